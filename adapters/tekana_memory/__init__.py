@@ -1,0 +1,8 @@
+"""A store in this process's memory: the reference adapter. Copy this one first.
+
+It keeps nothing when the process ends. Its files have the names of the ports they implement.
+"""
+
+from tekana_memory.store import MemoryStore
+
+__all__ = ["MemoryStore"]

@@ -1,0 +1,201 @@
+"""The readers: plain loops over what is kept."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Container, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from itertools import islice
+from typing import TypeVar
+from uuid import UUID
+
+from tekana.domain.book import CustomerWithWallets
+from tekana.domain.customer import Customer
+from tekana.domain.errors import CustomerNotFound, InvalidRequest, TransactionNotFound, WalletNotFound, invalid
+from tekana.domain.events import Event, events_of
+from tekana.domain.identifiers import CustomerId, TransactionId, WalletId
+from tekana.domain.money import Money
+from tekana.domain.transaction import PostedEntry, Transaction
+from tekana.domain.wallet import Wallet
+from tekana.ports.clock import Clock
+from tekana.ports.customers import CustomerFilter
+from tekana.ports.events import FedEvent
+from tekana.ports.page import Page, PageRequest
+from tekana.ports.transactions import TransactionFilter
+from tekana.ports.wallets import BalanceAt, WalletFilter
+from tekana_memory.kept import Kept
+
+Item = TypeVar("Item")
+
+
+class MemoryCustomers:
+    """Implements tekana.ports.customers.Customers."""
+
+    def __init__(self, kept: Kept) -> None:
+        self._kept = kept
+
+    async def get(self, customer_id: CustomerId) -> CustomerWithWallets:
+        customer = self._kept.customers.get(customer_id)
+        if customer is None:
+            raise CustomerNotFound(f"no customer has the id {customer_id}")
+        return self._with_wallets(customer)
+
+    async def list(self, which: CustomerFilter, page: PageRequest) -> Page[CustomerWithWallets]:
+        wanted = {name: value for name, value in which._asdict().items() if value is not None}
+        found = [
+            self._with_wallets(customer)
+            for customer_id, customer in sorted(self._kept.customers.items())
+            if all(getattr(customer, name) == value for name, value in wanted.items())
+        ]
+        return _page(found, page, lambda one: one.customer.id, self._kept.customers)
+
+    def _with_wallets(self, customer: Customer) -> CustomerWithWallets:
+        wallets = (replace(self._kept.wallets[wallet_id]) for wallet_id in self._kept.wallets_of[customer.id])
+        return CustomerWithWallets(replace(customer), tuple(wallets))
+
+
+class MemoryWallets:
+    """Implements tekana.ports.wallets.Wallets."""
+
+    def __init__(self, kept: Kept, clock: Clock) -> None:
+        self._kept = kept
+        self._clock = clock
+
+    async def get(self, wallet_id: WalletId) -> Wallet:
+        wallet = self._kept.wallets.get(wallet_id)
+        if wallet is None:
+            raise WalletNotFound(f"no wallet has the id {wallet_id}")
+        return replace(wallet)
+
+    async def list(self, which: WalletFilter, page: PageRequest) -> Page[Wallet]:
+        wanted = {name: value for name, value in which._asdict().items() if value is not None}
+        found = [
+            replace(wallet)
+            for wallet_id, wallet in sorted(self._kept.wallets.items())
+            if all(getattr(wallet, name) == value for name, value in wanted.items())
+        ]
+        return _page(found, page, lambda wallet: wallet.id, self._kept.wallets)
+
+    async def entries(self, wallet_id: WalletId, page: PageRequest) -> Page[PostedEntry]:
+        await self.get(wallet_id)
+        history = self._kept.entries[wallet_id]
+        begin = 0
+        if page.cursor is not None:  # a version, which is also how many entries were read by then
+            begin = _number(page.cursor)
+            if not 1 <= begin <= len(history):
+                raise _bad_cursor()
+        end = begin + page.limit
+        return Page(tuple(history[begin:end]), str(end) if end < len(history) else None)
+
+    async def balance_at(self, wallet_id: WalletId, at: datetime | None) -> BalanceAt:
+        wallet = await self.get(wallet_id)
+        moment = self._clock() if at is None else at
+        history = self._kept.entries[wallet_id]
+        version = len(history) if at is None else bisect_right(history, moment, key=lambda line: line.posted_at)
+        balance = history[version - 1].entry.ledger_balance_after if version else 0
+        return BalanceAt(wallet_id, moment, Money(balance, wallet.currency), version)
+
+
+class MemoryTransactions:
+    """Implements tekana.ports.transactions.Transactions."""
+
+    def __init__(self, kept: Kept) -> None:
+        self._kept = kept
+
+    async def get(self, transaction_id: TransactionId) -> Transaction:
+        transaction = self._kept.transactions.get(transaction_id)
+        if transaction is None:
+            raise TransactionNotFound(f"no transaction has the id {transaction_id}")
+        return transaction
+
+    async def list(self, which: TransactionFilter, page: PageRequest) -> Page[Transaction]:
+        found = [
+            transaction
+            for _, transaction in sorted(self._kept.transactions.items(), reverse=True)
+            if self._matches(transaction, which)
+        ]
+        return _page(found, page, lambda transaction: transaction.id, self._kept.transactions, newest_first=True)
+
+    def _matches(self, transaction: Transaction, which: TransactionFilter) -> bool:
+        movement = transaction.movement
+        wallets = {movement.from_wallet_id, movement.to_wallet_id}
+        return (
+            (which.wallet_id is None or which.wallet_id in wallets)
+            and (which.customer_id is None or not wallets.isdisjoint(self._kept.wallets_of[which.customer_id]))
+            and which.type in (None, movement.type)
+            and which.status in (None, transaction.status)
+            and which.reference in (None, movement.reference)
+            and (which.start is None or which.start <= transaction.created_at)
+            and (which.end is None or transaction.created_at < which.end)
+        )
+
+
+class MemoryEvents:
+    """Implements tekana.ports.events.Events."""
+
+    def __init__(self, kept: Kept) -> None:
+        self._kept = kept
+
+    async def list(self, page: PageRequest) -> Page[FedEvent]:
+        begin, read_already = self._place(page.cursor)
+        outbox = self._kept.outbox
+        following = (
+            FedEvent(event, f"{position}.{index}")
+            for position in range(begin, len(outbox))
+            for index, event in enumerate(_events_at(outbox[position]))
+        )
+        items = tuple(islice(following, read_already, read_already + page.limit))
+        more = next(following, None) is not None
+        return Page(items, items[-1].cursor if more else None)
+
+    def _place(self, cursor: str | None) -> tuple[int, int]:
+        """Where in the outbox to begin, and how many of the events there come before."""
+        if cursor is None:
+            return 0, 0
+        first, _, second = cursor.partition(".")
+        position, index = _number(first), _number(second)
+        outbox = self._kept.outbox
+        if position >= len(outbox) or index >= sum(1 for _ in _events_at(outbox[position])):
+            raise _bad_cursor()
+        return position, index + 1
+
+
+def _events_at(one: Transaction | Event) -> Iterator[Event]:
+    return events_of(one) if isinstance(one, Transaction) else iter((one,))
+
+
+def _page(
+    found: Sequence[Item],
+    page: PageRequest,
+    id_of: Callable[[Item], UUID],
+    known: Container[UUID],
+    *,
+    newest_first: bool = False,
+) -> Page[Item]:
+    """The items that come after the id in the cursor, which need not be among those found any more."""
+    if page.cursor is not None:
+        last = _id(page.cursor, known)
+        found = [item for item in found if (id_of(item) < last if newest_first else id_of(item) > last)]
+    items = tuple(found[: page.limit])
+    return Page(items, str(id_of(items[-1])) if len(found) > page.limit else None)
+
+
+def _id(cursor: str, known: Container[UUID]) -> UUID:
+    try:
+        found = UUID(cursor)
+    except ValueError:
+        raise _bad_cursor() from None
+    if found not in known:
+        raise _bad_cursor()
+    return found
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 20):
+        raise _bad_cursor()
+    return int(text)
+
+
+def _bad_cursor() -> InvalidRequest:
+    return invalid("cursor", "is not one that this list gave out")

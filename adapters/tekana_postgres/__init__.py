@@ -1,0 +1,5 @@
+"""PostgreSQL: a server of your own (`postgresql+asyncpg://…`), or one that tekana starts by itself (`embedded://…`)."""
+
+from tekana_postgres.store import EmbeddedPostgresStore, PostgresStore
+
+__all__ = ["EmbeddedPostgresStore", "PostgresStore"]

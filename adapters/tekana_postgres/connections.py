@@ -1,0 +1,121 @@
+"""Connections: how tekana talks to PostgreSQL, and what its failures mean."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import asyncpg
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from tekana.domain.errors import Conflict, Unavailable
+
+# Each gives up before the one above it does: waiting for a lock, a statement, an answer from the server (seconds).
+LOCK_TIMEOUT = 5
+STATEMENT_TIMEOUT = 10
+ANSWER_TIMEOUT = 15
+CONNECT_TIMEOUT = 5
+
+_SERVER_SETTINGS = {
+    "application_name": "tekana",
+    "lock_timeout": f"{LOCK_TIMEOUT}s",
+    "statement_timeout": f"{STATEMENT_TIMEOUT}s",
+    "idle_in_transaction_session_timeout": f"{ANSWER_TIMEOUT}s",
+    "timezone": "UTC",
+    "jit": "off",
+}
+
+# History is append-only by grants too: work as the role that may not change it, where the migration could create it.
+_TAKE_ROLE = """
+SELECT set_config('role', rolname, false) FROM pg_roles
+WHERE rolname = 'tekana_app' AND pg_has_role(current_user, oid, 'MEMBER')
+  AND has_table_privilege(oid, to_regclass('outbox'), 'INSERT')
+"""
+
+_LOST_RACE = (
+    asyncpg.UniqueViolationError,
+    asyncpg.SerializationError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.LockNotAvailableError,
+)
+_LOST_CONNECTION = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.OperatorInterventionError,  # shutting down, starting up, a statement over its time
+    asyncpg.InsufficientResourcesError,  # too many connections, a full disk
+    asyncpg.UndefinedTableError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    PoolTimeout,
+    OSError,
+    TimeoutError,
+)
+
+
+def create_engine(url: str, *, connections: int, take_role: bool = True) -> AsyncEngine:
+    """A pool of at most so many connections. Connects when first used."""
+    return create_async_engine(
+        url.replace("postgresql://", "postgresql+asyncpg://", 1),
+        pool_size=connections,
+        max_overflow=0,
+        pool_timeout=CONNECT_TIMEOUT,
+        json_deserializer=str,  # JSON stays text: rows.py reads it
+        connect_args={
+            "timeout": CONNECT_TIMEOUT,
+            "command_timeout": ANSWER_TIMEOUT,
+            "server_settings": _SERVER_SETTINGS,
+            **({"async_creator_fn": _connect_as_app} if take_role else {}),
+        },
+    )
+
+
+async def _connect_as_app(*args: Any, **options: Any) -> asyncpg.Connection:
+    connection = await asyncpg.connect(*args, **options)
+    await connection.execute(_TAKE_ROLE)
+    return connection
+
+
+@asynccontextmanager
+async def raw_connection(engine: AsyncEngine) -> AsyncIterator[asyncpg.Connection]:
+    """An asyncpg connection from the pool. One that failed is thrown away, with those that idle beside it.
+
+    Raises Conflict or Unavailable for what PostgreSQL says.
+    """
+    with translated():
+        async with engine.connect() as connection:
+            try:
+                yield (await connection.get_raw_connection()).driver_connection
+            except _LOST_CONNECTION:
+                await connection.invalidate()
+                await engine.dispose()
+                raise
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn what the driver raises into what the ports promise. No message of the database's gets out."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise _meaning(error.orig.__cause__ if error.orig else error) from error
+    except (asyncpg.PostgresError, SQLAlchemyError, *_LOST_CONNECTION) as error:
+        raise _meaning(error) from error
+
+
+def _meaning(error: BaseException | None) -> BaseException:
+    if isinstance(error, _LOST_RACE):
+        return Conflict("another request got there first")
+    if isinstance(error, asyncpg.UndefinedTableError):
+        return Unavailable("the database is not set up for this version: run tekana migrate")
+    if isinstance(error, _LOST_CONNECTION):
+        return Unavailable("the database cannot be reached now")
+    return StoreError("the database refused a statement")
+
+
+class StoreError(Exception):
+    """The database refused what it should accept: a constraint that the core's rules should have kept. A bug."""

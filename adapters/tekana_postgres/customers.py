@@ -1,0 +1,61 @@
+"""Reading customers."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import asyncpg
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tekana.domain.book import CustomerWithWallets
+from tekana.domain.customer import Customer
+from tekana.domain.errors import CustomerNotFound
+from tekana.domain.identifiers import CustomerId
+from tekana.domain.wallet import Wallet
+from tekana.ports.customers import CustomerFilter
+from tekana.ports.page import Page, PageRequest
+from tekana_postgres import tables
+from tekana_postgres.connections import raw_connection, translated
+from tekana_postgres.pages import id_cursor, page_of
+from tekana_postgres.rows import CUSTOMER_COLUMNS, WALLET_COLUMNS, customer_of, wallet_of
+
+_CUSTOMER = f"SELECT {', '.join(CUSTOMER_COLUMNS)} FROM customers WHERE id = $1"
+_WALLETS = f"SELECT {', '.join(WALLET_COLUMNS)} FROM wallets WHERE customer_id = ANY($1) ORDER BY created_at, id"
+
+
+class PostgresCustomers:
+    """Implements tekana.ports.customers.Customers."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def get(self, customer_id: CustomerId) -> CustomerWithWallets:
+        async with raw_connection(self._engine) as connection:
+            row = await connection.fetchrow(_CUSTOMER, customer_id)
+            if row is None:
+                raise CustomerNotFound(f"no customer has the id {customer_id}")
+            return (await _with_wallets(connection, [customer_of(row)]))[0]
+
+    async def list(self, which: CustomerFilter, page: PageRequest) -> Page[CustomerWithWallets]:
+        table = tables.customers
+        query = select(table).order_by(table.c.id).limit(page.limit + 1)
+        for name, value in which._asdict().items():
+            if value is not None:
+                query = query.where(table.c[name] == value)
+        after = id_cursor(page)
+        if after is not None:
+            query = query.where(table.c.id > after)
+        with translated():
+            async with self._engine.connect() as connection:
+                found = [customer_of(dict(row)) for row in (await connection.execute(query)).mappings()]
+                raw = (await connection.get_raw_connection()).driver_connection
+                return page_of(await _with_wallets(raw, found), page, lambda one: str(one.customer.id))
+
+
+async def _with_wallets(connection: asyncpg.Connection, customers: Sequence[Customer]) -> Sequence[CustomerWithWallets]:
+    wallets: dict[CustomerId, list[Wallet]] = defaultdict(list)
+    for row in await connection.fetch(_WALLETS, [customer.id for customer in customers]):
+        wallets[row["customer_id"]].append(wallet_of(row))
+    return [CustomerWithWallets(customer, tuple(wallets[customer.id])) for customer in customers]

@@ -1,0 +1,285 @@
+"""The unit of work: one transaction of the database, a handful of set-based statements, raw asyncpg."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+import asyncpg
+
+from tekana.domain.book import Book, Locked, Touches
+from tekana.domain.customer import Contact, Customer
+from tekana.domain.events import Event
+from tekana.domain.identifiers import CustomerId, TransactionId
+from tekana.domain.transaction import Transaction
+from tekana.domain.wallet import Wallet, house_wallets
+from tekana.ports.clock import Clock
+from tekana.ports.unit_of_work import Claimed, Key
+from tekana_postgres.connections import translated
+from tekana_postgres.rows import (
+    CUSTOMER_COLUMNS,
+    WALLET_COLUMNS,
+    answer_json,
+    claimed_of,
+    customer_of,
+    customer_row,
+    entry_of,
+    key_digest,
+    transaction_of,
+    wallet_of,
+    wallet_row,
+    write_json,
+)
+
+_CLAIMED = "SELECT key_digest, fingerprint, transaction_id, answer FROM idempotency_keys WHERE key_digest = ANY($1)"
+_TRANSACTIONS = "SELECT * FROM transactions WHERE id = ANY($1)"
+_ENTRIES = "SELECT * FROM entries WHERE transaction_id = ANY($1)"
+
+_WALLETS = ", ".join(WALLET_COLUMNS)
+_LOCK_WALLETS = f"SELECT {_WALLETS} FROM wallets WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE"
+_LOCK_WALLETS_OF = f"""
+SELECT {_WALLETS} FROM wallets WHERE id = ANY($1) OR customer_id = ANY($2) ORDER BY id FOR NO KEY UPDATE
+"""
+_LOCK_CUSTOMERS = f"""
+SELECT {", ".join(CUSTOMER_COLUMNS)} FROM customers WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE
+"""
+_CONTACTS = {
+    "email": "SELECT email, id FROM customers WHERE email = ANY($1) AND status <> 'closed'",
+    "phone_number": "SELECT phone_number, id FROM customers WHERE phone_number = ANY($1) AND status <> 'closed'",
+    "external_id": "SELECT external_id, id FROM customers WHERE external_id = ANY($1) AND status <> 'closed'",
+}
+
+_MOVE_WALLETS = """
+UPDATE wallets w SET ledger_balance = d.ledger_balance, version = d.version, sequence = d.sequence,
+    updated_at = d.updated_at
+FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::timestamptz[])
+    AS d (id, ledger_balance, version, sequence, updated_at)
+WHERE w.id = d.id
+"""
+_CHANGE_WALLETS = """
+UPDATE wallets w SET ledger_balance = d.ledger_balance, version = d.version, sequence = d.sequence,
+    updated_at = d.updated_at, status = d.status, freeze_scope = d.freeze_scope, freeze_reason = d.freeze_reason,
+    customer_active = d.customer_active
+FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::timestamptz[], $6::text[], $7::text[],
+    $8::text[], $9::boolean[])
+    AS d (id, ledger_balance, version, sequence, updated_at, status, freeze_scope, freeze_reason, customer_active)
+WHERE w.id = d.id
+"""
+_CHANGE_CUSTOMERS = """
+UPDATE customers SET full_name = $2, email = $3, phone_number = $4, country = $5, external_id = $6, metadata = $7,
+    status = $8, suspension_reason = $9, tier = $10, version = $11, created_by = $12, created_at = $13, updated_at = $14
+WHERE id = $1
+"""
+_OPEN_HOUSE_WALLETS = f"""
+INSERT INTO wallets ({_WALLETS}) VALUES ({", ".join(f"${i}" for i in range(1, len(WALLET_COLUMNS) + 1))})
+ON CONFLICT (id) DO NOTHING
+"""
+
+# Positions are taken while the wallets are locked, so each aggregate's events stand in order, and in a statement before
+# the one that writes them, so a reader can tell a position that is still to come from one that never will: see readers.
+_TAKE_POSITIONS = "SELECT nextval('outbox_position_seq') FROM generate_series(1, $1)"
+
+_TRANSACTION_COLUMNS = (
+    *("id", "type", "status", "amount", "currency", "from_wallet_id", "to_wallet_id", "description", "reference"),
+    *("metadata", "rejection", "created_by", "created_at", "posted_at", "effective_at"),
+)
+_ENTRY_COLUMNS = (
+    *("wallet_id", "version", "sequence", "transaction_id", "amount", "currency", "ledger_balance_after", "posted_at"),
+)
+
+
+class PostgresUnitOfWork:
+    """Implements tekana.ports.unit_of_work.UnitOfWork on a connection of its own, inside a transaction."""
+
+    def __init__(self, connection: asyncpg.Connection, transaction: Any, clock: Clock | None) -> None:
+        self._connection = connection
+        self._transaction = transaction
+        self._clock = clock
+        self.saved = False
+
+    # ------------------------------------------------------------------ claim
+
+    async def claim(self, keys: Collection[Key]) -> Mapping[Key, Claimed]:
+        """The keys among these that were used before. One that is just being taken shows in `save`, as a Conflict."""
+        by_digest = {key_digest(key): key for key in keys}
+        with translated():
+            rows = await self._connection.fetch(_CLAIMED, list(by_digest))
+            ids = [row["transaction_id"] for row in rows if row["transaction_id"] is not None]
+            transactions = await read_transactions(self._connection, ids)
+        return {
+            by_digest[row["key_digest"]]: claimed_of(
+                row["fingerprint"], transactions.get(row["transaction_id"]), row["answer"]
+            )
+            for row in rows
+        }
+
+    # ------------------------------------------------------------------ lock
+
+    async def lock(self, touches: Touches) -> Locked:
+        """Lock customers, then wallets, in the order of ids; everywhere the same, so no two units wait in a circle."""
+        with translated():
+            return await self._lock(touches)
+
+    async def _lock(self, touches: Touches) -> Locked:
+        customers = await self._lock_customers(touches.customers)
+        if customers:
+            rows = await self._connection.fetch(_LOCK_WALLETS_OF, touches.wallets, list(customers))
+        elif touches.wallets:
+            rows = await self._connection.fetch(_LOCK_WALLETS, touches.wallets)
+        else:
+            rows = []
+        contacts = await self._find_contacts(touches.contacts)
+        # The database's clock, read once the locks are held: one clock for all machines.
+        now = self._clock() if self._clock else await self._connection.fetchval("SELECT clock_timestamp()")
+        return Locked(now, {row["id"]: wallet_of(row) for row in rows}, customers, contacts)
+
+    async def _lock_customers(self, ids: Sequence[CustomerId]) -> dict[CustomerId, Customer]:
+        rows = await self._connection.fetch(_LOCK_CUSTOMERS, ids) if ids else ()
+        return {row["id"]: customer_of(row) for row in rows}
+
+    async def _find_contacts(self, contacts: Iterable[Contact]) -> dict[Contact, CustomerId]:
+        values: dict[Any, list[str]] = {}
+        for contact in contacts:
+            values.setdefault(contact.field, []).append(contact.value)
+        return {
+            Contact(field, value): customer_id
+            for field, wanted in values.items()
+            for value, customer_id in await self._connection.fetch(_CONTACTS[field], wanted)
+        }
+
+    # ------------------------------------------------------------------ save
+
+    async def save(self, book: Book, claims: Mapping[Key, Claimed]) -> None:
+        """Write everything in sets, and commit."""
+        with translated():
+            await self._save_keys(claims)
+            await self._save_customers(book)
+            await self._save_wallets(book)
+            await self._save_transactions(book.transactions)
+            await self._save_outbox(book.outbox)
+            await self._transaction.commit()
+        self.saved = True
+
+    async def _save_keys(self, claims: Mapping[Key, Claimed]) -> None:
+        rows = [
+            (key_digest(key), claimed.fingerprint, claimed.answer.id, None)
+            if isinstance(claimed.answer, Transaction)
+            else (key_digest(key), claimed.fingerprint, None, answer_json(claimed.answer))
+            for key, claimed in claims.items()
+        ]
+        await self._copy("idempotency_keys", ("key_digest", "fingerprint", "transaction_id", "answer"), rows)
+
+    async def _save_customers(self, book: Book) -> None:
+        # Changes first: they may free an email that a new customer takes.
+        if book.changed_customers:
+            await self._connection.executemany(
+                _CHANGE_CUSTOMERS, [customer_row(customer) for customer in book.changed_customers.values()]
+            )
+        await self._copy(
+            "customers", CUSTOMER_COLUMNS, [customer_row(customer) for customer in book.registered_customers.values()]
+        )
+
+    async def _save_wallets(self, book: Book) -> None:
+        if book.opened_wallets:
+            await self._open_house_wallets(book)
+            await self._copy("wallets", WALLET_COLUMNS, [wallet_row(one) for one in book.opened_wallets.values()])
+        changed = book.changed_wallets
+        moved = [wallet for wallet_id, wallet in book.moved_wallets.items() if wallet_id not in changed]
+        if moved:
+            await self._connection.execute(
+                _MOVE_WALLETS,
+                [wallet.id for wallet in moved],
+                [wallet.ledger_balance for wallet in moved],
+                [wallet.version for wallet in moved],
+                [wallet.sequence for wallet in moved],
+                [wallet.updated_at for wallet in moved],
+            )
+        if changed:
+            await self._change_wallets(list(changed.values()))
+
+    async def _change_wallets(self, wallets: Sequence[Wallet]) -> None:
+        await self._connection.execute(
+            _CHANGE_WALLETS,
+            [wallet.id for wallet in wallets],
+            [wallet.ledger_balance for wallet in wallets],
+            [wallet.version for wallet in wallets],
+            [wallet.sequence for wallet in wallets],
+            [wallet.updated_at for wallet in wallets],
+            [wallet.status for wallet in wallets],
+            [wallet.freeze_scope for wallet in wallets],
+            [wallet.freeze_reason for wallet in wallets],
+            [wallet.customer_active for wallet in wallets],
+        )
+
+    async def _open_house_wallets(self, book: Book) -> None:
+        currencies = sorted({wallet.currency for wallet in book.opened_wallets.values()})
+        rows = [
+            wallet_row(wallet)
+            for currency in currencies
+            for wallet in house_wallets(currency, created_by=book.caller, at=book.now)
+        ]
+        await self._connection.executemany(_OPEN_HOUSE_WALLETS, sorted(rows))  # in id order: two openers never deadlock
+
+    async def _save_transactions(self, transactions: Sequence[Transaction]) -> None:
+        await self._copy("transactions", _TRANSACTION_COLUMNS, [_transaction_row(one) for one in transactions])
+        await self._copy(
+            "entries",
+            _ENTRY_COLUMNS,
+            [
+                (e.wallet_id, e.version, e.sequence, one.id, e.minor, e.currency, e.ledger_balance_after, one.posted_at)
+                for one in transactions
+                for e in one.entries
+            ],
+        )
+
+    async def _save_outbox(self, outbox: Sequence[Transaction | Event]) -> None:
+        if not outbox:
+            return
+        positions = await self._connection.fetch(_TAKE_POSITIONS, len(outbox))
+        rows = [
+            (position, one.id, None, None)
+            if isinstance(one, Transaction)
+            else (position, None, type(one).__name__, write_json(one))
+            for (position,), one in zip(positions, outbox, strict=True)
+        ]
+        await self._copy("outbox", ("position", "transaction_id", "event_type", "event"), rows)
+
+    async def _copy(self, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+        if rows:
+            await self._connection.copy_records_to_table(table, records=rows, columns=columns)
+
+
+def _transaction_row(transaction: Transaction) -> tuple[Any, ...]:
+    movement = transaction.movement
+    return (
+        transaction.id,
+        movement.type,
+        transaction.status,
+        movement.money.minor,
+        movement.money.currency,
+        movement.from_wallet_id,
+        movement.to_wallet_id,
+        movement.description,
+        movement.reference,
+        write_json(movement.metadata),
+        write_json(transaction.rejection),
+        transaction.created_by,
+        transaction.created_at,
+        transaction.posted_at,
+        movement.effective_at,
+    )
+
+
+async def read_transactions(
+    connection: asyncpg.Connection, ids: Sequence[TransactionId]
+) -> dict[TransactionId, Transaction]:
+    """The transactions with these ids, with their entries: first what left a wallet, then what came in."""
+    if not ids:
+        return {}
+    rows = await connection.fetch(_TRANSACTIONS, ids)
+    entries: dict[TransactionId, list[Any]] = {row["id"]: [] for row in rows}
+    for entry in await connection.fetch(_ENTRIES, ids):
+        entries[entry["transaction_id"]].append(entry_of(entry))
+    for mine in entries.values():
+        mine.sort(key=lambda entry: entry.minor)
+    return {row["id"]: transaction_of(row, tuple(entries[row["id"]])) for row in rows}

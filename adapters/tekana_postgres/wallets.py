@@ -1,0 +1,109 @@
+"""Reading wallets and their history."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tekana.domain.errors import WalletNotFound
+from tekana.domain.identifiers import WalletId
+from tekana.domain.money import Money
+from tekana.domain.transaction import PostedEntry
+from tekana.domain.wallet import Wallet
+from tekana.ports.clock import Clock
+from tekana.ports.page import Page, PageRequest
+from tekana.ports.wallets import BalanceAt, WalletFilter
+from tekana_postgres import tables
+from tekana_postgres.connections import raw_connection, translated
+from tekana_postgres.pages import id_cursor, number_cursor, page_of
+from tekana_postgres.rows import WALLET_COLUMNS, entry_of, wallet_of
+
+_WALLET = f"SELECT {', '.join(WALLET_COLUMNS)} FROM wallets WHERE id = $1"
+_EXISTS = "SELECT FROM wallets WHERE id = $1"
+_ENTRIES = """
+SELECT e.*, t.type, t.description, t.reference
+FROM entries e JOIN transactions t ON t.id = e.transaction_id
+WHERE e.wallet_id = $1 AND e.version > $2 ORDER BY e.version LIMIT $3
+"""
+_BALANCE_NOW = """
+SELECT currency, version, ledger_balance, clock_timestamp() AS at FROM wallets WHERE id = $1
+"""
+# A wallet's entries are posted at moments that never run backwards, so the last one posted by then is found by halving:
+# entry `low` was posted by then (0 stands for none), entry `high` was not.
+_BALANCE_AT = """
+WITH RECURSIVE search (low, high) AS (
+    SELECT 0::bigint, version + 1 FROM wallets WHERE id = $1
+    UNION ALL
+    SELECT CASE WHEN e.posted_at <= $2 THEN e.version ELSE low END,
+           CASE WHEN e.posted_at <= $2 THEN high ELSE e.version END
+    FROM search JOIN entries e ON e.wallet_id = $1 AND e.version = (low + high) / 2
+    WHERE high - low > 1
+)
+SELECT w.currency, s.low AS version, coalesce(e.ledger_balance_after, 0) AS ledger_balance
+FROM search s JOIN wallets w ON w.id = $1 LEFT JOIN entries e ON e.wallet_id = $1 AND e.version = s.low
+WHERE s.high - s.low = 1
+"""
+
+
+class PostgresWallets:
+    """Implements tekana.ports.wallets.Wallets."""
+
+    def __init__(self, engine: AsyncEngine, clock: Clock | None) -> None:
+        self._engine = engine
+        self._clock = clock
+
+    async def get(self, wallet_id: WalletId) -> Wallet:
+        async with raw_connection(self._engine) as connection:
+            return wallet_of(await _one(connection, _WALLET, wallet_id))
+
+    async def list(self, which: WalletFilter, page: PageRequest) -> Page[Wallet]:
+        table = tables.wallets
+        query = select(table).order_by(table.c.id).limit(page.limit + 1)
+        for name, value in which._asdict().items():
+            if value is not None:
+                query = query.where(table.c[name] == value)
+        after = id_cursor(page)
+        if after is not None:
+            query = query.where(table.c.id > after)
+        with translated():
+            async with self._engine.connect() as connection:
+                found = [wallet_of(dict(row)) for row in (await connection.execute(query)).mappings()]
+        return page_of(found, page, lambda wallet: str(wallet.id))
+
+    async def entries(self, wallet_id: WalletId, page: PageRequest) -> Page[PostedEntry]:
+        after = 0 if page.cursor is None else number_cursor(page.cursor)
+        async with raw_connection(self._engine) as connection:
+            await _one(connection, _EXISTS, wallet_id)
+            rows = await connection.fetch(_ENTRIES, wallet_id, after, page.limit + 1)
+        found = [
+            PostedEntry(
+                entry_of(row),
+                row["transaction_id"],
+                row["type"],
+                row["description"],
+                row["reference"],
+                row["posted_at"],
+            )
+            for row in rows
+        ]
+        return page_of(found, page, lambda line: str(line.entry.version))
+
+    async def balance_at(self, wallet_id: WalletId, at: datetime | None) -> BalanceAt:
+        async with raw_connection(self._engine) as connection:
+            if at is None:
+                row = await _one(connection, _BALANCE_NOW, wallet_id)
+                moment = self._clock() if self._clock else row["at"]
+            else:
+                row, moment = await _one(connection, _BALANCE_AT, wallet_id, at), at
+        return BalanceAt(wallet_id, moment, Money(row["ledger_balance"], row["currency"]), row["version"])
+
+
+async def _one(connection: asyncpg.Connection, query: str, wallet_id: WalletId, *more: Any) -> asyncpg.Record:
+    row = await connection.fetchrow(query, wallet_id, *more)
+    if row is None:
+        raise WalletNotFound(f"no wallet has the id {wallet_id}")
+    return row

@@ -1,0 +1,46 @@
+"""What people can do: one file a verb. This is the table of contents.
+
+    Customers     RegisterCustomer, UpdateCustomer, VerifyCustomer, SuspendCustomer, ReactivateCustomer, CloseCustomer
+    Wallets       OpenWallet, FreezeWallet, UnfreezeWallet, CloseWallet
+    Money         DepositFunds, WithdrawFunds, TransferFunds
+
+`tekana.Tekana` is the front door to all of them, and to the readers of `tekana.ports`. `posting_engine` decides them.
+"""
+
+from tekana.application.close_customer import CloseCustomer
+from tekana.application.close_wallet import CloseWallet
+from tekana.application.command import Command, MoneyCommand
+from tekana.application.deposit_funds import DepositFunds
+from tekana.application.freeze_wallet import FreezeWallet
+from tekana.application.open_wallet import OpenWallet
+from tekana.application.posting_engine import PostingEngine
+from tekana.application.reactivate_customer import ReactivateCustomer
+from tekana.application.register_customer import RegisterCustomer
+from tekana.application.suspend_customer import SuspendCustomer
+from tekana.application.tekana import LOCAL_OPERATOR, Tekana
+from tekana.application.transfer_funds import TransferFunds
+from tekana.application.unfreeze_wallet import UnfreezeWallet
+from tekana.application.update_customer import UpdateCustomer
+from tekana.application.verify_customer import VerifyCustomer
+from tekana.application.withdraw_funds import WithdrawFunds
+
+__all__ = [
+    "LOCAL_OPERATOR",
+    "CloseCustomer",
+    "CloseWallet",
+    "Command",
+    "DepositFunds",
+    "FreezeWallet",
+    "MoneyCommand",
+    "OpenWallet",
+    "PostingEngine",
+    "ReactivateCustomer",
+    "RegisterCustomer",
+    "SuspendCustomer",
+    "Tekana",
+    "TransferFunds",
+    "UnfreezeWallet",
+    "UpdateCustomer",
+    "VerifyCustomer",
+    "WithdrawFunds",
+]

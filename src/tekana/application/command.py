@@ -1,0 +1,87 @@
+"""What a command is: data that can cross a process border, and a pure decision on a Book."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Protocol, TypeVar, runtime_checkable
+
+import msgspec
+
+from tekana.application.validation import check_metadata, check_moment, check_text
+from tekana.domain.book import Answer, Book, Touches
+from tekana.domain.identifiers import WalletId
+from tekana.domain.money import Money
+from tekana.domain.transaction import Leg, MoneyMovement, Transaction, TransactionType
+
+AnswerT = TypeVar("AnswerT", bound=Answer)
+AnswerT_co = TypeVar("AnswerT_co", bound=Answer, covariant=True)
+
+
+class Command(Protocol[AnswerT_co]):
+    """Something that people can do. Decided for good: the answer is kept under the command's idempotency key."""
+
+    def touches(self) -> Touches:
+        """What to lock before deciding."""
+        ...
+
+    def decide(self, book: Book) -> AnswerT_co:
+        """Change the Book, or raise a Refused and leave it as it was. Pure: time and ids come from the Book."""
+        ...
+
+
+@runtime_checkable
+class MoneyCommand(Command[Transaction], Protocol):
+    """A command that moves money. Refused, it leaves a rejected transaction behind."""
+
+    def movement(self) -> MoneyMovement:
+        """The movement asked for, in the terms that every transaction shares."""
+        ...
+
+
+class Struct(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The base of every command: immutable data, the same over HTTP, a bus or a file."""
+
+
+class MoneyFields(Struct, frozen=True, kw_only=True):
+    """What every command that moves money carries.
+
+    `amount` is a positive decimal string in major units of the ISO 4217 `currency`. `reference` is the caller's own
+    name for the movement; `effective_at` its value date, when that is not the moment of posting.
+    """
+
+    amount: str
+    currency: str
+    description: str | None = None
+    reference: str | None = None
+    metadata: dict[str, str | int | float | bool | None] | None = None
+    effective_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        Money.parse(self.amount, self.currency)
+        if self.description is not None:
+            check_text("description", self.description, most=500)
+        if self.reference is not None:
+            check_text("reference", self.reference, most=200)
+        if self.metadata is not None:
+            check_metadata(self.metadata)
+        if self.effective_at is not None:
+            check_moment("effective_at", self.effective_at)
+
+    def describe(self, type_: TransactionType, from_wallet_id: WalletId, to_wallet_id: WalletId) -> MoneyMovement:
+        """The movement from the one wallet to the other, with what every money command carries."""
+        return MoneyMovement(
+            type=type_,
+            money=Money.parse(self.amount, self.currency),
+            from_wallet_id=from_wallet_id,
+            to_wallet_id=to_wallet_id,
+            description=self.description,
+            reference=self.reference,
+            metadata=self.metadata,
+            effective_at=self.effective_at,
+        )
+
+
+def move(book: Book, movement: MoneyMovement) -> Transaction:
+    """Post a movement whole: out of the one wallet, into the other."""
+    minor = movement.money.minor
+    return book.post(movement, (Leg(movement.from_wallet_id, -minor), Leg(movement.to_wallet_id, minor)))

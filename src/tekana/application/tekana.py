@@ -1,0 +1,114 @@
+"""The front door of the core: do things, and read how things stand."""
+
+from __future__ import annotations
+
+from typing import Generic, NamedTuple, cast
+
+from tekana.application.command import AnswerT, Command
+from tekana.application.posting_engine import Envelope, PostingEngine
+from tekana.domain.book import Answer
+from tekana.domain.errors import Refused, refusal_named
+from tekana.domain.transaction import Rejection, Transaction
+from tekana.ports.audit import Audit
+from tekana.ports.customers import Customers
+from tekana.ports.events import Events
+from tekana.ports.store import Store
+from tekana.ports.transactions import Transactions
+from tekana.ports.wallets import Wallets
+
+LOCAL_OPERATOR = "local"
+"""The caller of everything, until callers have to show who they are."""
+
+
+class Done(NamedTuple, Generic[AnswerT]):
+    """A command's answer, and whether it was given before under the same key."""
+
+    answer: AnswerT
+    replayed: bool
+
+
+class Tekana:
+    """An e-wallet back-end at work: commands in, answers out, and readers for how things stand.
+
+    `execute` a command from `tekana` (its `__all__` lists them); read through `customers`, `wallets`, `transactions`
+    and `events`; check that the ledger is whole with `audit`. Safe to use from many tasks of one event loop.
+    """
+
+    def __init__(self, store: Store, engine: PostingEngine) -> None:
+        self._store = store
+        self._engine = engine
+
+    @property
+    def customers(self) -> Customers:
+        """Read customers."""
+        return self._store.customers
+
+    @property
+    def wallets(self) -> Wallets:
+        """Read wallets, their entries, and their balance at a time."""
+        return self._store.wallets
+
+    @property
+    def transactions(self) -> Transactions:
+        """Read transactions."""
+        return self._store.transactions
+
+    @property
+    def events(self) -> Events:
+        """Read what happened."""
+        return self._store.events
+
+    @property
+    def audit(self) -> Audit:
+        """Check every invariant of the ledger."""
+        return self._store.audit
+
+    async def execute(
+        self,
+        command: Command[AnswerT],
+        *,
+        key: str | None = None,
+        caller: str = LOCAL_OPERATOR,
+        request_id: str | None = None,
+    ) -> AnswerT:
+        """Do what the command says; with a `key`, once, however often it is asked.
+
+        Raises:
+            Refused: a rule says no; a refused movement of money is kept as `error.transaction`.
+            Unavailable: the outcome is unknown; ask again with the same key.
+        """
+        done = await self.submit(command, key=key, caller=caller, request_id=request_id)
+        return done.answer
+
+    async def submit(
+        self,
+        command: Command[AnswerT],
+        *,
+        key: str | None = None,
+        caller: str = LOCAL_OPERATOR,
+        request_id: str | None = None,
+    ) -> Done[AnswerT]:
+        """Like `execute`, and says whether the answer is a repeated one. Refusals raised carry `replayed` as well."""
+        outcome = await self._engine.submit(Envelope(command, caller, key, request_id))
+        _raise_refusal(outcome.answer, replayed=outcome.replayed)
+        return Done(cast("AnswerT", outcome.answer), outcome.replayed)
+
+    async def preview(self, command: Command[AnswerT], *, caller: str = LOCAL_OPERATOR) -> AnswerT:
+        """What `execute` would answer or raise now. Nothing is kept."""
+        answer = await self._engine.preview(Envelope(command, caller))
+        _raise_refusal(answer, replayed=False)
+        return cast("AnswerT", answer)
+
+    async def check_ready(self) -> None:
+        """Raises Unavailable, with the reason, if money cannot be moved now."""
+        await self._store.check_ready()
+
+
+def _raise_refusal(answer: Answer, *, replayed: bool) -> None:
+    rejection = answer.rejection if isinstance(answer, Transaction) else answer
+    if isinstance(rejection, Rejection):
+        error: Refused = refusal_named(rejection.error, rejection.detail)
+        error.transaction = answer if isinstance(answer, Transaction) else None
+        error.request_id = rejection.request_id
+        error.replayed = replayed
+        raise error

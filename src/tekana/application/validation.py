@@ -1,0 +1,92 @@
+"""What input must look like. Every check raises InvalidRequest, naming the field."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import phonenumbers
+from email_validator import EmailNotValidError, validate_email
+
+from tekana.domain.errors import invalid
+
+_MOST_METADATA = 50
+_LARGEST_INTEGER = 2**53 - 1  # beyond it, JSON readers that use floats lose digits
+_REGIONS = frozenset(phonenumbers.SUPPORTED_REGIONS)
+
+
+def check_text(field: str, value: str, *, most: int, one_line: bool = False) -> None:
+    """Text of 1 to `most` characters that any database and driver can keep: no NUL, no half of a surrogate pair."""
+    if not isinstance(value, str):
+        raise invalid(field, f"must be text, not {type(value).__name__}")
+    if not value or value.isspace():
+        raise invalid(field, "must not be empty")
+    if len(value) > most:
+        raise invalid(field, f"must be at most {most} characters")
+    if "\x00" in value:
+        raise invalid(field, "must not contain NUL characters")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise invalid(field, "must be valid Unicode text") from None
+    if one_line and not value.isprintable():
+        raise invalid(field, "must not contain control characters")
+
+
+def check_metadata(metadata: Mapping[str, object]) -> None:
+    """At most 50 names of at most 64 characters, with plain values; texts of at most 500 characters."""
+    if len(metadata) > _MOST_METADATA:
+        raise invalid("metadata", f"must have at most {_MOST_METADATA} names")
+    for name, value in metadata.items():
+        check_text("metadata", name, most=64)
+        field = f"metadata.{name}"
+        match value:
+            case str():
+                if value:
+                    check_text(field, value, most=500)
+            case bool() | None:
+                pass
+            case int():
+                if abs(value) > _LARGEST_INTEGER:
+                    raise invalid(field, "is too large for a JSON number: send it as text")
+            case float():
+                if not math.isfinite(value):
+                    raise invalid(field, "must be a finite number")
+            case _:
+                raise invalid(field, "must be text, a number, true, false or null")
+
+
+def check_moment(field: str, moment: datetime) -> None:
+    """A moment with its offset from UTC, of the years 1 to 9999 in UTC."""
+    if moment.tzinfo is None:
+        raise invalid(field, "must say its offset from UTC, such as 2026-01-31T12:00:00Z")
+    try:
+        moment.astimezone(UTC)
+    except OverflowError:
+        raise invalid(field, "is not a moment of the years 1 to 9999") from None
+
+
+def check_country(value: str) -> None:
+    """An ISO 3166-1 alpha-2 code."""
+    if value not in _REGIONS:
+        raise invalid("country", "must be an ISO 3166 country code of two letters, such as RW")
+
+
+def normal_email(value: str) -> str:
+    """The address as it is kept and compared: normalised, in lower case. Its syntax is checked, not its mailbox."""
+    try:
+        return validate_email(value, check_deliverability=False, test_environment=True).normalized.lower()
+    except (EmailNotValidError, TypeError, UnicodeError):
+        raise invalid("email", "must be an email address, such as aline@example.com") from None
+
+
+def normal_phone_number(value: str, country: str | None = None) -> str:
+    """The number in E.164 form. Without a leading +, it is read as one of the country."""
+    try:
+        number = phonenumbers.parse(value, country)
+    except (phonenumbers.NumberParseException, TypeError):
+        raise invalid("phone_number", "must be a phone number, such as +250788123456") from None
+    if not phonenumbers.is_possible_number(number) or number.extension:
+        raise invalid("phone_number", "must be a phone number, such as +250788123456")
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)

@@ -1,0 +1,50 @@
+"""Finds adapters: stores by the scheme of their URL, servers by name, all through entry points.
+
+A third party adds a store with a line in the `tekana.stores` group of its own package; this repo needs no change.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+from typing import Any
+
+from tekana.domain.errors import TekanaError
+from tekana.ports.clock import Clock
+from tekana.ports.store import Store
+
+_EXTRAS = {"postgresql": "postgres", "postgresql+asyncpg": "postgres", "embedded": "embedded", "litestar": "litestar"}
+
+
+class MissingAdapter(TekanaError):
+    """No adapter for this is installed, or a library that it needs is not. Says what to install."""
+
+    code = "missing_adapter"
+
+
+def find_store(url: str, clock: Clock | None) -> Store:
+    """Build the store for a URL. It is not started yet.
+
+    Raises:
+        MissingAdapter: none is installed for the URL's scheme.
+    """
+    store = load("tekana.stores", url.partition("://")[0])(url, clock=clock)
+    if not isinstance(store, Store):
+        raise MissingAdapter(f"{type(store).__name__} is no tekana store: it lacks a part of tekana.ports.store.Store")
+    return store
+
+
+def load(group: str, name: str) -> Any:
+    """What the entry point of this group and name stands for.
+
+    Raises:
+        MissingAdapter: there is no such entry point, or its libraries are not installed.
+    """
+    found = list(entry_points(group=group, name=name))
+    if not found:
+        known = sorted({point.name for point in entry_points(group=group)})
+        raise MissingAdapter(f"no adapter for {name!r} is installed; there are: {', '.join(known)}")
+    try:
+        return found[0].load()
+    except ImportError as error:
+        extra = _EXTRAS.get(name, name)
+        raise MissingAdapter(f"{name!r} needs more libraries ({error}): pip install 'tekana[{extra}]'") from error

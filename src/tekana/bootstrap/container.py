@@ -1,0 +1,27 @@
+"""The composition root: what is built from what. Building touches nothing outside; see `lifespan`."""
+
+from __future__ import annotations
+
+from dependency_injector import containers, providers
+from uuid_utils.compat import uuid7
+
+from tekana.application import PostingEngine, Tekana
+from tekana.bootstrap.adapters import find_store
+from tekana.bootstrap.settings import Settings
+from tekana.ports.clock import Clock
+
+
+class Container(containers.DeclarativeContainer):
+    """Kept synchronous: an async resource would turn every provider that needs it into a Future."""
+
+    settings = providers.Dependency(instance_of=Settings)
+    clock: providers.Object[Clock | None] = providers.Object(None)  # the store's own, unless a test brings one
+    new_id = providers.Object(uuid7)
+    store = providers.Singleton(find_store, settings.provided.database_url, clock)
+    engine = providers.Singleton(
+        PostingEngine,
+        begin=store.provided.begin,
+        new_id=new_id,
+        default_currency=settings.provided.currency,
+    )
+    app = providers.Singleton(Tekana, store, engine)

@@ -1,0 +1,50 @@
+"""Starts and stops what the container built."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from dependency_injector import providers
+
+from tekana.application import Tekana
+from tekana.bootstrap.container import Container
+from tekana.bootstrap.settings import Settings
+from tekana.ports.clock import Clock
+from tekana.ports.store import Store
+
+
+@asynccontextmanager
+async def connect(
+    settings: Settings | str | None = None, *, store: Store | None = None, clock: Clock | None = None
+) -> AsyncIterator[Tekana]:
+    """An e-wallet back-end at work in this process, until the context ends.
+
+    `settings` may be just the URL of a database. `store` is one of your own making, instead of one found by URL;
+    `clock` replaces the store's, for tests. What was begun when the context ends is finished first.
+
+    Raises:
+        MissingAdapter: nothing is installed for the URL; says what to install.
+        Unavailable: the database cannot be started.
+    """
+    container = build(settings, store=store, clock=clock)
+    used, engine = container.store(), container.engine()
+    await used.start()
+    try:
+        engine.start()
+        yield container.app()
+    finally:
+        await engine.stop()
+        await used.stop()
+
+
+def build(
+    settings: Settings | str | None = None, *, store: Store | None = None, clock: Clock | None = None
+) -> Container:
+    """The container for these settings, with the parts that were brought along. Nothing is started."""
+    if isinstance(settings, str):
+        settings = Settings.from_environment(given={"database_url": settings})
+    container = Container(settings=settings or Settings.from_environment(), clock=providers.Object(clock))
+    if store is not None:
+        container.store.override(providers.Object(store))
+    return container

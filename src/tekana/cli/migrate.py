@@ -1,0 +1,34 @@
+"""`tekana migrate`: bring a database to the schema that this version needs."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import rich_click as click
+
+from tekana.bootstrap.adapters import find_store
+from tekana.cli.options import settings, where_data_are
+
+
+@click.command
+@where_data_are
+def migrate(database_url: str | None, data_dir: Path | None) -> None:
+    """Bring the database to the schema that this version needs.
+
+    May be run at any time, by any number of machines at once: one does the work.
+    """
+    steps = asyncio.run(_migrate(settings(database_url, data_dir).database_url))
+    for step in steps:
+        click.echo(f"tekana: migrated {step}")
+    if not steps:
+        click.echo("tekana: the schema is the newest already")
+
+
+async def _migrate(url: str) -> list[str]:
+    store = find_store(url, clock=None)
+    await store.start()
+    try:
+        return await store.migrate()
+    finally:
+        await store.stop()

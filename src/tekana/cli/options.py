@@ -1,0 +1,47 @@
+"""Flags that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import rich_click as click
+
+from tekana.bootstrap import Settings
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def where_data_are(command: Command) -> Command:
+    """Add --database-url and --data-dir, as they say where customers, wallets and money are kept."""
+    url = click.option(
+        "--database-url",
+        envvar="TEKANA_DATABASE_URL",
+        show_envvar=True,
+        metavar="URL",
+        help="A database of your own: postgresql+asyncpg://user:password@host/name.",
+    )
+    folder = click.option(
+        "--data-dir",
+        envvar="TEKANA_DATA_DIR",
+        show_envvar=True,
+        metavar="DIR",
+        type=click.Path(path_type=Path, file_okay=False),
+        help="The folder of tekana's own PostgreSQL, which is used without --database-url. "
+        "[default: the user's data folder]",
+    )
+    return url(folder(command))
+
+
+def settings(database_url: str | None, data_dir: Path | None, **more: str | None) -> Settings:
+    """The settings that the flags ask for.
+
+    Raises:
+        InvalidRequest: they contradict each other, or one is wrong.
+    """
+    if database_url and data_dir:
+        raise click.UsageError("give --database-url or --data-dir, not both")
+    if data_dir is not None:
+        database_url = f"embedded://{data_dir.expanduser().resolve()}"
+    return Settings.from_environment(given={"database_url": database_url, **more})

@@ -1,0 +1,59 @@
+"""`tekana serve`: the HTTP door, and everything behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+import rich_click as click
+
+from tekana.bootstrap import Settings, connect
+from tekana.bootstrap.adapters import find_store, load
+from tekana.cli.options import settings, where_data_are
+from tekana.domain.errors import Unavailable
+
+
+@click.command
+@click.option("--host", default="127.0.0.1", show_default=True, show_envvar=True, help="The address to listen on.")
+@click.option("--port", default=3333, show_default=True, show_envvar=True, type=click.IntRange(1, 65535))
+@click.option(
+    "--workers", default=1, show_default=True, show_envvar=True, type=click.IntRange(1, 64), help="Processes."
+)
+@click.option("--currency", show_envvar=True, help="The currency of a first wallet, unless asked. [default: RWF]")
+@where_data_are
+def serve(
+    host: str, port: int, workers: int, currency: str | None, database_url: str | None, data_dir: Path | None
+) -> None:
+    """Serve HTTP until Ctrl-C or SIGTERM.
+
+    Without settings, starts a PostgreSQL of its own, whose data stay in the user's data folder.
+    """
+    chosen = settings(database_url, data_dir, currency=currency)
+    serve_http = load("tekana.servers", "litestar")
+    store = find_store(chosen.database_url, clock=None)
+    click.echo(f"tekana: starting, data in {_shown(chosen.database_url)}", err=True)
+    # Held here for as long as the workers run: they join a database that is started once, with its schema in place.
+    asyncio.run(store.start())
+    try:
+        asyncio.run(_warn_unless_ready(chosen))
+        click.echo(f"tekana: http://{host}:{port}  docs: http://{host}:{port}/api  (Ctrl-C stops)", err=True)
+        code = serve_http(chosen, host=host, port=port, workers=workers)
+    finally:
+        asyncio.run(store.stop())
+    click.echo("tekana: stopped", err=True)
+    sys.exit(code)
+
+
+async def _warn_unless_ready(chosen: Settings) -> None:
+    async with connect(chosen) as app:
+        try:
+            await app.check_ready()
+        except Unavailable as error:
+            click.echo(f"tekana: not ready yet, serving 503 until it is: {error}", err=True)
+
+
+def _shown(url: str) -> str:
+    """The URL without what is secret in it."""
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}"

@@ -1,0 +1,250 @@
+"""The Book: everything locked for one unit of work, and what was decided on it so far.
+
+Every change to a customer, a wallet or money is decided here, by pure code. A decision checks everything before it
+changes anything, so a refused one leaves no trace. What was decided is read off the Book by the store that keeps it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from tekana.domain.customer import Contact, Customer
+from tekana.domain.errors import (
+    CurrencyMismatch,
+    CustomerExists,
+    CustomerNotActive,
+    CustomerNotFound,
+    InsufficientFunds,
+    LimitExceeded,
+    Refused,
+    WalletNotFound,
+)
+from tekana.domain.events import Event
+from tekana.domain.identifiers import CustomerId, TransactionId, WalletId
+from tekana.domain.money import LARGEST_BALANCE, Currency
+from tekana.domain.transaction import Entry, Leg, MoneyMovement, Rejection, Transaction
+from tekana.domain.wallet import Wallet
+
+
+class Touches(NamedTuple):
+    """What a command needs locked before it is decided.
+
+    `customers` brings each customer with all their wallets; `contacts` tells which of them are taken, and by whom.
+    """
+
+    wallets: tuple[WalletId, ...] = ()
+    customers: tuple[CustomerId, ...] = ()
+    contacts: tuple[Contact, ...] = ()
+
+
+class Locked(NamedTuple):
+    """What a store found, now locked: nobody else changes it until the unit ends. What is not there is absent."""
+
+    now: datetime
+    wallets: dict[WalletId, Wallet]
+    customers: dict[CustomerId, Customer]
+    contacts: dict[Contact, CustomerId]
+
+
+class CustomerWithWallets(NamedTuple):
+    """A customer and all their wallets, in the order they were opened."""
+
+    customer: Customer
+    wallets: tuple[Wallet, ...]
+
+
+Answer = Transaction | Wallet | CustomerWithWallets | Rejection
+"""What a command led to, for good: kept under its idempotency key and given again to whoever repeats it."""
+
+
+@dataclass(slots=True)
+class Book:
+    """The locked aggregates of one unit of work. The only place where anything changes.
+
+    `caller` and `request_id` are those of the command being decided. `outbox` lists what happened in order:
+    transactions (whose events follow from them) and the events of everything else. `moved_wallets` had entries posted;
+    `changed_wallets` changed in other ways, and perhaps in that one too.
+    """
+
+    locked: Locked
+    new_id: Callable[[], UUID]
+    default_currency: Currency
+    caller: str = ""
+    request_id: str | None = None
+    outbox: list[Transaction | Event] = field(default_factory=list)
+    moved_wallets: dict[WalletId, Wallet] = field(default_factory=dict)
+    changed_wallets: dict[WalletId, Wallet] = field(default_factory=dict)
+    opened_wallets: dict[WalletId, Wallet] = field(default_factory=dict)
+    changed_customers: dict[CustomerId, Customer] = field(default_factory=dict)
+    registered_customers: dict[CustomerId, Customer] = field(default_factory=dict)
+
+    @property
+    def now(self) -> datetime:
+        """The moment of the unit of work, by the store's clock."""
+        return self.locked.now
+
+    @property
+    def transactions(self) -> list[Transaction]:
+        """The transactions among what happened, in order."""
+        return [one for one in self.outbox if isinstance(one, Transaction)]
+
+    # ------------------------------------------------------------------ reading
+
+    def customer(self, customer_id: CustomerId) -> Customer:
+        """Raises CustomerNotFound if there is none."""
+        try:
+            return self.locked.customers[customer_id]
+        except KeyError:
+            raise CustomerNotFound(f"no customer has the id {customer_id}") from None
+
+    def wallets_of(self, customer_id: CustomerId) -> list[Wallet]:
+        """The customer's wallets, in the order they were opened."""
+        wallets = (wallet for wallet in self.locked.wallets.values() if wallet.customer_id == customer_id)
+        return sorted(wallets, key=lambda wallet: (wallet.created_at, wallet.id))
+
+    def customer_wallet(self, wallet_id: WalletId, currency: str | None = None) -> Wallet:
+        """A wallet that a command may name: never one of the operator's own.
+
+        Raises:
+            WalletNotFound: there is none.
+            CurrencyMismatch: its currency is not the one given.
+        """
+        wallet = self.locked.wallets.get(wallet_id)
+        if wallet is None or wallet.house is not None:
+            raise WalletNotFound(f"no wallet has the id {wallet_id}")
+        if currency is not None and wallet.currency != currency:
+            raise CurrencyMismatch(f"wallet {wallet_id} holds {wallet.currency}, not {currency}")
+        return wallet
+
+    def with_wallets(self, customer: Customer) -> CustomerWithWallets:
+        """The customer as they are now: copies, which later decisions do not change."""
+        return CustomerWithWallets(replace(customer), tuple(replace(wallet) for wallet in self.wallets_of(customer.id)))
+
+    # ------------------------------------------------------------------ customers and wallets
+
+    def require_free(self, contacts: Sequence[Contact], customer_id: CustomerId | None = None) -> None:
+        """Raises CustomerExists if anyone but this customer has one of the contacts."""
+        for contact in contacts:
+            owner = self.locked.contacts.get(contact)
+            if owner is not None and owner != customer_id:
+                raise CustomerExists(f"another customer has this {contact.field.replace('_', ' ')}")
+
+    def register(self, customer: Customer, event: Event) -> None:
+        """Add a new customer."""
+        self.locked.customers[customer.id] = customer
+        self.take_contacts(customer)
+        self.registered_customers[customer.id] = customer
+        self.outbox.append(event)
+
+    def open_wallet(self, wallet: Wallet, event: Event) -> None:
+        """Add a new wallet. The house wallets of its currency come to be with the first."""
+        self.locked.wallets[wallet.id] = wallet
+        self.opened_wallets[wallet.id] = wallet
+        self.outbox.append(event)
+
+    def change_customer(self, customer: Customer) -> int:
+        """Note that the customer changes now. The new version is the sequence of the event to `record`."""
+        customer.version += 1
+        customer.updated_at = max(self.now, customer.updated_at)
+        self.changed_customers[customer.id] = customer
+        return customer.version
+
+    def change_wallet(self, wallet: Wallet) -> int:
+        """Note that the wallet changes now. Gives the sequence of the event to `record`."""
+        wallet.sequence += 1
+        wallet.updated_at = max(self.now, wallet.updated_at)
+        self.changed_wallets[wallet.id] = wallet
+        return wallet.sequence
+
+    def spread_status(self, customer: Customer) -> None:
+        """Repeat on the customer's wallets whether their money may move."""
+        for wallet in self.wallets_of(customer.id):
+            wallet.customer_active = customer.active
+            self.changed_wallets[wallet.id] = wallet
+
+    def take_contacts(self, customer: Customer) -> None:
+        """Let nobody else have what the customer now has."""
+        self.locked.contacts.update(dict.fromkeys(customer.contacts, customer.id))
+
+    def release_contacts(self, customer: Customer) -> None:
+        """Let others have what only this customer had."""
+        taken = self.locked.contacts
+        for contact in [contact for contact, owner in taken.items() if owner == customer.id]:
+            del taken[contact]
+
+    def record(self, event: Event) -> None:
+        """Tell the world, once the unit of work is done."""
+        self.outbox.append(event)
+
+    # ------------------------------------------------------------------ money
+
+    def post(self, movement: MoneyMovement, legs: Sequence[Leg]) -> Transaction:
+        """Post balanced legs, all or none.
+
+        Raises:
+            Refused: the one that says which rule objected.
+        """
+        assert sum(leg.minor for leg in legs) == 0, "legs must sum to zero"  # noqa: S101 - a bug of ours, not bad input
+        currency = movement.money.currency
+        moment = self.now
+        for leg in legs:
+            wallet = self.locked.wallets.get(leg.wallet_id)
+            if wallet is None:
+                raise WalletNotFound(f"no wallet has the id {leg.wallet_id}")
+            _check(wallet, leg, currency)
+            moment = max(moment, wallet.updated_at)  # a wallet's history never runs backwards, whatever a clock does
+        entries = tuple([self._apply(leg, currency, moment) for leg in legs])
+        transaction = Transaction(
+            id=TransactionId(self.new_id()),
+            movement=movement,
+            status="posted",
+            entries=entries,
+            created_by=self.caller,
+            created_at=moment,
+            posted_at=moment,
+        )
+        self.outbox.append(transaction)
+        return transaction
+
+    def reject(self, movement: MoneyMovement, refusal: Refused) -> Transaction:
+        """Keep the record of a movement that was refused."""
+        transaction = Transaction(
+            id=TransactionId(self.new_id()),
+            movement=movement,
+            status="rejected",
+            rejection=self.rejection(refusal),
+            created_by=self.caller,
+            created_at=self.now,
+        )
+        self.outbox.append(transaction)
+        return transaction
+
+    def rejection(self, refusal: Refused) -> Rejection:
+        """A refusal as it is kept, with the id of the request that was refused."""
+        return Rejection(type(refusal).__name__, refusal.code, str(refusal), self.request_id)
+
+    def _apply(self, leg: Leg, currency: Currency, moment: datetime) -> Entry:
+        wallet = self.locked.wallets[leg.wallet_id]
+        wallet.ledger_balance += leg.minor
+        wallet.version += 1
+        wallet.sequence += 1
+        wallet.updated_at = moment
+        self.moved_wallets[wallet.id] = wallet
+        return Entry(wallet.id, wallet.version, wallet.sequence, leg.minor, currency, wallet.ledger_balance)
+
+
+def _check(wallet: Wallet, leg: Leg, currency: Currency) -> None:
+    debit = leg.minor < 0
+    if wallet.currency != currency:
+        raise CurrencyMismatch(f"wallet {wallet.id} holds {wallet.currency}, not {currency}")
+    if not wallet.customer_active:
+        raise CustomerNotActive(f"the customer of wallet {wallet.id} is not active")
+    wallet.require_moves(debit=debit)
+    if debit and not wallet.may_overdraw and wallet.available_balance + leg.minor < 0:
+        raise InsufficientFunds(f"wallet {wallet.id} does not have that much available")
+    if abs(wallet.ledger_balance + leg.minor) > LARGEST_BALANCE:
+        raise LimitExceeded(f"wallet {wallet.id} cannot hold that much")

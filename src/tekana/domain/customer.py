@@ -1,0 +1,89 @@
+"""The customer: a person who owns wallets.
+
+register ──> active ──suspend──> suspended ──close──> closed (final)
+               ^ └───────────────close──────────────────^
+               └────reactivate───────┘
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, NamedTuple
+
+from tekana.domain.errors import ConcurrentUpdate, CustomerNotActive
+from tekana.domain.identifiers import CustomerId
+
+CustomerStatus = Literal["active", "suspended", "closed"]
+
+Metadata = Mapping[str, str | int | float | bool | None]
+"""What a caller wants to keep beside a record: names and plain values. tekana never reads it."""
+
+
+class Contact(NamedTuple):
+    """Something that only one customer (of those not closed) may have."""
+
+    field: Literal["email", "phone_number", "external_id"]
+    value: str
+
+
+def contacts(email: str | None, phone_number: str | None, external_id: str | None) -> tuple[Contact, ...]:
+    """The contacts among these that are given."""
+    email_contact = () if email is None else (Contact("email", email),)
+    phone_contact = () if phone_number is None else (Contact("phone_number", phone_number),)
+    external_contact = () if external_id is None else (Contact("external_id", external_id),)
+    return (*email_contact, *phone_contact, *external_contact)
+
+
+@dataclass(slots=True, kw_only=True)
+class Customer:
+    """A person who owns wallets. Email, phone number and external id are unique among customers that are not closed.
+
+    `version` counts the changes: 1 when registered, one more with each; it is also the sequence of the customer's last
+    event. `tier` is what the operator's checks of the person's identity established; None until verified.
+    """
+
+    id: CustomerId
+    full_name: str
+    email: str
+    phone_number: str
+    country: str | None
+    external_id: str | None
+    metadata: Metadata | None
+    created_by: str
+    created_at: datetime
+    updated_at: datetime
+    status: CustomerStatus = "active"
+    suspension_reason: str | None = None
+    tier: str | None = None
+    version: int = 1
+
+    @property
+    def active(self) -> bool:
+        """Whether the customer's wallets may move money."""
+        return self.status == "active"
+
+    @property
+    def contacts(self) -> tuple[Contact, ...]:
+        """What no other customer may have."""
+        return contacts(self.email, self.phone_number, self.external_id)
+
+    def require_version(self, expected: int | None) -> None:
+        """Refuse to go on if the caller read another version; None stands for any.
+
+        Raises:
+            ConcurrentUpdate: the customer changed since.
+        """
+        if expected is not None and expected != self.version:
+            raise ConcurrentUpdate(f"the customer is at version {self.version} now, not {expected}: read it again")
+
+    def require_open(self) -> None:
+        """Raises CustomerNotActive if the customer is closed: that is final."""
+        if self.status == "closed":
+            raise CustomerNotActive("the customer is closed")
+
+    def require_active(self) -> None:
+        """Raises CustomerNotActive if the customer is suspended or closed."""
+        if not self.active:
+            raise CustomerNotActive(f"the customer is {self.status}")

@@ -1,0 +1,107 @@
+"""Money: integer minor units of an ISO 4217 currency. Never a float; currencies never mix."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, NewType
+
+from tekana.domain.errors import invalid
+from tekana.domain.iso4217 import EXPONENTS
+
+Currency = NewType("Currency", str)
+"""The alphabetic code of an ISO 4217 currency that has minor units, such as "RWF"."""
+
+LARGEST_AMOUNT: Final = 10**15
+"""The most that one transaction moves, in minor units: far under 2**63, so sums stay exact in a database too."""
+
+LARGEST_BALANCE: Final = 2**63 - 1
+"""The most that a wallet can hold, in minor units: a signed 64-bit integer."""
+
+_MOST_DIGITS: Final = 16
+
+
+def parse_currency(code: str) -> Currency:
+    """Check a currency code.
+
+    Raises:
+        InvalidRequest: ISO 4217 has no such currency, or it has no minor unit (gold, test codes).
+    """
+    if not isinstance(code, str) or code not in EXPONENTS:
+        raise invalid("currency", f"{str(code)[:10]!r} is not an ISO 4217 currency code such as USD")
+    return Currency(code)
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """An amount in integer minor units of one currency, such as 1250 USD for $12.50. It may be negative."""
+
+    minor: int
+    currency: Currency
+
+    def __post_init__(self) -> None:
+        if type(self.minor) is not int:
+            raise TypeError(f"money is counted in whole minor units, not in {type(self.minor).__name__}")
+        parse_currency(self.currency)
+
+    @classmethod
+    def parse(cls, text: str, currency: str) -> Money:
+        """Read a positive decimal string in major units, as people and JSON write it: "12.50", "12.5", "1500".
+
+        Raises:
+            InvalidRequest: the currency is unknown; or the text is not plain ASCII digits with at most the currency's
+                decimals, is zero, or is more than LARGEST_AMOUNT minor units.
+        """
+        code = parse_currency(currency)
+        if not isinstance(text, str):
+            raise invalid("amount", f"must be a decimal number in a string, not {type(text).__name__}")
+        places = EXPONENTS[code]
+        whole, dot, decimals = text.partition(".")
+        if not _digits(whole) or (dot and not _digits(decimals)):
+            raise invalid("amount", 'must be a positive decimal number in a string, such as "12.50"')
+        if len(decimals) > places:
+            raise invalid("amount", f"{code} has {places} decimals, not {len(decimals)}")
+        minor = int(whole + decimals.ljust(places, "0")) if len(whole) <= _MOST_DIGITS else LARGEST_AMOUNT + 1
+        if minor == 0:
+            raise invalid("amount", "must be more than zero")
+        if minor > LARGEST_AMOUNT:
+            raise invalid("amount", f"must be at most {format_minor(LARGEST_AMOUNT, code)} {code}")
+        return cls(minor, code)
+
+    def __add__(self, other: Money) -> Money:
+        return Money(self.minor + self._same_currency(other).minor, self.currency)
+
+    def __sub__(self, other: Money) -> Money:
+        return Money(self.minor - self._same_currency(other).minor, self.currency)
+
+    def __neg__(self) -> Money:
+        return Money(-self.minor, self.currency)
+
+    def __abs__(self) -> Money:
+        return Money(abs(self.minor), self.currency)
+
+    def __str__(self) -> str:
+        return f"{self.major} {self.currency}"
+
+    @property
+    def major(self) -> str:
+        """The amount in major units, with all the currency's decimals: "12.50", "1500", "-0.005"."""
+        return format_minor(self.minor, self.currency)
+
+    def _same_currency(self, other: Money) -> Money:
+        if self.currency != other.currency:
+            raise ValueError(f"{self.currency} and {other.currency} do not mix")
+        return other
+
+
+def _digits(text: str) -> bool:
+    return text.isascii() and text.isdigit()
+
+
+def format_minor(minor: int, currency: Currency) -> str:
+    """Minor units as a decimal string in major units, with all the currency's decimals."""
+    places = EXPONENTS[currency]
+    if places == 0:
+        return str(minor)
+    digits = str(abs(minor)).rjust(places + 1, "0")
+    sign = "-" if minor < 0 else ""
+    return f"{sign}{digits[:-places]}.{digits[-places:]}"

@@ -1,0 +1,100 @@
+"""The wallet: money of one owner in one currency.
+
+open ──> active ──close──> closed (final; needs an empty wallet)
+          ^  │ ^              ^
+    unfreeze freeze           │
+          │  v                │
+         frozen ─────close────┘
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from tekana.domain.customer import Metadata
+from tekana.domain.errors import WalletNotActive, WalletNotEmpty
+from tekana.domain.identifiers import HOUSE_ROLES, CustomerId, HouseRole, WalletId, house_wallet_id
+from tekana.domain.money import Currency
+
+WalletStatus = Literal["active", "frozen", "closed"]
+
+FreezeScope = Literal["debits", "all"]
+"""What a freeze stops: money going out, or money going out and coming in."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Wallet:
+    """Money of one owner in one currency. Balances are in minor units.
+
+    `ledger_balance` is what was posted, `held` the sum of open holds. `version` counts the wallet's entries and
+    `sequence` its events, both without a gap. Balances change in one place only: `Book.post`.
+
+    A house wallet (`house` names its role) belongs to the operator, has no customer, and alone may go below zero.
+    `customer_active` repeats the customer's status here, so that one row lock settles whether money may move.
+    """
+
+    id: WalletId
+    customer_id: CustomerId | None
+    currency: Currency
+    created_by: str
+    created_at: datetime
+    updated_at: datetime
+    house: HouseRole | None = None
+    name: str | None = None
+    metadata: Metadata | None = None
+    status: WalletStatus = "active"
+    freeze_scope: FreezeScope | None = None
+    freeze_reason: str | None = None
+    customer_active: bool = True
+    ledger_balance: int = 0
+    held: int = 0
+    version: int = 0
+    sequence: int = 0
+
+    @property
+    def available_balance(self) -> int:
+        """What the owner can spend, in minor units."""
+        return self.ledger_balance - self.held
+
+    @property
+    def may_overdraw(self) -> bool:
+        """Whether the balance may go below zero: for the operator's own wallets only."""
+        return self.house is not None
+
+    def require_open(self) -> None:
+        """Raises WalletNotActive if the wallet is closed: that is final."""
+        if self.status == "closed":
+            raise WalletNotActive("the wallet is closed")
+
+    def require_moves(self, *, debit: bool) -> None:
+        """Raises WalletNotActive if money cannot leave (`debit`) or enter the wallet."""
+        if self.status == "active":
+            return
+        if self.status == "closed" or self.freeze_scope == "all":
+            raise WalletNotActive(f"wallet {self.id} is {self.status}")
+        if debit:
+            raise WalletNotActive(f"wallet {self.id} is frozen: money can come in, not go out")
+
+    def require_empty(self) -> None:
+        """Raises WalletNotEmpty if there is money in the wallet, or held."""
+        if self.ledger_balance or self.held:
+            raise WalletNotEmpty(f"wallet {self.id} still has money in it: move it out first")
+
+
+def house_wallets(currency: Currency, *, created_by: str, at: datetime) -> tuple[Wallet, ...]:
+    """The operator's own wallets in a currency, as they begin: empty. In the order of their ids."""
+    return tuple(
+        Wallet(
+            id=house_wallet_id(role, currency),
+            customer_id=None,
+            house=role,
+            currency=currency,
+            name=role,
+            created_by=created_by,
+            created_at=at,
+            updated_at=at,
+        )
+        for role in HOUSE_ROLES
+    )

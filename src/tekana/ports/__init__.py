@@ -1,0 +1,11 @@
+"""What the core asks of the world: Protocols whose docstrings are the contract.
+
+    store          everything an adapter for a database gives: units of work, and the readers below
+    unit_of_work   how changes are kept: claim, lock, save
+    customers, wallets, transactions, events
+                   readers: what can be asked, in which order, page by page
+    audit          how a store shows that the ledger is whole
+    clock, new_id  time and identity, so that tests can choose them
+
+`tekana.testing.contracts` checks an adapter against them.
+"""

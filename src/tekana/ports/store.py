@@ -1,0 +1,69 @@
+"""Everything an adapter for a database gives."""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+from tekana.ports.audit import Audit
+from tekana.ports.customers import Customers
+from tekana.ports.events import Events
+from tekana.ports.transactions import Transactions
+from tekana.ports.unit_of_work import BeginUnit
+from tekana.ports.wallets import Wallets
+
+
+@runtime_checkable
+class Store(Protocol):
+    """A place where customers, wallets, transactions and events are kept.
+
+    It is built from a URL (`Store(url, clock=None)`) without touching the world; `start` and `stop` do that.
+    """
+
+    @property
+    def begin(self) -> BeginUnit:
+        """Begin a unit of work."""
+        ...
+
+    @property
+    def customers(self) -> Customers:
+        """Read customers."""
+        ...
+
+    @property
+    def wallets(self) -> Wallets:
+        """Read wallets and their history."""
+        ...
+
+    @property
+    def transactions(self) -> Transactions:
+        """Read transactions."""
+        ...
+
+    @property
+    def events(self) -> Events:
+        """Read what happened."""
+        ...
+
+    @property
+    def audit(self) -> Audit:
+        """Check every invariant."""
+        ...
+
+    async def start(self) -> None:
+        """Get ready to serve. The database need not be reachable yet, unless it is this store that starts it."""
+        ...
+
+    async def stop(self) -> None:
+        """Let go of everything. May be called twice, or without `start`."""
+        ...
+
+    async def migrate(self) -> list[str]:
+        """Bring the schema to what this version needs; gives the names of the steps taken, none if it was there.
+
+        Any number of processes may call it at once; one does the work. Raises Unavailable if unreachable.
+        """
+        ...
+
+    async def check_ready(self) -> None:
+        """Raises Unavailable, with the reason, unless the store is reachable and its schema is the one needed."""
+        ...

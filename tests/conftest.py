@@ -1,0 +1,83 @@
+"""A real PostgreSQL for every test that asks for one: started once, a fresh migrated database each time.
+
+It is the embedded one, so that tests need nothing installed. `TEKANA_TEST_DATABASE_URL` (of a database whose user may
+create others) uses a server that is there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import NullPool, make_url, text
+from sqlalchemy.ext.asyncio import create_async_engine
+from tekana_postgres import PostgresStore
+from tekana_postgres.embedded import EmbeddedPostgres
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The URL of a server's maintenance database."""
+    given = os.environ.get("TEKANA_TEST_DATABASE_URL")
+    if given:
+        yield given
+        return
+    folder = Path(tempfile.mkdtemp(prefix="tekana-test-", dir="/var/tmp"))
+    folder.chmod(0o755)  # the account that PostgreSQL runs as has to pass through
+    server = EmbeddedPostgres(folder, durable=False)
+    try:
+        yield server.start()
+    finally:
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def template_database(postgres_server: str) -> str:
+    """A migrated, empty database to make copies of."""
+    name = f"tekana_template_{uuid.uuid4().hex[:8]}"
+    _maintain(postgres_server, f"CREATE DATABASE {name}")
+    asyncio.run(PostgresStore(_database(postgres_server, name)).migrate())
+    return name
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str, template_database: str) -> Iterator[str]:
+    """The URL of a fresh database with the newest schema, gone after the test."""
+    name = f"tekana_{uuid.uuid4().hex[:12]}"
+    _maintain(postgres_server, f"CREATE DATABASE {name} TEMPLATE {template_database} STRATEGY file_copy")
+    try:
+        yield _database(postgres_server, name)
+    finally:
+        _maintain(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def empty_postgres_url(postgres_server: str) -> Iterator[str]:
+    """The URL of a fresh database with nothing in it, gone after the test."""
+    name = f"tekana_{uuid.uuid4().hex[:12]}"
+    _maintain(postgres_server, f"CREATE DATABASE {name}")
+    try:
+        yield _database(postgres_server, name)
+    finally:
+        _maintain(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _database(url: str, name: str) -> str:
+    return make_url(url).set(database=name).render_as_string(hide_password=False)
+
+
+def _maintain(url: str, statement: str) -> None:
+    async def execute() -> None:
+        engine = create_async_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+        async with engine.connect() as connection:
+            await connection.execute(text(statement))
+        await engine.dispose()
+
+    asyncio.run(execute())

@@ -1,0 +1,72 @@
+"""The pictures under docs/pictures show the code as it is, and the check that says so can fail."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def draw(root: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    script = root / "docs" / "pictures.py"
+    return subprocess.run([sys.executable, str(script), *options], capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """This tree, with its pictures drawn."""
+    for part in ("src", "adapters"):
+        shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__", "docs_page"))
+    (tmp_path / "docs").mkdir()
+    shutil.copy(ROOT / "docs" / "pictures.py", tmp_path / "docs")
+    done = draw(tmp_path)
+    assert done.returncode == 0, done.stderr
+    return tmp_path
+
+
+def plant(file: Path, code: str) -> None:
+    file.write_text(f"{file.read_text('utf-8')}\n\n{code}\n", "utf-8")
+
+
+def test_the_pictures_show_the_code() -> None:
+    done = draw(ROOT, "--check")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_what_was_just_drawn_is_not_stale(copy: Path) -> None:
+    done = draw(copy, "--check")
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_a_new_import_makes_the_rooms_stale(copy: Path) -> None:
+    plant(copy / "adapters" / "tekana_memory" / "__init__.py", "def planted() -> None:\n    import tekana.cli")
+    done = draw(copy, "--check")
+    assert (done.returncode, done.stdout.count("is stale")) == (1, 1)
+    assert "docs/pictures/rooms.svg is stale" in done.stdout
+
+
+def test_a_new_table_makes_the_database_stale(copy: Path) -> None:
+    planted = 'import sqlalchemy\nsqlalchemy.Table("planted", metadata, sqlalchemy.Column("id", sqlalchemy.Uuid))'
+    plant(copy / "adapters" / "tekana_postgres" / "tables.py", planted)
+    done = draw(copy, "--check")
+    assert (done.returncode, done.stdout.count("is stale")) == (1, 1)
+    assert "docs/pictures/database.svg is stale" in done.stdout
+
+
+def test_a_missing_picture_is_stale(copy: Path) -> None:
+    (copy / "docs" / "pictures" / "rooms.svg").unlink()
+    done = draw(copy, "--check")
+    assert done.returncode == 1
+    assert "docs/pictures/rooms.svg is stale" in done.stdout
+
+
+def test_a_check_writes_nothing(copy: Path) -> None:
+    picture = copy / "docs" / "pictures" / "rooms.svg"
+    picture.write_text("old", "utf-8")
+    draw(copy, "--check")
+    assert picture.read_text("utf-8") == "old"
+    draw(copy)
+    assert picture.read_text("utf-8") != "old"
