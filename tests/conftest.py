@@ -21,6 +21,28 @@ from tekana_postgres import PostgresStore
 from tekana_postgres.embedded import EmbeddedPostgres
 
 
+_SKIPPED_FOR_A_REASON = "not here: "
+_skipped: list[str] = []
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Note what was skipped without naming an optional tool that is missing."""
+    if report.skipped and isinstance(report.longrepr, tuple) and _SKIPPED_FOR_A_REASON not in report.longrepr[2]:
+        _skipped.append(f"{report.nodeid}: {report.longrepr[2]}")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail the run if anything was skipped for another reason than `pytest.skip("not here: <an optional tool>")`."""
+    if _skipped and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which tests were skipped that must not be."""
+    for one in _skipped:
+        terminalreporter.write_line(f"SKIPPED without a missing tool: {one}", red=True)
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """The URL of a server's maintenance database."""

@@ -44,6 +44,7 @@ _INITDB = (
     "--locale-provider=builtin --locale=C --builtin-locale=C.UTF-8"
 )
 _SOCKET = ".s.PGSQL.5432"
+_SSL_REQUEST = bytes.fromhex("0000000804d2162f")  # answered by one byte, before all authentication
 _SOCKET_PATH_BYTES = 103  # on macOS; Linux has 107
 _START_SECONDS = 300  # a recovery may have to read max_wal_size
 _STOP_SECONDS = 60  # a fast shutdown writes what shared_buffers hold; after that an immediate one, recovered later
@@ -267,16 +268,21 @@ class _Home(NamedTuple):
 
     def leave(self, use: contextlib.ExitStack) -> None:
         use.close()
+        dismissed = self.path / "dismissed.lock"
         with _locked(self.path / "start.lock"):
-            self._stop_if_unused()
+            if not self._stop_if_unused():
+                return
+            with contextlib.suppress(FileNotFoundError):
+                (self.path / "watcher.lock").replace(dismissed)  # the next user sets a watcher of its own
+        _within(1, lambda: _is_free(dismissed))  # it is awake, unless a new user was faster, and ends at once
 
-    def watch(self, lock: int) -> None:
+    def watch(self) -> None:
         """Wait until there is no user, see to it that there is no server, and end. This is the watcher's life."""
         while True:
             os.close(_lock(self.path / "watch.lock", fcntl.LOCK_EX))
             with _locked(self.path / "start.lock"):
                 if self._stop_if_unused():
-                    os.close(lock)  # before a new user can look for a watcher
+                    (self.path / "watcher.lock").unlink(missing_ok=True)  # it is ours until we are gone
                     return
 
     def _stop_if_unused(self) -> bool:
@@ -311,7 +317,7 @@ class _Home(NamedTuple):
             lock = _lock(self.path / "watcher.lock", fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return  # there is one
-        words = [str(Path(__file__).resolve()), str(self.path), str(lock), *map(str, self.account or ())]
+        words = [str(Path(__file__).resolve()), str(self.path), *map(str, self.account or ())]
         try:
             _run(None, [sys.executable, "-I", "-S", *words], locks=(lock,))
         finally:
@@ -328,7 +334,9 @@ class _Home(NamedTuple):
             with socket.socket(socket.AF_UNIX) as probe, contextlib.suppress(OSError):
                 probe.settimeout(5)
                 probe.connect(str(self.socket_folder / _SOCKET))
-                return True
+                # Connecting is not enough: a postmaster that was just killed may still have its socket open.
+                probe.sendall(_SSL_REQUEST)
+                return probe.recv(1) in {b"N", b"S"}
         return False
 
     def _launch(self, *, durable: bool) -> None:
@@ -412,7 +420,7 @@ class _Home(NamedTuple):
             os.chown(path, self.account.uid, self.account.gid, follow_symlinks=False)
 
 
-def _main(path: str, lock: str, *account: str) -> None:
+def _main(path: str, *account: str) -> None:
     """The watcher: nobody's child, without a terminal, deaf to the signals that are for the application."""
     if os.fork():
         os._exit(0)
@@ -420,7 +428,7 @@ def _main(path: str, lock: str, *account: str) -> None:
         os.dup2(0, stream)
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
-    _Home(Path(path), _Account(*map(int, account)) if account else None).watch(int(lock))
+    _Home(Path(path), _Account(*map(int, account)) if account else None).watch()
 
 
 if __name__ == "__main__":

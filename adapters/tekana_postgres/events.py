@@ -1,10 +1,9 @@
 """Reading what happened.
 
 Positions in the outbox are taken in order, but units of work end in any order: while position 7 is there to read, 6 may
-still be on its way, and whoever moves on past it would never see it. So a reader stops at a gap until nothing can fill
-it any more. Each row says which database transactions could have taken an earlier position before it did: those below
-its `snapshot_xmax` (the unit of work takes positions in one statement and writes them in a later one, whose snapshot it
-is). Once all of those have ended (`pg_snapshot_xmin` has reached it), what is missing before the row stays missing.
+still be on its way, and whoever moves on past it would never see it. So a reader first asks how far everything is
+settled, written or never to come (`tekana_settled_position`, in the migration that made the outbox), and then, in a
+statement of its own that sees all of that, reads no further.
 """
 
 from __future__ import annotations
@@ -19,17 +18,10 @@ from tekana_postgres.pages import bad_cursor, number_cursor, page_of
 from tekana_postgres.rows import event_of
 from tekana_postgres.unit_of_work import read_transactions
 
+_SETTLED_POSITION = "SELECT tekana_settled_position()"
 _SETTLED = """
-WITH next AS (
-    SELECT position, transaction_id, event_type, event, snapshot_xmax,
-           position - lag(position, 1, $1::bigint) OVER (ORDER BY position) > 1 AS after_gap
-    FROM outbox WHERE position > $1 ORDER BY position LIMIT $2
-), stop AS (
-    SELECT min(position) AS position FROM next
-    WHERE after_gap AND snapshot_xmax > pg_snapshot_xmin(pg_current_snapshot())
-)
-SELECT next.position, transaction_id, event_type, event FROM next, stop
-WHERE stop.position IS NULL OR next.position < stop.position ORDER BY next.position
+SELECT position, transaction_id, event_type, event FROM outbox
+WHERE position > $1 AND position <= $2 ORDER BY position LIMIT $3
 """
 
 
@@ -44,7 +36,8 @@ class PostgresEvents:
         begin = position - 1 if place >= 0 else position  # the cursor's own position may hold more events
         fed: list[FedEvent] = []
         async with raw_connection(self._engine) as connection:
-            rows = await connection.fetch(_SETTLED, begin, page.limit + 2)
+            settled = await connection.fetchval(_SETTLED_POSITION)
+            rows = await connection.fetch(_SETTLED, begin, settled, page.limit + 2)
             ids = [row["transaction_id"] for row in rows if row["transaction_id"] is not None]
             transactions = await read_transactions(connection, ids)
         for row in rows:
@@ -63,4 +56,4 @@ def _place(cursor: str) -> tuple[int, int]:
     position, dot, place = cursor.partition(".")
     if not dot:
         raise bad_cursor()
-    return number_cursor(position), number_cursor(place)
+    return number_cursor(position), number_cursor(place, least=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from pathlib import Path
 
@@ -9,7 +10,8 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
-from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tekana_postgres.connections import create_engine, translated
 
 _ONE_AT_A_TIME = (
     threading.Lock()
@@ -30,10 +32,27 @@ def newest_revision() -> str:
     return revision
 
 
-async def migrate(engine: AsyncEngine, revision: str = "head") -> list[str]:
-    """Bring the schema to a revision, up or down ("base" removes everything). Gives the steps taken, by their names."""
-    async with engine.connect() as connection:
-        return await connection.run_sync(_migrate, revision)
+async def migrate(url: str, revision: str = "head") -> list[str]:
+    """Bring the schema to a revision, up or down ("base" removes everything). Gives the steps taken, by their names.
+
+    Works in a thread of its own, where waiting for another migration holds nobody up.
+    """
+    return await asyncio.to_thread(_migrate_in_thread, url, revision)
+
+
+def _migrate_in_thread(url: str, revision: str) -> list[str]:
+    with _ONE_AT_A_TIME:
+        return asyncio.run(_connect_and_migrate(url, revision))
+
+
+async def _connect_and_migrate(url: str, revision: str) -> list[str]:
+    engine = create_engine(url, connections=1, take_role=False)
+    try:
+        with translated():
+            async with engine.connect() as connection:
+                return await connection.run_sync(_migrate, revision)
+    finally:
+        await engine.dispose()
 
 
 def _migrate(connection: Connection, revision: str) -> list[str]:
@@ -41,10 +60,9 @@ def _migrate(connection: Connection, revision: str) -> list[str]:
     config = _config()
     config.attributes["connection"] = connection
     config.attributes["on_step"] = steps.append
-    with _ONE_AT_A_TIME:
-        if revision == "head":
-            command.upgrade(config, revision)
-        else:
-            command.downgrade(config, revision)
-        connection.commit()
+    if revision == "head":
+        command.upgrade(config, revision)
+    else:
+        command.downgrade(config, revision)
+    connection.commit()
     return steps

@@ -29,9 +29,9 @@ def id_cursor(page: PageRequest) -> UUID | None:
         raise bad_cursor() from None
 
 
-def number_cursor(text: str) -> int:
-    """Read a cursor, or a part of one, that is a number."""
-    if not (text.isascii() and text.isdigit()) or len(text) > 19 or int(text) > LARGEST_BIGINT:
+def number_cursor(text: str, *, least: int = 1) -> int:
+    """Read a cursor, or a part of one, that is a number of at least so much."""
+    if not (text.isascii() and text.isdigit()) or len(text) > 19 or not least <= int(text) <= LARGEST_BIGINT:
         raise bad_cursor()
     return int(text)
 

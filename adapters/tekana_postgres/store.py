@@ -14,7 +14,7 @@ from tekana.domain.errors import Unavailable
 from tekana.ports.audit import Finding
 from tekana.ports.clock import Clock
 from tekana_postgres.audit import audit
-from tekana_postgres.connections import create_engine, raw_connection, translated
+from tekana_postgres.connections import create_engine, raw_connection
 from tekana_postgres.customers import PostgresCustomers
 from tekana_postgres.embedded import EmbeddedPostgres, EmbeddedPostgresError, default_data_dir
 from tekana_postgres.events import PostgresEvents
@@ -74,12 +74,7 @@ class PostgresStore:
 
     async def migrate(self) -> list[str]:
         """Bring the schema to the newest version."""
-        engine = create_engine(self._url, connections=1, take_role=False)
-        try:
-            with translated():
-                return await migrate(engine)
-        finally:
-            await engine.dispose()
+        return await migrate(self._url)
 
     async def check_ready(self) -> None:
         """Raises Unavailable unless the database answers and has the newest schema."""

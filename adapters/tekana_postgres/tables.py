@@ -20,21 +20,9 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
-    func,
     text,
 )
 from sqlalchemy.dialects.postgresql import CHAR, JSON
-from sqlalchemy.types import UserDefinedType
-
-
-class Xid8(UserDefinedType[int]):
-    """A 64-bit transaction id of PostgreSQL's own."""
-
-    cache_ok = True
-
-    def get_col_spec(self, **_: Any) -> str:
-        return "XID8"
-
 
 metadata = MetaData(
     naming_convention={
@@ -187,12 +175,6 @@ outbox = Table(
     _reference("transaction_id", "transactions.id", nullable=True),
     Column("event_type", Text),
     Column("event", JSON),
-    Column(
-        "snapshot_xmax",
-        Xid8,
-        nullable=False,
-        server_default=func.pg_snapshot_xmax(func.pg_current_snapshot()),
-    ),
     CheckConstraint("(transaction_id IS NULL) = (event IS NOT NULL)", name="event"),
     CheckConstraint("(event_type IS NULL) = (event IS NULL)", name="event_type"),
 )

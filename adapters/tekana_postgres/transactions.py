@@ -7,13 +7,13 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, bindparam, func, select, true, union
+from sqlalchemy import ColumnElement, Select, bindparam, func, or_, select, true, union
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.types import Uuid
 
 from tekana.domain.errors import TransactionNotFound
-from tekana.domain.identifiers import TransactionId
+from tekana.domain.identifiers import CustomerId, TransactionId
 from tekana.domain.transaction import Transaction
 from tekana.ports.page import Page, PageRequest
 from tekana.ports.transactions import TransactionFilter
@@ -40,10 +40,7 @@ class PostgresTransactions:
         conditions = _conditions(which, id_cursor(page))
         with translated():
             async with self._engine.connect() as connection:
-                if which.wallet_id is None and which.customer_id is None:
-                    query = _newest(select(transactions.c.id), conditions, page.limit + 1)
-                else:
-                    query = _of_wallets(await _wallet_ids(connection, which), conditions, page.limit + 1)
+                query = await _query(connection, which, conditions, page.limit + 1)
                 ids = list((await connection.execute(query)).scalars())
                 raw = (await connection.get_raw_connection()).driver_connection
                 found = await read_transactions(raw, ids)
@@ -63,6 +60,20 @@ def _conditions(which: TransactionFilter, before: UUID | None) -> list[ColumnEle
     return [compare(column, value) for value, column, compare in wanted if value is not None]
 
 
+async def _query(
+    connection: AsyncConnection, which: TransactionFilter, conditions: list[ColumnElement[bool]], count: int
+) -> Select[Any]:
+    theirs = [] if which.customer_id is None else await _wallets_of(connection, which.customer_id)
+    if which.wallet_id is None and which.customer_id is None:
+        return _newest(select(transactions.c.id), conditions, count)
+    if which.wallet_id is None:
+        return _of_wallets(theirs, conditions, count)
+    if which.customer_id is not None:
+        sides = (transactions.c.from_wallet_id, transactions.c.to_wallet_id)
+        conditions = [*conditions, or_(*(side.in_(theirs) for side in sides))]
+    return _of_wallets([which.wallet_id], conditions, count)
+
+
 def _newest(query: Select[Any], conditions: list[ColumnElement[bool]], count: int) -> Select[Any]:
     return query.where(*conditions).order_by(transactions.c.id.desc()).limit(count)
 
@@ -78,10 +89,6 @@ def _of_wallets(ids: list[UUID], conditions: list[ColumnElement[bool]], count: i
     return select(both.c.id).order_by(both.c.id.desc()).limit(count)
 
 
-async def _wallet_ids(connection: AsyncConnection, which: TransactionFilter) -> list[UUID]:
-    if which.customer_id is None:
-        return [which.wallet_id] if which.wallet_id else []
-    query = select(wallets.c.id).where(wallets.c.customer_id == which.customer_id)
-    if which.wallet_id is not None:
-        query = query.where(wallets.c.id == which.wallet_id)
+async def _wallets_of(connection: AsyncConnection, customer_id: CustomerId) -> list[UUID]:
+    query = select(wallets.c.id).where(wallets.c.customer_id == customer_id)
     return list((await connection.execute(query)).scalars())

@@ -75,9 +75,8 @@ INSERT INTO wallets ({_WALLETS}) VALUES ({", ".join(f"${i}" for i in range(1, le
 ON CONFLICT (id) DO NOTHING
 """
 
-# Positions are taken while the wallets are locked, so each aggregate's events stand in order, and in a statement before
-# the one that writes them, so a reader can tell a position that is still to come from one that never will: see readers.
-_TAKE_POSITIONS = "SELECT nextval('outbox_position_seq') FROM generate_series(1, $1)"
+# Taken while the wallets are locked, so each aggregate's events stand in order; see tekana_postgres.events.
+_TAKE_POSITIONS = "SELECT tekana_take_positions($1)"
 
 _TRANSACTION_COLUMNS = (
     *("id", "type", "status", "amount", "currency", "from_wallet_id", "to_wallet_id", "description", "reference"),

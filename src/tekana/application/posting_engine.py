@@ -227,7 +227,7 @@ def _distinct(groups: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]:
 
 
 def _fail(group: Sequence[_Waiting], error: Exception) -> None:
-    if isinstance(error, Unavailable):
+    if type(error) is Unavailable:
         error = Unavailable(f"{error}; whether it was done is unknown: retry with the same key")
     for one in group:
         if not one.outcome.done():

@@ -125,7 +125,6 @@ CREATE TABLE outbox (
     transaction_id UUID,
     event_type TEXT,
     event JSON,
-    snapshot_xmax XID8 DEFAULT pg_snapshot_xmax(pg_current_snapshot()) NOT NULL,
     CONSTRAINT pk_outbox PRIMARY KEY (position),
     CONSTRAINT ck_outbox_event CHECK ((transaction_id IS NULL) = (event IS NOT NULL)),
     CONSTRAINT ck_outbox_event_type CHECK ((event_type IS NULL) = (event IS NULL))
@@ -145,6 +144,32 @@ CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON {table}
 CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON {table}
     FOR EACH STATEMENT EXECUTE FUNCTION tekana_refuse_change();
 ALTER TABLE {table} ENABLE ALWAYS TRIGGER append_only, ENABLE ALWAYS TRIGGER append_only_truncate;
+"""
+
+# Positions in the outbox are taken in order, but units of work end in any order. A unit says, by an advisory lock that
+# it holds until it has ended, that it may yet fill any position after those `taken` by then; a reader goes no further
+# than the lowest of these. The order of steps makes it right: first say it, then take; first note what is taken, then
+# look who is at work. 0x7465 ("te") marks the locks as ours and leaves 48 bits for a position.
+TAKE_POSITIONS = """
+CREATE FUNCTION tekana_take_positions(count bigint) RETURNS SETOF bigint LANGUAGE plpgsql AS $$
+DECLARE
+    taken bigint := (SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END FROM outbox_position_seq);
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared((x'7465'::bigint << 48) + taken);
+    RETURN QUERY SELECT nextval('outbox_position_seq') FROM generate_series(1, count);
+END $$
+"""
+SETTLED_POSITION = """
+CREATE FUNCTION tekana_settled_position() RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    taken bigint := (SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END FROM outbox_position_seq);
+BEGIN
+    RETURN least(taken, (
+        SELECT min(((classid::bigint & x'ffff'::bigint) << 32) + objid::bigint) FROM pg_locks
+        WHERE locktype = 'advisory' AND objsubid = 1 AND classid::bigint >> 16 = x'7465'::bigint
+          AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    ));
+END $$
 """
 
 # The application works as this role, which may add to history and not change it. Roles belong to the whole server, so
@@ -169,7 +194,7 @@ BEGIN
         GRANT SELECT ON alembic_version TO tekana_app;
         GRANT SELECT, INSERT, UPDATE ON customers, wallets TO tekana_app;
         GRANT SELECT, INSERT ON transactions, entries, idempotency_keys, outbox TO tekana_app;
-        GRANT USAGE ON SEQUENCE outbox_position_seq TO tekana_app;
+        GRANT USAGE, SELECT ON SEQUENCE outbox_position_seq TO tekana_app;
     END IF;
 END $$
 """
@@ -181,6 +206,8 @@ def upgrade() -> None:
     op.execute(REFUSE)
     for table in ("transactions", "entries"):
         _execute(GUARD.format(table=table))
+    op.execute(TAKE_POSITIONS)
+    op.execute(SETTLED_POSITION)
     op.execute(ROLE)
     op.execute(GRANTS)
 
@@ -194,4 +221,4 @@ def _execute(statements: str) -> None:
 def downgrade() -> None:
     """Remove everything but the role, which other databases of the server may use."""
     op.execute("DROP TABLE outbox, idempotency_keys, entries, transactions, wallets, customers")
-    op.execute("DROP FUNCTION tekana_refuse_change")
+    op.execute("DROP FUNCTION tekana_refuse_change, tekana_take_positions, tekana_settled_position")

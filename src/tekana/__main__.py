@@ -1,0 +1,6 @@
+"""`python -m tekana` is the `tekana` command."""
+
+from tekana.cli import main
+
+if __name__ == "__main__":
+    main()

