@@ -52,6 +52,13 @@ def package(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def soak(session: nox.Session) -> None:
+    """A crowd moves money for minutes; TEKANA_SOAK_SECONDS says how long."""
+    session.install("-e", ".[all,testing]")
+    session.run("pytest", "-c", "tests/soak/pytest.ini", "--rootdir", ".", "tests/soak", *session.posargs)
+
+
+@nox.session(default=False)
 def pictures(session: nox.Session) -> None:
     """Draw the pictures of docs/pictures anew from the code."""
     session.install("-e", ".[all]", *PICTURE_TOOLS)

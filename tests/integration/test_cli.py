@@ -1,0 +1,193 @@
+"""The `tekana` command, used as an operator would: real processes, real signals, a real database."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from tests.integration.postgres_support import superuser
+
+TEKANA = (sys.executable, "-m", "tekana")
+HERE = Path(__file__).parent
+
+
+def tekana(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("TEKANA_")} | environment
+    command = [*TEKANA, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=variables)
+
+
+def audit_objects(url: str) -> list[dict[str, Any]]:
+    """What the audit tells programs."""
+    return [json.loads(line) for line in tekana("audit", "--json", "--database-url", url).stdout.splitlines()]
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="tekana-cli-", dir="/var/tmp"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        number: int = free.getsockname()[1]
+    return number
+
+
+def until(done: float, url: str) -> None:
+    while time.monotonic() < done:
+        try:
+            if httpx.get(url).status_code == 200:
+                return
+        except httpx.TransportError:
+            time.sleep(0.05)
+    raise AssertionError(f"{url} did not come up")
+
+
+def processes_in(folder: Path) -> list[str]:
+    """The command lines of all processes that name the folder or work in it."""
+    found = []
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit() and process.name != str(os.getpid()):
+            try:
+                command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                if str(folder) in command or str((process / "cwd").readlink()).startswith(str(folder)):
+                    found.append(command)
+            except OSError:
+                continue
+    return found
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_serve_keeps_its_data_and_leaves_nothing_behind(
+    folder: Path, port: int, number: signal.Signals, workers: str
+) -> None:
+    url = f"http://127.0.0.1:{port}"
+    command = [*TEKANA, "serve", "--port", str(port), "--data-dir", str(folder), "--workers", workers]
+    person = {"full_name": "Aline Uwase", "email": "aline@example.com", "phone_number": "+250788000101"}
+    answers = []
+    for _ in range(2):
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
+            until(time.monotonic() + 60, f"{url}/health/ready")
+            same = httpx.post(f"{url}/v1/customers", json=person, headers={"Idempotency-Key": "one"})
+            answers.append((same.status_code, same.text))
+            server.send_signal(number)
+            out, err = server.communicate(timeout=60)
+        assert (server.returncode, out) == (0, "")
+        assert err.splitlines()[-1] == "tekana: stopped"
+        assert "Traceback" not in err
+        assert processes_in(folder) == []
+    assert answers[0] == answers[1]
+    assert answers[0][0] == 201
+
+
+def test_serve_says_that_a_port_is_taken(folder: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        done = tekana("serve", "--port", str(taken.getsockname()[1]), "--data-dir", str(folder))
+    assert done.returncode != 0
+    assert "cannot listen" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert processes_in(folder) == []
+
+
+def test_serve_without_a_database_answers_that_it_is_not_ready(port: int) -> None:
+    command = [*TEKANA, "serve", "--port", str(port), "--database-url", "postgresql://who:secret@127.0.0.1:1/none"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
+        until(time.monotonic() + 60, f"http://127.0.0.1:{port}/health/live")
+        answer = httpx.get(f"http://127.0.0.1:{port}/health/ready")
+        wallets = httpx.get(f"http://127.0.0.1:{port}/v1/wallets")
+        server.terminate()
+        _, err = server.communicate(timeout=60)
+    assert (answer.status_code, wallets.status_code) == (503, 503)
+    assert "retry-after" in answer.headers
+    assert "retry-after" in wallets.headers
+    for told in (err, answer.text, wallets.text):
+        assert "secret" not in told
+    assert "not ready yet" in err
+
+
+def test_the_demo_tells_its_story() -> None:
+    done = tekana("demo")
+    assert (done.returncode, done.stderr) == (0, "")
+    seconds = re.compile(r"\d\.\d\d s")
+    assert seconds.sub("T", done.stdout) == seconds.sub("T", (HERE / "demo.out").read_text())
+
+
+def test_the_demo_told_twice_to_a_database_changes_nothing(postgres_url: str) -> None:
+    first, second = (tekana("demo", TEKANA_DATABASE_URL=postgres_url) for _ in range(2))
+    assert (first.returncode, second.returncode) == (0, 0)
+    audits = [
+        json.loads(line) for line in tekana("audit", "--json", "--database-url", postgres_url).stdout.splitlines()
+    ]
+    assert {one["number"]: one["checked"] for one in audits}[1] == 3  # a deposit, a transfer and a refusal, once each
+
+
+def test_audit_exits_with_0_when_whole_and_1_when_broken(postgres_url: str) -> None:
+    tekana("demo", "--database-url", postgres_url)
+    whole = tekana("audit", "--database-url", postgres_url)
+    assert (whole.returncode, whole.stderr) == (0, "")
+    assert whole.stdout.endswith("tekana: the ledger is whole\n")
+    assert len(whole.stdout.splitlines()) == 12
+
+    async def plant() -> None:
+        async with superuser(postgres_url) as connection:
+            await connection.execute("UPDATE wallets SET ledger_balance = ledger_balance + 1 WHERE house IS NULL")
+
+    asyncio.run(plant())
+    broken = tekana("audit", "--database-url", postgres_url)
+    assert broken.returncode == 1
+    assert "FAIL   2  balances are the sum of the entries" in broken.stdout
+    assert broken.stdout.endswith("tekana: 1 invariants are broken\n")
+    objects = [
+        json.loads(line) for line in tekana("audit", "--json", "--database-url", postgres_url).stdout.splitlines()
+    ]
+    assert [one["number"] for one in objects if not one["whole"]] == [2]
+
+
+@pytest.mark.parametrize("verb", ["audit", "migrate"])
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("postgresql+asyncpg://who:secret@127.0.0.1:1/none", "cannot be reached"),
+        ("mongodb://127.0.0.1/none", "no adapter for 'mongodb' is installed"),
+        ("nonsense", "must be a URL"),
+    ],
+)
+def test_what_could_not_run_exits_with_2_and_one_clear_line(verb: str, url: str, said: str) -> None:
+    done = tekana(verb, "--database-url", url)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert "secret" not in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_audit_of_a_database_without_a_schema_could_not_run(empty_postgres_url: str) -> None:
+    done = tekana("audit", "--database-url", empty_postgres_url)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "tekana migrate" in done.stderr
+
+
+def test_migrate_says_what_it_did(empty_postgres_url: str) -> None:
+    said = [tekana("migrate", "--database-url", empty_postgres_url).stdout for _ in range(2)]
+    assert said == ["tekana: migrated up 0001\n", "tekana: the schema is the newest already\n"]
