@@ -1,5 +1,5 @@
 """PostgreSQL: a server of your own (`postgresql+asyncpg://…`), or one that tekana starts by itself (`embedded://…`)."""
 
-from tekana_postgres.store import EmbeddedPostgresStore, PostgresStore
+from tekana_postgres.store import PostgresStore
 
-__all__ = ["EmbeddedPostgresStore", "PostgresStore"]
+__all__ = ["PostgresStore"]

@@ -1,4 +1,4 @@
-"""tekana: an e-wallet back-end in which no money is lost and none is counted twice.
+"""The public face: an e-wallet back-end in which no money is lost and none is counted twice.
 
     async with tekana.connect("memory://") as app:
         customer, wallets = await app.execute(RegisterCustomer(full_name=..., email=..., phone_number=...))

@@ -21,7 +21,7 @@ import httpx
 import pytest
 from tests.integration.postgres_support import superuser
 
-TEKANA = (sys.executable, "-m", "tekana")
+TEKANA = (sys.executable, "-m", "tekana.cli")
 HERE = Path(__file__).parent
 
 

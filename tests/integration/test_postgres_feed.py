@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from tekana_postgres import PostgresStore
 from uuid_utils.compat import uuid7
 
 import tekana
@@ -15,6 +14,7 @@ from tekana.domain.money import Currency
 from tekana.ports.page import PageRequest
 from tekana.ports.unit_of_work import Claimed, Key, UnitOfWork
 from tekana.testing import builders
+from tekana_postgres import PostgresStore
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tekana_postgres import EmbeddedPostgresStore
-from tekana_postgres.embedded import EmbeddedPostgres
 
 import tekana
 from tekana.testing import builders
+from tekana_postgres.embedded_store import EmbeddedPostgresStore
+from tekana_postgres.embedded import EmbeddedPostgres
 
 
 @pytest.fixture
@@ -56,8 +56,7 @@ async def test_killed_in_the_middle_of_money(folder: Path) -> None:
 
         keys = [str(number) for number in range(3_000)]
         crowd = [asyncio.create_task(deposit(key)) for key in keys]
-        while not answered:
-            await asyncio.sleep(0.001)
+        await asyncio.wait(crowd, return_when=asyncio.FIRST_COMPLETED)
         await asyncio.to_thread(kill_server, folder)
         await asyncio.gather(*crowd)
         before = dict(answered)

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import NullPool, text
 from sqlalchemy.ext.asyncio import create_async_engine
+
 from tekana_postgres import PostgresStore
 from tekana_postgres.migrator import migrate
 from tekana_postgres.tables import metadata
@@ -73,7 +74,7 @@ async def functions(url: str) -> list[str]:
 
 
 async def test_many_machines_migrate_at_once(empty_postgres_url: str) -> None:
-    command = (sys.executable, "-m", "tekana", "migrate", "--database-url", empty_postgres_url)
+    command = (sys.executable, "-m", "tekana.cli", "migrate", "--database-url", empty_postgres_url)
     machines = [
         await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE)
         for _ in range(4)

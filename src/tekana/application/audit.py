@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 from tekana.domain.customer import Customer
@@ -55,6 +56,14 @@ class Snapshot(NamedTuple):
         for mine in entries.values():
             mine.sort(key=lambda entry: entry.version)
         return entries
+
+    def moments(self) -> dict[WalletId, list[datetime]]:
+        """When each wallet's entries were posted, by version."""
+        posted: dict[WalletId, list[tuple[int, datetime]]] = defaultdict(list)
+        for transaction in self.transactions:
+            for entry in transaction.entries:
+                posted[entry.wallet_id].append((entry.version, transaction.created_at))
+        return {wallet_id: [at for _, at in sorted(lines)] for wallet_id, lines in posted.items()}
 
     def events(self) -> Iterator[Event]:
         """Every event of the outbox."""
@@ -116,6 +125,9 @@ def _versions(snapshot: Snapshot) -> Breaches:
         versions = [entry.version for entry in history.get(wallet.id, ())]
         if versions != list(range(1, wallet.version + 1)):
             yield f"wallet {wallet.id}: at version {wallet.version}, its entries are {_abbreviated(versions)}"
+    for wallet_id, moments in snapshot.moments().items():
+        if moments != sorted(moments):
+            yield f"wallet {wallet_id}: its history runs backwards"
 
 
 def _held(snapshot: Snapshot) -> Breaches:

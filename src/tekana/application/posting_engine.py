@@ -231,4 +231,12 @@ def _fail(group: Sequence[_Waiting], error: Exception) -> None:
         error = Unavailable(f"{error}; whether it was done is unknown: retry with the same key")
     for one in group:
         if not one.outcome.done():
-            one.outcome.set_exception(copy.copy(error))  # one each: to raise an exception is to change it
+            one.outcome.set_exception(error if len(group) == 1 else _copied(error))
+
+
+def _copied(error: Exception) -> Exception:
+    """One for each who gets it: to raise an exception is to change it. Not every one can be copied."""
+    try:
+        return copy.copy(error)
+    except Exception:
+        return Unavailable(str(error))

@@ -1,4 +1,4 @@
-"""The `tekana` command: serve, migrate, audit, demo. Every flag is a TEKANA_ variable, too."""
+"""The command line: serve, migrate, audit, demo. Every setting is a flag and a TEKANA_ variable."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tekana.domain.errors import InvalidRequest, Unavailable
 COULD_NOT_RUN = 2
 
 
-@click.group(context_settings={"auto_envvar_prefix": "TEKANA", "help_option_names": ["-h", "--help"]})
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.version_option(package_name="tekana")
 def command() -> None:
     """tekana: the e-wallet back-end. `tekana serve` starts everything it needs."""

@@ -15,12 +15,12 @@ from tekana.domain.errors import Unavailable
 
 
 @click.command
-@click.option("--host", default="127.0.0.1", show_default=True, show_envvar=True, help="The address to listen on.")
-@click.option("--port", default=3333, show_default=True, show_envvar=True, type=click.IntRange(1, 65535))
+@click.option("--host", default="127.0.0.1", envvar="TEKANA_HOST", show_envvar=True, help="The address to listen on.")
+@click.option("--port", default=3333, envvar="TEKANA_PORT", show_envvar=True, type=click.IntRange(1, 65535))
 @click.option(
-    "--workers", default=1, show_default=True, show_envvar=True, type=click.IntRange(1, 64), help="Processes."
+    "--workers", default=1, envvar="TEKANA_WORKERS", show_envvar=True, type=click.IntRange(1, 64), help="Processes."
 )
-@click.option("--currency", show_envvar=True, help="The currency of a first wallet, unless asked. [default: RWF]")
+@click.option("--currency", envvar="TEKANA_CURRENCY", show_envvar=True, help="Of a first wallet, unless asked. [default: RWF]")
 @where_data_are
 def serve(
     host: str, port: int, workers: int, currency: str | None, database_url: str | None, data_dir: Path | None

@@ -1,4 +1,4 @@
-"""`python -m tekana` is the `tekana` command."""
+"""`python -m tekana.cli` is the `tekana` command."""
 
 from tekana.cli import main
 

@@ -1,0 +1,323 @@
+"""The documentation is true: what can be run is run, what it lists is held against the code, and no link is dead."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import pytest
+import rich_click as click
+
+from tekana import Settings
+from tekana.application.audit import INVARIANTS
+from tekana.cli import command
+from tekana.domain.errors import TekanaError
+from tekana.domain.events import EVENT_TYPES
+from tekana_litestar.openapi import document
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAMS = Path(sys.executable).parent
+PAGES = sorted(
+    page
+    for pattern in ("*.md", "docs/**/*.md", "examples/**/*.md", "features/**/*.md", "docker/**/*.md")
+    for page in ROOT.glob(pattern)
+)
+
+_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_LINK = re.compile(r"\]\(([^)\s]+)\)")
+
+
+def text_of(page: str) -> str:
+    return (ROOT / page).read_text(encoding="utf-8")
+
+
+def blocks(page: str) -> list[tuple[str, str]]:
+    """The language and the content of each fenced block, in order."""
+    return _BLOCK.findall(text_of(page))
+
+
+def rows(page: str, *header: str) -> list[list[str]]:
+    """The cells of the tables whose header begins with these."""
+    found: list[list[str]] = []
+    inside = False
+    for line in text_of(page).splitlines():
+        cells = [cell.strip() for cell in line.strip().strip("|").split("|")] if line.startswith("|") else []
+        if not cells:
+            inside = False
+        elif cells[: len(header)] == list(header):
+            inside = True
+        elif inside and not set(cells[0]) <= {"-", " "}:
+            found.append(cells)
+    assert found, f"{page} has no table that begins with {header}"
+    return found
+
+
+def in_order(wanted: str, output: str) -> str | None:
+    """The first line of `wanted` that does not come in `output`, after those before it. An … stands for anything."""
+    lines = iter(output.replace("\r", "").splitlines())
+    for line in filter(None, wanted.splitlines()):
+        pattern = re.compile(".*".join(map(re.escape, line.rstrip().split("…"))))
+        if not any(pattern.fullmatch(one.rstrip()) for one in lines):
+            return line
+    return None
+
+
+def test_a_promise_that_is_not_kept_is_seen() -> None:
+    output = 'HTTP/1.1 201 Created\r\nvia: x\r\n\r\n{"id":"1","status":"posted"}\n'
+    assert in_order('HTTP/1.1 201 Created\n{"id":"…","status":"posted"}\n', output) is None
+    assert in_order('{"id":"…","status":"rejected"}', output) == '{"id":"…","status":"rejected"}'
+    assert in_order("{…\nHTTP…", output) == "HTTP…"  # the wrong way round
+    assert in_order("HTTP/1.1 422…", output) == "HTTP/1.1 422…"
+
+
+# ---------------------------------------------------------------------- what can be run
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[tuple[int, Path]]:
+    """`tekana serve` on a free port and a new data folder."""
+    folder = Path(tempfile.mkdtemp(prefix="tekana-docs-", dir="/var/tmp"))
+    folder.chmod(0o755)  # the account that PostgreSQL runs as has to pass through
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+    words = [str(PROGRAMS / "tekana"), "serve", "--port", str(port), "--data-dir", str(folder)]
+    with (folder / "log").open("w+b") as log:
+        server = subprocess.Popen(words, stdout=log, stderr=log)
+        try:
+            _wait_until_ready(server, port, folder / "log")
+            yield port, folder
+        finally:
+            server.send_signal(signal.SIGTERM)
+            code = server.wait(60)
+    said = (folder / "log").read_text()
+    shutil.rmtree(folder, ignore_errors=True)
+    assert code == 0, said
+
+
+def _wait_until_ready(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    end = time.monotonic() + 60
+    while server.poll() is None and time.monotonic() < end:
+        try:
+            with urlopen(f"http://127.0.0.1:{port}/health/ready"):
+                return
+        except (URLError, ConnectionError):
+            time.sleep(0.05)
+    pytest.fail(f"tekana serve did not get ready: {log.read_text()}")
+
+
+@pytest.mark.skipif(not (shutil.which("bash") and shutil.which("curl")), reason="needs bash and curl")
+def test_the_curl_session_does_what_it_says(served: tuple[int, Path]) -> None:
+    port, folder = served
+    steps: list[list[str]] = []  # each with what it promises
+    for language, content in blocks("README.md"):
+        if language == "bash":
+            steps.append([content, ""])
+        elif language == "text" and steps:
+            steps[-1][1] += content
+        elif language == "python":
+            break
+    assert sum("curl" in step for step, _ in steps) >= 6
+    assert sum(bool(promised) for _, promised in steps) >= 6
+    script = "\n".join(f"echo '=== {number}'\n{step}\necho" for number, (step, _) in enumerate(steps))
+    script = 'uv() { shift; command "$@"; }\n' + script.replace(":3333", f":{port}")  # `uv run tekana` is `tekana`
+    environment = {
+        **os.environ,
+        "PATH": f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}",
+        "TEKANA_DATA_DIR": str(folder),
+        "no_proxy": "127.0.0.1",
+    }
+    for time_ in ("once", "twice"):  # README says that it may be pasted again
+        done = subprocess.run(
+            ["bash", "-eu"], input=script, env=environment, capture_output=True, check=False, text=True, timeout=60
+        )
+        assert (done.returncode, done.stderr.count("Traceback")) == (0, 0), done.stderr
+        said = re.split(r"^=== \d+\n", done.stdout, flags=re.MULTILINE)[1:]
+        for (step, promised), output in zip(steps, said, strict=True):
+            assert (line := in_order(promised, output)) is None, f"{time_}: {step}\nlacks {line}\n{output}"
+            assert time_ == "once" or "transactions" not in step or "idempotency-replayed: true" in output
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/quickstart.md"])
+def test_python_prints_what_it_says(page: str, tmp_path: Path) -> None:
+    all_blocks = blocks(page)
+    [place] = [index for index, (language, _) in enumerate(all_blocks) if language == "python"]
+    (tmp_path / "example.py").write_text(all_blocks[place][1], encoding="utf-8")
+    words = [sys.executable, "-W", "error", "example.py"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, check=False, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert all_blocks[place + 1] == ("text", done.stdout)
+
+
+def test_the_adapter_guide_works_as_written(tmp_path: Path) -> None:
+    suite, conftest, features = (
+        content for language, content in blocks("docs/how-to/write-an-adapter.md") if language == "python"
+    )
+    (tmp_path / "test_suite.py").write_text(suite, encoding="utf-8")
+    (tmp_path / "conftest.py").write_text(conftest, encoding="utf-8")
+    (tmp_path / "test_features.py").write_text(features, encoding="utf-8")
+    words = [sys.executable, "-m", "pytest", "-q", "--rootdir", str(tmp_path), "-p", "no:cacheprovider"]
+    picked = ["-k", "spenders or transfer", str(tmp_path)]
+    done = subprocess.run([*words, *picked], cwd=tmp_path, capture_output=True, check=False, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout
+
+
+# ---------------------------------------------------------------------- what it lists
+
+
+def operations() -> dict[str, dict[str, Any]]:
+    """The operations of the OpenAPI document, by method and path."""
+    paths = json.loads(document())["paths"]
+    return {f"{method.upper()} {path}": one for path, methods in paths.items() for method, one in methods.items()}
+
+
+def fields(schema: dict[str, Any]) -> set[str]:
+    """The fields of a body, with ? after those that may be left out."""
+    schema = json.loads(document())["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    required = schema.get("required", [])
+    return {name if name in required else f"{name}?" for name in schema["properties"] if name != "type"}
+
+
+def listed(cell: str) -> set[str]:
+    return set(re.findall(r"\w+\??", "".join(re.findall(r"{(.*?)}", cell))))
+
+
+def test_the_reference_lists_every_route_as_it_is() -> None:
+    documented = {cells[0].strip("`"): cells for cells in rows("docs/reference/http.md", "Route", "Takes")}
+    assert documented.keys() == operations().keys()
+    for route, (_, takes, key, answer) in documented.items():
+        told = operations()[route]
+        parameters = told["parameters"]
+        assert set(re.findall(r"\?(\w+)=", takes)) == {one["name"] for one in parameters if one["in"] == "query"}, route
+        keys = ["required" if one["required"] else "optional" for one in parameters if one["name"] == "Idempotency-Key"]
+        assert [key] == (keys or [""]), route
+        assert ("If-Match" in answer) == any(one["name"] == "If-Match" for one in parameters), route
+        assert set(re.findall(r"\b2\d\d\b", answer)) == {status for status in told["responses"] if status < "300"}, (
+            route
+        )
+        schema = told.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
+        if "$ref" in schema:
+            assert listed(takes) == fields(schema), route
+
+
+def test_the_reference_lists_every_way_of_moving_money() -> None:
+    body = operations()["POST /v1/transactions"]["requestBody"]["content"]["application/json"]["schema"]
+    documented = {cells[0].strip("`"): listed(cells[1]) for cells in rows("docs/reference/http.md", "`type`", "Takes")}
+    common = {"description?", "reference?", "metadata?", "effective_at?"}
+    kinds = body["discriminator"]["mapping"].items()
+    assert documented == {kind: fields({"$ref": reference}) - common for kind, reference in kinds}
+    assert all(f"`{field.strip('?')}`" in text_of("docs/reference/http.md") for field in common)
+
+
+def test_the_reference_lists_every_problem_with_its_status() -> None:
+    documented = {
+        (code.strip("`"), int(status)) for code, status, *_ in rows("docs/reference/http.md", "Code", "Status")
+    }
+    told = {
+        (example["value"]["code"], int(status))
+        for operation in operations().values()
+        for status, response in operation["responses"].items()
+        for example in response["content"].get("application/problem+json", {}).get("examples", {}).values()
+    }
+    assert documented == told
+    # Some kinds of error never reach a client: the roots that are not raised, and what concerns the operator.
+    assert {kind.code for kind in _kinds(TekanaError)} - {code for code, _ in told} <= {"internal", "missing_adapter"}
+
+
+def _kinds(kind: type[TekanaError]) -> Iterator[type[TekanaError]]:
+    for child in kind.__subclasses__():
+        yield child
+        yield from _kinds(child)
+
+
+def test_the_reference_lists_every_type_of_event() -> None:
+    told = re.search(r"Its `type` is one of: (.*?)\. ", text_of("docs/reference/http.md"), re.DOTALL)
+    assert told
+    assert set(re.findall(r"`(\w+)`", told[1])) == set(EVENT_TYPES)
+
+
+def test_the_settings_are_those_of_the_command() -> None:
+    documented = {
+        cells[0].strip("`"): (cells[1].strip("`"), set(cells[2].split(", ")), cells[3].strip("`"))
+        for cells in rows("docs/how-to/run-it.md", "Flag", "Variable")
+    }
+    real: dict[str, tuple[str, set[str]]] = {}
+    for name, verb in command.commands.items():
+        for option in verb.params:
+            assert isinstance(option, click.Option)
+            assert option.name
+            variable = option.envvar or ""
+            real.setdefault(option.opts[0], (str(variable), set()))[1].add(name)
+            if option.default and not option.is_flag and isinstance(option.default, str | int):
+                assert documented[option.opts[0]][2] == str(option.default)
+    assert {flag: told[:2] for flag, told in documented.items()} == real
+    assert {cells[0] for cells in rows("docs/how-to/run-it.md", "Command")} == {
+        f"`tekana {one}`" for one in command.commands
+    }
+
+
+def test_every_variable_that_is_named_is_read_somewhere() -> None:
+    code = "".join(
+        path.read_text("utf-8") for room in ("src", "adapters", "tests/soak") for path in (ROOT / room).rglob("*.py")
+    )
+    settings = {cells[1].strip("`") for cells in rows("docs/how-to/run-it.md", "Flag", "Variable")}
+    named = {name for page in PAGES for name in re.findall(r"\bTEKANA_[A-Z_]*[A-Z]", page.read_text("utf-8"))}
+    fields_of_settings = {f"TEKANA_{field.name.upper()}" for field in dataclasses.fields(Settings)}
+    assert {name for name in named - settings - fields_of_settings if name not in code} == set()
+
+
+def test_the_invariants_are_those_of_the_audit() -> None:
+    documented = [
+        (int(number), line) for number, line, *_ in rows("docs/explanation/invariants.md", "No.", "Line of the audit")
+    ]
+    assert documented == [tuple(invariant) for invariant in INVARIANTS]
+
+
+def test_every_decision_is_in_the_index() -> None:
+    records = sorted((ROOT / "docs" / "adr").glob("0*.md"))
+    index = rows("docs/adr/README.md", "No.", "Decision")
+    assert [cells[0] for cells in index] == [f"[{path.name[:4]}]({path.name})" for path in records]
+    for path in records:
+        text = path.read_text("utf-8")
+        assert re.findall(r"^##? (.*)$", text, re.MULTILINE)[1:] == ["Context", "Decision", "Consequences"], path
+
+
+def test_every_session_of_nox_is_named() -> None:
+    sessions = re.findall(r"^@nox\.session.*\ndef (\w+)", text_of("noxfile.py"), re.MULTILINE)
+    assert [cells[0] for cells in rows("CONTRIBUTING.md", "Session")] == [f"`uv run nox -s {one}`" for one in sessions]
+
+
+# ---------------------------------------------------------------------- links
+
+
+def anchors(page: Path) -> set[str]:
+    """What GitHub makes of the headings."""
+    text = _BLOCK.sub("", page.read_text("utf-8"))
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(page: Path) -> None:
+    dead = []
+    for link in _LINK.findall(_BLOCK.sub("", page.read_text("utf-8"))):
+        if re.match(r"https?://", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        if not target.exists() or not target.is_relative_to(ROOT) or (anchor and anchor not in anchors(target)):
+            dead.append(link)
+    assert dead == []
