@@ -42,7 +42,7 @@ def server(request: pytest.FixtureRequest, folder: Path) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "tekana", "serve", "--port", str(port), "--data-dir", str(folder)]
+    command = [sys.executable, "-m", "tekana.cli", "serve", "--port", str(port), "--data-dir", str(folder)]
     with subprocess.Popen([*command, "--workers", str(request.param)]) as process:
         url = f"http://127.0.0.1:{port}"
         _until_ready(url)
@@ -118,7 +118,7 @@ async def test_a_crowd_between_twenty_wallets(server: str, folder: Path) -> None
     assert seen["201 posted"] > 0 < seen["422 insufficient_funds"]
     assert sum(map(int, balances)) == WALLETS * START_BALANCE
     assert min(map(int, balances)) >= 0
-    audit = [sys.executable, "-m", "tekana", "audit", "--data-dir", str(folder)]
+    audit = [sys.executable, "-m", "tekana.cli", "audit", "--data-dir", str(folder)]
     done = await asyncio.to_thread(subprocess.run, audit, capture_output=True, text=True, check=False)
     print(done.stdout)
     assert done.returncode == 0

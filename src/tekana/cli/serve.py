@@ -20,7 +20,7 @@ from tekana.domain.errors import Unavailable
 @click.option(
     "--workers", default=1, envvar="TEKANA_WORKERS", show_envvar=True, type=click.IntRange(1, 64), help="Processes."
 )
-@click.option("--currency", envvar="TEKANA_CURRENCY", show_envvar=True, help="Of a first wallet, unless asked. [default: RWF]")
+@click.option("--currency", envvar="TEKANA_CURRENCY", show_envvar=True, help="Of first wallets. [default: RWF]")
 @where_data_are
 def serve(
     host: str, port: int, workers: int, currency: str | None, database_url: str | None, data_dir: Path | None
