@@ -1,0 +1,176 @@
+"""Reading a body: within the cap, declared as JSON, decoded strictly into what the core expects, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, Final, Generic, TypeVar
+from uuid import UUID
+
+import msgspec
+from litestar import Request
+
+from tekana import FieldError, InvalidRequest
+from tekana.domain.errors import invalid
+from tekana_litestar.headers import single_header
+from tekana_litestar.identifiers import canonical_uuid
+from tekana_litestar.problems import BodyTooLarge, WrongContentType
+
+LARGEST_BODY: Final = 64 * 1024
+
+# A body somewhat over the cap is read to its end and thrown away: to hang up on a client that still sends would
+# destroy the answer on its way.
+_MOST_DISCARDED: Final = 1024 * 1024
+
+_UUID_LENGTH: Final = 36
+
+_JSON_TYPE: Final = re.compile(r'application/json(?:\s*;\s*charset\s*=\s*"?utf-8"?)?\s*', re.IGNORECASE)
+
+T = TypeVar("T")
+
+
+class BodyReader(Generic[T]):
+    """Reads bodies of one kind: a msgspec Struct, or a union of tagged ones."""
+
+    def __init__(self, kind: Any, *, may_be_absent: bool = False) -> None:
+        self.kind = kind
+        self.may_be_absent = may_be_absent
+        self._absent: T | None = kind() if may_be_absent else None
+        self._tags = _tags(kind)
+        self._decoder: msgspec.json.Decoder[T] = msgspec.json.Decoder(kind)
+
+    async def __call__(self, request: Request[Any, Any, Any]) -> T:
+        """Read and decode the request's body.
+
+        Raises:
+            InvalidRequest: it is too large (413), is not declared as JSON (415), or is not what is expected (400).
+        """
+        body = await _receive(request)
+        if not body and self._absent is not None:
+            return self._absent
+        _require_json(request)
+        return self.decode(body)
+
+    def decode(self, body: bytes) -> T:
+        """Raises InvalidRequest, naming the field, for anything but what is expected."""
+        if not body:
+            raise invalid("body", "is empty: send a JSON object")
+        try:
+            decoded = self._decoder.decode(body)
+        except msgspec.ValidationError as error:
+            raise self._explained(error) from error
+        except RecursionError:
+            raise invalid("body", "is nested too deep") from None
+        except (msgspec.DecodeError, UnicodeError):
+            raise invalid("body", _malformed(body)) from None
+        _refuse_what_msgspec_lets_pass(decoded, body)
+        return decoded
+
+    def _explained(self, error: msgspec.ValidationError) -> InvalidRequest:
+        if isinstance(error.__cause__, InvalidRequest):  # raised by the command itself, on checking its fields
+            return error.__cause__
+        message, _, path = str(error).partition(" - at `$")
+        field = path.strip("`").removeprefix(".").partition("[")[0] or "body"
+        if found := re.match(r"Object missing required field `(.*)`$", message, re.DOTALL):
+            return invalid(found[1], "is missing")
+        if found := re.match(r"Object contains unknown field `(.*)`$", message, re.DOTALL):
+            return invalid(_shortened(found[1]), "is not a field of this body")
+        if field == "type" and self._tags:
+            return invalid("type", f"must be one of: {', '.join(self._tags)}")
+        return invalid(_shortened(field), _in_words(message))
+
+
+def _refuse_what_msgspec_lets_pass(decoded: Any, body: bytes) -> None:
+    """Names given twice, of which readers differ on which one counts, and UUIDs in other forms than the usual one."""
+    raw = _pairs.decode(body.decode())
+    for name in decoded.__struct_fields__:
+        if isinstance(getattr(decoded, name), UUID) and len(raw[name]) != _UUID_LENGTH:  # msgspec checked the rest
+            canonical_uuid(name, raw[name])
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InvalidRequest(FieldError(_shortened(twice), "is given twice"))
+    return found
+
+
+# Numbers stay text: nobody looks at them, and huge ones are slow to convert.
+_pairs: Final = json.JSONDecoder(object_pairs_hook=_distinct, parse_int=str, parse_float=str)
+
+
+async def _receive(request: Request[Any, Any, Any]) -> bytes:
+    declared = single_header(request.scope, b"content-length") or ""
+    if declared.isdecimal() and int(declared[:20]) > _MOST_DISCARDED:
+        raise _too_large()
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await request.receive()
+        if message["type"] != "http.request":
+            raise invalid("body", "was cut short")
+        size += len(message["body"])
+        if size <= LARGEST_BODY:
+            chunks.append(message["body"])
+        if not message.get("more_body", False) or size > _MOST_DISCARDED:
+            break
+    if size > LARGEST_BODY:
+        raise _too_large()
+    return b"".join(chunks)
+
+
+def _too_large() -> BodyTooLarge:
+    return BodyTooLarge(FieldError("body", f"must be at most {LARGEST_BODY // 1024} KiB"))
+
+
+def _require_json(request: Request[Any, Any, Any]) -> None:
+    declared = single_header(request.scope, b"content-type")
+    if declared is None or not _JSON_TYPE.fullmatch(declared):
+        raise WrongContentType(FieldError("Content-Type", "must be application/json, in UTF-8"))
+
+
+def _malformed(body: bytes) -> str:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return "is not valid UTF-8"
+    if re.search(rb"\\u[dD][89a-fA-F]", body):
+        return "is not valid JSON, or holds half of a surrogate pair"
+    return "is not valid JSON"
+
+
+_KINDS: Final = {
+    "str": "text",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "null": "null",
+    "object": "an object",
+    "array": "a list",
+    "uuid": "a UUID",
+    "datetime": "a time",
+}
+
+
+def _in_words(message: str) -> str:
+    if found := re.match(r"Expected `(.*?)`(?:, got `(.*)`)?$", message):
+        wanted = " or ".join(_KINDS.get(one, one) for one in found[1].split(" | "))
+        return f"must be {wanted}, not {_KINDS.get(found[2], found[2])}" if found[2] else f"must be {wanted}"
+    if message == "Invalid UUID":
+        return "must be a UUID, such as 019a3c52-7f00-7000-8000-000000000001"
+    if "datetime" in message:
+        return "must be a time in RFC 3339 form with its offset, such as 2026-01-31T12:00:00Z"
+    if "out of range" in message:
+        return "is a number out of range"
+    return "is not one of the values allowed here"
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= 64 else f"{name[:63]}…"
+
+
+def _tags(kind: Any) -> list[str]:
+    configs = [getattr(one, "__struct_config__", None) for one in getattr(kind, "__args__", ())]
+    return [str(config.tag) for config in configs if config is not None]

@@ -1,0 +1,65 @@
+"""The documentation page at /api. Its assets are in `docs_page`, and nothing is asked of any other host."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from typing import Any, Final
+
+from litestar import Request, route
+from litestar.enums import HttpMethod
+from litestar.exceptions import NotFoundException
+
+from tekana_litestar.answers import Answer
+from tekana_litestar.openapi import document
+
+# The styles are inline: Scalar makes them as it goes. Everything else comes from here.
+_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
+    "font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
+
+_TYPES: Final = {
+    "scalar-api-reference.js": "text/javascript; charset=utf-8",
+    "page.js": "text/javascript; charset=utf-8",
+    "icon.svg": "image/svg+xml",
+}
+
+_READ: Final = [HttpMethod.GET, HttpMethod.HEAD]
+
+
+@cache
+def _asset(name: str) -> bytes:
+    return files("tekana_litestar").joinpath("docs_page", name).read_bytes()
+
+
+@route("/", http_method=_READ)
+async def show_the_way() -> Answer:
+    """Whoever opens the root in a browser wants the documentation."""
+    return Answer(302, headers=[("Location", "/api")])
+
+
+@route("/api", http_method=_READ)
+async def get_page() -> Answer:
+    """The page."""
+    headers = [("Content-Security-Policy", _POLICY), ("Referrer-Policy", "no-referrer"), ("Cache-Control", "no-cache")]
+    return Answer(200, _asset("index.html"), headers, media_type="text/html; charset=utf-8")
+
+
+@route("/api/openapi.json", http_method=_READ)
+async def get_openapi() -> Answer:
+    """The OpenAPI document."""
+    return Answer(200, document(), [("Cache-Control", "no-cache")])
+
+
+@route("/api/{name:str}", http_method=_READ)
+async def get_asset(request: Request[Any, Any, Any]) -> Answer:
+    """One of the page's few files."""
+    name = request.path_params["name"]
+    if name not in _TYPES:
+        raise NotFoundException
+    return Answer(200, _asset(name), [("Cache-Control", "max-age=3600")], media_type=_TYPES[name])
+
+
+HANDLERS: Final = [show_the_way, get_page, get_openapi, get_asset]

@@ -1,0 +1,62 @@
+"""Reading headers strictly: at most once each, and in the form that is expected."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from tekana.domain.errors import FieldError, invalid
+from tekana_litestar.problems import IdempotencyKeyRequired, PreconditionRequired
+
+if TYPE_CHECKING:
+    from litestar.types import HTTPScope
+
+_KEY: Final = re.compile(r"[\x20-\x7e]{1,255}")
+_VERSION: Final = re.compile(r'"([1-9][0-9]{0,17})"')
+
+
+def single_header(scope: HTTPScope, name: bytes) -> str | None:
+    """The header's value; None without one.
+
+    Raises:
+        InvalidRequest: it is given more than once.
+    """
+    values = [value for key, value in scope["headers"] if key == name]
+    if not values:
+        return None
+    if len(values) > 1:
+        raise invalid(name.decode("ascii").title(), "is given more than once")
+    return values[0].decode("latin-1")
+
+
+def idempotency_key(scope: HTTPScope, *, required: bool) -> str | None:
+    """The key that makes a repeated request harmless.
+
+    Raises:
+        InvalidRequest: it is required and missing, or is not 1 to 255 printable ASCII characters.
+    """
+    key = single_header(scope, b"idempotency-key")
+    if key is None:
+        if required:
+            reason = "is missing: choose one for each movement of money, and repeat it when you retry"
+            raise IdempotencyKeyRequired(FieldError("Idempotency-Key", reason))
+        return None
+    if not _KEY.fullmatch(key):
+        raise invalid("Idempotency-Key", "must be 1 to 255 printable ASCII characters")
+    return key
+
+
+def expected_version(scope: HTTPScope) -> int | None:
+    """The version that a change was made from, as `If-Match` tells it; None stands for any (`*`).
+
+    Raises:
+        InvalidRequest: it is missing, or is neither a version in double quotes nor *.
+    """
+    etag = single_header(scope, b"if-match")
+    if etag is None:
+        raise PreconditionRequired(FieldError("If-Match", 'is missing: send the ETag that you read, such as "3", or *'))
+    if etag == "*":
+        return None
+    if not (version := _VERSION.fullmatch(etag)):
+        raise invalid("If-Match", 'must be one version in double quotes, such as "3", or *')
+    return int(version[1])

@@ -1,0 +1,163 @@
+"""Problems: how every refusal and failure is told, as RFC 9457 says. One table maps families of errors to statuses.
+
+A problem's `type` is `urn:tekana:problem:<code>`: a name, not a place to visit. Clients program against `code`.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Final, cast
+from uuid import UUID
+
+import msgspec
+from litestar import Request, Response
+from litestar.exceptions import HTTPException
+from litestar.response.base import ASGIResponse
+from msgspec import UNSET, UnsetType
+
+from tekana import (
+    ConcurrentUpdate,
+    InvalidRequest,
+    NotFound,
+    Overloaded,
+    Refused,
+    RuleRefused,
+    StateConflict,
+    TekanaError,
+    Transaction,
+    Unavailable,
+)
+from tekana_litestar.answers import PROBLEM_JSON, Answer, encode
+
+_log = logging.getLogger("tekana.http")
+
+OUTCOME_UNKNOWN: Final = "unknown: retry with the same key"
+NOT_NOW: Final = "cannot be answered now: try again"
+
+
+class IdempotencyKeyRequired(InvalidRequest):
+    """Money moves only under a key that tells a repeated request from a new one."""
+
+    code = "idempotency_key_required"
+
+
+class PreconditionRequired(InvalidRequest):
+    """A change must say which version it was made from."""
+
+
+class BodyTooLarge(InvalidRequest):
+    """The body is over the cap."""
+
+
+class WrongContentType(InvalidRequest):
+    """The body is not declared to be JSON in UTF-8."""
+
+
+# The first family that an error belongs to gives its status.
+FAMILIES: Final[tuple[tuple[type[TekanaError], int], ...]] = (
+    (BodyTooLarge, 413),
+    (WrongContentType, 415),
+    (PreconditionRequired, 428),
+    (InvalidRequest, 400),
+    (NotFound, 404),
+    (StateConflict, 409),
+    (ConcurrentUpdate, 412),
+    (RuleRefused, 422),
+    (Unavailable, 503),
+    (TekanaError, 503),  # not set up as it should be: a missing adapter
+)
+
+_FRAMEWORK_DETAILS: Final = {
+    404: "there is nothing at this path",
+    405: "this path does not have this method: see Allow",
+}
+
+
+class FieldProblem(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that is wrong with the request: where, and why."""
+
+    field: str
+    message: str
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a request was not done. Programs read `code`; people read `detail`."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    request_id: str
+    errors: tuple[FieldProblem, ...] | UnsetType = UNSET
+    transaction_id: UUID | UnsetType = UNSET
+
+
+def status_of(kind: type[TekanaError]) -> int:
+    """The status that a kind of error is answered with."""
+    return next(status for family, status in FAMILIES if issubclass(kind, family))
+
+
+def problem(code: str, status: int, detail: str, request_id: str, **more: Any) -> Problem:
+    """A problem with the type and title that belong to its code."""
+    title = code.replace("_", " ").capitalize()
+    kind = f"urn:tekana:problem:{code}"
+    return Problem(type=kind, title=title, status=status, detail=detail, code=code, request_id=request_id, **more)
+
+
+def problem_of(error: Exception, request_id: str, *, reading: bool) -> Problem:
+    """What is told of an error. Only what tekana says itself: never a driver's words, which may hold SQL or a DSN."""
+    unknown = NOT_NOW if reading else OUTCOME_UNKNOWN
+    match error:
+        case InvalidRequest():
+            wrong = tuple(FieldProblem(field=one.field, message=one.message) for one in error.errors)
+            return problem(error.code, status_of(type(error)), str(error), request_id, errors=wrong)
+        case Refused():
+            first = error.request_id or request_id  # so that a repeated refusal has the same bytes
+            kept = error.transaction.id if isinstance(error.transaction, Transaction) else UNSET
+            return problem(error.code, status_of(type(error)), str(error), first, transaction_id=kept)
+        case Overloaded():
+            return problem(error.code, 503, str(error), request_id)
+        case HTTPException(status_code=status) if status < 500:
+            code = "not_found" if status == 404 else "invalid_request"
+            return problem(code, status, _FRAMEWORK_DETAILS.get(status, "the request is malformed"), request_id)
+        case _:
+            return problem(Unavailable.code, 503, unknown, request_id)
+
+
+def problem_answer(error: Exception, request_id: str, *, reading: bool) -> Answer:
+    """The answer to a request that failed. What was not foreseen is logged whole, and told as an unknown outcome."""
+    told = problem_of(error, request_id, reading=reading)
+    headers: list[tuple[str, str]] = []
+    if told.status == 503:
+        _note(error, request_id)
+        headers.append(("Retry-After", str(getattr(error, "retry_after", Unavailable.retry_after))))
+    if isinstance(error, Refused) and error.replayed:
+        headers.append(("Idempotency-Replayed", "true"))
+    if isinstance(error, HTTPException) and error.status_code == 405:
+        headers.append(("Allow", (error.headers or {}).get("allow", "")))
+    return Answer(told.status, encode(told), headers, media_type=PROBLEM_JSON)
+
+
+def _note(error: Exception, request_id: str) -> None:
+    if isinstance(error, TekanaError):
+        _log.warning("request %s: %s: %s", request_id, type(error).__name__, error)
+    else:
+        _log.error("request %s failed", request_id, exc_info=error)
+
+
+class _ProblemResponse(Response[bytes]):
+    """Litestar wants a Response from those who handle exceptions; this one is an Answer."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(b"")
+        self.answer = answer
+
+    def to_asgi_response(self, *args: Any, **kwargs: Any) -> ASGIResponse:  # noqa: ARG002 - all is settled already
+        return cast("ASGIResponse", self.answer)
+
+
+def handle_exception(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """Litestar's hook for whatever is raised while a request is served."""
+    reading = request.scope["method"] in ("GET", "HEAD")
+    return _ProblemResponse(problem_answer(error, request.scope["state"]["request_id"], reading=reading))

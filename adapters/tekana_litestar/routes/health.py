@@ -1,0 +1,56 @@
+"""Health: whether the process lives, and whether it can do its work."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+from litestar import Request
+
+from tekana import Unavailable
+from tekana_litestar import wire
+from tekana_litestar.answers import Answer, answer
+from tekana_litestar.operation import Operation, reads, tekana_of
+
+_LONGEST_CHECK: Final = 5.0
+_TAG = "Health"
+
+
+@reads(
+    "/health/live",
+    Operation(
+        tag=_TAG,
+        summary="Is the process alive?",
+        description="Answers as long as the process serves at all. Restart it when this fails.",
+        answers={200: wire.Alive},
+        strict_query=False,
+    ),
+)
+async def check_live(request: Request[Any, Any, Any]) -> Answer:  # noqa: ARG001 - the shape of every handler
+    """Is the process alive?"""
+    return answer(200, wire.Alive())
+
+
+@reads(
+    "/health/ready",
+    Operation(
+        tag=_TAG,
+        summary="Can money be moved now?",
+        description="Answers 200 when the store is reachable and its schema is the one needed. Send no traffic here "
+        "while it says 503; service resumes by itself.",
+        answers={200: wire.Ready},
+        strict_query=False,
+        refusals=(Unavailable,),
+    ),
+)
+async def check_ready(request: Request[Any, Any, Any]) -> Answer:
+    """Can money be moved now?"""
+    try:
+        async with asyncio.timeout(_LONGEST_CHECK):
+            await tekana_of(request).check_ready()
+    except TimeoutError:
+        raise Unavailable("the store did not answer in time") from None
+    return answer(200, wire.Ready())
+
+
+HANDLERS = [check_live, check_ready]

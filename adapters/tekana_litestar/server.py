@@ -1,0 +1,133 @@
+"""Serving the app with uvicorn: one process, or several that share a socket."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any, Final
+
+import uvicorn
+from litestar import Litestar
+from uvicorn.supervisors.multiprocess import Multiprocess
+
+from tekana import Settings, TekanaError
+from tekana.bootstrap.lifespan import build
+from tekana_litestar.app import create_app
+from tekana_litestar.edge import LONGEST_WAIT
+
+_FAILED: Final = 1
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+def serve(settings: Settings, *, host: str, port: int, workers: int) -> int:
+    """Serve until SIGINT or SIGTERM, let requests in flight end, and give the process's exit code.
+
+    Several workers are processes of their own on one socket; the settings reach them as TEKANA_ variables.
+    """
+    try:
+        build(settings).store()  # a missing adapter is told once and clearly, not by each worker
+        listener = _listen(host, port)
+    except (TekanaError, OSError) as error:
+        reason = f"cannot listen on {host}:{port}: {error.strerror}" if isinstance(error, OSError) else str(error)
+        print(f"tekana: {reason}", file=sys.stderr)
+        return _FAILED
+    with listener:
+        return _serve_many(settings, listener, workers) if workers > 1 else _serve_one(settings, listener)
+
+
+def app_from_environment() -> Litestar:
+    """The app as the TEKANA_ variables say: what each of several workers builds for itself."""
+    return create_app(Settings.from_environment())
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Take the port. Raises OSError if that cannot be."""
+    if not 0 <= port <= 65535:  # the C library would take the number modulo 65536
+        raise OSError(errno.EINVAL, "a port is a number from 0 to 65535")
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    listener = socket.socket(family, kind, protocol)
+    try:
+        if os.name == "posix":  # elsewhere it would let two servers share a port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(2048)
+    except OSError:
+        listener.close()
+        raise
+    listener.set_inheritable(True)
+    return listener
+
+
+def _config(app: Litestar | str, workers: int) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        factory=isinstance(app, str),
+        workers=workers,
+        lifespan="on",
+        log_level="warning",
+        ws="none",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=75,  # longer than clients' pools keep a connection, so that they hang up first
+        timeout_graceful_shutdown=int(LONGEST_WAIT) + 5,
+    )
+
+
+def _serve_one(settings: Settings, listener: socket.socket) -> int:
+    server = uvicorn.Server(_config(create_app(settings), 1))
+
+    def stop(*_: Any) -> None:
+        server.should_exit = True
+
+    # uvicorn raises a signal again once it has stopped; what stands behind it here makes that harmless.
+    with _signals_to(stop):
+        try:
+            server.run(sockets=[listener])
+        except SystemExit as error:  # the app did not start; uvicorn has said why
+            return error.code if isinstance(error.code, int) else _FAILED
+    return 0
+
+
+def _serve_many(settings: Settings, listener: socket.socket, workers: int) -> int:
+    with _environment(settings), _signals_to(signal.SIG_IGN):
+        supervisor = Multiprocess(_config("tekana_litestar.server:app_from_environment", workers), [listener])
+        supervisor.run()
+    failed = any(process.exitcode == uvicorn.config.STARTUP_FAILURE for process in supervisor.processes)
+    return _FAILED if failed else 0
+
+
+@contextmanager
+def _signals_to(handler: Callable[..., None] | signal.Handlers) -> Iterator[None]:
+    """Handle the signals that end a server, and leave others' handlers as they were."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, handler) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, previous in before.items():
+            signal.signal(number, previous)
+
+
+@contextmanager
+def _environment(settings: Settings) -> Iterator[None]:
+    variables = {f"TEKANA_{name.upper()}": str(value) for name, value in asdict(settings).items()}
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

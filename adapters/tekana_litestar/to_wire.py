@@ -1,0 +1,170 @@
+"""From the domain to the wire: one function for each kind of answer."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from datetime import UTC, datetime
+
+from tekana import BalanceAt, CustomerWithWallets, Entry, Page, PostedEntry, Transaction, Wallet
+from tekana.domain.events import aggregate_id, event_id
+from tekana.domain.money import format_minor
+from tekana.ports.events import FedEvent
+from tekana_litestar import wire
+
+
+def wallet(one: Wallet) -> wire.Wallet:
+    """A wallet on the wire."""
+    return wire.Wallet(
+        id=one.id,
+        customer_id=one.customer_id,
+        house=one.house,
+        currency=one.currency,
+        name=one.name,
+        status=one.status,
+        freeze_scope=one.freeze_scope,
+        freeze_reason=one.freeze_reason,
+        ledger_balance=format_minor(one.ledger_balance, one.currency),
+        held=format_minor(one.held, one.currency),
+        available_balance=format_minor(one.available_balance, one.currency),
+        version=one.version,
+        metadata=one.metadata,
+        created_at=utc(one.created_at),
+        updated_at=utc(one.updated_at),
+    )
+
+
+def customer(both: CustomerWithWallets) -> wire.Customer:
+    """A customer on the wire, with their wallets."""
+    one = both.customer
+    return wire.Customer(
+        id=one.id,
+        full_name=one.full_name,
+        email=one.email,
+        phone_number=one.phone_number,
+        country=one.country,
+        external_id=one.external_id,
+        status=one.status,
+        tier=one.tier,
+        suspension_reason=one.suspension_reason,
+        metadata=one.metadata,
+        version=one.version,
+        wallets=tuple([wallet(each) for each in both.wallets]),
+        created_at=utc(one.created_at),
+        updated_at=utc(one.updated_at),
+    )
+
+
+def _entry(one: Entry) -> wire.Entry:
+    return wire.Entry(
+        wallet_id=one.wallet_id,
+        direction=one.direction,
+        amount=format_minor(abs(one.minor), one.currency),
+        currency=one.currency,
+        version=one.version,
+        ledger_balance_after=format_minor(one.ledger_balance_after, one.currency),
+    )
+
+
+def transaction(one: Transaction) -> wire.Transaction:
+    """A transaction on the wire. `wallet_id` is the customer's wallet of a deposit or withdrawal, as in its request."""
+    movement, rejection = one.movement, one.rejection
+    own_wallet = {"deposit": movement.to_wallet_id, "withdrawal": movement.from_wallet_id}.get(movement.type)
+    return wire.Transaction(
+        id=one.id,
+        type=movement.type,
+        status=one.status,
+        amount=movement.money.major,
+        currency=movement.money.currency,
+        description=movement.description,
+        reference=movement.reference,
+        metadata=movement.metadata,
+        wallet_id=own_wallet,
+        from_wallet_id=movement.from_wallet_id,
+        to_wallet_id=movement.to_wallet_id,
+        entries=tuple([_entry(each) for each in one.entries]),
+        rejection_code=rejection.code if rejection else None,
+        rejection_detail=rejection.detail if rejection else None,
+        created_at=utc(one.created_at),
+        posted_at=utc(one.posted_at) if one.posted_at else None,
+        effective_at=utc(one.effective_at),
+    )
+
+
+def wallet_entry(line: PostedEntry) -> wire.WalletEntry:
+    """A line of a wallet's history on the wire."""
+    one = line.entry
+    return wire.WalletEntry(
+        version=one.version,
+        transaction_id=line.transaction_id,
+        type=line.type,
+        direction=one.direction,
+        amount=format_minor(abs(one.minor), one.currency),
+        currency=one.currency,
+        ledger_balance_after=format_minor(one.ledger_balance_after, one.currency),
+        description=line.description,
+        reference=line.reference,
+        posted_at=utc(line.posted_at),
+        wallet_id=one.wallet_id,
+    )
+
+
+def balance(one: BalanceAt) -> wire.Balance:
+    """A balance at a moment on the wire."""
+    return wire.Balance(
+        wallet_id=one.wallet_id,
+        at=utc(one.at),
+        currency=one.ledger_balance.currency,
+        ledger_balance=one.ledger_balance.major,
+        version=one.version,
+    )
+
+
+def event(fed: FedEvent) -> wire.Event:
+    """An event on the wire: what every event has, and in `data` what is its own."""
+    one = fed.event
+    own = {field.name: getattr(one, field.name) for field in fields(one)}
+    for name in ("sequence", "occurred_at", f"{one.aggregate}_id"):
+        del own[name]
+    for name in ("amount", "ledger_balance_after"):
+        if name in own:
+            own[name] = format_minor(own[name], own["currency"])
+    return wire.Event(
+        cursor=fed.cursor,
+        id=event_id(one),
+        type=type(one).__name__,
+        aggregate=one.aggregate,
+        aggregate_id=aggregate_id(one),
+        sequence=one.sequence,
+        occurred_at=utc(one.occurred_at),
+        data=own,
+    )
+
+
+def customers(page: Page[CustomerWithWallets]) -> wire.CustomerPage:
+    """A page of customers on the wire."""
+    return wire.CustomerPage(items=tuple([customer(one) for one in page.items]), next_cursor=page.next_cursor)
+
+
+def wallets(page: Page[Wallet]) -> wire.WalletPage:
+    """A page of wallets on the wire."""
+    return wire.WalletPage(items=tuple([wallet(one) for one in page.items]), next_cursor=page.next_cursor)
+
+
+def wallet_entries(page: Page[PostedEntry]) -> wire.EntryPage:
+    """A page of a wallet's history on the wire."""
+    return wire.EntryPage(items=tuple([wallet_entry(one) for one in page.items]), next_cursor=page.next_cursor)
+
+
+def transactions(page: Page[Transaction]) -> wire.TransactionPage:
+    """A page of transactions on the wire."""
+    return wire.TransactionPage(items=tuple([transaction(one) for one in page.items]), next_cursor=page.next_cursor)
+
+
+def events(page: Page[FedEvent]) -> wire.EventPage:
+    """A page of events on the wire."""
+    return wire.EventPage(items=tuple([event(one) for one in page.items]), next_cursor=page.next_cursor)
+
+
+def utc(moment: datetime) -> datetime:
+    """The same moment in UTC, which JSON shows as Z."""
+    return moment.astimezone(UTC)

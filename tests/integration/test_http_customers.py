@@ -1,0 +1,275 @@
+"""Customers over HTTP."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.integration.http_support import (
+    NOBODY,
+    app,
+    assert_problem,
+    client,
+    move,
+    register,
+    registration,
+    some_number,
+    wallet_with,
+)
+from tests.integration.http_support import (
+    both_stores as store_url,
+)
+
+__all__ = ["app", "client", "store_url"]
+
+
+async def test_registering_opens_the_first_wallet(client: httpx.AsyncClient) -> None:
+    body = registration(country="RW", external_id="crm-1", currency="USD", metadata={"vip": True, "age": 44, "x": None})
+    answer = await client.post("/v1/customers", json=body)
+    customer = answer.json()
+    assert answer.status_code == 201
+    assert answer.headers["location"] == f"/v1/customers/{customer['id']}"
+    assert answer.headers["etag"] == '"1"'
+    assert uuid.UUID(customer["id"]).version == 7
+    wallet = customer["wallets"][0]
+    assert {name: customer[name] for name in body if name != "currency"} == {
+        name: value for name, value in body.items() if name != "currency"
+    }
+    assert (customer["status"], customer["tier"], customer["suspension_reason"]) == ("active", None, None)
+    assert customer["created_at"].endswith("Z")
+    assert wallet == {
+        "id": wallet["id"],
+        "customer_id": customer["id"],
+        "house": None,
+        "currency": "USD",
+        "name": None,
+        "status": "active",
+        "freeze_scope": None,
+        "freeze_reason": None,
+        "ledger_balance": "0.00",
+        "held": "0.00",
+        "available_balance": "0.00",
+        "version": 0,
+        "metadata": None,
+        "created_at": wallet["created_at"],
+        "updated_at": wallet["updated_at"],
+    }
+    read = await client.get(answer.headers["location"])
+    assert (read.status_code, read.json(), read.headers["etag"]) == (200, customer, '"1"')
+
+
+async def test_the_first_wallet_is_in_the_operators_currency_by_default(client: httpx.AsyncClient) -> None:
+    assert [wallet["currency"] for wallet in (await register(client))["wallets"]] == ["RWF"]
+
+
+@pytest.mark.parametrize("field", ["email", "phone_number", "external_id"])
+async def test_contacts_belong_to_one_customer(client: httpx.AsyncClient, field: str) -> None:
+    first = await register(client, external_id="mine")
+    body = registration(**{field: first[field]})
+    problem = assert_problem(await client.post("/v1/customers", json=body), 409, "customer_exists")
+    assert "transaction_id" not in problem
+
+
+async def test_a_registration_repeated_under_its_key_is_done_once(client: httpx.AsyncClient) -> None:
+    body, headers = registration(metadata={"b": 1, "a": "x"}), {"Idempotency-Key": "register-1"}
+    first = await client.post("/v1/customers", json=body, headers=headers)
+    again = await client.post("/v1/customers", json=body, headers=headers)
+    assert "idempotency-replayed" not in first.headers
+    assert again.headers["idempotency-replayed"] == "true"
+    assert (again.status_code, again.content) == (201, first.content)
+    assert (again.headers["etag"], again.headers["location"]) == (first.headers["etag"], first.headers["location"])
+    other = await client.post("/v1/customers", json={**body, "full_name": "Somebody Else"}, headers=headers)
+    assert_problem(other, 422, "idempotency_key_reused")
+    assert len((await client.get("/v1/customers")).json()["items"]) == 1
+
+
+async def test_a_refused_registration_repeated_under_its_key_is_refused_alike(client: httpx.AsyncClient) -> None:
+    taken = await register(client)
+    body, headers = registration(email=taken["email"]), {"Idempotency-Key": "refused"}
+    first = await client.post("/v1/customers", json=body, headers=headers)
+    assert_problem(first, 409, "customer_exists")
+    again = await client.post("/v1/customers", json=body, headers=headers)
+    assert (again.status_code, again.content) == (409, first.content)
+    assert again.headers["idempotency-replayed"] == "true"
+    assert again.headers["x-request-id"] != first.headers["x-request-id"] == first.json()["request_id"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("full_name", ""),
+        ("full_name", " "),
+        ("full_name", "a" * 201),
+        ("full_name", "a\x00b"),
+        ("full_name", "a\nb"),
+        ("full_name", 7),
+        ("full_name", None),
+        ("email", "nobody"),
+        ("email", "a@b@c"),
+        ("email", ""),
+        ("email", "a\x00@example.com"),
+        ("phone_number", "12"),
+        ("phone_number", "call me"),
+        ("phone_number", "0788123456"),
+        ("country", "XX"),
+        ("country", "rw"),
+        ("external_id", ""),
+        ("currency", "EURO"),
+        ("currency", "XXX"),
+        ("currency", "usd"),
+        ("metadata", []),
+        ("metadata", "x"),
+        ("unheard_of", 1),
+        ("id", str(NOBODY)),
+    ],
+)
+async def test_a_registration_that_cannot_be_right(client: httpx.AsyncClient, field: str, value: Any) -> None:
+    answer = await client.post("/v1/customers", json=registration(**{field: value}))
+    assert_problem(answer, 400, "invalid_request", field)
+    assert (await client.get("/v1/customers")).json() == {"items": [], "next_cursor": None}
+
+
+@pytest.mark.parametrize(
+    ("metadata", "field"),
+    [
+        ({"a": [1]}, "metadata"),
+        ({"a": {}}, "metadata"),
+        ({"": 1}, "metadata"),
+        ({"a": "x" * 501}, "metadata.a"),
+        ({"a": 2**53}, "metadata.a"),
+        ({"a": "\x00"}, "metadata.a"),
+        ({f"n{number}": 1 for number in range(51)}, "metadata"),
+    ],
+)
+async def test_metadata_holds_plain_values_only(client: httpx.AsyncClient, metadata: Any, field: str) -> None:
+    answer = await client.post("/v1/customers", json=registration(metadata=metadata))
+    assert_problem(answer, 400, "invalid_request", field)
+
+
+async def test_finding_customers(client: httpx.AsyncClient) -> None:
+    aline = await register(client, email="Aline+x@Example.com", phone_number="+250788123456", external_id="a b")
+    await register(client)
+
+    async def find(query: str) -> list[str]:
+        answer = await client.get(f"/v1/customers?{query}")
+        assert answer.status_code == 200, answer.text
+        return [one["id"] for one in answer.json()["items"]]
+
+    assert await find("email=ALINE%2Bx@example.com") == [aline["id"]]
+    assert await find("email=aline+x@example.com") == [aline["id"]]
+    assert await find("phone_number=%2B250788123456") == [aline["id"]]
+    assert await find("phone_number=+250%20788%20123%20456") == [aline["id"]]
+    assert await find("external_id=a+b&status=active") == [aline["id"]]
+    assert await find("status=closed") == []
+    assert await find("email=nobody@example.com") == []
+    assert len(await find("")) == 2
+
+
+async def test_pages_of_customers(client: httpx.AsyncClient) -> None:
+    ids = [(await register(client))["id"] for _ in range(5)]
+    seen, cursor, sizes = [], "", []
+    while True:
+        page = (await client.get(f"/v1/customers?limit=2{cursor}")).json()
+        seen += [one["id"] for one in page["items"]]
+        sizes.append(len(page["items"]))
+        if page["next_cursor"] is None:
+            break
+        cursor = f"&cursor={page['next_cursor']}"
+    assert seen == ids
+    assert sizes == [2, 2, 1]
+    everyone = (await client.get("/v1/customers?limit=5")).json()
+    assert (len(everyone["items"]), everyone["next_cursor"]) == (5, None)
+
+
+async def test_changing_details_needs_the_version_that_was_read(client: httpx.AsyncClient) -> None:
+    customer = await register(client, external_id="x", metadata={"a": 1})
+    path = f"/v1/customers/{customer['id']}"
+    assert_problem(await client.patch(path, json={"full_name": "B"}), 428, "invalid_request", "If-Match")
+    for malformed in ("1", '"x"', '"0"', '"1", "2"', 'W/"1"', '""', '"99999999999999999999"'):
+        answer = await client.patch(path, json={"full_name": "B"}, headers={"If-Match": malformed})
+        assert_problem(answer, 400, "invalid_request", "If-Match")
+    changed = await client.patch(path, json={"full_name": "B", "external_id": None}, headers={"If-Match": '"1"'})
+    assert (changed.status_code, changed.headers["etag"]) == (200, '"2"')
+    assert {**customer, "full_name": "B", "external_id": None, "version": 2} == {
+        **changed.json(),
+        "updated_at": customer["updated_at"],
+    }
+    stale = await client.patch(path, json={"full_name": "C"}, headers={"If-Match": '"1"'})
+    assert_problem(stale, 412, "concurrent_update")
+    anyhow = await client.patch(path, json={"metadata": None}, headers={"If-Match": "*"})
+    assert (anyhow.status_code, anyhow.json()["metadata"], anyhow.json()["full_name"]) == (200, None, "B")
+
+
+async def test_a_change_must_be_right(client: httpx.AsyncClient) -> None:
+    customer, other = await register(client), await register(client)
+    path, headers = f"/v1/customers/{customer['id']}", {"If-Match": "*"}
+    assert_problem(await client.patch(path, json={}, headers=headers), 400, "invalid_request", "body")
+    for body in ({"email": None}, {"full_name": 1}, {"status": "closed"}, {"phone_number": "x"}, {"country": ""}):
+        answer = await client.patch(path, json=body, headers=headers)
+        assert_problem(answer, 400, "invalid_request", next(iter(body)))
+    taken = await client.patch(path, json={"email": other["email"]}, headers=headers)
+    assert_problem(taken, 409, "customer_exists")
+    nobody = await client.patch(f"/v1/customers/{NOBODY}", json={"full_name": "B"}, headers=headers)
+    assert_problem(nobody, 404, "not_found")
+    assert (await client.get(path)).json() == customer
+
+
+async def test_the_life_of_a_customer(client: httpx.AsyncClient) -> None:
+    wallet = await wallet_with(client, "100")
+    customer = (await client.get(f"/v1/wallets/{wallet}")).json()["customer_id"]
+    path = f"/v1/customers/{customer}"
+    verified = await client.post(f"{path}/verify", json={"tier": "full"})
+    assert (verified.status_code, verified.json()["tier"], verified.headers["etag"]) == (200, "full", '"2"')
+    suspended = await client.post(f"{path}/suspend", json={"reason": "stolen phone"})
+    assert (suspended.json()["status"], suspended.json()["suspension_reason"]) == ("suspended", "stolen phone")
+    deposit = {"type": "deposit", "wallet_id": wallet, "amount": "1", "currency": "RWF"}
+    assert_problem(await move(client, deposit), 409, "customer_not_active")
+    assert_problem(await client.post(f"{path}/verify", json={"tier": "x"}), 409, "customer_not_active")
+    active = await client.post(f"{path}/reactivate")
+    assert (active.json()["status"], active.json()["suspension_reason"]) == ("active", None)
+    assert_problem(await client.post(f"{path}/close"), 409, "wallet_not_empty")
+    withdrawal = {"type": "withdrawal", "wallet_id": wallet, "amount": "100", "currency": "RWF"}
+    assert (await move(client, withdrawal)).status_code == 201
+    closed = await client.post(f"{path}/close", json={})
+    assert (closed.status_code, closed.json()["status"]) == (200, "closed")
+    assert [one["status"] for one in closed.json()["wallets"]] == ["closed"]
+    assert_problem(await client.post(f"{path}/reactivate"), 409, "customer_not_active")
+
+
+async def test_keys_are_honoured_where_they_are_optional(client: httpx.AsyncClient) -> None:
+    customer = (await register(client))["id"]
+    headers = {"Idempotency-Key": f"verify-{some_number()}"}
+    first = await client.post(f"/v1/customers/{customer}/verify", json={"tier": "one"}, headers=headers)
+    assert (await client.post(f"/v1/customers/{customer}/verify", json={"tier": "two"})).status_code == 200
+    again = await client.post(f"/v1/customers/{customer}/verify", json={"tier": "one"}, headers=headers)
+    assert (again.content, again.headers["idempotency-replayed"]) == (first.content, "true")
+    assert (await client.get(f"/v1/customers/{customer}")).json()["tier"] == "two"
+
+
+@pytest.mark.parametrize(
+    ("action", "body", "field"),
+    [
+        ("verify", {"tier": ""}, "tier"),
+        ("verify", {"tier": "a b"}, "tier"),
+        ("verify", {}, "tier"),
+        ("suspend", {"reason": ""}, "reason"),
+        ("suspend", {"reason": "x", "until": "now"}, "until"),
+        ("reactivate", {"reason": "x"}, "reason"),
+        ("close", {"force": True}, "force"),
+    ],
+)
+async def test_an_action_must_be_right(client: httpx.AsyncClient, action: str, body: Any, field: str) -> None:
+    customer = await register(client)
+    answer = await client.post(f"/v1/customers/{customer['id']}/{action}", json=body)
+    assert_problem(answer, 400, "invalid_request", field)
+    assert (await client.get(f"/v1/customers/{customer['id']}")).json() == customer
+
+
+async def test_nobody_there(client: httpx.AsyncClient) -> None:
+    path = f"/v1/customers/{NOBODY}"
+    assert_problem(await client.get(path), 404, "not_found")
+    assert_problem(await client.post(f"{path}/close"), 404, "not_found")
+    assert_problem(await client.post(f"{path}/suspend", json={"reason": "x"}), 404, "not_found")

@@ -1,0 +1,123 @@
+"""The documentation page: everything it needs comes from this server, and requests can be tried on it."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+
+from tekana_litestar import create_app
+from tests.integration.http_support import app, client, store_url
+
+__all__ = ["app", "client", "store_url"]
+
+CHROMIUM = Path("/usr/bin/chromium")
+FLAGS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+)
+
+needs_browser = pytest.mark.skipif(
+    not CHROMIUM.exists() or importlib.util.find_spec("playwright") is None,
+    reason="chromium or playwright is missing",
+)
+
+
+async def test_the_page_and_its_assets(client: httpx.AsyncClient) -> None:
+    root = await client.get("/")
+    assert (root.status_code, root.headers["location"]) == (302, "/api")
+    page = await client.get("/api")
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    policy = page.headers["content-security-policy"]
+    assert "http" not in policy
+    for rule in ("default-src 'none'", "script-src 'self'", "connect-src 'self'", "frame-ancestors 'none'"):
+        assert rule in policy
+    assert "//" not in page.text.replace("<!doctype", "")
+    for name in ("scalar-api-reference.js", "page.js", "icon.svg"):
+        assert f"/api/{name}" in page.text
+        asset = await client.get(f"/api/{name}")
+        assert asset.status_code == 200
+        assert asset.headers["x-content-type-options"] == "nosniff"
+        assert asset.headers["cache-control"] == "max-age=3600"
+
+
+def test_the_vendored_assets_come_with_their_licence() -> None:
+    spec = importlib.util.find_spec("tekana_litestar")
+    assert spec is not None
+    assert spec.origin is not None
+    folder = Path(spec.origin).with_name("docs_page")
+    licence = (folder / "LICENSE-scalar").read_text()
+    assert "MIT License" in licence
+    assert "@scalar/api-reference" in licence
+
+
+@pytest.fixture
+def served() -> Iterator[str]:
+    """The address of a real server, in a thread of its own."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(create_app("memory://"), log_level="warning", access_log=False, lifespan="on")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))
+    thread.start()
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    server.should_exit = True
+    thread.join(20)
+    assert not thread.is_alive()
+
+
+@needs_browser
+async def test_trying_requests_on_the_page(served: str, tmp_path: Path) -> None:
+    from playwright.async_api import async_playwright  # noqa: PLC0415 - may be missing
+
+    asked: list[str] = []
+    complaints: list[str] = []
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS.split())
+        page = await browser.new_page(viewport={"width": 1440, "height": 900})
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+
+        customer = await _try(page, served, "customers/POST/v1/customers", "post /v1/customers")
+        assert customer["status"] == 201
+        assert complaints == []
+        wallet = customer["body"]["wallets"][0]["id"]
+
+        body = f'{{"type": "deposit", "wallet_id": "{wallet}", "amount": "1500", "currency": "RWF"}}'
+        deposit = await _try(page, served, "transactions/POST/v1/transactions", "post /v1/transactions", body)
+        assert deposit["status"] == 201
+        assert deposit["body"]["amount"] == "1500"
+        assert deposit["sent"]["idempotency-key"] == "order-1001"
+        await page.screenshot(path=str(tmp_path / "try-it.png"))
+        await browser.close()
+
+    assert complaints == []
+    assert [url for url in asked if not url.startswith((f"{served}/", "data:", "blob:"))] == []
+
+
+async def _try(page: Any, served: str, place: str, operation: str, body: str | None = None) -> dict[str, Any]:
+    """Open an operation by its address, try it, and give the status, the request's headers and the answer's body."""
+    await page.goto("about:blank")
+    await page.goto(f"{served}/api#tag/{place}")
+    await page.get_by_role("button", name=f"Test Request ({operation})").click()
+    send = page.get_by_role("button", name="Send").first
+    await send.wait_for()
+    if body is not None:
+        editor = page.get_by_role("dialog").locator(".cm-content[contenteditable=true]").last
+        await editor.click()
+        await page.keyboard.press("Control+A")
+        await page.keyboard.insert_text(body)
+    path = operation.partition(" ")[2]
+    async with page.expect_response(lambda answer: httpx.URL(answer.url).path == path) as waiting:
+        await send.click()
+    answer = await waiting.value
+    await page.get_by_text("201 Created").first.wait_for()
+    return {"status": answer.status, "sent": await answer.request.all_headers(), "body": await answer.json()}

@@ -1,0 +1,235 @@
+"""What holds for every request: its name, its headers, the paths and methods there are, and what failures look like."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from typing import Any
+
+import httpx
+import pytest
+from litestar import Litestar
+
+from tekana import Overloaded, Unavailable
+from tekana_litestar import create_app, edge
+from tekana_memory import MemoryStore
+from tests.integration.http_support import (
+    NOBODY,
+    app,
+    assert_problem,
+    at_work,
+    client,
+    client_of,
+    move,
+    registration,
+    store_url,
+    wallet_with,
+)
+
+__all__ = ["app", "client", "store_url"]
+
+WORDS = "postgresql://tekana:hunter2@db/tekana: SELECT * FROM wallet"
+
+
+async def test_requests_have_names(client: httpx.AsyncClient) -> None:
+    made_up = (await client.get("/v1/customers")).headers["x-request-id"]
+    assert uuid.UUID(made_up).version == 7
+    taken = await client.get("/v1/nothing", headers={"X-Request-ID": "My.request_1-2"})
+    assert taken.headers["x-request-id"] == taken.json()["request_id"] == "My.request_1-2"
+    for bad in (b"", b"a b", b"x" * 129, b"a;b", "naïve".encode(), b"\x00"):
+        answer = await client.get("/v1/customers", headers={b"X-Request-ID": bad})
+        assert uuid.UUID(answer.headers["x-request-id"]).version == 7
+
+
+async def test_headers_of_every_answer(client: httpx.AsyncClient) -> None:
+    for path in ("/v1/customers", "/v1/nothing", "/health/live", f"/v1/wallets/{NOBODY}"):
+        headers = (await client.get(path)).headers
+        assert (headers["x-content-type-options"], headers["cache-control"]) == ("nosniff", "no-store")
+        assert headers["x-request-id"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(
+            "/v1",
+            "/v2/customers",
+            "/v1/customer",
+            "/nothing",
+            "/v1/batches",
+            "/v1/rates/USD/RWF",
+            "/metrics",
+            "/schema",
+        ),
+        *(
+            f"/v1/wallets/{NOBODY}/statement",
+            f"/v1/transactions/{NOBODY}/capture",
+            "/v1/%00",
+            "/docs",
+            "/schema",
+        ),
+        *(f"/v1/customers/{NOBODY}/limits", f"/v1/transactions/{NOBODY}/reverse", "/v1/customers/a/b/c/d"),
+        *("/api/nothing", "/api/index.html", "/api/..%2fapp.py", "/api/%2e%2e/app.py"),
+    ],
+)
+async def test_paths_that_are_not_there(client: httpx.AsyncClient, path: str) -> None:
+    for method in ("GET", "POST", "HEAD", "OPTIONS"):
+        answer = await client.request(method, path)
+        if method == "HEAD":
+            assert (answer.status_code, answer.content) == (404, b"")
+        elif not (path.startswith("/api/") and method in ("POST", "OPTIONS")):
+            assert_problem(answer, 404, "not_found")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("DELETE", "/v1/customers", "GET, HEAD, OPTIONS, POST"),
+        ("PUT", f"/v1/customers/{NOBODY}", "GET, HEAD, OPTIONS, PATCH"),
+        ("DELETE", f"/v1/transactions/{NOBODY}", "GET, HEAD, OPTIONS"),
+        ("GET", f"/v1/wallets/{NOBODY}/freeze", "OPTIONS, POST"),
+        ("POST", "/v1/events", "GET, HEAD, OPTIONS"),
+        ("POST", "/health/live", "GET, HEAD, OPTIONS"),
+        ("TRACE", "/v1/wallets", "GET, HEAD, OPTIONS, POST"),
+        ("BREW", "/v1/wallets", "GET, HEAD, OPTIONS, POST"),
+    ],
+)
+async def test_methods_that_are_not_there(client: httpx.AsyncClient, method: str, path: str, allowed: str) -> None:
+    answer = await client.request(method, path)
+    assert_problem(answer, 405, "invalid_request")
+    assert sorted(answer.headers["allow"].split(", ")) == allowed.split(", ")
+    options = await client.options(path)
+    assert (options.status_code, options.content, options.headers["allow"]) == (204, b"", allowed)
+
+
+async def test_head_is_get_without_the_body(client: httpx.AsyncClient) -> None:
+    wallet = await wallet_with(client)
+    for path in (
+        "/v1/customers",
+        f"/v1/wallets/{wallet}",
+        f"/v1/wallets/{NOBODY}",
+        "/v1/wallets?x=1",
+        "/api",
+        "/",
+    ):
+        got, head = await client.get(path), await client.head(path)
+        assert head.content == b""
+        assert head.status_code == got.status_code
+        assert head.headers.get("content-length") == got.headers.get("content-length")
+
+
+async def test_slashes_at_the_end_are_nobodys_mistake(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/v1/customers/")).status_code == 200
+
+
+async def test_health(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/health/live")).json() == {"status": "alive"}
+    assert (await client.get("/health/ready?probe=1")).json() == {"status": "ready"}
+
+
+class FailingStore(MemoryStore):
+    """A store whose every door fails as told."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self.error = error
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in ("begin", "customers", "wallets", "transactions", "events"):
+            return _Failing(super().__getattribute__("error"))
+        return super().__getattribute__(name)
+
+    async def check_ready(self) -> None:
+        raise self.error
+
+
+class _Failing:
+    def __init__(self, error: BaseException) -> None:
+        self._error = error
+
+    def __call__(self) -> Any:
+        raise self._error
+
+    async def get(self, *_: Any) -> Any:
+        raise self._error
+
+    list = get
+
+
+@pytest.mark.parametrize("error", [Unavailable(WORDS), OSError(WORDS), RuntimeError(WORDS), KeyError("x")])
+async def test_a_store_that_fails(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
+    async with at_work(create_app(store=FailingStore(error))) as app, client_of(app) as client:
+        for path in ("/v1/customers", f"/v1/wallets/{NOBODY}", "/v1/events", "/health/ready"):
+            answer = await client.get(path)
+            problem = assert_problem(answer, 503, "unavailable")
+            assert (answer.headers["retry-after"], problem["detail"]) == ("1", "cannot be answered now: try again")
+        body = {"type": "deposit", "wallet_id": str(NOBODY), "amount": "1", "currency": "RWF"}
+        caplog.clear()
+        answer = await client.post(
+            "/v1/transactions", json=body, headers={"Idempotency-Key": "x", "X-Request-ID": "find-me"}
+        )
+        problem = assert_problem(answer, 503, "unavailable")
+        assert (answer.headers["retry-after"], problem["detail"]) == ("1", "unknown: retry with the same key")
+        assert "hunter2" not in answer.text
+        assert_problem(await client.post("/v1/customers", json=registration()), 503, "unavailable")
+        assert_problem(await client.post("/v1/transactions?dry_run=true", json=body), 503, "unavailable")
+        assert (await client.get("/health/live")).status_code == 200
+    noted = next(record for record in caplog.records if "find-me" in record.getMessage())
+    assert (noted.exc_info is None) == isinstance(error, Unavailable)  # what was not foreseen comes with its traceback
+    assert noted.levelno == (logging.WARNING if isinstance(error, Unavailable) else logging.ERROR)
+
+
+async def test_too_much_at_once_is_told_as_not_begun() -> None:
+    store = FailingStore(Overloaded("too many requests are waiting: nothing was done, try again"))
+    async with at_work(create_app(store=store)) as app, client_of(app) as client:
+        answer = await client.post("/v1/customers", json=registration())
+    problem = assert_problem(answer, 503, "unavailable")
+    assert (problem["detail"], answer.headers["retry-after"]) == (str(store.error), "1")
+
+
+async def test_service_resumes_when_the_store_is_back() -> None:
+    store = MemoryStore()
+    begin, down = store.begin, True
+
+    def sometimes() -> Any:
+        if down:
+            raise Unavailable("down")
+        return begin()
+
+    store.begin = sometimes  # type: ignore[method-assign]
+    async with at_work(create_app(store=store)) as app, client_of(app) as client:
+        assert_problem(await client.post("/v1/customers", json=registration()), 503, "unavailable")
+        down = False
+        assert (await client.post("/v1/customers", json=registration())).status_code == 201
+
+
+async def test_an_answer_that_takes_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(edge, "LONGEST_WAIT", 0.05)
+    store = MemoryStore()
+    async with at_work(create_app(store=store)) as app, client_of(app) as client:
+        wallet = await wallet_with(client)
+        lock = store._lock
+        await lock.acquire()  # the unit of work waits, as behind another's lock
+        body = {"type": "deposit", "wallet_id": wallet, "amount": "5", "currency": "RWF"}
+        late = await move(client, body, "late")
+        problem = assert_problem(late, 503, "unavailable")
+        assert problem["detail"] == "unknown: retry with the same key"
+        assert late.headers["x-request-id"] == problem["request_id"]
+        lock.release()
+        again = await move(client, body, "late")
+        assert (again.status_code, again.headers["idempotency-replayed"]) == (201, "true")
+        assert (await client.get(f"/v1/wallets/{wallet}")).json()["ledger_balance"] == "5"
+
+
+async def test_a_host_header_that_is_none(client: httpx.AsyncClient) -> None:
+    assert_problem(await client.get("/v1/customers", headers={"Host": "a b"}), 400, "invalid_request")
+
+
+async def test_nothing_is_served_before_the_start() -> None:
+    async with client_of(create_app("memory://")) as client:
+        assert_problem(await client.get("/v1/customers"), 503, "unavailable")
+
+
+async def test_the_app_keeps_to_its_own_documentation(app: Litestar) -> None:
+    assert app.openapi_config is None
+    assert app.debug is False

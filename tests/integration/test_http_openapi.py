@@ -1,0 +1,232 @@
+"""The OpenAPI document: valid, complete, and true."""
+
+from __future__ import annotations
+
+import json
+import re
+import typing
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from tekana_litestar.examples import EXAMPLES
+from tekana_litestar.openapi import document
+from tekana_litestar.problems import Problem
+from tekana_litestar.routes import HANDLERS
+from tests.integration.http_support import app, client, move, register, store_url, wallet_with
+
+__all__ = ["app", "client", "store_url"]
+
+DOCUMENT: dict[str, Any] = json.loads(document())
+
+OPERATIONS = [
+    (method, path, operation) for path, methods in DOCUMENT["paths"].items() for method, operation in methods.items()
+]
+
+each_operation = pytest.mark.parametrize(
+    ("method", "path", "operation"), OPERATIONS, ids=[operation["operationId"] for *_, operation in OPERATIONS]
+)
+
+NAMES = {
+    *("register_customer", "list_customers", "get_customer", "update_customer", "verify_customer"),
+    *("suspend_customer", "reactivate_customer", "close_customer", "open_wallet", "list_wallets", "get_wallet"),
+    *("list_wallet_entries", "get_wallet_balance", "freeze_wallet", "unfreeze_wallet", "close_wallet"),
+    *("create_transaction", "list_transactions", "get_transaction", "list_events", "check_live", "check_ready"),
+}
+
+CODES = {
+    *("invalid_request", "not_found", "customer_exists", "customer_not_active", "wallet_not_active"),
+    *("wallet_not_empty", "insufficient_funds", "currency_mismatch", "same_wallet", "limit_exceeded"),
+    *("idempotency_key_required", "idempotency_key_reused", "concurrent_update", "unavailable"),
+}
+
+
+def _resolved(node: Any) -> Any:
+    while "$ref" in node:
+        target: Any = DOCUMENT
+        for part in node["$ref"].removeprefix("#/").split("/"):
+            target = target[part]
+        node = target
+    return node
+
+
+def _validator(schema: Any) -> Draft202012Validator:
+    whole = {**schema, "components": DOCUMENT["components"]}
+    return Draft202012Validator(whole, format_checker=Draft202012Validator.FORMAT_CHECKER)
+
+
+def test_the_document_is_valid() -> None:
+    assert list(OpenAPIV31SpecValidator(DOCUMENT).iter_errors()) == []
+
+
+async def test_the_document_is_served(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/api/openapi.json")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
+    assert answer.json() == DOCUMENT
+
+
+def test_operations_keep_their_names() -> None:
+    assert {operation["operationId"] for *_, operation in OPERATIONS} == NAMES
+    assert len(OPERATIONS) == len(NAMES) == len(HANDLERS)
+
+
+def test_what_does_not_work_yet_is_not_promised() -> None:
+    assert not [
+        path for path in DOCUMENT["paths"] if re.search("statement|capture|void|reverse|batch|rate|limit", path)
+    ]
+    kinds = DOCUMENT["paths"]["/v1/transactions"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    assert kinds["discriminator"]["propertyName"] == "type"
+    assert set(kinds["discriminator"]["mapping"]) == {"deposit", "withdrawal", "transfer"}
+
+
+@each_operation
+def test_each_operation_is_described(method: str, path: str, operation: Any) -> None:
+    for words in ("summary", "description"):
+        assert operation[words]
+    assert [tag for tag in operation["tags"] if tag not in {one["name"] for one in DOCUMENT["tags"]}] == []
+    in_path = {one["name"] for one in operation["parameters"] if one["in"] == "path"}
+    assert in_path == set(re.findall(r"{(\w+)}", path))
+    assert all("schema" in one for one in operation["parameters"])
+
+
+def _expected_statuses(method: str, path: str, operation: Any) -> Iterator[set[int]]:
+    headers = {one["name"]: one for one in operation["parameters"] if one["in"] == "header"}
+    yield {400, 503}
+    if "requestBody" in operation:
+        yield {413, 415}
+    if "{" in path:
+        yield {404}
+    if "Idempotency-Key" in headers:
+        yield {422}
+    if "If-Match" in headers:
+        yield {412, 428}
+    if method in ("post", "patch"):
+        yield {409}
+    if operation["operationId"] in ("open_wallet", "create_transaction"):
+        yield {404}
+
+
+@each_operation
+def test_each_operation_lists_its_statuses(method: str, path: str, operation: Any) -> None:
+    listed = {int(status) for status in operation["responses"]}
+    failures = {status for status in listed if status >= 400}
+    assert failures == set().union(*_expected_statuses(method, path, operation))
+    assert 500 not in listed
+    created = method == "post" and re.fullmatch(r"/v1/\w+", path)
+    assert listed - failures == ({200, 201} if path == "/v1/transactions" and created else {201} if created else {200})
+
+
+@each_operation
+def test_each_answer_has_its_headers(method: str, path: str, operation: Any) -> None:
+    keyed = any(one["name"] == "Idempotency-Key" for one in operation["parameters"])
+    for status, response in operation["responses"].items():
+        headers = set(response["headers"])
+        assert "X-Request-ID" in headers
+        assert ("Retry-After" in headers) == (status == "503")
+        assert ("Location" in headers) == (status == "201")
+        assert ("Idempotency-Replayed" in headers) <= keyed
+        assert all(_resolved(header)["description"] for header in response["headers"].values())
+    one_customer = path.startswith("/v1/customers") and operation["operationId"] != "list_customers"
+    success = min(operation["responses"])
+    assert ("ETag" in operation["responses"][success]["headers"]) == one_customer
+
+
+@each_operation
+def test_each_body_and_answer_has_a_true_example(method: str, path: str, operation: Any) -> None:
+    bodies = [operation["requestBody"]] if "requestBody" in operation else []
+    for status, response in [("body", one) for one in bodies] + list(operation["responses"].items()):
+        for media_type, content in response["content"].items():
+            assert media_type == (
+                "application/problem+json" if status >= "4" and status != "body" else "application/json"
+            )
+            assert content["examples"]
+            for example in content["examples"].values():
+                _validator(content["schema"]).validate(example["value"])
+                if media_type == "application/problem+json":
+                    assert example["value"]["status"] == int(status)
+                    assert f"`{example['value']['code']}`" in response["description"]
+                    assert example["value"]["code"] in CODES
+
+
+@pytest.mark.parametrize("kind", EXAMPLES, ids=lambda kind: kind.__name__)
+def test_examples_are_what_the_code_takes_and_gives(kind: Any) -> None:
+    decoded = msgspec.json.decode(msgspec.json.encode(EXAMPLES[kind]), type=kind)
+    assert msgspec.to_builtins(decoded).keys() >= EXAMPLES[kind].keys()
+
+
+def test_every_code_is_listed_somewhere() -> None:
+    text = json.dumps(DOCUMENT["paths"])
+    assert {code for code in CODES if f"`{code}`" in text} == CODES
+
+
+def _properties() -> Iterator[tuple[str, str, Any]]:
+    for name, schema in DOCUMENT["components"]["schemas"].items():
+        for field, own in schema.get("properties", {}).items():
+            yield name, field, own
+
+
+def test_amounts_and_balances_are_decimal_strings() -> None:
+    seen = set()
+    for _, field, schema in _properties():
+        if field in ("amount", "ledger_balance", "held", "available_balance", "ledger_balance_after"):
+            seen.add(field)
+            assert schema["type"] == "string"
+            assert re.fullmatch(schema["pattern"], "12.50")
+            assert not re.fullmatch(schema["pattern"], "1e2")
+    assert len(seen) == 5
+
+
+def test_times_ids_and_enumerations_say_what_they_are() -> None:
+    for _, field, schema in _properties():
+        text = json.dumps(schema)
+        if field.endswith("_at") or field == "at":
+            assert '"date-time"' in text
+        if field.endswith("_id") and field not in ("request_id", "external_id"):
+            assert '"uuid"' in text
+        if '"enum"' in text:
+            assert '"type"' in text
+
+
+def test_bodies_refuse_unknown_fields() -> None:
+    for *_, operation in OPERATIONS:
+        if "requestBody" in operation:
+            schema = operation["requestBody"]["content"]["application/json"]["schema"]
+            for one in schema.get("anyOf", [schema]):
+                assert _resolved(one)["additionalProperties"] is False
+
+
+async def test_real_answers_match_their_schemas(client: httpx.AsyncClient) -> None:
+    customer = await register(client, metadata={"a": 1})
+    wallet = await wallet_with(client, "100")
+    refused = await move(client, {"type": "withdrawal", "wallet_id": wallet, "amount": "101", "currency": "RWF"})
+    transaction = refused.json()["transaction_id"]
+    paths = {
+        "/v1/customers": "CustomerPage",
+        f"/v1/customers/{customer['id']}": "Customer",
+        "/v1/wallets": "WalletPage",
+        f"/v1/wallets/{wallet}": "Wallet",
+        f"/v1/wallets/{wallet}/entries": "EntryPage",
+        f"/v1/wallets/{wallet}/balance": "Balance",
+        "/v1/transactions": "TransactionPage",
+        f"/v1/transactions/{transaction}": "Transaction",
+        "/v1/events": "EventPage",
+        "/health/live": "Alive",
+        "/health/ready": "Ready",
+        "/v1/nothing": "Problem",
+        "/v1/customers?x=1": "Problem",
+    }
+    for path, name in paths.items():
+        body = (await client.get(path)).json()
+        schema = DOCUMENT["components"]["schemas"][name]
+        _validator({"$ref": f"#/components/schemas/{name}"}).validate(body)
+        assert set(body) <= set(schema["properties"])
+        assert set(body) >= set(schema["required"])
+
+
+def test_problems_have_no_other_fields() -> None:
+    assert set(DOCUMENT["components"]["schemas"]["Problem"]["properties"]) == set(typing.get_type_hints(Problem))

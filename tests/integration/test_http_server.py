@@ -1,0 +1,169 @@
+"""`serve`, as a process of its own: it starts, says why when it cannot, and ends on a signal with its work done."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+PROGRAM = """
+import sys
+from tekana import Settings
+from tekana_litestar import serve
+if __name__ == "__main__":
+    url, port, workers = sys.argv[1:]
+    before = dict(__import__("os").environ)
+    code = serve(Settings(database_url=url), host="127.0.0.1", port=int(port), workers=int(workers))
+    assert dict(__import__("os").environ) == before
+    print("ended", flush=True)
+    sys.exit(code)
+"""
+
+SLOW_STORE = """
+import asyncio
+from contextlib import asynccontextmanager
+from tekana_memory import MemoryStore
+
+class SlowStore(MemoryStore):
+    @asynccontextmanager
+    async def begin(self):
+        await asyncio.sleep(1.0)
+        async with MemoryStore.begin(self) as unit:
+            yield unit
+
+import tekana.bootstrap.container as container
+container.Container.store.set_provides(lambda url, clock: SlowStore(url, clock=clock))
+"""
+
+
+@pytest.fixture
+def port() -> int:
+    """A port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        number: int = listener.getsockname()[1]
+        return number
+
+
+@contextlib.contextmanager
+def _served(
+    tmp_path: Path, port: int, workers: int = 1, url: str = "memory://", prelude: str = ""
+) -> Iterator[subprocess.Popen[str]]:
+    program = tmp_path / "program.py"
+    program.write_text(prelude + PROGRAM)
+    process = subprocess.Popen(
+        [sys.executable, str(program), url, str(port), str(workers)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={name: value for name, value in os.environ.items() if not name.startswith("TEKANA_")},
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def _wait_until_ready(port: int, process: subprocess.Popen[str]) -> httpx.Response:
+    end = time.monotonic() + 30
+    while time.monotonic() < end and process.poll() is None:
+        with contextlib.suppress(httpx.TransportError):
+            return httpx.get(f"http://127.0.0.1:{port}/health/ready", timeout=5)
+        time.sleep(0.05)
+    raise AssertionError(f"not ready: {process.poll()}")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_serving_until_a_signal(tmp_path: Path, port: int, workers: int, number: signal.Signals) -> None:
+    with _served(tmp_path, port, workers) as process:
+        answer = _wait_until_ready(port, process)
+        assert answer.json() == {"status": "ready"}
+        assert "server" not in answer.headers
+        children = _children(process.pid)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=30)
+    assert (process.returncode, out, err) == (0, "ended\n", "")
+    _wait_until_gone(children)
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"http://127.0.0.1:{port}/health/live")
+
+
+def _children(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split() if Path("/proc/self").exists() else []
+
+
+def _wait_until_gone(pids: list[str]) -> None:
+    """Python's own helper process of several workers notices a moment later that they are gone."""
+    end = time.monotonic() + 10
+    while running := [pid for pid in pids if _state(pid) not in ("", "Z")]:
+        assert time.monotonic() < end, running
+        time.sleep(0.05)
+
+
+def _state(pid: str) -> str:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][:1]
+    except FileNotFoundError:
+        return ""
+
+
+def test_requests_in_flight_end_before_the_server_does(tmp_path: Path, port: int) -> None:
+    body = {"full_name": "A B", "email": "a@example.com", "phone_number": "+250788123456"}
+    with _served(tmp_path, port, prelude=SLOW_STORE) as process, ThreadPoolExecutor() as threads:
+        _wait_until_ready(port, process)
+        in_flight = threads.submit(httpx.post, f"http://127.0.0.1:{port}/v1/customers", json=body, timeout=20)
+        time.sleep(0.5)  # it has arrived, and waits for the store
+        process.send_signal(signal.SIGTERM)
+        assert in_flight.result().status_code == 201
+        assert process.wait(timeout=30) == 0
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_port_that_is_taken(tmp_path: Path, port: int, workers: int) -> None:
+    with socket.create_server(("127.0.0.1", port)), _served(tmp_path, port, workers) as process:
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert err == f"tekana: cannot listen on 127.0.0.1:{port}: Address already in use\n"
+
+
+def test_a_port_that_is_none(tmp_path: Path) -> None:
+    with _served(tmp_path, 70_000) as process:
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert err == "tekana: cannot listen on 127.0.0.1:70000: a port is a number from 0 to 65535\n"
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_store_that_is_not_installed(tmp_path: Path, port: int, workers: int) -> None:
+    with _served(tmp_path, port, workers, url="carrier-pigeon://loft") as process:
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert err.startswith("tekana: no adapter for 'carrier-pigeon' is installed")
+    assert "Traceback" not in err
+
+
+def test_bodies_over_the_cap_over_a_real_socket(tmp_path: Path, port: int) -> None:
+    with _served(tmp_path, port) as process:
+        _wait_until_ready(port, process)
+        for size in (64 * 1024 + 1, 900_000):
+            for content in (b" " * size, iter([b" " * size])):
+                answer = httpx.post(
+                    f"http://127.0.0.1:{port}/v1/customers",
+                    content=content,
+                    headers={"Content-Type": "application/json"},
+                )
+                assert (answer.status_code, answer.json()["code"]) == (413, "invalid_request")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=30) == 0
