@@ -1,0 +1,211 @@
+"""The readers: each method is a query or two. Every list is read by keyset: what comes after the cursor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TypeVar
+
+from msgspec import json
+
+from tekana import (
+    BalanceAt,
+    Customer,
+    CustomerFilter,
+    CustomerId,
+    CustomerNotFound,
+    CustomerWithWallets,
+    Money,
+    Page,
+    PageRequest,
+    PostedEntry,
+    Transaction,
+    TransactionFilter,
+    TransactionId,
+    TransactionNotFound,
+    Wallet,
+    WalletFilter,
+    WalletId,
+    WalletNotFound,
+)
+from tekana.domain.errors import InvalidRequest, invalid
+from tekana.domain.events import EVENT_TYPES, Event, events_of
+from tekana.ports.clock import Clock
+from tekana.ports.events import FedEvent
+
+from .database import Database
+
+Item = TypeVar("Item")
+
+_HISTORY = "SELECT body FROM entries JOIN transactions ON id = transaction_id WHERE wallet_id = ?"
+
+
+class SqliteCustomers:
+    """Implements tekana.ports.customers.Customers."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def get(self, customer_id: CustomerId) -> CustomerWithWallets:
+        with self._database.snapshot():
+            for [body] in self._database.rows("SELECT body FROM customers WHERE id = ?", customer_id):
+                return self._with_wallets(json.decode(body, type=Customer))
+        raise CustomerNotFound(f"no customer has the id {customer_id}")
+
+    async def list(self, which: CustomerFilter, page: PageRequest) -> Page[CustomerWithWallets]:
+        conditions = {f"{name} = ?": value for name, value in which._asdict().items()}
+        with self._database.snapshot():
+            found = _page(self._database, Customer, "customers", conditions, page)
+            return Page(tuple(map(self._with_wallets, found.items)), found.next_cursor)
+
+    def _with_wallets(self, customer: Customer) -> CustomerWithWallets:
+        rows = self._database.rows("SELECT body FROM wallets WHERE customer_id = ? ORDER BY id", customer.id)
+        return CustomerWithWallets(customer, tuple(json.decode(body, type=Wallet) for [body] in rows))
+
+
+class SqliteWallets:
+    """Implements tekana.ports.wallets.Wallets."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def get(self, wallet_id: WalletId) -> Wallet:
+        return self._wallet(wallet_id)
+
+    async def list(self, which: WalletFilter, page: PageRequest) -> Page[Wallet]:
+        conditions = {f"{name} = ?": value for name, value in which._asdict().items()}
+        with self._database.snapshot():
+            return _page(self._database, Wallet, "wallets", conditions, page)
+
+    async def entries(self, wallet_id: WalletId, page: PageRequest) -> Page[PostedEntry]:
+        version = 0 if page.cursor is None else _number(page.cursor)
+        with self._database.snapshot():
+            wallet = self._wallet(wallet_id)
+            if page.cursor is not None and not 1 <= version <= wallet.version:
+                raise _bad_cursor()
+            statement = f"{_HISTORY} AND version > ? ORDER BY version LIMIT ?"
+            rows = self._database.rows(statement, wallet_id, version, page.limit)
+        last = version + len(rows)
+        return Page(tuple(_line(body, wallet_id) for [body] in rows), str(last) if last < wallet.version else None)
+
+    async def balance_at(self, wallet_id: WalletId, at: datetime | None) -> BalanceAt:
+        with self._database.snapshot():
+            wallet = self._wallet(wallet_id)
+            if at is None:
+                balance = Money(wallet.ledger_balance, wallet.currency)
+                return BalanceAt(wallet_id, self._clock(), balance, wallet.version)
+            statement = f"{_HISTORY} AND created_at <= ? ORDER BY version DESC LIMIT 1"
+            for [body] in self._database.rows(statement, wallet_id, at):
+                entry = _line(body, wallet_id).entry
+                return BalanceAt(wallet_id, at, Money(entry.ledger_balance_after, wallet.currency), entry.version)
+        return BalanceAt(wallet_id, at, Money(0, wallet.currency), 0)
+
+    def _wallet(self, wallet_id: WalletId) -> Wallet:
+        for [body] in self._database.rows("SELECT body FROM wallets WHERE id = ?", wallet_id):
+            return json.decode(body, type=Wallet)
+        raise WalletNotFound(f"no wallet has the id {wallet_id}")
+
+
+class SqliteTransactions:
+    """Implements tekana.ports.transactions.Transactions."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def get(self, transaction_id: TransactionId) -> Transaction:
+        for [body] in self._database.rows("SELECT body FROM transactions WHERE id = ?", transaction_id):
+            return json.decode(body, type=Transaction)
+        raise TransactionNotFound(f"no transaction has the id {transaction_id}")
+
+    async def list(self, which: TransactionFilter, page: PageRequest) -> Page[Transaction]:
+        of_customer = "EXISTS (SELECT 1 FROM wallets WHERE customer_id = ? AND id IN (from_wallet_id, to_wallet_id))"
+        conditions = {
+            "? IN (from_wallet_id, to_wallet_id)": which.wallet_id,
+            of_customer: which.customer_id,
+            "type = ?": which.type,
+            "status = ?": which.status,
+            "reference = ?": which.reference,
+            "created_at >= ?": which.start,
+            "created_at < ?": which.end,
+        }
+        with self._database.snapshot():
+            return _page(self._database, Transaction, "transactions", conditions, page, newest_first=True)
+
+
+class SqliteEvents:
+    """Implements tekana.ports.events.Events.
+
+    Units of work commit one after the other, so positions appear in their own order: no event comes late.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def list(self, page: PageRequest) -> Page[FedEvent]:
+        first, _, second = ("1", "", "") if page.cursor is None else page.cursor.partition(".")
+        following = [
+            FedEvent(event, f"{position}.{index}")
+            for position, one in read_outbox(self._database, _number(first), page.limit + 2)
+            for index, event in enumerate(events_of(one) if isinstance(one, Transaction) else (one,))
+        ]
+        if page.cursor is not None:  # it is among the events at its position, which are the first ones here
+            seen = _number(second) + 1
+            if page.cursor not in [fed.cursor for fed in following[:seen]]:
+                raise _bad_cursor()
+            del following[:seen]
+        items = tuple(following[: page.limit])
+        return Page(items, items[-1].cursor if len(following) > page.limit else None)
+
+
+def read_outbox(database: Database, start: int, limit: int) -> list[tuple[int, Transaction | Event]]:
+    """What happened from that position on: transactions, whose events follow from them, and other events."""
+    statement = """
+        SELECT position, event_type, coalesce(event, body) FROM outbox LEFT JOIN transactions ON id = transaction_id
+        WHERE position >= ? ORDER BY position LIMIT ?
+    """
+    return [
+        (position, json.decode(body, type=EVENT_TYPES[kind]) if kind else json.decode(body, type=Transaction))
+        for position, kind, body in database.rows(statement, start, limit)
+    ]
+
+
+def _line(body: str, wallet_id: WalletId) -> PostedEntry:
+    """A transaction as a line of the wallet's history."""
+    one = json.decode(body, type=Transaction)
+    [entry] = [entry for entry in one.entries if entry.wallet_id == wallet_id]
+    movement = one.movement
+    return PostedEntry(entry, one.id, movement.type, movement.description, movement.reference, one.created_at)
+
+
+def _page(
+    database: Database,
+    kind: type[Item],
+    table: str,
+    conditions: Mapping[str, object],
+    page: PageRequest,
+    *,
+    newest_first: bool = False,
+) -> Page[Item]:
+    """The rows that meet every condition whose value is given, after the id in the cursor."""
+    given = {condition: value for condition, value in conditions.items() if value is not None}
+    if page.cursor is not None:
+        known = f"SELECT 1 FROM {table} WHERE id = ?"  # noqa: S608 - a name from this file, not from input
+        if not page.cursor.isascii() or not database.rows(known, page.cursor):
+            raise _bad_cursor()
+        given["id < ?" if newest_first else "id > ?"] = page.cursor
+    where, order = " AND ".join(given) or "TRUE", "DESC" if newest_first else "ASC"
+    statement = f"SELECT id, body FROM {table} WHERE {where} ORDER BY id {order} LIMIT ?"  # noqa: S608 - likewise
+    rows = database.rows(statement, *given.values(), page.limit + 1)
+    items = tuple(json.decode(body, type=kind) for _, body in rows[: page.limit])
+    return Page(items, rows[page.limit - 1][0] if len(rows) > page.limit else None)
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise _bad_cursor()
+    return int(text)
+
+
+def _bad_cursor() -> InvalidRequest:
+    return invalid("cursor", "is not one that this list gave out")

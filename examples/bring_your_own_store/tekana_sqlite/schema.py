@@ -1,0 +1,87 @@
+"""The tables. Each thing is kept whole, as JSON, in `body`; SQLite reads the columns to search by out of it.
+
+The database is the last guard: the rules in here hold whatever the code above them does.
+"""
+
+from __future__ import annotations
+
+VERSION = 1
+
+_APPEND_ONLY = ("transactions", "entries", "keys", "outbox")
+
+SCHEMA: tuple[str, ...] = (
+    """
+    CREATE TABLE customers (
+        id TEXT PRIMARY KEY,
+        body TEXT NOT NULL,
+        email AS (json_extract(body, '$.email')),
+        phone_number AS (json_extract(body, '$.phone_number')),
+        external_id AS (json_extract(body, '$.external_id')),
+        status AS (json_extract(body, '$.status'))
+    )
+    """,
+    "CREATE INDEX customers_by_email ON customers (email)",
+    "CREATE INDEX customers_by_phone_number ON customers (phone_number)",
+    "CREATE INDEX customers_by_external_id ON customers (external_id)",
+    """
+    CREATE TABLE contacts (
+        field TEXT, value TEXT, customer_id TEXT NOT NULL REFERENCES customers,
+        PRIMARY KEY (field, value)
+    )
+    """,
+    "CREATE INDEX contacts_by_customer ON contacts (customer_id)",
+    """
+    CREATE TABLE wallets (
+        id TEXT PRIMARY KEY,
+        body TEXT NOT NULL,
+        customer_id AS (json_extract(body, '$.customer_id')),
+        currency AS (json_extract(body, '$.currency')),
+        CHECK (
+            json_extract(body, '$.house') IS NOT NULL
+            OR json_extract(body, '$.ledger_balance') >= json_extract(body, '$.held')
+        )
+    )
+    """,
+    "CREATE INDEX wallets_by_customer ON wallets (customer_id)",
+    """
+    CREATE TABLE transactions (
+        id TEXT PRIMARY KEY,
+        created_at INTEGER NOT NULL,
+        body TEXT NOT NULL,
+        type AS (json_extract(body, '$.movement.type')),
+        status AS (json_extract(body, '$.status')),
+        reference AS (json_extract(body, '$.movement.reference')),
+        from_wallet_id AS (json_extract(body, '$.movement.from_wallet_id')),
+        to_wallet_id AS (json_extract(body, '$.movement.to_wallet_id'))
+    )
+    """,
+    "CREATE INDEX transactions_by_reference ON transactions (reference)",
+    """
+    CREATE TABLE entries (
+        wallet_id TEXT REFERENCES wallets, version INTEGER, transaction_id TEXT NOT NULL REFERENCES transactions,
+        PRIMARY KEY (wallet_id, version)
+    )
+    """,
+    """
+    CREATE TABLE keys (
+        caller TEXT, key TEXT, fingerprint INTEGER NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL,
+        PRIMARY KEY (caller, key)
+    )
+    """,
+    """
+    CREATE TABLE outbox (
+        position INTEGER PRIMARY KEY AUTOINCREMENT,
+        transaction_id TEXT UNIQUE REFERENCES transactions,
+        event_type TEXT,
+        event TEXT,
+        CHECK ((transaction_id IS NULL) = (event_type IS NOT NULL AND event IS NOT NULL))
+    )
+    """,
+    *(
+        f"CREATE TRIGGER no_{verb}_of_{table} BEFORE {verb} ON {table} "
+        f"BEGIN SELECT raise(ABORT, '{table} are never changed'); END"
+        for table in _APPEND_ONLY
+        for verb in ("UPDATE", "DELETE")
+    ),
+    f"PRAGMA user_version = {VERSION}",
+)

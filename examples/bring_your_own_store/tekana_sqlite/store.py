@@ -1,0 +1,98 @@
+"""The store: the file, and the doors to it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+from msgspec import json
+
+from tekana.application.audit import Snapshot, check
+from tekana.domain.customer import Customer
+from tekana.domain.errors import Unavailable
+from tekana.domain.transaction import Transaction
+from tekana.domain.wallet import Wallet
+from tekana.ports.audit import Finding
+from tekana.ports.clock import Clock
+from tekana.ports.unit_of_work import Key
+
+from .database import Database
+from .readers import SqliteCustomers, SqliteEvents, SqliteTransactions, SqliteWallets, read_outbox
+from .schema import SCHEMA, VERSION
+from .unit_of_work import SqliteUnitOfWork, claimed
+
+
+class SqliteStore:
+    """Implements tekana.ports.store.Store in the file that the URL names: `sqlite:///folder/wallets.db`.
+
+    One connection writes, another reads what is committed. Any number of processes may use the file at once.
+    """
+
+    def __init__(self, url: str, *, clock: Clock | None = None) -> None:
+        self.url = url
+        self.clock = clock or (lambda: datetime.now(UTC))
+        self._turn = asyncio.Lock()
+        path = url.removeprefix("sqlite://")
+        self._writer, self._reader = Database(path, timeout=0), Database(path, timeout=5)
+        self.customers = SqliteCustomers(self._reader)
+        self.wallets = SqliteWallets(self._reader, self.clock)
+        self.transactions = SqliteTransactions(self._reader)
+        self.events = SqliteEvents(self._reader)
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[SqliteUnitOfWork]:
+        """Begin a unit of work. It ends with the context; without `save`, as if it had never begun."""
+        async with self._turn:
+            await self._writer.patiently("BEGIN IMMEDIATE")
+            try:
+                yield SqliteUnitOfWork(self._writer, self.clock)
+            finally:
+                self._writer.roll_back()
+
+    async def audit(self) -> AsyncIterator[Finding]:
+        """Check every invariant, in plain Python, on all that the file holds at this moment."""
+        for finding in check(self._snapshot()):
+            yield finding
+
+    def _snapshot(self) -> Snapshot:
+        rows = self._reader.rows
+        with self._reader.snapshot():
+            return Snapshot(
+                customers=[json.decode(body, type=Customer) for [body] in rows("SELECT body FROM customers")],
+                wallets=[json.decode(body, type=Wallet) for [body] in rows("SELECT body FROM wallets")],
+                transactions=[json.decode(body, type=Transaction) for [body] in rows("SELECT body FROM transactions")],
+                keys={Key(*row[:2]): claimed(*row[2:]) for row in rows("SELECT * FROM keys")},
+                outbox=[one for _, one in read_outbox(self._reader, start=1, limit=-1)],
+            )
+
+    async def start(self) -> None:
+        """Open the file. Raises Unavailable if that cannot be."""
+        self._writer.open()
+        self._reader.open()
+
+    async def stop(self) -> None:
+        """Close the file."""
+        self._reader.close()
+        self._writer.close()
+
+    async def migrate(self) -> list[str]:
+        """Make the tables, unless they are there."""
+        await self._writer.patiently("PRAGMA journal_mode = WAL")  # readers and the writer do not wait for each other
+        async with self.begin():
+            if self._schema_version() == VERSION:
+                return []
+            for statement in SCHEMA:
+                self._writer.rows(statement)
+            self._writer.rows("COMMIT")
+        return [f"SQLite schema {VERSION}"]
+
+    async def check_ready(self) -> None:
+        """Raises Unavailable unless the tables are there."""
+        if self._schema_version() != VERSION:
+            raise Unavailable("the file does not have the tables yet: run `tekana migrate`")
+
+    def _schema_version(self) -> int:
+        [[version]] = self._writer.rows("PRAGMA user_version")
+        return int(version)

@@ -1,0 +1,39 @@
+"""tekana in your own process: two customers, some money, and a payment whose answer got lost.
+
+python examples/quickstart.py
+"""
+
+import asyncio
+
+from tekana import DepositFunds, InsufficientFunds, RegisterCustomer, TransferFunds, connect
+
+
+async def main() -> None:
+    """Tell the story."""
+    async with connect("memory://") as app:
+        _, [purse] = await app.execute(
+            RegisterCustomer(full_name="Aline Uwase", email="aline@example.com", phone_number="+250788000101")
+        )
+        _, [till] = await app.execute(
+            RegisterCustomer(full_name="Bosco Mugabo", email="bosco@example.com", phone_number="+250788000102")
+        )
+        await app.execute(DepositFunds(wallet_id=purse.id, amount="10000", currency="RWF"), key="cash at the counter")
+
+        lunch = TransferFunds(from_wallet_id=purse.id, to_wallet_id=till.id, amount="2500", currency="RWF")
+        await app.execute(lunch, key="lunch")
+        again = await app.submit(lunch, key="lunch")  # the answer got lost, so the phone asks again
+        print(f"lunch: {again.answer.movement.money} {again.answer.status}, replayed: {again.replayed}")
+
+        try:
+            car = TransferFunds(from_wallet_id=purse.id, to_wallet_id=till.id, amount="9000", currency="RWF")
+            await app.execute(car, key="car")
+        except InsufficientFunds as refused:
+            print(f"car:   {car.amount} {car.currency} refused, {refused.code}")
+
+        for name, wallet in (("Aline", purse), ("Bosco", till)):
+            balance = await app.wallets.balance_at(wallet.id, None)
+            print(f"{name}: {balance.ledger_balance} (entries: {balance.version})")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
