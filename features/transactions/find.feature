@@ -1,0 +1,58 @@
+Feature: Finding transactions
+  By wallet, customer, type, status, reference and time, the newest first.
+
+  @transaction-11
+  Rule: T11. Transactions are found by whatever is known of them
+
+    Background:
+      Given it is 2026-02-01 08:00
+      And Aline is a customer
+      And Bosco is a customer
+      And Aline has a travel wallet in USD
+      And it is 2026-02-02 09:00
+      And 5,000 RWF is deposited into Aline's wallet with the reference "salary"
+      And it is 2026-02-03 10:00
+      And 1,200 RWF is transferred from Aline's wallet to Bosco's wallet with the reference "rent"
+      And it is 2026-02-03 11:00
+      And 200 RWF is withdrawn from Bosco's wallet with the reference "cash"
+      And it is 2026-02-04 12:00
+      And 20.00 USD is deposited into Aline's travel wallet with the reference "gift"
+      And 99,000 RWF was refused to be withdrawn from Aline's wallet with the reference "car"
+
+    Scenario Outline: One thing that is known
+      When I look for transactions by <detail> "<value>"
+      Then I find "<found>"
+
+      Examples:
+        | detail    | value                 | found                         |
+        | wallet    | Aline's wallet        | car, rent, salary             |
+        | wallet    | Aline's travel wallet | gift                          |
+        | wallet    | Bosco's wallet        | cash, rent                    |
+        | customer  | Aline                 | car, gift, rent, salary       |
+        | customer  | Bosco                 | cash, rent                    |
+        | type      | deposit               | gift, salary                  |
+        | type      | withdrawal            | car, cash                     |
+        | type      | transfer              | rent                          |
+        | status    | posted                | gift, cash, rent, salary      |
+        | status    | rejected              | car                           |
+        | reference | rent                  | rent                          |
+        | reference | ren                   |                               |
+        | from      | 2026-02-03 10:00      | car, gift, cash, rent         |
+        | from      | 2026-02-03 10:01      | car, gift, cash               |
+        | to        | 2026-02-03 10:00      | salary                        |
+        | to        | 2026-02-03 10:01      | rent, salary                  |
+        | to        | 2027-01-01 00:00      | car, gift, cash, rent, salary |
+
+    Scenario: Several things that are known
+      When I look for transactions by these details:
+        | customer | Aline            |
+        | status   | posted           |
+        | from     | 2026-02-03 00:00 |
+        | to       | 2026-02-04 00:00 |
+      Then I find "rent"
+
+    Scenario: Nothing matches all of it
+      When I look for transactions by these details:
+        | wallet | Bosco's wallet |
+        | type   | deposit        |
+      Then I find ""

@@ -1,0 +1,121 @@
+"""Customers, wallets and commands with sensible defaults: name only what your test is about.
+
+Emails and phone numbers are new with every call, so that nobody is refused by accident.
+"""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import Any
+
+from uuid_utils.compat import uuid7
+
+from tekana.application import (
+    DepositFunds,
+    FreezeWallet,
+    OpenWallet,
+    RegisterCustomer,
+    TransferFunds,
+    WithdrawFunds,
+)
+from tekana.domain.book import Book, Locked
+from tekana.domain.customer import Customer
+from tekana.domain.identifiers import CustomerId, WalletId
+from tekana.domain.money import Currency
+from tekana.domain.wallet import Wallet, house_wallets
+from tekana.testing.clock import FrozenClock
+
+_people = count(1)
+_NOW = FrozenClock()()
+
+RWF = Currency("RWF")
+
+
+def person(**changes: Any) -> RegisterCustomer:
+    """The registration of somebody new."""
+    number = next(_people)
+    fields = {
+        "full_name": f"Person {number}",
+        "email": f"person{number}@example.com",
+        "phone_number": f"+25078{number:07d}",
+    }
+    return RegisterCustomer(**(fields | changes))
+
+
+def open_wallet(customer_id: CustomerId, currency: str = "RWF", **changes: Any) -> OpenWallet:
+    """Another wallet for a customer."""
+    return OpenWallet(customer_id=customer_id, currency=currency, **changes)
+
+
+def deposit(wallet_id: WalletId, amount: str = "1000", currency: str = "RWF", **changes: Any) -> DepositFunds:
+    """Money into a wallet."""
+    return DepositFunds(wallet_id=wallet_id, amount=amount, currency=currency, **changes)
+
+
+def withdrawal(wallet_id: WalletId, amount: str = "1000", currency: str = "RWF", **changes: Any) -> WithdrawFunds:
+    """Money out of a wallet."""
+    return WithdrawFunds(wallet_id=wallet_id, amount=amount, currency=currency, **changes)
+
+
+def transfer(
+    from_wallet_id: WalletId, to_wallet_id: WalletId, amount: str = "1000", currency: str = "RWF", **changes: Any
+) -> TransferFunds:
+    """Money from one wallet to another."""
+    return TransferFunds(
+        from_wallet_id=from_wallet_id, to_wallet_id=to_wallet_id, amount=amount, currency=currency, **changes
+    )
+
+
+def freeze(wallet_id: WalletId, scope: str = "debits", reason: str = "a lost phone") -> FreezeWallet:
+    """A freeze of a wallet."""
+    return FreezeWallet(wallet_id=wallet_id, scope=scope, reason=reason)  # type: ignore[arg-type]
+
+
+def customer(**changes: Any) -> Customer:
+    """A customer as the domain sees one."""
+    registration = person()
+    fields: dict[str, Any] = {
+        "id": CustomerId(uuid7()),
+        "full_name": registration.full_name,
+        "email": registration.email,
+        "phone_number": registration.phone_number,
+        "country": None,
+        "external_id": None,
+        "metadata": None,
+        "created_by": "a test",
+        "created_at": _NOW,
+        "updated_at": _NOW,
+    }
+    return Customer(**(fields | changes))
+
+
+def wallet(**changes: Any) -> Wallet:
+    """A customer's wallet as the domain sees one."""
+    fields: dict[str, Any] = {
+        "id": WalletId(uuid7()),
+        "customer_id": CustomerId(uuid7()),
+        "currency": RWF,
+        "created_by": "a test",
+        "created_at": _NOW,
+        "updated_at": _NOW,
+        "sequence": 1,
+    }
+    return Wallet(**(fields | changes))
+
+
+def book(*locked: Wallet | Customer) -> Book:
+    """A Book on which these are locked, and the house wallets of their currencies."""
+    wallets = [one for one in locked if isinstance(one, Wallet)]
+    customers = [one for one in locked if isinstance(one, Customer)]
+    houses = [
+        house
+        for currency in sorted({one.currency for one in wallets} | {RWF})
+        for house in house_wallets(currency, created_by="a test", at=_NOW)
+    ]
+    found = Locked(
+        now=_NOW,
+        wallets={one.id: one for one in (*houses, *wallets)},
+        customers={one.id: one for one in customers},
+        contacts={contact: one.id for one in customers for contact in one.contacts},
+    )
+    return Book(found, uuid7, RWF, caller="a test", request_id="a request")

@@ -1,0 +1,24 @@
+"""The suite that a store must pass. Every guarantee of `tekana.ports` is a test here.
+
+    class TestMyStore(StoreContract):
+        persistent = True  # and `another`, if your store outlives its object
+
+        @pytest_asyncio.fixture
+        async def store(self, clock):
+            store = MyStore(NEW_EMPTY_PLACE, clock=clock)
+            await store.start()
+            await store.migrate()
+            yield store
+            await store.stop()
+
+        async def another(self, store):
+            return MyStore(store.url, clock=store.clock)  # not started: the suite does it
+
+The fixture gives each test a started, migrated and empty store whose clock is the fixture `clock`. After every test the
+suite audits the store, by the store's own audit and by everything that its readers show. What a store does not claim to
+be able to do is not collected. pytest-asyncio runs it, in either mode.
+"""
+
+from tekana.testing.contracts.suite import StoreContract
+
+__all__ = ["StoreContract"]

@@ -1,0 +1,109 @@
+"""Email, phone number and external id: one open customer has them, whoever else tries at the same moment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from tekana.application import CloseCustomer, Tekana, UpdateCustomer
+from tekana.domain.errors import CustomerExists
+from tekana.ports.customers import CustomerFilter
+from tekana.ports.store import Store
+from tekana.testing import builders
+from tekana.testing.contracts.harness import Contract
+from tekana.testing.contracts.tools import a_customer, all_at_once, all_outcomes, kinds
+from tekana.testing.contracts.wholeness import customers, every
+
+FIELDS = pytest.mark.parametrize(
+    ("field", "value"),
+    [("email", "aline@example.com"), ("phone_number", "+250788123456"), ("external_id", "crm-1")],
+)
+
+
+class ContactsContract(Contract):
+    """The uniqueness of contacts, through the engine."""
+
+    @FIELDS
+    async def test_one_of_many_registrations_wins(
+        self, crew: Sequence[Tekana], store: Store, field: str, value: str
+    ) -> None:
+        outcomes = await all_outcomes(crew[n % len(crew)].execute(builders.person(**{field: value})) for n in range(16))
+        assert kinds(outcomes) == ["CustomerExists"] * 15 + ["CustomerWithWallets"]
+        [winner] = await customers(store)
+        assert getattr(winner, field) == value
+
+    @FIELDS
+    async def test_one_of_many_updates_wins(self, crew: Sequence[Tekana], store: Store, field: str, value: str) -> None:
+        people = [(await a_customer(crew[0])).customer for _ in range(8)]
+        outcomes = await all_outcomes(
+            crew[n % len(crew)].execute(UpdateCustomer(customer_id=one.id, **{field: value}))  # type: ignore[arg-type]
+            for n, one in enumerate(people)
+        )
+        assert kinds(outcomes) == ["CustomerExists"] * 7 + ["CustomerWithWallets"]
+        which = CustomerFilter(**{field: value})  # type: ignore[arg-type]
+        [found] = await every(lambda page: store.customers.list(which, page))
+        assert sorted(one.version for one in await customers(store)) == [1] * 7 + [2]
+        assert found.customer.version == 2
+
+    @FIELDS
+    async def test_an_update_and_a_registration_race(
+        self, crew: Sequence[Tekana], store: Store, field: str, value: str
+    ) -> None:
+        aline = (await a_customer(crew[0])).customer
+        outcomes = await all_outcomes(
+            [
+                crew[1].execute(UpdateCustomer(customer_id=aline.id, **{field: value})),  # type: ignore[arg-type]
+                crew[2].execute(builders.person(**{field: value})),
+            ]
+        )
+        assert kinds(outcomes) == ["CustomerExists", "CustomerWithWallets"]
+        assert [getattr(one, field) for one in await customers(store)].count(value) == 1
+
+    @FIELDS
+    async def test_a_closed_customer_gives_them_back(self, app: Tekana, field: str, value: str) -> None:
+        first = (await a_customer(app, **{field: value})).customer
+        with pytest.raises(CustomerExists):
+            await app.execute(builders.person(**{field: value}))
+        await app.execute(CloseCustomer(customer_id=first.id))
+        second = (await a_customer(app, **{field: value})).customer
+        which = CustomerFilter(**{field: value})  # type: ignore[arg-type]
+        found = await every(lambda page: app.customers.list(which, page))
+        assert [one.customer.id for one in found] == [first.id, second.id]
+        assert [one.customer.status for one in found] == ["closed", "active"]
+
+    @FIELDS
+    async def test_a_change_gives_the_old_one_back(self, app: Tekana, field: str, value: str) -> None:
+        new = {"email": "new@example.com", "phone_number": "+250788999999", "external_id": None}[field]
+        first = (await a_customer(app, **{field: value})).customer
+        await app.execute(UpdateCustomer(customer_id=first.id, **{field: new}))  # type: ignore[arg-type]
+        second = (await a_customer(app, **{field: value})).customer
+        with pytest.raises(CustomerExists):
+            await app.execute(UpdateCustomer(customer_id=first.id, **{field: value}))  # type: ignore[arg-type]
+        assert getattr((await app.customers.get(second.id)).customer, field) == value
+
+    async def test_contacts_can_be_swapped_in_one_group(self, app: Tekana) -> None:
+        """What the first gives up, the second takes, in one unit of work; and back, the other way round."""
+        one, two = (await a_customer(app)).customer, (await a_customer(app)).customer
+        for first, second, free in ((one, two, "free@example.com"), (two, one, "freed@example.com")):
+            old = (await app.customers.get(first.id)).customer.email
+            await all_at_once(
+                [
+                    app.execute(UpdateCustomer(customer_id=second.id, full_name=f"Was second to {free}")),
+                    app.execute(UpdateCustomer(customer_id=first.id, email=free)),
+                    app.execute(UpdateCustomer(customer_id=second.id, email=old)),
+                ]
+            )
+            assert (await app.customers.get(second.id)).customer.email == old
+        with pytest.raises(CustomerExists):
+            await app.execute(builders.person(email=(await app.customers.get(one.id)).customer.email))
+        with pytest.raises(CustomerExists):
+            await app.execute(builders.person(email=(await app.customers.get(two.id)).customer.email))
+
+    async def test_a_refused_registration_takes_nothing(self, app: Tekana) -> None:
+        aline = (await a_customer(app)).customer
+        refused = builders.person(email=aline.email)
+        with pytest.raises(CustomerExists):
+            await app.execute(refused)
+        await app.execute(builders.person(phone_number=refused.phone_number))
+        assert len(await every(lambda page: app.customers.list(CustomerFilter(), page))) == 2

@@ -1,0 +1,129 @@
+"""The feed of events: each once, in order, and none missed by those who follow it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+from uuid import UUID
+
+from tekana.application import (
+    CloseCustomer,
+    CloseWallet,
+    ReactivateCustomer,
+    SuspendCustomer,
+    Tekana,
+    UnfreezeWallet,
+    UpdateCustomer,
+    VerifyCustomer,
+)
+from tekana.domain.errors import Refused
+from tekana.domain.events import EVENT_TYPES, Event, aggregate_id, event_id
+from tekana.domain.wallet import Wallet
+from tekana.ports.page import PageRequest
+from tekana.ports.store import Store
+from tekana.testing import builders
+from tekana.testing.contracts.harness import Contract
+from tekana.testing.contracts.tools import PATIENCE, a_customer, a_wallet, all_outcomes
+from tekana.testing.contracts.wholeness import every, feed
+
+
+class EventFeedContract(Contract):
+    """`tekana.ports.events`."""
+
+    async def test_every_event_there_is(self, store: Store, app: Tekana) -> None:
+        await _a_life(app)
+        events = await feed(store)
+        assert {type(event).__name__ for event in events} == set(EVENT_TYPES)
+        by_aggregate: dict[UUID, list[Event]] = defaultdict(list)
+        for event in events:
+            by_aggregate[aggregate_id(event)].append(event)
+        for mine in by_aggregate.values():
+            assert [event.sequence for event in mine] == list(range(1, len(mine) + 1))
+
+    async def test_pages_of_every_size(self, store: Store, app: Tekana) -> None:
+        await _a_life(app)
+        whole = await every(store.events.list)
+        assert len({one.cursor for one in whole}) == len(whole)
+        for limit in range(1, 12):
+            assert await every(store.events.list, limit) == whole
+
+    async def test_each_event_leads_to_the_next(self, store: Store, app: Tekana) -> None:
+        await _a_life(app)
+        whole = await every(store.events.list)
+        for place, one in enumerate(whole):
+            page = await store.events.list(PageRequest(2, one.cursor))
+            assert list(page.items) == whole[place + 1 : place + 3]
+
+    async def test_the_end_leads_on_when_more_happens(self, store: Store, app: Tekana) -> None:
+        wallet = await a_wallet(app)
+        last = (await every(store.events.list))[-1]
+        assert await store.events.list(PageRequest(10, last.cursor)) == ((), None)
+        done = await app.execute(builders.deposit(wallet.id))
+        page = await store.events.list(PageRequest(10, last.cursor))
+        assert [type(one.event).__name__ for one in page.items] == ["FundsDeposited", "WalletDebited", "WalletCredited"]
+        assert aggregate_id(page.items[0].event) == done.id
+
+    async def test_followers_miss_nothing(self, crew: Sequence[Tekana], stores: Sequence[Store], store: Store) -> None:
+        wallets = [await a_wallet(crew[0], "100") for _ in range(4)]
+        over = asyncio.Event()
+        limits = (1, 7, 200)
+        followers = [
+            asyncio.create_task(_follow(stores[place % len(stores)], limit, over)) for place, limit in enumerate(limits)
+        ]
+        await all_outcomes(_work(app, wallets, number) for number, app in enumerate(crew))
+        over.set()
+        async with asyncio.timeout(PATIENCE):
+            seen = await asyncio.gather(*followers)
+        whole = [event_id(event) for event in await feed(store)]
+        assert len(set(whole)) == len(whole)
+        for limit, mine in zip(limits, seen, strict=True):
+            missed = [one for one in whole if one not in mine]
+            assert not missed, f"a follower with pages of {limit} missed {len(missed)} of {len(whole)}: {missed[:5]}"
+            assert mine == whole
+
+
+async def _follow(store: Store, limit: int, over: asyncio.Event) -> list[str]:
+    """Read on and on, until there is nothing new after it is over."""
+    seen: list[str] = []
+    cursor = None
+    while True:
+        last_round = over.is_set()
+        page = await store.events.list(PageRequest(limit, cursor))
+        seen += [event_id(one.event) for one in page.items]
+        if page.items:
+            cursor = page.items[-1].cursor
+        elif last_round:
+            return seen
+        await asyncio.sleep(0)
+
+
+async def _work(app: Tekana, wallets: Sequence[Wallet], number: int) -> None:
+    """Transfers, some refused, and registrations in between, one after the other."""
+    for turn in range(12):
+        one, two = wallets[(number + turn) % 4], wallets[(number + turn + 1 + turn % 3) % 4]
+        try:
+            await app.execute(builders.transfer(one.id, two.id, str(10 + 20 * (turn % 4))))
+        except Refused as refused:
+            assert refused.code == "insufficient_funds"
+        if turn % 4 == 0:
+            await app.execute(builders.person())
+
+
+async def _a_life(app: Tekana) -> None:
+    """Everything that can happen to a customer, a wallet and money."""
+    aline, bosco = await a_customer(app, "700"), await a_customer(app)
+    customer, wallet = aline.customer, aline.wallets[0]
+    await app.execute(UpdateCustomer(customer_id=customer.id, full_name="Aline Uwase"))
+    await app.execute(VerifyCustomer(customer_id=customer.id, tier="full"))
+    await app.execute(SuspendCustomer(customer_id=customer.id, reason="a court order"))
+    await app.execute(ReactivateCustomer(customer_id=customer.id))
+    await app.execute(builders.freeze(wallet.id, "all"))
+    await app.execute(UnfreezeWallet(wallet_id=wallet.id))
+    await app.execute(builders.transfer(wallet.id, bosco.wallets[0].id, "300"))
+    [refused] = await all_outcomes([app.execute(builders.withdrawal(wallet.id, "401"))])
+    assert isinstance(refused, Refused)
+    await app.execute(builders.withdrawal(wallet.id, "400"))
+    savings = await app.execute(builders.open_wallet(customer.id, "USD", name="Savings"))
+    await app.execute(CloseWallet(wallet_id=savings.id))
+    await app.execute(CloseCustomer(customer_id=customer.id))

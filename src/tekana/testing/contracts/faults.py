@@ -1,0 +1,83 @@
+"""Stores that fail at a chosen point, made of one that does not."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Literal
+
+from tekana.domain.book import Book, Locked, Touches
+from tekana.ports.unit_of_work import BeginUnit, Claimed, Key, UnitOfWork
+
+Point = Literal["begin", "claim", "lock", "save", "saved"]
+"""Before the unit begins, or before one of its moves; `saved`: after the save, when only the answer is lost."""
+
+POINTS: tuple[Point, ...] = ("begin", "claim", "lock", "save", "saved")
+
+Fault = Callable[[Point, object], None]
+"""Is told of each point with what the move was given, and may raise."""
+
+
+class Failing:
+    """Begins units of work that fail where the fault says so."""
+
+    def __init__(self, begin: BeginUnit, fault: Fault) -> None:
+        self._begin = begin
+        self._fault = fault
+
+    def __call__(self) -> AbstractAsyncContextManager[UnitOfWork]:
+        return self._unit()
+
+    @asynccontextmanager
+    async def _unit(self) -> AsyncIterator[UnitOfWork]:
+        self._fault("begin", None)
+        async with self._begin() as unit:
+            yield _FailingUnit(unit, self._fault)
+
+
+class _FailingUnit:
+    def __init__(self, unit: UnitOfWork, fault: Fault) -> None:
+        self._unit = unit
+        self._fault = fault
+
+    async def claim(self, keys: Collection[Key]) -> Mapping[Key, Claimed]:
+        self._fault("claim", keys)
+        return await self._unit.claim(keys)
+
+    async def lock(self, touches: Touches) -> Locked:
+        self._fault("lock", touches)
+        return await self._unit.lock(touches)
+
+    async def save(self, book: Book, claims: Mapping[Key, Claimed]) -> None:
+        self._fault("save", book)
+        await self._unit.save(book, claims)
+        self._fault("saved", book)
+
+
+class Times:
+    """A fault that strikes a number of times at one point, then never again."""
+
+    def __init__(self, point: Point, error: Exception, times: int) -> None:
+        self.point = point
+        self.error = error
+        self.left = times
+
+    def __call__(self, point: Point, what: object) -> None:
+        """Raise the error, if this is the point."""
+        if point == self.point and self.left:
+            self.left -= 1
+            raise self.error
+
+
+class Poison:
+    """A fault that strikes whenever a transaction has this reference, as a database that cannot take it would."""
+
+    def __init__(self, reference: str, error: Exception) -> None:
+        self.reference = reference
+        self.error = error
+
+    def __call__(self, point: Point, what: object) -> None:
+        """Raise the error, if the transaction is about to be saved."""
+        transactions = what.transactions if point == "save" and isinstance(what, Book) else ()
+        if any(one.movement.reference == self.reference for one in transactions):
+            raise self.error

@@ -1,0 +1,192 @@
+"""Everything that goes in comes out again, to the last detail."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from tekana.application import (
+    CloseCustomer,
+    CloseWallet,
+    ReactivateCustomer,
+    SuspendCustomer,
+    Tekana,
+    UnfreezeWallet,
+    UpdateCustomer,
+    VerifyCustomer,
+)
+from tekana.domain.errors import InsufficientFunds, LimitExceeded
+from tekana.domain.identifiers import house_wallet_id
+from tekana.domain.money import LARGEST_AMOUNT, LARGEST_BALANCE
+from tekana.domain.transaction import Transaction
+from tekana.ports.store import Store
+from tekana.testing import builders
+from tekana.testing.builders import RWF
+from tekana.testing.clock import FrozenClock
+from tekana.testing.contracts.harness import Contract
+from tekana.testing.contracts.tools import a_customer, a_wallet, all_at_once, all_outcomes
+from tekana.testing.contracts.wholeness import transactions
+
+METADATA: list[dict[str, Any] | None] = [
+    None,
+    {},
+    {"z": 1, "a": 2, "m": 3, "A": 4},
+    {"text": "Ümlaut ñ 鍵 🔑 \u200b", "empty": "", "quote": "\"'\\%_", "line": "a\nb\tc\r", "null": "null"},
+    {"whole": 1, "broken": 1.0, "true": True, "false": False, "nothing": None, "zero": 0, "minus": -0.0},
+    {"most": 2**53 - 1, "least": -(2**53) + 1, "tiny": 5e-324, "huge": 1e300, "third": 1 / 3, "round": 1e20},
+    {"kéy 🔑": "x", "k" * 64: "v" * 500},
+    {f"name {number}": number for number in range(50)},
+]
+TEXTS = ("plain", "Ñandú 鍵 🔑 e\u0301", "\"'\\%_;--", "  inner  spaces  ", "null", "x" * 200)
+
+
+class RoundTripsContract(Contract):
+    """Every field of every aggregate, written through the engine and read through the readers."""
+
+    @pytest.mark.parametrize("metadata", METADATA, ids=range(len(METADATA)))
+    async def test_metadata(self, stores: Sequence[Store], app: Tekana, metadata: dict[str, Any] | None) -> None:
+        aline = await a_customer(app, "5", metadata=metadata)
+        wallet = await app.execute(builders.open_wallet(aline.customer.id, metadata=metadata))
+        posted = await app.execute(builders.deposit(wallet.id, metadata=metadata))
+        for store in stores:
+            shown = [
+                (await store.customers.get(aline.customer.id)).customer.metadata,
+                (await store.wallets.get(wallet.id)).metadata,
+                (await store.transactions.get(posted.id)).movement.metadata,
+            ]
+            for one in shown:
+                assert repr(one) == repr(metadata), "equal is not enough: 1, 1.0 and True differ, and so do orders"
+
+    @pytest.mark.parametrize("text", TEXTS)
+    async def test_texts(self, stores: Sequence[Store], app: Tekana, text: str) -> None:
+        aline = await a_customer(app, full_name=f"A {text} B"[:200], external_id=text)
+        wallet = await app.execute(builders.open_wallet(aline.customer.id, name=text[:100]))
+        frozen = await app.execute(builders.freeze(wallet.id, "debits", f"{text}\n{text}"))
+        posted = await app.execute(builders.deposit(wallet.id, description=f"{text}\n\t", reference=text))
+        after = replace(frozen, ledger_balance=1000, version=1, sequence=3)
+        for store in stores:
+            assert await store.customers.get(aline.customer.id) == (aline.customer, (aline.wallets[0], after))
+            assert await store.transactions.get(posted.id) == posted
+        assert posted.movement.description == f"{text}\n\t"
+
+    async def test_a_customers_whole_life(self, stores: Sequence[Store], app: Tekana, clock: FrozenClock) -> None:
+        registered = await app.execute(
+            builders.person(country="RW", external_id="crm-1", metadata={"a": 1}), caller="a branch"
+        )
+        customer_id = registered.customer.id
+        assert (registered.customer.created_by, registered.customer.created_at) == ("a branch", clock())
+        answers = [registered]
+        for command in (
+            UpdateCustomer(customer_id=customer_id, country=None, external_id=None, metadata=None),
+            UpdateCustomer(customer_id=customer_id, full_name="Aline", email="aline@example.com", expected_version=2),
+            UpdateCustomer(customer_id=customer_id, phone_number="+250788123456", country="UG", metadata={}),
+            VerifyCustomer(customer_id=customer_id, tier="full"),
+            SuspendCustomer(customer_id=customer_id, reason="a court order"),
+            ReactivateCustomer(customer_id=customer_id),
+            CloseCustomer(customer_id=customer_id),
+        ):
+            clock.advance(timedelta(microseconds=123_457))
+            answer: Any = await app.execute(command)
+            assert (answer.customer.version, answer.customer.updated_at) == (len(answers) + 1, clock())
+            for store in stores:
+                assert repr(await store.customers.get(customer_id)) == repr(answer)
+            answers.append(answer)
+        assert [one.customer.status for one in answers] == ["active"] * 5 + ["suspended", "active", "closed"]
+
+    async def test_a_wallets_whole_life(self, stores: Sequence[Store], app: Tekana, clock: FrozenClock) -> None:
+        aline = (await a_customer(app)).customer
+        opened = await app.execute(builders.open_wallet(aline.id, "KWD", name="Travel", metadata={"a": 1}))
+        assert await stores[-1].wallets.get(opened.id) == opened
+        for command in (
+            builders.freeze(opened.id, "debits", "a lost phone"),
+            builders.freeze(opened.id, "all", "a court order"),
+            UnfreezeWallet(wallet_id=opened.id),
+            CloseWallet(wallet_id=opened.id),
+        ):
+            clock.advance(timedelta(microseconds=1))
+            answer: Any = await app.execute(command)
+            assert answer.updated_at == clock()
+            for store in stores:
+                assert repr(await store.wallets.get(opened.id)) == repr(answer)
+
+    @pytest.mark.parametrize("active", [True, False])
+    async def test_wallets_repeat_their_customers_status(self, store: Store, app: Tekana, active: bool) -> None:
+        aline = (await a_customer(app)).customer
+        await app.execute(builders.open_wallet(aline.id, "USD"))
+        await app.execute(SuspendCustomer(customer_id=aline.id, reason="a court order"))
+        if active:
+            await app.execute(ReactivateCustomer(customer_id=aline.id))
+        wallets = (await store.customers.get(aline.id)).wallets
+        assert [one.customer_active for one in wallets] == [active, active]
+
+    @pytest.mark.parametrize(
+        "effective_at",
+        [
+            None,
+            datetime(2026, 1, 30, 23, 59, 59, 999_999, tzinfo=UTC),
+            datetime(2026, 2, 1, 1, 30, tzinfo=timezone(timedelta(hours=2))),
+            datetime(1993, 1, 1, tzinfo=timezone(-timedelta(hours=9, minutes=30))),
+            datetime(2999, 12, 31, tzinfo=UTC),
+            datetime(1, 1, 2, tzinfo=UTC),
+            datetime(9999, 12, 30, tzinfo=UTC),
+        ],
+    )
+    async def test_value_dates(
+        self, stores: Sequence[Store], app: Tekana, effective_at: datetime | None, clock: FrozenClock
+    ) -> None:
+        wallet = await a_wallet(app, "10")
+        posted = await app.execute(builders.deposit(wallet.id, effective_at=effective_at), key="a key")
+        for store in stores:
+            shown = await store.transactions.get(posted.id)
+            assert shown == posted
+            assert shown.movement.effective_at == effective_at
+            assert shown.effective_at == (effective_at or clock())
+            assert shown.effective_at.utcoffset() is not None
+        again = await app.submit(builders.deposit(wallet.id, effective_at=effective_at), key="a key")
+        assert (again.answer, again.replayed) == (posted, True)
+
+    @pytest.mark.parametrize(
+        ("currency", "smallest", "largest"),
+        [
+            ("RWF", "1", "1000000000000000"),
+            ("USD", "0.01", "10000000000000.00"),
+            ("KWD", "0.001", "1000000000000.000"),
+            ("CLF", "0.0001", "100000000000.0000"),
+        ],
+    )
+    async def test_amounts(self, store: Store, currency: str, smallest: str, largest: str, app: Tekana) -> None:
+        wallet = await a_wallet(app, smallest, currency=currency)
+        posted = await app.execute(builders.deposit(wallet.id, largest, currency))
+        assert posted.movement.money.minor == LARGEST_AMOUNT
+        assert (await store.wallets.get(wallet.id)).ledger_balance == LARGEST_AMOUNT + 1
+        assert await store.transactions.get(posted.id) == posted
+
+    async def test_the_largest_balance(self, store: Store, app: Tekana) -> None:
+        wallet = await a_wallet(app)
+        whole, rest = divmod(LARGEST_BALANCE, LARGEST_AMOUNT)
+        amounts = [LARGEST_AMOUNT] * whole + [rest]
+        await all_at_once(app.execute(builders.deposit(wallet.id, str(amount))) for amount in amounts)
+        assert (await store.wallets.get(wallet.id)).ledger_balance == LARGEST_BALANCE
+        settlement = await store.wallets.get(house_wallet_id("settlement", RWF))
+        assert settlement.ledger_balance == -LARGEST_BALANCE
+        [refused] = await all_outcomes([app.execute(builders.deposit(wallet.id, "1"))])
+        assert isinstance(refused, LimitExceeded)
+        assert await store.transactions.get(refused.transaction.id) == refused.transaction  # type: ignore[attr-defined]
+
+    async def test_rejections(self, stores: Sequence[Store], app: Tekana) -> None:
+        wallet = await a_wallet(app, "10")
+        command = builders.withdrawal(wallet.id, "11", description="tea", reference="r", metadata={"a": 1})
+        with pytest.raises(InsufficientFunds) as refused:
+            await app.execute(command, key="a key", request_id="request 鍵", caller="a branch")
+        kept = refused.value.transaction
+        assert isinstance(kept, Transaction)
+        assert (kept.status, kept.entries, kept.posted_at, kept.created_by) == ("rejected", (), None, "a branch")
+        assert kept.rejection is not None
+        assert kept.rejection.request_id == "request 鍵"
+        for store in stores:
+            assert repr(await store.transactions.get(kept.id)) == repr(kept)
+            assert repr((await transactions(store))[0]) == repr(kept)

@@ -1,0 +1,172 @@
+"""The door of those who import the package: a `Tekana` in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any, Literal, TypeVar
+from uuid import UUID
+
+from tekana import application as core
+from tekana.application import Tekana
+from tekana.domain.book import CustomerWithWallets
+from tekana.domain.errors import InvalidRequest, Refused
+from tekana.domain.money import Currency, format_minor
+from tekana.domain.transaction import Entry, PostedEntry, Transaction
+from tekana.domain.wallet import Wallet
+from tekana.ports.customers import CustomerFilter
+from tekana.ports.page import Page, PageRequest
+from tekana.ports.transactions import TransactionFilter
+from tekana.ports.wallets import BalanceAt, WalletFilter
+from tekana.testing.driver import Record, Refusal, Reply, Verb
+
+_COMMANDS: dict[Verb, tuple[Callable[..., Any], str | None]] = {
+    "register": (core.RegisterCustomer, None),
+    "update": (core.UpdateCustomer, "customer_id"),
+    "verify": (core.VerifyCustomer, "customer_id"),
+    "suspend": (core.SuspendCustomer, "customer_id"),
+    "reactivate": (core.ReactivateCustomer, "customer_id"),
+    "close_customer": (core.CloseCustomer, "customer_id"),
+    "open_wallet": (core.OpenWallet, None),
+    "freeze": (core.FreezeWallet, "wallet_id"),
+    "unfreeze": (core.UnfreezeWallet, "wallet_id"),
+    "close_wallet": (core.CloseWallet, "wallet_id"),
+    "deposit": (core.DepositFunds, None),
+    "withdrawal": (core.WithdrawFunds, None),
+    "transfer": (core.TransferFunds, None),
+}
+
+Item = TypeVar("Item")
+Kind = Literal["customers", "wallets", "transactions"]
+
+
+class CoreDriver:
+    """Implements `Driver` on a Tekana, such as `tekana.connect` gives."""
+
+    def __init__(self, app: Tekana) -> None:
+        self._app = app
+
+    async def do(self, verb: Verb, subject: str | None, details: Record, *, key: str) -> Reply:
+        make, name = _COMMANDS[verb]
+        try:
+            command = make(**_typed(details if name is None else {**details, name: subject}))
+            done = await self._app.submit(command, key=key)
+        except InvalidRequest as error:
+            raise Refusal(error.code, [one.field for one in error.errors]) from error
+        except Refused as error:
+            raise Refusal(error.code, replayed=error.replayed) from error
+        return Reply(_record(done.answer), done.replayed)
+
+    async def get(self, kind: Kind, id: str) -> Record:
+        readers: dict[Kind, Any] = {
+            "customers": self._app.customers,
+            "wallets": self._app.wallets,
+            "transactions": self._app.transactions,
+        }
+        try:
+            return _record(await readers[kind].get(UUID(id)))
+        except Refused as error:
+            raise Refusal(error.code) from error
+
+    async def find(self, kind: Kind, **which: str) -> list[Record]:
+        lists: dict[Kind, tuple[Any, Callable[..., Any]]] = {
+            "customers": (self._app.customers.list, CustomerFilter),
+            "wallets": (self._app.wallets.list, WalletFilter),
+            "transactions": (self._app.transactions.list, TransactionFilter),
+        }
+        read, make = lists[kind]
+        wanted = make(
+            **_typed({{"from": "start", "to": "end"}.get(name, name): value for name, value in which.items()})
+        )
+        return await _all(lambda page: read(wanted, page))
+
+    async def entries(self, wallet_id: str) -> list[Record]:
+        wallet = UUID(wallet_id)
+        return await _all(lambda page: self._app.wallets.entries(wallet, page))  # type: ignore[arg-type]
+
+    async def balance_at(self, wallet_id: str, at: str) -> Record:
+        return _record(await self._app.wallets.balance_at(UUID(wallet_id), datetime.fromisoformat(at)))  # type: ignore[arg-type]
+
+
+async def _all(read: Callable[[PageRequest], Awaitable[Page[Item]]]) -> list[Record]:
+    found: list[Record] = []
+    page = await read(PageRequest(limit=10))
+    while True:
+        found += [_record(item) for item in page.items]
+        if page.next_cursor is None:
+            return found
+        page = await read(PageRequest(10, page.next_cursor))
+
+
+def _typed(details: Record) -> dict[str, Any]:
+    """The details as Python has them: ids and times are more than text."""
+    typed = dict(details)
+    for name, value in details.items():
+        if value is not None and name.endswith("_id") and name != "external_id":
+            typed[name] = UUID(value)
+        elif name in ("effective_at", "start", "end"):
+            typed[name] = datetime.fromisoformat(value)
+    return typed
+
+
+def _record(answer: object) -> Record:
+    """The answer as the HTTP contract writes it, as far as the steps look at it."""
+    match answer:
+        case CustomerWithWallets(customer, wallets):
+            names = ("full_name", "email", "phone_number", "country", "external_id", "status", "tier", "version")
+            record = {name: getattr(customer, name) for name in names}
+            return {"id": str(customer.id), **record, "wallets": [_record(wallet) for wallet in wallets]}
+        case Wallet():
+            return _wallet(answer)
+        case Transaction():
+            return _transaction(answer)
+        case PostedEntry(entry=entry):
+            return {**_entry(entry), "type": answer.type, "reference": answer.reference}
+        case BalanceAt():
+            return {"ledger_balance": answer.ledger_balance.major, "version": answer.version}
+        case _:
+            raise TypeError(f"the steps do not know {type(answer).__name__}")
+
+
+def _wallet(wallet: Wallet) -> Record:
+    return {
+        "id": str(wallet.id),
+        "customer_id": wallet.customer_id and str(wallet.customer_id),
+        "currency": wallet.currency,
+        "name": wallet.name,
+        "status": wallet.status,
+        "freeze_scope": wallet.freeze_scope,
+        "ledger_balance": format_minor(wallet.ledger_balance, wallet.currency),
+        "available_balance": format_minor(wallet.available_balance, wallet.currency),
+        "version": wallet.version,
+    }
+
+
+def _transaction(transaction: Transaction) -> Record:
+    movement = transaction.movement
+    return {
+        "id": str(transaction.id),
+        "type": movement.type,
+        "status": transaction.status,
+        "amount": movement.money.major,
+        "currency": movement.money.currency,
+        "description": movement.description,
+        "reference": movement.reference,
+        "entries": [_entry(entry) for entry in transaction.entries],
+        "rejection_code": transaction.rejection and transaction.rejection.code,
+    }
+
+
+def _entry(entry: Entry) -> Record:
+    return {
+        "wallet_id": str(entry.wallet_id),
+        "version": entry.version,
+        "direction": entry.direction,
+        "amount": _major(abs(entry.minor), entry.currency),
+        "currency": entry.currency,
+        "ledger_balance_after": _major(entry.ledger_balance_after, entry.currency),
+    }
+
+
+def _major(minor: int, currency: Currency) -> str:
+    return format_minor(minor, currency)

@@ -1,0 +1,60 @@
+"""How the Gherkin steps reach what they test: a few verbs, and records in the shapes of the HTTP contract.
+
+Ids, amounts and times are text, as on the wire; so a step does not know which door it went through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple, Protocol
+
+Record = Mapping[str, Any]
+
+CustomerVerb = Literal["register", "update", "verify", "suspend", "reactivate", "close_customer"]
+WalletVerb = Literal["open_wallet", "freeze", "unfreeze", "close_wallet"]
+MoneyVerb = Literal["deposit", "withdrawal", "transfer"]
+Verb = CustomerVerb | WalletVerb | MoneyVerb
+
+
+class Reply(NamedTuple):
+    """The answer to what was done, and whether it repeats an earlier one."""
+
+    record: Record
+    replayed: bool
+
+
+class Refusal(Exception):
+    """It was not done: the stable code, and the fields that were wrong, if that is why."""
+
+    def __init__(self, code: str, fields: Sequence[str] = (), *, replayed: bool = False) -> None:
+        super().__init__(f"{code} {' '.join(fields)}".strip())
+        self.code = code
+        self.fields = tuple(fields)
+        self.replayed = replayed
+
+
+class Driver(Protocol):
+    """A door to a tekana. Every method raises Refusal for what tekana says no to."""
+
+    async def do(self, verb: Verb, subject: str | None, details: Record, *, key: str) -> Reply:
+        """Do something to the customer or wallet with the id `subject`; registering and moving money have none.
+
+        `update` takes the version that the change is made from as `expected_version`; without, any will do.
+        """
+        ...
+
+    async def get(self, kind: Literal["customers", "wallets", "transactions"], id: str) -> Record:
+        """The one with this id."""
+        ...
+
+    async def find(self, kind: Literal["customers", "wallets", "transactions"], **which: str) -> list[Record]:
+        """All that match, page after page, in the order in which they are listed."""
+        ...
+
+    async def entries(self, wallet_id: str) -> list[Record]:
+        """A wallet's whole history."""
+        ...
+
+    async def balance_at(self, wallet_id: str, at: str) -> Record:
+        """A wallet's balance at a time."""
+        ...

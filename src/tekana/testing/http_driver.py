@@ -1,0 +1,94 @@
+"""The door of HTTP clients: any server that keeps the contract, reached with httpx."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import httpx
+
+from tekana.testing.driver import Record, Refusal, Reply, Verb
+
+_PATHS: dict[Verb, str] = {
+    "register": "/v1/customers",
+    "verify": "/v1/customers/{}/verify",
+    "suspend": "/v1/customers/{}/suspend",
+    "reactivate": "/v1/customers/{}/reactivate",
+    "close_customer": "/v1/customers/{}/close",
+    "open_wallet": "/v1/wallets",
+    "freeze": "/v1/wallets/{}/freeze",
+    "unfreeze": "/v1/wallets/{}/unfreeze",
+    "close_wallet": "/v1/wallets/{}/close",
+    "deposit": "/v1/transactions",
+    "withdrawal": "/v1/transactions",
+    "transfer": "/v1/transactions",
+}
+_STATUSES: dict[str, tuple[int, ...]] = {
+    "invalid_request": (400,),
+    "not_found": (404,),
+    "concurrent_update": (412,),
+    "customer_exists": (409,),
+    "customer_not_active": (409,),
+    "wallet_not_active": (409,),
+    "wallet_not_empty": (409,),
+    "insufficient_funds": (422,),
+    "currency_mismatch": (422,),
+    "same_wallet": (422,),
+    "limit_exceeded": (422,),
+    "idempotency_key_reused": (422,),
+}
+
+Kind = Literal["customers", "wallets", "transactions"]
+
+
+class HttpDriver:
+    """Implements `Driver` with an httpx client whose `base_url` is the server's."""
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self._client = client
+
+    async def do(self, verb: Verb, subject: str | None, details: Record, *, key: str) -> Reply:
+        headers = {"Idempotency-Key": key}
+        if verb == "update":
+            version = details.get("expected_version")
+            headers["If-Match"] = "*" if version is None else f'"{version}"'
+            body = {name: value for name, value in details.items() if name != "expected_version"}
+            return _reply(await self._client.patch(f"/v1/customers/{subject}", json=body, headers=headers))
+        body = {**details, "type": verb} if _PATHS[verb] == "/v1/transactions" else {**details}
+        return _reply(await self._client.post(_PATHS[verb].format(subject), json=body, headers=headers))
+
+    async def get(self, kind: Kind, id: str) -> Record:
+        return _reply(await self._client.get(f"/v1/{kind}/{id}")).record
+
+    async def find(self, kind: Kind, **which: str) -> list[Record]:
+        return await self._all(f"/v1/{kind}", which)
+
+    async def entries(self, wallet_id: str) -> list[Record]:
+        return await self._all(f"/v1/wallets/{wallet_id}/entries", {})
+
+    async def balance_at(self, wallet_id: str, at: str) -> Record:
+        return _reply(await self._client.get(f"/v1/wallets/{wallet_id}/balance", params={"at": at})).record
+
+    async def _all(self, path: str, which: dict[str, str]) -> list[Record]:
+        found: list[Record] = []
+        parameters: dict[str, Any] = {**which, "limit": 10}
+        while True:
+            page = _reply(await self._client.get(path, params=parameters)).record
+            found += page["items"]
+            if page["next_cursor"] is None:
+                return found
+            parameters["cursor"] = page["next_cursor"]
+
+
+def _reply(response: httpx.Response) -> Reply:
+    replayed = response.headers.get("Idempotency-Replayed") == "true"
+    body = response.json()
+    if response.is_success:
+        assert response.headers["Content-Type"].startswith("application/json"), response.headers
+        return Reply(body, replayed)
+    assert response.headers["Content-Type"] == "application/problem+json", response.text
+    code = body["code"]
+    assert response.status_code == body["status"], body
+    assert response.status_code in _STATUSES.get(code, (response.status_code,)), (
+        f"{code} came as {response.status_code}"
+    )
+    raise Refusal(code, [error["field"] for error in body.get("errors", ())], replayed=replayed)

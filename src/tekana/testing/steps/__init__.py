@@ -1,0 +1,77 @@
+"""The steps of the shipped features, as a pytest plugin. To run the features against a store of your own:
+
+    # conftest.py, at the top of your tests
+    pytest_plugins = ["tekana.testing.steps"]
+
+    # test_features.py
+    @pytest.fixture
+    def world(portal):
+        clock = FrozenClock()
+        with portal.entered(tekana.connect(store=MyStore(NEW_EMPTY_PLACE, clock=clock))) as app:
+            yield World(CoreDriver(app), clock, audited=app)
+
+    pytest_bdd.scenarios(features_dir())
+
+For a server, give the World an `HttpDriver`, and as `audited` a Tekana or Store on the same data. Each scenario ends
+with the audit, whole. Steps are sync: pytest-bdd would not await an `async def` one, and report it as passed.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tekana.testing.portal import Portal
+from tekana.testing.steps.scene import Scene, World
+
+__all__ = ["World", "features_dir"]
+
+pytest_plugins = [f"{__name__}.{part}" for part in ("customers", "wallets", "money", "outcomes", "findings")]
+
+
+def features_dir() -> str:
+    """Where the features are: beside this package once it is installed, at the top of the repo while it is not."""
+    package = Path(__file__).resolve().parents[1]
+    for place in (package / "features", package.parents[2] / "features"):
+        if any(place.glob("*/*.feature")):
+            return str(place)
+    raise FileNotFoundError("the features of tekana are neither in the package nor in the repo")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make every tag of the features a marker, so that `pytest -m transaction-9` runs what shows rule T9."""
+    tags = {
+        tag
+        for feature in Path(features_dir()).glob("*/*.feature")
+        for line in feature.read_text(encoding="utf-8").splitlines()
+        if line.strip().startswith("@")
+        for tag in re.findall(r"@(\S+)", line)
+    }
+    for tag in sorted(tags):
+        config.addinivalue_line("markers", f"{tag}: scenarios of a numbered rule")
+
+
+def pytest_bdd_before_step_call(step: Any, step_func: Callable[..., object]) -> None:
+    """Refuse a step that would pass without having run."""
+    if inspect.iscoroutinefunction(step_func) or inspect.isasyncgenfunction(step_func):
+        raise TypeError(f"the step {step.name!r} is an async function: pytest-bdd would not await it; use the portal")
+
+
+@pytest.fixture(scope="session")
+def portal() -> Iterator[Portal]:
+    """The one event loop, in a thread of its own, that everything async in the features runs on."""
+    with Portal() as portal:
+        yield portal
+
+
+@pytest.fixture
+def scene(portal: Portal, world: World) -> Iterator[Scene]:
+    """What the steps of one scenario know. At its end, nothing may be left unsaid, and the ledger is whole."""
+    scene = Scene(portal, world)
+    yield scene
+    scene.end()

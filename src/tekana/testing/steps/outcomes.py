@@ -1,0 +1,76 @@
+"""What came of it."""
+
+from __future__ import annotations
+
+from tekana.testing.driver import Refusal, Reply
+from tekana.testing.steps.scene import Scene
+from tekana.testing.steps.words import state, then
+
+
+@then("it is done")
+def it_is_done(scene: Scene) -> None:
+    """The last request was done."""
+    outcome = scene.last.outcome
+    assert isinstance(outcome, Reply), f"it was refused: {outcome}"
+    if scene.last.request.verb in ("deposit", "withdrawal", "transfer"):
+        assert outcome.record["status"] == "posted"
+
+
+@state("it is refused: {reason:Reason}")
+def it_is_refused(scene: Scene, reason: str) -> None:
+    """The last request was understood, and refused."""
+    _refused(scene, reason, replayed=False)
+
+
+@state("it is refused again: {reason:Reason}")
+def it_is_refused_again(scene: Scene, reason: str) -> None:
+    """The last request was refused before, and that is repeated."""
+    _refused(scene, reason, replayed=True)
+
+
+@state("it is not accepted: the {field:Field} is wrong")
+def it_is_not_accepted(scene: Scene, field: str) -> None:
+    """The last request made no sense, because of one field."""
+    outcome = scene.last.outcome
+    assert isinstance(outcome, Refusal), "it was accepted"
+    assert (outcome.code, outcome.fields) == ("invalid_request", (field,))
+
+
+@then("the answer is the same as before")
+def same_answer(scene: Scene) -> None:
+    """Sent twice, the request got one answer."""
+    first, second = scene.before.outcome, scene.last.outcome
+    assert isinstance(first, Reply)
+    assert isinstance(second, Reply)
+    assert second.record == first.record
+    assert (first.replayed, second.replayed) == (False, True)
+
+
+@then("every answer is the same")
+def same_answers(scene: Scene) -> None:
+    """Sent many times, the request got one answer."""
+    first = scene.last.outcome
+    assert isinstance(first, Reply)
+    assert scene.many
+    assert scene.many == [Reply(first.record, replayed=True)] * len(scene.many)
+
+
+@then("all of them are done")
+def all_done(scene: Scene) -> None:
+    """Nobody was refused."""
+    assert scene.many
+    refused = [one for one in scene.many if isinstance(one, Refusal)]
+    assert not refused
+
+
+@state("{count:d} of them is done, and the others are refused: {reason:Reason}")
+def some_done(scene: Scene, count: int, reason: str) -> None:
+    """Some were lucky."""
+    assert sum(isinstance(one, Reply) for one in scene.many) == count
+    assert {one.code for one in scene.many if isinstance(one, Refusal)} == {reason}
+
+
+def _refused(scene: Scene, code: str, *, replayed: bool) -> None:
+    outcome = scene.last.outcome
+    assert isinstance(outcome, Refusal), f"it was done: {outcome}"
+    assert (outcome.code, outcome.replayed) == (code, replayed)

@@ -1,0 +1,25 @@
+"""The features, over HTTP, against PostgreSQL."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from pytest_bdd import scenarios
+
+from tekana.testing.clock import FrozenClock
+from tekana.testing.http_driver import HttpDriver
+from tekana.testing.portal import Portal
+from tekana.testing.steps import World, features_dir
+from tekana_litestar import create_app
+
+
+@pytest.fixture
+def world(portal: Portal, postgres_url: str) -> Iterator[World]:
+    clock = FrozenClock()
+    app = create_app(postgres_url, clock=clock)
+    client = httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://tekana")
+    with portal.entered(app.lifespan()), portal.entered(client):
+        yield World(HttpDriver(client), clock, audited=app.state.tekana)
+
+
+scenarios(features_dir())

@@ -1,0 +1,22 @@
+"""The features, against PostgreSQL."""
+
+from collections.abc import Iterator
+
+import pytest
+from pytest_bdd import scenarios
+
+import tekana
+from tekana.testing.clock import FrozenClock
+from tekana.testing.core_driver import CoreDriver
+from tekana.testing.portal import Portal
+from tekana.testing.steps import World, features_dir
+
+
+@pytest.fixture
+def world(portal: Portal, postgres_url: str) -> Iterator[World]:
+    clock = FrozenClock()
+    with portal.entered(tekana.connect(postgres_url, clock=clock)) as app:
+        yield World(CoreDriver(app), clock, audited=app)
+
+
+scenarios(features_dir())

@@ -1,0 +1,19 @@
+"""The reference adapter keeps the contract."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tekana.testing.clock import FrozenClock
+from tekana.testing.contracts import StoreContract
+from tekana_memory import MemoryStore
+
+
+class TestMemoryStore(StoreContract):
+    @pytest.fixture
+    async def store(self, clock: FrozenClock) -> AsyncIterator[MemoryStore]:
+        store = MemoryStore(clock=clock)
+        await store.start()
+        await store.migrate()
+        yield store
+        await store.stop()

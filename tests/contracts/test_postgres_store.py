@@ -1,0 +1,25 @@
+"""The PostgreSQL adapter keeps the contract, and what it keeps outlives it."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tekana.ports.store import Store
+from tekana.testing.clock import FrozenClock
+from tekana.testing.contracts import StoreContract
+from tekana_postgres import PostgresStore
+
+
+class TestPostgresStore(StoreContract):
+    persistent = True
+
+    @pytest.fixture
+    async def store(self, clock: FrozenClock, postgres_url: str) -> AsyncIterator[PostgresStore]:
+        store = PostgresStore(postgres_url, clock=clock)
+        await store.start()
+        self.url, self.clock_in_use = postgres_url, clock
+        yield store
+        await store.stop()
+
+    async def another(self, store: Store) -> PostgresStore:
+        return PostgresStore(self.url, clock=self.clock_in_use)
