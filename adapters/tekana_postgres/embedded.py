@@ -274,7 +274,7 @@ class _Home(NamedTuple):
                 return
             with contextlib.suppress(FileNotFoundError):
                 (self.path / "watcher.lock").replace(dismissed)  # the next user sets a watcher of its own
-        _within(1, lambda: _is_free(dismissed))  # it is awake, unless a new user was faster, and ends at once
+        _within(5, lambda: _is_free(dismissed))  # it is awake, unless a new user was faster, and ends at once
 
     def watch(self) -> None:
         """Wait until there is no user, see to it that there is no server, and end. This is the watcher's life."""

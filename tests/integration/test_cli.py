@@ -19,6 +19,7 @@ from typing import Any
 
 import httpx
 import pytest
+
 from tests.integration.postgres_support import superuser
 
 TEKANA = (sys.executable, "-m", "tekana.cli")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from tests.integration.postgres_support import some_history, superuser
 
 import tekana
+from tests.integration.postgres_support import some_history, superuser
 
 _NEW = "01a20000-0000-7000-8000-000000000001"
 _OPEN_GUARDS = "ALTER TABLE {0} DISABLE TRIGGER append_only; {1}; ALTER TABLE {0} ENABLE ALWAYS TRIGGER append_only"

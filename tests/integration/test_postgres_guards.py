@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncpg
 import pytest
-from tests.integration.postgres_support import some_history, superuser
 
 import tekana
 from tekana_postgres import PostgresStore
+from tests.integration.postgres_support import some_history, superuser
 
 NEVER = {
     "an entry changed": "UPDATE entries SET amount = amount + 1",

@@ -43,12 +43,12 @@ class UpdateCustomer(Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if not self.changes():
             raise invalid("body", f"must change something: {', '.join(_CHANGEABLE)}")
-        country = self.country if isinstance(self.country, str) else None
+        country = None if self.country is UNSET else self.country
         if country is not None:
             check_country(country)
-        if isinstance(self.external_id, str):
+        if self.external_id is not UNSET and self.external_id is not None:
             check_text("external_id", self.external_id, most=200, one_line=True)
-        if isinstance(self.metadata, dict):
+        if self.metadata is not UNSET and self.metadata is not None:
             check_metadata(self.metadata)
         if self.full_name is not UNSET:
             check_text("full_name", self.full_name, most=200, one_line=True)

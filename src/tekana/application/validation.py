@@ -36,6 +36,8 @@ def check_text(field: str, value: str, *, most: int, one_line: bool = False) -> 
 
 def check_metadata(metadata: Mapping[str, object]) -> None:
     """At most 50 names of at most 64 characters, with plain values; texts of at most 500 characters."""
+    if not isinstance(metadata, Mapping):
+        raise invalid("metadata", "must be names with plain values")
     if len(metadata) > _MOST_METADATA:
         raise invalid("metadata", f"must have at most {_MOST_METADATA} names")
     for name, value in metadata.items():

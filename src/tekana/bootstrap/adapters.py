@@ -27,7 +27,15 @@ def find_store(url: str, clock: Clock | None) -> Store:
     Raises:
         MissingAdapter: none is installed for the URL's scheme.
     """
-    store = load("tekana.stores", url.partition("://")[0])(url, clock=clock)
+    return require_store(load("tekana.stores", url.partition("://")[0])(url, clock=clock))
+
+
+def require_store(store: object) -> Store:
+    """The store, if it is one.
+
+    Raises:
+        MissingAdapter: it lacks a part of what every store gives.
+    """
     if not isinstance(store, Store):
         raise MissingAdapter(f"{type(store).__name__} is no tekana store: it lacks a part of tekana.ports.store.Store")
     return store
@@ -48,3 +56,5 @@ def load(group: str, name: str) -> Any:
     except ImportError as error:
         extra = _EXTRAS.get(name, name)
         raise MissingAdapter(f"{name!r} needs more libraries ({error}): pip install 'tekana[{extra}]'") from error
+    except AttributeError as error:
+        raise MissingAdapter(f"{name!r} is installed, but not whole ({error}): install it again") from error

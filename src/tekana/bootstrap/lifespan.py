@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dependency_injector import providers
 
 from tekana.application import Tekana
+from tekana.bootstrap.adapters import require_store
 from tekana.bootstrap.container import Container
 from tekana.bootstrap.settings import Settings
 from tekana.ports.clock import Clock
@@ -24,7 +25,7 @@ async def connect(
     `clock` replaces the store's, for tests. What was begun when the context ends is finished first.
 
     Raises:
-        MissingAdapter: nothing is installed for the URL; says what to install.
+        MissingAdapter: nothing is installed for the URL, and says what to install; or the store is none.
         Unavailable: the database cannot be started.
     """
     container = build(settings, store=store, clock=clock)
@@ -46,5 +47,5 @@ def build(
         settings = Settings.from_environment(given={"database_url": settings})
     container = Container(settings=settings or Settings.from_environment(), clock=providers.Object(clock))
     if store is not None:
-        container.store.override(providers.Object(store))
+        container.store.override(providers.Object(require_store(store)))
     return container

@@ -1,0 +1,69 @@
+"""A checker never shown a planted bug is false comfort: one bug for each way an invariant can break."""
+
+import pytest
+
+from tekana import CloseCustomer, CloseWallet, SuspendCustomer
+from tekana.application.audit import INVARIANTS, MOST_BREACHES_SHOWN, Snapshot, check
+from tekana.testing import builders
+from tekana.testing.contracts.harness import at_work
+from tekana.testing.contracts.tools import a_customer, a_wallet, all_outcomes
+from tekana_memory import MemoryStore
+from tests.unit.audit_plants import PLANTS
+
+
+@pytest.fixture
+async def snapshot() -> Snapshot:
+    """A sound ledger with a bit of everything. Aline has the first wallet, with three entries; Chantal has left."""
+    store = MemoryStore()
+    async with at_work(store) as app:
+        aline, bosco = await a_customer(app, "700"), await a_customer(app)
+        await a_wallet(app, "50.00", currency="USD")
+        one, two = aline.wallets[0].id, bosco.wallets[0].id
+        await app.execute(builders.transfer(one, two, "300"))
+        await all_outcomes([app.execute(builders.withdrawal(one, "9999"))])
+        chantal = await a_customer(app)
+        await app.execute(CloseCustomer(customer_id=chantal.customer.id))
+        await app.execute(SuspendCustomer(customer_id=bosco.customer.id, reason="a court order"))
+        await app.execute(CloseWallet(wallet_id=(await app.execute(builders.open_wallet(aline.customer.id))).id))
+        await app.execute(builders.freeze(one))
+        await app.execute(builders.deposit(one, "5"))
+    kept = store._kept
+    return Snapshot(
+        tuple(kept.customers.values()),
+        tuple(kept.wallets.values()),
+        tuple(kept.transactions.values()),
+        dict(kept.keys),
+        tuple(kept.outbox),
+    )
+
+
+def broken(snapshot: Snapshot) -> set[int]:
+    return {finding.invariant.number for finding in check(snapshot) if not finding.whole}
+
+
+async def test_a_sound_ledger_is_whole(snapshot: Snapshot) -> None:
+    findings = list(check(snapshot))
+    assert [finding.invariant for finding in findings] == list(INVARIANTS)
+    assert all(finding.whole and finding.breaches == () for finding in findings)
+    assert all(finding.checked > 0 for finding in findings)
+
+
+@pytest.mark.parametrize("plant", PLANTS)
+async def test_a_planted_bug_is_found(snapshot: Snapshot, plant: str) -> None:
+    function, expected = PLANTS[plant]
+    assert broken(snapshot) == set()
+    planted = function(snapshot)
+    assert broken(planted) == expected, [one.breaches for one in check(planted)]
+
+
+def test_every_invariant_has_its_plant() -> None:
+    assert {one for _, numbers in PLANTS.values() for one in numbers} == {one.number for one in INVARIANTS}
+
+
+async def test_breaches_are_counted_and_the_first_are_told(snapshot: Snapshot) -> None:
+    bad = [builders.wallet(customer_id=None, held=1, ledger_balance=0, sequence=0) for _ in range(25)]
+    many = snapshot._replace(wallets=[*snapshot.wallets, *bad])
+    [held] = [finding for finding in check(many) if finding.invariant.number == 4]
+    assert (held.breach_count, len(held.breaches)) == (25, MOST_BREACHES_SHOWN)
+    assert held.checked == len(many.wallets)
+    assert all(str(wallet.id) in breach for wallet, breach in zip(bad, held.breaches, strict=False))

@@ -1,0 +1,222 @@
+"""The Book: money is posted whole, or not at all."""
+
+import copy
+from datetime import timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tekana import (
+    Currency,
+    CurrencyMismatch,
+    CustomerNotActive,
+    InsufficientFunds,
+    LimitExceeded,
+    Money,
+    Refused,
+    SameWallet,
+    TransferFunds,
+    WalletNotActive,
+    WalletNotFound,
+    house_wallet_id,
+)
+from tekana.domain.book import Book
+from tekana.domain.money import LARGEST_AMOUNT, LARGEST_BALANCE
+from tekana.domain.transaction import Leg
+from tekana.domain.wallet import Wallet
+from tekana.testing import builders
+from tekana.testing.builders import RWF
+
+SETTLEMENT = house_wallet_id("settlement", RWF)
+
+
+def state(book: Book) -> object:
+    """Everything about a Book that a decision may change."""
+    parts = (
+        "outbox",
+        "moved_wallets",
+        "changed_wallets",
+        "opened_wallets",
+        "changed_customers",
+        "registered_customers",
+    )
+    return copy.deepcopy((book.locked, *(getattr(book, part) for part in parts)))
+
+
+def test_a_transfer() -> None:
+    one, two = builders.wallet(ledger_balance=500, version=3, sequence=7), builders.wallet()
+    book = builders.book(one, two)
+    posted = builders.transfer(one.id, two.id, "300", description="tea", reference="r").decide(book)
+    assert (one.ledger_balance, one.version, one.sequence) == (200, 4, 8)
+    assert (two.ledger_balance, two.version, two.sequence) == (300, 1, 2)
+    assert [tuple(entry) for entry in posted.entries] == [
+        (one.id, 4, 8, -300, "RWF", 200),
+        (two.id, 1, 2, 300, "RWF", 300),
+    ]
+    assert [entry.direction for entry in posted.entries] == ["debit", "credit"]
+    assert (posted.status, posted.created_by, posted.posted_at) == ("posted", "a test", book.now)
+    assert posted.effective_at == book.now
+    assert (posted.movement.money, posted.movement.description) == (Money(300, RWF), "tea")
+    assert book.outbox == book.transactions == [posted]
+    assert book.moved_wallets == {one.id: one, two.id: two}
+
+
+def test_a_deposit_comes_from_the_world_outside() -> None:
+    wallet = builders.wallet()
+    book = builders.book(wallet)
+    builders.deposit(wallet.id, "300").decide(book)
+    builders.withdrawal(wallet.id, "100").decide(book)
+    assert (wallet.ledger_balance, book.locked.wallets[SETTLEMENT].ledger_balance) == (200, -200)
+
+
+ACTIVE = {"ledger_balance": 500}
+REFUSALS = {
+    "too much": (ACTIVE, {}, "501", RWF, InsufficientFunds),
+    "held": (ACTIVE | {"held": 1}, {}, "500", RWF, InsufficientFunds),
+    "nothing there": ({}, {}, "1", RWF, InsufficientFunds),
+    "another currency": (ACTIVE, {}, "1", "USD", CurrencyMismatch),
+    "into another currency": (ACTIVE, {"currency": Currency("USD")}, "1", RWF, CurrencyMismatch),
+    "out of a freeze": (ACTIVE | {"status": "frozen", "freeze_scope": "debits"}, {}, "1", RWF, WalletNotActive),
+    "out of a full freeze": (ACTIVE | {"status": "frozen", "freeze_scope": "all"}, {}, "1", RWF, WalletNotActive),
+    "into a full freeze": (ACTIVE, {"status": "frozen", "freeze_scope": "all"}, "1", RWF, WalletNotActive),
+    "out of the closed": (ACTIVE | {"status": "closed"}, {}, "1", RWF, WalletNotActive),
+    "into the closed": (ACTIVE, {"status": "closed"}, "1", RWF, WalletNotActive),
+    "from the suspended": (ACTIVE | {"customer_active": False}, {}, "1", RWF, CustomerNotActive),
+    "to the suspended": (ACTIVE, {"customer_active": False}, "1", RWF, CustomerNotActive),
+    "into the brimful": (ACTIVE, {"ledger_balance": LARGEST_BALANCE}, "1", RWF, LimitExceeded),
+}
+
+
+@pytest.mark.parametrize("why", REFUSALS)
+def test_a_refused_decision_leaves_no_trace(why: str) -> None:
+    one, two, amount, currency, refusal = REFUSALS[why]
+    source, target = builders.wallet(**one), builders.wallet(**two)
+    book = builders.book(source, target)
+    before = state(book)
+    with pytest.raises(refusal) as refused:
+        builders.transfer(source.id, target.id, amount, currency).decide(book)
+    assert type(refused.value) is refusal
+    assert str(refused.value)
+    assert state(book) == before
+
+
+def test_into_a_freeze_of_debits_money_may_come() -> None:
+    source = builders.wallet(**ACTIVE)
+    target = builders.wallet(status="frozen", freeze_scope="debits", freeze_reason="x")
+    builders.transfer(source.id, target.id, "1").decide(builders.book(source, target))
+    assert target.ledger_balance == 1
+
+
+@pytest.mark.parametrize("place", ["one", "other", "both"])
+def test_wallets_that_are_not_there(place: str) -> None:
+    here, nowhere = builders.wallet(**ACTIVE), builders.wallet()
+    pair = {"one": (nowhere, here), "other": (here, nowhere), "both": (nowhere, nowhere)}[place]
+    book = builders.book(here)
+    before = state(book)
+    with pytest.raises(WalletNotFound):
+        builders.transfer(pair[0].id, pair[1].id, "1").decide(book)
+    assert state(book) == before
+
+
+@pytest.mark.parametrize("make", ["deposit", "withdrawal", "to", "from"])
+def test_no_command_names_a_wallet_of_the_house(make: str) -> None:
+    wallet = builders.wallet(**ACTIVE)
+    fees = house_wallet_id("fees", RWF)
+    command = {
+        "deposit": builders.deposit(fees, "1"),
+        "withdrawal": builders.withdrawal(fees, "1"),
+        "to": builders.transfer(wallet.id, fees, "1"),
+        "from": builders.transfer(fees, wallet.id, "1"),
+    }[make]
+    with pytest.raises(WalletNotFound):
+        command.decide(builders.book(wallet))
+
+
+def test_a_wallet_cannot_pay_itself() -> None:
+    wallet = builders.wallet(**ACTIVE)
+    with pytest.raises(SameWallet):
+        TransferFunds(from_wallet_id=wallet.id, to_wallet_id=wallet.id, amount="1", currency="RWF").decide(
+            builders.book(wallet)
+        )
+
+
+def test_legs_have_to_sum_to_zero() -> None:
+    one, two = builders.wallet(**ACTIVE), builders.wallet()
+    book = builders.book(one, two)
+    with pytest.raises(AssertionError):
+        book.post(builders.transfer(one.id, two.id, "2").movement(), [Leg(one.id, -2), Leg(two.id, 1)])
+
+
+def test_the_outside_world_has_a_bottom() -> None:
+    wallet = builders.wallet()
+    book = builders.book(wallet)
+    book.locked.wallets[SETTLEMENT].ledger_balance = -LARGEST_BALANCE
+    with pytest.raises(LimitExceeded):
+        builders.deposit(wallet.id, "1").decide(book)
+
+
+def test_history_never_runs_backwards() -> None:
+    book_now = builders.book().now
+    late = builders.wallet(ledger_balance=5, updated_at=book_now + timedelta(hours=1))
+    other = builders.wallet()
+    book = builders.book(late, other)
+    posted = builders.transfer(late.id, other.id, "5").decide(book)
+    assert posted.posted_at == posted.created_at == late.updated_at == other.updated_at == book_now + timedelta(hours=1)
+
+
+def test_a_rejected_movement_is_kept_with_its_reason() -> None:
+    wallet = builders.wallet()
+    book = builders.book(wallet)
+    movement = builders.withdrawal(wallet.id, "1").movement()
+    rejected = book.reject(movement, InsufficientFunds("not that much"))
+    assert (rejected.status, rejected.entries, rejected.posted_at) == ("rejected", (), None)
+    assert rejected.rejection == ("InsufficientFunds", "insufficient_funds", "not that much", "a request")
+    assert book.outbox == [rejected]
+    assert (book.moved_wallets, book.changed_wallets) == ({}, {})
+
+
+AMOUNT = st.integers(1, 1000).map(str)
+PLACE = st.integers(0, 2)
+MOVES = st.lists(
+    st.one_of(
+        st.tuples(st.just("deposit"), PLACE, PLACE, AMOUNT),
+        st.tuples(st.just("withdrawal"), PLACE, PLACE, AMOUNT),
+        st.tuples(st.just("transfer"), PLACE, PLACE, AMOUNT),
+    ),
+    max_size=40,
+)
+
+
+@settings(deadline=None)
+@given(MOVES)
+def test_whatever_is_decided_the_sum_is_zero_and_nobody_owes(moves: list[tuple[str, int, int, str]]) -> None:
+    wallets: list[Wallet] = [builders.wallet() for _ in range(3)]
+    book = builders.book(*wallets)
+    posted = 0
+    for kind, one, other, amount in moves:
+        command = {
+            "deposit": lambda a, _, much: builders.deposit(a, much),
+            "withdrawal": lambda a, _, much: builders.withdrawal(a, much),
+            "transfer": builders.transfer,
+        }[kind](wallets[one].id, wallets[other].id, amount)
+        before = state(book)
+        try:
+            command.decide(book)
+            posted += 1
+        except Refused:
+            assert state(book) == before
+        assert sum(wallet.ledger_balance for wallet in book.locked.wallets.values()) == 0
+        assert all(wallet.ledger_balance >= 0 for wallet in wallets)
+    assert len(book.outbox) == posted
+    assert sum(wallet.version for wallet in book.locked.wallets.values()) == 2 * posted
+    for wallet in wallets:
+        mine = [entry for one in book.transactions for entry in one.entries if entry.wallet_id == wallet.id]
+        assert [entry.version for entry in mine] == list(range(1, wallet.version + 1))
+        assert sum(entry.minor for entry in mine) == wallet.ledger_balance
+
+
+def test_the_largest_amount_fits() -> None:
+    wallet = builders.wallet()
+    builders.deposit(wallet.id, str(LARGEST_AMOUNT)).decide(builders.book(wallet))
+    assert wallet.ledger_balance == LARGEST_AMOUNT

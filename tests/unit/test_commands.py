@@ -1,0 +1,224 @@
+"""Commands: what each field takes, and what it refuses, by name."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import msgspec
+import pytest
+
+import tekana
+from tekana import (
+    DepositFunds,
+    FreezeWallet,
+    InvalidRequest,
+    OpenWallet,
+    RegisterCustomer,
+    SuspendCustomer,
+    TransferFunds,
+    UpdateCustomer,
+    VerifyCustomer,
+    WithdrawFunds,
+)
+from tekana.testing import builders
+
+ID = builders.wallet().id
+CUSTOMER = builders.customer().id
+
+GOOD: dict[Callable[..., Any], dict[str, Any]] = {
+    RegisterCustomer: {"full_name": "Aline", "email": "aline@example.com", "phone_number": "+250788123456"},
+    UpdateCustomer: {"customer_id": CUSTOMER, "full_name": "Aline"},
+    VerifyCustomer: {"customer_id": CUSTOMER, "tier": "full"},
+    SuspendCustomer: {"customer_id": CUSTOMER, "reason": "a court order"},
+    OpenWallet: {"customer_id": CUSTOMER, "currency": "USD"},
+    FreezeWallet: {"wallet_id": ID, "scope": "debits", "reason": "a lost phone"},
+    DepositFunds: {"wallet_id": ID, "amount": "10", "currency": "RWF"},
+    WithdrawFunds: {"wallet_id": ID, "amount": "10", "currency": "RWF"},
+    TransferFunds: {"from_wallet_id": ID, "to_wallet_id": CUSTOMER, "amount": "10", "currency": "RWF"},
+}
+
+NO_TEXT = ["", " ", "\t\n", "a\x00b", "\ud800", "x" * 501, 5, True]
+NO_LINE = [*NO_TEXT, "a\nb", "a\x1b[0mb", "a\u2028b", "a\u202eb"]
+NO_METADATA = [
+    {"": 1},
+    {" ": 1},
+    {"a\x00": 1},
+    {"x" * 65: 1},
+    {"a": "b\x00"},
+    {"a": "\udfff"},
+    {"a": "x" * 501},
+    {"a": 2**53},
+    {"a": -(2**53)},
+    {"a": float("nan")},
+    {"a": float("inf")},
+    {"a": [1]},
+    {"a": {"b": 1}},
+    {"a": b"x"},
+    {str(n): n for n in range(51)},
+    5,
+    ["a"],
+]
+NO_EMAIL = [
+    "",
+    "a",
+    "a@",
+    "@b.com",
+    "a@b",
+    "a@@b.com",
+    "a b@c.com",
+    "a@b..com",
+    "a\x00@b.com",
+    "a@b.com\n",
+    5,
+    "\ud800@b.com",
+]
+NO_EMAIL += ["a@" + "b" * 250 + ".com", "Aline <aline@example.com>"]
+NO_PHONE = [
+    "",
+    "12",
+    "+",
+    "+250",
+    "phone",
+    "0788123456",
+    "+2507881",
+    "+2507881234567890",
+    "+250788123456 ext. 5",
+    250788123456,
+]
+NO_PHONE += ["\ud800", "+999788123456"]
+NO_COUNTRY = ["", "rw", "RWA", "XX", "Rwanda", 5, "R\x00"]
+NO_AMOUNT = [
+    "",
+    "0",
+    "-1",
+    "+1",
+    "1e2",
+    "NaN",
+    "Infinity",
+    "1.5",
+    "1,000",
+    " 1",
+    "1 ",
+    "١",
+    str(2**63),
+    10,
+    1.5,
+    None,
+    True,
+]
+NO_CURRENCY = ["", "rwf", "XXX", "XAU", "RWFF", 5]
+MONEY: dict[str, list[Any]] = {
+    "amount": NO_AMOUNT,
+    "currency": [*NO_CURRENCY, None],
+    "description": NO_TEXT,
+    "reference": [*NO_TEXT, "x" * 201],
+    "metadata": NO_METADATA,
+    "effective_at": [datetime(2026, 1, 1), datetime.min.replace(tzinfo=timezone(timedelta(hours=2)))],  # noqa: DTZ001
+}
+BAD: dict[Callable[..., Any], dict[str, list[Any]]] = {
+    RegisterCustomer: {
+        "full_name": [*NO_LINE, "x" * 201, None],
+        "email": [*NO_EMAIL, None],
+        "phone_number": [*NO_PHONE, None],
+        "country": NO_COUNTRY,
+        "external_id": [*NO_LINE, "x" * 201],
+        "currency": NO_CURRENCY,
+        "metadata": NO_METADATA,
+    },
+    UpdateCustomer: {
+        "full_name": [*NO_LINE, "x" * 201, None],
+        "email": [*NO_EMAIL, None],
+        "phone_number": [*NO_PHONE, None],
+        "country": NO_COUNTRY,
+        "external_id": [*NO_LINE, "x" * 201],
+        "metadata": NO_METADATA,
+    },
+    VerifyCustomer: {"tier": ["", " ", "a b", "x" * 33, "é", "a\n", None, 5]},
+    SuspendCustomer: {"reason": [*NO_TEXT, None]},
+    OpenWallet: {"currency": [*NO_CURRENCY, None], "name": [*NO_LINE, "x" * 101], "metadata": NO_METADATA},
+    FreezeWallet: {"scope": ["", "credits", "ALL", None], "reason": [*NO_TEXT, None]},
+    DepositFunds: MONEY,
+    WithdrawFunds: MONEY,
+    TransferFunds: MONEY,
+}
+
+CASES = [(kind, field, value) for kind, fields in BAD.items() for field, values in fields.items() for value in values]
+
+
+@pytest.mark.parametrize(("kind", "field", "value"), CASES, ids=lambda one: getattr(one, "__name__", "")[:20] or None)
+def test_bad_values_are_refused_by_name(kind: Callable[..., Any], field: str, value: Any) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        kind(**(GOOD[kind] | {field: value}))
+    [error] = refused.value.errors
+    assert error.field.split(".")[0] == field
+    assert error.message
+
+
+def test_a_change_has_to_change_something() -> None:
+    for more in ({}, {"expected_version": 3}):
+        with pytest.raises(InvalidRequest) as refused:
+            UpdateCustomer(customer_id=CUSTOMER, **more)  # type: ignore[arg-type]
+        assert [error.field for error in refused.value.errors] == ["body"]
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ({"email": "ALINE@Example.COM"}, {"email": "aline@example.com"}),
+        ({"email": "ñandú@exämple.com"}, {"email": "ñandú@exämple.com"}),
+        ({"phone_number": "+250 788-123-456"}, {"phone_number": "+250788123456"}),
+        ({"phone_number": "0788 123 456", "country": "RW"}, {"phone_number": "+250788123456"}),
+        ({"phone_number": "+254 712 345678", "country": "RW"}, {"phone_number": "+254712345678"}),
+        ({"full_name": "  Aline Uwase "}, {"full_name": "Aline Uwase"}),
+    ],
+)
+def test_contacts_are_kept_in_one_form(given: dict[str, str], kept: dict[str, str]) -> None:
+    commands = [
+        RegisterCustomer(**(GOOD[RegisterCustomer] | given)),
+        UpdateCustomer(customer_id=CUSTOMER, **given),  # type: ignore[arg-type]
+    ]
+    for command in commands:
+        assert {name: getattr(command, name) for name in kept} == kept
+
+
+@pytest.mark.parametrize("kind", GOOD)
+def test_unicode_and_everything_allowed(kind: Callable[..., Any]) -> None:
+    fields = BAD[kind]
+    text = "Ñandú 鍵 🔑 e\u0301"
+    allowed = {
+        "full_name": text,
+        "external_id": text,
+        "name": text,
+        "reason": f"{text}\n{text}",
+        "description": f"{text}\n\t",
+        "reference": text,
+        "metadata": {"kéy 🔑": text, "n": None, "t": True, "f": 1.5, "i": 2**53 - 1, "e": ""},
+        "effective_at": datetime(2026, 1, 1, tzinfo=UTC),
+        "country": "RW",
+    }
+    command = kind(**(GOOD[kind] | {name: value for name, value in allowed.items() if name in fields}))
+    assert msgspec.json.decode(msgspec.json.encode(command), type=kind) == command
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(command), type=kind) == command
+
+
+@pytest.mark.parametrize("kind", GOOD)
+def test_they_are_immutable_and_know_their_fields(kind: Any) -> None:
+    command = kind(**GOOD[kind])
+    with pytest.raises(AttributeError):
+        setattr(command, next(iter(GOOD[kind])), "x")
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert({**GOOD[kind], "surprise": 1}, kind)
+    with pytest.raises(TypeError):
+        kind(**GOOD[kind], surprise=1)
+
+
+def test_every_command_has_its_place_in_the_table_of_contents() -> None:
+    verbs = {name for name in tekana.__all__ if isinstance(getattr(tekana, name), type(DepositFunds))}
+    assert verbs == {kind.__name__ for kind in GOOD} | {
+        *("ReactivateCustomer", "CloseCustomer", "UnfreezeWallet", "CloseWallet")
+    }
+    contents = tekana.application.__doc__
+    assert contents is not None
+    assert all(verb in contents for verb in verbs)
+    for verb in verbs:
+        assert "Refused with:" in getattr(tekana, verb).__doc__

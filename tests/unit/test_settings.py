@@ -1,0 +1,53 @@
+"""Settings: given, else from the environment, else the default."""
+
+import pytest
+
+import tekana
+from tekana import InvalidRequest, Settings
+from tekana.bootstrap import MissingAdapter
+
+
+def test_the_defaults() -> None:
+    assert Settings.from_environment({}) == Settings()
+    assert (Settings().database_url, Settings().currency) == ("embedded://", "RWF")
+
+
+def test_the_environment() -> None:
+    environment = {"TEKANA_DATABASE_URL": "memory://", "TEKANA_CURRENCY": "USD", "OTHER": "x"}
+    assert Settings.from_environment(environment) == Settings(database_url="memory://", currency=tekana.Currency("USD"))
+
+
+def test_what_is_given_counts_more() -> None:
+    environment = {"TEKANA_DATABASE_URL": "memory://", "TEKANA_CURRENCY": "USD"}
+    settings = Settings.from_environment(environment, given={"currency": "KWD", "database_url": None})
+    assert (settings.database_url, settings.currency) == ("memory://", "KWD")
+
+
+def test_empty_is_as_good_as_absent() -> None:
+    assert Settings.from_environment({"TEKANA_CURRENCY": ""}, given={"database_url": ""}) == Settings()
+
+
+@pytest.mark.parametrize(("field", "value"), [("currency", "XXX"), ("currency", "rwf"), ("database_url", "a folder")])
+def test_bad_settings_are_told_by_name(field: str, value: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        Settings.from_environment({f"TEKANA_{field.upper()}": value})
+    assert [error.field for error in refused.value.errors] == [field]
+
+
+async def test_the_operators_currency_is_used() -> None:
+    settings = Settings(database_url="memory://", currency=tekana.Currency("KWD"))
+    async with tekana.connect(settings) as app:
+        person = tekana.RegisterCustomer(full_name="A", email="a@example.com", phone_number="+250788123456")
+        assert (await app.execute(person)).wallets[0].currency == "KWD"
+
+
+async def test_an_unknown_store_says_which_there_are() -> None:
+    with pytest.raises(MissingAdapter, match="memory"):
+        async with tekana.connect("carrier-pigeon://"):
+            pass
+
+
+async def test_what_is_no_store_is_refused() -> None:
+    with pytest.raises(MissingAdapter, match="object is no tekana store"):
+        async with tekana.connect(store=object()):  # type: ignore[arg-type]
+            pass

@@ -1,0 +1,175 @@
+"""The shipped steps: as a partner runs them, and that they can fail."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tekana.testing.portal import Portal
+from tekana.testing.steps import features_dir
+from tekana.testing.steps.words import REASONS
+
+FEATURES = sorted(Path(features_dir()).glob("*/*.feature"))
+
+CONFTEST = 'pytest_plugins = ["tekana.testing.steps"]\n'
+WORLD = """
+import pytest, tekana
+from pytest_bdd import scenarios, given, when, then
+from tekana_memory import MemoryStore
+from tekana.testing.clock import FrozenClock
+from tekana.testing.core_driver import CoreDriver
+from tekana.testing.steps import World, features_dir
+
+class Forgetful(MemoryStore):
+    async def audit(self):
+        async for finding in super().audit():
+            yield finding._replace(breach_count=1) if finding.invariant.number == 1 else finding
+
+STORE = MemoryStore
+
+@pytest.fixture
+def world(portal):
+    clock = FrozenClock()
+    with portal.entered(tekana.connect(store=STORE(clock=clock))) as app:
+        yield World(CoreDriver(app), clock, audited=app)
+"""
+
+
+FILES = {
+    "rule": 'scenarios(features_dir() + "/transactions/refused.feature")',
+    "steps": """
+scenarios("steps.feature")
+
+@given("something async")
+async def something_async():
+    raise AssertionError("nobody awaits this")
+""",
+    "audit": 'STORE = Forgetful\nscenarios("audit.feature")',
+}
+
+Told = dict[str, dict[str, list[str]]]
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
+    """The outcomes of a partner's tests: of each file, of each test."""
+    folder = tmp_path_factory.mktemp("partner")
+    (folder / "conftest.py").write_text(CONFTEST)
+    (folder / "steps.feature").write_text(STEPS)
+    (folder / "audit.feature").write_text("Feature: F\n  Scenario: A sound one\n    Given Aline is a customer\n")
+    for name, code in FILES.items():
+        (folder / f"test_{name}.py").write_text(WORLD + code)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-rA", "-W", "error", "-p", "no:cacheprovider", "-c", "/dev/null"]
+        + ["--strict-markers", "-o", "asyncio_default_fixture_loop_scope=function", str(folder)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+    )
+    outcomes: Told = {name: {} for name in FILES}
+    for outcome, file, test in re.findall(r"^(PASSED|FAILED|ERROR) test_(\w+)\.py::(\S+)", done.stdout, re.MULTILINE):
+        outcomes[file].setdefault(test, []).append(outcome)
+    assert all(outcomes.values()), done.stdout + done.stderr
+    return outcomes
+
+
+STEPS = """
+Feature: Steps that fail
+  Scenario: An async step
+    Given something async
+
+  Scenario: A wrong balance
+    Given Aline is a customer with 5,000 RWF
+    Then Aline's wallet holds 4,999 RWF
+
+  Scenario: A refusal that nobody expected
+    Given Aline is a customer
+    When 5 RWF is withdrawn from Aline's wallet
+
+  Scenario: A refusal that nobody expected, and then something else
+    Given Aline is a customer
+    When 5 RWF is withdrawn from Aline's wallet
+    And 5 RWF is deposited into Aline's wallet
+    Then it is done
+
+  Scenario: A Given that is refused
+    Given Aline is a customer
+    And 5 RWF is withdrawn from Aline's wallet
+
+  Scenario: Refused for another reason
+    Given Aline is a customer
+    When 5 RWF is withdrawn from Aline's wallet
+    Then it is refused: it is another currency
+
+  Scenario: Done, not refused
+    Given Aline is a customer
+    When 5 RWF is deposited into Aline's wallet
+    Then it is refused: not enough money
+
+  Scenario: As it should be
+    Given Aline is a customer
+    When 5 RWF is withdrawn from Aline's wallet
+    Then it is refused: not enough money
+"""
+
+
+def test_a_partner_runs_the_features(told: Told) -> None:
+    assert list(told["rule"].values()) == [["PASSED"]] * 7
+
+
+def test_steps_can_fail(told: Told) -> None:
+    assert told["steps"] == {
+        "test_an_async_step": ["FAILED"],
+        "test_a_wrong_balance": ["FAILED"],
+        "test_a_refusal_that_nobody_expected": ["PASSED", "ERROR"],
+        "test_a_refusal_that_nobody_expected_and_then_something_else": ["ERROR", "FAILED"],
+        "test_a_given_that_is_refused": ["FAILED"],
+        "test_refused_for_another_reason": ["FAILED"],
+        "test_done_not_refused": ["FAILED"],
+        "test_as_it_should_be": ["PASSED"],
+    }
+
+
+def test_each_scenario_ends_with_the_audit(told: Told) -> None:
+    assert told["audit"] == {"test_a_sound_one": ["PASSED", "ERROR"]}
+
+
+def test_every_rule_is_tagged_with_its_number() -> None:
+    rules: dict[str, str] = {}
+    for feature in FEATURES:
+        lines = [line.strip() for line in feature.read_text(encoding="utf-8").splitlines()]
+        for before, line in zip(["", *lines], lines, strict=False):
+            if line.startswith("Rule: "):
+                number, text = re.match(r"Rule: ([CWT]\d+)\. (.+)", line).groups()  # type: ignore[union-attr]
+                kind = {"C": "customer", "W": "wallet", "T": "transaction"}[number[0]]
+                assert before == f"@{kind}-{number[1:]}", line
+                assert rules.setdefault(number, text) == text, f"{number} says two things"
+    counts = {kind: [int(one[1:]) for one in rules if one[0] == kind] for kind in "CWT"}
+    assert {kind: sorted(numbers) for kind, numbers in counts.items()} == {
+        kind: list(range(1, len(numbers) + 1)) for kind, numbers in counts.items()
+    }
+
+
+def test_the_features_speak_the_words_of_the_business() -> None:
+    technical = re.compile(
+        r"\b(HTTP|JSON|API|POST|GET|PATCH|header|status code|endpoint|UUID|idempoten\w+|null|database|SQL)\b",
+        re.IGNORECASE,
+    )
+    for feature in FEATURES:
+        assert technical.findall(feature.read_text(encoding="utf-8")) == [], feature
+
+
+def test_every_reason_is_shown_by_an_example() -> None:
+    text = "\n".join(feature.read_text(encoding="utf-8") for feature in FEATURES)
+    assert [reason for reason in REASONS if reason not in text] == []
+
+
+def test_the_portal_passes_on_what_is_raised() -> None:
+    async def fail() -> None:
+        raise ZeroDivisionError("planted")
+
+    with Portal() as portal, pytest.raises(ZeroDivisionError, match="planted"):
+        portal.call(fail())
