@@ -57,17 +57,19 @@ _ALL_EVENTS = """
 _BREACHES: dict[Invariant, str] = {
     BALANCED: """
         WITH sums AS (
-            SELECT transaction_id, currency, count(*) AS entries, sum(amount) AS total
+            SELECT transaction_id, currency, count(*) AS entries, sum(amount) AS total,
+                   sum(amount) FILTER (WHERE amount > 0) AS credited
             FROM entries GROUP BY transaction_id, currency
         ), per AS (
-            SELECT transaction_id, sum(entries) AS entries, bool_and(total = 0) AS balanced
+            SELECT transaction_id, sum(entries) AS entries, bool_and(total = 0) AS balanced, sum(credited) AS credited
             FROM sums GROUP BY transaction_id
         )
         SELECT format('transaction %s: %s entries, balanced: %s', coalesce(t.id, p.transaction_id),
                       coalesce(p.entries, 0), coalesce(p.balanced::text, '-'))
         FROM transactions t FULL JOIN per p ON p.transaction_id = t.id
         WHERE t.id IS NULL OR (t.status = 'rejected' AND p.entries IS NOT NULL)
-           OR (t.status <> 'rejected' AND (coalesce(p.entries, 0) < 2 OR NOT p.balanced))
+           OR (t.status <> 'rejected'
+               AND (coalesce(p.entries, 0) < 2 OR NOT p.balanced OR p.credited <> t.amount))
         UNION ALL
         SELECT format('all entries in %s sum to %s', currency, sum(amount))
         FROM entries GROUP BY currency HAVING sum(amount) <> 0

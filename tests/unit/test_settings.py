@@ -23,8 +23,10 @@ def test_what_is_given_counts_more() -> None:
     assert (settings.database_url, settings.currency) == ("memory://", "KWD")
 
 
-def test_empty_is_as_good_as_absent() -> None:
-    assert Settings.from_environment({"TEKANA_CURRENCY": ""}, given={"database_url": ""}) == Settings()
+def test_an_empty_variable_is_as_good_as_none_but_what_is_given_counts() -> None:
+    assert Settings.from_environment({"TEKANA_CURRENCY": ""}, given={"database_url": None}) == Settings()
+    with pytest.raises(InvalidRequest):
+        Settings.from_environment({}, given={"database_url": ""})
 
 
 @pytest.mark.parametrize(("field", "value"), [("currency", "XXX"), ("currency", "rwf"), ("database_url", "a folder")])

@@ -100,7 +100,8 @@ def _balanced(snapshot: Snapshot) -> Breaches:
         sums: Counter[str] = Counter()
         for entry in transaction.entries:
             sums[entry.currency] += entry.minor
-        if len(transaction.entries) < 2 or any(sums.values()):
+        credited = sum(entry.minor for entry in transaction.entries if entry.minor > 0)
+        if len(transaction.entries) < 2 or any(sums.values()) or credited != transaction.movement.money.minor:
             yield f"transaction {transaction.id}: {len(transaction.entries)} entries, sums {dict(sums)}"
 
 

@@ -133,11 +133,17 @@ class PostingEngine:
             del self._waiting[: self._largest_group]
             if not self._waiting and not self._stopping:
                 self._arrival.clear()
-            if group:
+            try:
                 await self._settle(group)
+            except BaseException:  # cancelled, with the loop or by a store: nobody is left waiting for ever
+                self._runner = None
+                _fail(group, Unavailable("the work was cut off"))
+                _fail(self._waiting, Overloaded("not serving any more: nothing was done"))
+                self._waiting.clear()
+                raise
 
     async def _settle(self, group: Sequence[_Waiting]) -> None:
-        """Give every command of the group an outcome. Never raises."""
+        """Give every command of the group an outcome. Raises nothing but what cuts the whole engine off."""
         try:
             outcomes = await self._try(group)
         except Unavailable as error:

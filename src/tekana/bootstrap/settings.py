@@ -33,10 +33,12 @@ class Settings:
     def from_environment(
         cls, environment: Mapping[str, str] = os.environ, *, given: Mapping[str, str | None] | None = None
     ) -> Settings:
-        """The settings given, else those of the TEKANA_ variables, else the defaults."""
+        """The settings given (not None), else those of the TEKANA_ variables (not empty), else the defaults."""
         values = {}
         for field in fields(cls):
-            value = (given or {}).get(field.name) or environment.get(f"TEKANA_{field.name.upper()}")
-            if value:
+            value = (given or {}).get(field.name)
+            if value is None:
+                value = environment.get(f"TEKANA_{field.name.upper()}") or None
+            if value is not None:
                 values[field.name] = value
         return cls(**values)  # type: ignore[arg-type]
