@@ -44,7 +44,7 @@ def types(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Every test, on a real PostgreSQL, with warnings as errors."""
     session.install("-e", ".[all,testing]", *EXAMPLES, *TEST_TOOLS, *PICTURE_TOOLS)
-    session.run("pytest", *(session.posargs or ("--numprocesses", "2", "--dist", "loadfile")))
+    session.run("pytest", *(session.posargs or ("--numprocesses", "2", "--dist", "worksteal")))
 
 
 @nox.session
