@@ -20,6 +20,7 @@ class MemoryStore:
 
     def __init__(self, url: str = "memory://", *, clock: Clock | None = None) -> None:
         self.url = url
+        self.location = "this process's memory"
         self._clock = clock or (lambda: datetime.now(UTC))
         self._kept = Kept()
         self._lock = asyncio.Lock()

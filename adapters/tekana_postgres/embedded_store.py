@@ -20,8 +20,14 @@ class EmbeddedPostgresStore(PostgresStore):
 
     def __init__(self, url: str, *, clock: Clock | None = None) -> None:
         folder = unquote(urlsplit(url).path)
-        self._server = EmbeddedPostgres(Path(folder) if folder else default_data_dir())
+        self._folder = Path(folder) if folder else default_data_dir()
+        self._server = EmbeddedPostgres(self._folder)
         super().__init__("postgresql+asyncpg://", clock=clock)
+
+    @property
+    def location(self) -> str:
+        """The folder."""
+        return str(self._folder)
 
     async def start(self) -> None:
         """Start the server, or join those who use it, and bring its schema to the newest version.

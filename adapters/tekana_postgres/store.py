@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tekana.domain.errors import Unavailable
@@ -34,6 +35,11 @@ class PostgresStore:
         self._url = url
         self._clock = clock
         self._connect()
+
+    @property
+    def location(self) -> str:
+        """The database's URL, without the password."""
+        return make_url(self._url).render_as_string(hide_password=True)
 
     def _connect(self) -> None:
         self._writers: AsyncEngine = create_engine(self._url, connections=_WRITERS)

@@ -92,6 +92,7 @@ def test_serve_keeps_its_data_and_leaves_nothing_behind(
             same = httpx.post(f"{url}/v1/customers", json=person, headers={"Idempotency-Key": "one"})
             answers.append((same.status_code, same.text))
             server.send_signal(number)
+            server.send_signal(number)  # an impatient operator
             out, err = server.communicate(timeout=60)
         assert (server.returncode, out) == (0, "")
         assert err.splitlines()[-1] == "tekana: stopped"

@@ -34,7 +34,7 @@ class SqliteStore:
         self.url = url
         self.clock = clock or (lambda: datetime.now(UTC))
         self._turn = asyncio.Lock()
-        path = url.removeprefix("sqlite://")
+        self.location = path = url.removeprefix("sqlite://")
         self._writer, self._reader = Database(path, timeout=0), Database(path, timeout=5)
         self.customers = SqliteCustomers(self._reader)
         self.wallets = SqliteWallets(self._reader, self.clock)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import rich_click as click
@@ -32,16 +35,18 @@ def serve(
     chosen = settings(database_url, data_dir, currency=currency)
     serve_http = load("tekana.servers", "litestar")
     store = find_store(chosen.database_url, clock=None)
-    click.echo(f"tekana: starting, data in {_shown(chosen.database_url)}", err=True)
+    click.echo(f"tekana: starting, data in {store.location}", err=True)
     # Held here for as long as the workers run: they join a database that is started once, with its schema in place.
     asyncio.run(store.start())
     try:
         asyncio.run(_warn_unless_ready(chosen))
         click.echo(f"tekana: http://{host}:{port}  docs: http://{host}:{port}/api  (Ctrl-C stops)", err=True)
-        code = serve_http(chosen, host=host, port=port, workers=workers)
+        with _deaf():  # but for the server's own ears
+            code = serve_http(chosen, host=host, port=port, workers=workers)
     finally:
-        asyncio.run(store.stop())
-    click.echo("tekana: stopped", err=True)
+        with _deaf():
+            asyncio.run(store.stop())
+            click.echo("tekana: stopped", err=True)
     sys.exit(code)
 
 
@@ -53,7 +58,12 @@ async def _warn_unless_ready(chosen: Settings) -> None:
             click.echo(f"tekana: not ready yet, serving 503 until it is: {error}", err=True)
 
 
-def _shown(url: str) -> str:
-    """The URL without what is secret in it."""
-    scheme, _, rest = url.partition("://")
-    return f"{scheme}://{rest.rpartition('@')[2]}"
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Whoever presses Ctrl-C twice does not get less: what was begun is finished, and the database stopped."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

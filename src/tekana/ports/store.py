@@ -20,6 +20,11 @@ class Store(Protocol):
     """
 
     @property
+    def location(self) -> str:
+        """Where the data are, in words for an operator, without anything secret."""
+        ...
+
+    @property
     def begin(self) -> BeginUnit:
         """Begin a unit of work."""
         ...

@@ -23,6 +23,9 @@ class PersistenceContract(Contract):
         assert steps == [[]] * len(steps)
         await stores[0].check_ready()
 
+    async def test_it_says_where_the_data_are(self, store: Store) -> None:
+        assert store.location.strip()
+
     async def test_an_empty_store_shows_nothing(self, store: Store) -> None:
         assert [await customers(store), await wallets(store), await transactions(store), await feed(store)] == [[]] * 4
 
