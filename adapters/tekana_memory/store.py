@@ -42,7 +42,7 @@ class MemoryStore:
             customers=tuple(kept.customers.values()),
             wallets=tuple(kept.wallets.values()),
             transactions=tuple(kept.transactions.values()),
-            keys=kept.keys,
+            keys=dict(kept.keys),
             outbox=tuple(kept.outbox),
         )
         for finding in check(snapshot):

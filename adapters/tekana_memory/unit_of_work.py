@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from copy import deepcopy
 from dataclasses import replace
 from datetime import datetime
 
@@ -23,7 +24,7 @@ class MemoryUnitOfWork:
 
     async def claim(self, keys: Collection[Key]) -> Mapping[Key, Claimed]:
         """The keys among these that were used before."""
-        return {key: self._kept.keys[key] for key in keys if key in self._kept.keys}
+        return {key: deepcopy(self._kept.keys[key]) for key in keys if key in self._kept.keys}
 
     async def lock(self, touches: Touches) -> Locked:
         """Copies of what is touched; the store's lock is held already."""
@@ -52,7 +53,7 @@ class MemoryUnitOfWork:
         for transaction in book.transactions:
             self._keep_transaction(transaction)
         self._kept.outbox.extend(book.outbox)
-        self._kept.keys.update(claims)
+        self._kept.keys.update(deepcopy(dict(claims)))  # answers are the callers' to change
 
     def _keep_customer(self, customer: Customer) -> None:
         self._kept.customers[customer.id] = customer

@@ -54,6 +54,17 @@ _ALL_EVENTS = """
 """
 # A WalletOpened names its customer as well; what it happened to is the wallet, hence the order in coalesce above.
 
+_LIFECYCLE_OF_WALLETS = """
+    SELECT DISTINCT ON (event ->> 'wallet_id') (event ->> 'wallet_id')::uuid AS id, event_type, event
+    FROM outbox WHERE event_type LIKE 'Wallet%' ORDER BY event ->> 'wallet_id', (event ->> 'sequence')::bigint DESC
+"""
+_LIFECYCLE_OF_CUSTOMERS = """
+    SELECT DISTINCT ON (event ->> 'customer_id') (event ->> 'customer_id')::uuid AS id, event_type
+    FROM outbox
+    WHERE event_type IN ('CustomerRegistered', 'CustomerSuspended', 'CustomerReactivated', 'CustomerClosed')
+    ORDER BY event ->> 'customer_id', (event ->> 'sequence')::bigint DESC
+"""
+
 _BREACHES: dict[Invariant, str] = {
     BALANCED: """
         WITH sums AS (
@@ -70,6 +81,18 @@ _BREACHES: dict[Invariant, str] = {
         WHERE t.id IS NULL OR (t.status = 'rejected' AND p.entries IS NOT NULL)
            OR (t.status <> 'rejected'
                AND (coalesce(p.entries, 0) < 2 OR NOT p.balanced OR p.credited <> t.amount))
+        UNION ALL
+        SELECT format('transaction %s: an entry is in wallet %s, or at another time, or in another currency', t.id,
+                      e.wallet_id)
+        FROM transactions t JOIN entries e ON e.transaction_id = t.id
+        WHERE e.wallet_id <> CASE WHEN e.amount < 0 THEN t.from_wallet_id ELSE t.to_wallet_id END
+           OR e.posted_at <> t.posted_at OR e.currency <> t.currency
+        UNION ALL
+        SELECT format('transaction %s: a %s that does not go through the settlement wallet', t.id, t.type)
+        FROM transactions t LEFT JOIN wallets w
+          ON w.id = CASE t.type WHEN 'deposit' THEN t.from_wallet_id ELSE t.to_wallet_id END
+        WHERE t.type <> 'transfer' AND t.status = 'posted'
+          AND (w.house IS DISTINCT FROM 'settlement' OR w.currency <> t.currency)
         UNION ALL
         SELECT format('all entries in %s sum to %s', currency, sum(amount))
         FROM entries GROUP BY currency HAVING sum(amount) <> 0
@@ -142,20 +165,21 @@ _BREACHES: dict[Invariant, str] = {
     """,
     APPEND_ONLY: """
         SELECT format('%s: its guard %s is missing or off', tables.name, guards.name)
-        FROM unnest(ARRAY['transactions', 'entries']) AS tables (name),
+        FROM unnest(ARRAY['transactions', 'entries', 'idempotency_keys', 'outbox']) AS tables (name),
              unnest(ARRAY['append_only', 'append_only_truncate']) AS guards (name)
         WHERE NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = to_regclass(tables.name)
                           AND g.tgname = guards.name AND g.tgenabled = 'A')
         UNION ALL
         SELECT format('%s: %s rows were updated, %s deleted', relname, n_tup_upd, n_tup_del)
         FROM pg_stat_user_tables
-        WHERE relid IN (to_regclass('transactions'), to_regclass('entries')) AND n_tup_upd + n_tup_del > 0
+        WHERE relname IN ('transactions', 'entries', 'idempotency_keys', 'outbox') AND schemaname = current_schema()
+          AND n_tup_upd + n_tup_del > 0
         UNION ALL
         SELECT format('transaction %s: %s, posted at %s', id, status, posted_at)
         FROM transactions
         WHERE (status = 'posted') <> (posted_at IS NOT NULL) OR (status = 'rejected') <> (rejection IS NOT NULL)
     """,
-    FINAL: """
+    FINAL: f"""
         SELECT format('wallet %s: closed with %s in it, %s held', id, ledger_balance, held)
         FROM wallets WHERE status = 'closed' AND (ledger_balance <> 0 OR held <> 0)
         UNION ALL
@@ -164,6 +188,21 @@ _BREACHES: dict[Invariant, str] = {
         WHERE w.house IS NULL
           AND (c.id IS NULL OR (c.status = 'closed' AND w.status <> 'closed')
                OR w.customer_active <> (c.status = 'active'))
+        UNION ALL
+        SELECT format('wallet %s: %s, while its last event is %s', w.id, w.status, l.event_type)
+        FROM wallets w JOIN ({_LIFECYCLE_OF_WALLETS}) l ON l.id = w.id
+        WHERE w.status <> CASE l.event_type WHEN 'WalletFrozen' THEN 'frozen' WHEN 'WalletClosed' THEN 'closed'
+                          ELSE 'active' END
+           OR w.freeze_scope IS DISTINCT FROM CASE WHEN l.event_type = 'WalletFrozen' THEN l.event ->> 'scope' END
+        UNION ALL
+        SELECT format('wallet %s: of customer %s in %s, opened as another', w.id, w.customer_id, w.currency)
+        FROM wallets w JOIN outbox o ON o.event_type = 'WalletOpened' AND (o.event ->> 'wallet_id')::uuid = w.id
+        WHERE w.customer_id IS DISTINCT FROM (o.event ->> 'customer_id')::uuid OR w.currency <> o.event ->> 'currency'
+        UNION ALL
+        SELECT format('customer %s: %s, while their last event is %s', c.id, c.status, l.event_type)
+        FROM customers c JOIN ({_LIFECYCLE_OF_CUSTOMERS}) l ON l.id = c.id
+        WHERE c.status <> CASE l.event_type WHEN 'CustomerSuspended' THEN 'suspended'
+                          WHEN 'CustomerClosed' THEN 'closed' ELSE 'active' END
         UNION ALL
         SELECT format('wallet %s: an event %s after it was closed', e.wallet_id, e.sequence)
         FROM outbox o JOIN entries e ON e.wallet_id = (o.event ->> 'wallet_id')::uuid

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 
 import asyncpg
@@ -11,17 +11,18 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from tekana.domain.errors import Conflict, Unavailable
+from tekana.domain.errors import Busy, Conflict, Unavailable
 
 # Each gives up before the one above it does: waiting for a lock, a statement, an answer from the server (seconds).
-LOCK_TIMEOUT = 5
+# A lock is waited for in a group, which holds up its neighbours: not for long, and then by itself.
+LOCK_TIMEOUT = 0.5
 STATEMENT_TIMEOUT = 10
 ANSWER_TIMEOUT = 15
 CONNECT_TIMEOUT = 5
 
 _SERVER_SETTINGS = {
     "application_name": "tekana",
-    "lock_timeout": f"{LOCK_TIMEOUT}s",
+    "lock_timeout": f"{LOCK_TIMEOUT * 1000:.0f}ms",
     "statement_timeout": f"{STATEMENT_TIMEOUT}s",
     "idle_in_transaction_session_timeout": f"{ANSWER_TIMEOUT}s",
     "timezone": "UTC",
@@ -29,8 +30,9 @@ _SERVER_SETTINGS = {
 }
 
 # History is append-only by grants too: work as the role that may not change it, where the migration could create it.
+# The schema is found first: afterwards, "$user" in a search path would mean the role.
 _TAKE_ROLE = """
-SELECT set_config('role', rolname, false) FROM pg_roles
+SELECT set_config('search_path', quote_ident(current_schema()), false), set_config('role', rolname, false) FROM pg_roles
 WHERE rolname = 'tekana_app' AND pg_has_role(current_user, oid, 'MEMBER')
   AND has_table_privilege(oid, to_regclass('outbox'), 'INSERT')
 """
@@ -39,13 +41,13 @@ _LOST_RACE = (
     asyncpg.UniqueViolationError,
     asyncpg.SerializationError,
     asyncpg.DeadlockDetectedError,
-    asyncpg.LockNotAvailableError,
 )
 _LOST_CONNECTION = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
     asyncpg.OperatorInterventionError,  # shutting down, starting up, a statement over its time
     asyncpg.InsufficientResourcesError,  # too many connections, a full disk
+    asyncpg.PostgresSystemError,  # an I/O error
     asyncpg.UndefinedTableError,
     asyncpg.InvalidCatalogNameError,
     asyncpg.InvalidAuthorizationSpecificationError,
@@ -57,8 +59,11 @@ _LOST_CONNECTION = (
 )
 
 
-def create_engine(url: str, *, connections: int, take_role: bool = True) -> AsyncEngine:
-    """A pool of at most so many connections. Connects when first used."""
+def create_engine(url: str, *, connections: int, migrates: bool = False) -> AsyncEngine:
+    """A pool of at most so many connections. Connects when first used.
+
+    One that migrates works as the user that connects, for as long as it takes.
+    """
     return create_async_engine(
         url.replace("postgresql://", "postgresql+asyncpg://", 1),
         pool_size=connections,
@@ -67,16 +72,20 @@ def create_engine(url: str, *, connections: int, take_role: bool = True) -> Asyn
         json_deserializer=str,  # JSON stays text: rows.py reads it
         connect_args={
             "timeout": CONNECT_TIMEOUT,
-            "command_timeout": ANSWER_TIMEOUT,
             "server_settings": _SERVER_SETTINGS,
-            **({"async_creator_fn": _connect_as_app} if take_role else {}),
+            **({} if migrates else {"command_timeout": ANSWER_TIMEOUT, "async_creator_fn": _connect_as_app}),
         },
     )
 
 
 async def _connect_as_app(*args: Any, **options: Any) -> asyncpg.Connection:
     connection = await asyncpg.connect(*args, **options)
-    await connection.execute(_TAKE_ROLE)
+    try:
+        with suppress(asyncpg.InsufficientPrivilegeError):  # a member that may not take the role goes on as itself
+            await connection.execute(_TAKE_ROLE)
+    except BaseException:
+        connection.terminate()
+        raise
     return connection
 
 
@@ -108,6 +117,8 @@ def translated() -> Iterator[None]:
 
 
 def _meaning(error: BaseException | None) -> BaseException:
+    if isinstance(error, asyncpg.LockNotAvailableError):
+        return Busy("another unit of work is at it")
     if isinstance(error, _LOST_RACE):
         return Conflict("another request got there first")
     if isinstance(error, asyncpg.UndefinedTableError):

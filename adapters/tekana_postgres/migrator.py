@@ -46,7 +46,7 @@ def _migrate_in_thread(url: str, revision: str) -> list[str]:
 
 
 async def _connect_and_migrate(url: str, revision: str) -> list[str]:
-    engine = create_engine(url, connections=1, take_role=False)
+    engine = create_engine(url, connections=1, migrates=True)
     try:
         with translated():
             async with engine.connect() as connection:

@@ -40,7 +40,7 @@ _METADATA_OF_WALLET = WALLET_COLUMNS.index("metadata")
 
 def key_digest(key: Key) -> UUID:
     """128 bits that stand for a caller's key: short enough to index by the billion, long enough never to collide."""
-    return UUID(bytes=blake2b(f"{key.caller}\0{key.key}".encode(), digest_size=16).digest())
+    return UUID(bytes=blake2b(f"{len(key.caller)}:{key.caller}{key.key}".encode(), digest_size=16).digest())
 
 
 def customer_of(row: Row) -> Customer:

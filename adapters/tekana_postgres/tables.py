@@ -179,5 +179,5 @@ outbox = Table(
     CheckConstraint("(event_type IS NULL) = (event IS NULL)", name="event_type"),
 )
 
-APPEND_ONLY = (transactions, entries)
-"""Posted history: rows are added, never changed nor removed. Triggers and grants see to it."""
+APPEND_ONLY = (transactions, entries, idempotency_keys, outbox)
+"""History: rows are added, never changed nor removed. Triggers and grants see to it."""

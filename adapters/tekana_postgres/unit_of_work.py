@@ -166,6 +166,7 @@ class PostgresUnitOfWork:
             else (key_digest(key), claimed.fingerprint, None, answer_json(claimed.answer))
             for key, claimed in claims.items()
         ]
+        rows.sort(key=lambda row: row[0])  # everywhere the same order, so that two units never wait in a circle
         await self._copy("idempotency_keys", ("key_digest", "fingerprint", "transaction_id", "answer"), rows)
 
     async def _save_customers(self, book: Book) -> None:
@@ -174,9 +175,8 @@ class PostgresUnitOfWork:
             await self._connection.executemany(
                 _CHANGE_CUSTOMERS, [customer_row(customer) for customer in book.changed_customers.values()]
             )
-        await self._copy(
-            "customers", CUSTOMER_COLUMNS, [customer_row(customer) for customer in book.registered_customers.values()]
-        )
+        registered = sorted(book.registered_customers.values(), key=lambda customer: customer.email)
+        await self._copy("customers", CUSTOMER_COLUMNS, [customer_row(customer) for customer in registered])
 
     async def _save_wallets(self, book: Book) -> None:
         if book.opened_wallets:

@@ -21,6 +21,16 @@ def transactions(statement: str) -> str:
     return _OPEN_GUARDS.format("transactions", statement)
 
 
+def keys(statement: str) -> str:
+    """The same, of idempotency keys."""
+    return _OPEN_GUARDS.format("idempotency_keys", statement)
+
+
+def outbox(statement: str) -> str:
+    """The same, of the outbox."""
+    return _OPEN_GUARDS.format("outbox", statement)
+
+
 # What was planted, and the numbers of the invariants that must break: these and no others.
 PLANTED: dict[str, tuple[str, set[int]]] = {
     "a transaction's amount changed": (
@@ -50,7 +60,7 @@ PLANTED: dict[str, tuple[str, set[int]]] = {
     ),
     "history that runs backwards": (
         entries("UPDATE entries SET posted_at = posted_at - interval '1 day' WHERE version = 2"),
-        {3, 11},
+        {1, 3, 11},
     ),
     "money held by nobody": ("UPDATE wallets SET held = 1 WHERE house IS NULL AND ledger_balance > 0", {4}),
     "a balance below zero": (
@@ -68,9 +78,11 @@ PLANTED: dict[str, tuple[str, set[int]]] = {
         {7},
     ),
     "a transaction without its key": (
-        "DELETE FROM idempotency_keys WHERE ctid = (SELECT ctid FROM idempotency_keys"
-        " WHERE transaction_id IS NOT NULL LIMIT 1)",
-        {7},
+        keys(
+            "DELETE FROM idempotency_keys WHERE ctid = (SELECT ctid FROM idempotency_keys"
+            " WHERE transaction_id IS NOT NULL LIMIT 1)"
+        ),
+        {7, 11},
     ),
     "two keys for one transaction": (
         "INSERT INTO idempotency_keys SELECT gen_random_uuid(), 1, transaction_id, NULL FROM idempotency_keys"
@@ -78,13 +90,17 @@ PLANTED: dict[str, tuple[str, set[int]]] = {
         {7},
     ),
     "a transaction that nobody is told of": (
-        "DELETE FROM outbox WHERE position = (SELECT max(position) FROM outbox WHERE transaction_id IN"
-        " (SELECT id FROM transactions WHERE status = 'rejected'))",
-        {9},
+        outbox(
+            "DELETE FROM outbox WHERE position = (SELECT max(position) FROM outbox WHERE transaction_id IN"
+            " (SELECT id FROM transactions WHERE status = 'rejected'))"
+        ),
+        {9, 11},
     ),
     "an event lost in the middle": (
-        "DELETE FROM outbox WHERE position = (SELECT min(position) FROM outbox WHERE transaction_id IS NOT NULL)",
-        {9, 10},
+        outbox(
+            "DELETE FROM outbox WHERE position = (SELECT min(position) FROM outbox WHERE transaction_id IS NOT NULL)"
+        ),
+        {9, 10, 11},
     ),
     "an event without a cause": (f"INSERT INTO outbox (transaction_id) VALUES ('{_NEW}')", {9}),
     "an event told twice": (
@@ -93,12 +109,36 @@ PLANTED: dict[str, tuple[str, set[int]]] = {
         {9, 10},
     ),
     "events out of order": (
-        "UPDATE outbox SET position = -position WHERE transaction_id IS NOT NULL",
-        {10},
+        outbox("UPDATE outbox SET position = -position WHERE transaction_id IS NOT NULL"),
+        {10, 11},
     ),
     "a change that nobody is told of": ("UPDATE customers SET version = version + 1", {9}),
     "a guard taken away": ("ALTER TABLE entries DISABLE TRIGGER append_only", {11}),
     "a closed customer with an open wallet": ("UPDATE customers SET status = 'closed'", {12}),
+    "money that went to another wallet than the transaction says": (
+        transactions(
+            "UPDATE transactions SET to_wallet_id = (SELECT id FROM wallets WHERE house = 'fees' LIMIT 1)"
+            " WHERE type = 'transfer' AND status = 'posted'"
+        ),
+        {1, 11},
+    ),
+    "a deposit from nowhere": (
+        "UPDATE wallets SET house = 'suspense' WHERE house = 'settlement'",
+        {1},
+    ),
+    "a wallet frozen by nobody": (
+        "UPDATE wallets SET status = 'frozen', freeze_scope = 'all' WHERE house IS NULL",
+        {12},
+    ),
+    "a customer suspended by nobody": (
+        "UPDATE customers SET status = 'suspended', suspension_reason = 'x';"
+        " UPDATE wallets SET customer_active = false WHERE house IS NULL",
+        {12},
+    ),
+    "a wallet given to another customer": (
+        "UPDATE wallets SET customer_id = (SELECT max(id::text)::uuid FROM customers) WHERE house IS NULL",
+        {12},
+    ),
     "a wallet that disagrees with its customer": (
         "UPDATE wallets SET customer_active = false WHERE house IS NULL",
         {12},

@@ -16,6 +16,10 @@ NEVER = {
     "a transaction changed": "UPDATE transactions SET amount = 1",
     "a transaction removed": "DELETE FROM transactions",
     "all transactions removed": "TRUNCATE transactions",
+    "a key changed": "UPDATE idempotency_keys SET fingerprint = 1",
+    "a key removed": "DELETE FROM idempotency_keys",
+    "an event changed": "UPDATE outbox SET position = position + 100",
+    "an event removed": "DELETE FROM outbox",
 }
 
 AGAINST_THE_RULES = {

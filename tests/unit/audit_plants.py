@@ -157,14 +157,41 @@ def a_customer_once_below_zero(snapshot: Snapshot) -> Snapshot:
         Entry(owes.id, owes.version + 1, owes.sequence + 1, debt, owes.currency, 0),
     )
     last = posted(snapshot, -1)
-    movement = replace(last.movement, money=Money(debt, owes.currency))
+    movement = replace(
+        last.movement,
+        type="transfer",
+        money=Money(debt, owes.currency),
+        from_wallet_id=pays.id,
+        to_wallet_id=owes.id,
+    )
     changed = with_one_more(snapshot, replace(last, id=uuid4(), movement=movement, entries=entries))
     changed = with_wallet(changed, lambda one: one.id == pays.id, ledger_balance=-debt, version=1, sequence=1)
     after = {"ledger_balance": 0, "version": owes.version + 1, "sequence": owes.sequence + 1}
     return with_wallet(changed, lambda one: one.id == owes.id, house=None, **after)
 
 
-@fires(6)
+@fires(1)
+def money_in_another_wallet_than_the_transaction_says(snapshot: Snapshot) -> Snapshot:
+    movement = replace(posted(snapshot, 0).movement, to_wallet_id=WalletId(uuid4()))
+    return with_transaction(snapshot, 0, movement=movement)
+
+
+@fires(12)
+def a_wallet_frozen_by_nobody(snapshot: Snapshot) -> Snapshot:
+    return with_wallet(snapshot, full, status="frozen", freeze_scope="all")
+
+
+@fires(12)
+def a_wallet_given_to_another_customer(snapshot: Snapshot) -> Snapshot:
+    other = next(one for one in snapshot.customers if one.status == "active" and one.id != _owner(snapshot))
+    return with_wallet(snapshot, full, customer_id=other.id)
+
+
+def _owner(snapshot: Snapshot) -> CustomerId | None:
+    return next(one.customer_id for one in snapshot.wallets if full(one))
+
+
+@fires(6, 12)
 def an_entry_in_another_currency(snapshot: Snapshot) -> Snapshot:
     return with_wallet(snapshot, full, currency="KWD")
 

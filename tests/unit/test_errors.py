@@ -29,6 +29,7 @@ CODES = {
     "ConcurrentUpdate": "concurrent_update",
     "Unavailable": "unavailable",
     "Conflict": "unavailable",
+    "Busy": "unavailable",
     "Overloaded": "unavailable",
 }
 """Clients program against these. A code is never changed, and never used for something else."""

@@ -17,8 +17,9 @@ def _tell(*, step: MigrationInfo, **_: Any) -> None:  # called with the names of
 
 context.configure(connection=context.config.attributes["connection"], on_version_apply=_tell)  # type: ignore[arg-type]
 with context.begin_transaction():
+    context.execute(text("SET LOCAL statement_timeout = 0"))
+    context.execute(text("SET LOCAL lock_timeout = 0"))
+    context.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
     # Without a limit, a change of a busy table would wait behind a long transaction, and everybody behind the change.
     context.execute(text("SET LOCAL lock_timeout = '30s'"))
-    context.execute(text("SET LOCAL statement_timeout = 0"))
-    context.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
     context.run_migrations()

@@ -14,8 +14,8 @@ from datetime import datetime
 from typing import NamedTuple
 
 from tekana.domain.customer import Customer
-from tekana.domain.events import Event, aggregate_id, events_of
-from tekana.domain.identifiers import WalletId
+from tekana.domain.events import Event, WalletFrozen, WalletOpened, aggregate_id, events_of
+from tekana.domain.identifiers import WalletId, house_wallet_id
 from tekana.domain.transaction import Entry, Transaction
 from tekana.domain.wallet import Wallet
 from tekana.ports.audit import Finding, Invariant
@@ -31,7 +31,7 @@ KEYS = Invariant(7, "one key, one effect")
 EVENTS = Invariant(9, "every change has its event, every event its cause")
 SEQUENCES = Invariant(10, "each aggregate's events run without a gap, in order")
 APPEND_ONLY = Invariant(11, "posted history is never changed")
-FINAL = Invariant(12, "what is closed is empty and stays closed")
+FINAL = Invariant(12, "statuses follow from events, and what is closed is empty")
 
 INVARIANTS = (*(BALANCED, BALANCES, VERSIONS, HELD, COVERED, CURRENCIES, KEYS, EVENTS, SEQUENCES, APPEND_ONLY, FINAL),)
 
@@ -103,6 +103,19 @@ def _balanced(snapshot: Snapshot) -> Breaches:
         credited = sum(entry.minor for entry in transaction.entries if entry.minor > 0)
         if len(transaction.entries) < 2 or any(sums.values()) or credited != transaction.movement.money.minor:
             yield f"transaction {transaction.id}: {len(transaction.entries)} entries, sums {dict(sums)}"
+        yield from _misplaced(transaction)
+
+
+def _misplaced(transaction: Transaction) -> Breaches:
+    movement = transaction.movement
+    settlement = house_wallet_id("settlement", movement.money.currency)
+    outside = {"deposit": movement.from_wallet_id, "withdrawal": movement.to_wallet_id}.get(movement.type, settlement)
+    if outside != settlement:
+        yield f"transaction {transaction.id}: a {movement.type} that does not go through the settlement wallet"
+    for entry in transaction.entries:
+        wallet_id = movement.from_wallet_id if entry.minor < 0 else movement.to_wallet_id
+        if entry.wallet_id != wallet_id or entry.currency != movement.money.currency:
+            yield f"transaction {transaction.id}: an entry is in wallet {entry.wallet_id}, or in another currency"
 
 
 def _balances(snapshot: Snapshot) -> Breaches:
@@ -207,12 +220,41 @@ def _final(snapshot: Snapshot) -> Breaches:
             yield f"wallet {wallet.id}: {wallet.status}, though its customer is closed"
         if wallet.customer_id is not None and wallet.customer_active != active.get(wallet.customer_id):
             yield f"wallet {wallet.id}: does not agree with its customer on whether they are active"
+    yield from _statuses(snapshot)
     ended: set[object] = set()
     for event in snapshot.events():
         if aggregate_id(event) in ended:
             yield f"{event.aggregate} {aggregate_id(event)}: {type(event).__name__} after it was closed"
         if type(event).__name__ in ("CustomerClosed", "WalletClosed"):
             ended.add(aggregate_id(event))
+
+
+_STATUS_AFTER = {
+    "WalletOpened": "active",
+    "WalletFrozen": "frozen",
+    "WalletUnfrozen": "active",
+    "WalletClosed": "closed",
+    "CustomerRegistered": "active",
+    "CustomerReactivated": "active",
+    "CustomerSuspended": "suspended",
+    "CustomerClosed": "closed",
+}
+
+
+def _statuses(snapshot: Snapshot) -> Breaches:
+    last = {aggregate_id(one): one for one in snapshot.events() if type(one).__name__ in _STATUS_AFTER}
+    opened = {one.wallet_id: one for one in snapshot.events() if isinstance(one, WalletOpened)}
+    for customer in snapshot.customers:
+        event = last.get(customer.id)
+        if event is not None and customer.status != _STATUS_AFTER[type(event).__name__]:
+            yield f"customer {customer.id}: {customer.status}, while their last event is {type(event).__name__}"
+    for wallet in snapshot.wallets:
+        event, origin = last.get(wallet.id), opened.get(wallet.id)
+        scope = event.scope if isinstance(event, WalletFrozen) else None
+        if event is not None and (wallet.status, wallet.freeze_scope) != (_STATUS_AFTER[type(event).__name__], scope):
+            yield f"wallet {wallet.id}: {wallet.status}, while its last event is {type(event).__name__}"
+        if origin is not None and (wallet.customer_id, wallet.currency) != (origin.customer_id, origin.currency):
+            yield f"wallet {wallet.id}: of customer {wallet.customer_id} in {wallet.currency}, opened as another"
 
 
 def _abbreviated(numbers: Sequence[int]) -> str:

@@ -38,8 +38,11 @@ class MoneyCommand(Command[Transaction], Protocol):
         ...
 
 
-class Struct(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The base of every command: immutable data, the same over HTTP, a bus or a file."""
+class Struct(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The base of every command: immutable data, the same over HTTP, a bus or a file.
+
+    Defaults are left out when it is encoded, so that a field that comes later changes no fingerprint of today.
+    """
 
 
 class MoneyFields(Struct, frozen=True, kw_only=True):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tekana.application.command import Struct
 from tekana.application.validation import check_metadata, check_text
 from tekana.domain.book import Book, Touches
@@ -36,7 +38,8 @@ class OpenWallet(Struct, frozen=True, kw_only=True):
     def decide(self, book: Book) -> Wallet:
         customer = book.customer(self.customer_id)
         customer.require_active()
-        return open_wallet(book, customer, parse_currency(self.currency), name=self.name, metadata=self.metadata)
+        currency = parse_currency(self.currency)
+        return replace(open_wallet(book, customer, currency, name=self.name, metadata=self.metadata))
 
 
 def open_wallet(

@@ -20,14 +20,17 @@ from typing import Any, NamedTuple
 import msgspec
 
 from tekana.application.command import Command, MoneyCommand
+from tekana.application.validation import check_text
 from tekana.domain.book import Answer, Book, Locked, Touches
-from tekana.domain.errors import Conflict, IdempotencyKeyReused, Overloaded, Refused, Unavailable
+from tekana.domain.errors import Busy, Conflict, IdempotencyKeyReused, Overloaded, Refused, Unavailable
 from tekana.domain.money import Currency
 from tekana.ports.clock import NewId
 from tekana.ports.unit_of_work import BeginUnit, Claimed, Key
 
 _TRIES = 3
 _LONGEST_PAUSE = 0.02  # seconds, before the second try; twice as long before the third
+
+_MOST_PREVIEWS = 2  # at once: they take connections and locks that real money needs
 
 _encode = msgspec.msgpack.Encoder(order="deterministic").encode
 
@@ -81,6 +84,7 @@ class PostingEngine:
         self._default_currency = default_currency
         self._largest_group = largest_group
         self._most_waiting = most_waiting
+        self._previews = asyncio.Semaphore(_MOST_PREVIEWS)
         self._waiting: list[_Waiting] = []
         self._arrival = asyncio.Event()
         self._runner: asyncio.Task[None] | None = None
@@ -106,23 +110,30 @@ class PostingEngine:
         Cancelling the wait does not take the command back.
 
         Raises:
+            InvalidRequest: the key is no text of 1 to 255 characters.
             IdempotencyKeyReused: the key was used for another command.
             Overloaded: too many commands wait; nothing was begun.
             Unavailable: the outcome is unknown; the same key will tell.
         """
-        if self._runner is None or self._stopping:
-            raise Overloaded("not serving: starting up or shutting down")
+        self.check_serving()
+        if envelope.key is not None:
+            check_text("key", envelope.key, most=255)
         if len(self._waiting) >= self._most_waiting:
             raise Overloaded("too many requests are waiting: nothing was done, try again")
-        key = Key(envelope.caller, envelope.key or f"once-{uuid.uuid4()}")
+        key = Key(envelope.caller, f"once-{uuid.uuid4()}" if envelope.key is None else envelope.key)
         outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiting(key, fingerprint(envelope.command), envelope, outcome))
         self._arrival.set()
         return await outcome
 
+    def check_serving(self) -> None:
+        """Raises Overloaded unless commands are being decided."""
+        if self._runner is None or self._stopping:
+            raise Overloaded("not serving: starting up or shutting down")
+
     async def preview(self, envelope: Envelope) -> Answer:
         """What the command would lead to now; a refused one, its rejected transaction. Nothing is kept."""
-        async with self._begin() as unit:
+        async with self._previews, self._begin() as unit:
             book = self._book(await unit.lock(envelope.command.touches()))
             return _decide(envelope, book)
 
@@ -133,29 +144,33 @@ class PostingEngine:
             del self._waiting[: self._largest_group]
             if not self._waiting and not self._stopping:
                 self._arrival.clear()
+            if not group:
+                continue
             try:
                 await self._settle(group)
             except BaseException:  # cancelled, with the loop or by a store: nobody is left waiting for ever
                 self._runner = None
-                _fail(group, Unavailable("the work was cut off"))
+                _fail(group, Unavailable("the work was cut off"), unknown=True)
                 _fail(self._waiting, Overloaded("not serving any more: nothing was done"))
                 self._waiting.clear()
                 raise
 
-    async def _settle(self, group: Sequence[_Waiting]) -> None:
-        """Give every command of the group an outcome. Raises nothing but what cuts the whole engine off."""
+    async def _settle(self, group: Sequence[_Waiting], *, unknown: bool = False) -> None:
+        """Give every command of the group an outcome. Raises nothing but what cuts the whole engine off.
+
+        `unknown` tells that the group was in a unit of work whose end nobody saw: if it fails now, it may yet be done.
+        """
         try:
             outcomes = await self._try(group)
-        except Unavailable as error:
-            if isinstance(error, Conflict) and len(group) > 1:
-                await self._settle_halves(group)
+        except _Failed as failed:
+            error, unknown = failed.error, unknown or failed.unknown
+            whole = isinstance(error, Unavailable) and not isinstance(error, Conflict)  # nobody's fault in the group
+            if len(group) > 1 and not whole:
+                middle = len(group) // 2
+                await self._settle(group[:middle], unknown=unknown)
+                await self._settle(group[middle:], unknown=unknown)
             else:
-                _fail(group, error)
-        except Exception as error:
-            if len(group) > 1:
-                await self._settle_halves(group)
-            else:
-                _fail(group, error)
+                _fail(group, error, unknown=unknown)
         else:
             for one, outcome in zip(group, outcomes, strict=True):
                 if one.outcome.done():
@@ -165,19 +180,23 @@ class PostingEngine:
                 else:
                     one.outcome.set_exception(outcome)
 
-    async def _settle_halves(self, group: Sequence[_Waiting]) -> None:
-        middle = len(group) // 2
-        await self._settle(group[:middle])
-        await self._settle(group[middle:])
-
     async def _try(self, group: Sequence[_Waiting]) -> list[Outcome | Refused]:
-        """Post the group, again if the store lost a race or its connection: the keys tell what is done already."""
-        for attempt in range(1, _TRIES):
+        """Post the group, again if the store lost a race or its connection: the keys tell what is done already.
+
+        A group that waited in vain for a lock is not tried again: one of it has to wait, and the others should not.
+        """
+        unknown = False
+        attempt = 0
+        while True:
+            attempt += 1
             try:
                 return await self._post(group)
-            except Unavailable:
-                await asyncio.sleep(random.uniform(0, _LONGEST_PAUSE * attempt))  # noqa: S311 - jitter, not a secret
-        return await self._post(group)
+            except Exception as error:
+                unknown = unknown or (isinstance(error, Unavailable) and not isinstance(error, Conflict))
+                hopeless = not isinstance(error, Unavailable) or (isinstance(error, Busy) and len(group) > 1)
+                if hopeless or attempt == _TRIES:
+                    raise _Failed(error, unknown=unknown) from error
+            await asyncio.sleep(random.uniform(0, _LONGEST_PAUSE * attempt))  # noqa: S311 - jitter, not a secret
 
     async def _post(self, group: Sequence[_Waiting]) -> list[Outcome | Refused]:
         async with self._begin() as unit:
@@ -232,8 +251,17 @@ def _distinct(groups: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]:
     return tuple({one for group in groups for one in group})
 
 
-def _fail(group: Sequence[_Waiting], error: Exception) -> None:
-    if type(error) is Unavailable:
+class _Failed(Exception):
+    """All tries of a group failed; `unknown` if one of them may have been stored all the same."""
+
+    def __init__(self, error: Exception, *, unknown: bool) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.unknown = unknown
+
+
+def _fail(group: Sequence[_Waiting], error: Exception, *, unknown: bool = False) -> None:
+    if unknown:
         error = Unavailable(f"{error}; whether it was done is unknown: retry with the same key")
     for one in group:
         if not one.outcome.done():

@@ -101,6 +101,7 @@ class Tekana:
 
     async def check_ready(self) -> None:
         """Raises Unavailable, with the reason, if money cannot be moved now."""
+        self._engine.check_serving()
         await self._store.check_ready()
 
 

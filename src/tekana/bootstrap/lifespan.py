@@ -30,12 +30,14 @@ async def connect(
     """
     container = build(settings, store=store, clock=clock)
     used, engine = container.store(), container.engine()
-    await used.start()
     try:
+        await used.start()
         engine.start()
-        yield container.app()
+        try:
+            yield container.app()
+        finally:
+            await engine.stop()
     finally:
-        await engine.stop()
         await used.stop()
 
 

@@ -20,6 +20,7 @@
     ├── ConcurrentUpdate            concurrent_update        changed since it was read: read again, then decide
     └── Unavailable                 unavailable              outcome unknown: retry with the same key
         ├── Conflict                unavailable              the store gave up on a race; nothing was stored
+        │   └── Busy                unavailable              somebody else keeps locked what this needs
         └── Overloaded              unavailable              too much waits; nothing was begun
 
 Clients program against `code`; `str(error)` is for people.
@@ -170,6 +171,10 @@ class Conflict(Unavailable):
     """The store lost a race (a serialization failure, a deadlock, a key taken meanwhile). Nothing was stored."""
 
 
+class Busy(Conflict):
+    """Another unit of work kept something locked for too long. Nothing was stored."""
+
+
 class Overloaded(Unavailable):
     """Too many commands wait already. Nothing was begun."""
 
@@ -183,5 +188,5 @@ _BY_NAME: dict[str, type[Refused]] = {kind.__name__: kind for kind in _leaves(Re
 
 
 def refusal_named(name: str, detail: str) -> Refused:
-    """The refusal whose class has this name: how a stored refusal is raised again."""
-    return _BY_NAME[name](detail)
+    """The refusal whose class has this name: how a stored refusal is raised again. A Refused if the class is gone."""
+    return _BY_NAME.get(name, Refused)(detail)

@@ -204,7 +204,7 @@ def upgrade() -> None:
     """Create everything."""
     _execute(TABLES)
     op.execute(REFUSE)
-    for table in ("transactions", "entries"):
+    for table in ("transactions", "entries", "idempotency_keys", "outbox"):
         _execute(GUARD.format(table=table))
     op.execute(TAKE_POSITIONS)
     op.execute(SETTLED_POSITION)
