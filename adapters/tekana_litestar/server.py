@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from types import FrameType
 from typing import Any, Final
 
 import uvicorn
@@ -81,8 +82,17 @@ def _config(app: Litestar | str, workers: int) -> uvicorn.Config:
     )
 
 
+class _PatientServer(uvicorn.Server):
+    """A second Ctrl-C does not cut off what the first lets end."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to stop, or go on with it."""
+        if not self.should_exit:
+            super().handle_exit(sig, frame)
+
+
 def _serve_one(settings: Settings, listener: socket.socket) -> int:
-    server = uvicorn.Server(_config(create_app(settings), 1))
+    server = _PatientServer(_config(create_app(settings), 1))
 
     def stop(*_: Any) -> None:
         server.should_exit = True

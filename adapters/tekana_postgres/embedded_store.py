@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from tekana.domain.errors import Unavailable
 from tekana.ports.clock import Clock
+from tekana_postgres.connections import raw_connection
 from tekana_postgres.embedded import EmbeddedPostgres, EmbeddedPostgresError, default_data_dir
 from tekana_postgres.store import PostgresStore
+
+_LOOK_EVERY = 2.0  # seconds
 
 
 class EmbeddedPostgresStore(PostgresStore):
     """A PostgreSQL that tekana starts by itself: `embedded:///folder`, or `embedded://` for the user's data folder.
 
-    Any number of processes may share a folder; the server runs while one of them does, and the data stay.
+    Any number of processes may share a folder; the server runs while one of them does, is started again should it die,
+    and the data stay. With `?existing` at the end, a folder without data is an error.
     """
 
     def __init__(self, url: str, *, clock: Clock | None = None) -> None:
-        folder = unquote(urlsplit(url).path)
-        self._folder = Path(folder) if folder else default_data_dir()
+        parts = urlsplit(url)
+        self._folder = Path(unquote(parts.path)) if parts.path else default_data_dir()
+        self._existing = parts.query == "existing"
         self._server = EmbeddedPostgres(self._folder)
+        self._watch: asyncio.Task[None] | None = None
+        self._stopping = asyncio.Event()
         super().__init__("postgresql+asyncpg://", clock=clock)
 
     @property
@@ -34,14 +42,41 @@ class EmbeddedPostgresStore(PostgresStore):
 
         Raises Unavailable, with the reason, if it cannot be started.
         """
+        if self._existing and not any(self._folder.glob("postgres-*/data/PG_VERSION")):
+            raise Unavailable(f"there are no data in {self._folder}")
         try:
             self._url = await asyncio.to_thread(self._server.start)
         except EmbeddedPostgresError as error:
             raise Unavailable(str(error)) from error
         self._connect()
         await self.migrate()
+        self._watch = asyncio.create_task(self._keep_running(), name="embedded PostgreSQL watch")
 
     async def stop(self) -> None:
         """Close all connections; stop the server if nobody else uses it."""
+        watch, self._watch = self._watch, None
+        if watch is not None and not watch.get_loop().is_closed():
+            self._stopping.set()  # not cancelled: that would cut a connection in the middle of a question
+            await watch
+            self._stopping.clear()
         await super().stop()
         await asyncio.to_thread(self._server.stop)
+
+    async def _keep_running(self) -> None:
+        """Start the server again when it does not answer; who starts it joins one that still runs."""
+        while not await self._asked_to_stop():
+            try:
+                async with raw_connection(self._readers) as connection:
+                    await connection.execute("SELECT 1")
+            except Unavailable:
+                with contextlib.suppress(EmbeddedPostgresError):  # still ending, or hung: look again
+                    await asyncio.to_thread(self._join_and_leave)
+
+    async def _asked_to_stop(self) -> bool:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), _LOOK_EVERY)
+        return self._stopping.is_set()
+
+    def _join_and_leave(self) -> None:
+        with EmbeddedPostgres(self._folder):
+            """It runs, and this store's own use of it goes on."""

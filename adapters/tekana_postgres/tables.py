@@ -135,6 +135,7 @@ transactions = Table(
     CheckConstraint("(status = 'posted') = (posted_at IS NOT NULL)", name="posted"),
     CheckConstraint("(status = 'rejected') = (rejection IS NOT NULL)", name="rejected"),
     CheckConstraint("status = 'rejected' OR from_wallet_id <> to_wallet_id", name="wallets"),
+    CheckConstraint("isfinite(effective_at)", name="effective_at"),
     Index(None, "from_wallet_id", "id"),
     Index(None, "to_wallet_id", "id"),
     Index(None, "reference", "id", postgresql_where=text("reference IS NOT NULL")),

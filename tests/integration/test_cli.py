@@ -190,6 +190,13 @@ def test_audit_of_a_database_without_a_schema_could_not_run(empty_postgres_url: 
     assert "tekana migrate" in done.stderr
 
 
+def test_audit_of_a_folder_without_data_could_not_run(folder: Path) -> None:
+    done = tekana("audit", "--data-dir", str(folder))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"tekana: there are no data in {folder}\n"
+    assert list(folder.iterdir()) == []
+
+
 def test_migrate_says_what_it_did(empty_postgres_url: str) -> None:
     said = [tekana("migrate", "--database-url", empty_postgres_url).stdout for _ in range(2)]
     assert said == ["tekana: migrated up 0001\n", "tekana: the schema is the newest already\n"]

@@ -61,11 +61,6 @@ async def test_killed_in_the_middle_of_money(folder: Path) -> None:
         await asyncio.gather(*crowd)
         before = dict(answered)
         assert 0 < len(before) < len(keys)
-        with pytest.raises(tekana.Unavailable):
-            await app.check_ready()
-        with pytest.raises(tekana.Unavailable):
-            await app.wallets.get(mine)
-
         with EmbeddedPostgres(folder):  # somebody starts it again; the application was not restarted
             await until_ready(app)
             await asyncio.gather(*(deposit(key) for key in keys))
@@ -73,6 +68,16 @@ async def test_killed_in_the_middle_of_money(folder: Path) -> None:
             assert {key: answered[key] for key in before} == before  # what was answered is kept, and not done again
             assert (await app.wallets.get(mine)).ledger_balance == len(keys)
             assert [finding async for finding in app.audit() if not finding.whole] == []
+
+
+async def test_the_embedded_server_is_started_again_when_it_dies(folder: Path) -> None:
+    async with tekana.connect(f"embedded://{folder}") as app:
+        aline = await app.execute(builders.person())
+        await app.execute(builders.deposit(aline.wallets[0].id, "7"), key="before")
+        await asyncio.to_thread(kill_server, folder)
+        await until_ready(app)
+        assert (await app.submit(builders.deposit(aline.wallets[0].id, "7"), key="before")).replayed
+        assert [finding async for finding in app.audit() if not finding.whole] == []
 
 
 async def test_a_wallet_that_is_busy_elsewhere_is_waited_for(folder: Path) -> None:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol, TypeVar, runtime_checkable
 
 import msgspec
+from msgspec.structs import force_setattr
 
 from tekana.application.validation import check_metadata, check_moment, check_text
 from tekana.domain.book import Answer, Book, Touches
@@ -60,11 +61,12 @@ class MoneyFields(Struct, frozen=True, kw_only=True):
     effective_at: datetime | None = None
 
     def __post_init__(self) -> None:
-        Money.parse(self.amount, self.currency)
+        # As it will be shown, so that "5" and "5.00" are one request.
+        force_setattr(self, "amount", Money.parse(self.amount, self.currency).major)
         if self.description is not None:
             check_text("description", self.description, most=500)
         if self.reference is not None:
-            check_text("reference", self.reference, most=200)
+            check_text("reference", self.reference, most=200, one_line=True)
         if self.metadata is not None:
             check_metadata(self.metadata)
         if self.effective_at is not None:

@@ -25,7 +25,7 @@ def audit(database_url: str | None, data_dir: Path | None, as_json: bool) -> Non
 
     Exits with 0 when the ledger is whole, 1 when an invariant is broken, 2 when the audit could not run.
     """
-    whole = asyncio.run(_audit(settings(database_url, data_dir), as_json=as_json))
+    whole = asyncio.run(_audit(settings(database_url, data_dir, existing=True), as_json=as_json))
     sys.exit(0 if whole else BREACH)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -34,8 +35,10 @@ def where_data_are(command: Command) -> Command:
     return url(folder(command))
 
 
-def settings(database_url: str | None, data_dir: Path | None, **more: str | None) -> Settings:
-    """The settings that the flags ask for.
+def settings(
+    database_url: str | None, data_dir: Path | None, *, existing: bool = False, **more: str | None
+) -> Settings:
+    """The settings that the flags ask for; `existing` data are not made if they are not there.
 
     Raises:
         InvalidRequest: they contradict each other, or one is wrong.
@@ -44,4 +47,7 @@ def settings(database_url: str | None, data_dir: Path | None, **more: str | None
         raise click.UsageError("give --database-url or --data-dir, not both")
     if data_dir is not None:
         database_url = f"embedded://{data_dir.expanduser().resolve()}"
-    return Settings.from_environment(given={"database_url": database_url, **more})
+    chosen = Settings.from_environment(given={"database_url": database_url, **more})
+    if existing and chosen.database_url.startswith("embedded:"):
+        return replace(chosen, database_url=f"{chosen.database_url}?existing")
+    return chosen

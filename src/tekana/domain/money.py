@@ -60,6 +60,7 @@ class Money:
             raise invalid("amount", 'must be a positive decimal number in a string, such as "12.50"')
         if len(decimals) > places:
             raise invalid("amount", f"{code} has {places} decimals, not {len(decimals)}")
+        whole = whole.lstrip("0") or "0"
         minor = int(whole + decimals.ljust(places, "0")) if len(whole) <= _MOST_DIGITS else LARGEST_AMOUNT + 1
         if minor == 0:
             raise invalid("amount", "must be more than zero")

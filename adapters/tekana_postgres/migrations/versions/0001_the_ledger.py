@@ -91,7 +91,8 @@ CREATE TABLE transactions (
     CONSTRAINT ck_transactions_amount CHECK (amount > 0),
     CONSTRAINT ck_transactions_posted CHECK ((status = 'posted') = (posted_at IS NOT NULL)),
     CONSTRAINT ck_transactions_rejected CHECK ((status = 'rejected') = (rejection IS NOT NULL)),
-    CONSTRAINT ck_transactions_wallets CHECK (status = 'rejected' OR from_wallet_id <> to_wallet_id)
+    CONSTRAINT ck_transactions_wallets CHECK (status = 'rejected' OR from_wallet_id <> to_wallet_id),
+    CONSTRAINT ck_transactions_effective_at CHECK (isfinite(effective_at))
 );
 CREATE INDEX ix_transactions_created_at ON transactions USING brin (created_at);
 CREATE INDEX ix_transactions_from_wallet_id_id ON transactions (from_wallet_id, id);

@@ -131,8 +131,8 @@ class RoundTripsContract(Contract):
             datetime(2026, 2, 1, 1, 30, tzinfo=timezone(timedelta(hours=2))),
             datetime(1993, 1, 1, tzinfo=timezone(-timedelta(hours=9, minutes=30))),
             datetime(2999, 12, 31, tzinfo=UTC),
-            datetime(1, 1, 2, tzinfo=UTC),
-            datetime(9999, 12, 30, tzinfo=UTC),
+            datetime(1000, 1, 1, tzinfo=UTC),
+            datetime(9998, 12, 31, 23, 59, 59, 999999, tzinfo=UTC),
         ],
     )
     async def test_value_dates(
