@@ -89,12 +89,6 @@ def _read(parameter: Parameter, text: str) -> Any:
     return parameter.read(parameter.name, text)
 
 
-def page_request(given: dict[str, Any], cursor: str = "cursor") -> PageRequest:
-    """Which page the parameters ask for."""
-    asked = PageRequest(cursor=given.get(cursor))
-    return asked._replace(limit=given["limit"]) if "limit" in given else asked
-
-
 # ---------------------------------------------------------------------- how each kind is read
 
 

@@ -99,3 +99,17 @@ async def test_ids_in_paths(client: httpx.AsyncClient, bad: str) -> None:
     assert_problem(await client.get(f"/v1/wallets/{bad}/entries"), 400, "invalid_request", "wallet_id")
     closing = await client.post(f"/v1/customers/{bad}/close")
     assert_problem(closing, 400, "invalid_request", "customer_id")
+
+
+async def test_a_cursor_is_good_for_its_own_list_only(client: httpx.AsyncClient) -> None:
+    for _ in range(2):
+        await client.post("/v1/customers", json=registration())
+    cursor = (await client.get("/v1/customers?limit=1")).json()["next_cursor"]
+    assert (await client.get(f"/v1/customers?cursor={cursor}")).status_code == 200
+    after = (await client.get("/v1/events?limit=1")).json()["next_cursor"]
+    assert (await client.get(f"/v1/events?after={after}")).status_code == 200
+    for path in ("/v1/wallets", "/v1/transactions"):
+        for other in (cursor, after):
+            assert_problem(await client.get(f"{path}?cursor={other}"), 400, "invalid_request", "cursor")
+    for forged in (cursor + "A", cursor[:-1], cursor.swapcase(), "====", "A"):
+        assert_problem(await client.get("/v1/customers", params={"cursor": forged}), 400, "invalid_request", "cursor")

@@ -25,6 +25,7 @@ from tekana import (
 from tekana_litestar import parameters, to_wire, wire
 from tekana_litestar.answers import Answer, answer
 from tekana_litestar.bodies import BodyReader
+from tekana_litestar.cursors import asked_page, sealed
 from tekana_litestar.headers import expected_version
 from tekana_litestar.idempotency import do_to_customer
 from tekana_litestar.identifiers import customer_id
@@ -78,8 +79,8 @@ async def list_customers(request: Request[Any, Any, Any]) -> Answer:
     """List customers."""
     given = query(request)
     which = CustomerFilter(**{name: given.get(name) for name in CustomerFilter._fields})
-    page = await tekana_of(request).customers.list(which, parameters.page_request(given))
-    return answer(200, to_wire.customers(page))
+    page = await tekana_of(request).customers.list(which, asked_page(request))
+    return answer(200, to_wire.customers(sealed(request, page)))
 
 
 @reads(

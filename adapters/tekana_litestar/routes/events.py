@@ -6,11 +6,10 @@ from typing import Any
 
 from litestar import Request
 
-from tekana import InvalidRequest
-from tekana.domain.errors import invalid
 from tekana_litestar import parameters, to_wire, wire
 from tekana_litestar.answers import Answer, answer
-from tekana_litestar.operation import Operation, query, reads, tekana_of
+from tekana_litestar.cursors import asked_page, seal, sealed
+from tekana_litestar.operation import Operation, reads, tekana_of
 
 
 @reads(
@@ -27,12 +26,9 @@ from tekana_litestar.operation import Operation, query, reads, tekana_of
 )
 async def list_events(request: Request[Any, Any, Any]) -> Answer:
     """Follow what happens."""
-    page = parameters.page_request(query(request), "after")
-    try:
-        found = await tekana_of(request).events.list(page)
-    except InvalidRequest:
-        raise invalid("after", "is not a cursor that this feed gave out") from None
-    return answer(200, to_wire.events(found))
+    page = await tekana_of(request).events.list(asked_page(request, "after"))
+    items = tuple(one._replace(cursor=seal(request, one.cursor)) for one in page.items)
+    return answer(200, to_wire.events(sealed(request, page)._replace(items=items)))
 
 
 HANDLERS = [list_events]

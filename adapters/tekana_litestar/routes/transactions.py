@@ -24,6 +24,7 @@ from tekana import (
 from tekana_litestar import parameters, to_wire, wire
 from tekana_litestar.answers import Answer, answer
 from tekana_litestar.bodies import BodyReader
+from tekana_litestar.cursors import asked_page, sealed
 from tekana_litestar.idempotency import move_money
 from tekana_litestar.identifiers import transaction_id
 from tekana_litestar.operation import Operation, does, query, reads, tekana_of
@@ -106,8 +107,8 @@ async def list_transactions(request: Request[Any, Any, Any]) -> Answer:
         start=given.get("from"),
         end=given.get("to"),
     )
-    page = await tekana_of(request).transactions.list(which, parameters.page_request(given))
-    return answer(200, to_wire.transactions(page))
+    page = await tekana_of(request).transactions.list(which, asked_page(request))
+    return answer(200, to_wire.transactions(sealed(request, page)))
 
 
 @reads(

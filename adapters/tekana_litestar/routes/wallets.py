@@ -21,6 +21,7 @@ from tekana import (
 from tekana_litestar import parameters, to_wire, wire
 from tekana_litestar.answers import Answer, answer
 from tekana_litestar.bodies import BodyReader
+from tekana_litestar.cursors import asked_page, sealed
 from tekana_litestar.idempotency import do_to_wallet
 from tekana_litestar.identifiers import wallet_id
 from tekana_litestar.operation import Operation, does, query, reads, tekana_of
@@ -64,8 +65,8 @@ async def list_wallets(request: Request[Any, Any, Any]) -> Answer:
     """List wallets."""
     given = query(request)
     which = WalletFilter(**{name: given.get(name) for name in WalletFilter._fields})
-    page = await tekana_of(request).wallets.list(which, parameters.page_request(given))
-    return answer(200, to_wire.wallets(page))
+    page = await tekana_of(request).wallets.list(which, asked_page(request))
+    return answer(200, to_wire.wallets(sealed(request, page)))
 
 
 @reads(
@@ -97,9 +98,8 @@ async def get_wallet(request: Request[Any, Any, Any]) -> Answer:
 )
 async def list_wallet_entries(request: Request[Any, Any, Any]) -> Answer:
     """Read a wallet's history."""
-    page = parameters.page_request(query(request))
-    entries = await tekana_of(request).wallets.entries(wallet_id(request), page)
-    return answer(200, to_wire.wallet_entries(entries))
+    entries = await tekana_of(request).wallets.entries(wallet_id(request), asked_page(request))
+    return answer(200, to_wire.wallet_entries(sealed(request, entries)))
 
 
 @reads(

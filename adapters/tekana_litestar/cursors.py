@@ -1,0 +1,52 @@
+"""Cursors on the wire: opaque, and good for the list that gave them out, whatever a store makes of its own."""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from hashlib import blake2b
+from typing import Any, Final
+
+from litestar import Request
+
+from tekana import Page, PageRequest
+from tekana.domain.errors import invalid
+from tekana_litestar.operation import query
+
+_MARK_BYTES: Final = 4
+
+
+def asked_page(request: Request[Any, Any, Any], name: str = "cursor") -> PageRequest:
+    """Which page the query asks for; `name` is the parameter that holds the cursor.
+
+    Raises:
+        InvalidRequest: the cursor is not one that a list at this path gave out.
+    """
+    given = query(request)
+    page = PageRequest(cursor=_unseal(request, given[name], name) if name in given else None)
+    return page._replace(limit=given["limit"]) if "limit" in given else page
+
+
+def sealed(request: Request[Any, Any, Any], page: Page[Any]) -> Page[Any]:
+    """The page with the cursor that leads on from it as it is shown."""
+    return page if page.next_cursor is None else page._replace(next_cursor=seal(request, page.next_cursor))
+
+
+def seal(request: Request[Any, Any, Any], cursor: str) -> str:
+    """A store's cursor as it is shown."""
+    return urlsafe_b64encode(_mark(request) + cursor.encode()).rstrip(b"=").decode("ascii")
+
+
+def _unseal(request: Request[Any, Any, Any], text: str, name: str) -> str:
+    try:
+        opened = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        mark, cursor = opened[:_MARK_BYTES], opened[_MARK_BYTES:].decode("ascii")
+    except ValueError:
+        mark, cursor = b"", ""
+    if mark != _mark(request) or text != seal(request, cursor):
+        raise invalid(name, "is not one that this list gave out")
+    return cursor
+
+
+def _mark(request: Request[Any, Any, Any]) -> bytes:
+    """Tells the list at this path from all others."""
+    return blake2b(request.scope["path"].encode(), digest_size=_MARK_BYTES).digest()
