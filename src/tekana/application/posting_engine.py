@@ -192,7 +192,7 @@ class PostingEngine:
             try:
                 return await self._post(group)
             except Exception as error:
-                unknown = unknown or (isinstance(error, Unavailable) and not isinstance(error, Conflict))
+                unknown = unknown or (isinstance(error, Unavailable) and not isinstance(error, Conflict | Overloaded))
                 hopeless = not isinstance(error, Unavailable) or (isinstance(error, Busy) and len(group) > 1)
                 if hopeless or attempt == _TRIES:
                     raise _Failed(error, unknown=unknown) from error
