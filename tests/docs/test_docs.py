@@ -119,7 +119,7 @@ def _wait_until_ready(server: subprocess.Popen[bytes], port: int, log: Path) -> 
     pytest.fail(f"tekana serve did not get ready: {log.read_text()}")
 
 
-@pytest.mark.skipif(not (shutil.which("bash") and shutil.which("curl")), reason="needs bash and curl")
+@pytest.mark.skipif(not (shutil.which("bash") and shutil.which("curl")), reason="not here: bash and curl")
 def test_the_curl_session_does_what_it_says(served: tuple[int, Path]) -> None:
     port, folder = served
     steps: list[list[str]] = []  # each with what it promises

@@ -1,10 +1,14 @@
 """Settings: given, else from the environment, else the default."""
 
+from pathlib import Path
+
 import pytest
 
 import tekana
 from tekana import InvalidRequest, Settings
 from tekana.bootstrap import MissingAdapter
+from tekana.bootstrap.adapters import find_store
+from tekana.cli.options import settings
 
 
 def test_the_defaults() -> None:
@@ -53,3 +57,10 @@ async def test_what_is_no_store_is_refused() -> None:
     with pytest.raises(MissingAdapter, match="object is no tekana store"):
         async with tekana.connect(store=object()):  # type: ignore[arg-type]
             pass
+
+
+@pytest.mark.parametrize("name", ["plain", "a b", "100%25", "what?", "a#b", "existing"])
+@pytest.mark.parametrize("existing", [False, True])
+def test_a_folder_of_any_name_is_found(tmp_path: Path, name: str, existing: bool) -> None:
+    chosen = settings(None, tmp_path / name, existing=existing)
+    assert find_store(chosen.database_url, None).location == str(tmp_path / name)

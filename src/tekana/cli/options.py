@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import rich_click as click
 
@@ -46,7 +47,7 @@ def settings(
     if database_url and data_dir:
         raise click.UsageError("give --database-url or --data-dir, not both")
     if data_dir is not None:
-        database_url = f"embedded://{data_dir.expanduser().resolve()}"
+        database_url = f"embedded://{quote(str(data_dir.expanduser().resolve()))}"
     chosen = Settings.from_environment(given={"database_url": database_url, **more})
     if existing and chosen.database_url.startswith("embedded:"):
         return replace(chosen, database_url=f"{chosen.database_url}?existing")
