@@ -28,12 +28,13 @@ class Database:
         self._timeout = timeout
         self._connection: sqlite3.Connection | None = None
 
-    def open(self) -> None:
+    async def open(self) -> None:
         """Connect. Creates the file if there is none."""
         with _errors():
             self._connection = sqlite3.connect(self._path, timeout=self._timeout, isolation_level=None)
-        self.rows("PRAGMA synchronous = FULL")  # a commit is on the disk when it returns
-        self.rows("PRAGMA foreign_keys = ON")
+        # Patiently, as another process may be making the file's log at this moment, and locks it for that.
+        await self.patiently("PRAGMA synchronous = FULL")  # a commit is on the disk when it returns
+        await self.patiently("PRAGMA foreign_keys = ON")
 
     def close(self) -> None:
         """Disconnect, if connected."""

@@ -69,8 +69,8 @@ class SqliteStore:
 
     async def start(self) -> None:
         """Open the file. Raises Unavailable if that cannot be."""
-        self._writer.open()
-        self._reader.open()
+        await self._writer.open()
+        await self._reader.open()
 
     async def stop(self) -> None:
         """Close the file."""
