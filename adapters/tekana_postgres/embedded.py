@@ -35,7 +35,7 @@ __all__ = ["EmbeddedPostgres", "EmbeddedPostgresError", "default_data_dir"]
 
 _SETTINGS = (
     "listen_addresses= port=5432 unix_socket_permissions=0700 timezone=UTC log_timezone=UTC "
-    "max_connections=100 shared_buffers=256MB wal_compression=pglz checkpoint_timeout=10min max_wal_size=2GB "
+    "max_connections=100 shared_buffers=1GB wal_compression=pglz checkpoint_timeout=10min max_wal_size=2GB "
 )
 _DURABLE = "fsync=on synchronous_commit=on full_page_writes=on"
 _FAST = "fsync=off synchronous_commit=off full_page_writes=off wal_level=minimal max_wal_senders=0 shared_buffers=64MB"

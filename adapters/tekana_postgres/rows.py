@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from hashlib import blake2b
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import msgspec
+from asyncpg.pgproto.pgproto import UUID as FastUUID
 
 from tekana.domain.book import Answer, CustomerWithWallets
 from tekana.domain.customer import Customer, Metadata
@@ -40,7 +41,9 @@ _METADATA_OF_WALLET = WALLET_COLUMNS.index("metadata")
 
 def key_digest(key: Key) -> UUID:
     """128 bits that stand for a caller's key: short enough to index by the billion, long enough never to collide."""
-    return UUID(bytes=blake2b(f"{len(key.caller)}:{key.caller}{key.key}".encode(), digest_size=16).digest())
+    caller, name = key
+    digest: UUID = FastUUID(blake2b(f"{len(caller)}:{caller}{name}".encode(), digest_size=16).digest())
+    return digest
 
 
 def customer_of(row: Row) -> Customer:
@@ -50,7 +53,15 @@ def customer_of(row: Row) -> Customer:
 
 def wallet_of(row: Row) -> Wallet:
     """Read a row of `wallets`."""
-    return Wallet(**{**row, "metadata": read_json(row["metadata"])})
+    return wallet_from(row[name] for name in WALLET_COLUMNS)
+
+
+def wallet_from(values: Iterable[Any]) -> Wallet:
+    """The wallet of these values, which begin with those of WALLET_COLUMNS."""
+    wallet = Wallet(**dict(zip(WALLET_COLUMNS, values, strict=False)))
+    if wallet.metadata is not None:
+        wallet.metadata = read_json(cast("str", wallet.metadata))
+    return wallet
 
 
 def customer_row(customer: Customer) -> tuple[Any, ...]:

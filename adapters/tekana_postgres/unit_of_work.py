@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 
 from tekana.domain.book import Book, Locked, Touches
 from tekana.domain.customer import Contact, Customer
+from tekana.domain.errors import Conflict
 from tekana.domain.events import Event
-from tekana.domain.identifiers import CustomerId, TransactionId
+from tekana.domain.identifiers import CustomerId, TransactionId, WalletId
 from tekana.domain.transaction import Transaction
 from tekana.domain.wallet import Wallet, house_wallets
 from tekana.ports.clock import Clock
@@ -26,7 +28,7 @@ from tekana_postgres.rows import (
     entry_of,
     key_digest,
     transaction_of,
-    wallet_of,
+    wallet_from,
     wallet_row,
     write_json,
 )
@@ -35,11 +37,18 @@ _CLAIMED = "SELECT key_digest, fingerprint, transaction_id, answer FROM idempote
 _TRANSACTIONS = "SELECT * FROM transactions WHERE id = ANY($1)"
 _ENTRIES = "SELECT * FROM entries WHERE transaction_id = ANY($1)"
 
+# The locked rows, each with its place in the table, and then, as all locks are held, a row with nothing but the time by
+# the database's clock: one clock for all machines.
 _WALLETS = ", ".join(WALLET_COLUMNS)
-_LOCK_WALLETS = f"SELECT {_WALLETS} FROM wallets WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE"
-_LOCK_WALLETS_OF = f"""
-SELECT {_WALLETS} FROM wallets WHERE id = ANY($1) OR customer_id = ANY($2) ORDER BY id FOR NO KEY UPDATE
+_LOCK = f"""
+SELECT * FROM (
+    SELECT {_WALLETS}, ctid AS place, NULL::timestamptz AS now FROM wallets WHERE {{which}}
+    ORDER BY id FOR NO KEY UPDATE
+) locked
+UNION ALL SELECT {"NULL, " * len(WALLET_COLUMNS)}NULL, clock_timestamp()
 """
+_LOCK_WALLETS = _LOCK.format(which="id = ANY($1)")
+_LOCK_WALLETS_OF = _LOCK.format(which="id = ANY($1) OR customer_id = ANY($2)")
 _LOCK_CUSTOMERS = f"""
 SELECT {", ".join(CUSTOMER_COLUMNS)} FROM customers WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE
 """
@@ -49,12 +58,13 @@ _CONTACTS = {
     "external_id": "SELECT external_id, id FROM customers WHERE external_id = ANY($1) AND status <> 'closed'",
 }
 
+# A locked row stays in its place, so it is found there without another way through the index.
 _MOVE_WALLETS = """
 UPDATE wallets w SET ledger_balance = d.ledger_balance, version = d.version, sequence = d.sequence,
     updated_at = d.updated_at
-FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::timestamptz[])
-    AS d (id, ledger_balance, version, sequence, updated_at)
-WHERE w.id = d.id
+FROM unnest($1::tid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[], $6::timestamptz[])
+    AS d (place, id, ledger_balance, version, sequence, updated_at)
+WHERE w.ctid = d.place AND w.id = d.id
 """
 _CHANGE_WALLETS = """
 UPDATE wallets w SET ledger_balance = d.ledger_balance, version = d.version, sequence = d.sequence,
@@ -94,13 +104,16 @@ class PostgresUnitOfWork:
         self._connection = connection
         self._transaction = transaction
         self._clock = clock
+        self._digests: dict[Key, UUID] = {}
+        self._places: dict[WalletId, tuple[int, int]] = {}
         self.saved = False
 
     # ------------------------------------------------------------------ claim
 
     async def claim(self, keys: Collection[Key]) -> Mapping[Key, Claimed]:
         """The keys among these that were used before. One that is just being taken shows in `save`, as a Conflict."""
-        by_digest = {key_digest(key): key for key in keys}
+        self._digests = {key: key_digest(key) for key in keys}
+        by_digest = {digest: key for key, digest in self._digests.items()}
         with translated():
             rows = await self._connection.fetch(_CLAIMED, list(by_digest))
             ids = [row["transaction_id"] for row in rows if row["transaction_id"] is not None]
@@ -123,14 +136,13 @@ class PostgresUnitOfWork:
         customers = await self._lock_customers(touches.customers)
         if customers:
             rows = await self._connection.fetch(_LOCK_WALLETS_OF, touches.wallets, list(customers))
-        elif touches.wallets:
-            rows = await self._connection.fetch(_LOCK_WALLETS, touches.wallets)
         else:
-            rows = []
+            rows = await self._connection.fetch(_LOCK_WALLETS, touches.wallets)
+        now = rows.pop()["now"]
         contacts = await self._find_contacts(touches.contacts)
-        # The database's clock, read once the locks are held: one clock for all machines.
-        now = self._clock() if self._clock else await self._connection.fetchval("SELECT clock_timestamp()")
-        return Locked(now, {row["id"]: wallet_of(row) for row in rows}, customers, contacts)
+        self._places = {row["id"]: row["place"] for row in rows}
+        wallets = {wallet.id: wallet for wallet in map(wallet_from, rows)}
+        return Locked(self._clock() if self._clock else now, wallets, customers, contacts)
 
     async def _lock_customers(self, ids: Sequence[CustomerId]) -> dict[CustomerId, Customer]:
         rows = await self._connection.fetch(_LOCK_CUSTOMERS, ids) if ids else ()
@@ -161,9 +173,9 @@ class PostgresUnitOfWork:
 
     async def _save_keys(self, claims: Mapping[Key, Claimed]) -> None:
         rows = [
-            (key_digest(key), claimed.fingerprint, claimed.answer.id, None)
+            (self._digests[key], claimed.fingerprint, claimed.answer.id, None)
             if isinstance(claimed.answer, Transaction)
-            else (key_digest(key), claimed.fingerprint, None, answer_json(claimed.answer))
+            else (self._digests[key], claimed.fingerprint, None, answer_json(claimed.answer))
             for key, claimed in claims.items()
         ]
         rows.sort(key=lambda row: row[0])  # everywhere the same order, so that two units never wait in a circle
@@ -183,16 +195,20 @@ class PostgresUnitOfWork:
             await self._open_house_wallets(book)
             await self._copy("wallets", WALLET_COLUMNS, [wallet_row(one) for one in book.opened_wallets.values()])
         changed = book.changed_wallets
-        moved = [wallet for wallet_id, wallet in book.moved_wallets.items() if wallet_id not in changed]
+        written = changed.keys() | book.opened_wallets.keys()
+        moved = [wallet for wallet_id, wallet in book.moved_wallets.items() if wallet_id not in written]
         if moved:
-            await self._connection.execute(
+            done = await self._connection.execute(
                 _MOVE_WALLETS,
+                [self._places[wallet.id] for wallet in moved],
                 [wallet.id for wallet in moved],
                 [wallet.ledger_balance for wallet in moved],
                 [wallet.version for wallet in moved],
                 [wallet.sequence for wallet in moved],
                 [wallet.updated_at for wallet in moved],
             )
+            if done != f"UPDATE {len(moved)}":
+                raise Conflict("a locked wallet is no longer in its place")
         if changed:
             await self._change_wallets(list(changed.values()))
 

@@ -11,7 +11,7 @@ from msgspec.structs import force_setattr
 from tekana.application.validation import check_metadata, check_moment, check_text
 from tekana.domain.book import Answer, Book, Touches
 from tekana.domain.identifiers import WalletId
-from tekana.domain.money import Money
+from tekana.domain.money import Currency, Money
 from tekana.domain.transaction import Leg, MoneyMovement, Transaction, TransactionType
 
 AnswerT = TypeVar("AnswerT", bound=Answer)
@@ -76,7 +76,7 @@ class MoneyFields(Struct, frozen=True, kw_only=True):
         """The movement from the one wallet to the other, with what every money command carries."""
         return MoneyMovement(
             type=type_,
-            money=Money.parse(self.amount, self.currency),
+            money=Money(int(self.amount.replace(".", "")), Currency(self.currency)),  # all decimals are there
             from_wallet_id=from_wallet_id,
             to_wallet_id=to_wallet_id,
             description=self.description,

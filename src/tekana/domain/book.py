@@ -188,15 +188,18 @@ class Book:
         Raises:
             Refused: the one that says which rule objected.
         """
-        assert sum(leg.minor for leg in legs) == 0, "legs must sum to zero"  # noqa: S101 - a bug of ours, not bad input
         currency = movement.money.currency
-        moment = self.now
+        moment = self.locked.now
+        total = 0
         for leg in legs:
             wallet = self.locked.wallets.get(leg.wallet_id)
             if wallet is None:
                 raise WalletNotFound(f"no wallet has the id {leg.wallet_id}")
-            _check(wallet, leg, currency)
-            moment = max(moment, wallet.updated_at)  # a wallet's history never runs backwards, whatever a clock does
+            _check(wallet, leg.minor, currency)
+            if wallet.updated_at > moment:
+                moment = wallet.updated_at  # a wallet's history never runs backwards, whatever a clock does
+            total += leg.minor
+        assert total == 0, "legs must sum to zero"  # noqa: S101 - a bug of ours, not bad input
         entries = tuple([self._apply(leg, currency, moment) for leg in legs])
         transaction = Transaction(
             id=TransactionId(self.new_id()),
@@ -237,14 +240,15 @@ class Book:
         return Entry(wallet.id, wallet.version, wallet.sequence, leg.minor, currency, wallet.ledger_balance)
 
 
-def _check(wallet: Wallet, leg: Leg, currency: Currency) -> None:
-    debit = leg.minor < 0
+def _check(wallet: Wallet, minor: int, currency: Currency) -> None:
     if wallet.currency != currency:
         raise CurrencyMismatch(f"wallet {wallet.id} holds {wallet.currency}, not {currency}")
     if not wallet.customer_active:
         raise CustomerNotActive(f"the customer of wallet {wallet.id} is not active")
-    wallet.require_moves(debit=debit)
-    if debit and not wallet.may_overdraw and wallet.available_balance + leg.minor < 0:
+    if wallet.status != "active":
+        wallet.require_moves(debit=minor < 0)
+    after = wallet.ledger_balance + minor
+    if minor < 0 and after < wallet.held and not wallet.may_overdraw:
         raise InsufficientFunds(f"wallet {wallet.id} does not have that much available")
-    if abs(wallet.ledger_balance + leg.minor) > LARGEST_BALANCE:
+    if not -LARGEST_BALANCE <= after <= LARGEST_BALANCE:
         raise LimitExceeded(f"wallet {wallet.id} cannot hold that much")
