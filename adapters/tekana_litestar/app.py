@@ -12,8 +12,9 @@ from litestar.enums import ScopeType
 from tekana import Settings, connect
 from tekana_litestar import docs
 from tekana_litestar.edge import pass_edge
-from tekana_litestar.operation import check_query, options_handlers
+from tekana_litestar.operation import options_handlers, straight_to_operation
 from tekana_litestar.problems import handle_exception
+from tekana_litestar.request import Request
 from tekana_litestar.routes import HANDLERS
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ def create_app(
     return TekanaApp(
         route_handlers=[*options_handlers(handlers), *handlers],
         lifespan=[_at_work(settings, store, clock)],
-        before_request=check_query,
+        middleware=[straight_to_operation],
+        request_class=Request,
         exception_handlers={Exception: handle_exception},
         openapi_config=None,  # ours says more: see openapi.py
         logging_config=None,  # problems.py logs what is worth a line, and nothing on the way of a good request

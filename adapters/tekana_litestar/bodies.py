@@ -8,13 +8,13 @@ from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
 
 import msgspec
-from litestar import Request
 
 from tekana import FieldError, InvalidRequest
 from tekana.domain.errors import invalid
 from tekana_litestar.headers import single_header
 from tekana_litestar.identifiers import canonical_uuid
 from tekana_litestar.problems import BodyTooLarge, WrongContentType
+from tekana_litestar.request import Request
 
 LARGEST_BODY: Final = 64 * 1024
 
@@ -39,7 +39,7 @@ class BodyReader(Generic[T]):
         self._tags = _tags(kind)
         self._decoder: msgspec.json.Decoder[T] = msgspec.json.Decoder(kind)
 
-    async def __call__(self, request: Request[Any, Any, Any]) -> T:
+    async def __call__(self, request: Request) -> T:
         """Read and decode the request's body.
 
         Raises:
@@ -101,7 +101,7 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 _pairs: Final = json.JSONDecoder(object_pairs_hook=_distinct, parse_int=str, parse_float=str)
 
 
-async def _receive(request: Request[Any, Any, Any]) -> bytes:
+async def _receive(request: Request) -> bytes:
     declared = single_header(request.scope, b"content-length") or ""
     if declared.isdecimal() and int(declared[:20]) > _MOST_DISCARDED:
         raise _too_large()
@@ -125,7 +125,7 @@ def _too_large() -> BodyTooLarge:
     return BodyTooLarge(FieldError("body", f"must be at most {LARGEST_BODY // 1024} KiB"))
 
 
-def _require_json(request: Request[Any, Any, Any]) -> None:
+def _require_json(request: Request) -> None:
     declared = single_header(request.scope, b"content-type")
     if declared is None or not _JSON_TYPE.fullmatch(declared):
         raise WrongContentType(FieldError("Content-Type", "must be application/json, in UTF-8"))

@@ -6,37 +6,35 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from hashlib import blake2b
 from typing import Any, Final
 
-from litestar import Request
-
 from tekana import Page, PageRequest
 from tekana.domain.errors import invalid
-from tekana_litestar.operation import query
+from tekana_litestar.request import Request
 
 _MARK_BYTES: Final = 4
 
 
-def asked_page(request: Request[Any, Any, Any], name: str = "cursor") -> PageRequest:
+def asked_page(request: Request, name: str = "cursor") -> PageRequest:
     """Which page the query asks for; `name` is the parameter that holds the cursor.
 
     Raises:
         InvalidRequest: the cursor is not one that a list at this path gave out.
     """
-    given = query(request)
+    given = request.query
     page = PageRequest(cursor=_unseal(request, given[name], name) if name in given else None)
     return page._replace(limit=given["limit"]) if "limit" in given else page
 
 
-def sealed(request: Request[Any, Any, Any], page: Page[Any]) -> Page[Any]:
+def sealed(request: Request, page: Page[Any]) -> Page[Any]:
     """The page with the cursor that leads on from it as it is shown."""
     return page if page.next_cursor is None else page._replace(next_cursor=seal(request, page.next_cursor))
 
 
-def seal(request: Request[Any, Any, Any], cursor: str) -> str:
+def seal(request: Request, cursor: str) -> str:
     """A store's cursor as it is shown."""
     return urlsafe_b64encode(_mark(request) + cursor.encode()).rstrip(b"=").decode("ascii")
 
 
-def _unseal(request: Request[Any, Any, Any], text: str, name: str) -> str:
+def _unseal(request: Request, text: str, name: str) -> str:
     try:
         opened = urlsafe_b64decode(text + "=" * (-len(text) % 4))
         mark, cursor = opened[:_MARK_BYTES], opened[_MARK_BYTES:].decode("ascii")
@@ -47,6 +45,6 @@ def _unseal(request: Request[Any, Any, Any], text: str, name: str) -> str:
     return cursor
 
 
-def _mark(request: Request[Any, Any, Any]) -> bytes:
+def _mark(request: Request) -> bytes:
     """Tells the list at this path from all others."""
     return blake2b(request.scope["path"].encode(), digest_size=_MARK_BYTES).digest()

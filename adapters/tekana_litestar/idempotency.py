@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
-
-from litestar import Request
+from typing import TypeVar
 
 from tekana import Command, CustomerWithWallets, Transaction, Wallet
 from tekana.domain.book import Answer as CoreAnswer
 from tekana_litestar import to_wire
 from tekana_litestar.answers import Answer, answer
 from tekana_litestar.headers import idempotency_key
-from tekana_litestar.operation import Operation, request_id, tekana_of
+from tekana_litestar.request import Request
 
 _REPLAYED = (("Idempotency-Replayed", "true"),)
 
 CoreAnswerT = TypeVar("CoreAnswerT", bound=CoreAnswer)
 
 
-async def submit(request: Request[Any, Any, Any], command: Command[CoreAnswerT]) -> tuple[CoreAnswerT, bool]:
+async def submit(request: Request, command: Command[CoreAnswerT]) -> tuple[CoreAnswerT, bool]:
     """What the command led to, and whether that was decided before.
 
     Whether the request may, or must, bring a key is the operation's to say.
@@ -26,15 +24,13 @@ async def submit(request: Request[Any, Any, Any], command: Command[CoreAnswerT])
     Raises:
         TekanaError: as Tekana.submit does; InvalidRequest for a missing or malformed key.
     """
-    operation: Operation = request.route_handler.opt["operation"]
-    key = None if operation.key == "none" else idempotency_key(request.scope, required=operation.key == "required")
-    done = await tekana_of(request).submit(command, key=key, request_id=request_id(request))
+    rule = request.operation.key
+    key = None if rule == "none" else idempotency_key(request.scope, required=rule == "required")
+    done = await request.tekana.submit(command, key=key, request_id=request.id)
     return done.answer, done.replayed
 
 
-async def do_to_customer(
-    request: Request[Any, Any, Any], command: Command[CustomerWithWallets], *, created: bool = False
-) -> Answer:
+async def do_to_customer(request: Request, command: Command[CustomerWithWallets], *, created: bool = False) -> Answer:
     """Do it, and answer with the customer."""
     both, replayed = await submit(request, command)
     etag = ("ETag", f'"{both.customer.version}"')
@@ -42,14 +38,14 @@ async def do_to_customer(
     return answer(201 if created else 200, to_wire.customer(both), etag, *location, *_replay_header(replayed))
 
 
-async def do_to_wallet(request: Request[Any, Any, Any], command: Command[Wallet], *, created: bool = False) -> Answer:
+async def do_to_wallet(request: Request, command: Command[Wallet], *, created: bool = False) -> Answer:
     """Do it, and answer with the wallet."""
     wallet, replayed = await submit(request, command)
     location = (("Location", f"/v1/wallets/{wallet.id}"),) if created else ()
     return answer(201 if created else 200, to_wire.wallet(wallet), *location, *_replay_header(replayed))
 
 
-async def move_money(request: Request[Any, Any, Any], command: Command[Transaction]) -> Answer:
+async def move_money(request: Request, command: Command[Transaction]) -> Answer:
     """Do it, and answer with the transaction."""
     transaction, replayed = await submit(request, command)
     location = ("Location", f"/v1/transactions/{transaction.id}")

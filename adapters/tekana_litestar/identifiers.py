@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
-
-from litestar import Request
 
 from tekana import CustomerId, TransactionId, WalletId
 from tekana.domain.errors import invalid
+from tekana_litestar.request import Request
 
 _CANONICAL: Final = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 
@@ -21,16 +20,16 @@ def canonical_uuid(field: str, text: str) -> UUID:
     return UUID(text)
 
 
-def customer_id(request: Request[Any, Any, Any]) -> CustomerId:
+def customer_id(request: Request) -> CustomerId:
     """The customer that the path names."""
     return CustomerId(canonical_uuid("customer_id", request.path_params["customer_id"]))
 
 
-def wallet_id(request: Request[Any, Any, Any]) -> WalletId:
+def wallet_id(request: Request) -> WalletId:
     """The wallet that the path names."""
     return WalletId(canonical_uuid("wallet_id", request.path_params["wallet_id"]))
 
 
-def transaction_id(request: Request[Any, Any, Any]) -> TransactionId:
+def transaction_id(request: Request) -> TransactionId:
     """The transaction that the path names."""
     return TransactionId(canonical_uuid("transaction_id", request.path_params["transaction_id"]))

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
-from litestar import Request, route
+from litestar import route
 from litestar.enums import HttpMethod
 from litestar.handlers import HTTPRouteHandler
 
-from tekana import Tekana, TekanaError
+from tekana import TekanaError
 from tekana_litestar.answers import Answer
 from tekana_litestar.bodies import BodyReader
 from tekana_litestar.parameters import Parameter, read_query
+from tekana_litestar.request import Request
+
+if TYPE_CHECKING:
+    from litestar.types import ASGIApp, Receive, Scope, Send
 
 KeyRule = Literal["none", "optional", "required"]
 
@@ -56,6 +60,27 @@ def does(path: str, operation: Operation, method: HttpMethod = HttpMethod.POST) 
     return route(path, http_method=method, opt={"operation": operation})
 
 
+def straight_to_operation(app: ASGIApp) -> ASGIApp:
+    """Middleware, the innermost: calls an operation's handler itself, with a Request that reads what it is asked for.
+
+    Litestar finds the route and hears of errors; what else it does for a handler (parse, inject, validate, serialize)
+    is done here by what the operation says, at a third of the cost.
+    """
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        handler: Any = scope["route_handler"]
+        operation = handler.opt.get("operation")
+        if not isinstance(operation, Operation):
+            await app(scope, receive, send)
+            return
+        request = Request(scope, receive, send)
+        request.query = read_query(scope["query_string"], operation.query) if operation.strict_query else {}
+        answer: Answer = await handler.fn(request)
+        await answer(scope, receive, send)
+
+    return serve
+
+
 def options_handlers(handlers: Iterable[HTTPRouteHandler]) -> list[HTTPRouteHandler]:
     """Answers to OPTIONS that name all of a path's methods; Litestar's own name those of its first handler alone.
 
@@ -74,28 +99,3 @@ def _options_handler(path: str, methods: str) -> HTTPRouteHandler:
         return Answer(204, headers=(("Allow", methods),))
 
     return tell_methods
-
-
-async def check_query(request: Request[Any, Any, Any]) -> None:
-    """Before any handler: read the query by the operation's own parameters, and refuse all others."""
-    operation = request.route_handler.opt.get("operation")
-    if isinstance(operation, Operation) and operation.strict_query:
-        request.scope["state"]["query"] = read_query(request.scope["query_string"], operation.query)
-
-
-def query(request: Request[Any, Any, Any]) -> dict[str, Any]:
-    """The query parameters that are given, by name."""
-    given: dict[str, Any] = request.scope["state"]["query"]
-    return given
-
-
-def request_id(request: Request[Any, Any, Any]) -> str:
-    """What this request is called in logs, records and answers."""
-    name: str = request.scope["state"]["request_id"]
-    return name
-
-
-def tekana_of(request: Request[Any, Any, Any]) -> Tekana:
-    """The core at work behind this app."""
-    tekana: Tekana = request.app.state.tekana
-    return tekana

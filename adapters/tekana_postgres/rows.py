@@ -9,7 +9,7 @@ from typing import Any, cast
 from uuid import UUID
 
 import msgspec
-from asyncpg.pgproto.pgproto import UUID as FastUUID
+from asyncpg.pgproto.pgproto import UUID as PostgresUUID  # noqa: N811 - a class, whatever its name looks like
 
 from tekana.domain.book import Answer, CustomerWithWallets
 from tekana.domain.customer import Customer, Metadata
@@ -42,7 +42,7 @@ _METADATA_OF_WALLET = WALLET_COLUMNS.index("metadata")
 def key_digest(key: Key) -> UUID:
     """128 bits that stand for a caller's key: short enough to index by the billion, long enough never to collide."""
     caller, name = key
-    digest: UUID = FastUUID(blake2b(f"{len(caller)}:{caller}{name}".encode(), digest_size=16).digest())
+    digest: UUID = PostgresUUID(blake2b(f"{len(caller)}:{caller}{name}".encode(), digest_size=16).digest())
     return digest
 
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
-from litestar import Request
 from litestar.enums import HttpMethod
 
 from tekana import (
@@ -29,7 +26,8 @@ from tekana_litestar.cursors import asked_page, sealed
 from tekana_litestar.headers import expected_version
 from tekana_litestar.idempotency import do_to_customer
 from tekana_litestar.identifiers import customer_id
-from tekana_litestar.operation import Operation, does, query, reads, tekana_of
+from tekana_litestar.operation import Operation, does, reads
+from tekana_litestar.request import Request
 
 _TAG = "Customers"
 
@@ -54,7 +52,7 @@ _nothing = BodyReader[wire.Nothing](wire.Nothing, may_be_absent=True)
         refusals=(CustomerExists,),
     ),
 )
-async def register_customer(request: Request[Any, Any, Any]) -> Answer:
+async def register_customer(request: Request) -> Answer:
     """Register a customer."""
     return await do_to_customer(request, await _registration(request), created=True)
 
@@ -75,11 +73,11 @@ async def register_customer(request: Request[Any, Any, Any]) -> Answer:
         answers={200: wire.CustomerPage},
     ),
 )
-async def list_customers(request: Request[Any, Any, Any]) -> Answer:
+async def list_customers(request: Request) -> Answer:
     """List customers."""
-    given = query(request)
+    given = request.query
     which = CustomerFilter(**{name: given.get(name) for name in CustomerFilter._fields})
-    page = await tekana_of(request).customers.list(which, asked_page(request))
+    page = await request.tekana.customers.list(which, asked_page(request))
     return answer(200, to_wire.customers(sealed(request, page)))
 
 
@@ -94,9 +92,9 @@ async def list_customers(request: Request[Any, Any, Any]) -> Answer:
         refusals=(CustomerNotFound,),
     ),
 )
-async def get_customer(request: Request[Any, Any, Any]) -> Answer:
+async def get_customer(request: Request) -> Answer:
     """Read a customer."""
-    both = await tekana_of(request).customers.get(customer_id(request))
+    both = await request.tekana.customers.get(customer_id(request))
     return answer(200, to_wire.customer(both), ("ETag", f'"{both.customer.version}"'))
 
 
@@ -115,7 +113,7 @@ async def get_customer(request: Request[Any, Any, Any]) -> Answer:
     ),
     HttpMethod.PATCH,
 )
-async def update_customer(request: Request[Any, Any, Any]) -> Answer:
+async def update_customer(request: Request) -> Answer:
     """Change a customer's details."""
     customer = customer_id(request)
     version = expected_version(request.scope)
@@ -136,7 +134,7 @@ async def update_customer(request: Request[Any, Any, Any]) -> Answer:
         refusals=(CustomerNotFound, CustomerNotActive),
     ),
 )
-async def verify_customer(request: Request[Any, Any, Any]) -> Answer:
+async def verify_customer(request: Request) -> Answer:
     """Verify a customer."""
     customer = customer_id(request)
     return await do_to_customer(request, VerifyCustomer(customer_id=customer, tier=(await _verification(request)).tier))
@@ -155,7 +153,7 @@ async def verify_customer(request: Request[Any, Any, Any]) -> Answer:
         refusals=(CustomerNotFound, CustomerNotActive),
     ),
 )
-async def suspend_customer(request: Request[Any, Any, Any]) -> Answer:
+async def suspend_customer(request: Request) -> Answer:
     """Suspend a customer."""
     customer = customer_id(request)
     return await do_to_customer(
@@ -176,7 +174,7 @@ async def suspend_customer(request: Request[Any, Any, Any]) -> Answer:
         refusals=(CustomerNotFound, CustomerNotActive),
     ),
 )
-async def reactivate_customer(request: Request[Any, Any, Any]) -> Answer:
+async def reactivate_customer(request: Request) -> Answer:
     """Reactivate a customer."""
     customer = customer_id(request)
     await _nothing(request)
@@ -197,7 +195,7 @@ async def reactivate_customer(request: Request[Any, Any, Any]) -> Answer:
         refusals=(CustomerNotFound, WalletNotEmpty),
     ),
 )
-async def close_customer(request: Request[Any, Any, Any]) -> Answer:
+async def close_customer(request: Request) -> Answer:
     """Close a customer."""
     customer = customer_id(request)
     await _nothing(request)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from litestar import Request
-
 from tekana_litestar import parameters, to_wire, wire
 from tekana_litestar.answers import Answer, answer
 from tekana_litestar.cursors import asked_page, seal, sealed
-from tekana_litestar.operation import Operation, reads, tekana_of
+from tekana_litestar.operation import Operation, reads
+from tekana_litestar.request import Request
 
 
 @reads(
@@ -24,9 +21,9 @@ from tekana_litestar.operation import Operation, reads, tekana_of
         answers={200: wire.EventPage},
     ),
 )
-async def list_events(request: Request[Any, Any, Any]) -> Answer:
+async def list_events(request: Request) -> Answer:
     """Follow what happens."""
-    page = await tekana_of(request).events.list(asked_page(request, "after"))
+    page = await request.tekana.events.list(asked_page(request, "after"))
     items = tuple(one._replace(cursor=seal(request, one.cursor)) for one in page.items)
     return answer(200, to_wire.events(sealed(request, page)._replace(items=items)))
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Final
-
-from litestar import Request
+from typing import Final
 
 from tekana import Unavailable
 from tekana_litestar import wire
 from tekana_litestar.answers import Answer, answer
-from tekana_litestar.operation import Operation, reads, tekana_of
+from tekana_litestar.operation import Operation, reads
+from tekana_litestar.request import Request
 
 _LONGEST_CHECK: Final = 5.0
 _TAG = "Health"
@@ -26,7 +25,7 @@ _TAG = "Health"
         strict_query=False,
     ),
 )
-async def check_live(request: Request[Any, Any, Any]) -> Answer:  # noqa: ARG001 - the shape of every handler
+async def check_live(request: Request) -> Answer:  # noqa: ARG001 - the shape of every handler
     """Is the process alive?"""
     return answer(200, wire.Alive())
 
@@ -43,11 +42,11 @@ async def check_live(request: Request[Any, Any, Any]) -> Answer:  # noqa: ARG001
         refusals=(Unavailable,),
     ),
 )
-async def check_ready(request: Request[Any, Any, Any]) -> Answer:
+async def check_ready(request: Request) -> Answer:
     """Can money be moved now?"""
     try:
         async with asyncio.timeout(_LONGEST_CHECK):
-            await tekana_of(request).check_ready()
+            await request.tekana.check_ready()
     except TimeoutError:
         raise Unavailable("the store did not answer in time") from None
     return answer(200, wire.Ready())

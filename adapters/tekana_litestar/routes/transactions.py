@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from litestar import Request
-
 from tekana import (
     CurrencyMismatch,
     CustomerNotActive,
@@ -27,7 +23,8 @@ from tekana_litestar.bodies import BodyReader
 from tekana_litestar.cursors import asked_page, sealed
 from tekana_litestar.idempotency import move_money
 from tekana_litestar.identifiers import transaction_id
-from tekana_litestar.operation import Operation, does, query, reads, tekana_of
+from tekana_litestar.operation import Operation, does, reads
+from tekana_litestar.request import Request
 
 _TAG = "Transactions"
 
@@ -60,16 +57,16 @@ _movement = BodyReader[Movement](Movement)
         ),
     ),
 )
-async def create_transaction(request: Request[Any, Any, Any]) -> Answer:
+async def create_transaction(request: Request) -> Answer:
     """Move money."""
-    if query(request).get("dry_run"):
+    if request.query.get("dry_run"):
         return await _preview(request, await _movement(request))
     return await move_money(request, await _movement(request))
 
 
-async def _preview(request: Request[Any, Any, Any], command: Movement) -> Answer:
+async def _preview(request: Request, command: Movement) -> Answer:
     try:
-        transaction = await tekana_of(request).preview(command)
+        transaction = await request.tekana.preview(command)
     except Refused as refusal:
         refusal.transaction = None  # it was not kept: nobody can look it up
         raise
@@ -95,9 +92,9 @@ async def _preview(request: Request[Any, Any, Any], command: Movement) -> Answer
         answers={200: wire.TransactionPage},
     ),
 )
-async def list_transactions(request: Request[Any, Any, Any]) -> Answer:
+async def list_transactions(request: Request) -> Answer:
     """List transactions."""
-    given = query(request)
+    given = request.query
     which = TransactionFilter(
         wallet_id=given.get("wallet_id"),
         customer_id=given.get("customer_id"),
@@ -107,7 +104,7 @@ async def list_transactions(request: Request[Any, Any, Any]) -> Answer:
         start=given.get("from"),
         end=given.get("to"),
     )
-    page = await tekana_of(request).transactions.list(which, asked_page(request))
+    page = await request.tekana.transactions.list(which, asked_page(request))
     return answer(200, to_wire.transactions(sealed(request, page)))
 
 
@@ -121,9 +118,9 @@ async def list_transactions(request: Request[Any, Any, Any]) -> Answer:
         refusals=(TransactionNotFound,),
     ),
 )
-async def get_transaction(request: Request[Any, Any, Any]) -> Answer:
+async def get_transaction(request: Request) -> Answer:
     """Read a transaction."""
-    return answer(200, to_wire.transaction(await tekana_of(request).transactions.get(transaction_id(request))))
+    return answer(200, to_wire.transaction(await request.tekana.transactions.get(transaction_id(request))))
 
 
 HANDLERS = [create_transaction, list_transactions, get_transaction]

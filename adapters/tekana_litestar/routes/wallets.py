@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from litestar import Request
-
 from tekana import (
     CloseWallet,
     CustomerNotActive,
@@ -24,7 +20,8 @@ from tekana_litestar.bodies import BodyReader
 from tekana_litestar.cursors import asked_page, sealed
 from tekana_litestar.idempotency import do_to_wallet
 from tekana_litestar.identifiers import wallet_id
-from tekana_litestar.operation import Operation, does, query, reads, tekana_of
+from tekana_litestar.operation import Operation, does, reads
+from tekana_litestar.request import Request
 
 _TAG = "Wallets"
 
@@ -45,7 +42,7 @@ _nothing = BodyReader[wire.Nothing](wire.Nothing, may_be_absent=True)
         refusals=(CustomerNotFound, CustomerNotActive),
     ),
 )
-async def open_wallet(request: Request[Any, Any, Any]) -> Answer:
+async def open_wallet(request: Request) -> Answer:
     """Open a wallet."""
     return await do_to_wallet(request, await _opening(request), created=True)
 
@@ -61,11 +58,11 @@ async def open_wallet(request: Request[Any, Any, Any]) -> Answer:
         answers={200: wire.WalletPage},
     ),
 )
-async def list_wallets(request: Request[Any, Any, Any]) -> Answer:
+async def list_wallets(request: Request) -> Answer:
     """List wallets."""
-    given = query(request)
+    given = request.query
     which = WalletFilter(**{name: given.get(name) for name in WalletFilter._fields})
-    page = await tekana_of(request).wallets.list(which, asked_page(request))
+    page = await request.tekana.wallets.list(which, asked_page(request))
     return answer(200, to_wire.wallets(sealed(request, page)))
 
 
@@ -80,9 +77,9 @@ async def list_wallets(request: Request[Any, Any, Any]) -> Answer:
         refusals=(WalletNotFound,),
     ),
 )
-async def get_wallet(request: Request[Any, Any, Any]) -> Answer:
+async def get_wallet(request: Request) -> Answer:
     """Read a wallet."""
-    return answer(200, to_wire.wallet(await tekana_of(request).wallets.get(wallet_id(request))))
+    return answer(200, to_wire.wallet(await request.tekana.wallets.get(wallet_id(request))))
 
 
 @reads(
@@ -96,9 +93,9 @@ async def get_wallet(request: Request[Any, Any, Any]) -> Answer:
         refusals=(WalletNotFound,),
     ),
 )
-async def list_wallet_entries(request: Request[Any, Any, Any]) -> Answer:
+async def list_wallet_entries(request: Request) -> Answer:
     """Read a wallet's history."""
-    entries = await tekana_of(request).wallets.entries(wallet_id(request), asked_page(request))
+    entries = await request.tekana.wallets.entries(wallet_id(request), asked_page(request))
     return answer(200, to_wire.wallet_entries(sealed(request, entries)))
 
 
@@ -113,10 +110,10 @@ async def list_wallet_entries(request: Request[Any, Any, Any]) -> Answer:
         refusals=(WalletNotFound,),
     ),
 )
-async def get_wallet_balance(request: Request[Any, Any, Any]) -> Answer:
+async def get_wallet_balance(request: Request) -> Answer:
     """Read a wallet's balance at a time."""
-    at = query(request).get("at")
-    return answer(200, to_wire.balance(await tekana_of(request).wallets.balance_at(wallet_id(request), at)))
+    at = request.query.get("at")
+    return answer(200, to_wire.balance(await request.tekana.wallets.balance_at(wallet_id(request), at)))
 
 
 @does(
@@ -131,7 +128,7 @@ async def get_wallet_balance(request: Request[Any, Any, Any]) -> Answer:
         refusals=(WalletNotFound, WalletNotActive),
     ),
 )
-async def freeze_wallet(request: Request[Any, Any, Any]) -> Answer:
+async def freeze_wallet(request: Request) -> Answer:
     """Freeze a wallet."""
     wallet = wallet_id(request)
     freeze = await _freeze(request)
@@ -150,7 +147,7 @@ async def freeze_wallet(request: Request[Any, Any, Any]) -> Answer:
         refusals=(WalletNotFound, WalletNotActive),
     ),
 )
-async def unfreeze_wallet(request: Request[Any, Any, Any]) -> Answer:
+async def unfreeze_wallet(request: Request) -> Answer:
     """Unfreeze a wallet."""
     wallet = wallet_id(request)
     await _nothing(request)
@@ -169,7 +166,7 @@ async def unfreeze_wallet(request: Request[Any, Any, Any]) -> Answer:
         refusals=(WalletNotFound, WalletNotEmpty),
     ),
 )
-async def close_wallet(request: Request[Any, Any, Any]) -> Answer:
+async def close_wallet(request: Request) -> Answer:
     """Close a wallet."""
     wallet = wallet_id(request)
     await _nothing(request)
