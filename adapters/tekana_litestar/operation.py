@@ -63,8 +63,8 @@ def does(path: str, operation: Operation, method: HttpMethod = HttpMethod.POST) 
 def straight_to_operation(app: ASGIApp) -> ASGIApp:
     """Middleware, the innermost: calls an operation's handler itself, with a Request that reads what it is asked for.
 
-    Litestar finds the route and hears of errors; what else it does for a handler (parse, inject, validate, serialize)
-    is done here by what the operation says, at a third of the cost.
+    Litestar finds the route and hears of errors. What else it would do for a handler (parse, inject, serialize) an
+    operation does by itself, so going past that saves a fifth of what a small request costs.
     """
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
