@@ -173,13 +173,16 @@ class PostgresUnitOfWork:
 
     async def _save_keys(self, claims: Mapping[Key, Claimed]) -> None:
         rows = [
-            (self._digests[key], claimed.fingerprint, claimed.answer.id, None)
+            (self._digest(key), claimed.fingerprint, claimed.answer.id, None)
             if isinstance(claimed.answer, Transaction)
-            else (self._digests[key], claimed.fingerprint, None, answer_json(claimed.answer))
+            else (self._digest(key), claimed.fingerprint, None, answer_json(claimed.answer))
             for key, claimed in claims.items()
         ]
         rows.sort(key=lambda row: row[0])  # everywhere the same order, so that two units never wait in a circle
         await self._copy("idempotency_keys", ("key_digest", "fingerprint", "transaction_id", "answer"), rows)
+
+    def _digest(self, key: Key) -> UUID:
+        return self._digests.get(key) or key_digest(key)
 
     async def _save_customers(self, book: Book) -> None:
         # Changes first: they may free an email that a new customer takes.

@@ -2,6 +2,7 @@
 
 import copy
 from datetime import timedelta
+from itertools import count
 
 import pytest
 from hypothesis import given, settings
@@ -22,6 +23,7 @@ from tekana import (
     house_wallet_id,
 )
 from tekana.domain.book import Book
+from tekana.domain.identifiers import first_transaction_id
 from tekana.domain.money import LARGEST_AMOUNT, LARGEST_BALANCE
 from tekana.domain.transaction import Leg
 from tekana.domain.wallet import Wallet
@@ -157,12 +159,31 @@ def test_the_outside_world_has_a_bottom() -> None:
 
 
 def test_history_never_runs_backwards() -> None:
-    book_now = builders.book().now
-    late = builders.wallet(ledger_balance=5, updated_at=book_now + timedelta(hours=1))
+    late_at = builders.book().now + timedelta(hours=1)
+    late = builders.wallet(ledger_balance=5, updated_at=late_at)
     other = builders.wallet()
     book = builders.book(late, other)
-    posted = builders.transfer(late.id, other.id, "5").decide(book)
-    assert posted.posted_at == posted.created_at == late.updated_at == other.updated_at == book_now + timedelta(hours=1)
+    for _ in range(2):  # the second one at the same moment: nobody else came between
+        posted = builders.transfer(late.id, other.id, "1").decide(book)
+        assert posted.posted_at == posted.created_at == late.updated_at == other.updated_at
+        assert posted.created_at == late_at + timedelta(microseconds=1)
+
+
+def test_a_wallets_transactions_have_ids_in_the_order_of_its_entries() -> None:
+    """Also from Book to Book, of other processes and while the clock is put back: whatever the numbers are."""
+    wallet = builders.wallet(ledger_balance=100)
+    ids = []
+    for minutes, numbers in ((0, 5000), (-5, 7), (-5, 3), (-4, 1), (1, 0)):
+        other = builders.wallet(updated_at=wallet.updated_at)
+        book = builders.book(wallet, other)
+        book.numbers = count(numbers)
+        book.locked = book.locked._replace(now=book.now + timedelta(minutes=minutes))
+        for _ in range(3):
+            posted = builders.transfer(wallet.id, other.id, "1").decide(book)
+            ids.append(posted.id)
+            assert first_transaction_id(posted.created_at) <= posted.id
+            assert posted.id < first_transaction_id(posted.created_at + timedelta(microseconds=1))
+    assert ids == sorted(set(ids))
 
 
 def test_a_rejected_movement_is_kept_with_its_reason() -> None:

@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import count
 from typing import Any, NamedTuple
 
 import msgspec
@@ -23,6 +24,7 @@ from tekana.application.command import Command, MoneyCommand
 from tekana.application.validation import check_text
 from tekana.domain.book import Answer, Book, Locked, Touches
 from tekana.domain.errors import Busy, Conflict, IdempotencyKeyReused, Overloaded, Refused, Unavailable
+from tekana.domain.identifiers import NUMBER_BITS
 from tekana.domain.money import Currency
 from tekana.ports.clock import NewId
 from tekana.ports.unit_of_work import BeginUnit, Claimed, Key
@@ -82,6 +84,7 @@ class PostingEngine:
         self._begin = begin
         self._new_id = new_id
         self._default_currency = default_currency
+        self._numbers = count(new_id().int & ((1 << NUMBER_BITS - 1) - 1))  # apart from those of other processes
         self._largest_group = largest_group
         self._most_waiting = most_waiting
         self._previews = asyncio.Semaphore(_MOST_PREVIEWS)
@@ -215,7 +218,7 @@ class PostingEngine:
         return [_outcome(one, known[one.key], seen) for one in group]
 
     def _book(self, locked: Locked) -> Book:
-        return Book(locked, self._new_id, self._default_currency)
+        return Book(locked, self._new_id, self._default_currency, self._numbers)
 
 
 def fingerprint(command: Command[Answer]) -> int:

@@ -6,10 +6,11 @@ changes anything, so a refused one leaves no trace. What was decided is read off
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import NamedTuple
+from datetime import datetime, timedelta
+from itertools import count
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from tekana.domain.customer import Contact, Customer
@@ -24,7 +25,7 @@ from tekana.domain.errors import (
     WalletNotFound,
 )
 from tekana.domain.events import Event
-from tekana.domain.identifiers import CustomerId, TransactionId, WalletId
+from tekana.domain.identifiers import RANDOM_BITS, CustomerId, TransactionId, WalletId, first_transaction_id
 from tekana.domain.money import LARGEST_BALANCE, Currency
 from tekana.domain.transaction import Entry, Leg, MoneyMovement, Rejection, Transaction
 from tekana.domain.wallet import Wallet
@@ -57,6 +58,8 @@ class CustomerWithWallets(NamedTuple):
     wallets: tuple[Wallet, ...]
 
 
+_TICK: Final = timedelta(microseconds=1)
+
 Answer = Transaction | Wallet | CustomerWithWallets | Rejection
 """What a command led to, for good: kept under its idempotency key and given again to whoever repeats it."""
 
@@ -65,7 +68,8 @@ Answer = Transaction | Wallet | CustomerWithWallets | Rejection
 class Book:
     """The locked aggregates of one unit of work. The only place where anything changes.
 
-    `caller` and `request_id` are those of the command being decided. `outbox` lists what happened in order:
+    `numbers` count up, also from one Book of a process to the next. `caller` and `request_id` are those of the command
+    being decided. `outbox` lists what happened in order:
     transactions (whose events follow from them) and the events of everything else. `moved_wallets` had entries posted;
     `changed_wallets` changed in other ways, and perhaps in that one too.
     """
@@ -73,6 +77,7 @@ class Book:
     locked: Locked
     new_id: Callable[[], UUID]
     default_currency: Currency
+    numbers: Iterator[int] = field(default_factory=count)
     caller: str = ""
     request_id: str | None = None
     outbox: list[Transaction | Event] = field(default_factory=list)
@@ -196,13 +201,14 @@ class Book:
             if wallet is None:
                 raise WalletNotFound(f"no wallet has the id {leg.wallet_id}")
             _check(wallet, leg.minor, currency)
-            if wallet.updated_at > moment:
-                moment = wallet.updated_at  # a wallet's history never runs backwards, whatever a clock does
+            if wallet.updated_at > self.locked.now:  # a wallet's history never runs backwards, whatever a clock does
+                last = wallet.updated_at
+                moment = max(moment, last if wallet.id in self.moved_wallets else last + _TICK)
             total += leg.minor
         assert total == 0, "legs must sum to zero"  # noqa: S101 - a bug of ours, not bad input
         entries = tuple([self._apply(leg, currency, moment) for leg in legs])
         transaction = Transaction(
-            id=TransactionId(self.new_id()),
+            id=self._new_transaction_id(moment),
             movement=movement,
             status="posted",
             entries=entries,
@@ -216,7 +222,7 @@ class Book:
     def reject(self, movement: MoneyMovement, refusal: Refused) -> Transaction:
         """Keep the record of a movement that was refused."""
         transaction = Transaction(
-            id=TransactionId(self.new_id()),
+            id=self._new_transaction_id(self.now),
             movement=movement,
             status="rejected",
             rejection=self.rejection(refusal),
@@ -229,6 +235,10 @@ class Book:
     def rejection(self, refusal: Refused) -> Rejection:
         """A refusal as it is kept, with the id of the request that was refused."""
         return Rejection(type(refusal).__name__, refusal.code, str(refusal), self.request_id)
+
+    def _new_transaction_id(self, moment: datetime) -> TransactionId:
+        noise = self.new_id().int & ((1 << RANDOM_BITS) - 1)
+        return TransactionId(UUID(int=first_transaction_id(moment).int | next(self.numbers) << RANDOM_BITS | noise))
 
     def _apply(self, leg: Leg, currency: Currency, moment: datetime) -> Entry:
         wallet = self.locked.wallets[leg.wallet_id]

@@ -110,9 +110,9 @@ class ReadMoneyContract(Contract):
         noon = clock()
         clock.set(noon - timedelta(hours=1))  # a clock that was put right
         posted = await app.execute(builders.deposit(wallet.id, "1"))
-        assert (posted.created_at, posted.posted_at) == (noon, noon)
-        assert (await store.wallets.balance_at(wallet.id, noon - MICROSECOND)).version == 0
-        assert (await store.wallets.balance_at(wallet.id, noon)).version == 2
+        assert posted.created_at == posted.posted_at == noon + MICROSECOND
+        for at, version in ((noon - MICROSECOND, 0), (noon, 1), (noon + MICROSECOND, 2)):
+            assert (await store.wallets.balance_at(wallet.id, at)).version == version
         assert (await store.wallets.balance_at(wallet.id, None)).ledger_balance == Money(701, RWF)
 
     async def test_transactions_by_every_filter(self, store: Store, app: Tekana, clock: FrozenClock) -> None:
