@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Final
 
+import msgspec
 from litestar import Request
 
 from tekana import Unavailable
@@ -37,7 +38,8 @@ async def check_live(request: Request[Any, Any, Any]) -> Answer:  # noqa: ARG001
         tag=_TAG,
         summary="Can money be moved now?",
         description="Answers 200 when the store is reachable and its schema is the one needed. Send no traffic here "
-        "while it says 503; service resumes by itself.",
+        "while it says 503; service resumes by itself. With `warnings`, money moves, but something else is amiss: a "
+        "replica that does not answer, so that reads answer 503, or a database that is not durable.",
         answers={200: wire.Ready},
         strict_query=False,
         refusals=(Unavailable,),
@@ -47,10 +49,10 @@ async def check_ready(request: Request[Any, Any, Any]) -> Answer:
     """Can money be moved now?"""
     try:
         async with asyncio.timeout(_LONGEST_CHECK):
-            await tekana_of(request).check_ready()
+            warnings = await tekana_of(request).check_ready()
     except TimeoutError:
         raise Unavailable("the store did not answer in time") from None
-    return answer(200, wire.Ready())
+    return answer(200, wire.Ready(warnings=tuple(warnings) or msgspec.UNSET))
 
 
 HANDLERS = [check_live, check_ready]
