@@ -130,7 +130,8 @@ def _signals_to(handler: Callable[..., None] | signal.Handlers) -> Iterator[None
 
 @contextmanager
 def _environment(settings: Settings) -> Iterator[None]:
-    variables = {f"TEKANA_{name.upper()}": str(value) for name, value in asdict(settings).items()}
+    # What is not set is set to nothing: a variable of that name was not meant for these settings.
+    variables = {f"TEKANA_{name.upper()}": str(value or "") for name, value in asdict(settings).items()}
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
     try:

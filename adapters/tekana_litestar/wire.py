@@ -213,6 +213,7 @@ class Alive(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ready(msgspec.Struct, frozen=True, kw_only=True):
-    """Money can be moved now."""
+    """Money can be moved now. `warnings` are for the operator: what else is amiss, if anything."""
 
     status: Literal["ready"] = "ready"
+    warnings: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET

@@ -37,6 +37,13 @@ WHERE rolname = 'tekana_app' AND pg_has_role(current_user, oid, 'MEMBER')
   AND has_table_privilege(oid, to_regclass('outbox'), 'INSERT')
 """
 
+# What is confirmed has to be on disk, so a commit waits for that, whatever the role or the database was set to. Levels
+# above `on`, which wait for replicas too, stay. A server that runs without fsync is not meant to be durable.
+_COMMIT_DURABLY = """
+SELECT set_config('synchronous_commit', 'on', false)
+WHERE current_setting('synchronous_commit') IN ('off', 'local') AND current_setting('fsync') = 'on'
+"""
+
 _LOST_RACE = (
     asyncpg.UniqueViolationError,
     asyncpg.SerializationError,
@@ -83,6 +90,7 @@ async def _connect_as_app(*args: Any, **options: Any) -> asyncpg.Connection:
     try:
         with suppress(asyncpg.InsufficientPrivilegeError):  # a member that may not take the role goes on as itself
             await connection.execute(_TAKE_ROLE)
+        await connection.execute(_COMMIT_DURABLY)
     except BaseException:
         connection.terminate()
         raise

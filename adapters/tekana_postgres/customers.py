@@ -18,7 +18,7 @@ from tekana.ports.customers import CustomerFilter
 from tekana.ports.page import Page, PageRequest
 from tekana_postgres import tables
 from tekana_postgres.connections import raw_connection, translated
-from tekana_postgres.pages import id_cursor, page_of
+from tekana_postgres.pages import at_most, id_cursor, page_of, written
 from tekana_postgres.rows import CUSTOMER_COLUMNS, WALLET_COLUMNS, customer_of, wallet_of
 
 _CUSTOMER = f"SELECT {', '.join(CUSTOMER_COLUMNS)} FROM customers WHERE id = $1"
@@ -40,10 +40,10 @@ class PostgresCustomers:
 
     async def list(self, which: CustomerFilter, page: PageRequest) -> Page[CustomerWithWallets]:
         table = tables.customers
-        query = select(table).order_by(table.c.id).limit(page.limit + 1)
+        query = select(table).order_by(table.c.id).limit(at_most(page.limit + 1))
         for name, value in which._asdict().items():
             if value is not None:
-                query = query.where(table.c[name] == value)
+                query = query.where(table.c[name] == (written(value) if name == "status" else value))
         after = id_cursor(page)
         if after is not None:
             query = query.where(table.c.id > after)

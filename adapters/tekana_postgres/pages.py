@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 from uuid import UUID
 
+from sqlalchemy import BindParameter, ColumnElement, Integer, Text, bindparam
+
 from tekana.domain.errors import InvalidRequest, invalid
 from tekana.ports.page import Page, PageRequest
 
@@ -34,6 +36,19 @@ def number_cursor(text: str, *, least: int = 1) -> int:
     if not (text.isascii() and text.isdigit()) or len(text) > 19 or not least <= int(text) <= LARGEST_BIGINT:
         raise bad_cursor()
     return int(text)
+
+
+def written(value: str) -> BindParameter[str]:
+    """A value of few, such as a status, written into the statement.
+
+    A plan made for any value would not know whether it is rare, nor use an index of some values only.
+    """
+    return bindparam(None, value, Text, literal_execute=True)
+
+
+def at_most(count: int) -> ColumnElement[int]:
+    """A limit, written into the statement: for any limit, the plan would reckon with a tenth of the table."""
+    return bindparam(None, count, Integer, literal_execute=True)
 
 
 def page_of(found: Sequence[Item], page: PageRequest, cursor_of: Callable[[Item], str]) -> Page[Item]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from sqlalchemy import make_url
@@ -22,17 +23,27 @@ from tekana_postgres.wallets import PostgresWallets
 
 _WRITERS = 4  # one for the posting engine, the others for previews
 _READERS = 8
+_REPLICA_ANSWERS = 2.0  # seconds: a replica that takes longer does not hold up the answer that money can be moved
+
+_STATE = """
+SELECT (SELECT version_num FROM alembic_version) AS revision, array(
+    SELECT name || '=off' FROM unnest(ARRAY['fsync', 'full_page_writes', 'synchronous_commit']) AS name
+    WHERE current_setting(name) = 'off'
+) AS unsafe
+"""
 
 
 class PostgresStore:
     """Implements tekana.ports.store.Store on a PostgreSQL of version 15 or newer.
 
     `url` is SQLAlchemy's, `postgresql+asyncpg://user:password@host:port/database`. Moments come from the database's
-    clock, unless a `clock` is given.
+    clock, unless a `clock` is given. `read_url` is that of a streaming replica. Customers, wallets and transactions are
+    then read there; all that decides, the event feed and the audit stay with the primary.
     """
 
-    def __init__(self, url: str, *, clock: Clock | None = None) -> None:
+    def __init__(self, url: str, *, clock: Clock | None = None, read_url: str | None = None) -> None:
         self._url = url
+        self._read_url = read_url
         self._clock = clock
         self._connect()
 
@@ -44,9 +55,14 @@ class PostgresStore:
     def _connect(self) -> None:
         self._writers: AsyncEngine = create_engine(self._url, connections=_WRITERS)
         self._readers: AsyncEngine = create_engine(self._url, connections=_READERS)
-        self.customers = PostgresCustomers(self._readers)
-        self.wallets = PostgresWallets(self._readers, self._clock)
-        self.transactions = PostgresTransactions(self._readers)
+        self._replica: AsyncEngine | None = None
+        if self._read_url is not None:
+            self._replica = create_engine(self._read_url, connections=_READERS)
+        readers = self._replica or self._readers
+        self.customers = PostgresCustomers(readers)
+        self.wallets = PostgresWallets(readers, self._clock)
+        self.transactions = PostgresTransactions(readers)
+        # Not from a replica, which does not show the locks that say how far the feed may be read.
         self.events = PostgresEvents(self._readers)
 
     @asynccontextmanager
@@ -73,14 +89,37 @@ class PostgresStore:
         """Close all connections."""
         await self._writers.dispose()
         await self._readers.dispose()
+        if self._replica is not None:
+            await self._replica.dispose()
 
     async def migrate(self) -> list[str]:
         """Bring the schema to the newest version."""
         return await migrate(self._url)
 
-    async def check_ready(self) -> None:
-        """Raises Unavailable unless the database answers and has the newest schema."""
+    async def check_ready(self) -> Sequence[str]:
+        """Raises Unavailable unless the database answers and has the newest schema.
+
+        Gives a warning if it is not durable, and if the replica does not answer: reads fail then, but money moves.
+        """
         async with raw_connection(self._readers) as connection:
-            revision = await connection.fetchval("SELECT version_num FROM alembic_version")
-        if revision != newest_revision():
-            raise Unavailable(f"the database is at schema {revision}, not {newest_revision()}: run tekana migrate")
+            state = await connection.fetchrow(_STATE)
+        if state["revision"] != newest_revision():
+            raise Unavailable(
+                f"the database is at schema {state['revision']}, not {newest_revision()}: run tekana migrate"
+            )
+        warnings = [] if self._replica is None else await _check_replica(self._replica)
+        if state["unsafe"]:
+            warnings.append(
+                f"the database runs with {', '.join(state['unsafe'])}: a power failure may lose money that was "
+                "confirmed, or damage the ledger"
+            )
+        return warnings
+
+
+async def _check_replica(replica: AsyncEngine) -> list[str]:
+    try:
+        async with asyncio.timeout(_REPLICA_ANSWERS), raw_connection(replica) as connection:
+            await connection.execute("SELECT FROM alembic_version")
+    except (Unavailable, TimeoutError):
+        return ["the replica does not answer: reads are answered with 503 until it does, while money moves"]
+    return []

@@ -19,7 +19,7 @@ from tekana.ports.page import Page, PageRequest
 from tekana.ports.wallets import BalanceAt, WalletFilter
 from tekana_postgres import tables
 from tekana_postgres.connections import raw_connection, translated
-from tekana_postgres.pages import id_cursor, number_cursor, page_of
+from tekana_postgres.pages import at_most, id_cursor, number_cursor, page_of, written
 from tekana_postgres.rows import WALLET_COLUMNS, entry_of, wallet_of
 
 _WALLET = f"SELECT {', '.join(WALLET_COLUMNS)} FROM wallets WHERE id = $1"
@@ -33,18 +33,23 @@ _BALANCE_NOW = """
 SELECT currency, version, ledger_balance, clock_timestamp() AS at FROM wallets WHERE id = $1
 """
 # A wallet's entries are posted at moments that never run backwards, so the last one posted by then is found by halving:
-# entry `low` was posted by then (0 stands for none), entry `high` was not.
+# entry `low` was posted by then (0 stands for none), entry `high` was not. LIMIT keeps each look at one entry: a plain
+# join may be planned as reading all of them each time.
 _BALANCE_AT = """
 WITH RECURSIVE search (low, high) AS (
     SELECT 0::bigint, version + 1 FROM wallets WHERE id = $1
     UNION ALL
     SELECT CASE WHEN e.posted_at <= $2 THEN e.version ELSE low END,
            CASE WHEN e.posted_at <= $2 THEN high ELSE e.version END
-    FROM search JOIN entries e ON e.wallet_id = $1 AND e.version = (low + high) / 2
+    FROM search, LATERAL (
+        SELECT version, posted_at FROM entries WHERE wallet_id = $1 AND version = (low + high) / 2 LIMIT 1
+    ) e
     WHERE high - low > 1
 )
 SELECT w.currency, s.low AS version, coalesce(e.ledger_balance_after, 0) AS ledger_balance
-FROM search s JOIN wallets w ON w.id = $1 LEFT JOIN entries e ON e.wallet_id = $1 AND e.version = s.low
+FROM search s JOIN wallets w ON w.id = $1 LEFT JOIN LATERAL (
+    SELECT ledger_balance_after FROM entries WHERE wallet_id = $1 AND version = s.low LIMIT 1
+) e ON true
 WHERE s.high - s.low = 1
 """
 
@@ -62,10 +67,10 @@ class PostgresWallets:
 
     async def list(self, which: WalletFilter, page: PageRequest) -> Page[Wallet]:
         table = tables.wallets
-        query = select(table).order_by(table.c.id).limit(page.limit + 1)
+        query = select(table).order_by(table.c.id).limit(at_most(page.limit + 1))
         for name, value in which._asdict().items():
             if value is not None:
-                query = query.where(table.c[name] == value)
+                query = query.where(table.c[name] == (written(value) if name == "currency" else value))
         after = id_cursor(page)
         if after is not None:
             query = query.where(table.c.id > after)

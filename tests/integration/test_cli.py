@@ -199,4 +199,24 @@ def test_audit_of_a_folder_without_data_could_not_run(folder: Path) -> None:
 
 def test_migrate_says_what_it_did(empty_postgres_url: str) -> None:
     said = [tekana("migrate", "--database-url", empty_postgres_url).stdout for _ in range(2)]
-    assert said == ["tekana: migrated up 0001\n", "tekana: the schema is the newest already\n"]
+    assert said == [
+        "tekana: migrated up 0001\ntekana: migrated up 0002\n",
+        "tekana: the schema is the newest already\n",
+    ]
+
+
+@pytest.mark.parametrize("where", [("--database-url", "memory://"), ("--data-dir", "/var/tmp/nobody-made-this")])
+def test_a_replica_is_for_a_postgresql_of_ones_own(where: tuple[str, str]) -> None:
+    done = tekana("serve", *where, "--read-database-url", "postgresql://127.0.0.1:1/none")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1
+    assert "read_database_url: cannot be given with " in done.stderr
+    assert not Path("/var/tmp/nobody-made-this").exists()
+
+
+def test_other_commands_do_not_look_at_the_replica(postgres_url: str) -> None:
+    nowhere = {"TEKANA_READ_DATABASE_URL": "postgresql://127.0.0.1:1/none"}
+    assert tekana("demo", **nowhere).returncode == 0
+    for verb in ("migrate", "demo", "audit"):
+        done = tekana(verb, "--database-url", postgres_url, **nowhere)
+        assert (done.returncode, done.stderr) == (0, ""), verb

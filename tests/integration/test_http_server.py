@@ -42,7 +42,7 @@ class SlowStore(MemoryStore):
             yield unit
 
 import tekana.bootstrap.container as container
-container.Container.store.set_provides(lambda url, clock: SlowStore(url, clock=clock))
+container.Container.store.set_provides(lambda url, clock, read_url: SlowStore(url, clock=clock))
 """
 
 

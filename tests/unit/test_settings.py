@@ -33,7 +33,10 @@ def test_an_empty_variable_is_as_good_as_none_but_what_is_given_counts() -> None
         Settings.from_environment({}, given={"database_url": ""})
 
 
-@pytest.mark.parametrize(("field", "value"), [("currency", "XXX"), ("currency", "rwf"), ("database_url", "a folder")])
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("currency", "XXX"), ("currency", "rwf"), ("database_url", "a folder"), ("read_database_url", "a replica")],
+)
 def test_bad_settings_are_told_by_name(field: str, value: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
         Settings.from_environment({f"TEKANA_{field.upper()}": value})
@@ -64,3 +67,19 @@ async def test_what_is_no_store_is_refused() -> None:
 def test_a_folder_of_any_name_is_found(tmp_path: Path, name: str, existing: bool) -> None:
     chosen = settings(None, tmp_path / name, existing=existing)
     assert find_store(chosen.database_url, None).location == str(tmp_path / name)
+
+
+async def test_a_store_that_knows_of_no_replica_is_not_asked_to_read_from_one() -> None:
+    settings = Settings(database_url="memory://", read_database_url="memory://other")
+    with pytest.raises(InvalidRequest, match="memory://, which has no replicas") as refused:
+        async with tekana.connect(settings):
+            pass
+    assert [error.field for error in refused.value.errors] == ["read_database_url"]
+
+
+async def test_a_database_named_in_code_is_not_read_through_the_environments_replica(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TEKANA_READ_DATABASE_URL", "postgresql://replica/name")
+    async with tekana.connect("memory://"):
+        pass

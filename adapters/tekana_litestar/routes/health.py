@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
+import msgspec
+
 from tekana import Unavailable
 from tekana_litestar import wire
 from tekana_litestar.answers import Answer, answer
@@ -36,7 +38,8 @@ async def check_live(request: Request) -> Answer:  # noqa: ARG001 - the shape of
         tag=_TAG,
         summary="Can money be moved now?",
         description="Answers 200 when the store is reachable and its schema is the one needed. Send no traffic here "
-        "while it says 503; service resumes by itself.",
+        "while it says 503; service resumes by itself. With `warnings`, money moves, but something else is amiss: a "
+        "replica that does not answer, so that reads answer 503, or a database that is not durable.",
         answers={200: wire.Ready},
         strict_query=False,
         refusals=(Unavailable,),
@@ -46,10 +49,10 @@ async def check_ready(request: Request) -> Answer:
     """Can money be moved now?"""
     try:
         async with asyncio.timeout(_LONGEST_CHECK):
-            await request.tekana.check_ready()
+            warnings = await request.tekana.check_ready()
     except TimeoutError:
         raise Unavailable("the store did not answer in time") from None
-    return answer(200, wire.Ready())
+    return answer(200, wire.Ready(warnings=tuple(warnings) or msgspec.UNSET))
 
 
 HANDLERS = [check_live, check_ready]

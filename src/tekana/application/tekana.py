@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Generic, NamedTuple, cast
 
 from tekana.application.command import AnswerT, Command
@@ -99,10 +100,13 @@ class Tekana:
         _raise_refusal(answer, replayed=False)
         return cast("AnswerT", answer)
 
-    async def check_ready(self) -> None:
-        """Raises Unavailable, with the reason, if money cannot be moved now."""
+    async def check_ready(self) -> Sequence[str]:
+        """Raises Unavailable, with the reason, if money cannot be moved now.
+
+        Gives what an operator should know all the same, each in a sentence.
+        """
         self._engine.check_serving()
-        await self._store.check_ready()
+        return await self._store.check_ready() or ()
 
 
 def _raise_refusal(answer: Answer, *, replayed: bool) -> None:

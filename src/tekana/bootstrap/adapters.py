@@ -6,9 +6,10 @@ A third party adds a store with a line in the `tekana.stores` group of its own p
 from __future__ import annotations
 
 from importlib.metadata import entry_points
+from inspect import signature
 from typing import Any
 
-from tekana.domain.errors import TekanaError
+from tekana.domain.errors import TekanaError, invalid
 from tekana.ports.clock import Clock
 from tekana.ports.store import Store
 
@@ -21,13 +22,22 @@ class MissingAdapter(TekanaError):
     code = "missing_adapter"
 
 
-def find_store(url: str, clock: Clock | None) -> Store:
-    """Build the store for a URL. It is not started yet.
+def find_store(url: str, clock: Clock | None, read_url: str | None = None) -> Store:
+    """Build the store for a URL. It is not started yet. `read_url` names a replica for it to read from.
 
     Raises:
         MissingAdapter: none is installed for the URL's scheme.
+        InvalidRequest: it cannot read from a replica.
     """
-    return require_store(load("tekana.stores", url.partition("://")[0])(url, clock=clock))
+    scheme = url.partition("://")[0]
+    factory = load("tekana.stores", scheme)
+    if read_url is None:
+        return require_store(factory(url, clock=clock))
+    try:
+        signature(factory).bind(url, clock=clock, read_url=read_url)
+    except TypeError:
+        raise invalid("read_database_url", f"cannot be given with {scheme}://, which has no replicas") from None
+    return require_store(factory(url, clock=clock, read_url=read_url))
 
 
 def require_store(store: object) -> Store:

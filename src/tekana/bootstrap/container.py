@@ -17,7 +17,7 @@ class Container(containers.DeclarativeContainer):
     settings = providers.Dependency(instance_of=Settings)
     clock: providers.Object[Clock | None] = providers.Object(None)  # the store's own, unless a test brings one
     new_id = providers.Object(uuid7)
-    store = providers.Singleton(find_store, settings.provided.database_url, clock)
+    store = providers.Singleton(find_store, settings.provided.database_url, clock, settings.provided.read_database_url)
     engine = providers.Singleton(
         PostingEngine,
         begin=store.provided.begin,

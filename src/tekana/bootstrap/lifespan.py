@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from dependency_injector import providers
 
@@ -21,11 +22,13 @@ async def connect(
 ) -> AsyncIterator[Tekana]:
     """An e-wallet back-end at work in this process, until the context ends.
 
-    `settings` may be just the URL of a database. `store` is one of your own making, instead of one found by URL;
-    `clock` replaces the store's, for tests. What was begun when the context ends is finished first.
+    `settings` may be just the URL of a database, which then is read from as well. `store` is one of your own making,
+    instead of one found by URL; `clock` replaces the store's, for tests. What was begun when the context ends is
+    finished first.
 
     Raises:
         MissingAdapter: nothing is installed for the URL, and says what to install; or the store is none.
+        InvalidRequest: a setting is wrong, or asks the store for what it cannot do.
         Unavailable: the database cannot be started.
     """
     container = build(settings, store=store, clock=clock)
@@ -46,7 +49,8 @@ def build(
 ) -> Container:
     """The container for these settings, with the parts that were brought along. Nothing is started."""
     if isinstance(settings, str):
-        settings = Settings.from_environment(given={"database_url": settings})
+        # Not with the environment's replica, which may be one of another database.
+        settings = replace(Settings.from_environment(given={"database_url": settings}), read_database_url=None)
     container = Container(settings=settings or Settings.from_environment(), clock=providers.Object(clock))
     if store is not None:
         container.store.override(providers.Object(require_store(store)))

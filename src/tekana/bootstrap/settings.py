@@ -18,16 +18,21 @@ class Settings:
 
     database_url: where everything is kept, `memory://` (gone at the end), `postgresql+asyncpg://…`, or
         `embedded:///folder`, a PostgreSQL of tekana's own; `embedded://` takes the user's data folder.
+    read_database_url: a replica of that database, which answers what is only read, as far as it has come; None: the
+        database does. Only for `postgresql+asyncpg://…`.
     currency: the currency of a first wallet when a registration does not say.
     """
 
     database_url: str = "embedded://"
+    read_database_url: str | None = None
     currency: Currency = DEFAULT_CURRENCY
 
     def __post_init__(self) -> None:
         parse_currency(self.currency)
-        if "://" not in self.database_url:
-            raise invalid("database_url", "must be a URL, such as postgresql+asyncpg://user@host/name")
+        for name in ("database_url", "read_database_url"):
+            url = getattr(self, name)
+            if url is not None and "://" not in url:
+                raise invalid(name, "must be a URL, such as postgresql+asyncpg://user@host/name")
 
     @classmethod
     def from_environment(

@@ -31,7 +31,7 @@ def audit(database_url: str | None, data_dir: Path | None, as_json: bool) -> Non
 
 async def _audit(chosen: Settings, *, as_json: bool) -> bool:
     broken = 0
-    async with connect(chosen) as app:
+    async with connect(chosen.database_url) as app:  # never on a replica, which may be behind
         await app.check_ready()
         async for finding in app.audit():
             broken += not finding.whole

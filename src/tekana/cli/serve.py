@@ -24,22 +24,35 @@ from tekana.domain.errors import Unavailable
     "--workers", default=1, envvar="TEKANA_WORKERS", show_envvar=True, type=click.IntRange(1, 64), help="Processes."
 )
 @click.option("--currency", envvar="TEKANA_CURRENCY", show_envvar=True, help="Of first wallets. [default: RWF]")
+@click.option(
+    "--read-database-url",
+    envvar="TEKANA_READ_DATABASE_URL",
+    show_envvar=True,
+    metavar="URL",
+    help="A replica of the database, to read from.",
+)
 @where_data_are
 def serve(
-    host: str, port: int, workers: int, currency: str | None, database_url: str | None, data_dir: Path | None
+    host: str,
+    port: int,
+    workers: int,
+    currency: str | None,
+    read_database_url: str | None,
+    database_url: str | None,
+    data_dir: Path | None,
 ) -> None:
     """Serve HTTP until Ctrl-C or SIGTERM.
 
     Without settings, starts a PostgreSQL of its own, whose data stay in the user's data folder.
     """
-    chosen = settings(database_url, data_dir, currency=currency)
+    chosen = settings(database_url, data_dir, currency=currency, read_database_url=read_database_url or None)
     serve_http = load("tekana.servers", "litestar")
-    store = find_store(chosen.database_url, clock=None)
+    store = find_store(chosen.database_url, None, chosen.read_database_url)
     click.echo(f"tekana: starting, data in {store.location}", err=True)
     # Held here for as long as the workers run: they join a database that is started once, with its schema in place.
     asyncio.run(store.start())
     try:
-        asyncio.run(_warn_unless_ready(chosen))
+        asyncio.run(_warn(chosen))
         click.echo(f"tekana: http://{host}:{port}  docs: http://{host}:{port}/api  (Ctrl-C stops)", err=True)
         with _deaf():  # but for the server's own ears
             code = serve_http(chosen, host=host, port=port, workers=workers)
@@ -50,10 +63,12 @@ def serve(
     sys.exit(code)
 
 
-async def _warn_unless_ready(chosen: Settings) -> None:
+async def _warn(chosen: Settings) -> None:
+    """Say on stderr what an operator should know before anybody is served."""
     async with connect(chosen) as app:
         try:
-            await app.check_ready()
+            for warning in await app.check_ready():
+                click.echo(f"tekana: WARNING: {warning}", err=True)
         except Unavailable as error:
             click.echo(f"tekana: not ready yet, serving 503 until it is: {error}", err=True)
 

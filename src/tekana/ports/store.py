@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 from tekana.ports.audit import Audit
@@ -16,7 +17,8 @@ from tekana.ports.wallets import Wallets
 class Store(Protocol):
     """A place where customers, wallets, transactions and events are kept.
 
-    It is built from a URL (`Store(url, clock=None)`) without touching the world; `start` and `stop` do that.
+    It is built from a URL (`Store(url, clock=None)`) without touching the world; `start` and `stop` do that. One
+    that can read from a replica takes `read_url` as well.
     """
 
     @property
@@ -69,6 +71,10 @@ class Store(Protocol):
         """
         ...
 
-    async def check_ready(self) -> None:
-        """Raises Unavailable, with the reason, unless the store is reachable and its schema is the one needed."""
+    async def check_ready(self) -> Sequence[str] | None:
+        """Raises Unavailable, with the reason, unless the store is reachable and its schema is the one needed.
+
+        Gives what an operator should know though money can be moved, each in a sentence; nothing (or None) if all is
+        well.
+        """
         ...

@@ -150,6 +150,8 @@ class ReadMoneyContract(Contract):
             TransactionFilter(start=at[1], end=at[2]): [withdrawal, transfer],
             TransactionFilter(start=at[2], end=at[1]): [],
             TransactionFilter(mine, bosco.customer.id): [transfer],
+            TransactionFilter(nowhere, bosco.customer.id): [lost],
+            TransactionFilter(house_wallet_id("settlement", RWF), aline.customer.id): [poor, deposit],
             TransactionFilter(his, bosco.customer.id, "transfer", "posted", "rent", at[1], at[2]): [transfer],
             TransactionFilter(his, bosco.customer.id, "transfer", "posted", "rent", at[0], at[1]): [],
         }

@@ -1,0 +1,138 @@
+"""A ledger of a million customers, made by the database itself: for what shows on large tables only.
+
+The core decided nothing in it, so it is not whole; its sizes, its spread and the order of its ids are those of a real
+one. Customers came one a second, and then transactions, ten a second.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from tekana.domain.identifiers import house_wallet_id
+from tekana.domain.money import Currency
+from tekana.domain.wallet import house_wallets
+from tekana_postgres.rows import WALLET_COLUMNS, wallet_row
+
+CUSTOMERS = 1_000_000
+TRANSACTIONS = 300_000
+MERCHANT = 1
+"""The number of the customer to whom every tenth transaction goes."""
+IN_USE = 1_000
+"""The numbers up to this one are of wallets that know how many entries they have; all would take long."""
+
+_CUSTOMER, _WALLET, _TRANSACTION = 1, 2, 3
+_BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
+_FIRST_TRANSACTION = _BEGIN + timedelta(days=15)
+
+_FUNCTIONS = f"""
+CREATE FUNCTION pg_temp.ms(kind int, number bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN kind = {_TRANSACTION} THEN {_FIRST_TRANSACTION.timestamp() * 1000:.0f} + number * 100
+                ELSE {_BEGIN.timestamp() * 1000:.0f} + number * 1000 END
+$$;
+CREATE FUNCTION pg_temp.id(kind int, number bigint) RETURNS uuid LANGUAGE sql IMMUTABLE AS $$
+    SELECT (lpad(to_hex(pg_temp.ms(kind, number)), 12, '0') || '7000800' || kind || lpad(to_hex(number), 12, '0'))::uuid
+$$;
+CREATE FUNCTION pg_temp.moment(kind int, number bigint) RETURNS timestamptz LANGUAGE sql IMMUTABLE AS $$
+    SELECT to_timestamp(pg_temp.ms(kind, number) / 1000::double precision)
+$$;
+"""
+_CUSTOMERS = f"""
+INSERT INTO customers (id, full_name, email, phone_number, external_id, status, suspension_reason, version, created_by,
+                       created_at, updated_at)
+SELECT pg_temp.id({_CUSTOMER}, n), 'Customer ' || n, 'c' || n || '@example.com', '+250' || 700000000 + n, 'crm-' || n,
+       CASE WHEN n % 100 = 0 THEN 'suspended' WHEN n % 1000 = 2 THEN 'closed' ELSE 'active' END,
+       CASE WHEN n % 100 = 0 THEN 'a review' END, 1, 'local', pg_temp.moment({_CUSTOMER}, n),
+       pg_temp.moment({_CUSTOMER}, n)
+FROM generate_series(1::bigint, {CUSTOMERS}) n
+"""
+_WALLETS = f"""
+INSERT INTO wallets (id, customer_id, currency, status, customer_active, ledger_balance, held, version, sequence,
+                     created_by, created_at, updated_at)
+SELECT pg_temp.id({_WALLET}, n), pg_temp.id({_CUSTOMER}, n), CASE WHEN n % 20 = 0 THEN 'USD' ELSE 'RWF' END, 'active',
+       true, 1000, 0, 0, 1, 'local', pg_temp.moment({_WALLET}, n),
+       pg_temp.moment({_WALLET}, n)
+FROM generate_series(1::bigint, {CUSTOMERS}) n
+"""
+_TRANSACTIONS = f"""
+INSERT INTO transactions (id, type, status, amount, currency, from_wallet_id, to_wallet_id, reference, rejection,
+                          created_by, created_at, posted_at)
+SELECT pg_temp.id({_TRANSACTION}, n), CASE WHEN deposit THEN 'deposit' ELSE 'transfer' END,
+       CASE WHEN rejected THEN 'rejected' ELSE 'posted' END, 100, 'RWF',
+       CASE WHEN deposit THEN '{house_wallet_id("settlement", Currency("RWF"))}'
+            ELSE pg_temp.id({_WALLET}, 1 + n * 7919 % {CUSTOMERS}) END,
+       pg_temp.id({_WALLET}, CASE WHEN n % 10 = 1 THEN {MERCHANT} ELSE 1 + n * 104729 % {CUSTOMERS} END),
+       CASE WHEN n % 3 = 0 THEN 'order-' || n END,
+       CASE WHEN rejected THEN '["InsufficientFunds", "insufficient_funds", "no", null]'::json END,
+       'local', at, CASE WHEN NOT rejected THEN at END
+FROM generate_series(1::bigint, {TRANSACTIONS}) n, pg_temp.moment({_TRANSACTION}, n) at,
+     LATERAL (SELECT n % 10 = 0 AS deposit, n % 100 = 51 AS rejected) kind
+"""
+_ENTRIES = """
+INSERT INTO entries (wallet_id, version, sequence, transaction_id, amount, currency, ledger_balance_after, posted_at)
+SELECT wallet_id, row_number() OVER wallet, row_number() OVER wallet + 1, id, minor, 'RWF', 1000, posted_at
+FROM (SELECT id, from_wallet_id AS wallet_id, -amount AS minor, posted_at FROM transactions WHERE status = 'posted'
+      UNION ALL SELECT id, to_wallet_id, amount, posted_at FROM transactions WHERE status = 'posted') e
+WINDOW wallet AS (PARTITION BY wallet_id ORDER BY id)
+"""
+_VERSIONS = f"""
+UPDATE wallets w SET version = e.entries, sequence = e.entries + 1
+FROM (SELECT wallet_id, count(*) AS entries FROM entries WHERE wallet_id <= pg_temp.id({_WALLET}, {IN_USE})
+      GROUP BY wallet_id) e
+WHERE w.id = e.wallet_id
+"""
+_KEYS = f"""
+INSERT INTO idempotency_keys (key_digest, fingerprint, transaction_id)
+SELECT md5(n::text)::uuid, n, pg_temp.id({_TRANSACTION}, n) FROM generate_series(1::bigint, {TRANSACTIONS}) n
+"""
+_OUTBOX = f"""
+INSERT INTO outbox (position, transaction_id)
+SELECT nextval('outbox_position_seq'), pg_temp.id({_TRANSACTION}, n) FROM generate_series(1::bigint, {TRANSACTIONS}) n
+"""
+_INDEXES = """
+SELECT indexrelid::regclass::text AS name, pg_get_indexdef(indexrelid) AS definition FROM pg_index
+WHERE NOT indisprimary AND indrelid IN ('customers'::regclass, 'wallets'::regclass, 'transactions'::regclass,
+                                        'entries'::regclass)
+"""
+
+
+def customer_id(number: int) -> UUID:
+    return _id(_CUSTOMER, number, _BEGIN + timedelta(seconds=number))
+
+
+def wallet_id(number: int) -> UUID:
+    """The wallet of the customer of this number."""
+    return _id(_WALLET, number, _BEGIN + timedelta(seconds=number))
+
+
+def transaction_id(number: int) -> UUID:
+    return _id(_TRANSACTION, number, transaction_time(number))
+
+
+def transaction_time(number: int) -> datetime:
+    return _FIRST_TRANSACTION + number * timedelta(seconds=0.1)
+
+
+def _id(kind: int, number: int, at: datetime) -> UUID:
+    return UUID(f"{round(at.timestamp() * 1000):012x}7000800{kind}{number:012x}")
+
+
+async def fill(connection: Any) -> None:
+    """Fill a migrated, empty database. Takes a connection with every right (asyncpg)."""
+    await connection.execute("SET maintenance_work_mem = '256MB'; SET work_mem = '64MB'")
+    indexes = await connection.fetch(_INDEXES)
+    for index in indexes:  # made anew at the end: quicker than one row at a time
+        await connection.execute(f"DROP INDEX {index['name']}")
+    for table in ("customers", "wallets", "transactions", "entries", "idempotency_keys"):
+        await connection.execute(f"ALTER TABLE {table} SET UNLOGGED")
+    await connection.execute(_FUNCTIONS)
+    houses = [
+        wallet_row(house)
+        for currency in ("RWF", "USD")
+        for house in house_wallets(Currency(currency), created_by="local", at=_BEGIN)
+    ]
+    await connection.copy_records_to_table("wallets", records=houses, columns=WALLET_COLUMNS)
+    statements = [_CUSTOMERS, _WALLETS, _TRANSACTIONS, _ENTRIES, _VERSIONS, _KEYS, _OUTBOX]
+    for statement in (*statements, *(index["definition"] for index in indexes), "VACUUM ANALYZE"):
+        await connection.execute(statement)

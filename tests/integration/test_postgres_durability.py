@@ -1,0 +1,82 @@
+"""What was confirmed is on disk: connections see to it, and a server that cannot promise it is told apart."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tekana_postgres import PostgresStore
+from tekana_postgres.embedded import EmbeddedPostgres
+from tests.integration.postgres_support import superuser
+
+
+@contextmanager
+def server(*, durable: bool) -> Iterator[str]:
+    folder = Path(tempfile.mkdtemp(prefix="tekana-durable-", dir="/var/tmp"))
+    folder.chmod(0o755)  # the account that PostgreSQL runs as has to pass through
+    try:
+        with EmbeddedPostgres(folder, durable=durable) as url:
+            asyncio.run(PostgresStore(url).migrate())
+            yield url
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def durable_url() -> Iterator[str]:
+    """A migrated database of a server that syncs to disk."""
+    with server(durable=True) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def careless_url() -> Iterator[str]:
+    """A migrated database of a server that does not."""
+    with server(durable=False) as url:
+        yield url
+
+
+@pytest.mark.parametrize(
+    ("wanted", "got"),
+    [("off", "on"), ("local", "on"), ("on", "on"), ("remote_write", "remote_write"), ("remote_apply", "remote_apply")],
+)
+async def test_a_commit_is_on_disk_whatever_the_database_was_set_to(durable_url: str, wanted: str, got: str) -> None:
+    async with superuser(durable_url) as connection:
+        await connection.execute(f"ALTER DATABASE postgres SET synchronous_commit = {wanted}")
+    store = PostgresStore(durable_url)
+    assert list(await store.check_ready()) == []
+    async with store.begin() as unit:
+        assert await unit._connection.fetchval("SHOW synchronous_commit") == got
+    await store.stop()
+
+
+async def test_a_server_that_is_not_durable_stays_as_fast_as_it_was_and_is_told(careless_url: str) -> None:
+    store = PostgresStore(careless_url)
+    [warning] = await store.check_ready()
+    assert warning.startswith("the database runs with fsync=off, full_page_writes=off, synchronous_commit=off: ")
+    async with store.begin() as unit:
+        assert await unit._connection.fetchval("SHOW synchronous_commit") == "off"
+    await store.stop()
+
+
+def test_serve_warns_of_it_before_anybody_is_served(careless_url: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+    words = ["serve", "--port", str(port), "--database-url", careless_url]
+    with subprocess.Popen([sys.executable, "-m", "tekana.cli", *words], stderr=subprocess.PIPE, text=True) as serve:
+        assert serve.stderr
+        said = [serve.stderr.readline() for _ in range(3)]
+        serve.send_signal(signal.SIGTERM)
+        serve.communicate(timeout=60)
+    assert said[1].startswith("tekana: WARNING: the database runs with fsync=off")
+    assert said[2].startswith("tekana: http://")

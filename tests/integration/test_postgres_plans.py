@@ -1,0 +1,286 @@
+"""No statement that the store sends walks through a large table, or sorts one: seen on a ledger of a million customers.
+
+The server itself tells how it ran each statement, so that a new one is looked at without anybody's thinking of it; a
+new reader, filter or command without samples is missed by name. Each is run with plans made for its values and with
+plans made for any, as PostgreSQL changes from the first to the second after a few runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import event, text
+
+import tekana
+from tekana.application import Command, MoneyCommand
+from tekana.domain.identifiers import CustomerId, TransactionId, WalletId, house_wallet_id
+from tekana.domain.money import Currency
+from tekana.ports.customers import CustomerFilter, Customers
+from tekana.ports.events import Events
+from tekana.ports.page import PageRequest
+from tekana.ports.transactions import TransactionFilter, Transactions
+from tekana.ports.wallets import WalletFilter, Wallets
+from tekana.testing import builders
+from tekana_postgres import PostgresStore
+from tekana_postgres.embedded import EmbeddedPostgres
+from tekana_postgres.tables import metadata
+from tests.integration import million
+from tests.integration.postgres_support import superuser
+
+MODES = ("force_custom_plan", "force_generic_plan")
+MOST_ROWS = 5_000
+"""That a statement may look at, or expect to sort: a few pages, and all that was rejected, but no large table."""
+HISTORY_OF_THE_MERCHANT = 40_000
+"""The bound where a filter of types or states matches little of a long history."""
+
+EXPLAIN = {
+    "session_preload_libraries": "auto_explain",
+    "auto_explain.log_min_duration": "0",
+    "auto_explain.log_analyze": "on",
+    "auto_explain.log_timing": "off",
+    "auto_explain.log_format": "json",
+    "auto_explain.log_level": "notice",
+}
+
+Plan = dict[str, Any]
+
+
+# ---------------------------------------------------------------------- what is wrong with a plan
+
+
+def nodes(plan: Plan) -> Iterator[Plan]:
+    yield plan
+    for child in plan.get("Plans", ()):
+        yield from nodes(child)
+
+
+def faults(plan: Plan, most: int = MOST_ROWS) -> list[str]:
+    """What must not be in a plan that was run. The driver's own questions, about types, are not looked at."""
+    if not any(node.get("Relation Name") in metadata.tables for node in nodes(plan)):
+        return []
+    return [fault for node in nodes(plan) if (fault := fault_of(node, most))]
+
+
+def fault_of(node: Plan, most: int) -> str | None:
+    kind = node["Node Type"]
+    where = f"{kind} of {node.get('Index Name') or node.get('Relation Name') or 'rows'}"
+    if kind == "Seq Scan" and node["Relation Name"] in metadata.tables:
+        return where
+    seen = sum(node.get(rows, 0) for rows in ("Actual Rows", "Rows Removed by Filter", "Rows Removed by Index Recheck"))
+    if "Scan" in kind and seen * node["Actual Loops"] > most:
+        return f"{where} looked at {seen * node['Actual Loops']:.0f} rows"
+    if kind in ("Sort", "Hash", "Aggregate", "Materialize", "Memoize") and node["Plans"][0]["Plan Rows"] > most:
+        return f"{where} expects {node['Plans'][0]['Plan Rows']} rows"
+    return None
+
+
+# ---------------------------------------------------------------------- the ledger, and a store that is watched
+
+
+@pytest.fixture(scope="module")
+def ledger() -> Iterator[str]:
+    """The URL of a database with a million customers."""
+    folder = Path(tempfile.mkdtemp(prefix="tekana-million-", dir="/var/tmp"))
+    folder.chmod(0o755)  # the account that PostgreSQL runs as has to pass through
+    try:
+        with EmbeddedPostgres(folder, durable=False) as url:
+            asyncio.run(_fill(url))
+            yield url
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+async def _fill(url: str) -> None:
+    store = PostgresStore(url)
+    await store.migrate()
+    await store.stop()
+    async with superuser(url) as connection:
+        await million.fill(connection)
+        await connection.execute("LOAD 'auto_explain'")  # or its settings are not known yet
+        for name, value in EXPLAIN.items():
+            await connection.execute(f"ALTER DATABASE postgres SET {name} = '{value}'")
+
+
+class Watched(NamedTuple):
+    """A store at work, and how the server ran what it was sent since `plans` was last emptied."""
+
+    app: tekana.Tekana
+    plans: list[Plan]
+
+
+@asynccontextmanager
+async def watched(url: str, mode: str) -> AsyncIterator[Watched]:
+    async with superuser(url) as connection:
+        await connection.execute(f"ALTER DATABASE postgres SET plan_cache_mode = {mode}")
+    plans: list[Plan] = []
+
+    def note(_: object, message: Any) -> None:
+        plans.append(json.loads(message.message.partition("plan:\n")[2]))
+
+    store = PostgresStore(url)
+    for engine in (store._readers, store._writers):
+        event.listen(engine.sync_engine, "connect", lambda raw, _: raw.driver_connection.add_log_listener(note))
+    async with tekana.connect(store=store) as app:
+        yield Watched(app, plans)
+
+
+# ---------------------------------------------------------------------- everything that can be asked
+
+RWF = Currency("RWF")
+NUMBER = 172  # who sent money once, and got some once
+MINE, THEIRS = CustomerId(million.customer_id(NUMBER)), CustomerId(million.customer_id(703))
+WALLET, BUSY = WalletId(million.wallet_id(NUMBER)), WalletId(million.wallet_id(million.MERCHANT))
+HOUSE = house_wallet_id("settlement", RWF)
+SOME = TransactionId(million.transaction_id(150_000))
+
+FILTERS: dict[type[Any], dict[str, tuple[Any, ...]]] = {
+    CustomerFilter: {
+        "email": (None, f"c{NUMBER}@example.com", "nobody@example.com"),
+        "phone_number": (None, f"+250{700_000_000 + NUMBER}"),
+        "external_id": (None, f"crm-{NUMBER}"),
+        "status": (None, "active", "suspended", "closed"),
+    },
+    WalletFilter: {"customer_id": (None, MINE), "currency": (None, "RWF", "USD", "KES")},
+    TransactionFilter: {
+        "wallet_id": (None, WALLET, BUSY),
+        "customer_id": (None, THEIRS),
+        "type": (None, "withdrawal", "transfer"),  # there is no withdrawal
+        "status": (None, "posted", "rejected"),
+        "reference": (None, "order-300"),
+        "start": (None, million.transaction_time(200_000)),
+        "end": (None, million.transaction_time(210_000)),
+    },
+}
+LATER = {
+    CustomerFilter: str(million.customer_id(400_000)),
+    WalletFilter: str(million.wallet_id(400_000)),
+    TransactionFilter: str(SOME),
+}
+
+READERS = (Customers, Wallets, Transactions, Events)
+
+BAD = {
+    "SELECT FROM wallets WHERE name = 'x'": "Seq Scan of wallets",
+    "SET LOCAL enable_seqscan = off; SELECT FROM transactions WHERE amount < 0 ORDER BY id LIMIT 1": "looked at 30",
+    "SELECT FROM customers ORDER BY created_at LIMIT 1": "Sort of rows expects ",
+}
+
+Question = Callable[[tekana.Tekana], Awaitable[Any]]
+
+
+def lists(of: type[Any], which: Callable[[tekana.Tekana], Any]) -> Iterator[tuple[str, int, Question]]:
+    """Every combination of filters, each with its first page and a later one."""
+    assert set(FILTERS[of]) == set(of._fields), "a filter without samples"
+    for values in itertools.product(*FILTERS[of].values()):
+        wanted = of(*values)
+        busy = getattr(wanted, "wallet_id", None) == BUSY and (wanted.type or wanted.status)
+        for cursor in (None, LATER[of]):
+            page = PageRequest(50, cursor)
+            most = HISTORY_OF_THE_MERCHANT if busy else MOST_ROWS
+            yield f"{wanted} {cursor}", most, lambda app, wanted=wanted, page=page: which(app).list(wanted, page)
+
+
+def questions() -> dict[tuple[type[Any], str], list[tuple[str, int, Question]]]:
+    """By reader: what can be asked, how many rows that may look at, and the asking."""
+    pages = [PageRequest(), PageRequest(200, "250")]
+    return {
+        (Customers, "get"): [("", MOST_ROWS, lambda app: app.customers.get(MINE))],
+        (Customers, "list"): list(lists(CustomerFilter, lambda app: app.customers)),
+        (Wallets, "get"): [("", MOST_ROWS, lambda app: app.wallets.get(WALLET))],
+        (Wallets, "list"): list(lists(WalletFilter, lambda app: app.wallets)),
+        (Wallets, "entries"): [
+            (f"{wallet} {page}", MOST_ROWS, lambda app, wallet=wallet, page=page: app.wallets.entries(wallet, page))
+            for wallet in (WALLET, BUSY, HOUSE)
+            for page in pages
+        ],
+        (Wallets, "balance_at"): [
+            (f"{wallet} {at}", MOST_ROWS, lambda app, wallet=wallet, at=at: app.wallets.balance_at(wallet, at))
+            for wallet in (WALLET, BUSY, HOUSE)
+            for at in (None, million.transaction_time(200_000))
+        ],
+        (Transactions, "get"): [("", MOST_ROWS, lambda app: app.transactions.get(SOME))],
+        (Transactions, "list"): list(lists(TransactionFilter, lambda app: app.transactions)),
+        (Events, "list"): [
+            (str(page), MOST_ROWS, lambda app, page=page: app.events.list(page))
+            for page in (PageRequest(), PageRequest(200, "150000.1"), PageRequest(200, "300000.2"))
+        ],
+    }
+
+
+COMMANDS = {one for one in vars(tekana.application).values() if isinstance(one, type) and hasattr(one, "decide")}
+COMMANDS -= {Command, MoneyCommand}
+
+
+async def commands(app: tekana.Tekana) -> list[Command[Any]]:
+    """One of every kind, in an order in which all succeed."""
+    leaving = await app.execute(builders.person())
+    return [
+        builders.person(external_id=f"new-{uuid4()}"),
+        tekana.UpdateCustomer(customer_id=MINE, full_name="Another Name", external_id=f"changed-{uuid4()}"),
+        tekana.VerifyCustomer(customer_id=MINE, tier="full"),
+        tekana.SuspendCustomer(customer_id=MINE, reason="a review"),
+        tekana.ReactivateCustomer(customer_id=MINE),
+        builders.open_wallet(MINE),
+        builders.freeze(WALLET),
+        tekana.UnfreezeWallet(wallet_id=WALLET),
+        builders.deposit(WALLET),
+        builders.transfer(WALLET, BUSY),
+        builders.withdrawal(BUSY),
+        tekana.CloseWallet(wallet_id=leaving.wallets[0].id),
+        tekana.CloseCustomer(customer_id=leaving.customer.id),
+    ]
+
+
+# ---------------------------------------------------------------------- the test
+
+
+async def test_no_statement_walks_through_a_large_table(ledger: str) -> None:
+    found: list[str] = []
+    for mode in MODES:
+        async with watched(ledger, mode) as (app, plans):
+
+            def look(what: str, most: int, plans: list[Plan] = plans, mode: str = mode) -> None:
+                assert plans, f"{what}: no statement was seen"
+                for plan in plans:
+                    statement = " ".join(plan["Query Text"].split())
+                    found.extend(f"{mode}: {what}: {fault}: {statement}" for fault in faults(plan["Plan"], most))
+                plans.clear()
+
+            await app.check_ready()
+            look("check_ready", MOST_ROWS)
+            asked = questions()
+            assert set(asked) == {(port, name) for port in READERS for name in vars(port) if not name.startswith("_")}
+            for (port, name), ways in asked.items():
+                for what, most, ask in ways:
+                    await ask(app)
+                    await asyncio.sleep(0)  # what the server said is handed over by the event loop
+                    look(f"{port.__name__}.{name} {what}", most)
+            every = await commands(app)
+            assert {type(command) for command in every} == COMMANDS
+            for command in every:
+                key = str(uuid4())
+                for _ in range(2):
+                    await app.execute(command, key=key)
+                    await asyncio.sleep(0)
+                    look(type(command).__name__, MOST_ROWS)
+
+            # The eyes are open: each of these is seen.
+            for bad, fault in BAD.items():
+                async with app._store._readers.connect() as connection:  # type: ignore[attr-defined]
+                    for statement in bad.split(";"):
+                        await connection.execute(text(statement))
+                await asyncio.sleep(0)
+                seen = [one for plan in plans for one in faults(plan["Plan"])]
+                assert any(fault in one for one in seen), (bad, seen)
+                plans.clear()
+    assert found == [], "\n".join(found[:20])
