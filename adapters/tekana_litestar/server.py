@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import signal
 import socket
@@ -45,7 +46,23 @@ def serve(settings: Settings, *, host: str, port: int, workers: int) -> int:
 
 def app_from_environment() -> Litestar:
     """The app as the TEKANA_ variables say: what each of several workers builds for itself."""
-    return create_app(Settings.from_environment())
+    return _app(Settings.from_environment())
+
+
+def _app(settings: Settings) -> Litestar:
+    app = create_app(settings)
+    app.on_startup.append(_spare_the_collector)
+    return app
+
+
+def _spare_the_collector() -> None:
+    """What is there at the start stays, so it is not looked through again; and a busy server leaves few cycles behind.
+
+    As the defaults are, looking for garbage takes a sixth of a transfer's time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -92,7 +109,7 @@ class _PatientServer(uvicorn.Server):
 
 
 def _serve_one(settings: Settings, listener: socket.socket) -> int:
-    server = _PatientServer(_config(create_app(settings), 1))
+    server = _PatientServer(_config(_app(settings), 1))
 
     def stop(*_: Any) -> None:
         server.should_exit = True
