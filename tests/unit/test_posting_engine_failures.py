@@ -12,7 +12,7 @@ from uuid_utils.compat import uuid7
 
 import tekana
 from tekana import Conflict, InvalidRequest, PostingEngine, Tekana, Unavailable, WalletId
-from tekana.application.posting_engine import fingerprint
+from tekana.application.deciding import fingerprint
 from tekana.domain.book import Touches
 from tekana.domain.errors import Busy
 from tekana.ports.unit_of_work import BeginUnit
