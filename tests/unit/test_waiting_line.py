@@ -6,12 +6,15 @@ import asyncio
 
 import pytest
 
-from tekana import Batch, Overloaded
+from tekana import Batch, BatchDone, Overloaded, Unavailable
 from tekana.application.batch import LARGEST_BATCH
 from tekana.application.waiting_line import BatchInLine, Envelope, Waiting, WaitingLine
+from tekana.domain.book import Book
 from tekana.ports.unit_of_work import Key
 from tekana.testing import builders
+from tekana.testing.contracts.faults import Failing, Point
 from tekana.testing.contracts.tools import a_wallet, all_outcomes, kinds
+from tekana_memory import MemoryStore
 from tests.unit.test_posting_engine import a_crowd, engines, gate, store
 
 __all__ = ["engines", "gate", "store"]
@@ -117,6 +120,43 @@ async def test_stopping_decides_batches_that_wait(store, gate, engines) -> None:
     await stopping
     assert kinds([task.result() for task in (*crowd, *batches)]) == ["BatchDone"] * 3 + ["Transaction"] * 2
     assert (await store.wallets.get(wallet.id)).ledger_balance == 3002
+
+
+@pytest.mark.parametrize("alone_before", [0, 1, 2, 7])
+async def test_a_group_that_fails_is_split_but_no_atomic_batch_is_torn(
+    store: MemoryStore, gate, engines, alone_before: int
+) -> None:
+    _, app = engines()
+    wallet = await a_wallet(app)
+    sizes: list[set[str | None]] = []
+
+    def fault(point: Point, what: object) -> None:
+        if point == "save" and isinstance(what, Book):
+            references = {one.movement.reference for one in what.transactions}
+            sizes.append(references)
+            if "bad" in references:
+                raise ValueError("planted")
+
+    _, failing = engines(Failing(gate, fault))
+    gate.open.clear()
+    first = asyncio.create_task(failing.execute(builders.deposit(wallet.id, "1")))
+    await gate.arrived.wait()
+    atomic = [builders.deposit(wallet.id, "1", reference=f"atomic {number}") for number in range(5)]
+    independent = [builders.deposit(wallet.id, "1", reference=name) for name in ("good", "bad", "better")]
+    tasks = [
+        *(asyncio.create_task(failing.execute(builders.deposit(wallet.id, "1"))) for _ in range(alone_before)),
+        asyncio.create_task(failing.submit_batch(builders.atomic(*atomic))),
+        asyncio.create_task(failing.submit_batch(builders.independent(*independent))),
+    ]
+    await asyncio.sleep(0)
+    gate.open.set()
+    *alone_told, atomic_told, independent_told = await all_outcomes([*tasks])
+    assert kinds([await first, *alone_told]) == ["Transaction"] * (1 + alone_before)
+    assert isinstance(atomic_told, BatchDone)
+    assert isinstance(independent_told, Unavailable)
+    whole = {one.reference for one in atomic}
+    assert [references & whole for references in sizes if references & whole not in (set(), whole)] == []
+    assert (await store.wallets.get(wallet.id)).ledger_balance == 1 + alone_before + 5 + 2
 
 
 async def test_a_key_of_a_caller_is_never_one_of_a_batchs_movements(engines) -> None:
