@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar, get_type_hints
 from uuid import UUID
 
 import msgspec
@@ -18,8 +18,10 @@ from tekana_litestar.request import Request
 
 LARGEST_BODY: Final = 64 * 1024
 
-# A body somewhat over the cap is read to its end and thrown away: to hang up on a client that still sends would
-# destroy the answer on its way.
+LARGEST_BATCH_BODY: Final = 1024 * 1024
+
+# A body that is over the cap by no more than this is read to its end and thrown away: to hang up on a client that still
+# sends would destroy the answer on its way.
 _MOST_DISCARDED: Final = 1024 * 1024
 
 _UUID_LENGTH: Final = 36
@@ -30,10 +32,11 @@ T = TypeVar("T")
 
 
 class BodyReader(Generic[T]):
-    """Reads bodies of one kind: a msgspec Struct, or a union of tagged ones."""
+    """Reads bodies of one kind: a msgspec Struct, or a union of tagged ones. `largest` is their cap, in bytes."""
 
-    def __init__(self, kind: Any, *, may_be_absent: bool = False) -> None:
+    def __init__(self, kind: Any, *, may_be_absent: bool = False, largest: int = LARGEST_BODY) -> None:
         self.kind = kind
+        self.largest = largest
         self.may_be_absent = may_be_absent
         self._absent: T | None = kind() if may_be_absent else None
         self._tags = _tags(kind)
@@ -45,7 +48,7 @@ class BodyReader(Generic[T]):
         Raises:
             InvalidRequest: it is too large (413), is not declared as JSON (415), or is not what is expected (400).
         """
-        body = await _receive(request)
+        body = await _receive(request, self.largest)
         if not body and self._absent is not None:
             return self._absent
         _require_json(request)
@@ -63,48 +66,69 @@ class BodyReader(Generic[T]):
             raise invalid("body", "is nested too deep") from None
         except (msgspec.DecodeError, UnicodeError):
             raise invalid("body", _malformed(body)) from None
-        _refuse_what_msgspec_lets_pass(decoded, body)
+        _refuse_what_msgspec_lets_pass(decoded, _pairs.decode(body.decode()))
         return decoded
 
     def _explained(self, error: msgspec.ValidationError) -> InvalidRequest:
+        found = _PLACE.fullmatch(str(error))
+        message, path = (found[1], found[2].removeprefix(".")) if found else (str(error), "")
+        field = path.partition("[...]")[0]
+        inside = f"{field}." if field else ""
         if isinstance(error.__cause__, InvalidRequest):  # raised by the command itself, on checking its fields
-            return error.__cause__
-        message, _, path = str(error).partition(" - at `$")
-        field = path.strip("`").removeprefix(".").partition("[")[0] or "body"
+            return InvalidRequest(*(one._replace(field=inside + one.field) for one in error.__cause__.errors))
         if found := re.match(r"Object missing required field `(.*)`$", message, re.DOTALL):
-            return invalid(found[1], "is missing")
+            return invalid(inside + found[1], "is missing")
         if found := re.match(r"Object contains unknown field `(.*)`$", message, re.DOTALL):
-            return invalid(_shortened(found[1]), "is not a field of this body")
-        if field == "type" and self._tags:
-            return invalid("type", f"must be one of: {', '.join(self._tags)}")
-        return invalid(_shortened(field), _in_words(message))
+            return invalid(inside + _shortened(found[1]), "is not a field of this body")
+        if re.search(r"(^|\.)type$", field) and self._tags:
+            return invalid(field, f"must be one of: {', '.join(self._tags)}")
+        return invalid(field or "body", _in_words(message))
 
 
-def _refuse_what_msgspec_lets_pass(decoded: Any, body: bytes) -> None:
+# What went wrong, and where, as msgspec says it. Metadata's own names are not told, but [...].
+_PLACE: Final = re.compile(r"(.*) - at `\$((?:\.\w+|\[\d+\]|\[\.\.\.\])+)`", re.DOTALL)
+
+
+def _refuse_what_msgspec_lets_pass(decoded: Any, raw: dict[Any, Any], inside: str = "") -> None:
     """Names given twice, of which readers differ on which one counts, and UUIDs in other forms than the usual one."""
-    raw = _pairs.decode(body.decode())
+    _refuse_names_given_twice(raw, inside)
     for name in decoded.__struct_fields__:
-        if isinstance(getattr(decoded, name), UUID) and len(raw[name]) != _UUID_LENGTH:  # msgspec checked the rest
-            canonical_uuid(name, raw[name])
+        value = getattr(decoded, name)
+        if isinstance(value, UUID):
+            if len(raw[name]) != _UUID_LENGTH:  # msgspec checked the rest
+                canonical_uuid(inside + name, raw[name])
+        elif isinstance(value, dict):
+            _refuse_names_given_twice(raw[name], f"{inside}{name}.")
+        elif isinstance(value, tuple):
+            for index, (one, its_raw) in enumerate(zip(value, raw[name], strict=True)):
+                _refuse_what_msgspec_lets_pass(one, its_raw, f"{inside}{name}[{index}].")
 
 
-def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
+def _refuse_names_given_twice(raw: dict[Any, Any], inside: str) -> None:
+    if _TWICE in raw:
+        raise invalid(inside + _shortened(raw[_TWICE]), "is given twice")
+
+
+_TWICE: Final = object()
+
+
+def _noting_names_given_twice(pairs: list[tuple[str, Any]]) -> dict[Any, Any]:
+    found: dict[Any, Any] = dict(pairs)
     if len(found) != len(pairs):
         names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise InvalidRequest(FieldError(_shortened(twice), "is given twice"))
+        found[_TWICE] = next(name for name in names if names.count(name) > 1)
     return found
 
 
 # Numbers stay text: nobody looks at them, and huge ones are slow to convert.
-_pairs: Final = json.JSONDecoder(object_pairs_hook=_distinct, parse_int=str, parse_float=str)
+_pairs: Final = json.JSONDecoder(object_pairs_hook=_noting_names_given_twice, parse_int=str, parse_float=str)
 
 
-async def _receive(request: Request) -> bytes:
+async def _receive(request: Request, largest: int) -> bytes:
     declared = single_header(request.scope, b"content-length") or ""
-    if declared.isdecimal() and int(declared[:20]) > _MOST_DISCARDED:
-        raise _too_large()
+    most_read = largest + _MOST_DISCARDED
+    if declared.isdecimal() and int(declared[:20]) > most_read:
+        raise too_large(largest)
     chunks: list[bytes] = []
     size = 0
     while True:
@@ -112,17 +136,24 @@ async def _receive(request: Request) -> bytes:
         if message["type"] != "http.request":
             raise invalid("body", "was cut short")
         size += len(message["body"])
-        if size <= LARGEST_BODY:
+        if size <= largest:
             chunks.append(message["body"])
-        if not message.get("more_body", False) or size > _MOST_DISCARDED:
+        if not message.get("more_body", False) or size > most_read:
             break
-    if size > LARGEST_BODY:
-        raise _too_large()
+    if size > largest:
+        raise too_large(largest)
     return b"".join(chunks)
 
 
-def _too_large() -> BodyTooLarge:
-    return BodyTooLarge(FieldError("body", f"must be at most {LARGEST_BODY // 1024} KiB"))
+def too_large(largest: int) -> BodyTooLarge:
+    """The refusal of a body that is over this cap, in bytes."""
+    return BodyTooLarge(FieldError("body", f"must be at most {in_words(largest)}"))
+
+
+def in_words(size: int) -> str:
+    """A size in bytes as people say it: whole KiB, or MiB."""
+    kib = size // 1024
+    return f"{kib} KiB" if kib < 1024 else f"{kib // 1024} MiB"
 
 
 def _require_json(request: Request) -> None:
@@ -172,5 +203,9 @@ def _shortened(name: str) -> str:
 
 
 def _tags(kind: Any) -> list[str]:
-    configs = [getattr(one, "__struct_config__", None) for one in getattr(kind, "__args__", ())]
-    return [str(config.tag) for config in configs if config is not None]
+    """The types among which a body, or each element of a list in it, has to say what it is."""
+    config = getattr(kind, "__struct_config__", None)
+    if config is not None and config.tag is not None:
+        return [str(config.tag)]
+    parts = getattr(kind, "__args__", ()) if config is None else get_type_hints(kind).values()
+    return list(dict.fromkeys(tag for part in parts for tag in _tags(part)))

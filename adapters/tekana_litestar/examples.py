@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import msgspec
+
 from tekana import (
+    Batch,
     ConcurrentUpdate,
     CurrencyMismatch,
     CustomerExists,
@@ -18,6 +21,7 @@ from tekana import (
     LimitExceeded,
     OpenWallet,
     RegisterCustomer,
+    RolledBack,
     SameWallet,
     TekanaError,
     TransactionNotFound,
@@ -29,7 +33,8 @@ from tekana import (
     WithdrawFunds,
 )
 from tekana_litestar import wire
-from tekana_litestar.problems import BodyTooLarge, IdempotencyKeyRequired, PreconditionRequired, WrongContentType
+from tekana_litestar.bodies import LARGEST_BODY, too_large
+from tekana_litestar.problems import IdempotencyKeyRequired, PreconditionRequired, WrongContentType, problem
 
 Example = dict[str, Any]
 
@@ -152,6 +157,26 @@ def _page(*items: Example) -> Example:
 
 
 _MOVED: Final = {"amount": "1500", "currency": "RWF"}
+_TRANSFER: Final[Example] = {
+    "type": "transfer",
+    "from_wallet_id": _WALLET_ID,
+    "to_wallet_id": _OTHER_WALLET_ID,
+    **_MOVED,
+    "description": "Lunch",
+    "reference": "order-1001",
+}
+
+_RESULT_DONE: Final[Example] = {"index": 0, "status": 201, "transaction": _POSTED_TRANSACTION}
+_DETAILS: Final[dict[type[TekanaError], str]] = {
+    InsufficientFunds: f"wallet {_WALLET_ID} does not have that much available",
+    RolledBack: "transactions[1] was refused, so nothing of the batch was done",
+}
+
+
+def _result_refused(kind: type[TekanaError], index: int = 1) -> Example:
+    told = problem(kind.code, 422, _DETAILS[kind], REQUEST_ID, transaction_id=_REJECTED_ID)
+    return {"index": index, "status": 422, "problem": msgspec.to_builtins(told)}
+
 
 EXAMPLES: Final[dict[type, Example]] = {
     RegisterCustomer: {
@@ -166,13 +191,10 @@ EXAMPLES: Final[dict[type, Example]] = {
     OpenWallet: {"customer_id": _CUSTOMER_ID, "currency": "USD", "name": "Savings"},
     DepositFunds: {"type": "deposit", "wallet_id": _WALLET_ID, "amount": "10000", "currency": "RWF"},
     WithdrawFunds: {"type": "withdrawal", "wallet_id": _WALLET_ID, **_MOVED, "reference": "atm-7"},
-    TransferFunds: {
-        "type": "transfer",
-        "from_wallet_id": _WALLET_ID,
-        "to_wallet_id": _OTHER_WALLET_ID,
-        **_MOVED,
-        "description": "Lunch",
-        "reference": "order-1001",
+    TransferFunds: _TRANSFER,
+    Batch: {
+        "mode": "independent",
+        "transactions": [_TRANSFER, {**_TRANSFER, "amount": "999999", "reference": "order-1002"}],
     },
     wire.CustomerChanges: {"email": "aline.uwase@example.com", "external_id": None},
     wire.Verification: {"tier": "full"},
@@ -186,6 +208,7 @@ EXAMPLES: Final[dict[type, Example]] = {
     wire.EntryPage: _page(_HISTORY_LINE),
     wire.Transaction: _POSTED_TRANSACTION,
     wire.TransactionPage: _page(_REJECTED_TRANSACTION, _POSTED_TRANSACTION),
+    wire.BatchResults: {"results": [_RESULT_DONE, _result_refused(InsufficientFunds)], "failed_index": None},
     wire.Balance: {
         "wallet_id": _WALLET_ID,
         "at": _POSTED,
@@ -197,6 +220,13 @@ EXAMPLES: Final[dict[type, Example]] = {
     wire.Alive: {"status": "alive"},
     wire.Ready: {"status": "ready"},
 }
+
+BATCH_EXAMPLES: Final[dict[int, Example]] = {
+    201: {"results": [_RESULT_DONE], "failed_index": None},
+    207: EXAMPLES[wire.BatchResults],
+    422: {"results": [_result_refused(RolledBack, 0), _result_refused(InsufficientFunds)], "failed_index": 1},
+}
+"""What a batch leads to, by the status of the answer."""
 
 ERRORS: Final[dict[type[TekanaError], TekanaError]] = {
     type(error): error
@@ -211,9 +241,9 @@ ERRORS: Final[dict[type[TekanaError], TekanaError]] = {
         WalletNotActive(f"wallet {_WALLET_ID} is frozen: money can come in, not go out"),
         WalletNotEmpty(f"wallet {_WALLET_ID} still has money in it: move it out first"),
         ConcurrentUpdate("the customer is at version 4 now, not 3: read it again"),
-        BodyTooLarge(FieldError("body", "must be at most 64 KiB")),
+        too_large(LARGEST_BODY),
         WrongContentType(FieldError("Content-Type", "must be application/json, in UTF-8")),
-        InsufficientFunds(f"wallet {_WALLET_ID} does not have that much available"),
+        InsufficientFunds(_DETAILS[InsufficientFunds]),
         CurrencyMismatch(f"wallet {_WALLET_ID} holds RWF, not USD"),
         SameWallet("a wallet cannot pay itself"),
         LimitExceeded(f"wallet {_WALLET_ID} cannot hold that much"),

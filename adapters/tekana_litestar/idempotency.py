@@ -35,22 +35,23 @@ async def do_to_customer(request: Request, command: Command[CustomerWithWallets]
     both, replayed = await submit(request, command)
     etag = ("ETag", f'"{both.customer.version}"')
     location = (("Location", f"/v1/customers/{both.customer.id}"),) if created else ()
-    return answer(201 if created else 200, to_wire.customer(both), etag, *location, *_replay_header(replayed))
+    return answer(201 if created else 200, to_wire.customer(both), etag, *location, *replay_header(replayed))
 
 
 async def do_to_wallet(request: Request, command: Command[Wallet], *, created: bool = False) -> Answer:
     """Do it, and answer with the wallet."""
     wallet, replayed = await submit(request, command)
     location = (("Location", f"/v1/wallets/{wallet.id}"),) if created else ()
-    return answer(201 if created else 200, to_wire.wallet(wallet), *location, *_replay_header(replayed))
+    return answer(201 if created else 200, to_wire.wallet(wallet), *location, *replay_header(replayed))
 
 
 async def move_money(request: Request, command: Command[Transaction]) -> Answer:
     """Do it, and answer with the transaction."""
     transaction, replayed = await submit(request, command)
     location = ("Location", f"/v1/transactions/{transaction.id}")
-    return answer(201, to_wire.transaction(transaction), location, *_replay_header(replayed))
+    return answer(201, to_wire.transaction(transaction), location, *replay_header(replayed))
 
 
-def _replay_header(replayed: bool) -> tuple[tuple[str, str], ...]:
+def replay_header(replayed: bool) -> tuple[tuple[str, str], ...]:
+    """The header that marks a repeated answer."""
     return _REPLAYED if replayed else ()

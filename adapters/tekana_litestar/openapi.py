@@ -12,10 +12,10 @@ import msgspec
 from litestar.handlers import HTTPRouteHandler
 
 from tekana import IdempotencyKeyReused, InvalidRequest, TekanaError, Unavailable
-from tekana_litestar import schemas
+from tekana_litestar import schemas, wire
 from tekana_litestar.answers import JSON, PROBLEM_JSON
-from tekana_litestar.bodies import BodyReader
-from tekana_litestar.examples import ERRORS, EXAMPLES, REQUEST_ID
+from tekana_litestar.bodies import BodyReader, in_words, too_large
+from tekana_litestar.examples import BATCH_EXAMPLES, ERRORS, EXAMPLES, REQUEST_ID
 from tekana_litestar.operation import Operation
 from tekana_litestar.parameters import Parameter
 from tekana_litestar.problems import (
@@ -54,6 +54,7 @@ _TAGS: Final = {
 _STATUSES: Final = {
     200: "Done.",
     201: "Created.",
+    207: "Some of it was done, some was refused.",
     400: "The request is malformed.",
     404: "There is no such thing.",
     409: "Not possible as things stand.",
@@ -136,6 +137,10 @@ def _operation(path: str, handler: HTTPRouteHandler, operation: Operation, by_ty
         **{str(status): _success(status, kind, operation, by_type) for status, kind in operation.answers.items()},
         **{str(status): _failure(status, kinds, operation) for status, kinds in _refusals(operation).items()},
     }
+    for status in operation.answers.keys() & _refusals(operation).keys():  # a batch that was refused, one by one
+        response = described["responses"][str(status)]
+        response["content"] |= _success(status, operation.answers[status], operation, by_type)["content"]
+        response["description"] += " Or nothing was done, and the results tell why."
     return described
 
 
@@ -192,6 +197,7 @@ def _body(reader: BodyReader[Any], by_type: dict[str, Node]) -> Node:
     kinds = getattr(reader.kind, "__args__", (reader.kind,))
     named = {kind.__struct_config__.tag or kind.__name__: {"value": EXAMPLES[kind]} for kind in kinds}
     return {
+        "description": f"At most {in_words(reader.largest)}.",
         "required": not reader.may_be_absent,
         "content": {JSON: {"schema": by_type[str(reader.kind)], "examples": named}},
     }
@@ -200,16 +206,17 @@ def _body(reader: BodyReader[Any], by_type: dict[str, Node]) -> Node:
 def _success(status: int, kind: type, operation: Operation, by_type: dict[str, Node]) -> Node:
     preview = status == 200 and 201 in operation.answers
     headers = ["X-Request-ID"]
-    if status == 201:
+    if status == 201 and kind is not wire.BatchResults:  # a batch is no thing of its own
         headers.append("Location")
     if operation.etag:
         headers.append("ETag")
     if operation.key != "none" and not preview:
         headers.append("Idempotency-Replayed")
+    example = BATCH_EXAMPLES[status] if kind is wire.BatchResults else EXAMPLES[kind]
     return {
         "description": "A dry run: this is what would happen. Nothing was kept." if preview else _STATUSES[status],
         "headers": _references(headers),
-        "content": {JSON: {"schema": by_type[str(kind)], "examples": {kind.__name__: {"value": EXAMPLES[kind]}}}},
+        "content": {JSON: {"schema": by_type[str(kind)], "examples": {kind.__name__: {"value": example}}}},
     }
 
 
@@ -240,7 +247,8 @@ def _failure(status: int, kinds: list[type[TekanaError]], operation: Operation) 
     if operation.key != "none" and status in (404, 409, 422):
         headers.append("Idempotency-Replayed")
     reading = operation.key == "none" and not operation.if_match
-    examples = {kind.__name__: {"value": problem_of(ERRORS[kind], REQUEST_ID, reading=reading)} for kind in kinds}
+    errors = ERRORS | ({BodyTooLarge: too_large(operation.body.largest)} if operation.body else {})
+    examples = {kind.__name__: {"value": problem_of(errors[kind], REQUEST_ID, reading=reading)} for kind in kinds}
     return {
         "description": f"{_STATUSES[status]} Codes: {codes}.",
         "headers": _references(headers),

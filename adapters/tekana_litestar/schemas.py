@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
+from tekana.application.batch import LARGEST_BATCH
 from tekana.domain.events import EVENT_TYPES
 
 Schema = dict[str, Any]
@@ -64,6 +65,15 @@ _FIELDS: Final[dict[str, Schema]] = {
     "Customer.version": {"description": "Counts the changes; also the `ETag`."},
     "Entry.version": {"description": "The entry's number in its wallet: 1, 2, 3 … without a gap."},
     "WalletEntry.version": {"description": "The entry's number in its wallet: 1, 2, 3 … without a gap."},
+    "Batch.transactions": {"minItems": 1, "maxItems": LARGEST_BATCH},
+    "BatchResult.index": {"description": "The movement's place in the request, counted from 0."},
+    "BatchResult.status": {
+        "description": "201: done. 422: refused; the problem has the status that it would have alone.",
+        "enum": [201, 422],
+    },
+    "BatchResult.transaction": {"description": "The posted transaction; only where it was done."},
+    "BatchResult.problem": {"description": "Why it was refused; only where it was."},
+    "failed_index": {"description": "Which movement kept an atomic batch from being done; null unless one did."},
     "Balance.version": {"description": "The version of the last entry posted by then; 0 if there is none."},
     "next_cursor": {"description": "Leads to the next page; null when there is nothing more now."},
     "Event.type": {"enum": list(EVENT_TYPES)},

@@ -18,6 +18,7 @@ from tekana.domain.events import Aggregate
 from tekana.domain.identifiers import HouseRole
 from tekana.domain.transaction import Direction, TransactionStatus, TransactionType
 from tekana.domain.wallet import FreezeScope, WalletStatus
+from tekana_litestar.problems import Problem
 
 MetadataIn = dict[str, str | int | float | bool | None]
 
@@ -146,6 +147,22 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     posted_at: datetime | None
     effective_at: datetime
+
+
+class BatchResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What a movement of a batch led to: the transaction, or the problem that it would have got alone."""
+
+    index: int
+    status: int
+    transaction: Transaction | UnsetType = UNSET
+    problem: Problem | UnsetType = UNSET
+
+
+class BatchResults(msgspec.Struct, frozen=True, kw_only=True):
+    """What a batch led to: a result for each movement, in their order."""
+
+    results: tuple[BatchResult, ...]
+    failed_index: int | None
 
 
 class Balance(msgspec.Struct, frozen=True, kw_only=True):

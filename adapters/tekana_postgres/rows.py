@@ -11,7 +11,7 @@ from uuid import UUID
 import msgspec
 from asyncpg.pgproto.pgproto import UUID as PostgresUUID  # noqa: N811 - a class, whatever its name looks like
 
-from tekana.domain.book import Answer, CustomerWithWallets
+from tekana.domain.book import Answer, Batched, CustomerWithWallets
 from tekana.domain.customer import Customer, Metadata
 from tekana.domain.events import EVENT_TYPES, Event
 from tekana.domain.money import Money
@@ -21,8 +21,8 @@ from tekana.ports.unit_of_work import Claimed, Key
 
 Row = Mapping[str, Any]
 
-_STORED_ANSWERS: dict[str, type[Wallet] | type[CustomerWithWallets] | type[Rejection]] = {
-    kind.__name__: kind for kind in (Wallet, CustomerWithWallets, Rejection)
+_STORED_ANSWERS: dict[str, type[Wallet] | type[CustomerWithWallets] | type[Rejection] | type[Batched]] = {
+    kind.__name__: kind for kind in (Wallet, CustomerWithWallets, Rejection, Batched)
 }
 
 CUSTOMER_COLUMNS = (

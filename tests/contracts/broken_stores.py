@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from tekana.domain.book import Book, CustomerWithWallets, Locked, Touches
+from tekana.domain.book import Batched, Book, CustomerWithWallets, Locked, Touches
 from tekana.domain.customer import Contact
 from tekana.domain.transaction import Transaction
 from tekana.ports.audit import Finding
@@ -108,6 +108,14 @@ class ForgetsRefusals(Broken):
             for key, claimed in claims.items():
                 if isinstance(claimed.answer, Transaction) and claimed.answer.rejection:
                     del self._kept.keys[key]
+
+
+class KeepsOnlyTransactionsKeys(Broken):
+    """A key that leads to no transaction is not worth keeping: so it says, and forgets what was a batch's."""
+
+    class unit(MemoryUnitOfWork):  # noqa: N801
+        async def save(self, book: Book, claims: Mapping[Key, Claimed]) -> None:
+            await super().save(book, {key: one for key, one in claims.items() if not isinstance(one.answer, Batched)})
 
 
 class DecidesAgain(Broken):

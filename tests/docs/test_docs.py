@@ -232,6 +232,9 @@ def test_the_reference_lists_every_problem_with_its_status() -> None:
         for status, response in operation["responses"].items()
         for example in response["content"].get("application/problem+json", {}).get("examples", {}).values()
     }
+    results = operations()["POST /v1/batches"]["responses"]["422"]["content"]["application/json"]["examples"]
+    for example in results.values():  # some problems are told in the results of a batch only
+        told |= {(one["problem"]["code"], one["problem"]["status"]) for one in example["value"]["results"]}
     assert documented == told
     # Some kinds of error never reach a client: the roots that are not raised, and what concerns the operator.
     assert {kind.code for kind in _kinds(TekanaError)} - {code for code, _ in told} <= {"internal", "missing_adapter"}

@@ -177,7 +177,7 @@ async def test_fields_given_twice(client: httpx.AsyncClient) -> None:
     head = f'{{"type": "deposit", "wallet_id": "{wallet}", "currency": "RWF", '
     for tail, field in [
         ('"amount": "1", "amount": "2"}', "amount"),
-        ('"amount": "1", "metadata": {"a": 1, "a": 2}}', "a"),
+        ('"amount": "1", "metadata": {"a": 1, "a": 2}}', "metadata.a"),
     ]:
         answer = await client.post(
             "/v1/transactions", content=(head + tail).encode(), headers={**JSON, "Idempotency-Key": "x"}

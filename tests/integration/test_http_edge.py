@@ -56,7 +56,7 @@ async def test_headers_of_every_answer(client: httpx.AsyncClient) -> None:
             "/v2/customers",
             "/v1/customer",
             "/nothing",
-            "/v1/batches",
+            "/v1/batch",
             "/v1/rates/USD/RWF",
             "/metrics",
             "/schema",

@@ -8,7 +8,7 @@ import pytest
 from uuid_utils.compat import uuid7
 
 import tekana
-from tekana.application.posting_engine import fingerprint
+from tekana.application.deciding import fingerprint
 from tekana.domain.book import Book
 from tekana.domain.money import Currency
 from tekana.ports.page import PageRequest

@@ -1,6 +1,8 @@
 """The Book: money is posted whole, or not at all."""
 
 import copy
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from itertools import count
 
@@ -22,6 +24,7 @@ from tekana import (
     WalletNotFound,
     house_wallet_id,
 )
+from tekana.application import MoneyCommand
 from tekana.domain.book import Book
 from tekana.domain.identifiers import first_transaction_id
 from tekana.domain.money import LARGEST_AMOUNT, LARGEST_BALANCE
@@ -209,18 +212,58 @@ MOVES = st.lists(
 )
 
 
+Moves = list[tuple[str, int, int, str]]
+
+
+def commands_of(moves: Moves, wallets: list[Wallet]) -> list[MoneyCommand]:
+    kinds: dict[str, Callable[..., MoneyCommand]] = {
+        "deposit": lambda one, _, much: builders.deposit(one, much),
+        "withdrawal": lambda one, _, much: builders.withdrawal(one, much),
+        "transfer": builders.transfer,
+    }
+    return [kinds[kind](wallets[one].id, wallets[other].id, amount) for kind, one, other, amount in moves]
+
+
+def decide_what_can_be(book: Book, commands: list[MoneyCommand]) -> None:
+    for command in commands:
+        with suppress(Refused):
+            command.decide(book)
+
+
+@settings(deadline=None)
+@given(MOVES, MOVES, MOVES)
+def test_undo_restores_exactly_what_was_at_the_mark(before: Moves, undone: Moves, after: Moves) -> None:
+    wallets = [builders.wallet(ledger_balance=50, version=1, sequence=2) for _ in range(3)]
+    book, twin = builders.book(*wallets), builders.book(*copy.deepcopy(wallets))
+    decide_what_can_be(book, commands_of(before, wallets))
+    commands = commands_of(undone, wallets)
+    as_it_was, objects = state(book), {id(one) for one in book.locked.wallets.values()}
+    mark = book.mark({wallet_id for command in commands for wallet_id in command.touches().wallets})
+    decide_what_can_be(book, commands)
+    book.undo(mark)
+    assert state(book) == as_it_was
+    assert {id(one) for one in book.locked.wallets.values()} == objects >= set(map(id, book.moved_wallets.values()))
+    decide_what_can_be(book, commands_of(after, wallets))
+    decide_what_can_be(twin, commands_of(before, wallets) + commands_of(after, wallets))
+    assert book.locked == twin.locked
+    assert [one.entries for one in book.transactions] == [one.entries for one in twin.transactions]
+    assert list(book.moved_wallets.items()) == list(twin.moved_wallets.items())
+
+
+def test_undo_leaves_alone_what_is_not_there() -> None:
+    wallet = builders.wallet()
+    book = builders.book()
+    book.undo(book.mark([wallet.id]))
+    assert wallet.id not in book.locked.wallets
+
+
 @settings(deadline=None)
 @given(MOVES)
-def test_whatever_is_decided_the_sum_is_zero_and_nobody_owes(moves: list[tuple[str, int, int, str]]) -> None:
+def test_whatever_is_decided_the_sum_is_zero_and_nobody_owes(moves: Moves) -> None:
     wallets: list[Wallet] = [builders.wallet() for _ in range(3)]
     book = builders.book(*wallets)
     posted = 0
-    for kind, one, other, amount in moves:
-        command = {
-            "deposit": lambda a, _, much: builders.deposit(a, much),
-            "withdrawal": lambda a, _, much: builders.withdrawal(a, much),
-            "transfer": builders.transfer,
-        }[kind](wallets[one].id, wallets[other].id, amount)
+    for command in commands_of(moves, wallets):
         before = state(book)
         try:
             command.decide(book)

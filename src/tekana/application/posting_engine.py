@@ -13,63 +13,37 @@ import copy
 import random
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
-from hashlib import blake2b
 from itertools import count
-from typing import Any, NamedTuple
 
-import msgspec
-
-from tekana.application.command import Command, MoneyCommand
+from tekana.application.batch import Batch
+from tekana.application.deciding import all_keys, all_touches, decide, decide_group, fingerprint, outcome_of
 from tekana.application.validation import check_text
-from tekana.domain.book import Answer, Book, Locked, Touches
-from tekana.domain.errors import Busy, Conflict, IdempotencyKeyReused, Overloaded, Refused, Unavailable
+from tekana.application.waiting_line import BatchInLine, Envelope, Outcome, Waiting, WaitingLine
+from tekana.domain.book import Answer, Book, Locked
+from tekana.domain.errors import Busy, Conflict, Overloaded, Refused, Unavailable, invalid
 from tekana.domain.identifiers import NUMBER_BITS
 from tekana.domain.money import Currency
 from tekana.ports.clock import NewId
-from tekana.ports.unit_of_work import BeginUnit, Claimed, Key
+from tekana.ports.unit_of_work import BeginUnit, Key
 
 _TRIES = 3
 _LONGEST_PAUSE = 0.02  # seconds, before the second try; twice as long before the third
 
 _MOST_PREVIEWS = 2  # at once: they take connections and locks that real money needs
 
-_encode = msgspec.msgpack.Encoder(order="deterministic").encode
-
-
-@dataclass(frozen=True, slots=True)
-class Envelope:
-    """A command on its way, with who sends it.
-
-    `key` is the caller's idempotency key; without one the engine makes one up, so that its own retries never do a thing
-    twice. `request_id` names the request in records and logs.
-    """
-
-    command: Command[Answer]
-    caller: str
-    key: str | None = None
-    request_id: str | None = None
-
-
-class Outcome(NamedTuple):
-    """What a command led to, and whether that was decided before, under the same key."""
-
-    answer: Answer
-    replayed: bool
-
-
-class _Waiting(NamedTuple):
-    key: Key
-    fingerprint: int
-    envelope: Envelope
-    outcome: asyncio.Future[Outcome]
+# Between a batch's key and the place of one of its commands; no caller's key has it.
+_SEPARATOR = "\x1f"
 
 
 class PostingEngine:
     """Decides commands in groups, one group in flight at a time.
 
-    Each command of a group succeeds or is refused on its own. A group that fails is tried again, then split, so nobody
-    suffers for a neighbour. A caller that goes away takes nothing back: its command is decided with its group.
+    Each command of a group succeeds or is refused on its own; those of an atomic batch, together. A group that fails is
+    tried again, then split, so nobody suffers for a neighbour. A caller that goes away takes nothing back: its command
+    is decided with its group.
+
+    A group takes up to `largest_group` commands that came alone, and one large batch or some small ones besides. At
+    most `most_waiting` commands wait, those of batches included.
     """
 
     def __init__(
@@ -85,10 +59,9 @@ class PostingEngine:
         self._new_id = new_id
         self._default_currency = default_currency
         self._numbers = count(new_id().int & ((1 << NUMBER_BITS - 1) - 1))  # apart from those of other processes
-        self._largest_group = largest_group
         self._most_waiting = most_waiting
         self._previews = asyncio.Semaphore(_MOST_PREVIEWS)
-        self._waiting: list[_Waiting] = []
+        self._waiting = WaitingLine(largest_group)
         self._arrival = asyncio.Event()
         self._runner: asyncio.Task[None] | None = None
         self._stopping = False
@@ -113,21 +86,56 @@ class PostingEngine:
         Cancelling the wait does not take the command back.
 
         Raises:
-            InvalidRequest: the key is no text of 1 to 255 characters.
+            InvalidRequest: the key is no text of 1 to 255 characters, or has the one that separates (U+001F) in it.
             IdempotencyKeyReused: the key was used for another command.
             Overloaded: too many commands wait; nothing was begun.
             Unavailable: the outcome is unknown; the same key will tell.
         """
-        self.check_serving()
-        if envelope.key is not None:
-            check_text("key", envelope.key, most=255)
-        if len(self._waiting) >= self._most_waiting:
-            raise Overloaded("too many requests are waiting: nothing was done, try again")
-        key = Key(envelope.caller, f"once-{uuid.uuid4()}" if envelope.key is None else envelope.key)
+        key = self._admitted(envelope.caller, envelope.key, 1)
         outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Waiting(key, fingerprint(envelope.command), envelope, outcome))
+        self._waiting.join(Waiting(key, fingerprint(envelope.command), envelope, outcome))
         self._arrival.set()
         return await outcome
+
+    async def submit_batch(
+        self, batch: Batch, *, caller: str, key: str | None = None, request_id: str | None = None
+    ) -> list[Outcome]:
+        """Have the movements of a batch decided, for good; gives the outcome of each.
+
+        Like `submit` otherwise. The batch's key is used for all of it; what each movement led to is kept under a key
+        made of that and its place. So after a failure the same key finds what was done, and has the rest done.
+
+        Raises:
+            InvalidRequest, IdempotencyKeyReused, Overloaded: as `submit` does, for the whole batch.
+            Unavailable: the outcome is unknown, at least of a part; the same key will tell.
+        """
+        whole = BatchInLine(self._admitted(caller, key, len(batch.transactions)), fingerprint(batch), batch)
+        new_future = asyncio.get_running_loop().create_future
+        members = [
+            Waiting(
+                Key(caller, f"{whole.key.key}{_SEPARATOR}{place}"),
+                fingerprint(movement),
+                Envelope(movement, caller, request_id=request_id),
+                new_future(),
+                whole,
+                place,
+            )
+            for place, movement in enumerate(batch.transactions)
+        ]
+        self._waiting.join_together(members)
+        self._arrival.set()
+        return _all_or_raise(await asyncio.gather(*(one.outcome for one in members), return_exceptions=True))
+
+    def _admitted(self, caller: str, key: str | None, count: int) -> Key:
+        """The key under which so many commands may join the line."""
+        self.check_serving()
+        if key is not None:
+            check_text("key", key, most=255)
+            if _SEPARATOR in key:
+                raise invalid("key", "must not contain the character U+001F")
+        if len(self._waiting) + count > self._most_waiting:
+            raise Overloaded("too many requests are waiting: nothing was done, try again")
+        return Key(caller, f"once-{uuid.uuid4()}" if key is None else key)
 
     def check_serving(self) -> None:
         """Raises Overloaded unless commands are being decided."""
@@ -138,13 +146,12 @@ class PostingEngine:
         """What the command would lead to now; a refused one, its rejected transaction. Nothing is kept."""
         async with self._previews, self._begin() as unit:
             book = self._book(await unit.lock(envelope.command.touches()))
-            return _decide(envelope, book)
+            return decide(envelope, book)
 
     async def _run(self) -> None:
         while self._waiting or not self._stopping:
             await self._arrival.wait()
-            group = self._waiting[: self._largest_group]
-            del self._waiting[: self._largest_group]
+            group = self._waiting.take_group()
             if not self._waiting and not self._stopping:
                 self._arrival.clear()
             if not group:
@@ -154,11 +161,10 @@ class PostingEngine:
             except BaseException:  # cancelled, with the loop or by a store: nobody is left waiting for ever
                 self._runner = None
                 _fail(group, Unavailable("the work was cut off"), unknown=True)
-                _fail(self._waiting, Overloaded("not serving any more: nothing was done"))
-                self._waiting.clear()
+                _fail(self._waiting.take_all(), Overloaded("not serving any more: nothing was done"))
                 raise
 
-    async def _settle(self, group: Sequence[_Waiting], *, unknown: bool = False) -> None:
+    async def _settle(self, group: Sequence[Waiting], *, unknown: bool = False) -> None:
         """Give every command of the group an outcome. Raises nothing but what cuts the whole engine off.
 
         `unknown` tells that the group was in a unit of work whose end nobody saw: if it fails now, it may yet be done.
@@ -168,8 +174,8 @@ class PostingEngine:
         except _Failed as failed:
             error, unknown = failed.error, unknown or failed.unknown
             whole = isinstance(error, Unavailable) and not isinstance(error, Conflict)  # nobody's fault in the group
-            if len(group) > 1 and not whole:
-                middle = len(group) // 2
+            middle = _middle(group)
+            if middle and not whole:
                 await self._settle(group[:middle], unknown=unknown)
                 await self._settle(group[middle:], unknown=unknown)
             else:
@@ -183,10 +189,11 @@ class PostingEngine:
                 else:
                     one.outcome.set_exception(outcome)
 
-    async def _try(self, group: Sequence[_Waiting]) -> list[Outcome | Refused]:
+    async def _try(self, group: Sequence[Waiting]) -> list[Outcome | Refused]:
         """Post the group, again if the store lost a race or its connection: the keys tell what is done already.
 
-        A group that waited in vain for a lock is not tried again: one of it has to wait, and the others should not.
+        A group that waited in vain for a lock is not tried again, but split: one of it has to wait, and the others
+        should not.
         """
         unknown = False
         attempt = 0
@@ -196,62 +203,46 @@ class PostingEngine:
                 return await self._post(group)
             except Exception as error:
                 unknown = unknown or (isinstance(error, Unavailable) and not isinstance(error, Conflict | Overloaded))
-                hopeless = not isinstance(error, Unavailable) or (isinstance(error, Busy) and len(group) > 1)
+                hopeless = not isinstance(error, Unavailable) or (isinstance(error, Busy) and _middle(group) > 0)
                 if hopeless or attempt == _TRIES:
                     raise _Failed(error, unknown=unknown) from error
             await asyncio.sleep(random.uniform(0, _LONGEST_PAUSE * attempt))  # noqa: S311 - jitter, not a secret
 
-    async def _post(self, group: Sequence[_Waiting]) -> list[Outcome | Refused]:
+    async def _post(self, group: Sequence[Waiting]) -> list[Outcome | Refused]:
         async with self._begin() as unit:
-            known = dict(await unit.claim({one.key for one in group}))
+            known = dict(await unit.claim(all_keys(group)))
             old = frozenset(known)
             fresh = [one for one in group if one.key not in old]
             if fresh:
-                book = self._book(await unit.lock(_all_touches(fresh)))
-                new: dict[Key, Claimed] = {}
-                for one in fresh:
-                    if one.key not in new:  # the same key twice in one group: the second is a replay
-                        new[one.key] = Claimed(one.fingerprint, _decide(one.envelope, book))
+                book = self._book(await unit.lock(all_touches(fresh)))
+                new = decide_group(fresh, known, book)
                 await unit.save(book, new)
                 known |= new
         seen = set(old)
-        return [_outcome(one, known[one.key], seen) for one in group]
+        return [outcome_of(one, known, seen) for one in group]
 
     def _book(self, locked: Locked) -> Book:
         return Book(locked, self._new_id, self._default_currency, self._numbers)
 
 
-def fingerprint(command: Command[Answer]) -> int:
-    """64 bits (signed) that tell a command from another: a hash of what was decoded, not of the bytes that came."""
-    return int.from_bytes(blake2b(_encode([type(command).__name__, command]), digest_size=8).digest(), signed=True)
+def _middle(group: Sequence[Waiting]) -> int:
+    """Where to split a group: about in the middle, never inside an atomic batch. 0 where there is nothing to split."""
+    middle = len(group) // 2
+    batch = group[middle].batch
+    if batch is not None and batch.batch.mode == "atomic":
+        begin = middle - group[middle].place
+        middle = begin or len(batch.batch.transactions)
+    return middle % len(group)
 
 
-def _decide(envelope: Envelope, book: Book) -> Answer:
-    book.caller = envelope.caller
-    book.request_id = envelope.request_id
-    try:
-        return envelope.command.decide(book)
-    except Refused as refusal:
-        if isinstance(envelope.command, MoneyCommand):
-            return book.reject(envelope.command.movement(), refusal)
-        return book.rejection(refusal)
-
-
-def _outcome(one: _Waiting, claimed: Claimed, seen: set[Key]) -> Outcome | Refused:
-    if claimed.fingerprint != one.fingerprint:
-        return IdempotencyKeyReused("this idempotency key was used before, for another request")
-    replayed = one.key in seen
-    seen.add(one.key)
-    return Outcome(claimed.answer, replayed)
-
-
-def _all_touches(group: Sequence[_Waiting]) -> Touches:
-    wallets, customers, contacts = zip(*(one.envelope.command.touches() for one in group), strict=True)
-    return Touches(_distinct(wallets), _distinct(customers), _distinct(contacts))
-
-
-def _distinct(groups: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]:
-    return tuple({one for group in groups for one in group})
+def _all_or_raise(outcomes: Sequence[Outcome | BaseException]) -> list[Outcome]:
+    """The outcomes of a batch, if all are known. An error that all met is the batch's; else it is a part's."""
+    errors = [one for one in outcomes if isinstance(one, BaseException)]
+    if not errors:
+        return [one for one in outcomes if isinstance(one, Outcome)]
+    if len(errors) == len(outcomes) and len({type(one) for one in errors}) == 1:
+        raise errors[0]
+    raise Unavailable("whether all of the batch was done is unknown: retry with the same key") from errors[0]
 
 
 class _Failed(Exception):
@@ -263,7 +254,7 @@ class _Failed(Exception):
         self.unknown = unknown
 
 
-def _fail(group: Sequence[_Waiting], error: Exception, *, unknown: bool = False) -> None:
+def _fail(group: Sequence[Waiting], error: Exception, *, unknown: bool = False) -> None:
     if unknown:
         error = Unavailable(f"{error}; whether it was done is unknown: retry with the same key")
     for one in group:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Generic, NamedTuple, cast
 
+from tekana.application.batch import Batch, BatchDone, failed_index
 from tekana.application.command import AnswerT, Command
-from tekana.application.posting_engine import Envelope, PostingEngine
+from tekana.application.posting_engine import PostingEngine
+from tekana.application.waiting_line import Envelope
 from tekana.domain.book import Answer
 from tekana.domain.errors import Refused, refusal_named
 from tekana.domain.transaction import Rejection, Transaction
@@ -31,8 +33,9 @@ class Done(NamedTuple, Generic[AnswerT]):
 class Tekana:
     """An e-wallet back-end at work: commands in, answers out, and readers for how things stand.
 
-    `execute` a command from `tekana` (its `__all__` lists them); read through `customers`, `wallets`, `transactions`
-    and `events`; check that the ledger is whole with `audit`. Safe to use from many tasks of one event loop.
+    `execute` a command from `tekana` (its `__all__` lists them), or `submit_batch` many that move money; read through
+    `customers`, `wallets`, `transactions` and `events`; check that the ledger is whole with `audit`. Safe to use from
+    many tasks of one event loop.
     """
 
     def __init__(self, store: Store, engine: PostingEngine) -> None:
@@ -94,6 +97,27 @@ class Tekana:
         _raise_refusal(outcome.answer, replayed=outcome.replayed)
         return Done(cast("AnswerT", outcome.answer), outcome.replayed)
 
+    async def submit_batch(
+        self,
+        batch: Batch,
+        *,
+        key: str | None = None,
+        caller: str = LOCAL_OPERATOR,
+        request_id: str | None = None,
+    ) -> BatchDone:
+        """Move money many times in one request; with a `key`, once, however often it is asked.
+
+        A movement that is refused raises nothing: its transaction is a rejected one.
+
+        Raises:
+            IdempotencyKeyReused: the key was used for something else; nothing was done.
+            Unavailable: the outcome of some of it is unknown; ask again with the same key.
+        """
+        outcomes = await self._engine.submit_batch(batch, caller=caller, key=key, request_id=request_id)
+        transactions = tuple([cast("Transaction", one.answer) for one in outcomes])
+        replayed = all(one.replayed for one in outcomes)
+        return BatchDone(transactions, failed_index(batch, transactions), replayed)
+
     async def preview(self, command: Command[AnswerT], *, caller: str = LOCAL_OPERATOR) -> AnswerT:
         """What `execute` would answer or raise now. Nothing is kept."""
         answer = await self._engine.preview(Envelope(command, caller))
@@ -109,11 +133,19 @@ class Tekana:
         return await self._store.check_ready() or ()
 
 
-def _raise_refusal(answer: Answer, *, replayed: bool) -> None:
+def refusal_of(answer: Answer) -> Refused | None:
+    """The refusal that an answer tells of, as an error; None if it was done."""
     rejection = answer.rejection if isinstance(answer, Transaction) else answer
-    if isinstance(rejection, Rejection):
-        error: Refused = refusal_named(rejection.error, rejection.detail)
-        error.transaction = answer if isinstance(answer, Transaction) else None
-        error.request_id = rejection.request_id
+    if not isinstance(rejection, Rejection):
+        return None
+    error = refusal_named(rejection.error, rejection.detail)
+    error.transaction = answer if isinstance(answer, Transaction) else None
+    error.request_id = rejection.request_id
+    return error
+
+
+def _raise_refusal(answer: Answer, *, replayed: bool) -> None:
+    error = refusal_of(answer)
+    if error is not None:
         error.replayed = replayed
         raise error

@@ -6,11 +6,12 @@ changes anything, so a refused one leaves no trace. What was decided is read off
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from itertools import count
-from typing import Final, NamedTuple
+from operator import attrgetter
+from typing import Any, Final, Literal, NamedTuple
 from uuid import UUID
 
 from tekana.domain.customer import Contact, Customer
@@ -60,8 +61,31 @@ class CustomerWithWallets(NamedTuple):
 
 _TICK: Final = timedelta(microseconds=1)
 
-Answer = Transaction | Wallet | CustomerWithWallets | Rejection
+BatchMode = Literal["atomic", "independent"]
+"""Whether the transactions of a batch are done all or none, or each on its own."""
+
+
+class Batched(NamedTuple):
+    """What a batch's own key leads to: that it was used for so many transactions, each under a key of its own."""
+
+    mode: BatchMode
+    size: int
+
+
+Answer = Transaction | Wallet | CustomerWithWallets | Rejection | Batched
 """What a command led to, for good: kept under its idempotency key and given again to whoever repeats it."""
+
+
+_WALLET_FIELDS = tuple(one.name for one in fields(Wallet))
+_wallet_values = attrgetter(*_WALLET_FIELDS)
+
+
+class Mark(NamedTuple):
+    """A point to go back to: how some wallets stood, and how much had happened."""
+
+    wallets: list[tuple[Wallet, tuple[Any, ...]]]
+    happened: int
+    moved: int
 
 
 @dataclass(slots=True)
@@ -231,6 +255,21 @@ class Book:
         )
         self.outbox.append(transaction)
         return transaction
+
+    def mark(self, wallet_ids: Iterable[WalletId]) -> Mark:
+        """A point for `undo` to go back to, if no money moves meanwhile but into and out of these wallets."""
+        locked = self.locked.wallets
+        found = [locked[one] for one in wallet_ids if one in locked]
+        return Mark([(wallet, _wallet_values(wallet)) for wallet in found], len(self.outbox), len(self.moved_wallets))
+
+    def undo(self, mark: Mark) -> None:
+        """Take back the money that was posted since the mark: as if it had never been decided."""
+        for wallet, values in mark.wallets:
+            for name, value in zip(_WALLET_FIELDS, values, strict=True):
+                setattr(wallet, name, value)
+        del self.outbox[mark.happened :]
+        while len(self.moved_wallets) > mark.moved:  # what is new in a dict stands at its end
+            self.moved_wallets.popitem()
 
     def rejection(self, refusal: Refused) -> Rejection:
         """A refusal as it is kept, with the id of the request that was refused."""

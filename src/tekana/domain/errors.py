@@ -16,6 +16,7 @@
     │   ├── CurrencyMismatch        currency_mismatch
     │   ├── SameWallet              same_wallet
     │   ├── LimitExceeded           limit_exceeded
+    │   ├── RolledBack              rolled_back              another transaction of an atomic batch was refused
     │   └── IdempotencyKeyReused    idempotency_key_reused
     ├── ConcurrentUpdate            concurrent_update        changed since it was read: read again, then decide
     └── Unavailable                 unavailable              outcome unknown: retry with the same key
@@ -143,6 +144,12 @@ class LimitExceeded(RuleRefused):
     """A limit in force does not allow this."""
 
     code = "limit_exceeded"
+
+
+class RolledBack(RuleRefused):
+    """Another transaction of the same atomic batch was refused, so this one was not done either."""
+
+    code = "rolled_back"
 
 
 class IdempotencyKeyReused(RuleRefused):

@@ -10,7 +10,11 @@ from tekana.domain.book import Answer, Book, Locked, Touches
 
 
 class Key(NamedTuple):
-    """An idempotency key. It belongs to a caller: the same key of another caller is another key."""
+    """An idempotency key. It belongs to a caller: the same key of another caller is another key.
+
+    Callers' own keys are text of 1 to 255 characters. What a batch did is kept under longer ones that the core makes of
+    the batch's: that, U+001F and a number.
+    """
 
     caller: str
     key: str

@@ -11,8 +11,10 @@ from typing import Any
 from uuid_utils.compat import uuid7
 
 from tekana.application import (
+    Batch,
     DepositFunds,
     FreezeWallet,
+    Movement,
     OpenWallet,
     RegisterCustomer,
     TransferFunds,
@@ -64,6 +66,16 @@ def transfer(
     return TransferFunds(
         from_wallet_id=from_wallet_id, to_wallet_id=to_wallet_id, amount=amount, currency=currency, **changes
     )
+
+
+def atomic(*transactions: Movement) -> Batch:
+    """Movements that are done all or none."""
+    return Batch(mode="atomic", transactions=transactions)
+
+
+def independent(*transactions: Movement) -> Batch:
+    """Movements of which each is done or refused on its own."""
+    return Batch(mode="independent", transactions=transactions)
 
 
 def freeze(wallet_id: WalletId, scope: str = "debits", reason: str = "a lost phone") -> FreezeWallet:

@@ -47,8 +47,10 @@ class CoreDriver:
         self._app = app
 
     async def do(self, verb: Verb, subject: str | None, details: Record, *, key: str) -> Reply:
-        make, name = _COMMANDS[verb]
         try:
+            if verb == "batch":
+                return _reply(await self._app.submit_batch(_batch(details), key=key))
+            make, name = _COMMANDS[verb]
             command = make(**_typed(details if name is None else {**details, name: subject}))
             done = await self._app.submit(command, key=key)
         except InvalidRequest as error:
@@ -96,6 +98,29 @@ async def _all(read: Callable[[PageRequest], Awaitable[Page[Item]]]) -> list[Rec
         if page.next_cursor is None:
             return found
         page = await read(PageRequest(10, page.next_cursor))
+
+
+def _batch(details: Record) -> core.Batch:
+    commands = []
+    for index, one in enumerate(details["transactions"]):
+        make, _ = _COMMANDS[one["type"]]
+        try:
+            commands.append(make(**_typed({name: value for name, value in one.items() if name != "type"})))
+        except InvalidRequest as error:
+            wrong = (field._replace(field=f"transactions[{index}].{field.field}") for field in error.errors)
+            raise InvalidRequest(*wrong) from error
+    return core.Batch(mode=details["mode"], transactions=tuple(commands))
+
+
+def _reply(done: core.BatchDone) -> Reply:
+    results = []
+    for index, one in enumerate(done.transactions):
+        if one.rejection is None:
+            results.append({"index": index, "status": 201, "transaction": _transaction(one)})
+        else:
+            problem = {"code": one.rejection.code, "transaction_id": str(one.id)}
+            results.append({"index": index, "status": 422, "problem": problem})
+    return Reply({"results": results, "failed_index": done.failed_index}, done.replayed)
 
 
 def _typed(details: Record) -> dict[str, Any]:

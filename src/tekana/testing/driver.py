@@ -13,7 +13,8 @@ Record = Mapping[str, Any]
 CustomerVerb = Literal["register", "update", "verify", "suspend", "reactivate", "close_customer"]
 WalletVerb = Literal["open_wallet", "freeze", "unfreeze", "close_wallet"]
 MoneyVerb = Literal["deposit", "withdrawal", "transfer"]
-Verb = CustomerVerb | WalletVerb | MoneyVerb
+BatchVerb = Literal["batch"]
+Verb = CustomerVerb | WalletVerb | MoneyVerb | BatchVerb
 
 
 class Reply(NamedTuple):
@@ -39,7 +40,8 @@ class Driver(Protocol):
     async def do(self, verb: Verb, subject: str | None, details: Record, *, key: str) -> Reply:
         """Do something to the customer or wallet with the id `subject`; registering and moving money have none.
 
-        `update` takes the version that the change is made from as `expected_version`; without, any will do.
+        `update` takes the version that the change is made from as `expected_version`; without, any will do. `batch`
+        takes its `mode` and `transactions`, and replies even if nothing of it was done: the `results` tell.
         """
         ...
 

@@ -21,6 +21,7 @@ _PATHS: dict[Verb, str] = {
     "deposit": "/v1/transactions",
     "withdrawal": "/v1/transactions",
     "transfer": "/v1/transactions",
+    "batch": "/v1/batches",
 }
 _STATUSES: dict[str, tuple[int, ...]] = {
     "invalid_request": (400,),
@@ -34,6 +35,7 @@ _STATUSES: dict[str, tuple[int, ...]] = {
     "currency_mismatch": (422,),
     "same_wallet": (422,),
     "limit_exceeded": (422,),
+    "rolled_back": (422,),
     "idempotency_key_reused": (422,),
 }
 
@@ -82,8 +84,9 @@ class HttpDriver:
 def _reply(response: httpx.Response) -> Reply:
     replayed = response.headers.get("Idempotency-Replayed") == "true"
     body = response.json()
-    if response.is_success:
+    if response.is_success or "results" in body:
         assert response.headers["Content-Type"].startswith("application/json"), response.headers
+        _check_results(response.status_code, body)
         return Reply(body, replayed)
     assert response.headers["Content-Type"] == "application/problem+json", response.text
     code = body["code"]
@@ -92,3 +95,10 @@ def _reply(response: httpx.Response) -> Reply:
         f"{code} came as {response.status_code}"
     )
     raise Refusal(code, [error["field"] for error in body.get("errors", ())], replayed=replayed)
+
+
+def _check_results(status: int, body: Record) -> None:
+    """The status of a batch sums up those of its results."""
+    statuses = {result["status"] for result in body.get("results", ())}
+    if statuses:
+        assert status == (207 if len(statuses) > 1 else statuses.pop()), body

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from tekana.application import CloseCustomer, Command, SuspendCustomer, Tekana
-from tekana.application.posting_engine import fingerprint
+from tekana.application.deciding import fingerprint
 from tekana.domain.book import CustomerWithWallets, Touches
 from tekana.domain.errors import CustomerExists, IdempotencyKeyReused, InsufficientFunds, Refused
 from tekana.domain.identifiers import WalletId
@@ -22,7 +22,7 @@ from tekana.testing.contracts.harness import Contract
 from tekana.testing.contracts.tools import a_customer, a_wallet, all_at_once, all_outcomes, book_on, by_hand, kinds
 from tekana.testing.contracts.wholeness import customers, transactions, wallets
 
-ODD_KEYS = ("a", "A", "a ", " a", "clé-ключ-鍵-🔑", "%_'\";--", "x" * 255, "\\", "a\nb", "null")
+ODD_KEYS = ("a", "A", "a ", " a", "clé-ключ-鍵-🔑", "%_'\";--", "x" * 255, "\\", "a\nb", "null", "x" * 255 + "\x1f999")
 
 
 class ClaimsContract(Contract):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tekana.testing.contracts.batches import BatchesContract
 from tekana.testing.contracts.claims import ClaimsContract
 from tekana.testing.contracts.concurrency import ConcurrencyContract
 from tekana.testing.contracts.contacts import ContactsContract
@@ -18,6 +19,7 @@ class StoreContract(
     PersistenceContract,
     UnitOfWorkContract,
     ClaimsContract,
+    BatchesContract,
     ContactsContract,
     ConcurrencyContract,
     LostAnswersContract,

@@ -9,7 +9,7 @@ from typing import TypeVar
 from uuid_utils.compat import uuid7
 
 from tekana.application import Command, MoneyCommand, Tekana
-from tekana.application.posting_engine import fingerprint
+from tekana.application.deciding import fingerprint
 from tekana.domain.book import Answer, Book, CustomerWithWallets
 from tekana.domain.errors import Conflict, Refused
 from tekana.domain.money import Currency

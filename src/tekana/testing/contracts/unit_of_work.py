@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from tekana.application import Command, Tekana
-from tekana.application.posting_engine import fingerprint
+from tekana.application.deciding import fingerprint
 from tekana.domain.book import Book, Touches
 from tekana.domain.customer import Contact
 from tekana.domain.errors import InsufficientFunds

@@ -31,7 +31,7 @@ from tekana.testing.steps.scene import Scene, World
 
 __all__ = ["World", "features_dir"]
 
-pytest_plugins = [f"{__name__}.{part}" for part in ("customers", "wallets", "money", "outcomes", "findings")]
+pytest_plugins = [f"{__name__}.{part}" for part in ("customers", "wallets", "money", "batches", "outcomes", "findings")]
 
 
 def features_dir() -> str:

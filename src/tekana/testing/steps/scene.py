@@ -122,7 +122,7 @@ class Scene:
         self._before, self._last = self._last, Sent(request, key, outcome)
         self._unsaid = outcome if isinstance(outcome, Refusal) else None
 
-    def again(self, **changes: str) -> None:
+    def again(self, **changes: Any) -> None:
         """Send the last request once more, under its key."""
         last = self.last
         self.when(last.request._replace(details={**last.request.details, **changes}), last.key)

@@ -19,10 +19,13 @@ REASONS = {
     "the customer is not active": "customer_not_active",
     "another customer has it": "customer_exists",
     "there is no such customer or wallet": "not_found",
+    "another of them was refused": "rolled_back",
     "it changed meanwhile": "concurrent_update",
     "the request was used for something else": "idempotency_key_reused",
 }
 """Every reason for a refusal, as the features word it, with its stable code."""
+
+MODES = {"all or none": "atomic", "each on its own": "independent"}
 
 SCOPES = {"money going out": "debits", "all movements": "all"}
 
@@ -59,6 +62,7 @@ _WORDS = {
     ),
     "Text": _Word(r"[^\"]*"),
     "Reason": _Word("|".join(REASONS), REASONS.__getitem__),
+    "Mode": _Word("|".join(MODES), MODES.__getitem__),
     "Scope": _Word("|".join(SCOPES), SCOPES.__getitem__),
     "Moment": _Word(r"\d{4}-\d\d-\d\d \d\d:\d\d(?::\d\d)?", moment),
 }
@@ -93,4 +97,4 @@ def state(text: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     return then(words(text), stacklevel=1)
 
 
-__all__ = ["REASONS", "SCOPES", "action", "given", "moment", "state", "then", "when", "words"]
+__all__ = ["MODES", "REASONS", "SCOPES", "action", "given", "moment", "state", "then", "when", "words"]

@@ -1,0 +1,101 @@
+"""The line before the posting engine: who waits, and who goes next.
+
+Commands that came alone and batches wait apart, each in the order of arrival. Every group takes the first of both: so
+however many batches wait, a command that came alone waits only for the group in flight and for others of its kind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from tekana.application.batch import LARGEST_BATCH, Batch
+from tekana.application.command import Command
+from tekana.domain.book import Answer
+from tekana.ports.unit_of_work import Key
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A command on its way, with who sends it.
+
+    `key` is the caller's idempotency key; without one the engine makes one up, so that its own retries never do a thing
+    twice. `request_id` names the request in records and logs.
+    """
+
+    command: Command[Answer]
+    caller: str
+    key: str | None = None
+    request_id: str | None = None
+
+
+class Outcome(NamedTuple):
+    """What a command led to, and whether that was decided before, under the same key."""
+
+    answer: Answer
+    replayed: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BatchInLine:
+    """What the commands of a batch have in common: the whole of it, and the key that it came under."""
+
+    key: Key
+    fingerprint: int
+    batch: Batch
+
+
+class Waiting(NamedTuple):
+    """A command that waits for its outcome. `place` counts those of a batch, from 0."""
+
+    key: Key
+    fingerprint: int
+    envelope: Envelope
+    outcome: asyncio.Future[Outcome]
+    batch: BatchInLine | None = None
+    place: int = 0
+
+
+class WaitingLine:
+    """Everybody who waits; its length counts commands, those of batches included."""
+
+    def __init__(self, largest_group: int) -> None:
+        self._largest_group = largest_group
+        self._alone: list[Waiting] = []
+        self._batches: deque[Sequence[Waiting]] = deque()
+        self._in_batches = 0
+
+    def __len__(self) -> int:
+        return len(self._alone) + self._in_batches
+
+    def join(self, one: Waiting) -> None:
+        """Wait, as a command that came alone."""
+        self._alone.append(one)
+
+    def join_together(self, batch: Sequence[Waiting]) -> None:
+        """Wait, as the commands of a batch, to be taken together."""
+        self._batches.append(batch)
+        self._in_batches += len(batch)
+
+    def take_group(self) -> list[Waiting]:
+        """Those who are next: up to `largest_group` that came alone, and whole batches of 1,000 commands at most."""
+        group = self._alone[: self._largest_group]
+        del self._alone[: self._largest_group]
+        room = LARGEST_BATCH
+        while self._batches and len(self._batches[0]) <= room:
+            batch = self._batches.popleft()
+            room -= len(batch)
+            group += batch
+        self._in_batches -= LARGEST_BATCH - room
+        return group
+
+    def take_all(self) -> list[Waiting]:
+        """Everybody."""
+        everybody = [*self._alone, *(one for batch in self._batches for one in batch)]
+        self._alone.clear()
+        self._batches.clear()
+        self._in_batches = 0
+        return everybody

@@ -1,0 +1,115 @@
+"""Many movements in one request."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tekana.testing.driver import Record, Refusal, Reply
+from tekana.testing.steps.scene import Request, Scene
+from tekana.testing.steps.words import action, state, then, when, words
+
+OUTSIDE = "the world outside"
+
+
+@action("these are requested together, {mode:Mode}:")
+def requested_together(scene: Scene, mode: str, datatable: list[list[str]]) -> Request:
+    """Several movements; a table says from where, to where, how much, and under which reference if that matters."""
+    titles, *rows = datatable
+    movements = [_movement(scene, **_row(titles, row)) for row in rows]
+    return Request("batch", None, {"mode": mode, "transactions": movements})
+
+
+@when(words("{count:d} times {money:Money} from {one:Wallet} to {other:Wallet} are requested together, {mode:Mode}"))
+def many_requested(scene: Scene, count: int, money: tuple[str, str], one: str, other: str, mode: str) -> None:
+    """The same movement, many times over."""
+    movement = _movement(scene, one, other, " ".join(money))
+    scene.when(Request("batch", None, {"mode": mode, "transactions": [movement] * count}))
+
+
+@when("the same are requested again, in another order")
+def in_another_order(scene: Scene) -> None:
+    """The sender does not mean the same."""
+    movements: list[Record] = scene.last.request.details["transactions"]
+    scene.again(transactions=movements[::-1])
+
+
+@when("the same are requested again, with one more")
+def with_one_more(scene: Scene) -> None:
+    """The sender does not mean the same."""
+    movements: list[Record] = scene.last.request.details["transactions"]
+    scene.again(transactions=[*movements, movements[0]])
+
+
+@when(words("the same are requested again, but {mode:Mode}"))
+def in_another_mode(scene: Scene, mode: str) -> None:
+    """The sender does not mean the same."""
+    scene.again(mode=mode)
+
+
+@then("every one of them is done")
+def every_one_done(scene: Scene) -> None:
+    """Nothing was refused."""
+    assert {result["status"] for result in _results(scene)} == {201}
+    assert {result["transaction"]["status"] for result in _results(scene)} == {"posted"}
+
+
+@state("number {number:d} is done")
+def number_done(scene: Scene, number: int) -> None:
+    """One of the movements was done."""
+    assert _result(scene, number)["transaction"]["status"] == "posted"
+
+
+@state("number {number:d} is refused: {reason:Reason}")
+def number_refused(scene: Scene, number: int, reason: str) -> None:
+    """One of the movements was refused, and is on record so."""
+    problem = _result(scene, number)["problem"]
+    kept = scene.get("transactions", problem["transaction_id"])
+    assert problem["code"] == kept["rejection_code"] == reason
+
+
+@state("it was number {number:d} that kept the others from being done")
+def number_to_blame(scene: Scene, number: int) -> None:
+    """All could have been done, had it not been for this one."""
+    outcome = scene.last.outcome
+    assert isinstance(outcome, Reply), outcome
+    assert outcome.record["failed_index"] == number - 1
+
+
+@state("none is accepted: the {field} of number {number:d} is wrong")
+def none_accepted(scene: Scene, field: str, number: int) -> None:
+    """One of the movements made no sense."""
+    outcome = scene.last.outcome
+    assert isinstance(outcome, Refusal), "they were accepted"
+    assert (outcome.code, outcome.fields) == ("invalid_request", (f"transactions[{number - 1}].{field}",))
+
+
+def _movement(scene: Scene, source: str, target: str, money: str, reference: str | None = None) -> dict[str, Any]:
+    amount, currency = money.replace(",", "").split()
+    details = {"amount": amount, "currency": currency} | ({"reference": reference} if reference else {})
+    if source == OUTSIDE:
+        return {"type": "deposit", "wallet_id": scene.wallet(target), **details}
+    if target == OUTSIDE:
+        return {"type": "withdrawal", "wallet_id": scene.wallet(source), **details}
+    return {
+        "type": "transfer",
+        "from_wallet_id": scene.wallet(source),
+        "to_wallet_id": scene.wallet(target),
+        **details,
+    }
+
+
+def _row(titles: list[str], cells: list[str]) -> dict[str, str]:
+    words_of = {"from": "source", "to": "target", "how much": "money", "reference": "reference"}
+    return {words_of[title]: cell for title, cell in zip(titles, cells, strict=True)}
+
+
+def _results(scene: Scene) -> list[Record]:
+    outcome = scene.last.outcome
+    assert isinstance(outcome, Reply), f"nothing was decided: {outcome}"
+    results: list[Record] = outcome.record["results"]
+    assert [result["index"] for result in results] == list(range(len(scene.last.request.details["transactions"])))
+    return results
+
+
+def _result(scene: Scene, number: int) -> Record:
+    return _results(scene)[number - 1]

@@ -1,0 +1,176 @@
+"""Who goes next: batches are taken whole, and hold nobody up who came alone."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tekana import Batch, BatchDone, Overloaded, Unavailable
+from tekana.application.batch import LARGEST_BATCH
+from tekana.application.waiting_line import BatchInLine, Envelope, Waiting, WaitingLine
+from tekana.domain.book import Book
+from tekana.ports.unit_of_work import Key
+from tekana.testing import builders
+from tekana.testing.contracts.faults import Failing, Point
+from tekana.testing.contracts.tools import a_wallet, all_outcomes, kinds
+from tekana_memory import MemoryStore
+from tests.unit.test_posting_engine import a_crowd, engines, gate, store
+
+__all__ = ["engines", "gate", "store"]
+
+COMMAND = builders.deposit(builders.wallet().id, "1")
+
+
+def alone(number: int) -> Waiting:
+    return Waiting(Key("a test", f"alone {number}"), 0, Envelope(COMMAND, "a test"), asyncio.Future())
+
+
+def together(name: str, size: int) -> list[Waiting]:
+    batch = BatchInLine(Key("a test", name), 0, builders.independent(*[COMMAND] * size))
+    return [alone(0)._replace(key=Key("a test", name), batch=batch, place=place) for place in range(size)]
+
+
+def told(group: list[Waiting]) -> dict[str, int]:
+    """How many are in the group, of those that came alone and of each batch."""
+    names = [one.key.key if one.batch else "alone" for one in group]
+    return {name: names.count(name) for name in dict.fromkeys(names)}
+
+
+async def test_those_alone_are_never_behind_more_than_one_group_of_batches() -> None:
+    line = WaitingLine(largest_group=10)
+    for number in range(5):
+        line.join_together(together(f"large {number}", LARGEST_BATCH))
+    for number in range(15):
+        line.join(alone(number))
+    assert len(line) == 5 * LARGEST_BATCH + 15
+    assert told(line.take_group()) == {"alone": 10, "large 0": LARGEST_BATCH}
+    line.join(alone(15))
+    assert told(line.take_group()) == {"alone": 6, "large 1": LARGEST_BATCH}
+    assert told(line.take_group()) == {"large 2": LARGEST_BATCH}
+    assert len(line) == 2 * LARGEST_BATCH
+
+
+async def test_small_batches_share_a_group_and_none_is_torn() -> None:
+    line = WaitingLine(largest_group=10)
+    for name, size in [("a", 300), ("b", 600), ("c", 101), ("d", 1)]:
+        line.join_together(together(name, size))
+    assert told(line.take_group()) == {"a": 300, "b": 600}  # d waits behind c
+    assert told(line.take_group()) == {"c": 101, "d": 1}
+    assert (line.take_group(), len(line)) == ([], 0)
+
+
+async def test_everybody_can_be_taken_at_once() -> None:
+    line = WaitingLine(largest_group=1)
+    line.join(alone(1))
+    line.join(alone(2))
+    line.join_together(together("a", 3))
+    assert told(line.take_all()) == {"alone": 2, "a": 3}
+    assert (line.take_all(), len(line)) == ([], 0)
+
+
+async def test_a_thousand_are_one_group(store, gate, engines) -> None:
+    _, app = engines()
+    wallet = await a_wallet(app)
+    gate.begun = 0
+    await app.submit_batch(batch_of(1000, wallet.id))
+    assert gate.begun == 1
+    assert (await store.wallets.get(wallet.id)).ledger_balance == 1000
+
+
+async def test_a_full_line_refuses_a_batch_whole_and_at_once(store, gate, engines) -> None:
+    _, app = engines(most_waiting=10)
+    wallet = await a_wallet(app)
+    crowd = await a_crowd(app, gate, wallet, 4)
+    with pytest.raises(Overloaded):
+        await app.submit_batch(batch_of(7, wallet.id), key="a key")
+    fits = asyncio.create_task(app.submit_batch(batch_of(6, wallet.id), key="a key"))
+    await asyncio.sleep(0)
+    with pytest.raises(Overloaded):
+        await app.execute(builders.deposit(wallet.id, "1"))
+    gate.open.set()
+    assert not (await fits).replayed  # nothing of the one that was refused had begun
+    assert kinds(await all_outcomes(crowd)) == ["Transaction"] * 5
+    assert (await store.wallets.get(wallet.id)).ledger_balance == 11
+
+
+async def test_a_caller_who_leaves_takes_no_batch_back(store, gate, engines) -> None:
+    _, app = engines()
+    wallet = await a_wallet(app)
+    crowd = await a_crowd(app, gate, wallet, 1)
+    left = asyncio.create_task(app.submit_batch(batch_of(5, wallet.id), key="a key"))
+    await asyncio.sleep(0)
+    left.cancel()
+    gate.open.set()
+    await all_outcomes([left, *crowd])
+    assert left.cancelled()
+    done = await app.submit_batch(batch_of(5, wallet.id), key="a key")
+    assert done.replayed
+    assert (await store.wallets.get(wallet.id)).ledger_balance == 7
+
+
+async def test_stopping_decides_batches_that_wait(store, gate, engines) -> None:
+    engine, app = engines()
+    wallet = await a_wallet(app)
+    crowd = await a_crowd(app, gate, wallet, 1)
+    batches = [asyncio.create_task(app.submit_batch(batch_of(LARGEST_BATCH, wallet.id))) for _ in range(3)]
+    await asyncio.sleep(0)
+    stopping = asyncio.create_task(engine.stop())
+    gate.open.set()
+    await stopping
+    assert kinds([task.result() for task in (*crowd, *batches)]) == ["BatchDone"] * 3 + ["Transaction"] * 2
+    assert (await store.wallets.get(wallet.id)).ledger_balance == 3002
+
+
+@pytest.mark.parametrize("alone_before", [0, 1, 2, 7])
+async def test_a_group_that_fails_is_split_but_no_atomic_batch_is_torn(
+    store: MemoryStore, gate, engines, alone_before: int
+) -> None:
+    _, app = engines()
+    wallet = await a_wallet(app)
+    sizes: list[set[str | None]] = []
+
+    def fault(point: Point, what: object) -> None:
+        if point == "save" and isinstance(what, Book):
+            references = {one.movement.reference for one in what.transactions}
+            sizes.append(references)
+            if "bad" in references:
+                raise ValueError("planted")
+
+    _, failing = engines(Failing(gate, fault))
+    gate.open.clear()
+    first = asyncio.create_task(failing.execute(builders.deposit(wallet.id, "1")))
+    await gate.arrived.wait()
+    atomic = [builders.deposit(wallet.id, "1", reference=f"atomic {number}") for number in range(5)]
+    independent = [builders.deposit(wallet.id, "1", reference=name) for name in ("good", "bad", "better")]
+    tasks = [
+        *(asyncio.create_task(failing.execute(builders.deposit(wallet.id, "1"))) for _ in range(alone_before)),
+        asyncio.create_task(failing.submit_batch(builders.atomic(*atomic))),
+        asyncio.create_task(failing.submit_batch(builders.independent(*independent))),
+    ]
+    await asyncio.sleep(0)
+    gate.open.set()
+    *alone_told, atomic_told, independent_told = await all_outcomes([*tasks])
+    assert kinds([await first, *alone_told]) == ["Transaction"] * (1 + alone_before)
+    assert isinstance(atomic_told, BatchDone)
+    assert isinstance(independent_told, Unavailable)
+    whole = {one.reference for one in atomic}
+    assert [references & whole for references in sizes if references & whole not in (set(), whole)] == []
+    assert (await store.wallets.get(wallet.id)).ledger_balance == 1 + alone_before + 5 + 2
+
+
+async def test_a_key_of_a_caller_is_never_one_of_a_batchs_movements(engines) -> None:
+    _, app = engines()
+    wallet = await a_wallet(app)
+    await app.submit_batch(batch_of(1, wallet.id), key="a key")
+    outcomes = await all_outcomes(
+        [
+            app.submit(builders.deposit(wallet.id, "1"), key="a key\x1f0"),
+            app.submit_batch(batch_of(1, wallet.id), key="a key\x1f0"),
+        ]
+    )
+    assert kinds(outcomes) == ["InvalidRequest"] * 2
+
+
+def batch_of(size: int, wallet_id: object) -> Batch:
+    return builders.independent(*[builders.deposit(wallet_id, "1") for _ in range(size)])  # type: ignore[arg-type]
