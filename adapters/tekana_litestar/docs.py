@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.resources import files
-from typing import Final
+from typing import Any, Final
 
 from litestar import Request, route
 from litestar.enums import HttpMethod
