@@ -90,10 +90,13 @@ def _measure(plan: Plan, names: list[str], data_dir: Path, *, with_workers: bool
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with started(data_dir) as server, Progress(*columns, console=console, transient=True) as progress:
         settings = " ".join(f"{name}={value}" for name, value in server.settings().items())
-        console.print(f"PostgreSQL: {settings}; {os.cpu_count()} CPUs; load by {GENERATOR}")
+        console.print(f"PostgreSQL: {settings}", soft_wrap=True)
+        console.print(f"{os.cpu_count()} CPUs; {plan.wallets:,} wallets; load over HTTP by {GENERATOR}", soft_wrap=True)
         bar = progress.add_task("", total=len(names) + with_workers + 1)
         begin = time.monotonic()
-        bench = Bench(server, plan, lambda text: console.print(f"{time.monotonic() - begin:6.0f} s  {text}"))
+        bench = Bench(
+            server, plan, lambda text: console.print(f"{time.monotonic() - begin:6.0f} s  {text}", soft_wrap=True)
+        )
         results = []
         for name in names:
             progress.update(bar, description=name)

@@ -16,7 +16,7 @@ from typing import cast
 import msgspec
 import uvloop
 
-from benchmarks.data import wallet_id
+from benchmarks.data import CURRENCY, random_pair, wallet_id
 
 _EXPECTED = {"wallet": b"HTTP/1.1 200"}  # and 201 for all that moves money
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
@@ -34,12 +34,9 @@ def request(kind: str, wallets: int, key: str) -> tuple[str, str, dict[str, str]
 
 
 def _transfer(wallets: int, *, hot: bool) -> str:
-    to = 0 if hot and random.random() < 0.5 else random.randrange(wallets)
-    from_ = random.randrange(wallets - 1)
-    from_ += from_ >= to  # any but the other
+    from_, to = random_pair(wallets, hot=hot)
     return (
-        f'{{"type":"transfer","from_wallet_id":"{wallet_id(from_)}","to_wallet_id":"{wallet_id(to)}",'
-        '"amount":"100","currency":"RWF"}'
+        f'{{"type":"transfer","from_wallet_id":"{from_}","to_wallet_id":"{to}","amount":"100","currency":"{CURRENCY}"}}'
     )
 
 

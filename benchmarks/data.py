@@ -1,4 +1,4 @@
-"""A ledger of any size, made inside the database in seconds: customers, wallets, deposits and a history of transfers.
+"""A ledger of any size, made inside the database: customers, wallets, deposits and a history of transfers.
 
 It is whole: every balance is backed by entries, every transaction by its key and its place in the outbox, so the audit
 passes. Wallets are numbered from 0, and a wallet's id follows from its number, here and in `requests.lua`.
@@ -7,6 +7,7 @@ passes. Wallets are numbered from 0, and a wallet's id follows from its number, 
 from __future__ import annotations
 
 import math
+import random
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
@@ -34,25 +35,31 @@ def wallet_id(number: int) -> WalletId:
     return WalletId(UUID(f"019a0000-0000-{_WALLET}-8000-{number:012x}"))
 
 
+def random_pair(wallets: int, *, hot: bool) -> tuple[WalletId, WalletId]:
+    """Who pays whom next: two of the wallets, and if `hot`, half of the time the first of all is paid."""
+    to = 0 if hot and random.random() < 0.5 else random.randrange(wallets)
+    from_ = random.randrange(wallets - 1)
+    from_ += from_ >= to  # any but the other
+    return wallet_id(from_), wallet_id(to)
+
+
 async def fill(connection: Any, wallets: int, *, rounds: int = 0) -> None:
-    """Fill an empty, migrated database through a superuser's asyncpg connection, and vacuum and analyze it.
+    """Fill an empty, migrated database through a superuser's asyncpg connection, then vacuum and analyze it.
 
-    Each of the `wallets` belongs to a customer of its own and gets a deposit of START_BALANCE. In each of the `rounds`
-    every wallet then pays another once and is paid once, in an order without a pattern: `rounds * wallets` transfers.
+    Each of the `wallets`, ten million at most, belongs to a customer of its own and gets a deposit of START_BALANCE. In
+    each of the `rounds` every wallet then pays another once and is paid once, in an order without a pattern: that makes
+    `rounds * wallets` transfers.
     """
+    await _open_house(connection, wallets, rounds)
+    for statement in (
+        *(_CUSTOMERS, _WALLETS, _OPENINGS, _DEPOSITS, _DEPOSIT_ENTRIES, _TRANSFERS, _TRANSFER_ENTRIES),
+        *(_KEYS, _ANNOUNCEMENTS, _POSITION, "VACUUM ANALYZE"),
+    ):
+        await connection.execute(_bound(statement, wallets, rounds), timeout=_LONGEST)
+
+
+async def _open_house(connection: Any, wallets: int, rounds: int) -> None:
     moment = _EPOCH + timedelta(microseconds=(rounds + 1) * wallets)  # no earlier than any entry
-    await _open_house(connection, wallets, moment)
-    for statement in (_CUSTOMERS, _WALLETS, _OPENINGS, _DEPOSITS, _DEPOSIT_ENTRIES):
-        await connection.execute(_bound(statement, wallets, rounds), timeout=_LONGEST)
-    if rounds:
-        for statement in (_TRANSFERS, _TRANSFER_ENTRIES):
-            await connection.execute(_bound(statement, wallets, rounds), timeout=_LONGEST)
-    for statement in (_KEYS, _ANNOUNCEMENTS, _POSITION):
-        await connection.execute(_bound(statement, wallets, rounds), timeout=_LONGEST)
-    await connection.execute("VACUUM ANALYZE", timeout=_LONGEST)
-
-
-async def _open_house(connection: Any, wallets: int, moment: datetime) -> None:
     house = house_wallets(CURRENCY, created_by=_AUTHOR, at=moment)
     for wallet in house:
         if wallet.house == "settlement":  # where the deposits come from

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import random
 import time
 import uuid
 from typing import NamedTuple
@@ -12,7 +11,7 @@ from typing import NamedTuple
 import uvloop
 
 import tekana
-from benchmarks.data import CURRENCY, wallet_id
+from benchmarks.data import CURRENCY, random_pair
 
 WAITERS = 1000
 
@@ -58,9 +57,5 @@ async def _transfers(url: str, seconds: float, wallets: int, *, hot: bool, waite
 
 
 def _transfer(wallets: int, *, hot: bool) -> tekana.TransferFunds:
-    to = 0 if hot and random.random() < 0.5 else random.randrange(wallets)
-    from_ = random.randrange(wallets - 1)
-    from_ += from_ >= to  # any but the other
-    return tekana.TransferFunds(
-        from_wallet_id=wallet_id(from_), to_wallet_id=wallet_id(to), amount="100", currency=CURRENCY
-    )
+    from_, to = random_pair(wallets, hot=hot)
+    return tekana.TransferFunds(from_wallet_id=from_, to_wallet_id=to, amount="100", currency=CURRENCY)

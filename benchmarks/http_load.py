@@ -87,7 +87,7 @@ def run(port: int, kind: Kind, wallets: int, seconds: float) -> Load:
 
 
 def cpu_seconds() -> float:
-    """The CPU time of all the loads that are over, with this process's other children."""
+    """The CPU time of every load that is over, and of whatever else was started here and has ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 

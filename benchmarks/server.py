@@ -5,20 +5,34 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 from sqlalchemy import make_url
 
-from benchmarks.data import fill
-from tekana_postgres import PostgresStore
+from benchmarks import data
+from tekana_postgres import PostgresStore, migrator
 from tekana_postgres.embedded import EmbeddedPostgres
 
 _DURABILITY = ("fsync", "synchronous_commit", "full_page_writes")
 _TOLD = ("server_version", "shared_buffers", *_DURABILITY)
 _ONE_AT_A_TIME = 0x74656B616E61  # "tekana": an advisory lock of the whole server
+_TEMPLATES = "tekana_ledger_"
 _LONGEST = 3600.0  # seconds for one statement
+
+
+def template_name(wallets: int, rounds: int) -> str:
+    """The name of the ledger to copy from that `benchmarks.data.fill` makes with these numbers."""
+    return f"{_current_templates()}{wallets}_{rounds}"
+
+
+def _current_templates() -> str:
+    """What their names begin with: something else whenever the tables change, or what fills them."""
+    migrations = sorted(Path(migrator.__file__).parent.glob("migrations/versions/*.py"))
+    made_by = b"".join(path.read_bytes() for path in (*migrations, Path(data.__file__)))
+    return f"{_TEMPLATES}{blake2b(made_by, digest_size=4).hexdigest()}_"
 
 
 class CannotMeasure(Exception):
@@ -69,10 +83,13 @@ class Server:
         """Whether there is such a database."""
         return bool(self.execute(f"SELECT FROM pg_database WHERE datname = '{database}'"))
 
-    def make_ledger(self, name: str, wallets: int, rounds: int) -> None:
-        """Make a filled ledger to copy from, unless it is there. One that was interrupted is made again."""
+    def make_template(self, name: str, wallets: int, rounds: int) -> None:
+        """Make a ledger to copy from, unless it is there, and remove those that are out of date or half made."""
         if self.has(name):
             return
+        for (old,) in self.execute(f"SELECT datname FROM pg_database WHERE datname LIKE '{_TEMPLATES}%'"):
+            if not old.startswith(_current_templates()):
+                self.drop(old)
         unfinished = f"{name}_unfinished"
         self.drop(unfinished)
         self.execute(f"CREATE DATABASE {unfinished}")
@@ -81,7 +98,7 @@ class Server:
             await PostgresStore(self.url(unfinished)).migrate()
             connection = await self._connect(unfinished)
             try:
-                await fill(connection, wallets, rounds=rounds)
+                await data.fill(connection, wallets, rounds=rounds)
             finally:
                 await connection.close()
 

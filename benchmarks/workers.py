@@ -11,6 +11,7 @@ from rich.table import Table
 from benchmarks import http_load
 from benchmarks.bench import LEDGER, Bench
 from benchmarks.engine import Load
+from benchmarks.http_load import NotAnswered
 from benchmarks.processes import tekana_serving
 
 _SERVERS: dict[str, tuple[int, ...]] = {  # the workers of each
@@ -29,7 +30,11 @@ def workers_table(bench: Bench, data_dir: Path) -> Table:
         drawn.add_column(column, justify="right")
     for name, workers in _SERVERS.items():
         before = _conflicts(bench, data_dir)
-        loads = _loads(bench, workers)
+        try:
+            loads = _loads(bench, workers)
+        except NotAnswered as error:
+            drawn.add_row(name, str(error))
+            continue
         deadlocks, timeouts = (now - then for now, then in zip(_conflicts(bench, data_dir), before, strict=True))
         rate = sum(load.per_second for load in loads)
         p50, p99 = max(load.p50_ms for load in loads), max(load.p99_ms for load in loads)
