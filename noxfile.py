@@ -62,6 +62,13 @@ def soak(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """How fast it is, as ratios to PostgreSQL's TPC-B; `-- --quick` in minutes, `-- --help` says what else."""
+    session.install("-e", ".[all]")
+    session.run("python", "-m", "benchmarks", *session.posargs)
+
+
+@nox.session(default=False)
 def pictures(session: nox.Session) -> None:
     """Draw the pictures of docs/pictures anew from the code."""
     session.install("-e", ".[all]", *PICTURE_TOOLS)

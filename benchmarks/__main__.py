@@ -1,0 +1,151 @@
+"""`python -m benchmarks`: measures, audits what it measured on, and only then tells."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import rich_click as click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+import tekana
+from benchmarks.bench import FULL, QUICK, Bench, Plan
+from benchmarks.http_load import GENERATOR, NotAnswered
+from benchmarks.processes import ROOT
+from benchmarks.results import Measured, Result, result_of, table, write
+from benchmarks.rows import ROWS
+from benchmarks.server import CannotMeasure, started
+from benchmarks.workers import workers_table
+from tekana.cli.audit import as_line
+from tekana_postgres.embedded import EmbeddedPostgresError
+
+FAILED = 1
+COULD_NOT_RUN = 2
+INTERRUPTED = 130
+
+_FAILED = "failed: "
+_NARROWEST = 132  # columns, for the table: where there is no terminal, rich would take 80
+
+# For root, where PostgreSQL's own account can enter.
+DATA_DIR = Path("/var/tmp" if os.geteuid() == 0 else tempfile.gettempdir(), "tekana-bench")  # noqa: S108 - kept on purpose
+
+
+@click.command
+@click.option("--quick", is_flag=True, help="Every row in under four minutes: shorter runs, fewer wallets.")
+@click.option("--only", multiple=True, metavar="NAME", type=click.Choice(list(ROWS)), help="This row; repeatable.")
+@click.option("--list", "list_", is_flag=True, help="List the rows, and measure nothing.")
+@click.option(
+    "--workers-table",
+    "with_workers",
+    is_flag=True,
+    help="Also http_random with 1, 2 and 4 workers, and with two servers.",
+)
+@click.option("--hours", type=click.FloatRange(min=0, min_open=True), help="How long worker_memory is watched.")
+@click.option(
+    "--data-dir",
+    default=DATA_DIR,
+    show_default=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where PostgreSQL and the ledgers are kept between runs: some GB.",
+)
+def main(
+    *, quick: bool, only: tuple[str, ...], list_: bool, with_workers: bool, hours: float | None, data_dir: Path
+) -> None:
+    """Measure how fast tekana is, as ratios to PostgreSQL's TPC-B on the same server at the same time.
+
+    Exits with 0 when all was measured and the ledgers are whole, whether or not the goals are met; 1 when they are not
+    whole or requests failed; 2 when it could not measure.
+    """
+    if list_:
+        for name, row in ROWS.items():
+            click.echo(f"{name:<20}{row.about}")
+        return
+    plan = QUICK if quick else FULL
+    if hours is not None:
+        plan = replace(plan, memory_seconds=3600 * hours)
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        sys.exit(
+            _measure(plan, [name for name in ROWS if not only or name in only], data_dir, with_workers=with_workers)
+        )
+    except (CannotMeasure, EmbeddedPostgresError) as error:
+        click.echo(f"benchmarks: {error}", err=True)
+        sys.exit(COULD_NOT_RUN)
+    except KeyboardInterrupt:
+        click.echo("benchmarks: interrupted; nothing is left running", err=True)
+        sys.exit(INTERRUPTED)
+
+
+def _measure(plan: Plan, names: list[str], data_dir: Path, *, with_workers: bool) -> int:
+    console = Console()
+    told = ROOT / "build" / "bench.json"
+    told.unlink(missing_ok=True)  # figures of another time are not of this run
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with started(data_dir) as server, Progress(*columns, console=console, transient=True) as progress:
+        settings = " ".join(f"{name}={value}" for name, value in server.settings().items())
+        console.print(f"PostgreSQL: {settings}", soft_wrap=True)
+        console.print(f"{os.cpu_count()} CPUs; {plan.wallets:,} wallets; load over HTTP by {GENERATOR}", soft_wrap=True)
+        bar = progress.add_task("", total=len(names) + with_workers + 1)
+        begin = time.monotonic()
+        bench = Bench(
+            server, plan, lambda text: console.print(f"{time.monotonic() - begin:6.0f} s  {text}", soft_wrap=True)
+        )
+        results = []
+        for name in names:
+            progress.update(bar, description=name)
+            results.append(_row(name, bench))
+            progress.advance(bar)
+        extra = []
+        if with_workers:
+            progress.update(bar, description="workers")
+            extra.append(workers_table(bench, data_dir))
+            progress.advance(bar)
+        progress.update(bar, description="audit")
+        for name in bench.ledgers:  # now that all is measured
+            server.execute(f"ALTER DATABASE {name} SET work_mem = '128MB'")
+        if not all(asyncio.run(_audits(bench))):
+            console.print("benchmarks: the ledger is not whole, so no figure is told")
+            return FAILED
+    console.width = max(console.width, _NARROWEST)
+    for drawn in (table(results), *extra):
+        console.print(drawn)
+    for one in results:
+        console.print(f"{one.name}: {one.note}", highlight=False)
+    write(results, told)
+    console.print(f"{told.relative_to(ROOT)} is written")
+    return FAILED if any(one.note.startswith(_FAILED) for one in results) else 0
+
+
+def _row(name: str, bench: Bench) -> Result:
+    row = ROWS[name]
+    try:
+        measured = row.measure(bench)
+    except (NotAnswered, tekana.TekanaError) as error:
+        bench.tell(f"{name}: {_FAILED}{error}")
+        measured = Measured([], f"{_FAILED}{error}")
+    return result_of(name, row.unit, row.goal, measured)
+
+
+async def _audits(bench: Bench) -> list[bool]:
+    return await asyncio.gather(*(_whole(bench, name) for name in bench.ledgers))
+
+
+async def _whole(bench: Bench, ledger: str) -> bool:
+    async with tekana.connect(bench.server.url(ledger)) as app:
+        findings = [finding async for finding in app.audit()]
+    for finding in findings:
+        if not finding.whole:
+            bench.tell(as_line(finding))
+    bench.tell(f"audit of {ledger}: {sum(one.whole for one in findings)} of {len(findings)} invariants hold")
+    return all(finding.whole for finding in findings)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""What every row needs: the server with its ledgers, the reference, and runs in pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from benchmarks import http_load, tpcb
+from benchmarks.engine import Load
+from benchmarks.http_load import Kind, NotAnswered
+from benchmarks.processes import Service
+from benchmarks.results import Run
+from benchmarks.server import Server, template_name
+from benchmarks.tpcb import TpcB
+
+_PER_REQUEST: dict[Kind, int] = {"random": 1, "hot": 1, "batch": 1000, "wallet": 0}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """How much is measured: pairs of runs, the seconds of a run, and the size of the ledgers.
+
+    A reference run takes `reference_seconds` for each number of clients. `rounds` is how often every wallet has paid
+    in the grown ledger.
+    """
+
+    pairs: int
+    seconds: float
+    reference_seconds: float
+    memory_seconds: float
+    wallets: int
+    rounds: int
+
+
+FULL = Plan(pairs=3, seconds=15, reference_seconds=10, memory_seconds=60, wallets=1_000_000, rounds=5)
+QUICK = Plan(pairs=2, seconds=4, reference_seconds=2, memory_seconds=10, wallets=100_000, rounds=5)
+
+WORKERS = 2
+LEDGER, GROWN_LEDGER = "tekana_bench", "tekana_bench_grown"
+
+
+class Bench:
+    """A server to measure on. Its two ledgers are made when first needed, and audited at the end."""
+
+    def __init__(self, server: Server, plan: Plan, tell: Callable[[str], None]) -> None:
+        self.server = server
+        self.plan = plan
+        self.tell = tell
+        self.ledgers: list[str] = []
+        self.generator_share = 0.0  # of one CPU, which is all it can use: the most of any run so far
+        self._tpcb: TpcB | None = None
+
+    @property
+    def tpcb(self) -> TpcB:
+        """The reference."""
+        if self._tpcb is None:
+            if not self.server.has(tpcb.DATABASE):
+                self.tell("pgbench: making its database")
+            self._tpcb = TpcB(self.server)
+        return self._tpcb
+
+    def ledger(self) -> str:
+        """The URL of the ledger in which nothing has moved yet but a deposit into each wallet."""
+        return self._copy(LEDGER, rounds=0)
+
+    def grown_ledger(self) -> str:
+        """The URL of a ledger with a long history of transfers."""
+        return self._copy(GROWN_LEDGER, rounds=self.plan.rounds)
+
+    def _copy(self, name: str, rounds: int) -> str:
+        if name not in self.ledgers:
+            template = template_name(self.plan.wallets, rounds)
+            making = "copying it" if self.server.has(template) else "making it, once"
+            self.tell(f"{name}, {self.plan.wallets:,} wallets, {rounds * self.plan.wallets:,} transfers: {making}")
+            self.server.make_template(template, self.plan.wallets, rounds)
+            self.server.copy(template, name)
+            self.ledgers.append(name)
+        return self.server.url(name)
+
+    # ------------------------------------------------------------------ runs
+
+    def pairs(self, name: str, reference: Callable[[], float], ours: Callable[[], Run]) -> list[Run]:
+        """Runs in pairs: the reference, then ours."""
+        runs = []
+        for number in range(1, self.plan.pairs + 1):
+            compared = reference()
+            run = ours()
+            run = Run(value=run.value, reference=compared, p50_ms=run.p50_ms, p99_ms=run.p99_ms)
+            self.tell(f"{name} {number}/{self.plan.pairs}: {run.value:,.4g}, reference {compared:,.4g}")
+            runs.append(run)
+        return runs
+
+    def tpcb_per_second(self) -> float:
+        """A reference run."""
+        return self.tpcb.per_second(self.plan.reference_seconds)
+
+    def http(self, service: Service, kind: Kind) -> Run:
+        """A run over HTTP, in transfers (for wallets: requests) a second. What was answered must have been posted.
+
+        Raises NotAnswered if anything was refused, failed or not posted.
+        """
+        per_request = _PER_REQUEST[kind]
+        last = self.server.execute("SELECT max(position) FROM outbox", LEDGER)[0][0] if per_request else 0
+        before = http_load.cpu_seconds()
+        load = http_load.run(service.port, kind, self.plan.wallets, self.plan.seconds)
+        self.generator_share = max(self.generator_share, (http_load.cpu_seconds() - before) / self.plan.seconds)
+        if per_request:
+            self._check_posted(last, load, per_request)
+        return Run(value=load.per_second * (per_request or 1), p50_ms=load.p50_ms, p99_ms=load.p99_ms)
+
+    def _check_posted(self, last: int, load: Load, per_request: int) -> None:
+        (statuses,) = self.server.execute(
+            "SELECT count(*) FILTER (WHERE t.status = 'posted'), count(*) FILTER (WHERE t.status <> 'posted') "
+            f"FROM outbox o JOIN transactions t ON t.id = o.transaction_id WHERE o.position > {last}",
+            LEDGER,
+        )
+        posted, refused = statuses
+        if refused or posted < load.answered * per_request:
+            raise NotAnswered(f"{load.answered:,} requests were answered, {posted:,} transfers posted, {refused:,} not")

@@ -1,0 +1,179 @@
+"""A ledger of any size, made inside the database: customers, wallets, deposits and a history of transfers.
+
+It is whole: every balance is backed by entries, every transaction by its key and its place in the outbox, so the audit
+passes. Wallets are numbered from 0, and a wallet's id follows from its number, here and in `requests.lua`.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any
+from uuid import UUID
+
+from tekana.domain.identifiers import WalletId, house_wallet_id
+from tekana.domain.money import Currency
+from tekana.domain.wallet import house_wallets
+from tekana_postgres.rows import WALLET_COLUMNS, wallet_row
+
+CURRENCY = Currency("RWF")
+START_BALANCE = 1_000_000_000
+"""What each wallet has, in minor units: enough for everything that a benchmark asks of it."""
+
+_EPOCH = datetime(2025, 10, 20, 2, tzinfo=UTC)
+_AMOUNT = 100
+_AUTHOR = "benchmarks"
+_LONGEST = 3600.0  # seconds for one statement
+
+_WALLET, _CUSTOMER, _TRANSACTION = "7000", "7001", "7002"
+
+
+def wallet_id(number: int) -> WalletId:
+    """The id of a wallet: a UUIDv7 that ends with the wallet's number."""
+    return WalletId(UUID(f"019a0000-0000-{_WALLET}-8000-{number:012x}"))
+
+
+def random_pair(wallets: int, *, hot: bool) -> tuple[WalletId, WalletId]:
+    """Who pays whom next: two of the wallets, and if `hot`, half of the time the first of all is paid."""
+    to = 0 if hot and random.random() < 0.5 else random.randrange(wallets)
+    from_ = random.randrange(wallets - 1)
+    from_ += from_ >= to  # any but the other
+    return wallet_id(from_), wallet_id(to)
+
+
+async def fill(connection: Any, wallets: int, *, rounds: int = 0) -> None:
+    """Fill an empty, migrated database through a superuser's asyncpg connection, then vacuum and analyze it.
+
+    Each of the `wallets`, ten million at most, belongs to a customer of its own and gets a deposit of START_BALANCE. In
+    each of the `rounds` every wallet then pays another once and is paid once, in an order without a pattern: that makes
+    `rounds * wallets` transfers.
+    """
+    await _open_house(connection, wallets, rounds)
+    for statement in (
+        *(_CUSTOMERS, _WALLETS, _OPENINGS, _DEPOSITS, _DEPOSIT_ENTRIES, _TRANSFERS, _TRANSFER_ENTRIES),
+        *(_KEYS, _ANNOUNCEMENTS, _POSITION, "VACUUM ANALYZE"),
+    ):
+        await connection.execute(_bound(statement, wallets, rounds), timeout=_LONGEST)
+
+
+async def _open_house(connection: Any, wallets: int, rounds: int) -> None:
+    moment = _EPOCH + timedelta(microseconds=(rounds + 1) * wallets)  # no earlier than any entry
+    house = house_wallets(CURRENCY, created_by=_AUTHOR, at=moment)
+    for wallet in house:
+        if wallet.house == "settlement":  # where the deposits come from
+            wallet.ledger_balance = -wallets * START_BALANCE
+            wallet.version = wallet.sequence = wallets
+    await connection.copy_records_to_table(
+        "wallets", records=[wallet_row(one) for one in house], columns=WALLET_COLUMNS
+    )
+
+
+def _bound(statement: str, wallets: int, rounds: int) -> str:
+    """The statement with its numbers, all of them our own."""
+    step = next(one for one in count(int(wallets * 0.618) + 1) if math.gcd(one, wallets) == 1)
+    return statement.format(
+        wallets=wallets,
+        last=wallets - 1,
+        transactions=wallets * (rounds + 1),
+        rounds=rounds,
+        step=step,
+        balance=START_BALANCE,
+        amount=_AMOUNT,
+        currency=CURRENCY,
+        author=_AUTHOR,
+        settlement=house_wallet_id("settlement", CURRENCY),
+        epoch=_EPOCH.isoformat(),
+    )
+
+
+def _id(kind: str, number: str) -> str:
+    return f"('019a0000-0000-{kind}-8000-' || lpad(to_hex({number}), 12, '0'))::uuid"
+
+
+def _moment(number: str) -> str:
+    return f"timestamptz '{{epoch}}' + {number} * interval '1 microsecond'"
+
+
+_EPOCH_IN_JSON = "to_json(timestamptz '{epoch}')"
+
+_CUSTOMERS = f"""
+INSERT INTO customers (id, full_name, email, phone_number, country, status, version, created_by, created_at, updated_at)
+SELECT {_id(_CUSTOMER, "n")}, 'Customer ' || n, 'customer' || lpad(n::text, 9, '0') || '@example.com',
+       '+25078' || lpad(n::text, 7, '0'), 'RW', 'active', 1, '{{author}}', '{{epoch}}', '{{epoch}}'
+FROM generate_series(0, {{last}}) n
+"""
+_WALLETS = f"""
+INSERT INTO wallets (id, customer_id, currency, status, customer_active, ledger_balance, held, version, sequence,
+                     created_by, created_at, updated_at)
+SELECT {_id(_WALLET, "n")}, {_id(_CUSTOMER, "n")}, '{{currency}}', 'active', true, {{balance}}, 0,
+       1 + 2 * {{rounds}}, 2 + 2 * {{rounds}}, '{{author}}', '{{epoch}}', {_moment("{transactions}")}
+FROM generate_series(0, {{last}}) n
+"""
+_OPENINGS = f"""
+INSERT INTO outbox (position, event_type, event)
+SELECT 2 * n + place, event_type, event FROM generate_series(0, {{last}}) n,
+LATERAL (VALUES
+    (1, 'CustomerRegistered', json_build_object('customer_id', {_id(_CUSTOMER, "n")}, 'sequence', 1,
+                                                'occurred_at', {_EPOCH_IN_JSON}, 'country', 'RW')),
+    (2, 'WalletOpened', json_build_object('wallet_id', {_id(_WALLET, "n")}, 'sequence', 1,
+                                          'occurred_at', {_EPOCH_IN_JSON}, 'customer_id', {_id(_CUSTOMER, "n")},
+                                          'currency', '{{currency}}'))
+) AS events (place, event_type, event)
+"""
+_DEPOSITS = f"""
+INSERT INTO transactions (id, type, status, amount, currency, from_wallet_id, to_wallet_id, created_by, created_at,
+                          posted_at)
+SELECT {_id(_TRANSACTION, "n")}, 'deposit', 'posted', {{balance}}, '{{currency}}', '{{settlement}}',
+       {_id(_WALLET, "n")}, '{{author}}', {_moment("n")}, {_moment("n")}
+FROM generate_series(0, {{last}}) n
+"""
+_DEPOSIT_ENTRIES = f"""
+INSERT INTO entries (wallet_id, version, sequence, transaction_id, amount, currency, ledger_balance_after, posted_at)
+SELECT wallet_id, version, sequence, {_id(_TRANSACTION, "n")}, amount, '{{currency}}', after, {_moment("n")}
+FROM generate_series(0, {{last}}) n,
+LATERAL (VALUES ('{{settlement}}'::uuid, n + 1, n + 1, -{{balance}}, -(n + 1) * {{balance}}::bigint),
+                ({_id(_WALLET, "n")}, 1, 2, {{balance}}, {{balance}})
+) AS legs (wallet_id, version, sequence, amount, after)
+"""
+
+# A round is a ring of all wallets: the one at `place` pays the one at `paid`, which is some `distance` further along.
+# So each wallet pays once and is paid once, and whichever comes first, its balance and version follow without a sum.
+_RING = f"""
+FROM generate_series({{wallets}}::bigint, {{transactions}} - 1) number,
+LATERAL (SELECT number / {{wallets}} - 1 AS round, number % {{wallets}} AS place) a,
+LATERAL (SELECT 1 + round * 7919 % ({{wallets}} - 1) AS distance) b,
+LATERAL (SELECT (place + distance) % {{wallets}} AS paid,
+                (place - distance + {{wallets}}) % {{wallets}} AS was_paid_at) c,
+LATERAL (SELECT {_id(_WALLET, "place * {step} % {wallets}")} AS from_wallet_id,
+                {_id(_WALLET, "paid * {step} % {wallets}")} AS to_wallet_id) d
+"""
+_TRANSFERS = f"""
+INSERT INTO transactions (id, type, status, amount, currency, from_wallet_id, to_wallet_id, created_by, created_at,
+                          posted_at)
+SELECT {_id(_TRANSACTION, "number")}, 'transfer', 'posted', {{amount}}, '{{currency}}', from_wallet_id, to_wallet_id,
+       '{{author}}', {_moment("number")}, {_moment("number")}
+{_RING}
+"""
+_TRANSFER_ENTRIES = f"""
+INSERT INTO entries (wallet_id, version, sequence, transaction_id, amount, currency, ledger_balance_after, posted_at)
+SELECT wallet_id, 2 + 2 * round + later, 3 + 2 * round + later, {_id(_TRANSACTION, "number")}, amount, '{{currency}}',
+       {{balance}} + amount * (1 - later), {_moment("number")}
+{_RING},
+LATERAL (VALUES (from_wallet_id, -{{amount}}, (place > was_paid_at)::int),
+                (to_wallet_id, {{amount}}, (place > paid)::int)
+) AS legs (wallet_id, amount, later)
+"""
+
+_KEYS = f"""
+INSERT INTO idempotency_keys (key_digest, fingerprint, transaction_id)
+SELECT md5('{{author}}' || number)::uuid, number, {_id(_TRANSACTION, "number")}
+FROM generate_series(0, {{transactions}} - 1) number
+"""
+_ANNOUNCEMENTS = f"""
+INSERT INTO outbox (position, transaction_id)
+SELECT 2 * {{wallets}} + number + 1, {_id(_TRANSACTION, "number")}
+FROM generate_series(0, {{transactions}} - 1) number
+"""
+_POSITION = "SELECT setval('outbox_position_seq', 2 * {wallets} + {transactions})"

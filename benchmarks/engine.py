@@ -1,0 +1,61 @@
+"""Load on the posting engine in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+import uuid
+from typing import NamedTuple
+
+import uvloop
+
+import tekana
+from benchmarks.data import CURRENCY, random_pair
+
+WAITERS = 1000
+
+_WARM_UP = 0.5  # seconds that do not count: connections are made, statements prepared
+
+
+class Load(NamedTuple):
+    """What came of a load: how many were answered each second, and how long they waited."""
+
+    per_second: float
+    p50_ms: float
+    p99_ms: float
+    answered: int
+
+
+def transfers(url: str, seconds: float, wallets: int, *, hot: bool = False, waiters: int = WAITERS) -> Load:
+    """Transfers between random wallets, `hot`: half of them to one; so many callers wait for theirs at any time.
+
+    Raises Refused or Unavailable if one is not posted. `answered` counts those of the warm-up as well.
+    """
+    return uvloop.run(_transfers(url, seconds, wallets, hot=hot, waiters=waiters))
+
+
+async def _transfers(url: str, seconds: float, wallets: int, *, hot: bool, waiters: int) -> Load:
+    waited: list[float] = []
+    numbers = itertools.count()
+    run = uuid.uuid4().hex
+    begin = time.perf_counter() + _WARM_UP
+    end = begin + seconds
+
+    async def caller(app: tekana.Tekana) -> None:
+        while (sent := time.perf_counter()) < end:
+            await app.submit(_transfer(wallets, hot=hot), key=f"{run}-{next(numbers)}")
+            answered = time.perf_counter()
+            if begin <= answered < end:
+                waited.append(answered - sent)
+
+    async with tekana.connect(url) as app:
+        await asyncio.gather(*(caller(app) for _ in range(waiters)))
+    waited.sort()
+    p50, p99 = (1000 * waited[int(len(waited) * share)] for share in (0.5, 0.99))
+    return Load(len(waited) / seconds, p50, p99, next(numbers))
+
+
+def _transfer(wallets: int, *, hot: bool) -> tekana.TransferFunds:
+    from_, to = random_pair(wallets, hot=hot)
+    return tekana.TransferFunds(from_wallet_id=from_, to_wallet_id=to, amount="100", currency=CURRENCY)

@@ -1,0 +1,118 @@
+"""Processes that a benchmark starts, and stops whatever happens."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from http.client import HTTPConnection
+from pathlib import Path
+
+from benchmarks.server import CannotMeasure
+
+ROOT = Path(__file__).resolve().parent.parent
+
+_START_SECONDS = 60
+_STOP_SECONDS = 60
+
+
+class Service:
+    """A server of HTTP on this machine."""
+
+    def __init__(self, process: subprocess.Popen[bytes], port: int) -> None:
+        self._process = process
+        self.port = port
+
+    def workers_memory(self) -> list[float]:
+        """The resident memory of each worker process, in MB.
+
+        Raises CannotMeasure where there is no /proc.
+        """
+        parent = Path("/proc", str(self._process.pid))
+        if not parent.exists():
+            raise CannotMeasure("the memory of a process is read from /proc, which is not here")
+        children = (parent / "task" / parent.name / "children").read_text().split()
+        workers = [one for one in children if b"spawn_main" in Path("/proc", one, "cmdline").read_bytes()]
+        return [_resident(int(one)) for one in workers or [parent.name]]
+
+
+def _resident(pid: int) -> float:
+    pages = int(Path("/proc", str(pid), "statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+@contextmanager
+def tekana_serving(database_url: str, *, workers: int) -> Iterator[Service]:
+    """`tekana serve` on a database."""
+    port = free_port()
+    words = ["tekana.cli", "serve", "--port", str(port), "--workers", str(workers), "--database-url", database_url]
+    with _serving(words, port, "/health/ready") as service:
+        yield service
+
+
+@contextmanager
+def bare_serving(*, workers: int) -> Iterator[Service]:
+    """The bare route, on the same HTTP server with the same options as tekana's."""
+    port = free_port()
+    options = ["--log-level", "warning", "--ws", "none", "--no-access-log", "--no-server-header", "--no-proxy-headers"]
+    words = ["uvicorn", "benchmarks.bare:app", "--port", str(port), "--workers", str(workers), *options]
+    with _serving(words, port, "/") as service:
+        yield service
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def _serving(words: list[str], port: int, ready: str) -> Iterator[Service]:
+    with tempfile.TemporaryFile() as told:
+        # In a session of its own: a terminal's Ctrl-C is for the benchmark, which then ends its servers in turn.
+        process = subprocess.Popen(
+            [sys.executable, "-m", *words], cwd=ROOT, start_new_session=True, stdout=told, stderr=subprocess.STDOUT
+        )
+        try:
+            if not _comes_up(process, port, ready):
+                told.seek(0)
+                raise CannotMeasure(f"{words[0]} did not come up: {os.fsdecode(told.read()[-2000:])}")
+            yield Service(process, port)
+        finally:
+            _stop(process)
+
+
+def _comes_up(process: subprocess.Popen[bytes], port: int, path: str) -> bool:
+    end = time.monotonic() + _START_SECONDS
+    while time.monotonic() < end and process.poll() is None:
+        with suppress(OSError):
+            if get_status(port, path) == 200:
+                return True
+        time.sleep(0.05)
+    return False
+
+
+def get_status(port: int, path: str) -> int:
+    """The status of a GET. Raises OSError if nobody answers."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()

@@ -1,0 +1,157 @@
+"""The rows of the benchmark: what each measures, and what is wanted of it."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from benchmarks import engine, http_load
+from benchmarks.bench import GROWN_LEDGER, WORKERS, Bench
+from benchmarks.http_load import Kind
+from benchmarks.processes import bare_serving, tekana_serving
+from benchmarks.results import Goal, Measured, Run
+
+_TRANSFERS = "transfers/s"
+_HISTORY = ("transactions", "entries", "idempotency_keys", "outbox")
+_STILL_FLAT = 1.05  # the last quarter's mean to the second quarter's
+
+
+class Row(NamedTuple):
+    """A row: what it is about, the unit of its values, what is wanted, and how it is measured."""
+
+    about: str
+    unit: str
+    goal: Goal
+    measure: Callable[[Bench], Measured]
+
+
+def _growth(bench: Bench) -> Measured:
+    grown, fresh = bench.grown_ledger(), bench.ledger()
+    for url in (grown, fresh):
+        _engine_run(bench, url)  # does not count: a new copy is not in PostgreSQL's memory
+    runs = bench.pairs("growth", lambda: _engine_run(bench, fresh).value, lambda: _engine_run(bench, grown))
+    return Measured(runs, f"with {bench.plan.rounds * bench.plan.wallets:,} transfers in the tables, to none")
+
+
+def _disk(bench: Bench) -> Measured:
+    grown = bench.grown_ledger()
+    before = _sizes(bench)
+    # In one run: files grow by many pages at a time, which a short one would count too much or not at all.
+    done = engine.transfers(grown, bench.plan.pairs * bench.plan.seconds, bench.plan.wallets).answered
+    grew = {table: (size - before[table]) / done for table, size in _sizes(bench).items()}
+    history = sum(grew[table] for table in _HISTORY)
+    bench.tell(f"disk_per_transfer: {history:,.0f} bytes, over {done:,} transfers")
+    beside = f"wallets, whose rows only change, {grew['wallets']:+,.0f} bytes beside"
+    return Measured([Run(value=history)], f"{', '.join(_HISTORY)}, with their indexes; {beside}")
+
+
+def _sizes(bench: Bench) -> dict[str, int]:
+    bench.server.execute("CHECKPOINT")
+    names = ", ".join(f"'{table}'" for table in (*_HISTORY, "wallets"))
+    question = f"SELECT t, pg_total_relation_size(t::regclass) FROM unnest(ARRAY[{names}]) t"
+    return {str(table): int(size) for table, size in bench.server.execute(question, GROWN_LEDGER)}
+
+
+def _engine(bench: Bench) -> Measured:
+    url = bench.ledger()
+    return Measured(
+        bench.pairs("engine_random", bench.tpcb_per_second, lambda: _engine_run(bench, url)),
+        f"to TPC-B; {engine.WAITERS:,} callers",
+    )
+
+
+def _engine_hot(bench: Bench) -> Measured:
+    url = bench.ledger()
+    return Measured(
+        bench.pairs("engine_hot", lambda: _engine_run(bench, url).value, lambda: _engine_run(bench, url, hot=True)),
+        f"to engine_random; {engine.WAITERS:,} callers",
+    )
+
+
+def _engine_run(bench: Bench, url: str, *, hot: bool = False) -> Run:
+    load = engine.transfers(url, bench.plan.seconds, bench.plan.wallets, hot=hot)
+    return Run(value=load.per_second, p50_ms=load.p50_ms, p99_ms=load.p99_ms)
+
+
+def _latency(bench: Bench) -> Measured:
+    url, seconds = bench.ledger(), bench.plan.reference_seconds
+
+    def alone() -> Run:
+        load = engine.transfers(url, seconds, bench.plan.wallets, waiters=1)
+        return Run(value=load.p50_ms, p50_ms=load.p50_ms, p99_ms=load.p99_ms)
+
+    runs = bench.pairs("latency_alone", lambda: bench.tpcb.milliseconds_alone(seconds), alone)
+    return Measured(runs, "medians; to a TPC-B transaction alone")
+
+
+def _over_http(name: str, kind: Kind) -> Callable[[Bench], Measured]:
+    def measure(bench: Bench) -> Measured:
+        with tekana_serving(bench.ledger(), workers=WORKERS) as service:
+            if http_load.status_of_one(service.port, kind, bench.plan.wallets) == 404:
+                bench.tell(f"{name}: not measured, as there is no such route yet")
+                return Measured([], "not measured: 404")
+            runs = bench.pairs(name, bench.tpcb_per_second, lambda: bench.http(service, kind))
+        return Measured(runs, f"to TPC-B; {_how(bench, kind)}")
+
+    return measure
+
+
+def _read_wallet(bench: Bench) -> Measured:
+    with tekana_serving(bench.ledger(), workers=WORKERS) as tekana, bare_serving(workers=WORKERS) as bare:
+        runs = bench.pairs(
+            "read_wallet", lambda: bench.http(bare, "wallet").value, lambda: bench.http(tekana, "wallet")
+        )
+    return Measured(runs, f"to a bare route; {_how(bench, 'wallet')}")
+
+
+def _how(bench: Bench, kind: Kind) -> str:
+    generator = f"{http_load.GENERATOR} never used more than {bench.generator_share:.0%} of a CPU"
+    return f"{WORKERS} workers, {http_load.CONNECTIONS[kind]} connections; {generator}"
+
+
+def _memory(bench: Bench) -> Measured:
+    samples = []
+    with (
+        tekana_serving(bench.ledger(), workers=WORKERS) as service,
+        http_load.start(service.port, "random", bench.plan.wallets, bench.plan.memory_seconds) as load,
+    ):
+        begin = time.monotonic()
+        while not load.ended:
+            samples.append(max(service.workers_memory()))
+            time.sleep(1)
+        seconds = time.monotonic() - begin
+        load.finish()
+    quarter = max(1, len(samples) // 4)
+    early, late = statistics.fmean(samples[quarter : 2 * quarter]), statistics.fmean(samples[-quarter:])
+    flat = late <= _STILL_FLAT * early
+    slope = (late - early) / (seconds / 2 / 60)  # the middles of the two quarters are half the time apart
+    told = f"{'flat' if flat else 'not flat'}, {slope:+.2f} MB a minute in {seconds:.0f} s of load"
+    return Measured([Run(value=max(samples))], told, as_wanted=flat)
+
+
+ROWS: dict[str, Row] = {
+    "growth": Row(
+        "the engine on a ledger with a long history, to one without", _TRANSFERS, Goal(at_least=0.8), _growth
+    ),
+    "disk_per_transfer": Row("what a transfer takes in tables and indexes", "bytes", Goal(at_most=900), _disk),
+    "engine_random": Row(
+        "the posting engine in this process, between random wallets", _TRANSFERS, Goal(at_least=4), _engine
+    ),
+    "engine_hot": Row("the same, half of them to one wallet", _TRANSFERS, Goal(at_least=0.9), _engine_hot),
+    "latency_alone": Row("one transfer alone on an idle system", "ms", Goal(at_most=4), _latency),
+    "http_random": Row(
+        "single transfers over HTTP, between random wallets",
+        _TRANSFERS,
+        Goal(at_least=2.5, p99_ms=50),
+        _over_http("http_random", "random"),
+    ),
+    "http_hot": Row(
+        "the same, half of them to one wallet", _TRANSFERS, Goal(at_least=1.8), _over_http("http_hot", "hot")
+    ),
+    "batch": Row("batches of 1,000 transfers over HTTP", _TRANSFERS, Goal(at_least=3.5), _over_http("batch", "batch")),
+    "read_wallet": Row("reading a wallet over HTTP, to a bare route", "requests/s", Goal(at_least=0.6), _read_wallet),
+    "worker_memory": Row("memory of a worker under load", "MB", Goal(at_most=150), _memory),
+}
+"""In the order in which they are measured: growth first, while the ledger it is compared with is new."""

@@ -1,0 +1,64 @@
+"""How http_random fares with more workers, and with two servers on one database."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from rich.table import Table
+
+from benchmarks import http_load
+from benchmarks.bench import LEDGER, Bench
+from benchmarks.engine import Load
+from benchmarks.http_load import NotAnswered
+from benchmarks.processes import tekana_serving
+
+_SERVERS: dict[str, tuple[int, ...]] = {  # the workers of each
+    "1 worker": (1,),
+    "2 workers": (2,),
+    "4 workers": (4,),
+    "2 servers of 1 worker": (1, 1),
+}
+
+
+def workers_table(bench: Bench, data_dir: Path) -> Table:
+    """Measure http_random with each, and count what got in each other's way."""
+    drawn = Table(title="http_random by workers", title_justify="left")
+    drawn.add_column("Served by", no_wrap=True)
+    for column in ("Transfers/s", "p50 ms", "p99 ms", "Deadlocks", "Lock timeouts"):
+        drawn.add_column(column, justify="right")
+    for name, workers in _SERVERS.items():
+        before = _conflicts(bench, data_dir)
+        try:
+            loads = _loads(bench, workers)
+        except NotAnswered as error:
+            drawn.add_row(name, str(error))
+            continue
+        deadlocks, timeouts = (now - then for now, then in zip(_conflicts(bench, data_dir), before, strict=True))
+        rate = sum(load.per_second for load in loads)
+        p50, p99 = max(load.p50_ms for load in loads), max(load.p99_ms for load in loads)
+        bench.tell(f"{name}: {rate:,.0f} transfers/s")
+        drawn.add_row(name, f"{rate:,.0f}", f"{p50:.1f}", f"{p99:.1f}", str(deadlocks), str(timeouts))
+    return drawn
+
+
+def _loads(bench: Bench, workers: Sequence[int]) -> list[Load]:
+    connections = http_load.CONNECTIONS["random"] // len(workers)
+    with ExitStack() as stack:
+        services = [stack.enter_context(tekana_serving(bench.ledger(), workers=count)) for count in workers]
+        running = [
+            stack.enter_context(
+                http_load.start(one.port, "random", bench.plan.wallets, bench.plan.seconds, connections=connections)
+            )
+            for one in services
+        ]
+        return [one.finish() for one in running]
+
+
+def _conflicts(bench: Bench, data_dir: Path) -> tuple[int, int]:
+    """Deadlocks, and waits for a lock that were given up, of all time: as the server's log tells them."""
+    bench.ledger()
+    log = "".join(path.read_text(errors="replace") for path in data_dir.glob("postgres-*/data/server.log"))
+    database = bench.server.execute(f"SELECT deadlocks FROM pg_stat_database WHERE datname = '{LEDGER}'")
+    return int(database[0][0]), log.count("due to lock timeout")
