@@ -29,6 +29,11 @@ from tekana.ports.unit_of_work import BeginUnit, Key
 _TRIES = 3
 _LONGEST_PAUSE = 0.02  # seconds, before the second try; twice as long before the third
 
+# Two groups in flight keep the processor and the database busy at once. A second one is begun for a crowd only: smaller
+# groups cost more for each of their commands.
+_MOST_IN_FLIGHT = 2
+_CROWD = 250
+
 _MOST_PREVIEWS = 2  # at once: they take connections and locks that real money needs
 
 # Between a batch's key and the place of one of its commands; no caller's key has it.
@@ -36,7 +41,7 @@ _SEPARATOR = "\x1f"
 
 
 class PostingEngine:
-    """Decides commands in groups, one group in flight at a time.
+    """Decides commands in groups: one in flight, and a second one while a crowd waits.
 
     Each command of a group succeeds or is refused on its own; those of an atomic batch, together. A group that fails is
     tried again, then split, so nobody suffers for a neighbour. A caller that goes away takes nothing back: its command
@@ -62,23 +67,20 @@ class PostingEngine:
         self._most_waiting = most_waiting
         self._previews = asyncio.Semaphore(_MOST_PREVIEWS)
         self._waiting = WaitingLine(largest_group)
-        self._arrival = asyncio.Event()
-        self._runner: asyncio.Task[None] | None = None
-        self._stopping = False
+        self._in_flight: set[asyncio.Task[None]] = set()
+        self._looking = False
+        self._serving = False
 
     def start(self) -> None:
         """Begin to serve, on the running event loop."""
-        if self._runner is None:
-            self._stopping = False
-            self._runner = asyncio.create_task(self._run(), name="posting engine")
+        self._serving = True
 
     async def stop(self) -> None:
         """Decide what waits, take nothing new, and end."""
-        runner, self._runner = self._runner, None
-        if runner is not None:
-            self._stopping = True
-            self._arrival.set()
-            await runner
+        self._serving = False
+        self._look()
+        while self._in_flight:
+            await asyncio.wait(self._in_flight)
 
     async def submit(self, envelope: Envelope) -> Outcome:
         """Have a command decided, for good.
@@ -94,7 +96,7 @@ class PostingEngine:
         key = self._admitted(envelope.caller, envelope.key, 1)
         outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._waiting.join(Waiting(key, fingerprint(envelope.command), envelope, outcome))
-        self._arrival.set()
+        self._look_soon()
         return await outcome
 
     async def submit_batch(
@@ -123,7 +125,7 @@ class PostingEngine:
             for place, movement in enumerate(batch.transactions)
         ]
         self._waiting.join_together(members)
-        self._arrival.set()
+        self._look_soon()
         return _all_or_raise(await asyncio.gather(*(one.outcome for one in members), return_exceptions=True))
 
     def _admitted(self, caller: str, key: str | None, count: int) -> Key:
@@ -139,7 +141,7 @@ class PostingEngine:
 
     def check_serving(self) -> None:
         """Raises Overloaded unless commands are being decided."""
-        if self._runner is None or self._stopping:
+        if not self._serving:
             raise Overloaded("not serving: starting up or shutting down")
 
     async def preview(self, envelope: Envelope) -> Answer:
@@ -148,21 +150,32 @@ class PostingEngine:
             book = self._book(await unit.lock(envelope.command.touches()))
             return decide(envelope, book)
 
-    async def _run(self) -> None:
-        while self._waiting or not self._stopping:
-            await self._arrival.wait()
-            group = self._waiting.take_group()
-            if not self._waiting and not self._stopping:
-                self._arrival.clear()
-            if not group:
-                continue
-            try:
-                await self._settle(group)
-            except BaseException:  # cancelled, with the loop or by a store: nobody is left waiting for ever
-                self._runner = None
-                _fail(group, Unavailable("the work was cut off"), unknown=True)
-                _fail(self._waiting.take_all(), Overloaded("not serving any more: nothing was done"))
-                raise
+    def _look_soon(self) -> None:
+        """Look at the line once all who arrive at this moment are in it."""
+        if not self._looking:
+            self._looking = True
+            asyncio.get_running_loop().call_soon(self._look)
+
+    def _look(self) -> None:
+        """Begin what is due. Called after each arrival and after each group: so nobody is overlooked."""
+        self._looking = False
+        while self._waiting and len(self._in_flight) < (_MOST_IN_FLIGHT if len(self._waiting) >= _CROWD else 1):
+            work = asyncio.create_task(self._work(self._waiting.take_group()), name="posting engine")
+            self._in_flight.add(work)
+            work.add_done_callback(self._land)
+
+    def _land(self, work: asyncio.Task[None]) -> None:
+        self._in_flight.discard(work)
+        self._look()
+
+    async def _work(self, group: Sequence[Waiting]) -> None:
+        try:
+            await self._settle(group)
+        except BaseException:  # cancelled, with the loop or by a store: nobody is left waiting for ever
+            self._serving = False
+            _fail(group, Unavailable("the work was cut off"), unknown=True)
+            _fail(self._waiting.take_all(), Overloaded("not serving any more: nothing was done"))
+            raise
 
     async def _settle(self, group: Sequence[Waiting], *, unknown: bool = False) -> None:
         """Give every command of the group an outcome. Raises nothing but what cuts the whole engine off.
