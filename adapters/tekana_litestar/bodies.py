@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from typing import Any, Final, Generic, TypeVar, get_type_hints
 from uuid import UUID
 
@@ -115,8 +116,8 @@ _TWICE: Final = object()
 def _noting_names_given_twice(pairs: list[tuple[str, Any]]) -> dict[Any, Any]:
     found: dict[Any, Any] = dict(pairs)
     if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        found[_TWICE] = next(name for name in names if names.count(name) > 1)
+        times = Counter(name for name, _ in pairs)
+        found[_TWICE] = next(name for name in times if times[name] > 1)
     return found
 
 

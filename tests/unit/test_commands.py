@@ -215,10 +215,28 @@ def test_they_are_immutable_and_know_their_fields(kind: Any) -> None:
 def test_every_command_has_its_place_in_the_table_of_contents() -> None:
     verbs = {name for name in tekana.__all__ if isinstance(getattr(tekana, name), type(DepositFunds))}
     assert verbs == {kind.__name__ for kind in GOOD} | {
-        *("ReactivateCustomer", "CloseCustomer", "UnfreezeWallet", "CloseWallet")
+        *("ReactivateCustomer", "CloseCustomer", "UnfreezeWallet", "CloseWallet"),
+        "Batch",  # no command itself, but many
     }
     contents = tekana.application.__doc__
     assert contents is not None
     assert all(verb in contents for verb in verbs)
     for verb in verbs:
         assert "Refused with:" in getattr(tekana, verb).__doc__
+
+
+@pytest.mark.parametrize(
+    ("mode", "count", "field"), [("both", 1, "mode"), ("atomic", 0, "transactions"), ("atomic", 1001, "transactions")]
+)
+def test_what_is_no_batch(mode: Any, count: int, field: str) -> None:
+    command = DepositFunds(**GOOD[DepositFunds])
+    with pytest.raises(InvalidRequest) as refused:
+        tekana.Batch(mode=mode, transactions=(command,) * count)
+    assert [one.field for one in refused.value.errors] == [field]
+
+
+def test_a_batch_crosses_borders_and_cannot_be_changed() -> None:
+    command = DepositFunds(**GOOD[DepositFunds])
+    batch = tekana.Batch(mode="independent", transactions=[command] * 1000)  # type: ignore[arg-type]
+    assert batch.transactions == (command,) * 1000
+    assert msgspec.json.decode(msgspec.json.encode(batch), type=tekana.Batch) == batch

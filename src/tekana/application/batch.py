@@ -25,6 +25,8 @@ class Batch(Struct, frozen=True, kw_only=True):
     """1 to 1,000 movements of money in one request.
 
     "atomic": all are done, or none. "independent": each is done or refused as if it had been sent alone.
+
+    Refused with: for each movement, what it is refused with alone; in an atomic batch, RolledBack for all the others.
     """
 
     mode: BatchMode
