@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from hashlib import blake2b
 from typing import Any, cast
 from uuid import UUID
@@ -29,10 +30,7 @@ CUSTOMER_COLUMNS = (
     *("id", "full_name", "email", "phone_number", "country", "external_id", "metadata", "status", "suspension_reason"),
     *("tier", "version", "created_by", "created_at", "updated_at"),
 )
-WALLET_COLUMNS = (
-    *("id", "customer_id", "house", "currency", "name", "metadata", "status", "freeze_scope", "freeze_reason"),
-    *("customer_active", "ledger_balance", "held", "version", "sequence", "created_by", "created_at", "updated_at"),
-)
+WALLET_COLUMNS = tuple(field.name for field in fields(Wallet))
 _customer_values = operator.attrgetter(*CUSTOMER_COLUMNS)
 _wallet_values = operator.attrgetter(*WALLET_COLUMNS)
 _METADATA_OF_CUSTOMER = CUSTOMER_COLUMNS.index("metadata")
@@ -53,12 +51,12 @@ def customer_of(row: Row) -> Customer:
 
 def wallet_of(row: Row) -> Wallet:
     """Read a row of `wallets`."""
-    return wallet_from(row[name] for name in WALLET_COLUMNS)
+    return wallet_from([row[name] for name in WALLET_COLUMNS])
 
 
-def wallet_from(values: Iterable[Any]) -> Wallet:
+def wallet_from(values: Sequence[Any]) -> Wallet:
     """The wallet of these values, which begin with those of WALLET_COLUMNS."""
-    wallet = Wallet(**dict(zip(WALLET_COLUMNS, values, strict=False)))
+    wallet = Wallet(*values[: len(WALLET_COLUMNS)])
     if wallet.metadata is not None:
         wallet.metadata = read_json(cast("str", wallet.metadata))
     return wallet

@@ -24,7 +24,7 @@ FreezeScope = Literal["debits", "all"]
 """What a freeze stops: money going out, or money going out and coming in."""
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class Wallet:
     """Money of one owner in one currency. Balances are in minor units.
 
