@@ -19,10 +19,10 @@ from tekana.ports.page import Page, PageRequest
 from tekana.ports.wallets import BalanceAt, WalletFilter
 from tekana_postgres import tables
 from tekana_postgres.connections import raw_connection, translated
+from tekana_postgres.lookups import WalletLookups
 from tekana_postgres.pages import at_most, id_cursor, number_cursor, page_of, written
-from tekana_postgres.rows import WALLET_COLUMNS, entry_of, wallet_of
+from tekana_postgres.rows import entry_of, wallet_of
 
-_WALLET = f"SELECT {', '.join(WALLET_COLUMNS)} FROM wallets WHERE id = $1"
 _EXISTS = "SELECT FROM wallets WHERE id = $1"
 _ENTRIES = """
 SELECT e.*, t.type, t.description, t.reference
@@ -59,11 +59,11 @@ class PostgresWallets:
 
     def __init__(self, engine: AsyncEngine, clock: Clock | None) -> None:
         self._engine = engine
+        self._lookups = WalletLookups(engine)
         self._clock = clock
 
     async def get(self, wallet_id: WalletId) -> Wallet:
-        async with raw_connection(self._engine) as connection:
-            return wallet_of(await _one(connection, _WALLET, wallet_id))
+        return await self._lookups.get(wallet_id)
 
     async def list(self, which: WalletFilter, page: PageRequest) -> Page[Wallet]:
         table = tables.wallets
