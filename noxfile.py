@@ -6,6 +6,7 @@ Each session gets an environment of its own. uv takes the versions that were tes
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -56,9 +57,11 @@ def package(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def soak(session: nox.Session) -> None:
-    """A crowd moves money for minutes; TEKANA_SOAK_SECONDS says how long."""
-    session.install("-e", ".[all,testing]")
-    session.run("pytest", "-c", "tests/soak/pytest.ini", "--rootdir", ".", "tests/soak", *session.posargs)
+    """A crowd moves money for minutes, and arrives in every pattern; TEKANA_SOAK_SECONDS says how long."""
+    session.install("-e", ".[all,testing]", "pytest-timeout")
+    session.env.setdefault("TEKANA_SOAK_SECONDS", os.environ.get("TEKANA_SOAK_SECONDS", "60"))
+    tests = ("tests/soak", "tests/unit/test_arrivals.py")
+    session.run("pytest", "-c", "tests/soak/pytest.ini", "--rootdir", ".", *tests, *session.posargs)
 
 
 @nox.session(default=False)
