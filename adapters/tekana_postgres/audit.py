@@ -178,6 +178,11 @@ _BREACHES: dict[Invariant, str] = {
         SELECT format('transaction %s: %s, posted at %s', id, status, posted_at)
         FROM transactions
         WHERE (status = 'posted') <> (posted_at IS NOT NULL) OR (status = 'rejected') <> (rejection IS NOT NULL)
+        UNION ALL
+        SELECT format('transaction %s: created at %s, its id says another time', id, created_at)
+        FROM transactions, LATERAL (SELECT (extract(epoch FROM created_at) * 1000000)::bigint AS us) since,
+             LATERAL (SELECT int8send((us / 1000 << 16) | (7 << 12) | us % 1000) AS begins) ids
+        WHERE uuid_send(id) NOT BETWEEN begins || '\\x80' AND begins || '\\xc0'  -- see first_transaction_id
     """,
     FINAL: f"""
         SELECT format('wallet %s: closed with %s in it, %s held', id, ledger_balance, held)

@@ -49,11 +49,15 @@ _LOST_RACE = (
     asyncpg.SerializationError,
     asyncpg.DeadlockDetectedError,
 )
+# What was asked for is given up; a connection is as good as before.
+_GIVEN_UP = (
+    asyncpg.QueryCanceledError,  # a statement over its time
+    asyncpg.InsufficientResourcesError,  # too many connections, a full disk
+)
 _LOST_CONNECTION = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
-    asyncpg.OperatorInterventionError,  # shutting down, starting up, a statement over its time
-    asyncpg.InsufficientResourcesError,  # too many connections, a full disk
+    asyncpg.OperatorInterventionError,  # shutting down, starting up
     asyncpg.PostgresSystemError,  # an I/O error
     asyncpg.UndefinedTableError,
     asyncpg.InvalidCatalogNameError,
@@ -99,7 +103,7 @@ async def _connect_as_app(*args: Any, **options: Any) -> asyncpg.Connection:
 
 @asynccontextmanager
 async def raw_connection(engine: AsyncEngine) -> AsyncIterator[asyncpg.Connection]:
-    """An asyncpg connection from the pool. One that failed is thrown away, with those that idle beside it.
+    """An asyncpg connection from the pool. One that is lost is thrown away, with those that idle beside it.
 
     Raises Conflict or Unavailable for what PostgreSQL says.
     """
@@ -107,6 +111,8 @@ async def raw_connection(engine: AsyncEngine) -> AsyncIterator[asyncpg.Connectio
         async with engine.connect() as connection:
             try:
                 yield (await connection.get_raw_connection()).driver_connection
+            except _GIVEN_UP:
+                raise
             except _LOST_CONNECTION:
                 await connection.invalidate()
                 await engine.dispose()
@@ -131,6 +137,8 @@ def _meaning(error: BaseException | None) -> BaseException:
         return Conflict("another request got there first")
     if isinstance(error, asyncpg.UndefinedTableError):
         return Unavailable("the database is not set up for this version: run tekana migrate")
+    if isinstance(error, _GIVEN_UP):
+        return Unavailable("the database has no time or no room for this now")
     if isinstance(error, _LOST_CONNECTION):
         return Unavailable("the database cannot be reached now")
     return StoreError("the database refused a statement")

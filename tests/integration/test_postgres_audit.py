@@ -62,6 +62,14 @@ PLANTED: dict[str, tuple[str, set[int]]] = {
         entries("UPDATE entries SET posted_at = posted_at - interval '1 day' WHERE version = 2"),
         {1, 3, 11},
     ),
+    "a moment that is not that of the id": (
+        "WITH lie AS (INSERT INTO transactions SELECT overlay(id::text PLACING '00000' FROM 32)::uuid, type, status,"
+        " amount, currency, from_wallet_id, to_wallet_id, description, reference, metadata, rejection, created_by,"
+        " created_at + interval '1 microsecond' FROM transactions WHERE status = 'rejected' RETURNING id),"
+        " key AS (INSERT INTO idempotency_keys SELECT gen_random_uuid(), 1, id, NULL FROM lie)"
+        " INSERT INTO outbox (transaction_id) SELECT id FROM lie",
+        {11},
+    ),
     "money held by nobody": ("UPDATE wallets SET held = 1 WHERE house IS NULL AND ledger_balance > 0", {4}),
     "a balance below zero": (
         "ALTER TABLE wallets DROP CONSTRAINT ck_wallets_available_balance; "

@@ -4,13 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from tekana import Money, Transaction, Wallet, WalletId
 from tekana.application.audit import Snapshot
 from tekana.domain.customer import Customer
 from tekana.domain.events import CustomerVerified, WalletFrozen
-from tekana.domain.identifiers import CustomerId
+from tekana.domain.identifiers import CustomerId, TransactionId, first_transaction_id
 from tekana.domain.transaction import Entry
 from tekana.ports.unit_of_work import Claimed, Key
 from tekana.testing import builders
@@ -69,6 +69,11 @@ def with_one_more(snapshot: Snapshot, transaction: Transaction) -> Snapshot:
     )
 
 
+def another(transaction: Transaction, **changes: Any) -> Transaction:
+    """One of the same moment, with the next id."""
+    return replace(transaction, id=TransactionId(UUID(int=transaction.id.int + 1)), **changes)
+
+
 def posted(snapshot: Snapshot, index: int) -> Transaction:
     return [one for one in snapshot.transactions if one.status == "posted"][index]
 
@@ -95,7 +100,7 @@ def a_rejected_transaction_with_entries(snapshot: Snapshot) -> Snapshot:
 @fires(1)
 def a_posted_transaction_without_entries(snapshot: Snapshot) -> Snapshot:
     deposit = builders.deposit(WalletId(uuid4())).movement()
-    return with_one_more(snapshot, replace(posted(snapshot, 0), id=uuid4(), movement=deposit, entries=()))
+    return with_one_more(snapshot, another(posted(snapshot, 0), movement=deposit, entries=()))
 
 
 @fires(2)
@@ -129,7 +134,18 @@ def a_version_twice(snapshot: Snapshot) -> Snapshot:
 @fires(3)
 def a_history_that_runs_backwards(snapshot: Snapshot) -> Snapshot:
     earlier = posted(snapshot, 0).created_at - timedelta(microseconds=1)
-    return with_transaction(snapshot, -1, created_at=earlier, posted_at=earlier)
+    return with_transaction(snapshot, -1, id=first_transaction_id(earlier), created_at=earlier, posted_at=earlier)
+
+
+@fires(11)
+def a_moment_that_is_not_that_of_the_id(snapshot: Snapshot) -> Snapshot:
+    later = posted(snapshot, -1).created_at + timedelta(microseconds=1)
+    return with_transaction(snapshot, -1, created_at=later, posted_at=later)
+
+
+@fires(11)
+def an_id_that_no_version_7_has(snapshot: Snapshot) -> Snapshot:
+    return with_transaction(snapshot, -1, id=TransactionId(UUID(int=posted(snapshot, -1).id.int ^ 1 << 63)))
 
 
 @fires(4)
@@ -164,7 +180,7 @@ def a_customer_once_below_zero(snapshot: Snapshot) -> Snapshot:
         from_wallet_id=pays.id,
         to_wallet_id=owes.id,
     )
-    changed = with_one_more(snapshot, replace(last, id=uuid4(), movement=movement, entries=entries))
+    changed = with_one_more(snapshot, another(last, movement=movement, entries=entries))
     changed = with_wallet(changed, lambda one: one.id == pays.id, ledger_balance=-debt, version=1, sequence=1)
     after = {"ledger_balance": 0, "version": owes.version + 1, "sequence": owes.sequence + 1}
     return with_wallet(changed, lambda one: one.id == owes.id, house=None, **after)

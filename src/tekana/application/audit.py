@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from tekana.domain.customer import Customer
 from tekana.domain.events import Event, WalletFrozen, WalletOpened, aggregate_id, events_of
-from tekana.domain.identifiers import WalletId, house_wallet_id
+from tekana.domain.identifiers import NUMBER_BITS, RANDOM_BITS, WalletId, first_transaction_id, house_wallet_id
 from tekana.domain.transaction import Entry, Transaction
 from tekana.domain.wallet import Wallet
 from tekana.ports.audit import Finding, Invariant
@@ -208,6 +208,9 @@ def _append_only(snapshot: Snapshot) -> Breaches:
             yield f"transaction {transaction.id}: {transaction.status}, posted at {transaction.posted_at}"
         if (transaction.status == "rejected") != (transaction.rejection is not None):
             yield f"transaction {transaction.id}: {transaction.status}, rejection {transaction.rejection}"
+        first = first_transaction_id(transaction.created_at)
+        if transaction.id.int >> NUMBER_BITS + RANDOM_BITS != first.int >> NUMBER_BITS + RANDOM_BITS:
+            yield f"transaction {transaction.id}: created at {transaction.created_at}, its id says another time"
 
 
 def _final(snapshot: Snapshot) -> Breaches:

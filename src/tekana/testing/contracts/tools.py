@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Iterable, Sequence
+from itertools import count
 from typing import TypeVar
 
 from uuid_utils.compat import uuid7
@@ -19,6 +20,8 @@ from tekana.ports.unit_of_work import Claimed, Key, UnitOfWork
 from tekana.testing import builders
 
 T = TypeVar("T")
+
+_numbers = count()  # for all Books, as in a process
 
 PATIENCE = 60.0
 """How long a test waits for what must happen, in seconds. Only a store that hangs ever waits so long."""
@@ -42,7 +45,7 @@ async def a_wallet(app: Tekana, amount: str | None = None, **changes: object) ->
 
 def book_on(found: object, caller: str = "a partner") -> Book:
     """A Book on what a unit of work has locked."""
-    return Book(found, uuid7, Currency("RWF"), caller=caller)  # type: ignore[arg-type]
+    return Book(found, uuid7, Currency("RWF"), _numbers, caller=caller)  # type: ignore[arg-type]
 
 
 async def by_hand(
