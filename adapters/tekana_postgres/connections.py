@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import asyncpg
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from tekana.domain.errors import Busy, Conflict, Unavailable
 
@@ -117,6 +118,60 @@ async def raw_connection(engine: AsyncEngine) -> AsyncIterator[asyncpg.Connectio
                 await connection.invalidate()
                 await engine.dispose()
                 raise
+
+
+class ConnectionsAtHand:
+    """At most so many connections, checked out between uses: checking one out costs more than a small statement."""
+
+    def __init__(self, engine: AsyncEngine, most: int) -> None:
+        self._engine = engine
+        self._free = asyncio.Semaphore(most)
+        self._idle: list[tuple[AsyncConnection, asyncpg.Connection]] = []
+
+    @asynccontextmanager
+    async def use(self) -> AsyncIterator[asyncpg.Connection]:
+        """One of them, or a new one. One that is lost is thrown away, with all others of its engine.
+
+        Raises Conflict or Unavailable for what PostgreSQL says.
+        """
+        with translated():
+            await asyncio.wait_for(self._free.acquire(), CONNECT_TIMEOUT)
+            try:
+                kept, connection = await self._take()
+                try:
+                    yield connection
+                except _GIVEN_UP:
+                    self._idle.append((kept, connection))
+                    raise
+                except _LOST_CONNECTION:
+                    await kept.invalidate()
+                    await self.dispose()
+                    raise
+                except Exception:
+                    self._idle.append((kept, connection))
+                    raise
+                except BaseException:  # cut off, perhaps in the middle of a statement
+                    await kept.invalidate()
+                    raise
+                self._idle.append((kept, connection))
+            finally:
+                self._free.release()
+
+    async def dispose(self) -> None:
+        """Let go of all that idle."""
+        idle, self._idle = self._idle, []
+        for kept, _ in idle:
+            await kept.close()
+        await self._engine.dispose()
+
+    async def _take(self) -> tuple[AsyncConnection, asyncpg.Connection]:
+        while self._idle:
+            kept, connection = self._idle.pop()
+            if not connection.is_closed():
+                return kept, connection
+            await kept.invalidate()
+        kept = await self._engine.connect()
+        return kept, (await kept.get_raw_connection()).driver_connection
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from tekana.domain.errors import Unavailable, WalletNotFound
 from tekana.domain.identifiers import WalletId
 from tekana.domain.wallet import Wallet
-from tekana_postgres.connections import raw_connection
+from tekana_postgres.connections import ConnectionsAtHand
 from tekana_postgres.rows import WALLET_COLUMNS, wallet_from
 
 _WALLETS = f"SELECT {', '.join(WALLET_COLUMNS)} FROM wallets WHERE id = ANY($1)"
@@ -29,7 +29,7 @@ class WalletLookups:
     """Answers each question with a Wallet of its own."""
 
     def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+        self._connections = ConnectionsAtHand(engine, 1)
         self._asked: list[_Asked] = []
         self._work: asyncio.Task[None] | None = None
 
@@ -40,6 +40,10 @@ class WalletLookups:
         if self._work is None:
             self._work = asyncio.create_task(self._answer_all(), name="wallet lookups")
         return await answer
+
+    async def stop(self) -> None:
+        """Let go of the connection."""
+        await self._connections.dispose()
 
     async def _answer_all(self) -> None:
         try:
@@ -53,7 +57,7 @@ class WalletLookups:
 
     async def _answer(self, asked: list[_Asked]) -> None:
         try:
-            async with raw_connection(self._engine) as connection:
+            async with self._connections.use() as connection:
                 rows = await connection.fetch(_WALLETS, {one.wallet_id for one in asked})
         except Exception as error:
             for one in asked:

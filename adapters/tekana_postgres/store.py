@@ -13,7 +13,7 @@ from tekana.domain.errors import Unavailable
 from tekana.ports.audit import Finding
 from tekana.ports.clock import Clock
 from tekana_postgres.audit import audit
-from tekana_postgres.connections import create_engine, raw_connection
+from tekana_postgres.connections import ConnectionsAtHand, create_engine, raw_connection
 from tekana_postgres.customers import PostgresCustomers
 from tekana_postgres.events import PostgresEvents
 from tekana_postgres.migrator import migrate, newest_revision
@@ -53,7 +53,7 @@ class PostgresStore:
         return make_url(self._url).render_as_string(hide_password=True)
 
     def _connect(self) -> None:
-        self._writers: AsyncEngine = create_engine(self._url, connections=_WRITERS)
+        self._writers = ConnectionsAtHand(create_engine(self._url, connections=_WRITERS), _WRITERS)
         self._readers: AsyncEngine = create_engine(self._url, connections=_READERS)
         self._replica: AsyncEngine | None = None
         if self._read_url is not None:
@@ -68,7 +68,7 @@ class PostgresStore:
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[PostgresUnitOfWork]:
         """Begin a unit of work. It ends with the context; without `save`, it is rolled back."""
-        async with raw_connection(self._writers) as connection:
+        async with self._writers.use() as connection:
             transaction = connection.transaction()
             await transaction.start()
             unit = PostgresUnitOfWork(connection, transaction, self._clock)
@@ -88,6 +88,7 @@ class PostgresStore:
     async def stop(self) -> None:
         """Close all connections."""
         await self._writers.dispose()
+        await self.wallets.stop()
         await self._readers.dispose()
         if self._replica is not None:
             await self._replica.dispose()

@@ -65,6 +65,10 @@ class PostgresWallets:
     async def get(self, wallet_id: WalletId) -> Wallet:
         return await self._lookups.get(wallet_id)
 
+    async def stop(self) -> None:
+        """Let go of the connection at hand."""
+        await self._lookups.stop()
+
     async def list(self, which: WalletFilter, page: PageRequest) -> Page[Wallet]:
         table = tables.wallets
         query = select(table).order_by(table.c.id).limit(at_most(page.limit + 1))
