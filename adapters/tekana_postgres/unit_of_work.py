@@ -58,13 +58,19 @@ _CONTACTS = {
     "external_id": "SELECT external_id, id FROM customers WHERE external_id = ANY($1) AND status <> 'closed'",
 }
 
-# A locked row stays in its place, so it is found there without another way through the index.
-_MOVE_WALLETS = """
-UPDATE wallets w SET ledger_balance = d.ledger_balance, version = d.version, sequence = d.sequence,
-    updated_at = d.updated_at
-FROM unnest($1::tid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[], $6::timestamptz[])
-    AS d (place, id, ledger_balance, version, sequence, updated_at)
-WHERE w.ctid = d.place AND w.id = d.id
+# A locked row stays in its place, so it is found there without another way through the index. And as the wallets are
+# locked, each aggregate's events stand in order: from here on, rows of the outbox take positions; see
+# tekana_postgres.events.
+_MOVE_WALLETS_AND_MARK_POSITION = """
+WITH moved AS (
+    UPDATE wallets w SET ledger_balance = d.ledger_balance, version = d.version, sequence = d.sequence,
+        updated_at = d.updated_at
+    FROM unnest($1::tid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[], $6::timestamptz[])
+        AS d (place, id, ledger_balance, version, sequence, updated_at)
+    WHERE w.ctid = d.place AND w.id = d.id
+    RETURNING 1
+)
+SELECT count(*) AS moved, tekana_mark_position() FROM moved
 """
 _CHANGE_WALLETS = """
 UPDATE wallets w SET ledger_balance = d.ledger_balance, version = d.version, sequence = d.sequence,
@@ -84,9 +90,6 @@ _OPEN_HOUSE_WALLETS = f"""
 INSERT INTO wallets ({_WALLETS}) VALUES ({", ".join(f"${i}" for i in range(1, len(WALLET_COLUMNS) + 1))})
 ON CONFLICT (id) DO NOTHING
 """
-
-# Taken while the wallets are locked, so each aggregate's events stand in order; see tekana_postgres.events.
-_TAKE_POSITIONS = "SELECT tekana_take_positions($1)"
 
 _TRANSACTION_COLUMNS = (
     *("id", "type", "status", "amount", "currency", "from_wallet_id", "to_wallet_id", "description", "reference"),
@@ -197,23 +200,21 @@ class PostgresUnitOfWork:
         if book.opened_wallets:
             await self._open_house_wallets(book)
             await self._copy("wallets", WALLET_COLUMNS, [wallet_row(one) for one in book.opened_wallets.values()])
-        changed = book.changed_wallets
-        written = changed.keys() | book.opened_wallets.keys()
+        if book.changed_wallets:
+            await self._change_wallets(list(book.changed_wallets.values()))
+        written = book.changed_wallets.keys() | book.opened_wallets.keys()
         moved = [wallet for wallet_id, wallet in book.moved_wallets.items() if wallet_id not in written]
-        if moved:
-            done = await self._connection.execute(
-                _MOVE_WALLETS,
-                [self._places[wallet.id] for wallet in moved],
-                [wallet.id for wallet in moved],
-                [wallet.ledger_balance for wallet in moved],
-                [wallet.version for wallet in moved],
-                [wallet.sequence for wallet in moved],
-                [wallet.updated_at for wallet in moved],
-            )
-            if done != f"UPDATE {len(moved)}":
-                raise Conflict("a locked wallet is no longer in its place")
-        if changed:
-            await self._change_wallets(list(changed.values()))
+        done = await self._connection.fetchval(
+            _MOVE_WALLETS_AND_MARK_POSITION,
+            [self._places[wallet.id] for wallet in moved],
+            [wallet.id for wallet in moved],
+            [wallet.ledger_balance for wallet in moved],
+            [wallet.version for wallet in moved],
+            [wallet.sequence for wallet in moved],
+            [wallet.updated_at for wallet in moved],
+        )
+        if done != len(moved):
+            raise Conflict("a locked wallet is no longer in its place")
 
     async def _change_wallets(self, wallets: Sequence[Wallet]) -> None:
         await self._connection.execute(
@@ -251,16 +252,11 @@ class PostgresUnitOfWork:
         )
 
     async def _save_outbox(self, outbox: Sequence[Transaction | Event]) -> None:
-        if not outbox:
-            return
-        positions = await self._connection.fetch(_TAKE_POSITIONS, len(outbox))
         rows = [
-            (position, one.id, None, None)
-            if isinstance(one, Transaction)
-            else (position, None, type(one).__name__, write_json(one))
-            for (position,), one in zip(positions, outbox, strict=True)
+            (one.id, None, None) if isinstance(one, Transaction) else (None, type(one).__name__, write_json(one))
+            for one in outbox
         ]
-        await self._copy("outbox", ("position", "transaction_id", "event_type", "event"), rows)
+        await self._copy("outbox", ("transaction_id", "event_type", "event"), rows)
 
     async def _copy(self, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
         if rows:
