@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 from uuid import UUID
 
-from sqlalchemy import BindParameter, ColumnElement, Integer, Text, bindparam
+from sqlalchemy import BindParameter, Integer, Text, bindparam
 
 from tekana.domain.errors import InvalidRequest, invalid
 from tekana.ports.page import Page, PageRequest
@@ -38,17 +38,17 @@ def number_cursor(text: str, *, least: int = 1) -> int:
     return int(text)
 
 
-def written(value: str) -> BindParameter[str]:
+def written(value: str, name: str | None = None) -> BindParameter[str]:
     """A value of few, such as a status, written into the statement.
 
     A plan made for any value would not know whether it is rare, nor use an index of some values only.
     """
-    return bindparam(None, value, Text, literal_execute=True)
+    return bindparam(name, value, Text, literal_execute=True)
 
 
-def at_most(count: int) -> ColumnElement[int]:
+def at_most(count: int, name: str | None = None) -> BindParameter[int]:
     """A limit, written into the statement: for any limit, the plan would reckon with a tenth of the table."""
-    return bindparam(None, count, Integer, literal_execute=True)
+    return bindparam(name, count, Integer, literal_execute=True)
 
 
 def page_of(found: Sequence[Item], page: PageRequest, cursor_of: Callable[[Item], str]) -> Page[Item]:

@@ -1,43 +1,79 @@
-"""Reading transactions: the newest first, so backwards along an index that ends in the id.
+"""Reading transactions, the newest first.
 
-A page walks along the index from its first transaction to its last. Where a filter matches little, the walk is longer
-than the page, and is bounded: by the rare types and states alone, which have indexes of their own; by the time asked
-for, as ids carry time; by the history of the wallets.
+An id begins with the moment at which its transaction was created (first_transaction_id), so a span of time is a range
+of ids. A page walks along an index in the order of ids, from its first transaction to its last: that of all, of the
+rare types and states alone, of a reference, or of a wallet's entries. The walk is longer than the page only where
+another filter matches little of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Boolean, ColumnElement, Select, bindparam, func, literal_column, or_, select, true, union
+from sqlalchemy import BindParameter, ColumnElement, TextClause, bindparam, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
-from sqlalchemy.sql.base import ReadOnlyColumnCollection
-from sqlalchemy.types import Uuid
+from sqlalchemy.types import Text, Uuid
 
 from tekana.domain.errors import TransactionNotFound
-from tekana.domain.identifiers import TransactionId, WalletId, is_house_wallet
+from tekana.domain.identifiers import TransactionId, first_transaction_id
 from tekana.domain.transaction import Transaction
 from tekana.ports.page import Page, PageRequest
 from tekana.ports.transactions import TransactionFilter
 from tekana_postgres.connections import raw_connection, translated
 from tekana_postgres.pages import at_most, id_cursor, page_of, written
-from tekana_postgres.tables import ID_AGREES_WITHIN, ID_DISAGREES, transactions, wallets
+from tekana_postgres.tables import wallets
 from tekana_postgres.unit_of_work import read_transactions
 
-_SIDES = (transactions.c.from_wallet_id, transactions.c.to_wallet_id)
-_SIDE_OF: dict[str | None, ColumnElement[Any]] = {
-    "deposit": transactions.c.to_wallet_id,
-    "withdrawal": transactions.c.from_wallet_id,
-}
-_EPOCH = datetime.fromtimestamp(0, UTC)
-_LAST_MILLISECOND = 2**48 - 1
-_MARGIN = ID_AGREES_WITHIN + timedelta(milliseconds=1)  # an id counts whole milliseconds
+_FROM_ALL = """
+SELECT t.id FROM transactions t WHERE t.id >= :first AND t.id < :before {and_also} ORDER BY t.id DESC LIMIT :count
+"""
 
-Columns = ReadOnlyColumnCollection[str, Any]
+# A wallet's entries are in the order of their transactions' ids, so how many come before the first id, and before the
+# last, is found by halving: entry `low` comes before the bound (0 stands for none), entry `high` does not. LIMIT keeps
+# each look at one entry: a plain join may be planned as reading all of them each time.
+_FROM_WALLETS = """
+WITH RECURSIVE search (wallet_id, bound, low, high) AS (
+    SELECT id, bound, 0::bigint, version + 1
+    FROM wallets, unnest(ARRAY[:first, :before]) bound WHERE id = ANY (:wallets)
+    UNION ALL
+    SELECT wallet_id, bound, CASE WHEN e.transaction_id < bound THEN e.version ELSE low END,
+           CASE WHEN e.transaction_id < bound THEN high ELSE e.version END
+    FROM search s, LATERAL (
+        SELECT version, transaction_id FROM entries
+        WHERE wallet_id = s.wallet_id AND version = (s.low + s.high) / 2 LIMIT 1
+    ) e
+    WHERE high - low > 1
+), span (wallet_id, after, last) AS (
+    SELECT wallet_id, max(low) FILTER (WHERE bound = :first), max(low) FILTER (WHERE bound = :before)
+    FROM search GROUP BY wallet_id
+)
+SELECT id FROM ({arms}) found ORDER BY id DESC LIMIT :count
+"""
+# What else is asked is asked of one transaction at a time, behind LIMIT and OFFSET: a plan that led with it would read
+# all that bears a common reference.
+_POSTED = """
+SELECT newest.id FROM span, LATERAL (
+    SELECT t.id FROM entries e, LATERAL (SELECT * FROM transactions WHERE id = e.transaction_id LIMIT 1) t
+    WHERE e.wallet_id = span.wallet_id AND e.version > span.after AND e.version <= span.last {and_also}
+    ORDER BY e.version DESC LIMIT :count
+) newest
+"""
+_NOT_POSTED = """
+SELECT newest.id FROM unnest(:wallets) wallet (id), LATERAL (
+    SELECT t.id FROM (
+        SELECT * FROM transactions WHERE {side} = wallet.id AND status <> 'posted' AND id >= :first AND id < :before
+        ORDER BY id DESC OFFSET 0
+    ) t
+    WHERE true {and_also} ORDER BY t.id DESC LIMIT :count
+) newest
+"""
+_LOWEST, _HIGHEST = UUID(int=0), UUID(int=(1 << 128) - 1)
+
+_LONG_HISTORY = 1_000
+"""Entries. A reference may be that of millions; up to here, all of a history is read sooner."""
 
 
 class PostgresTransactions:
@@ -67,21 +103,25 @@ class PostgresTransactions:
 class _Theirs(NamedTuple):
     """Whose transactions are meant: those of these wallets, and at once of `others`, unless that is None."""
 
-    wallets: Sequence[UUID]
-    others: Sequence[UUID] | None = None
+    wallets: list[UUID]
+    history: int
+    """How many entries the wallets have."""
+    others: list[UUID] | None = None
 
 
 async def _theirs(connection: AsyncConnection, which: TransactionFilter) -> _Theirs | None:
     """The wallets that the filter means, None for all. Of a wallet and a customer, the shorter history leads."""
-    if which.customer_id is None:
-        return None if which.wallet_id is None else _Theirs([which.wallet_id])
-    versions = await _versions(connection, wallets.c.customer_id == which.customer_id)
-    if which.wallet_id is None or which.wallet_id in versions:
-        return _Theirs(list(versions) if which.wallet_id is None else [which.wallet_id])
-    other = await _versions(connection, wallets.c.id == which.wallet_id)  # none: what was refused may name any wallet
-    if sum(other.values()) < sum(versions.values()):
-        return _Theirs([which.wallet_id], list(versions))
-    return _Theirs(list(versions), [which.wallet_id])
+    of_wallet, of_customer = {}, {}
+    if which.wallet_id is not None:  # which may not be there: what was refused may name any wallet
+        of_wallet = {which.wallet_id: 0} | await _versions(connection, wallets.c.id == which.wallet_id)
+    if which.customer_id is not None:
+        of_customer = await _versions(connection, wallets.c.customer_id == which.customer_id)
+    if which.wallet_id is None:
+        return None if which.customer_id is None else _Theirs([*of_customer], sum(of_customer.values()))
+    if which.customer_id is None or which.wallet_id in of_customer:
+        return _Theirs([*of_wallet], sum(of_wallet.values()))
+    first, second = sorted((of_wallet, of_customer), key=lambda versions: sum(versions.values()))
+    return _Theirs([*first], sum(first.values()), [*second])
 
 
 async def _versions(connection: AsyncConnection, condition: ColumnElement[bool]) -> dict[UUID, int]:
@@ -90,84 +130,57 @@ async def _versions(connection: AsyncConnection, condition: ColumnElement[bool])
     return {row.id: row.version for row in await connection.execute(query)}
 
 
-def _query(which: TransactionFilter, before: UUID | None, theirs: _Theirs | None, count: int) -> Select[Any]:
-    near = [*_conditions(transactions.c, which, before, theirs), *_ids_of_the_time(which)]
-    if theirs is None:
-        found = [_newest(transactions.c, near, count)]
-    else:
-        found = [_of_side(side, theirs.wallets, near, count) for side in _sides(which, theirs)]
-    if which.start is not None or which.end is not None:
-        strays = _strays(before)
-        wanted = list(_conditions(strays, which, before, theirs))
-        if theirs is not None:
-            wanted.append(_touches(strays, theirs.wallets))
-        found.append(_newest(strays, wanted, count))
-    if len(found) == 1:
-        return found[0]
-    both = union(*found).subquery().c
-    return _newest(both, [], count)
-
-
-def _conditions(
-    table: Columns, which: TransactionFilter, before: UUID | None, theirs: _Theirs | None
-) -> Iterator[ColumnElement[bool]]:
-    if which.type is not None:
-        yield table.type == written(which.type)
-    if which.status is not None:
-        yield table.status == written(which.status)
-    if which.reference is not None:
-        yield table.reference == which.reference
-    if which.start is not None:
-        yield table.created_at >= which.start
-    if which.end is not None:
-        yield table.created_at < which.end
-    if before is not None:
-        yield table.id < before
+def _query(which: TransactionFilter, before: UUID | None, theirs: _Theirs | None, count: int) -> TextClause:
+    """The statement that finds the ids of a page."""
+    values: list[BindParameter[Any]] = [*_span(which, before), at_most(count, "count")]
+    conditions = list(_conditions(which))
     if theirs is not None and theirs.others is not None:
-        yield _touches(table, theirs.others)
+        conditions.append(_touching("others", theirs.others))
+    if theirs is None:
+        statement = _FROM_ALL
+    elif which.reference is not None and theirs.history > _LONG_HISTORY:
+        statement = _FROM_ALL
+        conditions.append(_touching("wallets", theirs.wallets))
+    else:
+        statement = _FROM_WALLETS.replace("{arms}", " UNION ".join(_arms(which)))
+        values.append(bindparam("wallets", theirs.wallets, ARRAY(Uuid)))
+    and_also = "".join(f" AND {condition.sql}" for condition in conditions)
+    values += [condition.value for condition in conditions]
+    return text(statement.replace("{and_also}", and_also)).bindparams(*values)
 
 
-def _ids_of_the_time(which: TransactionFilter) -> Iterator[ColumnElement[bool]]:
-    """The range of ids in which all of the time are, but for the strays."""
-    if which.start is not None:
-        yield transactions.c.id >= _first_id(which.start, -_MARGIN)
-    if which.end is not None:
-        yield transactions.c.id < _first_id(which.end, _MARGIN)
+class _Condition(NamedTuple):
+    """Something asked of a transaction `t`, and the value that it names."""
+
+    sql: str
+    value: BindParameter[Any]
 
 
-def _first_id(moment: datetime, margin: timedelta) -> UUID:
-    """The lowest UUID of a moment. A UUIDv7 begins with 48 bits of milliseconds since 1970."""
-    milliseconds = (moment - _EPOCH + margin) // timedelta(milliseconds=1)
-    return UUID(int=min(max(milliseconds, 0), _LAST_MILLISECOND) << 80)
+def _conditions(which: TransactionFilter) -> Iterator[_Condition]:
+    if which.type is not None:
+        yield _Condition("t.type = :type", written(which.type, "type"))
+    if which.status is not None:
+        yield _Condition("t.status = :status", written(which.status, "status"))
+    if which.reference is not None:
+        yield _Condition("t.reference = :reference", bindparam("reference", which.reference, Text))
 
 
-def _strays(before: UUID | None) -> Columns:
-    """Those whose ids disagree with their time, whatever else is asked: by the one index that holds only them."""
-    query = select(transactions).where(literal_column(ID_DISAGREES, Boolean)).order_by(transactions.c.id.desc())
-    if before is not None:
-        query = query.where(transactions.c.id < before)
-    return query.offset(literal_column("0")).subquery().c  # OFFSET keeps the conditions outside apart from this
+def _touching(name: str, ids: list[UUID]) -> _Condition:
+    """Money was to leave or enter one of these wallets."""
+    sql = f"(t.from_wallet_id = ANY (:{name}) OR t.to_wallet_id = ANY (:{name}))"
+    return _Condition(sql, bindparam(name, ids, ARRAY(Uuid)))
 
 
-def _sides(which: TransactionFilter, theirs: _Theirs) -> Sequence[ColumnElement[Any]]:
-    """Where to look. A deposit enters and a withdrawal leaves every wallet but the operator's own."""
-    if which.type in _SIDE_OF and not any(is_house_wallet(WalletId(one)) for one in theirs.wallets):
-        return (_SIDE_OF[which.type],)
-    return _SIDES
+def _span(which: TransactionFilter, before: UUID | None) -> tuple[BindParameter[UUID], BindParameter[UUID]]:
+    """The ids of the time asked for that come after the cursor: from the first to before the second."""
+    first = _LOWEST if which.start is None else first_transaction_id(which.start)
+    end = _HIGHEST if which.end is None else first_transaction_id(which.end)
+    return bindparam("first", first, Uuid), bindparam("before", min(end, before or _HIGHEST), Uuid)
 
 
-def _touches(table: Columns, ids: Sequence[UUID]) -> ColumnElement[bool]:
-    return or_(table.from_wallet_id.in_(ids), table.to_wallet_id.in_(ids))
-
-
-def _newest(table: Columns, conditions: Sequence[ColumnElement[bool]], count: int) -> Select[Any]:
-    return select(table.id).where(*conditions).order_by(table.id.desc()).limit(at_most(count))
-
-
-def _of_side(
-    side: ColumnElement[Any], ids: Sequence[UUID], conditions: Sequence[ColumnElement[bool]], count: int
-) -> Select[Any]:
-    """The newest of each wallet on this side, by its index."""
-    wallet = select(func.unnest(bindparam(None, ids, ARRAY(Uuid))).label("id")).subquery()
-    newest = _newest(transactions.c, [side == wallet.c.id, *conditions], count).lateral()
-    return select(newest.c.id).select_from(wallet).join(newest, true())
+def _arms(which: TransactionFilter) -> Iterator[str]:
+    """Where a wallet's transactions are found: what was posted has entries, anything else has none."""
+    if which.status is None or which.status == "posted":
+        yield _POSTED
+    if which.status != "posted":
+        yield from (_NOT_POSTED.replace("{side}", side) for side in ("from_wallet_id", "to_wallet_id"))

@@ -19,6 +19,8 @@ CUSTOMERS = 1_000_000
 TRANSACTIONS = 300_000
 MERCHANT = 1
 """The number of the customer to whom every tenth transaction goes."""
+COMMON_REFERENCE = "wages"
+"""What every third transaction bears."""
 IN_USE = 1_000
 """The numbers up to this one are of wallets that know how many entries they have; all would take long."""
 
@@ -63,7 +65,7 @@ SELECT pg_temp.id({_TRANSACTION}, n), CASE WHEN deposit THEN 'deposit' ELSE 'tra
        CASE WHEN deposit THEN '{house_wallet_id("settlement", Currency("RWF"))}'
             ELSE pg_temp.id({_WALLET}, 1 + n * 7919 % {CUSTOMERS}) END,
        pg_temp.id({_WALLET}, CASE WHEN n % 10 = 1 THEN {MERCHANT} ELSE 1 + n * 104729 % {CUSTOMERS} END),
-       CASE WHEN n % 3 = 0 THEN 'order-' || n END,
+       CASE n % 3 WHEN 0 THEN 'order-' || n WHEN 1 THEN '{COMMON_REFERENCE}' END,
        CASE WHEN rejected THEN '["InsufficientFunds", "insufficient_funds", "no", null]'::json END,
        'local', at, CASE WHEN NOT rejected THEN at END
 FROM generate_series(1::bigint, {TRANSACTIONS}) n, pg_temp.moment({_TRANSACTION}, n) at,

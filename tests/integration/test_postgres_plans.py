@@ -41,7 +41,7 @@ MODES = ("force_custom_plan", "force_generic_plan")
 MOST_ROWS = 5_000
 """That a statement may look at, or expect to sort: a few pages, and all that was rejected, but no large table."""
 HISTORY_OF_THE_MERCHANT = 40_000
-"""The bound where a filter of types or states matches little of a long history."""
+"""The bound where a filter of types matches little of a long history."""
 
 EXPLAIN = {
     "session_preload_libraries": "auto_explain",
@@ -138,7 +138,8 @@ async def watched(url: str, mode: str) -> AsyncIterator[Watched]:
 
 RWF = Currency("RWF")
 NUMBER = 172  # who sent money once, and got some once
-MINE, THEIRS = CustomerId(million.customer_id(NUMBER)), CustomerId(million.customer_id(703))
+PAYER = 460  # who paid the merchant
+MINE, THEIRS = CustomerId(million.customer_id(NUMBER)), CustomerId(million.customer_id(PAYER))
 WALLET, BUSY = WalletId(million.wallet_id(NUMBER)), WalletId(million.wallet_id(million.MERCHANT))
 HOUSE = house_wallet_id("settlement", RWF)
 SOME = TransactionId(million.transaction_id(150_000))
@@ -161,6 +162,7 @@ FILTERS: dict[type[Any], dict[str, tuple[Any, ...]]] = {
         "end": (None, million.transaction_time(210_000)),
     },
 }
+WAGES = TransactionFilter(reference=million.COMMON_REFERENCE)
 LATER = {
     CustomerFilter: str(million.customer_id(400_000)),
     WalletFilter: str(million.wallet_id(400_000)),
@@ -183,7 +185,7 @@ def lists(of: type[Any], which: Callable[[tekana.Tekana], Any]) -> Iterator[tupl
     assert set(FILTERS[of]) == set(of._fields), "a filter without samples"
     for values in itertools.product(*FILTERS[of].values()):
         wanted = of(*values)
-        busy = getattr(wanted, "wallet_id", None) == BUSY and (wanted.type or wanted.status)
+        busy = getattr(wanted, "wallet_id", None) == BUSY and wanted.type
         for cursor in (None, LATER[of]):
             page = PageRequest(50, cursor)
             most = HISTORY_OF_THE_MERCHANT if busy else MOST_ROWS
@@ -209,7 +211,13 @@ def questions() -> dict[tuple[type[Any], str], list[tuple[str, int, Question]]]:
             for at in (None, million.transaction_time(200_000))
         ],
         (Transactions, "get"): [("", MOST_ROWS, lambda app: app.transactions.get(SOME))],
-        (Transactions, "list"): list(lists(TransactionFilter, lambda app: app.transactions)),
+        (Transactions, "list"): [
+            *lists(TransactionFilter, lambda app: app.transactions),
+            *[
+                (str(which), MOST_ROWS, lambda app, which=which: app.transactions.list(which, PageRequest()))
+                for which in (WAGES._replace(wallet_id=WALLET), WAGES._replace(wallet_id=BUSY))
+            ],
+        ],
         (Events, "list"): [
             (str(page), MOST_ROWS, lambda app, page=page: app.events.list(page))
             for page in (PageRequest(), PageRequest(200, "150000.1"), PageRequest(200, "300000.2"))

@@ -1,0 +1,80 @@
+"""Lists of transactions are exact, whichever way they are found, while the clock stands still or is put back."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+import tekana
+from tekana.ports.transactions import TransactionFilter
+from tekana.testing import builders
+from tekana.testing.clock import FrozenClock
+from tekana.testing.contracts.tools import a_customer, all_outcomes
+from tekana.testing.contracts.wholeness import assert_whole, every
+from tekana_postgres import PostgresStore, transactions
+
+STEPS = [0, 1, 0, 1000, -3_000_000, 0, 500_000, 86_400_000_000, -1, 0]
+"""By how many microseconds the clock goes on from one group of movements to the next."""
+
+
+@pytest.mark.parametrize("long_history", [0, 1_000], ids=["by reference", "by wallet"])
+async def test_lists_are_exact(postgres_url: str, monkeypatch: pytest.MonkeyPatch, long_history: int) -> None:
+    monkeypatch.setattr(transactions, "_LONG_HISTORY", long_history)
+    clock = FrozenClock()
+    async with tekana.connect(store=PostgresStore(postgres_url, clock=clock)) as app:
+        aline, bosco = await a_customer(app, "500"), await a_customer(app)
+        mine, his = aline.wallets[0].id, bosco.wallets[0].id
+        savings = (await app.execute(builders.open_wallet(aline.customer.id))).id
+        for step in STEPS:
+            clock.advance(timedelta(microseconds=step))
+            group = [
+                builders.deposit(his, "70", reference="wages"),
+                builders.transfer(mine, savings, "3", reference="wages"),
+                builders.transfer(his, savings, "1"),
+                builders.transfer(mine, his, "2"),
+                builders.transfer(savings, mine, "99999", reference="wages"),
+                builders.withdrawal(his, "99999"),
+            ]
+            await all_outcomes([app.execute(command) for command in group])
+        await assert_whole(app)
+        found = await every(lambda page: app.transactions.list(TransactionFilter(), page))
+        assert len(found) == 1 + len(STEPS) * 6
+        assert found == sorted(found, key=lambda one: one.id, reverse=True)
+        assert found == sorted(found, key=lambda one: one.created_at, reverse=True)
+
+        owners = {mine: aline.customer.id, savings: aline.customer.id, his: bosco.customer.id}
+
+        def matches(one: tekana.Transaction, which: TransactionFilter) -> bool:
+            movement = one.movement
+            sides = {movement.from_wallet_id, movement.to_wallet_id}
+            return (
+                (which.wallet_id is None or which.wallet_id in sides)
+                and (which.customer_id is None or which.customer_id in {owners.get(side) for side in sides})
+                and which.type in (None, movement.type)
+                and which.status in (None, one.status)
+                and which.reference in (None, movement.reference)
+                and (which.start is None or which.start <= one.created_at)
+                and (which.end is None or one.created_at < which.end)
+            )
+
+        instants = [found[-3].created_at, found[20].created_at, found[20].created_at + timedelta(microseconds=1)]
+        bounds = [None, datetime.min.replace(tzinfo=UTC), *instants, datetime.max.replace(tzinfo=UTC)]
+        for which in (
+            TransactionFilter(),
+            TransactionFilter(wallet_id=mine),
+            TransactionFilter(wallet_id=his, status="posted"),
+            TransactionFilter(wallet_id=savings, status="rejected"),
+            TransactionFilter(wallet_id=his, type="deposit", reference="wages"),
+            TransactionFilter(customer_id=aline.customer.id),
+            TransactionFilter(customer_id=aline.customer.id, reference="wages"),
+            TransactionFilter(customer_id=aline.customer.id, wallet_id=savings),
+            TransactionFilter(customer_id=aline.customer.id, wallet_id=his),
+            TransactionFilter(customer_id=bosco.customer.id, wallet_id=savings, type="transfer"),
+        ):
+            for start, end in itertools.product(bounds, bounds):
+                asked = which._replace(start=start, end=end)
+                expected = [one for one in found if matches(one, asked)]
+                got = await every(lambda page, asked=asked: app.transactions.list(asked, page), limit=7)  # type: ignore[misc]
+                assert got == expected, asked
