@@ -133,30 +133,42 @@ async def _versions(connection: AsyncConnection, condition: ColumnElement[bool])
 def _query(which: TransactionFilter, before: UUID | None, theirs: _Theirs | None, count: int) -> TextClause:
     """The statement that finds the ids of a page."""
     values: list[BindParameter[Any]] = [*_span(which, before), at_most(count, "count")]
-    conditions = []
-    if which.type is not None:
-        conditions.append("t.type = :type")
-        values.append(written(which.type, "type"))
-    if which.status is not None:
-        conditions.append("t.status = :status")
-        values.append(written(which.status, "status"))
-    if which.reference is not None:
-        conditions.append("t.reference = :reference")
-        values.append(bindparam("reference", which.reference, Text))
-    if theirs is not None:
-        values.append(bindparam("wallets", theirs.wallets, ARRAY(Uuid)))
-        if theirs.others is not None:
-            conditions.append(_touches("others"))
-            values.append(bindparam("others", theirs.others, ARRAY(Uuid)))
+    conditions = list(_conditions(which))
+    if theirs is not None and theirs.others is not None:
+        conditions.append(_touching("others", theirs.others))
     if theirs is None:
         statement = _FROM_ALL
     elif which.reference is not None and theirs.history > _LONG_HISTORY:
         statement = _FROM_ALL
-        conditions.append(_touches("wallets"))
+        conditions.append(_touching("wallets", theirs.wallets))
     else:
         statement = _FROM_WALLETS.replace("{arms}", " UNION ".join(_arms(which)))
-    and_also = "".join(f" AND {condition}" for condition in conditions)
+        values.append(bindparam("wallets", theirs.wallets, ARRAY(Uuid)))
+    and_also = "".join(f" AND {condition.sql}" for condition in conditions)
+    values += [condition.value for condition in conditions]
     return text(statement.replace("{and_also}", and_also)).bindparams(*values)
+
+
+class _Condition(NamedTuple):
+    """Something asked of a transaction `t`, and the value that it names."""
+
+    sql: str
+    value: BindParameter[Any]
+
+
+def _conditions(which: TransactionFilter) -> Iterator[_Condition]:
+    if which.type is not None:
+        yield _Condition("t.type = :type", written(which.type, "type"))
+    if which.status is not None:
+        yield _Condition("t.status = :status", written(which.status, "status"))
+    if which.reference is not None:
+        yield _Condition("t.reference = :reference", bindparam("reference", which.reference, Text))
+
+
+def _touching(name: str, ids: list[UUID]) -> _Condition:
+    """Money was to leave or enter one of these wallets."""
+    sql = f"(t.from_wallet_id = ANY (:{name}) OR t.to_wallet_id = ANY (:{name}))"
+    return _Condition(sql, bindparam(name, ids, ARRAY(Uuid)))
 
 
 def _span(which: TransactionFilter, before: UUID | None) -> tuple[BindParameter[UUID], BindParameter[UUID]]:
@@ -172,7 +184,3 @@ def _arms(which: TransactionFilter) -> Iterator[str]:
         yield _POSTED
     if which.status != "posted":
         yield from (_NOT_POSTED.replace("{side}", side) for side in ("from_wallet_id", "to_wallet_id"))
-
-
-def _touches(name: str) -> str:
-    return f"(t.from_wallet_id = ANY (:{name}) OR t.to_wallet_id = ANY (:{name}))"

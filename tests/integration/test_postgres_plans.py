@@ -138,7 +138,8 @@ async def watched(url: str, mode: str) -> AsyncIterator[Watched]:
 
 RWF = Currency("RWF")
 NUMBER = 172  # who sent money once, and got some once
-MINE, THEIRS = CustomerId(million.customer_id(NUMBER)), CustomerId(million.customer_id(703))
+PAYER = 460  # who paid the merchant
+MINE, THEIRS = CustomerId(million.customer_id(NUMBER)), CustomerId(million.customer_id(PAYER))
 WALLET, BUSY = WalletId(million.wallet_id(NUMBER)), WalletId(million.wallet_id(million.MERCHANT))
 HOUSE = house_wallet_id("settlement", RWF)
 SOME = TransactionId(million.transaction_id(150_000))
