@@ -23,6 +23,7 @@ from tekana import Settings, TekanaError
 from tekana.bootstrap.lifespan import build
 from tekana_litestar.app import create_app
 from tekana_litestar.edge import LONGEST_WAIT
+from tekana_litestar.one_write import OneWriteProtocol
 
 _FAILED: Final = 1
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
@@ -88,6 +89,7 @@ def _config(app: Litestar | str, workers: int) -> uvicorn.Config:
         app,
         factory=isinstance(app, str),
         workers=workers,
+        http=OneWriteProtocol,
         lifespan="on",
         log_level="warning",
         ws="none",

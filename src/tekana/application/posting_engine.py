@@ -34,6 +34,10 @@ _LONGEST_PAUSE = 0.02  # seconds, before the second try; twice as long before th
 _MOST_IN_FLIGHT = 2
 _CROWD = 250
 
+# As long as each pass of the event loop brings more commands, a group waits for the next pass: so those who come in one
+# wave are one group. No time is lost by that, as the passes are spent on them.
+_MOST_PASSES = 5
+
 _MOST_PREVIEWS = 2  # at once: they take connections and locks that real money needs
 
 # Between a batch's key and the place of one of its commands; no caller's key has it.
@@ -69,6 +73,8 @@ class PostingEngine:
         self._waiting = WaitingLine(largest_group)
         self._in_flight: set[asyncio.Task[None]] = set()
         self._looking = False
+        self._seen = 0
+        self._passes = 0
         self._serving = False
 
     def start(self) -> None:
@@ -159,6 +165,12 @@ class PostingEngine:
     def _look(self) -> None:
         """Begin what is due. Called after each arrival and after each group: so nobody is overlooked."""
         self._looking = False
+        if len(self._waiting) > self._seen and self._passes < _MOST_PASSES:
+            self._seen = len(self._waiting)
+            self._passes += 1
+            self._look_soon()
+            return
+        self._seen = self._passes = 0
         while self._waiting and len(self._in_flight) < (_MOST_IN_FLIGHT if len(self._waiting) >= _CROWD else 1):
             work = asyncio.create_task(self._work(self._waiting.take_group()), name="posting engine")
             self._in_flight.add(work)
