@@ -35,7 +35,7 @@ __all__ = ["EmbeddedPostgres", "EmbeddedPostgresError", "default_data_dir"]
 
 _SETTINGS = (
     "listen_addresses= port=5432 unix_socket_permissions=0700 timezone=UTC log_timezone=UTC "
-    "max_connections=100 shared_buffers=1GB wal_compression=pglz checkpoint_timeout=10min max_wal_size=2GB "
+    "max_connections=100 wal_compression=pglz checkpoint_timeout=10min max_wal_size=2GB "
 )
 _DURABLE = "fsync=on synchronous_commit=on full_page_writes=on"
 _FAST = "fsync=off synchronous_commit=off full_page_writes=off wal_level=minimal max_wal_senders=0 shared_buffers=64MB"
@@ -53,6 +53,14 @@ _LOG_BYTES = 16 * 2**20
 
 class EmbeddedPostgresError(RuntimeError):
     """The embedded PostgreSQL could not be started or stopped; the message says why and what to do."""
+
+
+def _shared_buffers() -> int:
+    """In MB: a quarter of the memory that this process may use, as PostgreSQL's manual advises; 1 GB at most."""
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    with contextlib.suppress(OSError, ValueError):  # without a limit it says "max"; elsewhere there is no such file
+        memory = min(memory, int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    return min(max(memory // 4, 128 * 2**20), 2**30) // 2**20
 
 
 def default_data_dir() -> Path:
@@ -346,7 +354,8 @@ class _Home(NamedTuple):
             if not self.data.exists():
                 self._initialize(programs, held, durable=durable)
             (self.data / "postmaster.pid").unlink(missing_ok=True)  # of a crash: no server lives, its pid may again
-            settings = (_SETTINGS + (_DURABLE if durable else _FAST)).split()
+            fit = f"{_DURABLE} shared_buffers={_shared_buffers()}MB" if durable else _FAST
+            settings = (_SETTINGS + fit).split()
             settings.append(f"unix_socket_directories={self._make_socket_folder()}")
             options = shlex.join(f"--{setting}" for setting in settings)
             if self.log.exists() and self.log.stat().st_size > _LOG_BYTES:

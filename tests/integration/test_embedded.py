@@ -194,13 +194,14 @@ def test_a_durable_server_is_set_up_for_a_ledger(folder: Path) -> None:
         "data_checksums": "on",
         "listen_addresses": "",
         "max_connections": "100",
-        "shared_buffers": "256MB",
         "wal_compression": "pglz",
         "server_encoding": "UTF8",
         "TimeZone": "UTC",
     }
     with EmbeddedPostgres(folder) as url:
         assert {name: ask(url, f"SELECT current_setting('{name}')") for name in expected} == expected
+        buffers = ask(url, "SELECT pg_size_bytes(current_setting('shared_buffers')) / 1048576")
+        assert 128 <= int(buffers) <= 1024
 
 
 async def test_the_url_is_good_for_sqlalchemy(folder: Path) -> None:
