@@ -27,7 +27,7 @@ _AMOUNT = 100
 _AUTHOR = "benchmarks"
 _LONGEST = 3600.0  # seconds for one statement
 
-_WALLET, _CUSTOMER, _TRANSACTION = "7000", "7001", "7002"
+_WALLET, _CUSTOMER = "7000", "7001"
 
 
 def wallet_id(number: int) -> WalletId:
@@ -92,6 +92,13 @@ def _id(kind: str, number: str) -> str:
     return f"('019a0000-0000-{kind}-8000-' || lpad(to_hex({number}), 12, '0'))::uuid"
 
 
+def _transaction_id(number: str) -> str:
+    """The id that belongs to the moment of the transaction; see tekana.domain.identifiers.first_transaction_id."""
+    milliseconds = f"lpad(to_hex({int(_EPOCH.timestamp()) * 1000} + ({number}) / 1000), 12, '0')"
+    microseconds = f"lpad(to_hex(({number}) % 1000), 3, '0')"
+    return f"({milliseconds} || '7' || {microseconds} || '8000' || lpad(to_hex({number}), 12, '0'))::uuid"
+
+
 def _moment(number: str) -> str:
     return f"timestamptz '{{epoch}}' + {number} * interval '1 microsecond'"
 
@@ -102,18 +109,18 @@ _CUSTOMERS = f"""
 INSERT INTO customers (id, full_name, email, phone_number, country, status, version, created_by, created_at, updated_at)
 SELECT {_id(_CUSTOMER, "n")}, 'Customer ' || n, 'customer' || lpad(n::text, 9, '0') || '@example.com',
        '+25078' || lpad(n::text, 7, '0'), 'RW', 'active', 1, '{{author}}', '{{epoch}}', '{{epoch}}'
-FROM generate_series(0, {{last}}) n
+FROM generate_series(0::bigint, {{last}}) n
 """
 _WALLETS = f"""
 INSERT INTO wallets (id, customer_id, currency, status, customer_active, ledger_balance, held, version, sequence,
                      created_by, created_at, updated_at)
 SELECT {_id(_WALLET, "n")}, {_id(_CUSTOMER, "n")}, '{{currency}}', 'active', true, {{balance}}, 0,
        1 + 2 * {{rounds}}, 2 + 2 * {{rounds}}, '{{author}}', '{{epoch}}', {_moment("{transactions}")}
-FROM generate_series(0, {{last}}) n
+FROM generate_series(0::bigint, {{last}}) n
 """
 _OPENINGS = f"""
 INSERT INTO outbox (position, event_type, event)
-SELECT 2 * n + place, event_type, event FROM generate_series(0, {{last}}) n,
+SELECT 2 * n + place, event_type, event FROM generate_series(0::bigint, {{last}}) n,
 LATERAL (VALUES
     (1, 'CustomerRegistered', json_build_object('customer_id', {_id(_CUSTOMER, "n")}, 'sequence', 1,
                                                 'occurred_at', {_EPOCH_IN_JSON}, 'country', 'RW')),
@@ -125,14 +132,14 @@ LATERAL (VALUES
 _DEPOSITS = f"""
 INSERT INTO transactions (id, type, status, amount, currency, from_wallet_id, to_wallet_id, created_by, created_at,
                           posted_at)
-SELECT {_id(_TRANSACTION, "n")}, 'deposit', 'posted', {{balance}}, '{{currency}}', '{{settlement}}',
+SELECT {_transaction_id("n")}, 'deposit', 'posted', {{balance}}, '{{currency}}', '{{settlement}}',
        {_id(_WALLET, "n")}, '{{author}}', {_moment("n")}, {_moment("n")}
-FROM generate_series(0, {{last}}) n
+FROM generate_series(0::bigint, {{last}}) n
 """
 _DEPOSIT_ENTRIES = f"""
 INSERT INTO entries (wallet_id, version, sequence, transaction_id, amount, currency, ledger_balance_after, posted_at)
-SELECT wallet_id, version, sequence, {_id(_TRANSACTION, "n")}, amount, '{{currency}}', after, {_moment("n")}
-FROM generate_series(0, {{last}}) n,
+SELECT wallet_id, version, sequence, {_transaction_id("n")}, amount, '{{currency}}', after, {_moment("n")}
+FROM generate_series(0::bigint, {{last}}) n,
 LATERAL (VALUES ('{{settlement}}'::uuid, n + 1, n + 1, -{{balance}}, -(n + 1) * {{balance}}::bigint),
                 ({_id(_WALLET, "n")}, 1, 2, {{balance}}, {{balance}})
 ) AS legs (wallet_id, version, sequence, amount, after)
@@ -152,13 +159,13 @@ LATERAL (SELECT {_id(_WALLET, "place * {step} % {wallets}")} AS from_wallet_id,
 _TRANSFERS = f"""
 INSERT INTO transactions (id, type, status, amount, currency, from_wallet_id, to_wallet_id, created_by, created_at,
                           posted_at)
-SELECT {_id(_TRANSACTION, "number")}, 'transfer', 'posted', {{amount}}, '{{currency}}', from_wallet_id, to_wallet_id,
+SELECT {_transaction_id("number")}, 'transfer', 'posted', {{amount}}, '{{currency}}', from_wallet_id, to_wallet_id,
        '{{author}}', {_moment("number")}, {_moment("number")}
 {_RING}
 """
 _TRANSFER_ENTRIES = f"""
 INSERT INTO entries (wallet_id, version, sequence, transaction_id, amount, currency, ledger_balance_after, posted_at)
-SELECT wallet_id, 2 + 2 * round + later, 3 + 2 * round + later, {_id(_TRANSACTION, "number")}, amount, '{{currency}}',
+SELECT wallet_id, 2 + 2 * round + later, 3 + 2 * round + later, {_transaction_id("number")}, amount, '{{currency}}',
        {{balance}} + amount * (1 - later), {_moment("number")}
 {_RING},
 LATERAL (VALUES (from_wallet_id, -{{amount}}, (place > was_paid_at)::int),
@@ -168,12 +175,12 @@ LATERAL (VALUES (from_wallet_id, -{{amount}}, (place > was_paid_at)::int),
 
 _KEYS = f"""
 INSERT INTO idempotency_keys (key_digest, fingerprint, transaction_id)
-SELECT md5('{{author}}' || number)::uuid, number, {_id(_TRANSACTION, "number")}
-FROM generate_series(0, {{transactions}} - 1) number
+SELECT md5('{{author}}' || number)::uuid, number, {_transaction_id("number")}
+FROM generate_series(0::bigint, {{transactions}} - 1) number
 """
 _ANNOUNCEMENTS = f"""
 INSERT INTO outbox (position, transaction_id)
-SELECT 2 * {{wallets}} + number + 1, {_id(_TRANSACTION, "number")}
-FROM generate_series(0, {{transactions}} - 1) number
+SELECT 2 * {{wallets}} + number + 1, {_transaction_id("number")}
+FROM generate_series(0::bigint, {{transactions}} - 1) number
 """
 _POSITION = "SELECT setval('outbox_position_seq', 2 * {wallets} + {transactions})"

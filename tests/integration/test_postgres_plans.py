@@ -128,7 +128,7 @@ async def watched(url: str, mode: str) -> AsyncIterator[Watched]:
         plans.append(json.loads(message.message.partition("plan:\n")[2]))
 
     store = PostgresStore(url)
-    for engine in (store._readers, store._writers):
+    for engine in (store._readers, store._writers._engine):
         event.listen(engine.sync_engine, "connect", lambda raw, _: raw.driver_connection.add_log_listener(note))
     async with tekana.connect(store=store) as app:
         yield Watched(app, plans)
