@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 import tekana
+from benchmarks import steps as where_time_goes
 from benchmarks.bench import FULL, QUICK, Bench, Plan
 from benchmarks.http_load import GENERATOR, NotAnswered
 from benchmarks.processes import ROOT
@@ -47,6 +48,7 @@ DATA_DIR = Path("/var/tmp" if os.geteuid() == 0 else tempfile.gettempdir(), "tek
     is_flag=True,
     help="Also http_random with 1, 2 and 4 workers, and with two servers.",
 )
+@click.option("--steps", is_flag=True, help="Instead of rows: where the time of a transfer goes, and its picture.")
 @click.option("--hours", type=click.FloatRange(min=0, min_open=True), help="How long worker_memory is watched.")
 @click.option(
     "--data-dir",
@@ -56,7 +58,14 @@ DATA_DIR = Path("/var/tmp" if os.geteuid() == 0 else tempfile.gettempdir(), "tek
     help="Where PostgreSQL and the ledgers are kept between runs: some GB.",
 )
 def main(
-    *, quick: bool, only: tuple[str, ...], list_: bool, with_workers: bool, hours: float | None, data_dir: Path
+    *,
+    quick: bool,
+    only: tuple[str, ...],
+    list_: bool,
+    with_workers: bool,
+    steps: bool,
+    hours: float | None,
+    data_dir: Path,
 ) -> None:
     """Measure how fast tekana is, as ratios to PostgreSQL's TPC-B on the same server at the same time.
 
@@ -70,11 +79,11 @@ def main(
     plan = QUICK if quick else FULL
     if hours is not None:
         plan = replace(plan, memory_seconds=3600 * hours)
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGINT, _interrupt)  # also where a shell started this in the background, deaf to it
     try:
-        sys.exit(
-            _measure(plan, [name for name in ROWS if not only or name in only], data_dir, with_workers=with_workers)
-        )
+        names = [] if steps else [name for name in ROWS if not only or name in only]
+        sys.exit(_measure(plan, names, data_dir, with_workers=with_workers, with_steps=steps))
     except (CannotMeasure, EmbeddedPostgresError) as error:
         click.echo(f"benchmarks: {error}", err=True)
         sys.exit(COULD_NOT_RUN)
@@ -83,7 +92,11 @@ def main(
         sys.exit(INTERRUPTED)
 
 
-def _measure(plan: Plan, names: list[str], data_dir: Path, *, with_workers: bool) -> int:
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _measure(plan: Plan, names: list[str], data_dir: Path, *, with_workers: bool, with_steps: bool) -> int:
     console = Console()
     told = ROOT / "build" / "bench.json"
     told.unlink(missing_ok=True)  # figures of another time are not of this run
@@ -107,6 +120,9 @@ def _measure(plan: Plan, names: list[str], data_dir: Path, *, with_workers: bool
             progress.update(bar, description="workers")
             extra.append(workers_table(bench, data_dir))
             progress.advance(bar)
+        if with_steps:
+            extra.append(where_time_goes.measure(bench.ledger(), plan.wallets))
+            where_time_goes.draw(extra[-1])
         progress.update(bar, description="audit")
         for name in bench.ledgers:  # now that all is measured
             server.execute(f"ALTER DATABASE {name} SET work_mem = '128MB'")
@@ -114,12 +130,13 @@ def _measure(plan: Plan, names: list[str], data_dir: Path, *, with_workers: bool
             console.print("benchmarks: the ledger is not whole, so no figure is told")
             return FAILED
     console.width = max(console.width, _NARROWEST)
-    for drawn in (table(results), *extra):
+    for drawn in (*([table(results)] if results else []), *extra):
         console.print(drawn)
     for one in results:
         console.print(f"{one.name}: {one.note}", highlight=False)
-    write(results, told)
-    console.print(f"{told.relative_to(ROOT)} is written")
+    if results:
+        write(results, told)
+        console.print(f"{told.relative_to(ROOT)} is written")
     return FAILED if any(one.note.startswith(_FAILED) for one in results) else 0
 
 

@@ -59,7 +59,7 @@ def _app(settings: Settings) -> Litestar:
 def _spare_the_collector() -> None:
     """What is there at the start stays, so it is not looked through again; and a busy server leaves few cycles behind.
 
-    As the defaults are, looking for garbage takes a sixth of a transfer's time.
+    As the defaults are, looking for garbage takes a tenth of the engine's time.
     """
     gc.collect()
     gc.freeze()

@@ -1,0 +1,158 @@
+"""Where the time of a transfer goes: each step of the posting engine, in groups of 500 one after the other."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import re
+import time
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from io import StringIO
+from typing import Any, NamedTuple
+
+import uvloop
+from rich.console import Console
+from rich.table import Table
+
+import tekana
+from benchmarks.data import CURRENCY, random_pair
+from benchmarks.processes import ROOT
+from tekana.application import posting_engine
+from tekana_postgres.unit_of_work import PostgresUnitOfWork
+
+PICTURE = ROOT / "docs" / "pictures" / "transfer.svg"
+
+_GROUP = 500
+_GROUPS, _WARM_UP = 100, 10
+
+_TAKE, _DECIDE, _REST = "take the commands, check them, queue them", "decide, in pure Python", "begin, and answer each"
+_STEPS = (
+    _TAKE,
+    "claim the idempotency keys",
+    "lock the wallets, in id order",
+    _DECIDE,
+    "COPY idempotency_keys",
+    "UPDATE wallets",
+    "COPY transactions",
+    "COPY entries",
+    "COPY outbox",
+    "COMMIT, to the disk",
+    _REST,
+)
+
+
+class _Watch:
+    """Sums the seconds of each step: all of them, and those that this process was busy."""
+
+    def __init__(self) -> None:
+        self.all: defaultdict[str, float] = defaultdict(float)
+        self.busy: defaultdict[str, float] = defaultdict(float)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        begin, busy = time.perf_counter(), time.process_time()
+        yield
+        self.all[name] += time.perf_counter() - begin
+        self.busy[name] += time.process_time() - busy
+
+    def timed(self, name: str | Callable[..., str], method: Any) -> Any:
+        async def timed(unit: Any, *values: Any) -> Any:
+            with self.step(name if isinstance(name, str) else name(*values)):
+                return await method(unit, *values)
+
+        return timed
+
+
+def measure(url: str, wallets: int) -> Table:
+    """A table of the steps, in microseconds for each transfer. Patches the engine: for a process of its own."""
+    watch = uvloop.run(_measure(url, wallets))
+    each = 1e6 / (_GROUP * _GROUPS)
+    table = Table(title=f"A transfer, in microseconds (groups of {_GROUP}, one at a time)", title_justify="left")
+    for column in ("Step", "All", "This process", "PostgreSQL and the way there", ""):
+        table.add_column(column, justify="left" if column in ("Step", "") else "right")
+    longest = max(watch.all[step] for step in _STEPS)
+    for step in (*_STEPS, "together"):
+        both = [sum(found.values()) if step == "together" else found[step] for found in (watch.all, watch.busy)]
+        whole, busy = both[0] * each, min(both) * each
+        bar = "" if step == "together" else "█" * round(30 * both[0] / longest)
+        table.add_row(step, f"{whole:.1f}", f"{busy:.1f}", f"{whole - busy:.1f}", bar, end_section=step == _REST)
+    return table
+
+
+def draw(table: Table) -> None:
+    """Write the picture of the documentation."""
+    console = Console(record=True, width=120, file=StringIO())
+    console.print(table)
+    picture = console.export_svg(title="tekana: where the time of a transfer goes")
+    picture = re.sub(r"\s*@font-face {.*?}", "", picture, flags=re.DOTALL)  # no font from another host
+    PICTURE.write_text(picture.replace("Fira Code", "monospace"), encoding="utf-8")
+
+
+async def _measure(url: str, wallets: int) -> _Watch:
+    watch = _Watch()
+    _patch(watch)
+    async with tekana.connect(url) as app:
+        for number in range(_WARM_UP + _GROUPS):
+            if number == _WARM_UP:
+                watch.all.clear()
+                watch.busy.clear()
+                gc.collect()
+                gc.freeze()
+            await _one_group(app, watch, wallets)
+    return watch
+
+
+async def _one_group(app: tekana.Tekana, watch: _Watch, wallets: int) -> None:
+    run = uuid.uuid4().hex
+    pairs = [random_pair(wallets, hot=False) for _ in range(_GROUP)]
+    inside = sum(watch.all.values()), sum(watch.busy.values())
+    begin, busy = time.perf_counter(), time.process_time()
+    with watch.step(_TAKE):
+        asked = [
+            asyncio.ensure_future(
+                app.submit(
+                    tekana.TransferFunds(from_wallet_id=from_, to_wallet_id=to, amount="100", currency=CURRENCY),
+                    key=f"{run}-{number}",
+                )
+            )
+            for number, (from_, to) in enumerate(pairs)
+        ]
+        await asyncio.sleep(0)
+    await asyncio.gather(*asked)
+    took, was_busy = time.perf_counter() - begin, time.process_time() - busy
+    watch.all[_REST] += took - (sum(watch.all.values()) - inside[0])
+    watch.busy[_REST] += was_busy - (sum(watch.busy.values()) - inside[1])
+
+
+class _Commit(NamedTuple):
+    transaction: Any
+    watch: _Watch
+
+    async def commit(self) -> None:
+        with self.watch.step("COMMIT, to the disk"):
+            await self.transaction.commit()
+
+
+def _patch(watch: _Watch) -> None:
+    unit: Any = PostgresUnitOfWork
+    unit.claim = watch.timed("claim the idempotency keys", unit.claim)
+    unit.lock = watch.timed("lock the wallets, in id order", unit.lock)
+    for name, step in (("_save_wallets", "UPDATE wallets"), ("_copy", lambda table, *_: f"COPY {table}")):
+        setattr(unit, name, watch.timed(step, getattr(unit, name)))
+    made = unit.__init__
+
+    def make(self: Any, connection: Any, transaction: Any, clock: Any) -> None:
+        made(self, connection, _Commit(transaction, watch), clock)
+
+    unit.__init__ = make
+    engine: Any = posting_engine
+    decide = engine.decide_group
+
+    def timed_decide(*values: Any) -> Any:
+        with watch.step(_DECIDE):
+            return decide(*values)
+
+    engine.decide_group = timed_decide
