@@ -5,17 +5,15 @@ from __future__ import annotations
 from tekana import (
     CurrencyMismatch,
     CustomerNotActive,
-    DepositFunds,
     InsufficientFunds,
     LimitExceeded,
+    Movement,
     Refused,
     SameWallet,
     TransactionFilter,
     TransactionNotFound,
-    TransferFunds,
     WalletNotActive,
     WalletNotFound,
-    WithdrawFunds,
 )
 from tekana_litestar import parameters, to_wire, wire
 from tekana_litestar.answers import Answer, answer
@@ -27,8 +25,6 @@ from tekana_litestar.operation import Operation, does, reads
 from tekana_litestar.request import Request
 
 _TAG = "Transactions"
-
-Movement = DepositFunds | WithdrawFunds | TransferFunds
 
 _movement = BodyReader[Movement](Movement)
 
