@@ -129,3 +129,19 @@ async def test_only_a_crowd_gets_a_second_group() -> None:
         assert units.most_in_flight == most
         await engine.stop()
         await assert_whole(store)
+
+
+async def test_those_who_arrived_just_before_the_stop_are_decided_before_it_ends() -> None:
+    store = MemoryStore()
+    units = Uneven(store, random.Random(1))
+    engine = PostingEngine(units, uuid7, default_currency=RWF)
+    engine.start()
+    app = Tekana(store, engine)
+    wallet = await a_wallet(app)
+    last = [asyncio.create_task(app.execute(builders.deposit(wallet.id, "1"))) for _ in range(3)]
+    await asyncio.sleep(0)  # they are in the line, and nothing is in flight yet
+    assert units.in_flight == 0
+    await engine.stop()
+    assert (await store.wallets.get(wallet.id)).ledger_balance == 3
+    await asyncio.gather(*last)
+    await assert_whole(store)

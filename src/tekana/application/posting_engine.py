@@ -84,9 +84,9 @@ class PostingEngine:
     async def stop(self) -> None:
         """Decide what waits, take nothing new, and end."""
         self._serving = False
-        self._look()
-        while self._in_flight:
-            await asyncio.wait(self._in_flight)
+        while self._waiting or self._in_flight:
+            self._look_soon()
+            await (asyncio.wait(self._in_flight) if self._in_flight else asyncio.sleep(0))
 
     async def submit(self, envelope: Envelope) -> Outcome:
         """Have a command decided, for good.
