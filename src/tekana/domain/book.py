@@ -110,7 +110,7 @@ class Book:
     opened_wallets: dict[WalletId, Wallet] = field(default_factory=dict)
     changed_customers: dict[CustomerId, Customer] = field(default_factory=dict)
     registered_customers: dict[CustomerId, Customer] = field(default_factory=dict)
-    _first: tuple[datetime | None, int] = (None, 0)
+    _id_prefix: tuple[datetime | None, int] = (None, 0)
 
     @property
     def now(self) -> datetime:
@@ -277,10 +277,10 @@ class Book:
         return Rejection(type(refusal).__name__, refusal.code, str(refusal), self.request_id)
 
     def _new_transaction_id(self, moment: datetime) -> TransactionId:
-        if moment is not self._first[0]:  # mostly it is the same for a whole group
+        if moment is not self._id_prefix[0]:  # mostly it is the same for a whole group
             noise = self.new_id().int & ((1 << RANDOM_BITS) - 1)
-            self._first = moment, first_transaction_id(moment).int | noise
-        return TransactionId(UUID(int=self._first[1] | next(self.numbers) << RANDOM_BITS))
+            self._id_prefix = moment, first_transaction_id(moment).int | noise
+        return TransactionId(UUID(int=self._id_prefix[1] | next(self.numbers) << RANDOM_BITS))
 
     def _apply(self, leg: Leg, currency: Currency, moment: datetime) -> Entry:
         wallet = self.locked.wallets[leg.wallet_id]
