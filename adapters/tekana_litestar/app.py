@@ -4,37 +4,67 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from litestar import Litestar
 from litestar.enums import ScopeType
+from litestar.exceptions import HTTPException
+from litestar.handlers import HTTPRouteHandler
+from litestar.utils.path import normalize_path
 
 from tekana import Settings, connect
 from tekana_litestar import docs
-from tekana_litestar.edge import pass_edge
-from tekana_litestar.operation import options_handlers, straight_to_operation
+from tekana_litestar.edge import Edge
+from tekana_litestar.operation import options_handlers, serve
 from tekana_litestar.problems import handle_exception
-from tekana_litestar.request import Request
 from tekana_litestar.routes import HANDLERS
 
 if TYPE_CHECKING:
-    from litestar.types import LifeSpanReceive, LifeSpanScope, LifeSpanSend, Receive, Scope, Send
+    from litestar.types import HTTPScope, LifeSpanReceive, LifeSpanScope, LifeSpanSend, Receive, Scope, Send
 
     from tekana.ports.clock import Clock
     from tekana.ports.store import Store
 
 
 class TekanaApp(Litestar):
-    """Litestar, with the edge around it: also around what no route answers, where Litestar runs no middleware."""
+    """Litestar, with the edge around it: also around what no route answers, where Litestar runs no middleware.
+
+    Litestar finds the route. What else it would do for a handler (parse, inject, serialize, listen for errors) an
+    operation does by itself, so it is called straight away: that saves a fifth of what a small request costs.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._edge = Edge()
 
     async def __call__(
         self, scope: Scope | LifeSpanScope, receive: Receive | LifeSpanReceive, send: Send | LifeSpanSend
     ) -> None:
         """Serve one connection."""
         if scope["type"] == ScopeType.HTTP:
-            await pass_edge(super().__call__, scope, receive, send)  # type: ignore[arg-type]
+            await self._edge(self._serve, cast("HTTPScope", scope), cast("Receive", receive), cast("Send", send))
         else:
             await super().__call__(scope, receive, send)
+
+    async def _serve(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
+        handler = self._find_operation(scope)
+        if handler is None:
+            await super().__call__(scope, receive, send)
+        else:
+            scope["litestar_app"] = self
+            await serve(handler, scope, receive, send)
+
+    def _find_operation(self, scope: HTTPScope) -> HTTPRouteHandler | None:
+        """The operation that is asked for, and what its path says; None leaves the request to Litestar."""
+        path = normalize_path(scope["path"].removeprefix(scope.get("root_path", "")))
+        try:
+            _, handler, _, path_params, _ = self.asgi_router.handle_routing(path=path, method=scope["method"])
+        except HTTPException:  # there is no such path, or no such method
+            return None
+        if not isinstance(handler, HTTPRouteHandler) or "operation" not in handler.opt:
+            return None
+        scope["path_params"] = path_params
+        return handler
 
 
 def create_app(
@@ -48,8 +78,6 @@ def create_app(
     return TekanaApp(
         route_handlers=[*options_handlers(handlers), *handlers],
         lifespan=[_at_work(settings, store, clock)],
-        middleware=[straight_to_operation],
-        request_class=Request,
         exception_handlers={Exception: handle_exception},
         openapi_config=None,  # ours says more: see openapi.py
         logging_config=None,  # problems.py logs what is worth a line, and nothing on the way of a good request

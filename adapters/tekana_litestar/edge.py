@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from uuid_utils import uuid7
 
 from tekana import Unavailable
-from tekana_litestar.problems import problem_answer
+from tekana_litestar.deadlines import Deadlines
+from tekana_litestar.problems import problem_of_request
 
 if TYPE_CHECKING:
-    from litestar.types import ASGIApp, HTTPScope, Message, Receive, Send
+    from collections.abc import Awaitable, Callable
+
+    from litestar.types import HTTPScope, Message, Receive, Send
 
 LONGEST_WAIT: Final = 30.0
 """Seconds that a request waits for its answer. Longer than a store's own timeouts, so that those speak first."""
@@ -26,35 +29,52 @@ _NO_STORE: Final = (b"cache-control", b"no-store")
 _NO_SNIFF: Final = (b"x-content-type-options", b"nosniff")
 
 
-async def pass_edge(app: ASGIApp, scope: HTTPScope, receive: Receive, send: Send) -> None:
-    """Serve one request.
+class Edge:
+    """The edge of one app."""
 
-    A request that waits too long is answered 503, and its command goes on: the same key will tell what it led to.
-    """
-    request_id = _request_id(scope)
-    scope.setdefault("state", {})["request_id"] = request_id
-    common = (b"x-request-id", request_id.encode("ascii"))
-    started = False
+    def __init__(self) -> None:
+        self._deadlines = Deadlines()
 
-    async def send_on(message: Message) -> None:
-        nonlocal started
-        if message["type"] == "http.response.start":
-            started = True
-            headers = [*message["headers"], common, _NO_SNIFF]
-            if not any(name == b"cache-control" for name, _ in headers):
-                headers.append(_NO_STORE)
-            message["headers"] = headers
-        await send(message)
+    async def __call__(
+        self,
+        serve: Callable[[HTTPScope, Receive, Send], Awaitable[None]],
+        scope: HTTPScope,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        """Serve one request.
 
-    try:
-        async with asyncio.timeout(LONGEST_WAIT) as limit:
-            await app(scope, receive, send_on)
-    except TimeoutError:
-        if started or not limit.expired():
-            raise
-        late = Unavailable(f"no answer within {LONGEST_WAIT:g} seconds")
-        reading = scope["method"] in ("GET", "HEAD")
-        await problem_answer(late, request_id, reading=reading)(scope, receive, send_on)
+        A request that waits too long is answered 503, and its command goes on: the same key will tell what it led to.
+        """
+        request_id = _request_id(scope)
+        scope.setdefault("state", {})["request_id"] = request_id
+        common = (b"x-request-id", request_id.encode("ascii"))
+        started = False
+
+        async def send_on(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                headers = [*message["headers"], common, _NO_SNIFF]
+                if not any(name == b"cache-control" for name, _ in headers):
+                    headers.append(_NO_STORE)
+                message["headers"] = headers
+            await send(message)
+
+        task = cast("asyncio.Task[None]", asyncio.current_task())
+        self._deadlines.begin(task, LONGEST_WAIT)
+        try:
+            await serve(scope, receive, send_on)
+        except asyncio.CancelledError:
+            if not self._deadlines.was_missed(task):
+                raise
+            task.uncancel()
+            if started:
+                raise TimeoutError from None
+            late = Unavailable(f"no answer within {LONGEST_WAIT:g} seconds")
+            await problem_of_request(scope, late)(scope, receive, send_on)
+        finally:
+            self._deadlines.end(task)
 
 
 def _request_id(scope: HTTPScope) -> str:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from litestar.types import HTTPScope
 
 _KEY: Final = re.compile(r"[\x20-\x7e]{1,255}")
+_HOST: Final = re.compile(rb"[A-Za-z0-9\-._~!$&'()*+,;=%:@\[\]]*")
 _VERSION: Final = re.compile(r'"([1-9][0-9]{0,17})"')
 
 
@@ -21,12 +22,20 @@ def single_header(scope: HTTPScope, name: bytes) -> str | None:
     Raises:
         InvalidRequest: it is given more than once.
     """
-    values = [value for key, value in scope["headers"] if key == name]
-    if not values:
-        return None
-    if len(values) > 1:
-        raise invalid(name.decode("ascii").title(), "is given more than once")
-    return values[0].decode("latin-1")
+    found = None
+    for key, value in scope["headers"]:
+        if key == name:
+            if found is not None:
+                raise invalid(name.decode("ascii").title(), "is given more than once")
+            found = value
+    return None if found is None else found.decode("latin-1")
+
+
+def check_host(scope: HTTPScope) -> None:
+    """Raises InvalidRequest for a Host header that names no host (RFC 3986, host and port)."""
+    for key, value in scope["headers"]:
+        if key == b"host" and not _HOST.fullmatch(value):
+            raise invalid("Host", "must be a host, with or without a port")
 
 
 def idempotency_key(scope: HTTPScope, *, required: bool) -> str | None:

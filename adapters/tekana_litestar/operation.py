@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -14,11 +14,13 @@ from litestar.handlers import HTTPRouteHandler
 from tekana import TekanaError
 from tekana_litestar.answers import Answer
 from tekana_litestar.bodies import BodyReader
+from tekana_litestar.headers import check_host
 from tekana_litestar.parameters import Parameter, read_query
+from tekana_litestar.problems import problem_of_request
 from tekana_litestar.request import Request
 
 if TYPE_CHECKING:
-    from litestar.types import ASGIApp, Receive, Scope, Send
+    from litestar.types import HTTPScope, Receive, Send
 
 KeyRule = Literal["none", "optional", "required"]
 
@@ -45,40 +47,44 @@ class Operation:
     strict_query: bool = True
 
 
-Decorator = Callable[[Callable[..., Any]], HTTPRouteHandler]
+Perform = Callable[[Request], Awaitable[Answer]]
 
 _READ: Final = [HttpMethod.GET, HttpMethod.HEAD]
 
 
-def reads(path: str, operation: Operation) -> Decorator:
+def reads(path: str, operation: Operation) -> Callable[[Perform], HTTPRouteHandler]:
     """Serve GET, and HEAD likewise."""
-    return route(path, http_method=_READ, opt={"operation": operation})
+    return _at(path, _READ, operation)
 
 
-def does(path: str, operation: Operation, method: HttpMethod = HttpMethod.POST) -> Decorator:
+def does(
+    path: str, operation: Operation, method: HttpMethod = HttpMethod.POST
+) -> Callable[[Perform], HTTPRouteHandler]:
     """Serve a method that changes something."""
-    return route(path, http_method=method, opt={"operation": operation})
+    return _at(path, [method], operation)
 
 
-def straight_to_operation(app: ASGIApp) -> ASGIApp:
-    """Middleware, the innermost: calls an operation's handler itself, with a Request that reads what it is asked for.
+def _at(path: str, methods: list[HttpMethod], operation: Operation) -> Callable[[Perform], HTTPRouteHandler]:
+    def register(perform: Perform) -> HTTPRouteHandler:
+        async def only_found() -> None:
+            """What Litestar is given: it finds operations, and does not call them; see `serve`."""
 
-    Litestar finds the route and hears of errors. What else it would do for a handler (parse, inject, serialize) an
-    operation does by itself, so going past that saves a fifth of what a small request costs.
-    """
+        only_found.__name__ = perform.__name__
+        return route(path, http_method=methods, opt={"operation": operation, "perform": perform})(only_found)
 
-    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-        handler: Any = scope["route_handler"]
-        operation = handler.opt.get("operation")
-        if not isinstance(operation, Operation):
-            await app(scope, receive, send)
-            return
-        request = Request(scope, receive, send)
-        request.query = read_query(scope["query_string"], operation.query) if operation.strict_query else {}
-        answer: Answer = await handler.fn(request)
-        await answer(scope, receive, send)
+    return register
 
-    return serve
+
+async def serve(handler: HTTPRouteHandler, scope: HTTPScope, receive: Receive, send: Send) -> None:
+    """Perform the operation of a route handler, and answer; an error is answered with its problem."""
+    try:
+        check_host(scope)
+        operation: Operation = handler.opt["operation"]
+        query = read_query(scope["query_string"], operation.query) if operation.strict_query else {}
+        answer: Answer = await handler.opt["perform"](Request(scope, receive, operation, query))
+    except Exception as error:
+        answer = problem_of_request(scope, error)
+    await answer(scope, receive, send)
 
 
 def options_handlers(handlers: Iterable[HTTPRouteHandler]) -> list[HTTPRouteHandler]:

@@ -6,7 +6,7 @@ A problem's `type` is `urn:tekana:problem:<code>`: a name, not a place to visit.
 from __future__ import annotations
 
 import logging
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 from uuid import UUID
 
 import msgspec
@@ -28,6 +28,9 @@ from tekana import (
     Unavailable,
 )
 from tekana_litestar.answers import PROBLEM_JSON, Answer, encode
+
+if TYPE_CHECKING:
+    from litestar.types import HTTPScope
 
 _log = logging.getLogger("tekana.http")
 
@@ -157,7 +160,11 @@ class _ProblemResponse(Response[bytes]):
         return cast("ASGIResponse", self.answer)
 
 
+def problem_of_request(scope: HTTPScope, error: Exception) -> Answer:
+    """The answer to a request that failed with this error."""
+    return problem_answer(error, scope["state"]["request_id"], reading=scope["method"] in ("GET", "HEAD"))
+
+
 def handle_exception(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    """Litestar's hook for whatever is raised while a request is served."""
-    reading = request.scope["method"] in ("GET", "HEAD")
-    return _ProblemResponse(problem_answer(error, request.scope["state"]["request_id"], reading=reading))
+    """Litestar's hook for what is raised on the way to a route, or where there is none."""
+    return _ProblemResponse(problem_of_request(request.scope, error))

@@ -2,40 +2,41 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-import litestar
+from typing import TYPE_CHECKING, Any, cast
 
 from tekana import Tekana
 
 if TYPE_CHECKING:
+    from litestar.types import HTTPScope, Receive
+
     from tekana_litestar.operation import Operation
 
 
-class Request(litestar.Request[Any, Any, Any]):
-    """Litestar's request, and what an operation asks of it.
+class Request:
+    """What an operation is asked: `scope` and `receive` are ASGI's, `query` holds the parameters that are given.
 
-    `query` holds the parameters that are given, by name.
+    Litestar's own Request can do much more, none of which an operation needs, and takes longer to make.
     """
 
-    __slots__ = ("query",)
+    __slots__ = ("operation", "query", "receive", "scope")
 
-    query: dict[str, Any]
+    def __init__(self, scope: HTTPScope, receive: Receive, operation: Operation, query: dict[str, Any]) -> None:
+        self.scope = scope
+        self.receive = receive
+        self.operation = operation
+        self.query = query
 
     @property
     def id(self) -> str:
         """What this request is called in logs, records and answers."""
-        name: str = self.scope["state"]["request_id"]
-        return name
+        return cast("str", self.scope["state"]["request_id"])
 
     @property
-    def operation(self) -> Operation:
-        """The operation that is asked for."""
-        found: Operation = self.scope["route_handler"].opt["operation"]
-        return found
+    def path_params(self) -> dict[str, str]:
+        """The parts of the path that differ from request to request, by name."""
+        return self.scope["path_params"]
 
     @property
     def tekana(self) -> Tekana:
         """The core at work behind this app."""
-        core: Tekana = self.app.state.tekana
-        return core
+        return cast("Tekana", self.scope["litestar_app"].state.tekana)
