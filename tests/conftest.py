@@ -1,7 +1,8 @@
-"""A real PostgreSQL for every test that asks for one: started once, a fresh migrated database each time.
+"""A real PostgreSQL and a real broker for every test that asks for one, each started once.
 
-It is the embedded one, so that tests need nothing installed. `TEKANA_TEST_DATABASE_URL` (of a database whose user may
-create others) uses a server that is there.
+PostgreSQL is the embedded one, so that tests need nothing installed, with a fresh migrated database each time.
+`TEKANA_TEST_DATABASE_URL` (of a database whose user may create others) uses a server that is there. So is
+`TEKANA_TEST_KAFKA=host:port` a broker that is there; otherwise see `tests.kafka.brokers`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from tekana_postgres import PostgresStore
 from tekana_postgres.embedded import EmbeddedPostgres
+from tests.kafka import idempotent_on_the_pip_broker
+from tests.kafka.brokers import Broker, PipBroker, new_broker
 
 _SKIPPED_FOR_A_REASON = "not here: "
 _skipped: list[str] = []
@@ -89,6 +92,52 @@ def empty_postgres_url(postgres_server: str) -> Iterator[str]:
         yield _database(postgres_server, name)
     finally:
         _maintain(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def kafka_address() -> Iterator[str]:
+    """host:port of a broker that all tests share: each takes topics with names of its own."""
+    given = os.environ.get("TEKANA_TEST_KAFKA")
+    if given:
+        yield given
+        return
+    broker = _broker()
+    try:
+        broker.start()
+        yield broker.address
+    finally:
+        broker.remove()
+
+
+@pytest.fixture(scope="session")
+def stoppable_broker() -> Iterator[Broker]:
+    """A broker apart from the one that is shared; not started yet."""
+    if os.environ.get("TEKANA_TEST_KAFKA"):
+        pytest.skip("not here: a broker that may be stopped")
+    broker = _broker()
+    yield broker
+    broker.remove()
+
+
+@pytest.fixture
+def kafka_broker(stoppable_broker: Broker) -> Broker:
+    """A broker that runs, for this test to stop, kill and start again. What earlier tests did may be on it."""
+    if not stoppable_broker.running:
+        stoppable_broker.start()
+    return stoppable_broker
+
+
+@pytest.fixture
+def topic_prefix() -> str:
+    """What the names of this test's topics begin with."""
+    return f"test-{uuid.uuid4().hex[:12]}"
+
+
+def _broker() -> Broker:
+    broker = new_broker()
+    if isinstance(broker, PipBroker):
+        idempotent_on_the_pip_broker.install()
+    return broker
 
 
 def _database(url: str, name: str) -> str:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from datetime import UTC, datetime
 
 from tekana import BalanceAt, CustomerWithWallets, Entry, Page, PostedEntry, Transaction, Wallet
-from tekana.domain.events import aggregate_id, event_id
+from tekana.application.event_document import event_document
 from tekana.domain.money import format_minor
 from tekana.ports.events import FedEvent
 from tekana_litestar import wire
@@ -120,24 +119,8 @@ def balance(one: BalanceAt) -> wire.Balance:
 
 
 def event(fed: FedEvent) -> wire.Event:
-    """An event on the wire: what every event has, and in `data` what is its own."""
-    one = fed.event
-    own = {field.name: getattr(one, field.name) for field in fields(one)}
-    for name in ("sequence", "occurred_at", f"{one.aggregate}_id"):
-        del own[name]
-    for name in ("amount", "ledger_balance_after"):
-        if name in own:
-            own[name] = format_minor(own[name], own["currency"])
-    return wire.Event(
-        cursor=fed.cursor,
-        id=event_id(one),
-        type=type(one).__name__,
-        aggregate=one.aggregate,
-        aggregate_id=aggregate_id(one),
-        sequence=one.sequence,
-        occurred_at=utc(one.occurred_at),
-        data=own,
-    )
+    """An event on the wire, with its place in the feed."""
+    return wire.Event(cursor=fed.cursor, **event_document(fed.event)._asdict())
 
 
 def customers(page: Page[CustomerWithWallets]) -> wire.CustomerPage:

@@ -7,7 +7,7 @@ import pytest
 import tekana
 from tekana import InvalidRequest, Settings
 from tekana.bootstrap import MissingAdapter
-from tekana.bootstrap.adapters import find_store
+from tekana.bootstrap.adapters import find_publisher, find_store
 from tekana.cli.options import settings
 
 
@@ -60,6 +60,22 @@ async def test_what_is_no_store_is_refused() -> None:
     with pytest.raises(MissingAdapter, match="object is no tekana store"):
         async with tekana.connect(store=object()):  # type: ignore[arg-type]
             pass
+
+
+def test_a_publisher_is_found_by_its_scheme() -> None:
+    found = find_publisher("kafka://127.0.0.1:9092,[::1]:9093")
+    assert found.location == "Kafka at 127.0.0.1:9092, [::1]:9093"
+
+
+def test_an_unknown_publisher_says_which_there_are() -> None:
+    with pytest.raises(MissingAdapter, match="there are: kafka"):
+        find_publisher("carrier-pigeon://")
+
+
+def test_what_is_no_publisher_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tekana.bootstrap.adapters.load", lambda *_: lambda _: object())
+    with pytest.raises(MissingAdapter, match="object is no tekana publisher"):
+        find_publisher("kafka://127.0.0.1:9092")
 
 
 @pytest.mark.parametrize("name", ["plain", "a b", "100%25", "what?", "a#b", "existing"])

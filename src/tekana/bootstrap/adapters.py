@@ -1,4 +1,4 @@
-"""Finds adapters: stores by the scheme of their URL, servers by name, all through entry points.
+"""Finds adapters: stores and publishers by the scheme of their URL, servers by name, all through entry points.
 
 A third party adds a store with a line in the `tekana.stores` group of its own package; this repo needs no change.
 """
@@ -11,9 +11,10 @@ from typing import Any
 
 from tekana.domain.errors import TekanaError, invalid
 from tekana.ports.clock import Clock
+from tekana.ports.publisher import Publisher
 from tekana.ports.store import Store
 
-_EXTRAS = {"postgresql": "postgres", "postgresql+asyncpg": "postgres", "embedded": "embedded", "litestar": "litestar"}
+_EXTRAS = {"postgresql": "postgres", "postgresql+asyncpg": "postgres"}  # others have the name of their extra
 
 
 class MissingAdapter(TekanaError):
@@ -49,6 +50,19 @@ def require_store(store: object) -> Store:
     if not isinstance(store, Store):
         raise MissingAdapter(f"{type(store).__name__} is no tekana store: it lacks a part of tekana.ports.store.Store")
     return store
+
+
+def find_publisher(url: str) -> Publisher:
+    """Build the publisher for a URL. It is not started yet.
+
+    Raises:
+        MissingAdapter: none is installed for the URL's scheme.
+        InvalidRequest: the URL says more than the scheme's publisher understands.
+    """
+    publisher = load("tekana.publishers", url.partition("://")[0])(url)
+    if not isinstance(publisher, Publisher):
+        raise MissingAdapter(f"{type(publisher).__name__} is no tekana publisher: see tekana.ports.publisher")
+    return publisher
 
 
 def load(group: str, name: str) -> Any:

@@ -5,6 +5,7 @@
     customers, wallets, transactions, events
                    readers: what can be asked, in which order, page by page
     audit          how a store shows that the ledger is whole
+    publisher      the bus that events are put on
     clock, new_id  time and identity, so that tests can choose them
 
 `tekana.testing.contracts` checks an adapter against them.

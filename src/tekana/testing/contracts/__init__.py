@@ -1,4 +1,4 @@
-"""The suite that a store must pass. Every guarantee of `tekana.ports` is a test here.
+"""The suites that a store and a publisher must pass. Every guarantee of `tekana.ports` is a test here.
 
     class TestMyStore(StoreContract):
         persistent = True  # and `another`, if your store outlives its object
@@ -17,8 +17,11 @@
 The fixture gives each test a started, migrated and empty store whose clock is the fixture `clock`. After every test the
 suite audits the store, by the store's own audit and by everything that its readers show. What a store does not claim to
 be able to do is not collected. pytest-asyncio runs it, in either mode.
+
+A `PublisherContract` asks for less: a fixture `publisher`, and `arrived`, which reads what is on its bus.
 """
 
+from tekana.testing.contracts.publishing import PublisherContract
 from tekana.testing.contracts.suite import StoreContract
 
-__all__ = ["StoreContract"]
+__all__ = ["PublisherContract", "StoreContract"]

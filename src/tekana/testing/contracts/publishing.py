@@ -1,0 +1,100 @@
+"""The suite that a bus must pass: `tekana.ports.publisher`."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from itertools import count
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import pytest
+from uuid_utils.compat import uuid7
+
+from tekana.application.event_document import EventDocument, event_document
+from tekana.domain.events import Event, WalletFrozen, event_id
+from tekana.domain.identifiers import WalletId
+from tekana.ports.publisher import Publisher
+from tekana.testing.clock import FrozenClock
+from tekana.testing.sample_events import sample_events
+
+
+class PublisherContract:
+    """What a publisher must do to be one. A subclass brings the fixture `publisher`, on a bus of its own, not started,
+    and `arrived`; it stops the publisher at the end.
+    """
+
+    pytestmark = pytest.mark.asyncio
+
+    async def arrived(self, publisher: Publisher, number: int) -> Sequence[EventDocument]:
+        """The first `number` events that are on the bus, as a consumer gets them: each aggregate's in their order."""
+        raise NotImplementedError("bring `arrived`: see tekana.testing.contracts.publishing")
+
+    async def test_every_type_arrives_as_the_feed_shows_it(self, publisher: Publisher) -> None:
+        events = sample_events()
+        await publisher.start()
+        assert list(await publisher.publish(events)) == []
+        assert by_id(await self.arrived(publisher, len(events))) == by_id(map(event_document, events))
+
+    async def test_runs_of_every_size_keep_the_order(self, publisher: Publisher) -> None:
+        sequences = [(WalletId(uuid7()), count(1)) for _ in range(7)]
+        runs = [
+            [frozen(wallet_id, next(sequence)) for wallet_id, sequence in sequences for _ in range(size)]
+            for size in (1, 2, 50, 500)
+        ]
+        await publisher.start()
+        for run in runs:
+            assert list(await publisher.publish(run)) == []
+        sent = [event for run in runs for event in run]
+        assert in_order(await self.arrived(publisher, len(sent))) == in_order(map(event_document, sent))
+
+    async def test_a_run_again_arrives_again_after_the_first(self, publisher: Publisher) -> None:
+        wallet = WalletId(uuid7())
+        run = [frozen(wallet, sequence) for sequence in range(1, 11)]
+        await publisher.start()
+        for _ in range(2):
+            await publisher.publish(run)
+        assert [one.id for one in await self.arrived(publisher, 20)] == [event_id(one) for one in run] * 2
+
+    async def test_no_events_are_no_trouble(self, publisher: Publisher) -> None:
+        await publisher.start()
+        assert list(await publisher.publish([])) == []
+
+    async def test_it_starts_when_it_has_to(self, publisher: Publisher) -> None:
+        event = frozen(WalletId(uuid7()), 1)
+        await publisher.publish([event])
+        assert [one.id for one in await self.arrived(publisher, 1)] == [event_id(event)]
+
+    async def test_stopping_at_any_time(self, publisher: Publisher) -> None:
+        await publisher.stop()
+        await publisher.start()
+        await publisher.stop()
+        await publisher.stop()
+
+    async def test_it_is_a_publisher_and_says_where(self, publisher: Publisher) -> None:
+        assert isinstance(publisher, Publisher)
+        assert publisher.location
+
+
+def frozen(wallet_id: WalletId, sequence: int) -> Event:
+    """A wallet's event with this number."""
+    return WalletFrozen(wallet_id=wallet_id, sequence=sequence, occurred_at=FrozenClock()(), scope="debits")
+
+
+def by_id(events: Iterable[EventDocument]) -> dict[str, EventDocument]:
+    """Each event by its id, written as JSON would write it."""
+    return {one.id: one._replace(data=_plain(one.data)) for one in events}
+
+
+def in_order(events: Iterable[EventDocument]) -> dict[UUID, list[str]]:
+    """Of each aggregate, the ids of its events in the order in which they came."""
+    found: dict[UUID, list[str]] = defaultdict(list)
+    for one in events:
+        found[one.aggregate_id].append(one.id)
+    return found
+
+
+def _plain(data: dict[str, Any]) -> Any:
+    return json.loads(msgspec.json.encode(data))

@@ -1,0 +1,89 @@
+"""One event of every type, the same each time: what happens to Aline, her wallets and her money."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from tekana.domain.events import (
+    CustomerClosed,
+    CustomerReactivated,
+    CustomerRegistered,
+    CustomerSuspended,
+    CustomerUpdated,
+    CustomerVerified,
+    Event,
+    FundsDeposited,
+    FundsTransferred,
+    FundsWithdrawn,
+    TransactionRejected,
+    WalletClosed,
+    WalletCredited,
+    WalletDebited,
+    WalletFrozen,
+    WalletOpened,
+    WalletUnfrozen,
+)
+from tekana.domain.identifiers import CustomerId, TransactionId, WalletId, house_wallet_id
+from tekana.domain.money import Currency
+from tekana.testing.clock import FrozenClock
+
+RWF = Currency("RWF")
+ALINE = CustomerId(UUID("019c13bd-8e80-7a6f-93c1-2f6a0d5b8e01"))
+ALINES_WALLET = WalletId(UUID("019c13bd-8e80-7a70-8f52-71c09e4d2b02"))
+BOSCOS_WALLET = WalletId(UUID("019c13bd-8e80-7b11-9d04-5be3f1a67c03"))
+SETTLEMENT = house_wallet_id("settlement", RWF)
+DEPOSIT, TRANSFER, WITHDRAWAL, REFUSED = (
+    TransactionId(UUID(f"019c13bd-9e20-7000-8000-00000c4f1a{number:02d}")) for number in range(4, 8)
+)
+
+
+def sample_events() -> list[Event]:
+    """In the order in which they happened."""
+    clock = FrozenClock()
+    sequences: dict[UUID, int] = {}
+
+    def next_of(aggregate_id: UUID) -> dict[str, Any]:
+        sequences[aggregate_id] = sequences.get(aggregate_id, 0) + 1
+        moment: datetime = clock.advance(timedelta(minutes=1, microseconds=417))
+        return {"sequence": sequences[aggregate_id], "occurred_at": moment}
+
+    def aline() -> dict[str, Any]:
+        return {"customer_id": ALINE, **next_of(ALINE)}
+
+    def wallet() -> dict[str, Any]:
+        return {"wallet_id": ALINES_WALLET, **next_of(ALINES_WALLET)}
+
+    def entry(transaction_id: TransactionId, kind: str, version: int, amount: int, after: int) -> dict[str, Any]:
+        about = {"transaction_id": transaction_id, "transaction_type": kind, "version": version}
+        return {**wallet(), **about, "amount": amount, "currency": RWF, "ledger_balance_after": after}
+
+    def money(
+        transaction_id: TransactionId, wallets: tuple[WalletId, WalletId], amount: int, reference: str | None = None
+    ) -> dict[str, Any]:
+        about = {"transaction_id": transaction_id, **next_of(transaction_id), "currency": RWF, "reference": reference}
+        return {**about, "from_wallet_id": wallets[0], "to_wallet_id": wallets[1], "amount": amount}
+
+    return [
+        CustomerRegistered(**aline(), country="RW"),
+        WalletOpened(**wallet(), customer_id=ALINE, currency=RWF),
+        CustomerVerified(**aline(), tier="full"),
+        CustomerUpdated(**aline(), changed=("email", "phone_number")),
+        FundsDeposited(**money(DEPOSIT, (SETTLEMENT, ALINES_WALLET), 10_000)),
+        WalletCredited(**entry(DEPOSIT, "deposit", 1, 10_000, 10_000)),
+        FundsTransferred(**money(TRANSFER, (ALINES_WALLET, BOSCOS_WALLET), 2500, "invoice-7")),
+        WalletDebited(**entry(TRANSFER, "transfer", 2, 2500, 7500)),
+        TransactionRejected(
+            **money(REFUSED, (ALINES_WALLET, BOSCOS_WALLET), 9000),
+            transaction_type="transfer",
+            rejection_code="insufficient_funds",
+        ),
+        WalletFrozen(**wallet(), scope="debits"),
+        CustomerSuspended(**aline()),
+        CustomerReactivated(**aline()),
+        WalletUnfrozen(**wallet()),
+        FundsWithdrawn(**money(WITHDRAWAL, (ALINES_WALLET, SETTLEMENT), 7500)),
+        WalletClosed(**wallet()),
+        CustomerClosed(**aline()),
+    ]

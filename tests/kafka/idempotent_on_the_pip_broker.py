@@ -1,0 +1,50 @@
+"""Lets aiokafka's idempotent producer talk to the broker out of the wheel. For tests alone.
+
+aiokafka asks for a producer's id in version 0 of the request, which the broker does not know; it wants 3, which is
+0 with two more fields, for a producer that had an id before.
+"""
+
+from __future__ import annotations
+
+from aiokafka.protocol.api import RequestStruct, Response
+from aiokafka.protocol.transaction import InitProducerIdRequest, InitProducerIdRequest_v0
+from aiokafka.protocol.types import CompactString, Int16, Int32, Int64, Schema, TaggedFields
+
+
+class InitProducerIdResponse_v3(Response):  # noqa: N801 - as aiokafka calls them
+    """The id, as before."""
+
+    API_KEY, API_VERSION = 22, 3
+    SCHEMA = Schema(
+        ("throttle_time_ms", Int32),
+        ("error_code", Int16),
+        ("producer_id", Int64),
+        ("producer_epoch", Int16),
+        ("tags", TaggedFields),
+    )
+
+
+class InitProducerIdRequest_v3(RequestStruct):  # noqa: N801 - as aiokafka calls them
+    """Asks for an id; -1 stands for none before."""
+
+    FLEXIBLE_VERSION = True
+    API_KEY, API_VERSION = 22, 3
+    RESPONSE_TYPE = InitProducerIdResponse_v3
+    SCHEMA = Schema(
+        ("transactional_id", CompactString("utf-8")),
+        ("transaction_timeout_ms", Int32),
+        ("producer_id", Int64),
+        ("producer_epoch", Int16),
+        ("tags", TaggedFields),
+    )
+
+
+def _build(request: InitProducerIdRequest, version: type[RequestStruct]) -> RequestStruct:
+    asked = (request._transactional_id, request._transaction_timeout_ms)
+    return version(*asked, -1, -1, {}) if version is InitProducerIdRequest_v3 else version(*asked)
+
+
+def install() -> None:
+    """Let aiokafka choose between both versions, by what the broker knows."""
+    InitProducerIdRequest._CLASSES = (InitProducerIdRequest_v0, InitProducerIdRequest_v3)
+    InitProducerIdRequest.build = _build  # type: ignore[method-assign]

@@ -1,0 +1,40 @@
+"""Where the bus is, and what its topics are called."""
+
+import pytest
+
+from tekana.domain.errors import InvalidRequest
+from tekana_kafka.address import Address, parse_address
+
+
+@pytest.mark.parametrize(
+    ("url", "address"),
+    [
+        ("kafka://127.0.0.1:9092", Address(("127.0.0.1:9092",))),
+        ("kafka://one:9092,two.example.com:9093/", Address(("one:9092", "two.example.com:9093"))),
+        ("kafka://[::1]:9092", Address(("[::1]:9092",))),
+        ("kafka://one:9092?topic_prefix=a.b-c_d&partitions=3", Address(("one:9092",), "a.b-c_d", 3)),
+    ],
+)
+def test_addresses(url: str, address: Address) -> None:
+    assert parse_address(url) == address
+
+
+def test_a_topic_for_each_kind_of_aggregate() -> None:
+    assert parse_address("kafka://one:9092").topics == ("tekana.customer", "tekana.wallet", "tekana.transaction")
+    assert parse_address("kafka://one:9092?topic_prefix=x").topic("wallet") == "x.wallet"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("kafka://", "kafka://one", "kafka://one:x", "kafka://one:9092,", "kafka://me:secret@one:9092", "one:9092"),
+        *("kafka://one:9092/topic", "kafka://one:9092#x", "kafka://one:9092?acks=0", "http://one:9092", "kafka://[:1"),
+        *("kafka://one:9092?topic_prefix=", "kafka://one:9092?topic_prefix=a/b", "kafka://one:9092?partitions"),
+        *("kafka://one:9092?partitions=0", "kafka://one:9092?partitions=-1", "kafka://one:9092?partitions=many"),
+    ],
+)
+def test_what_is_no_address_is_refused_without_repeating_it(url: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        parse_address(url)
+    assert [error.field for error in refused.value.errors] == ["bus_url"]
+    assert "secret" not in str(refused.value)
