@@ -74,6 +74,10 @@ class Lane:
             for _ in range(size):
                 self.waiting.popleft()
 
+    def drop(self, key: bytes) -> None:
+        """Send no more of what has this key."""
+        self.waiting = deque(one for one in self.waiting if one.message.key != key)
+
 
 async def lanes_of(messages: Iterable[Numbered], address: Address, producer: AIOKafkaProducer) -> list[Lane]:
     """The lanes of these messages. Those of one key are in one lane, in their order.

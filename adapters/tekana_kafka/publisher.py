@@ -56,7 +56,9 @@ class KafkaPublisher:
             rest = []
             for lane in stuck:
                 if lane.refused == 1:
-                    unsendable.append(Unsendable(lane.waiting.popleft().place, str(lane.refusal)))
+                    place, refused = lane.waiting.popleft()
+                    unsendable.append(Unsendable(place, str(lane.refusal)))
+                    lane.drop(refused.key)
                 else:  # which one of them is it?
                     alone.update(one.place for one, _ in zip(lane.waiting, range(lane.refused), strict=False))
                 rest += lane.waiting

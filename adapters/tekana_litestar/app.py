@@ -90,7 +90,7 @@ def _at_work(
 ) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def at_work(app: Litestar) -> AsyncIterator[None]:
-        async with connect(settings, store=store, clock=clock) as tekana:
+        async with connect(settings, store=store, clock=clock, relaying=True) as tekana:
             app.state.tekana = tekana
             yield
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
 
 from tekana.domain.customer import Contact, Customer
 from tekana.domain.events import Event
 from tekana.domain.identifiers import CustomerId, TransactionId, WalletId
 from tekana.domain.transaction import PostedEntry, Transaction
 from tekana.domain.wallet import Wallet
+from tekana.ports.outbox import ParkedEvent
 from tekana.ports.unit_of_work import Claimed, Key
 
 
@@ -25,3 +28,16 @@ class Kept:
     entries: dict[WalletId, list[PostedEntry]] = field(default_factory=lambda: defaultdict(list))
     keys: dict[Key, Claimed] = field(default_factory=dict)
     outbox: list[Transaction | Event] = field(default_factory=list)
+    relays: dict[str, KeptRelay] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class KeptRelay:
+    """How far a relay has come. `parked` is by cursor, in order; `asked` names aggregates to be tried once more."""
+
+    holder: str | None = None
+    epoch: int = 0
+    expires_at: datetime | None = None
+    cursor: str | None = None
+    parked: dict[tuple[int, int], ParkedEvent] = field(default_factory=dict)
+    asked: set[UUID] = field(default_factory=set)

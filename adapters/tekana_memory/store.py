@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from tekana.application.audit import Snapshot, check
 from tekana.ports.audit import Finding
 from tekana.ports.clock import Clock
-from tekana_memory.kept import Kept
+from tekana_memory.kept import Kept, KeptRelay
+from tekana_memory.outbox import MemoryOutbox
 from tekana_memory.readers import MemoryCustomers, MemoryEvents, MemoryTransactions, MemoryWallets
 from tekana_memory.unit_of_work import MemoryUnitOfWork
 
@@ -34,6 +35,10 @@ class MemoryStore:
         """Begin a unit of work. It ends with the context; without `save`, as if it had never begun."""
         async with self._lock:
             yield MemoryUnitOfWork(self._kept, self._clock())
+
+    def outbox(self, relay: str) -> MemoryOutbox:
+        """The outbox, for the relay of this name."""
+        return MemoryOutbox(self._kept.relays.setdefault(relay, KeptRelay()), self.events, self._clock)
 
     async def audit(self) -> AsyncIterator[Finding]:
         """Check every invariant."""

@@ -8,6 +8,7 @@ statement of its own that sees all of that, reads no further.
 
 from __future__ import annotations
 
+import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tekana.domain.events import Event, events_of
@@ -32,27 +33,37 @@ class PostgresEvents:
         self._engine = engine
 
     async def list(self, page: PageRequest) -> Page[FedEvent]:
-        position, place = (0, -1) if page.cursor is None else _place(page.cursor)
-        begin = position - 1 if place >= 0 else position  # the cursor's own position may hold more events
-        fed: list[FedEvent] = []
         async with raw_connection(self._engine) as connection:
-            settled = await connection.fetchval(_SETTLED_POSITION)
-            rows = await connection.fetch(_SETTLED, begin, settled, page.limit + 2)
-            ids = [row["transaction_id"] for row in rows if row["transaction_id"] is not None]
-            transactions = await read_transactions(connection, ids)
-        for row in rows:
-            events: list[Event]
-            if row["transaction_id"] is not None:
-                events = list(events_of(transactions[row["transaction_id"]]))
-            else:
-                events = [event_of(row["event_type"], row["event"])]
-            for index, event in enumerate(events):
-                if (row["position"], index) > (position, place):
-                    fed.append(FedEvent(event, f"{row['position']}.{index}"))
+            fed = await read_feed(connection, page.cursor, page.limit + 2)
         return page_of(fed, page, lambda one: one.cursor)
 
 
-def _place(cursor: str) -> tuple[int, int]:
+async def read_feed(connection: asyncpg.Connection, cursor: str | None, positions: int) -> list[FedEvent]:
+    """The events at so many positions of the outbox that come after the cursor, as far as it is settled.
+
+    Raises InvalidRequest for a bad cursor.
+    """
+    position, place = (0, -1) if cursor is None else place_of(cursor)
+    begin = position - 1 if place >= 0 else position  # the cursor's own position may hold more events
+    settled = await connection.fetchval(_SETTLED_POSITION)
+    rows = await connection.fetch(_SETTLED, begin, settled, positions)
+    ids = [row["transaction_id"] for row in rows if row["transaction_id"] is not None]
+    transactions = await read_transactions(connection, ids)
+    fed: list[FedEvent] = []
+    for row in rows:
+        events: list[Event]
+        if row["transaction_id"] is not None:
+            events = list(events_of(transactions[row["transaction_id"]]))
+        else:
+            events = [event_of(row["event_type"], row["event"])]
+        for index, event in enumerate(events):
+            if (row["position"], index) > (position, place):
+                fed.append(FedEvent(event, f"{row['position']}.{index}"))
+    return fed
+
+
+def place_of(cursor: str) -> tuple[int, int]:
+    """The position in the outbox, and the place in it, that a cursor stands for. Raises InvalidRequest."""
     position, dot, place = cursor.partition(".")
     if not dot:
         raise bad_cursor()

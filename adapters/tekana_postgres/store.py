@@ -17,6 +17,7 @@ from tekana_postgres.connections import ConnectionsAtHand, create_engine, raw_co
 from tekana_postgres.customers import PostgresCustomers
 from tekana_postgres.events import PostgresEvents
 from tekana_postgres.migrator import migrate, newest_revision
+from tekana_postgres.outbox import PostgresOutbox
 from tekana_postgres.transactions import PostgresTransactions
 from tekana_postgres.unit_of_work import PostgresUnitOfWork
 from tekana_postgres.wallets import PostgresWallets
@@ -77,6 +78,10 @@ class PostgresStore:
             finally:
                 if not unit.saved and not connection.is_closed():
                     await transaction.rollback()
+
+    def outbox(self, relay: str) -> PostgresOutbox:
+        """The outbox, for the relay of this name. It is read from the primary, as the feed is."""
+        return PostgresOutbox(self._readers, relay)
 
     def audit(self) -> AsyncIterator[Finding]:
         """Check every invariant, on one snapshot of the database."""

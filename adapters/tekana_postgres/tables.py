@@ -16,10 +16,12 @@ from sqlalchemy import (
     DateTime,
     Identity,
     Index,
+    Integer,
     MetaData,
     Table,
     Text,
     Uuid,
+    false,
     text,
 )
 from sqlalchemy.dialects.postgresql import CHAR, JSON
@@ -179,6 +181,33 @@ outbox = Table(
     Column("event", JSON),
     CheckConstraint("(transaction_id IS NULL) = (event IS NOT NULL)", name="event"),
     CheckConstraint("(event_type IS NULL) = (event IS NULL)", name="event_type"),
+)
+
+relays = Table(
+    "relays",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("holder", Text),
+    Column("epoch", BigInteger, nullable=False, server_default=text("0")),
+    _moment("expires_at", nullable=True),
+    Column("cursor", Text),
+    CheckConstraint("(holder IS NULL) = (expires_at IS NULL)", name="lease"),
+)
+
+# Each is a copy of what the outbox tells: it stays for as long as it takes, whatever becomes of the outbox's old part.
+parked_events = Table(
+    "parked_events",
+    metadata,
+    Column("relay", Text, primary_key=True, info={"references": "relays.name"}),
+    Column("position", BigInteger, primary_key=True),
+    Column("place", Integer, primary_key=True),
+    Column("aggregate_id", Uuid, nullable=False),
+    Column("event_type", Text, nullable=False),
+    Column("event", JSON, nullable=False),
+    Column("reason", Text),
+    Column("asked", Boolean, nullable=False, server_default=false()),
+    _moment("parked_at"),
+    Index(None, "relay", "aggregate_id"),
 )
 
 APPEND_ONLY = (transactions, entries, idempotency_keys, outbox)

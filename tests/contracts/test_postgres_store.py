@@ -6,11 +6,11 @@ import pytest
 
 from tekana.ports.store import Store
 from tekana.testing.clock import FrozenClock
-from tekana.testing.contracts import StoreContract
+from tekana.testing.contracts import OutboxContract, StoreContract
 from tekana_postgres import PostgresStore
 
 
-class TestPostgresStore(StoreContract):
+class TestPostgresStore(StoreContract, OutboxContract):
     persistent = True
 
     @pytest.fixture

@@ -11,6 +11,7 @@ from typing import Any
 
 from tekana.domain.errors import TekanaError, invalid
 from tekana.ports.clock import Clock
+from tekana.ports.outbox import Outbox, RelayedStore
 from tekana.ports.publisher import Publisher
 from tekana.ports.store import Store
 
@@ -50,6 +51,17 @@ def require_store(store: object) -> Store:
     if not isinstance(store, Store):
         raise MissingAdapter(f"{type(store).__name__} is no tekana store: it lacks a part of tekana.ports.store.Store")
     return store
+
+
+def outbox_of(store: Store, relay: str) -> Outbox:
+    """The store's outbox, for the relay of this name.
+
+    Raises:
+        InvalidRequest: nothing can be relayed out of this store.
+    """
+    if not isinstance(store, RelayedStore):
+        raise invalid("bus_url", f"cannot be given with {type(store).__name__}, whose events cannot be relayed")
+    return store.outbox(relay)
 
 
 def find_publisher(url: str) -> Publisher:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import socket
+
 from dependency_injector import containers, providers
 from uuid_utils.compat import uuid7
 
 from tekana.application import PostingEngine, Tekana
-from tekana.bootstrap.adapters import find_store
+from tekana.application.relay import Relay
+from tekana.bootstrap.adapters import find_publisher, find_store, outbox_of
 from tekana.bootstrap.settings import Settings
 from tekana.ports.clock import Clock
+
+BUS = "bus"
+"""The name of the relay that publishes on the bus."""
 
 
 class Container(containers.DeclarativeContainer):
@@ -24,4 +31,7 @@ class Container(containers.DeclarativeContainer):
         new_id=new_id,
         default_currency=settings.provided.currency,
     )
+    outbox = providers.Factory(outbox_of, store, BUS)
+    publisher = providers.Singleton(find_publisher, settings.provided.bus_url)
+    relay = providers.Singleton(Relay, outbox, publisher, holder=f"{socket.gethostname()}:{os.getpid()}")
     app = providers.Singleton(Tekana, store, engine)

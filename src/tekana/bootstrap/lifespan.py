@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
 
 from dependency_injector import providers
@@ -18,13 +19,18 @@ from tekana.ports.store import Store
 
 @asynccontextmanager
 async def connect(
-    settings: Settings | str | None = None, *, store: Store | None = None, clock: Clock | None = None
+    settings: Settings | str | None = None,
+    *,
+    store: Store | None = None,
+    clock: Clock | None = None,
+    relaying: bool = False,
 ) -> AsyncIterator[Tekana]:
     """An e-wallet back-end at work in this process, until the context ends.
 
     `settings` may be just the URL of a database, which then is read from as well. `store` is one of your own making,
-    instead of one found by URL; `clock` replaces the store's, for tests. What was begun when the context ends is
-    finished first.
+    instead of one found by URL; `clock` replaces the store's, for tests. With `relaying`, what happens is published
+    meanwhile where the settings say so, unless another process is at that already. What was begun when the context ends
+    is finished first.
 
     Raises:
         MissingAdapter: nothing is installed for the URL, and says what to install; or the store is none.
@@ -37,11 +43,22 @@ async def connect(
         await used.start()
         engine.start()
         try:
-            yield container.app()
+            async with _publishing(container) if relaying and container.settings().bus_url else nullcontext():
+                yield container.app()
         finally:
             await engine.stop()
     finally:
         await used.stop()
+
+
+@asynccontextmanager
+async def _publishing(container: Container) -> AsyncIterator[None]:
+    work = asyncio.create_task(container.relay().run(), name="relay")
+    try:
+        yield
+    finally:
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
 
 
 def build(

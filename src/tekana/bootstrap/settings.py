@@ -11,6 +11,12 @@ from tekana.domain.money import Currency, parse_currency
 
 DEFAULT_CURRENCY = Currency("RWF")
 
+_URLS = {
+    "database_url": "postgresql+asyncpg://user@host/name",
+    "read_database_url": "postgresql+asyncpg://user@replica/name",
+    "bus_url": "kafka://host:9092",
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -20,19 +26,21 @@ class Settings:
         `embedded:///folder`, a PostgreSQL of tekana's own; `embedded://` takes the user's data folder.
     read_database_url: a replica of that database, which answers what is only read, as far as it has come; None: the
         database does. Only for `postgresql+asyncpg://…`.
+    bus_url: where what happens is published, `kafka://host:port`; None: nowhere, it stays in the outbox.
     currency: the currency of a first wallet when a registration does not say.
     """
 
     database_url: str = "embedded://"
     read_database_url: str | None = None
+    bus_url: str | None = None
     currency: Currency = DEFAULT_CURRENCY
 
     def __post_init__(self) -> None:
         parse_currency(self.currency)
-        for name in ("database_url", "read_database_url"):
+        for name, such_as in _URLS.items():
             url = getattr(self, name)
             if url is not None and "://" not in url:
-                raise invalid(name, "must be a URL, such as postgresql+asyncpg://user@host/name")
+                raise invalid(name, f"must be a URL, such as {such_as}")
 
     @classmethod
     def from_environment(

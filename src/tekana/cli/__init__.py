@@ -1,4 +1,4 @@
-"""The command line: serve, migrate, audit, demo. Every setting is a flag and a TEKANA_ variable."""
+"""The command line: serve, relay, migrate, audit, outbox, demo. Every setting is a flag and a TEKANA_ variable."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from tekana.bootstrap import MissingAdapter
 from tekana.cli.audit import audit
 from tekana.cli.demo import demo
 from tekana.cli.migrate import migrate
+from tekana.cli.outbox import outbox
+from tekana.cli.relay import relay
 from tekana.cli.serve import serve
 from tekana.domain.errors import InvalidRequest, Unavailable
 
@@ -22,7 +24,7 @@ def command() -> None:
     """tekana: the e-wallet back-end. `tekana serve` starts everything it needs."""
 
 
-for _verb in (serve, migrate, audit, demo):
+for _verb in (serve, relay, migrate, audit, outbox, demo):
     command.add_command(_verb)
 
 

@@ -36,6 +36,17 @@ def where_data_are(command: Command) -> Command:
     return url(folder(command))
 
 
+def the_bus(command: Command) -> Command:
+    """Add --bus-url, as it says where what happens is published."""
+    return click.option(
+        "--bus-url",
+        envvar="TEKANA_BUS_URL",
+        show_envvar=True,
+        metavar="URL",
+        help="Where to publish what happens: kafka://host:9092.",
+    )(command)
+
+
 def settings(
     database_url: str | None, data_dir: Path | None, *, existing: bool = False, **more: str | None
 ) -> Settings:

@@ -13,7 +13,7 @@ import rich_click as click
 
 from tekana.bootstrap import Settings, connect
 from tekana.bootstrap.adapters import find_store, load
-from tekana.cli.options import settings, where_data_are
+from tekana.cli.options import settings, the_bus, where_data_are
 from tekana.domain.errors import Unavailable
 
 
@@ -31,6 +31,7 @@ from tekana.domain.errors import Unavailable
     metavar="URL",
     help="A replica of the database, to read from.",
 )
+@the_bus
 @where_data_are
 def serve(
     host: str,
@@ -38,14 +39,18 @@ def serve(
     workers: int,
     currency: str | None,
     read_database_url: str | None,
+    bus_url: str | None,
     database_url: str | None,
     data_dir: Path | None,
 ) -> None:
     """Serve HTTP until Ctrl-C or SIGTERM.
 
+    With --bus-url, one of the workers publishes what happens; `tekana relay` does so in a process of its own.
     Without settings, starts a PostgreSQL of its own, whose data stay in the user's data folder.
     """
-    chosen = settings(database_url, data_dir, currency=currency, read_database_url=read_database_url or None)
+    chosen = settings(
+        database_url, data_dir, currency=currency, read_database_url=read_database_url or None, bus_url=bus_url or None
+    )
     serve_http = load("tekana.servers", "litestar")
     store = find_store(chosen.database_url, None, chosen.read_database_url)
     click.echo(f"tekana: starting, data in {store.location}", err=True)

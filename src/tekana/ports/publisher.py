@@ -39,7 +39,8 @@ class Publisher(Protocol):
         """Put a run of events on the bus, and wait until it has confirmed each of them; gives those it will never take.
 
         An event of an aggregate is sent when those before it in the run have arrived, so consumers get each aggregate's
-        events in the order of the runs. The same run again brings the same events again: consumers know them by their
+        events in the order of the runs. After one that the bus will never take, no more of that aggregate's are sent,
+        and nothing is told of them. The same run again brings the same events again: consumers know them by their
         `event_id`. A call that is cancelled may still send what it was given, before anything that comes after it.
 
         Raises Unavailable if the bus does not confirm in time. Of each aggregate's events, the first ones may have

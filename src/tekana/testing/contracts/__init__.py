@@ -21,7 +21,8 @@ be able to do is not collected. pytest-asyncio runs it, in either mode.
 A `PublisherContract` asks for less: a fixture `publisher`, and `arrived`, which reads what is on its bus.
 """
 
+from tekana.testing.contracts.outbox import OutboxContract
 from tekana.testing.contracts.publishing import PublisherContract
 from tekana.testing.contracts.suite import StoreContract
 
-__all__ = ["PublisherContract", "StoreContract"]
+__all__ = ["OutboxContract", "PublisherContract", "StoreContract"]

@@ -1,0 +1,179 @@
+"""The outbox for a relay: what it reads, and how far it has come."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+import asyncpg
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tekana.domain.events import aggregate_id
+from tekana.ports.events import FedEvent
+from tekana.ports.outbox import Lease, LeaseLost, ParkedEvent, RelayState
+from tekana_postgres.connections import raw_connection
+from tekana_postgres.events import place_of, read_feed
+from tekana_postgres.rows import event_of, write_json
+
+_KNOW = "INSERT INTO relays (name) VALUES ($1) ON CONFLICT DO NOTHING"
+_TAKE = """
+UPDATE relays SET holder = $2, epoch = epoch + 1, expires_at = clock_timestamp() + $3 * interval '1 second'
+WHERE name = $1 AND (expires_at IS NULL OR expires_at < clock_timestamp()) RETURNING epoch, cursor
+"""
+_RENEW = """
+UPDATE relays SET expires_at = clock_timestamp() + $3 * interval '1 second' WHERE name = $1 AND epoch = $2 RETURNING 1
+"""
+_END = "UPDATE relays SET holder = NULL, expires_at = NULL WHERE name = $1 AND epoch = $2"
+_MARK = "UPDATE relays SET cursor = $3 WHERE name = $1 AND epoch = $2 RETURNING 1"
+_HOLD = "SELECT 1 FROM relays WHERE name = $1 AND epoch = $2 FOR NO KEY UPDATE"
+_GO_BACK = """
+UPDATE relays SET cursor = $2, epoch = epoch + 1, holder = NULL, expires_at = NULL WHERE name = $1
+"""
+
+_PARK = """
+INSERT INTO parked_events (relay, position, place, aggregate_id, event_type, event, reason, parked_at)
+SELECT $1, d.*, clock_timestamp()
+FROM unnest($2::bigint[], $3::int[], $4::uuid[], $5::text[], $6::json[], $7::text[])
+    AS d (position, place, aggregate_id, event_type, event, reason)
+ON CONFLICT (relay, position, place) DO UPDATE SET reason = excluded.reason
+"""
+_FORGET_ASKED = "UPDATE parked_events SET asked = false WHERE relay = $1 AND asked AND aggregate_id = ANY($2)"
+_UNPARK = """
+DELETE FROM parked_events p USING unnest($2::bigint[], $3::int[]) AS d (position, place)
+WHERE p.relay = $1 AND p.position = d.position AND p.place = d.place
+"""
+_PARKED_AGGREGATES = "SELECT DISTINCT aggregate_id FROM parked_events WHERE relay = $1"
+_PARKED = """
+SELECT position, place, event_type, event, reason FROM parked_events WHERE relay = $1 ORDER BY position, place LIMIT $2
+"""
+_ASKED = """
+SELECT position, place, event_type, event, reason FROM parked_events
+WHERE relay = $1 AND aggregate_id IN (SELECT aggregate_id FROM parked_events WHERE relay = $1 AND asked)
+ORDER BY position, place LIMIT $2
+"""
+_ASK = """
+UPDATE parked_events SET asked = true WHERE relay = $1 AND ($2::uuid IS NULL OR aggregate_id = $2)
+"""
+
+_STATE = """
+SELECT CASE WHEN expires_at > clock_timestamp() THEN holder END AS holder, epoch, cursor,
+    (SELECT count(*) FROM parked_events WHERE relay = name) AS parked
+FROM relays WHERE name = $1
+"""
+_UNPUBLISHED = "SELECT count(*) FROM outbox WHERE position > $1"
+
+
+class PostgresOutbox:
+    """Implements tekana.ports.outbox.Outbox. Its lease and cursor are a row of `relays`."""
+
+    def __init__(self, engine: AsyncEngine, relay: str) -> None:
+        self._engine = engine
+        self._relay = relay
+
+    async def take_lease(self, holder: str, seconds: float) -> Lease | None:
+        async with raw_connection(self._engine) as connection:
+            await connection.execute(_KNOW, self._relay)
+            row = await connection.fetchrow(_TAKE, self._relay, holder, seconds)
+        return None if row is None else Lease(row["epoch"], row["cursor"])
+
+    async def renew_lease(self, lease: Lease, seconds: float) -> None:
+        async with raw_connection(self._engine) as connection:
+            _require(await connection.fetchval(_RENEW, self._relay, lease.epoch, seconds))
+
+    async def end_lease(self, lease: Lease) -> None:
+        async with raw_connection(self._engine) as connection:
+            await connection.execute(_END, self._relay, lease.epoch)
+
+    async def read(self, after: str | None, limit: int) -> Sequence[FedEvent]:
+        async with raw_connection(self._engine) as connection:
+            return await read_feed(connection, after, limit // 3 + 1)  # a transfer is one position, and three events
+
+    async def mark(self, lease: Lease, cursor: str, parked: Sequence[ParkedEvent] = ()) -> None:
+        async with self._transaction() as connection:
+            _require(await connection.fetchval(_MARK, self._relay, lease.epoch, cursor))
+            await self._park(connection, parked)
+
+    async def parked_aggregates(self) -> AbstractSet[UUID]:
+        async with raw_connection(self._engine) as connection:
+            return {row["aggregate_id"] for row in await connection.fetch(_PARKED_AGGREGATES, self._relay)}
+
+    async def parked(self, limit: int) -> Sequence[ParkedEvent]:
+        async with raw_connection(self._engine) as connection:
+            return [_parked_event(row) for row in await connection.fetch(_PARKED, self._relay, limit)]
+
+    async def ask_again(self, aggregate_id: UUID | None = None) -> int:
+        async with raw_connection(self._engine) as connection:
+            return _number(await connection.execute(_ASK, self._relay, aggregate_id))
+
+    async def asked_again(self, limit: int) -> Sequence[ParkedEvent]:
+        async with raw_connection(self._engine) as connection:
+            return [_parked_event(row) for row in await connection.fetch(_ASKED, self._relay, limit)]
+
+    async def unpark(self, lease: Lease, published: Sequence[str], parked: Sequence[ParkedEvent] = ()) -> None:
+        positions, places = zip(*map(place_of, published), strict=True) if published else ((), ())
+        async with self._transaction() as connection:
+            _require(await connection.fetchval(_HOLD, self._relay, lease.epoch))
+            await connection.execute(_UNPARK, self._relay, positions, places)
+            await self._park(connection, parked)
+            await connection.execute(_FORGET_ASKED, self._relay, [aggregate_id(one.fed.event) for one in parked])
+
+    async def go_back(self, cursor: str | None) -> None:
+        if cursor is not None:
+            place_of(cursor)
+        async with raw_connection(self._engine) as connection:
+            await connection.execute(_KNOW, self._relay)
+            await connection.execute(_GO_BACK, self._relay, cursor)
+
+    async def state(self) -> RelayState:
+        async with raw_connection(self._engine) as connection:
+            await connection.execute(_KNOW, self._relay)
+            row = await connection.fetchrow(_STATE, self._relay)
+            cursor = row["cursor"]
+            first = await read_feed(connection, cursor, 1)
+            unpublished = await connection.fetchval(_UNPUBLISHED, 0 if cursor is None else place_of(cursor)[0])
+        return RelayState(
+            holder=row["holder"],
+            epoch=row["epoch"],
+            cursor=cursor,
+            unpublished=unpublished,
+            oldest=first[0].event.occurred_at if first else None,
+            parked=row["parked"],
+        )
+
+    async def _park(self, connection: asyncpg.Connection, parked: Sequence[ParkedEvent]) -> None:
+        if not parked:
+            return
+        events = [one.fed.event for one in parked]
+        positions, places = zip(*(place_of(one.fed.cursor) for one in parked), strict=True)
+        await connection.execute(
+            _PARK,
+            self._relay,
+            positions,
+            places,
+            [aggregate_id(event) for event in events],
+            [type(event).__name__ for event in events],
+            [write_json(event) for event in events],
+            [one.reason for one in parked],
+        )
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[asyncpg.Connection]:
+        async with raw_connection(self._engine) as connection, connection.transaction():
+            yield connection
+
+
+def _require(held: int | None) -> None:
+    if held is None:
+        raise LeaseLost("another process holds the lease")
+
+
+def _parked_event(row: asyncpg.Record) -> ParkedEvent:
+    fed = FedEvent(event_of(row["event_type"], row["event"]), f"{row['position']}.{row['place']}")
+    return ParkedEvent(fed, row["reason"])
+
+
+def _number(status: str) -> int:
+    """How many rows a statement changed, as its status tells."""
+    return int(status.rpartition(" ")[2])

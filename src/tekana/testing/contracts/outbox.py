@@ -1,0 +1,156 @@
+"""The suite for a store whose events can be relayed: `tekana.ports.outbox`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+
+import pytest
+
+from tekana.application import Tekana
+from tekana.domain.errors import InvalidRequest
+from tekana.domain.events import aggregate_id
+from tekana.ports.events import FedEvent
+from tekana.ports.outbox import LeaseLost, Outbox, ParkedEvent, RelayedStore
+from tekana.testing import builders
+from tekana.testing.clock import FrozenClock
+from tekana.testing.contracts.harness import Contract
+from tekana.testing.contracts.tools import a_wallet
+from tekana.testing.contracts.wholeness import every
+
+LONG = 60.0
+SHORT = 0.05
+
+
+class OutboxContract(Contract):
+    """What the outbox must do. A subclass brings the fixture `store`, as for `StoreContract`."""
+
+    async def test_it_reads_what_the_feed_shows(self, store: RelayedStore, app: Tekana) -> None:
+        await _some_events(app)
+        feed = await every(store.events.list)
+        outbox = store.outbox("bus")
+        assert await _all(outbox, None) == feed
+        for place, one in enumerate(feed):
+            assert await _all(outbox, one.cursor) == feed[place + 1 :]
+
+    async def test_one_lease_at_a_time(self, store: RelayedStore) -> None:
+        outbox = store.outbox("bus")
+        first = await outbox.take_lease("one", LONG)
+        assert first is not None
+        assert first.cursor is None
+        assert await outbox.take_lease("two", LONG) is None
+        assert await outbox.take_lease("one", LONG) is None
+        assert (await outbox.state()).holder == "one"
+        await outbox.renew_lease(first, LONG)
+        await outbox.end_lease(first)
+        assert (await outbox.state()).holder is None
+        second = await outbox.take_lease("two", LONG)
+        assert second is not None
+        assert second.epoch > first.epoch
+
+    async def test_takers_at_once(self, store: RelayedStore) -> None:
+        taken = await asyncio.gather(*(store.outbox("bus").take_lease(str(each), LONG) for each in range(20)))
+        assert sum(one is not None for one in taken) == 1
+
+    async def test_a_lease_that_runs_out(self, store: RelayedStore, app: Tekana, clock: FrozenClock) -> None:
+        cursor = (await _some_events(app, store))[-1].cursor
+        outbox = store.outbox("bus")
+        first = await outbox.take_lease("one", SHORT)
+        assert first is not None
+        clock.advance(timedelta(seconds=1))  # for stores that go by it; others by a clock of their own
+        await asyncio.sleep(2 * SHORT)
+        assert (await outbox.state()).holder is None
+        second = await outbox.take_lease("two", LONG)
+        assert second is not None
+        for late in (outbox.mark(first, cursor), outbox.renew_lease(first, LONG), outbox.unpark(first, [])):
+            with pytest.raises(LeaseLost):
+                await late
+        await outbox.end_lease(first)
+        state = await outbox.state()
+        assert (state.holder, state.cursor) == ("two", None)
+
+    async def test_the_next_one_goes_on_from_the_mark(self, store: RelayedStore, app: Tekana) -> None:
+        feed = await _some_events(app, store)
+        outbox = store.outbox("bus")
+        lease = await outbox.take_lease("one", LONG)
+        assert lease is not None
+        await outbox.mark(lease, feed[2].cursor)
+        await outbox.end_lease(lease)
+        following = await outbox.take_lease("two", LONG)
+        assert following is not None
+        assert following.cursor == feed[2].cursor
+        await outbox.mark(following, feed[-1].cursor)
+        state = await outbox.state()
+        assert (state.cursor, state.unpublished, state.oldest) == (feed[-1].cursor, 0, None)
+
+    async def test_relays_are_apart(self, store: RelayedStore, app: Tekana) -> None:
+        feed = await _some_events(app, store)
+        one, other = store.outbox("one"), store.outbox("other")
+        lease = await one.take_lease("me", LONG)
+        assert lease is not None
+        await one.mark(lease, feed[0].cursor, [ParkedEvent(feed[0], "too large")])
+        untouched = await other.state()
+        assert (untouched.holder, untouched.cursor, untouched.parked) == (None, None, 0)
+        assert await other.parked_aggregates() == set()
+        assert untouched.unpublished > 0
+        assert untouched.oldest == feed[0].event.occurred_at
+
+    async def test_parked_events_wait_in_order(self, store: RelayedStore, app: Tekana) -> None:
+        feed = await _some_events(app, store)
+        wallet = aggregate_id(feed[1].event)
+        mine = [one for one in feed if aggregate_id(one.event) == wallet]
+        other = next(one for one in feed if aggregate_id(one.event) != wallet)
+        outbox = store.outbox("bus")
+        lease = await outbox.take_lease("me", LONG)
+        assert lease is not None
+        parked = [ParkedEvent(one, "too large" if one is mine[0] else None) for one in mine[:2]]
+        await outbox.mark(lease, mine[1].cursor, [*parked, ParkedEvent(other, "odd")])
+        await outbox.mark(lease, feed[-1].cursor, [ParkedEvent(one, None) for one in mine[2:]])
+        assert await outbox.parked_aggregates() == {wallet, aggregate_id(other.event)}
+        assert [one.fed.cursor for one in await outbox.parked(1)] == [min(mine[0], other, key=feed.index).cursor]
+        assert await outbox.asked_again(100) == []
+        assert await outbox.ask_again(wallet) == len(mine)
+        assert await outbox.asked_again(100) == [*parked, *(ParkedEvent(one, None) for one in mine[2:])]
+        await outbox.unpark(lease, [mine[0].cursor], [ParkedEvent(mine[1], "too large, too")])
+        assert await outbox.asked_again(100) == []
+        left = [one for one in await outbox.parked(100) if one.fed != other]
+        assert [(one.fed, one.reason) for one in left] == [
+            (one, "too large, too" if one is mine[1] else None) for one in mine[1:]
+        ]
+        assert await outbox.ask_again() == len(mine)  # those of the other aggregate, too
+        await outbox.unpark(lease, [one.fed.cursor for one in await outbox.asked_again(100)])
+        assert await outbox.parked_aggregates() == set()
+        assert (await outbox.state()).parked == 0
+
+    async def test_going_back(self, store: RelayedStore, app: Tekana) -> None:
+        feed = await _some_events(app, store)
+        outbox = store.outbox("bus")
+        lease = await outbox.take_lease("me", LONG)
+        assert lease is not None
+        await outbox.mark(lease, feed[-1].cursor)
+        await outbox.go_back(feed[0].cursor)
+        with pytest.raises(LeaseLost):
+            await outbox.mark(lease, feed[-1].cursor)
+        again = await outbox.take_lease("me", LONG)
+        assert again is not None
+        assert again.cursor == feed[0].cursor
+        assert again.epoch > lease.epoch
+        await outbox.go_back(None)
+        assert (await outbox.state()).cursor is None
+        with pytest.raises(InvalidRequest):
+            await outbox.go_back("nonsense")
+
+
+async def _some_events(app: Tekana, store: RelayedStore | None = None) -> Sequence[FedEvent]:
+    one, other = await a_wallet(app, "100"), await a_wallet(app, "5")
+    await app.execute(builders.transfer(one.id, other.id, "7"), key="a transfer")
+    return [] if store is None else await every(store.events.list)
+
+
+async def _all(outbox: Outbox, after: str | None) -> list[FedEvent]:
+    found: list[FedEvent] = []
+    while page := await outbox.read(after, 4):
+        found += page
+        after = found[-1].cursor
+    return found

@@ -1,0 +1,212 @@
+"""The relay: everything is told, each aggregate's in order, whoever dies meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+import pytest
+
+from tekana.application import Tekana
+from tekana.application import relay as relays
+from tekana.application.relay import Relay
+from tekana.domain.errors import Unavailable
+from tekana.domain.events import Event, aggregate_id, event_id
+from tekana.ports.events import FedEvent
+from tekana.ports.outbox import Outbox
+from tekana.ports.publisher import Unsendable
+from tekana.testing import builders
+from tekana.testing.contracts.harness import at_work
+from tekana.testing.contracts.tools import a_wallet
+from tekana.testing.contracts.wholeness import assert_whole, every
+from tekana_memory import MemoryPublisher, MemoryStore
+
+PATIENCE = 20.0
+
+
+class FaultyPublisher(MemoryPublisher):
+    """Fails so many times first, half way through each run; never takes the events with the ids `refused`."""
+
+    def __init__(self, failures: int = 0) -> None:
+        super().__init__()
+        self.failures = failures
+        self.refused: set[str] = set()
+
+    async def publish(self, events: Sequence[Event]) -> Sequence[Unsendable]:
+        await asyncio.sleep(0)
+        if self.failures:
+            self.failures -= 1
+            self.published += events[: len(events) // 2]
+            raise Unavailable("the bus is away")
+        unsendable, blocked = [], set()
+        for place, event in enumerate(events):
+            if event_id(event) in self.refused:
+                unsendable.append(Unsendable(place, "it is too large"))
+                blocked.add(aggregate_id(event))
+            elif aggregate_id(event) not in blocked:
+                self.published.append(event)
+        return unsendable
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relays, "LEASE", 0.3)
+    for name in ("_RENEW", "_STAND_BY", "_AFTER_FAILURE", "_LOOK_FOR_ASKED"):
+        monkeypatch.setattr(relays, name, 0.02)
+
+
+@pytest.fixture
+async def store() -> AsyncIterator[MemoryStore]:
+    store = MemoryStore()
+    yield store
+    await assert_whole(store)
+
+
+@pytest.fixture
+async def app(store: MemoryStore) -> AsyncIterator[Tekana]:
+    async with at_work(store) as app:
+        yield app
+
+
+@asynccontextmanager
+async def relaying(outbox: Outbox, publisher: MemoryPublisher, holder: str = "a relay") -> AsyncIterator[None]:
+    work = asyncio.create_task(Relay(outbox, publisher, holder=holder).run())
+    try:
+        yield
+    finally:
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+async def everything(store: MemoryStore) -> list[FedEvent]:
+    return await every(store.events.list)
+
+
+async def moved(app: Tekana, times: int) -> None:
+    one, other = await a_wallet(app, "1000"), await a_wallet(app, "1000")
+    for number in range(times):
+        await app.execute(builders.transfer(one.id, other.id, "1"), key=f"{one.id} {number}")
+
+
+def in_order(events: Sequence[Event]) -> bool:
+    """Whether each aggregate's events run without a gap, once those that come again are dropped."""
+    last: dict[UUID, int] = defaultdict(int)
+    for event in events:
+        if event.sequence > last[aggregate_id(event)]:
+            if event.sequence != last[aggregate_id(event)] + 1:
+                return False
+            last[aggregate_id(event)] += 1
+    return True
+
+
+async def test_everything_is_told_in_order(store: MemoryStore, app: Tekana) -> None:
+    publisher = MemoryPublisher()
+    await moved(app, 30)
+    async with relaying(store.outbox("bus"), publisher):
+        await moved(app, 30)
+        feed = [one.event for one in await everything(store)]
+        await until(lambda: len(publisher.published) >= len(feed))
+    assert publisher.published == feed
+    state = await store.outbox("bus").state()
+    assert (state.holder, state.unpublished, state.parked) == (None, 0, 0)
+
+
+async def test_a_bus_that_is_away_costs_nothing(
+    store: MemoryStore, app: Tekana, caplog: pytest.LogCaptureFixture
+) -> None:
+    publisher = FaultyPublisher(failures=5)
+    await moved(app, 20)
+    feed = [one.event for one in await everything(store)]
+    with caplog.at_level(logging.WARNING, "tekana.relay"):
+        async with relaying(store.outbox("bus"), publisher):
+            await until(lambda: bool(publisher.published) and publisher.published[-1] == feed[-1])
+            await until(lambda: "it works again" in caplog.text)
+    assert {event_id(one) for one in publisher.published} == {event_id(one) for one in feed}
+    assert in_order(publisher.published)
+    assert len([one for one in caplog.records if "the bus is away" in one.getMessage()]) == 1
+
+
+async def test_others_stand_by_and_take_over(store: MemoryStore, app: Tekana) -> None:
+    publishers = [MemoryPublisher() for _ in range(3)]
+    works = [
+        asyncio.create_task(Relay(store.outbox("bus"), publisher, holder=str(number)).run())
+        for number, publisher in enumerate(publishers)
+    ]
+    for round_number in range(3):
+        await moved(app, 5)
+        told = len(await everything(store))
+        await until(lambda told=told: sum(len(one.published) for one in publishers) >= told)  # type: ignore[misc]
+        assert sum(bool(one.published) for one in publishers) <= round_number + 1
+        holder = (await store.outbox("bus").state()).holder
+        assert holder is not None
+        works[int(holder)].cancel()
+    await asyncio.gather(*works, return_exceptions=True)
+    together = [event for one in publishers for event in one.published]
+    assert {event_id(one) for one in together} == {event_id(one.event) for one in await everything(store)}
+
+
+async def test_one_that_slept_through_its_lease_does_no_harm(store: MemoryStore, app: Tekana) -> None:
+    asleep, woken = asyncio.Event(), asyncio.Event()
+
+    class Sleepy(MemoryPublisher):
+        async def publish(self, events: Sequence[Event]) -> Sequence[Unsendable]:
+            asleep.set()
+            await woken.wait()
+            return await super().publish(events)
+
+    await moved(app, 3)
+    outbox, first, second = store.outbox("bus"), Sleepy(), MemoryPublisher()
+    feed = [one.event for one in await everything(store)]
+    async with relaying(outbox, first, "sleepy"):
+        await asleep.wait()
+        await outbox.go_back(None)  # takes the lease away, as its end would
+        async with relaying(outbox, second, "awake"):
+            await until(lambda: second.published == feed)
+            woken.set()
+            await asyncio.sleep(0.1)
+            assert (await outbox.state()).holder == "awake"
+    assert in_order(second.published + first.published)
+
+
+async def test_what_the_bus_never_takes_is_parked_with_its_aggregate(
+    store: MemoryStore, app: Tekana, caplog: pytest.LogCaptureFixture
+) -> None:
+    publisher = FaultyPublisher()
+    await moved(app, 10)
+    feed = [one.event for one in await everything(store)]
+    bad = next(one for one in feed if one.aggregate == "wallet" and one.sequence == 4)
+    publisher.refused = {event_id(bad)}
+    outbox = store.outbox("bus")
+    with caplog.at_level(logging.ERROR, "tekana.relay"):
+        async with relaying(outbox, publisher):
+            await moved(app, 5)
+            feed = [one.event for one in await everything(store)]
+            waiting = [one for one in feed if aggregate_id(one) == aggregate_id(bad) and one.sequence >= 4]
+            await until(lambda: len(publisher.published) == len(feed) - len(waiting))
+            await asyncio.sleep(0.1)
+            assert [one.fed.event for one in await outbox.parked(1000)] == waiting
+            assert f"event {event_id(bad)} (WalletDebited) is parked: it is too large" in caplog.text
+
+            assert await outbox.ask_again() == len(waiting)
+            await until(lambda: caplog.text.count("is parked") == 2)  # it is as large as before
+            assert await outbox.parked_aggregates() == {aggregate_id(bad)}
+
+            publisher.refused.clear()
+            assert await outbox.ask_again(aggregate_id(bad)) == len(waiting)
+            await until(lambda: len(publisher.published) == len(feed))
+            await moved(app, 2)
+            feed = [one.event for one in await everything(store)]
+            await until(lambda: len(publisher.published) == len(feed))
+    assert await outbox.parked_aggregates() == set()
+    assert in_order(publisher.published)
+    assert {event_id(one) for one in publisher.published} == {event_id(one) for one in feed}
