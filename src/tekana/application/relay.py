@@ -58,6 +58,9 @@ class Relay:
                 except* Unavailable as errors:
                     self._tell_failure(errors)
                     await asyncio.sleep(_AFTER_FAILURE)
+                except* Exception:  # not foreseen: to stop would help nobody
+                    _log.exception("relay %s: failed", self._holder)
+                    await asyncio.sleep(_AFTER_FAILURE)
         finally:
             await self._publisher.stop()
 
