@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, NewType, get_args, get_origin, g
 from uuid import UUID
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / "src"), str(ROOT / "adapters"), str(ROOT / "docs")]  # this tree, whatever else is installed
+sys.path[:0] = [str(ROOT / "src"), str(ROOT / "adapters")]  # this tree, whatever else is installed
 
 from compatibility import Told, breaches  # noqa: E402 - found now that the path is set
 
@@ -166,7 +166,7 @@ def type_schema(hint: Any) -> dict[str, Any]:
 
 # The AsyncAPI document.
 
-HEADERS = {
+HEADERS: dict[str, dict[str, Any]] = {
     "ce_specversion": {"const": "1.0", "description": "The version of CloudEvents."},
     "ce_id": {"description": "The same each time the event is delivered: drop duplicates by it."},
     "ce_type": {"description": "The type of the event.", "examples": list(EVENT_TYPES)},
