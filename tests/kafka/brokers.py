@@ -9,11 +9,14 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
 
@@ -69,6 +72,16 @@ class Broker(ABC):
             self._process.kill()
             self._process.wait(PATIENCE)
             self._process = None
+
+    @contextmanager
+    def hanging(self) -> Iterator[None]:
+        """While this lasts it takes connections and answers nothing."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
     def remove(self) -> None:
         """Stop it for good, with everything that it has."""

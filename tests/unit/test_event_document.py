@@ -7,8 +7,11 @@ import msgspec
 from tekana.application.event_document import AMOUNTS, OWN_FIELDS, event_document
 from tekana.domain.events import EVENT_TYPES, WalletCredited, WalletFrozen
 from tekana.domain.money import Currency
+from tekana.ports.events import FedEvent
 from tekana.testing.clock import FrozenClock
 from tekana.testing.sample_events import ALINES_WALLET, DEPOSIT, sample_events
+from tekana_kafka.messages import message_of
+from tekana_litestar import to_wire
 
 
 def test_there_is_a_sample_of_each_type_and_it_is_the_same_each_time() -> None:
@@ -48,3 +51,14 @@ def test_times_are_told_in_utc() -> None:
     moment = FrozenClock()().astimezone(timezone(timedelta(hours=2)))
     told = event_document(WalletFrozen(wallet_id=ALINES_WALLET, sequence=1, occurred_at=moment, scope="all"))
     assert msgspec.json.encode(told.occurred_at) == b'"2026-01-31T12:00:00Z"'
+
+
+def test_the_feed_and_the_bus_say_the_same() -> None:
+    for event in sample_events():
+        fed = msgspec.json.decode(msgspec.json.encode(to_wire.event(FedEvent(event, "a cursor"))))
+        message = message_of(event)
+        headers = {name: value.decode() for name, value in message.headers}
+        assert fed["data"] == msgspec.json.decode(message.value)
+        assert (fed["id"], fed["type"]) == (headers["ce_id"], headers["ce_type"])
+        assert (fed["occurred_at"], fed["sequence"]) == (headers["ce_time"], int(headers["ce_sequence"]))
+        assert (fed["aggregate"], fed["aggregate_id"]) == (message.aggregate, message.key.decode())

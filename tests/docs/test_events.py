@@ -1,0 +1,250 @@
+"""docs/events and the page about events are true: they match the code, each other, and what really happens."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jsonschema
+import pytest
+
+import tekana
+from tekana import (
+    Batch,
+    CloseCustomer,
+    CloseWallet,
+    Command,
+    CustomerId,
+    ReactivateCustomer,
+    Refused,
+    SuspendCustomer,
+    Tekana,
+    UnfreezeWallet,
+    UpdateCustomer,
+    VerifyCustomer,
+    WalletId,
+)
+from tekana.domain.events import EVENT_TYPES, Event
+from tekana.ports.page import LARGEST_PAGE, PageRequest
+from tekana.testing import builders
+from tekana.testing.contracts.tools import a_customer
+from tekana.testing.sample_events import sample_events
+from tekana_kafka.messages import Message, message_of
+from tests.docs.test_docs import ROOT, rows
+
+FOLDER = ROOT / "docs" / "events"
+PAGE = "docs/reference/events.md"
+PERSONAL = {"full_name": "Ineza Ingabire", "email": "ineza@example.org", "phone_number": "+250788999111"}
+WORDS = "a letter from the court"
+NOTHING = "the same command again with its key, a dry run"
+DOCUMENTED = {
+    act: re.findall(r"\w+", names) for act, names in rows(PAGE, "Act", "Events, in the order in which they happen")
+}
+
+
+def schema(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((FOLDER / f"{name}.json").read_text("utf-8"))
+    return found
+
+
+def write(root: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    script = root / "docs" / "event_contract.py"
+    return subprocess.run([sys.executable, str(script), *options], capture_output=True, text=True, check=False)
+
+
+# ---------------------------------------------------------------------- the files are those of the code
+
+
+def test_the_files_are_those_of_the_code() -> None:
+    done = write(ROOT, "--check")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {path.stem for path in FOLDER.iterdir()} == {*EVENT_TYPES, "asyncapi"}
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """This tree, as far as it is needed."""
+    for part in ("src", "adapters", "docs"):
+        shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__", "docs_page"))
+    return tmp_path
+
+
+def plant(root: Path, old: str, new: str) -> None:
+    file = root / "src" / "tekana" / "domain" / "events.py"
+    text = file.read_text("utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new, 1), "utf-8")
+
+
+def test_an_addition_is_stale_until_it_is_written(copy: Path) -> None:
+    plant(copy, "    country: str | None\n", "    country: str | None\n    tier: str | None = None\n")
+    done = write(copy, "--check")
+    assert done.returncode == 1
+    assert "docs/events/CustomerRegistered.json is stale" in done.stdout
+    assert write(copy).returncode == 0
+    assert write(copy, "--check").stdout == ""
+
+
+def test_what_breaks_consumers_is_not_written(copy: Path) -> None:
+    plant(copy, "    scope: FreezeScope\n", "    scope: int\n")
+    for options in ((), ("--check",)):
+        done = write(copy, *options)
+        assert done.returncode == 1
+        assert done.stdout == (
+            "this would break those who consume events: WalletFrozen: scope is no longer what it was\n"
+        )
+    written = (copy / "docs" / "events" / "WalletFrozen.json").read_text("utf-8")
+    assert written == (FOLDER / "WalletFrozen.json").read_text("utf-8")
+
+
+# ---------------------------------------------------------------------- they are valid, and so is what is published
+
+
+def valid(message: Message, name: str) -> None:
+    """Raises ValidationError unless the message is as the documents say."""
+    told = schema(name)
+    strict = {"format_checker": jsonschema.Draft202012Validator.FORMAT_CHECKER}
+    jsonschema.Draft202012Validator({**told, "additionalProperties": False}, **strict).validate(
+        json.loads(message.value)
+    )
+    headers = {header: value.decode() for header, value in message.headers}
+    said = schema("asyncapi")["components"]["schemas"]["Headers"]
+    jsonschema.Draft202012Validator({**said, "additionalProperties": False}, **strict).validate(headers)
+
+
+@pytest.mark.parametrize("name", EVENT_TYPES)
+def test_each_schema_is_one(name: str) -> None:
+    told = schema(name)
+    jsonschema.Draft202012Validator.check_schema(told)
+    assert told["examples"]
+
+
+@pytest.mark.parametrize("event", sample_events(), ids=lambda event: type(event).__name__)
+def test_each_message_is_valid(event: Event) -> None:
+    valid(message_of(event), type(event).__name__)
+
+
+@pytest.mark.parametrize("wrong", [b"{}", b'{"scope": 1}', b'{"scope": "all", "reason": "x"}'])
+def test_a_message_that_is_not_as_told_is_seen(wrong: bytes) -> None:
+    [sound] = [message_of(event) for event in sample_events() if type(event).__name__ == "WalletFrozen"]
+    with pytest.raises(jsonschema.ValidationError):
+        valid(sound._replace(value=wrong), "WalletFrozen")
+    with pytest.raises(jsonschema.ValidationError):
+        valid(sound._replace(headers=sound.headers[1:]), "WalletFrozen")
+
+
+def test_the_asyncapi_document_is_valid() -> None:
+    """By its own schema: schemas/3.0.0-without-$id.json of the npm package @asyncapi/specs 6.11.1 (Apache-2.0)."""
+    official = json.loads((ROOT / "tests" / "docs" / "asyncapi-3.0.0.json").read_text("utf-8"))
+    document = schema("asyncapi")
+    jsonschema.Draft7Validator(official).validate(document)
+    for reference in references(document):
+        file, _, path = reference.partition("#")
+        found = json.loads((FOLDER / (file or "asyncapi.json")).read_text("utf-8"))
+        for part in path.split("/")[1:]:
+            found = found[part]
+    assert {name for channel in document["channels"].values() for name in channel["messages"]} == set(EVENT_TYPES)
+    document["operations"]["wallet_events"]["action"] = "shout"
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.Draft7Validator(official).validate(document)
+
+
+def references(document: Any) -> list[str]:
+    if isinstance(document, dict):
+        own = [document["$ref"]] if "$ref" in document else []
+        return own + [one for value in document.values() for one in references(value)]
+    return [one for value in document for one in references(value)] if isinstance(document, list) else []
+
+
+# ---------------------------------------------------------------------- the page tells what really happens
+
+
+class Scene(NamedTuple):
+    """What there is before an act: Aline, whose wallet has 500 francs in it, and Bosco, whose wallet is empty."""
+
+    aline: CustomerId
+    alines: WalletId
+    bosco: CustomerId
+    boscos: WalletId
+
+
+ACTS: dict[str, Callable[[Scene], Command[Any] | Batch]] = {
+    "register a customer": lambda _: builders.person(**PERSONAL, country="RW"),
+    "change a customer's details": lambda at: UpdateCustomer(customer_id=at.aline, **PERSONAL),
+    "verify a customer": lambda at: VerifyCustomer(customer_id=at.aline, tier="full"),
+    "suspend a customer": lambda at: SuspendCustomer(customer_id=at.aline, reason=WORDS),
+    "reactivate a customer": lambda at: ReactivateCustomer(customer_id=at.aline),
+    "open a wallet": lambda at: builders.open_wallet(at.aline, "USD", name=WORDS),
+    "freeze a wallet": lambda at: builders.freeze(at.alines, "all", WORDS),
+    "unfreeze a wallet": lambda at: UnfreezeWallet(wallet_id=at.alines),
+    "deposit": lambda at: builders.deposit(at.alines, description=WORDS, metadata={"from": WORDS}),
+    "transfer": lambda at: builders.transfer(at.alines, at.boscos, "100", description=WORDS, reference="rent"),
+    "withdraw": lambda at: builders.withdrawal(at.alines, "100", description=WORDS),
+    "a movement that is refused": lambda at: builders.withdrawal(at.boscos, description=WORDS),
+    "a batch of two deposits, each on its own": lambda at: builders.independent(
+        builders.deposit(at.alines), builders.deposit(at.boscos)
+    ),
+    "a batch of two transfers, all or none, of which one is refused": lambda at: builders.atomic(
+        builders.transfer(at.alines, at.boscos, "100"), builders.transfer(at.alines, at.boscos, "900")
+    ),
+    "close a wallet": lambda at: CloseWallet(wallet_id=at.boscos),
+    "close a customer with an open wallet": lambda at: CloseCustomer(customer_id=at.bosco),
+}
+BEFORE = {"reactivate a customer": "suspend a customer", "unfreeze a wallet": "freeze a wallet"}
+
+
+@pytest.fixture
+async def app() -> AsyncIterator[Tekana]:
+    async with tekana.connect("memory://") as app:
+        yield app
+
+
+@pytest.fixture
+async def scene(app: Tekana) -> Scene:
+    aline, bosco = await a_customer(app, "500", **PERSONAL), await a_customer(app)
+    await app.execute(
+        UpdateCustomer(customer_id=aline.customer.id, email="aline@example.com", phone_number="+250788000101")
+    )
+    return Scene(aline.customer.id, aline.wallets[0].id, bosco.customer.id, bosco.wallets[0].id)
+
+
+async def told(app: Tekana) -> list[Event]:
+    return [one.event for one in (await app.events.list(PageRequest(LARGEST_PAGE))).items]
+
+
+@pytest.mark.parametrize("act", ACTS)
+async def test_an_act_leads_to_the_events_that_the_page_names(app: Tekana, scene: Scene, act: str) -> None:
+    if act in BEFORE:
+        await app.execute(ACTS[BEFORE[act]](scene))
+    before = await told(app)
+    command = ACTS[act](scene)
+    with suppress(Refused):
+        await (app.submit_batch(command) if isinstance(command, Batch) else app.execute(command))
+    events = (await told(app))[len(before) :]
+    assert [type(event).__name__ for event in events] == DOCUMENTED[act]
+    for event in events:
+        message = message_of(event)
+        valid(message, type(event).__name__)
+        everything = b" ".join([message.key, message.value, *(value for _, value in message.headers)]).decode()
+        assert [words for words in (*PERSONAL.values(), WORDS) if words in everything] == []
+
+
+async def test_what_changes_nothing_leads_to_no_event(app: Tekana, scene: Scene) -> None:
+    await app.execute(builders.deposit(scene.alines), key="a key")
+    before = await told(app)
+    await app.execute(builders.deposit(scene.alines), key="a key")
+    await app.preview(builders.deposit(scene.alines))
+    assert await told(app) == before
+
+
+def test_the_page_names_every_act_and_every_type() -> None:
+    assert set(DOCUMENTED) == {*ACTS, NOTHING}
+    assert DOCUMENTED[NOTHING] == []
+    assert {name for names in DOCUMENTED.values() for name in names} == set(EVENT_TYPES)
