@@ -12,15 +12,12 @@ from datetime import datetime
 from typing import NamedTuple, Protocol, runtime_checkable
 from uuid import UUID
 
-from tekana.domain.errors import TekanaError
 from tekana.ports.events import FedEvent
 from tekana.ports.store import Store
 
 
-class LeaseLost(TekanaError):
+class LeaseLost(Exception):
     """Another process holds the lease by now. Nothing was marked."""
-
-    code = "lease_lost"
 
 
 class Lease(NamedTuple):
