@@ -101,9 +101,8 @@ class Bench:
         """
         per_request = _PER_REQUEST[kind]
         last = self.server.execute("SELECT max(position) FROM outbox", LEDGER)[0][0] if per_request else 0
-        before = http_load.cpu_seconds()
         load = http_load.run(service.port, kind, self.plan.wallets, self.plan.seconds)
-        self.generator_share = max(self.generator_share, (http_load.cpu_seconds() - before) / self.plan.seconds)
+        self.generator_share = max(self.generator_share, load.generator_share)
         if per_request:
             self._check_posted(last, load, per_request)
         return Run(value=load.per_second * (per_request or 1), p50_ms=load.p50_ms, p99_ms=load.p99_ms)
