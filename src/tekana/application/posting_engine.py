@@ -29,8 +29,8 @@ _TRIES = 3
 _LONGEST_PAUSE = 0.02  # seconds, before the second try; twice as long before the third
 
 # Two groups in flight keep the processor and the database busy at once. A second one is begun for a crowd only: smaller
-# groups cost more for each of their commands. Those that came alone get one more when all in flight have batches in
-# them: a batch takes as long as hundreds of commands.
+# groups cost more for each of their commands. Those that came alone get one more when all in flight are as large as
+# only batches make them, and so take long.
 _MOST_IN_FLIGHT = 2
 _CROWD = 250
 
@@ -70,8 +70,9 @@ class PostingEngine:
         self._default_currency = default_currency
         self._numbers = count(new_id().int & ((1 << NUMBER_BITS - 1) - 1))  # apart from those of other processes
         self._previews = asyncio.Semaphore(_MOST_PREVIEWS)
+        self._largest_group = largest_group
         self._waiting = WaitingLine(largest_group, most_groups)
-        self._in_flight: dict[asyncio.Task[None], bool] = {}  # and whether there are batches in the group
+        self._in_flight: dict[asyncio.Task[None], bool] = {}  # and whether there is a large batch in the group
         self._looking = False
         self._seen = 0
         self._passes = 0
@@ -179,7 +180,7 @@ class PostingEngine:
 
     def _begin_work(self, group: Sequence[Waiting]) -> None:
         work = asyncio.create_task(self._work(group), name="posting engine")
-        self._in_flight[work] = group[-1].batch is not None
+        self._in_flight[work] = len(group) > self._largest_group
         work.add_done_callback(self._land)
 
     def _land(self, work: asyncio.Task[None]) -> None:

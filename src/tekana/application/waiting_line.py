@@ -1,7 +1,7 @@
 """The line before the posting engine: who waits, and who goes next.
 
 Commands that came alone and batches wait apart, each in the order of arrival. Every group takes the first of both: so
-however many batches wait, a command that came alone waits only for the group in flight and for others of its kind.
+however many batches wait, a command that came alone waits only for a group in flight and for others of its kind.
 """
 
 from __future__ import annotations
