@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -135,10 +136,11 @@ def _measure(plan: Plan, names: list[str], data_dir: Path, extras: Sequence[Call
             server, plan, lambda text: console.print(f"{time.monotonic() - begin:6.0f} s  {text}", soft_wrap=True)
         )
         results = []
-        for name in names:
-            progress.update(bar, description=name)
-            results.append(_row(name, bench))
-            progress.advance(bar)
+        with closing(bench):
+            for name in names:
+                progress.update(bar, description=name)
+                results.append(_row(name, bench))
+                progress.advance(bar)
         drawn = []
         try:
             for extra in extras:
