@@ -8,18 +8,23 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import rich_click as click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
 
 import tekana
 from benchmarks import steps as where_time_goes
 from benchmarks.bench import FULL, QUICK, Bench, Plan
+from benchmarks.fairness import fairness, fairness_table
 from benchmarks.http_load import GENERATOR, NotAnswered
-from benchmarks.processes import ROOT
+from benchmarks.overload import overload, overload_table
+from benchmarks.processes import ROOT, tekana_serving
 from benchmarks.results import Measured, Result, result_of, table, write
 from benchmarks.rows import ROWS
 from benchmarks.server import CannotMeasure, started
@@ -48,6 +53,9 @@ DATA_DIR = Path("/var/tmp" if os.geteuid() == 0 else tempfile.gettempdir(), "tek
     is_flag=True,
     help="Also http_random with 1, 2 and 4 workers, and with two servers.",
 )
+@click.option(
+    "--overload", "with_overload", is_flag=True, help="Instead of rows: many times the load, and batches beside it."
+)
 @click.option("--steps", is_flag=True, help="Instead of rows: where the time of a transfer goes, and its picture.")
 @click.option("--hours", type=click.FloatRange(min=0, min_open=True), help="How long worker_memory is watched.")
 @click.option(
@@ -63,6 +71,7 @@ def main(
     only: tuple[str, ...],
     list_: bool,
     with_workers: bool,
+    with_overload: bool,
     steps: bool,
     hours: float | None,
     data_dir: Path,
@@ -82,8 +91,13 @@ def main(
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGINT, _interrupt)  # also where a shell started this in the background, deaf to it
     try:
-        names = [] if steps else [name for name in ROWS if not only or name in only]
-        sys.exit(_measure(plan, names, data_dir, with_workers=with_workers, with_steps=steps))
+        names = [] if steps or with_overload else [name for name in ROWS if not only or name in only]
+        extras = [
+            *([lambda bench: [workers_table(bench, data_dir)]] if with_workers else []),
+            *([_overload] if with_overload else []),
+            *([_steps] if steps else []),
+        ]
+        sys.exit(_measure(plan, names, data_dir, extras))
     except (CannotMeasure, EmbeddedPostgresError) as error:
         click.echo(f"benchmarks: {error}", err=True)
         sys.exit(COULD_NOT_RUN)
@@ -96,7 +110,18 @@ def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def _measure(plan: Plan, names: list[str], data_dir: Path, *, with_workers: bool, with_steps: bool) -> int:
+def _steps(bench: Bench) -> list[Table]:
+    found = where_time_goes.measure(bench.ledger(), bench.plan.wallets)
+    where_time_goes.draw(found)
+    return [found]
+
+
+def _overload(bench: Bench) -> list[Table]:
+    with tekana_serving(bench.ledger(), workers=1) as service:  # one, as each has a line of its own
+        return [overload_table(overload(bench, service)), fairness_table(*fairness(bench, service))]
+
+
+def _measure(plan: Plan, names: list[str], data_dir: Path, extras: Sequence[Callable[[Bench], list[Table]]]) -> int:
     console = Console()
     told = ROOT / "build" / "bench.json"
     told.unlink(missing_ok=True)  # figures of another time are not of this run
@@ -105,24 +130,26 @@ def _measure(plan: Plan, names: list[str], data_dir: Path, *, with_workers: bool
         settings = " ".join(f"{name}={value}" for name, value in server.settings().items())
         console.print(f"PostgreSQL: {settings}", soft_wrap=True)
         console.print(f"{os.cpu_count()} CPUs; {plan.wallets:,} wallets; load over HTTP by {GENERATOR}", soft_wrap=True)
-        bar = progress.add_task("", total=len(names) + with_workers + 1)
+        bar = progress.add_task("", total=len(names) + len(extras) + 1)
         begin = time.monotonic()
         bench = Bench(
             server, plan, lambda text: console.print(f"{time.monotonic() - begin:6.0f} s  {text}", soft_wrap=True)
         )
         results = []
-        for name in names:
-            progress.update(bar, description=name)
-            results.append(_row(name, bench))
-            progress.advance(bar)
-        extra = []
-        if with_workers:
-            progress.update(bar, description="workers")
-            extra.append(workers_table(bench, data_dir))
-            progress.advance(bar)
-        if with_steps:
-            extra.append(where_time_goes.measure(bench.ledger(), plan.wallets))
-            where_time_goes.draw(extra[-1])
+        with closing(bench):
+            for name in names:
+                progress.update(bar, description=name)
+                results.append(_row(name, bench))
+                progress.advance(bar)
+        drawn = []
+        try:
+            for extra in extras:
+                progress.update(bar, description="tables")
+                drawn += extra(bench)
+                progress.advance(bar)
+        except NotAnswered as error:
+            console.print(f"benchmarks: {error}")
+            return FAILED
         progress.update(bar, description="audit")
         for name in bench.ledgers:  # now that all is measured
             server.execute(f"ALTER DATABASE {name} SET work_mem = '128MB'")
@@ -130,8 +157,8 @@ def _measure(plan: Plan, names: list[str], data_dir: Path, *, with_workers: bool
             console.print("benchmarks: the ledger is not whole, so no figure is told")
             return FAILED
     console.width = max(console.width, _NARROWEST)
-    for drawn in (*([table(results)] if results else []), *extra):
-        console.print(drawn)
+    for each in (*([table(results)] if results else []), *drawn):
+        console.print(each)
     for one in results:
         console.print(f"{one.name}: {one.note}", highlight=False)
     if results:

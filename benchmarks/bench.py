@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from benchmarks import http_load, tpcb
 from benchmarks.engine import Load
 from benchmarks.http_load import Kind, NotAnswered
-from benchmarks.processes import Service
+from benchmarks.processes import Service, tekana_serving
 from benchmarks.results import Run
 from benchmarks.server import Server, template_name
 from benchmarks.tpcb import TpcB
@@ -40,7 +41,10 @@ LEDGER, GROWN_LEDGER = "tekana_bench", "tekana_bench_grown"
 
 
 class Bench:
-    """A server to measure on. Its two ledgers are made when first needed, and audited at the end."""
+    """A server to measure on. Its two ledgers are made when first needed, and audited at the end.
+
+    So is `tekana serve` on the first of them, for all rows that have no server of their own; `close` ends it.
+    """
 
     def __init__(self, server: Server, plan: Plan, tell: Callable[[str], None]) -> None:
         self.server = server
@@ -49,6 +53,20 @@ class Bench:
         self.ledgers: list[str] = []
         self.generator_share = 0.0  # of one CPU, which is all it can use: the most of any run so far
         self._tpcb: TpcB | None = None
+        self._service: Service | None = None
+        self._stack = ExitStack()
+
+    def close(self) -> None:
+        """Stop what was started, but for the database."""
+        self._service = None
+        self._stack.close()
+
+    @property
+    def service(self) -> Service:
+        """`tekana serve` with WORKERS workers."""
+        if self._service is None:
+            self._service = self._stack.enter_context(tekana_serving(self.ledger(), workers=WORKERS))
+        return self._service
 
     @property
     def tpcb(self) -> TpcB:
@@ -101,9 +119,8 @@ class Bench:
         """
         per_request = _PER_REQUEST[kind]
         last = self.server.execute("SELECT max(position) FROM outbox", LEDGER)[0][0] if per_request else 0
-        before = http_load.cpu_seconds()
         load = http_load.run(service.port, kind, self.plan.wallets, self.plan.seconds)
-        self.generator_share = max(self.generator_share, (http_load.cpu_seconds() - before) / self.plan.seconds)
+        self.generator_share = max(self.generator_share, load.generator_share)
         if per_request:
             self._check_posted(last, load, per_request)
         return Run(value=load.per_second * (per_request or 1), p50_ms=load.p50_ms, p99_ms=load.p99_ms)

@@ -1,4 +1,6 @@
-"""The generator of load where wrk is not installed: raw sockets, one process, the same requests as `requests.lua`.
+"""The generator of load of our own: raw sockets, one process, the same requests as `requests.lua`.
+
+It stands in where wrk is not installed, and is the one that measures overload: wrk cannot time answers by their status.
 
 python -m benchmarks.client PORT CONNECTIONS SECONDS KIND WALLETS RUN
 """
@@ -8,24 +10,48 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
-import re
+import resource
 import sys
 import time
+from collections import Counter
 from typing import cast
 
 import msgspec
 import uvloop
 
-from benchmarks.data import CURRENCY, random_pair, wallet_id
+from benchmarks.data import CURRENCY, WALLET_ID
 
-_EXPECTED = {"wallet": b"HTTP/1.1 200"}  # and 201 for all that moves money
-_LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
+_READ, _CREATED, _REFUSED = b"HTTP/1.1 200", b"HTTP/1.1 201", b"HTTP/1.1 503"
+_END_OF_HEAD = b"\r\n\r\n"
+
+
+class Told(msgspec.Struct, kw_only=True):
+    """What came of a load, as every generator tells it in one line of JSON. Latencies are in milliseconds.
+
+    `failed` counts answers otherwise than they must be, and connections that were lost. A 503 is neither answered nor
+    failed but `refused`, where the generator can tell; it is asked again at once, with the same key. The latencies of
+    refusals are of the first for each request, as a server lets those wait who do not heed `Retry-After`. `unpromising`
+    are the refusals without that header. `each_second` is how many were answered in each. `cpu_seconds` is what the
+    generator used, without its start.
+    """
+
+    answered: int
+    seconds: float
+    p50_ms: float
+    p99_ms: float
+    failed: int
+    refused: int = 0
+    refused_p50_ms: float = 0.0
+    refused_p99_ms: float = 0.0
+    unpromising: int = 0
+    each_second: list[int] = []
+    cpu_seconds: float | None = None
 
 
 def request(kind: str, wallets: int, key: str) -> tuple[str, str, dict[str, str], str]:
     """The method, the path, the headers and the body of a request."""
     if kind == "wallet":
-        return "GET", f"/v1/wallets/{wallet_id(random.randrange(wallets))}", {}, ""
+        return "GET", f"/v1/wallets/{WALLET_ID % int(random.random() * wallets)}", {}, ""
     headers = {"Content-Type": "application/json", "Idempotency-Key": key}
     if kind != "batch":
         return "POST", "/v1/transactions", headers, _transfer(wallets, hot=kind == "hot")
@@ -33,31 +59,87 @@ def request(kind: str, wallets: int, key: str) -> tuple[str, str, dict[str, str]
     return "POST", "/v1/batches", headers, f'{{"mode":"independent","transactions":[{transfers}]}}'
 
 
+_TRANSFER = (
+    f'{{"type":"transfer","from_wallet_id":"{WALLET_ID}","to_wallet_id":"{WALLET_ID}","amount":"100",'
+    f'"currency":"{CURRENCY}"}}'
+)
+
+
 def _transfer(wallets: int, *, hot: bool) -> str:
-    from_, to = random_pair(wallets, hot=hot)
-    return (
-        f'{{"type":"transfer","from_wallet_id":"{from_}","to_wallet_id":"{to}","amount":"100","currency":"{CURRENCY}"}}'
-    )
+    to = 0 if hot and random.random() < 0.5 else int(random.random() * wallets)
+    from_ = int(random.random() * (wallets - 1))
+    return _TRANSFER % (from_ + (from_ >= to), to)
 
 
 class _Crowd:
     """What all connections share."""
 
-    def __init__(self, kind: str, wallets: int, run: str, end: float) -> None:
+    def __init__(self, kind: str, wallets: int, run: str, seconds: float) -> None:
         self.kind = kind
         self.wallets = wallets
         self.run = run
-        self.end = end
+        self.seconds = seconds
+        self.begin = 0.0
+        self.begin_cpu = 0.0
+        self.end = 0.0
         self.numbers = itertools.count()
         self.waited: list[float] = []
+        self.refused = 0
+        self.refused_first: list[float] = []
+        self.each_second: Counter[int] = Counter()
         self.failed = 0
-        self.expected = _EXPECTED.get(kind, b"HTTP/1.1 201")
+        self.unpromising = 0
+        self.expected = _READ if kind == "wallet" else _CREATED
+
+    def start(self) -> None:
+        self.begin = time.perf_counter()
+        self.begin_cpu = time.process_time()
+        self.end = self.begin + self.seconds
 
     def next_request(self) -> bytes:
         method, path, headers, body = request(self.kind, self.wallets, f"{self.run}-{next(self.numbers)}")
-        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
         length = f"Content-Length: {len(body)}\r\n" if body else ""
         return f"{method} {path} HTTP/1.1\r\nHost: benchmark\r\n{lines}{length}\r\n{body}".encode()
+
+    def take(self, answer: bytes, sent: float, now: float, *, again: bool) -> bool:
+        """Count an answer to a request, which may have been refused before; whether the request is done with."""
+        if answer.startswith(self.expected):
+            if now < self.end:
+                self.waited.append(now - sent)
+                self.each_second[int(now - self.begin)] += 1
+        elif answer.startswith(_REFUSED):
+            self.refused += 1
+            if not again:
+                self.refused_first.append(now - sent)
+            self.unpromising += b"\r\nretry-after:" not in answer.lower()
+            return False
+        else:
+            self.failed += 1
+        return True
+
+    def told(self) -> Told:
+        p50, p99 = _percentiles(self.waited)
+        refused_p50, refused_p99 = _percentiles(self.refused_first)
+        return Told(
+            answered=len(self.waited),
+            seconds=self.seconds,
+            p50_ms=p50,
+            p99_ms=p99,
+            failed=self.failed,
+            refused=self.refused,
+            refused_p50_ms=refused_p50,
+            refused_p99_ms=refused_p99,
+            unpromising=self.unpromising,
+            each_second=[self.each_second[second] for second in range(int(self.seconds))],
+            cpu_seconds=time.process_time() - self.begin_cpu,
+        )
+
+
+def _percentiles(waited: list[float]) -> tuple[float, float]:
+    in_order = sorted(waited) or [0.0]
+    p50, p99 = (1000 * in_order[int(len(in_order) * share)] for share in (0.5, 0.99))
+    return p50, p99
 
 
 class _Caller(asyncio.Protocol):
@@ -66,61 +148,70 @@ class _Caller(asyncio.Protocol):
     def __init__(self, crowd: _Crowd) -> None:
         self._crowd = crowd
         self._transport: asyncio.Transport | None = None
+        self._request = b""
         self._received = b""
+        self._again = False
         self._sent = 0.0
         self.over = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        self._send()
 
     def data_received(self, data: bytes) -> None:
-        self._received += data
-        head, found, body = self._received.partition(b"\r\n\r\n")
-        length = _LENGTH.search(head)
-        if not found or (length is not None and len(body) < int(length[1])):
+        if self._received:
+            data = self._received + data
+        if not _whole(data):
+            self._received = data
             return
-        now = time.perf_counter()
-        if now < self._crowd.end:
-            self._crowd.waited.append(now - self._sent)
-        if not head.startswith(self._crowd.expected):
-            self._crowd.failed += 1
         self._received = b""
-        self._send()
+        now = time.perf_counter()
+        self._again = not self._crowd.take(data, self._sent, now, again=self._again)
+        self.send(now)
 
     def connection_lost(self, _: Exception | None) -> None:
         if not self.over.done():
             self._crowd.failed += 1
             self.over.set_result(None)
 
-    def _send(self) -> None:
-        self._sent = time.perf_counter()
+    def send(self, now: float) -> None:
+        """Send the next request, or the same again if it was not taken; at the end, hang up."""
         assert self._transport is not None  # noqa: S101 - there is one, once the connection is made
-        if self._sent < self._crowd.end:
-            self._transport.write(self._crowd.next_request())
+        if now < self._crowd.end:
+            if not self._again:
+                self._request = self._crowd.next_request()
+            self._sent = now
+            self._transport.write(self._request)
         elif not self.over.done():
             self.over.set_result(None)
             self._transport.close()
 
 
-async def _load(port: int, connections: int, seconds: float, kind: str, wallets: int, run: str) -> None:
-    begin = time.perf_counter()
-    crowd = _Crowd(kind, wallets, run, begin + seconds)
+def _whole(received: bytes) -> bool:
+    """Whether this is all of an answer. Ours all say how long they are, in lower case."""
+    head = received.find(_END_OF_HEAD)
+    if head < 0:
+        return False
+    length = received.find(b"\r\ncontent-length: ", 0, head)
+    if length < 0:
+        return True
+    length += 18
+    return len(received) >= head + 4 + int(received[length : received.index(b"\r\n", length)])
+
+
+async def _load(port: int, connections: int, crowd: _Crowd) -> Told:
     loop = asyncio.get_running_loop()
     made = [await loop.create_connection(lambda: _Caller(crowd), "127.0.0.1", port) for _ in range(connections)]
+    crowd.start()
+    for _, caller in made:
+        caller.send(time.perf_counter())
     await asyncio.gather(*(caller.over for _, caller in made))
-    waited = sorted(crowd.waited) or [0.0]
-    p50, p99 = (1000 * waited[int(len(waited) * share)] for share in (0.5, 0.99))
-    told = {
-        "answered": len(crowd.waited),
-        "seconds": seconds,
-        "p50_ms": p50,
-        "p99_ms": p99,
-        "failed": crowd.failed,
-    }
-    print(msgspec.json.encode(told).decode())
+    return crowd.told()
 
 
 if __name__ == "__main__":
     port_, connections_, seconds_, kind_, wallets_, run_ = sys.argv[1:]
-    uvloop.run(_load(int(port_), int(connections_), float(seconds_), kind_, int(wallets_), run_))
+    _, most_files_ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most_files_, most_files_))  # each connection is an open file
+    crowd_ = _Crowd(kind_, int(wallets_), run_, float(seconds_))
+    told_ = uvloop.run(_load(int(port_), int(connections_), crowd_))
+    print(msgspec.json.encode(told_).decode())

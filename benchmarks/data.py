@@ -29,10 +29,13 @@ _LONGEST = 3600.0  # seconds for one statement
 
 _WALLET, _CUSTOMER = "7000", "7001"
 
+WALLET_ID = f"019a0000-0000-{_WALLET}-8000-%012x"
+"""The id of a wallet, to be filled with its number: a UUIDv7 that ends with it."""
+
 
 def wallet_id(number: int) -> WalletId:
-    """The id of a wallet: a UUIDv7 that ends with the wallet's number."""
-    return WalletId(UUID(f"019a0000-0000-{_WALLET}-8000-{number:012x}"))
+    """The id of a wallet."""
+    return WalletId(UUID(WALLET_ID % number))
 
 
 def random_pair(wallets: int, *, hot: bool) -> tuple[WalletId, WalletId]:

@@ -26,6 +26,7 @@ class Load(NamedTuple):
     p50_ms: float
     p99_ms: float
     answered: int
+    generator_share: float = 0.0  # of one CPU, that the load took to make where it was made by a process of its own
 
 
 def transfers(url: str, seconds: float, wallets: int, *, hot: bool = False, waiters: int = WAITERS) -> Load:

@@ -14,12 +14,14 @@ from typing import Literal
 import msgspec
 
 from benchmarks import client
+from benchmarks.client import Told
 from benchmarks.engine import Load
-from benchmarks.processes import ROOT
+from benchmarks.processes import ROOT, end_with_parent
 
 Kind = Literal["random", "hot", "batch", "wallet"]
 
-GENERATOR = "wrk" if shutil.which("wrk") else "benchmarks/client.py"
+OURS = "benchmarks/client.py"
+GENERATOR = "wrk" if shutil.which("wrk") else OURS
 CONNECTIONS: dict[Kind, int] = {"random": 256, "hot": 256, "wallet": 256, "batch": 8}
 
 _SCRIPT = Path(__file__).with_name("requests.lua")
@@ -29,19 +31,12 @@ class NotAnswered(Exception):
     """Requests were answered otherwise than they must be, or not at all."""
 
 
-class _Told(msgspec.Struct, frozen=True):
-    answered: int
-    seconds: float
-    p50_ms: float
-    p99_ms: float
-    failed: int
-
-
 class Running:
     """A load that is on its way."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
+        self._cpu_seconds = _cpu_seconds()
 
     def __enter__(self) -> Running:
         return self
@@ -57,27 +52,52 @@ class Running:
         return self._process.poll() is not None
 
     def finish(self) -> Load:
-        """Wait until it is over. Raises NotAnswered if a single request failed."""
+        """Wait until it is over. Raises NotAnswered if a single request failed or was refused."""
+        told = self.told()
+        if told.failed or told.refused or not told.answered:
+            failed = told.failed + told.refused
+            raise NotAnswered(f"{failed:,} requests failed, {told.answered:,} were answered")
+        share = (told.cpu_seconds or 0) / told.seconds
+        return Load(told.answered / told.seconds, told.p50_ms, told.p99_ms, told.answered, share)
+
+    def told(self) -> Told:
+        """Wait until it is over, and tell all of it. Raises NotAnswered if the generator itself failed."""
         output, _ = self._process.communicate()
         line = next((line for line in output.splitlines() if line.startswith("{")), None)
         if self._process.returncode or line is None:
-            raise NotAnswered(f"{GENERATOR} ended with {self._process.returncode}")
-        told = msgspec.json.decode(line, type=_Told)
-        if told.failed or not told.answered:
-            raise NotAnswered(f"{told.failed:,} requests failed, {told.answered:,} were answered")
-        return Load(told.answered / told.seconds, told.p50_ms, told.p99_ms, told.answered)
+            raise NotAnswered(f"the generator of load ended with {self._process.returncode}")
+        told = msgspec.json.decode(line, type=Told)
+        if told.cpu_seconds is None:
+            told.cpu_seconds = _cpu_seconds() - self._cpu_seconds
+        return told
 
 
-def start(port: int, kind: Kind, wallets: int, seconds: float, *, connections: int | None = None) -> Running:
+def start(
+    port: int,
+    kind: Kind,
+    wallets: int,
+    seconds: float,
+    *,
+    connections: int | None = None,
+    generator: str | None = None,
+) -> Running:
     """Begin to send requests, over so many connections that each wait for their answer before they send again."""
     connections = connections or CONNECTIONS[kind]
     words = [kind, str(wallets), uuid.uuid4().hex]
-    if GENERATOR == "wrk":
+    if (generator or GENERATOR) == "wrk":
         options = ["--threads=1", f"--connections={connections}", f"--duration={seconds:.0f}s", "--timeout=30s"]
         command = ["wrk", *options, f"--script={_SCRIPT}", f"http://127.0.0.1:{port}", "--", *words]
     else:
         command = [sys.executable, "-m", "benchmarks.client", str(port), str(connections), str(seconds), *words]
-    return Running(subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True))
+    return Running(
+        subprocess.Popen(
+            command,
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
+            preexec_fn=end_with_parent,  # noqa: PLW1509 - it takes no lock
+        )
+    )
 
 
 def run(port: int, kind: Kind, wallets: int, seconds: float) -> Load:
@@ -86,7 +106,7 @@ def run(port: int, kind: Kind, wallets: int, seconds: float) -> Load:
         return running.finish()
 
 
-def cpu_seconds() -> float:
+def _cpu_seconds() -> float:
     """The CPU time of every load that is over, and of whatever else was started here and has ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import socket
@@ -20,6 +21,15 @@ ROOT = Path(__file__).resolve().parent.parent
 
 _START_SECONDS = 60
 _STOP_SECONDS = 60
+
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+_SIGNAL_WHEN_PARENT_ENDS = 1  # PR_SET_PDEATHSIG
+
+
+def end_with_parent() -> None:
+    """For the child of a fork: SIGTERM comes when its parent ends, even by SIGKILL. Does nothing but on Linux."""
+    if _LIBC is not None:
+        _LIBC.prctl(_SIGNAL_WHEN_PARENT_ENDS, signal.SIGTERM)
 
 
 class Service:
@@ -78,7 +88,12 @@ def _serving(words: list[str], port: int, ready: str) -> Iterator[Service]:
     with tempfile.TemporaryFile() as told:
         # In a session of its own: a terminal's Ctrl-C is for the benchmark, which then ends its servers in turn.
         process = subprocess.Popen(
-            [sys.executable, "-m", *words], cwd=ROOT, start_new_session=True, stdout=told, stderr=subprocess.STDOUT
+            [sys.executable, "-m", *words],
+            cwd=ROOT,
+            start_new_session=True,
+            stdout=told,
+            stderr=subprocess.STDOUT,
+            preexec_fn=end_with_parent,  # noqa: PLW1509 - it takes no lock
         )
         try:
             if not _comes_up(process, port, ready):

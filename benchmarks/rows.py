@@ -88,20 +88,19 @@ def _latency(bench: Bench) -> Measured:
 
 def _over_http(name: str, kind: Kind) -> Callable[[Bench], Measured]:
     def measure(bench: Bench) -> Measured:
-        with tekana_serving(bench.ledger(), workers=WORKERS) as service:
-            if http_load.status_of_one(service.port, kind, bench.plan.wallets) == 404:
-                bench.tell(f"{name}: not measured, as there is no such route yet")
-                return Measured([], "not measured: 404")
-            runs = bench.pairs(name, bench.tpcb_per_second, lambda: bench.http(service, kind))
+        if http_load.status_of_one(bench.service.port, kind, bench.plan.wallets) == 404:
+            bench.tell(f"{name}: not measured, as there is no such route yet")
+            return Measured([], "not measured: 404")
+        runs = bench.pairs(name, bench.tpcb_per_second, lambda: bench.http(bench.service, kind))
         return Measured(runs, f"to TPC-B; {_how(bench, kind)}")
 
     return measure
 
 
 def _read_wallet(bench: Bench) -> Measured:
-    with tekana_serving(bench.ledger(), workers=WORKERS) as tekana, bare_serving(workers=WORKERS) as bare:
+    with bare_serving(workers=WORKERS) as bare:
         runs = bench.pairs(
-            "read_wallet", lambda: bench.http(bare, "wallet").value, lambda: bench.http(tekana, "wallet")
+            "read_wallet", lambda: bench.http(bare, "wallet").value, lambda: bench.http(bench.service, "wallet")
         )
     return Measured(runs, f"to a bare route; {_how(bench, 'wallet')}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -21,13 +22,19 @@ Headers = Iterable[tuple[str, str]]
 
 
 class Answer:
-    """A whole answer, as an ASGI app that sends itself: Litestar passes it on without another look."""
+    """A whole answer, as an ASGI app that sends itself: Litestar passes it on without another look.
 
-    __slots__ = ("body", "headers", "status")
+    The client gets all of it at once. For `pause` seconds after it, its connection's next request is left alone.
+    """
 
-    def __init__(self, status: int, body: bytes = b"", headers: Headers = (), *, media_type: str = JSON) -> None:
+    __slots__ = ("body", "headers", "pause", "status")
+
+    def __init__(
+        self, status: int, body: bytes = b"", headers: Headers = (), *, media_type: str = JSON, pause: float = 0
+    ) -> None:
         self.status = status
         self.body = body
+        self.pause = pause
         self.headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
         if status != 204:
             self.headers.append((b"content-length", b"%d" % len(body)))
@@ -38,6 +45,10 @@ class Answer:
         """Send the answer; to HEAD, without its body."""
         body = b"" if scope.get("method") == "HEAD" else self.body
         await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
+        if self.pause:  # the end of an answer is told to the server alone, and lets it go on to the next request
+            await send({"type": "http.response.body", "body": body, "more_body": True})
+            await asyncio.sleep(self.pause)
+            body = b""
         await send({"type": "http.response.body", "body": body, "more_body": False})
 
 

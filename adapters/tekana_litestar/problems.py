@@ -6,6 +6,7 @@ A problem's `type` is `urn:tekana:problem:<code>`: a name, not a place to visit.
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING, Any, Final, cast
 from uuid import UUID
 
@@ -132,18 +133,45 @@ def problem_answer(error: Exception, request_id: str, *, reading: bool) -> Answe
     """The answer to a request that failed. What was not foreseen is logged whole, and told as an unknown outcome."""
     told = problem_of(error, request_id, reading=reading)
     headers: list[tuple[str, str]] = []
+    pause = 0
     if told.status == 503:
         _note(error, request_id)
-        headers.append(("Retry-After", str(getattr(error, "retry_after", Unavailable.retry_after))))
+        retry_after = getattr(error, "retry_after", Unavailable.retry_after)
+        headers.append(("Retry-After", str(retry_after)))
+        if isinstance(error, Overloaded):  # clients that ask again at once would leave no time for those let in
+            pause = retry_after
     if isinstance(error, Refused) and error.replayed:
         headers.append(("Idempotency-Replayed", "true"))
     if isinstance(error, HTTPException) and error.status_code == 405:
         headers.append(("Allow", (error.headers or {}).get("allow", "")))
-    return Answer(told.status, encode(told), headers, media_type=PROBLEM_JSON)
+    return Answer(told.status, encode(told), headers, media_type=PROBLEM_JSON, pause=pause)
+
+
+class _Overloads:
+    """Notes that requests were refused for want of room, once a second at most: a line for each would be a load too."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._quiet_until = 0.0
+
+    def note(self, error: Overloaded, request_id: str) -> None:
+        self._count += 1
+        now = time.monotonic()
+        if now >= self._quiet_until:
+            _log.warning(
+                "request %s: Overloaded: %s; %d refused since this was last noted", request_id, error, self._count
+            )
+            self._count = 0
+            self._quiet_until = now + 1
+
+
+_overloads = _Overloads()
 
 
 def _note(error: Exception, request_id: str) -> None:
-    if isinstance(error, TekanaError):
+    if isinstance(error, Overloaded):
+        _overloads.note(error, request_id)
+    elif isinstance(error, TekanaError):
         _log.warning("request %s: %s: %s", request_id, type(error).__name__, error)
     else:
         _log.error("request %s failed", request_id, exc_info=error)

@@ -10,7 +10,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from types import FrameType
 from typing import Any, Final
@@ -24,6 +24,9 @@ from tekana.bootstrap.lifespan import build
 from tekana_litestar.app import create_app
 from tekana_litestar.edge import LONGEST_WAIT
 from tekana_litestar.one_write import OneWriteProtocol
+
+if sys.platform != "win32":
+    import resource
 
 _FAILED: Final = 1
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
@@ -41,6 +44,7 @@ def serve(settings: Settings, *, host: str, port: int, workers: int) -> int:
         reason = f"cannot listen on {host}:{port}: {error.strerror}" if isinstance(error, OSError) else str(error)
         print(f"tekana: {reason}", file=sys.stderr)
         return _FAILED
+    _allow_connections()
     with listener:
         return _serve_many(settings, listener, workers) if workers > 1 else _serve_one(settings, listener)
 
@@ -82,6 +86,17 @@ def _listen(host: str, port: int) -> socket.socket:
         raise
     listener.set_inheritable(True)
     return listener
+
+
+def _allow_connections() -> None:
+    """Let this process and its workers have as many files open as they may: each connection is one.
+
+    Where nobody says otherwise a process has 1024, and out of files it could not even refuse a request.
+    """
+    if sys.platform != "win32":
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        with suppress(ValueError, OSError):  # some systems take no number as large as the one they name
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _config(app: Litestar | str, workers: int) -> uvicorn.Config:

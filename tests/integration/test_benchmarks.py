@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import io
+import itertools
 import json
+import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from http.client import HTTPException
 from pathlib import Path
+from typing import Any
 
 import pytest
+from rich.console import Console
+from rich.table import Table
 
 import tekana
 from benchmarks import http_load
+from benchmarks.client import Told
 from benchmarks.data import START_BALANCE, fill, wallet_id
+from benchmarks.fairness import fairness_table
 from benchmarks.http_load import NotAnswered
-from benchmarks.processes import ROOT, Service, bare_serving
+from benchmarks.overload import Phase, overload_table
+from benchmarks.processes import ROOT, Service, bare_serving, get_status
 from benchmarks.results import Goal, Measured, Run, result_of, table, write
 from benchmarks.rows import ROWS
 from tekana.testing import builders
@@ -66,6 +79,7 @@ def test_load_that_is_answered(bare: Service, generator: str) -> None:
     load = http_load.run(bare.port, "wallet", WALLETS, seconds=1)
     assert load.answered > 0
     assert 0 < load.p50_ms <= load.p99_ms
+    assert 0 < load.generator_share <= 1.1  # it has one thread; clocks are not that exact
 
 
 def test_an_answer_of_another_status_is_noticed(bare: Service, generator: str) -> None:
@@ -78,7 +92,107 @@ def test_nobody_there_is_noticed(generator: str) -> None:
         http_load.run(9, "random", WALLETS, seconds=1)  # the port of `discard`
 
 
+OVERLOADED = (
+    b"HTTP/1.1 503 Service Unavailable\r\n%bcontent-length: 2\r\n\r\n{}",
+    b"HTTP/1.1 201 Created\r\ncontent-length: 2\r\n\r\n{}",
+)
+
+
+async def _refuse_every_first(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A server that answers in turn 503 and 201, and hangs up on a request that differs from the one refused."""
+    refused = b""
+    with contextlib.suppress(asyncio.IncompleteReadError):
+        for number in itertools.count():
+            head = await reader.readuntil(b"\r\n\r\n")
+            request = head + await reader.readexactly(int(head.lower().partition(b"content-length: ")[2].split()[0]))
+            if number % 2 and request != refused:
+                break
+            refused = request
+            answer = OVERLOADED[number % 2]
+            writer.write(answer if number % 2 else answer % (b"retry-after: 1\r\n" if number % 4 else b""))
+    writer.close()
+
+
+async def test_the_refused_ask_again_and_are_told_apart() -> None:
+    async with await asyncio.start_server(_refuse_every_first, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        with http_load.start(port, "random", WALLETS, 2, connections=3, generator=http_load.OURS) as load:
+            told = await asyncio.to_thread(load.told)
+    assert told.failed == 0
+    assert 0 <= told.refused - told.answered <= 6  # the last of each connection may come too late to count
+    assert 0 < told.unpromising < told.refused  # every other one
+    assert 0 < told.refused_p50_ms <= told.refused_p99_ms
+    assert sum(told.each_second) == told.answered
+    assert len(told.each_second) == 2
+
+
+async def test_to_be_refused_is_no_figure() -> None:
+    async with await asyncio.start_server(_refuse_every_first, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        with (
+            http_load.start(port, "random", WALLETS, 1, generator=http_load.OURS) as load,
+            pytest.raises(NotAnswered, match="requests failed"),
+        ):
+            await asyncio.to_thread(load.finish)
+
+
+KILLED = """
+import time
+from benchmarks.processes import bare_serving
+with bare_serving(workers=2) as service:
+    print(service.port, flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="not here: Linux")
+def test_a_killed_benchmark_takes_its_server_with_it() -> None:
+    with subprocess.Popen([sys.executable, "-c", KILLED], cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        port = int(process.stdout.readline())
+        process.kill()
+    end = time.monotonic() + 30
+    while not _nobody_listens(port):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def _nobody_listens(port: int) -> bool:
+    try:
+        get_status(port, "/")
+    except ConnectionRefusedError:
+        return True
+    except (OSError, HTTPException):  # it is about to stop
+        return False
+    return False
+
+
 # ---------------------------------------------------------------------- results
+
+
+def told_of(rate: int, **other: Any) -> Told:
+    return Told(answered=5 * rate, seconds=5, p50_ms=1, p99_ms=2, failed=0, **other)
+
+
+def text_of(drawn: Table) -> str:
+    console = Console(width=200, file=io.StringIO())
+    console.print(drawn)
+    text: str = console.file.getvalue()  # type: ignore[attr-defined]
+    return text
+
+
+def test_overload_is_told_beside_the_normal_load() -> None:
+    phases = [
+        Phase("normal", 256, told_of(1000, each_second=[1000] * 5)),
+        Phase("ten times", 2560, told_of(900, refused=500, refused_p50_ms=7, refused_p99_ms=77, unpromising=3)),
+        Phase("normal again", 256, told_of(1250, each_second=[0, 899, 900, 1100, 1101])),
+    ]
+    text = re.sub(r" +", " ", text_of(overload_table(phases)))
+    for words in ("2,560 │ 900 │ 0.80", "10.0% │ 7 │ 77 │ 3 of 503 without Retry-After", "back after 3 s"):
+        assert words in text
+    phases[2] = Phase("normal again", 256, told_of(800, each_second=[899] * 5))
+    assert "not back within 5 s" in text_of(overload_table(phases))
+    assert "100" in text_of(fairness_table(told_of(300), told_of(100), told_of(9)))
 
 
 def test_the_median_of_the_pairs_is_held_against_the_goal(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import uuid
 from typing import Any
@@ -11,7 +12,8 @@ import pytest
 from litestar import Litestar
 
 from tekana import Overloaded, Unavailable
-from tekana_litestar import create_app, edge
+from tekana_litestar import create_app, edge, problems
+from tekana_litestar.problems import problem_answer
 from tekana_memory import MemoryStore
 from tests.integration.http_support import (
     NOBODY,
@@ -185,6 +187,35 @@ async def test_too_much_at_once_is_told_as_not_begun() -> None:
         answer = await client.post("/v1/customers", json=registration())
     problem = assert_problem(answer, 503, "unavailable")
     assert (problem["detail"], answer.headers["retry-after"]) == (str(store.error), "1")
+
+
+async def test_who_is_sent_away_is_told_at_once_and_looked_at_again_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[Any] = []
+
+    async def send(message: Any) -> None:
+        told.append((message["type"], message.get("more_body")))
+
+    async def sleep(seconds: float) -> None:
+        told.append(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    answer = problem_answer(Overloaded("too many"), "a request", reading=False)
+    await answer({"method": "POST"}, None, send)  # type: ignore[arg-type]
+    whole, end = ("http.response.body", True), ("http.response.body", False)
+    assert told == [("http.response.start", None), whole, 1, end]
+    assert problem_answer(Unavailable("down"), "a request", reading=False).pause == 0
+
+
+def test_a_crowd_that_is_sent_away_does_not_fill_the_log(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter((10.0, 10.1, 10.9, 11.0))
+    monkeypatch.setattr(problems.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(problems, "_overloads", problems._Overloads())
+    for _ in range(4):
+        problem_answer(Overloaded("too many"), "a request", reading=False)
+    noted = [record.getMessage().rpartition("; ")[2] for record in caplog.records]
+    assert noted == ["1 refused since this was last noted", "3 refused since this was last noted"]
 
 
 async def test_service_resumes_when_the_store_is_back() -> None:

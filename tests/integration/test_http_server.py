@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import signal
@@ -12,9 +13,15 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from uuid import UUID
 
 import httpx
 import pytest
+
+import tekana
+from tekana.testing import builders
+from tekana.testing.contracts.tools import a_wallet
+from tests.integration.http_support import assert_whole
 
 PROGRAM = """
 import sys
@@ -128,6 +135,50 @@ def test_requests_in_flight_end_before_the_server_does(tmp_path: Path, port: int
         process.send_signal(signal.SIGTERM)
         assert in_flight.result().status_code == 201
         assert process.wait(timeout=30) == 0
+
+
+async def test_a_thousand_clients_who_hang_up_cost_nothing(tmp_path: Path, port: int, postgres_url: str) -> None:
+    async with tekana.connect(postgres_url) as app:
+        wallet = await a_wallet(app)
+    requests = [_deposit_request(wallet.id, f"key {number}") for number in range(1000)]
+    with _served(tmp_path, port, url=postgres_url) as process:
+        _wait_until_ready(port, process)
+        for begin in range(0, 1000, 250):  # a test may not have as many files open as a server
+            await asyncio.gather(*(_send_and_hang_up(port, request) for request in requests[begin : begin + 250]))
+        at_once = await asyncio.gather(*(_answer(port, request) for request in [*requests[-15:], *requests[:15]]))
+        assert {answer.split(b" ")[1] for answer in at_once} == {b"201"}  # more than there are connections to lose
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=30) == 0  # nothing waits
+    async with tekana.connect(postgres_url) as app:
+        before = await app.wallets.get(wallet.id)
+        assert before.ledger_balance == before.version <= 1000
+        keys = [f"key {number}" for number in range(1000)]
+        done = await asyncio.gather(*(app.submit(builders.deposit(wallet.id, "1"), key=key) for key in keys))
+        assert sum(one.replayed for one in done) == before.version
+        assert (await app.wallets.get(wallet.id)).ledger_balance == 1000  # each of them once
+        await assert_whole(app)
+
+
+def _deposit_request(wallet_id: UUID, key: str) -> bytes:
+    body = f'{{"type":"deposit","wallet_id":"{wallet_id}","amount":"1","currency":"RWF"}}'
+    head = f"POST /v1/transactions HTTP/1.1\r\nHost: test\r\nIdempotency-Key: {key}\r\nConnection: close\r\n"
+    return f"{head}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+
+
+async def _send_and_hang_up(port: int, request: bytes) -> None:
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(request)
+    writer.close()
+    with contextlib.suppress(ConnectionError):
+        await writer.wait_closed()
+
+
+async def _answer(port: int, request: bytes) -> bytes:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(request)
+    answer = await reader.read()
+    writer.close()
+    return answer
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -106,7 +106,7 @@ async def test_groups_have_a_largest_size(store, gate, engines) -> None:
 
 
 async def test_too_many_waiting_are_sent_away(store, gate, engines) -> None:
-    _, app = engines(most_waiting=5)
+    _, app = engines(largest_group=5, most_groups=1)
     wallet = await a_wallet(app)
     crowd = await a_crowd(app, gate, wallet, 8)
     refused = [task for task in crowd if task.done()]

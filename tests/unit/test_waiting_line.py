@@ -38,7 +38,7 @@ def told(group: list[Waiting]) -> dict[str, int]:
 
 
 async def test_those_alone_are_never_behind_more_than_one_group_of_batches() -> None:
-    line = WaitingLine(largest_group=10)
+    line = WaitingLine(largest_group=10, most_groups=20)
     for number in range(5):
         line.join_together(together(f"large {number}", LARGEST_BATCH))
     for number in range(15):
@@ -52,7 +52,7 @@ async def test_those_alone_are_never_behind_more_than_one_group_of_batches() -> 
 
 
 async def test_small_batches_share_a_group_and_none_is_torn() -> None:
-    line = WaitingLine(largest_group=10)
+    line = WaitingLine(largest_group=10, most_groups=20)
     for name, size in [("a", 300), ("b", 600), ("c", 101), ("d", 1)]:
         line.join_together(together(name, size))
     assert told(line.take_group()) == {"a": 300, "b": 600}  # d waits behind c
@@ -61,7 +61,7 @@ async def test_small_batches_share_a_group_and_none_is_torn() -> None:
 
 
 async def test_everybody_can_be_taken_at_once() -> None:
-    line = WaitingLine(largest_group=1)
+    line = WaitingLine(largest_group=1, most_groups=20)
     line.join(alone(1))
     line.join(alone(2))
     line.join_together(together("a", 3))
@@ -79,19 +79,57 @@ async def test_a_thousand_are_one_group(store, gate, engines) -> None:
 
 
 async def test_a_full_line_refuses_a_batch_whole_and_at_once(store, gate, engines) -> None:
-    _, app = engines(most_waiting=10)
+    _, app = engines(largest_group=5, most_groups=1)
     wallet = await a_wallet(app)
-    crowd = await a_crowd(app, gate, wallet, 4)
-    with pytest.raises(Overloaded):
-        await app.submit_batch(batch_of(7, wallet.id), key="a key")
-    fits = asyncio.create_task(app.submit_batch(batch_of(6, wallet.id), key="a key"))
-    await asyncio.sleep(0)
+    crowd = await a_crowd(app, gate, wallet, 5)
     with pytest.raises(Overloaded):
         await app.execute(builders.deposit(wallet.id, "1"))
+    fits = asyncio.create_task(app.submit_batch(batch_of(LARGEST_BATCH - 6, wallet.id)))  # a line of its own
+    await asyncio.sleep(0)
+    with pytest.raises(Overloaded):
+        await app.submit_batch(batch_of(7, wallet.id), key="a key")
+    small = asyncio.create_task(app.submit_batch(batch_of(6, wallet.id), key="a key"))
+    await asyncio.sleep(0)
     gate.open.set()
-    assert not (await fits).replayed  # nothing of the one that was refused had begun
-    assert kinds(await all_outcomes(crowd)) == ["Transaction"] * 5
-    assert (await store.wallets.get(wallet.id)).ledger_balance == 11
+    assert not (await small).replayed  # nothing of the one that was refused had begun
+    assert kinds(await all_outcomes([fits, *crowd])) == ["BatchDone"] + ["Transaction"] * 6
+    assert (await store.wallets.get(wallet.id)).ledger_balance == LARGEST_BATCH + 6
+
+
+async def test_those_alone_pass_by_the_batches_in_flight(store, gate, engines) -> None:
+    _, app = engines()
+    wallet = await a_wallet(app)
+    gate.open.clear()
+    batches = [asyncio.create_task(app.submit_batch(batch_of(LARGEST_BATCH, wallet.id))) for _ in range(5)]
+    for _ in range(10):  # passes of the event loop, until the first groups are at the gate
+        await asyncio.sleep(0)
+    gate.begun = 0
+    alone = await a_crowd(app, gate, wallet, 3)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert gate.begun == 1  # one group past the batches; the others wait for that
+    gate.open.set()
+    assert kinds(await all_outcomes([*alone, *batches])) == ["BatchDone"] * 5 + ["Transaction"] * 4
+    assert (await store.wallets.get(wallet.id)).ledger_balance == 5 * LARGEST_BATCH + 4
+
+
+async def test_a_thousand_who_leave_at_once_are_decided_once_and_the_next_is_served(store, gate, engines) -> None:
+    engine, app = engines()
+    wallet = await a_wallet(app)
+    gate.open.clear()
+    leaving = [
+        asyncio.create_task(app.execute(builders.deposit(wallet.id, "1"), key=f"key {number}"))
+        for number in range(1000)
+    ]
+    await asyncio.sleep(0)
+    for task in leaving:
+        task.cancel()
+    gate.open.set()
+    await all_outcomes(leaving)
+    assert all(task.cancelled() for task in leaving)
+    assert not (await app.submit(builders.deposit(wallet.id, "1"), key="the next")).replayed
+    await engine.stop()  # which returns when nobody waits any more
+    assert (await store.wallets.get(wallet.id)).ledger_balance == 1001
 
 
 async def test_a_caller_who_leaves_takes_no_batch_back(store, gate, engines) -> None:

@@ -9,7 +9,6 @@ command waits for nothing; in a crowd, the cost of a commit is shared, and a hot
 from __future__ import annotations
 
 import asyncio
-import copy
 import random
 import uuid
 from collections.abc import Sequence
@@ -18,7 +17,7 @@ from itertools import count
 from tekana.application.batch import Batch
 from tekana.application.deciding import all_keys, all_touches, decide, decide_group, fingerprint, outcome_of
 from tekana.application.validation import check_text
-from tekana.application.waiting_line import BatchInLine, Envelope, Outcome, Waiting, WaitingLine
+from tekana.application.waiting_line import BatchInLine, Envelope, Outcome, Waiting, WaitingLine, fail
 from tekana.domain.book import Answer, Book, Locked
 from tekana.domain.errors import Busy, Conflict, Overloaded, Refused, Unavailable, invalid
 from tekana.domain.identifiers import NUMBER_BITS
@@ -30,7 +29,8 @@ _TRIES = 3
 _LONGEST_PAUSE = 0.02  # seconds, before the second try; twice as long before the third
 
 # Two groups in flight keep the processor and the database busy at once. A second one is begun for a crowd only: smaller
-# groups cost more for each of their commands.
+# groups cost more for each of their commands. Those that came alone get one more when all in flight are as large as
+# only batches make them, and so take long.
 _MOST_IN_FLIGHT = 2
 _CROWD = 250
 
@@ -45,14 +45,15 @@ _SEPARATOR = "\x1f"
 
 
 class PostingEngine:
-    """Decides commands in groups: one in flight, and a second one while a crowd waits.
+    """Decides commands in groups: one in flight, a second one while a crowd waits, and one more past large batches.
 
     Each command of a group succeeds or is refused on its own; those of an atomic batch, together. A group that fails is
     tried again, then split, so nobody suffers for a neighbour. A caller that goes away takes nothing back: its command
     is decided with its group.
 
-    A group takes up to `largest_group` commands that came alone, and one large batch or some small ones besides. At
-    most `most_waiting` commands wait, those of batches included.
+    A group takes up to `largest_group` commands that came alone, and one large batch or some small ones besides. Of
+    both kinds apart, at most as many wait as `most_groups` groups take: who is let in is decided within seconds, and a
+    crowd of one kind never shuts out the other.
     """
 
     def __init__(
@@ -62,16 +63,16 @@ class PostingEngine:
         *,
         default_currency: Currency,
         largest_group: int = 500,
-        most_waiting: int = 10_000,
+        most_groups: int = 20,
     ) -> None:
         self._begin = begin
         self._new_id = new_id
         self._default_currency = default_currency
         self._numbers = count(new_id().int & ((1 << NUMBER_BITS - 1) - 1))  # apart from those of other processes
-        self._most_waiting = most_waiting
         self._previews = asyncio.Semaphore(_MOST_PREVIEWS)
-        self._waiting = WaitingLine(largest_group)
-        self._in_flight: set[asyncio.Task[None]] = set()
+        self._largest_group = largest_group
+        self._waiting = WaitingLine(largest_group, most_groups)
+        self._in_flight: dict[asyncio.Task[None], bool] = {}  # and whether there is a large batch in the group
         self._looking = False
         self._seen = 0
         self._passes = 0
@@ -99,7 +100,7 @@ class PostingEngine:
             Overloaded: too many commands wait; nothing was begun.
             Unavailable: the outcome is unknown; the same key will tell.
         """
-        key = self._admitted(envelope.caller, envelope.key, 1)
+        key = self._admitted(envelope.caller, envelope.key, room=self._waiting.has_room())
         outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._waiting.join(Waiting(key, fingerprint(envelope.command), envelope, outcome))
         self._look_soon()
@@ -117,7 +118,8 @@ class PostingEngine:
             InvalidRequest, IdempotencyKeyReused, Overloaded: as `submit` does, for the whole batch.
             Unavailable: the outcome is unknown, at least of a part; the same key will tell.
         """
-        whole = BatchInLine(self._admitted(caller, key, len(batch.transactions)), fingerprint(batch), batch)
+        room = self._waiting.has_room_together(len(batch.transactions))
+        whole = BatchInLine(self._admitted(caller, key, room=room), fingerprint(batch), batch)
         new_future = asyncio.get_running_loop().create_future
         members = [
             Waiting(
@@ -134,14 +136,14 @@ class PostingEngine:
         self._look_soon()
         return _all_or_raise(await asyncio.gather(*(one.outcome for one in members), return_exceptions=True))
 
-    def _admitted(self, caller: str, key: str | None, count: int) -> Key:
-        """The key under which so many commands may join the line."""
+    def _admitted(self, caller: str, key: str | None, *, room: bool) -> Key:
+        """The key to join the line under, if there is room."""
         self.check_serving()
         if key is not None:
             check_text("key", key, most=255)
             if _SEPARATOR in key:
                 raise invalid("key", "must not contain the character U+001F")
-        if len(self._waiting) + count > self._most_waiting:
+        if not room:
             raise Overloaded("too many requests are waiting: nothing was done, try again")
         return Key(caller, f"once-{uuid.uuid4()}" if key is None else key)
 
@@ -172,12 +174,17 @@ class PostingEngine:
             return
         self._seen = self._passes = 0
         while self._waiting and len(self._in_flight) < (_MOST_IN_FLIGHT if len(self._waiting) >= _CROWD else 1):
-            work = asyncio.create_task(self._work(self._waiting.take_group()), name="posting engine")
-            self._in_flight.add(work)
-            work.add_done_callback(self._land)
+            self._begin_work(self._waiting.take_group())
+        if self._waiting.alone and all(self._in_flight.values()):
+            self._begin_work(self._waiting.take_alone())
+
+    def _begin_work(self, group: Sequence[Waiting]) -> None:
+        work = asyncio.create_task(self._work(group), name="posting engine")
+        self._in_flight[work] = len(group) > self._largest_group
+        work.add_done_callback(self._land)
 
     def _land(self, work: asyncio.Task[None]) -> None:
-        self._in_flight.discard(work)
+        del self._in_flight[work]
         self._look()
 
     async def _work(self, group: Sequence[Waiting]) -> None:
@@ -185,8 +192,8 @@ class PostingEngine:
             await self._settle(group)
         except BaseException:  # cancelled, with the loop or by a store: nobody is left waiting for ever
             self._serving = False
-            _fail(group, Unavailable("the work was cut off"), unknown=True)
-            _fail(self._waiting.take_all(), Overloaded("not serving any more: nothing was done"))
+            fail(group, Unavailable("the work was cut off"), unknown=True)
+            fail(self._waiting.take_all(), Overloaded("not serving any more: nothing was done"))
             raise
 
     async def _settle(self, group: Sequence[Waiting], *, unknown: bool = False) -> None:
@@ -204,7 +211,7 @@ class PostingEngine:
                 await self._settle(group[:middle], unknown=unknown)
                 await self._settle(group[middle:], unknown=unknown)
             else:
-                _fail(group, error, unknown=unknown)
+                fail(group, error, unknown=unknown)
         else:
             for one, outcome in zip(group, outcomes, strict=True):
                 if one.outcome.done():
@@ -277,19 +284,3 @@ class _Failed(Exception):
         super().__init__(str(error))
         self.error = error
         self.unknown = unknown
-
-
-def _fail(group: Sequence[Waiting], error: Exception, *, unknown: bool = False) -> None:
-    if unknown:
-        error = Unavailable(f"{error}; whether it was done is unknown: retry with the same key")
-    for one in group:
-        if not one.outcome.done():
-            one.outcome.set_exception(error if len(group) == 1 else _copied(error))
-
-
-def _copied(error: Exception) -> Exception:
-    """One for each who gets it: to raise an exception is to change it. Not every one can be copied."""
-    try:
-        return copy.copy(error)
-    except Exception:
-        return Unavailable(str(error))

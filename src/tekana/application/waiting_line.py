@@ -1,12 +1,13 @@
 """The line before the posting engine: who waits, and who goes next.
 
 Commands that came alone and batches wait apart, each in the order of arrival. Every group takes the first of both: so
-however many batches wait, a command that came alone waits only for the group in flight and for others of its kind.
+however many batches wait, a command that came alone waits only for a group in flight and for others of its kind.
 """
 
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import NamedTuple
 from tekana.application.batch import LARGEST_BATCH, Batch
 from tekana.application.command import Command
 from tekana.domain.book import Answer
+from tekana.domain.errors import Unavailable
 from tekana.ports.unit_of_work import Key
 
 
@@ -60,16 +62,29 @@ class Waiting(NamedTuple):
 
 
 class WaitingLine:
-    """Everybody who waits; its length counts commands, those of batches included."""
+    """Everybody who waits; its length counts commands, those of batches included.
 
-    def __init__(self, largest_group: int) -> None:
+    It is meant to be no longer than what `most_groups` groups take, of each kind apart; who joins it asks before.
+    """
+
+    def __init__(self, largest_group: int, most_groups: int) -> None:
         self._largest_group = largest_group
+        self._most_alone = most_groups * largest_group
+        self._most_in_batches = most_groups * LARGEST_BATCH
         self._alone: list[Waiting] = []
         self._batches: deque[Sequence[Waiting]] = deque()
         self._in_batches = 0
 
     def __len__(self) -> int:
         return len(self._alone) + self._in_batches
+
+    def has_room(self) -> bool:
+        """Whether a command that comes alone may join."""
+        return len(self._alone) < self._most_alone
+
+    def has_room_together(self, size: int) -> bool:
+        """Whether a batch of so many commands may join."""
+        return self._in_batches + size <= self._most_in_batches
 
     def join(self, one: Waiting) -> None:
         """Wait, as a command that came alone."""
@@ -80,10 +95,20 @@ class WaitingLine:
         self._batches.append(batch)
         self._in_batches += len(batch)
 
-    def take_group(self) -> list[Waiting]:
-        """Those who are next: up to `largest_group` that came alone, and whole batches of 1,000 commands at most."""
+    @property
+    def alone(self) -> int:
+        """How many of those who wait came alone."""
+        return len(self._alone)
+
+    def take_alone(self) -> list[Waiting]:
+        """Those who are next of those that came alone: up to `largest_group`."""
         group = self._alone[: self._largest_group]
         del self._alone[: self._largest_group]
+        return group
+
+    def take_group(self) -> list[Waiting]:
+        """Those who are next: up to `largest_group` that came alone, and whole batches of 1,000 commands at most."""
+        group = self.take_alone()
         room = LARGEST_BATCH
         while self._batches and len(self._batches[0]) <= room:
             batch = self._batches.popleft()
@@ -99,3 +124,20 @@ class WaitingLine:
         self._batches.clear()
         self._in_batches = 0
         return everybody
+
+
+def fail(group: Sequence[Waiting], error: Exception, *, unknown: bool = False) -> None:
+    """Tell all who still wait that it failed; `unknown`, that it may have been done all the same."""
+    if unknown:
+        error = Unavailable(f"{error}; whether it was done is unknown: retry with the same key")
+    for one in group:
+        if not one.outcome.done():
+            one.outcome.set_exception(error if len(group) == 1 else _copied(error))
+
+
+def _copied(error: Exception) -> Exception:
+    """One for each who gets it: to raise an exception is to change it. Not every one can be copied."""
+    try:
+        return copy.copy(error)
+    except Exception:
+        return Unavailable(str(error))
