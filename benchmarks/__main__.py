@@ -124,8 +124,6 @@ def _measure(plan: Plan, names: list[str], data_dir: Path, *, with_workers: bool
             extra.append(where_time_goes.measure(bench.ledger(), plan.wallets))
             where_time_goes.draw(extra[-1])
         progress.update(bar, description="audit")
-        for name in bench.ledgers:  # now that all is measured
-            server.execute(f"ALTER DATABASE {name} SET work_mem = '128MB'")
         if not all(asyncio.run(_audits(bench))):
             console.print("benchmarks: the ledger is not whole, so no figure is told")
             return FAILED
