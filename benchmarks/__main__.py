@@ -18,6 +18,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 import tekana
 from benchmarks import steps as where_time_goes
 from benchmarks.bench import FULL, QUICK, Bench, Plan
+from benchmarks.growth import NotWhole, growth_table
 from benchmarks.http_load import GENERATOR, NotAnswered
 from benchmarks.processes import ROOT
 from benchmarks.results import Measured, Result, result_of, table, write
@@ -48,6 +49,7 @@ DATA_DIR = Path("/var/tmp" if os.geteuid() == 0 else tempfile.gettempdir(), "tek
     is_flag=True,
     help="Also http_random with 1, 2 and 4 workers, and with two servers.",
 )
+@click.option("--growth-table", "with_growth", is_flag=True, help="Instead of rows: how cost grows with history.")
 @click.option("--steps", is_flag=True, help="Instead of rows: where the time of a transfer goes, and its picture.")
 @click.option("--hours", type=click.FloatRange(min=0, min_open=True), help="How long worker_memory is watched.")
 @click.option(
@@ -63,6 +65,7 @@ def main(
     only: tuple[str, ...],
     list_: bool,
     with_workers: bool,
+    with_growth: bool,
     steps: bool,
     hours: float | None,
     data_dir: Path,
@@ -80,10 +83,14 @@ def main(
     if hours is not None:
         plan = replace(plan, memory_seconds=3600 * hours)
     signal.signal(signal.SIGTERM, _interrupt)
-    signal.signal(signal.SIGINT, _interrupt)  # also where a shell started this in the background, deaf to it
+    # Python's own handler, which event loops know how to take over; a shell may have started this deaf to it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        names = [] if steps else [name for name in ROWS if not only or name in only]
-        sys.exit(_measure(plan, names, data_dir, with_workers=with_workers, with_steps=steps))
+        names = [] if steps or with_growth else [name for name in ROWS if not only or name in only]
+        sys.exit(_measure(plan, names, data_dir, with_workers=with_workers, with_growth=with_growth, with_steps=steps))
+    except NotWhole as error:
+        click.echo(f"benchmarks: {error}", err=True)
+        sys.exit(FAILED)
     except (CannotMeasure, EmbeddedPostgresError) as error:
         click.echo(f"benchmarks: {error}", err=True)
         sys.exit(COULD_NOT_RUN)
@@ -93,10 +100,12 @@ def main(
 
 
 def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
+    signal.raise_signal(signal.SIGINT)
 
 
-def _measure(plan: Plan, names: list[str], data_dir: Path, *, with_workers: bool, with_steps: bool) -> int:
+def _measure(
+    plan: Plan, names: list[str], data_dir: Path, *, with_workers: bool, with_growth: bool, with_steps: bool
+) -> int:
     console = Console()
     told = ROOT / "build" / "bench.json"
     told.unlink(missing_ok=True)  # figures of another time are not of this run
@@ -120,6 +129,9 @@ def _measure(plan: Plan, names: list[str], data_dir: Path, *, with_workers: bool
             progress.update(bar, description="workers")
             extra.append(workers_table(bench, data_dir))
             progress.advance(bar)
+        if with_growth:
+            progress.update(bar, description="growth")
+            extra.append(growth_table(bench))
         if with_steps:
             extra.append(where_time_goes.measure(bench.ledger(), plan.wallets))
             where_time_goes.draw(extra[-1])
