@@ -8,7 +8,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -16,19 +16,16 @@ from pathlib import Path
 import rich_click as click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 import tekana
-from benchmarks import steps as where_time_goes
 from benchmarks.bench import FULL, QUICK, Bench, Plan
-from benchmarks.fairness import fairness, fairness_table
+from benchmarks.growth import NotWhole
 from benchmarks.http_load import GENERATOR, NotAnswered
-from benchmarks.overload import overload, overload_table
-from benchmarks.processes import ROOT, tekana_serving
+from benchmarks.processes import ROOT
 from benchmarks.results import Measured, Result, result_of, table, write
 from benchmarks.rows import ROWS
 from benchmarks.server import CannotMeasure, started
-from benchmarks.workers import workers_table
+from benchmarks.tables import TABLES, Making
 from tekana.cli.audit import as_line
 from tekana_postgres.embedded import EmbeddedPostgresError
 
@@ -48,15 +45,8 @@ DATA_DIR = Path("/var/tmp" if os.geteuid() == 0 else tempfile.gettempdir(), "tek
 @click.option("--only", multiple=True, metavar="NAME", type=click.Choice(list(ROWS)), help="This row; repeatable.")
 @click.option("--list", "list_", is_flag=True, help="List the rows, and measure nothing.")
 @click.option(
-    "--workers-table",
-    "with_workers",
-    is_flag=True,
-    help="Also http_random with 1, 2 and 4 workers, and with two servers.",
+    "--table", "tables", multiple=True, metavar="NAME", type=click.Choice(list(TABLES)), help="Instead; repeatable."
 )
-@click.option(
-    "--overload", "with_overload", is_flag=True, help="Instead of rows: many times the load, and batches beside it."
-)
-@click.option("--steps", is_flag=True, help="Instead of rows: where the time of a transfer goes, and its picture.")
 @click.option("--hours", type=click.FloatRange(min=0, min_open=True), help="How long worker_memory is watched.")
 @click.option(
     "--data-dir",
@@ -70,9 +60,7 @@ def main(
     quick: bool,
     only: tuple[str, ...],
     list_: bool,
-    with_workers: bool,
-    with_overload: bool,
-    steps: bool,
+    tables: tuple[str, ...],
     hours: float | None,
     data_dir: Path,
 ) -> None:
@@ -84,20 +72,21 @@ def main(
     if list_:
         for name, row in ROWS.items():
             click.echo(f"{name:<20}{row.about}")
+        for name, making in TABLES.items():
+            click.echo(f"--table {name:<12}{making.about}")
         return
     plan = QUICK if quick else FULL
     if hours is not None:
         plan = replace(plan, memory_seconds=3600 * hours)
     signal.signal(signal.SIGTERM, _interrupt)
-    signal.signal(signal.SIGINT, _interrupt)  # also where a shell started this in the background, deaf to it
+    # Python's own handler, which event loops know how to take over; a shell may have started this deaf to it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        names = [] if steps or with_overload else [name for name in ROWS if not only or name in only]
-        extras = [
-            *([lambda bench: [workers_table(bench, data_dir)]] if with_workers else []),
-            *([_overload] if with_overload else []),
-            *([_steps] if steps else []),
-        ]
-        sys.exit(_measure(plan, names, data_dir, extras))
+        names = [] if tables and not only else [name for name in ROWS if not only or name in only]
+        sys.exit(_measure(plan, names, data_dir, [TABLES[name] for name in tables]))
+    except NotWhole as error:
+        click.echo(f"benchmarks: {error}", err=True)
+        sys.exit(FAILED)
     except (CannotMeasure, EmbeddedPostgresError) as error:
         click.echo(f"benchmarks: {error}", err=True)
         sys.exit(COULD_NOT_RUN)
@@ -107,21 +96,10 @@ def main(
 
 
 def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
+    signal.raise_signal(signal.SIGINT)
 
 
-def _steps(bench: Bench) -> list[Table]:
-    found = where_time_goes.measure(bench.ledger(), bench.plan.wallets)
-    where_time_goes.draw(found)
-    return [found]
-
-
-def _overload(bench: Bench) -> list[Table]:
-    with tekana_serving(bench.ledger(), workers=1) as service:  # one, as each has a line of its own
-        return [overload_table(overload(bench, service)), fairness_table(*fairness(bench, service))]
-
-
-def _measure(plan: Plan, names: list[str], data_dir: Path, extras: Sequence[Callable[[Bench], list[Table]]]) -> int:
+def _measure(plan: Plan, names: list[str], data_dir: Path, extras: Sequence[Making]) -> int:
     console = Console()
     told = ROOT / "build" / "bench.json"
     told.unlink(missing_ok=True)  # figures of another time are not of this run
@@ -145,14 +123,12 @@ def _measure(plan: Plan, names: list[str], data_dir: Path, extras: Sequence[Call
         try:
             for extra in extras:
                 progress.update(bar, description="tables")
-                drawn += extra(bench)
+                drawn += extra.make(bench)
                 progress.advance(bar)
         except NotAnswered as error:
             console.print(f"benchmarks: {error}")
             return FAILED
         progress.update(bar, description="audit")
-        for name in bench.ledgers:  # now that all is measured
-            server.execute(f"ALTER DATABASE {name} SET work_mem = '128MB'")
         if not all(asyncio.run(_audits(bench))):
             console.print("benchmarks: the ledger is not whole, so no figure is told")
             return FAILED

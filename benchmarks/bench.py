@@ -22,7 +22,7 @@ class Plan:
     """How much is measured: pairs of runs, the seconds of a run, and the size of the ledgers.
 
     A reference run takes `reference_seconds` for each number of clients. `rounds` is how often every wallet has paid
-    in the grown ledger.
+    in the grown ledger, `growth_rounds` the same for each ledger of the growth table.
     """
 
     pairs: int
@@ -31,10 +31,27 @@ class Plan:
     memory_seconds: float
     wallets: int
     rounds: int
+    growth_rounds: tuple[int, ...]
 
 
-FULL = Plan(pairs=3, seconds=15, reference_seconds=10, memory_seconds=60, wallets=1_000_000, rounds=5)
-QUICK = Plan(pairs=2, seconds=4, reference_seconds=2, memory_seconds=10, wallets=100_000, rounds=5)
+FULL = Plan(
+    pairs=3,
+    seconds=15,
+    reference_seconds=10,
+    memory_seconds=60,
+    wallets=1_000_000,
+    rounds=5,
+    growth_rounds=(0, 1, 10),
+)
+QUICK = Plan(
+    pairs=2,
+    seconds=4,
+    reference_seconds=2,
+    memory_seconds=10,
+    wallets=100_000,
+    rounds=5,
+    growth_rounds=(0, 1, 5),
+)
 
 WORKERS = 2
 LEDGER, GROWN_LEDGER = "tekana_bench", "tekana_bench_grown"
@@ -90,7 +107,7 @@ class Bench:
             template = template_name(self.plan.wallets, rounds)
             making = "copying it" if self.server.has(template) else "making it, once"
             self.tell(f"{name}, {self.plan.wallets:,} wallets, {rounds * self.plan.wallets:,} transfers: {making}")
-            self.server.make_template(template, self.plan.wallets, rounds)
+            self.server.make_template(template, self.plan.wallets, rounds, self.tell)
             self.server.copy(template, name)
             self.ledgers.append(name)
         return self.server.url(name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
@@ -21,6 +21,7 @@ _TOLD = ("server_version", "shared_buffers", *_DURABILITY)
 _ONE_AT_A_TIME = 0x74656B616E61  # "tekana": an advisory lock of the whole server
 _TEMPLATES = "tekana_ledger_"
 _LONGEST = 3600.0  # seconds for one statement
+_TOLD_EVERY = 30.0  # seconds, while a ledger is made
 
 
 def template_name(wallets: int, rounds: int) -> str:
@@ -83,8 +84,11 @@ class Server:
         """Whether there is such a database."""
         return bool(self.execute(f"SELECT FROM pg_database WHERE datname = '{database}'"))
 
-    def make_template(self, name: str, wallets: int, rounds: int) -> None:
-        """Make a ledger to copy from, unless it is there, and remove those that are out of date or half made."""
+    def make_template(self, name: str, wallets: int, rounds: int, tell: Callable[[str], None]) -> None:
+        """Make a ledger to copy from, unless it is there, and remove those that are out of date or half made.
+
+        Tells now and then how much of it there is.
+        """
         if self.has(name):
             return
         for (old,) in self.execute(f"SELECT datname FROM pg_database WHERE datname LIKE '{_TEMPLATES}%'"):
@@ -96,11 +100,18 @@ class Server:
 
         async def run() -> None:
             await PostgresStore(self.url(unfinished)).migrate()
-            connection = await self._connect(unfinished)
+            connection, observer = await self._connect(unfinished), await self._connect("postgres")
+            filling = asyncio.ensure_future(data.fill(connection, wallets, rounds=rounds))
             try:
-                await data.fill(connection, wallets, rounds=rounds)
+                while not (await asyncio.wait({filling}, timeout=_TOLD_EVERY))[0]:
+                    size = await observer.fetchval(f"SELECT pg_size_pretty(pg_database_size('{unfinished}'))")
+                    tell(f"{name}: {size} so far")
+                await filling
             finally:
+                filling.cancel()
+                await asyncio.wait({filling})
                 await connection.close()
+                await observer.close()
 
         asyncio.run(run())
         self.execute(f"ALTER DATABASE {unfinished} RENAME TO {name}")

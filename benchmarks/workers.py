@@ -22,20 +22,20 @@ _SERVERS: dict[str, tuple[int, ...]] = {  # the workers of each
 }
 
 
-def workers_table(bench: Bench, data_dir: Path) -> Table:
+def workers_table(bench: Bench) -> Table:
     """Measure http_random with each, and count what got in each other's way."""
     drawn = Table(title="http_random by workers", title_justify="left")
     drawn.add_column("Served by", no_wrap=True)
     for column in ("Transfers/s", "p50 ms", "p99 ms", "Deadlocks", "Lock timeouts"):
         drawn.add_column(column, justify="right")
     for name, workers in _SERVERS.items():
-        before = _conflicts(bench, data_dir)
+        before = _conflicts(bench)
         try:
             loads = _loads(bench, workers)
         except NotAnswered as error:
             drawn.add_row(name, str(error))
             continue
-        deadlocks, timeouts = (now - then for now, then in zip(_conflicts(bench, data_dir), before, strict=True))
+        deadlocks, timeouts = (now - then for now, then in zip(_conflicts(bench), before, strict=True))
         rate = sum(load.per_second for load in loads)
         p50, p99 = max(load.p50_ms for load in loads), max(load.p99_ms for load in loads)
         bench.tell(f"{name}: {rate:,.0f} transfers/s")
@@ -56,9 +56,9 @@ def _loads(bench: Bench, workers: Sequence[int]) -> list[Load]:
         return [one.finish() for one in running]
 
 
-def _conflicts(bench: Bench, data_dir: Path) -> tuple[int, int]:
+def _conflicts(bench: Bench) -> tuple[int, int]:
     """Deadlocks, and waits for a lock that were given up, of all time: as the server's log tells them."""
     bench.ledger()
-    log = "".join(path.read_text(errors="replace") for path in data_dir.glob("postgres-*/data/server.log"))
+    log = Path(bench.server.socket_folder).parent.joinpath("data", "server.log").read_text(errors="replace")
     database = bench.server.execute(f"SELECT deadlocks FROM pg_stat_database WHERE datname = '{LEDGER}'")
     return int(database[0][0]), log.count("due to lock timeout")

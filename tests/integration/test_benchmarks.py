@@ -11,8 +11,10 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -22,16 +24,20 @@ from rich.console import Console
 from rich.table import Table
 
 import tekana
-from benchmarks import http_load
+from benchmarks import growth, http_load
+from benchmarks.bench import QUICK, Bench
 from benchmarks.client import Told
 from benchmarks.data import START_BALANCE, fill, wallet_id
+from benchmarks.engine import Load
 from benchmarks.fairness import fairness_table
 from benchmarks.http_load import NotAnswered
 from benchmarks.overload import Phase, overload_table
 from benchmarks.processes import ROOT, Service, bare_serving, get_status
 from benchmarks.results import Goal, Measured, Run, result_of, table, write
 from benchmarks.rows import ROWS
+from benchmarks.server import Server
 from tekana.testing import builders
+from tekana_postgres.embedded import EmbeddedPostgres
 from tests.integration.postgres_support import superuser
 
 WALLETS = 200
@@ -232,3 +238,45 @@ def test_the_command_lists_the_rows() -> None:
         *("http_random", "http_hot", "engine_random", "engine_hot", "batch", "read_wallet", "growth"),
         *("latency_alone", "disk_per_transfer", "worker_memory"),
     }
+
+
+# ---------------------------------------------------------------------- growth
+
+
+@pytest.fixture(scope="module")
+def small_bench() -> Iterator[Bench]:
+    """A benchmark of almost nothing, on a server of its own."""
+    folder = Path(tempfile.mkdtemp(prefix="tekana-growth-", dir="/var/tmp"))
+    folder.chmod(0o755)  # the account that PostgreSQL runs as has to pass through
+    plan = replace(QUICK, pairs=1, seconds=0.2, wallets=WALLETS)
+    try:
+        with EmbeddedPostgres(folder, durable=False) as url:
+            yield Bench(Server(url), plan, lambda _: None)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def databases(bench: Bench) -> set[str]:
+    return {name for (name,) in bench.server.execute("SELECT datname FROM pg_database WHERE NOT datistemplate")}
+
+
+def test_growth_is_told_of_each_ledger_and_none_is_left(small_bench: Bench) -> None:
+    drawn = growth.growth_table(small_bench)
+    assert [column.header for column in drawn.columns] == ["Transfers in the ledger", "0", "200", "1,000"]
+    names, *ledgers = (list(column.cells) for column in drawn.columns)
+    for cells in ledgers:
+        told = dict(zip(names, cells, strict=True))
+        assert float(str(told["Transfers a second"]).replace(",", "")) > 0
+        assert float(str(told["Bytes of WAL, each"]).replace(",", "")) > 0
+    assert databases(small_bench) == {"postgres"}
+
+
+def test_no_growth_is_told_of_a_ledger_that_is_not_whole(small_bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def spoil(bench: Bench, name: str) -> Load:
+        bench.server.execute("UPDATE wallets SET held = 1 WHERE house IS NULL", name)
+        return Load(1, 1, 1, 1)
+
+    monkeypatch.setattr(growth, "_run", spoil)
+    with pytest.raises(growth.NotWhole):
+        growth.growth_table(small_bench)
+    assert databases(small_bench) == {"postgres"}

@@ -31,6 +31,17 @@ def outbox(statement: str) -> str:
     return _OPEN_GUARDS.format("outbox", statement)
 
 
+def told(event_type: str, sequence: str, table: str = "wallets", more: str = "") -> str:
+    """An event of each customer, or of each customer's wallet, whose number is an expression of the row's columns."""
+    condition = "house IS NULL" if table == "wallets" else "true"
+    return (
+        f"INSERT INTO outbox (event_type, event) SELECT '{event_type}', json_build_object("
+        f"'{table[:-1]}_id', id, 'sequence', {sequence}{more}) FROM {table} WHERE {condition};"
+    )
+
+
+_SCOPE = ", 'scope', 'all'"
+
 # What was planted, and the numbers of the invariants that must break: these and no others.
 PLANTED: dict[str, tuple[str, set[int]]] = {
     "a transaction's amount changed": (
@@ -129,6 +140,65 @@ PLANTED: dict[str, tuple[str, set[int]]] = {
             " WHERE type = 'transfer' AND status = 'posted'"
         ),
         {1, 11},
+    ),
+    "an entry of no transaction": (
+        transactions("DELETE FROM transactions WHERE type = 'deposit'"),
+        {1, 7, 9, 11},
+    ),
+    "entries of a rejected transaction": (
+        entries(
+            "UPDATE entries SET transaction_id = (SELECT id FROM transactions WHERE status = 'rejected')"
+            " WHERE transaction_id = (SELECT id FROM transactions WHERE type = 'withdrawal')"
+        ),
+        {1, 11},
+    ),
+    "a posted transaction without entries": (
+        "WITH lie AS (INSERT INTO transactions SELECT overlay(id::text PLACING '00000' FROM 32)::uuid, type, status,"
+        " amount, currency, from_wallet_id, to_wallet_id, description, reference, metadata, rejection, created_by,"
+        " created_at, posted_at FROM transactions WHERE type = 'transfer' AND status = 'posted' RETURNING id),"
+        " key AS (INSERT INTO idempotency_keys SELECT gen_random_uuid(), 1, id, NULL FROM lie)"
+        " INSERT INTO outbox (transaction_id) SELECT id FROM lie",
+        {1},
+    ),
+    "a rejected transaction told twice": (
+        "INSERT INTO outbox (transaction_id) SELECT id FROM transactions WHERE status = 'rejected'",
+        {9},
+    ),
+    "one transaction told twice, another never": (
+        outbox(
+            "UPDATE outbox SET transaction_id = (SELECT id FROM transactions WHERE status = 'rejected')"
+            " WHERE transaction_id = (SELECT id FROM transactions WHERE type = 'withdrawal')"
+        ),
+        {9, 11},
+    ),
+    "an event of a wallet that is not there": (
+        "INSERT INTO outbox (event_type, event)"
+        " VALUES ('WalletUnfrozen', json_build_object('wallet_id', gen_random_uuid(), 'sequence', 1))",
+        {9},
+    ),
+    "a customer's events with a gap": (
+        f"{told('CustomerVerified', 'version + 2', 'customers')} UPDATE customers SET version = version + 1",
+        {10},
+    ),
+    "a wallet that does not know of its freeze": (
+        f"{told('WalletFrozen', 'sequence + 1', more=_SCOPE)}"
+        " UPDATE wallets SET sequence = sequence + 1 WHERE house IS NULL",
+        {12},
+    ),
+    "a wallet that stayed frozen": (
+        f"{told('WalletFrozen', 'sequence + 1', more=_SCOPE)} {told('WalletUnfrozen', 'sequence + 2')}"
+        " UPDATE wallets SET sequence = sequence + 2, status = 'frozen', freeze_scope = 'all' WHERE house IS NULL",
+        {12},
+    ),
+    "a closed wallet that lives on": (
+        f"{told('WalletClosed', 'sequence + 1')} {told('WalletUnfrozen', 'sequence + 2')}"
+        " UPDATE wallets SET sequence = sequence + 2 WHERE house IS NULL",
+        {12},
+    ),
+    "a closed customer who comes back": (
+        f"{told('CustomerClosed', 'version + 1', 'customers')}"
+        f" {told('CustomerReactivated', 'version + 2', 'customers')} UPDATE customers SET version = version + 2",
+        {12},
     ),
     "a deposit from nowhere": (
         "UPDATE wallets SET house = 'suspense' WHERE house = 'settlement'",

@@ -16,7 +16,8 @@ class Invariant(NamedTuple):
 class Finding(NamedTuple):
     """What the check of one invariant found: how many things it looked at, in how many seconds, and every breach seen.
 
-    At most the first twenty breaches are described; `breach_count` counts them all.
+    Invariants that are checked in one go share its time evenly. At most the first twenty breaches are described;
+    `breach_count` counts them all.
     """
 
     invariant: Invariant

@@ -1,0 +1,247 @@
+"""The invariants as SQL: queries that give no row as long as the ledger is whole.
+
+A ledger has many millions of rows, so each is written for tables that are read from end to end, hash joins and
+parallel workers. `tekana.application.audit` says the same in Python; tests plant bugs for both.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from tekana.application.audit import (
+    APPEND_ONLY,
+    BALANCED,
+    BALANCES,
+    COVERED,
+    CURRENCIES,
+    EVENTS,
+    FINAL,
+    HELD,
+    KEYS,
+    SEQUENCES,
+    VERSIONS,
+)
+from tekana.ports.audit import Invariant
+
+
+class Check(NamedTuple):
+    """A query that gives a row of text for each breach, and the table whose rows it is about.
+
+    Where it looks at several invariants at once, the number of the broken one comes before the text.
+    """
+
+    invariants: tuple[Invariant, ...]
+    table: str
+    breaches: str
+
+
+# The join shows a transaction that no row names, and a row that names none. If there is neither, as many rows as
+# transactions means one each. So only where the numbers differ are rows grouped, to tell which transaction has two.
+_ONE_EACH = """
+    SELECT CASE WHEN t.id IS NULL THEN format('transaction %s: in {table}, but not there', o.transaction_id)
+                ELSE format('transaction %s: not in {table}', t.id) END
+    FROM transactions t
+    FULL JOIN (SELECT transaction_id FROM {table} WHERE transaction_id IS NOT NULL) o ON o.transaction_id = t.id
+    WHERE t.id IS NULL OR o.transaction_id IS NULL
+    UNION ALL
+    SELECT format('transaction %s: in {table} %s times', transaction_id, count(*))
+    FROM {table}
+    WHERE transaction_id IS NOT NULL
+      AND (SELECT count(transaction_id) FROM {table}) <> (SELECT count(*) FROM transactions)
+    GROUP BY transaction_id HAVING count(*) > 1
+"""
+
+# Joined in full: a transaction may lack its entries, and an entry its transaction.
+_BALANCED = """
+    SELECT format('transaction %s: %s, with %s entries that sum to %s, or that are elsewhere than it says',
+                  coalesce(t.id, e.transaction_id), coalesce(t.status, 'not there'), count(e.amount), sum(e.amount))
+    FROM transactions t FULL JOIN entries e ON e.transaction_id = t.id
+    GROUP BY t.id, e.transaction_id
+    HAVING CASE t.status
+        WHEN 'rejected' THEN count(e.amount) > 0
+        WHEN 'posted' THEN
+            count(e.amount) < 2 OR sum(e.amount) <> 0
+            OR sum(e.amount) FILTER (WHERE e.amount > 0) IS DISTINCT FROM t.amount
+            OR bool_or(e.wallet_id <> CASE WHEN e.amount < 0 THEN t.from_wallet_id ELSE t.to_wallet_id END
+                       OR e.posted_at IS DISTINCT FROM t.posted_at OR e.currency <> t.currency)
+        ELSE true END
+    UNION ALL
+    SELECT format('transaction %s: a %s that does not go through the settlement wallet', t.id, t.type)
+    FROM transactions t LEFT JOIN wallets w
+      ON w.id = CASE t.type WHEN 'deposit' THEN t.from_wallet_id ELSE t.to_wallet_id END
+    WHERE t.type <> 'transfer' AND t.status = 'posted'
+      AND (w.house IS DISTINCT FROM 'settlement' OR w.currency <> t.currency)
+    UNION ALL
+    SELECT format('all entries in %s sum to %s', currency, sum(amount))
+    FROM entries GROUP BY currency HAVING sum(amount) <> 0
+"""
+
+_HISTORY = f"""
+    WITH history AS (
+        SELECT wallet_id, version, amount, ledger_balance_after AS after, posted_at,
+               row_number() OVER wallet AS number, lag(posted_at) OVER wallet AS posted_before,
+               lag(ledger_balance_after, 1, 0::bigint) OVER wallet AS before
+        FROM entries WINDOW wallet AS (PARTITION BY wallet_id ORDER BY version)
+    ), sums AS (
+        SELECT wallet_id, count(*) AS entries, sum(amount) AS total,
+               min(version) FILTER (WHERE before::numeric + amount <> after) AS unbalanced,
+               min(version) FILTER (WHERE version <> number OR posted_at < posted_before) AS misplaced
+        FROM history GROUP BY wallet_id
+    ), broken AS (
+        SELECT coalesce(w.id, s.wallet_id) AS id, w.ledger_balance, coalesce(s.total, 0) AS total, s.unbalanced,
+               w.version, coalesce(s.entries, 0) AS entries, s.misplaced
+        FROM wallets w FULL JOIN sums s ON s.wallet_id = w.id
+        WHERE w.id IS NULL OR w.ledger_balance <> coalesce(s.total, 0) OR s.unbalanced IS NOT NULL
+           OR w.version <> coalesce(s.entries, 0) OR s.misplaced IS NOT NULL
+    )
+    SELECT {BALANCES.number}, format('wallet %s: version %s says another balance than the one before and its amount',
+                                     id, unbalanced)
+    FROM broken WHERE unbalanced IS NOT NULL
+    UNION ALL
+    SELECT {BALANCES.number}, format('wallet %s: ledger balance is %s, its entries sum to %s',
+                                     id, ledger_balance, total)
+    FROM broken WHERE ledger_balance <> total
+    UNION ALL
+    SELECT {VERSIONS.number}, format('wallet %s: version %s is out of its place or time', id, misplaced)
+    FROM broken WHERE misplaced IS NOT NULL
+    UNION ALL
+    SELECT {VERSIONS.number}, format('wallet %s: at version %s, with %s entries', id, version, entries)
+    FROM broken WHERE version IS DISTINCT FROM entries
+"""
+
+_COVERED = """
+    SELECT format('wallet %s: available balance is %s', id, ledger_balance - held)
+    FROM wallets WHERE house IS NULL AND ledger_balance - held < 0
+    UNION ALL
+    SELECT format('wallet %s: %s after version %s', w.id, e.ledger_balance_after, e.version)
+    FROM entries e JOIN wallets w ON w.id = e.wallet_id WHERE w.house IS NULL AND e.ledger_balance_after < 0
+"""
+
+_CURRENCIES = """
+    SELECT format('transaction %s: amount is %s', id, amount) FROM transactions WHERE amount <= 0
+    UNION ALL
+    SELECT format('wallet %s: version %s is %s %s', w.id, e.version, e.amount, e.currency)
+    FROM entries e JOIN wallets w ON w.id = e.wallet_id WHERE e.currency <> w.currency OR e.amount = 0
+"""
+
+# The events of entries follow from their transaction's place in the outbox. A WalletOpened names its customer as well;
+# what it happened to is the wallet.
+_EVENTS_OF = {
+    "wallet": """
+        SELECT e.wallet_id AS id, e.sequence, o.position FROM entries e JOIN outbox o USING (transaction_id)
+        UNION ALL
+        SELECT (event ->> 'wallet_id')::uuid, (event ->> 'sequence')::bigint, position
+        FROM outbox WHERE event_type LIKE 'Wallet%'
+    """,
+    "customer": """
+        SELECT (event ->> 'customer_id')::uuid AS id, (event ->> 'sequence')::bigint AS sequence, position
+        FROM outbox WHERE event_type NOT LIKE 'Wallet%'
+    """,
+}
+
+
+def _sequences(aggregate: str, last: str) -> str:
+    """Of all wallets or customers: whether as many events were told as they counted, `last`, and in order."""
+    return f"""
+        SELECT '{aggregate}' AS aggregate, coalesce(a.id, e.id) AS id, a.{last} AS sequence,
+               coalesce(e.events, 0) AS events, e.misplaced
+        FROM {aggregate}s a FULL JOIN (
+            SELECT id, count(*) AS events, min(sequence) FILTER (WHERE sequence <> number) AS misplaced
+            FROM (SELECT id, sequence, row_number() OVER (PARTITION BY id ORDER BY position, sequence) AS number
+                  FROM ({_EVENTS_OF[aggregate]}) told) numbered
+            GROUP BY id
+        ) e ON e.id = a.id
+        WHERE a.{last} IS DISTINCT FROM coalesce(e.events, 0) OR e.misplaced IS NOT NULL
+    """
+
+
+_TOLD = f"""
+    WITH broken AS ({_sequences("wallet", "sequence")} UNION ALL {_sequences("customer", "version")})
+    SELECT {EVENTS.number}, breach FROM ({_ONE_EACH.format(table="outbox")}) announced (breach)
+    UNION ALL
+    SELECT {EVENTS.number}, format('%s %s: at sequence %s, with %s events', aggregate, id, sequence, events)
+    FROM broken WHERE sequence IS DISTINCT FROM events
+    UNION ALL
+    SELECT {SEQUENCES.number}, format('%s %s: event %s is out of its place', aggregate, id, misplaced)
+    FROM broken WHERE misplaced IS NOT NULL
+"""
+
+_APPEND_ONLY = """
+    SELECT format('%s: its guard %s is missing or off', tables.name, guards.name)
+    FROM unnest(ARRAY['transactions', 'entries', 'idempotency_keys', 'outbox']) AS tables (name),
+         unnest(ARRAY['append_only', 'append_only_truncate']) AS guards (name)
+    WHERE NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = to_regclass(tables.name)
+                      AND g.tgname = guards.name AND g.tgenabled = 'A')
+    UNION ALL
+    SELECT format('%s: %s rows were updated, %s deleted', relname, n_tup_upd, n_tup_del)
+    FROM pg_stat_user_tables
+    WHERE relname IN ('transactions', 'entries', 'idempotency_keys', 'outbox') AND schemaname = current_schema()
+      AND n_tup_upd + n_tup_del > 0
+    UNION ALL
+    SELECT format('transaction %s: %s, created at %s, posted at %s', id, status, created_at, posted_at)
+    FROM transactions, LATERAL (SELECT (extract(epoch FROM created_at) * 1000000)::bigint AS us) since,
+         LATERAL (SELECT int8send((us / 1000 << 16) | (7 << 12) | us % 1000) AS begins) ids
+    WHERE (status = 'posted') <> (posted_at IS NOT NULL) OR (status = 'rejected') <> (rejection IS NOT NULL)
+       OR uuid_send(id) NOT BETWEEN begins || '\\x80' AND begins || '\\xc0'  -- see first_transaction_id
+"""
+
+# Few events change a status, beside the many that open: who has none is active, as everybody begins.
+_FINAL = """
+    WITH changes AS MATERIALIZED (
+        SELECT coalesce(event ->> 'wallet_id', event ->> 'customer_id')::uuid AS id, event_type,
+               (event ->> 'sequence')::bigint AS sequence, event ->> 'scope' AS scope
+        FROM outbox
+        WHERE event_type IN ('WalletFrozen', 'WalletUnfrozen', 'WalletClosed',
+                             'CustomerSuspended', 'CustomerReactivated', 'CustomerClosed')
+    ), last AS (
+        SELECT DISTINCT ON (id) id, event_type, scope FROM changes ORDER BY id, sequence DESC
+    ), closed AS (
+        SELECT id, sequence FROM changes WHERE event_type IN ('WalletClosed', 'CustomerClosed')
+    )
+    SELECT format('wallet %s: closed with %s in it, %s held', id, ledger_balance, held)
+    FROM wallets WHERE status = 'closed' AND (ledger_balance <> 0 OR held <> 0)
+    UNION ALL
+    SELECT format('wallet %s: %s, while its customer is %s', w.id, w.status, coalesce(c.status, 'not there'))
+    FROM wallets w LEFT JOIN customers c ON c.id = w.customer_id
+    WHERE w.house IS NULL
+      AND (c.id IS NULL OR (c.status = 'closed' AND w.status <> 'closed') OR w.customer_active <> (c.status = 'active'))
+    UNION ALL
+    SELECT format('wallet %s: %s, while its last event is %s', w.id, w.status, coalesce(l.event_type, 'WalletOpened'))
+    FROM wallets w LEFT JOIN last l ON l.id = w.id
+    WHERE w.status <> CASE l.event_type WHEN 'WalletFrozen' THEN 'frozen' WHEN 'WalletClosed' THEN 'closed'
+                      ELSE 'active' END
+       OR w.freeze_scope IS DISTINCT FROM CASE WHEN l.event_type = 'WalletFrozen' THEN l.scope END
+    UNION ALL
+    SELECT format('wallet %s: of customer %s in %s, opened as another', w.id, w.customer_id, w.currency)
+    FROM wallets w JOIN outbox o ON (o.event ->> 'wallet_id')::uuid = w.id
+    WHERE o.event_type = 'WalletOpened'
+      AND (w.customer_id IS DISTINCT FROM (o.event ->> 'customer_id')::uuid OR w.currency <> o.event ->> 'currency')
+    UNION ALL
+    SELECT format('customer %s: %s, while their last event is %s', c.id, c.status,
+                  coalesce(l.event_type, 'CustomerRegistered'))
+    FROM customers c LEFT JOIN last l ON l.id = c.id
+    WHERE c.status <> CASE l.event_type WHEN 'CustomerSuspended' THEN 'suspended' WHEN 'CustomerClosed' THEN 'closed'
+                      ELSE 'active' END
+    UNION ALL
+    SELECT format('wallet %s: an event %s after it was closed', e.wallet_id, e.sequence)
+    FROM closed c JOIN entries e ON e.wallet_id = c.id AND e.sequence > c.sequence
+    UNION ALL
+    SELECT format('%s: %s after it was closed', c.id, o.event_type)
+    FROM closed c JOIN outbox o ON coalesce(o.event ->> 'wallet_id', o.event ->> 'customer_id')::uuid = c.id
+    WHERE o.event_type IS NOT NULL AND (o.event ->> 'sequence')::bigint > c.sequence
+"""
+
+_HELD = "SELECT format('wallet %s: %s is held by no hold', id, held) FROM wallets WHERE held <> 0"
+
+CHECKS = (
+    Check((BALANCED,), "transactions", _BALANCED),
+    Check((BALANCES, VERSIONS), "entries", _HISTORY),
+    Check((HELD,), "wallets", _HELD),
+    Check((COVERED,), "entries", _COVERED),
+    Check((CURRENCIES,), "entries", _CURRENCIES),
+    Check((KEYS,), "idempotency_keys", _ONE_EACH.format(table="idempotency_keys")),
+    Check((EVENTS, SEQUENCES), "outbox", _TOLD),
+    Check((APPEND_ONLY,), "transactions", _APPEND_ONLY),
+    Check((FINAL,), "wallets", _FINAL),
+)
+"""In the order of the invariants."""
