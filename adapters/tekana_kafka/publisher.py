@@ -56,7 +56,7 @@ class KafkaPublisher:
             rest = []
             for lane in stuck:
                 if lane.refused == 1:
-                    unsendable.append(Unsendable(lane.waiting.popleft().place, str(lane.refusal)))
+                    unsendable.append(Unsendable(lane.waiting.popleft().place, lane.reason))
                 else:  # which one of them is it?
                     alone.update(one.place for one, _ in zip(lane.waiting, range(lane.refused), strict=False))
                 rest += lane.waiting
