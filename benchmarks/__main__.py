@@ -16,6 +16,7 @@ from pathlib import Path
 import rich_click as click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
 
 import tekana
 from benchmarks.bench import FULL, QUICK, Bench, Plan
@@ -119,7 +120,7 @@ def _measure(plan: Plan, names: list[str], data_dir: Path, extras: Sequence[Maki
                 progress.update(bar, description=name)
                 results.append(_row(name, bench))
                 progress.advance(bar)
-        drawn = []
+        drawn: list[Table] = []
         try:
             for extra in extras:
                 progress.update(bar, description="tables")

@@ -8,7 +8,6 @@ from typing import Final, NamedTuple
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import (
-    BrokerResponseError,
     InvalidTimestampError,
     MessageSizeTooLargeError,
     PolicyViolationError,
@@ -35,14 +34,14 @@ class Numbered(NamedTuple):
 class Lane:
     """What of a run goes to one partition, in order: a batch is sent when the one before it has arrived.
 
-    So nothing overtakes a batch that fails. `waiting` is what has not arrived, and `refused` how many of these, the
-    first ones, the broker refused as one batch.
+    So nothing overtakes a batch that fails. `waiting` is what has not arrived; `refused` is how many of these, the
+    first ones, the broker refused as one batch, and `reason` why.
     """
 
     def __init__(self, topic: str, partition: int) -> None:
         self.waiting: deque[Numbered] = deque()
         self.refused = 0
-        self.refusal: BrokerResponseError | None = None
+        self.reason = ""
         self._topic = topic
         self._partition = partition
 
@@ -69,7 +68,7 @@ class Lane:
             try:
                 await arrived
             except _REFUSALS as refusal:
-                self.refused, self.refusal = size, refusal
+                self.refused, self.reason = size, f"{type(refusal).__name__}: {refusal.description}"
                 return
             for _ in range(size):
                 self.waiting.popleft()

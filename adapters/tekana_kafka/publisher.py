@@ -57,7 +57,7 @@ class KafkaPublisher:
             for lane in stuck:
                 if lane.refused == 1:
                     place, refused = lane.waiting.popleft()
-                    unsendable.append(Unsendable(place, str(lane.refusal)))
+                    unsendable.append(Unsendable(place, lane.reason))
                     lane.drop(refused.key)
                 else:  # which one of them is it?
                     alone.update(one.place for one, _ in zip(lane.waiting, range(lane.refused), strict=False))

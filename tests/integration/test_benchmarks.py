@@ -36,6 +36,7 @@ from benchmarks.processes import ROOT, Service, bare_serving, get_status
 from benchmarks.results import Goal, Measured, Run, result_of, table, write
 from benchmarks.rows import ROWS
 from benchmarks.server import Server
+from benchmarks.tables import TABLES
 from tekana.testing import builders
 from tekana_postgres.embedded import EmbeddedPostgres
 from tests.integration.postgres_support import superuser
@@ -229,11 +230,12 @@ def test_less_is_better_and_memory_must_be_flat() -> None:
     assert met == [True, False, False]
 
 
-def test_the_command_lists_the_rows() -> None:
+def test_the_command_lists_the_rows_and_tables() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks", "--list"], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert [line.split()[0] for line in done.stdout.splitlines()] == list(ROWS)
+    listed = [line.removeprefix("--table ").split()[0] for line in done.stdout.splitlines()]
+    assert listed == [*ROWS, *TABLES]
     assert set(ROWS) == {
         *("http_random", "http_hot", "engine_random", "engine_hot", "batch", "read_wallet", "growth"),
         *("latency_alone", "disk_per_transfer", "worker_memory"),
