@@ -93,16 +93,18 @@ _PLACE: Final = re.compile(r"(.*) - at `\$((?:\.\w+|\[\d+\]|\[\.\.\.\])+)`", re.
 def _refuse_what_msgspec_lets_pass(decoded: Any, raw: dict[Any, Any], inside: str = "") -> None:
     """Names given twice, of which readers differ on which one counts, and UUIDs in other forms than the usual one."""
     _refuse_names_given_twice(raw, inside)
-    for name in decoded.__struct_fields__:
-        value = getattr(decoded, name)
-        if isinstance(value, UUID):
-            if len(raw[name]) != _UUID_LENGTH:  # msgspec checked the rest
-                canonical_uuid(inside + name, raw[name])
-        elif isinstance(value, dict):
-            _refuse_names_given_twice(raw[name], f"{inside}{name}.")
-        elif isinstance(value, tuple):
-            for index, (one, its_raw) in enumerate(zip(value, raw[name], strict=True)):
-                _refuse_what_msgspec_lets_pass(one, its_raw, f"{inside}{name}[{index}].")
+    for name, its_raw in raw.items():
+        kind = type(its_raw)
+        if kind is str:
+            if len(its_raw) != _UUID_LENGTH and isinstance(
+                getattr(decoded, name, None), UUID
+            ):  # msgspec checked the rest
+                canonical_uuid(inside + name, its_raw)
+        elif kind is dict:
+            _refuse_names_given_twice(its_raw, f"{inside}{name}.")
+        elif kind is list:
+            for index, (one, inner) in enumerate(zip(getattr(decoded, name), its_raw, strict=True)):
+                _refuse_what_msgspec_lets_pass(one, inner, f"{inside}{name}[{index}].")
 
 
 def _refuse_names_given_twice(raw: dict[Any, Any], inside: str) -> None:

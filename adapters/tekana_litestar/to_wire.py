@@ -150,4 +150,4 @@ def events(page: Page[FedEvent]) -> wire.EventPage:
 
 def utc(moment: datetime) -> datetime:
     """The same moment in UTC, which JSON shows as Z."""
-    return moment.astimezone(UTC)
+    return moment if moment.tzinfo is UTC else moment.astimezone(UTC)

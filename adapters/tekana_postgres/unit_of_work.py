@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -63,11 +64,9 @@ _CONTACTS = {
 # tekana_postgres.events.
 _MOVE_WALLETS_AND_MARK_POSITION = """
 WITH moved AS (
-    UPDATE wallets w SET ledger_balance = d.ledger_balance, version = d.version, sequence = d.sequence,
-        updated_at = d.updated_at
-    FROM unnest($1::tid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[], $6::timestamptz[])
-        AS d (place, id, ledger_balance, version, sequence, updated_at)
-    WHERE w.ctid = d.place AND w.id = d.id
+    UPDATE wallets w SET ledger_balance = d.ledger_balance, version = d.version, sequence = d.sequence, updated_at = $5
+    FROM unnest($1::tid[], $2::bigint[], $3::bigint[], $4::bigint[]) AS d (place, ledger_balance, version, sequence)
+    WHERE w.ctid = d.place AND w.version < d.version
     RETURNING 1
 )
 SELECT count(*) AS moved, tekana_mark_position() FROM moved
@@ -203,17 +202,23 @@ class PostgresUnitOfWork:
         if book.changed_wallets:
             await self._change_wallets(list(book.changed_wallets.values()))
         written = book.changed_wallets.keys() | book.opened_wallets.keys()
-        moved = [wallet for wallet_id, wallet in book.moved_wallets.items() if wallet_id not in written]
+        by_moment: dict[datetime, list[Wallet]] = {book.now: []}  # mostly all; later where a clock was put back
+        for wallet_id, wallet in book.moved_wallets.items():
+            if wallet_id not in written:
+                by_moment.setdefault(wallet.updated_at, []).append(wallet)
+        for moment, moved in by_moment.items():
+            await self._move_wallets(moved, moment)
+
+    async def _move_wallets(self, wallets: Sequence[Wallet], moment: datetime) -> None:
         done = await self._connection.fetchval(
             _MOVE_WALLETS_AND_MARK_POSITION,
-            [self._places[wallet.id] for wallet in moved],
-            [wallet.id for wallet in moved],
-            [wallet.ledger_balance for wallet in moved],
-            [wallet.version for wallet in moved],
-            [wallet.sequence for wallet in moved],
-            [wallet.updated_at for wallet in moved],
+            [self._places[wallet.id] for wallet in wallets],
+            [wallet.ledger_balance for wallet in wallets],
+            [wallet.version for wallet in wallets],
+            [wallet.sequence for wallet in wallets],
+            moment,
         )
-        if done != len(moved):
+        if done != len(wallets):
             raise Conflict("a locked wallet is no longer in its place")
 
     async def _change_wallets(self, wallets: Sequence[Wallet]) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from itertools import groupby
 from operator import attrgetter
-from typing import Any
 
 import msgspec
 
@@ -14,7 +13,9 @@ from tekana.application.batch import Batch, Movement
 from tekana.application.command import Command, MoneyCommand
 from tekana.application.waiting_line import BatchInLine, Envelope, Outcome, Waiting
 from tekana.domain.book import Answer, Batched, Book, Touches
+from tekana.domain.customer import Contact
 from tekana.domain.errors import IdempotencyKeyReused, Refused, RolledBack
+from tekana.domain.identifiers import CustomerId, WalletId
 from tekana.domain.transaction import Transaction
 from tekana.ports.unit_of_work import Claimed, Key
 
@@ -33,12 +34,15 @@ def all_keys(group: Sequence[Waiting]) -> set[Key]:
 
 def all_touches(group: Sequence[Waiting]) -> Touches:
     """Everything that a group needs locked."""
-    wallets, customers, contacts = zip(*(one.envelope.command.touches() for one in group), strict=True)
-    return Touches(_distinct(wallets), _distinct(customers), _distinct(contacts))
-
-
-def _distinct(groups: Iterable[tuple[Any, ...]]) -> tuple[Any, ...]:
-    return tuple({one for group in groups for one in group})
+    wallets: set[WalletId] = set()
+    customers: set[CustomerId] = set()
+    contacts: set[Contact] = set()
+    for one in group:
+        touched = one.envelope.command.touches()
+        wallets.update(touched.wallets)
+        customers.update(touched.customers)
+        contacts.update(touched.contacts)
+    return Touches(tuple(wallets), tuple(customers), tuple(contacts))
 
 
 def decide_group(group: Sequence[Waiting], known: Mapping[Key, Claimed], book: Book) -> dict[Key, Claimed]:

@@ -221,6 +221,7 @@ class Book:
         currency = movement.money.currency
         moment = self.locked.now
         total = 0
+        wallets = []
         for leg in legs:
             wallet = self.locked.wallets.get(leg.wallet_id)
             if wallet is None:
@@ -229,9 +230,10 @@ class Book:
             if wallet.updated_at > self.locked.now:  # a wallet's history never runs backwards, whatever a clock does
                 last = wallet.updated_at
                 moment = max(moment, last if wallet.id in self.moved_wallets else last + _TICK)
+            wallets.append(wallet)
             total += leg.minor
         assert total == 0, "legs must sum to zero"  # noqa: S101 - a bug of ours, not bad input
-        entries = tuple([self._apply(leg, currency, moment) for leg in legs])
+        entries = tuple([self._apply(leg, wallet, moment) for leg, wallet in zip(legs, wallets, strict=True)])
         transaction = Transaction(
             id=self._new_transaction_id(moment),
             movement=movement,
@@ -282,14 +284,13 @@ class Book:
             self._id_prefix = moment, first_transaction_id(moment).int | noise
         return TransactionId(UUID(int=self._id_prefix[1] | next(self.numbers) << RANDOM_BITS))
 
-    def _apply(self, leg: Leg, currency: Currency, moment: datetime) -> Entry:
-        wallet = self.locked.wallets[leg.wallet_id]
+    def _apply(self, leg: Leg, wallet: Wallet, moment: datetime) -> Entry:
         wallet.ledger_balance += leg.minor
         wallet.version += 1
         wallet.sequence += 1
         wallet.updated_at = moment
         self.moved_wallets[wallet.id] = wallet
-        return Entry(wallet.id, wallet.version, wallet.sequence, leg.minor, currency, wallet.ledger_balance)
+        return Entry(wallet.id, wallet.version, wallet.sequence, leg.minor, wallet.currency, wallet.ledger_balance)
 
 
 def _check(wallet: Wallet, minor: int, currency: Currency) -> None:
