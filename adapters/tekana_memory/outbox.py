@@ -103,6 +103,11 @@ class MemoryOutbox:
             parked=len(relay.parked),
         )
 
+    async def lag(self) -> float:
+        """For how long the first of what is unpublished waits."""
+        first = await self.read(self._relay.cursor, 1)
+        return (self._clock() - first[0].event.occurred_at).total_seconds() if first else 0.0
+
     def _runs(self) -> bool:
         return self._relay.expires_at is not None and self._relay.expires_at > self._clock()
 

@@ -10,7 +10,7 @@ from uuid import UUID
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tekana.domain.events import aggregate_id
+from tekana.domain.events import Event, aggregate_id
 from tekana.ports.events import FedEvent
 from tekana.ports.outbox import Lease, LeaseLost, ParkedEvent, RelayState
 from tekana_postgres.connections import raw_connection
@@ -63,6 +63,8 @@ SELECT CASE WHEN expires_at > clock_timestamp() THEN holder END AS holder, epoch
 FROM relays WHERE name = $1
 """
 _UNPUBLISHED = "SELECT count(*) FROM outbox WHERE position > $1"
+_CURSOR = "SELECT cursor FROM relays WHERE name = $1"
+_SECONDS_SINCE = "SELECT extract(epoch FROM clock_timestamp() - $1)::float8"
 
 
 class PostgresOutbox:
@@ -88,7 +90,7 @@ class PostgresOutbox:
 
     async def read(self, after: str | None, limit: int) -> Sequence[FedEvent]:
         async with raw_connection(self._engine) as connection:
-            return await read_feed(connection, after, limit // 3 + 1)  # a transfer is one position, and three events
+            return await read_feed(connection, after, limit // 3 + 2)  # a transfer is one position, and three events
 
     async def mark(self, lease: Lease, cursor: str, parked: Sequence[ParkedEvent] = ()) -> None:
         async with self._transaction() as connection:
@@ -131,16 +133,22 @@ class PostgresOutbox:
             await connection.execute(_KNOW, self._relay)
             row = await connection.fetchrow(_STATE, self._relay)
             cursor = row["cursor"]
-            first = await read_feed(connection, cursor, 1)
+            first = await _first_after(connection, cursor)
             unpublished = await connection.fetchval(_UNPUBLISHED, 0 if cursor is None else place_of(cursor)[0])
         return RelayState(
             holder=row["holder"],
             epoch=row["epoch"],
             cursor=cursor,
             unpublished=unpublished,
-            oldest=first[0].event.occurred_at if first else None,
+            oldest=None if first is None else first.occurred_at,
             parked=row["parked"],
         )
+
+    async def lag(self) -> float:
+        async with raw_connection(self._engine) as connection:
+            first = await _first_after(connection, await connection.fetchval(_CURSOR, self._relay))
+            waits: float = 0.0 if first is None else await connection.fetchval(_SECONDS_SINCE, first.occurred_at)
+        return waits
 
     async def _park(self, connection: asyncpg.Connection, parked: Sequence[ParkedEvent]) -> None:
         if not parked:
@@ -162,6 +170,11 @@ class PostgresOutbox:
     async def _transaction(self) -> AsyncIterator[asyncpg.Connection]:
         async with raw_connection(self._engine) as connection, connection.transaction():
             yield connection
+
+
+async def _first_after(connection: asyncpg.Connection, cursor: str | None) -> Event | None:
+    fed = await read_feed(connection, cursor, 2)  # the cursor's own position, and the next
+    return fed[0].event if fed else None
 
 
 def _require(held: int | None) -> None:

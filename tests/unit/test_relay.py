@@ -7,19 +7,24 @@ import logging
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
 
+import tekana
+from tekana import Settings
 from tekana.application import Tekana
 from tekana.application import relay as relays
 from tekana.application.relay import Relay
+from tekana.bootstrap.container import BUS
 from tekana.domain.errors import Unavailable
 from tekana.domain.events import Event, aggregate_id, event_id
 from tekana.ports.events import FedEvent
-from tekana.ports.outbox import Outbox
+from tekana.ports.outbox import Outbox, ParkedEvent
 from tekana.ports.publisher import Unsendable
 from tekana.testing import builders
+from tekana.testing.clock import FrozenClock
 from tekana.testing.contracts.harness import at_work
 from tekana.testing.contracts.tools import a_wallet
 from tekana.testing.contracts.wholeness import assert_whole, every
@@ -210,3 +215,27 @@ async def test_what_the_bus_never_takes_is_parked_with_its_aggregate(
     assert await outbox.parked_aggregates() == set()
     assert in_order(publisher.published)
     assert {event_id(one) for one in publisher.published} == {event_id(one) for one in feed}
+
+
+async def test_what_waits_for_long_and_what_is_parked_is_warned_of() -> None:
+    clock = FrozenClock()
+    store = MemoryStore(clock=clock)
+    outbox = store.outbox(BUS)
+    with_a_bus = Settings(database_url="memory://", bus_url="kafka://127.0.0.1:1")
+    async with tekana.connect(with_a_bus, store=store) as app, tekana.connect("memory://", store=store) as without:
+        await moved(app, 1)
+        clock.advance(timedelta(seconds=relays.LATE))
+        assert await app.check_ready() == []
+        clock.advance(timedelta(seconds=1))
+        assert await app.check_ready() == [
+            "events have waited for 61 s to be published: is a relay at work, and the bus up?"
+        ]
+        assert await without.check_ready() == ()
+        feed = await everything(store)
+        lease = await outbox.take_lease("me", 60)
+        assert lease is not None
+        await outbox.mark(lease, feed[-1].cursor, [ParkedEvent(feed[0], "too large")])
+        [warning] = await app.check_ready()
+        assert "tekana outbox list" in warning
+        await outbox.unpark(lease, [feed[0].cursor])
+        assert await app.check_ready() == []

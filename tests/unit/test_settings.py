@@ -35,7 +35,10 @@ def test_an_empty_variable_is_as_good_as_none_but_what_is_given_counts() -> None
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("currency", "XXX"), ("currency", "rwf"), ("database_url", "a folder"), ("read_database_url", "a replica")],
+    [
+        *(("currency", "XXX"), ("currency", "rwf"), ("database_url", "a folder")),
+        *(("read_database_url", "a replica"), ("bus_url", "a bus")),
+    ],
 )
 def test_bad_settings_are_told_by_name(field: str, value: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
@@ -60,6 +63,27 @@ async def test_what_is_no_store_is_refused() -> None:
     with pytest.raises(MissingAdapter, match="object is no tekana store"):
         async with tekana.connect(store=object()):  # type: ignore[arg-type]
             pass
+
+
+def test_the_bus() -> None:
+    assert Settings().bus_url is None
+    assert Settings.from_environment({"TEKANA_BUS_URL": ""}).bus_url is None
+    assert Settings.from_environment({"TEKANA_BUS_URL": "kafka://one:1"}).bus_url == "kafka://one:1"
+    given = {"bus_url": "kafka://two:2"}
+    assert Settings.from_environment({"TEKANA_BUS_URL": "kafka://one:1"}, given=given).bus_url == "kafka://two:2"
+
+
+@pytest.mark.parametrize("relaying", [False, True])
+async def test_a_bus_that_the_publisher_does_not_understand(relaying: bool) -> None:
+    """Whoever only decides has no need of it."""
+    settings = Settings(database_url="memory://", bus_url="kafka://nowhere")
+    if not relaying:
+        async with tekana.connect(settings):
+            return
+    with pytest.raises(InvalidRequest) as refused:
+        async with tekana.connect(settings, relaying=True):
+            pass
+    assert [error.field for error in refused.value.errors] == ["bus_url"]
 
 
 def test_a_publisher_is_found_by_its_scheme() -> None:

@@ -26,6 +26,9 @@ _log = logging.getLogger("tekana.relay")
 LEASE: Final = 3.0
 """Seconds after which a relay that is not heard of is replaced."""
 
+LATE: Final = 60.0
+"""Seconds after which an event that is not published yet is worth a warning."""
+
 _RENEW: Final = LEASE / 3
 _STAND_BY: Final = 0.5
 _IDLE: Final = 0.02
@@ -138,3 +141,17 @@ class Relay:
         if self._failing:
             _log.warning("relay %s: it works again", self._holder)
         self._failing = False
+
+
+async def relay_warnings(outbox: Outbox) -> list[str]:
+    """What an operator should know of publishing, each in a sentence; empty if all is well.
+
+    Raises Unavailable.
+    """
+    warnings = []
+    lag = await outbox.lag()
+    if lag > LATE:
+        warnings.append(f"events have waited for {lag:,.0f} s to be published: is a relay at work, and the bus up?")
+    if await outbox.parked(1):
+        warnings.append("the bus refused events, which were set aside: `tekana outbox list` tells which")
+    return warnings

@@ -8,6 +8,7 @@ from typing import Generic, NamedTuple, cast
 from tekana.application.batch import Batch, BatchDone, failed_index
 from tekana.application.command import AnswerT, Command
 from tekana.application.posting_engine import PostingEngine
+from tekana.application.relay import relay_warnings
 from tekana.application.waiting_line import Envelope
 from tekana.domain.book import Answer
 from tekana.domain.errors import Refused, refusal_named
@@ -15,6 +16,7 @@ from tekana.domain.transaction import Rejection, Transaction
 from tekana.ports.audit import Audit
 from tekana.ports.customers import Customers
 from tekana.ports.events import Events
+from tekana.ports.outbox import Outbox
 from tekana.ports.store import Store
 from tekana.ports.transactions import Transactions
 from tekana.ports.wallets import Wallets
@@ -38,9 +40,11 @@ class Tekana:
     many tasks of one event loop.
     """
 
-    def __init__(self, store: Store, engine: PostingEngine) -> None:
+    def __init__(self, store: Store, engine: PostingEngine, outbox: Outbox | None = None) -> None:
+        """`outbox` is the one that a relay publishes, if one does: `check_ready` warns when it does not keep up."""
         self._store = store
         self._engine = engine
+        self._outbox = outbox
 
     @property
     def customers(self) -> Customers:
@@ -130,7 +134,8 @@ class Tekana:
         Gives what an operator should know all the same, each in a sentence.
         """
         self._engine.check_serving()
-        return await self._store.check_ready() or ()
+        warnings = await self._store.check_ready() or ()
+        return warnings if self._outbox is None else [*warnings, *await relay_warnings(self._outbox)]
 
 
 def refusal_of(answer: Answer) -> Refused | None:

@@ -64,6 +64,15 @@ def outbox_of(store: Store, relay: str) -> Outbox:
     return store.outbox(relay)
 
 
+def watched_outbox(store: Store, bus_url: str | None, relay: str) -> Outbox | None:
+    """The outbox that the relay of this name publishes on the bus; None without a bus.
+
+    Raises:
+        InvalidRequest: nothing can be relayed out of this store.
+    """
+    return None if bus_url is None else outbox_of(store, relay)
+
+
 def find_publisher(url: str) -> Publisher:
     """Build the publisher for a URL. It is not started yet.
 

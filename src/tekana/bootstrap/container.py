@@ -10,7 +10,7 @@ from uuid_utils.compat import uuid7
 
 from tekana.application import PostingEngine, Tekana
 from tekana.application.relay import Relay
-from tekana.bootstrap.adapters import find_publisher, find_store, outbox_of
+from tekana.bootstrap.adapters import find_publisher, find_store, outbox_of, watched_outbox
 from tekana.bootstrap.settings import Settings
 from tekana.ports.clock import Clock
 
@@ -34,4 +34,5 @@ class Container(containers.DeclarativeContainer):
     outbox = providers.Factory(outbox_of, store, BUS)
     publisher = providers.Singleton(find_publisher, settings.provided.bus_url)
     relay = providers.Singleton(Relay, outbox, publisher, holder=f"{socket.gethostname()}:{os.getpid()}")
-    app = providers.Singleton(Tekana, store, engine)
+    watched = providers.Factory(watched_outbox, store, settings.provided.bus_url, BUS)
+    app = providers.Singleton(Tekana, store, engine, watched)

@@ -39,11 +39,11 @@ def _tell_on_stderr() -> None:
 
 async def _relay(chosen: Settings) -> None:
     container = build(chosen)
-    store, work = container.store(), container.relay()
-    click.echo(f"tekana: relaying from {store.location} to {container.publisher().location}", err=True)
+    store, publisher = container.store(), container.publisher()
+    click.echo(f"tekana: relaying from {store.location} to {publisher.location}", err=True)
     await store.start()
     try:
-        relaying = asyncio.create_task(work.run())
+        relaying = asyncio.create_task(container.relay().run())
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, relaying.cancel)
         await asyncio.wait([relaying])

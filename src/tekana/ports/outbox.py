@@ -115,6 +115,13 @@ class Outbox(Protocol):
         """How the relay stands."""
         ...
 
+    async def lag(self) -> float:
+        """For how many seconds the first of what is unpublished waits, by the store's clock; 0.0 if nothing does.
+
+        What is parked does not count. Cheap, however much waits.
+        """
+        ...
+
 
 @runtime_checkable
 class RelayedStore(Store, Protocol):

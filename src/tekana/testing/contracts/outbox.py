@@ -80,9 +80,23 @@ class OutboxContract(Contract):
         following = await outbox.take_lease("two", LONG)
         assert following is not None
         assert following.cursor == feed[2].cursor
+        assert (await outbox.state()).oldest == feed[3].event.occurred_at
+        assert list(await outbox.read(feed[2].cursor, 1))[:1] == [feed[3]]
         await outbox.mark(following, feed[-1].cursor)
         state = await outbox.state()
         assert (state.cursor, state.unpublished, state.oldest) == (feed[-1].cursor, 0, None)
+
+    async def test_the_lag(self, store: RelayedStore, app: Tekana, clock: FrozenClock) -> None:
+        outbox = store.outbox("bus")
+        assert await outbox.lag() == 0.0
+        feed = await _some_events(app, store)
+        clock.advance(timedelta(seconds=10))  # for stores that go by it; by that of others it is longer ago
+        lease = await outbox.take_lease("one", LONG)
+        assert lease is not None
+        for one in feed:
+            assert await outbox.lag() >= 10.0
+            await outbox.mark(lease, one.cursor)
+        assert await outbox.lag() == 0.0
 
     async def test_relays_are_apart(self, store: RelayedStore, app: Tekana) -> None:
         feed = await _some_events(app, store)

@@ -1,0 +1,92 @@
+"""`python -m benchmarks.bus`: money moves while relays, the broker and the database die. Is anything lost on the bus?
+
+It starts a PostgreSQL and an Apache Kafka of its own, measures the engine and a relay alone, then lets the rest of the
+movements happen while a relay is killed every second, the broker is stopped, a process of the database killed and then
+the whole database. At last it reads all topics and holds them against the outbox.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+
+import rich_click as click
+import uvloop
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.bus_check import Tally
+from benchmarks.bus_drill import Drill
+from tekana_postgres.embedded import EmbeddedPostgres
+from tests.kafka.brokers import ApacheKafka
+
+FAILED, COULD_NOT_RUN, INTERRUPTED = 1, 2, 130
+
+_FOLDER = "/var/tmp" if os.geteuid() == 0 else tempfile.gettempdir()  # noqa: S108 - PostgreSQL's account must enter
+
+
+@click.command
+@click.option(
+    "--movements", default=100_000, show_default=True, type=click.IntRange(1000), help="How much money moves."
+)
+def main(movements: int) -> None:
+    """Exits with 0 if nothing is lost, without cause or out of order; 1 if anything is; 2 if it could not run."""
+    jars = os.environ.get("TEKANA_TEST_KAFKA_JARS")
+    if not jars:
+        click.echo("bus: run it with `nox -s bus`, which fetches Apache Kafka", err=True)
+        sys.exit(COULD_NOT_RUN)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    folder = Path(tempfile.mkdtemp(prefix="tekana-bus-", dir=_FOLDER))
+    folder.chmod(0o755)
+    server, broker = EmbeddedPostgres(folder), ApacheKafka(Path(jars))
+    try:
+        broker.start()
+        drill = Drill(server.start(), folder, broker)
+        with drill.relays():
+            tally = uvloop.run(drill.run(movements))
+    except KeyboardInterrupt:
+        click.echo("bus: interrupted; nothing is left running", err=True)
+        sys.exit(INTERRUPTED)
+    finally:
+        broker.remove()
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+    Console().print(_table(drill, tally))
+    sys.exit(0 if tally.sound and drill.whole else FAILED)
+
+
+def _table(drill: Drill, tally: Tally) -> Table:
+    """What to tell, once all is known."""
+    told = Table("", "", title="The bus, while everything dies")
+    for name, value in (
+        ("movements of money", f"{drill.done:,}"),
+        ("relays killed, of these at work", f"{drill.killed:,}, {drill.killed_at_work:,}"),
+        ("events in the outbox", f"{tally.events:,}"),
+        ("messages on the bus", f"{tally.messages:,}"),
+        ("lost", f"{tally.lost:,}"),
+        ("without cause", f"{tally.without_cause:,}"),
+        ("out of order, once duplicates are dropped", f"{tally.out_of_order:,}"),
+        ("duplicates", f"{tally.duplicates:,}"),
+        ("ledger", "whole" if drill.whole else "NOT WHOLE"),
+        ("engine alone", f"{drill.engine:,.0f} transfers/s"),
+        ("one relay alone", f"{drill.relay:,.0f} events/s, which are {drill.relay / 3:,.0f} transfers/s"),
+        (f"until another relay works ({len(drill.failovers)} times)", _median_and_worst(drill.failovers)),
+    ):
+        told.add_row(name, value)
+    return told
+
+
+def _median_and_worst(seconds: list[float]) -> str:
+    if not seconds:
+        return "not seen"
+    return f"median {statistics.median(seconds):.1f} s, worst {max(seconds):.1f} s"
+
+
+if __name__ == "__main__":
+    main()

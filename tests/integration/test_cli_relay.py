@@ -1,0 +1,135 @@
+"""`tekana relay` and `tekana outbox`, used as an operator would. What relays do to a bus is in tests/kafka."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import tekana as package
+from tekana.ports.events import FedEvent
+from tekana.ports.outbox import ParkedEvent
+from tekana.testing.contracts.wholeness import every
+from tekana_postgres import PostgresStore
+from tests.integration.test_cli import TEKANA, folder, processes_in, tekana
+
+__all__ = ["folder"]
+
+NOWHERE = "kafka://127.0.0.1:1"
+
+
+@pytest.fixture
+def told(postgres_url: str) -> str:
+    """The URL of a database in which something has happened."""
+    assert tekana("demo", "--database-url", postgres_url).returncode == 0
+    return postgres_url
+
+
+async def feed_of(url: str) -> list[FedEvent]:
+    async with package.connect(url) as app:
+        return await every(app.events.list)
+
+
+async def marked(url: str, *parked: int) -> list[FedEvent]:
+    """Everything is published, but for the events at these places, of which the first is the culprit."""
+    feed = await feed_of(url)
+    store = PostgresStore(url)
+    outbox = store.outbox("bus")
+    lease = await outbox.take_lease("here:1", 60)
+    assert lease is not None
+    set_aside = [ParkedEvent(feed[place], None if number else "too large") for number, place in enumerate(parked)]
+    await outbox.mark(lease, feed[-1].cursor, set_aside)
+    await store.stop()
+    return feed
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+def test_a_relay_waits_for_its_bus_and_stops_cleanly(folder: Path, number: signal.Signals) -> None:
+    command = [*TEKANA, "relay", "--data-dir", str(folder), "--bus-url", NOWHERE]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as relay:
+        assert relay.stderr is not None
+        said = [relay.stderr.readline() for _ in range(2)]
+        relay.send_signal(number)
+        out, err = relay.communicate(timeout=60)
+    assert (relay.returncode, out) == (0, "")
+    assert said[0] == f"tekana: relaying from {folder} to Kafka at 127.0.0.1:1\n"
+    assert "at work, in epoch 1" in said[1]
+    assert err.splitlines()[-1] == "tekana: stopped"
+    assert "Traceback" not in err
+    assert processes_in(folder) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("relay",), "say where to publish, with --bus-url or TEKANA_BUS_URL"),
+        (("relay", "--bus-url", "kafka://nowhere"), "must be a URL such as kafka://host:9092"),
+        (("relay", "--bus-url", "pigeon://home"), "no adapter for 'pigeon' is installed"),
+        (("serve", "--bus-url", "nonsense"), "bus_url: must be a URL, such as kafka://host:9092"),
+        (("outbox", "replay", "--after", "yesterday"), "cursor"),
+    ],
+)
+def test_what_cannot_be_done_is_said(words: tuple[str, ...], said: str, postgres_url: str) -> None:
+    done = tekana(*words, "--database-url", postgres_url)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_outbox_of_a_folder_without_data(folder: Path) -> None:
+    done = tekana("outbox", "status", "--data-dir", str(folder))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"tekana: there are no data in {folder}\n"
+
+
+def test_the_outbox_of_a_folder(folder: Path) -> None:
+    assert tekana("demo", "--data-dir", str(folder)).returncode == 0
+    done = tekana("outbox", "status", "--data-dir", str(folder))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("nobody is at work, in epoch 0; 7 unpublished, the oldest for ")
+    assert done.stdout.endswith(" s; 0 parked; at cursor none yet\n")
+
+
+async def test_status_for_programs(told: str) -> None:
+    feed = await feed_of(told)
+    [line] = tekana("outbox", "status", "--json", "--database-url", told).stdout.splitlines()
+    before = json.loads(line)
+    oldest = before.pop("oldest")
+    assert oldest.startswith(feed[0].event.occurred_at.isoformat()[:19])
+    assert before == {"holder": None, "epoch": 0, "cursor": None, "unpublished": 7, "parked": 0}
+    await marked(told)
+    after = json.loads(tekana("outbox", "status", "--json", "--database-url", told).stdout)
+    assert after == {
+        "holder": "here:1",
+        "epoch": 1,
+        "cursor": feed[-1].cursor,
+        "unpublished": 0,
+        "oldest": None,
+        "parked": 0,
+    }
+
+
+async def test_what_is_parked_is_listed_and_tried_again(told: str) -> None:
+    feed = await marked(told, 0, 2)
+    listed = [json.loads(line) for line in tekana("outbox", "list", "--database-url", told).stdout.splitlines()]
+    assert [(one["cursor"], one["type"], one["reason"]) for one in listed] == [
+        (feed[0].cursor, "CustomerRegistered", "too large"),
+        (feed[2].cursor, type(feed[2].event).__name__, "waits behind one that is parked"),
+    ]
+    only = tekana("outbox", "redrive", "--aggregate", listed[0]["id"].partition(":")[0], "--database-url", told)
+    both = tekana("outbox", "redrive", "--database-url", told)
+    assert only.stdout == "tekana: 1 events will be tried once more\n"
+    assert both.stdout == "tekana: 2 events will be tried once more\n"
+
+
+async def test_everything_is_told_again(told: str) -> None:
+    feed = await marked(told)
+    since = tekana("outbox", "replay", "--after", feed[0].cursor, "--database-url", told)
+    assert since.stdout == f"tekana: everything after {feed[0].cursor} will be published again\n"
+    assert "6 unpublished" in tekana("outbox", "status", "--database-url", told).stdout
+    whole = tekana("outbox", "replay", "--database-url", told)
+    assert whole.stdout == "tekana: everything since the beginning will be published again\n"
+    assert "nobody is at work, in epoch 3; 7 unpublished" in tekana("outbox", "status", "--database-url", told).stdout
