@@ -1,5 +1,12 @@
-"""Apache Kafka: the bus that events are published on (`kafka://…`)."""
+"""Apache Kafka (`kafka://…`): the bus that events are published on, and commands and queries go over.
 
+publisher   puts events on it
+gateway     asks the services: an engine and readers without a database
+service     answers: takes commands and queries about one kind of aggregate
+"""
+
+from tekana_kafka.gateway import KafkaGateway
 from tekana_kafka.publisher import KafkaPublisher
+from tekana_kafka.service import KafkaService
 
-__all__ = ["KafkaPublisher"]
+__all__ = ["KafkaGateway", "KafkaPublisher", "KafkaService"]
