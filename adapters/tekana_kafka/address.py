@@ -27,6 +27,24 @@ class Address(NamedTuple):
         """The topic that the events of this kind of aggregate are on."""
         return f"{self.topic_prefix}.{aggregate}"
 
+    def commands(self, aggregate: Aggregate) -> str:
+        """The topic that the commands about this kind of aggregate are on."""
+        return f"{self.topic_prefix}.{aggregate}.commands"
+
+    def queries(self, aggregate: Aggregate) -> str:
+        """The topic that the questions about this kind of aggregate are on."""
+        return f"{self.topic_prefix}.{aggregate}.queries"
+
+    @property
+    def replies(self) -> str:
+        """The topic that replies are on; each gateway reads one partition of it."""
+        return f"{self.topic_prefix}.replies"
+
+    @property
+    def dead_commands(self) -> str:
+        """The topic for commands and queries that no service can make sense of."""
+        return f"{self.topic_prefix}.commands.dead-letters"
+
     @property
     def dead_letters(self) -> str:
         """The topic for messages that a consumer could not deal with."""

@@ -13,11 +13,12 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.utils.path import normalize_path
 
 from tekana import Settings, connect
+from tekana.bootstrap.lifespan import chosen
 from tekana_litestar import docs
 from tekana_litestar.edge import Edge
 from tekana_litestar.operation import options_handlers, serve
 from tekana_litestar.problems import handle_exception
-from tekana_litestar.routes import HANDLERS
+from tekana_litestar.routes import HANDLERS, health
 
 if TYPE_CHECKING:
     from litestar.types import HTTPScope, LifeSpanReceive, LifeSpanScope, LifeSpanSend, Receive, Scope, Send
@@ -72,9 +73,11 @@ def create_app(
 ) -> Litestar:
     """The HTTP app over a store. It starts even while the database is down; `/health/ready` tells.
 
-    The arguments are those of `tekana.connect`. The core at work is `app.state.tekana`.
+    The arguments are those of `tekana.connect`. The core at work is `app.state.tekana`. A process that has no clients
+    tells its health, and no more.
     """
-    handlers = [*HANDLERS, *docs.HANDLERS]
+    settings = chosen(settings)
+    handlers = [*HANDLERS, *docs.HANDLERS] if settings.has_clients else health.HANDLERS
     return TekanaApp(
         route_handlers=[*options_handlers(handlers), *handlers],
         lifespan=[_at_work(settings, store, clock)],
@@ -86,11 +89,11 @@ def create_app(
 
 
 def _at_work(
-    settings: Settings | str | None, store: Store | None, clock: Clock | None
+    settings: Settings, store: Store | None, clock: Clock | None
 ) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def at_work(app: Litestar) -> AsyncIterator[None]:
-        async with connect(settings, store=store, clock=clock, relaying=True) as tekana:
+        async with connect(settings, store=store, clock=clock, working=True) as tekana:
             app.state.tekana = tekana
             yield
 

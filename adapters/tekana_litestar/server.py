@@ -38,7 +38,7 @@ def serve(settings: Settings, *, host: str, port: int, workers: int) -> int:
     Several workers are processes of their own on one socket; the settings reach them as TEKANA_ variables.
     """
     try:
-        build(settings).store()  # a missing adapter is told once and clearly, not by each worker
+        build(settings).app()  # a missing adapter is told once and clearly, not by each worker
         listener = _listen(host, port)
     except (TekanaError, OSError) as error:
         reason = f"cannot listen on {host}:{port}: {error.strerror}" if isinstance(error, OSError) else str(error)

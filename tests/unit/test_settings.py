@@ -8,6 +8,7 @@ import tekana
 from tekana import InvalidRequest, Settings
 from tekana.bootstrap import MissingAdapter
 from tekana.bootstrap.adapters import find_publisher, find_store
+from tekana.bootstrap.settings import ROLES, Role
 from tekana.cli.options import settings
 
 
@@ -38,12 +39,20 @@ def test_an_empty_variable_is_as_good_as_none_but_what_is_given_counts() -> None
     [
         *(("currency", "XXX"), ("currency", "rwf"), ("database_url", "a folder")),
         *(("read_database_url", "a replica"), ("bus_url", "a bus")),
+        ("role", "king"),
     ],
 )
 def test_bad_settings_are_told_by_name(field: str, value: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
         Settings.from_environment({f"TEKANA_{field.upper()}": value})
     assert [error.field for error in refused.value.errors] == [field]
+
+
+@pytest.mark.parametrize("role", [role for role in ROLES if role != "all"])
+def test_every_role_but_all_needs_a_bus(role: Role) -> None:
+    with pytest.raises(InvalidRequest, match="bus_url: is needed by the role"):
+        Settings(role=role)
+    assert Settings(role=role, bus_url="kafka://host:9092").has_clients == (role == "gateway")
 
 
 async def test_the_operators_currency_is_used() -> None:

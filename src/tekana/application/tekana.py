@@ -6,18 +6,19 @@ from collections.abc import Sequence
 from typing import Generic, NamedTuple, cast
 
 from tekana.application.batch import Batch, BatchDone, failed_index
+from tekana.application.bus import Service
 from tekana.application.command import AnswerT, Command
-from tekana.application.posting_engine import PostingEngine
+from tekana.application.engine import Engine
 from tekana.application.relay import relay_warnings
 from tekana.application.waiting_line import Envelope
 from tekana.domain.book import Answer
-from tekana.domain.errors import Refused, refusal_named
+from tekana.domain.errors import Refused, Unavailable, refusal_named
 from tekana.domain.transaction import Rejection, Transaction
 from tekana.ports.audit import Audit
 from tekana.ports.customers import Customers
 from tekana.ports.events import Events
 from tekana.ports.outbox import Outbox
-from tekana.ports.store import Store
+from tekana.ports.store import Readers, Store
 from tekana.ports.transactions import Transactions
 from tekana.ports.wallets import Wallets
 
@@ -38,13 +39,18 @@ class Tekana:
     `execute` a command from `tekana` (its `__all__` lists them), or `submit_batch` many that move money; read through
     `customers`, `wallets`, `transactions` and `events`; check that the ledger is whole with `audit`. Safe to use from
     many tasks of one event loop.
+
+    `store` and `engine` do the work, here or through a gateway. `service` is what takes work off a bus in this process.
     """
 
-    def __init__(self, store: Store, engine: PostingEngine, outbox: Outbox | None = None) -> None:
+    def __init__(
+        self, store: Readers, engine: Engine, outbox: Outbox | None = None, service: Service | None = None
+    ) -> None:
         """`outbox` is the one that a relay publishes, if one does: `check_ready` warns when it does not keep up."""
         self._store = store
         self._engine = engine
         self._outbox = outbox
+        self._service = service
 
     @property
     def customers(self) -> Customers:
@@ -68,7 +74,9 @@ class Tekana:
 
     @property
     def audit(self) -> Audit:
-        """Check every invariant of the ledger."""
+        """Check every invariant of the ledger. Raises Unavailable at a gateway, which has no ledger."""
+        if not isinstance(self._store, Store):
+            raise Unavailable("there is no ledger here: audit it where it is kept")
         return self._store.audit
 
     async def execute(
@@ -134,6 +142,8 @@ class Tekana:
         Gives what an operator should know all the same, each in a sentence.
         """
         self._engine.check_serving()
+        if self._service is not None:
+            await self._service.check_ready()
         warnings = await self._store.check_ready() or ()
         return warnings if self._outbox is None else [*warnings, *await relay_warnings(self._outbox)]
 

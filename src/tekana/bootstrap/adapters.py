@@ -1,4 +1,4 @@
-"""Finds adapters: stores and publishers by the scheme of their URL, servers by name, all through entry points.
+"""Finds adapters: stores and buses by the scheme of their URL, servers by name, all through entry points.
 
 A third party adds a store with a line in the `tekana.stores` group of its own package; this repo needs no change.
 """
@@ -9,11 +9,14 @@ from importlib.metadata import entry_points
 from inspect import signature
 from typing import Any
 
+from tekana.application.bus import Gateway, Service
+from tekana.application.engine import Engine
 from tekana.domain.errors import TekanaError, invalid
+from tekana.domain.events import Aggregate
 from tekana.ports.clock import Clock
 from tekana.ports.outbox import Outbox, RelayedStore
 from tekana.ports.publisher import Publisher
-from tekana.ports.store import Store
+from tekana.ports.store import Readers, Store
 
 _EXTRAS = {"postgresql": "postgres", "postgresql+asyncpg": "postgres"}  # others have the name of their extra
 
@@ -84,6 +87,32 @@ def find_publisher(url: str) -> Publisher:
     if not isinstance(publisher, Publisher):
         raise MissingAdapter(f"{type(publisher).__name__} is no tekana publisher: see tekana.ports.publisher")
     return publisher
+
+
+def find_gateway(url: str) -> Gateway:
+    """Build the gateway's end of the bus at this URL. It is not started yet.
+
+    Raises:
+        MissingAdapter: none is installed for the URL's scheme.
+        InvalidRequest: the URL says more than the scheme's gateway understands.
+    """
+    gateway = load("tekana.gateways", url.partition("://")[0])(url)
+    if not isinstance(gateway, Gateway):
+        raise MissingAdapter(f"{type(gateway).__name__} is no tekana gateway: see tekana.application.bus")
+    return gateway
+
+
+def find_service(url: str, aggregate: Aggregate, engine: Engine, readers: Readers) -> Service:
+    """Build a service's end of the bus at this URL, over what does its work. It is not started yet.
+
+    Raises:
+        MissingAdapter: none is installed for the URL's scheme.
+        InvalidRequest: the URL says more than the scheme's service understands.
+    """
+    service = load("tekana.services", url.partition("://")[0])(url, aggregate, engine, readers)
+    if not isinstance(service, Service):
+        raise MissingAdapter(f"{type(service).__name__} is no tekana service: see tekana.application.bus")
+    return service
 
 
 def load(group: str, name: str) -> Any:

@@ -10,8 +10,15 @@ from uuid_utils.compat import uuid7
 
 from tekana.application import PostingEngine, Tekana
 from tekana.application.relay import Relay
-from tekana.bootstrap.adapters import find_publisher, find_store, outbox_of, watched_outbox
-from tekana.bootstrap.settings import Settings
+from tekana.bootstrap.adapters import (
+    find_gateway,
+    find_publisher,
+    find_service,
+    find_store,
+    outbox_of,
+    watched_outbox,
+)
+from tekana.bootstrap.settings import SERVICES, Settings
 from tekana.ports.clock import Clock
 
 BUS = "bus"
@@ -34,5 +41,23 @@ class Container(containers.DeclarativeContainer):
     outbox = providers.Factory(outbox_of, store, BUS)
     publisher = providers.Singleton(find_publisher, settings.provided.bus_url)
     relay = providers.Singleton(Relay, outbox, publisher, holder=f"{socket.gethostname()}:{os.getpid()}")
-    watched = providers.Factory(watched_outbox, store, settings.provided.bus_url, BUS)
-    app = providers.Singleton(Tekana, store, engine, watched)
+    gateway = providers.Singleton(find_gateway, settings.provided.bus_url)
+    service = providers.Singleton(find_service, settings.provided.bus_url, settings.provided.role, engine, store)
+    # What the role calls for: a gateway has neither a store nor an engine of its own.
+    readers = providers.Selector(
+        settings.provided.role, gateway=gateway.provided.readers, **dict.fromkeys(("all", *SERVICES), store)
+    )
+    deciding = providers.Selector(
+        settings.provided.role, gateway=gateway.provided.engine, **dict.fromkeys(("all", *SERVICES), engine)
+    )
+    watched = providers.Selector(
+        settings.provided.role,
+        gateway=providers.Object(None),
+        **dict.fromkeys(("all", *SERVICES), providers.Factory(watched_outbox, store, settings.provided.bus_url, BUS)),
+    )
+    served = providers.Selector(
+        settings.provided.role,
+        **dict.fromkeys(("all", "gateway"), providers.Object(None)),
+        **dict.fromkeys(SERVICES, service),
+    )
+    app = providers.Singleton(Tekana, readers, deciding, watched, served)

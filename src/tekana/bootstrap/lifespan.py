@@ -23,14 +23,15 @@ async def connect(
     *,
     store: Store | None = None,
     clock: Clock | None = None,
-    relaying: bool = False,
+    working: bool = False,
 ) -> AsyncIterator[Tekana]:
     """An e-wallet back-end at work in this process, until the context ends.
 
     `settings` may be just the URL of a database, which then is read from as well. `store` is one of your own making,
-    instead of one found by URL; `clock` replaces the store's, for tests. With `relaying`, what happens is published
-    meanwhile where the settings say so, unless another process is at that already. What was begun when the context ends
-    is finished first.
+    instead of one found by URL; `clock` replaces the store's, for tests. With `working`, the process meanwhile does
+    what its role has to do on the bus, if there is one: everything in one process publishes what happens, unless
+    another process is at that already; a service takes commands and queries. What was begun when the context ends is
+    finished first.
 
     Raises:
         MissingAdapter: nothing is installed for the URL, and says what to install; or the store is none.
@@ -38,12 +39,12 @@ async def connect(
         Unavailable: the database cannot be started.
     """
     container = build(settings, store=store, clock=clock)
-    used, engine = container.store(), container.engine()
+    used, engine = container.readers(), container.deciding()
     try:
         await used.start()
         engine.start()
         try:
-            async with _publishing(container) if relaying and container.settings().bus_url else nullcontext():
+            async with _at_work(container) if working and container.settings().bus_url else nullcontext():
                 yield container.app()
         finally:
             await engine.stop()
@@ -52,23 +53,40 @@ async def connect(
 
 
 @asynccontextmanager
-async def _publishing(container: Container) -> AsyncIterator[None]:
-    work = asyncio.create_task(container.relay().run(), name="relay")
-    try:
+async def _at_work(container: Container) -> AsyncIterator[None]:
+    role = container.settings().role
+    if role == "gateway":  # it only asks
         yield
-    finally:
-        work.cancel()
-        await asyncio.gather(work, return_exceptions=True)
+    elif role == "all":
+        work = asyncio.create_task(container.relay().run(), name="relay")
+        try:
+            yield
+        finally:
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
+    else:
+        service = container.service()
+        await service.start()
+        try:
+            yield
+        finally:
+            await service.stop()
 
 
 def build(
     settings: Settings | str | None = None, *, store: Store | None = None, clock: Clock | None = None
 ) -> Container:
     """The container for these settings, with the parts that were brought along. Nothing is started."""
-    if isinstance(settings, str):
-        # Not with the environment's replica, which may be one of another database.
-        settings = replace(Settings.from_environment(given={"database_url": settings}), read_database_url=None)
-    container = Container(settings=settings or Settings.from_environment(), clock=providers.Object(clock))
+    container = Container(settings=chosen(settings), clock=providers.Object(clock))
     if store is not None:
         container.store.override(providers.Object(require_store(store)))
     return container
+
+
+def chosen(settings: Settings | str | None) -> Settings:
+    """The settings meant by what `connect` takes: those of the environment, but for what is given."""
+    if isinstance(settings, str):
+        # Not with the environment's replica, which may be one of another database, nor as a gateway without any.
+        settings = Settings.from_environment(given={"database_url": settings, "role": "all"})
+        return replace(settings, read_database_url=None)
+    return settings or Settings.from_environment()

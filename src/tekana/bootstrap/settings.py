@@ -5,9 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import Final, Literal, get_args
 
 from tekana.domain.errors import invalid
+from tekana.domain.events import Aggregate
 from tekana.domain.money import Currency, parse_currency
+
+Role = Literal["all", "gateway", "customer", "wallet", "transaction"]
+"""What a process is: everything; the HTTP door alone; or the service of one kind of aggregate."""
+
+ROLES: Final[tuple[Role, ...]] = get_args(Role)
+SERVICES: Final[tuple[Aggregate, ...]] = get_args(Aggregate)
 
 DEFAULT_CURRENCY = Currency("RWF")
 
@@ -26,21 +34,34 @@ class Settings:
         `embedded:///folder`, a PostgreSQL of tekana's own; `embedded://` takes the user's data folder.
     read_database_url: a replica of that database, which answers what is only read, as far as it has come; None: the
         database does. Only for `postgresql+asyncpg://…`.
-    bus_url: where what happens is published, `kafka://host:port`; None: nowhere, it stays in the outbox.
+    bus_url: where what happens is published, `kafka://host:port`; None: nowhere, it stays in the outbox. Commands and
+        queries go over it between a gateway and the services.
+    role: "all" does everything in one process. The others need a `bus_url`: "gateway" answers HTTP without a database,
+        "customer", "wallet" and "transaction" do the work that it asks for.
     currency: the currency of a first wallet when a registration does not say.
     """
 
     database_url: str = "embedded://"
     read_database_url: str | None = None
     bus_url: str | None = None
+    role: Role = "all"
     currency: Currency = DEFAULT_CURRENCY
 
     def __post_init__(self) -> None:
         parse_currency(self.currency)
+        if self.role not in ROLES:
+            raise invalid("role", f"must be one of {', '.join(ROLES)}")
+        if self.role != "all" and self.bus_url is None:
+            raise invalid("bus_url", f"is needed by the role {self.role}")
         for name, such_as in _URLS.items():
             url = getattr(self, name)
             if url is not None and "://" not in url:
                 raise invalid(name, f"must be a URL, such as {such_as}")
+
+    @property
+    def has_clients(self) -> bool:
+        """Whether the process answers clients over HTTP; a service answers over the bus."""
+        return self.role not in SERVICES
 
     @classmethod
     def from_environment(

@@ -12,7 +12,9 @@ from pathlib import Path
 import rich_click as click
 
 from tekana.bootstrap import Settings, connect
-from tekana.bootstrap.adapters import find_store, load
+from tekana.bootstrap.adapters import load
+from tekana.bootstrap.lifespan import build
+from tekana.bootstrap.settings import ROLES
 from tekana.cli.options import settings, the_bus, where_data_are
 from tekana.domain.errors import Unavailable
 
@@ -31,39 +33,44 @@ from tekana.domain.errors import Unavailable
     metavar="URL",
     help="A replica of the database, to read from.",
 )
+@click.option(
+    "--role",
+    envvar="TEKANA_ROLE",
+    show_envvar=True,
+    type=click.Choice(ROLES),
+    help="What this process does of the work; all but `all` need --bus-url. [default: all]",
+)
 @the_bus
 @where_data_are
 def serve(
-    host: str,
-    port: int,
-    workers: int,
-    currency: str | None,
-    read_database_url: str | None,
-    bus_url: str | None,
-    database_url: str | None,
-    data_dir: Path | None,
+    host: str, port: int, workers: int, database_url: str | None, data_dir: Path | None, **more: str | None
 ) -> None:
     """Serve HTTP until Ctrl-C or SIGTERM.
 
     With --bus-url, one of the workers publishes what happens; `tekana relay` does so in a process of its own.
     Without settings, starts a PostgreSQL of its own, whose data stay in the user's data folder.
+
+    With --role gateway, answers HTTP without a database: the services do the work, which are processes with
+    --role customer, wallet and transaction, and tell their own health over HTTP.
     """
-    chosen = settings(
-        database_url, data_dir, currency=currency, read_database_url=read_database_url or None, bus_url=bus_url or None
-    )
+    chosen = settings(database_url, data_dir, existing=False, **{name: value or None for name, value in more.items()})
     serve_http = load("tekana.servers", "litestar")
-    store = find_store(chosen.database_url, None, chosen.read_database_url)
-    click.echo(f"tekana: starting, data in {store.location}", err=True)
+    container = build(chosen)
+    click.echo(f"tekana: starting, data in {container.readers().location}", err=True)
     # Held here for as long as the workers run: they join a database that is started once, with its schema in place.
-    asyncio.run(store.start())
+    held = None if chosen.role == "gateway" else container.store()
+    if held is not None:
+        asyncio.run(held.start())
     try:
         asyncio.run(_warn(chosen))
-        click.echo(f"tekana: http://{host}:{port}  docs: http://{host}:{port}/api  (Ctrl-C stops)", err=True)
+        docs = f"  docs: http://{host}:{port}/api" if chosen.has_clients else f"  {chosen.role} service"
+        click.echo(f"tekana: http://{host}:{port}{docs}  (Ctrl-C stops)", err=True)
         with _deaf():  # but for the server's own ears
             code = serve_http(chosen, host=host, port=port, workers=workers)
     finally:
         with _deaf():
-            asyncio.run(store.stop())
+            if held is not None:
+                asyncio.run(held.stop())
             click.echo("tekana: stopped", err=True)
     sys.exit(code)
 

@@ -14,21 +14,12 @@ from tekana.ports.wallets import Wallets
 
 
 @runtime_checkable
-class Store(Protocol):
-    """A place where customers, wallets, transactions and events are kept.
-
-    It is built from a URL (`Store(url, clock=None)`) without touching the world; `start` and `stop` do that. One
-    that can read from a replica takes `read_url` as well.
-    """
+class Readers(Protocol):
+    """How things stand: readers, wherever they find it. `start` and `stop` begin and end the work behind them."""
 
     @property
     def location(self) -> str:
         """Where the data are, in words for an operator, without anything secret."""
-        ...
-
-    @property
-    def begin(self) -> BeginUnit:
-        """Begin a unit of work."""
         ...
 
     @property
@@ -51,11 +42,6 @@ class Store(Protocol):
         """Read what happened."""
         ...
 
-    @property
-    def audit(self) -> Audit:
-        """Check every invariant."""
-        ...
-
     async def start(self) -> None:
         """Get ready to serve. The database need not be reachable yet, unless it is this store that starts it."""
         ...
@@ -64,17 +50,36 @@ class Store(Protocol):
         """Let go of everything. May be called twice, or without `start`."""
         ...
 
-    async def migrate(self) -> list[str]:
-        """Bring the schema to what this version needs; gives the names of the steps taken, none if it was there.
-
-        Any number of processes may call it at once; one does the work. Raises Unavailable if unreachable.
-        """
-        ...
-
     async def check_ready(self) -> Sequence[str] | None:
         """Raises Unavailable, with the reason, unless the store is reachable and its schema is the one needed.
 
         Gives what an operator should know though money can be moved, each in a sentence; nothing (or None) if all is
         well.
+        """
+        ...
+
+
+@runtime_checkable
+class Store(Readers, Protocol):
+    """A place where customers, wallets, transactions and events are kept.
+
+    It is built from a URL (`Store(url, clock=None)`) without touching the world; `start` and `stop` do that. One
+    that can read from a replica takes `read_url` as well.
+    """
+
+    @property
+    def begin(self) -> BeginUnit:
+        """Begin a unit of work."""
+        ...
+
+    @property
+    def audit(self) -> Audit:
+        """Check every invariant."""
+        ...
+
+    async def migrate(self) -> list[str]:
+        """Bring the schema to what this version needs; gives the names of the steps taken, none if it was there.
+
+        Any number of processes may call it at once; one does the work. Raises Unavailable if unreachable.
         """
         ...

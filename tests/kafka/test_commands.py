@@ -1,0 +1,237 @@
+"""Commands and queries over a real broker: a gateway in front of services, on one database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from aiokafka import AIOKafkaProducer, ConsumerRecord
+from uuid_utils.compat import uuid7
+
+import tekana
+from tekana.domain.identifiers import WalletId
+from tekana.testing import builders
+from tekana.testing.contracts.tools import a_wallet
+from tekana.testing.contracts.wholeness import assert_whole, every
+from tekana_kafka import requests
+from tekana_memory import MemoryStore
+from tests.kafka.consumer import read
+from tests.kafka.topology import gateway, services
+
+pytestmark = pytest.mark.kafka
+
+MEMORY = "memory://"
+
+
+@pytest.fixture
+def bus_url(kafka_address: str, topic_prefix: str) -> str:
+    return f"kafka://{kafka_address}?topic_prefix={topic_prefix}&partitions=2"
+
+
+@pytest.fixture
+async def store() -> AsyncIterator[MemoryStore]:
+    """What the services share; whole at the end."""
+    store = MemoryStore(MEMORY)
+    yield store
+    await assert_whole(store)
+
+
+async def until_it_answers(app: tekana.Tekana) -> None:
+    """Wait until the services take what a gateway asks: a group takes its time to form."""
+    for ask in (app.customers.get, app.wallets.get, app.transactions.get):
+        while True:
+            try:
+                await ask(uuid7())  # type: ignore[operator]
+            except tekana.NotFound:
+                break
+            except tekana.Unavailable:
+                continue
+
+
+async def test_everything_can_be_asked(store: MemoryStore, bus_url: str) -> None:
+    async with services(bus_url, MEMORY, store=store) as behind, gateway(bus_url) as app:
+        await until_it_answers(app)
+        mine, his = await a_wallet(app, "100"), await a_wallet(app)
+        moved = await app.execute(builders.transfer(mine.id, his.id, "30"), key="once")
+        again = await app.submit(builders.transfer(mine.id, his.id, "30"), key="once")
+        assert again == (moved, True)
+        assert await app.transactions.get(moved.id) == moved == await behind.transactions.get(moved.id)
+        assert (await app.wallets.get(his.id)).ledger_balance == 30
+        assert (await app.wallets.balance_at(mine.id, moved.created_at)).ledger_balance.minor == 70
+        assert await every(app.events.list) == await every(behind.events.list)
+        found = await app.customers.list(tekana.CustomerFilter(status="active"), tekana.PageRequest(limit=1))
+        assert found.items[0].customer.id == mine.customer_id
+        assert found.next_cursor is not None
+        assert await app.check_ready() == ()
+        assert (await app.preview(builders.withdrawal(mine.id, "70"))).status == "posted"
+        with pytest.raises(tekana.Unavailable, match="no ledger here"):
+            _ = app.audit
+
+
+async def test_errors_come_back_as_they_were_raised(store: MemoryStore, bus_url: str) -> None:
+    async with services(bus_url, MEMORY, store=store), gateway(bus_url) as app:
+        await until_it_answers(app)
+        wallet = await a_wallet(app)
+        for replayed in (False, True):
+            with pytest.raises(tekana.InsufficientFunds) as refused:
+                await app.execute(builders.withdrawal(wallet.id, "1"), key="too much", request_id=f"r {replayed}")
+            assert (refused.value.replayed, refused.value.request_id) == (replayed, "r False")
+            assert isinstance(refused.value.transaction, tekana.Transaction)
+        with pytest.raises(tekana.IdempotencyKeyReused):
+            await app.execute(builders.withdrawal(wallet.id, "2"), key="too much")
+        with pytest.raises(tekana.InvalidRequest) as invalid:
+            await app.wallets.list(tekana.WalletFilter(), tekana.PageRequest(cursor="nonsense"))
+        assert [error.field for error in invalid.value.errors] == ["cursor"]
+        with pytest.raises(tekana.WalletNotFound):
+            await app.preview(builders.deposit(WalletId(uuid7()), "1"))
+        with pytest.raises(tekana.InvalidRequest):
+            await app.execute(builders.deposit(wallet.id, "1"), key="a\x1fb")
+
+
+async def test_a_batch_goes_as_one_command(store: MemoryStore, bus_url: str) -> None:
+    async with services(bus_url, MEMORY, store=store), gateway(bus_url) as app:
+        await until_it_answers(app)
+        wallet = await a_wallet(app)
+        largest = tekana.Batch(
+            mode="atomic",
+            transactions=tuple(builders.deposit(wallet.id, "1", description="x" * 500) for _ in range(1000)),
+        )
+        done = await app.submit_batch(largest, key="many")
+        assert {one.status for one in done.transactions} == {"posted"}
+        assert (await app.submit_batch(largest, key="many")).replayed
+        assert (await app.wallets.get(wallet.id)).ledger_balance == 1000
+
+
+async def test_one_wallets_commands_stay_in_order(store: MemoryStore, bus_url: str) -> None:
+    async with services(bus_url, MEMORY, store=store), gateway(bus_url) as app:
+        await until_it_answers(app)
+        mine, his = await a_wallet(app, "1000000"), await a_wallet(app)
+        moved = await asyncio.gather(
+            *(app.execute(builders.transfer(mine.id, his.id, str(1 + each)), key=f"{each}") for each in range(1200))
+        )
+        versions = [one.entries[0].version for one in moved]
+        assert versions == sorted(versions)
+
+
+async def test_what_a_poll_brings_is_one_group(store: MemoryStore, bus_url: str, topic_prefix: str) -> None:
+    """Commands that wait on the topics when a service begins: all of them in one unit of work."""
+    async with services(bus_url, MEMORY, store=store) as behind:
+        wallet = await a_wallet(behind)
+    begun = 0
+    begin = store.begin
+
+    def counted() -> Any:
+        nonlocal begun
+        begun += 1
+        return begin()
+
+    async with gateway(bus_url) as app:
+        waiting = [
+            asyncio.create_task(app.execute(builders.deposit(wallet.id, "1"), key=f"{each}")) for each in range(100)
+        ]
+        await asyncio.sleep(0.5)  # until the bus has them
+        store.begin = counted  # type: ignore[method-assign]
+        async with services(bus_url, MEMORY, store=store, roles=("transaction",)):
+            await asyncio.gather(*waiting)
+    assert begun <= 2  # one a poll; the topic has two partitions, fetched apart
+
+
+async def test_two_gateways_do_not_get_each_others_replies(store: MemoryStore, bus_url: str) -> None:
+    one_partition = bus_url.replace("partitions=2", "partitions=1")
+    async with (
+        services(one_partition, MEMORY, store=store),
+        gateway(one_partition) as here,
+        gateway(one_partition) as there,
+    ):
+        await until_it_answers(here)
+        mine, his = await a_wallet(here), await a_wallet(there)
+        answers = await asyncio.gather(
+            *(app.wallets.get(each.id) for _ in range(50) for app, each in ((here, mine), (there, his)))
+        )
+        assert [answer.id for answer in answers] == [mine.id, his.id] * 50
+
+
+async def test_no_reply_in_time(store: MemoryStore, bus_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with services(bus_url, MEMORY, store=store) as behind:
+        wallet = await a_wallet(behind)
+    deposit = builders.deposit(wallet.id, "5")
+    async with gateway(bus_url) as app:
+        with monkeypatch.context() as impatient:
+            impatient.setattr(requests, "REPLY_TIMEOUT", 0.5)
+            with pytest.raises(tekana.Unavailable, match="retry with the same key"):
+                await app.execute(deposit, key="late")
+        async with services(bus_url, MEMORY, store=store) as behind:
+            await until_it_answers(app)
+            assert (await behind.wallets.get(wallet.id)).ledger_balance == 0  # it came too late, so it was not begun
+            posted = await app.execute(deposit, key="late")
+            assert await app.submit(deposit, key="late") == (posted, True)
+            assert (await behind.wallets.get(wallet.id)).ledger_balance == 5
+
+
+async def test_a_gateway_waits_for_its_bus(bus_url: str) -> None:
+    nowhere = "kafka://127.0.0.1:1"
+    async with gateway(nowhere) as app:
+        with pytest.raises(tekana.Overloaded, match="nothing was begun"):
+            await app.wallets.get(WalletId(uuid7()))
+        with pytest.raises(tekana.Unavailable, match="does not answer"):
+            await app.check_ready()
+
+
+def command(**headers: str) -> list[tuple[str, bytes]]:
+    """Headers of a command as somebody without a gateway sends it, with some changed."""
+    usual = {"command": "DepositFunds", "caller": "a partner", "idempotency-key": str(uuid7())}
+    return [(name.replace("_", "-"), value.encode()) for name, value in {**usual, **headers}.items()]
+
+
+async def test_what_makes_no_sense_is_a_dead_letter_and_blocks_nobody(
+    store: MemoryStore, bus_url: str, kafka_address: str, topic_prefix: str
+) -> None:
+    async with services(bus_url, MEMORY, store=store), gateway(bus_url) as app:
+        await until_it_answers(app)
+        wallet = await a_wallet(app)
+        good = f'{{"wallet_id":"{wallet.id}","amount":"1","currency":"RWF"}}'.encode()
+        ask = {"reply_to": "0", "correlation_id": "mine"}
+        nonsense: list[tuple[bytes | None, list[tuple[str, bytes]]]] = [
+            (good, []),
+            (good, command(command="Rob")),
+            (good, command(command="RegisterCustomer")),
+            (good, [one for one in command() if one[0] != "idempotency-key"]),
+            (good, [*command(), ("idempotency-key", b"\xff")]),
+            (good.replace(b'"1"', b"1"), command()),
+            (good.replace(b'"1"', b'"-1"'), command(**ask)),
+            (b"\xff\x00", command()),
+            (None, command(reply_to="7777", correlation_id="nowhere")),
+            (b"[" * 5000, command()),
+        ]
+        producer = AIOKafkaProducer(bootstrap_servers=kafka_address)
+        await producer.start()
+        topic = f"{topic_prefix}.transaction.commands"
+        for value, headers in nonsense:
+            await producer.send_and_wait(topic, value, b"k", headers=headers)
+        await producer.send_and_wait(topic, good, b"k", headers=command(idempotency_key="nobody waits"))
+        await producer.send_and_wait(f"{topic_prefix}.wallet.queries", b"[]", headers=[("query", b"wallets.steal")])
+        await producer.send_and_wait(f"{topic_prefix}.wallet.queries", b"[]", headers=[("query", b"wallets.get")])
+        await producer.send_and_wait(f"{topic_prefix}.wallet.queries", b"[" * 5000, headers=[("query", b"wallets.get")])
+        await producer.stop()
+        letters = await _until_there(kafka_address, topic_prefix, "commands.dead-letters", len(nonsense) + 3)
+        replies = await _until_there(kafka_address, topic_prefix, "replies", 1)
+        # One that nobody waits for is done, too; what came under its key later finds it.
+        done = await app.submit(builders.deposit(wallet.id, "1"), key="nobody waits", caller="a partner")
+        assert done.replayed
+        assert (await app.wallets.get(wallet.id)).ledger_balance == 1
+    assert all(dict(one.headers)["dead-reason"] for one in letters)
+    assert {one.value for one in letters} >= {value for value, _ in nonsense}
+    [told] = [one.value for one in replies if dict(one.headers)["correlation-id"] == b"mine"]
+    assert b'"error":"InvalidRequest"' in told
+    assert b'["amount",' in told
+
+
+async def _until_there(address: str, topic_prefix: str, topic: str, number: int) -> list[ConsumerRecord]:
+    """The messages of a topic, once there are so many."""
+    async with asyncio.timeout(60):
+        while True:
+            found = [one for one in await read(address, topic_prefix) if one.topic == f"{topic_prefix}.{topic}"]
+            if len(found) >= number:
+                return found

@@ -1,0 +1,42 @@
+"""A gateway and the services in one process, each with a part of its own of everything but the database."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import tekana
+from tekana import Settings
+from tekana.domain.events import Aggregate
+from tekana.ports.clock import Clock
+from tekana.ports.store import Store
+from tests.kafka import no_groups_on_the_pip_broker
+
+SERVICES: tuple[Aggregate, ...] = ("customer", "wallet", "transaction")
+
+
+@asynccontextmanager
+async def services(
+    bus_url: str,
+    database_url: str,
+    *,
+    store: Store | None = None,
+    clock: Clock | None = None,
+    roles: Sequence[Aggregate] = SERVICES,
+) -> AsyncIterator[tekana.Tekana]:
+    """The services at work; gives the core of the last of them, to look at the ledger with."""
+    if not any(name in os.environ for name in ("TEKANA_TEST_KAFKA_JARS", "TEKANA_TEST_KAFKA")):
+        no_groups_on_the_pip_broker.install()
+    async with AsyncExitStack() as running:
+        for role in roles:
+            settings = Settings(role=role, bus_url=bus_url, database_url=database_url)
+            app = await running.enter_async_context(tekana.connect(settings, store=store, clock=clock, working=True))
+        yield app
+
+
+@asynccontextmanager
+async def gateway(bus_url: str) -> AsyncIterator[tekana.Tekana]:
+    """A gateway, without HTTP."""
+    async with tekana.connect(Settings(role="gateway", bus_url=bus_url)) as app:
+        yield app
