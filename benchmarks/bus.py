@@ -13,6 +13,7 @@ import signal
 import statistics
 import sys
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
 import rich_click as click
@@ -42,23 +43,29 @@ def main(movements: int) -> None:
         sys.exit(COULD_NOT_RUN)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
-    folder = Path(tempfile.mkdtemp(prefix="tekana-bus-", dir=_FOLDER))
-    folder.chmod(0o755)
-    server, broker = EmbeddedPostgres(folder), ApacheKafka(Path(jars))
     try:
-        broker.start()
-        drill = Drill(server.start(), folder, broker)
-        with drill.relays():
-            tally = uvloop.run(drill.run(movements))
+        drill, tally = _drill(Path(jars), movements)
     except KeyboardInterrupt:
         click.echo("bus: interrupted; nothing is left running", err=True)
         sys.exit(INTERRUPTED)
-    finally:
-        broker.remove()
-        server.stop()
-        shutil.rmtree(folder, ignore_errors=True)
     Console().print(_table(drill, tally))
     sys.exit(0 if tally.sound and drill.whole else FAILED)
+
+
+def _drill(jars: Path, movements: int) -> tuple[Drill, Tally]:
+    """Begin, and leave nothing behind, however it ends."""
+    with ExitStack() as undo:
+        folder = Path(tempfile.mkdtemp(prefix="tekana-bus-", dir=_FOLDER))
+        undo.callback(shutil.rmtree, folder, ignore_errors=True)
+        folder.chmod(0o755)
+        server = EmbeddedPostgres(folder)
+        undo.callback(server.stop)
+        broker = ApacheKafka(jars)
+        undo.callback(broker.remove)
+        broker.start()
+        drill = Drill(server.start(), folder, broker)
+        undo.enter_context(drill.relays())
+        return drill, uvloop.run(drill.run(movements))
 
 
 def _table(drill: Drill, tally: Tally) -> Table:
