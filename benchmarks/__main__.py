@@ -23,6 +23,7 @@ from benchmarks.processes import ROOT
 from benchmarks.results import Measured, Result, result_of, table, write
 from benchmarks.rows import ROWS
 from benchmarks.server import CannotMeasure, started
+from benchmarks.topology import topology_table
 from benchmarks.workers import workers_table
 from tekana.cli.audit import as_line
 from tekana_postgres.embedded import EmbeddedPostgresError
@@ -48,6 +49,12 @@ DATA_DIR = Path("/var/tmp" if os.geteuid() == 0 else tempfile.gettempdir(), "tek
     is_flag=True,
     help="Also http_random with 1, 2 and 4 workers, and with two servers.",
 )
+@click.option(
+    "--topology",
+    "bus_url",
+    metavar="KAFKA_URL",
+    help="Instead of rows: one process beside a gateway with services, over the Kafka at this URL.",
+)
 @click.option("--steps", is_flag=True, help="Instead of rows: where the time of a transfer goes, and its picture.")
 @click.option("--hours", type=click.FloatRange(min=0, min_open=True), help="How long worker_memory is watched.")
 @click.option(
@@ -63,6 +70,7 @@ def main(
     only: tuple[str, ...],
     list_: bool,
     with_workers: bool,
+    bus_url: str | None,
     steps: bool,
     hours: float | None,
     data_dir: Path,
@@ -82,8 +90,8 @@ def main(
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGINT, _interrupt)  # also where a shell started this in the background, deaf to it
     try:
-        names = [] if steps else [name for name in ROWS if not only or name in only]
-        sys.exit(_measure(plan, names, data_dir, with_workers=with_workers, with_steps=steps))
+        names = [] if steps or bus_url else [name for name in ROWS if not only or name in only]
+        sys.exit(_measure(plan, names, data_dir, with_workers=with_workers, with_steps=steps, bus_url=bus_url))
     except (CannotMeasure, EmbeddedPostgresError) as error:
         click.echo(f"benchmarks: {error}", err=True)
         sys.exit(COULD_NOT_RUN)
@@ -96,7 +104,9 @@ def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def _measure(plan: Plan, names: list[str], data_dir: Path, *, with_workers: bool, with_steps: bool) -> int:
+def _measure(
+    plan: Plan, names: list[str], data_dir: Path, *, with_workers: bool, with_steps: bool, bus_url: str | None
+) -> int:
     console = Console()
     told = ROOT / "build" / "bench.json"
     told.unlink(missing_ok=True)  # figures of another time are not of this run
@@ -123,6 +133,8 @@ def _measure(plan: Plan, names: list[str], data_dir: Path, *, with_workers: bool
         if with_steps:
             extra.append(where_time_goes.measure(bench.ledger(), plan.wallets))
             where_time_goes.draw(extra[-1])
+        if bus_url:
+            extra.append(topology_table(bench, bus_url))
         progress.update(bar, description="audit")
         for name in bench.ledgers:  # now that all is measured
             server.execute(f"ALTER DATABASE {name} SET work_mem = '128MB'")

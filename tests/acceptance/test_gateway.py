@@ -3,7 +3,6 @@
 By default one of them: the broker out of the wheel answers in quarters of a second. `nox -s kafka` runs all.
 """
 
-import os
 from collections.abc import Iterator
 
 import httpx
@@ -16,12 +15,11 @@ from tekana.testing.http_driver import HttpDriver
 from tekana.testing.portal import Portal
 from tekana.testing.steps import World, features_dir
 from tekana_litestar import create_app
-from tests.kafka.topology import services
+from tests.kafka.topology import REAL, services
 
 pytestmark = pytest.mark.kafka
 
 CHOSEN = ("transactions/repeated.feature",)
-ALL = "TEKANA_TEST_KAFKA_JARS" in os.environ or "TEKANA_TEST_KAFKA" in os.environ
 
 
 @pytest.fixture
@@ -38,4 +36,4 @@ def world(portal: Portal, postgres_url: str, kafka_address: str, topic_prefix: s
         yield World(HttpDriver(client), clock, audited=behind)
 
 
-scenarios(*([features_dir()] if ALL else [f"{features_dir()}/{one}" for one in CHOSEN]))
+scenarios(*([features_dir()] if REAL else [f"{features_dir()}/{one}" for one in CHOSEN]))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from tekana.testing.contracts.wholeness import assert_whole
 from tekana_kafka import requests
 from tekana_litestar import create_app
 from tests.kafka.brokers import free_port
+from tests.kafka.topology import REAL
 
 pytestmark = pytest.mark.kafka
 
@@ -37,7 +37,6 @@ if sys.argv.pop(1) == "pip":
     no_groups_on_the_pip_broker.install()
 main()
 """
-_REAL = "TEKANA_TEST_KAFKA_JARS" in os.environ or "TEKANA_TEST_KAFKA" in os.environ
 
 
 class Process:
@@ -45,7 +44,7 @@ class Process:
 
     def __init__(self, role: str, bus_url: str, database_url: str | None) -> None:
         self.port = free_port()
-        self._words = [sys.executable, "-c", _TEKANA, "real" if _REAL else "pip", "serve", "--role", role]
+        self._words = [sys.executable, "-c", _TEKANA, "real" if REAL else "pip", "serve", "--role", role]
         self._words += ["--port", str(self.port), "--bus-url", bus_url]
         self._words += ["--database-url", database_url] if database_url else []
         self.start()

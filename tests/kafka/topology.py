@@ -13,6 +13,9 @@ from tekana.ports.clock import Clock
 from tekana.ports.store import Store
 from tests.kafka import no_groups_on_the_pip_broker
 
+REAL = any(name in os.environ for name in ("TEKANA_TEST_KAFKA_JARS", "TEKANA_TEST_KAFKA"))
+"""Whether the broker is Apache Kafka, whose groups form at once."""
+
 SERVICES: tuple[Aggregate, ...] = ("customer", "wallet", "transaction")
 
 
@@ -26,7 +29,7 @@ async def services(
     roles: Sequence[Aggregate] = SERVICES,
 ) -> AsyncIterator[tekana.Tekana]:
     """The services at work; gives the core of the last of them, to look at the ledger with."""
-    if not any(name in os.environ for name in ("TEKANA_TEST_KAFKA_JARS", "TEKANA_TEST_KAFKA")):
+    if not REAL:
         no_groups_on_the_pip_broker.install()
     async with AsyncExitStack() as running:
         for role in roles:
