@@ -15,7 +15,7 @@ from tekana.testing.http_driver import HttpDriver
 from tekana.testing.portal import Portal
 from tekana.testing.steps import World, features_dir
 from tekana_litestar import create_app
-from tests.kafka.topology import REAL, services
+from tests.kafka.topology import REAL, services, until_it_answers
 
 pytestmark = pytest.mark.kafka
 
@@ -33,6 +33,8 @@ def world(portal: Portal, postgres_url: str, kafka_address: str, topic_prefix: s
         portal.entered(app.lifespan()),
         portal.entered(client),
     ):
+        if REAL:
+            portal.call(until_it_answers(app.state.tekana))  # the first groups of a broker take seconds
         yield World(HttpDriver(client), clock, audited=behind)
 
 

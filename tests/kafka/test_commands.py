@@ -18,7 +18,7 @@ from tekana.testing.contracts.wholeness import assert_whole, every
 from tekana_kafka import requests
 from tekana_memory import MemoryStore
 from tests.kafka.consumer import read
-from tests.kafka.topology import REAL, gateway, services
+from tests.kafka.topology import REAL, gateway, services, until_it_answers
 
 pytestmark = pytest.mark.kafka
 
@@ -36,18 +36,6 @@ async def store() -> AsyncIterator[MemoryStore]:
     store = MemoryStore(MEMORY)
     yield store
     await assert_whole(store)
-
-
-async def until_it_answers(app: tekana.Tekana) -> None:
-    """Wait until the services take what a gateway asks: a group takes its time to form."""
-    for ask in (app.customers.get, app.wallets.get, app.transactions.get):
-        while True:
-            try:
-                await ask(uuid7())  # type: ignore[operator]
-            except tekana.NotFound:
-                break
-            except tekana.Unavailable:
-                continue
 
 
 async def test_everything_can_be_asked(store: MemoryStore, bus_url: str) -> None:

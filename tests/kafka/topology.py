@@ -6,6 +6,8 @@ import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from uuid_utils.compat import uuid7
+
 import tekana
 from tekana import Settings
 from tekana.domain.events import Aggregate
@@ -43,3 +45,15 @@ async def gateway(bus_url: str) -> AsyncIterator[tekana.Tekana]:
     """A gateway, without HTTP."""
     async with tekana.connect(Settings(role="gateway", bus_url=bus_url)) as app:
         yield app
+
+
+async def until_it_answers(app: tekana.Tekana) -> None:
+    """Wait until the services take what a gateway asks: a group takes its time to form."""
+    for ask in (app.customers.get, app.wallets.get, app.transactions.get):
+        while True:
+            try:
+                await ask(uuid7())  # type: ignore[operator]
+            except tekana.NotFound:
+                break
+            except tekana.Unavailable:
+                continue
