@@ -95,8 +95,9 @@ def soak(session: nox.Session) -> None:
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """How fast it is, as ratios to PostgreSQL's TPC-B; `-- --quick` in minutes, `-- --help` says what else."""
+    with_kafka = _with_apache_kafka(session) if "topology" in session.posargs else {}
     session.install("-e", ".[all]")
-    session.run("python", "-m", "benchmarks", *session.posargs)
+    session.run("python", "-m", "benchmarks", *session.posargs, env=with_kafka)
 
 
 @nox.session(default=False)

@@ -67,6 +67,16 @@ def tekana_serving(database_url: str, *, workers: int) -> Iterator[Service]:
 
 
 @contextmanager
+def role_serving(role: str, bus_url: str, database_url: str | None) -> Iterator[Service]:
+    """`tekana serve` in one role; a gateway has no database."""
+    port = free_port()
+    words = ["tekana.cli", "serve", "--port", str(port), "--role", role, "--bus-url", bus_url]
+    words += ["--database-url", database_url] if database_url else []
+    with _serving(words, port, "/health/ready") as service:
+        yield service
+
+
+@contextmanager
 def bare_serving(*, workers: int) -> Iterator[Service]:
     """The bare route, on the same HTTP server with the same options as tekana's."""
     port = free_port()

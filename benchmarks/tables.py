@@ -13,6 +13,7 @@ from benchmarks.fairness import fairness, fairness_table
 from benchmarks.growth import growth_table
 from benchmarks.overload import overload, overload_table
 from benchmarks.processes import tekana_serving
+from benchmarks.topology import topology_table
 from benchmarks.workers import workers_table
 
 
@@ -38,5 +39,6 @@ TABLES: dict[str, Making] = {
     "steps": Making("where the time of a transfer goes, and its picture", _steps),
     "workers": Making("http_random with 1, 2 and 4 workers, and two servers", lambda bench: [workers_table(bench)]),
     "overload": Making("many times as many connections, and batches beside single transfers", _overload),
+    "topology": Making("one process, and a gateway with services over Kafka", lambda bench: [topology_table(bench)]),
     "growth": Making("what a transfer costs as the ledger grows; needs 15 GB", lambda bench: [growth_table(bench)]),
 }

@@ -37,12 +37,14 @@ WalletCommand = OpenWallet | FreezeWallet | UnfreezeWallet | CloseWallet
 TransactionCommand = DepositFunds | WithdrawFunds | TransferFunds
 AnyCommand = CustomerCommand | WalletCommand | TransactionCommand
 
-_KINDS: Final[dict[Aggregate, tuple[type[msgspec.Struct], ...]]] = {
+COMMANDS: Final[dict[Aggregate, tuple[type[msgspec.Struct], ...]]] = {
     "customer": get_args(CustomerCommand),
     "wallet": get_args(WalletCommand),
     "transaction": (*get_args(TransactionCommand), Batch),
 }
-_AGGREGATE_OF: Final[dict[type, Aggregate]] = {kind: one for one, kinds in _KINDS.items() for kind in kinds}
+"""What goes over the bus, by the topic that it is on."""
+
+_AGGREGATE_OF: Final[dict[type, Aggregate]] = {kind: one for one, kinds in COMMANDS.items() for kind in kinds}
 _DECODERS: Final[dict[str, msgspec.json.Decoder[Any]]] = {
     kind.__name__: msgspec.json.Decoder(kind) for kind in _AGGREGATE_OF
 }
@@ -79,8 +81,14 @@ class Asked(NamedTuple):
 
 
 def command_message(command: object, *, caller: str, key: str, request_id: str | None) -> Message:
-    """The message that has this command, or batch, done."""
+    """The message that has this command, or batch, done.
+
+    Raises:
+        InvalidRequest: it is a command of somebody's own, which no service knows.
+    """
     kind = type(command)
+    if kind not in _AGGREGATE_OF:
+        raise invalid("command", f"{kind.__name__} is none that goes over the bus")
     headers = [
         ("content-type", b"application/json"),
         ("command", kind.__name__.encode()),
@@ -105,7 +113,7 @@ def read_command(record: ConsumerRecord, aggregate: Aggregate) -> Asked:
     """
     headers = headers_of(record)
     name = _text(headers, "command")
-    if name not in {kind.__name__ for kind in _KINDS[aggregate]}:
+    if name not in {kind.__name__ for kind in COMMANDS[aggregate]}:
         raise invalid("command", f"{name[:50]!r} is no command about a {aggregate}")
     caller, key = _text(headers, "caller"), _text(headers, "idempotency-key")
     request_id = _text(headers, "request-id") if "request-id" in headers else None

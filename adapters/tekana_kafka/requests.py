@@ -120,7 +120,9 @@ class Requests:
                 self._tried.set()
                 await self._receive(consumer)
             except _TROUBLE as error:
-                _log.warning("the bus cannot be reached: %s", error or type(error).__name__)
+                _log.warning("the bus cannot be reached: %r", error)
+            except Exception:  # a mistake of ours; to begin anew is better than to answer nothing for ever
+                _log.exception("replies cannot be read")
             finally:
                 self._tried.set()
                 await self._disconnect()

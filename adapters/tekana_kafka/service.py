@@ -75,13 +75,15 @@ class KafkaService:
                 await self._serve()
             except* _TROUBLE as errors:
                 _log.warning("the %s service cannot work: %r", self._aggregate, errors.exceptions)
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._stopping.wait(), _PAUSE)
+            except* Exception as errors:  # a mistake of ours; to begin anew is better than to be there and do nothing
+                _log.error("the %s service failed", self._aggregate, exc_info=errors)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), _PAUSE)
 
     async def _serve(self) -> None:
         async with asyncio.timeout(4 * CONNECT_TIMEOUT):
             await create_missing_command_topics(self._address, CONNECT_TIMEOUT)
-        async with (  # the takers end first
+        async with (
             _producer(self._address) as producer,
             _consumer(self._address, self._aggregate, commits=False) as for_commands,
             _consumer(self._address, f"{self._aggregate}.queries", commits=True) as for_queries,

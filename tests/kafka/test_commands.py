@@ -18,7 +18,7 @@ from tekana.testing.contracts.wholeness import assert_whole, every
 from tekana_kafka import requests
 from tekana_memory import MemoryStore
 from tests.kafka.consumer import read
-from tests.kafka.topology import gateway, services
+from tests.kafka.topology import REAL, gateway, services, until_it_answers
 
 pytestmark = pytest.mark.kafka
 
@@ -36,18 +36,6 @@ async def store() -> AsyncIterator[MemoryStore]:
     store = MemoryStore(MEMORY)
     yield store
     await assert_whole(store)
-
-
-async def until_it_answers(app: tekana.Tekana) -> None:
-    """Wait until the services take what a gateway asks: a group takes its time to form."""
-    for ask in (app.customers.get, app.wallets.get, app.transactions.get):
-        while True:
-            try:
-                await ask(uuid7())  # type: ignore[operator]
-            except tekana.NotFound:
-                break
-            except tekana.Unavailable:
-                continue
 
 
 async def test_everything_can_be_asked(store: MemoryStore, bus_url: str) -> None:
@@ -235,3 +223,24 @@ async def _until_there(address: str, topic_prefix: str, topic: str, number: int)
             found = [one for one in await read(address, topic_prefix) if one.topic == f"{topic_prefix}.{topic}"]
             if len(found) >= number:
                 return found
+
+
+async def test_services_of_one_group_share_the_work(store: MemoryStore, bus_url: str) -> None:
+    """One comes, one goes, while money moves: what was polled is finished, and every command is done once."""
+    if not REAL:
+        pytest.skip("not here: a broker whose groups form in less than many seconds")
+    async with services(bus_url, MEMORY, store=store), gateway(bus_url) as app:
+        await until_it_answers(app)
+        wallets = [await a_wallet(app) for _ in range(10)]
+
+        async def deposits(number: int) -> None:
+            for each in range(50):
+                await app.execute(builders.deposit(wallets[number].id, "1"), key=f"{number} {each}")
+                await asyncio.sleep(0.1)
+
+        moving = [asyncio.create_task(deposits(number)) for number in range(10)]
+        await asyncio.sleep(0.5)
+        async with services(bus_url, MEMORY, store=store, roles=("transaction",)):
+            await asyncio.sleep(3)  # the partitions are shared now
+        await asyncio.gather(*moving)
+        assert [(await app.wallets.get(one.id)).version for one in wallets] == [50] * 10

@@ -6,12 +6,17 @@ import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from uuid_utils.compat import uuid7
+
 import tekana
 from tekana import Settings
 from tekana.domain.events import Aggregate
 from tekana.ports.clock import Clock
 from tekana.ports.store import Store
 from tests.kafka import no_groups_on_the_pip_broker
+
+REAL = any(name in os.environ for name in ("TEKANA_TEST_KAFKA_JARS", "TEKANA_TEST_KAFKA"))
+"""Whether the broker is Apache Kafka, whose groups form at once."""
 
 SERVICES: tuple[Aggregate, ...] = ("customer", "wallet", "transaction")
 
@@ -26,7 +31,7 @@ async def services(
     roles: Sequence[Aggregate] = SERVICES,
 ) -> AsyncIterator[tekana.Tekana]:
     """The services at work; gives the core of the last of them, to look at the ledger with."""
-    if not any(name in os.environ for name in ("TEKANA_TEST_KAFKA_JARS", "TEKANA_TEST_KAFKA")):
+    if not REAL:
         no_groups_on_the_pip_broker.install()
     async with AsyncExitStack() as running:
         for role in roles:
@@ -40,3 +45,15 @@ async def gateway(bus_url: str) -> AsyncIterator[tekana.Tekana]:
     """A gateway, without HTTP."""
     async with tekana.connect(Settings(role="gateway", bus_url=bus_url)) as app:
         yield app
+
+
+async def until_it_answers(app: tekana.Tekana) -> None:
+    """Wait until the services take what a gateway asks: a group takes its time to form."""
+    for ask in (app.customers.get, app.wallets.get, app.transactions.get):
+        while True:
+            try:
+                await ask(uuid7())  # type: ignore[operator]
+            except tekana.NotFound:
+                break
+            except tekana.Unavailable:
+                continue

@@ -37,7 +37,8 @@ async def check_live(request: Request) -> Answer:  # noqa: ARG001 - the shape of
     Operation(
         tag=_TAG,
         summary="Can money be moved now?",
-        description="Answers 200 when the store is reachable and its schema is the one needed. Send no traffic here "
+        description="Answers 200 when the store is reachable and its schema is the one needed; where others keep the "
+        "data, when the bus to them answers. Send no traffic here "
         "while it says 503; service resumes by itself. With `warnings`, money moves, but something else is amiss: a "
         "replica that does not answer, so that reads answer 503, a database that is not durable, or a bus on which "
         "what happens is not published.",

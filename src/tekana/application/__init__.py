@@ -5,7 +5,8 @@
     Money         DepositFunds, WithdrawFunds, TransferFunds; many of them in a Batch
 
 `tekana.Tekana` is the front door to all of them, and to the readers of `tekana.ports`. `posting_engine` takes them in
-groups from the `waiting_line`, and has them decided as `deciding` says.
+groups from the `waiting_line`, and has them decided as `deciding` says. It is one `engine`; a gateway has another,
+which asks over the `bus`.
 """
 
 from tekana.application.batch import Batch, BatchDone, Movement

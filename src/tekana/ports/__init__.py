@@ -1,6 +1,7 @@
 """What the core asks of the world: Protocols whose docstrings are the contract.
 
-    store          everything an adapter for a database gives: units of work, and the readers below
+    store          everything an adapter for a database gives: units of work, and the readers below; a gateway has
+                   the readers alone
     unit_of_work   how changes are kept: claim, lock, save
     customers, wallets, transactions, events
                    readers: what can be asked, in which order, page by page

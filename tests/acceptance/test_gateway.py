@@ -1,0 +1,41 @@
+"""The features, over HTTP, against a gateway in front of services on PostgreSQL, which it reaches over Kafka only.
+
+By default one of them: the broker out of the wheel answers in quarters of a second. `nox -s kafka` runs all.
+"""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from pytest_bdd import scenarios
+
+from tekana import Settings
+from tekana.testing.clock import FrozenClock
+from tekana.testing.http_driver import HttpDriver
+from tekana.testing.portal import Portal
+from tekana.testing.steps import World, features_dir
+from tekana_litestar import create_app
+from tests.kafka.topology import REAL, services, until_it_answers
+
+pytestmark = pytest.mark.kafka
+
+CHOSEN = ("transactions/repeated.feature",)
+
+
+@pytest.fixture
+def world(portal: Portal, postgres_url: str, kafka_address: str, topic_prefix: str) -> Iterator[World]:
+    clock = FrozenClock()
+    bus_url = f"kafka://{kafka_address}?topic_prefix={topic_prefix}&partitions=1"
+    app = create_app(Settings(role="gateway", bus_url=bus_url, database_url="memory://"))
+    client = httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://tekana")
+    with (
+        portal.entered(services(bus_url, postgres_url, clock=clock)) as behind,
+        portal.entered(app.lifespan()),
+        portal.entered(client),
+    ):
+        if REAL:
+            portal.call(until_it_answers(app.state.tekana))  # the first groups of a broker take seconds
+        yield World(HttpDriver(client), clock, audited=behind)
+
+
+scenarios(*([features_dir()] if REAL else [f"{features_dir()}/{one}" for one in CHOSEN]))

@@ -1,0 +1,108 @@
+"""What goes over the bus comes back as it was: every kind of value, and every error."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pytest
+
+import tekana
+from tekana.domain import errors
+from tekana.domain.book import Answer, Batched
+from tekana.domain.errors import Refused, TekanaError, Unavailable
+from tekana.domain.identifiers import WalletId
+from tekana.domain.transaction import PostedEntry, Rejection
+from tekana.ports.events import FedEvent
+from tekana.ports.page import Page
+from tekana.testing import builders
+from tekana.testing.sample_events import sample_events
+from tekana_kafka.codec import codec_of
+from tekana_kafka.commands import command_message
+from tekana_kafka.queries import QUERIES
+from tekana_kafka.replies import error_in, failure
+from tests.integration.postgres_support import some_history
+
+
+def assert_comes_back(hint: Any, value: object) -> None:
+    codec = codec_of(hint)
+    back = codec.decode(codec.encode(value))
+    assert back == value
+    assert type(back) is type(value)
+
+
+async def test_answers_and_pages() -> None:
+    async with tekana.connect("memory://") as app:
+        aline, _ = await some_history(app)
+        everything = tekana.PageRequest(limit=200)
+        transactions = await app.transactions.list(tekana.TransactionFilter(), everything)
+        assert {one.status for one in transactions.items} == {"posted", "rejected"}
+        for transaction in transactions.items:
+            assert_comes_back(Answer, transaction)
+        rejection = Rejection("WalletNotFound", "not_found", "no such wallet", None)
+        for answer in (aline, aline.wallets[0], rejection, Batched("atomic", 3)):
+            assert_comes_back(Answer, answer)
+        assert_comes_back(Page[tekana.Transaction], transactions)
+        entries = await app.wallets.entries(aline.wallets[0].id, everything)
+        assert_comes_back(Page[PostedEntry], entries)
+
+
+def test_every_event() -> None:
+    page = Page(tuple(FedEvent(event, f"{place}") for place, event in enumerate(sample_events())), "next")
+    assert_comes_back(Page[FedEvent], page)
+
+
+def test_what_is_none_of_the_classes_is_refused() -> None:
+    for nonsense in (b'["Robbery", {}]', b'["Wallet", {}]', b"[]", b'"Wallet"', b'["Batched", ["atomic"]]'):
+        with pytest.raises(msgspec.DecodeError):
+            codec_of(Answer).decode(nonsense)
+
+
+def test_every_argument_of_every_query_is_sent() -> None:
+    wallet = tekana.house_wallet_id("fees", tekana.Currency("RWF"))
+    message = QUERIES["wallets.balance_at"].message(wallet, at=None)
+    assert message.value == f'["{wallet}",null]'.encode()
+    assert dict(message.headers)["query"] == b"wallets.balance_at"
+    moment = datetime(2026, 1, 31, tzinfo=UTC)
+    assert b"2026-01-31T00:00:00Z" in QUERIES["wallets.balance_at"].message(wallet, moment).value
+
+
+KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, TekanaError)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_error(kind: type[TekanaError]) -> None:
+    wrong = (errors.FieldError("amount", "is too much"), errors.FieldError("currency", "is unknown"))
+    error = kind(*wrong) if issubclass(kind, tekana.InvalidRequest) else kind("no, because")
+    if isinstance(error, Refused):
+        error.transaction, error.request_id, error.replayed = None, "a request", True
+    back = error_in(failure(error))
+    assert type(back) is kind
+    assert (str(back), vars(back)) == (str(error), vars(error))
+
+
+def test_an_error_that_nobody_foresaw_keeps_its_words_to_itself() -> None:
+    back = error_in(failure(RuntimeError("postgresql://user:password@host")))
+    assert type(back) is Unavailable
+    assert "password" not in str(back)
+
+
+def test_an_error_of_a_later_version_is_an_unknown_outcome() -> None:
+    later = b'{"error":"Sanctioned","code":"sanctioned","detail":"x"}'
+    assert type(error_in(later)) is Unavailable
+
+
+def test_messages_of_one_wallet_have_one_key() -> None:
+    mine, his = (WalletId(tekana.house_wallet_id(role, tekana.Currency("RWF"))) for role in ("fees", "suspense"))
+    commands: list[object] = [
+        builders.transfer(mine, his, "1"),
+        builders.deposit(mine, "1"),
+        builders.withdrawal(mine, "1"),
+        tekana.Batch(mode="atomic", transactions=(builders.transfer(mine, his, "1"),)),
+        tekana.UnfreezeWallet(wallet_id=mine),
+    ]
+    sent = [command_message(one, caller="local", key="a", request_id=None) for one in commands]
+    assert {one.key for one in sent} == {str(mine).encode()}
+    person = command_message(builders.person(email="a@example.com"), caller="local", key="a", request_id=None)
+    assert person.key == b"a@example.com"
