@@ -1,0 +1,141 @@
+"""What docker/compose.yaml and docker/Dockerfile describe, read as Docker does, as far as these files need it."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Mapping
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+COMPOSE = ROOT / "docker" / "compose.yaml"
+DOCKERFILE = ROOT / "docker" / "Dockerfile"
+ENV_EXAMPLE = ROOT / "docker" / ".env.example"
+
+_VARIABLE = re.compile(r"\$(?:(\$)|\{([A-Z_]+):-([^}]*)\})")
+
+
+class Service(NamedTuple):
+    """A service, with what it has from its image. `check` is its health check's command, None if it has none."""
+
+    name: str
+    image: str
+    ours: bool  # built from the Dockerfile
+    command: list[str]
+    environment: dict[str, str]
+    check: list[str] | None
+    depends_on: dict[str, str]  # and in what condition
+    published: dict[int, int]  # its own port: the one of the machine
+
+
+class Image(NamedTuple):
+    """What the last stage of the Dockerfile gives each container."""
+
+    environment: dict[str, str]
+    entrypoint: list[str]
+    command: list[str]
+    check: list[str]
+    user: str
+    stop_signal: str
+    labels: dict[str, str]
+
+
+def services(variables: Mapping[str, str]) -> list[Service]:
+    """The services, each after those that it depends on, with variables as docker/.env would give them."""
+    ours = image()
+    found = {
+        name: _service(name, told, ours)
+        for name, told in _with(variables, yaml.safe_load(COMPOSE.read_text("utf-8")))["services"].items()
+    }
+    order = TopologicalSorter({name: set(one.depends_on) for name, one in found.items()})
+    return [found[name] for name in order.static_order()]
+
+
+def image() -> Image:
+    """The image of our own services."""
+    told: dict[str, list[str]] = {}
+    for word, rest in instructions():
+        if word == "FROM":
+            told = {}
+        told.setdefault(word, []).append(rest)
+    [entrypoint], [command], [user], [stop_signal] = (
+        told[word] for word in ("ENTRYPOINT", "CMD", "USER", "STOPSIGNAL")
+    )
+    [check] = told["HEALTHCHECK"]
+    return Image(
+        environment=_pairs(told["ENV"]),
+        entrypoint=json.loads(entrypoint),
+        command=json.loads(command),
+        check=json.loads(check[check.index("CMD") + 3 :]),
+        user=user,
+        stop_signal=stop_signal,
+        labels=_pairs(told["LABEL"]),
+    )
+
+
+def instructions() -> list[tuple[str, str]]:
+    """The Dockerfile's instructions: the word that each begins with, and the rest in one line."""
+    lines = [line for line in DOCKERFILE.read_text("utf-8").splitlines() if not line.lstrip().startswith("#")]
+    whole = re.sub(r"\\\n\s*", " ", "\n".join(lines))
+    return [(word, rest.strip()) for word, _, rest in (line.partition(" ") for line in whole.splitlines() if line)]
+
+
+def variables_used() -> dict[str, set[str]]:
+    """The variables that compose.yaml takes from docker/.env, each with the values it has without one."""
+    used: dict[str, set[str]] = {}
+    for _, name, default in _VARIABLE.findall(COMPOSE.read_text("utf-8")):
+        if name:
+            used.setdefault(name, set()).add(default)
+    return used
+
+
+def example_variables() -> dict[str, str]:
+    """The variables of .env.example."""
+    lines = ENV_EXAMPLE.read_text("utf-8").splitlines()
+    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+
+
+def _service(name: str, told: dict[str, Any], ours: Image) -> Service:
+    own = "build" in told
+    environment = {key: str(value) for key, value in told.get("environment", {}).items()}
+    return Service(
+        name=name,
+        image=told["image"],
+        ours=own,
+        command=[*ours.entrypoint, *told.get("command", ours.command)] if own else told.get("command", []),
+        environment=ours.environment | environment if own else environment,
+        check=_check(told.get("healthcheck", {}), ours.check if own else None),
+        depends_on={other: how["condition"] for other, how in told.get("depends_on", {}).items()},
+        published={int(port): int(here) for _, here, port in (one.split(":") for one in told.get("ports", []))},
+    )
+
+
+def _check(told: dict[str, Any], inherited: list[str] | None) -> list[str] | None:
+    if told.get("disable"):
+        return None
+    if "test" not in told:
+        return inherited
+    kind, *words = told["test"]
+    assert kind == "CMD", f"a health check of the kind {kind} is not understood here"
+    return list(words)
+
+
+def _pairs(lines: list[str]) -> dict[str, str]:
+    return dict(pair.split("=", 1) for line in lines for pair in shlex.split(line))
+
+
+def _with(variables: Mapping[str, str], told: Any) -> Any:
+    """What is told, with each ${VARIABLE:-default} replaced."""
+    if isinstance(told, dict):
+        return {key: _with(variables, value) for key, value in told.items()}
+    if isinstance(told, list):
+        return [_with(variables, value) for value in told]
+    if not isinstance(told, str):
+        return told
+    assert "$" not in _VARIABLE.sub("", told), f"a variable without a default: {told}"
+    return _VARIABLE.sub(lambda found: found[1] or variables.get(found[2]) or found[3], told)
