@@ -23,7 +23,9 @@ from pathlib import Path
 from sqlalchemy import make_url
 
 from tekana_postgres.embedded import EmbeddedPostgres
-from tests.docker.described import Service, image
+from tests.docker.described import Service
+from tests.docker.dockerfile import image
+from tests.docker.read_only import read_only_but
 from tests.integration.postgres_support import superuser
 from tests.kafka.brokers import free_port, java
 
@@ -161,7 +163,12 @@ class Process(Container):
 
 
 class OneOfOurs(Process):
-    """A container of the image that is built from the Dockerfile."""
+    """A container of the image that is built from the Dockerfile, with a read-only root if that can be had here."""
+
+    def words(self) -> list[str]:
+        temporary = Path(self.environment()["TMPDIR"])
+        temporary.mkdir()
+        return [*read_only_but(temporary), *super().words()]
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """As `docker compose run --rm` does: another command with the service's environment."""
@@ -173,7 +180,7 @@ class OneOfOurs(Process):
     def environment(self) -> dict[str, str]:
         told = super().environment()
         port = self.network.port(self.service, int(told["TEKANA_PORT"]))
-        return told | {"TEKANA_HOST": "127.0.0.1", "TEKANA_PORT": str(port)}
+        return told | {"TEKANA_HOST": "127.0.0.1", "TEKANA_PORT": str(port), "TMPDIR": str(self.folder / "tmp")}
 
 
 class Postgres(Container):

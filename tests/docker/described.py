@@ -1,20 +1,17 @@
-"""What docker/compose.yaml and docker/Dockerfile describe, read as Docker does, as far as these files need it."""
+"""What docker/compose.yaml describes, read as compose reads it, as far as this file needs it."""
 
 from __future__ import annotations
 
-import json
 import re
-import shlex
 from collections.abc import Mapping
 from graphlib import TopologicalSorter
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.docker.dockerfile import ROOT, Image, image
+
 COMPOSE = ROOT / "docker" / "compose.yaml"
-DOCKERFILE = ROOT / "docker" / "Dockerfile"
 ENV_EXAMPLE = ROOT / "docker" / ".env.example"
 
 _VARIABLE = re.compile(r"\$(?:(\$)|\{([A-Z_]+):-([^}]*)\})")
@@ -33,18 +30,6 @@ class Service(NamedTuple):
     published: dict[int, int]  # its own port: the one of the machine
 
 
-class Image(NamedTuple):
-    """What the last stage of the Dockerfile gives each container."""
-
-    environment: dict[str, str]
-    entrypoint: list[str]
-    command: list[str]
-    check: list[str]
-    user: str
-    stop_signal: str
-    labels: dict[str, str]
-
-
 def services(variables: Mapping[str, str]) -> list[Service]:
     """The services, each after those that it depends on, with variables as docker/.env would give them."""
     ours = image()
@@ -54,35 +39,6 @@ def services(variables: Mapping[str, str]) -> list[Service]:
     }
     order = TopologicalSorter({name: set(one.depends_on) for name, one in found.items()})
     return [found[name] for name in order.static_order()]
-
-
-def image() -> Image:
-    """The image of our own services."""
-    told: dict[str, list[str]] = {}
-    for word, rest in instructions():
-        if word == "FROM":
-            told = {}
-        told.setdefault(word, []).append(rest)
-    [entrypoint], [command], [user], [stop_signal] = (
-        told[word] for word in ("ENTRYPOINT", "CMD", "USER", "STOPSIGNAL")
-    )
-    [check] = told["HEALTHCHECK"]
-    return Image(
-        environment=_pairs(told["ENV"]),
-        entrypoint=json.loads(entrypoint),
-        command=json.loads(command),
-        check=json.loads(check[check.index("CMD") + 3 :]),
-        user=user,
-        stop_signal=stop_signal,
-        labels=_pairs(told["LABEL"]),
-    )
-
-
-def instructions() -> list[tuple[str, str]]:
-    """The Dockerfile's instructions: the word that each begins with, and the rest in one line."""
-    lines = [line for line in DOCKERFILE.read_text("utf-8").splitlines() if not line.lstrip().startswith("#")]
-    whole = re.sub(r"\\\n\s*", " ", "\n".join(lines))
-    return [(word, rest.strip()) for word, _, rest in (line.partition(" ") for line in whole.splitlines() if line)]
 
 
 def variables_used() -> dict[str, set[str]]:
@@ -123,10 +79,6 @@ def _check(told: dict[str, Any], inherited: list[str] | None) -> list[str] | Non
     kind, *words = told["test"]
     assert kind == "CMD", f"a health check of the kind {kind} is not understood here"
     return list(words)
-
-
-def _pairs(lines: list[str]) -> dict[str, str]:
-    return dict(pair.split("=", 1) for line in lines for pair in shlex.split(line))
 
 
 def _with(variables: Mapping[str, str], told: Any) -> Any:

@@ -13,17 +13,8 @@ import rich_click as click
 import yaml
 
 from tekana.cli import command
-from tests.docker.described import (
-    COMPOSE,
-    DOCKERFILE,
-    ROOT,
-    Service,
-    example_variables,
-    image,
-    instructions,
-    services,
-    variables_used,
-)
+from tests.docker.described import COMPOSE, Service, example_variables, services, variables_used
+from tests.docker.dockerfile import DOCKERFILE, ROOT, image, stages
 
 PROGRAMS = Path(sys.executable).parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
@@ -72,11 +63,10 @@ def test_composes_tool_sees_a_fault(tmp_path: Path) -> None:
 
 
 def test_the_image_is_built_with_what_was_tested() -> None:
-    runs = " ".join(rest for word, rest in instructions() if word == "RUN")
-    assert pin("uv") in runs
+    building = stages()[0]
+    assert pin("uv") in " ".join(rest for word, rest in building if word == "RUN").split()
     assert image().labels["org.opencontainers.image.version"] == PROJECT["project"]["version"]
-    copied = {rest.split()[0] for word, rest in instructions() if word == "COPY" and "--from" not in rest}
-    copied |= {"README.md", "LICENSE"}
+    copied = {source for word, rest in building if word == "COPY" for source in rest.split()[:-1]}
     ignored = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
     assert {line.removeprefix("!") for line in ignored if line.startswith("!")} == copied
 
