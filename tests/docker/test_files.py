@@ -121,6 +121,16 @@ def test_every_container_may_do_as_little_as_it_can(service: Service) -> None:
     assert all(one.startswith("127.0.0.1:") for one in told.get("ports", []))
 
 
+def test_what_must_last_is_in_a_volume() -> None:
+    mounted = {name: told["volumes"] for name, told in RAW["services"].items() if "volumes" in told}
+    [kafka] = [one for one in SERVICES if one.name == "kafka"]
+    assert mounted == {
+        "postgres": ["postgres:/var/lib/postgresql"],  # where the image has its data from version 18 on
+        "kafka": [f"kafka:{kafka.environment['KAFKA_LOG_DIRS']}"],
+    }
+    assert RAW["services"]["postgres"]["image"] == "postgres:18"
+
+
 def test_what_runs_once_is_waited_for() -> None:
     """Or `up --wait` would take its end for a failure."""
     once = {name for name, told in RAW["services"].items() if told["restart"] == "no"}
