@@ -32,11 +32,9 @@ class Service(NamedTuple):
 
 def services(variables: Mapping[str, str]) -> list[Service]:
     """The services, each after those that it depends on, with variables as docker/.env would give them."""
-    ours = image()
-    found = {
-        name: _service(name, told, ours)
-        for name, told in _with(variables, yaml.safe_load(COMPOSE.read_text("utf-8")))["services"].items()
-    }
+    told = _with(variables, yaml.safe_load(COMPOSE.read_text("utf-8")))["services"]
+    built = {one["image"] for one in told.values() if "build" in one}
+    found = {name: _service(name, one, image() if one["image"] in built else None) for name, one in told.items()}
     order = TopologicalSorter({name: set(one.depends_on) for name, one in found.items()})
     return [found[name] for name in order.static_order()]
 
@@ -56,16 +54,15 @@ def example_variables() -> dict[str, str]:
     return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
 
 
-def _service(name: str, told: dict[str, Any], ours: Image) -> Service:
-    own = "build" in told
+def _service(name: str, told: dict[str, Any], ours: Image | None) -> Service:
     environment = {key: str(value) for key, value in told.get("environment", {}).items()}
     return Service(
         name=name,
         image=told["image"],
-        ours=own,
-        command=[*ours.entrypoint, *told.get("command", ours.command)] if own else told.get("command", []),
-        environment=ours.environment | environment if own else environment,
-        check=_check(told.get("healthcheck", {}), ours.check if own else None),
+        ours=ours is not None,
+        command=[*ours.entrypoint, *told.get("command", ours.command)] if ours else told.get("command", []),
+        environment=ours.environment | environment if ours else environment,
+        check=_check(told.get("healthcheck", {}), ours.check if ours else None),
         depends_on={other: how["condition"] for other, how in told.get("depends_on", {}).items()},
         published={int(port): int(here) for _, here, port in (one.split(":") for one in told.get("ports", []))},
     )

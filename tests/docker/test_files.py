@@ -121,6 +121,11 @@ def test_every_container_may_do_as_little_as_it_can(service: Service) -> None:
     assert all(one.startswith("127.0.0.1:") for one in told.get("ports", []))
 
 
+def test_the_image_is_built_once_and_never_looked_for_elsewhere() -> None:
+    assert [name for name, told in RAW["services"].items() if "build" in told] == ["migrate"]
+    assert {RAW["services"][one.name]["pull_policy"] for one in SERVICES if one.ours} == {"never"}
+
+
 def test_what_must_last_is_in_a_volume() -> None:
     mounted = {name: told["volumes"] for name, told in RAW["services"].items() if "volumes" in told}
     [kafka] = [one for one in SERVICES if one.name == "kafka"]
