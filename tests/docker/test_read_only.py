@@ -1,0 +1,24 @@
+"""What the processes of compose.yaml are run in here is a read-only root file system indeed."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.docker.read_only import lets_us, read_only_but
+
+
+def test_only_one_folder_can_be_written(tmp_path: Path) -> None:
+    if not lets_us():
+        pytest.skip("not here: the right to mount")
+    (tmp_path / "ours").mkdir()
+    words = read_only_but(tmp_path / "ours")
+    assert subprocess.run([*words, "touch", "here"], check=False).returncode == 0
+    for elsewhere in (tmp_path, Path("/var/tmp"), Path("/"), Path.home()):
+        done = subprocess.run(
+            [*words, "touch", elsewhere / "tekana-there"], capture_output=True, text=True, check=False
+        )
+        assert "Read-only file system" in done.stderr
+    assert [one.name for one in tmp_path.rglob("*")] == ["ours"]
