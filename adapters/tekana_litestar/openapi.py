@@ -28,6 +28,7 @@ from tekana_litestar.problems import (
     status_of,
 )
 from tekana_litestar.routes import HANDLERS as ROUTES
+from tekana_litestar.streams import EVENT_STREAM
 
 Node = dict[str, Any]
 
@@ -175,6 +176,14 @@ def _header_parameters(operation: Operation) -> Iterator[Node]:
             "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
             **example,
         }
+    if operation.streams:
+        yield {
+            "name": "Last-Event-ID",
+            "in": "header",
+            "required": False,
+            "description": "Of a stream: the `id` of the last event that you have. It outranks `after`.",
+            "schema": {"type": "string", "minLength": 1, "maxLength": 500},
+        }
     if operation.if_match:
         yield {
             "name": "If-Match",
@@ -216,8 +225,18 @@ def _success(status: int, kind: type, operation: Operation, by_type: dict[str, N
     return {
         "description": "A dry run: this is what would happen. Nothing was kept." if preview else _STATUSES[status],
         "headers": _references(headers),
-        "content": {JSON: {"schema": by_type[str(kind)], "examples": {kind.__name__: {"value": example}}}},
+        "content": {
+            JSON: {"schema": by_type[str(kind)], "examples": {kind.__name__: {"value": example}}},
+            **(_stream() if operation.streams else {}),
+        },
     }
+
+
+def _stream() -> Node:
+    event = EXAMPLES[wire.EventPage]["items"][0]
+    text = f"id: {event['cursor']}\nevent: {event['type']}\ndata: {msgspec.json.encode(event).decode()}\n\n"
+    schema = {"type": "string", "description": "Server-Sent Events; a comment every 15 seconds shows that it lives."}
+    return {EVENT_STREAM: {"schema": schema, "examples": {"Events": {"value": text}}}}
 
 
 def _refusals(operation: Operation) -> dict[int, list[type[TekanaError]]]:
