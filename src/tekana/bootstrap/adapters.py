@@ -14,8 +14,10 @@ from tekana.ports.clock import Clock
 from tekana.ports.outbox import Outbox, RelayedStore
 from tekana.ports.publisher import Publisher
 from tekana.ports.store import Store
+from tekana.ports.webhooks import WebhookSender, WebhookStore
 
-_EXTRAS = {"postgresql": "postgres", "postgresql+asyncpg": "postgres"}  # others have the name of their extra
+# Others have the name of their extra.
+_EXTRAS = {"postgresql": "postgres", "postgresql+asyncpg": "postgres", "https": "webhooks"}
 
 
 class MissingAdapter(TekanaError):
@@ -75,6 +77,27 @@ def find_publisher(url: str) -> Publisher:
     if not isinstance(publisher, Publisher):
         raise MissingAdapter(f"{type(publisher).__name__} is no tekana publisher: see tekana.ports.publisher")
     return publisher
+
+
+def webhook_store_of(store: Store) -> WebhookStore:
+    """The store, if it keeps webhooks.
+
+    Raises:
+        MissingAdapter: it does not.
+    """
+    if not isinstance(store, WebhookStore):
+        raise MissingAdapter(f"{type(store).__name__} keeps no webhooks: see tekana.ports.webhooks")
+    return store
+
+
+def find_sender(allow_private: bool) -> WebhookSender:
+    """Build what sends webhooks.
+
+    Raises:
+        MissingAdapter: it is not installed.
+    """
+    sender: WebhookSender = load("tekana.senders", "https")(allow_private=allow_private)
+    return sender
 
 
 def load(group: str, name: str) -> Any:

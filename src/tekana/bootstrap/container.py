@@ -10,12 +10,17 @@ from uuid_utils.compat import uuid7
 
 from tekana.application import PostingEngine, Tekana
 from tekana.application.relay import Relay
-from tekana.bootstrap.adapters import find_publisher, find_store, outbox_of
+from tekana.application.webhook_dispatcher import WebhookDispatcher
+from tekana.application.webhooks import Webhooks
+from tekana.bootstrap.adapters import find_publisher, find_sender, find_store, outbox_of, webhook_store_of
 from tekana.bootstrap.settings import Settings
 from tekana.ports.clock import Clock
 
 BUS = "bus"
 """The name of the relay that publishes on the bus."""
+
+HOLDER = providers.Callable(lambda: f"{socket.gethostname()}:{os.getpid()}")
+"""What this process is called where it holds a lease."""
 
 
 class Container(containers.DeclarativeContainer):
@@ -31,7 +36,13 @@ class Container(containers.DeclarativeContainer):
         new_id=new_id,
         default_currency=settings.provided.currency,
     )
+    webhook_store = providers.Factory(webhook_store_of, store)
+    webhook_sender = providers.Singleton(find_sender, settings.provided.webhooks_allow_private)
+    webhooks = providers.Singleton(Webhooks, webhook_store, webhook_sender, new_id)
+    webhook_dispatcher = providers.Singleton(
+        WebhookDispatcher, webhook_store, webhook_sender, new_id, holder=HOLDER, clock=clock
+    )
     outbox = providers.Factory(outbox_of, store, BUS)
     publisher = providers.Singleton(find_publisher, settings.provided.bus_url)
-    relay = providers.Singleton(Relay, outbox, publisher, holder=f"{socket.gethostname()}:{os.getpid()}")
-    app = providers.Singleton(Tekana, store, engine)
+    relay = providers.Singleton(Relay, outbox, publisher, holder=HOLDER)
+    app = providers.Singleton(Tekana, store, engine, webhooks.provider)

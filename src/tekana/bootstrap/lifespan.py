@@ -15,6 +15,7 @@ from tekana.bootstrap.container import Container
 from tekana.bootstrap.settings import Settings
 from tekana.ports.clock import Clock
 from tekana.ports.store import Store
+from tekana.ports.webhooks import WebhookStore
 
 
 @asynccontextmanager
@@ -29,8 +30,8 @@ async def connect(
 
     `settings` may be just the URL of a database, which then is read from as well. `store` is one of your own making,
     instead of one found by URL; `clock` replaces the store's, for tests. With `relaying`, what happens is published
-    meanwhile where the settings say so, unless another process is at that already. What was begun when the context ends
-    is finished first.
+    meanwhile where the settings say so, unless another process is at that already, and webhooks are delivered, if the
+    store keeps any. What was begun when the context ends is finished first.
 
     Raises:
         MissingAdapter: nothing is installed for the URL, and says what to install; or the store is none.
@@ -43,7 +44,7 @@ async def connect(
         await used.start()
         engine.start()
         try:
-            async with _publishing(container) if relaying and container.settings().bus_url else nullcontext():
+            async with _beside(container) if relaying else nullcontext():
                 yield container.app()
         finally:
             await engine.stop()
@@ -52,13 +53,19 @@ async def connect(
 
 
 @asynccontextmanager
-async def _publishing(container: Container) -> AsyncIterator[None]:
-    work = asyncio.create_task(container.relay().run(), name="relay")
+async def _beside(container: Container) -> AsyncIterator[None]:
+    """Tell others what happens, meanwhile."""
+    works = []
+    if container.settings().bus_url:
+        works.append(asyncio.create_task(container.relay().run(), name="relay"))
+    if isinstance(container.store(), WebhookStore):
+        works.append(asyncio.create_task(container.webhook_dispatcher().run(), name="webhooks"))
     try:
         yield
     finally:
-        work.cancel()
-        await asyncio.gather(work, return_exceptions=True)
+        for work in works:
+            work.cancel()
+        await asyncio.gather(*works, return_exceptions=True)
 
 
 def build(

@@ -27,6 +27,8 @@ class Settings:
     read_database_url: a replica of that database, which answers what is only read, as far as it has come; None: the
         database does. Only for `postgresql+asyncpg://…`.
     bus_url: where what happens is published, `kafka://host:port`; None: nowhere, it stays in the outbox.
+    webhooks_allow_private: whether webhooks may go to private addresses, and over http:// too. `1` or `true`, `0` or
+        `false`, as a variable.
     currency: the currency of a first wallet when a registration does not say.
     """
 
@@ -34,6 +36,7 @@ class Settings:
     read_database_url: str | None = None
     bus_url: str | None = None
     currency: Currency = DEFAULT_CURRENCY
+    webhooks_allow_private: bool = False
 
     def __post_init__(self) -> None:
         parse_currency(self.currency)
@@ -44,14 +47,23 @@ class Settings:
 
     @classmethod
     def from_environment(
-        cls, environment: Mapping[str, str] = os.environ, *, given: Mapping[str, str | None] | None = None
+        cls, environment: Mapping[str, str] = os.environ, *, given: Mapping[str, str | bool | None] | None = None
     ) -> Settings:
         """The settings given (not None), else those of the TEKANA_ variables (not empty), else the defaults."""
-        values = {}
+        values: dict[str, str | bool] = {}
         for field in fields(cls):
             value = (given or {}).get(field.name)
             if value is None:
                 value = environment.get(f"TEKANA_{field.name.upper()}") or None
             if value is not None:
-                values[field.name] = value
+                values[field.name] = _boolean(field.name, value) if field.type == "bool" else value
         return cls(**values)  # type: ignore[arg-type]
+
+
+_BOOLEANS = {"1": True, "true": True, "0": False, "false": False}
+
+
+def _boolean(name: str, value: str | bool) -> bool:
+    if str(value).lower() not in _BOOLEANS:
+        raise invalid(name, "must be 1, true, 0 or false")
+    return _BOOLEANS[str(value).lower()]

@@ -8,12 +8,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import rich_click as click
 
 from tekana.bootstrap import Settings, connect
 from tekana.bootstrap.adapters import find_store, load
-from tekana.cli.options import settings, the_bus, where_data_are
+from tekana.cli.options import private_webhooks, settings, the_bus, where_data_are
 from tekana.domain.errors import Unavailable
 
 
@@ -32,24 +33,29 @@ from tekana.domain.errors import Unavailable
     help="A replica of the database, to read from.",
 )
 @the_bus
+@private_webhooks
 @where_data_are
 def serve(
     host: str,
     port: int,
     workers: int,
     currency: str | None,
-    read_database_url: str | None,
-    bus_url: str | None,
     database_url: str | None,
     data_dir: Path | None,
+    **others: Any,
 ) -> None:
     """Serve HTTP until Ctrl-C or SIGTERM.
 
     With --bus-url, one of the workers publishes what happens; `tekana relay` does so in a process of its own.
+    Webhooks are delivered meanwhile; `tekana webhooks` does so in a process of its own.
     Without settings, starts a PostgreSQL of its own, whose data stay in the user's data folder.
     """
     chosen = settings(
-        database_url, data_dir, currency=currency, read_database_url=read_database_url or None, bus_url=bus_url or None
+        database_url,
+        data_dir,
+        existing=False,
+        currency=currency,
+        **{name: value or None for name, value in others.items()},
     )
     serve_http = load("tekana.servers", "litestar")
     store = find_store(chosen.database_url, None, chosen.read_database_url)
