@@ -19,6 +19,7 @@ from tekana_litestar.edge import Edge
 from tekana_litestar.operation import options_handlers, serve
 from tekana_litestar.problems import handle_exception
 from tekana_litestar.routes import HANDLERS, health
+from tekana_litestar.streams import Streams
 
 if TYPE_CHECKING:
     from litestar.types import HTTPScope, LifeSpanReceive, LifeSpanScope, LifeSpanSend, Receive, Scope, Send
@@ -37,6 +38,7 @@ class TekanaApp(Litestar):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._edge = Edge()
+        self.state.streams = Streams()
 
     async def __call__(
         self, scope: Scope | LifeSpanScope, receive: Receive | LifeSpanReceive, send: Send | LifeSpanSend
@@ -45,6 +47,8 @@ class TekanaApp(Litestar):
         if scope["type"] == ScopeType.HTTP:
             await self._edge(self._serve, cast("HTTPScope", scope), cast("Receive", receive), cast("Send", send))
         else:
+            # For the server, which closes them when it stops: see one_write.py.
+            cast("dict[str, Any]", scope).setdefault("state", {})["streams"] = self.state.streams
             await super().__call__(scope, receive, send)
 
     async def _serve(self, scope: HTTPScope, receive: Receive, send: Send) -> None:

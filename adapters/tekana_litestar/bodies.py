@@ -96,15 +96,14 @@ def _refuse_what_msgspec_lets_pass(decoded: Any, raw: dict[Any, Any], inside: st
     for name, its_raw in raw.items():
         kind = type(its_raw)
         if kind is str:
-            if len(its_raw) != _UUID_LENGTH and isinstance(
-                getattr(decoded, name, None), UUID
-            ):  # msgspec checked the rest
+            if len(its_raw) != _UUID_LENGTH and isinstance(getattr(decoded, name, None), UUID):  # the rest is checked
                 canonical_uuid(inside + name, its_raw)
         elif kind is dict:
             _refuse_names_given_twice(its_raw, f"{inside}{name}.")
         elif kind is list:
             for index, (one, inner) in enumerate(zip(getattr(decoded, name), its_raw, strict=True)):
-                _refuse_what_msgspec_lets_pass(one, inner, f"{inside}{name}[{index}].")
+                if type(inner) is dict:
+                    _refuse_what_msgspec_lets_pass(one, inner, f"{inside}{name}[{index}].")
 
 
 def _refuse_names_given_twice(raw: dict[Any, Any], inside: str) -> None:

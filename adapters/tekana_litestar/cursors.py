@@ -20,7 +20,7 @@ def asked_page(request: Request, name: str = "cursor") -> PageRequest:
         InvalidRequest: the cursor is not one that a list at this path gave out.
     """
     given = request.query
-    page = PageRequest(cursor=_unseal(request, given[name], name) if name in given else None)
+    page = PageRequest(cursor=unseal(request, given[name], name) if name in given else None)
     return page._replace(limit=given["limit"]) if "limit" in given else page
 
 
@@ -34,7 +34,8 @@ def seal(request: Request, cursor: str) -> str:
     return urlsafe_b64encode(_mark(request) + cursor.encode()).rstrip(b"=").decode("ascii")
 
 
-def _unseal(request: Request, text: str, name: str) -> str:
+def unseal(request: Request, text: str, name: str) -> str:
+    """The store's cursor again; `name` is where it was given. Raises InvalidRequest if no list at this path gave it."""
     try:
         opened = urlsafe_b64decode(text + "=" * (-len(text) % 4))
         mark, cursor = opened[:_MARK_BYTES], opened[_MARK_BYTES:].decode("ascii")

@@ -26,6 +26,7 @@ LONGEST_WAIT: Final = 30.0
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 
 _NO_STORE: Final = (b"cache-control", b"no-store")
+_STREAM: Final = (b"content-type", b"text/event-stream")
 _NO_SNIFF: Final = (b"x-content-type-options", b"nosniff")
 
 
@@ -51,17 +52,20 @@ class Edge:
         common = (b"x-request-id", request_id.encode("ascii"))
         started = False
 
+        task = cast("asyncio.Task[None]", asyncio.current_task())
+
         async def send_on(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
+                if _STREAM in message["headers"]:  # which lasts for as long as both sides like
+                    self._deadlines.end(task)
                 headers = [*message["headers"], common, _NO_SNIFF]
                 if not any(name == b"cache-control" for name, _ in headers):
                     headers.append(_NO_STORE)
                 message["headers"] = headers
             await send(message)
 
-        task = cast("asyncio.Task[None]", asyncio.current_task())
         self._deadlines.begin(task, LONGEST_WAIT)
         try:
             await serve(scope, receive, send_on)

@@ -30,11 +30,14 @@ from tekana import (
     WalletNotActive,
     WalletNotEmpty,
     WalletNotFound,
+    WebhookDeliveryNotFound,
+    WebhookEndpointNotFound,
     WithdrawFunds,
 )
 from tekana_litestar import wire
 from tekana_litestar.bodies import LARGEST_BODY, too_large
 from tekana_litestar.problems import IdempotencyKeyRequired, PreconditionRequired, WrongContentType, problem
+from tekana_litestar.webhook_examples import WEBHOOK_DELIVERY_ID, WEBHOOK_ENDPOINT_ID, WEBHOOK_EXAMPLES
 
 Example = dict[str, Any]
 
@@ -217,6 +220,7 @@ EXAMPLES: Final[dict[type, Example]] = {
         "version": 2,
     },
     wire.EventPage: _page(_EVENT),
+    **WEBHOOK_EXAMPLES,
     wire.Alive: {"status": "alive"},
     wire.Ready: {"status": "ready"},
 }
@@ -236,6 +240,8 @@ ERRORS: Final[dict[type[TekanaError], TekanaError]] = {
         CustomerNotFound(f"no customer has the id {_CUSTOMER_ID}"),
         WalletNotFound(f"no wallet has the id {_WALLET_ID}"),
         TransactionNotFound(f"no transaction has the id {_TRANSACTION_ID}"),
+        WebhookEndpointNotFound(f"no webhook endpoint has the id {WEBHOOK_ENDPOINT_ID}"),
+        WebhookDeliveryNotFound(f"no webhook delivery has the id {WEBHOOK_DELIVERY_ID}"),
         CustomerExists("another customer has this email"),
         CustomerNotActive("the customer is suspended"),
         WalletNotActive(f"wallet {_WALLET_ID} is frozen: money can come in, not go out"),

@@ -6,7 +6,7 @@ import re
 from typing import Final
 from uuid import UUID
 
-from tekana import CustomerId, TransactionId, WalletId
+from tekana import CustomerId, TransactionId, WalletId, WebhookDeliveryId, WebhookEndpointId
 from tekana.domain.errors import invalid
 from tekana_litestar.request import Request
 
@@ -33,3 +33,13 @@ def wallet_id(request: Request) -> WalletId:
 def transaction_id(request: Request) -> TransactionId:
     """The transaction that the path names."""
     return TransactionId(canonical_uuid("transaction_id", request.path_params["transaction_id"]))
+
+
+def webhook_endpoint_id(request: Request) -> WebhookEndpointId:
+    """The webhook endpoint that the path names."""
+    return WebhookEndpointId(canonical_uuid("webhook_endpoint_id", request.path_params["webhook_endpoint_id"]))
+
+
+def webhook_delivery_id(request: Request) -> WebhookDeliveryId:
+    """The delivery that the path names."""
+    return WebhookDeliveryId(canonical_uuid("webhook_delivery_id", request.path_params["webhook_delivery_id"]))

@@ -1,4 +1,4 @@
-"""uvicorn's HTTP protocol, whose answers go out in one piece.
+"""uvicorn's HTTP protocol, whose answers go out in one piece, and whose streams end when the server stops.
 
 It writes the head of an answer and its body apart, which is two system calls, two packets, and two wake-ups of the
 client. Small answers spend more on that than on being made.
@@ -18,6 +18,11 @@ class OneWriteProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a new connection."""
         super().connection_made(cast("asyncio.Transport", _Joining(transport, self.loop)))
+
+    def shutdown(self) -> None:
+        """The server is about to stop, and waits for the answers in flight: streams do not end by themselves."""
+        self.app_state["streams"].close()
+        super().shutdown()
 
 
 class _Joining:

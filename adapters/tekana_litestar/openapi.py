@@ -28,6 +28,7 @@ from tekana_litestar.problems import (
     status_of,
 )
 from tekana_litestar.routes import HANDLERS as ROUTES
+from tekana_litestar.streams import EVENT_STREAM
 
 Node = dict[str, Any]
 
@@ -48,12 +49,15 @@ _TAGS: Final = {
     "Wallets": "Money of one owner in one currency.",
     "Transactions": "Money that moved, or was refused.",
     "Events": "Everything that happened, in order.",
+    "Webhooks": "Events delivered to you over HTTP.",
     "Health": "For load balancers and orchestrators.",
 }
 
 _STATUSES: Final = {
     200: "Done.",
     201: "Created.",
+    202: "It is queued.",
+    204: "Done; there is nothing to tell.",
     207: "Some of it was done, some was refused.",
     400: "The request is malformed.",
     404: "There is no such thing.",
@@ -175,6 +179,14 @@ def _header_parameters(operation: Operation) -> Iterator[Node]:
             "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
             **example,
         }
+    if operation.streams:
+        yield {
+            "name": "Last-Event-ID",
+            "in": "header",
+            "required": False,
+            "description": "Of a stream: the `id` of the last event that you have. It outranks `after`.",
+            "schema": {"type": "string", "minLength": 1, "maxLength": 500},
+        }
     if operation.if_match:
         yield {
             "name": "If-Match",
@@ -212,12 +224,24 @@ def _success(status: int, kind: type, operation: Operation, by_type: dict[str, N
         headers.append("ETag")
     if operation.key != "none" and not preview:
         headers.append("Idempotency-Replayed")
+    if status == 204:
+        return {"description": _STATUSES[status], "headers": _references(headers), "content": {}}
     example = BATCH_EXAMPLES[status] if kind is wire.BatchResults else EXAMPLES[kind]
     return {
         "description": "A dry run: this is what would happen. Nothing was kept." if preview else _STATUSES[status],
         "headers": _references(headers),
-        "content": {JSON: {"schema": by_type[str(kind)], "examples": {kind.__name__: {"value": example}}}},
+        "content": {
+            JSON: {"schema": by_type[str(kind)], "examples": {kind.__name__: {"value": example}}},
+            **(_stream() if operation.streams else {}),
+        },
     }
+
+
+def _stream() -> Node:
+    event = EXAMPLES[wire.EventPage]["items"][0]
+    text = f"id: {event['cursor']}\nevent: {event['type']}\ndata: {msgspec.json.encode(event).decode()}\n\n"
+    schema = {"type": "string", "description": "Server-Sent Events; a comment every 15 seconds shows that it lives."}
+    return {EVENT_STREAM: {"schema": schema, "examples": {"Events": {"value": text}}}}
 
 
 def _refusals(operation: Operation) -> dict[int, list[type[TekanaError]]]:

@@ -18,6 +18,7 @@ from tekana_litestar.headers import check_host
 from tekana_litestar.parameters import Parameter, read_query
 from tekana_litestar.problems import problem_of_request
 from tekana_litestar.request import Request
+from tekana_litestar.streams import EventStream
 
 if TYPE_CHECKING:
     from litestar.types import HTTPScope, Receive, Send
@@ -31,7 +32,7 @@ class Operation:
 
     `answers` maps each status of success to the shape of its body. `refusals` are the core's errors that a request of
     this kind can meet; those that any request can meet (400, 413, 415, 503 …) are added by `openapi`. `strict_query` is
-    off where unknown parameters are nobody's mistake.
+    off where unknown parameters are nobody's mistake. `streams`: as an event stream, too.
     """
 
     tag: str
@@ -45,9 +46,10 @@ class Operation:
     etag: bool = False
     refusals: tuple[type[TekanaError], ...] = ()
     strict_query: bool = True
+    streams: bool = False
 
 
-Perform = Callable[[Request], Awaitable[Answer]]
+Perform = Callable[[Request], Awaitable[Answer | EventStream]]
 
 _READ: Final = [HttpMethod.GET, HttpMethod.HEAD]
 
@@ -81,7 +83,7 @@ async def serve(handler: HTTPRouteHandler, scope: HTTPScope, receive: Receive, s
         check_host(scope)
         operation: Operation = handler.opt["operation"]
         query = read_query(scope["query_string"], operation.query) if operation.strict_query else {}
-        answer: Answer = await handler.opt["perform"](Request(scope, receive, operation, query))
+        answer: Answer | EventStream = await handler.opt["perform"](Request(scope, receive, operation, query))
     except Exception as error:
         answer = problem_of_request(scope, error)
     await answer(scope, receive, send)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from tekana import Tekana
+from tekana_litestar.streams import Streams
 
 if TYPE_CHECKING:
     from litestar.types import HTTPScope, Receive
@@ -40,3 +41,8 @@ class Request:
     def tekana(self) -> Tekana:
         """The core at work behind this app."""
         return cast("Tekana", self.scope["litestar_app"].state.tekana)
+
+    @property
+    def streams(self) -> Streams:
+        """The streams that this worker serves."""
+        return cast("Streams", self.scope["litestar_app"].state.streams)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 from tekana import BalanceAt, CustomerWithWallets, Entry, Page, PostedEntry, Transaction, Wallet
 from tekana.application.event_document import event_document
 from tekana.domain.money import format_minor
+from tekana.domain.webhooks import DeliveryAttempt, WebhookDelivery, WebhookEndpoint
 from tekana.ports.events import FedEvent
-from tekana_litestar import wire
+from tekana_litestar import webhook_wire, wire
 
 
 def wallet(one: Wallet) -> wire.Wallet:
@@ -146,6 +148,60 @@ def transactions(page: Page[Transaction]) -> wire.TransactionPage:
 def events(page: Page[FedEvent]) -> wire.EventPage:
     """A page of events on the wire."""
     return wire.EventPage(items=tuple([event(one) for one in page.items]), next_cursor=page.next_cursor)
+
+
+def webhook_endpoint(one: WebhookEndpoint) -> webhook_wire.WebhookEndpoint:
+    """A webhook endpoint on the wire, without its secret."""
+    return webhook_wire.WebhookEndpoint(**_of_endpoint(one))
+
+
+def webhook_endpoint_with_secret(one: WebhookEndpoint) -> webhook_wire.WebhookEndpointWithSecret:
+    """A webhook endpoint on the wire, where its secret is new."""
+    return webhook_wire.WebhookEndpointWithSecret(**_of_endpoint(one), secret=one.secret)
+
+
+def _of_endpoint(one: WebhookEndpoint) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "url": one.url,
+        "description": one.description,
+        "event_types": one.event_types,
+        "status": one.status,
+        "disabled_reason": one.disabled_reason,
+        "failing_since": utc(one.failing_since) if one.failing_since else None,
+        "created_at": utc(one.created_at),
+        "updated_at": utc(one.updated_at),
+    }
+
+
+def _attempt(one: DeliveryAttempt) -> webhook_wire.WebhookAttempt:
+    return webhook_wire.WebhookAttempt(**one._replace(at=utc(one.at))._asdict())
+
+
+def webhook_delivery(one: WebhookDelivery) -> webhook_wire.WebhookDelivery:
+    """A delivery on the wire, with its attempts."""
+    return webhook_wire.WebhookDelivery(
+        id=one.id,
+        endpoint_id=one.endpoint_id,
+        event_id=one.event_id,
+        event_type=one.event_type,
+        status=one.status,
+        attempts=tuple([_attempt(each) for each in one.attempts]),
+        created_at=utc(one.created_at),
+        ended_at=utc(one.ended_at) if one.ended_at else None,
+    )
+
+
+def webhook_endpoints(page: Page[WebhookEndpoint]) -> webhook_wire.WebhookEndpointPage:
+    """A page of webhook endpoints on the wire."""
+    items = tuple([webhook_endpoint(one) for one in page.items])
+    return webhook_wire.WebhookEndpointPage(items=items, next_cursor=page.next_cursor)
+
+
+def webhook_deliveries(page: Page[WebhookDelivery]) -> webhook_wire.WebhookDeliveryPage:
+    """A page of deliveries on the wire."""
+    items = tuple([webhook_delivery(one) for one in page.items])
+    return webhook_wire.WebhookDeliveryPage(items=items, next_cursor=page.next_cursor)
 
 
 def utc(moment: datetime) -> datetime:

@@ -23,11 +23,11 @@ from tekana_litestar.problems import Problem
 MetadataIn = dict[str, str | int | float | bool | None]
 
 
-class _Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    pass
+class Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What every body that completes a path is."""
 
 
-class CustomerChanges(_Body, frozen=True, kw_only=True):
+class CustomerChanges(Body, frozen=True, kw_only=True):
     """The details to change; the others stay. Null clears one that may be empty; metadata is replaced whole."""
 
     full_name: str | UnsetType = UNSET
@@ -38,26 +38,26 @@ class CustomerChanges(_Body, frozen=True, kw_only=True):
     metadata: MetadataIn | UnsetType | None = UNSET
 
 
-class Verification(_Body, frozen=True, kw_only=True):
+class Verification(Body, frozen=True, kw_only=True):
     """To which degree the customer's identity is established."""
 
     tier: str
 
 
-class Suspension(_Body, frozen=True, kw_only=True):
+class Suspension(Body, frozen=True, kw_only=True):
     """Why the customer's money is stopped."""
 
     reason: str
 
 
-class Freeze(_Body, frozen=True, kw_only=True):
+class Freeze(Body, frozen=True, kw_only=True):
     """What is stopped, and why."""
 
     scope: FreezeScope
     reason: str
 
 
-class Nothing(_Body, frozen=True, kw_only=True):
+class Nothing(Body, frozen=True, kw_only=True):
     """No body, or an empty object."""
 
 

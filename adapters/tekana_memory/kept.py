@@ -9,9 +9,10 @@ from uuid import UUID
 
 from tekana.domain.customer import Contact, Customer
 from tekana.domain.events import Event
-from tekana.domain.identifiers import CustomerId, TransactionId, WalletId
+from tekana.domain.identifiers import CustomerId, TransactionId, WalletId, WebhookDeliveryId, WebhookEndpointId
 from tekana.domain.transaction import PostedEntry, Transaction
 from tekana.domain.wallet import Wallet
+from tekana.domain.webhooks import WebhookDelivery, WebhookEndpoint
 from tekana.ports.outbox import ParkedEvent
 from tekana.ports.unit_of_work import Claimed, Key
 
@@ -29,6 +30,9 @@ class Kept:
     keys: dict[Key, Claimed] = field(default_factory=dict)
     outbox: list[Transaction | Event] = field(default_factory=list)
     relays: dict[str, KeptRelay] = field(default_factory=dict)
+    webhook_endpoints: dict[WebhookEndpointId, WebhookEndpoint] = field(default_factory=dict)
+    webhook_deliveries: dict[WebhookDeliveryId, WebhookDelivery] = field(default_factory=dict)
+    webhook_lines: dict[tuple[WebhookEndpointId, UUID], KeptLine] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -41,3 +45,11 @@ class KeptRelay:
     cursor: str | None = None
     parked: dict[tuple[int, int], ParkedEvent] = field(default_factory=dict)
     asked: set[UUID] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptLine:
+    """The deliveries of one aggregate to one endpoint: when the first of them is due. `claimed`: it is on its way."""
+
+    next_attempt_at: datetime
+    claimed: bool = False

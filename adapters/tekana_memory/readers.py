@@ -48,7 +48,7 @@ class MemoryCustomers:
             for customer_id, customer in sorted(self._kept.customers.items())
             if all(getattr(customer, name) == value for name, value in wanted.items())
         ]
-        return _page(found, page, lambda one: one.customer.id, self._kept.customers)
+        return page_of(found, page, lambda one: one.customer.id, self._kept.customers)
 
     def _with_wallets(self, customer: Customer) -> CustomerWithWallets:
         wallets = (replace(self._kept.wallets[wallet_id]) for wallet_id in self._kept.wallets_of[customer.id])
@@ -75,7 +75,7 @@ class MemoryWallets:
             for wallet_id, wallet in sorted(self._kept.wallets.items())
             if all(getattr(wallet, name) == value for name, value in wanted.items())
         ]
-        return _page(found, page, lambda wallet: wallet.id, self._kept.wallets)
+        return page_of(found, page, lambda wallet: wallet.id, self._kept.wallets)
 
     async def entries(self, wallet_id: WalletId, page: PageRequest) -> Page[PostedEntry]:
         await self.get(wallet_id)
@@ -115,7 +115,7 @@ class MemoryTransactions:
             for _, transaction in sorted(self._kept.transactions.items(), reverse=True)
             if self._matches(transaction, which)
         ]
-        return _page(found, page, lambda transaction: transaction.id, self._kept.transactions, newest_first=True)
+        return page_of(found, page, lambda transaction: transaction.id, self._kept.transactions, newest_first=True)
 
     def _matches(self, transaction: Transaction, which: TransactionFilter) -> bool:
         movement = transaction.movement
@@ -165,7 +165,7 @@ def _events_at(one: Transaction | Event) -> Iterator[Event]:
     return events_of(one) if isinstance(one, Transaction) else iter((one,))
 
 
-def _page(
+def page_of(
     found: Sequence[Item],
     page: PageRequest,
     id_of: Callable[[Item], UUID],

@@ -14,6 +14,7 @@ from tekana_memory.kept import Kept, KeptRelay
 from tekana_memory.outbox import MemoryOutbox
 from tekana_memory.readers import MemoryCustomers, MemoryEvents, MemoryTransactions, MemoryWallets
 from tekana_memory.unit_of_work import MemoryUnitOfWork
+from tekana_memory.webhooks import MemoryWebhookDeliveries, MemoryWebhookEndpoints
 
 
 class MemoryStore:
@@ -29,6 +30,8 @@ class MemoryStore:
         self.wallets = MemoryWallets(self._kept, self._clock)
         self.transactions = MemoryTransactions(self._kept)
         self.events = MemoryEvents(self._kept)
+        self.webhook_endpoints = MemoryWebhookEndpoints(self._kept, self._clock)
+        self.webhook_deliveries = MemoryWebhookDeliveries(self._kept, self._clock)
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[MemoryUnitOfWork]:

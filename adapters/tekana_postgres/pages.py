@@ -14,6 +14,7 @@ from tekana.ports.page import Page, PageRequest
 Item = TypeVar("Item")
 
 LARGEST_BIGINT = 2**63 - 1
+LARGEST_PLACE = 2**31 - 1  # in a position of the outbox: after all that is there
 
 
 def bad_cursor() -> InvalidRequest:

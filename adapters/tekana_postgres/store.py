@@ -21,6 +21,8 @@ from tekana_postgres.outbox import PostgresOutbox
 from tekana_postgres.transactions import PostgresTransactions
 from tekana_postgres.unit_of_work import PostgresUnitOfWork
 from tekana_postgres.wallets import PostgresWallets
+from tekana_postgres.webhook_deliveries import PostgresWebhookDeliveries
+from tekana_postgres.webhook_endpoints import PostgresWebhookEndpoints
 
 _WRITERS = 4  # one for the posting engine, the others for previews
 _READERS = 8
@@ -65,6 +67,8 @@ class PostgresStore:
         self.transactions = PostgresTransactions(readers)
         # Not from a replica, which does not show the locks that say how far the feed may be read.
         self.events = PostgresEvents(self._readers)
+        self.webhook_endpoints = PostgresWebhookEndpoints(self._readers, self._clock)
+        self.webhook_deliveries = PostgresWebhookDeliveries(self._readers, self._clock)
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[PostgresUnitOfWork]:

@@ -24,7 +24,7 @@ from sqlalchemy import (
     false,
     text,
 )
-from sqlalchemy.dialects.postgresql import CHAR, JSON
+from sqlalchemy.dialects.postgresql import ARRAY, CHAR, JSON
 
 metadata = MetaData(
     naming_convention={
@@ -208,6 +208,62 @@ parked_events = Table(
     Column("asked", Boolean, nullable=False, server_default=false()),
     _moment("parked_at"),
     Index(None, "relay", "aggregate_id"),
+)
+
+webhook_endpoints = Table(
+    "webhook_endpoints",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("url", Text, nullable=False),
+    Column("description", Text),
+    Column("event_types", ARRAY(Text)),
+    Column("secret", Text, nullable=False),
+    Column("previous_secret", Text),
+    _moment("previous_secret_until", nullable=True),
+    Column("status", Text, nullable=False),
+    Column("disabled_reason", Text),
+    _moment("failing_since", nullable=True),
+    Column("created_by", Text, nullable=False),
+    _moment("created_at"),
+    _moment("updated_at"),
+    CheckConstraint("status IN ('active', 'disabled', 'deleted')", name="status"),
+    CheckConstraint("(status = 'disabled') = (disabled_reason IS NOT NULL)", name="disabled"),
+    CheckConstraint("(previous_secret IS NULL) = (previous_secret_until IS NULL)", name="previous_secret"),
+)
+
+webhook_deliveries = Table(
+    "webhook_deliveries",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    _reference("endpoint_id", "webhook_endpoints.id"),
+    Column("aggregate_id", Uuid, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("event_id", Text, nullable=False),
+    Column("event_type", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("attempts", JSON, nullable=False),
+    _moment("created_at"),
+    _moment("ended_at", nullable=True),
+    CheckConstraint("status IN ('pending', 'delivered', 'failed')", name="status"),
+    CheckConstraint("(status = 'pending') = (ended_at IS NULL)", name="ended"),
+    Index("uq_webhook_deliveries_line", "endpoint_id", "aggregate_id", "sequence", unique=True),
+    Index(None, "endpoint_id", "id"),
+    Index(None, "ended_at", postgresql_where=text("ended_at IS NOT NULL")),
+    # The next of a line, however many of it were delivered before.
+    Index(None, "endpoint_id", "aggregate_id", "sequence", postgresql_where=text("status = 'pending'")),
+)
+
+# The deliveries of an aggregate to an endpoint, while any is pending: what is due is found without a look at the rest.
+webhook_lines = Table(
+    "webhook_lines",
+    metadata,
+    _reference("endpoint_id", "webhook_endpoints.id", primary_key=True),
+    Column("aggregate_id", Uuid, primary_key=True),
+    _moment("next_attempt_at"),
+    Column("claimed", Boolean, nullable=False, server_default=false()),
+    Index(None, "endpoint_id", "next_attempt_at"),
 )
 
 APPEND_ONLY = (transactions, entries, idempotency_keys, outbox)

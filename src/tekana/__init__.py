@@ -27,6 +27,7 @@ from tekana.application import (
     UnfreezeWallet,
     UpdateCustomer,
     VerifyCustomer,
+    Webhooks,
     WithdrawFunds,
 )
 from tekana.bootstrap import MissingAdapter, Settings, connect
@@ -57,11 +58,21 @@ from tekana.domain.errors import (
     WalletNotActive,
     WalletNotEmpty,
     WalletNotFound,
+    WebhookDeliveryNotFound,
+    WebhookEndpointNotFound,
 )
-from tekana.domain.identifiers import CustomerId, TransactionId, WalletId, house_wallet_id
+from tekana.domain.identifiers import (
+    CustomerId,
+    TransactionId,
+    WalletId,
+    WebhookDeliveryId,
+    WebhookEndpointId,
+    house_wallet_id,
+)
 from tekana.domain.money import Currency, Money
 from tekana.domain.transaction import Entry, PostedEntry, Transaction
 from tekana.domain.wallet import Wallet
+from tekana.domain.webhooks import DeliveryAttempt, WebhookDelivery, WebhookEndpoint
 from tekana.ports.customers import CustomerFilter
 from tekana.ports.page import Page, PageRequest
 from tekana.ports.transactions import TransactionFilter
@@ -86,6 +97,7 @@ __all__ = [
     "CustomerNotActive",
     "CustomerNotFound",
     "CustomerWithWallets",
+    "DeliveryAttempt",
     "DepositFunds",
     "Entry",
     "FieldError",
@@ -130,6 +142,13 @@ __all__ = [
     "WalletNotActive",
     "WalletNotEmpty",
     "WalletNotFound",
+    "WebhookDelivery",
+    "WebhookDeliveryId",
+    "WebhookDeliveryNotFound",
+    "WebhookEndpoint",
+    "WebhookEndpointId",
+    "WebhookEndpointNotFound",
+    "Webhooks",
     "WithdrawFunds",
     "connect",
     "house_wallet_id",

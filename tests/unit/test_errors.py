@@ -15,6 +15,8 @@ CODES = {
     "CustomerNotFound": "not_found",
     "WalletNotFound": "not_found",
     "TransactionNotFound": "not_found",
+    "WebhookEndpointNotFound": "not_found",
+    "WebhookDeliveryNotFound": "not_found",
     "StateConflict": "internal",
     "CustomerExists": "customer_exists",
     "CustomerNotActive": "customer_not_active",

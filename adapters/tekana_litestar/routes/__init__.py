@@ -1,6 +1,6 @@
 """The routes, one file a resource."""
 
-from tekana_litestar.routes import batches, customers, events, health, transactions, wallets
+from tekana_litestar.routes import batches, customers, events, health, transactions, wallets, webhooks
 
 HANDLERS = [
     *customers.HANDLERS,
@@ -8,5 +8,6 @@ HANDLERS = [
     *transactions.HANDLERS,
     *batches.HANDLERS,
     *events.HANDLERS,
+    *webhooks.HANDLERS,
     *health.HANDLERS,
 ]

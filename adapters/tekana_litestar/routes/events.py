@@ -1,12 +1,18 @@
-"""The event feed, for those without a message bus."""
+"""The event feed, for those without a message bus: in pages, or as a stream."""
 
 from __future__ import annotations
 
+from tekana import PageRequest
+from tekana.domain.errors import invalid
+from tekana.ports.events import FedEvent
+from tekana.ports.page import LARGEST_PAGE
 from tekana_litestar import parameters, to_wire, wire
-from tekana_litestar.answers import Answer, answer
-from tekana_litestar.cursors import asked_page, seal, sealed
+from tekana_litestar.answers import Answer, answer, encode
+from tekana_litestar.cursors import asked_page, seal, sealed, unseal
+from tekana_litestar.headers import single_header
 from tekana_litestar.operation import Operation, reads
 from tekana_litestar.request import Request
+from tekana_litestar.streams import EventStream, wants_stream
 
 
 @reads(
@@ -16,16 +22,46 @@ from tekana_litestar.request import Request
         summary="Follow what happens",
         description="Every event since the beginning, the oldest first; the events of one aggregate in the order of "
         "their `sequence`. Ask again with the `cursor` of the last event you have as `after`, and nothing is missed. "
-        "`next_cursor` is null when there is nothing more now.",
+        "`next_cursor` is null when there is nothing more now. With `Accept: text/event-stream`, the events come as "
+        "Server-Sent Events instead, the new ones as they happen: `id` is the cursor, `event` the type, and `data` the "
+        "event. After a break, `Last-Event-ID` goes on from there, as browsers do by themselves.",
         query=(parameters.AFTER, parameters.LIMIT),
         answers={200: wire.EventPage},
+        streams=True,
     ),
 )
-async def list_events(request: Request) -> Answer:
+async def list_events(request: Request) -> Answer | EventStream:
     """Follow what happens."""
+    if wants_stream(request.scope):
+        return await _stream(request)
     page = await request.tekana.events.list(asked_page(request, "after"))
-    items = tuple(one._replace(cursor=seal(request, one.cursor)) for one in page.items)
+    items = tuple(_shown(request, one) for one in page.items)
     return answer(200, to_wire.events(sealed(request, page)._replace(items=items)))
+
+
+async def _stream(request: Request) -> EventStream:
+    if "limit" in request.query:
+        raise invalid("limit", "is for pages: a stream has no end")
+    cursor = asked_page(request, "after").cursor
+    if last := single_header(request.scope, b"last-event-id"):  # of a client that was cut off: later than the query
+        cursor = unseal(request, last, "Last-Event-ID")
+    events, streams = request.tekana.events, request.streams
+    streams.enter()
+    try:
+        first = (await events.list(PageRequest(LARGEST_PAGE, cursor))).items
+    except BaseException:
+        streams.leave()
+        raise
+
+    def write(fed: FedEvent) -> bytes:
+        told = to_wire.event(_shown(request, fed))
+        return b"id: %b\nevent: %b\ndata: %b\n\n" % (told.cursor.encode(), told.type.encode(), encode(told))
+
+    return EventStream(streams, events, first, cursor, write)
+
+
+def _shown(request: Request, fed: FedEvent) -> FedEvent:
+    return fed._replace(cursor=seal(request, fed.cursor))
 
 
 HANDLERS = [list_events]

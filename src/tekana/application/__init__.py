@@ -4,6 +4,9 @@
     Wallets       OpenWallet, FreezeWallet, UnfreezeWallet, CloseWallet
     Money         DepositFunds, WithdrawFunds, TransferFunds; many of them in a Batch
 
+Webhooks, for those without a bus, are apart, as they move nothing: what their owners do is in `webhooks`, and the
+`webhook_dispatcher` delivers them.
+
 `tekana.Tekana` is the front door to all of them, and to the readers of `tekana.ports`. `posting_engine` takes them in
 groups from the `waiting_line`, and has them decided as `deciding` says. It is one `engine`; a gateway has another,
 which asks over the `bus`.
@@ -25,6 +28,7 @@ from tekana.application.transfer_funds import TransferFunds
 from tekana.application.unfreeze_wallet import UnfreezeWallet
 from tekana.application.update_customer import UpdateCustomer
 from tekana.application.verify_customer import VerifyCustomer
+from tekana.application.webhooks import Webhooks
 from tekana.application.withdraw_funds import WithdrawFunds
 
 __all__ = [
@@ -48,5 +52,6 @@ __all__ = [
     "UnfreezeWallet",
     "UpdateCustomer",
     "VerifyCustomer",
+    "Webhooks",
     "WithdrawFunds",
 ]

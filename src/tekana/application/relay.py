@@ -39,14 +39,16 @@ _LARGEST_RUN: Final = 1500  # events
 
 class Relay:
     """Publishes an outbox on a bus, while it holds the lease. `holder` names this process, for operators.
+    With nothing to publish, it looks again after `idle` seconds.
 
     Any number of relays may run: one works, the others stand by.
     """
 
-    def __init__(self, outbox: Outbox, publisher: Publisher, *, holder: str) -> None:
+    def __init__(self, outbox: Outbox, publisher: Publisher, *, holder: str, idle: float = _IDLE) -> None:
         self._outbox = outbox
         self._publisher = publisher
         self._holder = holder
+        self._idle = idle
         self._blocked: set[UUID] = set()
         self._failing = False
 
@@ -103,7 +105,7 @@ class Relay:
                 self._tell_success()
                 run = following
             else:
-                await asyncio.sleep(_IDLE)
+                await asyncio.sleep(self._idle)
                 run = await self._outbox.read(cursor, _LARGEST_RUN)
 
     async def _publish(self, run: Sequence[FedEvent]) -> list[ParkedEvent]:

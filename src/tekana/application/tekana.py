@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Generic, NamedTuple, cast
 
 from tekana.application.batch import Batch, BatchDone, failed_index
@@ -11,6 +11,7 @@ from tekana.application.command import AnswerT, Command
 from tekana.application.engine import Engine
 from tekana.application.relay import relay_warnings
 from tekana.application.waiting_line import Envelope
+from tekana.application.webhooks import Webhooks
 from tekana.domain.book import Answer
 from tekana.domain.errors import Refused, Unavailable, refusal_named
 from tekana.domain.transaction import Rejection, Transaction
@@ -37,20 +38,27 @@ class Tekana:
     """An e-wallet back-end at work: commands in, answers out, and readers for how things stand.
 
     `execute` a command from `tekana` (its `__all__` lists them), or `submit_batch` many that move money; read through
-    `customers`, `wallets`, `transactions` and `events`; check that the ledger is whole with `audit`. Safe to use from
-    many tasks of one event loop.
+    `customers`, `wallets`, `transactions` and `events`; have events delivered with `webhooks`; check that the ledger is
+    whole with `audit`. Safe to use from many tasks of one event loop.
 
     `store` and `engine` do the work, here or through a gateway. `service` is what takes work off a bus in this process.
     """
 
     def __init__(
-        self, store: Readers, engine: Engine, outbox: Outbox | None = None, service: Service | None = None
+        self,
+        store: Readers,
+        engine: Engine,
+        *,
+        outbox: Outbox | None = None,
+        service: Service | None = None,
+        webhooks: Callable[[], Webhooks] | None = None,
     ) -> None:
         """`outbox` is the one that a relay publishes, if one does: `check_ready` warns when it does not keep up."""
         self._store = store
         self._engine = engine
         self._outbox = outbox
         self._service = service
+        self._webhooks = webhooks
 
     @property
     def customers(self) -> Customers:
@@ -71,6 +79,13 @@ class Tekana:
     def events(self) -> Events:
         """Read what happened."""
         return self._store.events
+
+    @property
+    def webhooks(self) -> Webhooks:
+        """Have events delivered over HTTP. Raises Unavailable if this application was put together without."""
+        if self._webhooks is None:
+            raise Unavailable("this application delivers no webhooks")
+        return self._webhooks()
 
     @property
     def audit(self) -> Audit:

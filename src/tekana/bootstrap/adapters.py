@@ -17,8 +17,10 @@ from tekana.ports.clock import Clock
 from tekana.ports.outbox import Outbox, RelayedStore
 from tekana.ports.publisher import Publisher
 from tekana.ports.store import Readers, Store
+from tekana.ports.webhooks import WebhookSender, WebhookStore
 
-_EXTRAS = {"postgresql": "postgres", "postgresql+asyncpg": "postgres"}  # others have the name of their extra
+# Others have the name of their extra.
+_EXTRAS = {"postgresql": "postgres", "postgresql+asyncpg": "postgres", "https": "webhooks"}
 
 
 class MissingAdapter(TekanaError):
@@ -113,6 +115,27 @@ def find_service(url: str, aggregate: Aggregate, engine: Engine, readers: Reader
     if not isinstance(service, Service):
         raise MissingAdapter(f"{type(service).__name__} is no tekana service: see tekana.application.bus")
     return service
+
+
+def webhook_store_of(store: Store) -> WebhookStore:
+    """The store, if it keeps webhooks.
+
+    Raises:
+        MissingAdapter: it does not.
+    """
+    if not isinstance(store, WebhookStore):
+        raise MissingAdapter(f"{type(store).__name__} keeps no webhooks: see tekana.ports.webhooks")
+    return store
+
+
+def find_sender(allow_private: bool) -> WebhookSender:
+    """Build what sends webhooks.
+
+    Raises:
+        MissingAdapter: it is not installed.
+    """
+    sender: WebhookSender = load("tekana.senders", "https")(allow_private=allow_private)
+    return sender
 
 
 def load(group: str, name: str) -> Any:

@@ -10,19 +10,26 @@ from uuid_utils.compat import uuid7
 
 from tekana.application import PostingEngine, Tekana
 from tekana.application.relay import Relay
+from tekana.application.webhook_dispatcher import WebhookDispatcher
+from tekana.application.webhooks import Webhooks
 from tekana.bootstrap.adapters import (
     find_gateway,
     find_publisher,
+    find_sender,
     find_service,
     find_store,
     outbox_of,
     watched_outbox,
+    webhook_store_of,
 )
 from tekana.bootstrap.settings import SERVICES, Settings
 from tekana.ports.clock import Clock
 
 BUS = "bus"
 """The name of the relay that publishes on the bus."""
+
+HOLDER = providers.Callable(lambda: f"{socket.gethostname()}:{os.getpid()}")
+"""What this process is called where it holds a lease."""
 
 
 class Container(containers.DeclarativeContainer):
@@ -38,9 +45,15 @@ class Container(containers.DeclarativeContainer):
         new_id=new_id,
         default_currency=settings.provided.currency,
     )
+    webhook_store = providers.Factory(webhook_store_of, store)
+    webhook_sender = providers.Singleton(find_sender, settings.provided.webhooks_allow_private)
+    webhooks = providers.Singleton(Webhooks, webhook_store, webhook_sender, new_id)
+    webhook_dispatcher = providers.Singleton(
+        WebhookDispatcher, webhook_store, webhook_sender, new_id, holder=HOLDER, clock=clock
+    )
     outbox = providers.Factory(outbox_of, store, BUS)
     publisher = providers.Singleton(find_publisher, settings.provided.bus_url)
-    relay = providers.Singleton(Relay, outbox, publisher, holder=f"{socket.gethostname()}:{os.getpid()}")
+    relay = providers.Singleton(Relay, outbox, publisher, holder=HOLDER)
     gateway = providers.Singleton(find_gateway, settings.provided.bus_url)
     service = providers.Singleton(find_service, settings.provided.bus_url, settings.provided.role, engine, store)
     # What the role calls for: a gateway has neither a store nor an engine of its own.
@@ -60,4 +73,9 @@ class Container(containers.DeclarativeContainer):
         **dict.fromkeys(("all", "gateway"), providers.Object(None)),
         **dict.fromkeys(SERVICES, service),
     )
-    app = providers.Singleton(Tekana, readers, deciding, watched, served)
+    delivered = providers.Selector(
+        settings.provided.role,
+        gateway=providers.Object(None),
+        **dict.fromkeys(("all", *SERVICES), webhooks.provider),
+    )
+    app = providers.Singleton(Tekana, readers, deciding, outbox=watched, service=served, webhooks=delivered)

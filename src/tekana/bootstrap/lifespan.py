@@ -15,6 +15,7 @@ from tekana.bootstrap.container import Container
 from tekana.bootstrap.settings import Settings
 from tekana.ports.clock import Clock
 from tekana.ports.store import Store
+from tekana.ports.webhooks import WebhookStore
 
 
 @asynccontextmanager
@@ -29,9 +30,9 @@ async def connect(
 
     `settings` may be just the URL of a database, which then is read from as well. `store` is one of your own making,
     instead of one found by URL; `clock` replaces the store's, for tests. With `working`, the process meanwhile does
-    what its role has to do on the bus, if there is one: everything in one process publishes what happens, unless
-    another process is at that already; a service takes commands and queries. What was begun when the context ends is
-    finished first.
+    what its role has to do besides: everything in one process publishes what happens where the settings name a bus,
+    unless another process is at that already, and delivers webhooks, if the store keeps any; a service takes commands
+    and queries. What was begun when the context ends is finished first.
 
     Raises:
         MissingAdapter: nothing is installed for the URL, and says what to install; or the store is none.
@@ -44,7 +45,7 @@ async def connect(
         await used.start()
         engine.start()
         try:
-            async with _at_work(container) if working and container.settings().bus_url else nullcontext():
+            async with _at_work(container) if working else nullcontext():
                 yield container.app()
         finally:
             await engine.stop()
@@ -58,12 +59,8 @@ async def _at_work(container: Container) -> AsyncIterator[None]:
     if role == "gateway":  # it only asks
         yield
     elif role == "all":
-        work = asyncio.create_task(container.relay().run(), name="relay")
-        try:
+        async with _telling(container):
             yield
-        finally:
-            work.cancel()
-            await asyncio.gather(work, return_exceptions=True)
     else:
         service = container.service()
         await service.start()
@@ -71,6 +68,22 @@ async def _at_work(container: Container) -> AsyncIterator[None]:
             yield
         finally:
             await service.stop()
+
+
+@asynccontextmanager
+async def _telling(container: Container) -> AsyncIterator[None]:
+    """Tell others what happens, meanwhile."""
+    works = []
+    if container.settings().bus_url:
+        works.append(asyncio.create_task(container.relay().run(), name="relay"))
+    if isinstance(container.store(), WebhookStore):
+        works.append(asyncio.create_task(container.webhook_dispatcher().run(), name="webhooks"))
+    try:
+        yield
+    finally:
+        for work in works:
+            work.cancel()
+        await asyncio.gather(*works, return_exceptions=True)
 
 
 def build(

@@ -38,6 +38,8 @@ class Settings:
         queries go over it between a gateway and the services.
     role: "all" does everything in one process. The others need a `bus_url`: "gateway" answers HTTP without a database,
         "customer", "wallet" and "transaction" do the work that it asks for.
+    webhooks_allow_private: whether webhooks may go to private addresses, and over http:// too. `1` or `true`, `0` or
+        `false`, as a variable.
     currency: the currency of a first wallet when a registration does not say.
     """
 
@@ -46,6 +48,7 @@ class Settings:
     bus_url: str | None = None
     role: Role = "all"
     currency: Currency = DEFAULT_CURRENCY
+    webhooks_allow_private: bool = False
 
     def __post_init__(self) -> None:
         parse_currency(self.currency)
@@ -65,14 +68,23 @@ class Settings:
 
     @classmethod
     def from_environment(
-        cls, environment: Mapping[str, str] = os.environ, *, given: Mapping[str, str | None] | None = None
+        cls, environment: Mapping[str, str] = os.environ, *, given: Mapping[str, str | bool | None] | None = None
     ) -> Settings:
         """The settings given (not None), else those of the TEKANA_ variables (not empty), else the defaults."""
-        values = {}
+        values: dict[str, str | bool] = {}
         for field in fields(cls):
             value = (given or {}).get(field.name)
             if value is None:
                 value = environment.get(f"TEKANA_{field.name.upper()}") or None
             if value is not None:
-                values[field.name] = value
+                values[field.name] = _boolean(field.name, value) if field.type == "bool" else value
         return cls(**values)  # type: ignore[arg-type]
+
+
+_BOOLEANS = {"1": True, "true": True, "0": False, "false": False}
+
+
+def _boolean(name: str, value: str | bool) -> bool:
+    if str(value).lower() not in _BOOLEANS:
+        raise invalid(name, "must be 1, true, 0 or false")
+    return _BOOLEANS[str(value).lower()]

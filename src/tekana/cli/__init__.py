@@ -1,4 +1,7 @@
-"""The command line: serve, relay, migrate, audit, outbox, demo. Every setting is a flag and a TEKANA_ variable."""
+"""The command line: serve, relay, webhooks, migrate, audit, outbox, demo.
+
+Every setting is a flag and a TEKANA_ variable.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from tekana.cli.migrate import migrate
 from tekana.cli.outbox import outbox
 from tekana.cli.relay import relay
 from tekana.cli.serve import serve
+from tekana.cli.webhooks import webhooks
 from tekana.domain.errors import InvalidRequest, Unavailable
 
 COULD_NOT_RUN = 2
@@ -24,7 +28,7 @@ def command() -> None:
     """tekana: the e-wallet back-end. `tekana serve` starts everything it needs."""
 
 
-for _verb in (serve, relay, migrate, audit, outbox, demo):
+for _verb in (serve, relay, webhooks, migrate, audit, outbox, demo):
     command.add_command(_verb)
 
 

@@ -47,8 +47,19 @@ def the_bus(command: Command) -> Command:
     )(command)
 
 
+def private_webhooks(command: Command) -> Command:
+    """Add --webhooks-allow-private, as it says where webhooks may be sent."""
+    return click.option(
+        "--webhooks-allow-private",
+        envvar="TEKANA_WEBHOOKS_ALLOW_PRIVATE",
+        show_envvar=True,
+        is_flag=True,
+        help="Send webhooks to private addresses too, and over http://.",
+    )(command)
+
+
 def settings(
-    database_url: str | None, data_dir: Path | None, *, existing: bool = False, **more: str | None
+    database_url: str | None, data_dir: Path | None, *, existing: bool = False, **more: str | bool | None
 ) -> Settings:
     """The settings that the flags ask for; `existing` data are not made if they are not there.
 

@@ -25,11 +25,12 @@ def relay(bus_url: str | None, database_url: str | None, data_dir: Path | None) 
     chosen = settings(database_url, data_dir, bus_url=bus_url or None)
     if chosen.bus_url is None:
         raise click.UsageError("say where to publish, with --bus-url or TEKANA_BUS_URL")
-    _tell_on_stderr()
+    tell_on_stderr()
     asyncio.run(_relay(chosen))
 
 
-def _tell_on_stderr() -> None:
+def tell_on_stderr() -> None:
+    """Show what is logged, from INFO on, as lines of the command."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("tekana: %(message)s"))
     log = logging.getLogger("tekana")

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import rich_click as click
 
@@ -15,7 +16,7 @@ from tekana.bootstrap import Settings, connect
 from tekana.bootstrap.adapters import load
 from tekana.bootstrap.lifespan import build
 from tekana.bootstrap.settings import ROLES
-from tekana.cli.options import settings, the_bus, where_data_are
+from tekana.cli.options import private_webhooks, settings, the_bus, where_data_are
 from tekana.domain.errors import Unavailable
 
 
@@ -41,13 +42,13 @@ from tekana.domain.errors import Unavailable
     help="What this process does of the work; all but `all` need --bus-url. [default: all]",
 )
 @the_bus
+@private_webhooks
 @where_data_are
-def serve(
-    host: str, port: int, workers: int, database_url: str | None, data_dir: Path | None, **more: str | None
-) -> None:
+def serve(host: str, port: int, workers: int, database_url: str | None, data_dir: Path | None, **more: Any) -> None:
     """Serve HTTP until Ctrl-C or SIGTERM.
 
     With --bus-url, one of the workers publishes what happens; `tekana relay` does so in a process of its own.
+    Webhooks are delivered meanwhile; `tekana webhooks` does so in a process of its own.
     Without settings, starts a PostgreSQL of its own, whose data stay in the user's data folder.
 
     With --role gateway, answers HTTP without a database: the services do the work, which are processes with

@@ -5,7 +5,9 @@
     ├── NotFound                    not_found
     │   ├── CustomerNotFound
     │   ├── WalletNotFound
-    │   └── TransactionNotFound
+    │   ├── TransactionNotFound
+    │   ├── WebhookEndpointNotFound
+    │   └── WebhookDeliveryNotFound
     ├── StateConflict                                        true of the request, not of things as they stand
     │   ├── CustomerExists          customer_exists
     │   ├── CustomerNotActive       customer_not_active
@@ -88,6 +90,14 @@ class WalletNotFound(NotFound):
 
 class TransactionNotFound(NotFound):
     """No transaction has this id."""
+
+
+class WebhookEndpointNotFound(NotFound):
+    """No webhook endpoint of the caller's has this id."""
+
+
+class WebhookDeliveryNotFound(NotFound):
+    """No delivery to a webhook endpoint of the caller's has this id."""
 
 
 class StateConflict(Refused):

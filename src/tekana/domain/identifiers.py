@@ -16,6 +16,8 @@ from tekana.domain.money import Currency
 CustomerId = NewType("CustomerId", UUID)
 WalletId = NewType("WalletId", UUID)
 TransactionId = NewType("TransactionId", UUID)
+WebhookEndpointId = NewType("WebhookEndpointId", UUID)
+WebhookDeliveryId = NewType("WebhookDeliveryId", UUID)
 
 HouseRole = Literal["settlement", "fees", "exchange", "suspense"]
 """What a house wallet is for. `settlement` is the world outside: deposits come from it, withdrawals go to it."""

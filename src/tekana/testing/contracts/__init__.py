@@ -24,5 +24,6 @@ A `PublisherContract` asks for less: a fixture `publisher`, and `arrived`, which
 from tekana.testing.contracts.outbox import OutboxContract
 from tekana.testing.contracts.publishing import PublisherContract
 from tekana.testing.contracts.suite import StoreContract
+from tekana.testing.contracts.webhooks import WebhooksContract
 
-__all__ = ["OutboxContract", "PublisherContract", "StoreContract"]
+__all__ = ["OutboxContract", "PublisherContract", "StoreContract", "WebhooksContract"]

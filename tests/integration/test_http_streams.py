@@ -1,0 +1,239 @@
+"""The event feed as Server-Sent Events, from a real server."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import signal
+import socket
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from litestar import Litestar
+
+from tekana import PageRequest, Unavailable
+from tekana.ports.events import FedEvent
+from tekana.ports.page import Page
+from tekana_litestar import create_app, edge, streams
+from tekana_litestar.server import _config
+from tests.integration.http_support import assert_problem, assert_whole, register
+from tests.integration.http_support import both_stores as store_url
+from tests.integration.test_http_server import _served, _wait_until_ready, port
+
+__all__ = ["port", "store_url"]
+
+PATIENCE = 20.0
+STREAM = {"Accept": "text/event-stream"}
+
+
+@contextlib.asynccontextmanager
+async def serving(app: Litestar) -> AsyncIterator[httpx.AsyncClient]:
+    """The app behind a real server."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = uvicorn.Server(_config(app, 1))
+        server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign, assignment]
+        life = asyncio.create_task(server.serve([listener]))
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while not server.started:  # noqa: ASYNC110 - uvicorn tells nobody
+                    await asyncio.sleep(0.01)
+            address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            async with httpx.AsyncClient(base_url=address, timeout=PATIENCE) as client:
+                yield client
+            await assert_whole(app.state.tekana)
+        finally:
+            server.should_exit = True
+            await asyncio.wait_for(life, PATIENCE)
+
+
+@pytest.fixture
+async def app(store_url: str) -> Litestar:
+    return create_app(store_url)
+
+
+@pytest.fixture
+async def client(app: Litestar) -> AsyncIterator[httpx.AsyncClient]:
+    async with serving(app) as made:
+        yield made
+
+
+class Followed:
+    """A stream, as a client reads it."""
+
+    def __init__(self, answer: httpx.Response) -> None:
+        self.answer = answer
+        self._lines = answer.aiter_lines()
+
+    async def block(self) -> dict[str, str]:
+        """The fields of the next block; a comment is one under an empty name."""
+        fields: dict[str, str] = {}
+        async with asyncio.timeout(PATIENCE):
+            async for line in self._lines:
+                if not line:
+                    return fields
+                name, _, value = line.partition(":")
+                fields[name] = value.removeprefix(" ")
+        raise EOFError
+
+    async def event(self) -> dict[str, str]:
+        while "data" not in (found := await self.block()):
+            pass
+        return found
+
+    async def events(self, number: int) -> list[dict[str, str]]:
+        return [await self.event() for _ in range(number)]
+
+
+@contextlib.asynccontextmanager
+async def following(client: httpx.AsyncClient, path: str = "/v1/events", **headers: str) -> AsyncIterator[Followed]:
+    async with client.stream("GET", path, headers={**STREAM, **headers}) as answer:
+        assert answer.status_code == 200, await answer.aread()
+        assert answer.headers["content-type"] == "text/event-stream"
+        assert answer.headers["cache-control"] == "no-store"
+        assert answer.headers["x-request-id"]
+        yield Followed(answer)
+
+
+async def feed(client: httpx.AsyncClient) -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = (await client.get("/v1/events?limit=200")).json()["items"]
+    return items
+
+
+async def test_what_was_and_what_comes(client: httpx.AsyncClient) -> None:
+    await register(client)
+    before = await feed(client)
+    async with following(client) as stream:
+        told = await stream.events(len(before))
+        await register(client)
+        told += await stream.events(len(before))
+    assert [json.loads(one["data"]) for one in told] == await feed(client)
+    for one in told:
+        event = json.loads(one["data"])
+        assert (one["id"], one["event"]) == (event["cursor"], event["type"])
+
+
+async def test_going_on_after_a_break(client: httpx.AsyncClient) -> None:
+    await register(client)
+    whole = await feed(client)
+    first, later = whole[0]["cursor"], whole[1]["cursor"]
+    async with following(client, f"/v1/events?after={first}") as stream:
+        assert (await stream.event())["id"] == later
+    headers = {"Last-Event-ID": later}  # outranks the query, which a browser repeats as it was
+    async with following(client, f"/v1/events?after={first}", **headers) as stream:
+        await register(client)
+        assert (await stream.event())["id"] not in (first, later)
+    assert (await feed(client))[2]["id"]
+
+
+async def test_more_than_a_page(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tekana_litestar.streams.LARGEST_PAGE", 2)
+    for _ in range(4):
+        await register(client)
+    whole = await feed(client)
+    async with following(client) as stream:
+        assert [one["id"] for one in await stream.events(len(whole))] == [one["cursor"] for one in whole]
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "field"),
+    [
+        ("/v1/events?after=nonsense", {}, "after"),
+        ("/v1/events", {"Last-Event-ID": "nonsense"}, "Last-Event-ID"),
+        ("/v1/events?limit=5", {}, "limit"),
+    ],
+)
+async def test_what_no_stream_can_begin_with(
+    client: httpx.AsyncClient, path: str, headers: dict[str, str], field: str
+) -> None:
+    assert_problem(await client.get(path, headers=STREAM | headers), 400, "invalid_request", field)
+
+
+async def test_head_has_no_body(client: httpx.AsyncClient) -> None:
+    answer = await client.head("/v1/events", headers=STREAM)
+    assert (answer.status_code, answer.content) == (200, b"")
+
+
+async def test_a_quiet_stream_shows_that_it_lives(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "_HEARTBEAT", 0.1)
+    monkeypatch.setattr(streams, "_LOOK", 0.05)
+    async with following(client) as stream:
+        assert [await stream.block() for _ in range(4)] == [{"": ""}] * 4
+
+
+async def test_the_deadline_of_requests_is_not_a_streams(monkeypatch: pytest.MonkeyPatch, store_url: str) -> None:
+    monkeypatch.setattr(edge, "LONGEST_WAIT", 0.3)
+    async with serving(create_app(store_url)) as client, following(client) as stream:
+        await asyncio.sleep(0.8)
+        await register(client)
+        assert (await stream.event())["event"] == "CustomerRegistered"
+
+
+async def test_a_worker_serves_so_many(
+    app: Litestar, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "MOST_STREAMS", 2)
+    async with following(client), following(client):
+        refused = await client.get("/v1/events", headers=STREAM)
+        assert assert_problem(refused, 503, "unavailable")["detail"] == "2 clients follow the events here already"
+        assert refused.headers["retry-after"] == "5"
+        assert (await client.get("/v1/events")).status_code == 200
+    async with asyncio.timeout(PATIENCE):
+        while app.state.streams._served:  # noqa: ASYNC110 - the server notices when it next looks
+            await asyncio.sleep(0.02)
+    async with following(client):
+        pass
+
+
+async def test_those_who_are_up_to_date_share_what_is_read(
+    app: Litestar, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await register(client)
+    read, list_events = [], app.state.tekana.events.list
+
+    async def counted(page: PageRequest) -> Page[FedEvent]:
+        read.append(page.cursor)
+        await asyncio.sleep(0.05)
+        found: Page[FedEvent] = await list_events(page)
+        return found
+
+    monkeypatch.setattr(app.state.tekana.events, "list", counted)
+    shared = [asyncio.create_task(app.state.streams.read(app.state.tekana.events, None)) for _ in range(50)]
+    assert len({tuple(one) for one in await asyncio.gather(*shared)}) == 1
+    assert read == [None]
+
+
+async def test_a_store_that_is_away_for_a_while(
+    app: Litestar, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "_LOOK", 0.02)
+    await register(client)
+    before, failures, list_events = len(await feed(client)), iter(range(3)), app.state.tekana.events.list
+
+    async def failing(page: PageRequest) -> Page[FedEvent]:
+        if next(failures, None) is not None:
+            raise Unavailable("away")
+        found: Page[FedEvent] = await list_events(page)
+        return found
+
+    async with following(client) as stream:
+        await stream.events(before)
+        monkeypatch.setattr(app.state.tekana.events, "list", failing)
+        await register(client)
+        await stream.event()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_streams_end_when_the_server_does(tmp_path: Any, port: int, workers: int) -> None:
+    with _served(tmp_path, port, workers) as process:
+        _wait_until_ready(port, process)
+        with httpx.stream("GET", f"http://127.0.0.1:{port}/v1/events", headers=STREAM, timeout=PATIENCE) as answer:
+            chunks = answer.iter_bytes()
+            assert next(chunks) == b":\n\n"
+            process.send_signal(signal.SIGTERM)
+            assert list(chunks) == []  # and no error: the answer has its end
+        out, err = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, out, err) == (0, "ended\n", "")

@@ -1,0 +1,170 @@
+"""Webhooks over HTTP: endpoints and deliveries, as their owner sees them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import httpx
+import pytest
+from litestar import Litestar
+
+from tekana import Settings
+from tekana.application import webhook_dispatcher
+from tekana_litestar import create_app
+from tests.integration.http_support import (
+    NOBODY,
+    Json,
+    assert_problem,
+    assert_whole,
+    at_work,
+    client,
+    register,
+)
+from tests.integration.http_support import both_stores as store_url
+from tests.webhooks.receiver import Receiver, receiving
+
+__all__ = ["client", "store_url"]
+
+ENDPOINTS = "/v1/webhook-endpoints"
+PATIENCE = 30.0
+
+
+@pytest.fixture
+async def app(store_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Litestar]:
+    """The app at work, which may send webhooks to this machine."""
+    for name in ("_LOOK", "_NOBODY"):
+        monkeypatch.setattr(webhook_dispatcher, name, 0.02)
+    settings = Settings(database_url=store_url, webhooks_allow_private=True)
+    async with at_work(create_app(settings)) as made:
+        yield made
+        await assert_whole(made.state.tekana)
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    async with receiving() as made:
+        yield made
+
+
+async def create(client: httpx.AsyncClient, url: str, **other: Any) -> Json:
+    answer = await client.post(ENDPOINTS, json={"url": url, **other})
+    assert answer.status_code == 201, answer.text
+    endpoint: Json = answer.json()
+    assert answer.headers["location"] == f"{ENDPOINTS}/{endpoint['id']}"
+    return endpoint
+
+
+async def delivered(client: httpx.AsyncClient, endpoint: Json, condition: Callable[[list[Json]], bool]) -> list[Json]:
+    """The endpoint's deliveries, once they are like that."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            found: list[Json] = (await client.get(f"{ENDPOINTS}/{endpoint['id']}/deliveries")).json()["items"]
+            if condition(found):
+                return found
+            await asyncio.sleep(0.02)
+
+
+async def test_an_endpoint_from_beginning_to_end(client: httpx.AsyncClient, receiver: Receiver) -> None:
+    endpoint = await create(client, receiver.url, description="Accounting", event_types=["CustomerRegistered"])
+    assert endpoint["secret"].startswith("whsec_")
+    shown = {name: value for name, value in endpoint.items() if name != "secret"}
+    assert (await client.get(f"{ENDPOINTS}/{endpoint['id']}")).json() == shown
+    assert (await client.get(ENDPOINTS)).json() == {"items": [shown], "next_cursor": None}
+
+    customer = await register(client)
+    [delivery] = await delivered(client, endpoint, lambda found: bool(found) and found[0]["status"] == "delivered")
+    assert (delivery["event_id"], delivery["event_type"]) == (f"{customer['id']}:1", "CustomerRegistered")
+    [attempt] = delivery["attempts"]
+    assert (attempt["status_code"], attempt["answer"], attempt["error"]) == (200, "thanks", None)
+    [told] = receiver.events
+    [fed] = [one for one in (await client.get("/v1/events")).json()["items"] if one["id"] == told["id"]]
+    assert told == {name: value for name, value in fed.items() if name != "cursor"}
+
+    rotated = (await client.post(f"{ENDPOINTS}/{endpoint['id']}/rotate-secret")).json()
+    assert rotated["secret"] not in (endpoint["secret"], None)
+    again = await client.post(f"/v1/webhook-deliveries/{delivery['id']}/resend")
+    assert (again.status_code, again.json()["status"]) == (202, "pending")
+    [delivery] = await delivered(client, endpoint, lambda found: len(found[0]["attempts"]) == 2)
+    assert receiver.received[0].headers["webhook-id"] == receiver.received[1].headers["webhook-id"]
+    tested = await client.post(f"{ENDPOINTS}/{endpoint['id']}/test", json={})
+    assert (tested.status_code, tested.json()["event_type"]) == (202, "WebhookTest")
+    await delivered(client, endpoint, lambda found: len(found) == 2 and found[0]["status"] == "delivered")
+
+    deleted = await client.delete(f"{ENDPOINTS}/{endpoint['id']}")
+    assert (deleted.status_code, deleted.content) == (204, b"")
+    assert_problem(await client.get(f"{ENDPOINTS}/{endpoint['id']}"), 404, "not_found")
+    assert (await client.get(ENDPOINTS)).json()["items"] == []
+
+
+async def test_changes_to_an_endpoint(client: httpx.AsyncClient, receiver: Receiver) -> None:
+    endpoint = await create(client, receiver.url, description="first", event_types=["WalletOpened"])
+    path = f"{ENDPOINTS}/{endpoint['id']}"
+    assert (await client.patch(path, json={})).json()["description"] == "first"
+    changed = (await client.patch(path, json={"description": None, "event_types": None})).json()
+    assert (changed["description"], changed["event_types"], changed["url"]) == (None, None, receiver.url)
+    off = (await client.patch(path, json={"status": "disabled"})).json()
+    assert (off["status"], off["disabled_reason"]) == ("disabled", "by its owner")
+    await register(client)
+    assert (await client.get(f"{path}/deliveries")).json()["items"] == []
+    on = (await client.patch(path, json={"status": "active"})).json()
+    assert (on["status"], on["disabled_reason"]) == ("active", None)
+    customer = await register(client)
+    await delivered(client, endpoint, lambda found: [one["status"] for one in found] == ["delivered"] * 2)
+    assert [one["aggregate_id"] for one in receiver.events if one["aggregate"] == "customer"] == [customer["id"]]
+
+
+async def test_pages(client: httpx.AsyncClient, receiver: Receiver) -> None:
+    made = [(await create(client, receiver.url))["id"] for _ in range(3)]
+    first = (await client.get(f"{ENDPOINTS}?limit=2")).json()
+    second = (await client.get(f"{ENDPOINTS}?limit=2&cursor={first['next_cursor']}")).json()
+    assert [one["id"] for one in first["items"] + second["items"]] == made
+    assert second["next_cursor"] is None
+    assert_problem(await client.get(f"{ENDPOINTS}?cursor=nonsense"), 400, "invalid_request", "cursor")
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "url"),
+        ({"url": "ftp://example.com/"}, "url"),
+        ({"url": "https://user:secret@example.com/"}, "url"),
+        ({"url": "https://example.com/#part"}, "url"),
+        ({"url": "https:///hooks"}, "url"),
+        ({"url": "https://example.com:none/"}, "url"),
+        ({"url": "https://example.com/" + "x" * 2000}, "url"),
+        ({"url": "https://example.com/\r\nx-evil: 1"}, "url"),
+        ({"url": "https://example.com/", "event_types": []}, "event_types"),
+        ({"url": "https://example.com/", "event_types": ["WalletOpened", "Nonsense"]}, "event_types[1]"),
+        ({"url": "https://example.com/", "event_types": ["WalletOpened", "WalletOpened"]}, "event_types"),
+        ({"url": "https://example.com/", "description": ""}, "description"),
+        ({"url": "https://example.com/", "secret": "mine"}, "secret"),
+    ],
+)
+async def test_what_is_no_endpoint(client: httpx.AsyncClient, body: Json, field: str) -> None:
+    assert_problem(await client.post(ENDPOINTS, json=body), 400, "invalid_request", field)
+
+
+@pytest.mark.parametrize("url", ["https://127.0.0.1/", "https://localhost/", "http://93.184.216.34/", "https://[::1]/"])
+async def test_where_nobody_may_send(url: str) -> None:
+    async with at_work(create_app("memory://")) as app:
+        transport = httpx.ASGITransport(app)  # type: ignore[arg-type] # one ASGI, two notations
+        async with httpx.AsyncClient(transport=transport, base_url="http://tekana.test") as client:
+            assert_problem(await client.post(ENDPOINTS, json={"url": url}), 400, "invalid_request", "url")
+
+
+async def test_what_is_not_there(client: httpx.AsyncClient) -> None:
+    for method, path in (
+        ("GET", f"{ENDPOINTS}/{NOBODY}"),
+        ("PATCH", f"{ENDPOINTS}/{NOBODY}"),
+        ("DELETE", f"{ENDPOINTS}/{NOBODY}"),
+        ("POST", f"{ENDPOINTS}/{NOBODY}/rotate-secret"),
+        ("POST", f"{ENDPOINTS}/{NOBODY}/test"),
+        ("GET", f"{ENDPOINTS}/{NOBODY}/deliveries"),
+        ("POST", f"/v1/webhook-deliveries/{NOBODY}/resend"),
+    ):
+        body = {"json": {}} if method in ("POST", "PATCH") else {}
+        assert_problem(await client.request(method, path, **body), 404, "not_found")  # type: ignore[arg-type]
+        wrong = await client.request(method, path.replace(str(NOBODY), "nonsense"), **body)  # type: ignore[arg-type]
+        assert_problem(wrong, 400, "invalid_request")

@@ -1,0 +1,123 @@
+"""What the tests of webhooks share: a store of each kind, a receiver, and a dispatcher at work between them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import pytest
+from uuid_utils.compat import uuid7
+
+from tekana.application import Tekana, Webhooks
+from tekana.application import webhook_dispatcher as dispatchers
+from tekana.application.event_document import event_document
+from tekana.application.webhook_dispatcher import WebhookDispatcher
+from tekana.domain.webhooks import WebhookDelivery, WebhookEndpoint
+from tekana.ports.page import PageRequest
+from tekana.ports.webhooks import WebhookStore
+from tekana.testing import builders
+from tekana.testing.clock import FrozenClock
+from tekana.testing.contracts.harness import at_work
+from tekana.testing.contracts.tools import a_wallet
+from tekana.testing.contracts.wholeness import assert_whole, every
+from tekana_httpcore import HttpSender
+from tekana_memory import MemoryStore
+from tekana_postgres import PostgresStore
+from tests.webhooks.receiver import Json, Receiver, receiving
+
+PATIENCE = 30.0
+ME = "me"
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("_LOOK", "_NOBODY", "_AFTER_FAILURE"):
+        monkeypatch.setattr(dispatchers, name, 0.02)
+
+
+@pytest.fixture
+def clock() -> FrozenClock:
+    return FrozenClock(datetime.now(UTC).replace(microsecond=0))  # receivers refuse what is signed long ago
+
+
+@pytest.fixture(params=["memory", "postgres"])
+def store_url(request: pytest.FixtureRequest) -> str:
+    return "memory://" if request.param == "memory" else str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+async def store(store_url: str, clock: FrozenClock) -> AsyncIterator[WebhookStore]:
+    kind = MemoryStore if store_url == "memory://" else PostgresStore
+    kept = kind(store_url, clock=clock)
+    yield kept
+    await assert_whole(kept)
+    await kept.stop()
+
+
+@pytest.fixture
+async def app(store: WebhookStore) -> AsyncIterator[Tekana]:
+    async with at_work(store) as app:
+        yield app
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    async with receiving() as made:
+        yield made
+
+
+@pytest.fixture
+def webhooks(store: WebhookStore) -> Webhooks:
+    return Webhooks(store, HttpSender(allow_private=True), uuid7)
+
+
+@asynccontextmanager
+async def dispatching(store: WebhookStore, clock: FrozenClock) -> AsyncIterator[None]:
+    sender = HttpSender(allow_private=True)
+    work = asyncio.create_task(WebhookDispatcher(store, sender, uuid7, holder="a test", clock=clock).run())
+    try:
+        yield
+    finally:
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while not condition():  # noqa: ASYNC110 - a receiver tells nobody
+            await asyncio.sleep(0.01)
+
+
+async def log(webhooks: Webhooks, endpoint: WebhookEndpoint) -> Sequence[WebhookDelivery]:
+    return (await webhooks.deliveries(ME, endpoint.id, PageRequest(200))).items
+
+
+async def until_logged(
+    webhooks: Webhooks, endpoint: WebhookEndpoint, condition: Callable[[Sequence[WebhookDelivery]], bool]
+) -> Sequence[WebhookDelivery]:
+    async with asyncio.timeout(PATIENCE):
+        while not condition(found := await log(webhooks, endpoint)):  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.02)
+    return found
+
+
+async def feed(store: WebhookStore) -> list[Json]:
+    told = [event_document(one.event)._asdict() for one in await every(store.events.list)]
+    return [{**one, "aggregate_id": str(one["aggregate_id"])} for one in told]
+
+
+def sequences(events: Sequence[Json]) -> dict[str, list[int]]:
+    """The sequences of each aggregate's events, as they arrived."""
+    found: dict[str, list[int]] = defaultdict(list)
+    for one in events:
+        found[one["aggregate_id"]].append(one["sequence"])
+    return found
+
+
+async def moved(app: Tekana, times: int) -> None:
+    one, other = await a_wallet(app, "1000"), await a_wallet(app, "1000")
+    for number in range(times):
+        await app.execute(builders.transfer(one.id, other.id, "1"), key=f"{one.id} {number}")

@@ -1,0 +1,238 @@
+"""The dispatcher: everything arrives, in order, signed; failures are retried for days, and hold up nobody else."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from standardwebhooks.webhooks import Webhook, WebhookVerificationError
+
+from tekana.application import Tekana, Webhooks
+from tekana.application import webhook_dispatcher as dispatchers
+from tekana.application.webhook_dispatcher import DISABLE_AFTER, RETRY_DELAYS
+from tekana.ports.webhooks import WebhookStore
+from tekana.testing import builders
+from tekana.testing.clock import FrozenClock
+from tekana.testing.contracts.tools import a_wallet
+from tests.webhooks.receiver import Received, Receiver, receiving
+from tests.webhooks.support import (
+    ME,
+    PATIENCE,
+    app,
+    clock,
+    dispatching,
+    feed,
+    moved,
+    quick,
+    receiver,
+    sequences,
+    store,
+    store_url,
+    until,
+    until_logged,
+    webhooks,
+)
+
+__all__ = ["app", "clock", "quick", "receiver", "store", "store_url", "webhooks"]
+
+
+async def test_everything_arrives_once_in_order_and_signed(
+    store: WebhookStore, app: Tekana, webhooks: Webhooks, receiver: Receiver, clock: FrozenClock
+) -> None:
+    await moved(app, 1)
+    before = len(await feed(store))
+    endpoint = await webhooks.create(ME, url=receiver.url)
+    async with dispatching(store, clock):
+        await moved(app, 20)
+        wanted = (await feed(store))[before:]
+        await until(lambda: len(receiver.received) >= len(wanted))
+        await until_logged(webhooks, endpoint, lambda found: all(one.status == "delivered" for one in found))
+    assert sorted(one["id"] for one in receiver.events) == sorted(one["id"] for one in wanted)
+    for told in sequences(receiver.events).values():
+        assert told == sorted(told)
+    for one in receiver.received:
+        assert Webhook(endpoint.secret).verify(one.body, one.headers) == one.event
+        assert one.headers["webhook-id"] == one.event["id"]
+        assert one.headers["content-type"] == "application/json"
+        with pytest.raises(WebhookVerificationError):
+            Webhook(endpoint.secret).verify(one.body + b" ", one.headers)
+
+
+async def test_filters_and_several_endpoints(
+    store: WebhookStore, app: Tekana, webhooks: Webhooks, receiver: Receiver, clock: FrozenClock
+) -> None:
+    async with receiving() as other:
+        await webhooks.create(ME, url=receiver.url, event_types=["WalletOpened", "FundsTransferred"])
+        await webhooks.create("somebody else", url=other.url)
+        async with dispatching(store, clock):
+            await moved(app, 3)
+            everything = await feed(store)
+            wanted = [one for one in everything if one["type"] in ("WalletOpened", "FundsTransferred")]
+            await until(lambda: len(receiver.received) == len(wanted) and len(other.received) == len(everything))
+    assert {one["type"] for one in receiver.events} == {"WalletOpened", "FundsTransferred"}
+
+
+async def test_after_a_new_secret_both_sign(
+    store: WebhookStore, webhooks: Webhooks, receiver: Receiver, clock: FrozenClock
+) -> None:
+    first = await webhooks.create(ME, url=receiver.url)
+    second = await webhooks.rotate_secret(ME, first.id)
+    assert second.secret != first.secret
+    async with dispatching(store, clock):
+        await webhooks.send_test(ME, first.id)
+        await until(lambda: len(receiver.received) == 1)
+    [one] = receiver.received
+    assert one.event["type"] == "WebhookTest"
+    assert len(one.headers["webhook-signature"].split()) == 2
+    for endpoint in (first, second):
+        Webhook(endpoint.secret).verify(one.body, one.headers)
+
+
+async def test_a_failing_wallet_holds_back_itself_alone(
+    store: WebhookStore, app: Tekana, webhooks: Webhooks, receiver: Receiver, clock: FrozenClock
+) -> None:
+    await webhooks.create(ME, url=receiver.url)
+    sick = await a_wallet(app, "1000")
+    well = await a_wallet(app, "1000")
+    mended = False
+
+    def answer(one: Received) -> int:
+        event: dict[str, Any] = json.loads(one.body)
+        return 500 if event["aggregate_id"] == str(sick.id) and event["sequence"] >= 3 and not mended else 200
+
+    receiver.answer = answer
+    async with dispatching(store, clock):
+        for number in range(5):
+            await app.execute(builders.transfer(sick.id, well.id, "1"), key=str(number))
+        wanted = await feed(store)
+        held = [one for one in wanted if one["aggregate_id"] == str(sick.id) and one["sequence"] >= 3]
+        await until(lambda: len({one["id"] for one in receiver.events}) == len(wanted) - len(held) + 1)
+        mended = True
+        clock.advance(2 * RETRY_DELAYS[0])
+        await until(lambda: len({one["id"] for one in receiver.events}) == len(wanted))
+    told = list(dict.fromkeys(sequences(receiver.events)[str(sick.id)]))
+    assert told == list(range(1, len(told) + 1))
+
+
+async def test_retries_for_three_days_and_no_longer(
+    store: WebhookStore, webhooks: Webhooks, receiver: Receiver, clock: FrozenClock
+) -> None:
+    receiver.answer = lambda _: 503
+    receiver.body = b"\xff\x00" + b"x" * 5000
+    endpoint = await webhooks.create(ME, url=receiver.url)
+    began = clock()
+    async with dispatching(store, clock):
+        await webhooks.send_test(ME, endpoint.id)
+        for number, delay in enumerate(RETRY_DELAYS, 1):
+            await until_logged(webhooks, endpoint, lambda found, number=number: found[0].tries == number)  # type: ignore[misc]
+            clock.advance(0.85 * delay)
+            await asyncio.sleep(0.08)
+            assert len(receiver.received) == number  # not yet
+            clock.advance(0.3 * delay)
+        [delivery] = await until_logged(webhooks, endpoint, lambda found: found[0].status == "failed")
+    assert timedelta(days=2.5) < sum(RETRY_DELAYS, timedelta()) < timedelta(days=3.5)
+    assert len(receiver.received) == len(delivery.attempts) == len(RETRY_DELAYS) + 1
+    assert delivery.attempts[0].at == began
+    assert {one.headers["webhook-id"] for one in receiver.received} == {delivery.event_id}
+    assert len({one.headers["webhook-timestamp"] for one in receiver.received}) == len(receiver.received)
+    for attempt in delivery.attempts:
+        assert (attempt.status_code, attempt.error) == (503, None)
+        assert attempt.answer == "\N{REPLACEMENT CHARACTER}" * 2 + "x" * 1022
+    failing = (await webhooks.get(ME, endpoint.id)).failing_since
+    assert failing == began
+
+    receiver.answer = lambda _: 204
+    receiver.body = b""
+    asked = await webhooks.resend(ME, delivery.id)
+    assert asked.status == "pending"
+    async with dispatching(store, clock):
+        await until_logged(webhooks, endpoint, lambda found: found[0].status == "delivered")
+    assert (await webhooks.get(ME, endpoint.id)).failing_since is None
+
+
+async def test_an_endpoint_that_only_fails_is_disabled_with_notice(
+    store: WebhookStore,
+    webhooks: Webhooks,
+    receiver: Receiver,
+    clock: FrozenClock,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    receiver.answer = lambda _: 404
+    endpoint = await webhooks.create(ME, url=receiver.url)
+    async with dispatching(store, clock):
+        await webhooks.send_test(ME, endpoint.id)
+        await until_logged(webhooks, endpoint, lambda found: found[0].tries == 1)
+        clock.advance(DISABLE_AFTER - timedelta(seconds=1))
+        await until_logged(webhooks, endpoint, lambda found: found[0].tries == 2)
+        assert (await webhooks.get(ME, endpoint.id)).status == "active"
+        clock.advance(timedelta(hours=1))
+        with caplog.at_level(logging.WARNING, "tekana.webhooks"):
+            await until_logged(webhooks, endpoint, lambda found: found[0].tries == 3)
+            await until(lambda: "is disabled: nothing but failures for 5 days" in caplog.text)
+        disabled = await webhooks.get(ME, endpoint.id)
+        assert (disabled.status, disabled.disabled_reason) == ("disabled", "nothing but failures for 5 days")
+        clock.advance(timedelta(days=1))
+        await asyncio.sleep(0.1)
+        assert len(receiver.received) == 3
+        receiver.answer = lambda _: 200
+        enabled = await webhooks.update(ME, endpoint.id, {"status": "active"})
+        assert (enabled.status, enabled.disabled_reason, enabled.failing_since) == ("active", None, None)
+        await until_logged(webhooks, endpoint, lambda found: found[0].status == "delivered")
+
+
+async def test_one_that_is_gone_is_disabled_at_once(
+    store: WebhookStore, webhooks: Webhooks, receiver: Receiver, clock: FrozenClock
+) -> None:
+    receiver.answer = lambda _: 410
+    endpoint = await webhooks.create(ME, url=receiver.url)
+    async with dispatching(store, clock):
+        await webhooks.send_test(ME, endpoint.id)
+        async with asyncio.timeout(PATIENCE):
+            while (await webhooks.get(ME, endpoint.id)).disabled_reason is None:  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.02)
+    assert (await webhooks.get(ME, endpoint.id)).disabled_reason == "it answered 410 Gone"
+
+
+async def test_a_slow_endpoint_starves_nobody(
+    store: WebhookStore, app: Tekana, webhooks: Webhooks, receiver: Receiver, clock: FrozenClock
+) -> None:
+    async with receiving() as slow:
+        slow.answer = lambda _: None
+        await webhooks.create(ME, url=slow.url)
+        await webhooks.create(ME, url=receiver.url)
+        async with dispatching(store, clock):
+            await moved(app, 20)
+            wanted = len(await feed(store))
+            await until(lambda: len(receiver.received) == wanted)
+        assert len(slow.received) <= dispatchers.MOST_AT_ONCE
+
+
+async def test_no_answer_in_time_is_a_failure(
+    store: WebhookStore,
+    webhooks: Webhooks,
+    receiver: Receiver,
+    clock: FrozenClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(dispatchers, "LONGEST_WAIT", 0.2)
+    receiver.answer = lambda _: None
+    endpoint = await webhooks.create(ME, url=receiver.url)
+    async with dispatching(store, clock):
+        await webhooks.send_test(ME, endpoint.id)
+        [delivery] = await until_logged(webhooks, endpoint, lambda found: found[0].tries == 1)
+    [attempt] = delivery.attempts
+    assert (attempt.status_code, attempt.error) == (None, "no answer within 0.2 seconds")
+    assert attempt.duration_ms >= 190
+
+
+def test_the_signature_of_the_standards_example() -> None:
+    at = datetime.fromtimestamp(1614265330, UTC)
+    body = b'{"test": 2432232314}'
+    headers = dispatchers.signature_headers(
+        "msg_p5jXN8AQM9LWM0D4loKWxJek", at, body, ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]
+    )
+    assert headers["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="

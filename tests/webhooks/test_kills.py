@@ -1,0 +1,91 @@
+"""Dispatchers as processes, killed in the middle of their work: every event arrives, each wallet's in order."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+import tekana
+from tekana.application import Webhooks
+from tekana.domain.events import event_id
+from tekana.testing import builders
+from tekana.testing.contracts.tools import a_wallet
+from tekana.testing.contracts.wholeness import assert_whole, every
+from tekana_postgres import PostgresStore
+from tests.webhooks.receiver import receiving
+from tests.webhooks.support import ME, sequences, until
+
+# The command, whose claims end sooner.
+_COMMAND = """
+from tekana.application import webhook_dispatcher
+webhook_dispatcher.CLAIM = 2.0
+from tekana.cli import main
+main()
+"""
+
+
+class Processes:
+    """Processes that deliver webhooks out of a database."""
+
+    def __init__(self, database_url: str) -> None:
+        self._words = [sys.executable, "-c", _COMMAND, "webhooks", "--webhooks-allow-private"]
+        self._words += ["--database-url", database_url]
+        self.running: list[subprocess.Popen[bytes]] = []
+
+    def start(self) -> None:
+        self.running.append(subprocess.Popen(self._words, env=os.environ))
+
+    def kill_oldest(self) -> None:
+        process = self.running.pop(0)
+        process.kill()
+        process.wait()
+
+    def stop(self) -> list[int]:
+        for process in self.running:
+            process.send_signal(signal.SIGTERM)
+        return [process.wait(30) for process in self.running]
+
+
+@pytest.fixture
+def processes(postgres_url: str) -> Iterator[Processes]:
+    made = Processes(postgres_url)
+    yield made
+    assert set(made.stop()) <= {0, -signal.SIGTERM}  # the latter, of one that had hardly begun
+
+
+async def test_dispatchers_that_are_killed(postgres_url: str, processes: Processes) -> None:
+    async with tekana.connect(postgres_url) as app, receiving() as receiver:
+        store = app._store
+        assert isinstance(store, PostgresStore)
+        settings = tekana.Settings(database_url=postgres_url, webhooks_allow_private=True)
+        async with tekana.connect(settings) as owner:
+            assert isinstance(owner.webhooks, Webhooks)
+            await owner.webhooks.create(ME, url=receiver.url)
+        one, other = await a_wallet(app, "100000"), await a_wallet(app, "100000")
+        processes.start()
+        processes.start()
+
+        async def move(number: int) -> None:
+            there = builders.transfer(one.id, other.id, "1") if number % 2 else builders.transfer(other.id, one.id, "1")
+            await app.execute(there, key=f"move {number}")
+
+        for round_number in range(3):
+            seen = len(receiver.received)
+            await asyncio.gather(*(move(50 * round_number + each) for each in range(50)))
+            await until(lambda seen=seen: len(receiver.received) > seen + 10)  # type: ignore[misc]
+            processes.kill_oldest()
+            processes.start()
+        wanted = {event_id(fed.event) for fed in await every(store.events.list)}
+        async with asyncio.timeout(90):
+            while {told["id"] for told in receiver.events} != wanted:  # noqa: ASYNC110 - a receiver tells nobody
+                await asyncio.sleep(0.1)
+        for told in sequences(receiver.events).values():
+            first_time = list(dict.fromkeys(told))
+            assert first_time == list(range(1, len(first_time) + 1))
+        await assert_whole(store)
