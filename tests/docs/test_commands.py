@@ -28,7 +28,7 @@ def test_every_topic_with_all_that_it_holds() -> None:
     for aggregate, kinds in COMMANDS.items():
         real[address.commands(aggregate)] = {kind.__name__ for kind in kinds}
         real[address.queries(aggregate)] = {one.name for one in QUERIES.values() if one.aggregate == aggregate}
-    assert listed() == {**real, address.replies: set(), address.dead_letters: set()}
+    assert listed() == {**real, address.replies: set(), address.dead_commands: set()}
 
 
 def test_every_command_goes_over_the_bus() -> None:

@@ -124,12 +124,12 @@ async def test_it_is_found_by_the_scheme_of_its_url(tmp_path: Path, monkeypatch:
             await app.check_ready()
 
 
-@pytest.mark.parametrize("relaying", [False, True])
-async def test_it_has_no_outbox_to_relay_from_and_says_so(tmp_path: Path, relaying: bool) -> None:
+@pytest.mark.parametrize("working", [False, True])
+async def test_it_has_no_outbox_to_relay_from_and_says_so(tmp_path: Path, working: bool) -> None:
     store = SqliteStore(f"sqlite://{tmp_path}/wallets.db")
     with_a_bus = tekana.Settings(database_url=store.url, bus_url="kafka://127.0.0.1:9092")
     with pytest.raises(tekana.InvalidRequest, match="cannot be given with SqliteStore") as refused:
-        async with tekana.connect(with_a_bus, store=store, relaying=relaying):
+        async with tekana.connect(with_a_bus, store=store, working=working):
             pass
     assert [error.field for error in refused.value.errors] == ["bus_url"]
 

@@ -108,7 +108,7 @@ OVERLOADED = (
 async def _refuse_every_first(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """A server that answers in turn 503 and 201, and hangs up on a request that differs from the one refused."""
     refused = b""
-    with contextlib.suppress(asyncio.IncompleteReadError):
+    with contextlib.closing(writer), contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
         for number in itertools.count():
             head = await reader.readuntil(b"\r\n\r\n")
             request = head + await reader.readexactly(int(head.lower().partition(b"content-length: ")[2].split()[0]))
@@ -117,7 +117,6 @@ async def _refuse_every_first(reader: asyncio.StreamReader, writer: asyncio.Stre
             refused = request
             answer = OVERLOADED[number % 2]
             writer.write(answer if number % 2 else answer % (b"retry-after: 1\r\n" if number % 4 else b""))
-    writer.close()
 
 
 async def test_the_refused_ask_again_and_are_told_apart() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, NamedTuple
 
 import httpx
@@ -63,8 +64,7 @@ async def test_the_way_in(client: httpx.AsyncClient, method: str, path: str, how
 
 
 async def _assert_refused(client: httpx.AsyncClient, method: str, path: str, wrong: Wrong) -> None:
-    for name in ("customer_id", "wallet_id", "transaction_id"):
-        path = path.replace(f"{{{name}}}", AN_ID)
+    path = re.sub(r"{\w+}", AN_ID, path)
     headers = {**wrong.headers, "X-Request-ID": "my-request"}
     answer = await client.request(method, path + wrong.query, content=wrong.body, headers=headers)
     problem = assert_problem(answer, wrong.status, "invalid_request", wrong.field)

@@ -25,7 +25,7 @@ from tests.kafka.consumer import read
 
 pytestmark = pytest.mark.kafka
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 
 class Service:
@@ -156,6 +156,7 @@ async def test_the_next_process_goes_on_and_knows_what_was_seen(bus: Bus) -> Non
     assert by_aggregate(service.handled) == by_aggregate(events)
 
 
+@pytest.mark.usefixtures("quick_groups")
 async def test_what_fails_is_set_aside_with_what_follows_and_tried_again_at_the_next_start(
     bus: Bus, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from itertools import takewhile
 from typing import Any
@@ -106,8 +107,8 @@ async def test_a_broker_that_is_not_there(publisher_on: MakePublisher, impatient
 
 
 async def test_a_broker_that_says_nothing(publisher_on: MakePublisher, impatient: None) -> None:
-    async with await asyncio.start_server(lambda _, __: asyncio.sleep(60), "127.0.0.1", 0) as silent:
-        port = silent.sockets[0].getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # connections are taken, and nobody reads them
+        port = silent.getsockname()[1]
         with pytest.raises(Unavailable):
             await publisher_on(f"127.0.0.1:{port}").start()
 
