@@ -20,6 +20,10 @@ _HISTORY = ("transactions", "entries", "idempotency_keys", "outbox")
 
 # What there is, and what PostgreSQL has counted so far. A connection's share is in it once it has ended.
 _COUNTERS = """
+WITH sized AS (  -- the outbox is in parts
+    SELECT relid, CASE WHEN relid IN (SELECT p.relid FROM pg_partition_tree('outbox') p) THEN 'outbox' ELSE relname END
+        AS name FROM pg_stat_user_tables
+)
 SELECT 'WAL' AS name, pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint AS value
 UNION ALL SELECT 'whole pages in WAL', wal_fpi FROM pg_stat_wal
 UNION ALL SELECT name, sum(value)::bigint FROM pg_statio_user_tables, LATERAL (VALUES
@@ -28,8 +32,8 @@ UNION ALL SELECT name, sum(value)::bigint FROM pg_statio_user_tables, LATERAL (V
 UNION ALL SELECT 'autovacuum runs', sum(autovacuum_count)::bigint FROM pg_stat_user_tables
 UNION ALL SELECT 'dead rows', n_dead_tup FROM pg_stat_user_tables WHERE relname = 'wallets'
 UNION ALL SELECT 'database', pg_database_size(current_database())
-UNION ALL SELECT relname, pg_table_size(relid) FROM pg_stat_user_tables
-UNION ALL SELECT relname || ' indexes', pg_indexes_size(relid) FROM pg_stat_user_tables
+UNION ALL SELECT name, sum(pg_table_size(relid))::bigint FROM sized GROUP BY name
+UNION ALL SELECT name || ' indexes', sum(pg_indexes_size(relid))::bigint FROM sized GROUP BY name
 """
 
 

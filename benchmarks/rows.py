@@ -50,7 +50,10 @@ def _disk(bench: Bench) -> Measured:
 def _sizes(bench: Bench) -> dict[str, int]:
     bench.server.execute("CHECKPOINT")
     names = ", ".join(f"'{table}'" for table in (*_HISTORY, "wallets"))
-    question = f"SELECT t, pg_total_relation_size(t::regclass) FROM unnest(ARRAY[{names}]) t"
+    question = (
+        "SELECT t, pg_total_relation_size(t::regclass) + (SELECT coalesce(sum(pg_total_relation_size(relid)), 0)"
+        f" FROM pg_partition_tree(t::regclass) WHERE isleaf) FROM unnest(ARRAY[{names}]) t"
+    )
     return {str(table): int(size) for table, size in bench.server.execute(question, GROWN_LEDGER)}
 
 

@@ -62,6 +62,7 @@ _STATUSES: Final = {
     400: "The request is malformed.",
     404: "There is no such thing.",
     409: "Not possible as things stand.",
+    410: "It is not kept any more.",
     412: "It changed since you read it.",
     413: "The body is too large.",
     415: "The body is not declared as JSON in UTF-8.",

@@ -18,6 +18,7 @@ from msgspec import UNSET, UnsetType
 
 from tekana import (
     ConcurrentUpdate,
+    EventsDropped,
     InvalidRequest,
     NotFound,
     Overloaded,
@@ -64,6 +65,7 @@ FAMILIES: Final[tuple[tuple[type[TekanaError], int], ...]] = (
     (PreconditionRequired, 428),
     (InvalidRequest, 400),
     (NotFound, 404),
+    (EventsDropped, 410),
     (StateConflict, 409),
     (ConcurrentUpdate, 412),
     (RuleRefused, 422),
@@ -120,8 +122,8 @@ def problem_of(error: Exception, request_id: str, *, reading: bool) -> Problem:
             first = error.request_id or request_id  # so that a repeated refusal has the same bytes
             kept = error.transaction.id if isinstance(error.transaction, Transaction) else UNSET
             return problem(error.code, status_of(type(error)), str(error), first, transaction_id=kept)
-        case Overloaded():
-            return problem(error.code, 503, str(error), request_id)
+        case EventsDropped() | Overloaded():
+            return problem(error.code, status_of(type(error)), str(error), request_id)
         case HTTPException(status_code=status) if status < 500:
             code = "not_found" if status == 404 else "invalid_request"
             return problem(code, status, _FRAMEWORK_DETAILS.get(status, "the request is malformed"), request_id)

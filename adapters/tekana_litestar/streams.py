@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from tekana import Overloaded, PageRequest, Unavailable
+from tekana import EventsDropped, Overloaded, PageRequest, Unavailable
 from tekana.ports.events import Events, FedEvent
 from tekana.ports.page import LARGEST_PAGE
 
@@ -144,9 +143,12 @@ class EventStream:
                     body, said_at = b"", clock()
                 if not new and not await self._streams.next_look(gone):
                     return
-                new = ()
-                with suppress(Unavailable):  # the store is away for now: the stream outlasts that
+                try:
                     new = await self._streams.read(self._events, self._cursor)
+                except Unavailable:
+                    new = ()  # the store is away for now: the stream outlasts that
+                except EventsDropped:
+                    return  # whoever was so slow asks again, and is told
         finally:
             gone.cancel()
 

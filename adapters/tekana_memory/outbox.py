@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from tekana.domain.events import aggregate_id
+from tekana.domain.events import Event, aggregate_id
+from tekana.domain.transaction import Transaction
 from tekana.ports.clock import Clock
 from tekana.ports.events import FedEvent
 from tekana.ports.outbox import Lease, LeaseLost, ParkedEvent, RelayState
 from tekana.ports.page import LARGEST_PAGE, PageRequest
-from tekana_memory.kept import KeptRelay
+from tekana.ports.webhooks import RELAY as WEBHOOKS
+from tekana_memory.kept import Kept
 from tekana_memory.readers import MemoryEvents
 
 
 class MemoryOutbox:
     """Implements tekana.ports.outbox.Outbox. Nothing here awaits, so each step is all or nothing."""
 
-    def __init__(self, relay: KeptRelay, events: MemoryEvents, clock: Clock) -> None:
-        self._relay = relay
+    def __init__(self, kept: Kept, relay: str, events: MemoryEvents, clock: Clock) -> None:
+        self._kept = kept
+        self._relay = kept.relays[relay]
         self._events = events
         self._clock = clock
 
@@ -86,6 +89,16 @@ class MemoryOutbox:
         relay = self._relay
         relay.cursor, relay.epoch, relay.holder, relay.expires_at = cursor, relay.epoch + 1, None, None
 
+    async def drop_published(self, older_than: timedelta) -> int | None:
+        """Show no more of it than is young, or not published everywhere."""
+        outbox, before = self._kept.outbox, self._kept.dropped
+        cursors = [one.cursor for name, one in self._kept.relays.items() if one.epoch and self._tells(name)]
+        published = min((_place(cursor)[0] if cursor else 0 for cursor in cursors), default=len(outbox))
+        while self._kept.dropped < published and _moment(outbox[self._kept.dropped]) <= self._clock() - older_than:
+            self._kept.dropped += 1
+        dropped = outbox[before : self._kept.dropped]
+        return sum(isinstance(one, Transaction) for one in dropped) if dropped else None
+
     async def state(self) -> RelayState:
         """How the relay stands."""
         relay = self._relay
@@ -108,6 +121,10 @@ class MemoryOutbox:
         first = await self.read(self._relay.cursor, 1)
         return (self._clock() - first[0].event.occurred_at).total_seconds() if first else 0.0
 
+    def _tells(self, relay: str) -> bool:
+        """That of webhooks stands still while there are none."""
+        return relay != WEBHOOKS or any(one.status == "active" for one in self._kept.webhook_endpoints.values())
+
     def _runs(self) -> bool:
         return self._relay.expires_at is not None and self._relay.expires_at > self._clock()
 
@@ -125,6 +142,10 @@ class MemoryOutbox:
 
 def _of(one: ParkedEvent) -> UUID:
     return aggregate_id(one.fed.event)
+
+
+def _moment(one: Transaction | Event) -> datetime:
+    return one.created_at if isinstance(one, Transaction) else one.occurred_at
 
 
 def _place(cursor: str) -> tuple[int, int]:

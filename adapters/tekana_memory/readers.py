@@ -12,7 +12,14 @@ from uuid import UUID
 
 from tekana.domain.book import CustomerWithWallets
 from tekana.domain.customer import Customer
-from tekana.domain.errors import CustomerNotFound, InvalidRequest, TransactionNotFound, WalletNotFound, invalid
+from tekana.domain.errors import (
+    CustomerNotFound,
+    EventsDropped,
+    InvalidRequest,
+    TransactionNotFound,
+    WalletNotFound,
+    invalid,
+)
 from tekana.domain.events import Event, events_of
 from tekana.domain.identifiers import CustomerId, TransactionId, WalletId
 from tekana.domain.money import Money
@@ -152,12 +159,14 @@ class MemoryEvents:
     def _place(self, cursor: str | None) -> tuple[int, int]:
         """Where in the outbox to begin, and how many of the events there come before."""
         if cursor is None:
-            return 0, 0
+            return self._kept.dropped, 0
         first, _, second = cursor.partition(".")
         position, index = _number(first), _number(second)
         outbox = self._kept.outbox
         if position >= len(outbox) or index >= sum(1 for _ in _events_at(outbox[position])):
             raise _bad_cursor()
+        if position < self._kept.dropped - 1:
+            raise EventsDropped
         return position, index + 1
 
 

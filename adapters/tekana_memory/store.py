@@ -41,7 +41,8 @@ class MemoryStore:
 
     def outbox(self, relay: str) -> MemoryOutbox:
         """The outbox, for the relay of this name."""
-        return MemoryOutbox(self._kept.relays.setdefault(relay, KeptRelay()), self.events, self._clock)
+        self._kept.relays.setdefault(relay, KeptRelay())
+        return MemoryOutbox(self._kept, relay, self.events, self._clock)
 
     async def audit(self) -> AsyncIterator[Finding]:
         """Check every invariant."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from tekana.domain.errors import EventsDropped
 from tekana.domain.events import Event, events_of
 from tekana.ports.events import FedEvent
 from tekana.ports.page import Page, PageRequest
@@ -20,6 +21,7 @@ from tekana_postgres.rows import event_of
 from tekana_postgres.unit_of_work import read_transactions
 
 _SETTLED_POSITION = "SELECT tekana_settled_position()"
+_DROPPED = "SELECT coalesce(max(last_position), 0) FROM outbox_parts"
 _SETTLED = """
 SELECT position, transaction_id, event_type, event FROM outbox
 WHERE position > $1 AND position <= $2 ORDER BY position LIMIT $3
@@ -41,12 +43,20 @@ class PostgresEvents:
 async def read_feed(connection: asyncpg.Connection, cursor: str | None, positions: int) -> list[FedEvent]:
     """The events at so many positions of the outbox that come after the cursor, as far as it is settled.
 
-    Raises InvalidRequest for a bad cursor.
+    Raises InvalidRequest for a bad cursor, EventsDropped for one of what was dropped.
     """
-    position, place = (0, -1) if cursor is None else place_of(cursor)
+    if cursor is None:
+        position, place = await connection.fetchval(_DROPPED), -1
+    else:
+        position, place = place_of(cursor)
     begin = position - 1 if place >= 0 else position  # the cursor's own position may hold more events
     settled = await connection.fetchval(_SETTLED_POSITION)
     rows = await connection.fetch(_SETTLED, begin, settled, positions)
+    # Asked once the rows are here, which then cannot have been dropped from among them.
+    if cursor is not None:
+        await require_kept(connection, position)
+    elif position < await connection.fetchval(_DROPPED):
+        return await read_feed(connection, cursor, positions)
     ids = [row["transaction_id"] for row in rows if row["transaction_id"] is not None]
     transactions = await read_transactions(connection, ids)
     fed: list[FedEvent] = []
@@ -60,6 +70,12 @@ async def read_feed(connection: asyncpg.Connection, cursor: str | None, position
             if (row["position"], index) > (position, place):
                 fed.append(FedEvent(event, f"{row['position']}.{index}"))
     return fed
+
+
+async def require_kept(connection: asyncpg.Connection, position: int) -> None:
+    """Raises EventsDropped if what follows the position was dropped, or some of it may have been."""
+    if position <= await connection.fetchval(_DROPPED):
+        raise EventsDropped
 
 
 def place_of(cursor: str) -> tuple[int, int]:

@@ -37,17 +37,18 @@ class Check(NamedTuple):
 
 # The join shows a transaction that no row names, and a row that names none. If there is neither, as many rows as
 # transactions means one each. So only where the numbers differ are rows grouped, to tell which transaction has two.
+# `dropped` rows are gone on purpose, of transactions up to `newest`.
 _ONE_EACH = """
     SELECT CASE WHEN t.id IS NULL THEN format('transaction %s: in {table}, but not there', o.transaction_id)
                 ELSE format('transaction %s: not in {table}', t.id) END
     FROM transactions t
     FULL JOIN (SELECT transaction_id FROM {table} WHERE transaction_id IS NOT NULL) o ON o.transaction_id = t.id
-    WHERE t.id IS NULL OR o.transaction_id IS NULL
+    WHERE t.id IS NULL OR (o.transaction_id IS NULL AND ({newest} IS NULL OR t.id > {newest}))
     UNION ALL
     SELECT format('transaction %s: in {table} %s times', transaction_id, count(*))
     FROM {table}
     WHERE transaction_id IS NOT NULL
-      AND (SELECT count(transaction_id) FROM {table}) <> (SELECT count(*) FROM transactions)
+      AND (SELECT count(transaction_id) FROM {table}) + {dropped} <> (SELECT count(*) FROM transactions)
     GROUP BY transaction_id HAVING count(*) > 1
 """
 
@@ -124,11 +125,33 @@ _CURRENCIES = """
     FROM entries e JOIN wallets w ON w.id = e.wallet_id WHERE e.currency <> w.currency OR e.amount = 0
 """
 
-# The events of entries follow from their transaction's place in the outbox. A WalletOpened names its customer as well;
-# what it happened to is the wallet.
+# Of each part of the outbox that was dropped, the number of its transactions is known, and the sum of their hashes.
+_NEWEST_DROPPED = 'max(last_transaction_id::text COLLATE "C")::uuid'
+_DROPPED = f"""
+    SELECT format('%s transactions have no place in the outbox, and %s were dropped from it, or others',
+                  missing.transactions, dropped.transactions)
+    FROM (
+        SELECT sum(transactions) AS transactions, sum(digest) AS digest, {_NEWEST_DROPPED} AS newest FROM outbox_parts
+    ) dropped, LATERAL (
+        SELECT count(*) AS transactions, coalesce(sum(uuid_hash_extended(t.id, 0)::numeric), 0) AS digest
+        FROM transactions t LEFT JOIN outbox o ON o.transaction_id = t.id
+        WHERE o.transaction_id IS NULL AND t.id <= dropped.newest
+    ) missing
+    WHERE dropped.newest IS NOT NULL
+      AND (missing.transactions, missing.digest) IS DISTINCT FROM (dropped.transactions, dropped.digest)
+"""
+_PLACED_ONCE = _ONE_EACH.format(
+    table="outbox",
+    dropped="(SELECT coalesce(sum(transactions), 0) FROM outbox_parts)",
+    newest=f"(SELECT {_NEWEST_DROPPED} FROM outbox_parts)",
+)
+
+# The events of entries follow from their transaction's place in the outbox; where that was dropped, they have none. A
+# WalletOpened names its customer as well; what it happened to is the wallet.
 _EVENTS_OF = {
-    "wallet": """
-        SELECT e.wallet_id AS id, e.sequence, o.position FROM entries e JOIN outbox o USING (transaction_id)
+    "wallet": f"""
+        SELECT e.wallet_id AS id, e.sequence, o.position FROM entries e LEFT JOIN outbox o USING (transaction_id)
+        WHERE o.position IS NOT NULL OR e.transaction_id <= (SELECT {_NEWEST_DROPPED} FROM outbox_parts)
         UNION ALL
         SELECT (event ->> 'wallet_id')::uuid, (event ->> 'sequence')::bigint, position
         FROM outbox WHERE event_type LIKE 'Wallet%'
@@ -147,8 +170,10 @@ def _sequences(aggregate: str, last: str) -> str:
                coalesce(e.events, 0) AS events, e.misplaced
         FROM {aggregate}s a FULL JOIN (
             SELECT id, count(*) AS events, min(sequence) FILTER (WHERE sequence <> number) AS misplaced
-            FROM (SELECT id, sequence, row_number() OVER (PARTITION BY id ORDER BY position, sequence) AS number
-                  FROM ({_EVENTS_OF[aggregate]}) told) numbered
+            FROM (SELECT id, sequence, row_number() OVER (
+                      PARTITION BY id ORDER BY greatest(position, dropped.up_to), sequence) AS number
+                  FROM ({_EVENTS_OF[aggregate]}) told,
+                       (SELECT coalesce(max(last_position), 0) AS up_to FROM outbox_parts) dropped) numbered
             GROUP BY id
         ) e ON e.id = a.id
         WHERE a.{last} IS DISTINCT FROM coalesce(e.events, 0) OR e.misplaced IS NOT NULL
@@ -157,7 +182,7 @@ def _sequences(aggregate: str, last: str) -> str:
 
 _TOLD = f"""
     WITH broken AS ({_sequences("wallet", "sequence")} UNION ALL {_sequences("customer", "version")})
-    SELECT {EVENTS.number}, breach FROM ({_ONE_EACH.format(table="outbox")}) announced (breach)
+    SELECT {EVENTS.number}, breach FROM ({_PLACED_ONCE} UNION ALL {_DROPPED}) announced (breach)
     UNION ALL
     SELECT {EVENTS.number}, format('%s %s: at sequence %s, with %s events', aggregate, id, sequence, events)
     FROM broken WHERE sequence IS DISTINCT FROM events
@@ -168,14 +193,16 @@ _TOLD = f"""
 
 _APPEND_ONLY = """
     SELECT format('%s: its guard %s is missing or off', tables.name, guards.name)
-    FROM unnest(ARRAY['transactions', 'entries', 'idempotency_keys', 'outbox']) AS tables (name),
+    FROM (SELECT unnest(ARRAY['transactions', 'entries', 'idempotency_keys', 'outbox'])
+          UNION ALL SELECT relid::text FROM pg_partition_tree('outbox') WHERE isleaf) AS tables (name),
          unnest(ARRAY['append_only', 'append_only_truncate']) AS guards (name)
     WHERE NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = to_regclass(tables.name)
                       AND g.tgname = guards.name AND g.tgenabled = 'A')
     UNION ALL
     SELECT format('%s: %s rows were updated, %s deleted', relname, n_tup_upd, n_tup_del)
     FROM pg_stat_user_tables
-    WHERE relname IN ('transactions', 'entries', 'idempotency_keys', 'outbox') AND schemaname = current_schema()
+    WHERE (relname IN ('transactions', 'entries', 'idempotency_keys')
+           OR relid IN (SELECT relid FROM pg_partition_tree('outbox'))) AND schemaname = current_schema()
       AND n_tup_upd + n_tup_del > 0
     UNION ALL
     SELECT format('transaction %s: %s, created at %s, posted at %s', id, status, created_at, posted_at)
@@ -239,7 +266,7 @@ CHECKS = (
     Check((HELD,), "wallets", _HELD),
     Check((COVERED,), "entries", _COVERED),
     Check((CURRENCIES,), "entries", _CURRENCIES),
-    Check((KEYS,), "idempotency_keys", _ONE_EACH.format(table="idempotency_keys")),
+    Check((KEYS,), "idempotency_keys", _ONE_EACH.format(table="idempotency_keys", dropped="0", newest="NULL")),
     Check((EVENTS, SEQUENCES), "outbox", _TOLD),
     Check((APPEND_ONLY,), "transactions", _APPEND_ONLY),
     Check((FINAL,), "wallets", _FINAL),

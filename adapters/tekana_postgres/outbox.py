@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from uuid import UUID
 
 import asyncpg
@@ -14,7 +15,7 @@ from tekana.domain.events import Event, aggregate_id
 from tekana.ports.events import FedEvent
 from tekana.ports.outbox import Lease, LeaseLost, ParkedEvent, RelayState
 from tekana_postgres.connections import raw_connection
-from tekana_postgres.events import place_of, read_feed
+from tekana_postgres.events import place_of, read_feed, require_kept
 from tekana_postgres.rows import event_of, write_json
 
 _KNOW = "INSERT INTO relays (name) VALUES ($1) ON CONFLICT DO NOTHING"
@@ -64,7 +65,11 @@ FROM relays WHERE name = $1
 """
 _UNPUBLISHED = "SELECT count(*) FROM outbox WHERE position > $1"
 _CURSOR = "SELECT cursor FROM relays WHERE name = $1"
+_ADD_PARTS = "SELECT tekana_add_outbox_parts()"
+_DROP_PART = "SELECT tekana_drop_outbox_part($1)"
 _SECONDS_SINCE = "SELECT extract(epoch FROM clock_timestamp() - $1)::float8"
+
+_LONGEST_DROP = 600  # seconds: it reads a whole part, while nobody waits
 
 
 class PostgresOutbox:
@@ -122,11 +127,19 @@ class PostgresOutbox:
             await connection.execute(_FORGET_ASKED, self._relay, [aggregate_id(one.fed.event) for one in parked])
 
     async def go_back(self, cursor: str | None) -> None:
-        if cursor is not None:
-            place_of(cursor)
         async with raw_connection(self._engine) as connection:
+            if cursor is not None:
+                await require_kept(connection, place_of(cursor)[0])
             await connection.execute(_KNOW, self._relay)
             await connection.execute(_GO_BACK, self._relay, cursor)
+
+    async def drop_published(self, older_than: timedelta) -> int | None:
+        async with raw_connection(self._engine) as connection:
+            await connection.execute(_ADD_PARTS)
+        async with self._transaction() as connection:
+            await connection.execute(f"SET LOCAL statement_timeout = {_LONGEST_DROP * 1000}")
+            dropped: int | None = await connection.fetchval(_DROP_PART, older_than, timeout=_LONGEST_DROP)
+        return dropped
 
     async def state(self) -> RelayState:
         async with raw_connection(self._engine) as connection:

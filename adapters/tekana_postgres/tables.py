@@ -14,10 +14,11 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     DateTime,
-    Identity,
     Index,
     Integer,
     MetaData,
+    Numeric,
+    Sequence,
     Table,
     Text,
     Uuid,
@@ -172,15 +173,36 @@ idempotency_keys = Table(
     CheckConstraint("(transaction_id IS NULL) = (answer IS NOT NULL)", name="answer"),
 )
 
+_positions = Sequence("outbox_position_seq", metadata=metadata)
+
 outbox = Table(
     "outbox",
     metadata,
-    Column("position", BigInteger, Identity(cache=1), primary_key=True),
+    Column("position", BigInteger, server_default=_positions.next_value(), primary_key=True),
     _reference("transaction_id", "transactions.id", nullable=True),
     Column("event_type", Text),
     Column("event", JSON),
     CheckConstraint("(transaction_id IS NULL) = (event IS NOT NULL)", name="event"),
     CheckConstraint("(event_type IS NULL) = (event IS NULL)", name="event_type"),
+    postgresql_partition_by="RANGE (position)",
+)
+
+# The parts that the outbox is divided into, and what is known of those that were dropped.
+outbox_parts = Table(
+    "outbox_parts",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("begins", BigInteger, nullable=False),
+    Column("ends", BigInteger, nullable=False),
+    _moment("dropped_at", nullable=True),
+    Column("last_position", BigInteger),
+    Column("last_transaction_id", Uuid),
+    Column("transactions", BigInteger),
+    Column("digest", Numeric),
+    CheckConstraint("begins < ends", name="range"),
+    CheckConstraint(
+        "(dropped_at IS NULL) = (transactions IS NULL) AND (dropped_at IS NULL) = (digest IS NULL)", name="dropped"
+    ),
 )
 
 relays = Table(

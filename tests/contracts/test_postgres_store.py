@@ -8,6 +8,7 @@ from tekana.ports.store import Store
 from tekana.testing.clock import FrozenClock
 from tekana.testing.contracts import OutboxContract, StoreContract, WebhooksContract
 from tekana_postgres import PostgresStore
+from tests.integration.postgres_support import BEGIN_THE_NEXT_PART, superuser
 
 
 class TestPostgresStore(StoreContract, OutboxContract, WebhooksContract):
@@ -20,6 +21,11 @@ class TestPostgresStore(StoreContract, OutboxContract, WebhooksContract):
         self.url, self.clock_in_use = postgres_url, clock
         yield store
         await store.stop()
+
+    async def old_enough(self, store: Store) -> None:
+        """The next position is one of the next part."""
+        async with superuser(self.url) as connection:
+            await connection.execute(BEGIN_THE_NEXT_PART)
 
     async def another(self, store: Store) -> PostgresStore:
         return PostgresStore(self.url, clock=self.clock_in_use)

@@ -24,6 +24,12 @@ async def superuser(url: str) -> AsyncIterator[Any]:
     await engine.dispose()
 
 
+BEGIN_THE_NEXT_PART = (
+    "SELECT setval('outbox_position_seq', (SELECT min(ends) FROM outbox_parts WHERE dropped_at IS NULL))"
+)
+"""Leaves the rest of the outbox's first part empty."""
+
+
 async def some_history(app: tekana.Tekana) -> tuple[tekana.CustomerWithWallets, tekana.CustomerWithWallets]:
     """Two customers; a deposit, a transfer, a withdrawal and a refusal between them."""
     aline = await app.execute(builders.person())

@@ -201,7 +201,8 @@ def test_migrate_says_what_it_did(empty_postgres_url: str) -> None:
     said = [tekana("migrate", "--database-url", empty_postgres_url).stdout for _ in range(2)]
     assert said == [
         "tekana: migrated up 0001\ntekana: migrated up 0002\ntekana: migrated up 0003\ntekana: migrated up 0004\n"
-        "tekana: migrated up 0005\n",
+        "tekana: migrated up 0005\n"
+        "tekana: migrated up 0006\n",
         "tekana: the schema is the newest already\n",
     ]
 

@@ -12,8 +12,10 @@ import pytest
 import tekana as package
 from tekana.ports.events import FedEvent
 from tekana.ports.outbox import ParkedEvent
+from tekana.testing import builders
 from tekana.testing.contracts.wholeness import every
 from tekana_postgres import PostgresStore
+from tests.integration.postgres_support import BEGIN_THE_NEXT_PART, superuser
 from tests.integration.test_cli import TEKANA, folder, processes_in, tekana
 
 __all__ = ["folder"]
@@ -70,6 +72,8 @@ def test_a_relay_waits_for_its_bus_and_stops_cleanly(folder: Path, number: signa
         (("relay", "--bus-url", "pigeon://home"), "no adapter for 'pigeon' is installed"),
         (("serve", "--bus-url", "nonsense"), "bus_url: must be a URL, such as kafka://host:9092"),
         (("outbox", "replay", "--after", "yesterday"), "cursor"),
+        (("outbox", "drop", "--older-than", "long"), "'long' is not a valid integer range"),
+        (("relay", "--bus-url", NOWHERE, "--keep-events", "0"), "Invalid value for '--keep-events'"),
     ],
 )
 def test_what_cannot_be_done_is_said(words: tuple[str, ...], said: str, postgres_url: str) -> None:
@@ -131,5 +135,22 @@ async def test_everything_is_told_again(told: str) -> None:
     assert since.stdout == f"tekana: everything after {feed[0].cursor} will be published again\n"
     assert "6 unpublished" in tekana("outbox", "status", "--database-url", told).stdout
     whole = tekana("outbox", "replay", "--database-url", told)
-    assert whole.stdout == "tekana: everything since the beginning will be published again\n"
+    assert whole.stdout == "tekana: everything that is kept will be published again\n"
     assert "nobody is at work, in epoch 3; 7 unpublished" in tekana("outbox", "status", "--database-url", told).stdout
+
+
+async def test_what_is_old_is_dropped(told: str) -> None:
+    async with superuser(told) as connection:
+        await connection.execute(BEGIN_THE_NEXT_PART)
+    async with package.connect(told) as app:
+        await app.execute(builders.person())
+    feed = await marked(told)
+    words = ("outbox", "drop", "--database-url", told, "--older-than")
+    assert tekana(*words, "1").stdout == "tekana: the places of 0 transactions were dropped from the outbox\n"
+    done = tekana(*words, "0")
+    assert done.stdout == "tekana: the places of 3 transactions were dropped from the outbox\n"
+    assert done.stderr == "tekana: 3 transactions dropped so far\n"
+    assert [one.event for one in await feed_of(told)] == [one.event for one in feed[-2:]]
+    late = tekana("outbox", "replay", "--after", feed[0].cursor, "--database-url", told)
+    assert "not kept any more" in late.stderr
+    assert tekana("audit", "--database-url", told).returncode == 0

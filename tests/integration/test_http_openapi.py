@@ -46,7 +46,7 @@ NAMES = {
 CODES = {
     *("invalid_request", "not_found", "customer_exists", "customer_not_active", "wallet_not_active"),
     *("wallet_not_empty", "insufficient_funds", "currency_mismatch", "same_wallet", "limit_exceeded", "rolled_back"),
-    *("idempotency_key_required", "idempotency_key_reused", "concurrent_update", "unavailable"),
+    *("idempotency_key_required", "idempotency_key_reused", "concurrent_update", "unavailable", "events_dropped"),
 }
 
 
@@ -112,6 +112,8 @@ def _expected_statuses(method: str, path: str, operation: Any) -> Iterator[set[i
         yield {409}
     if operation["operationId"] in ("open_wallet", "create_transaction"):
         yield {404}
+    if operation["operationId"] == "list_events":
+        yield {410}
 
 
 @each_operation

@@ -9,11 +9,14 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from tekana_kafka import service
 
-def _take_everything(consumer: AIOKafkaConsumer, topics: list[str], listener: Any = None) -> None:
-    consumer.assign([TopicPartition(topic, one) for topic in topics for one in consumer.partitions_for_topic(topic)])
+
+class _TakesEverything(AIOKafkaConsumer):  # type: ignore[misc]
+    def subscribe(self, topics: list[str], listener: Any = None) -> None:
+        self.assign([TopicPartition(topic, one) for topic in topics for one in self.partitions_for_topic(topic)])
 
 
 def install() -> None:
-    """Have consumers take all partitions where they would join a group."""
-    AIOKafkaConsumer.subscribe = _take_everything
+    """Have services take all partitions where they would join a group. Nobody else's consumers change."""
+    service.AIOKafkaConsumer = _TakesEverything  # type: ignore[misc]

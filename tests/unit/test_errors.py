@@ -10,6 +10,7 @@ from tekana.domain.errors import FieldError, InvalidRequest, Refused, TekanaErro
 CODES = {
     "TekanaError": "internal",
     "InvalidRequest": "invalid_request",
+    "EventsDropped": "events_dropped",
     "Refused": "internal",
     "NotFound": "not_found",
     "CustomerNotFound": "not_found",

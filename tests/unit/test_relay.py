@@ -18,10 +18,11 @@ from tekana.application import Tekana
 from tekana.application import relay as relays
 from tekana.application.relay import Relay
 from tekana.bootstrap.container import BUS
-from tekana.domain.errors import Unavailable
+from tekana.domain.errors import EventsDropped, Unavailable
 from tekana.domain.events import Event, aggregate_id, event_id
 from tekana.ports.events import FedEvent
 from tekana.ports.outbox import Outbox, ParkedEvent
+from tekana.ports.page import PageRequest
 from tekana.ports.publisher import Unsendable
 from tekana.testing import builders
 from tekana.testing.clock import FrozenClock
@@ -239,3 +240,26 @@ async def test_what_waits_for_long_and_what_is_parked_is_warned_of() -> None:
         assert "tekana outbox list" in warning
         await outbox.unpark(lease, [feed[0].cursor])
         assert await app.check_ready() == []
+
+
+async def test_what_was_published_long_ago_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relays, "_DROP", 0.01)
+    clock, publisher = FrozenClock(), MemoryPublisher()
+    store = MemoryStore(clock=clock)
+    async with at_work(store) as app:
+        await moved(app, 3)
+        feed = await everything(store)
+        work = asyncio.create_task(Relay(store.outbox("bus"), publisher, holder="me", keep_days=30).run())
+        await until(lambda: len(publisher.published) >= len(feed))
+        await asyncio.sleep(0.1)
+        assert await everything(store) == feed
+        clock.advance(timedelta(days=31))
+        async with asyncio.timeout(PATIENCE):
+            while await everything(store) == feed:  # noqa: ASYNC110 - a relay tells nobody
+                await asyncio.sleep(0.01)
+        with pytest.raises(EventsDropped):
+            await store.events.list(PageRequest(10, feed[0].cursor))
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+    kept = len(await everything(store))
+    await assert_whole(store, [one.event for one in feed[: len(feed) - kept]])

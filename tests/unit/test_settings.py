@@ -40,6 +40,7 @@ def test_an_empty_variable_is_as_good_as_none_but_what_is_given_counts() -> None
         *(("currency", "XXX"), ("currency", "rwf"), ("database_url", "a folder")),
         *(("read_database_url", "a replica"), ("bus_url", "a bus")),
         ("role", "king"),
+        *(("keep_events", "0"), ("keep_events", "-1"), ("keep_events", "a month"), ("webhooks_allow_private", "maybe")),
     ],
 )
 def test_bad_settings_are_told_by_name(field: str, value: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tekana import PageRequest
+from tekana import EventsDropped, PageRequest
 from tekana.domain.errors import invalid
 from tekana.ports.events import FedEvent
 from tekana.ports.page import LARGEST_PAGE
@@ -20,13 +20,15 @@ from tekana_litestar.streams import EventStream, wants_stream
     Operation(
         tag="Events",
         summary="Follow what happens",
-        description="Every event since the beginning, the oldest first; the events of one aggregate in the order of "
-        "their `sequence`. Ask again with the `cursor` of the last event you have as `after`, and nothing is missed. "
+        description="Every event since the beginning, or since what was dropped, the oldest first; the events of one "
+        "aggregate in the order of their `sequence`. Ask again with the `cursor` of the last event you have as "
+        "`after`, and nothing is missed: 410 `events_dropped` tells those who come too late for some of it. "
         "`next_cursor` is null when there is nothing more now. With `Accept: text/event-stream`, the events come as "
         "Server-Sent Events instead, the new ones as they happen: `id` is the cursor, `event` the type, and `data` the "
         "event. After a break, `Last-Event-ID` goes on from there, as browsers do by themselves.",
         query=(parameters.AFTER, parameters.LIMIT),
         answers={200: wire.EventPage},
+        refusals=(EventsDropped,),
         streams=True,
     ),
 )

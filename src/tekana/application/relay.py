@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
@@ -35,20 +36,31 @@ _IDLE: Final = 0.02
 _LOOK_FOR_ASKED: Final = 1.0
 _AFTER_FAILURE: Final = 0.5
 _LARGEST_RUN: Final = 1500  # events
+_DROP: Final = 3600.0
 
 
 class Relay:
     """Publishes an outbox on a bus, while it holds the lease. `holder` names this process, for operators.
-    With nothing to publish, it looks again after `idle` seconds.
+    With nothing to publish, it looks again after `idle` seconds. What is published everywhere and older than
+    `keep_days` is dropped, unless that is None.
 
     Any number of relays may run: one works, the others stand by.
     """
 
-    def __init__(self, outbox: Outbox, publisher: Publisher, *, holder: str, idle: float = _IDLE) -> None:
+    def __init__(
+        self,
+        outbox: Outbox,
+        publisher: Publisher,
+        *,
+        holder: str,
+        idle: float = _IDLE,
+        keep_days: int | None = None,
+    ) -> None:
         self._outbox = outbox
         self._publisher = publisher
         self._holder = holder
         self._idle = idle
+        self._keep = None if keep_days is None else timedelta(days=keep_days)
         self._blocked: set[UUID] = set()
         self._failing = False
 
@@ -76,17 +88,28 @@ class Relay:
             lease = await self._outbox.take_lease(self._holder, LEASE)
         _log.info("relay %s: at work, in epoch %d", self._holder, lease.epoch)
         try:
-            async with asyncio.TaskGroup() as both:
-                both.create_task(self._keep(lease))
-                both.create_task(self._work(lease))
+            async with asyncio.TaskGroup() as works:
+                works.create_task(self._hold(lease))
+                works.create_task(self._work(lease))
+                if self._keep is not None:
+                    works.create_task(self._drop(self._keep))
         finally:
             with suppress(Unavailable):
                 await asyncio.shield(self._outbox.end_lease(lease))
 
-    async def _keep(self, lease: Lease) -> None:
+    async def _hold(self, lease: Lease) -> None:
         while True:
             await asyncio.sleep(_RENEW)
             await self._outbox.renew_lease(lease, LEASE)
+
+    async def _drop(self, older_than: timedelta) -> None:
+        """By and by, as nothing waits for it."""
+        while True:
+            try:
+                await drop_published(self._outbox, older_than)
+            except Unavailable as error:  # busy: the next time, then
+                _log.warning("relay %s: nothing is dropped from the outbox now: %s", self._holder, error)
+            await asyncio.sleep(_DROP)
 
     async def _work(self, lease: Lease) -> None:
         self._blocked = set(await self._outbox.parked_aggregates())
@@ -143,6 +166,19 @@ class Relay:
         if self._failing:
             _log.warning("relay %s: it works again", self._holder)
         self._failing = False
+
+
+async def drop_published(outbox: Outbox, older_than: timedelta, tell: Callable[[int], object] = lambda _: None) -> int:
+    """Drop what every relay has published and what happened longer ago, part by part; gives how many transactions.
+
+    `tell` is told after each part. What is dropped stays dropped when it is stopped in between. Raises Unavailable.
+    """
+    dropped = 0
+    while (transactions := await outbox.drop_published(older_than)) is not None:
+        dropped += transactions
+        _log.info("the places of %d transactions were dropped from the outbox", transactions)
+        tell(dropped)
+    return dropped
 
 
 async def relay_warnings(outbox: Outbox) -> list[str]:

@@ -53,7 +53,7 @@ class Container(containers.DeclarativeContainer):
     )
     outbox = providers.Factory(outbox_of, store, BUS)
     publisher = providers.Singleton(find_publisher, settings.provided.bus_url)
-    relay = providers.Singleton(Relay, outbox, publisher, holder=HOLDER)
+    relay = providers.Singleton(Relay, outbox, publisher, holder=HOLDER, keep_days=settings.provided.keep_events)
     gateway = providers.Singleton(find_gateway, settings.provided.bus_url)
     service = providers.Singleton(find_service, settings.provided.bus_url, settings.provided.role, engine, store)
     # What the role calls for: a gateway has neither a store nor an engine of its own.

@@ -19,6 +19,8 @@ SERVICES: Final[tuple[Aggregate, ...]] = get_args(Aggregate)
 
 DEFAULT_CURRENCY = Currency("RWF")
 
+MOST_DAYS = 36_500
+
 _URLS = {
     "database_url": "postgresql+asyncpg://user@host/name",
     "read_database_url": "postgresql+asyncpg://user@replica/name",
@@ -40,6 +42,7 @@ class Settings:
         "customer", "wallet" and "transaction" do the work that it asks for.
     webhooks_allow_private: whether webhooks may go to private addresses, and over http:// too. `1` or `true`, `0` or
         `false`, as a variable.
+    keep_events: days after which what was published may be dropped from the outbox, by the relay; None: never.
     currency: the currency of a first wallet when a registration does not say.
     """
 
@@ -49,6 +52,7 @@ class Settings:
     role: Role = "all"
     currency: Currency = DEFAULT_CURRENCY
     webhooks_allow_private: bool = False
+    keep_events: int | None = None
 
     def __post_init__(self) -> None:
         parse_currency(self.currency)
@@ -56,6 +60,8 @@ class Settings:
             raise invalid("role", f"must be one of {', '.join(ROLES)}")
         if self.role != "all" and self.bus_url is None:
             raise invalid("bus_url", f"is needed by the role {self.role}")
+        if self.keep_events is not None and not 1 <= self.keep_events <= MOST_DAYS:
+            raise invalid("keep_events", f"must be a number of days from 1 to {MOST_DAYS}")
         for name, such_as in _URLS.items():
             url = getattr(self, name)
             if url is not None and "://" not in url:
@@ -68,23 +74,36 @@ class Settings:
 
     @classmethod
     def from_environment(
-        cls, environment: Mapping[str, str] = os.environ, *, given: Mapping[str, str | bool | None] | None = None
+        cls, environment: Mapping[str, str] = os.environ, *, given: Mapping[str, str | bool | int | None] | None = None
     ) -> Settings:
         """The settings given (not None), else those of the TEKANA_ variables (not empty), else the defaults."""
-        values: dict[str, str | bool] = {}
+        values: dict[str, str | bool | int] = {}
         for field in fields(cls):
             value = (given or {}).get(field.name)
             if value is None:
                 value = environment.get(f"TEKANA_{field.name.upper()}") or None
             if value is not None:
-                values[field.name] = _boolean(field.name, value) if field.type == "bool" else value
+                values[field.name] = _READ.get(str(field.type), _as_it_is)(field.name, value)
         return cls(**values)  # type: ignore[arg-type]
+
+
+def _as_it_is(_: str, value: str | bool | int) -> str | bool | int:
+    return value
+
+
+def _number(name: str, value: str | bool | int) -> int:
+    if not str(value).isdecimal():
+        raise invalid(name, f"must be a number of days from 1 to {MOST_DAYS}")
+    return int(value)
 
 
 _BOOLEANS = {"1": True, "true": True, "0": False, "false": False}
 
 
-def _boolean(name: str, value: str | bool) -> bool:
+def _boolean(name: str, value: str | bool | int) -> bool:
     if str(value).lower() not in _BOOLEANS:
         raise invalid(name, "must be 1, true, 0 or false")
     return _BOOLEANS[str(value).lower()]
+
+
+_READ: Final = {"bool": _boolean, "int | None": _number}

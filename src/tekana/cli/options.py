@@ -11,6 +11,7 @@ from urllib.parse import quote
 import rich_click as click
 
 from tekana.bootstrap import Settings
+from tekana.bootstrap.settings import MOST_DAYS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -47,6 +48,18 @@ def the_bus(command: Command) -> Command:
     )(command)
 
 
+def kept_events(command: Command) -> Command:
+    """Add --keep-events, as it says for how long what was published stays in the outbox."""
+    return click.option(
+        "--keep-events",
+        envvar="TEKANA_KEEP_EVENTS",
+        show_envvar=True,
+        metavar="DAYS",
+        type=click.IntRange(1, MOST_DAYS),
+        help="Drop events from the outbox when they were published and are older. [default: never]",
+    )(command)
+
+
 def private_webhooks(command: Command) -> Command:
     """Add --webhooks-allow-private, as it says where webhooks may be sent."""
     return click.option(
@@ -59,7 +72,7 @@ def private_webhooks(command: Command) -> Command:
 
 
 def settings(
-    database_url: str | None, data_dir: Path | None, *, existing: bool = False, **more: str | bool | None
+    database_url: str | None, data_dir: Path | None, *, existing: bool = False, **more: str | bool | int | None
 ) -> Settings:
     """The settings that the flags ask for; `existing` data are not made if they are not there.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,10 @@ import msgspec
 import rich_click as click
 
 from tekana.application.event_document import event_document
+from tekana.application.relay import drop_published
 from tekana.bootstrap import Settings
 from tekana.bootstrap.lifespan import build
+from tekana.bootstrap.settings import MOST_DAYS
 from tekana.cli.options import settings, where_data_are
 from tekana.ports.outbox import Outbox, ParkedEvent, RelayState
 
@@ -81,12 +83,29 @@ async def redrive(opened: Outbox, aggregate_id: UUID | None) -> None:
 
 
 @outbox.command
-@click.option("--after", "cursor", metavar="CURSOR", help="Of an event of the feed. [default: from the beginning]")
+@click.option(
+    "--after", "cursor", metavar="CURSOR", help="Of an event of the feed. [default: from the first that is kept]"
+)
 @_on_outbox
 async def replay(opened: Outbox, cursor: str | None) -> None:
     """Have everything after a cursor published once more. Consumers know the events by their ids."""
     await opened.go_back(cursor)
-    click.echo(f"tekana: everything {f'after {cursor}' if cursor else 'since the beginning'} will be published again")
+    click.echo(f"tekana: everything {f'after {cursor}' if cursor else 'that is kept'} will be published again")
+
+
+@outbox.command
+@click.option(
+    "--older-than", "days", metavar="DAYS", required=True, type=click.IntRange(0, MOST_DAYS), help="Of what is older."
+)
+@_on_outbox
+async def drop(opened: Outbox, days: int) -> None:
+    """Drop what was published everywhere and is older, part by part. The feed then begins after it.
+
+    Transactions, balances and the audit are not touched. Ctrl-C stops it between two parts.
+    """
+    tell = lambda dropped: click.echo(f"tekana: {dropped:,} transactions dropped so far", err=True)  # noqa: E731
+    dropped = await drop_published(opened, timedelta(days=days), tell)
+    click.echo(f"tekana: the places of {dropped:,} transactions were dropped from the outbox")
 
 
 def _in_words(state: RelayState) -> str:

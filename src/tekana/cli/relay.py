@@ -11,18 +11,19 @@ import rich_click as click
 
 from tekana.bootstrap import Settings
 from tekana.bootstrap.lifespan import build
-from tekana.cli.options import settings, the_bus, where_data_are
+from tekana.cli.options import kept_events, settings, the_bus, where_data_are
 
 
 @click.command
 @the_bus
+@kept_events
 @where_data_are
-def relay(bus_url: str | None, database_url: str | None, data_dir: Path | None) -> None:
+def relay(bus_url: str | None, keep_events: int | None, database_url: str | None, data_dir: Path | None) -> None:
     """Publish what happens until Ctrl-C or SIGTERM.
 
     Run as many as you like: one works, the others stand by, and take over within seconds.
     """
-    chosen = settings(database_url, data_dir, bus_url=bus_url or None)
+    chosen = settings(database_url, data_dir, bus_url=bus_url or None, keep_events=keep_events)
     if chosen.bus_url is None:
         raise click.UsageError("say where to publish, with --bus-url or TEKANA_BUS_URL")
     tell_on_stderr()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from tekana.bootstrap import Settings, connect
 from tekana.bootstrap.adapters import load
 from tekana.bootstrap.lifespan import build
 from tekana.bootstrap.settings import ROLES
-from tekana.cli.options import private_webhooks, settings, the_bus, where_data_are
+from tekana.cli.options import kept_events, private_webhooks, settings, the_bus, where_data_are
 from tekana.domain.errors import Unavailable
 
 
@@ -42,6 +42,7 @@ from tekana.domain.errors import Unavailable
     help="What this process does of the work; all but `all` need --bus-url. [default: all]",
 )
 @the_bus
+@kept_events
 @private_webhooks
 @where_data_are
 def serve(host: str, port: int, workers: int, database_url: str | None, data_dir: Path | None, **more: Any) -> None:
@@ -63,13 +64,14 @@ def serve(host: str, port: int, workers: int, database_url: str | None, data_dir
     if held is not None:
         asyncio.run(held.start())
     try:
-        asyncio.run(_warn(chosen))
-        docs = f"  docs: http://{host}:{port}/api" if chosen.has_clients else f"  {chosen.role} service"
-        click.echo(f"tekana: http://{host}:{port}{docs}  (Ctrl-C stops)", err=True)
-        with _deaf():  # but for the server's own ears
+        with _signals_to(_leave):  # until the server has ears of its own
+            asyncio.run(_warn(chosen))
+            docs = f"  docs: http://{host}:{port}/api" if chosen.has_clients else f"  {chosen.role} service"
+            click.echo(f"tekana: http://{host}:{port}{docs}  (Ctrl-C stops)", err=True)
             code = serve_http(chosen, host=host, port=port, workers=workers)
     finally:
-        with _deaf():
+        # Whoever presses Ctrl-C twice does not get less: what was begun is finished, and the database stopped.
+        with _signals_to(signal.SIG_IGN):
             if held is not None:
                 asyncio.run(held.stop())
             click.echo("tekana: stopped", err=True)
@@ -86,12 +88,15 @@ async def _warn(chosen: Settings) -> None:
             click.echo(f"tekana: not ready yet, serving 503 until it is: {error}", err=True)
 
 
+def _leave(*_: object) -> None:
+    raise SystemExit(0)
+
+
 @contextmanager
-def _deaf() -> Iterator[None]:
-    """Whoever presses Ctrl-C twice does not get less: what was begun is finished, and the database stopped."""
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+def _signals_to(handler: Callable[..., None] | signal.Handlers) -> Iterator[None]:
+    before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, previous in before.items():
+            signal.signal(number, previous)

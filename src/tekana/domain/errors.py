@@ -2,6 +2,7 @@
 
     TekanaError
     ├── InvalidRequest              invalid_request          the input itself is wrong; names the fields
+    ├── EventsDropped               events_dropped           what a cursor asks for is not kept any more
     ├── NotFound                    not_found
     │   ├── CustomerNotFound
     │   ├── WalletNotFound
@@ -60,6 +61,15 @@ class InvalidRequest(TekanaError, ValueError):
 def invalid(field: str, message: str) -> InvalidRequest:
     """An InvalidRequest about one field."""
     return InvalidRequest(FieldError(field, message))
+
+
+class EventsDropped(TekanaError):
+    """The events that would come next are not kept any more: begin again, without a cursor, with what is kept."""
+
+    code = "events_dropped"
+
+    def __init__(self, message: str = "the events after this cursor are not kept any more: begin again without it"):
+        super().__init__(message)
 
 
 class Refused(TekanaError):

@@ -16,7 +16,7 @@ class FedEvent(NamedTuple):
 
 
 class Events(Protocol):
-    """The feed of every event since the beginning. Safe to use from many tasks at once."""
+    """The feed of every event since the beginning, or since what was dropped. Safe to use from many tasks at once."""
 
     async def list(self, page: PageRequest) -> Page[FedEvent]:
         """What happened after the cursor, the oldest first.
@@ -25,6 +25,9 @@ class Events(Protocol):
         read is never put before that page's end, so nobody who follows the cursors misses one; and each aggregate's
         events come in the order of their sequence.
 
-        Raises InvalidRequest for a bad cursor; Unavailable if the store cannot be reached.
+        Without a cursor it begins with the first event that is kept.
+
+        Raises InvalidRequest for a bad cursor; EventsDropped if what came after it was dropped; Unavailable if the
+        store cannot be reached.
         """
         ...

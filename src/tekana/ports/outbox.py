@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol, runtime_checkable
 from uuid import UUID
 
@@ -107,7 +107,15 @@ class Outbox(Protocol):
     async def go_back(self, cursor: str | None) -> None:
         """Publish everything after the cursor once more. Whoever holds the lease loses it.
 
-        Raises InvalidRequest for a bad cursor.
+        Raises InvalidRequest for a bad cursor, EventsDropped for one of what was dropped.
+        """
+        ...
+
+    async def drop_published(self, older_than: timedelta) -> int | None:
+        """Drop some of what every relay has published and what happened longer ago; None if there is nothing to drop.
+
+        Gives how many transactions are announced no more. What the outbox alone tells, of customers and of what was
+        done to wallets, stays for the audit. The feed and the relays begin after it all.
         """
         ...
 

@@ -11,6 +11,7 @@ import pytest_asyncio
 from uuid_utils.compat import uuid7
 
 from tekana.application import PostingEngine, Tekana
+from tekana.domain.events import Event
 from tekana.ports.store import Store
 from tekana.ports.unit_of_work import BeginUnit
 from tekana.testing.builders import RWF
@@ -34,11 +35,13 @@ class Contract:
     """The fixtures that the tests of a store use. A subclass brings the fixture `store`:
     started, migrated and empty, its clock being the fixture `clock`.
 
+    dropped: what a test had dropped from the feed.
     persistent: other store objects can open what this one keeps, at the same time and after it; `another` makes one.
     """
 
     pytestmark = pytest.mark.asyncio
     persistent: ClassVar[bool] = False
+    dropped: Sequence[Event] = ()
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -60,7 +63,7 @@ class Contract:
     async def whole_at_the_end(self, store: Store) -> AsyncIterator[None]:
         """Audit what the test left behind."""
         yield
-        await assert_whole(store)
+        await assert_whole(store, self.dropped)
 
     @pytest_asyncio.fixture
     async def app(self, store: Store) -> AsyncIterator[Tekana]:

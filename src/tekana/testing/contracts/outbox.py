@@ -9,16 +9,18 @@ from datetime import timedelta
 import pytest
 
 from tekana.application import Tekana
-from tekana.domain.errors import InvalidRequest
+from tekana.domain.errors import EventsDropped, InvalidRequest
 from tekana.domain.events import aggregate_id
 from tekana.ports.events import FedEvent
 from tekana.ports.outbox import LeaseLost, Outbox, ParkedEvent, RelayedStore
+from tekana.ports.page import PageRequest
 from tekana.testing import builders
 from tekana.testing.clock import FrozenClock
 from tekana.testing.contracts.harness import Contract
 from tekana.testing.contracts.tools import a_wallet
 from tekana.testing.contracts.wholeness import every
 
+ALL = timedelta()
 LONG = 60.0
 SHORT = 0.05
 
@@ -154,6 +156,47 @@ class OutboxContract(Contract):
         assert (await outbox.state()).cursor is None
         with pytest.raises(InvalidRequest):
             await outbox.go_back("nonsense")
+
+    async def old_enough(self, store: RelayedStore) -> None:
+        """Make what was told so far all that can be dropped at once, where the store drops larger parts."""
+
+    async def test_what_was_published_long_ago_is_dropped(self, store: RelayedStore, app: Tekana) -> None:
+        feed = await _some_events(app, store)
+        await self.old_enough(store)
+        young = await a_wallet(app, "3")
+        everything = await every(store.events.list)
+        outbox = store.outbox("bus")
+        lease = await outbox.take_lease("me", LONG)
+        assert lease is not None
+        assert await outbox.drop_published(ALL) is None, "nothing was published"
+        await outbox.mark(lease, everything[-1].cursor)
+        other = await store.outbox("other").take_lease("me", LONG)
+        assert other is not None
+        assert await outbox.drop_published(ALL) is None, "another relay has published nothing"
+        await store.outbox("other").mark(other, everything[-1].cursor)
+        assert await outbox.drop_published(timedelta(days=36_500)) is None, "nothing is so old"
+        assert await every(store.events.list) == everything
+        dropped = await outbox.drop_published(ALL)
+        assert dropped is not None
+        assert dropped >= 3
+        assert await outbox.drop_published(ALL) is None, "it is dropped already"
+
+        kept = await every(store.events.list)
+        self.dropped = [one.event for one in everything[: len(everything) - len(kept)]]
+        assert len(self.dropped) >= len(feed)
+        assert kept == everything[len(everything) - len(kept) :]
+        assert await _all(outbox, None) == kept
+        for asking in (
+            store.events.list(PageRequest(10, feed[0].cursor)),
+            outbox.read(feed[0].cursor, 10),
+            outbox.go_back(feed[0].cursor),
+        ):
+            with pytest.raises(EventsDropped):
+                await asking
+        assert not await outbox.read(everything[-1].cursor, 10)
+        await app.execute(builders.deposit(young.id, "1"), key="a deposit after it")
+        assert len(await outbox.read(everything[-1].cursor, 10)) == 3
+        assert (await outbox.state()).unpublished == 1
 
 
 async def _some_events(app: Tekana, store: RelayedStore | None = None) -> Sequence[FedEvent]:
