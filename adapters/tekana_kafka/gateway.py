@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, cast
 
-from tekana.application import Batch
+from tekana.application import Batch, Webhooks
 from tekana.application.validation import check_text
 from tekana.application.waiting_line import Envelope, Outcome
 from tekana.domain.book import Answer
@@ -32,6 +32,7 @@ class KafkaGateway:
         requests = Requests(address)
         self.engine = RemoteEngine(address, requests)
         self.readers = RemoteReaders(address, requests)
+        self.webhooks = cast("Webhooks", _RemotePort("webhooks", address, requests))
 
 
 class RemoteEngine:

@@ -5,13 +5,14 @@ There is no code here for any one question. A method that is added to a reader's
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from inspect import Signature, isfunction, signature
 from typing import Any, Final, NamedTuple, Protocol, get_type_hints
 
 import msgspec
 from aiokafka import ConsumerRecord
 
+from tekana.application import Webhooks
 from tekana.domain.book import Answer
 from tekana.domain.errors import InvalidRequest, invalid
 from tekana.domain.events import Aggregate
@@ -58,6 +59,12 @@ class Query(NamedTuple):
         headers = [("content-type", b"application/json"), ("query", self.name.encode())]
         return Message(self.aggregate, None, _write_list(body), headers)
 
+    async def put_to(self, port: Any, values: Sequence[Any]) -> Any:
+        """Have the port answer, with these values for all of the method's arguments, in order."""
+        named = dict(zip(list(self.signature.parameters)[1:], values, strict=True))
+        bound = self.signature.bind(port, **named)
+        return await getattr(port, self.method)(*bound.args[1:], **bound.kwargs)
+
 
 def _queries(port: str, protocol: type, aggregate: Aggregate) -> dict[str, Query]:
     methods = {name: one for name, one in vars(protocol).items() if isfunction(one) and not name.startswith("_")}
@@ -76,6 +83,7 @@ QUERIES: Final = {
     **_queries("transactions", Transactions, "transaction"),
     **_queries("events", Events, "transaction"),
     **_queries("previews", Previews, "transaction"),
+    **_queries("webhooks", Webhooks, "transaction"),
 }
 """Everything that can be asked, by its name on the bus."""
 

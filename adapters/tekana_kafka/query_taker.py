@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
 
+from tekana.application import Webhooks
 from tekana.application.engine import Engine
 from tekana.application.waiting_line import Envelope
 from tekana.domain.book import Answer
@@ -28,10 +30,17 @@ class QueryTaker:
     """Answers queries in any order. One that gets lost with its service is asked again by whoever needs the answer."""
 
     def __init__(
-        self, aggregate: Aggregate, engine: Engine, readers: Readers, replier: Replier, stopping: asyncio.Event
+        self,
+        aggregate: Aggregate,
+        engine: Engine,
+        readers: Readers,
+        webhooks: Callable[[], Webhooks],
+        replier: Replier,
+        stopping: asyncio.Event,
     ) -> None:
         self._aggregate = aggregate
         self._readers = readers
+        self._webhooks = webhooks
         self._previews = _Previews(engine)
         self._replier = replier
         self._stopping = stopping
@@ -58,9 +67,8 @@ class QueryTaker:
             self._room.release()
 
     async def _look_up(self, record: ConsumerRecord, query: Query, arguments: list[Any]) -> None:
-        port: Any = self._previews if query.port == "previews" else getattr(self._readers, query.port)
         try:
-            answer = query.answer.encode(await getattr(port, query.method)(*arguments))
+            answer = query.answer.encode(await query.put_to(self._port(query.port), arguments))
         except TekanaError as error:
             await self._replier.fail(record, error)
         except Exception as error:
@@ -68,6 +76,15 @@ class QueryTaker:
             await self._replier.fail(record, error)
         else:
             await self._replier.answer(record, answer)
+
+    def _port(self, name: str) -> Any:
+        match name:
+            case "previews":
+                return self._previews
+            case "webhooks":
+                return self._webhooks()
+            case _:
+                return getattr(self._readers, name)
 
 
 class _Previews:

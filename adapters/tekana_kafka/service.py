@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
+from tekana.application import Webhooks
 from tekana.application.engine import Engine
 from tekana.domain.errors import Unavailable
 from tekana.domain.events import Aggregate
@@ -39,11 +40,14 @@ class KafkaService:
     Commands and queries are taken apart from each other, so that nobody who reads waits for those who write.
     """
 
-    def __init__(self, url: str, aggregate: Aggregate, engine: Engine, readers: Readers) -> None:
+    def __init__(
+        self, url: str, aggregate: Aggregate, engine: Engine, readers: Readers, webhooks: Callable[[], Webhooks]
+    ) -> None:
         self._address = parse_address(url)
         self._aggregate = aggregate
         self._engine = engine
         self._readers = readers
+        self._webhooks = webhooks
         self._stopping = asyncio.Event()
         self._work: asyncio.Task[None] | None = None
         self._connected: AIOKafkaConsumer | None = None
@@ -90,7 +94,7 @@ class KafkaService:
         ):
             replier = Replier(self._address, producer)
             commands = CommandTaker(self._aggregate, self._engine, replier, self._stopping)
-            queries = QueryTaker(self._aggregate, self._engine, self._readers, replier, self._stopping)
+            queries = QueryTaker(self._aggregate, self._engine, self._readers, self._webhooks, replier, self._stopping)
             self._connected = for_queries
             try:
                 async with asyncio.TaskGroup() as takers:

@@ -44,7 +44,7 @@ def test_a_service_of_ours_has_what_its_image_has() -> None:
         if one.ours:
             assert one.command[:1] == image().entrypoint
             assert one.environment.items() >= image().environment.items()
-    assert {one.name for one in services({}) if one.ours and one.check is None} == {"migrate", "relay"}
+    assert {one.name for one in services({}) if one.ours and one.check is None} == {"migrate", "relay", "webhooks"}
 
 
 def test_addresses_lead_to_the_ports_that_there_are_here() -> None:

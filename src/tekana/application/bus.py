@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol, runtime_checkable
 
 from tekana.application.engine import Engine
+from tekana.application.webhooks import Webhooks
 from tekana.ports.store import Readers
 
 
@@ -22,12 +23,17 @@ class Gateway(Protocol):
         """Have the services read."""
         ...
 
+    @property
+    def webhooks(self) -> Webhooks:
+        """Has the services keep webhooks."""
+        ...
+
 
 @runtime_checkable
 class Service(Protocol):
     """The end that answers: takes the commands and queries about one kind of aggregate, and replies.
 
-    It is built from a URL, the aggregate, and the engine and readers that do the work.
+    It is built from a URL, the aggregate, the engine and readers that do the work, and what gives the webhooks.
     """
 
     async def start(self) -> None:

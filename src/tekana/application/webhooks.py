@@ -68,6 +68,8 @@ class Webhooks:
         Raises InvalidRequest, WebhookEndpointNotFound.
         """
         await self._check(changes)
+        if isinstance(types := changes.get("event_types"), list):
+            changes = {**changes, "event_types": tuple(types)}
         if changes.get("status") == "disabled":
             changes = {**changes, "disabled_reason": _DISABLED_BY_OWNER}
         return await self._endpoints.change(caller, endpoint_id, changes)

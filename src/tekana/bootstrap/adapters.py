@@ -5,12 +5,14 @@ A third party adds a store with a line in the `tekana.stores` group of its own p
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.metadata import entry_points
 from inspect import signature
 from typing import Any
 
 from tekana.application.bus import Gateway, Service
 from tekana.application.engine import Engine
+from tekana.application.webhooks import Webhooks
 from tekana.domain.errors import TekanaError, invalid
 from tekana.domain.events import Aggregate
 from tekana.ports.clock import Clock
@@ -104,14 +106,16 @@ def find_gateway(url: str) -> Gateway:
     return gateway
 
 
-def find_service(url: str, aggregate: Aggregate, engine: Engine, readers: Readers) -> Service:
+def find_service(
+    url: str, aggregate: Aggregate, engine: Engine, readers: Readers, webhooks: Callable[[], Webhooks]
+) -> Service:
     """Build a service's end of the bus at this URL, over what does its work. It is not started yet.
 
     Raises:
         MissingAdapter: none is installed for the URL's scheme.
         InvalidRequest: the URL says more than the scheme's service understands.
     """
-    service = load("tekana.services", url.partition("://")[0])(url, aggregate, engine, readers)
+    service = load("tekana.services", url.partition("://")[0])(url, aggregate, engine, readers, webhooks)
     if not isinstance(service, Service):
         raise MissingAdapter(f"{type(service).__name__} is no tekana service: see tekana.application.bus")
     return service

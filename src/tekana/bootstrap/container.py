@@ -55,7 +55,9 @@ class Container(containers.DeclarativeContainer):
     publisher = providers.Singleton(find_publisher, settings.provided.bus_url)
     relay = providers.Singleton(Relay, outbox, publisher, holder=HOLDER, keep_days=settings.provided.keep_events)
     gateway = providers.Singleton(find_gateway, settings.provided.bus_url)
-    service = providers.Singleton(find_service, settings.provided.bus_url, settings.provided.role, engine, store)
+    service = providers.Singleton(
+        find_service, settings.provided.bus_url, settings.provided.role, engine, store, webhooks.provider
+    )
     # What the role calls for: a gateway has neither a store nor an engine of its own.
     readers = providers.Selector(
         settings.provided.role, gateway=gateway.provided.readers, **dict.fromkeys(("all", *SERVICES), store)
@@ -75,7 +77,7 @@ class Container(containers.DeclarativeContainer):
     )
     delivered = providers.Selector(
         settings.provided.role,
-        gateway=providers.Object(None),
+        gateway=providers.Callable(lambda gateway: lambda: gateway.webhooks, gateway),
         **dict.fromkeys(("all", *SERVICES), webhooks.provider),
     )
     app = providers.Singleton(Tekana, readers, deciding, outbox=watched, service=served, webhooks=delivered)
