@@ -61,7 +61,8 @@ def kafka(session: nox.Session) -> None:
     """The tests that are about Kafka, on Apache Kafka, which Maven fetches. Needs Java 17 and Maven."""
     with_kafka = _with_apache_kafka(session)
     session.install("-e", ".[all,testing]", *EXAMPLES, *TEST_TOOLS)
-    session.run("pytest", "-m", "kafka", *session.posargs, env=with_kafka)
+    at_once = session.posargs or ("--numprocesses", "2", "--dist", "worksteal")  # with a broker each
+    session.run("pytest", "-m", "kafka", *at_once, env=with_kafka)
 
 
 @nox.session(default=False)
