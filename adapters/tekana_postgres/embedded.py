@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = ["EmbeddedPostgres", "EmbeddedPostgresError", "default_data_dir"]
 
-# After a checkpoint each page goes to the WAL whole, once. So checkpoints are rare, and such pages are not compressed: with
-# five million transfers there, pglz took a quarter of the throughput.
+# After a checkpoint each page goes to the WAL whole, once. So checkpoints are rare, and such pages are not compressed:
+# with five million transfers there, pglz took a quarter of the throughput.
 _SETTINGS = (
     "listen_addresses= port=5432 unix_socket_permissions=0700 timezone=UTC log_timezone=UTC "
     "max_connections=100 checkpoint_timeout=10min max_wal_size=8GB "

@@ -203,7 +203,7 @@ def test_a_durable_server_is_set_up_for_a_ledger(folder: Path) -> None:
         "data_checksums": "on",
         "listen_addresses": "",
         "max_connections": "100",
-        "wal_compression": "pglz",
+        "wal_compression": "off",
         "server_encoding": "UTF8",
         "TimeZone": "UTC",
     }
