@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 JSON = "application/json"
 PROBLEM_JSON = "application/problem+json"
+TEXT = "text/plain"
 
 # Keys of metadata are sorted, so that a repeated answer is the first one byte for byte, in whatever order a store
 # gives them back.

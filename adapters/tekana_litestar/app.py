@@ -18,7 +18,7 @@ from tekana_litestar import docs
 from tekana_litestar.edge import Edge
 from tekana_litestar.operation import options_handlers, serve
 from tekana_litestar.problems import handle_exception
-from tekana_litestar.routes import HANDLERS, health
+from tekana_litestar.routes import HANDLERS, PROBES
 from tekana_litestar.streams import Streams
 
 if TYPE_CHECKING:
@@ -78,10 +78,10 @@ def create_app(
     """The HTTP app over a store. It starts even while the database is down; `/health/ready` tells.
 
     The arguments are those of `tekana.connect`. The core at work is `app.state.tekana`. A process that has no clients
-    tells its health, and no more.
+    tells its health and its metrics, and no more.
     """
     settings = chosen(settings)
-    handlers = [*HANDLERS, *docs.HANDLERS] if settings.has_clients else health.HANDLERS
+    handlers = [*HANDLERS, *docs.HANDLERS] if settings.has_clients else PROBES
     return TekanaApp(
         route_handlers=[*options_handlers(handlers), *handlers],
         lifespan=[_at_work(settings, store, clock)],

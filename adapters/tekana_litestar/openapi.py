@@ -13,7 +13,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from tekana import IdempotencyKeyReused, InvalidRequest, TekanaError, Unavailable
 from tekana_litestar import schemas, wire
-from tekana_litestar.answers import JSON, PROBLEM_JSON
+from tekana_litestar.answers import JSON, PROBLEM_JSON, TEXT
 from tekana_litestar.bodies import BodyReader, in_words, too_large
 from tekana_litestar.examples import BATCH_EXAMPLES, ERRORS, EXAMPLES, REQUEST_ID
 from tekana_litestar.operation import Operation
@@ -119,7 +119,7 @@ def _types(operations: Iterable[Operation]) -> Iterator[Any]:
     seen = set()
     for operation in operations:
         for kind in (*operation.answers.values(), *((operation.body.kind,) if operation.body else ())):
-            if str(kind) not in seen:
+            if kind is not str and str(kind) not in seen:
                 seen.add(str(kind))
                 yield kind
 
@@ -227,6 +227,9 @@ def _success(status: int, kind: type, operation: Operation, by_type: dict[str, N
         headers.append("Idempotency-Replayed")
     if status == 204:
         return {"description": _STATUSES[status], "headers": _references(headers), "content": {}}
+    if operation.text:
+        text = {"schema": {"type": "string"}, "examples": {"Text": {"value": operation.text}}}
+        return {"description": _STATUSES[status], "headers": _references(headers), "content": {TEXT: text}}
     example = BATCH_EXAMPLES[status] if kind is wire.BatchResults else EXAMPLES[kind]
     return {
         "description": "A dry run: this is what would happen. Nothing was kept." if preview else _STATUSES[status],

@@ -32,7 +32,8 @@ class Operation:
 
     `answers` maps each status of success to the shape of its body. `refusals` are the core's errors that a request of
     this kind can meet; those that any request can meet (400, 413, 415, 503 …) are added by `openapi`. `strict_query` is
-    off where unknown parameters are nobody's mistake. `streams`: as an event stream, too.
+    off where unknown parameters are nobody's mistake. `streams`: as an event stream, too. `text` is an example of an
+    answer in plain text, which has no shape.
     """
 
     tag: str
@@ -47,6 +48,7 @@ class Operation:
     refusals: tuple[type[TekanaError], ...] = ()
     strict_query: bool = True
     streams: bool = False
+    text: str = ""
 
 
 Perform = Callable[[Request], Awaitable[Answer | EventStream]]

@@ -130,6 +130,7 @@ async def test_a_service_that_is_killed_while_money_moves(
             assert found.json()["ledger_balance"] == str(TRANSFERS)
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{service.port}") as client:
             assert (await client.get("/health/live")).status_code == 200
+            assert "\ntekana_outbox_lag_seconds " in (await client.get("/metrics")).text
             assert (await client.get(f"/v1/wallets/{his.id}")).status_code == 404
             assert (await client.get("/api")).status_code == 404
 

@@ -1,6 +1,9 @@
 """The routes, one file a resource."""
 
-from tekana_litestar.routes import batches, customers, events, health, transactions, wallets, webhooks
+from tekana_litestar.routes import batches, customers, events, health, metrics, transactions, wallets, webhooks
+
+PROBES = [*health.HANDLERS, *metrics.HANDLERS]
+"""What every process answers, also one that has no clients."""
 
 HANDLERS = [
     *customers.HANDLERS,
@@ -9,5 +12,5 @@ HANDLERS = [
     *batches.HANDLERS,
     *events.HANDLERS,
     *webhooks.HANDLERS,
-    *health.HANDLERS,
+    *PROBES,
 ]

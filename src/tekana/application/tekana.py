@@ -88,6 +88,11 @@ class Tekana:
         return self._webhooks()
 
     @property
+    def outbox(self) -> Outbox | None:
+        """How far the relay is that publishes what happens; None where no bus is known."""
+        return self._outbox
+
+    @property
     def audit(self) -> Audit:
         """Check every invariant of the ledger. Raises Unavailable at a gateway, which has no ledger."""
         if not isinstance(self._store, Store):
