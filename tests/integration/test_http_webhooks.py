@@ -12,6 +12,7 @@ from litestar import Litestar
 
 from tekana import Settings
 from tekana.application import webhook_dispatcher
+from tekana.testing.receiver import Receiver, receiving
 from tekana_litestar import create_app
 from tests.integration.http_support import (
     NOBODY,
@@ -23,7 +24,6 @@ from tests.integration.http_support import (
     register,
 )
 from tests.integration.http_support import both_stores as store_url
-from tests.webhooks.receiver import Receiver, receiving
 
 __all__ = ["client", "store_url"]
 

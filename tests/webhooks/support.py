@@ -23,10 +23,10 @@ from tekana.testing.clock import FrozenClock
 from tekana.testing.contracts.harness import at_work
 from tekana.testing.contracts.tools import a_wallet
 from tekana.testing.contracts.wholeness import assert_whole, every
+from tekana.testing.receiver import Json, Receiver, receiving
 from tekana_httpcore import HttpSender
 from tekana_memory import MemoryStore
 from tekana_postgres import PostgresStore
-from tests.webhooks.receiver import Json, Receiver, receiving
 
 PATIENCE = 30.0
 ME = "me"

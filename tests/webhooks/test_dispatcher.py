@@ -18,7 +18,7 @@ from tekana.ports.webhooks import WebhookStore
 from tekana.testing import builders
 from tekana.testing.clock import FrozenClock
 from tekana.testing.contracts.tools import a_wallet
-from tests.webhooks.receiver import Received, Receiver, receiving
+from tekana.testing.receiver import Received, Receiver, receiving
 from tests.webhooks.support import (
     ME,
     PATIENCE,

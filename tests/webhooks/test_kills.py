@@ -17,8 +17,8 @@ from tekana.domain.events import event_id
 from tekana.testing import builders
 from tekana.testing.contracts.tools import a_wallet
 from tekana.testing.contracts.wholeness import assert_whole, every
+from tekana.testing.receiver import receiving
 from tekana_postgres import PostgresStore
-from tests.webhooks.receiver import receiving
 from tests.webhooks.support import ME, sequences, until
 
 # The command, whose claims end sooner.

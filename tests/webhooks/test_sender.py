@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Iterator, Sequence
 
 import pytest
+import trustme
 
 from tekana import InvalidRequest
 from tekana.ports.webhooks import Undeliverable
+from tekana.testing.receiver import receiving
 from tekana_httpcore import HttpSender
 from tekana_httpcore.addresses import is_public
-from tests.webhooks.receiver import receiving
 
 PUBLIC = "93.184.216.34"
 
@@ -121,6 +123,27 @@ async def test_a_redirect_is_an_answer_like_any_other() -> None:
         assert (await sender.send(receiver.url, {}, b"{}"))[0] == 302
         await sender.stop()
         assert inside.received == []
+
+
+async def test_a_certificate_has_to_be_trusted_and_of_that_name() -> None:
+    async def here(host: str, port: int) -> Sequence[str]:
+        return ["127.0.0.1"]
+
+    authority = trustme.CA()
+    trusting, receiving_tls = ssl.create_default_context(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.configure_trust(trusting)
+    authority.issue_cert("partner.example").configure_cert(receiving_tls)
+    trusted = HttpSender(allow_private=True, resolver=here, tls=trusting)
+    others = HttpSender(allow_private=True, resolver=here)
+    async with receiving(tls=receiving_tls) as receiver:
+        url = receiver.url.replace("127.0.0.1", "partner.example")
+        assert await trusted.send(url, {}, b"{}") == (200, b"thanks")
+        for sender, wrong in ((others, url), (trusted, url.replace("partner", "another"))):
+            with pytest.raises(Undeliverable, match="the certificate or the TLS of the host is not in order"):
+                await sender.send(wrong, {}, b"{}")
+        assert [one.headers["host"] for one in receiver.received] == [url.split("/")[2]]
+    await trusted.stop()
+    await others.stop()
 
 
 async def test_no_more_of_an_answer_is_read_than_is_kept() -> None:

@@ -1,8 +1,9 @@
-"""A receiver of webhooks: a real HTTP server that keeps what it is sent, and answers as a test says."""
+"""A receiver of webhooks: an HTTP server on this machine that keeps what it is sent, and answers as a test says."""
 
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
@@ -27,10 +28,15 @@ class Received(NamedTuple):
 
 
 class Receiver:
-    """`answer` gives the status for what was received; None: never answer. `extra` is added to each answer's body."""
+    """`answer` gives the status for what was received; None: never answer. Each answer has these `headers` and `body`.
+
+    received: everything that came in; accepted: what was answered with success.
+    url: where it receives, a URL of 127.0.0.1, which only a tekana with `webhooks_allow_private` sends to.
+    """
 
     def __init__(self) -> None:
         self.received: list[Received] = []
+        self.accepted: list[Received] = []
         self.answer: Callable[[Received], int | None] = lambda _: 200
         self.headers = ""
         self.body = b"thanks"
@@ -53,6 +59,8 @@ class Receiver:
                 status = self.answer(one)
                 if status is None:
                     await asyncio.sleep(60)
+                elif 200 <= status < 300:
+                    self.accepted.append(one)
                 said = f"HTTP/1.1 {status} x\r\n{self.headers}content-length: {len(self.body)}\r\n\r\n"
                 writer.write(said.encode() + self.body)
                 await writer.drain()
@@ -63,11 +71,11 @@ class Receiver:
 
 
 @asynccontextmanager
-async def receiving(port: int = 0) -> AsyncIterator[Receiver]:
-    """A receiver at work on a port of 127.0.0.1."""
+async def receiving(port: int = 0, *, tls: ssl.SSLContext | None = None) -> AsyncIterator[Receiver]:
+    """A receiver at work on a port of 127.0.0.1; with `tls`, at https://."""
     receiver = Receiver()
-    server = await asyncio.start_server(receiver.serve, "127.0.0.1", port)
-    receiver.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hooks"
+    server = await asyncio.start_server(receiver.serve, "127.0.0.1", port, ssl=tls)
+    receiver.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.sockets[0].getsockname()[1]}/hooks"
     try:
         yield receiver
     finally:
