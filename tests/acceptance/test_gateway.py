@@ -9,6 +9,7 @@ import httpx
 import pytest
 from pytest_bdd import scenarios
 
+import tekana
 from tekana import Settings
 from tekana.testing.clock import FrozenClock
 from tekana.testing.http_driver import HttpDriver
@@ -28,14 +29,16 @@ def world(portal: Portal, postgres_url: str, kafka_address: str, topic_prefix: s
     bus_url = f"kafka://{kafka_address}?topic_prefix={topic_prefix}&partitions=1"
     app = create_app(Settings(role="gateway", bus_url=bus_url, database_url="memory://"))
     client = httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://tekana")
+    delivering = Settings(database_url=postgres_url, webhooks_allow_private=True)
     with (
-        portal.entered(services(bus_url, postgres_url, clock=clock)) as behind,
+        portal.entered(tekana.connect(delivering, clock=clock, working=True)) as beside,
+        portal.entered(services(bus_url, postgres_url, clock=clock)),
         portal.entered(app.lifespan()),
         portal.entered(client),
     ):
         if REAL:
             portal.call(until_it_answers(app.state.tekana))  # the first groups of a broker take seconds
-        yield World(HttpDriver(client), clock, audited=behind)
+        yield World(HttpDriver(client), clock, audited=beside)
 
 
 scenarios(*([features_dir()] if REAL else [f"{features_dir()}/{one}" for one in CHOSEN]))

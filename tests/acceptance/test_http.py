@@ -6,6 +6,7 @@ import httpx
 import pytest
 from pytest_bdd import scenarios
 
+from tekana import Settings
 from tekana.testing.clock import FrozenClock
 from tekana.testing.http_driver import HttpDriver
 from tekana.testing.portal import Portal
@@ -16,7 +17,7 @@ from tekana_litestar import create_app
 @pytest.fixture
 def world(portal: Portal, postgres_url: str) -> Iterator[World]:
     clock = FrozenClock()
-    app = create_app(postgres_url, clock=clock)
+    app = create_app(Settings(database_url=postgres_url, webhooks_allow_private=True), clock=clock)
     client = httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://tekana")
     with portal.entered(app.lifespan()), portal.entered(client):
         yield World(HttpDriver(client), clock, audited=app.state.tekana)

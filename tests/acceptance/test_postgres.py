@@ -6,6 +6,7 @@ import pytest
 from pytest_bdd import scenarios
 
 import tekana
+from tekana import Settings
 from tekana.testing.clock import FrozenClock
 from tekana.testing.core_driver import CoreDriver
 from tekana.testing.portal import Portal
@@ -15,7 +16,8 @@ from tekana.testing.steps import World, features_dir
 @pytest.fixture
 def world(portal: Portal, postgres_url: str) -> Iterator[World]:
     clock = FrozenClock()
-    with portal.entered(tekana.connect(postgres_url, clock=clock)) as app:
+    settings = Settings(database_url=postgres_url, webhooks_allow_private=True)
+    with portal.entered(tekana.connect(settings, clock=clock, working=True)) as app:
         yield World(CoreDriver(app), clock, audited=app)
 
 

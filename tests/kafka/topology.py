@@ -35,7 +35,7 @@ async def services(
         no_groups_on_the_pip_broker.install()
     async with AsyncExitStack() as running:
         for role in roles:
-            settings = Settings(role=role, bus_url=bus_url, database_url=database_url)
+            settings = Settings(role=role, bus_url=bus_url, database_url=database_url, webhooks_allow_private=True)
             app = await running.enter_async_context(tekana.connect(settings, store=store, clock=clock, working=True))
         yield app
 

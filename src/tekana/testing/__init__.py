@@ -5,6 +5,7 @@ steps       the Gherkin steps of the shipped features, to run them against a sto
 driver      how the steps reach what they test: `CoreDriver` in this process, `HttpDriver` over HTTP
 builders    customers, wallets and commands with sensible defaults
 sample_events  one event of every type
+receiver    a receiver of webhooks, and what it was sent
 clock       FrozenClock: time that moves when the test says so
 """
 

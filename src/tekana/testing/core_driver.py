@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
+import msgspec
+
 from tekana import application as core
-from tekana.application import Tekana
+from tekana.application import LOCAL_OPERATOR, Tekana
+from tekana.application.event_document import event_document
 from tekana.domain.book import CustomerWithWallets
 from tekana.domain.errors import InvalidRequest, Refused
+from tekana.domain.identifiers import WebhookDeliveryId, WebhookEndpointId
 from tekana.domain.money import Currency, format_minor
 from tekana.domain.transaction import Entry, PostedEntry, Transaction
 from tekana.domain.wallet import Wallet
+from tekana.domain.webhooks import WebhookDelivery, WebhookEndpoint
 from tekana.ports.customers import CustomerFilter
+from tekana.ports.events import FedEvent
 from tekana.ports.page import Page, PageRequest
 from tekana.ports.transactions import TransactionFilter
 from tekana.ports.wallets import BalanceAt, WalletFilter
-from tekana.testing.driver import Record, Refusal, Reply, Verb
+from tekana.testing.driver import Kind, Record, Refusal, Reply, Verb
 
 _COMMANDS: dict[Verb, tuple[Callable[..., Any], str | None]] = {
     "register": (core.RegisterCustomer, None),
@@ -37,7 +43,6 @@ _COMMANDS: dict[Verb, tuple[Callable[..., Any], str | None]] = {
 }
 
 Item = TypeVar("Item")
-Kind = Literal["customers", "wallets", "transactions"]
 
 
 class CoreDriver:
@@ -50,6 +55,8 @@ class CoreDriver:
         try:
             if verb == "batch":
                 return _reply(await self._app.submit_batch(_batch(details), key=key))
+            if verb not in _COMMANDS:
+                return Reply(await self._to_webhooks(verb, subject, details), replayed=False)
             make, name = _COMMANDS[verb]
             command = make(**_typed(details if name is None else {**details, name: subject}))
             done = await self._app.submit(command, key=key)
@@ -89,12 +96,33 @@ class CoreDriver:
     async def balance_at(self, wallet_id: str, at: str) -> Record:
         return _record(await self._app.wallets.balance_at(UUID(wallet_id), datetime.fromisoformat(at)))  # type: ignore[arg-type]
 
+    async def events(self) -> list[Record]:
+        return await _all(self._app.events.list, _event)
 
-async def _all(read: Callable[[PageRequest], Awaitable[Page[Item]]]) -> list[Record]:
+    async def webhook(self, endpoint_id: str) -> Record:
+        return _webhook(await self._app.webhooks.get(LOCAL_OPERATOR, WebhookEndpointId(UUID(endpoint_id))))
+
+    async def deliveries(self, endpoint_id: str) -> list[Record]:
+        endpoint = WebhookEndpointId(UUID(endpoint_id))
+        return await _all(lambda page: self._app.webhooks.deliveries(LOCAL_OPERATOR, endpoint, page), _delivery)
+
+    async def _to_webhooks(self, verb: Verb, subject: str | None, details: Record) -> Record:
+        webhooks = self._app.webhooks
+        if verb == "create_webhook":
+            return _webhook(await webhooks.create(LOCAL_OPERATOR, **details))
+        assert subject is not None
+        if verb == "update_webhook":
+            return _webhook(await webhooks.update(LOCAL_OPERATOR, WebhookEndpointId(UUID(subject)), details))
+        return _delivery(await webhooks.resend(LOCAL_OPERATOR, WebhookDeliveryId(UUID(subject))))
+
+
+async def _all(
+    read: Callable[[PageRequest], Awaitable[Page[Item]]], show: Callable[[Any], Record] | None = None
+) -> list[Record]:
     found: list[Record] = []
     page = await read(PageRequest(limit=10))
     while True:
-        found += [_record(item) for item in page.items]
+        found += [(show or _record)(item) for item in page.items]
         if page.next_cursor is None:
             return found
         page = await read(PageRequest(10, page.next_cursor))
@@ -195,3 +223,18 @@ def _entry(entry: Entry) -> Record:
 
 def _major(minor: int, currency: Currency) -> str:
     return format_minor(minor, currency)
+
+
+def _event(fed: FedEvent) -> Record:
+    told: Record = msgspec.to_builtins(event_document(fed.event)._asdict())
+    return told
+
+
+def _webhook(endpoint: WebhookEndpoint) -> Record:
+    names = ("url", "description", "event_types", "status", "disabled_reason")
+    return {"id": str(endpoint.id), **{name: getattr(endpoint, name) for name in names}}
+
+
+def _delivery(delivery: WebhookDelivery) -> Record:
+    names = ("event_id", "event_type", "status")
+    return {"id": str(delivery.id), **{name: getattr(delivery, name) for name in names}}

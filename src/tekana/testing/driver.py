@@ -14,7 +14,10 @@ CustomerVerb = Literal["register", "update", "verify", "suspend", "reactivate", 
 WalletVerb = Literal["open_wallet", "freeze", "unfreeze", "close_wallet"]
 MoneyVerb = Literal["deposit", "withdrawal", "transfer"]
 BatchVerb = Literal["batch"]
-Verb = CustomerVerb | WalletVerb | MoneyVerb | BatchVerb
+WebhookVerb = Literal["create_webhook", "update_webhook", "resend"]
+Verb = CustomerVerb | WalletVerb | MoneyVerb | BatchVerb | WebhookVerb
+
+Kind = Literal["customers", "wallets", "transactions"]
 
 
 class Reply(NamedTuple):
@@ -38,18 +41,19 @@ class Driver(Protocol):
     """A door to a tekana. Every method raises Refusal for what tekana says no to."""
 
     async def do(self, verb: Verb, subject: str | None, details: Record, *, key: str) -> Reply:
-        """Do something to the customer or wallet with the id `subject`; registering and moving money have none.
+        """Do something to the one with the id `subject`; registering, moving money and creating webhooks have none.
 
         `update` takes the version that the change is made from as `expected_version`; without, any will do. `batch`
-        takes its `mode` and `transactions`, and replies even if nothing of it was done: the `results` tell.
+        takes its `mode` and `transactions`, and replies even if nothing of it was done: the `results` tell. `resend`
+        takes the id of a webhook's delivery. What is done to webhooks has no use for the key.
         """
         ...
 
-    async def get(self, kind: Literal["customers", "wallets", "transactions"], id: str) -> Record:
+    async def get(self, kind: Kind, id: str) -> Record:
         """The one with this id."""
         ...
 
-    async def find(self, kind: Literal["customers", "wallets", "transactions"], **which: str) -> list[Record]:
+    async def find(self, kind: Kind, **which: str) -> list[Record]:
         """All that match, page after page, in the order in which they are listed."""
         ...
 
@@ -59,4 +63,16 @@ class Driver(Protocol):
 
     async def balance_at(self, wallet_id: str, at: str) -> Record:
         """A wallet's balance at a time."""
+        ...
+
+    async def events(self) -> list[Record]:
+        """Everything that happened, in the order of the feed."""
+        ...
+
+    async def webhook(self, endpoint_id: str) -> Record:
+        """A webhook endpoint."""
+        ...
+
+    async def deliveries(self, endpoint_id: str) -> list[Record]:
+        """What was delivered to a webhook endpoint, or is to be, the newest first."""
         ...

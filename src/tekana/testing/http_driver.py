@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import httpx
 
-from tekana.testing.driver import Record, Refusal, Reply, Verb
+from tekana.testing.driver import Kind, Record, Refusal, Reply, Verb
 
 _PATHS: dict[Verb, str] = {
     "register": "/v1/customers",
@@ -22,6 +22,8 @@ _PATHS: dict[Verb, str] = {
     "withdrawal": "/v1/transactions",
     "transfer": "/v1/transactions",
     "batch": "/v1/batches",
+    "create_webhook": "/v1/webhook-endpoints",
+    "resend": "/v1/webhook-deliveries/{}/resend",
 }
 _STATUSES: dict[str, tuple[int, ...]] = {
     "invalid_request": (400,),
@@ -39,8 +41,6 @@ _STATUSES: dict[str, tuple[int, ...]] = {
     "idempotency_key_reused": (422,),
 }
 
-Kind = Literal["customers", "wallets", "transactions"]
-
 
 class HttpDriver:
     """Implements `Driver` with an httpx client whose `base_url` is the server's."""
@@ -55,6 +55,8 @@ class HttpDriver:
             headers["If-Match"] = "*" if version is None else f'"{version}"'
             body = {name: value for name, value in details.items() if name != "expected_version"}
             return _reply(await self._client.patch(f"/v1/customers/{subject}", json=body, headers=headers))
+        if verb == "update_webhook":
+            return _reply(await self._client.patch(f"/v1/webhook-endpoints/{subject}", json=details))
         body = {**details, "type": verb} if _PATHS[verb] == "/v1/transactions" else {**details}
         return _reply(await self._client.post(_PATHS[verb].format(subject), json=body, headers=headers))
 
@@ -70,7 +72,16 @@ class HttpDriver:
     async def balance_at(self, wallet_id: str, at: str) -> Record:
         return _reply(await self._client.get(f"/v1/wallets/{wallet_id}/balance", params={"at": at})).record
 
-    async def _all(self, path: str, which: dict[str, str]) -> list[Record]:
+    async def events(self) -> list[Record]:
+        return await self._all("/v1/events", {}, cursor="after")
+
+    async def webhook(self, endpoint_id: str) -> Record:
+        return _reply(await self._client.get(f"/v1/webhook-endpoints/{endpoint_id}")).record
+
+    async def deliveries(self, endpoint_id: str) -> list[Record]:
+        return await self._all(f"/v1/webhook-endpoints/{endpoint_id}/deliveries", {})
+
+    async def _all(self, path: str, which: dict[str, str], *, cursor: str = "cursor") -> list[Record]:
         found: list[Record] = []
         parameters: dict[str, Any] = {**which, "limit": 10}
         while True:
@@ -78,7 +89,7 @@ class HttpDriver:
             found += page["items"]
             if page["next_cursor"] is None:
                 return found
-            parameters["cursor"] = page["next_cursor"]
+            parameters[cursor] = page["next_cursor"]
 
 
 def _reply(response: httpx.Response) -> Reply:

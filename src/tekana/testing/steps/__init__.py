@@ -7,13 +7,16 @@
     @pytest.fixture
     def world(portal):
         clock = FrozenClock()
-        with portal.entered(tekana.connect(store=MyStore(NEW_EMPTY_PLACE, clock=clock))) as app:
-            yield World(CoreDriver(app), clock, audited=app)
+        store = MyStore(NEW_EMPTY_PLACE, clock=clock)
+        with portal.entered(tekana.connect(store=store)) as app:
+            yield World(CoreDriver(app), clock, audited=app, webhooks=False)
 
     pytest_bdd.scenarios(features_dir())
 
-For a server, give the World an `HttpDriver`, and as `audited` a Tekana or Store on the same data. Each scenario ends
-with the audit, whole. Steps are sync: pytest-bdd would not await an `async def` one, and report it as passed.
+A store that keeps webhooks is connected with `Settings(webhooks_allow_private=True)` and `working=True`, and its World
+left to have them. For a server, give the World an `HttpDriver`, and as `audited` a Tekana or Store on the same data.
+Each scenario ends with the audit, whole. Steps are sync: pytest-bdd would not await an `async def` one, and would
+report it as passed.
 """
 
 from __future__ import annotations
@@ -31,7 +34,8 @@ from tekana.testing.steps.scene import Scene, World
 
 __all__ = ["World", "features_dir"]
 
-pytest_plugins = [f"{__name__}.{part}" for part in ("customers", "wallets", "money", "batches", "outcomes", "findings")]
+_PARTS = ("customers", "wallets", "money", "batches", "events", "partners", "outcomes", "findings")
+pytest_plugins = [f"{__name__}.{part}" for part in _PARTS]
 
 
 def features_dir() -> str:

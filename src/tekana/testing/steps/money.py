@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from tekana.testing.driver import MoneyVerb, Refusal
 from tekana.testing.steps.scene import Request, Scene
@@ -15,6 +15,12 @@ Money = tuple[str, str]
 def it_is(scene: Scene, at: str) -> None:
     """Time goes on to this moment, in UTC."""
     scene.world.clock.set(datetime.fromisoformat(at))
+
+
+@when("a day passes")
+def a_day_passes(scene: Scene) -> None:
+    """What is due within a day is due now."""
+    scene.world.clock.advance(timedelta(days=1))
 
 
 @action("{money:Money} is deposited into {wallet:Wallet}")

@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from contextlib import ExitStack
+from datetime import timedelta
+from typing import Any, Final, NamedTuple
 from uuid import uuid4
+
+import pytest
 
 from tekana.testing.clock import FrozenClock
 from tekana.testing.contracts.wholeness import Auditable, assert_whole
 from tekana.testing.driver import Driver, Record, Refusal, Reply, Verb
 from tekana.testing.portal import Portal
+from tekana.testing.receiver import Receiver, receiving
+
+_PATIENCE: Final = 30.0
+_LOOK: Final = 0.05
 
 
 class World(NamedTuple):
-    """What the features run against. `audited` is whatever keeps the data: it is audited after each scenario."""
+    """What the features run against.
+
+    audited: whatever keeps the data; it is audited after each scenario.
+    webhooks: whether it delivers any, also to this machine; if not, the scenarios that are about them are skipped.
+    """
 
     driver: Driver
     clock: FrozenClock
     audited: Auditable
+    webhooks: bool = True
 
 
 class Request(NamedTuple):
@@ -48,7 +62,10 @@ class Scene:
         self.seen: dict[tuple[str, str], int] = {}
         self.found: list[str] = []
         self.many: list[Reply | Refusal] = []
+        self.endpoint_id = ""
         self._portal = portal
+        self._leaving = ExitStack()
+        self._receiver: Receiver | None = None
         self._keys = 0
         self._mentioned: list[str] = []
         self._last: Sent | None = None
@@ -106,6 +123,40 @@ class Scene:
     def balance_at(self, wallet: str, at: str) -> Record:
         """What was in the wallet at a time."""
         return self._portal.call(self.world.driver.balance_at(self.wallet(wallet), at))
+
+    def events(self) -> list[Record]:
+        """Everything that happened."""
+        return self._portal.call(self.world.driver.events())
+
+    def webhook(self) -> Record:
+        """The partner's webhook endpoint."""
+        return self._portal.call(self.world.driver.webhook(self.endpoint_id))
+
+    def deliveries(self) -> list[Record]:
+        """What the partner was told, or is to be, the newest first."""
+        return self._portal.call(self.world.driver.deliveries(self.endpoint_id))
+
+    # ------------------------------------------------------------------ a partner
+
+    def partner(self) -> Receiver:
+        """The partner who is told by webhooks."""
+        if not self.world.webhooks:
+            pytest.skip("webhooks are not delivered here")
+        if self._receiver is None:
+            self._receiver = self._leaving.enter_context(self._portal.entered(receiving()))
+        return self._receiver
+
+    def learn_endpoint(self, record: Record) -> None:
+        """Remember where the partner is told."""
+        self.endpoint_id = record["id"]
+
+    def wait(self, until: Callable[[], bool], *, passing: timedelta) -> None:
+        """Wait for what comes by itself, such as another attempt: at each look, so much time has passed."""
+        patience = time.monotonic() + _PATIENCE
+        while not until():
+            assert time.monotonic() < patience, "it does not come"
+            self.world.clock.advance(passing)
+            time.sleep(_LOOK)
 
     # ------------------------------------------------------------------ doing
 
@@ -173,5 +224,6 @@ class Scene:
 
     def end(self) -> None:
         """The end of the scenario."""
-        self.nothing_unsaid()
-        self._portal.call(assert_whole(self.world.audited))
+        with self._leaving:
+            self.nothing_unsaid()
+            self._portal.call(assert_whole(self.world.audited))

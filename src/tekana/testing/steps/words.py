@@ -8,6 +8,7 @@ from typing import Any
 
 from pytest_bdd import given, parsers, then, when
 
+from tekana.domain.events import EVENT_TYPES
 from tekana.testing.steps.scene import Request, Scene
 
 REASONS = {
@@ -51,15 +52,23 @@ def moment(text: str) -> str:
     return f"{text.replace(' ', 'T')}{'' if text.count(':') == 2 else ':00'}Z"
 
 
+def event_type(text: str) -> str:
+    """The type of event that is written in small words, such as `wallet opened`."""
+    name = text.title().replace(" ", "")
+    assert name in EVENT_TYPES, f"{text!r} is nothing that happens"
+    return name
+
+
 _WORDS = {
     "Person": _Word(r"[A-Z][a-z]+|a stranger"),
     "Wallet": _Word(r"[A-Z][a-z]+'s (?:[a-z]+ )?wallet|nobody's wallet"),
     "Money": _Word(r"-?[\d,.]+ [A-Z]{3}", _money),
     "Office": _Word(r"the [a-z ]+"),
     "Field": _Word(
-        r"full name|email|phone number|external id|country|currency|tier|reference|description|amount",
-        lambda text: text.replace(" ", "_"),
+        r"full name|email|phone number|external id|country|currency|tier|reference|description|amount|address",
+        lambda text: "url" if text == "address" else text.replace(" ", "_"),
     ),
+    "Event": _Word(r"[a-z ]+", event_type),
     "Text": _Word(r"[^\"]*"),
     "Reason": _Word("|".join(REASONS), REASONS.__getitem__),
     "Mode": _Word("|".join(MODES), MODES.__getitem__),
@@ -97,4 +106,4 @@ def state(text: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     return then(words(text), stacklevel=1)
 
 
-__all__ = ["MODES", "REASONS", "SCOPES", "action", "given", "moment", "state", "then", "when", "words"]
+__all__ = ["MODES", "REASONS", "SCOPES", "action", "event_type", "given", "moment", "state", "then", "when", "words"]

@@ -1,0 +1,50 @@
+"""What is told of what happened."""
+
+from __future__ import annotations
+
+import json
+
+from tekana.testing.driver import Record
+from tekana.testing.steps.scene import Scene
+from tekana.testing.steps.words import event_type, state, then, words
+
+Table = list[list[str]]
+
+
+@then(words("what happened to {wallet:Wallet} is:"))
+def happened_to(scene: Scene, wallet: str, datatable: Table) -> None:
+    """Everything that is told of the wallet, in order."""
+    assert rows_of(scene.events(), scene.wallet(wallet)) == expected(datatable)
+
+
+@then(words('what happened under the reference "{reference:Text}" is:'))
+def happened_under(scene: Scene, reference: str, datatable: Table) -> None:
+    """Everything that is told of the movements with this reference, in order."""
+    found = [_row(event) for event in scene.events() if event["data"].get("reference") == reference]
+    assert found == expected(datatable)
+
+
+@state("nothing that is told names {who:Person}")
+def names_nobody(scene: Scene, who: str) -> None:
+    """Neither the person's name nor how to reach them is told to those who follow what happens."""
+    customer = scene.get("customers", scene.person(who))
+    told = [event for event in scene.events() if event["aggregate_id"] == customer["id"]]
+    assert told
+    for detail in ("full_name", "email", "phone_number"):
+        assert customer[detail] not in json.dumps(scene.events(), ensure_ascii=False)
+
+
+def rows_of(events: list[Record], wallet_id: str) -> Table:
+    """What is told of one wallet, as tables have it: the number, what happened, and how much money moved."""
+    return [_row(event) for event in events if event["aggregate_id"] == wallet_id]
+
+
+def expected(datatable: Table) -> Table:
+    """A table of the features, as `rows_of` gives it."""
+    return [[number, event_type(what), money.replace(",", "")] for number, what, money in datatable[1:]]
+
+
+def _row(event: Record) -> list[str]:
+    data = event["data"]
+    money = f"{data['amount']} {data['currency']}" if "amount" in data else ""
+    return [str(event["sequence"]), event["type"], money]
