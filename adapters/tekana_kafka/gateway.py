@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final, cast
+from typing import Any, cast
 
 from tekana.application import Batch, Webhooks
-from tekana.application.validation import check_text
+from tekana.application.validation import check_key
 from tekana.application.waiting_line import Envelope, Outcome
 from tekana.domain.book import Answer
-from tekana.domain.errors import Overloaded, invalid
+from tekana.domain.errors import Overloaded
 from tekana.ports.customers import Customers
 from tekana.ports.events import Events
 from tekana.ports.transactions import Transactions
@@ -20,8 +20,6 @@ from tekana_kafka.commands import AnyCommand, command_message
 from tekana_kafka.queries import QUERIES, Previews
 from tekana_kafka.replies import OUTCOME, OUTCOMES
 from tekana_kafka.requests import Requests
-
-_RESERVED: Final = "\x1f"  # which the core puts between a batch's key and a place in the batch
 
 
 class KafkaGateway:
@@ -78,9 +76,7 @@ class RemoteEngine:
         if key is None:
             key = f"once-{uuid.uuid4()}"  # the bus may deliver the message twice
         else:
-            check_text("key", key, most=255)
-            if _RESERVED in key:
-                raise invalid("key", "must not contain the character U+001F")
+            check_key(key)
         message = command_message(command, caller=caller, key=key, request_id=request_id)
         return await self._requests.ask(message, self._address.commands(message.aggregate))
 

@@ -8,14 +8,15 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from tekana.domain.errors import WebhookDeliveryNotFound, WebhookEndpointNotFound
+from tekana.domain.errors import Conflict, IdempotencyKeyReused, WebhookDeliveryNotFound, WebhookEndpointNotFound
 from tekana.domain.events import events_of
 from tekana.domain.identifiers import WebhookDeliveryId, WebhookEndpointId
 from tekana.domain.transaction import Transaction
-from tekana.domain.webhooks import DeliveryAttempt, WebhookDelivery, WebhookEndpoint
+from tekana.domain.webhooks import ConfiguredWebhook, DeliveryAttempt, WebhookDelivery, WebhookEndpoint
 from tekana.ports.clock import Clock
 from tekana.ports.page import Page, PageRequest
-from tekana.ports.webhooks import MOST_ATTEMPTS, RELAY, NewWebhookDelivery, NewWebhookEndpoint, Verdict
+from tekana.ports.unit_of_work import Claimed
+from tekana.ports.webhooks import MOST_ATTEMPTS, RELAY, NewWebhookDelivery, NewWebhookEndpoint, Verdict, WebhookClaim
 from tekana_memory.kept import Kept, KeptLine, KeptRelay
 from tekana_memory.readers import page_of
 
@@ -27,8 +28,17 @@ class MemoryWebhookEndpoints:
         self._kept = kept
         self._clock = clock
 
-    async def add(self, caller: str, new: NewWebhookEndpoint) -> WebhookEndpoint:
+    async def done_before(self, claim: WebhookClaim) -> WebhookEndpoint | None:
+        known = self._kept.keys.get(claim.key)
+        if known is None:
+            return None
+        if known.fingerprint != claim.fingerprint or not isinstance(known.answer, ConfiguredWebhook):
+            raise IdempotencyKeyReused("this idempotency key was used before, for another request")
+        return _of_caller(self._kept, claim.key.caller, known.answer.endpoint_id)
+
+    async def add(self, caller: str, new: NewWebhookEndpoint, claim: WebhookClaim | None = None) -> WebhookEndpoint:
         now = self._clock()
+        self._take(claim, new.id)
         await self._begin_where_the_feed_ends()
         return self._save(WebhookEndpoint(**new._asdict(), created_by=caller, created_at=now, updated_at=now))
 
@@ -50,9 +60,15 @@ class MemoryWebhookEndpoints:
         return self._save(replace(endpoint, **values, updated_at=self._clock()))
 
     async def rotate_secret(
-        self, caller: str, endpoint_id: WebhookEndpointId, secret: str, overlap: timedelta
+        self,
+        caller: str,
+        endpoint_id: WebhookEndpointId,
+        secret: str,
+        overlap: timedelta,
+        claim: WebhookClaim | None = None,
     ) -> WebhookEndpoint:
         endpoint = _of_caller(self._kept, caller, endpoint_id)
+        self._take(claim, endpoint_id)
         now = self._clock()
         previous: dict[str, Any] = {"previous_secret": endpoint.secret, "previous_secret_until": now + overlap}
         return self._save(replace(endpoint, secret=secret, **previous, updated_at=now))
@@ -74,6 +90,12 @@ class MemoryWebhookEndpoints:
             return False
         self._save(replace(endpoint, status="disabled", disabled_reason=reason, updated_at=self._clock()))
         return True
+
+    def _take(self, claim: WebhookClaim | None, endpoint_id: WebhookEndpointId) -> None:
+        if claim is not None:
+            if claim.key in self._kept.keys:
+                raise Conflict("the key is used")
+            self._kept.keys[claim.key] = Claimed(claim.fingerprint, ConfiguredWebhook(endpoint_id))
 
     def _save(self, endpoint: WebhookEndpoint) -> WebhookEndpoint:
         self._kept.webhook_endpoints[endpoint.id] = endpoint

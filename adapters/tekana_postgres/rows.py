@@ -6,7 +6,7 @@ import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from hashlib import blake2b
-from typing import Any, cast
+from typing import Any, cast, get_args
 from uuid import UUID
 
 import msgspec
@@ -18,13 +18,13 @@ from tekana.domain.events import EVENT_TYPES, Event
 from tekana.domain.money import Money
 from tekana.domain.transaction import Entry, MoneyMovement, Rejection, Transaction
 from tekana.domain.wallet import Wallet
+from tekana.domain.webhooks import ConfiguredWebhook
 from tekana.ports.unit_of_work import Claimed, Key
 
 Row = Mapping[str, Any]
 
-_STORED_ANSWERS: dict[str, type[Wallet] | type[CustomerWithWallets] | type[Rejection] | type[Batched]] = {
-    kind.__name__: kind for kind in (Wallet, CustomerWithWallets, Rejection, Batched)
-}
+_StoredAnswer = Wallet | CustomerWithWallets | Rejection | Batched | ConfiguredWebhook
+_STORED_ANSWERS: dict[str, type[_StoredAnswer]] = {kind.__name__: kind for kind in get_args(_StoredAnswer)}
 
 CUSTOMER_COLUMNS = (
     *("id", "full_name", "email", "phone_number", "country", "external_id", "metadata", "status", "suspension_reason"),
@@ -121,7 +121,7 @@ def claimed_of(fingerprint: int, transaction: Transaction | None, answer: str | 
     return Claimed(fingerprint, msgspec.json.decode(value, type=_STORED_ANSWERS[kind]))
 
 
-def answer_json(answer: Answer) -> str:
+def answer_json(answer: Answer | ConfiguredWebhook) -> str:
     """An answer that is no transaction, as it is kept with its key."""
     return msgspec.json.encode((type(answer).__name__, answer)).decode()
 

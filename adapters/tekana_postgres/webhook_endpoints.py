@@ -9,14 +9,15 @@ from datetime import datetime, timedelta
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tekana.domain.errors import WebhookEndpointNotFound
+from tekana.domain.errors import IdempotencyKeyReused, WebhookEndpointNotFound
 from tekana.domain.identifiers import WebhookEndpointId
-from tekana.domain.webhooks import WebhookEndpoint
+from tekana.domain.webhooks import ConfiguredWebhook, WebhookEndpoint
 from tekana.ports.clock import Clock
 from tekana.ports.page import Page, PageRequest
-from tekana.ports.webhooks import RELAY, NewWebhookEndpoint
+from tekana.ports.webhooks import RELAY, NewWebhookEndpoint, WebhookClaim
 from tekana_postgres.connections import raw_connection
 from tekana_postgres.pages import LARGEST_PLACE, id_cursor, page_of
+from tekana_postgres.rows import answer_json, claimed_of, key_digest
 
 _COLUMNS = (
     "id, url, description, event_types, secret, previous_secret, previous_secret_until, status, disabled_reason, "
@@ -55,6 +56,9 @@ UPDATE webhook_endpoints SET status = 'disabled', disabled_reason = $2, updated_
 WHERE id = $1 AND status = 'active' RETURNING 1
 """
 
+_CLAIMED = "SELECT fingerprint, answer FROM idempotency_keys WHERE key_digest = $1"
+_CLAIM = "INSERT INTO idempotency_keys (key_digest, fingerprint, answer) VALUES ($1, $2, $3)"
+
 _KNOW_RELAY = "INSERT INTO relays (name) VALUES ($1) ON CONFLICT DO NOTHING"
 _HOLD_RELAY = "SELECT 1 FROM relays WHERE name = $1 FOR UPDATE"
 _ANY_ACTIVE = "SELECT EXISTS (SELECT FROM webhook_endpoints WHERE status = 'active')"
@@ -71,8 +75,20 @@ class PostgresWebhookEndpoints:
         self._engine = engine
         self._now: Callable[[], datetime | None] = clock or (lambda: None)
 
-    async def add(self, caller: str, new: NewWebhookEndpoint) -> WebhookEndpoint:
+    async def done_before(self, claim: WebhookClaim) -> WebhookEndpoint | None:
+        async with raw_connection(self._engine) as connection:
+            row = await connection.fetchrow(_CLAIMED, key_digest(claim.key))
+            if row is None:
+                return None
+            known = None if row["answer"] is None else claimed_of(row["fingerprint"], None, row["answer"]).answer
+            if row["fingerprint"] != claim.fingerprint or not isinstance(known, ConfiguredWebhook):
+                raise IdempotencyKeyReused("this idempotency key was used before, for another request")
+            found = await connection.fetchrow(_GET, known.endpoint_id, claim.key.caller)
+            return _found(found, known.endpoint_id)
+
+    async def add(self, caller: str, new: NewWebhookEndpoint, claim: WebhookClaim | None = None) -> WebhookEndpoint:
         async with self._transaction() as connection:
+            await _take(connection, claim, new.id)
             await _begin_where_the_feed_ends(connection)
             return _endpoint(await connection.fetchrow(_ADD, self._now(), *new, caller))
 
@@ -101,11 +117,17 @@ class PostgresWebhookEndpoints:
             return _found(row, endpoint_id)
 
     async def rotate_secret(
-        self, caller: str, endpoint_id: WebhookEndpointId, secret: str, overlap: timedelta
+        self,
+        caller: str,
+        endpoint_id: WebhookEndpointId,
+        secret: str,
+        overlap: timedelta,
+        claim: WebhookClaim | None = None,
     ) -> WebhookEndpoint:
-        async with raw_connection(self._engine) as connection:
+        async with self._transaction() as connection:
+            await _take(connection, claim, endpoint_id)
             row = await connection.fetchrow(_ROTATE, endpoint_id, caller, secret, overlap, self._now())
-        return _found(row, endpoint_id)
+            return _found(row, endpoint_id)
 
     async def delete(self, caller: str, endpoint_id: WebhookEndpointId) -> None:
         async with raw_connection(self._engine) as connection:
@@ -145,6 +167,13 @@ def _endpoint(row: asyncpg.Record) -> WebhookEndpoint:
     if values["event_types"] is not None:
         values["event_types"] = tuple(values["event_types"])
     return WebhookEndpoint(**values)
+
+
+async def _take(connection: asyncpg.Connection, claim: WebhookClaim | None, endpoint_id: WebhookEndpointId) -> None:
+    """Waits for whoever takes the same key at this moment, and then fails, as a Conflict."""
+    if claim is not None:
+        answer = answer_json(ConfiguredWebhook(endpoint_id))
+        await connection.execute(_CLAIM, key_digest(claim.key), claim.fingerprint, answer)
 
 
 async def _hold_relay(connection: asyncpg.Connection) -> None:

@@ -25,6 +25,13 @@ Feature: Telling partners
       And 50 RWF is withdrawn from Aline's wallet
       Then the partner is told of "wallet frozen, funds withdrawn", and no more
 
+    Scenario: They did not know whether that arrived
+      When a partner asks to be told of "funds deposited"
+      And the same request is sent again
+      Then the answer is the same as before
+      When 100 RWF is deposited into Aline's wallet
+      Then the partner is told of "funds deposited", and no more
+
     Scenario Outline: Not at every address
       When a partner asks to be told at "<address>"
       Then it is not accepted: the address is wrong

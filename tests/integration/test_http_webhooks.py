@@ -98,6 +98,37 @@ async def test_an_endpoint_from_beginning_to_end(client: httpx.AsyncClient, rece
     assert (await client.get(ENDPOINTS)).json()["items"] == []
 
 
+async def test_keys_make_a_repeated_request_harmless(client: httpx.AsyncClient, receiver: Receiver) -> None:
+    body, key = {"url": receiver.url, "event_types": ["WalletOpened"]}, {"Idempotency-Key": "my first endpoint"}
+    first = await client.post(ENDPOINTS, json=body, headers=key)
+    assert (first.status_code, "idempotency-replayed" in first.headers) == (201, False)
+    again = await asyncio.gather(*(client.post(ENDPOINTS, json=body, headers=key) for _ in range(5)))
+    for one in again:
+        assert (one.status_code, one.content) == (201, first.content)
+        assert (one.headers["idempotency-replayed"], one.headers["location"]) == ("true", first.headers["location"])
+    assert len((await client.get(ENDPOINTS)).json()["items"]) == 1
+
+    for other in ({**body, "event_types": None}, {**body, "description": "another"}):
+        assert_problem(await client.post(ENDPOINTS, json=other, headers=key), 422, "idempotency_key_reused")
+    rotate = f"{first.headers['location']}/rotate-secret"
+    assert_problem(await client.post(rotate, headers=key), 422, "idempotency_key_reused")
+    person = {"full_name": "Aline", "email": "aline@example.com", "phone_number": "+250788000001"}
+    assert_problem(await client.post("/v1/customers", json=person, headers=key), 422, "idempotency_key_reused")
+    too_long = await client.post(ENDPOINTS, json=body, headers={"Idempotency-Key": "x" * 256})
+    assert_problem(too_long, 400, "invalid_request", "Idempotency-Key")
+
+    new_secret = {"Idempotency-Key": "a new secret"}
+    rotated = await client.post(rotate, headers=new_secret)
+    assert rotated.json()["secret"] != first.json()["secret"]
+    repeated = await client.post(rotate, headers=new_secret)
+    assert (repeated.content, repeated.headers["idempotency-replayed"]) == (rotated.content, "true")
+    now = await client.post(ENDPOINTS, json=body, headers=key)
+    assert now.json() == rotated.json()
+    assert (await client.delete(first.headers["location"])).status_code == 204
+    assert_problem(await client.post(ENDPOINTS, json=body, headers=key), 404, "not_found")
+    assert (await client.get(ENDPOINTS)).json()["items"] == []
+
+
 async def test_changes_to_an_endpoint(client: httpx.AsyncClient, receiver: Receiver) -> None:
     endpoint = await create(client, receiver.url, description="first", event_types=["WalletOpened"])
     path = f"{ENDPOINTS}/{endpoint['id']}"

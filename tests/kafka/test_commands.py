@@ -61,7 +61,10 @@ async def test_everything_can_be_asked(store: MemoryStore, bus_url: str) -> None
 async def test_webhooks_are_kept_by_the_services(store: MemoryStore, bus_url: str) -> None:
     async with services(bus_url, MEMORY, store=store) as behind, gateway(bus_url) as app:
         await until_it_answers(app)
-        made = await app.webhooks.create("a partner", url="https://93.184.215.14/hooks", event_types=["WalletCredited"])
+        wanted: Any = {"url": "https://93.184.215.14/hooks", "event_types": ["WalletCredited"], "key": "the first"}
+        made, replayed = await app.webhooks.create("a partner", **wanted)
+        assert not replayed
+        assert await app.webhooks.create("a partner", **wanted) == (made, True)
         assert await behind.webhooks.get("a partner", made.id) == made
         assert (await app.webhooks.list("a partner", tekana.PageRequest())).items == (made,)
         changed = await app.webhooks.update(
@@ -72,7 +75,7 @@ async def test_webhooks_are_kept_by_the_services(store: MemoryStore, bus_url: st
         told = await app.webhooks.send_test("a partner", made.id)
         assert (await app.webhooks.deliveries("a partner", made.id, tekana.PageRequest())).items == (told,)
         assert (await app.webhooks.resend("a partner", told.id)).id == told.id
-        assert (await app.webhooks.rotate_secret("a partner", made.id)).previous_secret == made.secret
+        assert (await app.webhooks.rotate_secret("a partner", made.id)).endpoint.previous_secret == made.secret
         with pytest.raises(tekana.InvalidRequest, match="url"):
             await app.webhooks.create("a partner", url="http://127.0.0.1/hooks")
         await app.webhooks.delete("a partner", made.id)

@@ -45,7 +45,7 @@ async def test_everything_arrives_once_in_order_and_signed(
 ) -> None:
     await moved(app, 1)
     before = len(await feed(store))
-    endpoint = await webhooks.create(ME, url=receiver.url)
+    endpoint = (await webhooks.create(ME, url=receiver.url)).endpoint
     async with dispatching(store, clock):
         await moved(app, 20)
         wanted = (await feed(store))[before:]
@@ -79,8 +79,8 @@ async def test_filters_and_several_endpoints(
 async def test_after_a_new_secret_both_sign(
     store: WebhookStore, webhooks: Webhooks, receiver: Receiver, clock: FrozenClock
 ) -> None:
-    first = await webhooks.create(ME, url=receiver.url)
-    second = await webhooks.rotate_secret(ME, first.id)
+    first = (await webhooks.create(ME, url=receiver.url)).endpoint
+    second = (await webhooks.rotate_secret(ME, first.id)).endpoint
     assert second.secret != first.secret
     async with dispatching(store, clock):
         await webhooks.send_test(ME, first.id)
@@ -123,7 +123,7 @@ async def test_retries_for_three_days_and_no_longer(
 ) -> None:
     receiver.answer = lambda _: 503
     receiver.body = b"\xff\x00" + b"x" * 5000
-    endpoint = await webhooks.create(ME, url=receiver.url)
+    endpoint = (await webhooks.create(ME, url=receiver.url)).endpoint
     began = clock()
     async with dispatching(store, clock):
         await webhooks.send_test(ME, endpoint.id)
@@ -162,7 +162,7 @@ async def test_an_endpoint_that_only_fails_is_disabled_with_notice(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     receiver.answer = lambda _: 404
-    endpoint = await webhooks.create(ME, url=receiver.url)
+    endpoint = (await webhooks.create(ME, url=receiver.url)).endpoint
     async with dispatching(store, clock):
         await webhooks.send_test(ME, endpoint.id)
         await until_logged(webhooks, endpoint, lambda found: found[0].tries == 1)
@@ -188,7 +188,7 @@ async def test_one_that_is_gone_is_disabled_at_once(
     store: WebhookStore, webhooks: Webhooks, receiver: Receiver, clock: FrozenClock
 ) -> None:
     receiver.answer = lambda _: 410
-    endpoint = await webhooks.create(ME, url=receiver.url)
+    endpoint = (await webhooks.create(ME, url=receiver.url)).endpoint
     async with dispatching(store, clock):
         await webhooks.send_test(ME, endpoint.id)
         async with asyncio.timeout(PATIENCE):
@@ -220,7 +220,7 @@ async def test_no_answer_in_time_is_a_failure(
 ) -> None:
     monkeypatch.setattr(dispatchers, "LONGEST_WAIT", 0.2)
     receiver.answer = lambda _: None
-    endpoint = await webhooks.create(ME, url=receiver.url)
+    endpoint = (await webhooks.create(ME, url=receiver.url)).endpoint
     async with dispatching(store, clock):
         await webhooks.send_test(ME, endpoint.id)
         [delivery] = await until_logged(webhooks, endpoint, lambda found: found[0].tries == 1)

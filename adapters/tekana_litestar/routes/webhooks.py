@@ -10,6 +10,8 @@ from tekana_litestar import parameters, to_wire, webhook_wire, wire
 from tekana_litestar.answers import Answer, answer
 from tekana_litestar.bodies import BodyReader
 from tekana_litestar.cursors import asked_page, sealed
+from tekana_litestar.headers import idempotency_key
+from tekana_litestar.idempotency import replay_header
 from tekana_litestar.identifiers import webhook_delivery_id, webhook_endpoint_id
 from tekana_litestar.operation import Operation, does, reads
 from tekana_litestar.request import Request
@@ -28,17 +30,21 @@ _nothing = BodyReader[wire.Nothing](wire.Nothing, may_be_absent=True)
         summary="Create a webhook endpoint",
         description="From now on, events are delivered to `url`: those of `event_types`, or all. The URL is https, and "
         "its host's addresses are on the public internet, unless the operator allows others. The `secret`, with which "
-        "deliveries are signed as Standard Webhooks says, is told here and never again.",
+        "deliveries are signed as Standard Webhooks says, is told here and never again. A key that repeats the request "
+        "gets the endpoint as it is then.",
         body=_new,
         answers={201: webhook_wire.WebhookEndpointWithSecret},
+        key="optional",
+        refusals=(WebhookEndpointNotFound,),  # it was created under this key, and deleted
     ),
 )
 async def create_webhook_endpoint(request: Request) -> Answer:
     """Create a webhook endpoint."""
     new = await _new(request)
-    endpoint = await request.tekana.webhooks.create(LOCAL_OPERATOR, **msgspec.structs.asdict(new))
-    location = ("Location", f"/v1/webhook-endpoints/{endpoint.id}")
-    return answer(201, to_wire.webhook_endpoint_with_secret(endpoint), location)
+    key = idempotency_key(request.scope, required=False)
+    done = await request.tekana.webhooks.create(LOCAL_OPERATOR, **msgspec.structs.asdict(new), key=key)
+    location = ("Location", f"/v1/webhook-endpoints/{done.endpoint.id}")
+    return answer(201, to_wire.webhook_endpoint_with_secret(done.endpoint), location, *replay_header(done.replayed))
 
 
 @reads(
@@ -120,9 +126,10 @@ async def delete_webhook_endpoint(request: Request) -> Answer:
         tag=_TAG,
         summary="Give it a new secret",
         description="For 24 hours each delivery is signed with both, the new secret and the one before it. The new one "
-        "is told here and never again.",
+        "is told here and never again. A key that repeats the request gets the endpoint as it is then.",
         body=_nothing,
         answers={200: webhook_wire.WebhookEndpointWithSecret},
+        key="optional",
         refusals=(WebhookEndpointNotFound,),
     ),
 )
@@ -130,8 +137,9 @@ async def rotate_webhook_secret(request: Request) -> Answer:
     """Give it a new secret."""
     endpoint_id = webhook_endpoint_id(request)
     await _nothing(request)
-    endpoint = await request.tekana.webhooks.rotate_secret(LOCAL_OPERATOR, endpoint_id)
-    return answer(200, to_wire.webhook_endpoint_with_secret(endpoint))
+    key = idempotency_key(request.scope, required=False)
+    done = await request.tekana.webhooks.rotate_secret(LOCAL_OPERATOR, endpoint_id, key=key)
+    return answer(200, to_wire.webhook_endpoint_with_secret(done.endpoint), *replay_header(done.replayed))
 
 
 @does(

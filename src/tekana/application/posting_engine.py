@@ -16,10 +16,10 @@ from itertools import count
 
 from tekana.application.batch import Batch
 from tekana.application.deciding import all_keys, all_touches, decide, decide_group, fingerprint, outcome_of
-from tekana.application.validation import check_text
+from tekana.application.validation import KEY_SEPARATOR, check_key
 from tekana.application.waiting_line import BatchInLine, Envelope, Outcome, Waiting, WaitingLine, fail
 from tekana.domain.book import Answer, Book, Locked
-from tekana.domain.errors import Busy, Conflict, Overloaded, Refused, Unavailable, invalid
+from tekana.domain.errors import Busy, Conflict, Overloaded, Refused, Unavailable
 from tekana.domain.identifiers import NUMBER_BITS
 from tekana.domain.money import Currency
 from tekana.ports.clock import NewId
@@ -39,9 +39,6 @@ _CROWD = 250
 _MOST_PASSES = 5
 
 _MOST_PREVIEWS = 2  # at once: they take connections and locks that real money needs
-
-# Between a batch's key and the place of one of its commands; no caller's key has it.
-_SEPARATOR = "\x1f"
 
 
 class PostingEngine:
@@ -123,7 +120,7 @@ class PostingEngine:
         new_future = asyncio.get_running_loop().create_future
         members = [
             Waiting(
-                Key(caller, f"{whole.key.key}{_SEPARATOR}{place}"),
+                Key(caller, f"{whole.key.key}{KEY_SEPARATOR}{place}"),
                 fingerprint(movement),
                 Envelope(movement, caller, request_id=request_id),
                 new_future(),
@@ -140,9 +137,7 @@ class PostingEngine:
         """The key to join the line under, if there is room."""
         self.check_serving()
         if key is not None:
-            check_text("key", key, most=255)
-            if _SEPARATOR in key:
-                raise invalid("key", "must not contain the character U+001F")
+            check_key(key)
         if not room:
             raise Overloaded("too many requests are waiting: nothing was done, try again")
         return Key(caller, f"once-{uuid.uuid4()}" if key is None else key)

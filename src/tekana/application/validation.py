@@ -12,6 +12,9 @@ from email_validator import EmailNotValidError, validate_email
 
 from tekana.domain.errors import invalid
 
+KEY_SEPARATOR = "\x1f"
+"""Stands between a batch's key and the place of one of its movements. No caller's own key has it."""
+
 _MOST_METADATA = 50
 _LARGEST_INTEGER = 2**53 - 1  # beyond it, JSON readers that use floats lose digits
 _FIRST_YEAR, _LAST_YEAR = 1000, 9998
@@ -36,6 +39,13 @@ def check_text(field: str, value: str, *, most: int, one_line: bool = False) -> 
         raise invalid(field, "must be valid Unicode text") from None
     if one_line and not value.isprintable():
         raise invalid(field, "must not contain control characters")
+
+
+def check_key(key: str) -> None:
+    """An idempotency key of a caller's own: text of 1 to 255 characters, without the one that separates (U+001F)."""
+    check_text("key", key, most=255)
+    if KEY_SEPARATOR in key:
+        raise invalid("key", "must not contain the character U+001F")
 
 
 def check_metadata(metadata: Mapping[str, object]) -> None:

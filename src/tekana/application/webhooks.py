@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
 
-from tekana.application.validation import check_text
+from tekana.application.deciding import fingerprint
+from tekana.application.validation import check_key, check_text
 from tekana.application.webhook_signature import new_secret
-from tekana.domain.errors import invalid
+from tekana.domain.errors import Conflict, invalid
 from tekana.domain.events import EVENT_TYPES
 from tekana.domain.identifiers import WebhookDeliveryId, WebhookEndpointId
 from tekana.domain.webhooks import WebhookDelivery, WebhookEndpoint
 from tekana.ports.clock import NewId
 from tekana.ports.page import Page, PageRequest
-from tekana.ports.webhooks import NewWebhookDelivery, NewWebhookEndpoint, WebhookSender, WebhookStore
+from tekana.ports.unit_of_work import Key
+from tekana.ports.webhooks import NewWebhookDelivery, NewWebhookEndpoint, WebhookClaim, WebhookSender, WebhookStore
 
 TEST_EVENT: Final = "WebhookTest"
 """The type of what `send_test` delivers. No event has it."""
@@ -29,8 +31,18 @@ _LONGEST_URL: Final = 2000
 _DISABLED_BY_OWNER: Final = "by its owner"
 
 
+class Configured(NamedTuple):
+    """An endpoint as it is now, and whether what was asked was done before, under the same key."""
+
+    endpoint: WebhookEndpoint
+    replayed: bool
+
+
 class Webhooks:
-    """The webhooks of a store. Each endpoint belongs to the `caller` that created it, and others do not find it."""
+    """The webhooks of a store. Each endpoint belongs to the `caller` that created it, and others do not find it.
+
+    With a `key`, which is as those of commands, a thing is done once, however often it is asked.
+    """
 
     def __init__(self, store: WebhookStore, sender: WebhookSender, new_id: NewId) -> None:
         self._endpoints = store.webhook_endpoints
@@ -39,16 +51,27 @@ class Webhooks:
         self._new_id = new_id
 
     async def create(
-        self, caller: str, *, url: str, description: str | None = None, event_types: Sequence[str] | None = None
-    ) -> WebhookEndpoint:
+        self,
+        caller: str,
+        *,
+        url: str,
+        description: str | None = None,
+        event_types: Sequence[str] | None = None,
+        key: str | None = None,
+    ) -> Configured:
         """Have events delivered to the URL from now on: of these types, or of all.
 
-        Raises InvalidRequest for a bad field, and for a URL that may not be sent to.
+        Raises InvalidRequest for a bad field, and for a URL that may not be sent to; IdempotencyKeyReused.
         """
-        await self._check({"url": url, "description": description, "event_types": event_types})
+        _check_fields({"url": url, "description": description, "event_types": event_types})
         types = None if event_types is None else tuple(event_types)
-        new = NewWebhookEndpoint(WebhookEndpointId(self._new_id()), url, description, types, new_secret())
-        return await self._endpoints.add(caller, new)
+
+        async def add(claim: WebhookClaim | None) -> WebhookEndpoint:
+            await self._sender.check(url)
+            new = NewWebhookEndpoint(WebhookEndpointId(self._new_id()), url, description, types, new_secret())
+            return await self._endpoints.add(caller, new, claim)
+
+        return await self._once(caller, key, ("create", url, description, types), add)
 
     async def get(self, caller: str, endpoint_id: WebhookEndpointId) -> WebhookEndpoint:
         """Raises WebhookEndpointNotFound if the caller has none with this id."""
@@ -74,9 +97,16 @@ class Webhooks:
             changes = {**changes, "disabled_reason": _DISABLED_BY_OWNER}
         return await self._endpoints.change(caller, endpoint_id, changes)
 
-    async def rotate_secret(self, caller: str, endpoint_id: WebhookEndpointId) -> WebhookEndpoint:
-        """Give it a new secret; the old one signs as well for SECRET_OVERLAP. Raises WebhookEndpointNotFound."""
-        return await self._endpoints.rotate_secret(caller, endpoint_id, new_secret(), SECRET_OVERLAP)
+    async def rotate_secret(self, caller: str, endpoint_id: WebhookEndpointId, *, key: str | None = None) -> Configured:
+        """Give it a new secret; the old one signs as well for SECRET_OVERLAP.
+
+        Raises WebhookEndpointNotFound, IdempotencyKeyReused.
+        """
+
+        async def rotate(claim: WebhookClaim | None) -> WebhookEndpoint:
+            return await self._endpoints.rotate_secret(caller, endpoint_id, new_secret(), SECRET_OVERLAP, claim)
+
+        return await self._once(caller, key, ("rotate_secret", endpoint_id), rotate)
 
     async def delete(self, caller: str, endpoint_id: WebhookEndpointId) -> None:
         """Deliver nothing more to it, and forget it. Raises WebhookEndpointNotFound."""
@@ -108,16 +138,41 @@ class Webhooks:
         """Deliver it again, whatever became of it before. Raises WebhookDeliveryNotFound."""
         return await self._deliveries.ask_again(caller, delivery_id)
 
+    async def _once(
+        self,
+        caller: str,
+        key: str | None,
+        asked: tuple[object, ...],
+        do: Callable[[WebhookClaim | None], Awaitable[WebhookEndpoint]],
+    ) -> Configured:
+        if key is None:
+            return Configured(await do(None), replayed=False)
+        check_key(key)
+        claim = WebhookClaim(Key(caller, key), fingerprint(asked))
+        known = await self._endpoints.done_before(claim)
+        if known is None:
+            try:
+                return Configured(await do(claim), replayed=False)
+            except Conflict:  # somebody was faster under the same key
+                known = await self._endpoints.done_before(claim)
+                if known is None:
+                    raise
+        return Configured(known, replayed=True)
+
     async def _check(self, fields: Mapping[str, object]) -> None:
-        description, types = fields.get("description"), fields.get("event_types")
-        if description is not None:
-            check_text("description", str(description), most=500)
-        if types is not None:
-            _check_types(types)
+        _check_fields(fields)
         if "url" in fields:
-            url = str(fields["url"])
-            _check_form(url)
-            await self._sender.check(url)
+            await self._sender.check(str(fields["url"]))
+
+
+def _check_fields(fields: Mapping[str, object]) -> None:
+    description, types = fields.get("description"), fields.get("event_types")
+    if description is not None:
+        check_text("description", str(description), most=500)
+    if types is not None:
+        _check_types(types)
+    if "url" in fields:
+        _check_form(str(fields["url"]))
 
 
 def _check_types(types: object) -> None:

@@ -48,6 +48,13 @@ class WebhookEndpoint:
         return (self.secret, self.previous_secret)
 
 
+@dataclass(frozen=True, slots=True)
+class ConfiguredWebhook:
+    """What a request about webhooks led to, as it is kept under its idempotency key: no secret is."""
+
+    endpoint_id: WebhookEndpointId
+
+
 class DeliveryAttempt(NamedTuple):
     """One try: the status that was answered and the first of its body, or (`status_code` None) why there was none."""
 

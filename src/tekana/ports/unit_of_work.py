@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple, Protocol
 
 from tekana.domain.book import Answer, Book, Locked, Touches
+from tekana.domain.webhooks import ConfiguredWebhook
 
 
 class Key(NamedTuple):
@@ -21,10 +22,13 @@ class Key(NamedTuple):
 
 
 class Claimed(NamedTuple):
-    """What a key was used for: the fingerprint of the command (64 bits, signed), and the answer it was given."""
+    """What a key was used for: the fingerprint of the command (64 bits, signed), and the answer it was given.
+
+    A ConfiguredWebhook is the answer to no command, but a key that led to one is used all the same.
+    """
 
     fingerprint: int
-    answer: Answer
+    answer: Answer | ConfiguredWebhook
 
 
 class UnitOfWork(Protocol):

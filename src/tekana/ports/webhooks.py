@@ -15,6 +15,7 @@ from tekana.domain.identifiers import WebhookDeliveryId, WebhookEndpointId
 from tekana.domain.webhooks import DeliveryAttempt, WebhookDelivery, WebhookEndpoint
 from tekana.ports.outbox import RelayedStore
 from tekana.ports.page import Page, PageRequest
+from tekana.ports.unit_of_work import Key
 
 RELAY = "webhooks"
 """The name of the relay that queues events for endpoints."""
@@ -33,14 +34,33 @@ class NewWebhookEndpoint(NamedTuple):
     secret: str
 
 
+class WebhookClaim(NamedTuple):
+    """The idempotency key of a request about webhooks, and the fingerprint of what it asks for (64 bits, signed).
+
+    Keys are those of commands: one that was used for either can be used for nothing else.
+    """
+
+    key: Key
+    fingerprint: int
+
+
 class WebhookEndpoints(Protocol):
     """The endpoints as last saved. Safe to use from many tasks at once; everything may raise Unavailable.
 
     What names a caller raises WebhookEndpointNotFound unless the endpoint is that caller's.
     """
 
-    async def add(self, caller: str, new: NewWebhookEndpoint) -> WebhookEndpoint:
+    async def done_before(self, claim: WebhookClaim) -> WebhookEndpoint | None:
+        """The endpoint that the key led to, as it is now; None if the key is new.
+
+        Raises IdempotencyKeyReused if something else was asked under it, WebhookEndpointNotFound if it was deleted.
+        """
+        ...
+
+    async def add(self, caller: str, new: NewWebhookEndpoint, claim: WebhookClaim | None = None) -> WebhookEndpoint:
         """Keep a new endpoint, active. It gets all that happens from now on.
+
+        With a claim, its key is kept in the same step. Raises Conflict if it is used by now, and adds nothing.
 
         Nothing is queued while no endpoint is active. So the first one that is makes the relay of the name `RELAY`
         begin where the feed ends, in the same step.
@@ -66,9 +86,14 @@ class WebhookEndpoints(Protocol):
         ...
 
     async def rotate_secret(
-        self, caller: str, endpoint_id: WebhookEndpointId, secret: str, overlap: timedelta
+        self,
+        caller: str,
+        endpoint_id: WebhookEndpointId,
+        secret: str,
+        overlap: timedelta,
+        claim: WebhookClaim | None = None,
     ) -> WebhookEndpoint:
-        """Set a new secret; the one before it signs as well for so long."""
+        """Set a new secret; the one before it signs as well for so long. The claim is as for `add`."""
         ...
 
     async def delete(self, caller: str, endpoint_id: WebhookEndpointId) -> None:

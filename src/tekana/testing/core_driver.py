@@ -56,7 +56,7 @@ class CoreDriver:
             if verb == "batch":
                 return _reply(await self._app.submit_batch(_batch(details), key=key))
             if verb not in _COMMANDS:
-                return Reply(await self._to_webhooks(verb, subject, details), replayed=False)
+                return await self._to_webhooks(verb, subject, details, key)
             make, name = _COMMANDS[verb]
             command = make(**_typed(details if name is None else {**details, name: subject}))
             done = await self._app.submit(command, key=key)
@@ -106,14 +106,17 @@ class CoreDriver:
         endpoint = WebhookEndpointId(UUID(endpoint_id))
         return await _all(lambda page: self._app.webhooks.deliveries(LOCAL_OPERATOR, endpoint, page), _delivery)
 
-    async def _to_webhooks(self, verb: Verb, subject: str | None, details: Record) -> Record:
+    async def _to_webhooks(self, verb: Verb, subject: str | None, details: Record, key: str) -> Reply:
         webhooks = self._app.webhooks
         if verb == "create_webhook":
-            return _webhook(await webhooks.create(LOCAL_OPERATOR, **details))
+            done = await webhooks.create(LOCAL_OPERATOR, **details, key=key)
+            return Reply(_webhook(done.endpoint), done.replayed)
         assert subject is not None
         if verb == "update_webhook":
-            return _webhook(await webhooks.update(LOCAL_OPERATOR, WebhookEndpointId(UUID(subject)), details))
-        return _delivery(await webhooks.resend(LOCAL_OPERATOR, WebhookDeliveryId(UUID(subject))))
+            changed = await webhooks.update(LOCAL_OPERATOR, WebhookEndpointId(UUID(subject)), details)
+            return Reply(_webhook(changed), replayed=False)
+        asked = await webhooks.resend(LOCAL_OPERATOR, WebhookDeliveryId(UUID(subject)))
+        return Reply(_delivery(asked), replayed=False)
 
 
 async def _all(

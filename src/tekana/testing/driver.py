@@ -45,7 +45,7 @@ class Driver(Protocol):
 
         `update` takes the version that the change is made from as `expected_version`; without, any will do. `batch`
         takes its `mode` and `transactions`, and replies even if nothing of it was done: the `results` tell. `resend`
-        takes the id of a webhook's delivery. What is done to webhooks has no use for the key.
+        takes the id of a webhook's delivery; it and `update_webhook` have no use for the key.
         """
         ...
 

@@ -12,11 +12,26 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from tekana.application import Tekana
-from tekana.domain.errors import InvalidRequest, WebhookDeliveryNotFound, WebhookEndpointNotFound
+from tekana.domain.errors import (
+    Conflict,
+    IdempotencyKeyReused,
+    InvalidRequest,
+    WebhookDeliveryNotFound,
+    WebhookEndpointNotFound,
+)
 from tekana.domain.identifiers import WebhookDeliveryId, WebhookEndpointId
 from tekana.domain.webhooks import DeliveryAttempt, WebhookDelivery, WebhookEndpoint
 from tekana.ports.page import PageRequest
-from tekana.ports.webhooks import MOST_ATTEMPTS, RELAY, NewWebhookDelivery, NewWebhookEndpoint, WebhookStore
+from tekana.ports.unit_of_work import Key
+from tekana.ports.webhooks import (
+    MOST_ATTEMPTS,
+    RELAY,
+    NewWebhookDelivery,
+    NewWebhookEndpoint,
+    WebhookClaim,
+    WebhookStore,
+)
+from tekana.testing import builders
 from tekana.testing.clock import FrozenClock
 from tekana.testing.contracts.harness import Contract
 from tekana.testing.contracts.tools import a_wallet
@@ -91,6 +106,45 @@ class WebhooksContract(Contract):
         third = await kept.rotate_secret(ME, first.id, "whsec_dGhpcmQ=", HOUR)
         assert third.secrets(clock()) == ("whsec_dGhpcmQ=", "whsec_c2Vjb25k")
         assert third.secrets(clock() + HOUR) == ("whsec_dGhpcmQ=",)
+
+    async def test_a_key_does_a_thing_once(
+        self, store: WebhookStore, stores: Sequence[WebhookStore], app: Tekana
+    ) -> None:
+        kept, new = store.webhook_endpoints, _new_endpoint()
+        claim = WebhookClaim(Key(ME, "a key"), -1)
+        assert await kept.done_before(claim) is None
+        added = await kept.add(ME, new, claim)
+        for each in stores:
+            assert await each.webhook_endpoints.done_before(claim) == added
+        with pytest.raises(Conflict):
+            await kept.add(ME, _new_endpoint(), claim)
+        with pytest.raises(Conflict):
+            await kept.rotate_secret(ME, new.id, "whsec_c2Vjb25k", HOUR, claim)
+        assert (await kept.list(ME, PageRequest())).items == (added,)
+        assert await kept.done_before(claim._replace(key=Key(OTHER, "a key"))) is None
+        with pytest.raises(IdempotencyKeyReused):
+            await kept.done_before(claim._replace(fingerprint=1))
+        with pytest.raises(IdempotencyKeyReused):
+            await app.execute(builders.person(), key="a key", caller=ME)
+        await app.execute(builders.person(), key="another", caller=ME)
+        with pytest.raises(IdempotencyKeyReused):
+            await kept.done_before(WebhookClaim(Key(ME, "another"), -1))
+
+        rotated = WebhookClaim(Key(ME, "for a new secret"), 5)
+        second = await kept.rotate_secret(ME, new.id, "whsec_c2Vjb25k", HOUR, rotated)
+        assert await kept.done_before(rotated) == await kept.done_before(claim) == second  # as it is now
+        with pytest.raises(WebhookEndpointNotFound):
+            await kept.rotate_secret(ME, WebhookEndpointId(uuid7()), "whsec_c2Vjb25k", HOUR, _fresh_claim())
+        await kept.delete(ME, new.id)
+        with pytest.raises(WebhookEndpointNotFound):
+            await kept.done_before(claim)
+
+    async def test_a_key_many_times_at_once(self, stores: Sequence[WebhookStore]) -> None:
+        claim = _fresh_claim()
+        adding = (stores[n % len(stores)].webhook_endpoints.add(ME, _new_endpoint(), claim) for n in range(8))
+        done = await asyncio.gather(*adding, return_exceptions=True)
+        [added] = [one for one in done if not isinstance(one, Conflict)]
+        assert (await stores[0].webhook_endpoints.list(ME, PageRequest())).items == (added,)
 
     async def test_a_deleted_endpoint_is_gone(self, store: WebhookStore) -> None:
         endpoint = await store.webhook_endpoints.add(ME, _new_endpoint())
@@ -248,6 +302,10 @@ class WebhooksContract(Contract):
             await queue.ask_again(OTHER, first.id)
         with pytest.raises(WebhookDeliveryNotFound):
             await queue.ask_again(ME, WebhookDeliveryId(uuid7()))
+
+
+def _fresh_claim() -> WebhookClaim:
+    return WebhookClaim(Key(ME, str(uuid7())), 7)
 
 
 def _new_endpoint(*, event_types: tuple[str, ...] | None = None, description: str | None = None) -> NewWebhookEndpoint:
