@@ -80,9 +80,7 @@ def role_serving(role: str, bus_url: str, database_url: str | None) -> Iterator[
 def bare_serving(*, workers: int) -> Iterator[Service]:
     """The bare route, on the same HTTP server with the same options as tekana's."""
     port = free_port()
-    options = ["--log-level", "warning", "--ws", "none", "--no-access-log", "--no-server-header", "--no-proxy-headers"]
-    words = ["uvicorn", "benchmarks.bare:app", "--port", str(port), "--workers", str(workers), *options]
-    with _serving(words, port, "/") as service:
+    with _serving(["benchmarks.bare", str(port), str(workers)], port, "/") as service:
         yield service
 
 

@@ -1,4 +1,4 @@
-"""Serving the app with uvicorn: one process, or several that share a socket."""
+"""Serving the app with uvicorn: one process, or several on one port."""
 
 from __future__ import annotations
 
@@ -30,23 +30,27 @@ if sys.platform != "win32":
 
 _FAILED: Final = 1
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+_DEALS_OUT: Final = sys.platform == "linux"  # connections, among the sockets that listen on one port
 
 
 def serve(settings: Settings, *, host: str, port: int, workers: int) -> int:
     """Serve until SIGINT or SIGTERM, let requests in flight end, and give the process's exit code.
 
-    Several workers are processes of their own on one socket; the settings reach them as TEKANA_ variables.
+    Several workers are processes of their own on one port; the settings reach them as TEKANA_ variables.
     """
     try:
         build(settings).app()  # a missing adapter is told once and clearly, not by each worker
-        listener = _listen(host, port)
+        listeners = listen(host, port, workers)
     except (TekanaError, OSError) as error:
         reason = f"cannot listen on {host}:{port}: {error.strerror}" if isinstance(error, OSError) else str(error)
         print(f"tekana: {reason}", file=sys.stderr)
         return _FAILED
     _allow_connections()
-    with listener:
-        return _serve_many(settings, listener, workers) if workers > 1 else _serve_one(settings, listener)
+    try:
+        return _serve_many(settings, listeners, workers) if workers > 1 else _serve_one(settings, listeners)
+    finally:
+        for listener in listeners:
+            listener.close()
 
 
 def app_from_environment() -> Litestar:
@@ -70,8 +74,28 @@ def _spare_the_collector() -> None:
     gc.set_threshold(20_000, 20, 50)
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    """Take the port. Raises OSError if that cannot be."""
+def listen(host: str, port: int, workers: int) -> list[socket.socket]:
+    """Take the port, where the system can, with a socket for each worker. Raises OSError if that cannot be.
+
+    The system then deals connections out evenly. On a socket that all share, whoever is awake takes all that wait: of
+    256 connections that came in one moment, one of two workers was seen to take 235.
+    """
+    if workers == 1 or not _DEALS_OUT:
+        return [_listener(host, port)]
+    with _listener(host, port) as alone:  # nobody else has it, not even with sockets that would share it
+        port = alone.getsockname()[1]
+    listeners: list[socket.socket] = []
+    try:
+        for _ in range(workers):
+            listeners.append(_listener(host, port, shared=True))  # noqa: PERF401 - what there is has to be closed
+    except OSError:
+        for one in listeners:
+            one.close()
+        raise
+    return listeners
+
+
+def _listener(host: str, port: int, *, shared: bool = False) -> socket.socket:
     if not 0 <= port <= 65535:  # the C library would take the number modulo 65536
         raise OSError(errno.EINVAL, "a port is a number from 0 to 65535")
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -79,6 +103,8 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         if os.name == "posix":  # elsewhere it would let two servers share a port
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listener.bind(address)
         listener.listen(2048)
     except OSError:
@@ -125,7 +151,28 @@ class _PatientServer(uvicorn.Server):
             super().handle_exit(sig, frame)
 
 
-def _serve_one(settings: Settings, listener: socket.socket) -> int:
+class Workers(Multiprocess):
+    """Gives each worker its own of several listeners, and the one that takes a dead worker's place the dead one's.
+
+    What comes to it in between waits. One listener is everybody's.
+    """
+
+    def __init__(self, config: uvicorn.Config, listeners: list[socket.socket]) -> None:
+        super().__init__(config, listeners)
+        self._listeners = listeners
+
+    @property  # uvicorn reads it for each worker that it starts
+    def sockets(self) -> list[socket.socket]:
+        gone = (place for place, worker in enumerate(self.processes) if not worker.process.is_alive())
+        place = next(gone, len(self.processes))
+        return self._listeners[place : place + 1] or self._listeners
+
+    @sockets.setter
+    def sockets(self, _: list[socket.socket]) -> None:
+        """Which are whose is said above."""
+
+
+def _serve_one(settings: Settings, listeners: list[socket.socket]) -> int:
     server = _PatientServer(_config(_app(settings), 1))
 
     def stop(*_: Any) -> None:
@@ -134,15 +181,15 @@ def _serve_one(settings: Settings, listener: socket.socket) -> int:
     # uvicorn raises a signal again once it has stopped; what stands behind it here makes that harmless.
     with _signals_to(stop):
         try:
-            server.run(sockets=[listener])
+            server.run(sockets=listeners)
         except SystemExit as error:  # the app did not start; uvicorn has said why
             return error.code if isinstance(error.code, int) else _FAILED
     return 0
 
 
-def _serve_many(settings: Settings, listener: socket.socket, workers: int) -> int:
+def _serve_many(settings: Settings, listeners: list[socket.socket], workers: int) -> int:
     with _environment(settings), _signals_to(signal.SIG_IGN):
-        supervisor = Multiprocess(_config("tekana_litestar.server:app_from_environment", workers), [listener])
+        supervisor = Workers(_config("tekana_litestar.server:app_from_environment", workers), listeners)
         supervisor.run()
     failed = any(process.exitcode == uvicorn.config.STARTUP_FAILURE for process in supervisor.processes)
     return _FAILED if failed else 0

@@ -78,7 +78,11 @@ def _served(
         yield process
     finally:
         if process.poll() is None:
+            workers = _children(process.pid)
             process.kill()
+            for pid in workers:  # which would go on, and hold the pipes
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(pid), signal.SIGKILL)
         process.communicate()
 
 
@@ -179,6 +183,62 @@ async def _answer(port: int, request: bytes) -> bytes:
     answer = await reader.read()
     writer.close()
     return answer
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="not here: /proc, and a system that deals connections out")
+def test_connections_are_dealt_out_evenly_and_a_dead_workers_place_is_taken(tmp_path: Path, port: int) -> None:
+    with _served(tmp_path, port, workers=2) as process, contextlib.ExitStack() as opened:
+        _wait_until_ready(port, process)
+        _connect(port, 200, opened)
+        counts = _connections(process.pid, port)
+        assert sum(counts.values()) == 200
+        assert len(counts) == 2
+        assert min(counts.values()) >= 50  # fair coins, thrown 200 times, show a side less often once in 10^12 times
+
+        os.kill(min(counts), signal.SIGKILL)
+        _connect(port, 50, opened)  # those of the dead worker's wait for the one in its place
+        after = _connections(process.pid, port)
+        assert len(after) == 2
+        assert len(after.keys() & counts.keys()) == 1
+        opened.close()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=30) == 0
+
+
+def _connect(port: int, many: int, opened: contextlib.ExitStack) -> None:
+    """Open so many connections at once, and have each one answered."""
+    made = [opened.enter_context(socket.create_connection(("127.0.0.1", port), timeout=30)) for _ in range(many)]
+    for one in made:
+        one.sendall(b"GET /health/live HTTP/1.1\r\nHost: tekana\r\n\r\n")
+    for one in made:
+        assert one.recv(4096).startswith(b"HTTP/1.1 200")
+
+
+def _connections(parent: int, port: int) -> dict[int, int]:
+    """How many connections to the port each child has."""
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    mine = {fields[9] for fields in lines if int(fields[1].split(":")[1], 16) == port and fields[3] == "01"}
+    counts: dict[int, int] = {}
+    for pid in map(int, _children(parent)):
+        with contextlib.suppress(FileNotFoundError):
+            links = [str(fd.readlink()) for fd in Path(f"/proc/{pid}/fd").iterdir()]
+            held = sum(link.removeprefix("socket:[").removesuffix("]") in mine for link in links)
+            if held:
+                counts[pid] = held
+    return counts
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_port_that_another_tekana_has(tmp_path: Path, port: int, workers: int) -> None:
+    with _served(tmp_path, port, workers=2) as first:
+        _wait_until_ready(port, first)
+        (tmp_path / "second").mkdir()
+        with _served(tmp_path / "second", port, workers) as second:
+            _, err = second.communicate(timeout=30)
+        first.send_signal(signal.SIGTERM)
+        assert first.wait(timeout=30) == 0
+    assert second.returncode == 1
+    assert "Address already in use" in err
 
 
 @pytest.mark.parametrize("workers", [1, 2])
