@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import gc
+import multiprocessing
 import os
 import signal
 import socket
@@ -12,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
+from multiprocessing.process import BaseProcess
 from types import FrameType
 from typing import Any, Final
 
@@ -55,7 +57,16 @@ def serve(settings: Settings, *, host: str, port: int, workers: int) -> int:
 
 def app_from_environment() -> Litestar:
     """The app as the TEKANA_ variables say: what each of several workers builds for itself."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent,), name="end with the parent", daemon=True).start()
     return _app(Settings.from_environment())
+
+
+def _end_with(parent: BaseProcess) -> None:
+    """Let requests in flight end, and end, once the parent was killed: nobody else would tell a worker to."""
+    parent.join()
+    signal.raise_signal(signal.SIGTERM)
 
 
 def _app(settings: Settings) -> Litestar:

@@ -205,6 +205,17 @@ def test_connections_are_dealt_out_evenly_and_a_dead_workers_place_is_taken(tmp_
         assert process.wait(timeout=30) == 0
 
 
+def test_workers_end_when_their_parent_is_killed(tmp_path: Path, port: int) -> None:
+    with _served(tmp_path, port, workers=2) as process:
+        _wait_until_ready(port, process)
+        workers = _children(process.pid)
+        process.kill()
+        process.wait()
+        _wait_until_gone(workers)
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(f"http://127.0.0.1:{port}/health/live")
+
+
 def _connect(port: int, many: int, opened: contextlib.ExitStack) -> None:
     """Open so many connections at once, and have each one answered."""
     made = [opened.enter_context(socket.create_connection(("127.0.0.1", port), timeout=30)) for _ in range(many)]
