@@ -43,7 +43,7 @@ Feature: Telling partners
         | https://me:secret@partner.example |
 
   @event-5
-  Rule: E5. What does not get through is told later, in the order in which it happened
+  Rule: E5. What does not arrive is told later, in the order in which it happened
 
     Scenario: Out of reach for a while
       Given a partner asks to be told everything
@@ -56,7 +56,7 @@ Feature: Telling partners
         | 2      | wallet credited | 100 RWF |
         | 3      | wallet credited | 200 RWF |
 
-    Scenario: What does not get through of one wallet holds up no other
+    Scenario: What does not arrive of one wallet holds up no other
       Given Bosco is a customer
       And a partner asks to be told everything
       And the partner cannot be reached about wallets that are frozen

@@ -32,7 +32,7 @@ def world(portal: Portal, postgres_url: str, kafka_address: str, topic_prefix: s
     delivering = Settings(database_url=postgres_url, webhooks_allow_private=True)
     with (
         portal.entered(tekana.connect(delivering, clock=clock, working=True)) as beside,
-        portal.entered(services(bus_url, postgres_url, clock=clock)),
+        portal.entered(services(bus_url, postgres_url, clock=clock, webhooks_allow_private=True)),
         portal.entered(app.lifespan()),
         portal.entered(client),
     ):

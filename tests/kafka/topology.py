@@ -29,13 +29,16 @@ async def services(
     store: Store | None = None,
     clock: Clock | None = None,
     roles: Sequence[Aggregate] = SERVICES,
+    webhooks_allow_private: bool = False,
 ) -> AsyncIterator[tekana.Tekana]:
     """The services at work; gives the core of the last of them, to look at the ledger with."""
     if not REAL:
         no_groups_on_the_pip_broker.install()
     async with AsyncExitStack() as running:
         for role in roles:
-            settings = Settings(role=role, bus_url=bus_url, database_url=database_url, webhooks_allow_private=True)
+            settings = Settings(
+                role=role, bus_url=bus_url, database_url=database_url, webhooks_allow_private=webhooks_allow_private
+            )
             app = await running.enter_async_context(tekana.connect(settings, store=store, clock=clock, working=True))
         yield app
 
