@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from tekana.domain.errors import Conflict, IdempotencyKeyReused, WebhookDeliveryNotFound, WebhookEndpointNotFound
+from tekana.domain.errors import Conflict, WebhookDeliveryNotFound, WebhookEndpointNotFound
 from tekana.domain.events import events_of
 from tekana.domain.identifiers import WebhookDeliveryId, WebhookEndpointId
 from tekana.domain.transaction import Transaction
@@ -27,14 +27,6 @@ class MemoryWebhookEndpoints:
     def __init__(self, kept: Kept, clock: Clock) -> None:
         self._kept = kept
         self._clock = clock
-
-    async def done_before(self, claim: WebhookClaim) -> WebhookEndpoint | None:
-        known = self._kept.keys.get(claim.key)
-        if known is None:
-            return None
-        if known.fingerprint != claim.fingerprint or not isinstance(known.answer, ConfiguredWebhook):
-            raise IdempotencyKeyReused("this idempotency key was used before, for another request")
-        return _of_caller(self._kept, claim.key.caller, known.answer.endpoint_id)
 
     async def add(self, caller: str, new: NewWebhookEndpoint, claim: WebhookClaim | None = None) -> WebhookEndpoint:
         now = self._clock()

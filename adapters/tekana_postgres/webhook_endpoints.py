@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tekana.domain.errors import IdempotencyKeyReused, WebhookEndpointNotFound
+from tekana.domain.errors import WebhookEndpointNotFound
 from tekana.domain.identifiers import WebhookEndpointId
 from tekana.domain.webhooks import ConfiguredWebhook, WebhookEndpoint
 from tekana.ports.clock import Clock
@@ -17,7 +17,7 @@ from tekana.ports.page import Page, PageRequest
 from tekana.ports.webhooks import RELAY, NewWebhookEndpoint, WebhookClaim
 from tekana_postgres.connections import raw_connection
 from tekana_postgres.pages import LARGEST_PLACE, id_cursor, page_of
-from tekana_postgres.rows import answer_json, claimed_of, key_digest
+from tekana_postgres.rows import answer_json, key_digest
 
 _COLUMNS = (
     "id, url, description, event_types, secret, previous_secret, previous_secret_until, status, disabled_reason, "
@@ -56,7 +56,6 @@ UPDATE webhook_endpoints SET status = 'disabled', disabled_reason = $2, updated_
 WHERE id = $1 AND status = 'active' RETURNING 1
 """
 
-_CLAIMED = "SELECT fingerprint, answer FROM idempotency_keys WHERE key_digest = $1"
 _CLAIM = "INSERT INTO idempotency_keys (key_digest, fingerprint, answer) VALUES ($1, $2, $3)"
 
 _KNOW_RELAY = "INSERT INTO relays (name) VALUES ($1) ON CONFLICT DO NOTHING"
@@ -74,17 +73,6 @@ class PostgresWebhookEndpoints:
     def __init__(self, engine: AsyncEngine, clock: Clock | None) -> None:
         self._engine = engine
         self._now: Callable[[], datetime | None] = clock or (lambda: None)
-
-    async def done_before(self, claim: WebhookClaim) -> WebhookEndpoint | None:
-        async with raw_connection(self._engine) as connection:
-            row = await connection.fetchrow(_CLAIMED, key_digest(claim.key))
-            if row is None:
-                return None
-            known = None if row["answer"] is None else claimed_of(row["fingerprint"], None, row["answer"]).answer
-            if row["fingerprint"] != claim.fingerprint or not isinstance(known, ConfiguredWebhook):
-                raise IdempotencyKeyReused("this idempotency key was used before, for another request")
-            found = await connection.fetchrow(_GET, known.endpoint_id, claim.key.caller)
-            return _found(found, known.endpoint_id)
 
     async def add(self, caller: str, new: NewWebhookEndpoint, claim: WebhookClaim | None = None) -> WebhookEndpoint:
         async with self._transaction() as connection:

@@ -114,6 +114,9 @@ async def test_keys_make_a_repeated_request_harmless(client: httpx.AsyncClient, 
     assert_problem(await client.post(rotate, headers=key), 422, "idempotency_key_reused")
     person = {"full_name": "Aline", "email": "aline@example.com", "phone_number": "+250788000001"}
     assert_problem(await client.post("/v1/customers", json=person, headers=key), 422, "idempotency_key_reused")
+    assert (await client.post("/v1/customers", json=person, headers={"Idempotency-Key": "a person"})).status_code == 201
+    of_a_person = await client.post(ENDPOINTS, json=body, headers={"Idempotency-Key": "a person"})
+    assert_problem(of_a_person, 422, "idempotency_key_reused")
     too_long = await client.post(ENDPOINTS, json=body, headers={"Idempotency-Key": "x" * 256})
     assert_problem(too_long, 400, "invalid_request", "Idempotency-Key")
 

@@ -28,6 +28,11 @@ def fingerprint(asked: object) -> int:
     return int.from_bytes(blake2b(_encode([type(asked).__name__, asked]), digest_size=8).digest(), signed=True)
 
 
+def key_reused() -> IdempotencyKeyReused:
+    """The refusal of a request whose key led to something else."""
+    return IdempotencyKeyReused("this idempotency key was used before, for another request")
+
+
 def all_keys(group: Sequence[Waiting]) -> set[Key]:
     """The keys of a group's commands, and of the batches that they belong to."""
     return {one.key for one in group} | {one.batch.key for one in group if one.batch is not None}
@@ -113,7 +118,7 @@ def outcome_of(one: Waiting, known: Mapping[Key, Claimed], seen: set[Key]) -> Ou
     """What came of one command of a group; a key that was `seen` before makes it a replay."""
     whole = one.batch or one
     if known[whole.key].fingerprint != whole.fingerprint:
-        return IdempotencyKeyReused("this idempotency key was used before, for another request")
+        return key_reused()
     replayed = one.key in seen
     seen.add(one.key)
     return Outcome(cast("Answer", known[one.key].answer), replayed)  # to the same command: the fingerprint says so

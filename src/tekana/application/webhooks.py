@@ -9,13 +9,13 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from tekana.application.deciding import fingerprint
+from tekana.application.deciding import fingerprint, key_reused
 from tekana.application.validation import check_key, check_text
 from tekana.application.webhook_signature import new_secret
 from tekana.domain.errors import Conflict, invalid
 from tekana.domain.events import EVENT_TYPES
 from tekana.domain.identifiers import WebhookDeliveryId, WebhookEndpointId
-from tekana.domain.webhooks import WebhookDelivery, WebhookEndpoint
+from tekana.domain.webhooks import ConfiguredWebhook, WebhookDelivery, WebhookEndpoint
 from tekana.ports.clock import NewId
 from tekana.ports.page import Page, PageRequest
 from tekana.ports.unit_of_work import Key
@@ -45,6 +45,7 @@ class Webhooks:
     """
 
     def __init__(self, store: WebhookStore, sender: WebhookSender, new_id: NewId) -> None:
+        self._begin = store.begin
         self._endpoints = store.webhook_endpoints
         self._deliveries = store.webhook_deliveries
         self._sender = sender
@@ -149,15 +150,25 @@ class Webhooks:
             return Configured(await do(None), replayed=False)
         check_key(key)
         claim = WebhookClaim(Key(caller, key), fingerprint(asked))
-        known = await self._endpoints.done_before(claim)
+        known = await self._done_before(claim)
         if known is None:
             try:
                 return Configured(await do(claim), replayed=False)
             except Conflict:  # somebody was faster under the same key
-                known = await self._endpoints.done_before(claim)
+                known = await self._done_before(claim)
                 if known is None:
                     raise
         return Configured(known, replayed=True)
+
+    async def _done_before(self, claim: WebhookClaim) -> WebhookEndpoint | None:
+        """The endpoint that the key led to, as it is now; None if the key is new."""
+        async with self._begin() as unit:
+            known = (await unit.claim({claim.key})).get(claim.key)
+        if known is None:
+            return None
+        if known.fingerprint != claim.fingerprint or not isinstance(known.answer, ConfiguredWebhook):
+            raise key_reused()
+        return await self._endpoints.get(claim.key.caller, known.answer.endpoint_id)
 
     async def _check(self, fields: Mapping[str, object]) -> None:
         _check_fields(fields)

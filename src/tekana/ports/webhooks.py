@@ -50,13 +50,6 @@ class WebhookEndpoints(Protocol):
     What names a caller raises WebhookEndpointNotFound unless the endpoint is that caller's.
     """
 
-    async def done_before(self, claim: WebhookClaim) -> WebhookEndpoint | None:
-        """The endpoint that the key led to, as it is now; None if the key is new.
-
-        Raises IdempotencyKeyReused if something else was asked under it, WebhookEndpointNotFound if it was deleted.
-        """
-        ...
-
     async def add(self, caller: str, new: NewWebhookEndpoint, claim: WebhookClaim | None = None) -> WebhookEndpoint:
         """Keep a new endpoint, active. It gets all that happens from now on.
 

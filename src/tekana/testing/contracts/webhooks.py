@@ -20,9 +20,9 @@ from tekana.domain.errors import (
     WebhookEndpointNotFound,
 )
 from tekana.domain.identifiers import WebhookDeliveryId, WebhookEndpointId
-from tekana.domain.webhooks import DeliveryAttempt, WebhookDelivery, WebhookEndpoint
+from tekana.domain.webhooks import ConfiguredWebhook, DeliveryAttempt, WebhookDelivery, WebhookEndpoint
 from tekana.ports.page import PageRequest
-from tekana.ports.unit_of_work import Key
+from tekana.ports.unit_of_work import Claimed, Key
 from tekana.ports.webhooks import (
     MOST_ATTEMPTS,
     RELAY,
@@ -112,32 +112,29 @@ class WebhooksContract(Contract):
     ) -> None:
         kept, new = store.webhook_endpoints, _new_endpoint()
         claim = WebhookClaim(Key(ME, "a key"), -1)
-        assert await kept.done_before(claim) is None
+        assert await _used(store, claim) is None
         added = await kept.add(ME, new, claim)
         for each in stores:
-            assert await each.webhook_endpoints.done_before(claim) == added
+            assert await _used(each, claim) == Claimed(-1, ConfiguredWebhook(added.id))
         with pytest.raises(Conflict):
             await kept.add(ME, _new_endpoint(), claim)
         with pytest.raises(Conflict):
             await kept.rotate_secret(ME, new.id, "whsec_c2Vjb25k", HOUR, claim)
         assert (await kept.list(ME, PageRequest())).items == (added,)
-        assert await kept.done_before(claim._replace(key=Key(OTHER, "a key"))) is None
-        with pytest.raises(IdempotencyKeyReused):
-            await kept.done_before(claim._replace(fingerprint=1))
+        assert await _used(store, claim._replace(key=Key(OTHER, "a key"))) is None
         with pytest.raises(IdempotencyKeyReused):
             await app.execute(builders.person(), key="a key", caller=ME)
         await app.execute(builders.person(), key="another", caller=ME)
-        with pytest.raises(IdempotencyKeyReused):
-            await kept.done_before(WebhookClaim(Key(ME, "another"), -1))
+        with pytest.raises(Conflict):
+            await kept.add(ME, _new_endpoint(), WebhookClaim(Key(ME, "another"), -1))
 
         rotated = WebhookClaim(Key(ME, "for a new secret"), 5)
         second = await kept.rotate_secret(ME, new.id, "whsec_c2Vjb25k", HOUR, rotated)
-        assert await kept.done_before(rotated) == await kept.done_before(claim) == second  # as it is now
+        assert await _used(store, rotated) == Claimed(5, ConfiguredWebhook(second.id))
+        in_vain = _fresh_claim()
         with pytest.raises(WebhookEndpointNotFound):
-            await kept.rotate_secret(ME, WebhookEndpointId(uuid7()), "whsec_c2Vjb25k", HOUR, _fresh_claim())
-        await kept.delete(ME, new.id)
-        with pytest.raises(WebhookEndpointNotFound):
-            await kept.done_before(claim)
+            await kept.rotate_secret(ME, WebhookEndpointId(uuid7()), "whsec_c2Vjb25k", HOUR, in_vain)
+        assert await _used(store, in_vain) is None
 
     async def test_a_key_many_times_at_once(self, stores: Sequence[WebhookStore]) -> None:
         claim = _fresh_claim()
@@ -302,6 +299,11 @@ class WebhooksContract(Contract):
             await queue.ask_again(OTHER, first.id)
         with pytest.raises(WebhookDeliveryNotFound):
             await queue.ask_again(ME, WebhookDeliveryId(uuid7()))
+
+
+async def _used(store: WebhookStore, claim: WebhookClaim) -> Claimed | None:
+    async with store.begin() as unit:
+        return (await unit.claim({claim.key})).get(claim.key)
 
 
 def _fresh_claim() -> WebhookClaim:
