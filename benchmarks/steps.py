@@ -20,7 +20,7 @@ from rich.table import Table
 import tekana
 from benchmarks.data import CURRENCY, random_pair
 from benchmarks.processes import ROOT
-from tekana.application import posting_engine
+from tekana.application.engine import posting_engine
 from tekana_postgres.unit_of_work import PostgresUnitOfWork
 
 PICTURE = ROOT / "docs" / "pictures" / "transfer.svg"
@@ -138,7 +138,7 @@ class _Commit(NamedTuple):
 
 def _patch(watch: _Watch) -> None:
     unit: Any = PostgresUnitOfWork
-    unit.claim = watch.timed("claim the idempotency keys", unit.claim)
+    unit.find_keys = watch.timed("claim the idempotency keys", unit.find_keys)
     unit.lock = watch.timed("lock the wallets, in id order", unit.lock)
     for name, step in (("_save_wallets", "UPDATE wallets"), ("_copy", lambda table, *_: f"COPY {table}")):
         setattr(unit, name, watch.timed(step, getattr(unit, name)))

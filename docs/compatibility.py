@@ -43,7 +43,7 @@ def _of_object(where: str, old: Schema, new: Schema) -> Iterator[str]:
     for name, field in fields.items():
         if name not in new_fields:
             yield f"{where}: {name} is gone"
-        elif _meaning(field) != _meaning(new_fields[name]):
+        elif _port_error(field) != _port_error(new_fields[name]):
             yield f"{where}: {name} is no longer what it was"
     always, always_now = set(old.get("required", ())), set(new.get("required", ()))
     for name in sorted(always - always_now):
@@ -55,13 +55,13 @@ def _of_object(where: str, old: Schema, new: Schema) -> Iterator[str]:
 
 
 def _rest(schema: Schema) -> Any:
-    return _meaning({name: value for name, value in schema.items() if name not in {"properties", "required"}})
+    return _port_error({name: value for name, value in schema.items() if name not in {"properties", "required"}})
 
 
-def _meaning(schema: Any) -> Any:
+def _port_error(schema: Any) -> Any:
     """The schema without what is only for people. Whatever it holds counts, in any depth."""
     if isinstance(schema, Mapping):
-        return {name: _meaning(value) for name, value in schema.items() if name not in _WORDS}
+        return {name: _port_error(value) for name, value in schema.items() if name not in _WORDS}
     if isinstance(schema, list):
-        return [_meaning(value) for value in schema]
+        return [_port_error(value) for value in schema]
     return schema

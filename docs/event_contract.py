@@ -23,12 +23,12 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT / "adapters")]  # this tree, whateve
 
 from compatibility import Told, breaches  # noqa: E402 - found now that the path is set
 
-from tekana.application.event_document import AMOUNTS, OWN_FIELDS  # noqa: E402
+from tekana.application.event_payload import AMOUNTS, OWN_FIELDS  # noqa: E402
 from tekana.domain.events import EVENT_TYPES  # noqa: E402
 from tekana.domain.money import Currency  # noqa: E402
 from tekana.testing.sample_events import sample_events  # noqa: E402
 from tekana_kafka.address import AGGREGATES, Address  # noqa: E402
-from tekana_kafka.messages import SOURCE, message_of  # noqa: E402
+from tekana_kafka.cloud_events import SOURCE, message_of  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -22,7 +22,7 @@ async def main() -> None:
         lunch = TransferFunds(from_wallet_id=purse.id, to_wallet_id=till.id, amount="2500", currency="RWF")
         await app.execute(lunch, key="lunch")
         again = await app.submit(lunch, key="lunch")  # the answer got lost, so the phone asks again
-        print(f"lunch: {again.answer.movement.money} {again.answer.status}, replayed: {again.replayed}")
+        print(f"lunch: {again.answer.request.money} {again.answer.status}, replayed: {again.replayed}")
 
         try:
             car = TransferFunds(from_wallet_id=purse.id, to_wallet_id=till.id, amount="9000", currency="RWF")

@@ -6,9 +6,9 @@ gateway     asks the services: an engine and readers without a database
 service     answers: takes commands and queries about one kind of aggregate
 """
 
-from tekana_kafka.consumer import EventConsumer, Seen
+from tekana_kafka.consumer import EventConsumer, ProcessedEvents
 from tekana_kafka.gateway import KafkaGateway
 from tekana_kafka.publisher import KafkaPublisher
 from tekana_kafka.service import KafkaService
 
-__all__ = ["EventConsumer", "KafkaGateway", "KafkaPublisher", "KafkaService", "Seen"]
+__all__ = ["EventConsumer", "KafkaGateway", "KafkaPublisher", "KafkaService", "ProcessedEvents"]

@@ -22,8 +22,8 @@ from aiokafka.errors import KafkaError
 from tekana.domain.errors import Unavailable
 from tekana.domain.events import Aggregate, Event, aggregate_id, event_id
 from tekana_kafka.address import AGGREGATES, parse_address
+from tekana_kafka.cloud_events import event_of
 from tekana_kafka.dead_letters import DeadLetters, Received
-from tekana_kafka.messages import event_of
 from tekana_kafka.topics import create_missing_topics
 
 _log = logging.getLogger("tekana.consumer")
@@ -43,7 +43,7 @@ Handler = Callable[[Event], Awaitable[None]]
 T = TypeVar("T")
 
 
-class Seen(Protocol):
+class ProcessedEvents(Protocol):
     """Which events were dealt with, kept where the effects of that are, so that both are there or neither."""
 
     async def last(self, aggregate_id: UUID) -> int:
@@ -56,7 +56,7 @@ class _NothingSeen:
         return 0
 
 
-class _LettingGo(Exception):
+class _Stopping(Exception):
     """The consumer stops, or its partitions go elsewhere: nothing more is begun."""
 
 
@@ -90,7 +90,7 @@ class EventConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         group: str,
         handle: Handler,
         *,
-        seen: Seen | None = None,
+        seen: ProcessedEvents | None = None,
         aggregates: Sequence[Aggregate] = AGGREGATES,
     ) -> None:
         self._address = parse_address(url)
@@ -135,7 +135,7 @@ class EventConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             while not self._stopping:
                 fetched = await consumer.getmany(timeout_ms=_FETCH_MS, max_records=_LARGEST_BATCH)
                 async with self._working:
-                    await self._work_off(consumer, fetched)
+                    await self._process_batch(consumer, fetched)
         finally:
             await consumer.stop()
             await self._letters.stop()
@@ -154,7 +154,7 @@ class EventConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self._memories = {one: _Memory() for one in assigned}
         self._fresh = set(assigned)
 
-    async def _work_off(
+    async def _process_batch(
         self, consumer: AIOKafkaConsumer, fetched: dict[TopicPartition, Sequence[ConsumerRecord]]
     ) -> None:
         """Deal with what was fetched, partitions side by side, and commit how far that came.
@@ -162,8 +162,8 @@ class EventConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         What is left when we let go is fetched again, by us or by others, as it is not committed.
         """
         try:
-            await self._take_up()
-        except _LettingGo:
+            await self._retry_dead_letters()
+        except _Stopping:
             return
         ours = [one for one in fetched if one in self._memories]
         ends = await asyncio.gather(*(self._deal_with_all(one, fetched[one]) for one in ours))
@@ -175,7 +175,7 @@ class EventConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             except (KafkaError, TimeoutError) as error:
                 _log.warning("offsets are not committed, events will come again: %r", error)
 
-    async def _take_up(self) -> None:
+    async def _retry_dead_letters(self) -> None:
         """Try again what was set aside of partitions that are new to us."""
         while self._fresh:
             fresh = frozenset(self._fresh)
@@ -191,7 +191,7 @@ class EventConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             message = Received(partition, record.offset, record.key or b"", record.value, tuple(record.headers))
             try:
                 await self._is_set_aside(message, new=True)
-            except _LettingGo:
+            except _Stopping:
                 break
             end = record.offset + 1
         return end
@@ -219,7 +219,7 @@ class EventConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         tries = pauses = 0
         while True:
             if self._let_go.is_set():
-                raise _LettingGo
+                raise _Stopping
             try:
                 if event.sequence <= await self._last(memory, aggregate_id(event)):
                     return None
@@ -260,7 +260,7 @@ class EventConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
                 _log.warning("dead letters wait: %r", error)
             tries += 1
             await self._pause(tries)
-        raise _LettingGo
+        raise _Stopping
 
     async def _pause(self, tries: int) -> None:
         """Wait, longer each time, unless we let go."""

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
 from tekana_kafka.address import Address
-from tekana_kafka.messages import Header
+from tekana_kafka.cloud_events import Header
 
 _GROUP: Final = "tekana_group"
 _TOPIC: Final = "tekana_topic"

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, cast
 
 from tekana.application import Batch, Webhooks
-from tekana.application.validation import check_key
-from tekana.application.waiting_line import Envelope, Outcome
+from tekana.application.commands.validation import check_key
+from tekana.application.engine.command_queue import Envelope, Outcome
 from tekana.domain.book import Answer
 from tekana.domain.errors import Overloaded
 from tekana.ports.customers import Customers
@@ -16,10 +16,10 @@ from tekana.ports.events import Events
 from tekana.ports.transactions import Transactions
 from tekana.ports.wallets import Wallets
 from tekana_kafka.address import Address, parse_address
-from tekana_kafka.commands import AnyCommand, command_message
-from tekana_kafka.queries import QUERIES, Previews
-from tekana_kafka.replies import OUTCOME, OUTCOMES
-from tekana_kafka.requests import Requests
+from tekana_kafka.command_messages import AnyCommand, command_message
+from tekana_kafka.query_messages import QUERIES, Previews
+from tekana_kafka.reply_codec import OUTCOME, OUTCOMES
+from tekana_kafka.rpc_client import RpcClient
 
 
 class KafkaGateway:
@@ -27,7 +27,7 @@ class KafkaGateway:
 
     def __init__(self, url: str) -> None:
         address = parse_address(url)
-        requests = Requests(address)
+        requests = RpcClient(address)
         self.engine = RemoteEngine(address, requests)
         self.readers = RemoteReaders(address, requests)
         self.webhooks = cast("Webhooks", _RemotePort("webhooks", address, requests))
@@ -36,7 +36,7 @@ class KafkaGateway:
 class RemoteEngine:
     """Implements tekana.application.Engine: commands are decided by the services."""
 
-    def __init__(self, address: Address, requests: Requests) -> None:
+    def __init__(self, address: Address, requests: RpcClient) -> None:
         self._address = address
         self._requests = requests
         self._previews = cast("Previews", _RemotePort("previews", address, requests))
@@ -84,7 +84,7 @@ class RemoteEngine:
 class RemoteReaders:
     """Implements tekana.ports.store.Readers: what is read, the services read."""
 
-    def __init__(self, address: Address, requests: Requests) -> None:
+    def __init__(self, address: Address, requests: RpcClient) -> None:
         self.location = f"the services behind Kafka at {', '.join(address.servers)}"
         self.customers = cast("Customers", _RemotePort("customers", address, requests))
         self.wallets = cast("Wallets", _RemotePort("wallets", address, requests))
@@ -109,7 +109,7 @@ class RemoteReaders:
 class _RemotePort:
     """A port with every method that QUERIES has of it: each asks its question over the bus."""
 
-    def __init__(self, port: str, address: Address, requests: Requests) -> None:
+    def __init__(self, port: str, address: Address, requests: RpcClient) -> None:
         self._port = port
         self._address = address
         self._requests = requests

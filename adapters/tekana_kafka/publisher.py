@@ -11,10 +11,10 @@ from aiokafka.errors import KafkaError
 
 from tekana.domain.errors import Unavailable
 from tekana.domain.events import Event
-from tekana.ports.publisher import Unsendable
+from tekana.ports.publisher import RejectedEvent
 from tekana_kafka.address import parse_address
-from tekana_kafka.lanes import Lane, Numbered, lanes_of
-from tekana_kafka.messages import message_of
+from tekana_kafka.cloud_events import message_of
+from tekana_kafka.partition_sender import IndexedMessage, PartitionSender, partition_senders
 from tekana_kafka.topics import create_missing_topics
 
 CONFIRM_TIMEOUT: Final = 10.0
@@ -46,10 +46,10 @@ class KafkaPublisher:
         if producer is not None:
             await _give_up(producer)
 
-    async def publish(self, events: Sequence[Event]) -> Sequence[Unsendable]:
+    async def publish(self, events: Sequence[Event]) -> Sequence[RejectedEvent]:
         """Put a run of events on the bus, and wait until it has confirmed each of them."""
-        rest = [Numbered(place, message_of(event)) for place, event in enumerate(events)]
-        unsendable: list[Unsendable] = []
+        rest = [IndexedMessage(place, message_of(event)) for place, event in enumerate(events)]
+        unsendable: list[RejectedEvent] = []
         alone: set[int] = set()
         while rest:
             stuck = await self._send(rest, alone)
@@ -57,19 +57,19 @@ class KafkaPublisher:
             for lane in stuck:
                 if lane.refused == 1:
                     place, refused = lane.waiting.popleft()
-                    unsendable.append(Unsendable(place, lane.reason))
+                    unsendable.append(RejectedEvent(place, lane.reason))
                     lane.drop(refused.key)
                 else:  # which one of them is it?
                     alone.update(one.place for one, _ in zip(lane.waiting, range(lane.refused), strict=False))
                 rest += lane.waiting
         return sorted(unsendable)
 
-    async def _send(self, messages: Sequence[Numbered], alone: set[int]) -> list[Lane]:
+    async def _send(self, messages: Sequence[IndexedMessage], alone: set[int]) -> list[PartitionSender]:
         """Send all of these; gives the lanes in which the broker refused a batch."""
         producer = await self._connected()
         try:
             async with asyncio.timeout(CONFIRM_TIMEOUT):
-                lanes = await lanes_of(messages, self._address, producer)
+                lanes = await partition_senders(messages, self._address, producer)
                 outcomes = await asyncio.gather(*(lane.send(producer, alone) for lane in lanes), return_exceptions=True)
             for outcome in outcomes:
                 if outcome is not None:

@@ -13,14 +13,14 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from tekana.application import Webhooks
-from tekana.application.engine import Engine
+from tekana.application.engine.engine import Engine
 from tekana.domain.errors import Unavailable
 from tekana.domain.events import Aggregate
 from tekana.ports.store import Readers
 from tekana_kafka.address import Address, parse_address
-from tekana_kafka.command_taker import CommandTaker
-from tekana_kafka.query_taker import QueryTaker
-from tekana_kafka.replier import Replier
+from tekana_kafka.command_consumer import CommandConsumer
+from tekana_kafka.query_consumer import QueryConsumer
+from tekana_kafka.reply_producer import ReplyProducer
 from tekana_kafka.topics import LARGEST_MESSAGE, create_missing_command_topics
 
 _log = logging.getLogger("tekana.bus")
@@ -92,9 +92,11 @@ class KafkaService:
             _consumer(self._address, self._aggregate, commits=False) as for_commands,
             _consumer(self._address, f"{self._aggregate}.queries", commits=True) as for_queries,
         ):
-            replier = Replier(self._address, producer)
-            commands = CommandTaker(self._aggregate, self._engine, replier, self._stopping)
-            queries = QueryTaker(self._aggregate, self._engine, self._readers, self._webhooks, replier, self._stopping)
+            replier = ReplyProducer(self._address, producer)
+            commands = CommandConsumer(self._aggregate, self._engine, replier, self._stopping)
+            queries = QueryConsumer(
+                self._aggregate, self._engine, self._readers, self._webhooks, replier, self._stopping
+            )
             self._connected = for_queries
             try:
                 async with asyncio.TaskGroup() as takers:

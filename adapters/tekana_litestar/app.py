@@ -15,11 +15,11 @@ from litestar.utils.path import normalize_path
 from tekana import Settings, connect
 from tekana.bootstrap.lifespan import chosen
 from tekana_litestar import docs
-from tekana_litestar.edge import Edge
+from tekana_litestar.middleware import Middleware
 from tekana_litestar.operation import options_handlers, serve
 from tekana_litestar.problems import handle_exception
 from tekana_litestar.routes import HANDLERS, PROBES
-from tekana_litestar.streams import Streams
+from tekana_litestar.server_sent_events import Streams
 
 if TYPE_CHECKING:
     from litestar.types import HTTPScope, LifeSpanReceive, LifeSpanScope, LifeSpanSend, Receive, Scope, Send
@@ -37,7 +37,7 @@ class TekanaApp(Litestar):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._edge = Edge()
+        self._edge = Middleware()
         self.state.streams = Streams()
 
     async def __call__(

@@ -67,7 +67,7 @@ class BodyReader(Generic[T]):
             raise invalid("body", "is nested too deep") from None
         except (msgspec.DecodeError, UnicodeError):
             raise invalid("body", _malformed(body)) from None
-        _refuse_what_msgspec_lets_pass(decoded, _pairs.decode(body.decode()))
+        _reject_duplicate_names_and_odd_uuids(decoded, _pairs.decode(body.decode()))
         return decoded
 
     def _explained(self, error: msgspec.ValidationError) -> InvalidRequest:
@@ -90,7 +90,7 @@ class BodyReader(Generic[T]):
 _PLACE: Final = re.compile(r"(.*) - at `\$((?:\.\w+|\[\d+\]|\[\.\.\.\])+)`", re.DOTALL)
 
 
-def _refuse_what_msgspec_lets_pass(decoded: Any, raw: dict[Any, Any], inside: str = "") -> None:
+def _reject_duplicate_names_and_odd_uuids(decoded: Any, raw: dict[Any, Any], inside: str = "") -> None:
     """Names given twice, of which readers differ on which one counts, and UUIDs in other forms than the usual one."""
     _refuse_names_given_twice(raw, inside)
     for name, its_raw in raw.items():
@@ -103,7 +103,7 @@ def _refuse_what_msgspec_lets_pass(decoded: Any, raw: dict[Any, Any], inside: st
         elif kind is list:
             for index, (one, inner) in enumerate(zip(getattr(decoded, name), its_raw, strict=True)):
                 if type(inner) is dict:
-                    _refuse_what_msgspec_lets_pass(one, inner, f"{inside}{name}[{index}].")
+                    _reject_duplicate_names_and_odd_uuids(one, inner, f"{inside}{name}[{index}].")
 
 
 def _refuse_names_given_twice(raw: dict[Any, Any], inside: str) -> None:

@@ -20,32 +20,32 @@ def asked_page(request: Request, name: str = "cursor") -> PageRequest:
         InvalidRequest: the cursor is not one that a list at this path gave out.
     """
     given = request.query
-    page = PageRequest(cursor=unseal(request, given[name], name) if name in given else None)
+    page = PageRequest(cursor=decode_cursor(request, given[name], name) if name in given else None)
     return page._replace(limit=given["limit"]) if "limit" in given else page
 
 
-def sealed(request: Request, page: Page[Any]) -> Page[Any]:
+def with_encoded_cursor(request: Request, page: Page[Any]) -> Page[Any]:
     """The page with the cursor that leads on from it as it is shown."""
-    return page if page.next_cursor is None else page._replace(next_cursor=seal(request, page.next_cursor))
+    return page if page.next_cursor is None else page._replace(next_cursor=encode_cursor(request, page.next_cursor))
 
 
-def seal(request: Request, cursor: str) -> str:
+def encode_cursor(request: Request, cursor: str) -> str:
     """A store's cursor as it is shown."""
-    return urlsafe_b64encode(_mark(request) + cursor.encode()).rstrip(b"=").decode("ascii")
+    return urlsafe_b64encode(_path_tag(request) + cursor.encode()).rstrip(b"=").decode("ascii")
 
 
-def unseal(request: Request, text: str, name: str) -> str:
+def decode_cursor(request: Request, text: str, name: str) -> str:
     """The store's cursor again; `name` is where it was given. Raises InvalidRequest if no list at this path gave it."""
     try:
         opened = urlsafe_b64decode(text + "=" * (-len(text) % 4))
         mark, cursor = opened[:_MARK_BYTES], opened[_MARK_BYTES:].decode("ascii")
     except ValueError:
         mark, cursor = b"", ""
-    if mark != _mark(request) or text != seal(request, cursor):
+    if mark != _path_tag(request) or text != encode_cursor(request, cursor):
         raise invalid(name, "is not one that this list gave out")
     return cursor
 
 
-def _mark(request: Request) -> bytes:
+def _path_tag(request: Request) -> bytes:
     """Tells the list at this path from all others."""
     return blake2b(request.scope["path"].encode(), digest_size=_MARK_BYTES).digest()

@@ -10,8 +10,8 @@ from litestar import Request, route
 from litestar.enums import HttpMethod
 from litestar.exceptions import NotFoundException
 
-from tekana_litestar.answers import Answer
 from tekana_litestar.openapi import document
+from tekana_litestar.responses import Answer
 
 # The styles are inline: Scalar makes them as it goes. Everything else comes from here.
 _POLICY: Final = (
@@ -35,7 +35,7 @@ def _asset(name: str) -> bytes:
 
 
 @route("/", http_method=_READ)
-async def show_the_way() -> Answer:
+async def redirect_to_docs() -> Answer:
     """Whoever opens the root in a browser wants the documentation."""
     return Answer(302, headers=[("Location", "/api")])
 
@@ -62,4 +62,4 @@ async def get_asset(request: Request[Any, Any, Any]) -> Answer:
     return Answer(200, _asset(name), [("Cache-Control", "max-age=3600")], media_type=_TYPES[name])
 
 
-HANDLERS: Final = [show_the_way, get_page, get_openapi, get_asset]
+HANDLERS: Final = [redirect_to_docs, get_page, get_openapi, get_asset]

@@ -13,7 +13,6 @@ from litestar.handlers import HTTPRouteHandler
 
 from tekana import IdempotencyKeyReused, InvalidRequest, TekanaError, Unavailable
 from tekana_litestar import schemas, wire
-from tekana_litestar.answers import JSON, PROBLEM_JSON, TEXT
 from tekana_litestar.bodies import BodyReader, in_words, too_large
 from tekana_litestar.examples import BATCH_EXAMPLES, ERRORS, EXAMPLES, REQUEST_ID
 from tekana_litestar.operation import Operation
@@ -27,8 +26,9 @@ from tekana_litestar.problems import (
     problem_of,
     status_of,
 )
+from tekana_litestar.responses import JSON, PROBLEM_JSON, TEXT
 from tekana_litestar.routes import HANDLERS as ROUTES
-from tekana_litestar.streams import EVENT_STREAM
+from tekana_litestar.server_sent_events import EVENT_STREAM
 
 Node = dict[str, Any]
 

@@ -12,13 +12,13 @@ from litestar.enums import HttpMethod
 from litestar.handlers import HTTPRouteHandler
 
 from tekana import TekanaError
-from tekana_litestar.answers import Answer
 from tekana_litestar.bodies import BodyReader
 from tekana_litestar.headers import check_host
 from tekana_litestar.parameters import Parameter, read_query
 from tekana_litestar.problems import problem_of_request
 from tekana_litestar.request import Request
-from tekana_litestar.streams import EventStream
+from tekana_litestar.responses import Answer
+from tekana_litestar.server_sent_events import EventStream
 
 if TYPE_CHECKING:
     from litestar.types import HTTPScope, Receive, Send

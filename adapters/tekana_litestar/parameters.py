@@ -11,12 +11,12 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from tekana import InvalidRequest, PageRequest
-from tekana.application.validation import check_moment, check_text, normal_email, normal_phone_number
+from tekana.application.commands.validation import check_moment, check_text, normal_email, normal_phone_number
 from tekana.domain.customer import CustomerStatus
 from tekana.domain.errors import FieldError, invalid
 from tekana.domain.money import parse_currency
 from tekana.domain.transaction import TransactionStatus, TransactionType
-from tekana.ports.page import LARGEST_PAGE
+from tekana.ports.page import PAGE_SIZE_MAX
 from tekana_litestar.identifiers import canonical_uuid
 
 _MOST_PARAMETERS: Final = 50
@@ -114,8 +114,8 @@ def _currency(_: str, text: str) -> str:
 
 
 def _limit(name: str, text: str) -> int:
-    if not re.fullmatch("[0-9]{1,9}", text) or not 1 <= int(text) <= LARGEST_PAGE:
-        raise invalid(name, f"must be a whole number from 1 to {LARGEST_PAGE}")
+    if not re.fullmatch("[0-9]{1,9}", text) or not 1 <= int(text) <= PAGE_SIZE_MAX:
+        raise invalid(name, f"must be a whole number from 1 to {PAGE_SIZE_MAX}")
     return int(text)
 
 
@@ -201,7 +201,7 @@ DRY_RUN = Parameter(
 LIMIT = Parameter(
     "limit",
     "How many items at most.",
-    {"type": "integer", "minimum": 1, "maximum": LARGEST_PAGE, "default": PageRequest().limit},
+    {"type": "integer", "minimum": 1, "maximum": PAGE_SIZE_MAX, "default": PageRequest().limit},
     None,
     _limit,
 )

@@ -29,7 +29,7 @@ from tekana import (
     Transaction,
     Unavailable,
 )
-from tekana_litestar.answers import PROBLEM_JSON, Answer, encode
+from tekana_litestar.responses import PROBLEM_JSON, Answer, encode
 
 if TYPE_CHECKING:
     from litestar.types import HTTPScope

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from tekana import Tekana
-from tekana_litestar.streams import Streams
+from tekana_litestar.server_sent_events import Streams
 
 if TYPE_CHECKING:
     from litestar.types import HTTPScope, Receive

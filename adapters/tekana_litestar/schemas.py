@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from tekana.application.batch import LARGEST_BATCH
+from tekana.application.commands.batch import BATCH_SIZE_MAX
 from tekana.domain.events import EVENT_TYPES
 
 Schema = dict[str, Any]
@@ -65,7 +65,7 @@ _FIELDS: Final[dict[str, Schema]] = {
     "Customer.version": {"description": "Counts the changes; also the `ETag`."},
     "Entry.version": {"description": "The entry's number in its wallet: 1, 2, 3 … without a gap."},
     "WalletEntry.version": {"description": "The entry's number in its wallet: 1, 2, 3 … without a gap."},
-    "Batch.transactions": {"minItems": 1, "maxItems": LARGEST_BATCH},
+    "Batch.transactions": {"minItems": 1, "maxItems": BATCH_SIZE_MAX},
     "BatchResult.index": {"description": "The movement's place in the request, counted from 0."},
     "BatchResult.status": {
         "description": "201: done. 422: refused; the problem has the status that it would have alone.",

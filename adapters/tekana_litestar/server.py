@@ -24,8 +24,8 @@ from uvicorn.supervisors.multiprocess import Multiprocess
 from tekana import Settings, TekanaError
 from tekana.bootstrap.lifespan import build
 from tekana_litestar.app import create_app
-from tekana_litestar.edge import LONGEST_WAIT
-from tekana_litestar.one_write import OneWriteProtocol
+from tekana_litestar.middleware import REQUEST_TIMEOUT_SECONDS
+from tekana_litestar.uvicorn_protocol import OneWriteProtocol
 
 if sys.platform != "win32":
     import resource
@@ -59,11 +59,11 @@ def app_from_environment() -> Litestar:
     """The app as the TEKANA_ variables say: what each of several workers builds for itself."""
     parent = multiprocessing.parent_process()
     if parent is not None:
-        threading.Thread(target=_end_with, args=(parent,), name="end with the parent", daemon=True).start()
+        threading.Thread(target=_exit_with_parent, args=(parent,), name="end with the parent", daemon=True).start()
     return _app(Settings.from_environment())
 
 
-def _end_with(parent: BaseProcess) -> None:
+def _exit_with_parent(parent: BaseProcess) -> None:
     """Let requests in flight end, and end, once the parent was killed: nobody else would tell a worker to."""
     parent.join()
     signal.raise_signal(signal.SIGTERM)
@@ -71,11 +71,11 @@ def _end_with(parent: BaseProcess) -> None:
 
 def _app(settings: Settings) -> Litestar:
     app = create_app(settings)
-    app.on_startup.append(_spare_the_collector)
+    app.on_startup.append(_tune_gc)
     return app
 
 
-def _spare_the_collector() -> None:
+def _tune_gc() -> None:
     """What is there at the start stays, so it is not looked through again; and a busy server leaves few cycles behind.
 
     As the defaults are, looking for garbage takes a tenth of the engine's time.
@@ -149,7 +149,7 @@ def _config(app: Litestar | str, workers: int) -> uvicorn.Config:
         server_header=False,
         proxy_headers=False,
         timeout_keep_alive=75,  # longer than clients' pools keep a connection, so that they hang up first
-        timeout_graceful_shutdown=int(LONGEST_WAIT) + 5,
+        timeout_graceful_shutdown=int(REQUEST_TIMEOUT_SECONDS) + 5,
     )
 
 

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tekana import BalanceAt, CustomerWithWallets, Entry, Page, PostedEntry, Transaction, Wallet
-from tekana.application.event_document import event_document
+from tekana.application.event_payload import event_payload
 from tekana.domain.money import format_minor
 from tekana.domain.webhooks import DeliveryAttempt, WebhookDelivery, WebhookEndpoint
-from tekana.ports.events import FedEvent
+from tekana.ports.events import FeedEvent
 from tekana_litestar import webhook_wire, wire
 
 
@@ -68,7 +68,7 @@ def _entry(one: Entry) -> wire.Entry:
 
 def transaction(one: Transaction) -> wire.Transaction:
     """A transaction on the wire. `wallet_id` is the customer's wallet of a deposit or withdrawal, as in its request."""
-    movement, rejection = one.movement, one.rejection
+    movement, rejection = one.request, one.rejection
     own_wallet = {"deposit": movement.to_wallet_id, "withdrawal": movement.from_wallet_id}.get(movement.type)
     return wire.Transaction(
         id=one.id,
@@ -120,9 +120,9 @@ def balance(one: BalanceAt) -> wire.Balance:
     )
 
 
-def event(fed: FedEvent) -> wire.Event:
+def event(fed: FeedEvent) -> wire.Event:
     """An event on the wire, with its place in the feed."""
-    return wire.Event(cursor=fed.cursor, **event_document(fed.event)._asdict())
+    return wire.Event(cursor=fed.cursor, **event_payload(fed.event)._asdict())
 
 
 def customers(page: Page[CustomerWithWallets]) -> wire.CustomerPage:
@@ -145,7 +145,7 @@ def transactions(page: Page[Transaction]) -> wire.TransactionPage:
     return wire.TransactionPage(items=tuple([transaction(one) for one in page.items]), next_cursor=page.next_cursor)
 
 
-def events(page: Page[FedEvent]) -> wire.EventPage:
+def events(page: Page[FeedEvent]) -> wire.EventPage:
     """A page of events on the wire."""
     return wire.EventPage(items=tuple([event(one) for one in page.items]), next_cursor=page.next_cursor)
 

@@ -10,24 +10,24 @@ from uuid import UUID
 from tekana.domain.events import Event, aggregate_id
 from tekana.domain.transaction import Transaction
 from tekana.ports.clock import Clock
-from tekana.ports.events import FedEvent
+from tekana.ports.events import FeedEvent
 from tekana.ports.outbox import Lease, LeaseLost, ParkedEvent, RelayState
-from tekana.ports.page import LARGEST_PAGE, PageRequest
+from tekana.ports.page import PAGE_SIZE_MAX, PageRequest
 from tekana.ports.webhooks import RELAY as WEBHOOKS
-from tekana_memory.kept import Kept
 from tekana_memory.readers import MemoryEvents
+from tekana_memory.state import MemoryState
 
 
 class MemoryOutbox:
     """Implements tekana.ports.outbox.Outbox. Nothing here awaits, so each step is all or nothing."""
 
-    def __init__(self, kept: Kept, relay: str, events: MemoryEvents, clock: Clock) -> None:
-        self._kept = kept
-        self._relay = kept.relays[relay]
+    def __init__(self, state: MemoryState, relay: str, events: MemoryEvents, clock: Clock) -> None:
+        self._state = state
+        self._relay = state.relays[relay]
         self._events = events
         self._clock = clock
 
-    async def take_lease(self, holder: str, seconds: float) -> Lease | None:
+    async def acquire_lease(self, holder: str, seconds: float) -> Lease | None:
         """The lease, unless another one runs."""
         if self._runs():
             return None
@@ -46,11 +46,11 @@ class MemoryOutbox:
         if lease.epoch == self._relay.epoch:
             self._relay.holder = self._relay.expires_at = None
 
-    async def read(self, after: str | None, limit: int) -> Sequence[FedEvent]:
+    async def read(self, after: str | None, limit: int) -> Sequence[FeedEvent]:
         """What happened after the cursor."""
-        return (await self._events.list(PageRequest(min(limit, LARGEST_PAGE), after))).items
+        return (await self._events.list(PageRequest(min(limit, PAGE_SIZE_MAX), after))).items
 
-    async def mark(self, lease: Lease, cursor: str, parked: Sequence[ParkedEvent] = ()) -> None:
+    async def advance(self, lease: Lease, cursor: str, parked: Sequence[ParkedEvent] = ()) -> None:
         """Note how far it has come."""
         self._require(lease)
         self._relay.cursor = cursor
@@ -64,13 +64,13 @@ class MemoryOutbox:
         """The first of the parked events."""
         return self._first(limit)
 
-    async def ask_again(self, aggregate_id: UUID | None = None) -> int:
+    async def request_retry(self, aggregate_id: UUID | None = None) -> int:
         """Have them tried once more."""
         wanted = await self.parked_aggregates() & ({aggregate_id} if aggregate_id else await self.parked_aggregates())
         self._relay.asked |= wanted
         return sum(_of(one) in wanted for one in self._relay.parked.values())
 
-    async def asked_again(self, limit: int) -> Sequence[ParkedEvent]:
+    async def retry_requested(self, limit: int) -> Sequence[ParkedEvent]:
         """The first of those to be tried once more."""
         return [one for one in self._first(len(self._relay.parked)) if _of(one) in self._relay.asked][:limit]
 
@@ -83,28 +83,28 @@ class MemoryOutbox:
         self._relay.asked -= {_of(one) for one in parked}
         self._relay.asked &= await self.parked_aggregates()
 
-    async def go_back(self, cursor: str | None) -> None:
+    async def rewind(self, cursor: str | None) -> None:
         """Begin again after the cursor, under a new epoch."""
         await self._events.list(PageRequest(1, cursor))  # knows a bad one
         relay = self._relay
         relay.cursor, relay.epoch, relay.holder, relay.expires_at = cursor, relay.epoch + 1, None, None
 
-    async def drop_published(self, older_than: timedelta) -> int | None:
+    async def prune(self, older_than: timedelta) -> int | None:
         """Show no more of it than is young, or not published everywhere."""
-        outbox, before = self._kept.outbox, self._kept.dropped
-        cursors = [one.cursor for name, one in self._kept.relays.items() if one.epoch and self._tells(name)]
+        outbox, before = self._state.outbox, self._state.dropped
+        cursors = [one.cursor for name, one in self._state.relays.items() if one.epoch and self._tells(name)]
         published = min((_place(cursor)[0] if cursor else 0 for cursor in cursors), default=len(outbox))
-        while self._kept.dropped < published and _moment(outbox[self._kept.dropped]) <= self._clock() - older_than:
-            self._kept.dropped += 1
-        dropped = outbox[before : self._kept.dropped]
+        while self._state.dropped < published and _moment(outbox[self._state.dropped]) <= self._clock() - older_than:
+            self._state.dropped += 1
+        dropped = outbox[before : self._state.dropped]
         return sum(isinstance(one, Transaction) for one in dropped) if dropped else None
 
     async def state(self) -> RelayState:
         """How the relay stands."""
         relay = self._relay
-        unpublished: list[FedEvent] = []
+        unpublished: list[FeedEvent] = []
         cursor = relay.cursor
-        while events := await self.read(cursor, LARGEST_PAGE):
+        while events := await self.read(cursor, PAGE_SIZE_MAX):
             unpublished += events
             cursor = events[-1].cursor
         return RelayState(
@@ -123,7 +123,7 @@ class MemoryOutbox:
 
     def _tells(self, relay: str) -> bool:
         """That of webhooks stands still while there are none."""
-        return relay != WEBHOOKS or any(one.status == "active" for one in self._kept.webhook_endpoints.values())
+        return relay != WEBHOOKS or any(one.status == "active" for one in self._state.webhook_endpoints.values())
 
     def _runs(self) -> bool:
         return self._relay.expires_at is not None and self._relay.expires_at > self._clock()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tekana.domain.events import Event
-from tekana.ports.publisher import Unsendable
+from tekana.ports.publisher import RejectedEvent
 
 
 class MemoryPublisher:
@@ -21,7 +21,7 @@ class MemoryPublisher:
     async def stop(self) -> None:
         """Nothing to let go of."""
 
-    async def publish(self, events: Sequence[Event]) -> Sequence[Unsendable]:
+    async def publish(self, events: Sequence[Event]) -> Sequence[RejectedEvent]:
         """Take them all."""
         self.published += events
         return ()

@@ -27,11 +27,11 @@ from tekana.domain.transaction import PostedEntry, Transaction
 from tekana.domain.wallet import Wallet
 from tekana.ports.clock import Clock
 from tekana.ports.customers import CustomerFilter
-from tekana.ports.events import FedEvent
+from tekana.ports.events import FeedEvent
 from tekana.ports.page import Page, PageRequest
 from tekana.ports.transactions import TransactionFilter
 from tekana.ports.wallets import BalanceAt, WalletFilter
-from tekana_memory.kept import Kept
+from tekana_memory.state import MemoryState
 
 Item = TypeVar("Item")
 
@@ -39,11 +39,11 @@ Item = TypeVar("Item")
 class MemoryCustomers:
     """Implements tekana.ports.customers.Customers."""
 
-    def __init__(self, kept: Kept) -> None:
-        self._kept = kept
+    def __init__(self, state: MemoryState) -> None:
+        self._state = state
 
     async def get(self, customer_id: CustomerId) -> CustomerWithWallets:
-        customer = self._kept.customers.get(customer_id)
+        customer = self._state.customers.get(customer_id)
         if customer is None:
             raise CustomerNotFound(f"no customer has the id {customer_id}")
         return self._with_wallets(customer)
@@ -52,25 +52,25 @@ class MemoryCustomers:
         wanted = {name: value for name, value in which._asdict().items() if value is not None}
         found = [
             self._with_wallets(customer)
-            for customer_id, customer in sorted(self._kept.customers.items())
+            for customer_id, customer in sorted(self._state.customers.items())
             if all(getattr(customer, name) == value for name, value in wanted.items())
         ]
-        return page_of(found, page, lambda one: one.customer.id, self._kept.customers)
+        return page_of(found, page, lambda one: one.customer.id, self._state.customers)
 
     def _with_wallets(self, customer: Customer) -> CustomerWithWallets:
-        wallets = (replace(self._kept.wallets[wallet_id]) for wallet_id in self._kept.wallets_of[customer.id])
+        wallets = (replace(self._state.wallets[wallet_id]) for wallet_id in self._state.wallets_of[customer.id])
         return CustomerWithWallets(replace(customer), tuple(wallets))
 
 
 class MemoryWallets:
     """Implements tekana.ports.wallets.Wallets."""
 
-    def __init__(self, kept: Kept, clock: Clock) -> None:
-        self._kept = kept
+    def __init__(self, state: MemoryState, clock: Clock) -> None:
+        self._state = state
         self._clock = clock
 
     async def get(self, wallet_id: WalletId) -> Wallet:
-        wallet = self._kept.wallets.get(wallet_id)
+        wallet = self._state.wallets.get(wallet_id)
         if wallet is None:
             raise WalletNotFound(f"no wallet has the id {wallet_id}")
         return replace(wallet)
@@ -79,14 +79,14 @@ class MemoryWallets:
         wanted = {name: value for name, value in which._asdict().items() if value is not None}
         found = [
             replace(wallet)
-            for wallet_id, wallet in sorted(self._kept.wallets.items())
+            for wallet_id, wallet in sorted(self._state.wallets.items())
             if all(getattr(wallet, name) == value for name, value in wanted.items())
         ]
-        return page_of(found, page, lambda wallet: wallet.id, self._kept.wallets)
+        return page_of(found, page, lambda wallet: wallet.id, self._state.wallets)
 
     async def entries(self, wallet_id: WalletId, page: PageRequest) -> Page[PostedEntry]:
         await self.get(wallet_id)
-        history = self._kept.entries[wallet_id]
+        history = self._state.entries[wallet_id]
         begin = 0
         if page.cursor is not None:  # a version, which is also how many entries were read by then
             begin = _number(page.cursor)
@@ -98,7 +98,7 @@ class MemoryWallets:
     async def balance_at(self, wallet_id: WalletId, at: datetime | None) -> BalanceAt:
         wallet = await self.get(wallet_id)
         moment = self._clock() if at is None else at
-        history = self._kept.entries[wallet_id]
+        history = self._state.entries[wallet_id]
         version = len(history) if at is None else bisect_right(history, moment, key=lambda line: line.posted_at)
         balance = history[version - 1].entry.ledger_balance_after if version else 0
         return BalanceAt(wallet_id, moment, Money(balance, wallet.currency), version)
@@ -107,11 +107,11 @@ class MemoryWallets:
 class MemoryTransactions:
     """Implements tekana.ports.transactions.Transactions."""
 
-    def __init__(self, kept: Kept) -> None:
-        self._kept = kept
+    def __init__(self, state: MemoryState) -> None:
+        self._state = state
 
     async def get(self, transaction_id: TransactionId) -> Transaction:
-        transaction = self._kept.transactions.get(transaction_id)
+        transaction = self._state.transactions.get(transaction_id)
         if transaction is None:
             raise TransactionNotFound(f"no transaction has the id {transaction_id}")
         return transaction
@@ -119,17 +119,17 @@ class MemoryTransactions:
     async def list(self, which: TransactionFilter, page: PageRequest) -> Page[Transaction]:
         found = [
             transaction
-            for _, transaction in sorted(self._kept.transactions.items(), reverse=True)
+            for _, transaction in sorted(self._state.transactions.items(), reverse=True)
             if self._matches(transaction, which)
         ]
-        return page_of(found, page, lambda transaction: transaction.id, self._kept.transactions, newest_first=True)
+        return page_of(found, page, lambda transaction: transaction.id, self._state.transactions, newest_first=True)
 
     def _matches(self, transaction: Transaction, which: TransactionFilter) -> bool:
-        movement = transaction.movement
+        movement = transaction.request
         wallets = {movement.from_wallet_id, movement.to_wallet_id}
         return (
             (which.wallet_id is None or which.wallet_id in wallets)
-            and (which.customer_id is None or not wallets.isdisjoint(self._kept.wallets_of[which.customer_id]))
+            and (which.customer_id is None or not wallets.isdisjoint(self._state.wallets_of[which.customer_id]))
             and which.type in (None, movement.type)
             and which.status in (None, transaction.status)
             and which.reference in (None, movement.reference)
@@ -141,14 +141,14 @@ class MemoryTransactions:
 class MemoryEvents:
     """Implements tekana.ports.events.Events."""
 
-    def __init__(self, kept: Kept) -> None:
-        self._kept = kept
+    def __init__(self, state: MemoryState) -> None:
+        self._state = state
 
-    async def list(self, page: PageRequest) -> Page[FedEvent]:
+    async def list(self, page: PageRequest) -> Page[FeedEvent]:
         begin, read_already = self._place(page.cursor)
-        outbox = self._kept.outbox
+        outbox = self._state.outbox
         following = (
-            FedEvent(event, f"{position}.{index}")
+            FeedEvent(event, f"{position}.{index}")
             for position in range(begin, len(outbox))
             for index, event in enumerate(_events_at(outbox[position]))
         )
@@ -159,13 +159,13 @@ class MemoryEvents:
     def _place(self, cursor: str | None) -> tuple[int, int]:
         """Where in the outbox to begin, and how many of the events there come before."""
         if cursor is None:
-            return self._kept.dropped, 0
+            return self._state.dropped, 0
         first, _, second = cursor.partition(".")
         position, index = _number(first), _number(second)
-        outbox = self._kept.outbox
+        outbox = self._state.outbox
         if position >= len(outbox) or index >= sum(1 for _ in _events_at(outbox[position])):
             raise _bad_cursor()
-        if position < self._kept.dropped - 1:
+        if position < self._state.dropped - 1:
             raise EventsDropped
         return position, index + 1
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import asyncpg
 
-from tekana.application.audit import MOST_BREACHES_SHOWN
+from tekana.application.audit.checks import BREACHES_SHOWN_MAX
 from tekana.ports.audit import Finding
 from tekana_postgres.connections import create_engine, raw_connection
 from tekana_postgres.invariants import CHECKS, Check
@@ -58,7 +58,7 @@ async def _findings(connection: asyncpg.Connection, check: Check, counts: dict[s
         " SELECT number, breach, count(*) OVER (PARTITION BY number) AS breaches,"
         f"  row_number() OVER (PARTITION BY number) AS place FROM ({breaches}) q (number, breach)"
         ") numbered WHERE place <= $1",
-        MOST_BREACHES_SHOWN,
+        BREACHES_SHOWN_MAX,
         timeout=_LONGEST,
     )
     seconds = (time.perf_counter() - begin) / len(check.invariants)

@@ -51,7 +51,7 @@ _LOST_RACE = (
     asyncpg.DeadlockDetectedError,
 )
 # What was asked for is given up; a connection is as good as before.
-_GIVEN_UP = (
+_TIMEOUTS = (
     asyncpg.QueryCanceledError,  # a statement over its time
     asyncpg.InsufficientResourcesError,  # too many connections, a full disk
 )
@@ -108,11 +108,11 @@ async def raw_connection(engine: AsyncEngine) -> AsyncIterator[asyncpg.Connectio
 
     Raises Conflict or Unavailable for what PostgreSQL says.
     """
-    with translated():
+    with translate_errors():
         async with engine.connect() as connection:
             try:
                 yield (await connection.get_raw_connection()).driver_connection
-            except _GIVEN_UP:
+            except _TIMEOUTS:
                 raise
             except _LOST_CONNECTION:
                 await connection.invalidate()
@@ -120,7 +120,7 @@ async def raw_connection(engine: AsyncEngine) -> AsyncIterator[asyncpg.Connectio
                 raise
 
 
-class ConnectionsAtHand:
+class PinnedConnections:
     """At most so many connections, checked out between uses: checking one out costs more than a small statement."""
 
     def __init__(self, engine: AsyncEngine, most: int) -> None:
@@ -134,13 +134,13 @@ class ConnectionsAtHand:
 
         Raises Conflict or Unavailable for what PostgreSQL says.
         """
-        with translated():
+        with translate_errors():
             await asyncio.wait_for(self._free.acquire(), CONNECT_TIMEOUT)
             try:
                 kept, connection = await self._take()
                 try:
                     yield connection
-                except _GIVEN_UP:
+                except _TIMEOUTS:
                     self._idle.append((kept, connection))
                     raise
                 except _LOST_CONNECTION:
@@ -175,24 +175,24 @@ class ConnectionsAtHand:
 
 
 @contextmanager
-def translated() -> Iterator[None]:
+def translate_errors() -> Iterator[None]:
     """Turn what the driver raises into what the ports promise. No message of the database's gets out."""
     try:
         yield
     except DBAPIError as error:
-        raise _meaning(error.orig.__cause__ if error.orig else error) from error
+        raise _port_error(error.orig.__cause__ if error.orig else error) from error
     except (asyncpg.PostgresError, SQLAlchemyError, *_LOST_CONNECTION) as error:
-        raise _meaning(error) from error
+        raise _port_error(error) from error
 
 
-def _meaning(error: BaseException | None) -> BaseException:
+def _port_error(error: BaseException | None) -> BaseException:
     if isinstance(error, asyncpg.LockNotAvailableError):
         return Busy("another unit of work is at it")
     if isinstance(error, _LOST_RACE):
         return Conflict("another request got there first")
     if isinstance(error, asyncpg.UndefinedTableError):
         return Unavailable("the database is not set up for this version: run tekana migrate")
-    if isinstance(error, _GIVEN_UP):
+    if isinstance(error, _TIMEOUTS):
         return Unavailable("the database has no time or no room for this now")
     if isinstance(error, _LOST_CONNECTION):
         return Unavailable("the database cannot be reached now")

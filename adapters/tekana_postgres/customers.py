@@ -17,7 +17,7 @@ from tekana.domain.wallet import Wallet
 from tekana.ports.customers import CustomerFilter
 from tekana.ports.page import Page, PageRequest
 from tekana_postgres import tables
-from tekana_postgres.connections import raw_connection, translated
+from tekana_postgres.connections import raw_connection, translate_errors
 from tekana_postgres.pages import at_most, id_cursor, page_of, written
 from tekana_postgres.rows import CUSTOMER_COLUMNS, WALLET_COLUMNS, customer_of, wallet_of
 
@@ -47,7 +47,7 @@ class PostgresCustomers:
         after = id_cursor(page)
         if after is not None:
             query = query.where(table.c.id > after)
-        with translated():
+        with translate_errors():
             async with self._engine.connect() as connection:
                 found = [customer_of(dict(row)) for row in (await connection.execute(query)).mappings()]
                 raw = (await connection.get_raw_connection()).driver_connection

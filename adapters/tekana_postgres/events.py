@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tekana.domain.errors import EventsDropped
 from tekana.domain.events import Event, events_of
-from tekana.ports.events import FedEvent
+from tekana.ports.events import FeedEvent
 from tekana.ports.page import Page, PageRequest
 from tekana_postgres.connections import raw_connection
 from tekana_postgres.pages import bad_cursor, number_cursor, page_of
@@ -34,13 +34,13 @@ class PostgresEvents:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def list(self, page: PageRequest) -> Page[FedEvent]:
+    async def list(self, page: PageRequest) -> Page[FeedEvent]:
         async with raw_connection(self._engine) as connection:
             fed = await read_feed(connection, page.cursor, page.limit + 2)
         return page_of(fed, page, lambda one: one.cursor)
 
 
-async def read_feed(connection: asyncpg.Connection, cursor: str | None, positions: int) -> list[FedEvent]:
+async def read_feed(connection: asyncpg.Connection, cursor: str | None, positions: int) -> list[FeedEvent]:
     """The events at so many positions of the outbox that come after the cursor, as far as it is settled.
 
     Raises InvalidRequest for a bad cursor, EventsDropped for one of what was dropped.
@@ -59,7 +59,7 @@ async def read_feed(connection: asyncpg.Connection, cursor: str | None, position
         return await read_feed(connection, cursor, positions)
     ids = [row["transaction_id"] for row in rows if row["transaction_id"] is not None]
     transactions = await read_transactions(connection, ids)
-    fed: list[FedEvent] = []
+    fed: list[FeedEvent] = []
     for row in rows:
         events: list[Event]
         if row["transaction_id"] is not None:
@@ -68,7 +68,7 @@ async def read_feed(connection: asyncpg.Connection, cursor: str | None, position
             events = [event_of(row["event_type"], row["event"])]
         for index, event in enumerate(events):
             if (row["position"], index) > (position, place):
-                fed.append(FedEvent(event, f"{row['position']}.{index}"))
+                fed.append(FeedEvent(event, f"{row['position']}.{index}"))
     return fed
 
 

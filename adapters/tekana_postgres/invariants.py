@@ -1,14 +1,14 @@
 """The invariants as SQL: queries that give no row as long as the ledger is whole.
 
 A ledger has many millions of rows, so each is written for tables that are read from end to end, hash joins and
-parallel workers. `tekana.application.audit` says the same in Python; tests plant bugs for both.
+parallel workers. `tekana.application.audit.checks` says the same in Python; tests plant bugs for both.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from tekana.application.audit import (
+from tekana.application.audit.checks import (
     APPEND_ONLY,
     BALANCED,
     BALANCES,

@@ -11,7 +11,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
-from tekana_postgres.connections import create_engine, translated
+from tekana_postgres.connections import create_engine, translate_errors
 
 _ONE_AT_A_TIME = (
     threading.Lock()
@@ -48,7 +48,7 @@ def _migrate_in_thread(url: str, revision: str) -> list[str]:
 async def _connect_and_migrate(url: str, revision: str) -> list[str]:
     engine = create_engine(url, connections=1, migrates=True)
     try:
-        with translated():
+        with translate_errors():
             async with engine.connect() as connection:
                 return await connection.run_sync(_migrate, revision)
     finally:

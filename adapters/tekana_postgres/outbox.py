@@ -12,7 +12,7 @@ import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tekana.domain.events import Event, aggregate_id
-from tekana.ports.events import FedEvent
+from tekana.ports.events import FeedEvent
 from tekana.ports.outbox import Lease, LeaseLost, ParkedEvent, RelayState
 from tekana_postgres.connections import raw_connection
 from tekana_postgres.events import place_of, read_feed, require_kept
@@ -79,7 +79,7 @@ class PostgresOutbox:
         self._engine = engine
         self._relay = relay
 
-    async def take_lease(self, holder: str, seconds: float) -> Lease | None:
+    async def acquire_lease(self, holder: str, seconds: float) -> Lease | None:
         async with raw_connection(self._engine) as connection:
             await connection.execute(_KNOW, self._relay)
             row = await connection.fetchrow(_TAKE, self._relay, holder, seconds)
@@ -93,11 +93,11 @@ class PostgresOutbox:
         async with raw_connection(self._engine) as connection:
             await connection.execute(_END, self._relay, lease.epoch)
 
-    async def read(self, after: str | None, limit: int) -> Sequence[FedEvent]:
+    async def read(self, after: str | None, limit: int) -> Sequence[FeedEvent]:
         async with raw_connection(self._engine) as connection:
             return await read_feed(connection, after, limit // 3 + 2)  # a transfer is one position, and three events
 
-    async def mark(self, lease: Lease, cursor: str, parked: Sequence[ParkedEvent] = ()) -> None:
+    async def advance(self, lease: Lease, cursor: str, parked: Sequence[ParkedEvent] = ()) -> None:
         async with self._transaction() as connection:
             _require(await connection.fetchval(_MARK, self._relay, lease.epoch, cursor))
             await self._park(connection, parked)
@@ -110,11 +110,11 @@ class PostgresOutbox:
         async with raw_connection(self._engine) as connection:
             return [_parked_event(row) for row in await connection.fetch(_PARKED, self._relay, limit)]
 
-    async def ask_again(self, aggregate_id: UUID | None = None) -> int:
+    async def request_retry(self, aggregate_id: UUID | None = None) -> int:
         async with raw_connection(self._engine) as connection:
             return _number(await connection.execute(_ASK, self._relay, aggregate_id))
 
-    async def asked_again(self, limit: int) -> Sequence[ParkedEvent]:
+    async def retry_requested(self, limit: int) -> Sequence[ParkedEvent]:
         async with raw_connection(self._engine) as connection:
             return [_parked_event(row) for row in await connection.fetch(_ASKED, self._relay, limit)]
 
@@ -126,14 +126,14 @@ class PostgresOutbox:
             await self._park(connection, parked)
             await connection.execute(_FORGET_ASKED, self._relay, [aggregate_id(one.fed.event) for one in parked])
 
-    async def go_back(self, cursor: str | None) -> None:
+    async def rewind(self, cursor: str | None) -> None:
         async with raw_connection(self._engine) as connection:
             if cursor is not None:
                 await require_kept(connection, place_of(cursor)[0])
             await connection.execute(_KNOW, self._relay)
             await connection.execute(_GO_BACK, self._relay, cursor)
 
-    async def drop_published(self, older_than: timedelta) -> int | None:
+    async def prune(self, older_than: timedelta) -> int | None:
         async with raw_connection(self._engine) as connection:
             await connection.execute(_ADD_PARTS)
         async with self._transaction() as connection:
@@ -196,7 +196,7 @@ def _require(held: int | None) -> None:
 
 
 def _parked_event(row: asyncpg.Record) -> ParkedEvent:
-    fed = FedEvent(event_of(row["event_type"], row["event"]), f"{row['position']}.{row['place']}")
+    fed = FeedEvent(event_of(row["event_type"], row["event"]), f"{row['position']}.{row['place']}")
     return ParkedEvent(fed, row["reason"])
 
 

@@ -12,18 +12,18 @@ from uuid import UUID
 import msgspec
 from asyncpg.pgproto.pgproto import UUID as PostgresUUID  # noqa: N811 - a class, whatever its name looks like
 
-from tekana.domain.book import Answer, Batched, CustomerWithWallets
+from tekana.domain.book import Answer, BatchRecord, CustomerWithWallets
 from tekana.domain.customer import Customer, Metadata
 from tekana.domain.events import EVENT_TYPES, Event
 from tekana.domain.money import Money
-from tekana.domain.transaction import Entry, MoneyMovement, Rejection, Transaction
+from tekana.domain.transaction import Entry, Rejection, Transaction, TransactionRequest
 from tekana.domain.wallet import Wallet
 from tekana.domain.webhooks import ConfiguredWebhook
-from tekana.ports.unit_of_work import Claimed, Key
+from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord
 
 Row = Mapping[str, Any]
 
-_StoredAnswer = Wallet | CustomerWithWallets | Rejection | Batched | ConfiguredWebhook
+_StoredAnswer = Wallet | CustomerWithWallets | Rejection | BatchRecord | ConfiguredWebhook
 _STORED_ANSWERS: dict[str, type[_StoredAnswer]] = {kind.__name__: kind for kind in get_args(_StoredAnswer)}
 
 CUSTOMER_COLUMNS = (
@@ -37,7 +37,7 @@ _METADATA_OF_CUSTOMER = CUSTOMER_COLUMNS.index("metadata")
 _METADATA_OF_WALLET = WALLET_COLUMNS.index("metadata")
 
 
-def key_digest(key: Key) -> UUID:
+def key_digest(key: IdempotencyKey) -> UUID:
     """128 bits that stand for a caller's key: short enough to index by the billion, long enough never to collide."""
     caller, name = key
     digest: UUID = PostgresUUID(blake2b(f"{len(caller)}:{caller}{name}".encode(), digest_size=16).digest())
@@ -77,7 +77,7 @@ def transaction_of(row: Row, entries: tuple[Entry, ...]) -> Transaction:
     rejection = row["rejection"]
     return Transaction(
         id=row["id"],
-        movement=MoneyMovement(
+        request=TransactionRequest(
             type=row["type"],
             money=Money(row["amount"], row["currency"]),
             from_wallet_id=row["from_wallet_id"],
@@ -113,12 +113,12 @@ def event_of(event_type: str, event: str) -> Event:
     return msgspec.json.decode(event, type=EVENT_TYPES[event_type])
 
 
-def claimed_of(fingerprint: int, transaction: Transaction | None, answer: str | None) -> Claimed:
+def claimed_of(fingerprint: int, transaction: Transaction | None, answer: str | None) -> IdempotencyRecord:
     """What a key led to: the transaction, or the answer kept with the key."""
     if transaction is not None:
-        return Claimed(fingerprint, transaction)
+        return IdempotencyRecord(fingerprint, transaction)
     kind, value = msgspec.json.decode(answer or "", type=tuple[str, msgspec.Raw])
-    return Claimed(fingerprint, msgspec.json.decode(value, type=_STORED_ANSWERS[kind]))
+    return IdempotencyRecord(fingerprint, msgspec.json.decode(value, type=_STORED_ANSWERS[kind]))
 
 
 def answer_json(answer: Answer | ConfiguredWebhook) -> str:

@@ -13,7 +13,7 @@ from tekana.domain.errors import Unavailable
 from tekana.ports.audit import Finding
 from tekana.ports.clock import Clock
 from tekana_postgres.audit import audit
-from tekana_postgres.connections import ConnectionsAtHand, create_engine, raw_connection
+from tekana_postgres.connections import PinnedConnections, create_engine, raw_connection
 from tekana_postgres.customers import PostgresCustomers
 from tekana_postgres.events import PostgresEvents
 from tekana_postgres.migrator import migrate, newest_revision
@@ -56,7 +56,7 @@ class PostgresStore:
         return make_url(self._url).render_as_string(hide_password=True)
 
     def _connect(self) -> None:
-        self._writers = ConnectionsAtHand(create_engine(self._url, connections=_WRITERS), _WRITERS)
+        self._writers = PinnedConnections(create_engine(self._url, connections=_WRITERS), _WRITERS)
         self._readers: AsyncEngine = create_engine(self._url, connections=_READERS)
         self._replica: AsyncEngine | None = None
         if self._read_url is not None:

@@ -22,7 +22,7 @@ from tekana.domain.identifiers import TransactionId, first_transaction_id
 from tekana.domain.transaction import Transaction
 from tekana.ports.page import Page, PageRequest
 from tekana.ports.transactions import TransactionFilter
-from tekana_postgres.connections import raw_connection, translated
+from tekana_postgres.connections import raw_connection, translate_errors
 from tekana_postgres.pages import at_most, id_cursor, page_of, written
 from tekana_postgres.tables import wallets
 from tekana_postgres.unit_of_work import read_transactions
@@ -91,7 +91,7 @@ class PostgresTransactions:
 
     async def list(self, which: TransactionFilter, page: PageRequest) -> Page[Transaction]:
         before = id_cursor(page)
-        with translated():
+        with translate_errors():
             async with self._engine.connect() as connection:
                 query = _query(which, before, await _theirs(connection, which), page.limit + 1)
                 ids = list((await connection.execute(query)).scalars())

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import asyncpg
 
-from tekana.domain.book import Book, Locked, Touches
+from tekana.domain.book import Book, LockedState, LockSet
 from tekana.domain.customer import Contact, Customer
 from tekana.domain.errors import Conflict
 from tekana.domain.events import Event
@@ -17,8 +17,8 @@ from tekana.domain.identifiers import CustomerId, TransactionId, WalletId
 from tekana.domain.transaction import Transaction
 from tekana.domain.wallet import Wallet, house_wallets
 from tekana.ports.clock import Clock
-from tekana.ports.unit_of_work import Claimed, Key
-from tekana_postgres.connections import translated
+from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord
+from tekana_postgres.connections import translate_errors
 from tekana_postgres.rows import (
     CUSTOMER_COLUMNS,
     WALLET_COLUMNS,
@@ -106,17 +106,17 @@ class PostgresUnitOfWork:
         self._connection = connection
         self._transaction = transaction
         self._clock = clock
-        self._digests: dict[Key, UUID] = {}
+        self._digests: dict[IdempotencyKey, UUID] = {}
         self._places: dict[WalletId, tuple[int, int]] = {}
         self.saved = False
 
     # ------------------------------------------------------------------ claim
 
-    async def claim(self, keys: Collection[Key]) -> Mapping[Key, Claimed]:
+    async def find_keys(self, keys: Collection[IdempotencyKey]) -> Mapping[IdempotencyKey, IdempotencyRecord]:
         """The keys among these that were used before. One that is just being taken shows in `save`, as a Conflict."""
         self._digests = {key: key_digest(key) for key in keys}
         by_digest = {digest: key for key, digest in self._digests.items()}
-        with translated():
+        with translate_errors():
             rows = await self._connection.fetch(_CLAIMED, list(by_digest))
             ids = [row["transaction_id"] for row in rows if row["transaction_id"] is not None]
             transactions = await read_transactions(self._connection, ids)
@@ -129,22 +129,22 @@ class PostgresUnitOfWork:
 
     # ------------------------------------------------------------------ lock
 
-    async def lock(self, touches: Touches) -> Locked:
+    async def lock(self, locks: LockSet) -> LockedState:
         """Lock customers, then wallets, in the order of ids; everywhere the same, so no two units wait in a circle."""
-        with translated():
-            return await self._lock(touches)
+        with translate_errors():
+            return await self._lock(locks)
 
-    async def _lock(self, touches: Touches) -> Locked:
-        customers = await self._lock_customers(touches.customers)
+    async def _lock(self, locks: LockSet) -> LockedState:
+        customers = await self._lock_customers(locks.customers)
         if customers:
-            rows = await self._connection.fetch(_LOCK_WALLETS_OF, touches.wallets, list(customers))
+            rows = await self._connection.fetch(_LOCK_WALLETS_OF, locks.wallets, list(customers))
         else:
-            rows = await self._connection.fetch(_LOCK_WALLETS, touches.wallets)
+            rows = await self._connection.fetch(_LOCK_WALLETS, locks.wallets)
         now = rows.pop()["now"]
-        contacts = await self._find_contacts(touches.contacts)
+        contacts = await self._find_contacts(locks.contacts)
         self._places = {row["id"]: row["place"] for row in rows}
         wallets = {wallet.id: wallet for wallet in map(wallet_from, rows)}
-        return Locked(self._clock() if self._clock else now, wallets, customers, contacts)
+        return LockedState(self._clock() if self._clock else now, wallets, customers, contacts)
 
     async def _lock_customers(self, ids: Sequence[CustomerId]) -> dict[CustomerId, Customer]:
         rows = await self._connection.fetch(_LOCK_CUSTOMERS, ids) if ids else ()
@@ -162,9 +162,9 @@ class PostgresUnitOfWork:
 
     # ------------------------------------------------------------------ save
 
-    async def save(self, book: Book, claims: Mapping[Key, Claimed]) -> None:
+    async def save(self, book: Book, claims: Mapping[IdempotencyKey, IdempotencyRecord]) -> None:
         """Write everything in sets, and commit."""
-        with translated():
+        with translate_errors():
             await self._save_keys(claims)
             await self._save_customers(book)
             await self._save_wallets(book)
@@ -173,7 +173,7 @@ class PostgresUnitOfWork:
             await self._transaction.commit()
         self.saved = True
 
-    async def _save_keys(self, claims: Mapping[Key, Claimed]) -> None:
+    async def _save_keys(self, claims: Mapping[IdempotencyKey, IdempotencyRecord]) -> None:
         rows = [
             (self._digest(key), claimed.fingerprint, claimed.answer.id, None)
             if isinstance(claimed.answer, Transaction)
@@ -183,7 +183,7 @@ class PostgresUnitOfWork:
         rows.sort(key=lambda row: row[0])  # everywhere the same order, so that two units never wait in a circle
         await self._copy("idempotency_keys", ("key_digest", "fingerprint", "transaction_id", "answer"), rows)
 
-    def _digest(self, key: Key) -> UUID:
+    def _digest(self, key: IdempotencyKey) -> UUID:
         return self._digests.get(key) or key_digest(key)
 
     async def _save_customers(self, book: Book) -> None:
@@ -203,7 +203,7 @@ class PostgresUnitOfWork:
             await self._change_wallets(list(book.changed_wallets.values()))
         written = book.changed_wallets.keys() | book.opened_wallets.keys()
         by_moment: dict[datetime, list[Wallet]] = {book.now: []}  # mostly all; later where a clock was put back
-        for wallet_id, wallet in book.moved_wallets.items():
+        for wallet_id, wallet in book.wallets_with_entries.items():
             if wallet_id not in written:
                 by_moment.setdefault(wallet.updated_at, []).append(wallet)
         for moment, moved in by_moment.items():
@@ -269,7 +269,7 @@ class PostgresUnitOfWork:
 
 
 def _transaction_row(transaction: Transaction) -> tuple[Any, ...]:
-    movement = transaction.movement
+    movement = transaction.request
     return (
         transaction.id,
         movement.type,

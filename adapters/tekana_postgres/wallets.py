@@ -18,10 +18,10 @@ from tekana.ports.clock import Clock
 from tekana.ports.page import Page, PageRequest
 from tekana.ports.wallets import BalanceAt, WalletFilter
 from tekana_postgres import tables
-from tekana_postgres.connections import raw_connection, translated
-from tekana_postgres.lookups import WalletLookups
+from tekana_postgres.connections import raw_connection, translate_errors
 from tekana_postgres.pages import at_most, id_cursor, number_cursor, page_of, written
 from tekana_postgres.rows import entry_of, wallet_of
+from tekana_postgres.wallet_loader import WalletLoader
 
 _EXISTS = "SELECT FROM wallets WHERE id = $1"
 _ENTRIES = """
@@ -59,7 +59,7 @@ class PostgresWallets:
 
     def __init__(self, engine: AsyncEngine, clock: Clock | None) -> None:
         self._engine = engine
-        self._lookups = WalletLookups(engine)
+        self._lookups = WalletLoader(engine)
         self._clock = clock
 
     async def get(self, wallet_id: WalletId) -> Wallet:
@@ -78,7 +78,7 @@ class PostgresWallets:
         after = id_cursor(page)
         if after is not None:
             query = query.where(table.c.id > after)
-        with translated():
+        with translate_errors():
             async with self._engine.connect() as connection:
                 found = [wallet_of(dict(row)) for row in (await connection.execute(query)).mappings()]
         return page_of(found, page, lambda wallet: str(wallet.id))

@@ -19,7 +19,7 @@ from tekana.domain.identifiers import WebhookDeliveryId, WebhookEndpointId
 from tekana.domain.webhooks import DeliveryAttempt, WebhookDelivery
 from tekana.ports.clock import Clock
 from tekana.ports.page import Page, PageRequest
-from tekana.ports.webhooks import MOST_ATTEMPTS, NewWebhookDelivery, Verdict
+from tekana.ports.webhooks import ATTEMPTS_MAX, DeliveryOutcome, NewWebhookDelivery
 from tekana_postgres.connections import raw_connection
 from tekana_postgres.pages import id_cursor, page_of
 from tekana_postgres.rows import write_json
@@ -128,10 +128,10 @@ class PostgresWebhookDeliveries:
             endpoints, aggregates = zip(*lines, strict=True)
             return [_delivery(row) for row in await connection.fetch(_FIRST_OF_LINES, endpoints, aggregates)]
 
-    async def record(self, delivery: WebhookDelivery, attempt: DeliveryAttempt, verdict: Verdict) -> timedelta:
+    async def record(self, delivery: WebhookDelivery, attempt: DeliveryAttempt, verdict: DeliveryOutcome) -> timedelta:
         line, now = (delivery.endpoint_id, delivery.aggregate_id), self._now()
         retry_in, status = (verdict, "pending") if isinstance(verdict, timedelta) else (timedelta(0), verdict)
-        attempts = write_json((*delivery.attempts, attempt)[-MOST_ATTEMPTS:])
+        attempts = write_json((*delivery.attempts, attempt)[-ATTEMPTS_MAX:])
         async with self._transaction() as connection:
             await connection.execute(_HOLD_LINE, *line)
             await connection.execute(_NOTE, delivery.id, status, delivery.tries + 1, attempts, now)
@@ -155,13 +155,13 @@ class PostgresWebhookDeliveries:
             rows = await connection.fetch(_LIST, endpoint_id, id_cursor(page), page.limit + 1)
         return page_of([_delivery(row) for row in rows], page, lambda one: str(one.id))
 
-    async def ask_again(self, caller: str, delivery_id: WebhookDeliveryId) -> WebhookDelivery:
+    async def request_retry(self, caller: str, delivery_id: WebhookDeliveryId) -> WebhookDelivery:
         async with self._transaction() as connection:
             asked = await _get(connection, caller, delivery_id)
             await connection.execute(_ASK_LINE, asked.endpoint_id, asked.aggregate_id, self._now())
             return _delivery(await connection.fetchrow(_ASK, delivery_id))
 
-    async def forget(self, older_than: timedelta) -> int:
+    async def purge(self, older_than: timedelta) -> int:
         async with raw_connection(self._engine) as connection:
             ended = await connection.execute(_FORGET_ENDED, self._now(), older_than)
             await connection.execute(_FORGET_LINES)

@@ -9,14 +9,14 @@ Everything public is here; `tekana.ports` is for those who write an adapter, `te
 
 from tekana.application import (
     LOCAL_OPERATOR,
+    AnyMoneyCommand,
     Batch,
-    BatchDone,
+    BatchOutcome,
     CloseCustomer,
     CloseWallet,
     Command,
     DepositFunds,
     FreezeWallet,
-    Movement,
     OpenWallet,
     PostingEngine,
     ReactivateCustomer,
@@ -81,9 +81,10 @@ from tekana.ports.wallets import BalanceAt, WalletFilter
 
 __all__ = [
     "LOCAL_OPERATOR",
+    "AnyMoneyCommand",
     "BalanceAt",
     "Batch",
-    "BatchDone",
+    "BatchOutcome",
     "CloseCustomer",
     "CloseWallet",
     "Command",
@@ -110,7 +111,6 @@ __all__ = [
     "LimitExceeded",
     "MissingAdapter",
     "Money",
-    "Movement",
     "NotFound",
     "OpenWallet",
     "Overloaded",

@@ -14,7 +14,7 @@ from tekana import Settings
 from tekana.testing.clock import FrozenClock
 from tekana.testing.http_driver import HttpDriver
 from tekana.testing.portal import Portal
-from tekana.testing.steps import World, features_dir
+from tekana.testing.steps import AcceptanceTarget, features_dir
 from tekana_litestar import create_app
 from tests.kafka.topology import REAL, services, until_it_answers
 
@@ -24,7 +24,7 @@ CHOSEN = ("transactions/repeated.feature",)
 
 
 @pytest.fixture
-def world(portal: Portal, postgres_url: str, kafka_address: str, topic_prefix: str) -> Iterator[World]:
+def world(portal: Portal, postgres_url: str, kafka_address: str, topic_prefix: str) -> Iterator[AcceptanceTarget]:
     clock = FrozenClock()
     bus_url = f"kafka://{kafka_address}?topic_prefix={topic_prefix}&partitions=1"
     app = create_app(Settings(role="gateway", bus_url=bus_url, database_url="memory://"))
@@ -38,7 +38,7 @@ def world(portal: Portal, postgres_url: str, kafka_address: str, topic_prefix: s
     ):
         if REAL:
             portal.call(until_it_answers(app.state.tekana))  # the first groups of a broker take seconds
-        yield World(HttpDriver(client), clock, audited=beside)
+        yield AcceptanceTarget(HttpDriver(client), clock, audited=beside)
 
 
 scenarios(*([features_dir()] if REAL else [f"{features_dir()}/{one}" for one in CHOSEN]))

@@ -10,17 +10,17 @@ from tekana import Settings
 from tekana.testing.clock import FrozenClock
 from tekana.testing.http_driver import HttpDriver
 from tekana.testing.portal import Portal
-from tekana.testing.steps import World, features_dir
+from tekana.testing.steps import AcceptanceTarget, features_dir
 from tekana_litestar import create_app
 
 
 @pytest.fixture
-def world(portal: Portal, postgres_url: str) -> Iterator[World]:
+def world(portal: Portal, postgres_url: str) -> Iterator[AcceptanceTarget]:
     clock = FrozenClock()
     app = create_app(Settings(database_url=postgres_url, webhooks_allow_private=True), clock=clock)
     client = httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://tekana")
     with portal.entered(app.lifespan()), portal.entered(client):
-        yield World(HttpDriver(client), clock, audited=app.state.tekana)
+        yield AcceptanceTarget(HttpDriver(client), clock, audited=app.state.tekana)
 
 
 scenarios(features_dir())

@@ -10,15 +10,15 @@ from tekana import Settings
 from tekana.testing.clock import FrozenClock
 from tekana.testing.core_driver import CoreDriver
 from tekana.testing.portal import Portal
-from tekana.testing.steps import World, features_dir
+from tekana.testing.steps import AcceptanceTarget, features_dir
 
 
 @pytest.fixture
-def world(portal: Portal, postgres_url: str) -> Iterator[World]:
+def world(portal: Portal, postgres_url: str) -> Iterator[AcceptanceTarget]:
     clock = FrozenClock()
     settings = Settings(database_url=postgres_url, webhooks_allow_private=True)
     with portal.entered(tekana.connect(settings, clock=clock, working=True)) as app:
-        yield World(CoreDriver(app), clock, audited=app)
+        yield AcceptanceTarget(CoreDriver(app), clock, audited=app)
 
 
 scenarios(features_dir())

@@ -7,14 +7,14 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from tekana.domain.book import Batched, Book, CustomerWithWallets, Locked, Touches
+from tekana.domain.book import BatchRecord, Book, CustomerWithWallets, LockedState, LockSet
 from tekana.domain.customer import Contact
 from tekana.domain.transaction import Transaction
 from tekana.ports.audit import Finding
-from tekana.ports.events import FedEvent
+from tekana.ports.events import FeedEvent
 from tekana.ports.page import Page, PageRequest
 from tekana.ports.transactions import TransactionFilter
-from tekana.ports.unit_of_work import Claimed, Key
+from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord
 from tekana.ports.wallets import BalanceAt
 from tekana_memory import MemoryStore
 from tekana_memory.readers import MemoryCustomers, MemoryEvents, MemoryTransactions, MemoryWallets
@@ -29,7 +29,7 @@ class Broken(MemoryStore):
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[MemoryUnitOfWork]:
         async with self._lock:
-            yield self.unit(self._kept, self._clock())
+            yield self.unit(self._state, self._clock())
 
 
 class NoLock(Broken):
@@ -37,16 +37,16 @@ class NoLock(Broken):
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[MemoryUnitOfWork]:
-        yield self.unit(self._kept, self._clock())
+        yield self.unit(self._state, self._clock())
 
 
 class HandsOutOriginals(Broken):
     """What a unit decides shows at once, saved or not."""
 
     class unit(MemoryUnitOfWork):  # noqa: N801
-        async def lock(self, touches: Touches) -> Locked:
-            locked = await super().lock(touches)
-            kept = self._kept
+        async def lock(self, locks: LockSet) -> LockedState:
+            locked = await super().lock(locks)
+            kept = self._state
             return locked._replace(wallets={one: kept.wallets[one] for one in locked.wallets})
 
 
@@ -54,34 +54,34 @@ class SavesByHalves(Broken):
     """Wallets are saved, and then, if nothing goes wrong, the rest."""
 
     class unit(MemoryUnitOfWork):  # noqa: N801
-        async def lock(self, touches: Touches) -> Locked:
-            self.locked = await super().lock(touches)
+        async def lock(self, locks: LockSet) -> LockedState:
+            self.locked = await super().lock(locks)
             return self.locked
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[MemoryUnitOfWork]:
         async with self._lock:
-            unit = self.unit(self._kept, self._clock())
+            unit = self.unit(self._state, self._clock())
             try:
                 yield unit
             finally:
                 if hasattr(unit, "locked"):
-                    self._kept.wallets.update(unit.locked.wallets)
+                    self._state.wallets.update(unit.locked.wallets)
 
 
 class SavesAtTheEnd(Broken):
     """What was saved is gone if anything goes wrong afterwards."""
 
     class unit(MemoryUnitOfWork):  # noqa: N801
-        saved: tuple[Book, Mapping[Key, Claimed]] | None = None
+        saved: tuple[Book, Mapping[IdempotencyKey, IdempotencyRecord]] | None = None
 
-        async def save(self, book: Book, claims: Mapping[Key, Claimed]) -> None:
+        async def save(self, book: Book, claims: Mapping[IdempotencyKey, IdempotencyRecord]) -> None:
             self.saved = book, claims
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[MemoryUnitOfWork]:
         async with self._lock:
-            unit = self.unit(self._kept, self._clock())
+            unit = self.unit(self._state, self._clock())
             yield unit
             if unit.saved:
                 await MemoryUnitOfWork.save(unit, *unit.saved)
@@ -91,8 +91,8 @@ class KeysElsewhere(Broken):
     """Keys are kept when they are claimed, before the work they stand for is saved."""
 
     class unit(MemoryUnitOfWork):  # noqa: N801
-        async def save(self, book: Book, claims: Mapping[Key, Claimed]) -> None:
-            self._kept.keys.update(claims)
+        async def save(self, book: Book, claims: Mapping[IdempotencyKey, IdempotencyRecord]) -> None:
+            self._state.keys.update(claims)
             await asyncio.sleep(0)
             if book.transactions and book.transactions[0].status == "rejected":
                 return  # "nothing happened, so there is nothing to keep"
@@ -103,42 +103,44 @@ class ForgetsRefusals(Broken):
     """A refused request is no request: its key is free again."""
 
     class unit(MemoryUnitOfWork):  # noqa: N801
-        async def save(self, book: Book, claims: Mapping[Key, Claimed]) -> None:
+        async def save(self, book: Book, claims: Mapping[IdempotencyKey, IdempotencyRecord]) -> None:
             await super().save(book, claims)
             for key, claimed in claims.items():
                 if isinstance(claimed.answer, Transaction) and claimed.answer.rejection:
-                    del self._kept.keys[key]
+                    del self._state.keys[key]
 
 
 class KeepsOnlyTransactionsKeys(Broken):
     """A key that leads to no transaction is not worth keeping: so it says, and forgets what was a batch's."""
 
     class unit(MemoryUnitOfWork):  # noqa: N801
-        async def save(self, book: Book, claims: Mapping[Key, Claimed]) -> None:
-            await super().save(book, {key: one for key, one in claims.items() if not isinstance(one.answer, Batched)})
+        async def save(self, book: Book, claims: Mapping[IdempotencyKey, IdempotencyRecord]) -> None:
+            await super().save(
+                book, {key: one for key, one in claims.items() if not isinstance(one.answer, BatchRecord)}
+            )
 
 
 class DecidesAgain(Broken):
     """A replay is answered with how things are now."""
 
     class unit(MemoryUnitOfWork):  # noqa: N801
-        async def claim(self, keys: Collection[Key]) -> Mapping[Key, Claimed]:
-            known = await super().claim(keys)
+        async def find_keys(self, keys: Collection[IdempotencyKey]) -> Mapping[IdempotencyKey, IdempotencyRecord]:
+            known = await super().find_keys(keys)
             return {key: claimed._replace(answer=self._now_is(claimed.answer)) for key, claimed in known.items()}
 
         def _now_is(self, answer: Any) -> Any:
             if isinstance(answer, CustomerWithWallets):
-                wallets = tuple(replace(self._kept.wallets[wallet.id]) for wallet in answer.wallets)
-                return CustomerWithWallets(replace(self._kept.customers[answer.customer.id]), wallets)
-            return replace(self._kept.wallets[answer.id]) if hasattr(answer, "ledger_balance") else answer
+                wallets = tuple(replace(self._state.wallets[wallet.id]) for wallet in answer.wallets)
+                return CustomerWithWallets(replace(self._state.customers[answer.customer.id]), wallets)
+            return replace(self._state.wallets[answer.id]) if hasattr(answer, "ledger_balance") else answer
 
 
 class SharesKeys(Broken):
     """A key is a key, whoever uses it."""
 
     class unit(MemoryUnitOfWork):  # noqa: N801
-        async def claim(self, keys: Collection[Key]) -> Mapping[Key, Claimed]:
-            used = {key.key: claimed for key, claimed in self._kept.keys.items()}
+        async def find_keys(self, keys: Collection[IdempotencyKey]) -> Mapping[IdempotencyKey, IdempotencyRecord]:
+            used = {key.key: claimed for key, claimed in self._state.keys.items()}
             return {key: used[key.key] for key in keys if key.key in used}
 
 
@@ -146,8 +148,8 @@ class SloppyKeys(Broken):
     """Keys are compared as some databases compare text."""
 
     class unit(MemoryUnitOfWork):  # noqa: N801
-        async def claim(self, keys: Collection[Key]) -> Mapping[Key, Claimed]:
-            used = {(one.caller, one.key.strip().lower()): claimed for one, claimed in self._kept.keys.items()}
+        async def find_keys(self, keys: Collection[IdempotencyKey]) -> Mapping[IdempotencyKey, IdempotencyRecord]:
+            used = {(one.caller, one.key.strip().lower()): claimed for one, claimed in self._state.keys.items()}
             found = {key: used.get((key.caller, key.key.strip().lower())) for key in keys}
             return {key: claimed for key, claimed in found.items() if claimed}
 
@@ -164,8 +166,8 @@ class SharesContacts(Broken):
     """Nobody looks whether an email is taken."""
 
     class unit(MemoryUnitOfWork):  # noqa: N801
-        async def lock(self, touches: Touches) -> Locked:
-            return (await super().lock(touches))._replace(contacts=dict[Contact, Any]())
+        async def lock(self, locks: LockSet) -> LockedState:
+            return (await super().lock(locks))._replace(contacts=dict[Contact, Any]())
 
 
 class NoHouse(Broken):
@@ -174,8 +176,8 @@ class NoHouse(Broken):
     class unit(MemoryUnitOfWork):  # noqa: N801
         def _keep_new_wallet(self, wallet: Any) -> None:
             super()._keep_new_wallet(wallet)
-            for one in [one for one in self._kept.wallets.values() if one.house and one.currency == wallet.currency]:
-                self._kept.wallets[one.id] = replace(one, ledger_balance=0)
+            for one in [one for one in self._state.wallets.values() if one.house and one.currency == wallet.currency]:
+                self._state.wallets[one.id] = replace(one, ledger_balance=0)
 
 
 class WallClock(Broken):
@@ -184,41 +186,41 @@ class WallClock(Broken):
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[MemoryUnitOfWork]:
         async with self._lock:
-            yield self.unit(self._kept, datetime.now().astimezone())
+            yield self.unit(self._state, datetime.now().astimezone())
 
 
 class NoOutbox(Broken):
     """A transaction of every ten is not announced."""
 
     class unit(MemoryUnitOfWork):  # noqa: N801
-        async def save(self, book: Book, claims: Mapping[Key, Claimed]) -> None:
-            before = len(self._kept.outbox)
+        async def save(self, book: Book, claims: Mapping[IdempotencyKey, IdempotencyRecord]) -> None:
+            before = len(self._state.outbox)
             await super().save(book, claims)
-            if len(self._kept.transactions) % 10 == 0:
-                del self._kept.outbox[before:]
+            if len(self._state.transactions) % 10 == 0:
+                del self._state.outbox[before:]
 
 
 class EventsOutOfOrder(Broken):
     """What happened in one unit of work is announced backwards."""
 
     class unit(MemoryUnitOfWork):  # noqa: N801
-        async def save(self, book: Book, claims: Mapping[Key, Claimed]) -> None:
-            before = len(self._kept.outbox)
+        async def save(self, book: Book, claims: Mapping[IdempotencyKey, IdempotencyRecord]) -> None:
+            before = len(self._state.outbox)
             await super().save(book, claims)
-            self._kept.outbox[before:] = reversed(self._kept.outbox[before:])
+            self._state.outbox[before:] = reversed(self._state.outbox[before:])
 
 
 class LateEvents(Broken):
     """Events that come late are put where they belong, behind the back of those who have read on."""
 
     class unit(MemoryUnitOfWork):  # noqa: N801
-        async def save(self, book: Book, claims: Mapping[Key, Claimed]) -> None:
-            before = len(self._kept.outbox)
+        async def save(self, book: Book, claims: Mapping[IdempotencyKey, IdempotencyRecord]) -> None:
+            before = len(self._state.outbox)
             await super().save(book, claims)
-            registrations = [one for one in self._kept.outbox[before:] if not isinstance(one, Transaction)]
+            registrations = [one for one in self._state.outbox[before:] if not isinstance(one, Transaction)]
             for one in registrations:
-                self._kept.outbox.remove(one)
-            self._kept.outbox[:0] = registrations
+                self._state.outbox.remove(one)
+            self._state.outbox[:0] = registrations
 
 
 def broken_reader(part: str, reader: type) -> type[MemoryStore]:
@@ -226,7 +228,7 @@ def broken_reader(part: str, reader: type) -> type[MemoryStore]:
         def __init__(self, *arguments: Any, **options: Any) -> None:
             super().__init__(*arguments, **options)
             clock = (self._clock,) if part == "wallets" else ()
-            setattr(self, part, reader(self._kept, *clock))
+            setattr(self, part, reader(self._state, *clock))
 
     BrokenReader.__name__ = reader.__name__
     return BrokenReader
@@ -282,13 +284,13 @@ class JustBefore(MemoryWallets):
 
 
 class LosesAnEvent(MemoryEvents):
-    async def list(self, page: PageRequest) -> Page[FedEvent]:
+    async def list(self, page: PageRequest) -> Page[FeedEvent]:
         items, cursor = await super().list(page)
         return Page(items[1:] if page.cursor else items, cursor)
 
 
 class AlwaysLeadsOn(MemoryEvents):
-    async def list(self, page: PageRequest) -> Page[FedEvent]:
+    async def list(self, page: PageRequest) -> Page[FeedEvent]:
         items, cursor = await super().list(page)
         return Page(items, cursor or (items[-1].cursor if items else None))
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tekana.application.event_document import EventDocument, event_document
+from tekana.application.event_payload import EventPayload, event_payload
 from tekana.domain.events import Event, WalletCredited, event_id
 from tekana.testing.contracts import PublisherContract
 from tekana_memory import MemoryPublisher
@@ -62,8 +62,8 @@ class WantsToBeStarted(MemoryPublisher):
 class Finds(PublisherContract):
     """Reads the bus. Not collected: its name does not begin with Test."""
 
-    async def arrived(self, publisher: Any, number: int) -> Sequence[EventDocument]:
-        return [event_document(one) for one in publisher.published]
+    async def arrived(self, publisher: Any, number: int) -> Sequence[EventPayload]:
+        return [event_payload(one) for one in publisher.published]
 
 
 @pytest.mark.parametrize(

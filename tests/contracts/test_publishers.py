@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
-from tekana.application.event_document import EventDocument, event_document
+from tekana.application.event_payload import EventPayload, event_payload
 from tekana.testing.contracts import PublisherContract
 from tekana_kafka import KafkaPublisher
 from tekana_memory import MemoryPublisher
@@ -18,8 +18,8 @@ class TestMemoryPublisher(PublisherContract):
     def publisher(self) -> MemoryPublisher:
         return MemoryPublisher()
 
-    async def arrived(self, publisher: MemoryPublisher, number: int) -> Sequence[EventDocument]:
-        return [event_document(one) for one in publisher.published]
+    async def arrived(self, publisher: MemoryPublisher, number: int) -> Sequence[EventPayload]:
+        return [event_payload(one) for one in publisher.published]
 
 
 @pytest.mark.kafka
@@ -31,5 +31,5 @@ class TestKafkaPublisher(PublisherContract):
         yield publisher
         await publisher.stop()
 
-    async def arrived(self, publisher: KafkaPublisher, number: int) -> Sequence[EventDocument]:
+    async def arrived(self, publisher: KafkaPublisher, number: int) -> Sequence[EventPayload]:
         return [document_of(record) for record in await read(self.address, self.prefix)]

@@ -18,8 +18,8 @@ import pytest
 from tekana.domain.errors import TekanaError
 from tekana.testing.clock import FrozenClock
 from tekana.testing.contracts import StoreContract
-from tekana.testing.contracts.harness import at_work
-from tekana.testing.contracts.wholeness import assert_whole
+from tekana.testing.contracts.fixtures import at_work
+from tekana.testing.contracts.ledger_checks import assert_whole
 from tekana_memory import MemoryStore
 from tests.contracts.broken_stores import (
     AlwaysLeadsOn,
@@ -144,9 +144,9 @@ class TestOverdrawn(StoreContract):
         yield MemoryStore(clock=clock)
 
     async def test_of_my_own(self, app, store):
-        from tekana.testing.contracts.tools import a_wallet
+        from tekana.testing.contracts.helpers import a_wallet
         wallet = await a_wallet(app)
-        store._kept.wallets[wallet.id].ledger_balance = -1
+        store._state.wallets[wallet.id].ledger_balance = -1
 """
 
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from sqlalchemy import make_url
 
 from tekana_postgres.embedded import EmbeddedPostgres
-from tests.docker.described import Service
+from tests.docker.compose_file import Service
 from tests.docker.dockerfile import image
 from tests.docker.read_only import read_only_but
 from tests.integration.postgres_support import superuser

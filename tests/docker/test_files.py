@@ -13,7 +13,7 @@ import rich_click as click
 import yaml
 
 from tekana.cli import command
-from tests.docker.described import COMPOSE, Service, example_variables, services, variables_used
+from tests.docker.compose_file import COMPOSE, Service, example_variables, services, variables_used
 from tests.docker.dockerfile import DOCKERFILE, ROOT, image, stages
 
 PROGRAMS = Path(sys.executable).parent

@@ -20,8 +20,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.docker.compose_file import Service, services
 from tests.docker.containers import PATIENCE, Container, Kafka, Network, OneOfOurs, Postgres
-from tests.docker.described import Service, services
 from tests.kafka.brokers import free_port
 from tests.kafka.consumer import AGGREGATES, document_of, read
 

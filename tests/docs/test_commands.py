@@ -9,8 +9,8 @@ import msgspec
 
 from tekana import application
 from tekana_kafka.address import Address
-from tekana_kafka.commands import COMMANDS
-from tekana_kafka.queries import QUERIES
+from tekana_kafka.command_messages import COMMANDS
+from tekana_kafka.query_messages import QUERIES
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "commands.md"
 

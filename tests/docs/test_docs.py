@@ -23,7 +23,7 @@ import pytest
 import rich_click as click
 
 from tekana import Settings
-from tekana.application.audit import INVARIANTS
+from tekana.application.audit.checks import INVARIANTS
 from tekana.cli import command
 from tekana.domain.errors import TekanaError
 from tekana.domain.events import EVENT_TYPES

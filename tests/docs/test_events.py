@@ -32,11 +32,11 @@ from tekana import (
     WalletId,
 )
 from tekana.domain.events import EVENT_TYPES, Event
-from tekana.ports.page import LARGEST_PAGE, PageRequest
+from tekana.ports.page import PAGE_SIZE_MAX, PageRequest
 from tekana.testing import builders
-from tekana.testing.contracts.tools import a_customer
+from tekana.testing.contracts.helpers import a_customer
 from tekana.testing.sample_events import sample_events
-from tekana_kafka.messages import Message, message_of
+from tekana_kafka.cloud_events import Message, message_of
 from tests.docs.test_docs import ROOT, rows
 
 FOLDER = ROOT / "docs" / "events"
@@ -166,7 +166,7 @@ def references(document: Any) -> list[str]:
 # ---------------------------------------------------------------------- the page tells what really happens
 
 
-class Scene(NamedTuple):
+class ScenarioContext(NamedTuple):
     """What there is before an act: Aline, whose wallet has 500 francs in it, and Bosco, whose wallet is empty."""
 
     aline: CustomerId
@@ -175,7 +175,7 @@ class Scene(NamedTuple):
     boscos: WalletId
 
 
-ACTS: dict[str, Callable[[Scene], Command[Any] | Batch]] = {
+ACTS: dict[str, Callable[[ScenarioContext], Command[Any] | Batch]] = {
     "register a customer": lambda _: builders.person(**PERSONAL, country="RW"),
     "change a customer's details": lambda at: UpdateCustomer(customer_id=at.aline, **PERSONAL),
     "verify a customer": lambda at: VerifyCustomer(customer_id=at.aline, tier="full"),
@@ -207,20 +207,20 @@ async def app() -> AsyncIterator[Tekana]:
 
 
 @pytest.fixture
-async def scene(app: Tekana) -> Scene:
+async def scene(app: Tekana) -> ScenarioContext:
     aline, bosco = await a_customer(app, "500", **PERSONAL), await a_customer(app)
     await app.execute(
         UpdateCustomer(customer_id=aline.customer.id, email="aline@example.com", phone_number="+250788000101")
     )
-    return Scene(aline.customer.id, aline.wallets[0].id, bosco.customer.id, bosco.wallets[0].id)
+    return ScenarioContext(aline.customer.id, aline.wallets[0].id, bosco.customer.id, bosco.wallets[0].id)
 
 
 async def told(app: Tekana) -> list[Event]:
-    return [one.event for one in (await app.events.list(PageRequest(LARGEST_PAGE))).items]
+    return [one.event for one in (await app.events.list(PageRequest(PAGE_SIZE_MAX))).items]
 
 
 @pytest.mark.parametrize("act", ACTS)
-async def test_an_act_leads_to_the_events_that_the_page_names(app: Tekana, scene: Scene, act: str) -> None:
+async def test_an_act_leads_to_the_events_that_the_page_names(app: Tekana, scene: ScenarioContext, act: str) -> None:
     if act in BEFORE:
         await app.execute(ACTS[BEFORE[act]](scene))
     before = await told(app)
@@ -236,7 +236,7 @@ async def test_an_act_leads_to_the_events_that_the_page_names(app: Tekana, scene
         assert [words for words in (*PERSONAL.values(), WORDS) if words in everything] == []
 
 
-async def test_what_changes_nothing_leads_to_no_event(app: Tekana, scene: Scene) -> None:
+async def test_what_changes_nothing_leads_to_no_event(app: Tekana, scene: ScenarioContext) -> None:
     await app.execute(builders.deposit(scene.alines), key="a key")
     before = await told(app)
     await app.execute(builders.deposit(scene.alines), key="a key")

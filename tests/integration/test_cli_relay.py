@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 import tekana as package
-from tekana.ports.events import FedEvent
+from tekana.ports.events import FeedEvent
 from tekana.ports.outbox import ParkedEvent
 from tekana.testing import builders
-from tekana.testing.contracts.wholeness import every
+from tekana.testing.contracts.ledger_checks import every
 from tekana_postgres import PostgresStore
 from tests.integration.postgres_support import BEGIN_THE_NEXT_PART, superuser
 from tests.integration.test_cli import TEKANA, folder, processes_in, tekana
@@ -30,20 +30,20 @@ def told(postgres_url: str) -> str:
     return postgres_url
 
 
-async def feed_of(url: str) -> list[FedEvent]:
+async def feed_of(url: str) -> list[FeedEvent]:
     async with package.connect(url) as app:
         return await every(app.events.list)
 
 
-async def marked(url: str, *parked: int) -> list[FedEvent]:
+async def marked(url: str, *parked: int) -> list[FeedEvent]:
     """Everything is published, but for the events at these places, of which the first is the culprit."""
     feed = await feed_of(url)
     store = PostgresStore(url)
     outbox = store.outbox("bus")
-    lease = await outbox.take_lease("here:1", 60)
+    lease = await outbox.acquire_lease("here:1", 60)
     assert lease is not None
     set_aside = [ParkedEvent(feed[place], None if number else "too large") for number, place in enumerate(parked)]
-    await outbox.mark(lease, feed[-1].cursor, set_aside)
+    await outbox.advance(lease, feed[-1].cursor, set_aside)
     await store.stop()
     return feed
 

@@ -352,7 +352,7 @@ def test_a_socket_that_only_accepts_is_no_server(folder: Path) -> None:
 
 def test_only_a_process_in_the_data_folder_is_signalled(folder: Path) -> None:
     account = pg_account()
-    home = embedded._Home(folder, embedded._Account(account.pw_uid, account.pw_gid) if IS_ROOT else None)
+    home = embedded._DataDirectory(folder, embedded._Account(account.pw_uid, account.pw_gid) if IS_ROOT else None)
     home.data.mkdir()
     identity: dict[str, Any] = {"user": account.pw_uid, "group": account.pw_gid} if IS_ROOT else {}
     for place, killed in ((home.data, True), (folder, False)):

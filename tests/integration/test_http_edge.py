@@ -12,7 +12,7 @@ import pytest
 from litestar import Litestar
 
 from tekana import Overloaded, Unavailable
-from tekana_litestar import create_app, edge, problems
+from tekana_litestar import create_app, middleware, problems
 from tekana_litestar.problems import problem_answer
 from tekana_memory import MemoryStore
 from tests.integration.http_support import (
@@ -234,7 +234,7 @@ async def test_service_resumes_when_the_store_is_back() -> None:
 
 
 async def test_an_answer_that_takes_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(edge, "LONGEST_WAIT", 0.05)
+    monkeypatch.setattr(middleware, "REQUEST_TIMEOUT_SECONDS", 0.05)
     store = MemoryStore()
     async with at_work(create_app(store=store)) as app, client_of(app) as client:
         wallet = await wallet_with(client)

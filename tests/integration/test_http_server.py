@@ -20,7 +20,7 @@ import pytest
 
 import tekana
 from tekana.testing import builders
-from tekana.testing.contracts.tools import a_wallet
+from tekana.testing.contracts.helpers import a_wallet
 from tests.integration.http_support import assert_whole
 
 PROGRAM = """

@@ -16,9 +16,9 @@ import uvicorn
 from litestar import Litestar
 
 from tekana import PageRequest, Unavailable
-from tekana.ports.events import FedEvent
+from tekana.ports.events import FeedEvent
 from tekana.ports.page import Page
-from tekana_litestar import create_app, edge, streams
+from tekana_litestar import create_app, middleware, server_sent_events
 from tekana_litestar.server import _config
 from tests.integration.http_support import assert_problem, assert_whole, register
 from tests.integration.http_support import both_stores as store_url
@@ -130,7 +130,7 @@ async def test_going_on_after_a_break(client: httpx.AsyncClient) -> None:
 
 
 async def test_more_than_a_page(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tekana_litestar.streams.LARGEST_PAGE", 2)
+    monkeypatch.setattr("tekana_litestar.server_sent_events.PAGE_SIZE_MAX", 2)
     for _ in range(4):
         await register(client)
     whole = await feed(client)
@@ -158,14 +158,14 @@ async def test_head_has_no_body(client: httpx.AsyncClient) -> None:
 
 
 async def test_a_quiet_stream_shows_that_it_lives(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streams, "_HEARTBEAT", 0.1)
-    monkeypatch.setattr(streams, "_LOOK", 0.05)
+    monkeypatch.setattr(server_sent_events, "_HEARTBEAT", 0.1)
+    monkeypatch.setattr(server_sent_events, "_LOOK", 0.05)
     async with following(client) as stream:
         assert [await stream.block() for _ in range(4)] == [{"": ""}] * 4
 
 
 async def test_the_deadline_of_requests_is_not_a_streams(monkeypatch: pytest.MonkeyPatch, store_url: str) -> None:
-    monkeypatch.setattr(edge, "LONGEST_WAIT", 0.3)
+    monkeypatch.setattr(middleware, "REQUEST_TIMEOUT_SECONDS", 0.3)
     async with serving(create_app(store_url)) as client, following(client) as stream:
         await asyncio.sleep(0.8)
         await register(client)
@@ -175,14 +175,14 @@ async def test_the_deadline_of_requests_is_not_a_streams(monkeypatch: pytest.Mon
 async def test_a_worker_serves_so_many(
     app: Litestar, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streams, "MOST_STREAMS", 2)
+    monkeypatch.setattr(server_sent_events, "MOST_STREAMS", 2)
     async with following(client), following(client):
         refused = await client.get("/v1/events", headers=STREAM)
         assert assert_problem(refused, 503, "unavailable")["detail"] == "2 clients follow the events here already"
         assert refused.headers["retry-after"] == "5"
         assert (await client.get("/v1/events")).status_code == 200
     async with asyncio.timeout(PATIENCE):
-        while app.state.streams._served:  # noqa: ASYNC110 - the server notices when it next looks
+        while app.state.server_sent_events._served:  # noqa: ASYNC110 - the server notices when it next looks
             await asyncio.sleep(0.02)
     async with following(client):
         pass
@@ -194,14 +194,14 @@ async def test_those_who_are_up_to_date_share_what_is_read(
     await register(client)
     read, list_events = [], app.state.tekana.events.list
 
-    async def counted(page: PageRequest) -> Page[FedEvent]:
+    async def counted(page: PageRequest) -> Page[FeedEvent]:
         read.append(page.cursor)
         await asyncio.sleep(0.05)
-        found: Page[FedEvent] = await list_events(page)
+        found: Page[FeedEvent] = await list_events(page)
         return found
 
     monkeypatch.setattr(app.state.tekana.events, "list", counted)
-    shared = [asyncio.create_task(app.state.streams.read(app.state.tekana.events, None)) for _ in range(50)]
+    shared = [asyncio.create_task(app.state.server_sent_events.read(app.state.tekana.events, None)) for _ in range(50)]
     assert len({tuple(one) for one in await asyncio.gather(*shared)}) == 1
     assert read == [None]
 
@@ -209,14 +209,14 @@ async def test_those_who_are_up_to_date_share_what_is_read(
 async def test_a_store_that_is_away_for_a_while(
     app: Litestar, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streams, "_LOOK", 0.02)
+    monkeypatch.setattr(server_sent_events, "_LOOK", 0.02)
     await register(client)
     before, failures, list_events = len(await feed(client)), iter(range(3)), app.state.tekana.events.list
 
-    async def failing(page: PageRequest) -> Page[FedEvent]:
+    async def failing(page: PageRequest) -> Page[FeedEvent]:
         if next(failures, None) is not None:
             raise Unavailable("away")
-        found: Page[FedEvent] = await list_events(page)
+        found: Page[FeedEvent] = await list_events(page)
         return found
 
     async with following(client) as stream:

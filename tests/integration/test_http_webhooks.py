@@ -11,7 +11,7 @@ import pytest
 from litestar import Litestar
 
 from tekana import Settings
-from tekana.application import webhook_dispatcher
+from tekana.application.workers import webhook_dispatcher
 from tekana.testing.receiver import Receiver, receiving
 from tekana_litestar import create_app
 from tests.integration.http_support import (

@@ -8,11 +8,11 @@ import pytest
 from uuid_utils.compat import uuid7
 
 import tekana
-from tekana.application.deciding import fingerprint
+from tekana.application.engine.decide import fingerprint
 from tekana.domain.book import Book
 from tekana.domain.money import Currency
 from tekana.ports.page import PageRequest
-from tekana.ports.unit_of_work import Claimed, Key, UnitOfWork
+from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord, UnitOfWork
 from tekana.testing import builders
 from tekana_postgres import PostgresStore
 
@@ -30,11 +30,11 @@ async def store(postgres_url: str) -> AsyncIterator[PostgresStore]:
 async def register(unit: UnitOfWork, *, commit: bool) -> None:
     """Do all that registering a customer does, up to the end, or short of it."""
     command = builders.person()
-    book = Book(await unit.lock(command.touches()), uuid7, Currency("RWF"), caller="local")
+    book = Book(await unit.lock(command.locks()), uuid7, Currency("RWF"), caller="local")
     answer = command.decide(book)
     if not commit:
         unit._transaction = _NeverCommits()  # type: ignore[attr-defined]
-    await unit.save(book, {Key("local", str(uuid7())): Claimed(fingerprint(command), answer)})
+    await unit.save(book, {IdempotencyKey("local", str(uuid7())): IdempotencyRecord(fingerprint(command), answer)})
 
 
 class _NeverCommits:

@@ -11,8 +11,8 @@ import tekana
 from tekana.ports.transactions import TransactionFilter
 from tekana.testing import builders
 from tekana.testing.clock import FrozenClock
-from tekana.testing.contracts.tools import a_customer, all_outcomes
-from tekana.testing.contracts.wholeness import assert_whole, every
+from tekana.testing.contracts.helpers import a_customer, all_outcomes
+from tekana.testing.contracts.ledger_checks import assert_whole, every
 from tekana_postgres import PostgresStore, transactions
 
 STEPS = [0, 1, 0, 1000, -3_000_000, 0, 500_000, 86_400_000_000, -1, 0]
@@ -47,7 +47,7 @@ async def test_lists_are_exact(postgres_url: str, monkeypatch: pytest.MonkeyPatc
         owners = {mine: aline.customer.id, savings: aline.customer.id, his: bosco.customer.id}
 
         def matches(one: tekana.Transaction, which: TransactionFilter) -> bool:
-            movement = one.movement
+            movement = one.request
             sides = {movement.from_wallet_id, movement.to_wallet_id}
             return (
                 (which.wallet_id is None or which.wallet_id in sides)

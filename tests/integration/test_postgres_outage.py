@@ -85,7 +85,7 @@ async def test_a_wallet_that_is_busy_elsewhere_is_waited_for(folder: Path) -> No
     async with tekana.connect(store=store) as app:
         aline = await app.execute(builders.person())
         async with store.begin() as elsewhere:  # another unit of work sits on the wallet
-            await elsewhere.lock(builders.deposit(aline.wallets[0].id).touches())
+            await elsewhere.lock(builders.deposit(aline.wallets[0].id).locks())
             waiting = asyncio.create_task(app.execute(builders.deposit(aline.wallets[0].id, "7"), key="waits"))
             await asyncio.sleep(0)
         assert (await waiting).status == "posted"

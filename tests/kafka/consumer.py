@@ -11,7 +11,7 @@ from uuid import UUID
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
-from tekana.application.event_document import EventDocument
+from tekana.application.event_payload import EventPayload
 
 AGGREGATES = ("customer", "wallet", "transaction")
 
@@ -49,13 +49,13 @@ async def described(address: str, topic_prefix: str) -> Sequence[dict[str, Any]]
         await admin.close()
 
 
-def document_of(record: ConsumerRecord) -> EventDocument:
+def document_of(record: ConsumerRecord) -> EventPayload:
     """What the message says."""
     headers = {name: value.decode() for name, value in record.headers}
     assert headers["ce_subject"] == record.key.decode()
     aggregate = record.topic.rpartition(".")[2]
     assert aggregate in AGGREGATES
-    return EventDocument(
+    return EventPayload(
         id=headers["ce_id"],
         type=headers["ce_type"],
         aggregate=aggregate,  # type: ignore[arg-type]

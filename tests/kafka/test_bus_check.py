@@ -11,8 +11,8 @@ import tekana
 from benchmarks.bus_check import check
 from tekana.domain.events import Event, aggregate_id
 from tekana.testing import builders
-from tekana.testing.contracts.tools import a_wallet
-from tekana.testing.contracts.wholeness import every
+from tekana.testing.contracts.helpers import a_wallet
+from tekana.testing.contracts.ledger_checks import every
 from tekana_kafka import KafkaPublisher
 
 pytestmark = pytest.mark.kafka

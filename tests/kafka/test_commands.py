@@ -13,9 +13,9 @@ from uuid_utils.compat import uuid7
 import tekana
 from tekana.domain.identifiers import WalletId
 from tekana.testing import builders
-from tekana.testing.contracts.tools import a_wallet
-from tekana.testing.contracts.wholeness import assert_whole, every
-from tekana_kafka import requests
+from tekana.testing.contracts.helpers import a_wallet
+from tekana.testing.contracts.ledger_checks import assert_whole, every
+from tekana_kafka import rpc_client
 from tekana_memory import MemoryStore
 from tests.kafka.consumer import read
 from tests.kafka.topology import REAL, gateway, services, until_it_answers
@@ -172,7 +172,7 @@ async def test_no_reply_in_time(store: MemoryStore, bus_url: str, monkeypatch: p
     deposit = builders.deposit(wallet.id, "5")
     async with gateway(bus_url) as app:
         with monkeypatch.context() as impatient:
-            impatient.setattr(requests, "REPLY_TIMEOUT", 0.5)
+            impatient.setattr(rpc_client, "REPLY_TIMEOUT", 0.5)
             with pytest.raises(tekana.Unavailable, match="retry with the same key"):
                 await app.execute(deposit, key="late")
         async with services(bus_url, MEMORY, store=store) as behind:

@@ -18,8 +18,8 @@ from tekana.domain.events import CustomerVerified, Event, aggregate_id, event_id
 from tekana.domain.identifiers import CustomerId
 from tekana.testing.clock import FrozenClock
 from tekana.testing.sample_events import sample_events
-from tekana_kafka import EventConsumer, KafkaPublisher, Seen, consumer
-from tekana_kafka.messages import message_of
+from tekana_kafka import EventConsumer, KafkaPublisher, ProcessedEvents, consumer
+from tekana_kafka.cloud_events import message_of
 from tests.kafka.brokers import Broker, free_port
 from tests.kafka.consumer import read
 
@@ -77,7 +77,7 @@ class Bus:
 
     @asynccontextmanager
     async def consuming(
-        self, handle: Callable[[Event], Awaitable[None]], seen: Seen | None = None
+        self, handle: Callable[[Event], Awaitable[None]], seen: ProcessedEvents | None = None
     ) -> AsyncIterator[EventConsumer]:
         one = EventConsumer(self.url, "a service", handle, seen=seen)
         work = asyncio.create_task(one.run())

@@ -16,8 +16,8 @@ import pytest
 import tekana
 from tekana.domain.events import Event, WalletCredited
 from tekana.testing import builders
-from tekana.testing.contracts.tools import a_wallet
-from tekana.testing.contracts.wholeness import every
+from tekana.testing.contracts.helpers import a_wallet
+from tekana.testing.contracts.ledger_checks import every
 from tekana_kafka import KafkaPublisher
 
 pytestmark = pytest.mark.kafka

@@ -11,7 +11,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 from tekana.domain.events import aggregate_id, event_id
 from tekana.testing.sample_events import sample_events
 from tekana_kafka import KafkaPublisher
-from tekana_kafka.messages import event_of
+from tekana_kafka.cloud_events import event_of
 
 pytestmark = pytest.mark.kafka
 

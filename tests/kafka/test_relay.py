@@ -18,8 +18,8 @@ import tekana
 from tekana.domain.events import event_id
 from tekana.ports.outbox import RelayState
 from tekana.testing import builders
-from tekana.testing.contracts.tools import a_wallet
-from tekana.testing.contracts.wholeness import assert_whole, every
+from tekana.testing.contracts.helpers import a_wallet
+from tekana.testing.contracts.ledger_checks import assert_whole, every
 from tekana_postgres import PostgresStore
 from tests.kafka.brokers import Broker
 from tests.kafka.consumer import document_of, read

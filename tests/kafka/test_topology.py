@@ -15,9 +15,9 @@ from uuid_utils.compat import uuid7
 
 import tekana
 from tekana import Settings
-from tekana.testing.contracts.tools import a_wallet
-from tekana.testing.contracts.wholeness import assert_whole
-from tekana_kafka import requests
+from tekana.testing.contracts.helpers import a_wallet
+from tekana.testing.contracts.ledger_checks import assert_whole
+from tekana_kafka import rpc_client
 from tekana_litestar import create_app
 from tests.kafka.brokers import free_port
 from tests.kafka.topology import REAL
@@ -139,7 +139,7 @@ async def test_no_reply_in_time_is_an_unknown_outcome(
     kafka_address: str, topic_prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Over HTTP, in words that a client can act on."""
-    monkeypatch.setattr(requests, "REPLY_TIMEOUT", 0.3)
+    monkeypatch.setattr(rpc_client, "REPLY_TIMEOUT", 0.3)
     bus_url = f"kafka://{kafka_address}?topic_prefix={topic_prefix}&partitions=1"
     gateway = create_app(Settings(role="gateway", bus_url=bus_url))
     deposit = {"type": "deposit", "wallet_id": str(uuid7()), "amount": "1", "currency": "RWF"}

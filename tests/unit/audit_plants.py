@@ -7,12 +7,12 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from tekana import Money, Transaction, Wallet, WalletId
-from tekana.application.audit import Snapshot
+from tekana.application.audit.checks import Snapshot
 from tekana.domain.customer import Customer
 from tekana.domain.events import CustomerVerified, WalletFrozen
 from tekana.domain.identifiers import CustomerId, TransactionId, first_transaction_id
 from tekana.domain.transaction import Entry
-from tekana.ports.unit_of_work import Claimed, Key
+from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord
 from tekana.testing import builders
 from tekana.testing.builders import RWF
 
@@ -55,7 +55,10 @@ def with_transaction(snapshot: Snapshot, index: int, status: str = "posted", **c
 
     return snapshot._replace(
         transactions=[swapped(one) for one in snapshot.transactions],
-        keys={key: Claimed(claimed.fingerprint, swapped(claimed.answer)) for key, claimed in snapshot.keys.items()},
+        keys={
+            key: IdempotencyRecord(claimed.fingerprint, swapped(claimed.answer))
+            for key, claimed in snapshot.keys.items()
+        },
         outbox=[swapped(one) for one in snapshot.outbox],
     )
 
@@ -64,7 +67,7 @@ def with_one_more(snapshot: Snapshot, transaction: Transaction) -> Snapshot:
     """The transaction is added, with its key and its place in the outbox."""
     return snapshot._replace(
         transactions=[*snapshot.transactions, transaction],
-        keys={**snapshot.keys, Key("x", str(transaction.id)): Claimed(0, transaction)},
+        keys={**snapshot.keys, IdempotencyKey("x", str(transaction.id)): IdempotencyRecord(0, transaction)},
         outbox=[*snapshot.outbox, transaction],
     )
 
@@ -99,8 +102,8 @@ def a_rejected_transaction_with_entries(snapshot: Snapshot) -> Snapshot:
 
 @fires(1)
 def a_posted_transaction_without_entries(snapshot: Snapshot) -> Snapshot:
-    deposit = builders.deposit(WalletId(uuid4())).movement()
-    return with_one_more(snapshot, another(posted(snapshot, 0), movement=deposit, entries=()))
+    deposit = builders.deposit(WalletId(uuid4())).to_request()
+    return with_one_more(snapshot, another(posted(snapshot, 0), request=deposit, entries=()))
 
 
 @fires(2)
@@ -174,13 +177,13 @@ def a_customer_once_below_zero(snapshot: Snapshot) -> Snapshot:
     )
     last = posted(snapshot, -1)
     movement = replace(
-        last.movement,
+        last.request,
         type="transfer",
         money=Money(debt, owes.currency),
         from_wallet_id=pays.id,
         to_wallet_id=owes.id,
     )
-    changed = with_one_more(snapshot, another(last, movement=movement, entries=entries))
+    changed = with_one_more(snapshot, another(last, request=movement, entries=entries))
     changed = with_wallet(changed, lambda one: one.id == pays.id, ledger_balance=-debt, version=1, sequence=1)
     after = {"ledger_balance": 0, "version": owes.version + 1, "sequence": owes.sequence + 1}
     return with_wallet(changed, lambda one: one.id == owes.id, house=None, **after)
@@ -188,8 +191,8 @@ def a_customer_once_below_zero(snapshot: Snapshot) -> Snapshot:
 
 @fires(1)
 def money_in_another_wallet_than_the_transaction_says(snapshot: Snapshot) -> Snapshot:
-    movement = replace(posted(snapshot, 0).movement, to_wallet_id=WalletId(uuid4()))
-    return with_transaction(snapshot, 0, movement=movement)
+    movement = replace(posted(snapshot, 0).request, to_wallet_id=WalletId(uuid4()))
+    return with_transaction(snapshot, 0, request=movement)
 
 
 @fires(12)
@@ -214,7 +217,7 @@ def an_entry_in_another_currency(snapshot: Snapshot) -> Snapshot:
 
 @fires(1, 6)
 def an_amount_below_nothing(snapshot: Snapshot) -> Snapshot:
-    return with_transaction(snapshot, 0, movement=replace(posted(snapshot, 0).movement, money=Money(-5, RWF)))
+    return with_transaction(snapshot, 0, request=replace(posted(snapshot, 0).request, money=Money(-5, RWF)))
 
 
 @fires(7)
@@ -233,13 +236,13 @@ def a_refused_transaction_without_a_key(snapshot: Snapshot) -> Snapshot:
 @fires(7)
 def two_keys_for_one_transaction(snapshot: Snapshot) -> Snapshot:
     [claimed, *_] = [one for one in snapshot.keys.values() if isinstance(one.answer, Transaction)]
-    return snapshot._replace(keys={**snapshot.keys, Key("another", "key"): claimed})
+    return snapshot._replace(keys={**snapshot.keys, IdempotencyKey("another", "key"): claimed})
 
 
 @fires(7)
 def a_key_without_its_transaction(snapshot: Snapshot) -> Snapshot:
     lost = replace(posted(snapshot, 0), id=uuid4())
-    return snapshot._replace(keys={**snapshot.keys, Key("a", "key"): Claimed(0, lost)})
+    return snapshot._replace(keys={**snapshot.keys, IdempotencyKey("a", "key"): IdempotencyRecord(0, lost)})
 
 
 @fires(9)

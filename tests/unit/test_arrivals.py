@@ -17,16 +17,16 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from tekana import Batch, PostingEngine, Tekana
-from tekana.application.posting_engine import _CROWD
+from tekana.application.engine.posting_engine import _CROWD
 from tekana.ports.unit_of_work import UnitOfWork
 from tekana.testing import builders
 from tekana.testing.builders import RWF
-from tekana.testing.contracts.tools import a_wallet
-from tekana.testing.contracts.wholeness import assert_whole
+from tekana.testing.contracts.helpers import a_wallet
+from tekana.testing.contracts.ledger_checks import assert_whole
 from tekana_memory import MemoryStore
 
 SECONDS = float(os.environ.get("TEKANA_SOAK_SECONDS", "3"))
-LONGEST_WAIT = 20.0  # seconds: far more than any group takes, and less than for ever
+REQUEST_TIMEOUT_SECONDS = 20.0  # seconds: far more than any group takes, and less than for ever
 
 GROUP = 100
 
@@ -81,14 +81,14 @@ async def _arrive(dice: random.Random, until: float) -> None:
     async def alone() -> None:
         number = next(numbers)
         asked.add(number)
-        await asyncio.wait_for(app.execute(builders.deposit(wallet.id, "1"), key=str(number)), LONGEST_WAIT)
+        await asyncio.wait_for(app.execute(builders.deposit(wallet.id, "1"), key=str(number)), REQUEST_TIMEOUT_SECONDS)
 
     async def together() -> None:
         deposits = tuple(builders.deposit(wallet.id, "1") for _ in range(dice.randint(1, 40)))
         first = [next(numbers) for _ in deposits]
         asked.update(first)
         batch = Batch(mode=dice.choice(("atomic", "independent")), transactions=deposits)
-        await asyncio.wait_for(app.submit_batch(batch, key=f"batch {first[0]}"), LONGEST_WAIT)
+        await asyncio.wait_for(app.submit_batch(batch, key=f"batch {first[0]}"), REQUEST_TIMEOUT_SECONDS)
 
     async def one_after_the_other() -> None:
         for _ in range(dice.randint(1, 10)):
@@ -111,7 +111,7 @@ async def _arrive(dice: random.Random, until: float) -> None:
         else:
             await asyncio.sleep(dice.choice((0, 0, 0.0005, 0.002)))
             await asyncio.gather(*arriving)
-    await asyncio.wait_for(engine.stop(), LONGEST_WAIT)
+    await asyncio.wait_for(engine.stop(), REQUEST_TIMEOUT_SECONDS)
     assert (await store.wallets.get(wallet.id)).ledger_balance == len(asked)
     assert units.most_in_flight <= 2
     await assert_whole(store)

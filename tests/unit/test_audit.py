@@ -3,10 +3,10 @@
 import pytest
 
 from tekana import CloseCustomer, CloseWallet, SuspendCustomer
-from tekana.application.audit import INVARIANTS, MOST_BREACHES_SHOWN, Snapshot, check
+from tekana.application.audit.checks import BREACHES_SHOWN_MAX, INVARIANTS, Snapshot, check
 from tekana.testing import builders
-from tekana.testing.contracts.harness import at_work
-from tekana.testing.contracts.tools import a_customer, a_wallet, all_outcomes
+from tekana.testing.contracts.fixtures import at_work
+from tekana.testing.contracts.helpers import a_customer, a_wallet, all_outcomes
 from tekana_memory import MemoryStore
 from tests.unit.audit_plants import PLANTS
 
@@ -27,7 +27,7 @@ async def snapshot() -> Snapshot:
         await app.execute(CloseWallet(wallet_id=(await app.execute(builders.open_wallet(aline.customer.id))).id))
         await app.execute(builders.freeze(one))
         await app.execute(builders.deposit(one, "5"))
-    kept = store._kept
+    kept = store._state
     return Snapshot(
         tuple(kept.customers.values()),
         tuple(kept.wallets.values()),
@@ -64,6 +64,6 @@ async def test_breaches_are_counted_and_the_first_are_told(snapshot: Snapshot) -
     bad = [builders.wallet(customer_id=None, held=1, ledger_balance=0, sequence=0) for _ in range(25)]
     many = snapshot._replace(wallets=[*snapshot.wallets, *bad])
     [held] = [finding for finding in check(many) if finding.invariant.number == 4]
-    assert (held.breach_count, len(held.breaches)) == (25, MOST_BREACHES_SHOWN)
+    assert (held.breach_count, len(held.breaches)) == (25, BREACHES_SHOWN_MAX)
     assert held.checked == len(many.wallets)
     assert all(str(wallet.id) in breach for wallet, breach in zip(bad, held.breaches, strict=False))

@@ -27,7 +27,7 @@ from tekana import (
 from tekana.application import MoneyCommand
 from tekana.domain.book import Book
 from tekana.domain.identifiers import first_transaction_id
-from tekana.domain.money import LARGEST_AMOUNT, LARGEST_BALANCE
+from tekana.domain.money import AMOUNT_MAX_MINOR, BALANCE_MAX_MINOR
 from tekana.domain.transaction import Leg
 from tekana.domain.wallet import Wallet
 from tekana.testing import builders
@@ -40,7 +40,7 @@ def state(book: Book) -> object:
     """Everything about a Book that a decision may change."""
     parts = (
         "outbox",
-        "moved_wallets",
+        "wallets_with_entries",
         "changed_wallets",
         "opened_wallets",
         "changed_customers",
@@ -62,9 +62,9 @@ def test_a_transfer() -> None:
     assert [entry.direction for entry in posted.entries] == ["debit", "credit"]
     assert (posted.status, posted.created_by, posted.posted_at) == ("posted", "a test", book.now)
     assert posted.effective_at == book.now
-    assert (posted.movement.money, posted.movement.description) == (Money(300, RWF), "tea")
+    assert (posted.request.money, posted.request.description) == (Money(300, RWF), "tea")
     assert book.outbox == book.transactions == [posted]
-    assert book.moved_wallets == {one.id: one, two.id: two}
+    assert book.wallets_with_entries == {one.id: one, two.id: two}
 
 
 def test_a_deposit_comes_from_the_world_outside() -> None:
@@ -89,7 +89,7 @@ REFUSALS = {
     "into the closed": (ACTIVE, {"status": "closed"}, "1", RWF, WalletNotActive),
     "from the suspended": (ACTIVE | {"customer_active": False}, {}, "1", RWF, CustomerNotActive),
     "to the suspended": (ACTIVE, {"customer_active": False}, "1", RWF, CustomerNotActive),
-    "into the brimful": (ACTIVE, {"ledger_balance": LARGEST_BALANCE}, "1", RWF, LimitExceeded),
+    "into the brimful": (ACTIVE, {"ledger_balance": BALANCE_MAX_MINOR}, "1", RWF, LimitExceeded),
 }
 
 
@@ -150,13 +150,13 @@ def test_legs_have_to_sum_to_zero() -> None:
     one, two = builders.wallet(**ACTIVE), builders.wallet()
     book = builders.book(one, two)
     with pytest.raises(AssertionError):
-        book.post(builders.transfer(one.id, two.id, "2").movement(), [Leg(one.id, -2), Leg(two.id, 1)])
+        book.post(builders.transfer(one.id, two.id, "2").to_request(), [Leg(one.id, -2), Leg(two.id, 1)])
 
 
 def test_the_outside_world_has_a_bottom() -> None:
     wallet = builders.wallet()
     book = builders.book(wallet)
-    book.locked.wallets[SETTLEMENT].ledger_balance = -LARGEST_BALANCE
+    book.locked.wallets[SETTLEMENT].ledger_balance = -BALANCE_MAX_MINOR
     with pytest.raises(LimitExceeded):
         builders.deposit(wallet.id, "1").decide(book)
 
@@ -192,12 +192,12 @@ def test_a_wallets_transactions_have_ids_in_the_order_of_its_entries() -> None:
 def test_a_rejected_movement_is_kept_with_its_reason() -> None:
     wallet = builders.wallet()
     book = builders.book(wallet)
-    movement = builders.withdrawal(wallet.id, "1").movement()
+    movement = builders.withdrawal(wallet.id, "1").to_request()
     rejected = book.reject(movement, InsufficientFunds("not that much"))
     assert (rejected.status, rejected.entries, rejected.posted_at) == ("rejected", (), None)
     assert rejected.rejection == ("InsufficientFunds", "insufficient_funds", "not that much", "a request")
     assert book.outbox == [rejected]
-    assert (book.moved_wallets, book.changed_wallets) == ({}, {})
+    assert (book.wallets_with_entries, book.changed_wallets) == ({}, {})
 
 
 AMOUNT = st.integers(1, 1000).map(str)
@@ -238,22 +238,24 @@ def test_undo_restores_exactly_what_was_at_the_mark(before: Moves, undone: Moves
     decide_what_can_be(book, commands_of(before, wallets))
     commands = commands_of(undone, wallets)
     as_it_was, objects = state(book), {id(one) for one in book.locked.wallets.values()}
-    mark = book.mark({wallet_id for command in commands for wallet_id in command.touches().wallets})
+    savepoint = book.savepoint({wallet_id for command in commands for wallet_id in command.locks().wallets})
     decide_what_can_be(book, commands)
-    book.undo(mark)
+    book.rollback_to(savepoint)
     assert state(book) == as_it_was
-    assert {id(one) for one in book.locked.wallets.values()} == objects >= set(map(id, book.moved_wallets.values()))
+    assert (
+        {id(one) for one in book.locked.wallets.values()} == objects >= set(map(id, book.wallets_with_entries.values()))
+    )
     decide_what_can_be(book, commands_of(after, wallets))
     decide_what_can_be(twin, commands_of(before, wallets) + commands_of(after, wallets))
     assert book.locked == twin.locked
     assert [one.entries for one in book.transactions] == [one.entries for one in twin.transactions]
-    assert list(book.moved_wallets.items()) == list(twin.moved_wallets.items())
+    assert list(book.wallets_with_entries.items()) == list(twin.wallets_with_entries.items())
 
 
 def test_undo_leaves_alone_what_is_not_there() -> None:
     wallet = builders.wallet()
     book = builders.book()
-    book.undo(book.mark([wallet.id]))
+    book.rollback_to(book.savepoint([wallet.id]))
     assert wallet.id not in book.locked.wallets
 
 
@@ -282,5 +284,5 @@ def test_whatever_is_decided_the_sum_is_zero_and_nobody_owes(moves: Moves) -> No
 
 def test_the_largest_amount_fits() -> None:
     wallet = builders.wallet()
-    builders.deposit(wallet.id, str(LARGEST_AMOUNT)).decide(builders.book(wallet))
-    assert wallet.ledger_balance == LARGEST_AMOUNT
+    builders.deposit(wallet.id, str(AMOUNT_MAX_MINOR)).decide(builders.book(wallet))
+    assert wallet.ledger_balance == AMOUNT_MAX_MINOR

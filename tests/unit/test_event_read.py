@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from tekana.application.event_document import event_document, event_of_document
+from tekana.application.event_payload import event_of_payload, event_payload
 from tekana.domain.events import WalletCredited, WalletDebited
 from tekana.testing.sample_events import sample_events
-from tekana_kafka.messages import Header, event_of, message_of
+from tekana_kafka.cloud_events import Header, event_of, message_of
 
 SAMPLES = {type(event).__name__: event for event in sample_events()}
 
@@ -28,7 +28,7 @@ def message(name: str, changes: dict[str, Any] | None = None, **headers: str | N
 @pytest.mark.parametrize("name", SAMPLES)
 def test_every_event_is_read_as_it_was(name: str) -> None:
     event = SAMPLES[name]
-    assert event_of_document(event_document(event)) == event
+    assert event_of_payload(event_payload(event)) == event
     told = message_of(event)
     assert event_of(told.value, told.headers) == event
 
@@ -39,7 +39,7 @@ def test_any_balance_is_read(minor: int, currency: str) -> None:
     sample = SAMPLES["WalletDebited"]
     assert isinstance(sample, WalletDebited)
     event = replace(sample, ledger_balance_after=minor, currency=currency)
-    assert event_of_document(event_document(event)) == event
+    assert event_of_payload(event_payload(event)) == event
 
 
 def test_what_is_new_is_passed_over() -> None:

@@ -76,7 +76,7 @@ def test_a_transactions_events(refused: bool) -> None:
     book = builders.book(one, two)
     command = builders.transfer(one.id, two.id, "300", reference="rent", description="for May")
     if refused:
-        transaction = book.reject(command.movement(), InsufficientFunds("no"))
+        transaction = book.reject(command.to_request(), InsufficientFunds("no"))
         [told] = events_of(transaction)
         assert isinstance(told, module.TransactionRejected)
         assert (told.rejection_code, told.transaction_type) == ("insufficient_funds", "transfer")

@@ -10,18 +10,18 @@ import pytest
 
 import tekana
 from tekana.domain import errors
-from tekana.domain.book import Answer, Batched
+from tekana.domain.book import Answer, BatchRecord
 from tekana.domain.errors import Refused, TekanaError, Unavailable
 from tekana.domain.identifiers import WalletId
 from tekana.domain.transaction import PostedEntry, Rejection
-from tekana.ports.events import FedEvent
+from tekana.ports.events import FeedEvent
 from tekana.ports.page import Page
 from tekana.testing import builders
 from tekana.testing.sample_events import sample_events
 from tekana_kafka.codec import codec_of
-from tekana_kafka.commands import command_message
-from tekana_kafka.queries import QUERIES
-from tekana_kafka.replies import error_in, failure
+from tekana_kafka.command_messages import command_message
+from tekana_kafka.query_messages import QUERIES
+from tekana_kafka.reply_codec import error_in, failure
 from tests.integration.postgres_support import some_history
 
 
@@ -41,7 +41,7 @@ async def test_answers_and_pages() -> None:
         for transaction in transactions.items:
             assert_comes_back(Answer, transaction)
         rejection = Rejection("WalletNotFound", "not_found", "no such wallet", None)
-        for answer in (aline, aline.wallets[0], rejection, Batched("atomic", 3)):
+        for answer in (aline, aline.wallets[0], rejection, BatchRecord("atomic", 3)):
             assert_comes_back(Answer, answer)
         assert_comes_back(Page[tekana.Transaction], transactions)
         entries = await app.wallets.entries(aline.wallets[0].id, everything)
@@ -49,8 +49,8 @@ async def test_answers_and_pages() -> None:
 
 
 def test_every_event() -> None:
-    page = Page(tuple(FedEvent(event, f"{place}") for place, event in enumerate(sample_events())), "next")
-    assert_comes_back(Page[FedEvent], page)
+    page = Page(tuple(FeedEvent(event, f"{place}") for place, event in enumerate(sample_events())), "next")
+    assert_comes_back(Page[FeedEvent], page)
 
 
 def test_what_is_none_of_the_classes_is_refused() -> None:

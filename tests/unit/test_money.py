@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 
 from tekana import Currency, InvalidRequest, Money
 from tekana.domain.iso4217 import EXPONENTS
-from tekana.domain.money import LARGEST_AMOUNT, LARGEST_BALANCE, format_minor, parse_currency
+from tekana.domain.money import AMOUNT_MAX_MINOR, BALANCE_MAX_MINOR, format_minor, parse_currency
 
 CURRENCIES = st.sampled_from(["RWF", "USD", "KWD", "CLF", "JPY", "EUR"]).map(Currency)
-AMOUNTS = st.integers(1, LARGEST_AMOUNT)
+AMOUNTS = st.integers(1, AMOUNT_MAX_MINOR)
 
 RWF, USD, KWD = Currency("RWF"), Currency("USD"), Currency("KWD")
 
@@ -29,7 +29,7 @@ def test_trailing_zeros_may_be_left_out(minor: int, currency: Currency) -> None:
 
 
 @settings(deadline=None)
-@given(st.integers(-LARGEST_BALANCE, LARGEST_BALANCE), CURRENCIES)
+@given(st.integers(-BALANCE_MAX_MINOR, BALANCE_MAX_MINOR), CURRENCIES)
 def test_every_balance_is_written_with_all_decimals(minor: int, currency: Currency) -> None:
     text = format_minor(minor, currency)
     whole, _, decimals = text.partition(".")
@@ -46,7 +46,7 @@ def test_anything_else_is_refused(text: str, currency: Currency) -> None:
     except InvalidRequest as error:
         assert [one.field for one in error.errors] == ["amount"]
     else:
-        assert 1 <= money.minor <= LARGEST_AMOUNT
+        assert 1 <= money.minor <= AMOUNT_MAX_MINOR
         whole, _, decimals = text.partition(".")
         assert set(whole + decimals) <= set("0123456789")
         assert int(whole + decimals.ljust(EXPONENTS[currency], "0")) == money.minor
@@ -62,8 +62,8 @@ def test_anything_else_is_refused(text: str, currency: Currency) -> None:
         ("0.01", USD, 1),
         ("007", RWF, 7),
         ("1.234", KWD, 1234),
-        ("1000000000000000", RWF, LARGEST_AMOUNT),
-        ("10000000000000.00", USD, LARGEST_AMOUNT),
+        ("1000000000000000", RWF, AMOUNT_MAX_MINOR),
+        ("10000000000000.00", USD, AMOUNT_MAX_MINOR),
     ],
 )
 def test_amounts(text: str, currency: Currency, minor: int) -> None:

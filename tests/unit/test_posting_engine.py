@@ -9,14 +9,14 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from tekana import DepositFunds, InvalidRequest, Overloaded, PostingEngine, Tekana, Unavailable, UpdateCustomer, Wallet
-from tekana.application.deciding import fingerprint
+from tekana.application.engine.decide import fingerprint
 from tekana.domain.errors import invalid
 from tekana.ports.unit_of_work import UnitOfWork
 from tekana.testing import builders
 from tekana.testing.builders import RWF
 from tekana.testing.contracts.faults import Failing, Poison, Times
-from tekana.testing.contracts.tools import a_wallet, all_outcomes, kinds
-from tekana.testing.contracts.wholeness import assert_whole, customers, feed, transactions
+from tekana.testing.contracts.helpers import a_wallet, all_outcomes, kinds
+from tekana.testing.contracts.ledger_checks import assert_whole, customers, feed, transactions
 from tekana_memory import MemoryStore
 
 

@@ -12,15 +12,15 @@ from uuid_utils.compat import uuid7
 
 import tekana
 from tekana import Conflict, InvalidRequest, PostingEngine, Tekana, Unavailable, WalletId
-from tekana.application.deciding import fingerprint
-from tekana.domain.book import Touches
+from tekana.application.engine.decide import fingerprint
+from tekana.domain.book import LockSet
 from tekana.domain.errors import Busy
 from tekana.ports.unit_of_work import BeginUnit
 from tekana.testing import builders
 from tekana.testing.builders import RWF
 from tekana.testing.contracts.faults import Failing, Point
-from tekana.testing.contracts.tools import a_wallet, all_outcomes, kinds
-from tekana.testing.contracts.wholeness import assert_whole
+from tekana.testing.contracts.helpers import a_wallet, all_outcomes, kinds
+from tekana.testing.contracts.ledger_checks import assert_whole
 from tekana_memory import MemoryStore
 
 
@@ -46,7 +46,7 @@ class Script:
             raise self.errors.pop(0)[1]
 
 
-class Locked:
+class LockedState:
     """Somebody else sits on a wallet, for good."""
 
     def __init__(self, wallet_id: WalletId) -> None:
@@ -54,7 +54,7 @@ class Locked:
         self.tries: list[int] = []
 
     def __call__(self, point: Point, what: object) -> None:
-        if point == "lock" and isinstance(what, Touches) and self.wallet_id in what.wallets:
+        if point == "lock" and isinstance(what, LockSet) and self.wallet_id in what.wallets:
             self.tries.append(len(what.wallets))
             raise Busy("another unit of work is at it")
 
@@ -78,11 +78,11 @@ async def test_a_wallet_that_is_locked_elsewhere_holds_up_its_own_command_alone(
     store = MemoryStore()
     async with tekana.connect(store=store) as app:
         wallets = [await a_wallet(app) for _ in range(8)]
-    locked = Locked(wallets[3].id)
+    locked = LockedState(wallets[3].id)
     async with engine_on(store, Failing(store.begin, locked)) as app:
         commands = [builders.deposit(wallet.id, "10") for wallet in wallets]
         told = await all_outcomes([app.submit(one, key=str(number)) for number, one in enumerate(commands)])
-        assert kinds(told) == ["Busy"] + ["Done"] * 7
+        assert kinds(told) == ["Busy"] + ["Executed"] * 7
     # With the settlement wallet: eight in one group, four, two, and then the one, thrice. No group is tried twice.
     assert locked.tries == [9, 5, 3, 2, 2, 2]
 

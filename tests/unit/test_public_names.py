@@ -7,15 +7,16 @@ from importlib.resources import files
 import tekana
 
 NAMES = """
-LOCAL_OPERATOR BalanceAt Batch BatchDone CloseCustomer CloseWallet Command ConcurrentUpdate Conflict Currency
-CurrencyMismatch Customer CustomerExists CustomerFilter CustomerId CustomerNotActive CustomerNotFound
-CustomerWithWallets DeliveryAttempt DepositFunds Entry EventsDropped FieldError FreezeWallet IdempotencyKeyReused
-InsufficientFunds InvalidRequest LimitExceeded MissingAdapter Money Movement NotFound OpenWallet Overloaded Page
-PageRequest PostedEntry PostingEngine ReactivateCustomer Refused RegisterCustomer RolledBack RuleRefused SameWallet
-Settings StateConflict SuspendCustomer Tekana TekanaError Transaction TransactionFilter TransactionId
-TransactionNotFound TransferFunds Unavailable UnfreezeWallet UpdateCustomer VerifyCustomer Wallet WalletFilter
-WalletId WalletNotActive WalletNotEmpty WalletNotFound WebhookDelivery WebhookDeliveryId WebhookDeliveryNotFound
-WebhookEndpoint WebhookEndpointId WebhookEndpointNotFound Webhooks WithdrawFunds connect house_wallet_id
+LOCAL_OPERATOR AnyMoneyCommand BalanceAt Batch BatchOutcome CloseCustomer CloseWallet Command ConcurrentUpdate
+Conflict Currency CurrencyMismatch Customer CustomerExists CustomerFilter CustomerId CustomerNotActive
+CustomerNotFound CustomerWithWallets DeliveryAttempt DepositFunds Entry EventsDropped FieldError FreezeWallet
+IdempotencyKeyReused InsufficientFunds InvalidRequest LimitExceeded MissingAdapter Money NotFound OpenWallet
+Overloaded Page PageRequest PostedEntry PostingEngine ReactivateCustomer Refused RegisterCustomer RolledBack
+RuleRefused SameWallet Settings StateConflict SuspendCustomer Tekana TekanaError Transaction TransactionFilter
+TransactionId TransactionNotFound TransferFunds Unavailable UnfreezeWallet UpdateCustomer VerifyCustomer Wallet
+WalletFilter WalletId WalletNotActive WalletNotEmpty WalletNotFound WebhookDelivery WebhookDeliveryId
+WebhookDeliveryNotFound WebhookEndpoint WebhookEndpointId WebhookEndpointNotFound Webhooks WithdrawFunds connect
+house_wallet_id
 """.split()  # noqa: SIM905 - easier to read than a column of seventy
 
 HEAVY = (

@@ -15,20 +15,20 @@ import pytest
 import tekana
 from tekana import Settings
 from tekana.application import Tekana
-from tekana.application import relay as relays
-from tekana.application.relay import Relay
+from tekana.application.workers import relay as relays
+from tekana.application.workers.relay import Relay
 from tekana.bootstrap.container import BUS
 from tekana.domain.errors import EventsDropped, Unavailable
 from tekana.domain.events import Event, aggregate_id, event_id
-from tekana.ports.events import FedEvent
+from tekana.ports.events import FeedEvent
 from tekana.ports.outbox import Outbox, ParkedEvent
 from tekana.ports.page import PageRequest
-from tekana.ports.publisher import Unsendable
+from tekana.ports.publisher import RejectedEvent
 from tekana.testing import builders
 from tekana.testing.clock import FrozenClock
-from tekana.testing.contracts.harness import at_work
-from tekana.testing.contracts.tools import a_wallet
-from tekana.testing.contracts.wholeness import assert_whole, every
+from tekana.testing.contracts.fixtures import at_work
+from tekana.testing.contracts.helpers import a_wallet
+from tekana.testing.contracts.ledger_checks import assert_whole, every
 from tekana_memory import MemoryPublisher, MemoryStore
 
 PATIENCE = 20.0
@@ -42,7 +42,7 @@ class FaultyPublisher(MemoryPublisher):
         self.failures = failures
         self.refused: set[str] = set()
 
-    async def publish(self, events: Sequence[Event]) -> Sequence[Unsendable]:
+    async def publish(self, events: Sequence[Event]) -> Sequence[RejectedEvent]:
         await asyncio.sleep(0)
         if self.failures:
             self.failures -= 1
@@ -51,7 +51,7 @@ class FaultyPublisher(MemoryPublisher):
         unsendable, blocked = [], set()
         for place, event in enumerate(events):
             if event_id(event) in self.refused:
-                unsendable.append(Unsendable(place, "it is too large"))
+                unsendable.append(RejectedEvent(place, "it is too large"))
                 blocked.add(aggregate_id(event))
             elif aggregate_id(event) not in blocked:
                 self.published.append(event)
@@ -60,7 +60,7 @@ class FaultyPublisher(MemoryPublisher):
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(relays, "LEASE", 0.3)
+    monkeypatch.setattr(relays, "LEASE_SECONDS", 0.3)
     for name in ("_RENEW", "_STAND_BY", "_AFTER_FAILURE", "_LOOK_FOR_ASKED"):
         monkeypatch.setattr(relays, name, 0.02)
 
@@ -94,7 +94,7 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.005)
 
 
-async def everything(store: MemoryStore) -> list[FedEvent]:
+async def everything(store: MemoryStore) -> list[FeedEvent]:
     return await every(store.events.list)
 
 
@@ -165,7 +165,7 @@ async def test_one_that_slept_through_its_lease_does_no_harm(store: MemoryStore,
     asleep, woken = asyncio.Event(), asyncio.Event()
 
     class Sleepy(MemoryPublisher):
-        async def publish(self, events: Sequence[Event]) -> Sequence[Unsendable]:
+        async def publish(self, events: Sequence[Event]) -> Sequence[RejectedEvent]:
             asleep.set()
             await woken.wait()
             return await super().publish(events)
@@ -175,7 +175,7 @@ async def test_one_that_slept_through_its_lease_does_no_harm(store: MemoryStore,
     feed = [one.event for one in await everything(store)]
     async with relaying(outbox, first, "sleepy"):
         await asleep.wait()
-        await outbox.go_back(None)  # takes the lease away, as its end would
+        await outbox.rewind(None)  # takes the lease away, as its end would
         async with relaying(outbox, second, "awake"):
             await until(lambda: second.published == feed)
             woken.set()
@@ -203,12 +203,12 @@ async def test_what_the_bus_never_takes_is_parked_with_its_aggregate(
             assert [one.fed.event for one in await outbox.parked(1000)] == waiting
             assert f"event {event_id(bad)} (WalletDebited) is parked: it is too large" in caplog.text
 
-            assert await outbox.ask_again() == len(waiting)
+            assert await outbox.request_retry() == len(waiting)
             await until(lambda: caplog.text.count("is parked") == 2)  # it is as large as before
             assert await outbox.parked_aggregates() == {aggregate_id(bad)}
 
             publisher.refused.clear()
-            assert await outbox.ask_again(aggregate_id(bad)) == len(waiting)
+            assert await outbox.request_retry(aggregate_id(bad)) == len(waiting)
             await until(lambda: len(publisher.published) == len(feed))
             await moved(app, 2)
             feed = [one.event for one in await everything(store)]
@@ -225,7 +225,7 @@ async def test_what_waits_for_long_and_what_is_parked_is_warned_of() -> None:
     with_a_bus = Settings(database_url="memory://", bus_url="kafka://127.0.0.1:1")
     async with tekana.connect(with_a_bus, store=store) as app, tekana.connect("memory://", store=store) as without:
         await moved(app, 1)
-        clock.advance(timedelta(seconds=relays.LATE))
+        clock.advance(timedelta(seconds=relays.LAG_WARNING_SECONDS))
         assert await app.check_ready() == []
         clock.advance(timedelta(seconds=1))
         assert await app.check_ready() == [
@@ -233,9 +233,9 @@ async def test_what_waits_for_long_and_what_is_parked_is_warned_of() -> None:
         ]
         assert await without.check_ready() == ()
         feed = await everything(store)
-        lease = await outbox.take_lease("me", 60)
+        lease = await outbox.acquire_lease("me", 60)
         assert lease is not None
-        await outbox.mark(lease, feed[-1].cursor, [ParkedEvent(feed[0], "too large")])
+        await outbox.advance(lease, feed[-1].cursor, [ParkedEvent(feed[0], "too large")])
         [warning] = await app.check_ready()
         assert "tekana outbox list" in warning
         await outbox.unpark(lease, [feed[0].cursor])

@@ -9,7 +9,7 @@ import pytest
 
 from tekana.testing.portal import Portal
 from tekana.testing.steps import features_dir
-from tekana.testing.steps.words import REASONS
+from tekana.testing.steps.step_types import REASONS
 
 FEATURES = sorted(Path(features_dir()).glob("*/*.feature"))
 
@@ -20,7 +20,7 @@ from pytest_bdd import scenarios, given, when, then
 from tekana_memory import MemoryStore
 from tekana.testing.clock import FrozenClock
 from tekana.testing.core_driver import CoreDriver
-from tekana.testing.steps import World, features_dir
+from tekana.testing.steps import AcceptanceTarget, features_dir
 
 class Forgetful(MemoryStore):
     async def audit(self):
@@ -33,7 +33,7 @@ STORE = MemoryStore
 def world(portal):
     clock = FrozenClock()
     with portal.entered(tekana.connect(store=STORE(clock=clock))) as app:
-        yield World(CoreDriver(app), clock, audited=app)
+        yield AcceptanceTarget(CoreDriver(app), clock, audited=app)
 """
 
 

@@ -12,17 +12,17 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from tekana.application import Tekana, Webhooks
-from tekana.application import webhook_dispatcher as dispatchers
-from tekana.application.event_document import event_document
-from tekana.application.webhook_dispatcher import WebhookDispatcher
+from tekana.application.event_payload import event_payload
+from tekana.application.workers import webhook_dispatcher as dispatchers
+from tekana.application.workers.webhook_dispatcher import WebhookDispatcher
 from tekana.domain.webhooks import WebhookDelivery, WebhookEndpoint
 from tekana.ports.page import PageRequest
 from tekana.ports.webhooks import WebhookStore
 from tekana.testing import builders
 from tekana.testing.clock import FrozenClock
-from tekana.testing.contracts.harness import at_work
-from tekana.testing.contracts.tools import a_wallet
-from tekana.testing.contracts.wholeness import assert_whole, every
+from tekana.testing.contracts.fixtures import at_work
+from tekana.testing.contracts.helpers import a_wallet
+from tekana.testing.contracts.ledger_checks import assert_whole, every
 from tekana.testing.receiver import Json, Receiver, receiving
 from tekana_httpcore import HttpSender
 from tekana_memory import MemoryStore
@@ -105,7 +105,7 @@ async def until_logged(
 
 
 async def feed(store: WebhookStore) -> list[Json]:
-    told = [event_document(one.event)._asdict() for one in await every(store.events.list)]
+    told = [event_payload(one.event)._asdict() for one in await every(store.events.list)]
     return [{**one, "aggregate_id": str(one["aggregate_id"])} for one in told]
 
 

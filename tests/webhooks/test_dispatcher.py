@@ -12,12 +12,12 @@ import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from tekana.application import Tekana, Webhooks
-from tekana.application import webhook_dispatcher as dispatchers
-from tekana.application.webhook_dispatcher import DISABLE_AFTER, RETRY_DELAYS
+from tekana.application.workers import webhook_dispatcher as dispatchers
+from tekana.application.workers.webhook_dispatcher import DISABLE_AFTER, RETRY_DELAYS
 from tekana.ports.webhooks import WebhookStore
 from tekana.testing import builders
 from tekana.testing.clock import FrozenClock
-from tekana.testing.contracts.tools import a_wallet
+from tekana.testing.contracts.helpers import a_wallet
 from tekana.testing.receiver import Received, Receiver, receiving
 from tests.webhooks.support import (
     ME,
@@ -218,7 +218,7 @@ async def test_no_answer_in_time_is_a_failure(
     clock: FrozenClock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(dispatchers, "LONGEST_WAIT", 0.2)
+    monkeypatch.setattr(dispatchers, "REQUEST_TIMEOUT_SECONDS", 0.2)
     receiver.answer = lambda _: None
     endpoint = (await webhooks.create(ME, url=receiver.url)).endpoint
     async with dispatching(store, clock):

@@ -13,8 +13,14 @@ from typing import Any
 
 import pytest
 
-from tekana.application.webhook_dispatcher import DISABLE_AFTER, KEEP_LOG, LONGEST_WAIT, MOST_AT_ONCE, RETRY_DELAYS
-from tekana.application.webhook_signature import new_secret, signature_headers
+from tekana.application.webhooks.signature import new_secret, signature_headers
+from tekana.application.workers.webhook_dispatcher import (
+    DISABLE_AFTER,
+    LOG_RETENTION,
+    MOST_AT_ONCE,
+    REQUEST_TIMEOUT_SECONDS,
+    RETRY_DELAYS,
+)
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "how-to" / "receive-webhooks.md").read_text("utf-8")
 BODY = b'{"name":"\xc3\xa9"}'
@@ -62,6 +68,6 @@ def test_the_figures_are_those_of_the_code() -> None:
     assert ", ".join(f"{one:g}" for one in hours[:-1]) + f" and {hours[-1]:g} hours" in words
     assert [delay.total_seconds() for delay in RETRY_DELAYS[:5]] == [5, 30, 120, 600, 1800]
     assert f"for {DISABLE_AFTER.days} days is **disabled**" in words
-    assert f"what ended for {KEEP_LOG.days} days" in words
-    assert f"within {LONGEST_WAIT:g} seconds" in words
+    assert f"what ended for {LOG_RETENTION.days} days" in words
+    assert f"within {REQUEST_TIMEOUT_SECONDS:g} seconds" in words
     assert f"up to {MOST_AT_ONCE} at a time" in words

@@ -15,15 +15,15 @@ import tekana
 from tekana.application import Webhooks
 from tekana.domain.events import event_id
 from tekana.testing import builders
-from tekana.testing.contracts.tools import a_wallet
-from tekana.testing.contracts.wholeness import assert_whole, every
+from tekana.testing.contracts.helpers import a_wallet
+from tekana.testing.contracts.ledger_checks import assert_whole, every
 from tekana.testing.receiver import receiving
 from tekana_postgres import PostgresStore
 from tests.webhooks.support import ME, sequences, until
 
 # The command, whose claims end sooner.
 _COMMAND = """
-from tekana.application import webhook_dispatcher
+from tekana.application.workers import webhook_dispatcher
 webhook_dispatcher.CLAIM = 2.0
 from tekana.cli import main
 main()

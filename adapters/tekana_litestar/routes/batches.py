@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from tekana import Batch, BatchDone, Transaction
+from tekana import Batch, BatchOutcome, Transaction
 from tekana.application.tekana import refusal_of
 from tekana_litestar import to_wire, wire
-from tekana_litestar.answers import Answer, answer
 from tekana_litestar.bodies import LARGEST_BATCH_BODY, BodyReader
+from tekana_litestar.execute import replay_header
 from tekana_litestar.headers import idempotency_key
-from tekana_litestar.idempotency import replay_header
 from tekana_litestar.operation import Operation, does
 from tekana_litestar.problems import problem_of
 from tekana_litestar.request import Request
+from tekana_litestar.responses import Answer, answer
 
 _batch = BodyReader[Batch](Batch, largest=LARGEST_BATCH_BODY)
 
@@ -42,7 +42,7 @@ async def create_batch(request: Request) -> Answer:
     return answer(_status(done), content, *replay_header(done.replayed))
 
 
-def _status(done: BatchDone) -> int:
+def _status(done: BatchOutcome) -> int:
     """201: all was done. 422: nothing was. 207: some was."""
     posted = {one.status == "posted" for one in done.transactions}
     return 207 if len(posted) > 1 else 201 if True in posted else 422

@@ -20,14 +20,14 @@ from tekana import (
     WalletNotEmpty,
 )
 from tekana_litestar import parameters, to_wire, wire
-from tekana_litestar.answers import Answer, answer
 from tekana_litestar.bodies import BodyReader
-from tekana_litestar.cursors import asked_page, sealed
+from tekana_litestar.cursors import asked_page, with_encoded_cursor
+from tekana_litestar.execute import do_to_customer
 from tekana_litestar.headers import expected_version
-from tekana_litestar.idempotency import do_to_customer
 from tekana_litestar.identifiers import customer_id
 from tekana_litestar.operation import Operation, does, reads
 from tekana_litestar.request import Request
+from tekana_litestar.responses import Answer, answer
 
 _TAG = "Customers"
 
@@ -78,7 +78,7 @@ async def list_customers(request: Request) -> Answer:
     given = request.query
     which = CustomerFilter(**{name: given.get(name) for name in CustomerFilter._fields})
     page = await request.tekana.customers.list(which, asked_page(request))
-    return answer(200, to_wire.customers(sealed(request, page)))
+    return answer(200, to_wire.customers(with_encoded_cursor(request, page)))
 
 
 @reads(

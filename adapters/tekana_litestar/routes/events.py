@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from tekana import EventsDropped, PageRequest
 from tekana.domain.errors import invalid
-from tekana.ports.events import FedEvent
-from tekana.ports.page import LARGEST_PAGE
+from tekana.ports.events import FeedEvent
+from tekana.ports.page import PAGE_SIZE_MAX
 from tekana_litestar import parameters, to_wire, wire
-from tekana_litestar.answers import Answer, answer, encode
-from tekana_litestar.cursors import asked_page, seal, sealed, unseal
+from tekana_litestar.cursors import asked_page, decode_cursor, encode_cursor, with_encoded_cursor
 from tekana_litestar.headers import single_header
 from tekana_litestar.operation import Operation, reads
 from tekana_litestar.request import Request
-from tekana_litestar.streams import EventStream, wants_stream
+from tekana_litestar.responses import Answer, answer, encode
+from tekana_litestar.server_sent_events import EventStream, wants_stream
 
 
 @reads(
@@ -38,7 +38,7 @@ async def list_events(request: Request) -> Answer | EventStream:
         return await _stream(request)
     page = await request.tekana.events.list(asked_page(request, "after"))
     items = tuple(_shown(request, one) for one in page.items)
-    return answer(200, to_wire.events(sealed(request, page)._replace(items=items)))
+    return answer(200, to_wire.events(with_encoded_cursor(request, page)._replace(items=items)))
 
 
 async def _stream(request: Request) -> EventStream:
@@ -46,24 +46,24 @@ async def _stream(request: Request) -> EventStream:
         raise invalid("limit", "is for pages: a stream has no end")
     cursor = asked_page(request, "after").cursor
     if last := single_header(request.scope, b"last-event-id"):  # of a client that was cut off: later than the query
-        cursor = unseal(request, last, "Last-Event-ID")
+        cursor = decode_cursor(request, last, "Last-Event-ID")
     events, streams = request.tekana.events, request.streams
     streams.enter()
     try:
-        first = (await events.list(PageRequest(LARGEST_PAGE, cursor))).items
+        first = (await events.list(PageRequest(PAGE_SIZE_MAX, cursor))).items
     except BaseException:
         streams.leave()
         raise
 
-    def write(fed: FedEvent) -> bytes:
+    def write(fed: FeedEvent) -> bytes:
         told = to_wire.event(_shown(request, fed))
         return b"id: %b\nevent: %b\ndata: %b\n\n" % (told.cursor.encode(), told.type.encode(), encode(told))
 
     return EventStream(streams, events, first, cursor, write)
 
 
-def _shown(request: Request, fed: FedEvent) -> FedEvent:
-    return fed._replace(cursor=seal(request, fed.cursor))
+def _shown(request: Request, fed: FeedEvent) -> FeedEvent:
+    return fed._replace(cursor=encode_cursor(request, fed.cursor))
 
 
 HANDLERS = [list_events]

@@ -9,9 +9,9 @@ import msgspec
 
 from tekana import Unavailable
 from tekana_litestar import wire
-from tekana_litestar.answers import Answer, answer
 from tekana_litestar.operation import Operation, reads
 from tekana_litestar.request import Request
+from tekana_litestar.responses import Answer, answer
 
 _LONGEST_CHECK: Final = 5.0
 _TAG = "Health"

@@ -13,9 +13,9 @@ from prometheus_client.registry import Collector
 
 from tekana import Tekana, Unavailable
 from tekana.ports.outbox import Outbox
-from tekana_litestar.answers import Answer
 from tekana_litestar.operation import Operation, reads
 from tekana_litestar.request import Request
+from tekana_litestar.responses import Answer
 
 _LONGEST_LOOK: Final = 5.0
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from tekana import (
+    AnyMoneyCommand,
     CurrencyMismatch,
     CustomerNotActive,
     InsufficientFunds,
     LimitExceeded,
-    Movement,
     Refused,
     SameWallet,
     TransactionFilter,
@@ -16,17 +16,17 @@ from tekana import (
     WalletNotFound,
 )
 from tekana_litestar import parameters, to_wire, wire
-from tekana_litestar.answers import Answer, answer
 from tekana_litestar.bodies import BodyReader
-from tekana_litestar.cursors import asked_page, sealed
-from tekana_litestar.idempotency import move_money
+from tekana_litestar.cursors import asked_page, with_encoded_cursor
+from tekana_litestar.execute import move_money
 from tekana_litestar.identifiers import transaction_id
 from tekana_litestar.operation import Operation, does, reads
 from tekana_litestar.request import Request
+from tekana_litestar.responses import Answer, answer
 
 _TAG = "Transactions"
 
-_movement = BodyReader[Movement](Movement)
+_movement = BodyReader[AnyMoneyCommand](AnyMoneyCommand)
 
 
 @does(
@@ -60,7 +60,7 @@ async def create_transaction(request: Request) -> Answer:
     return await move_money(request, await _movement(request))
 
 
-async def _preview(request: Request, command: Movement) -> Answer:
+async def _preview(request: Request, command: AnyMoneyCommand) -> Answer:
     try:
         transaction = await request.tekana.preview(command)
     except Refused as refusal:
@@ -101,7 +101,7 @@ async def list_transactions(request: Request) -> Answer:
         end=given.get("to"),
     )
     page = await request.tekana.transactions.list(which, asked_page(request))
-    return answer(200, to_wire.transactions(sealed(request, page)))
+    return answer(200, to_wire.transactions(with_encoded_cursor(request, page)))
 
 
 @reads(

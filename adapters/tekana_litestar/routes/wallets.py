@@ -15,13 +15,13 @@ from tekana import (
     WalletNotFound,
 )
 from tekana_litestar import parameters, to_wire, wire
-from tekana_litestar.answers import Answer, answer
 from tekana_litestar.bodies import BodyReader
-from tekana_litestar.cursors import asked_page, sealed
-from tekana_litestar.idempotency import do_to_wallet
+from tekana_litestar.cursors import asked_page, with_encoded_cursor
+from tekana_litestar.execute import do_to_wallet
 from tekana_litestar.identifiers import wallet_id
 from tekana_litestar.operation import Operation, does, reads
 from tekana_litestar.request import Request
+from tekana_litestar.responses import Answer, answer
 
 _TAG = "Wallets"
 
@@ -63,7 +63,7 @@ async def list_wallets(request: Request) -> Answer:
     given = request.query
     which = WalletFilter(**{name: given.get(name) for name in WalletFilter._fields})
     page = await request.tekana.wallets.list(which, asked_page(request))
-    return answer(200, to_wire.wallets(sealed(request, page)))
+    return answer(200, to_wire.wallets(with_encoded_cursor(request, page)))
 
 
 @reads(
@@ -96,7 +96,7 @@ async def get_wallet(request: Request) -> Answer:
 async def list_wallet_entries(request: Request) -> Answer:
     """Read a wallet's history."""
     entries = await request.tekana.wallets.entries(wallet_id(request), asked_page(request))
-    return answer(200, to_wire.wallet_entries(sealed(request, entries)))
+    return answer(200, to_wire.wallet_entries(with_encoded_cursor(request, entries)))
 
 
 @reads(

@@ -7,14 +7,14 @@ from litestar.enums import HttpMethod
 
 from tekana import LOCAL_OPERATOR, WebhookDeliveryNotFound, WebhookEndpointNotFound
 from tekana_litestar import parameters, to_wire, webhook_wire, wire
-from tekana_litestar.answers import Answer, answer
 from tekana_litestar.bodies import BodyReader
-from tekana_litestar.cursors import asked_page, sealed
+from tekana_litestar.cursors import asked_page, with_encoded_cursor
+from tekana_litestar.execute import replay_header
 from tekana_litestar.headers import idempotency_key
-from tekana_litestar.idempotency import replay_header
 from tekana_litestar.identifiers import webhook_delivery_id, webhook_endpoint_id
 from tekana_litestar.operation import Operation, does, reads
 from tekana_litestar.request import Request
+from tekana_litestar.responses import Answer, answer
 
 _TAG = "Webhooks"
 
@@ -60,7 +60,7 @@ async def create_webhook_endpoint(request: Request) -> Answer:
 async def list_webhook_endpoints(request: Request) -> Answer:
     """List webhook endpoints."""
     page = await request.tekana.webhooks.list(LOCAL_OPERATOR, asked_page(request))
-    return answer(200, to_wire.webhook_endpoints(sealed(request, page)))
+    return answer(200, to_wire.webhook_endpoints(with_encoded_cursor(request, page)))
 
 
 @reads(
@@ -177,7 +177,7 @@ async def list_webhook_deliveries(request: Request) -> Answer:
     """List deliveries."""
     endpoint_id = webhook_endpoint_id(request)
     page = await request.tekana.webhooks.deliveries(LOCAL_OPERATOR, endpoint_id, asked_page(request))
-    return answer(200, to_wire.webhook_deliveries(sealed(request, page)))
+    return answer(200, to_wire.webhook_deliveries(with_encoded_cursor(request, page)))
 
 
 @does(

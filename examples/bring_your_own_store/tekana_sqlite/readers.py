@@ -31,7 +31,7 @@ from tekana import (
 from tekana.domain.errors import InvalidRequest, invalid
 from tekana.domain.events import EVENT_TYPES, Event, events_of
 from tekana.ports.clock import Clock
-from tekana.ports.events import FedEvent
+from tekana.ports.events import FeedEvent
 
 from .database import Database
 
@@ -142,10 +142,10 @@ class SqliteEvents:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def list(self, page: PageRequest) -> Page[FedEvent]:
+    async def list(self, page: PageRequest) -> Page[FeedEvent]:
         first, _, second = ("1", "", "") if page.cursor is None else page.cursor.partition(".")
         following = [
-            FedEvent(event, f"{position}.{index}")
+            FeedEvent(event, f"{position}.{index}")
             for position, one in read_outbox(self._database, _number(first), page.limit + 2)
             for index, event in enumerate(events_of(one) if isinstance(one, Transaction) else (one,))
         ]
@@ -174,7 +174,7 @@ def _line(body: str, wallet_id: WalletId) -> PostedEntry:
     """A transaction as a line of the wallet's history."""
     one = json.decode(body, type=Transaction)
     [entry] = [entry for entry in one.entries if entry.wallet_id == wallet_id]
-    movement = one.movement
+    movement = one.request
     return PostedEntry(entry, one.id, movement.type, movement.description, movement.reference, one.created_at)
 
 

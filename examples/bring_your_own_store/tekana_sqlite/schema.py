@@ -48,11 +48,11 @@ SCHEMA: tuple[str, ...] = (
         id TEXT PRIMARY KEY,
         created_at INTEGER NOT NULL,
         body TEXT NOT NULL,
-        type AS (json_extract(body, '$.movement.type')),
+        type AS (json_extract(body, '$.request.type')),
         status AS (json_extract(body, '$.status')),
-        reference AS (json_extract(body, '$.movement.reference')),
-        from_wallet_id AS (json_extract(body, '$.movement.from_wallet_id')),
-        to_wallet_id AS (json_extract(body, '$.movement.to_wallet_id'))
+        reference AS (json_extract(body, '$.request.reference')),
+        from_wallet_id AS (json_extract(body, '$.request.from_wallet_id')),
+        to_wallet_id AS (json_extract(body, '$.request.to_wallet_id'))
     )
     """,
     "CREATE INDEX transactions_by_reference ON transactions (reference)",

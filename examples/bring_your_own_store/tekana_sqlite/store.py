@@ -9,14 +9,14 @@ from datetime import UTC, datetime
 
 from msgspec import json
 
-from tekana.application.audit import Snapshot, check
+from tekana.application.audit.checks import Snapshot, check
 from tekana.domain.customer import Customer
 from tekana.domain.errors import Unavailable
 from tekana.domain.transaction import Transaction
 from tekana.domain.wallet import Wallet
 from tekana.ports.audit import Finding
 from tekana.ports.clock import Clock
-from tekana.ports.unit_of_work import Key
+from tekana.ports.unit_of_work import IdempotencyKey
 
 from .database import Database
 from .readers import SqliteCustomers, SqliteEvents, SqliteTransactions, SqliteWallets, read_outbox
@@ -63,7 +63,7 @@ class SqliteStore:
                 customers=[json.decode(body, type=Customer) for [body] in rows("SELECT body FROM customers")],
                 wallets=[json.decode(body, type=Wallet) for [body] in rows("SELECT body FROM wallets")],
                 transactions=[json.decode(body, type=Transaction) for [body] in rows("SELECT body FROM transactions")],
-                keys={Key(*row[:2]): claimed(*row[2:]) for row in rows("SELECT * FROM keys")},
+                keys={IdempotencyKey(*row[:2]): claimed(*row[2:]) for row in rows("SELECT * FROM keys")},
                 outbox=[one for _, one in read_outbox(self._reader, start=1, limit=-1)],
             )
 

@@ -12,36 +12,36 @@ groups from the `waiting_line`, and has them decided as `deciding` says. It is o
 which asks over the `bus`.
 """
 
-from tekana.application.batch import Batch, BatchDone, Movement
-from tekana.application.close_customer import CloseCustomer
-from tekana.application.close_wallet import CloseWallet
-from tekana.application.command import Command, MoneyCommand
-from tekana.application.deposit_funds import DepositFunds
-from tekana.application.freeze_wallet import FreezeWallet
-from tekana.application.open_wallet import OpenWallet
-from tekana.application.posting_engine import PostingEngine
-from tekana.application.reactivate_customer import ReactivateCustomer
-from tekana.application.register_customer import RegisterCustomer
-from tekana.application.suspend_customer import SuspendCustomer
+from tekana.application.commands.batch import AnyMoneyCommand, Batch, BatchOutcome
+from tekana.application.commands.command import Command, MoneyCommand
+from tekana.application.commands.customers.close_customer import CloseCustomer
+from tekana.application.commands.customers.reactivate_customer import ReactivateCustomer
+from tekana.application.commands.customers.register_customer import RegisterCustomer
+from tekana.application.commands.customers.suspend_customer import SuspendCustomer
+from tekana.application.commands.customers.update_customer import UpdateCustomer
+from tekana.application.commands.customers.verify_customer import VerifyCustomer
+from tekana.application.commands.money.deposit_funds import DepositFunds
+from tekana.application.commands.money.transfer_funds import TransferFunds
+from tekana.application.commands.money.withdraw_funds import WithdrawFunds
+from tekana.application.commands.wallets.close_wallet import CloseWallet
+from tekana.application.commands.wallets.freeze_wallet import FreezeWallet
+from tekana.application.commands.wallets.open_wallet import OpenWallet
+from tekana.application.commands.wallets.unfreeze_wallet import UnfreezeWallet
+from tekana.application.engine.posting_engine import PostingEngine
 from tekana.application.tekana import LOCAL_OPERATOR, Tekana
-from tekana.application.transfer_funds import TransferFunds
-from tekana.application.unfreeze_wallet import UnfreezeWallet
-from tekana.application.update_customer import UpdateCustomer
-from tekana.application.verify_customer import VerifyCustomer
-from tekana.application.webhooks import Webhooks
-from tekana.application.withdraw_funds import WithdrawFunds
+from tekana.application.webhooks.webhooks import Webhooks
 
 __all__ = [
     "LOCAL_OPERATOR",
+    "AnyMoneyCommand",
     "Batch",
-    "BatchDone",
+    "BatchOutcome",
     "CloseCustomer",
     "CloseWallet",
     "Command",
     "DepositFunds",
     "FreezeWallet",
     "MoneyCommand",
-    "Movement",
     "OpenWallet",
     "PostingEngine",
     "ReactivateCustomer",

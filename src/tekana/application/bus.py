@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
-from tekana.application.engine import Engine
-from tekana.application.webhooks import Webhooks
+from tekana.application.engine.engine import Engine
+from tekana.application.webhooks.webhooks import Webhooks
 from tekana.ports.store import Readers
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Generic, NamedTuple, cast
 
-from tekana.application.batch import Batch, BatchDone, failed_index
 from tekana.application.bus import Service
-from tekana.application.command import AnswerT, Command
-from tekana.application.engine import Engine
-from tekana.application.relay import relay_warnings
-from tekana.application.waiting_line import Envelope
-from tekana.application.webhooks import Webhooks
+from tekana.application.commands.batch import Batch, BatchOutcome, failed_index
+from tekana.application.commands.command import AnswerT, Command
+from tekana.application.engine.command_queue import Envelope
+from tekana.application.engine.engine import Engine
+from tekana.application.webhooks.webhooks import Webhooks
+from tekana.application.workers.relay import relay_warnings
 from tekana.domain.book import Answer
 from tekana.domain.errors import Refused, Unavailable, refusal_named
 from tekana.domain.transaction import Rejection, Transaction
@@ -27,7 +27,7 @@ LOCAL_OPERATOR = "local"
 """The caller of everything, until callers have to show who they are."""
 
 
-class Done(NamedTuple, Generic[AnswerT]):
+class Executed(NamedTuple, Generic[AnswerT]):
     """A command's answer, and whether it was given before under the same key."""
 
     answer: AnswerT
@@ -123,11 +123,11 @@ class Tekana:
         key: str | None = None,
         caller: str = LOCAL_OPERATOR,
         request_id: str | None = None,
-    ) -> Done[AnswerT]:
+    ) -> Executed[AnswerT]:
         """Like `execute`, and says whether the answer is a repeated one. Refusals raised carry `replayed` as well."""
         outcome = await self._engine.submit(Envelope(command, caller, key, request_id))
         _raise_refusal(outcome.answer, replayed=outcome.replayed)
-        return Done(cast("AnswerT", outcome.answer), outcome.replayed)
+        return Executed(cast("AnswerT", outcome.answer), outcome.replayed)
 
     async def submit_batch(
         self,
@@ -136,7 +136,7 @@ class Tekana:
         key: str | None = None,
         caller: str = LOCAL_OPERATOR,
         request_id: str | None = None,
-    ) -> BatchDone:
+    ) -> BatchOutcome:
         """Move money many times in one request; with a `key`, once, however often it is asked.
 
         A movement that is refused raises nothing: its transaction is a rejected one.
@@ -148,7 +148,7 @@ class Tekana:
         outcomes = await self._engine.submit_batch(batch, caller=caller, key=key, request_id=request_id)
         transactions = tuple([cast("Transaction", one.answer) for one in outcomes])
         replayed = all(one.replayed for one in outcomes)
-        return BatchDone(transactions, failed_index(batch, transactions), replayed)
+        return BatchOutcome(transactions, failed_index(batch, transactions), replayed)
 
     async def preview(self, command: Command[AnswerT], *, caller: str = LOCAL_OPERATOR) -> AnswerT:
         """What `execute` would answer or raise now. Nothing is kept."""

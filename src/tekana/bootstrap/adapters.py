@@ -11,8 +11,8 @@ from inspect import signature
 from typing import Any
 
 from tekana.application.bus import Gateway, Service
-from tekana.application.engine import Engine
-from tekana.application.webhooks import Webhooks
+from tekana.application.engine.engine import Engine
+from tekana.application.webhooks.webhooks import Webhooks
 from tekana.domain.errors import TekanaError, invalid
 from tekana.domain.events import Aggregate
 from tekana.ports.clock import Clock

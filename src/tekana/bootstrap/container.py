@@ -9,9 +9,9 @@ from dependency_injector import containers, providers
 from uuid_utils.compat import uuid7
 
 from tekana.application import PostingEngine, Tekana
-from tekana.application.relay import Relay
-from tekana.application.webhook_dispatcher import WebhookDispatcher
-from tekana.application.webhooks import Webhooks
+from tekana.application.webhooks.webhooks import Webhooks
+from tekana.application.workers.relay import Relay
+from tekana.application.workers.webhook_dispatcher import WebhookDispatcher
 from tekana.bootstrap.adapters import (
     find_gateway,
     find_publisher,

@@ -19,7 +19,7 @@ SERVICES: Final[tuple[Aggregate, ...]] = get_args(Aggregate)
 
 DEFAULT_CURRENCY = Currency("RWF")
 
-MOST_DAYS = 36_500
+DAYS_MAX = 36_500
 
 _URLS = {
     "database_url": "postgresql+asyncpg://user@host/name",
@@ -60,8 +60,8 @@ class Settings:
             raise invalid("role", f"must be one of {', '.join(ROLES)}")
         if self.role != "all" and self.bus_url is None:
             raise invalid("bus_url", f"is needed by the role {self.role}")
-        if self.keep_events is not None and not 1 <= self.keep_events <= MOST_DAYS:
-            raise invalid("keep_events", f"must be a number of days from 1 to {MOST_DAYS}")
+        if self.keep_events is not None and not 1 <= self.keep_events <= DAYS_MAX:
+            raise invalid("keep_events", f"must be a number of days from 1 to {DAYS_MAX}")
         for name, such_as in _URLS.items():
             url = getattr(self, name)
             if url is not None and "://" not in url:
@@ -93,7 +93,7 @@ def _as_it_is(_: str, value: str | bool | int) -> str | bool | int:
 
 def _number(name: str, value: str | bool | int) -> int:
     if not str(value).isdecimal():
-        raise invalid(name, f"must be a number of days from 1 to {MOST_DAYS}")
+        raise invalid(name, f"must be a number of days from 1 to {DAYS_MAX}")
     return int(value)
 
 

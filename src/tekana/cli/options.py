@@ -11,7 +11,7 @@ from urllib.parse import quote
 import rich_click as click
 
 from tekana.bootstrap import Settings
-from tekana.bootstrap.settings import MOST_DAYS
+from tekana.bootstrap.settings import DAYS_MAX
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -55,7 +55,7 @@ def kept_events(command: Command) -> Command:
         envvar="TEKANA_KEEP_EVENTS",
         show_envvar=True,
         metavar="DAYS",
-        type=click.IntRange(1, MOST_DAYS),
+        type=click.IntRange(1, DAYS_MAX),
         help="Drop events from the outbox when they were published and are older. [default: never]",
     )(command)
 

@@ -14,11 +14,11 @@ from uuid import UUID
 import msgspec
 import rich_click as click
 
-from tekana.application.event_document import event_document
-from tekana.application.relay import drop_published
+from tekana.application.event_payload import event_payload
+from tekana.application.workers.relay import prune
 from tekana.bootstrap import Settings
 from tekana.bootstrap.lifespan import build
-from tekana.bootstrap.settings import MOST_DAYS
+from tekana.bootstrap.settings import DAYS_MAX
 from tekana.cli.options import settings, where_data_are
 from tekana.ports.outbox import Outbox, ParkedEvent, RelayState
 
@@ -79,7 +79,7 @@ async def list_parked(opened: Outbox) -> None:
 @_on_outbox
 async def redrive(opened: Outbox, aggregate_id: UUID | None) -> None:
     """Have what was set aside tried once more, in its order, by the relay that is at work."""
-    click.echo(f"tekana: {await opened.ask_again(aggregate_id):,} events will be tried once more")
+    click.echo(f"tekana: {await opened.request_retry(aggregate_id):,} events will be tried once more")
 
 
 @outbox.command
@@ -89,13 +89,13 @@ async def redrive(opened: Outbox, aggregate_id: UUID | None) -> None:
 @_on_outbox
 async def replay(opened: Outbox, cursor: str | None) -> None:
     """Have everything after a cursor published once more. Consumers know the events by their ids."""
-    await opened.go_back(cursor)
+    await opened.rewind(cursor)
     click.echo(f"tekana: everything {f'after {cursor}' if cursor else 'that is kept'} will be published again")
 
 
 @outbox.command
 @click.option(
-    "--older-than", "days", metavar="DAYS", required=True, type=click.IntRange(0, MOST_DAYS), help="Of what is older."
+    "--older-than", "days", metavar="DAYS", required=True, type=click.IntRange(0, DAYS_MAX), help="Of what is older."
 )
 @_on_outbox
 async def drop(opened: Outbox, days: int) -> None:
@@ -104,7 +104,7 @@ async def drop(opened: Outbox, days: int) -> None:
     Transactions, balances and the audit are not touched. Ctrl-C stops it between two parts.
     """
     tell = lambda dropped: click.echo(f"tekana: {dropped:,} transactions dropped so far", err=True)  # noqa: E731
-    dropped = await drop_published(opened, timedelta(days=days), tell)
+    dropped = await prune(opened, timedelta(days=days), tell)
     click.echo(f"tekana: the places of {dropped:,} transactions were dropped from the outbox")
 
 
@@ -119,7 +119,7 @@ def _in_words(state: RelayState) -> str:
 
 
 def _as_object(one: ParkedEvent) -> dict[str, Any]:
-    told = event_document(one.fed.event)
+    told = event_payload(one.fed.event)
     return {
         "cursor": one.fed.cursor,
         "id": told.id,

@@ -27,12 +27,12 @@ from tekana.domain.errors import (
 )
 from tekana.domain.events import Event
 from tekana.domain.identifiers import RANDOM_BITS, CustomerId, TransactionId, WalletId, first_transaction_id
-from tekana.domain.money import LARGEST_BALANCE, Currency
-from tekana.domain.transaction import Entry, Leg, MoneyMovement, Rejection, Transaction
+from tekana.domain.money import BALANCE_MAX_MINOR, Currency
+from tekana.domain.transaction import Entry, Leg, Rejection, Transaction, TransactionRequest
 from tekana.domain.wallet import Wallet
 
 
-class Touches(NamedTuple):
+class LockSet(NamedTuple):
     """What a command needs locked before it is decided.
 
     `customers` brings each customer with all their wallets; `contacts` tells which of them are taken, and by whom.
@@ -43,7 +43,7 @@ class Touches(NamedTuple):
     contacts: tuple[Contact, ...] = ()
 
 
-class Locked(NamedTuple):
+class LockedState(NamedTuple):
     """What a store found, now locked: nobody else changes it until the unit ends. What is not there is absent."""
 
     now: datetime
@@ -65,14 +65,14 @@ BatchMode = Literal["atomic", "independent"]
 """Whether the transactions of a batch are done all or none, or each on its own."""
 
 
-class Batched(NamedTuple):
+class BatchRecord(NamedTuple):
     """What a batch's own key leads to: that it was used for so many transactions, each under a key of its own."""
 
     mode: BatchMode
     size: int
 
 
-Answer = Transaction | Wallet | CustomerWithWallets | Rejection | Batched
+Answer = Transaction | Wallet | CustomerWithWallets | Rejection | BatchRecord
 """What a command led to, for good: kept under its idempotency key and given again to whoever repeats it."""
 
 
@@ -80,7 +80,7 @@ _WALLET_FIELDS = tuple(one.name for one in fields(Wallet))
 _wallet_values = attrgetter(*_WALLET_FIELDS)
 
 
-class Mark(NamedTuple):
+class Savepoint(NamedTuple):
     """A point to go back to: how some wallets stood, and how much had happened."""
 
     wallets: list[tuple[Wallet, tuple[Any, ...]]]
@@ -94,18 +94,18 @@ class Book:
 
     `numbers` count up, also from one Book of a process to the next. `caller` and `request_id` are those of the command
     being decided. `outbox` lists what happened in order:
-    transactions (whose events follow from them) and the events of everything else. `moved_wallets` had entries posted;
-    `changed_wallets` changed in other ways, and perhaps in that one too.
+    transactions (whose events follow from them) and the events of everything else. `wallets_with_entries` had entries
+    posted; `changed_wallets` changed in other ways, and perhaps in that one too.
     """
 
-    locked: Locked
+    locked: LockedState
     new_id: Callable[[], UUID]
     default_currency: Currency
     numbers: Iterator[int] = field(default_factory=count)
     caller: str = ""
     request_id: str | None = None
     outbox: list[Transaction | Event] = field(default_factory=list)
-    moved_wallets: dict[WalletId, Wallet] = field(default_factory=dict)
+    wallets_with_entries: dict[WalletId, Wallet] = field(default_factory=dict)
     changed_wallets: dict[WalletId, Wallet] = field(default_factory=dict)
     opened_wallets: dict[WalletId, Wallet] = field(default_factory=dict)
     changed_customers: dict[CustomerId, Customer] = field(default_factory=dict)
@@ -156,7 +156,7 @@ class Book:
 
     # ------------------------------------------------------------------ customers and wallets
 
-    def require_free(self, contacts: Sequence[Contact], customer_id: CustomerId | None = None) -> None:
+    def require_contacts_unused(self, contacts: Sequence[Contact], customer_id: CustomerId | None = None) -> None:
         """Raises CustomerExists if anyone but this customer has one of the contacts."""
         for contact in contacts:
             owner = self.locked.contacts.get(contact)
@@ -190,7 +190,7 @@ class Book:
         self.changed_wallets[wallet.id] = wallet
         return wallet.sequence
 
-    def spread_status(self, customer: Customer) -> None:
+    def propagate_status(self, customer: Customer) -> None:
         """Repeat on the customer's wallets whether their money may move."""
         for wallet in self.wallets_of(customer.id):
             wallet.customer_active = customer.active
@@ -212,7 +212,7 @@ class Book:
 
     # ------------------------------------------------------------------ money
 
-    def post(self, movement: MoneyMovement, legs: Sequence[Leg]) -> Transaction:
+    def post(self, movement: TransactionRequest, legs: Sequence[Leg]) -> Transaction:
         """Post balanced legs, all or none.
 
         Raises:
@@ -229,14 +229,14 @@ class Book:
             _check(wallet, leg.minor, currency)
             if wallet.updated_at > self.locked.now:  # a wallet's history never runs backwards, whatever a clock does
                 last = wallet.updated_at
-                moment = max(moment, last if wallet.id in self.moved_wallets else last + _TICK)
+                moment = max(moment, last if wallet.id in self.wallets_with_entries else last + _TICK)
             wallets.append(wallet)
             total += leg.minor
         assert total == 0, "legs must sum to zero"  # noqa: S101 - a bug of ours, not bad input
         entries = tuple([self._apply(leg, wallet, moment) for leg, wallet in zip(legs, wallets, strict=True)])
         transaction = Transaction(
             id=self._new_transaction_id(moment),
-            movement=movement,
+            request=movement,
             status="posted",
             entries=entries,
             created_by=self.caller,
@@ -246,11 +246,11 @@ class Book:
         self.outbox.append(transaction)
         return transaction
 
-    def reject(self, movement: MoneyMovement, refusal: Refused) -> Transaction:
+    def reject(self, movement: TransactionRequest, refusal: Refused) -> Transaction:
         """Keep the record of a movement that was refused."""
         transaction = Transaction(
             id=self._new_transaction_id(self.now),
-            movement=movement,
+            request=movement,
             status="rejected",
             rejection=self.rejection(refusal),
             created_by=self.caller,
@@ -259,20 +259,22 @@ class Book:
         self.outbox.append(transaction)
         return transaction
 
-    def mark(self, wallet_ids: Iterable[WalletId]) -> Mark:
-        """A point for `undo` to go back to, if no money moves meanwhile but into and out of these wallets."""
+    def savepoint(self, wallet_ids: Iterable[WalletId]) -> Savepoint:
+        """A point for `rollback_to` to go back to, if no money moves meanwhile but into and out of these wallets."""
         locked = self.locked.wallets
         found = [locked[one] for one in wallet_ids if one in locked]
-        return Mark([(wallet, _wallet_values(wallet)) for wallet in found], len(self.outbox), len(self.moved_wallets))
+        return Savepoint(
+            [(wallet, _wallet_values(wallet)) for wallet in found], len(self.outbox), len(self.wallets_with_entries)
+        )
 
-    def undo(self, mark: Mark) -> None:
+    def rollback_to(self, savepoint: Savepoint) -> None:
         """Take back the money that was posted since the mark: as if it had never been decided."""
-        for wallet, values in mark.wallets:
+        for wallet, values in savepoint.wallets:
             for name, value in zip(_WALLET_FIELDS, values, strict=True):
                 setattr(wallet, name, value)
-        del self.outbox[mark.happened :]
-        while len(self.moved_wallets) > mark.moved:  # what is new in a dict stands at its end
-            self.moved_wallets.popitem()
+        del self.outbox[savepoint.happened :]
+        while len(self.wallets_with_entries) > savepoint.moved:  # what is new in a dict stands at its end
+            self.wallets_with_entries.popitem()
 
     def rejection(self, refusal: Refused) -> Rejection:
         """A refusal as it is kept, with the id of the request that was refused."""
@@ -289,7 +291,7 @@ class Book:
         wallet.version += 1
         wallet.sequence += 1
         wallet.updated_at = moment
-        self.moved_wallets[wallet.id] = wallet
+        self.wallets_with_entries[wallet.id] = wallet
         return Entry(wallet.id, wallet.version, wallet.sequence, leg.minor, wallet.currency, wallet.ledger_balance)
 
 
@@ -303,5 +305,5 @@ def _check(wallet: Wallet, minor: int, currency: Currency) -> None:
     after = wallet.ledger_balance + minor
     if minor < 0 and after < wallet.held and not wallet.may_overdraw:
         raise InsufficientFunds(f"wallet {wallet.id} does not have that much available")
-    if not -LARGEST_BALANCE <= after <= LARGEST_BALANCE:
+    if not -BALANCE_MAX_MINOR <= after <= BALANCE_MAX_MINOR:
         raise LimitExceeded(f"wallet {wallet.id} cannot hold that much")

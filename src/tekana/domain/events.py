@@ -202,7 +202,7 @@ def events_of(transaction: Transaction) -> Iterator[Event]:
 
     They say nothing that the transaction does not, so a store keeps the transaction alone and derives them.
     """
-    movement = transaction.movement
+    movement = transaction.request
     about = {
         "transaction_id": transaction.id,
         "sequence": 1,

@@ -11,10 +11,10 @@ from tekana.domain.iso4217 import EXPONENTS
 Currency = NewType("Currency", str)
 """The alphabetic code of an ISO 4217 currency that has minor units, such as "RWF"."""
 
-LARGEST_AMOUNT: Final = 10**15
+AMOUNT_MAX_MINOR: Final = 10**15
 """The most that one transaction moves, in minor units: far under 2**63, so sums stay exact in a database too."""
 
-LARGEST_BALANCE: Final = 2**63 - 1
+BALANCE_MAX_MINOR: Final = 2**63 - 1
 """The most that a wallet can hold, in minor units: a signed 64-bit integer."""
 
 _MOST_DIGITS: Final = 16
@@ -50,7 +50,7 @@ class Money:
 
         Raises:
             InvalidRequest: the currency is unknown; or the text is not plain ASCII digits with at most the currency's
-                decimals, is zero, or is more than LARGEST_AMOUNT minor units.
+                decimals, is zero, or is more than AMOUNT_MAX_MINOR minor units.
         """
         code = parse_currency(currency)
         if not isinstance(text, str):
@@ -62,11 +62,11 @@ class Money:
         if len(decimals) > places:
             raise invalid("amount", f"{code} has {places} decimals, not {len(decimals)}")
         whole = whole.lstrip("0") or "0"
-        minor = int(whole + decimals.ljust(places, "0")) if len(whole) <= _MOST_DIGITS else LARGEST_AMOUNT + 1
+        minor = int(whole + decimals.ljust(places, "0")) if len(whole) <= _MOST_DIGITS else AMOUNT_MAX_MINOR + 1
         if minor == 0:
             raise invalid("amount", "must be more than zero")
-        if minor > LARGEST_AMOUNT:
-            raise invalid("amount", f"must be at most {format_minor(LARGEST_AMOUNT, code)} {code}")
+        if minor > AMOUNT_MAX_MINOR:
+            raise invalid("amount", f"must be at most {format_minor(AMOUNT_MAX_MINOR, code)} {code}")
         return cls(minor, code)
 
     def __add__(self, other: Money) -> Money:

@@ -63,7 +63,7 @@ class Rejection(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MoneyMovement:
+class TransactionRequest:
     """What a money command asks for, in the terms every type of transaction shares.
 
     A deposit comes from the currency's settlement wallet; a withdrawal goes to it.
@@ -88,7 +88,7 @@ class Transaction:
     """
 
     id: TransactionId
-    movement: MoneyMovement
+    request: TransactionRequest
     status: TransactionStatus
     entries: tuple[Entry, ...] = ()
     rejection: Rejection | None = None
@@ -99,4 +99,4 @@ class Transaction:
     @property
     def effective_at(self) -> datetime:
         """The value date: what the caller said, or else when it was decided."""
-        return self.movement.effective_at or self.created_at
+        return self.request.effective_at or self.created_at

@@ -8,7 +8,7 @@ from tekana.domain.events import Event
 from tekana.ports.page import Page, PageRequest
 
 
-class FedEvent(NamedTuple):
+class FeedEvent(NamedTuple):
     """An event with its place in the feed: ask for what comes after it with this cursor."""
 
     event: Event
@@ -18,7 +18,7 @@ class FedEvent(NamedTuple):
 class Events(Protocol):
     """The feed of every event since the beginning, or since what was dropped. Safe to use from many tasks at once."""
 
-    async def list(self, page: PageRequest) -> Page[FedEvent]:
+    async def list(self, page: PageRequest) -> Page[FeedEvent]:
         """What happened after the cursor, the oldest first.
 
         The contract that consumers build on: each event appears once; an event that was not there yet when a page was

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol, runtime_checkable
 from uuid import UUID
 
-from tekana.ports.events import FedEvent
+from tekana.ports.events import FeedEvent
 from tekana.ports.store import Store
 
 
@@ -37,7 +37,7 @@ class ParkedEvent(NamedTuple):
     None stands for an event that waits behind such a one of the same aggregate, whose events keep their order.
     """
 
-    fed: FedEvent
+    fed: FeedEvent
     reason: str | None
 
 
@@ -58,7 +58,7 @@ class RelayState(NamedTuple):
 class Outbox(Protocol):
     """The outbox for one relay. Safe to use from many tasks at once; everything may raise Unavailable."""
 
-    async def take_lease(self, holder: str, seconds: float) -> Lease | None:
+    async def acquire_lease(self, holder: str, seconds: float) -> Lease | None:
         """The lease for so many seconds, by the store's clock; None while somebody else holds it."""
         ...
 
@@ -70,14 +70,14 @@ class Outbox(Protocol):
         """Let others go on at once. Does nothing if the lease is lost already."""
         ...
 
-    async def read(self, after: str | None, limit: int) -> Sequence[FedEvent]:
+    async def read(self, after: str | None, limit: int) -> Sequence[FeedEvent]:
         """What happened after the cursor, as `tekana.ports.events` promises it; `limit` events, and perhaps a few more.
 
         None begins with the first event that is kept.
         """
         ...
 
-    async def mark(self, lease: Lease, cursor: str, parked: Sequence[ParkedEvent] = ()) -> None:
+    async def advance(self, lease: Lease, cursor: str, parked: Sequence[ParkedEvent] = ()) -> None:
         """Everything up to the cursor is published, or parked by now: all or nothing. Raises LeaseLost."""
         ...
 
@@ -89,11 +89,11 @@ class Outbox(Protocol):
         """The first of the parked events, in order."""
         ...
 
-    async def ask_again(self, aggregate_id: UUID | None = None) -> int:
+    async def request_retry(self, aggregate_id: UUID | None = None) -> int:
         """Have what is parked tried once more, of one aggregate or of all; gives how many events that is."""
         ...
 
-    async def asked_again(self, limit: int) -> Sequence[ParkedEvent]:
+    async def retry_requested(self, limit: int) -> Sequence[ParkedEvent]:
         """The first of the parked events of those that are to be tried once more, in order."""
         ...
 
@@ -104,14 +104,14 @@ class Outbox(Protocol):
         """
         ...
 
-    async def go_back(self, cursor: str | None) -> None:
+    async def rewind(self, cursor: str | None) -> None:
         """Publish everything after the cursor once more. Whoever holds the lease loses it.
 
         Raises InvalidRequest for a bad cursor, EventsDropped for one of what was dropped.
         """
         ...
 
-    async def drop_published(self, older_than: timedelta) -> int | None:
+    async def prune(self, older_than: timedelta) -> int | None:
         """Drop some of what every relay has published and what happened longer ago; None if there is nothing to drop.
 
         Gives how many transactions are announced no more. What the outbox alone tells, of customers and of what was

@@ -6,7 +6,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 Item = TypeVar("Item")
 
-LARGEST_PAGE = 200
+PAGE_SIZE_MAX = 200
 
 
 class Page(NamedTuple, Generic[Item]):
@@ -20,7 +20,7 @@ class Page(NamedTuple, Generic[Item]):
 
 
 class PageRequest(NamedTuple):
-    """Which page: `limit` items (1 to LARGEST_PAGE) after `cursor`, from the start without one.
+    """Which page: `limit` items (1 to PAGE_SIZE_MAX) after `cursor`, from the start without one.
 
     A reader raises InvalidRequest for a cursor that it never gave out.
     """

@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 from tekana.domain.events import Event
 
 
-class Unsendable(NamedTuple):
+class RejectedEvent(NamedTuple):
     """An event that the bus will never take: its place in the run, from 0, and why, in words for an operator."""
 
     place: int
@@ -35,7 +35,7 @@ class Publisher(Protocol):
         """Let go of everything; sends nothing more. May be called twice, or without `start`."""
         ...
 
-    async def publish(self, events: Sequence[Event]) -> Sequence[Unsendable]:
+    async def publish(self, events: Sequence[Event]) -> Sequence[RejectedEvent]:
         """Put a run of events on the bus, and wait until it has confirmed each of them; gives those it will never take.
 
         An event of an aggregate is sent when those before it in the run have arrived, so consumers get each aggregate's

@@ -6,11 +6,11 @@ from collections.abc import Collection, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple, Protocol
 
-from tekana.domain.book import Answer, Book, Locked, Touches
+from tekana.domain.book import Answer, Book, LockedState, LockSet
 from tekana.domain.webhooks import ConfiguredWebhook
 
 
-class Key(NamedTuple):
+class IdempotencyKey(NamedTuple):
     """An idempotency key. It belongs to a caller: the same key of another caller is another key.
 
     Callers' own keys are text of 1 to 255 characters. What a batch did is kept under longer ones that the core makes of
@@ -21,7 +21,7 @@ class Key(NamedTuple):
     key: str
 
 
-class Claimed(NamedTuple):
+class IdempotencyRecord(NamedTuple):
     """What a key was used for: the fingerprint of the command (64 bits, signed), and the answer it was given.
 
     A ConfiguredWebhook is the answer to no command, but a key that led to one is used all the same.
@@ -39,18 +39,18 @@ class UnitOfWork(Protocol):
     unknown, and the keys tell it).
     """
 
-    async def claim(self, keys: Collection[Key]) -> Mapping[Key, Claimed]:
+    async def find_keys(self, keys: Collection[IdempotencyKey]) -> Mapping[IdempotencyKey, IdempotencyRecord]:
         """The keys among these that were used before, with what they led to."""
         ...
 
-    async def lock(self, touches: Touches) -> Locked:
+    async def lock(self, locks: LockSet) -> LockedState:
         """Lock customers, then wallets, each in the order of ids, and read them as they are then.
 
         Until the unit ends nobody else can change them. Locks never deadlock between units.
         """
         ...
 
-    async def save(self, book: Book, claims: Mapping[Key, Claimed]) -> None:
+    async def save(self, book: Book, claims: Mapping[IdempotencyKey, IdempotencyRecord]) -> None:
         """Keep everything that the Book says happened, and the keys, all or nothing, durably.
 
         Raises Conflict if a key, a contact or a wallet was taken by another unit meanwhile.

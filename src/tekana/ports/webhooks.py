@@ -15,12 +15,12 @@ from tekana.domain.identifiers import WebhookDeliveryId, WebhookEndpointId
 from tekana.domain.webhooks import DeliveryAttempt, WebhookDelivery, WebhookEndpoint
 from tekana.ports.outbox import RelayedStore
 from tekana.ports.page import Page, PageRequest
-from tekana.ports.unit_of_work import Key
+from tekana.ports.unit_of_work import IdempotencyKey
 
 RELAY = "webhooks"
 """The name of the relay that queues events for endpoints."""
 
-MOST_ATTEMPTS = 20
+ATTEMPTS_MAX = 20
 """How many attempts are kept with a delivery, the last ones."""
 
 
@@ -40,7 +40,7 @@ class WebhookClaim(NamedTuple):
     Keys are those of commands: one that was used for either can be used for nothing else.
     """
 
-    key: Key
+    key: IdempotencyKey
     fingerprint: int
 
 
@@ -114,7 +114,7 @@ class NewWebhookDelivery(NamedTuple):
     body: str
 
 
-Verdict = Literal["delivered", "failed"] | timedelta
+DeliveryOutcome = Literal["delivered", "failed"] | timedelta
 """What an attempt led to: the end of the delivery, or after how long the next attempt is due."""
 
 
@@ -135,7 +135,7 @@ class WebhookDeliveries(Protocol):
         """
         ...
 
-    async def record(self, delivery: WebhookDelivery, attempt: DeliveryAttempt, verdict: Verdict) -> timedelta:
+    async def record(self, delivery: WebhookDelivery, attempt: DeliveryAttempt, verdict: DeliveryOutcome) -> timedelta:
         """Note an attempt, and free the line: for its next delivery, or for the same one later.
 
         Gives for how long the endpoint has known nothing but failures; zero after a success.
@@ -150,11 +150,11 @@ class WebhookDeliveries(Protocol):
         """Those to an endpoint, the newest first. Raises InvalidRequest for a bad cursor, WebhookEndpointNotFound."""
         ...
 
-    async def ask_again(self, caller: str, delivery_id: WebhookDeliveryId) -> WebhookDelivery:
+    async def request_retry(self, caller: str, delivery_id: WebhookDeliveryId) -> WebhookDelivery:
         """Have it delivered again, at once and before later ones of its line. Raises WebhookDeliveryNotFound."""
         ...
 
-    async def forget(self, older_than: timedelta) -> int:
+    async def purge(self, older_than: timedelta) -> int:
         """Remove some that ended longer ago, or whose endpoint is deleted; gives how many: 0 once all are gone."""
         ...
 

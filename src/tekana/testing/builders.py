@@ -11,16 +11,16 @@ from typing import Any
 from uuid_utils.compat import uuid7
 
 from tekana.application import (
+    AnyMoneyCommand,
     Batch,
     DepositFunds,
     FreezeWallet,
-    Movement,
     OpenWallet,
     RegisterCustomer,
     TransferFunds,
     WithdrawFunds,
 )
-from tekana.domain.book import Book, Locked
+from tekana.domain.book import Book, LockedState
 from tekana.domain.customer import Customer
 from tekana.domain.identifiers import CustomerId, WalletId
 from tekana.domain.money import Currency
@@ -68,12 +68,12 @@ def transfer(
     )
 
 
-def atomic(*transactions: Movement) -> Batch:
+def atomic(*transactions: AnyMoneyCommand) -> Batch:
     """Movements that are done all or none."""
     return Batch(mode="atomic", transactions=transactions)
 
 
-def independent(*transactions: Movement) -> Batch:
+def independent(*transactions: AnyMoneyCommand) -> Batch:
     """Movements of which each is done or refused on its own."""
     return Batch(mode="independent", transactions=transactions)
 
@@ -124,7 +124,7 @@ def book(*locked: Wallet | Customer) -> Book:
         for currency in sorted({one.currency for one in wallets} | {RWF})
         for house in house_wallets(currency, created_by="a test", at=_NOW)
     ]
-    found = Locked(
+    found = LockedState(
         now=_NOW,
         wallets={one.id: one for one in (*houses, *wallets)},
         customers={one.id: one for one in customers},

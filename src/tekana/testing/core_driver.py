@@ -11,7 +11,7 @@ import msgspec
 
 from tekana import application as core
 from tekana.application import LOCAL_OPERATOR, Tekana
-from tekana.application.event_document import event_document
+from tekana.application.event_payload import event_payload
 from tekana.domain.book import CustomerWithWallets
 from tekana.domain.errors import InvalidRequest, Refused
 from tekana.domain.identifiers import WebhookDeliveryId, WebhookEndpointId
@@ -20,7 +20,7 @@ from tekana.domain.transaction import Entry, PostedEntry, Transaction
 from tekana.domain.wallet import Wallet
 from tekana.domain.webhooks import WebhookDelivery, WebhookEndpoint
 from tekana.ports.customers import CustomerFilter
-from tekana.ports.events import FedEvent
+from tekana.ports.events import FeedEvent
 from tekana.ports.page import Page, PageRequest
 from tekana.ports.transactions import TransactionFilter
 from tekana.ports.wallets import BalanceAt, WalletFilter
@@ -143,7 +143,7 @@ def _batch(details: Record) -> core.Batch:
     return core.Batch(mode=details["mode"], transactions=tuple(commands))
 
 
-def _reply(done: core.BatchDone) -> Reply:
+def _reply(done: core.BatchOutcome) -> Reply:
     results = []
     for index, one in enumerate(done.transactions):
         if one.rejection is None:
@@ -199,7 +199,7 @@ def _wallet(wallet: Wallet) -> Record:
 
 
 def _transaction(transaction: Transaction) -> Record:
-    movement = transaction.movement
+    movement = transaction.request
     return {
         "id": str(transaction.id),
         "type": movement.type,
@@ -228,8 +228,8 @@ def _major(minor: int, currency: Currency) -> str:
     return format_minor(minor, currency)
 
 
-def _event(fed: FedEvent) -> Record:
-    told: Record = msgspec.to_builtins(event_document(fed.event)._asdict())
+def _event(fed: FeedEvent) -> Record:
+    told: Record = msgspec.to_builtins(event_payload(fed.event)._asdict())
     return told
 
 

@@ -7,8 +7,8 @@ from typing import get_args
 
 import pytest
 
-from tekana.application import Batch, BatchDone, Tekana
-from tekana.application.tekana import Done
+from tekana.application import Batch, BatchOutcome, Tekana
+from tekana.application.tekana import Executed
 from tekana.domain.book import BatchMode
 from tekana.domain.errors import Conflict, IdempotencyKeyReused, TekanaError, Unavailable
 from tekana.domain.transaction import Transaction
@@ -17,9 +17,9 @@ from tekana.ports.store import Store
 from tekana.testing import builders
 from tekana.testing.builders import atomic, independent
 from tekana.testing.contracts.faults import Failing, Point, Poison, Times
-from tekana.testing.contracts.harness import Contract, at_work
-from tekana.testing.contracts.tools import a_wallet, all_at_once, all_outcomes, kinds
-from tekana.testing.contracts.wholeness import transactions
+from tekana.testing.contracts.fixtures import Contract, at_work
+from tekana.testing.contracts.helpers import a_wallet, all_at_once, all_outcomes, kinds
+from tekana.testing.contracts.ledger_checks import transactions
 
 MODES: tuple[BatchMode, ...] = get_args(BatchMode)
 
@@ -62,8 +62,8 @@ class BatchesContract(Contract):
             ]
         )
         assert kinds([spent]) == ["InsufficientFunds"]
-        assert isinstance(undone, BatchDone)
-        assert isinstance(also_spent, BatchDone)
+        assert isinstance(undone, BatchOutcome)
+        assert isinstance(also_spent, BatchOutcome)
         assert (undone.failed_index, also_spent.failed_index) == (1, 0)
         assert await _balances(store, one, two) == [0, 0]
 
@@ -93,7 +93,7 @@ class BatchesContract(Contract):
         ]
         batch = Batch(mode=mode, transactions=tuple(movements))
         done = await app.submit_batch(batch, key="a key")
-        assert [each.movement.reference for each in done.transactions] == [one.reference for one in movements]
+        assert [each.request.reference for each in done.transactions] == [one.reference for one in movements]
         assert {each.status for each in done.transactions} == {"posted"}
         assert await app.submit_batch(batch, key="a key") == done._replace(replayed=True)
         assert await _balances(store, *wallets) == [1000] * 4
@@ -132,13 +132,13 @@ class BatchesContract(Contract):
     async def test_batches_and_commands_race_for_one_key(self, crew: Sequence[Tekana], store: Store) -> None:
         wallet = await a_wallet(crew[0])
         one, five = builders.deposit(wallet.id, "1"), builders.deposit(wallet.id, "5")
-        work: list[Awaitable[BatchDone | Done[Transaction]]] = []
+        work: list[Awaitable[BatchOutcome | Executed[Transaction]]] = []
         for app in crew:
             work += [app.submit_batch(independent(one, one), key="a key"), app.submit_batch(atomic(five), key="a key")]
             work.append(app.submit(one, key="a key"))
         outcomes = await all_outcomes(work)
         assert kinds(outcomes).count("IdempotencyKeyReused") == 8
-        replayed = [one.replayed for one in outcomes if isinstance(one, BatchDone | Done)]
+        replayed = [one.replayed for one in outcomes if isinstance(one, BatchOutcome | Executed)]
         assert sorted(replayed) == [False, True, True, True]
         balance = (await store.wallets.get(wallet.id)).ledger_balance
         assert (balance, len(await transactions(store))) in [(2, 2), (5, 1), (1, 1)]
@@ -176,14 +176,14 @@ class BatchesContract(Contract):
         async with at_work(store, Failing(store.begin, Poison("r 5", RuntimeError("planted")))) as failing:
             with pytest.raises(Unavailable, match="retry with the same key"):
                 await failing.submit_batch(batch, key="a key")
-        stored = {one.movement.reference: one for one in await transactions(store)}
+        stored = {one.request.reference: one for one in await transactions(store)}
         assert set(stored) == {f"r {number}" for number in range(8)} - {"r 5"}
         longer = independent(*batch.transactions, builders.deposit(wallet.id, "1"))
         with pytest.raises(IdempotencyKeyReused):
             await app.submit_batch(longer, key="a key")
         done = await app.submit_batch(batch, key="a key")
         assert not done.replayed
-        assert [stored.get(one.movement.reference, one) for one in done.transactions] == list(done.transactions)
+        assert [stored.get(one.request.reference, one) for one in done.transactions] == list(done.transactions)
         assert await app.submit_batch(batch, key="a key") == done._replace(replayed=True)
         assert (await store.wallets.get(wallet.id)).ledger_balance == 8
 
@@ -213,11 +213,11 @@ class BatchesContract(Contract):
         assert (await store.wallets.get(wallet.id)).ledger_balance == 5
 
 
-def _codes(done: BatchDone) -> list[str | None]:
+def _codes(done: BatchOutcome) -> list[str | None]:
     return [one.rejection.code if one.rejection else None for one in done.transactions]
 
 
-def _identities(done: BatchDone) -> tuple[object, ...]:
+def _identities(done: BatchOutcome) -> tuple[object, ...]:
     return tuple(one.id for one in done.transactions)
 
 

@@ -9,18 +9,18 @@ from uuid import uuid4
 import pytest
 
 from tekana.application import CloseCustomer, Command, SuspendCustomer, Tekana
-from tekana.application.deciding import fingerprint
-from tekana.domain.book import CustomerWithWallets, Touches
+from tekana.application.engine.decide import fingerprint
+from tekana.domain.book import CustomerWithWallets, LockSet
 from tekana.domain.errors import CustomerExists, IdempotencyKeyReused, InsufficientFunds, Refused
 from tekana.domain.identifiers import WalletId
 from tekana.domain.transaction import Rejection, Transaction
 from tekana.domain.wallet import Wallet
 from tekana.ports.store import Store
-from tekana.ports.unit_of_work import Claimed, Key
+from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord
 from tekana.testing import builders
-from tekana.testing.contracts.harness import Contract
-from tekana.testing.contracts.tools import a_customer, a_wallet, all_at_once, all_outcomes, book_on, by_hand, kinds
-from tekana.testing.contracts.wholeness import customers, transactions, wallets
+from tekana.testing.contracts.fixtures import Contract
+from tekana.testing.contracts.helpers import a_customer, a_wallet, all_at_once, all_outcomes, book_on, by_hand, kinds
+from tekana.testing.contracts.ledger_checks import customers, transactions, wallets
 
 ODD_KEYS = ("a", "A", "a ", " a", "clé-ключ-鍵-🔑", "%_'\";--", "x" * 255, "\\", "a\nb", "null", "x" * 255 + "\x1f999")
 
@@ -29,10 +29,12 @@ class ClaimsContract(Contract):
     """`UnitOfWork.claim`, and what the engine makes of it."""
 
     async def test_only_used_keys_are_claimed(self, store: Store, app: Tekana) -> None:
-        used = Key("a partner", "used")
+        used = IdempotencyKey("a partner", "used")
         answer, _ = await by_hand(store, builders.person(), used.key)
         async with store.begin() as unit:
-            known = await unit.claim([used, Key("a partner", "fresh"), Key("another", "used")])
+            known = await unit.find_keys(
+                [used, IdempotencyKey("a partner", "fresh"), IdempotencyKey("another", "used")]
+            )
         assert set(known) == {used}
         assert known[used].answer == answer
 
@@ -41,7 +43,7 @@ class ClaimsContract(Contract):
         assert [key for key, (_, repeated) in outcomes.items() if repeated] == []
         answers = {key: answer for key, (answer, _) in outcomes.items()}
         async with store.begin() as unit:
-            known = await unit.claim([Key("a partner", key) for key in ODD_KEYS])
+            known = await unit.find_keys([IdempotencyKey("a partner", key) for key in ODD_KEYS])
         assert {key.key: claimed.answer for key, claimed in known.items()} == answers
 
     async def test_a_key_belongs_to_a_caller(self, app: Tekana, store: Store) -> None:
@@ -53,14 +55,14 @@ class ClaimsContract(Contract):
 
     @pytest.mark.parametrize("number", [-(2**63), -1, 0, 2**63 - 1])
     async def test_fingerprints_come_back_exactly(self, store: Store, number: int) -> None:
-        key = Key("a partner", "a key")
+        key = IdempotencyKey("a partner", "a key")
         person = builders.person()
         async with store.begin() as unit:
-            assert await unit.claim([key]) == {}
-            book = book_on(await unit.lock(person.touches()))
-            await unit.save(book, {key: Claimed(number, person.decide(book))})
+            assert await unit.find_keys([key]) == {}
+            book = book_on(await unit.lock(person.locks()))
+            await unit.save(book, {key: IdempotencyRecord(number, person.decide(book))})
         async with store.begin() as unit:
-            assert (await unit.claim([key]))[key].fingerprint == number
+            assert (await unit.find_keys([key]))[key].fingerprint == number
 
     async def test_answers_come_back_equal(self, stores: Sequence[Store], app: Tekana) -> None:
         aline = await a_customer(app, "500")
@@ -76,9 +78,9 @@ class ClaimsContract(Contract):
         for store in stores:
             for number, (command, kind) in enumerate(commands):
                 async with store.begin() as unit:
-                    [claimed] = (await unit.claim([Key("a partner", f"key {number}")])).values()
+                    [claimed] = (await unit.find_keys([IdempotencyKey("a partner", f"key {number}")])).values()
                 assert type(claimed.answer) is kind
-                assert claimed == Claimed(fingerprint(command), answers[number])
+                assert claimed == IdempotencyRecord(fingerprint(command), answers[number])
                 assert repr(claimed.answer) == repr(answers[number]), "equal, but not the same to the last detail"
 
     async def test_a_replay_shows_things_as_they_were(self, app: Tekana) -> None:
@@ -166,7 +168,7 @@ class ClaimsContract(Contract):
         outcomes = await all_outcomes(
             crew[n % len(crew)].submit(command, key="one key") for n, command in enumerate(commands)
         )
-        assert kinds(outcomes) == ["Done"] * 8 + ["IdempotencyKeyReused"] * 8
+        assert kinds(outcomes) == ["Executed"] * 8 + ["IdempotencyKeyReused"] * 8
         balances = sorted([(await store.wallets.get(one.id)).ledger_balance for one in wallets_of_two])
         assert balances == [0, 10]
 
@@ -183,5 +185,5 @@ class ClaimsContract(Contract):
 
     async def test_touching_nothing_at_all(self, store: Store) -> None:
         async with store.begin() as unit:
-            assert await unit.claim([]) == {}
-            assert (await unit.lock(Touches())).wallets == {}
+            assert await unit.find_keys([]) == {}
+            assert (await unit.lock(LockSet())).wallets == {}

@@ -15,9 +15,9 @@ from tekana.domain.transaction import Transaction
 from tekana.ports.store import Store
 from tekana.testing import builders
 from tekana.testing.builders import RWF
-from tekana.testing.contracts.harness import Contract
-from tekana.testing.contracts.tools import PATIENCE, a_wallet, all_at_once, all_outcomes, kinds
-from tekana.testing.contracts.wholeness import transactions
+from tekana.testing.contracts.fixtures import Contract
+from tekana.testing.contracts.helpers import PATIENCE, a_wallet, all_at_once, all_outcomes, kinds
+from tekana.testing.contracts.ledger_checks import transactions
 
 
 class ConcurrencyContract(Contract):
@@ -30,7 +30,7 @@ class ConcurrencyContract(Contract):
         outcomes = await all_outcomes(crew[n % engines].execute(spend, key=f"spender {n}") for n in range(64))
         assert kinds(outcomes) == ["InsufficientFunds"] * 63 + ["Transaction"]
         assert [(await store.wallets.get(one.id)).ledger_balance for one in (wallet, shop)] == [0, 1000]
-        statuses = [one.status for one in await transactions(store) if one.movement.type == "transfer"]
+        statuses = [one.status for one in await transactions(store) if one.request.type == "transfer"]
         assert sorted(statuses) == ["posted"] + ["rejected"] * 63
 
     async def test_transfers_in_opposite_directions(self, crew: Sequence[Tekana], store: Store) -> None:

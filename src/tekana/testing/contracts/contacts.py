@@ -11,9 +11,9 @@ from tekana.domain.errors import CustomerExists
 from tekana.ports.customers import CustomerFilter
 from tekana.ports.store import Store
 from tekana.testing import builders
-from tekana.testing.contracts.harness import Contract
-from tekana.testing.contracts.tools import a_customer, all_at_once, all_outcomes, kinds
-from tekana.testing.contracts.wholeness import customers, every
+from tekana.testing.contracts.fixtures import Contract
+from tekana.testing.contracts.helpers import a_customer, all_at_once, all_outcomes, kinds
+from tekana.testing.contracts.ledger_checks import customers, every
 
 FIELDS = pytest.mark.parametrize(
     ("field", "value"),

@@ -23,9 +23,9 @@ from tekana.domain.wallet import Wallet
 from tekana.ports.page import PageRequest
 from tekana.ports.store import Store
 from tekana.testing import builders
-from tekana.testing.contracts.harness import Contract
-from tekana.testing.contracts.tools import PATIENCE, a_customer, a_wallet, all_outcomes
-from tekana.testing.contracts.wholeness import every, feed
+from tekana.testing.contracts.fixtures import Contract
+from tekana.testing.contracts.helpers import PATIENCE, a_customer, a_wallet, all_outcomes
+from tekana.testing.contracts.ledger_checks import every, feed
 
 
 class EventFeedContract(Contract):

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Literal
 
-from tekana.domain.book import Book, Locked, Touches
-from tekana.ports.unit_of_work import BeginUnit, Claimed, Key, UnitOfWork
+from tekana.domain.book import Book, LockedState, LockSet
+from tekana.ports.unit_of_work import BeginUnit, IdempotencyKey, IdempotencyRecord, UnitOfWork
 
 Point = Literal["begin", "claim", "lock", "save", "saved"]
 """Before the unit begins, or before one of its moves; `saved`: after the save, when only the answer is lost."""
@@ -40,15 +40,15 @@ class _FailingUnit:
         self._unit = unit
         self._fault = fault
 
-    async def claim(self, keys: Collection[Key]) -> Mapping[Key, Claimed]:
+    async def find_keys(self, keys: Collection[IdempotencyKey]) -> Mapping[IdempotencyKey, IdempotencyRecord]:
         self._fault("claim", keys)
-        return await self._unit.claim(keys)
+        return await self._unit.find_keys(keys)
 
-    async def lock(self, touches: Touches) -> Locked:
-        self._fault("lock", touches)
-        return await self._unit.lock(touches)
+    async def lock(self, locks: LockSet) -> LockedState:
+        self._fault("lock", locks)
+        return await self._unit.lock(locks)
 
-    async def save(self, book: Book, claims: Mapping[Key, Claimed]) -> None:
+    async def save(self, book: Book, claims: Mapping[IdempotencyKey, IdempotencyRecord]) -> None:
         self._fault("save", book)
         await self._unit.save(book, claims)
         self._fault("saved", book)
@@ -79,5 +79,5 @@ class Poison:
     def __call__(self, point: Point, what: object) -> None:
         """Raise the error, if the transaction is about to be saved."""
         transactions = what.transactions if point == "save" and isinstance(what, Book) else ()
-        if any(one.movement.reference == self.reference for one in transactions):
+        if any(one.request.reference == self.reference for one in transactions):
             raise self.error

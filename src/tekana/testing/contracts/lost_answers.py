@@ -11,9 +11,9 @@ from tekana.domain.errors import Conflict, TekanaError, Unavailable
 from tekana.ports.store import Store
 from tekana.testing import builders
 from tekana.testing.contracts.faults import POINTS, Failing, Point, Poison, Times
-from tekana.testing.contracts.harness import Contract, at_work
-from tekana.testing.contracts.tools import a_wallet, all_at_once, all_outcomes, kinds
-from tekana.testing.contracts.wholeness import transactions
+from tekana.testing.contracts.fixtures import Contract, at_work
+from tekana.testing.contracts.helpers import a_wallet, all_at_once, all_outcomes, kinds
+from tekana.testing.contracts.ledger_checks import transactions
 
 TRIES = 3  # of the engine, before it gives up
 
@@ -67,7 +67,7 @@ class LostAnswersContract(Contract):
         async with at_work(store, Failing(store.begin, fault)) as failing:
             [outcome] = await all_outcomes([failing.submit(command, key="a key")])
             if point == "saved":  # the second try finds the key, and need not save
-                assert kinds([outcome]) == ["Done"]
+                assert kinds([outcome]) == ["Executed"]
             else:
                 assert kinds([outcome]) == [error.__name__]
                 assert fault.left == 1000 - TRIES
@@ -106,6 +106,6 @@ class LostAnswersContract(Contract):
         assert [type(outcome).__name__ for outcome in outcomes] == [
             type(error).__name__ if number == place else "Transaction" for number in range(20)
         ]
-        kept = {one.movement.reference for one in await transactions(store)}
+        kept = {one.request.reference for one in await transactions(store)}
         assert kept == set(references) - {references[place]}
         assert (await store.wallets.get(wallet.id)).ledger_balance == 190

@@ -11,14 +11,14 @@ import pytest
 from tekana.application import Tekana
 from tekana.domain.errors import EventsDropped, InvalidRequest
 from tekana.domain.events import aggregate_id
-from tekana.ports.events import FedEvent
+from tekana.ports.events import FeedEvent
 from tekana.ports.outbox import LeaseLost, Outbox, ParkedEvent, RelayedStore
 from tekana.ports.page import PageRequest
 from tekana.testing import builders
 from tekana.testing.clock import FrozenClock
-from tekana.testing.contracts.harness import Contract
-from tekana.testing.contracts.tools import a_wallet
-from tekana.testing.contracts.wholeness import every
+from tekana.testing.contracts.fixtures import Contract
+from tekana.testing.contracts.helpers import a_wallet
+from tekana.testing.contracts.ledger_checks import every
 
 ALL = timedelta()
 LONG = 60.0
@@ -38,34 +38,34 @@ class OutboxContract(Contract):
 
     async def test_one_lease_at_a_time(self, store: RelayedStore) -> None:
         outbox = store.outbox("bus")
-        first = await outbox.take_lease("one", LONG)
+        first = await outbox.acquire_lease("one", LONG)
         assert first is not None
         assert first.cursor is None
-        assert await outbox.take_lease("two", LONG) is None
-        assert await outbox.take_lease("one", LONG) is None
+        assert await outbox.acquire_lease("two", LONG) is None
+        assert await outbox.acquire_lease("one", LONG) is None
         assert (await outbox.state()).holder == "one"
         await outbox.renew_lease(first, LONG)
         await outbox.end_lease(first)
         assert (await outbox.state()).holder is None
-        second = await outbox.take_lease("two", LONG)
+        second = await outbox.acquire_lease("two", LONG)
         assert second is not None
         assert second.epoch > first.epoch
 
     async def test_takers_at_once(self, store: RelayedStore) -> None:
-        taken = await asyncio.gather(*(store.outbox("bus").take_lease(str(each), LONG) for each in range(20)))
+        taken = await asyncio.gather(*(store.outbox("bus").acquire_lease(str(each), LONG) for each in range(20)))
         assert sum(one is not None for one in taken) == 1
 
     async def test_a_lease_that_runs_out(self, store: RelayedStore, app: Tekana, clock: FrozenClock) -> None:
         cursor = (await _some_events(app, store))[-1].cursor
         outbox = store.outbox("bus")
-        first = await outbox.take_lease("one", SHORT)
+        first = await outbox.acquire_lease("one", SHORT)
         assert first is not None
         clock.advance(timedelta(seconds=1))  # for stores that go by it; others by a clock of their own
         await asyncio.sleep(2 * SHORT)
         assert (await outbox.state()).holder is None
-        second = await outbox.take_lease("two", LONG)
+        second = await outbox.acquire_lease("two", LONG)
         assert second is not None
-        for late in (outbox.mark(first, cursor), outbox.renew_lease(first, LONG), outbox.unpark(first, [])):
+        for late in (outbox.advance(first, cursor), outbox.renew_lease(first, LONG), outbox.unpark(first, [])):
             with pytest.raises(LeaseLost):
                 await late
         await outbox.end_lease(first)
@@ -75,16 +75,16 @@ class OutboxContract(Contract):
     async def test_the_next_one_goes_on_from_the_mark(self, store: RelayedStore, app: Tekana) -> None:
         feed = await _some_events(app, store)
         outbox = store.outbox("bus")
-        lease = await outbox.take_lease("one", LONG)
+        lease = await outbox.acquire_lease("one", LONG)
         assert lease is not None
-        await outbox.mark(lease, feed[2].cursor)
+        await outbox.advance(lease, feed[2].cursor)
         await outbox.end_lease(lease)
-        following = await outbox.take_lease("two", LONG)
+        following = await outbox.acquire_lease("two", LONG)
         assert following is not None
         assert following.cursor == feed[2].cursor
         assert (await outbox.state()).oldest == feed[3].event.occurred_at
         assert list(await outbox.read(feed[2].cursor, 1))[:1] == [feed[3]]
-        await outbox.mark(following, feed[-1].cursor)
+        await outbox.advance(following, feed[-1].cursor)
         state = await outbox.state()
         assert (state.cursor, state.unpublished, state.oldest) == (feed[-1].cursor, 0, None)
 
@@ -93,19 +93,19 @@ class OutboxContract(Contract):
         assert await outbox.lag() == 0.0
         feed = await _some_events(app, store)
         clock.advance(timedelta(seconds=10))  # for stores that go by it; by that of others it is longer ago
-        lease = await outbox.take_lease("one", LONG)
+        lease = await outbox.acquire_lease("one", LONG)
         assert lease is not None
         for one in feed:
             assert await outbox.lag() >= 10.0
-            await outbox.mark(lease, one.cursor)
+            await outbox.advance(lease, one.cursor)
         assert await outbox.lag() == 0.0
 
     async def test_relays_are_apart(self, store: RelayedStore, app: Tekana) -> None:
         feed = await _some_events(app, store)
         one, other = store.outbox("one"), store.outbox("other")
-        lease = await one.take_lease("me", LONG)
+        lease = await one.acquire_lease("me", LONG)
         assert lease is not None
-        await one.mark(lease, feed[0].cursor, [ParkedEvent(feed[0], "too large")])
+        await one.advance(lease, feed[0].cursor, [ParkedEvent(feed[0], "too large")])
         untouched = await other.state()
         assert (untouched.holder, untouched.cursor, untouched.parked) == (None, None, 0)
         assert await other.parked_aggregates() == set()
@@ -118,44 +118,44 @@ class OutboxContract(Contract):
         mine = [one for one in feed if aggregate_id(one.event) == wallet]
         other = next(one for one in feed if aggregate_id(one.event) != wallet)
         outbox = store.outbox("bus")
-        lease = await outbox.take_lease("me", LONG)
+        lease = await outbox.acquire_lease("me", LONG)
         assert lease is not None
         parked = [ParkedEvent(one, "too large" if one is mine[0] else None) for one in mine[:2]]
-        await outbox.mark(lease, mine[1].cursor, [*parked, ParkedEvent(other, "odd")])
-        await outbox.mark(lease, feed[-1].cursor, [ParkedEvent(one, None) for one in mine[2:]])
+        await outbox.advance(lease, mine[1].cursor, [*parked, ParkedEvent(other, "odd")])
+        await outbox.advance(lease, feed[-1].cursor, [ParkedEvent(one, None) for one in mine[2:]])
         assert await outbox.parked_aggregates() == {wallet, aggregate_id(other.event)}
         assert [one.fed.cursor for one in await outbox.parked(1)] == [min(mine[0], other, key=feed.index).cursor]
-        assert await outbox.asked_again(100) == []
-        assert await outbox.ask_again(wallet) == len(mine)
-        assert await outbox.asked_again(100) == [*parked, *(ParkedEvent(one, None) for one in mine[2:])]
+        assert await outbox.retry_requested(100) == []
+        assert await outbox.request_retry(wallet) == len(mine)
+        assert await outbox.retry_requested(100) == [*parked, *(ParkedEvent(one, None) for one in mine[2:])]
         await outbox.unpark(lease, [mine[0].cursor], [ParkedEvent(mine[1], "too large, too")])
-        assert await outbox.asked_again(100) == []
+        assert await outbox.retry_requested(100) == []
         left = [one for one in await outbox.parked(100) if one.fed != other]
         assert [(one.fed, one.reason) for one in left] == [
             (one, "too large, too" if one is mine[1] else None) for one in mine[1:]
         ]
-        assert await outbox.ask_again() == len(mine)  # those of the other aggregate, too
-        await outbox.unpark(lease, [one.fed.cursor for one in await outbox.asked_again(100)])
+        assert await outbox.request_retry() == len(mine)  # those of the other aggregate, too
+        await outbox.unpark(lease, [one.fed.cursor for one in await outbox.retry_requested(100)])
         assert await outbox.parked_aggregates() == set()
         assert (await outbox.state()).parked == 0
 
     async def test_going_back(self, store: RelayedStore, app: Tekana) -> None:
         feed = await _some_events(app, store)
         outbox = store.outbox("bus")
-        lease = await outbox.take_lease("me", LONG)
+        lease = await outbox.acquire_lease("me", LONG)
         assert lease is not None
-        await outbox.mark(lease, feed[-1].cursor)
-        await outbox.go_back(feed[0].cursor)
+        await outbox.advance(lease, feed[-1].cursor)
+        await outbox.rewind(feed[0].cursor)
         with pytest.raises(LeaseLost):
-            await outbox.mark(lease, feed[-1].cursor)
-        again = await outbox.take_lease("me", LONG)
+            await outbox.advance(lease, feed[-1].cursor)
+        again = await outbox.acquire_lease("me", LONG)
         assert again is not None
         assert again.cursor == feed[0].cursor
         assert again.epoch > lease.epoch
-        await outbox.go_back(None)
+        await outbox.rewind(None)
         assert (await outbox.state()).cursor is None
         with pytest.raises(InvalidRequest):
-            await outbox.go_back("nonsense")
+            await outbox.rewind("nonsense")
 
     async def old_enough(self, store: RelayedStore) -> None:
         """Make what was told so far all that can be dropped at once, where the store drops larger parts."""
@@ -166,20 +166,20 @@ class OutboxContract(Contract):
         young = await a_wallet(app, "3")
         everything = await every(store.events.list)
         outbox = store.outbox("bus")
-        lease = await outbox.take_lease("me", LONG)
+        lease = await outbox.acquire_lease("me", LONG)
         assert lease is not None
-        assert await outbox.drop_published(ALL) is None, "nothing was published"
-        await outbox.mark(lease, everything[-1].cursor)
-        other = await store.outbox("other").take_lease("me", LONG)
+        assert await outbox.prune(ALL) is None, "nothing was published"
+        await outbox.advance(lease, everything[-1].cursor)
+        other = await store.outbox("other").acquire_lease("me", LONG)
         assert other is not None
-        assert await outbox.drop_published(ALL) is None, "another relay has published nothing"
-        await store.outbox("other").mark(other, everything[-1].cursor)
-        assert await outbox.drop_published(timedelta(days=36_500)) is None, "nothing is so old"
+        assert await outbox.prune(ALL) is None, "another relay has published nothing"
+        await store.outbox("other").advance(other, everything[-1].cursor)
+        assert await outbox.prune(timedelta(days=36_500)) is None, "nothing is so old"
         assert await every(store.events.list) == everything
-        dropped = await outbox.drop_published(ALL)
+        dropped = await outbox.prune(ALL)
         assert dropped is not None
         assert dropped >= 3
-        assert await outbox.drop_published(ALL) is None, "it is dropped already"
+        assert await outbox.prune(ALL) is None, "it is dropped already"
 
         kept = await every(store.events.list)
         self.dropped = [one.event for one in everything[: len(everything) - len(kept)]]
@@ -189,7 +189,7 @@ class OutboxContract(Contract):
         for asking in (
             store.events.list(PageRequest(10, feed[0].cursor)),
             outbox.read(feed[0].cursor, 10),
-            outbox.go_back(feed[0].cursor),
+            outbox.rewind(feed[0].cursor),
         ):
             with pytest.raises(EventsDropped):
                 await asking
@@ -199,14 +199,14 @@ class OutboxContract(Contract):
         assert (await outbox.state()).unpublished == 1
 
 
-async def _some_events(app: Tekana, store: RelayedStore | None = None) -> Sequence[FedEvent]:
+async def _some_events(app: Tekana, store: RelayedStore | None = None) -> Sequence[FeedEvent]:
     one, other = await a_wallet(app, "100"), await a_wallet(app, "5")
     await app.execute(builders.transfer(one.id, other.id, "7"), key="a transfer")
     return [] if store is None else await every(store.events.list)
 
 
-async def _all(outbox: Outbox, after: str | None) -> list[FedEvent]:
-    found: list[FedEvent] = []
+async def _all(outbox: Outbox, after: str | None) -> list[FeedEvent]:
+    found: list[FeedEvent] = []
     while page := await outbox.read(after, 4):
         found += page
         after = found[-1].cursor

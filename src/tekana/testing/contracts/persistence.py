@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from tekana.application import Tekana
 from tekana.ports.store import Store
 from tekana.testing import builders
-from tekana.testing.contracts.harness import Contract, at_work, needs
-from tekana.testing.contracts.tools import a_customer, all_at_once
-from tekana.testing.contracts.wholeness import assert_whole, customers, feed, transactions, wallets
+from tekana.testing.contracts.fixtures import Contract, at_work, needs
+from tekana.testing.contracts.helpers import a_customer, all_at_once
+from tekana.testing.contracts.ledger_checks import assert_whole, customers, feed, transactions, wallets
 
 
 class PersistenceContract(Contract):

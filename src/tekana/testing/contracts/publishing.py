@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from uuid_utils.compat import uuid7
 
-from tekana.application.event_document import EventDocument, event_document
+from tekana.application.event_payload import EventPayload, event_payload
 from tekana.domain.events import Event, WalletFrozen, event_id
 from tekana.domain.identifiers import WalletId
 from tekana.ports.publisher import Publisher
@@ -28,7 +28,7 @@ class PublisherContract:
 
     pytestmark = pytest.mark.asyncio
 
-    async def arrived(self, publisher: Publisher, number: int) -> Sequence[EventDocument]:
+    async def arrived(self, publisher: Publisher, number: int) -> Sequence[EventPayload]:
         """The first `number` events that are on the bus, as a consumer gets them: each aggregate's in their order."""
         raise NotImplementedError("bring `arrived`: see tekana.testing.contracts.publishing")
 
@@ -36,7 +36,7 @@ class PublisherContract:
         events = sample_events()
         await publisher.start()
         assert list(await publisher.publish(events)) == []
-        assert by_id(await self.arrived(publisher, len(events))) == by_id(map(event_document, events))
+        assert by_id(await self.arrived(publisher, len(events))) == by_id(map(event_payload, events))
 
     async def test_runs_of_every_size_keep_the_order(self, publisher: Publisher) -> None:
         sequences = [(WalletId(uuid7()), count(1)) for _ in range(7)]
@@ -48,7 +48,7 @@ class PublisherContract:
         for run in runs:
             assert list(await publisher.publish(run)) == []
         sent = [event for run in runs for event in run]
-        assert in_order(await self.arrived(publisher, len(sent))) == in_order(map(event_document, sent))
+        assert in_order(await self.arrived(publisher, len(sent))) == in_order(map(event_payload, sent))
 
     async def test_a_run_again_arrives_again_after_the_first(self, publisher: Publisher) -> None:
         wallet = WalletId(uuid7())
@@ -83,12 +83,12 @@ def frozen(wallet_id: WalletId, sequence: int) -> Event:
     return WalletFrozen(wallet_id=wallet_id, sequence=sequence, occurred_at=FrozenClock()(), scope="debits")
 
 
-def by_id(events: Iterable[EventDocument]) -> dict[str, EventDocument]:
+def by_id(events: Iterable[EventPayload]) -> dict[str, EventPayload]:
     """Each event by its id, written as JSON would write it."""
     return {one.id: one._replace(data=_plain(one.data)) for one in events}
 
 
-def in_order(events: Iterable[EventDocument]) -> dict[UUID, list[str]]:
+def in_order(events: Iterable[EventPayload]) -> dict[UUID, list[str]]:
     """Of each aggregate, the ids of its events in the order in which they came."""
     found: dict[UUID, list[str]] = defaultdict(list)
     for one in events:

@@ -19,9 +19,9 @@ from tekana.ports.transactions import TransactionFilter
 from tekana.ports.wallets import WalletFilter
 from tekana.testing import builders
 from tekana.testing.builders import RWF
-from tekana.testing.contracts.harness import Contract
-from tekana.testing.contracts.tools import a_customer, a_wallet
-from tekana.testing.contracts.wholeness import customers, every, wallets
+from tekana.testing.contracts.fixtures import Contract
+from tekana.testing.contracts.helpers import a_customer, a_wallet
+from tekana.testing.contracts.ledger_checks import customers, every, wallets
 
 BAD_CURSORS = ("", "nonsense", "0", "-1", "\x00", "💥", "'; --", "9" * 400, "AAAA", "a=b", "1.2.3", "None")
 

@@ -19,9 +19,9 @@ from tekana.ports.wallets import BalanceAt
 from tekana.testing import builders
 from tekana.testing.builders import RWF
 from tekana.testing.clock import FrozenClock
-from tekana.testing.contracts.harness import Contract
-from tekana.testing.contracts.tools import a_customer, a_wallet, all_at_once
-from tekana.testing.contracts.wholeness import every, transactions
+from tekana.testing.contracts.fixtures import Contract
+from tekana.testing.contracts.helpers import a_customer, a_wallet, all_at_once
+from tekana.testing.contracts.ledger_checks import every, transactions
 
 MICROSECOND = timedelta(microseconds=1)
 
@@ -201,7 +201,7 @@ class ReadMoneyContract(Contract):
 def _line(transaction: Transaction, wallet_id: WalletId) -> PostedEntry:
     [entry] = [one for one in transaction.entries if one.wallet_id == wallet_id]
     assert transaction.posted_at is not None
-    movement = transaction.movement
+    movement = transaction.request
     return PostedEntry(
         entry, transaction.id, movement.type, movement.description, movement.reference, transaction.posted_at
     )

@@ -21,15 +21,15 @@ from tekana.application import (
 )
 from tekana.domain.errors import InsufficientFunds, LimitExceeded
 from tekana.domain.identifiers import house_wallet_id
-from tekana.domain.money import LARGEST_AMOUNT, LARGEST_BALANCE
+from tekana.domain.money import AMOUNT_MAX_MINOR, BALANCE_MAX_MINOR
 from tekana.domain.transaction import Transaction
 from tekana.ports.store import Store
 from tekana.testing import builders
 from tekana.testing.builders import RWF
 from tekana.testing.clock import FrozenClock
-from tekana.testing.contracts.harness import Contract
-from tekana.testing.contracts.tools import a_customer, a_wallet, all_at_once, all_outcomes
-from tekana.testing.contracts.wholeness import transactions
+from tekana.testing.contracts.fixtures import Contract
+from tekana.testing.contracts.helpers import a_customer, a_wallet, all_at_once, all_outcomes
+from tekana.testing.contracts.ledger_checks import transactions
 
 METADATA: list[dict[str, Any] | None] = [
     None,
@@ -56,7 +56,7 @@ class RoundTripsContract(Contract):
             shown = [
                 (await store.customers.get(aline.customer.id)).customer.metadata,
                 (await store.wallets.get(wallet.id)).metadata,
-                (await store.transactions.get(posted.id)).movement.metadata,
+                (await store.transactions.get(posted.id)).request.metadata,
             ]
             for one in shown:
                 assert repr(one) == repr(metadata), "equal is not enough: 1, 1.0 and True differ, and so do orders"
@@ -71,7 +71,7 @@ class RoundTripsContract(Contract):
         for store in stores:
             assert await store.customers.get(aline.customer.id) == (aline.customer, (aline.wallets[0], after))
             assert await store.transactions.get(posted.id) == posted
-        assert posted.movement.description == f"{text}\n\t"
+        assert posted.request.description == f"{text}\n\t"
 
     async def test_a_customers_whole_life(self, stores: Sequence[Store], app: Tekana, clock: FrozenClock) -> None:
         registered = await app.execute(
@@ -143,7 +143,7 @@ class RoundTripsContract(Contract):
         for store in stores:
             shown = await store.transactions.get(posted.id)
             assert shown == posted
-            assert shown.movement.effective_at == effective_at
+            assert shown.request.effective_at == effective_at
             assert shown.effective_at == (effective_at or clock())
             assert shown.effective_at.utcoffset() is not None
         again = await app.submit(builders.deposit(wallet.id, effective_at=effective_at), key="a key")
@@ -161,18 +161,18 @@ class RoundTripsContract(Contract):
     async def test_amounts(self, store: Store, currency: str, smallest: str, largest: str, app: Tekana) -> None:
         wallet = await a_wallet(app, smallest, currency=currency)
         posted = await app.execute(builders.deposit(wallet.id, largest, currency))
-        assert posted.movement.money.minor == LARGEST_AMOUNT
-        assert (await store.wallets.get(wallet.id)).ledger_balance == LARGEST_AMOUNT + 1
+        assert posted.request.money.minor == AMOUNT_MAX_MINOR
+        assert (await store.wallets.get(wallet.id)).ledger_balance == AMOUNT_MAX_MINOR + 1
         assert await store.transactions.get(posted.id) == posted
 
     async def test_the_largest_balance(self, store: Store, app: Tekana) -> None:
         wallet = await a_wallet(app)
-        whole, rest = divmod(LARGEST_BALANCE, LARGEST_AMOUNT)
-        amounts = [LARGEST_AMOUNT] * whole + [rest]
+        whole, rest = divmod(BALANCE_MAX_MINOR, AMOUNT_MAX_MINOR)
+        amounts = [AMOUNT_MAX_MINOR] * whole + [rest]
         await all_at_once(app.execute(builders.deposit(wallet.id, str(amount))) for amount in amounts)
-        assert (await store.wallets.get(wallet.id)).ledger_balance == LARGEST_BALANCE
+        assert (await store.wallets.get(wallet.id)).ledger_balance == BALANCE_MAX_MINOR
         settlement = await store.wallets.get(house_wallet_id("settlement", RWF))
-        assert settlement.ledger_balance == -LARGEST_BALANCE
+        assert settlement.ledger_balance == -BALANCE_MAX_MINOR
         [refused] = await all_outcomes([app.execute(builders.deposit(wallet.id, "1"))])
         assert isinstance(refused, LimitExceeded)
         assert await store.transactions.get(refused.transaction.id) == refused.transaction  # type: ignore[attr-defined]

@@ -10,21 +10,21 @@ from uuid import uuid4
 import pytest
 
 from tekana.application import Command, Tekana
-from tekana.application.deciding import fingerprint
-from tekana.domain.book import Book, Touches
+from tekana.application.engine.decide import fingerprint
+from tekana.domain.book import Book, LockSet
 from tekana.domain.customer import Contact
 from tekana.domain.errors import InsufficientFunds
 from tekana.domain.identifiers import HOUSE_ROLES, CustomerId, WalletId, house_wallet_id
 from tekana.domain.money import Currency
 from tekana.domain.wallet import Wallet
 from tekana.ports.store import Store
-from tekana.ports.unit_of_work import Claimed, Key, UnitOfWork
+from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord, UnitOfWork
 from tekana.testing import builders
 from tekana.testing.builders import RWF
 from tekana.testing.clock import FrozenClock
-from tekana.testing.contracts.harness import Contract
-from tekana.testing.contracts.tools import a_customer, a_wallet, all_at_once, book_on, by_hand
-from tekana.testing.contracts.wholeness import customers, feed, transactions, wallets
+from tekana.testing.contracts.fixtures import Contract
+from tekana.testing.contracts.helpers import a_customer, a_wallet, all_at_once, book_on, by_hand
+from tekana.testing.contracts.ledger_checks import customers, feed, transactions, wallets
 
 A_WHILE = 0.2  # seconds, to see that something does not happen
 
@@ -35,7 +35,7 @@ class UnitOfWorkContract(Contract):
     async def test_a_unit_without_save_never_happened(self, store: Store, app: Tekana) -> None:
         wallet = await a_wallet(app, "500")
         before = await _everything(store)
-        key = Key("a partner", "unsaved")
+        key = IdempotencyKey("a partner", "unsaved")
         async with store.begin() as unit:
             await _decide_much(unit, wallet.id, key)
         assert await _everything(store) == before
@@ -44,7 +44,7 @@ class UnitOfWorkContract(Contract):
     async def test_an_exception_takes_everything_back(self, store: Store, app: Tekana) -> None:
         wallet = await a_wallet(app, "500")
         before = await _everything(store)
-        key = Key("a partner", "failed")
+        key = IdempotencyKey("a partner", "failed")
         with pytest.raises(ZeroDivisionError):
             async with store.begin() as unit:
                 await _decide_much(unit, wallet.id, key)
@@ -55,7 +55,7 @@ class UnitOfWorkContract(Contract):
     async def test_cancelling_takes_everything_back(self, store: Store, app: Tekana) -> None:
         wallet = await a_wallet(app, "500")
         before = await _everything(store)
-        key = Key("a partner", "cancelled")
+        key = IdempotencyKey("a partner", "cancelled")
         locked = asyncio.Event()
 
         async def hold() -> None:
@@ -74,7 +74,7 @@ class UnitOfWorkContract(Contract):
 
     async def test_what_is_saved_stays_whatever_comes_after(self, store: Store, app: Tekana) -> None:
         wallet = await a_wallet(app, "500")
-        key = Key("a partner", "saved")
+        key = IdempotencyKey("a partner", "saved")
         with pytest.raises(ZeroDivisionError):
             async with store.begin() as unit:
                 book, claims = await _decide_much(unit, wallet.id, key)
@@ -85,7 +85,7 @@ class UnitOfWorkContract(Contract):
 
     async def test_one_save_keeps_all_of_it(self, store: Store, app: Tekana) -> None:
         wallet = await a_wallet(app, "500")
-        key = Key("a partner", "all of it")
+        key = IdempotencyKey("a partner", "all of it")
         async with store.begin() as unit:
             book, claims = await _decide_much(unit, wallet.id, key)
             await unit.save(book, claims)
@@ -98,8 +98,8 @@ class UnitOfWorkContract(Contract):
 
     async def test_an_empty_unit_can_be_saved(self, store: Store) -> None:
         async with store.begin() as unit:
-            assert dict(await unit.claim([])) == {}
-            locked = await unit.lock(Touches())
+            assert dict(await unit.find_keys([])) == {}
+            locked = await unit.lock(LockSet())
             assert (locked.wallets, locked.customers, locked.contacts) == ({}, {}, {})
             await unit.save(book_on(locked), {})
         assert await _everything(store) == ([], [], [], [])
@@ -110,14 +110,14 @@ class UnitOfWorkContract(Contract):
         aline = await app.customers.get(aline.customer.id)
         other = await a_wallet(app, "70")
         free = Contact("email", "nobody@example.com")
-        touches = Touches(
+        locks = LockSet(
             wallets=(other.id, WalletId(uuid4()), house_wallet_id("settlement", RWF)),
             customers=(aline.customer.id, CustomerId(uuid4())),
             contacts=(*aline.customer.contacts, free),
         )
         async with store.begin() as unit:
-            await unit.claim([])
-            locked = await unit.lock(touches)
+            await unit.find_keys([])
+            locked = await unit.lock(locks)
         assert locked.now == clock()
         assert locked.now.utcoffset() is not None
         assert locked.customers == {aline.customer.id: aline.customer}
@@ -129,14 +129,16 @@ class UnitOfWorkContract(Contract):
     async def test_a_lock_keeps_others_out(self, stores: Sequence[Store], app: Tekana) -> None:
         wallet = await a_wallet(app, "500")
         async with stores[0].begin() as unit:
-            await unit.claim([])
-            book = book_on(await unit.lock(Touches(wallets=(wallet.id, house_wallet_id("settlement", RWF)))))
+            await unit.find_keys([])
+            book = book_on(await unit.lock(LockSet(wallets=(wallet.id, house_wallet_id("settlement", RWF)))))
             second = asyncio.create_task(by_hand(stores[-1], builders.withdrawal(wallet.id, "400")))
             done, _ = await asyncio.wait({second}, timeout=A_WHILE)
             assert not done, "two units had the same wallet locked"
             command = builders.withdrawal(wallet.id, "300")
             answer = command.decide(book)
-            await unit.save(book, {Key("a partner", "first"): Claimed(fingerprint(command), answer)})
+            await unit.save(
+                book, {IdempotencyKey("a partner", "first"): IdempotencyRecord(fingerprint(command), answer)}
+            )
         refused, _ = await second
         assert getattr(refused, "status", None) == "rejected"
         assert (await stores[0].wallets.get(wallet.id)).ledger_balance == 200
@@ -144,8 +146,8 @@ class UnitOfWorkContract(Contract):
     async def test_a_locked_customer_keeps_others_out(self, stores: Sequence[Store], app: Tekana) -> None:
         aline = (await a_customer(app)).customer
         async with stores[0].begin() as unit:
-            await unit.claim([])
-            await unit.lock(Touches(customers=(aline.id,)))
+            await unit.find_keys([])
+            await unit.lock(LockSet(customers=(aline.id,)))
             second = asyncio.create_task(by_hand(stores[-1], builders.open_wallet(aline.id, "USD")))
             done, _ = await asyncio.wait({second}, timeout=A_WHILE)
             assert not done, "two units had the same customer locked"
@@ -155,8 +157,8 @@ class UnitOfWorkContract(Contract):
     async def test_a_locked_customer_brings_their_wallets(self, stores: Sequence[Store], app: Tekana) -> None:
         aline = await a_customer(app, "500")
         async with stores[0].begin() as unit:
-            await unit.claim([])
-            await unit.lock(Touches(customers=(aline.customer.id,)))
+            await unit.find_keys([])
+            await unit.lock(LockSet(customers=(aline.customer.id,)))
             second = asyncio.create_task(by_hand(stores[-1], builders.withdrawal(aline.wallets[0].id, "400")))
             done, _ = await asyncio.wait({second}, timeout=A_WHILE)
             assert not done, "a customer was locked, but not their wallet"
@@ -206,7 +208,9 @@ async def store_wallet(stores: Sequence[Store], wallet_id: WalletId) -> Wallet:
     return shown[0]
 
 
-async def _decide_much(unit: UnitOfWork, wallet_id: WalletId, key: Key) -> tuple[Book, dict[Key, Claimed]]:
+async def _decide_much(
+    unit: UnitOfWork, wallet_id: WalletId, key: IdempotencyKey
+) -> tuple[Book, dict[IdempotencyKey, IdempotencyRecord]]:
     """Change a bit of everything on a Book."""
     person = builders.person()
     commands: list[Command[Any]] = [
@@ -215,16 +219,17 @@ async def _decide_much(unit: UnitOfWork, wallet_id: WalletId, key: Key) -> tuple
         person,
         builders.freeze(wallet_id),
     ]
-    keys = [Key(key.caller, f"{key.key} {number}") for number in range(len(commands))]
-    assert dict(await unit.claim([key, *keys])) == {}
-    touched = Touches(wallets=(wallet_id, house_wallet_id("settlement", RWF)), contacts=person.contacts())
+    keys = [IdempotencyKey(key.caller, f"{key.key} {number}") for number in range(len(commands))]
+    assert dict(await unit.find_keys([key, *keys])) == {}
+    touched = LockSet(wallets=(wallet_id, house_wallet_id("settlement", RWF)), contacts=person.contacts())
     book = book_on(await unit.lock(touched), key.caller)
     claims = {
-        one: Claimed(fingerprint(command), command.decide(book)) for one, command in zip(keys, commands, strict=True)
+        one: IdempotencyRecord(fingerprint(command), command.decide(book))
+        for one, command in zip(keys, commands, strict=True)
     }
     refused = builders.withdrawal(wallet_id, "1000000")
-    rejection = book.reject(refused.movement(), InsufficientFunds("not that much"))
-    return book, {**claims, key: Claimed(fingerprint(refused), rejection)}
+    rejection = book.reject(refused.to_request(), InsufficientFunds("not that much"))
+    return book, {**claims, key: IdempotencyRecord(fingerprint(refused), rejection)}
 
 
 async def _everything(store: Store) -> tuple[list[object], ...]:
@@ -232,7 +237,7 @@ async def _everything(store: Store) -> tuple[list[object], ...]:
     return tuple(list(part) for part in shown)
 
 
-async def _used(store: Store, key: Key) -> dict[Key, Claimed]:
+async def _used(store: Store, key: IdempotencyKey) -> dict[IdempotencyKey, IdempotencyRecord]:
     async with store.begin() as unit:
-        keys = [key, *(Key(key.caller, f"{key.key} {number}") for number in range(4))]
-        return dict(await unit.claim(keys))
+        keys = [key, *(IdempotencyKey(key.caller, f"{key.key} {number}") for number in range(4))]
+        return dict(await unit.find_keys(keys))

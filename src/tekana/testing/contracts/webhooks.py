@@ -22,9 +22,9 @@ from tekana.domain.errors import (
 from tekana.domain.identifiers import WebhookDeliveryId, WebhookEndpointId
 from tekana.domain.webhooks import ConfiguredWebhook, DeliveryAttempt, WebhookDelivery, WebhookEndpoint
 from tekana.ports.page import PageRequest
-from tekana.ports.unit_of_work import Claimed, Key
+from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord
 from tekana.ports.webhooks import (
-    MOST_ATTEMPTS,
+    ATTEMPTS_MAX,
     RELAY,
     NewWebhookDelivery,
     NewWebhookEndpoint,
@@ -33,9 +33,9 @@ from tekana.ports.webhooks import (
 )
 from tekana.testing import builders
 from tekana.testing.clock import FrozenClock
-from tekana.testing.contracts.harness import Contract
-from tekana.testing.contracts.tools import a_wallet
-from tekana.testing.contracts.wholeness import every
+from tekana.testing.contracts.fixtures import Contract
+from tekana.testing.contracts.helpers import a_wallet
+from tekana.testing.contracts.ledger_checks import every
 
 ME, OTHER = "me", "somebody else"
 LONG = 60.0
@@ -111,26 +111,26 @@ class WebhooksContract(Contract):
         self, store: WebhookStore, stores: Sequence[WebhookStore], app: Tekana
     ) -> None:
         kept, new = store.webhook_endpoints, _new_endpoint()
-        claim = WebhookClaim(Key(ME, "a key"), -1)
+        claim = WebhookClaim(IdempotencyKey(ME, "a key"), -1)
         assert await _used(store, claim) is None
         added = await kept.add(ME, new, claim)
         for each in stores:
-            assert await _used(each, claim) == Claimed(-1, ConfiguredWebhook(added.id))
+            assert await _used(each, claim) == IdempotencyRecord(-1, ConfiguredWebhook(added.id))
         with pytest.raises(Conflict):
             await kept.add(ME, _new_endpoint(), claim)
         with pytest.raises(Conflict):
             await kept.rotate_secret(ME, new.id, "whsec_c2Vjb25k", HOUR, claim)
         assert (await kept.list(ME, PageRequest())).items == (added,)
-        assert await _used(store, claim._replace(key=Key(OTHER, "a key"))) is None
+        assert await _used(store, claim._replace(key=IdempotencyKey(OTHER, "a key"))) is None
         with pytest.raises(IdempotencyKeyReused):
             await app.execute(builders.person(), key="a key", caller=ME)
         await app.execute(builders.person(), key="another", caller=ME)
         with pytest.raises(Conflict):
-            await kept.add(ME, _new_endpoint(), WebhookClaim(Key(ME, "another"), -1))
+            await kept.add(ME, _new_endpoint(), WebhookClaim(IdempotencyKey(ME, "another"), -1))
 
-        rotated = WebhookClaim(Key(ME, "for a new secret"), 5)
+        rotated = WebhookClaim(IdempotencyKey(ME, "for a new secret"), 5)
         second = await kept.rotate_secret(ME, new.id, "whsec_c2Vjb25k", HOUR, rotated)
-        assert await _used(store, rotated) == Claimed(5, ConfiguredWebhook(second.id))
+        assert await _used(store, rotated) == IdempotencyRecord(5, ConfiguredWebhook(second.id))
         in_vain = _fresh_claim()
         with pytest.raises(WebhookEndpointNotFound):
             await kept.rotate_secret(ME, WebhookEndpointId(uuid7()), "whsec_c2Vjb25k", HOUR, in_vain)
@@ -155,18 +155,18 @@ class WebhooksContract(Contract):
             await store.webhook_endpoints.get(ME, endpoint.id)
         for refused in (
             store.webhook_deliveries.get(ME, delivery.id),
-            store.webhook_deliveries.ask_again(ME, delivery.id),
+            store.webhook_deliveries.request_retry(ME, delivery.id),
         ):
             with pytest.raises(WebhookDeliveryNotFound):
                 await refused
-        while await store.webhook_deliveries.forget(HOUR):
+        while await store.webhook_deliveries.purge(HOUR):
             pass
 
     async def test_what_is_active_first_begins_where_the_feed_ends(self, store: WebhookStore, app: Tekana) -> None:
         outbox, kept = store.outbox(RELAY), store.webhook_endpoints
         await a_wallet(app, "1")
         first = await kept.add(ME, _new_endpoint())
-        lease = await outbox.take_lease("one", LONG)
+        lease = await outbox.acquire_lease("one", LONG)
         assert lease is not None
         assert not await outbox.read(lease.cursor, 100)
         await a_wallet(app, "1")
@@ -264,11 +264,11 @@ class WebhooksContract(Contract):
             ("pending", 0, (), None)
         }
         [delivery] = await queue.claim({endpoint.id: 1}, LONG)
-        for number in range(MOST_ATTEMPTS + 2):
+        for number in range(ATTEMPTS_MAX + 2):
             attempt = DeliveryAttempt(clock(), number, None, error=f"naïve {number}")
             await queue.record(delivery, attempt, timedelta(0))
             [delivery] = await queue.claim({endpoint.id: 1}, LONG)
-        assert [one.duration_ms for one in delivery.attempts] == list(range(2, MOST_ATTEMPTS + 2))
+        assert [one.duration_ms for one in delivery.attempts] == list(range(2, ATTEMPTS_MAX + 2))
         done = DeliveryAttempt(clock(), 7, 204, answer="\N{REPLACEMENT CHARACTER} \"'")
         await queue.record(delivery, done, "delivered")
         kept = await queue.get(ME, delivery.id)
@@ -278,8 +278,8 @@ class WebhooksContract(Contract):
         with pytest.raises(InvalidRequest):
             await queue.list(ME, endpoint.id, PageRequest(1, "nonsense"))
         clock.advance(HOUR)
-        assert await queue.forget(2 * HOUR) == 0
-        assert await queue.forget(HOUR / 2) == 1
+        assert await queue.purge(2 * HOUR) == 0
+        assert await queue.purge(HOUR / 2) == 1
         assert [one.sequence for one in await every(lambda page: queue.list(ME, endpoint.id, page))] == [3, 2]
 
     async def test_asking_again(self, store: WebhookStore, clock: FrozenClock) -> None:
@@ -288,26 +288,26 @@ class WebhooksContract(Contract):
         [first] = await queue.claim({endpoint.id: 1}, LONG)
         await queue.record(first, _failure(first), "failed")
         [second] = await queue.claim({endpoint.id: 1}, LONG)
-        await queue.ask_again(ME, first.id)
+        await queue.request_retry(ME, first.id)
         assert not await queue.claim({endpoint.id: 1}, LONG)  # not beside one of its line that is on its way
         await queue.record(second, _failure(second), HOUR)
-        asked = await queue.ask_again(ME, first.id)
+        asked = await queue.request_retry(ME, first.id)
         assert (asked.status, asked.tries, asked.ended_at, len(asked.attempts)) == ("pending", 0, None, 1)
         [again] = await queue.claim({endpoint.id: 1}, LONG)
         assert again.id == first.id
         with pytest.raises(WebhookDeliveryNotFound):
-            await queue.ask_again(OTHER, first.id)
+            await queue.request_retry(OTHER, first.id)
         with pytest.raises(WebhookDeliveryNotFound):
-            await queue.ask_again(ME, WebhookDeliveryId(uuid7()))
+            await queue.request_retry(ME, WebhookDeliveryId(uuid7()))
 
 
-async def _used(store: WebhookStore, claim: WebhookClaim) -> Claimed | None:
+async def _used(store: WebhookStore, claim: WebhookClaim) -> IdempotencyRecord | None:
     async with store.begin() as unit:
-        return (await unit.claim({claim.key})).get(claim.key)
+        return (await unit.find_keys({claim.key})).get(claim.key)
 
 
 def _fresh_claim() -> WebhookClaim:
-    return WebhookClaim(Key(ME, str(uuid7())), 7)
+    return WebhookClaim(IdempotencyKey(ME, str(uuid7())), 7)
 
 
 def _new_endpoint(*, event_types: tuple[str, ...] | None = None, description: str | None = None) -> NewWebhookEndpoint:

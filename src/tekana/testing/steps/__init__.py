@@ -9,13 +9,13 @@
         clock = FrozenClock()
         store = MyStore(NEW_EMPTY_PLACE, clock=clock)
         with portal.entered(tekana.connect(store=store)) as app:
-            yield World(CoreDriver(app), clock, audited=app, webhooks=False)
+            yield AcceptanceTarget(CoreDriver(app), clock, audited=app, webhooks=False)
 
     pytest_bdd.scenarios(features_dir())
 
-A store that keeps webhooks is connected with `Settings(webhooks_allow_private=True)` and `working=True`, and its World
-left to have them. For a server, give the World an `HttpDriver`, and as `audited` a Tekana or Store on the same data.
-Each scenario ends with the audit, whole. Steps are sync: pytest-bdd would not await an `async def` one, and would
+A store that keeps webhooks is connected with `Settings(webhooks_allow_private=True)` and `working=True`, without
+`webhooks=False`. For a server, give the target an `HttpDriver`, and as `audited` a Tekana or Store on the same data.
+Each scenario ends with a whole audit. Steps are sync: pytest-bdd would not await an `async def` one, and would
 report it as passed.
 """
 
@@ -30,11 +30,11 @@ from typing import Any
 import pytest
 
 from tekana.testing.portal import Portal
-from tekana.testing.steps.scene import Scene, World
+from tekana.testing.steps.scenario_context import AcceptanceTarget, ScenarioContext
 
-__all__ = ["World", "features_dir"]
+__all__ = ["AcceptanceTarget", "features_dir"]
 
-_PARTS = ("customers", "wallets", "money", "batches", "events", "partners", "outcomes", "findings")
+_PARTS = ("customers", "wallets", "money", "batches", "events", "webhook_steps", "outcomes", "search_steps")
 pytest_plugins = [f"{__name__}.{part}" for part in _PARTS]
 
 
@@ -74,8 +74,8 @@ def portal() -> Iterator[Portal]:
 
 
 @pytest.fixture
-def scene(portal: Portal, world: World) -> Iterator[Scene]:
+def scene(portal: Portal, world: AcceptanceTarget) -> Iterator[ScenarioContext]:
     """What the steps of one scenario know. At its end, nothing may be left unsaid, and the ledger is whole."""
-    scene = Scene(portal, world)
+    scene = ScenarioContext(portal, world)
     yield scene
     scene.end()

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from tekana.testing.driver import Record, Refusal, Reply
-from tekana.testing.steps.scene import Request, Scene
-from tekana.testing.steps.words import action, state, then, when, words
+from tekana.testing.steps.scenario_context import Request, ScenarioContext
+from tekana.testing.steps.step_types import action, state, then, when, words
 
 OUTSIDE = "the world outside"
 
 
 @action("these are requested together, {mode:Mode}:")
-def requested_together(scene: Scene, mode: str, datatable: list[list[str]]) -> Request:
+def requested_together(scene: ScenarioContext, mode: str, datatable: list[list[str]]) -> Request:
     """Several movements; a table says from where, to where, how much, and under which reference if that matters."""
     titles, *rows = datatable
     movements = [_movement(scene, **_row(titles, row)) for row in rows]
@@ -20,47 +20,47 @@ def requested_together(scene: Scene, mode: str, datatable: list[list[str]]) -> R
 
 
 @when(words("{count:d} times {money:Money} from {one:Wallet} to {other:Wallet} are requested together, {mode:Mode}"))
-def many_requested(scene: Scene, count: int, money: tuple[str, str], one: str, other: str, mode: str) -> None:
+def many_requested(scene: ScenarioContext, count: int, money: tuple[str, str], one: str, other: str, mode: str) -> None:
     """The same movement, many times over."""
     movement = _movement(scene, one, other, " ".join(money))
     scene.when(Request("batch", None, {"mode": mode, "transactions": [movement] * count}))
 
 
 @when("the same are requested again, in another order")
-def in_another_order(scene: Scene) -> None:
+def in_another_order(scene: ScenarioContext) -> None:
     """The sender does not mean the same."""
     movements: list[Record] = scene.last.request.details["transactions"]
     scene.again(transactions=movements[::-1])
 
 
 @when("the same are requested again, with one more")
-def with_one_more(scene: Scene) -> None:
+def with_one_more(scene: ScenarioContext) -> None:
     """The sender does not mean the same."""
     movements: list[Record] = scene.last.request.details["transactions"]
     scene.again(transactions=[*movements, movements[0]])
 
 
 @when(words("the same are requested again, but {mode:Mode}"))
-def in_another_mode(scene: Scene, mode: str) -> None:
+def in_another_mode(scene: ScenarioContext, mode: str) -> None:
     """The sender does not mean the same."""
     scene.again(mode=mode)
 
 
 @then("every one of them is done")
-def every_one_done(scene: Scene) -> None:
+def every_one_done(scene: ScenarioContext) -> None:
     """Nothing was refused."""
     assert {result["status"] for result in _results(scene)} == {201}
     assert {result["transaction"]["status"] for result in _results(scene)} == {"posted"}
 
 
 @state("number {number:d} is done")
-def number_done(scene: Scene, number: int) -> None:
+def number_done(scene: ScenarioContext, number: int) -> None:
     """One of the movements was done."""
     assert _result(scene, number)["transaction"]["status"] == "posted"
 
 
 @state("number {number:d} is refused: {reason:Reason}")
-def number_refused(scene: Scene, number: int, reason: str) -> None:
+def number_refused(scene: ScenarioContext, number: int, reason: str) -> None:
     """One of the movements was refused, and is on record so."""
     problem = _result(scene, number)["problem"]
     kept = scene.get("transactions", problem["transaction_id"])
@@ -68,7 +68,7 @@ def number_refused(scene: Scene, number: int, reason: str) -> None:
 
 
 @state("it was number {number:d} that kept the others from being done")
-def number_to_blame(scene: Scene, number: int) -> None:
+def number_to_blame(scene: ScenarioContext, number: int) -> None:
     """All could have been done, had it not been for this one."""
     outcome = scene.last.outcome
     assert isinstance(outcome, Reply), outcome
@@ -76,14 +76,16 @@ def number_to_blame(scene: Scene, number: int) -> None:
 
 
 @state("none is accepted: the {field} of number {number:d} is wrong")
-def none_accepted(scene: Scene, field: str, number: int) -> None:
+def none_accepted(scene: ScenarioContext, field: str, number: int) -> None:
     """One of the movements made no sense."""
     outcome = scene.last.outcome
     assert isinstance(outcome, Refusal), "they were accepted"
     assert (outcome.code, outcome.fields) == ("invalid_request", (f"transactions[{number - 1}].{field}",))
 
 
-def _movement(scene: Scene, source: str, target: str, money: str, reference: str | None = None) -> dict[str, Any]:
+def _movement(
+    scene: ScenarioContext, source: str, target: str, money: str, reference: str | None = None
+) -> dict[str, Any]:
     amount, currency = money.replace(",", "").split()
     details = {"amount": amount, "currency": currency} | ({"reference": reference} if reference else {})
     if source == OUTSIDE:
@@ -103,7 +105,7 @@ def _row(titles: list[str], cells: list[str]) -> dict[str, str]:
     return {words_of[title]: cell for title, cell in zip(titles, cells, strict=True)}
 
 
-def _results(scene: Scene) -> list[Record]:
+def _results(scene: ScenarioContext) -> list[Record]:
     outcome = scene.last.outcome
     assert isinstance(outcome, Reply), f"nothing was decided: {outcome}"
     results: list[Record] = outcome.record["results"]
@@ -111,5 +113,5 @@ def _results(scene: Scene) -> list[Record]:
     return results
 
 
-def _result(scene: Scene, number: int) -> Record:
+def _result(scene: ScenarioContext, number: int) -> Record:
     return _results(scene)[number - 1]

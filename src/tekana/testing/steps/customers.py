@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from tekana.testing.steps.scene import Request, Scene
-from tekana.testing.steps.words import action, given, state, words
+from tekana.testing.steps.scenario_context import Request, ScenarioContext
+from tekana.testing.steps.step_types import action, given, state, words
 
 
 @given(words("{who:Person} is a customer"))
-def is_a_customer(scene: Scene, who: str) -> None:
+def is_a_customer(scene: ScenarioContext, who: str) -> None:
     """Somebody who registered before, with nothing yet."""
     scene.given(Request("register", None, scene.contact(who), scene.learn_customer(who)))
 
 
 @given(words("{who:Person} is a customer with {money:Money}"))
-def is_a_customer_with(scene: Scene, who: str, money: tuple[str, str]) -> None:
+def is_a_customer_with(scene: ScenarioContext, who: str, money: tuple[str, str]) -> None:
     """Somebody whose first wallet has money in it."""
     amount, currency = money
     details = {**scene.contact(who), "currency": currency}
@@ -23,38 +23,38 @@ def is_a_customer_with(scene: Scene, who: str, money: tuple[str, str]) -> None:
 
 
 @action("{who:Person} registers")
-def registers(scene: Scene, who: str) -> Request:
+def registers(scene: ScenarioContext, who: str) -> Request:
     """A person becomes a customer."""
     return Request("register", None, scene.contact(who), scene.learn_customer(who))
 
 
 @action('{who:Person} registers with the {field:Field} "{value:Text}"')
-def registers_with(scene: Scene, who: str, field: str, value: str) -> Request:
+def registers_with(scene: ScenarioContext, who: str, field: str, value: str) -> Request:
     """A person becomes a customer, one detail being as given."""
     return Request("register", None, {**scene.contact(who), field: value}, scene.learn_customer(who))
 
 
 @action("{who:Person} registers with these details:")
-def registers_with_details(scene: Scene, who: str, datatable: list[list[str]]) -> Request:
+def registers_with_details(scene: ScenarioContext, who: str, datatable: list[list[str]]) -> Request:
     """A person becomes a customer, some details being as given."""
     details = {field.replace(" ", "_"): value for field, value in datatable}
     return Request("register", None, {**scene.contact(who), **details}, scene.learn_customer(who))
 
 
 @given(words('{who:Person}\'s {field:Field} is "{value:Text}"'))
-def has_the_detail(scene: Scene, who: str, field: str, value: str) -> None:
+def has_the_detail(scene: ScenarioContext, who: str, field: str, value: str) -> None:
     """A detail that was given later."""
     scene.given(Request("update", scene.person(who), {field: value}))
 
 
 @given(words("{office:Office} looks up {who:Person}"))
-def looks_up(scene: Scene, office: str, who: str) -> None:
+def looks_up(scene: ScenarioContext, office: str, who: str) -> None:
     """Somebody reads how the customer is now."""
     scene.seen[office, who] = scene.get("customers", scene.person(who))["version"]
 
 
 @action('{office:Office} changes {who:Person}\'s {field:Field} to "{value:Text}"')
-def changes(scene: Scene, office: str, who: str, field: str, value: str) -> Request:
+def changes(scene: ScenarioContext, office: str, who: str, field: str, value: str) -> Request:
     """Somebody changes the customer, from what they have seen, if they looked."""
     details = {field: value}
     seen = scene.seen.get((office, who))
@@ -62,43 +62,43 @@ def changes(scene: Scene, office: str, who: str, field: str, value: str) -> Requ
 
 
 @action('{who:Person} is verified as "{tier:Text}"')
-def is_verified(scene: Scene, who: str, tier: str) -> Request:
+def is_verified(scene: ScenarioContext, who: str, tier: str) -> Request:
     """We know who they are."""
     return Request("verify", scene.person(who), {"tier": tier})
 
 
 @action("{who:Person} is suspended")
-def is_suspended(scene: Scene, who: str) -> Request:
+def is_suspended(scene: ScenarioContext, who: str) -> Request:
     """Their money stands still."""
     return Request("suspend", scene.person(who), {"reason": "a court order"})
 
 
 @action("{who:Person} is reactivated")
-def is_reactivated(scene: Scene, who: str) -> Request:
+def is_reactivated(scene: ScenarioContext, who: str) -> Request:
     """Their money moves again."""
     return Request("reactivate", scene.person(who), {})
 
 
 @action("{who:Person} is closed as a customer")
-def is_closed(scene: Scene, who: str) -> Request:
+def is_closed(scene: ScenarioContext, who: str) -> Request:
     """They leave."""
     return Request("close_customer", scene.person(who), {})
 
 
 @state("{who:Person} is {status:w}")
-def customer_is(scene: Scene, who: str, status: str) -> None:
+def customer_is(scene: ScenarioContext, who: str, status: str) -> None:
     """How the customer is now."""
     assert scene.get("customers", scene.person(who))["status"] == status
 
 
 @state('{who:Person}\'s {field:Field} is "{value:Text}"')
-def detail_is(scene: Scene, who: str, field: str, value: str) -> None:
+def detail_is(scene: ScenarioContext, who: str, field: str, value: str) -> None:
     """What is known of the customer now."""
     assert scene.get("customers", scene.person(who))[field] == value
 
 
 @state("there is {count:d} customer")
 @state("there are {count:d} customers")
-def customers_there_are(scene: Scene, count: int) -> None:
+def customers_there_are(scene: ScenarioContext, count: int) -> None:
     """How many customers there are, in all."""
     assert len(scene.find("customers")) == count

@@ -5,27 +5,27 @@ from __future__ import annotations
 import json
 
 from tekana.testing.driver import Record
-from tekana.testing.steps.scene import Scene
-from tekana.testing.steps.words import event_type, state, then, words
+from tekana.testing.steps.scenario_context import ScenarioContext
+from tekana.testing.steps.step_types import event_type, state, then, words
 
 Table = list[list[str]]
 
 
 @then(words("what happened to {wallet:Wallet} is:"))
-def happened_to(scene: Scene, wallet: str, datatable: Table) -> None:
+def happened_to(scene: ScenarioContext, wallet: str, datatable: Table) -> None:
     """Everything that is told of the wallet, in order."""
     assert rows_of(scene.events(), scene.wallet(wallet)) == expected(datatable)
 
 
 @then(words('what happened under the reference "{reference:Text}" is:'))
-def happened_under(scene: Scene, reference: str, datatable: Table) -> None:
+def happened_under(scene: ScenarioContext, reference: str, datatable: Table) -> None:
     """Everything that is told of the movements with this reference, in order."""
     found = [_row(event) for event in scene.events() if event["data"].get("reference") == reference]
     assert found == expected(datatable)
 
 
 @state("nothing that is told names {who:Person}")
-def names_nobody(scene: Scene, who: str) -> None:
+def names_nobody(scene: ScenarioContext, who: str) -> None:
     """Neither the person's name nor how to reach them is told to those who follow what happens."""
     customer = scene.get("customers", scene.person(who))
     told = [event for event in scene.events() if event["aggregate_id"] == customer["id"]]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from tekana.testing.driver import Refusal, Reply
-from tekana.testing.steps.scene import Scene
-from tekana.testing.steps.words import state, then
+from tekana.testing.steps.scenario_context import ScenarioContext
+from tekana.testing.steps.step_types import state, then
 
 
 @then("it is done")
-def it_is_done(scene: Scene) -> None:
+def it_is_done(scene: ScenarioContext) -> None:
     """The last request was done."""
     outcome = scene.last.outcome
     assert isinstance(outcome, Reply), f"it was refused: {outcome}"
@@ -17,19 +17,19 @@ def it_is_done(scene: Scene) -> None:
 
 
 @state("it is refused: {reason:Reason}")
-def it_is_refused(scene: Scene, reason: str) -> None:
+def it_is_refused(scene: ScenarioContext, reason: str) -> None:
     """The last request was understood, and refused."""
     _refused(scene, reason, replayed=False)
 
 
 @state("it is refused again: {reason:Reason}")
-def it_is_refused_again(scene: Scene, reason: str) -> None:
+def it_is_refused_again(scene: ScenarioContext, reason: str) -> None:
     """The last request was refused before, and that is repeated."""
     _refused(scene, reason, replayed=True)
 
 
 @state("it is not accepted: the {field:Field} is wrong")
-def it_is_not_accepted(scene: Scene, field: str) -> None:
+def it_is_not_accepted(scene: ScenarioContext, field: str) -> None:
     """The last request made no sense, because of one field."""
     outcome = scene.last.outcome
     assert isinstance(outcome, Refusal), "it was accepted"
@@ -37,7 +37,7 @@ def it_is_not_accepted(scene: Scene, field: str) -> None:
 
 
 @then("the answer is the same as before")
-def same_answer(scene: Scene) -> None:
+def same_answer(scene: ScenarioContext) -> None:
     """Sent twice, the request got one answer."""
     first, second = scene.before.outcome, scene.last.outcome
     assert isinstance(first, Reply)
@@ -47,7 +47,7 @@ def same_answer(scene: Scene) -> None:
 
 
 @then("every answer is the same")
-def same_answers(scene: Scene) -> None:
+def same_answers(scene: ScenarioContext) -> None:
     """Sent many times, the request got one answer."""
     first = scene.last.outcome
     assert isinstance(first, Reply)
@@ -56,7 +56,7 @@ def same_answers(scene: Scene) -> None:
 
 
 @then("all of them are done")
-def all_done(scene: Scene) -> None:
+def all_done(scene: ScenarioContext) -> None:
     """Nobody was refused."""
     assert scene.many
     refused = [one for one in scene.many if isinstance(one, Refusal)]
@@ -64,13 +64,13 @@ def all_done(scene: Scene) -> None:
 
 
 @state("{count:d} of them is done, and the others are refused: {reason:Reason}")
-def some_done(scene: Scene, count: int, reason: str) -> None:
+def some_done(scene: ScenarioContext, count: int, reason: str) -> None:
     """Some were lucky."""
     assert sum(isinstance(one, Reply) for one in scene.many) == count
     assert {one.code for one in scene.many if isinstance(one, Refusal)} == {reason}
 
 
-def _refused(scene: Scene, code: str, *, replayed: bool) -> None:
+def _refused(scene: ScenarioContext, code: str, *, replayed: bool) -> None:
     outcome = scene.last.outcome
     assert isinstance(outcome, Refusal), f"it was done: {outcome}"
     assert (outcome.code, outcome.replayed) == (code, replayed)

@@ -6,18 +6,18 @@ from decimal import Decimal
 
 from tekana.domain.identifiers import house_wallet_id
 from tekana.domain.money import parse_currency
-from tekana.testing.steps.scene import Request, Scene
-from tekana.testing.steps.words import action, given, state, words
+from tekana.testing.steps.scenario_context import Request, ScenarioContext
+from tekana.testing.steps.step_types import action, given, state, words
 
 
 @given(words("{who:Person} has a {label:w} wallet in {currency:w}"))
-def has_a_wallet(scene: Scene, who: str, label: str, currency: str) -> None:
+def has_a_wallet(scene: ScenarioContext, who: str, label: str, currency: str) -> None:
     """Another wallet, with nothing in it."""
     scene.given(opens(scene, currency, label, who))
 
 
 @given(words("{who:Person} has a {label:w} wallet with {money:Money}"))
-def has_a_wallet_with(scene: Scene, who: str, label: str, money: tuple[str, str]) -> None:
+def has_a_wallet_with(scene: ScenarioContext, who: str, label: str, money: tuple[str, str]) -> None:
     """Another wallet, with money in it."""
     amount, currency = money
     scene.given(opens(scene, currency, label, who))
@@ -26,38 +26,38 @@ def has_a_wallet_with(scene: Scene, who: str, label: str, money: tuple[str, str]
 
 
 @action('a wallet in {currency:w} named "{label:Text}" is opened for {who:Person}')
-def opens(scene: Scene, currency: str, label: str, who: str) -> Request:
+def opens(scene: ScenarioContext, currency: str, label: str, who: str) -> Request:
     """A customer gets another wallet."""
     details = {"customer_id": scene.person(who), "currency": currency, "name": label}
     return Request("open_wallet", None, details, scene.learn_wallet(who, label))
 
 
 @action("{wallet:Wallet} is frozen for {scope:Scope}")
-def is_frozen(scene: Scene, wallet: str, scope: str) -> Request:
+def is_frozen(scene: ScenarioContext, wallet: str, scope: str) -> Request:
     """Money stands still, going out or both ways."""
     return Request("freeze", scene.wallet(wallet), {"scope": scope, "reason": "a lost phone"})
 
 
 @action("{wallet:Wallet} is unfrozen")
-def is_unfrozen(scene: Scene, wallet: str) -> Request:
+def is_unfrozen(scene: ScenarioContext, wallet: str) -> Request:
     """Money moves again."""
     return Request("unfreeze", scene.wallet(wallet), {})
 
 
 @action("{wallet:Wallet} is closed")
-def is_closed(scene: Scene, wallet: str) -> Request:
+def is_closed(scene: ScenarioContext, wallet: str) -> Request:
     """The wallet is no longer needed."""
     return Request("close_wallet", scene.wallet(wallet), {})
 
 
 @state("{wallet:Wallet} is {status:w}")
-def wallet_is(scene: Scene, wallet: str, status: str) -> None:
+def wallet_is(scene: ScenarioContext, wallet: str, status: str) -> None:
     """How the wallet is now."""
     assert scene.get("wallets", scene.wallet(wallet))["status"] == status
 
 
 @state("{wallet:Wallet} holds {money:Money}")
-def holds(scene: Scene, wallet: str, money: tuple[str, str]) -> None:
+def holds(scene: ScenarioContext, wallet: str, money: tuple[str, str]) -> None:
     """What is in the wallet, and can be spent, now."""
     shown = scene.get("wallets", scene.wallet(wallet))
     assert (shown["ledger_balance"], shown["currency"]) == money
@@ -65,7 +65,7 @@ def holds(scene: Scene, wallet: str, money: tuple[str, str]) -> None:
 
 
 @state("the world outside holds {money:Money}")
-def outside_holds(scene: Scene, money: tuple[str, str]) -> None:
+def outside_holds(scene: ScenarioContext, money: tuple[str, str]) -> None:
     """What came in from the world outside is missing there."""
     amount, currency = money
     shown = scene.get("wallets", str(house_wallet_id("settlement", parse_currency(currency))))
@@ -73,7 +73,7 @@ def outside_holds(scene: Scene, money: tuple[str, str]) -> None:
 
 
 @state("all wallets in {currency:w}, with the world outside, sum to zero")
-def sum_to_zero(scene: Scene, currency: str) -> None:
+def sum_to_zero(scene: ScenarioContext, currency: str) -> None:
     """Nothing was lost, and nothing was made."""
     balances = [Decimal(wallet["ledger_balance"]) for wallet in scene.find("wallets", currency=currency)]
     assert balances
@@ -82,7 +82,7 @@ def sum_to_zero(scene: Scene, currency: str) -> None:
 
 @state("{who:Person} has {count:d} wallet")
 @state("{who:Person} has {count:d} wallets")
-def wallets_there_are(scene: Scene, who: str, count: int) -> None:
+def wallets_there_are(scene: ScenarioContext, who: str, count: int) -> None:
     """How many wallets the customer has."""
     customer = scene.get("customers", scene.person(who))
     assert len(customer["wallets"]) == count
@@ -90,6 +90,6 @@ def wallets_there_are(scene: Scene, who: str, count: int) -> None:
 
 
 @state("{wallet:Wallet} held {money:Money} at {at:Moment}")
-def held_at(scene: Scene, wallet: str, money: tuple[str, str], at: str) -> None:
+def held_at(scene: ScenarioContext, wallet: str, money: tuple[str, str], at: str) -> None:
     """What was in the wallet at a time."""
     assert scene.balance_at(wallet, at)["ledger_balance"] == money[0]

@@ -1,0 +1,164 @@
+"""Streams: the event feed as Server-Sent Events, which goes on until the client or the server ends it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from tekana import EventsDropped, Overloaded, PageRequest, Unavailable
+from tekana.ports.events import Events, FeedEvent
+from tekana.ports.page import PAGE_SIZE_MAX
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from litestar.types import HTTPScope, Receive, Scope, Send
+
+EVENT_STREAM: Final = "text/event-stream"
+
+MOST_STREAMS: Final = 100
+"""How many streams one worker serves at a time."""
+
+_LOOK: Final = 0.5
+_HEARTBEAT: Final = 15.0
+
+
+class TooManyStreams(Overloaded):
+    """This worker serves as many streams as it may."""
+
+    retry_after = 5
+
+
+class Streams:
+    """The streams that one worker serves. They look for new events at the same moments, once for all of them."""
+
+    def __init__(self) -> None:
+        self._served = 0
+        self._closing = asyncio.Event()
+        self._reading: dict[str | None, asyncio.Task[Sequence[FeedEvent]]] = {}
+
+    @property
+    def closing(self) -> bool:
+        """Whether the server is about to stop."""
+        return self._closing.is_set()
+
+    def close(self) -> None:
+        """Let all streams end, and no other begin: the server is about to stop."""
+        self._closing.set()
+
+    def enter(self) -> None:
+        """Take a place, which `leave` gives back. Raises TooManyStreams."""
+        if self._closing.is_set():
+            raise TooManyStreams("this server is about to stop")
+        if self._served >= MOST_STREAMS:
+            raise TooManyStreams(f"{MOST_STREAMS} clients follow the events here already")
+        self._served += 1
+
+    def leave(self) -> None:
+        """Give the place back."""
+        self._served -= 1
+
+    async def read(self, events: Events, cursor: str | None) -> Sequence[FeedEvent]:
+        """What comes after the cursor, PAGE_SIZE_MAX events at most.
+
+        Those who ask from the same place while it is being read, as all do who are up to date, share the answer.
+        """
+        reading = self._reading.get(cursor)
+        if reading is None:
+            reading = self._reading[cursor] = asyncio.create_task(_read(events, cursor))
+
+            def done(task: asyncio.Task[Sequence[FeedEvent]]) -> None:
+                del self._reading[cursor]
+                if not task.cancelled():
+                    task.exception()  # perhaps nobody waits for it any more
+
+            reading.add_done_callback(done)
+        return await asyncio.shield(reading)
+
+    async def next_look(self, gone: asyncio.Task[None]) -> bool:
+        """Wait until it is time to look again; False once the client is gone or the server is about to stop."""
+        closing = asyncio.create_task(self._closing.wait())
+        now = asyncio.get_running_loop().time()
+        try:
+            ended, _ = await asyncio.wait(
+                {gone, closing}, timeout=_LOOK - now % _LOOK, return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            closing.cancel()
+        return not ended
+
+
+async def _read(events: Events, cursor: str | None) -> Sequence[FeedEvent]:
+    return (await events.list(PageRequest(PAGE_SIZE_MAX, cursor))).items
+
+
+class EventStream:
+    """An answer that does not end by itself, as an ASGI app. It has taken its place among the `streams` already.
+
+    `first` are the events to begin with, which come after `cursor`; `write` makes the bytes of one.
+    """
+
+    def __init__(
+        self,
+        streams: Streams,
+        events: Events,
+        first: Sequence[FeedEvent],
+        cursor: str | None,
+        write: Callable[[FeedEvent], bytes],
+    ) -> None:
+        self._streams = streams
+        self._events = events
+        self._first = first
+        self._cursor = cursor
+        self._write = write
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send what there is and what comes, until the client is gone or the server is about to stop."""
+        try:
+            # Proxies that buffer answers would keep events back.
+            headers = [(b"content-type", EVENT_STREAM.encode()), (b"x-accel-buffering", b"no")]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            if scope.get("method") != "HEAD":
+                await self._follow(receive, send)
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        finally:
+            self._streams.leave()
+
+    async def _follow(self, receive: Receive, send: Send) -> None:
+        clock = asyncio.get_running_loop().time
+        gone = asyncio.create_task(_until_gone(receive))
+        new: Sequence[FeedEvent] = self._first
+        body = b":\n\n"  # a comment, so that the client knows at once that it is connected
+        said_at = 0.0
+        try:
+            while not gone.done() and not self._streams.closing:
+                if new:
+                    self._cursor = new[-1].cursor
+                    body += b"".join(map(self._write, new))
+                elif clock() - said_at >= _HEARTBEAT:
+                    body = b":\n\n"
+                if body:
+                    await send({"type": "http.response.body", "body": body, "more_body": True})
+                    body, said_at = b"", clock()
+                if not new and not await self._streams.next_look(gone):
+                    return
+                try:
+                    new = await self._streams.read(self._events, self._cursor)
+                except Unavailable:
+                    new = ()  # the store is away for now: the stream outlasts that
+                except EventsDropped:
+                    return  # whoever was so slow asks again, and is told
+        finally:
+            gone.cancel()
+
+
+async def _until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def wants_stream(scope: HTTPScope) -> bool:
+    """Whether the request accepts an event stream by name, as browsers' EventSource does."""
+    accepted = b",".join(value for name, value in scope["headers"] if name == b"accept").decode("latin-1")
+    return any(one.partition(";")[0].strip().lower() == EVENT_STREAM for one in accepted.split(","))

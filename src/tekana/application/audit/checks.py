@@ -1,0 +1,291 @@
+"""What must never break, checked in plain Python on a snapshot of a whole store.
+
+A store that keeps everything in memory or in files audits itself with `check`; one with a query language asks each
+question there, and tests hold the two against each other. The numbers are the rules' own: a rule about something that
+tekana does not do yet is absent.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from tekana.domain.customer import Customer
+from tekana.domain.events import Event, WalletFrozen, WalletOpened, aggregate_id, events_of
+from tekana.domain.identifiers import NUMBER_BITS, RANDOM_BITS, WalletId, first_transaction_id, house_wallet_id
+from tekana.domain.transaction import Entry, Transaction
+from tekana.domain.wallet import Wallet
+from tekana.ports.audit import Finding, Invariant
+from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord
+
+BALANCED = Invariant(1, "every posted transaction's entries sum to zero")
+BALANCES = Invariant(2, "balances are the sum of the entries")
+VERSIONS = Invariant(3, "each wallet's versions run without a gap")
+HELD = Invariant(4, "nothing is held without a hold")
+COVERED = Invariant(5, "no customer's balance was ever below zero")
+CURRENCIES = Invariant(6, "entries are in their wallet's currency, and none is zero")
+KEYS = Invariant(7, "one key, one effect")
+EVENTS = Invariant(9, "every change has its event, every event its cause")
+SEQUENCES = Invariant(10, "each aggregate's events run without a gap, in order")
+APPEND_ONLY = Invariant(11, "posted history is never changed")
+FINAL = Invariant(12, "statuses follow from events, and what is closed is empty")
+
+INVARIANTS = (*(BALANCED, BALANCES, VERSIONS, HELD, COVERED, CURRENCIES, KEYS, EVENTS, SEQUENCES, APPEND_ONLY, FINAL),)
+
+BREACHES_SHOWN_MAX = 20
+
+
+class Snapshot(NamedTuple):
+    """Everything a store holds, at one moment. `outbox` is in the order in which it is fed to consumers."""
+
+    customers: Sequence[Customer]
+    wallets: Sequence[Wallet]
+    transactions: Sequence[Transaction]
+    keys: Mapping[IdempotencyKey, IdempotencyRecord]
+    outbox: Sequence[Transaction | Event]
+
+    def history(self) -> dict[WalletId, list[Entry]]:
+        """Each wallet's entries, by version."""
+        entries: dict[WalletId, list[Entry]] = defaultdict(list)
+        for transaction in self.transactions:
+            for entry in transaction.entries:
+                entries[entry.wallet_id].append(entry)
+        for mine in entries.values():
+            mine.sort(key=lambda entry: entry.version)
+        return entries
+
+    def moments(self) -> dict[WalletId, list[datetime]]:
+        """When each wallet's entries were posted, by version."""
+        posted: dict[WalletId, list[tuple[int, datetime]]] = defaultdict(list)
+        for transaction in self.transactions:
+            for entry in transaction.entries:
+                posted[entry.wallet_id].append((entry.version, transaction.created_at))
+        return {wallet_id: [at for _, at in sorted(lines)] for wallet_id, lines in posted.items()}
+
+    def events(self) -> Iterator[Event]:
+        """Every event of the outbox."""
+        for one in self.outbox:
+            if isinstance(one, Transaction):
+                yield from events_of(one)
+            else:
+                yield one
+
+
+Breaches = Iterator[str]
+
+
+def check(snapshot: Snapshot) -> Iterator[Finding]:
+    """Check every invariant; one finding each, in the order of their numbers."""
+    for invariant, (count, find) in _CHECKS.items():
+        begin = time.perf_counter()
+        breaches = list(find(snapshot))
+        yield Finding(
+            invariant,
+            checked=count(snapshot),
+            seconds=time.perf_counter() - begin,
+            breach_count=len(breaches),
+            breaches=tuple(breaches[:BREACHES_SHOWN_MAX]),
+        )
+
+
+def _balanced(snapshot: Snapshot) -> Breaches:
+    for transaction in snapshot.transactions:
+        if transaction.status == "rejected":
+            if transaction.entries:
+                yield f"transaction {transaction.id}: rejected, yet it has entries"
+            continue
+        sums: Counter[str] = Counter()
+        for entry in transaction.entries:
+            sums[entry.currency] += entry.minor
+        credited = sum(entry.minor for entry in transaction.entries if entry.minor > 0)
+        if len(transaction.entries) < 2 or any(sums.values()) or credited != transaction.request.money.minor:
+            yield f"transaction {transaction.id}: {len(transaction.entries)} entries, sums {dict(sums)}"
+        yield from _misplaced(transaction)
+
+
+def _misplaced(transaction: Transaction) -> Breaches:
+    movement = transaction.request
+    settlement = house_wallet_id("settlement", movement.money.currency)
+    outside = {"deposit": movement.from_wallet_id, "withdrawal": movement.to_wallet_id}.get(movement.type, settlement)
+    if outside != settlement:
+        yield f"transaction {transaction.id}: a {movement.type} that does not go through the settlement wallet"
+    for entry in transaction.entries:
+        wallet_id = movement.from_wallet_id if entry.minor < 0 else movement.to_wallet_id
+        if entry.wallet_id != wallet_id or entry.currency != movement.money.currency:
+            yield f"transaction {transaction.id}: an entry is in wallet {entry.wallet_id}, or in another currency"
+
+
+def _balances(snapshot: Snapshot) -> Breaches:
+    history = snapshot.history()
+    for wallet in snapshot.wallets:
+        balance = 0
+        for entry in history.get(wallet.id, ()):
+            balance += entry.minor
+            if entry.ledger_balance_after != balance:
+                yield f"wallet {wallet.id}: version {entry.version} says {entry.ledger_balance_after}, not {balance}"
+                balance = entry.ledger_balance_after
+        if wallet.ledger_balance != balance:
+            yield f"wallet {wallet.id}: ledger balance is {wallet.ledger_balance}, its entries sum to {balance}"
+
+
+def _versions(snapshot: Snapshot) -> Breaches:
+    history = snapshot.history()
+    known = {wallet.id for wallet in snapshot.wallets}
+    yield from (f"wallet {wallet_id}: has entries, but is not there" for wallet_id in history.keys() - known)
+    for wallet in snapshot.wallets:
+        versions = [entry.version for entry in history.get(wallet.id, ())]
+        if versions != list(range(1, wallet.version + 1)):
+            yield f"wallet {wallet.id}: at version {wallet.version}, its entries are {_abbreviated(versions)}"
+    for wallet_id, moments in snapshot.moments().items():
+        if moments != sorted(moments):
+            yield f"wallet {wallet_id}: its history runs backwards"
+
+
+def _held(snapshot: Snapshot) -> Breaches:
+    return (f"wallet {wallet.id}: {wallet.held} is held by no hold" for wallet in snapshot.wallets if wallet.held)
+
+
+def _covered(snapshot: Snapshot) -> Breaches:
+    history = snapshot.history()
+    for wallet in snapshot.wallets:
+        if wallet.house is not None:
+            continue
+        if wallet.available_balance < 0:
+            yield f"wallet {wallet.id}: available balance is {wallet.available_balance}"
+        for entry in history.get(wallet.id, ()):
+            if entry.ledger_balance_after < 0:
+                yield f"wallet {wallet.id}: {entry.ledger_balance_after} after version {entry.version}"
+
+
+def _currencies(snapshot: Snapshot) -> Breaches:
+    currencies = {wallet.id: wallet.currency for wallet in snapshot.wallets}
+    for transaction in snapshot.transactions:
+        if transaction.request.money.minor <= 0:
+            yield f"transaction {transaction.id}: amount is {transaction.request.money}"
+        for entry in transaction.entries:
+            if entry.minor == 0 or entry.currency != currencies.get(entry.wallet_id, entry.currency):
+                yield f"wallet {entry.wallet_id}: version {entry.version} is {entry.minor} {entry.currency}"
+
+
+def _keys(snapshot: Snapshot) -> Breaches:
+    done = Counter(claimed.answer.id for claimed in snapshot.keys.values() if isinstance(claimed.answer, Transaction))
+    stored = {transaction.id for transaction in snapshot.transactions}
+    yield from (f"transaction {one}: {done[one]} keys led to it, not one" for one in stored if done[one] != 1)
+    yield from (f"transaction {one}: its key is kept, the transaction is not" for one in done.keys() - stored)
+
+
+def _events(snapshot: Snapshot) -> Breaches:
+    stored = Counter(one.id for one in snapshot.transactions)
+    announced = Counter(one.id for one in snapshot.outbox if isinstance(one, Transaction))
+    yield from (f"transaction {one}: in the outbox {announced[one]} times" for one in stored if announced[one] != 1)
+    yield from (f"transaction {one}: in the outbox, but not there" for one in announced.keys() - stored.keys())
+    counts = Counter(aggregate_id(event) for event in snapshot.events())
+    for customer in snapshot.customers:
+        if counts.pop(customer.id, 0) != customer.version:
+            yield f"customer {customer.id}: at version {customer.version}, with another number of events"
+    for wallet in snapshot.wallets:
+        if counts.pop(wallet.id, 0) != wallet.sequence:
+            yield f"wallet {wallet.id}: at sequence {wallet.sequence}, with another number of events"
+    yield from (f"aggregate {one}: has events, but is not there" for one in counts.keys() - stored.keys())
+
+
+def _sequences(snapshot: Snapshot) -> Breaches:
+    last: Counter[object] = Counter()
+    for event in snapshot.events():
+        aggregate = aggregate_id(event)
+        last[aggregate] += 1
+        if event.sequence != last[aggregate]:
+            yield f"{event.aggregate} {aggregate}: event {event.sequence} comes where {last[aggregate]} should"
+            last[aggregate] = event.sequence
+
+
+def _append_only(snapshot: Snapshot) -> Breaches:
+    for transaction in snapshot.transactions:
+        if (transaction.status == "posted") != (transaction.posted_at is not None):
+            yield f"transaction {transaction.id}: {transaction.status}, posted at {transaction.posted_at}"
+        if (transaction.status == "rejected") != (transaction.rejection is not None):
+            yield f"transaction {transaction.id}: {transaction.status}, rejection {transaction.rejection}"
+        first = first_transaction_id(transaction.created_at)
+        if transaction.id.int >> NUMBER_BITS + RANDOM_BITS != first.int >> NUMBER_BITS + RANDOM_BITS:
+            yield f"transaction {transaction.id}: created at {transaction.created_at}, its id says another time"
+
+
+def _final(snapshot: Snapshot) -> Breaches:
+    active = {customer.id: customer.active for customer in snapshot.customers}
+    closed = {customer.id for customer in snapshot.customers if customer.status == "closed"}
+    for wallet in snapshot.wallets:
+        if wallet.status == "closed" and (wallet.ledger_balance or wallet.held):
+            yield f"wallet {wallet.id}: closed with {wallet.ledger_balance} in it, {wallet.held} held"
+        if wallet.customer_id in closed and wallet.status != "closed":
+            yield f"wallet {wallet.id}: {wallet.status}, though its customer is closed"
+        if wallet.customer_id is not None and wallet.customer_active != active.get(wallet.customer_id):
+            yield f"wallet {wallet.id}: does not agree with its customer on whether they are active"
+    yield from _statuses(snapshot)
+    ended: set[object] = set()
+    for event in snapshot.events():
+        if aggregate_id(event) in ended:
+            yield f"{event.aggregate} {aggregate_id(event)}: {type(event).__name__} after it was closed"
+        if type(event).__name__ in ("CustomerClosed", "WalletClosed"):
+            ended.add(aggregate_id(event))
+
+
+_STATUS_AFTER = {
+    "WalletOpened": "active",
+    "WalletFrozen": "frozen",
+    "WalletUnfrozen": "active",
+    "WalletClosed": "closed",
+    "CustomerRegistered": "active",
+    "CustomerReactivated": "active",
+    "CustomerSuspended": "suspended",
+    "CustomerClosed": "closed",
+}
+
+
+def _statuses(snapshot: Snapshot) -> Breaches:
+    last = {aggregate_id(one): one for one in snapshot.events() if type(one).__name__ in _STATUS_AFTER}
+    opened = {one.wallet_id: one for one in snapshot.events() if isinstance(one, WalletOpened)}
+    for customer in snapshot.customers:
+        event = last.get(customer.id)
+        if event is not None and customer.status != _STATUS_AFTER[type(event).__name__]:
+            yield f"customer {customer.id}: {customer.status}, while their last event is {type(event).__name__}"
+    for wallet in snapshot.wallets:
+        event, origin = last.get(wallet.id), opened.get(wallet.id)
+        scope = event.scope if isinstance(event, WalletFrozen) else None
+        if event is not None and (wallet.status, wallet.freeze_scope) != (_STATUS_AFTER[type(event).__name__], scope):
+            yield f"wallet {wallet.id}: {wallet.status}, while its last event is {type(event).__name__}"
+        if origin is not None and (wallet.customer_id, wallet.currency) != (origin.customer_id, origin.currency):
+            yield f"wallet {wallet.id}: of customer {wallet.customer_id} in {wallet.currency}, opened as another"
+
+
+def _abbreviated(numbers: Sequence[int]) -> str:
+    return f"{len(numbers)}: {', '.join(map(str, numbers[:5]))}{' …' if len(numbers) > 5 else ''}"
+
+
+def _transactions(snapshot: Snapshot) -> int:
+    return len(snapshot.transactions)
+
+
+def _wallets(snapshot: Snapshot) -> int:
+    return len(snapshot.wallets)
+
+
+def _entries(snapshot: Snapshot) -> int:
+    return sum(len(transaction.entries) for transaction in snapshot.transactions)
+
+
+_CHECKS: Mapping[Invariant, tuple[Callable[[Snapshot], int], Callable[[Snapshot], Iterable[str]]]] = {
+    BALANCED: (_transactions, _balanced),
+    BALANCES: (_entries, _balances),
+    VERSIONS: (_entries, _versions),
+    HELD: (_wallets, _held),
+    COVERED: (_entries, _covered),
+    CURRENCIES: (_entries, _currencies),
+    KEYS: (lambda snapshot: len(snapshot.keys), _keys),
+    EVENTS: (lambda snapshot: sum(1 for _ in snapshot.events()), _events),
+    SEQUENCES: (lambda snapshot: sum(1 for _ in snapshot.events()), _sequences),
+    APPEND_ONLY: (_transactions, _append_only),
+    FINAL: (_wallets, _final),
+}

@@ -1,0 +1,1 @@
+"""Commands: what callers can do, one file a command, by aggregate."""

@@ -1,0 +1,46 @@
+"""What decides commands: here, or somewhere else on the caller's behalf."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from tekana.application.commands.batch import Batch
+from tekana.application.engine.command_queue import Envelope, Outcome
+from tekana.domain.book import Answer
+
+
+class Engine(Protocol):
+    """Has commands decided, once for each key. `PostingEngine` is one; a gateway has one that asks over the bus."""
+
+    def start(self) -> None:
+        """Begin to serve, on the running event loop."""
+        ...
+
+    async def stop(self) -> None:
+        """Answer everybody who waits, take nothing new, and end."""
+        ...
+
+    def check_serving(self) -> None:
+        """Raises Overloaded unless commands are taken."""
+        ...
+
+    async def submit(self, envelope: Envelope) -> Outcome:
+        """Have a command decided, for good; cancelling the wait does not take it back.
+
+        Raises:
+            InvalidRequest: the key is no text of 1 to 255 characters, or has U+001F in it.
+            IdempotencyKeyReused: the key was used for another command.
+            Overloaded: nothing was begun.
+            Unavailable: the outcome is unknown; the same key will tell.
+        """
+        ...
+
+    async def submit_batch(
+        self, batch: Batch, *, caller: str, key: str | None = None, request_id: str | None = None
+    ) -> list[Outcome]:
+        """Have the movements of a batch decided, for good; gives the outcome of each. Raises as `submit` does."""
+        ...
+
+    async def preview(self, envelope: Envelope) -> Answer:
+        """What the command would lead to now; a refused one, its rejected transaction. Nothing is kept."""
+        ...

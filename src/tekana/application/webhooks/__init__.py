@@ -1,0 +1,1 @@
+"""Webhooks: what their owners can do, and how deliveries are signed."""

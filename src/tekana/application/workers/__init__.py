@@ -1,0 +1,1 @@
+"""Background workers: publish the outbox, deliver webhooks."""

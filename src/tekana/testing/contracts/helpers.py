@@ -1,0 +1,104 @@
+"""What the tests of the suite do again and again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Iterable, Sequence
+from itertools import count
+from typing import TypeVar, cast
+
+from uuid_utils.compat import uuid7
+
+from tekana.application import Command, MoneyCommand, Tekana
+from tekana.application.engine.decide import fingerprint
+from tekana.domain.book import Answer, Book, CustomerWithWallets
+from tekana.domain.errors import Conflict, Refused
+from tekana.domain.money import Currency
+from tekana.domain.wallet import Wallet
+from tekana.ports.store import Store
+from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord, UnitOfWork
+from tekana.testing import builders
+
+T = TypeVar("T")
+
+_numbers = count()  # for all Books, as in a process
+
+PATIENCE = 60.0
+"""How long a test waits for what must happen, in seconds. Only a store that hangs ever waits so long."""
+
+MOST_TRIES = 100
+
+
+async def a_customer(app: Tekana, amount: str | None = None, **changes: object) -> CustomerWithWallets:
+    """A new customer, whose first wallet has the amount in it."""
+    registered = await app.execute(builders.person(**changes))
+    if amount is not None:
+        wallet = registered.wallets[0]
+        await app.execute(builders.deposit(wallet.id, amount, wallet.currency))
+    return await app.customers.get(registered.customer.id)
+
+
+async def a_wallet(app: Tekana, amount: str | None = None, **changes: object) -> Wallet:
+    """The wallet of a new customer, with the amount in it."""
+    return (await a_customer(app, amount, **changes)).wallets[0]
+
+
+def book_on(found: object, caller: str = "a partner") -> Book:
+    """A Book on what a unit of work has locked."""
+    return Book(found, uuid7, Currency("RWF"), _numbers, caller=caller)  # type: ignore[arg-type]
+
+
+async def by_hand(
+    store: Store, command: Command[Answer], key: str | None = None, caller: str = "a partner"
+) -> tuple[Answer, bool]:
+    """Decide a command in a unit of work of its own, as the engine would; says whether the answer is a repeated one.
+
+    It lets others run between any two moves, and begins again when another unit won a race.
+    """
+    full_key = IdempotencyKey(caller, key or str(uuid7()))
+    for _ in range(MOST_TRIES):
+        try:
+            async with store.begin() as unit:
+                await asyncio.sleep(0)
+                known = await unit.find_keys({full_key})
+                if full_key in known:
+                    return cast("Answer", known[full_key].answer), True
+                await asyncio.sleep(0)
+                answer = await _decide_and_save(unit, command, full_key)
+                return answer, False
+        except Conflict:
+            await asyncio.sleep(0)
+    raise AssertionError(f"lost {MOST_TRIES} races in a row")
+
+
+async def _decide_and_save(unit: UnitOfWork, command: Command[Answer], key: IdempotencyKey) -> Answer:
+    book = book_on(await unit.lock(command.locks()), key.caller)
+    await asyncio.sleep(0)
+    answer: Answer
+    try:
+        answer = command.decide(book)
+    except Refused as refusal:
+        if isinstance(command, MoneyCommand):
+            answer = book.reject(command.to_request(), refusal)
+        else:
+            answer = book.rejection(refusal)
+    await unit.save(book, {key: IdempotencyRecord(fingerprint(command), answer)})
+    await asyncio.sleep(0)
+    return answer
+
+
+async def all_at_once(work: Iterable[Awaitable[T]]) -> list[T]:
+    """Await all of these at the same time; the first error ends it."""
+    async with asyncio.timeout(PATIENCE):
+        return await asyncio.gather(*work)
+
+
+async def all_outcomes(work: Iterable[Awaitable[T]]) -> list[T | BaseException]:
+    """Await all of these at the same time; errors are outcomes too."""
+    async with asyncio.timeout(PATIENCE):
+        return await asyncio.gather(*work, return_exceptions=True)
+
+
+def kinds(outcomes: Sequence[object]) -> list[str]:
+    """The class names of the outcomes, sorted, for comparing."""
+    return sorted(type(one).__name__ for one in outcomes)

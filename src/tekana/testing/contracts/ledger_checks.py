@@ -1,0 +1,105 @@
+"""Is the ledger whole? Asked of the store's own audit, and once more of everything that its readers show."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol, TypeVar
+
+from tekana.application.audit.checks import EVENTS, INVARIANTS, KEYS, Snapshot, check
+from tekana.domain.customer import Customer
+from tekana.domain.events import Event, TransactionEvent, WalletCredited, WalletDebited, event_id, events_of
+from tekana.domain.transaction import Transaction
+from tekana.domain.wallet import Wallet
+from tekana.ports.audit import Audit
+from tekana.ports.customers import CustomerFilter, Customers
+from tekana.ports.events import Events
+from tekana.ports.page import PAGE_SIZE_MAX, Page, PageRequest
+from tekana.ports.transactions import TransactionFilter, Transactions
+from tekana.ports.wallets import WalletFilter, Wallets
+
+ItemT = TypeVar("ItemT")
+
+
+class Auditable(Protocol):
+    """Whatever can be audited: a store, or a Tekana."""
+
+    @property
+    def customers(self) -> Customers: ...
+    @property
+    def wallets(self) -> Wallets: ...
+    @property
+    def transactions(self) -> Transactions: ...
+    @property
+    def events(self) -> Events: ...
+    @property
+    def audit(self) -> Audit: ...
+
+
+async def assert_whole(store: Auditable, dropped: Sequence[Event] = ()) -> None:
+    """Fail, saying what is broken, unless every invariant holds; `dropped` are events that the feed began with once."""
+    findings = [finding async for finding in store.audit()]
+    missing = {one.number for one in INVARIANTS} - {finding.invariant.number for finding in findings}
+    assert not missing, f"the store's audit does not check the invariants {sorted(missing)}"
+    broken = [finding for finding in findings if not finding.whole]
+    assert not broken, f"the store's audit says: {broken}"
+    await _assert_readers_agree(store, dropped)
+
+
+async def every(read: Callable[[PageRequest], Awaitable[Page[ItemT]]], limit: int = PAGE_SIZE_MAX) -> list[ItemT]:
+    """Everything that a list gives, page by page."""
+    items: list[ItemT] = []
+    cursor = None
+    read_already: set[str] = set()
+    while True:
+        page = await read(PageRequest(limit, cursor))
+        assert len(page.items) <= limit
+        assert page.items or page.next_cursor is None, "an empty page leads to another"
+        items += page.items
+        if page.next_cursor is None:
+            return items
+        assert len(page.items) == limit, "a page that is not the last is full"
+        assert page.next_cursor not in read_already, "the pages go round in circles"
+        cursor = page.next_cursor
+        read_already.add(cursor)
+
+
+async def customers(store: Auditable) -> list[Customer]:
+    """Every customer."""
+    return [one.customer for one in await every(lambda page: store.customers.list(CustomerFilter(), page))]
+
+
+async def wallets(store: Auditable) -> list[Wallet]:
+    """Every wallet, house wallets included."""
+    return await every(lambda page: store.wallets.list(WalletFilter(), page))
+
+
+async def transactions(store: Auditable) -> list[Transaction]:
+    """Every transaction, the newest first."""
+    return await every(lambda page: store.transactions.list(TransactionFilter(), page))
+
+
+async def feed(store: Auditable) -> list[Event]:
+    """Every event, the oldest first."""
+    return [one.event for one in await every(store.events.list)]
+
+
+async def _assert_readers_agree(store: Auditable, dropped: Sequence[Event]) -> None:
+    events = [*dropped, *await feed(store)]
+    shown = Snapshot(await customers(store), await wallets(store), await transactions(store), {}, events)
+    for finding in check(shown):
+        if finding.invariant not in (KEYS, EVENTS):  # keys are not shown; events are checked more closely below
+            assert finding.whole, f"what the readers show breaks an invariant: {finding}"
+    announced = Counter(map(event_id, events))
+    twice = [one for one, times in announced.items() if times > 1]
+    assert not twice, f"events in the feed more than once: {twice}"
+    kinds = (TransactionEvent, WalletCredited, WalletDebited)
+    about_money = {event_id(event): event for event in events if isinstance(event, kinds)}
+    expected = {event_id(event): event for one in shown.transactions for event in events_of(one)}
+    assert about_money == expected, "the feed does not say what the transactions say"
+    for customer in shown.customers:
+        assert announced[f"{customer.id}:{customer.version}"] == 1, f"{customer} has changes without an event"
+    for wallet in shown.wallets:
+        last = announced[f"{wallet.id}:{wallet.sequence}"]
+        assert last == (1 if wallet.sequence else 0), f"{wallet} has changes without an event"
+        assert f"{wallet.id}:{wallet.sequence + 1}" not in announced, f"{wallet} has events without a change"

@@ -1,0 +1,109 @@
+"""The words that steps are made of, and how a step is made of them."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from pytest_bdd import given, parsers, then, when
+
+from tekana.domain.events import EVENT_TYPES
+from tekana.testing.steps.scenario_context import Request, ScenarioContext
+
+REASONS = {
+    "not enough money": "insufficient_funds",
+    "it is another currency": "currency_mismatch",
+    "a wallet cannot pay itself": "same_wallet",
+    "the wallet does not allow it now": "wallet_not_active",
+    "there is still money in the wallet": "wallet_not_empty",
+    "the customer is not active": "customer_not_active",
+    "another customer has it": "customer_exists",
+    "there is no such customer or wallet": "not_found",
+    "another of them was refused": "rolled_back",
+    "it changed meanwhile": "concurrent_update",
+    "the request was used for something else": "idempotency_key_reused",
+}
+"""Every reason for a refusal, as the features word it, with its stable code."""
+
+MODES = {"all or none": "atomic", "each on its own": "independent"}
+
+SCOPES = {"money going out": "debits", "all movements": "all"}
+
+
+class _Word:
+    """A kind of word: what it looks like, and what it stands for."""
+
+    def __init__(self, pattern: str, meaning: Callable[[str], Any] = str) -> None:
+        self.pattern = pattern
+        self._port_error = meaning
+
+    def __call__(self, text: str) -> Any:
+        return self._port_error(text)
+
+
+def _money(text: str) -> tuple[str, str]:
+    amount, currency = text.split()
+    return amount.replace(",", ""), currency
+
+
+def moment(text: str) -> str:
+    """A moment as the features write it, in UTC, as the wire writes it."""
+    return f"{text.replace(' ', 'T')}{'' if text.count(':') == 2 else ':00'}Z"
+
+
+def event_type(text: str) -> str:
+    """The type of event that is written in small words, such as `wallet opened`."""
+    name = text.title().replace(" ", "")
+    assert name in EVENT_TYPES, f"{text!r} is nothing that happens"
+    return name
+
+
+_WORDS = {
+    "Person": _Word(r"[A-Z][a-z]+|a stranger"),
+    "Wallet": _Word(r"[A-Z][a-z]+'s (?:[a-z]+ )?wallet|nobody's wallet"),
+    "Money": _Word(r"-?[\d,.]+ [A-Z]{3}", _money),
+    "Office": _Word(r"the [a-z ]+"),
+    "Field": _Word(
+        r"full name|email|phone number|external id|country|currency|tier|reference|description|amount|address",
+        lambda text: "url" if text == "address" else text.replace(" ", "_"),
+    ),
+    "Event": _Word(r"[a-z ]+", event_type),
+    "Text": _Word(r"[^\"]*"),
+    "Reason": _Word("|".join(REASONS), REASONS.__getitem__),
+    "Mode": _Word("|".join(MODES), MODES.__getitem__),
+    "Scope": _Word("|".join(SCOPES), SCOPES.__getitem__),
+    "Moment": _Word(r"\d{4}-\d\d-\d\d \d\d:\d\d(?::\d\d)?", moment),
+}
+
+
+def words(text: str) -> Any:
+    """A step's text, with the words above in it, such as {who:Person}."""
+    return parsers.cfparse(text, extra_types=_WORDS)
+
+
+def action(text: str) -> Callable[[Callable[..., Request]], Callable[..., Request]]:
+    """A step that asks for something: as a Given it has to succeed, as a When it may be refused."""
+
+    def register(function: Callable[..., Request]) -> Callable[..., Request]:
+        @functools.wraps(function)
+        def as_given(scene: ScenarioContext, **found: Any) -> None:
+            scene.given(function(scene=scene, **found))
+
+        @functools.wraps(function)
+        def as_when(scene: ScenarioContext, **found: Any) -> None:
+            scene.when(function(scene=scene, **found))
+
+        given(words(text), stacklevel=2)(as_given)
+        when(words(text), stacklevel=2)(as_when)
+        return function
+
+    return register
+
+
+def state(text: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """A step that says how things are afterwards."""
+    return then(words(text), stacklevel=1)
+
+
+__all__ = ["MODES", "REASONS", "SCOPES", "action", "event_type", "given", "moment", "state", "then", "when", "words"]

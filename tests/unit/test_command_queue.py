@@ -1,0 +1,214 @@
+"""Who goes next: batches are taken whole, and hold nobody up who came alone."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tekana import Batch, BatchOutcome, Overloaded, Unavailable
+from tekana.application.commands.batch import BATCH_SIZE_MAX
+from tekana.application.engine.command_queue import CommandQueue, Envelope, QueuedBatch, QueuedCommand
+from tekana.domain.book import Book
+from tekana.ports.unit_of_work import IdempotencyKey
+from tekana.testing import builders
+from tekana.testing.contracts.faults import Failing, Point
+from tekana.testing.contracts.helpers import a_wallet, all_outcomes, kinds
+from tekana_memory import MemoryStore
+from tests.unit.test_posting_engine import a_crowd, engines, gate, store
+
+__all__ = ["engines", "gate", "store"]
+
+COMMAND = builders.deposit(builders.wallet().id, "1")
+
+
+def alone(number: int) -> QueuedCommand:
+    return QueuedCommand(IdempotencyKey("a test", f"alone {number}"), 0, Envelope(COMMAND, "a test"), asyncio.Future())
+
+
+def together(name: str, size: int) -> list[QueuedCommand]:
+    batch = QueuedBatch(IdempotencyKey("a test", name), 0, builders.independent(*[COMMAND] * size))
+    return [alone(0)._replace(key=IdempotencyKey("a test", name), batch=batch, place=place) for place in range(size)]
+
+
+def told(group: list[QueuedCommand]) -> dict[str, int]:
+    """How many are in the group, of those that came alone and of each batch."""
+    names = [one.key.key if one.batch else "alone" for one in group]
+    return {name: names.count(name) for name in dict.fromkeys(names)}
+
+
+async def test_those_alone_are_never_behind_more_than_one_group_of_batches() -> None:
+    line = CommandQueue(largest_group=10, most_groups=20)
+    for number in range(5):
+        line.put_batch(together(f"large {number}", BATCH_SIZE_MAX))
+    for number in range(15):
+        line.join(alone(number))
+    assert len(line) == 5 * BATCH_SIZE_MAX + 15
+    assert told(line.take_group()) == {"alone": 10, "large 0": BATCH_SIZE_MAX}
+    line.join(alone(15))
+    assert told(line.take_group()) == {"alone": 6, "large 1": BATCH_SIZE_MAX}
+    assert told(line.take_group()) == {"large 2": BATCH_SIZE_MAX}
+    assert len(line) == 2 * BATCH_SIZE_MAX
+
+
+async def test_small_batches_share_a_group_and_none_is_torn() -> None:
+    line = CommandQueue(largest_group=10, most_groups=20)
+    for name, size in [("a", 300), ("b", 600), ("c", 101), ("d", 1)]:
+        line.put_batch(together(name, size))
+    assert told(line.take_group()) == {"a": 300, "b": 600}  # d waits behind c
+    assert told(line.take_group()) == {"c": 101, "d": 1}
+    assert (line.take_group(), len(line)) == ([], 0)
+
+
+async def test_everybody_can_be_taken_at_once() -> None:
+    line = CommandQueue(largest_group=1, most_groups=20)
+    line.join(alone(1))
+    line.join(alone(2))
+    line.put_batch(together("a", 3))
+    assert told(line.take_all()) == {"alone": 2, "a": 3}
+    assert (line.take_all(), len(line)) == ([], 0)
+
+
+async def test_a_thousand_are_one_group(store, gate, engines) -> None:
+    _, app = engines()
+    wallet = await a_wallet(app)
+    gate.begun = 0
+    await app.submit_batch(batch_of(1000, wallet.id))
+    assert gate.begun == 1
+    assert (await store.wallets.get(wallet.id)).ledger_balance == 1000
+
+
+async def test_a_full_line_refuses_a_batch_whole_and_at_once(store, gate, engines) -> None:
+    _, app = engines(largest_group=5, most_groups=1)
+    wallet = await a_wallet(app)
+    crowd = await a_crowd(app, gate, wallet, 5)
+    with pytest.raises(Overloaded):
+        await app.execute(builders.deposit(wallet.id, "1"))
+    fits = asyncio.create_task(app.submit_batch(batch_of(BATCH_SIZE_MAX - 6, wallet.id)))  # a line of its own
+    await asyncio.sleep(0)
+    with pytest.raises(Overloaded):
+        await app.submit_batch(batch_of(7, wallet.id), key="a key")
+    small = asyncio.create_task(app.submit_batch(batch_of(6, wallet.id), key="a key"))
+    await asyncio.sleep(0)
+    gate.open.set()
+    assert not (await small).replayed  # nothing of the one that was refused had begun
+    assert kinds(await all_outcomes([fits, *crowd])) == ["BatchOutcome"] + ["Transaction"] * 6
+    assert (await store.wallets.get(wallet.id)).ledger_balance == BATCH_SIZE_MAX + 6
+
+
+async def test_those_alone_pass_by_the_batches_in_flight(store, gate, engines) -> None:
+    _, app = engines()
+    wallet = await a_wallet(app)
+    gate.open.clear()
+    batches = [asyncio.create_task(app.submit_batch(batch_of(BATCH_SIZE_MAX, wallet.id))) for _ in range(5)]
+    for _ in range(10):  # passes of the event loop, until the first groups are at the gate
+        await asyncio.sleep(0)
+    gate.begun = 0
+    alone = await a_crowd(app, gate, wallet, 3)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert gate.begun == 1  # one group past the batches; the others wait for that
+    gate.open.set()
+    assert kinds(await all_outcomes([*alone, *batches])) == ["BatchOutcome"] * 5 + ["Transaction"] * 4
+    assert (await store.wallets.get(wallet.id)).ledger_balance == 5 * BATCH_SIZE_MAX + 4
+
+
+async def test_a_thousand_who_leave_at_once_are_decided_once_and_the_next_is_served(store, gate, engines) -> None:
+    engine, app = engines()
+    wallet = await a_wallet(app)
+    gate.open.clear()
+    leaving = [
+        asyncio.create_task(app.execute(builders.deposit(wallet.id, "1"), key=f"key {number}"))
+        for number in range(1000)
+    ]
+    await asyncio.sleep(0)
+    for task in leaving:
+        task.cancel()
+    gate.open.set()
+    await all_outcomes(leaving)
+    assert all(task.cancelled() for task in leaving)
+    assert not (await app.submit(builders.deposit(wallet.id, "1"), key="the next")).replayed
+    await engine.stop()  # which returns when nobody waits any more
+    assert (await store.wallets.get(wallet.id)).ledger_balance == 1001
+
+
+async def test_a_caller_who_leaves_takes_no_batch_back(store, gate, engines) -> None:
+    _, app = engines()
+    wallet = await a_wallet(app)
+    crowd = await a_crowd(app, gate, wallet, 1)
+    left = asyncio.create_task(app.submit_batch(batch_of(5, wallet.id), key="a key"))
+    await asyncio.sleep(0)
+    left.cancel()
+    gate.open.set()
+    await all_outcomes([left, *crowd])
+    assert left.cancelled()
+    done = await app.submit_batch(batch_of(5, wallet.id), key="a key")
+    assert done.replayed
+    assert (await store.wallets.get(wallet.id)).ledger_balance == 7
+
+
+async def test_stopping_decides_batches_that_wait(store, gate, engines) -> None:
+    engine, app = engines()
+    wallet = await a_wallet(app)
+    crowd = await a_crowd(app, gate, wallet, 1)
+    batches = [asyncio.create_task(app.submit_batch(batch_of(BATCH_SIZE_MAX, wallet.id))) for _ in range(3)]
+    await asyncio.sleep(0)
+    stopping = asyncio.create_task(engine.stop())
+    gate.open.set()
+    await stopping
+    assert kinds([task.result() for task in (*crowd, *batches)]) == ["BatchOutcome"] * 3 + ["Transaction"] * 2
+    assert (await store.wallets.get(wallet.id)).ledger_balance == 3002
+
+
+@pytest.mark.parametrize("alone_before", [0, 1, 2, 7])
+async def test_a_group_that_fails_is_split_but_no_atomic_batch_is_torn(
+    store: MemoryStore, gate, engines, alone_before: int
+) -> None:
+    _, app = engines()
+    wallet = await a_wallet(app)
+    sizes: list[set[str | None]] = []
+
+    def fault(point: Point, what: object) -> None:
+        if point == "save" and isinstance(what, Book):
+            references = {one.request.reference for one in what.transactions}
+            sizes.append(references)
+            if "bad" in references:
+                raise ValueError("planted")
+
+    _, failing = engines(Failing(gate, fault))
+    gate.open.clear()
+    first = asyncio.create_task(failing.execute(builders.deposit(wallet.id, "1")))
+    await gate.arrived.wait()
+    atomic = [builders.deposit(wallet.id, "1", reference=f"atomic {number}") for number in range(5)]
+    independent = [builders.deposit(wallet.id, "1", reference=name) for name in ("good", "bad", "better")]
+    tasks = [
+        *(asyncio.create_task(failing.execute(builders.deposit(wallet.id, "1"))) for _ in range(alone_before)),
+        asyncio.create_task(failing.submit_batch(builders.atomic(*atomic))),
+        asyncio.create_task(failing.submit_batch(builders.independent(*independent))),
+    ]
+    await asyncio.sleep(0)
+    gate.open.set()
+    *alone_told, atomic_told, independent_told = await all_outcomes([*tasks])
+    assert kinds([await first, *alone_told]) == ["Transaction"] * (1 + alone_before)
+    assert isinstance(atomic_told, BatchOutcome)
+    assert isinstance(independent_told, Unavailable)
+    whole = {one.reference for one in atomic}
+    assert [references & whole for references in sizes if references & whole not in (set(), whole)] == []
+    assert (await store.wallets.get(wallet.id)).ledger_balance == 1 + alone_before + 5 + 2
+
+
+async def test_a_key_of_a_caller_is_never_one_of_a_batchs_movements(engines) -> None:
+    _, app = engines()
+    wallet = await a_wallet(app)
+    await app.submit_batch(batch_of(1, wallet.id), key="a key")
+    outcomes = await all_outcomes(
+        [
+            app.submit(builders.deposit(wallet.id, "1"), key="a key\x1f0"),
+            app.submit_batch(batch_of(1, wallet.id), key="a key\x1f0"),
+        ]
+    )
+    assert kinds(outcomes) == ["InvalidRequest"] * 2
+
+
+def batch_of(size: int, wallet_id: object) -> Batch:
+    return builders.independent(*[builders.deposit(wallet_id, "1") for _ in range(size)])  # type: ignore[arg-type]

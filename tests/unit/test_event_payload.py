@@ -1,0 +1,64 @@
+"""Events as those outside see them."""
+
+from datetime import timedelta, timezone
+
+import msgspec
+
+from tekana.application.event_payload import AMOUNTS, OWN_FIELDS, event_payload
+from tekana.domain.events import EVENT_TYPES, WalletCredited, WalletFrozen
+from tekana.domain.money import Currency
+from tekana.ports.events import FeedEvent
+from tekana.testing.clock import FrozenClock
+from tekana.testing.sample_events import ALINES_WALLET, DEPOSIT, sample_events
+from tekana_kafka.cloud_events import message_of
+from tekana_litestar import to_wire
+
+
+def test_there_is_a_sample_of_each_type_and_it_is_the_same_each_time() -> None:
+    assert sorted(type(event).__name__ for event in sample_events()) == sorted(EVENT_TYPES)
+    assert sample_events() == sample_events()
+
+
+def test_data_is_what_the_type_has_of_its_own() -> None:
+    for event in sample_events():
+        told = event_payload(event)
+        assert tuple(told.data) == OWN_FIELDS[told.type]
+        assert {"sequence", "occurred_at", f"{told.aggregate}_id"}.isdisjoint(told.data)
+        assert msgspec.json.encode(told)
+
+
+def test_amounts_are_decimal_strings_and_no_other_number_is_money() -> None:
+    credited = WalletCredited(
+        wallet_id=ALINES_WALLET,
+        sequence=1,
+        occurred_at=FrozenClock()(),
+        transaction_id=DEPOSIT,
+        transaction_type="deposit",
+        version=1,
+        amount=1250,
+        currency=Currency("USD"),
+        ledger_balance_after=2**53 + 1,
+    )
+    told = event_payload(credited).data
+    assert (told["amount"], told["ledger_balance_after"]) == ("12.50", "90071992547409.93")
+    for event in sample_events():
+        data = event_payload(event).data
+        assert {name for name, value in data.items() if isinstance(value, int | float)} <= {"version"}
+        assert all(isinstance(data[name], str) for name in AMOUNTS & data.keys())
+
+
+def test_times_are_told_in_utc() -> None:
+    moment = FrozenClock()().astimezone(timezone(timedelta(hours=2)))
+    told = event_payload(WalletFrozen(wallet_id=ALINES_WALLET, sequence=1, occurred_at=moment, scope="all"))
+    assert msgspec.json.encode(told.occurred_at) == b'"2026-01-31T12:00:00Z"'
+
+
+def test_the_feed_and_the_bus_say_the_same() -> None:
+    for event in sample_events():
+        fed = msgspec.json.decode(msgspec.json.encode(to_wire.event(FeedEvent(event, "a cursor"))))
+        message = message_of(event)
+        headers = {name: value.decode() for name, value in message.headers}
+        assert fed["data"] == msgspec.json.decode(message.value)
+        assert (fed["id"], fed["type"]) == (headers["ce_id"], headers["ce_type"])
+        assert (fed["occurred_at"], fed["sequence"]) == (headers["ce_time"], int(headers["ce_sequence"]))
+        assert (fed["aggregate"], fed["aggregate_id"]) == (message.aggregate, message.key.decode())
