@@ -159,7 +159,8 @@ async def _audits(bench: Bench) -> list[bool]:
 
 
 async def _whole(bench: Bench, ledger: str) -> bool:
-    async with tekana.connect(bench.server.url(ledger)) as app:
+    async with tekana.connect(bench.server.url(ledger)) as backend:
+        app = backend.as_caller(tekana.LOCAL_OPERATOR)
         findings = [finding async for finding in app.audit()]
     for finding in findings:
         if not finding.whole:

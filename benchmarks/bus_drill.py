@@ -73,7 +73,8 @@ class Drill:
         store = PostgresStore(self._url)
         await store.migrate()
         await store.stop()
-        async with tekana.connect(self._url) as app:
+        async with tekana.connect(self._url) as backend:
+            app = backend.as_caller(tekana.LOCAL_OPERATOR)
             wallets = [await _new_wallet(app, number) for number in range(_WALLETS)]
             steady = int(movements * _STEADY)
             begin = time.perf_counter()
@@ -97,7 +98,9 @@ class Drill:
         self._tell("reading the topics")
         return await check(self._url, self._bus_url)
 
-    async def _move(self, app: tekana.Tekana, wallets: list[tekana.WalletId], until: int, seconds: float = 0.0) -> None:
+    async def _move(
+        self, app: tekana.Session, wallets: list[tekana.WalletId], until: int, seconds: float = 0.0
+    ) -> None:
         """Move money until there were so many movements, in so many seconds or more.
 
         Each is asked for until it is answered.
@@ -235,7 +238,7 @@ class Drill:
         click.echo(f"bus: {text}", err=True)
 
 
-async def _new_wallet(app: tekana.Tekana, number: int) -> tekana.WalletId:
+async def _new_wallet(app: tekana.Session, number: int) -> tekana.WalletId:
     person = tekana.RegisterCustomer(
         full_name="A", email=f"a{number}@example.com", phone_number=f"+2507880{number:05d}"
     )

@@ -46,14 +46,15 @@ async def _transfers(url: str, seconds: float, wallets: int, *, hot: bool, waite
     begin = time.perf_counter() + _WARM_UP
     end = begin + seconds
 
-    async def caller(app: tekana.Tekana) -> None:
+    async def caller(app: tekana.Session) -> None:
         while (sent := time.perf_counter()) < end:
             await app.submit(_transfer(wallets, hot=hot), key=f"{run}-{next(numbers)}")
             answered = time.perf_counter()
             if begin <= answered < end:
                 waited.append(answered - sent)
 
-    async with tekana.connect(url) as app:
+    async with tekana.connect(url) as backend:
+        app = backend.as_caller(tekana.LOCAL_OPERATOR)
         await asyncio.gather(*(caller(app) for _ in range(waiters)))
     waited.sort()
     p50, p99 = (1000 * waited[int(len(waited) * share)] for share in (0.5, 0.99))

@@ -94,7 +94,8 @@ def draw(table: Table) -> None:
 async def _measure(url: str, wallets: int) -> _Watch:
     watch = _Watch()
     _patch(watch)
-    async with tekana.connect(url) as app:
+    async with tekana.connect(url) as backend:
+        app = backend.as_caller(tekana.LOCAL_OPERATOR)
         for number in range(_WARM_UP + _GROUPS):
             if number == _WARM_UP:
                 watch.all.clear()
@@ -105,7 +106,7 @@ async def _measure(url: str, wallets: int) -> _Watch:
     return watch
 
 
-async def _one_group(app: tekana.Tekana, watch: _Watch, wallets: int) -> None:
+async def _one_group(app: tekana.Session, watch: _Watch, wallets: int) -> None:
     run = uuid.uuid4().hex
     pairs = [random_pair(wallets, hot=False) for _ in range(_GROUP)]
     inside = sum(watch.all.values()), sum(watch.busy.values())

@@ -5,12 +5,13 @@ python examples/quickstart.py
 
 import asyncio
 
-from tekana import DepositFunds, InsufficientFunds, RegisterCustomer, TransferFunds, connect
+from tekana import LOCAL_OPERATOR, DepositFunds, InsufficientFunds, RegisterCustomer, TransferFunds, connect
 
 
 async def main() -> None:
-    """Tell the story."""
-    async with connect("memory://") as app:
+    """Register two customers, and move money between them."""
+    async with connect("memory://") as backend:
+        app = backend.as_caller(LOCAL_OPERATOR)
         _, [purse] = await app.execute(
             RegisterCustomer(full_name="Aline Uwase", email="aline@example.com", phone_number="+250788000101")
         )
@@ -22,7 +23,7 @@ async def main() -> None:
         lunch = TransferFunds(from_wallet_id=purse.id, to_wallet_id=till.id, amount="2500", currency="RWF")
         await app.execute(lunch, key="lunch")
         again = await app.submit(lunch, key="lunch")  # the answer got lost, so the phone asks again
-        print(f"lunch: {again.answer.request.money} {again.answer.status}, replayed: {again.replayed}")
+        print(f"lunch: {again.answer.request.amount} {again.answer.status}, replayed: {again.replayed}")
 
         try:
             car = TransferFunds(from_wallet_id=purse.id, to_wallet_id=till.id, amount="9000", currency="RWF")

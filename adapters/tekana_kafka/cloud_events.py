@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 
 from tekana.application.event_payload import EventPayload, event_of_payload, event_payload
+from tekana.domain.caller import MAIN_TENANT
 from tekana.domain.events import EVENT_TYPES, Aggregate, Event
 
 SOURCE: Final = "/tekana"
@@ -46,7 +47,12 @@ def message_of(event: Event) -> Message:
         ("ce_time", msgspec.json.encode(told.occurred_at).strip(b'"')),
         ("ce_subject", subject),
         ("ce_sequence", b"%019d" % told.sequence),
+        ("ce_tenant", told.tenant.encode()),
     ]
+    if told.caller is not None:
+        headers.append(("ce_caller", told.caller.encode()))
+    if told.request_id is not None:
+        headers.append(("ce_requestid", told.request_id.encode()))
     return Message(told.aggregate, subject, msgspec.json.encode(told.data), headers)
 
 
@@ -69,6 +75,9 @@ def event_of(value: bytes | None, headers: Sequence[Header]) -> Event | None:
             sequence=int(said["ce_sequence"]),
             occurred_at=datetime.fromisoformat(said["ce_time"]),
             data=msgspec.json.decode(value or b"", type=dict[str, object]),
+            tenant=said.get("ce_tenant", MAIN_TENANT),
+            caller=said.get("ce_caller"),
+            request_id=said.get("ce_requestid"),
         )
     except KeyError as error:
         raise ValueError(f"it has no {error}") from error

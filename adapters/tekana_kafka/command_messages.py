@@ -4,53 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple, get_args
+from typing import Any, Final, NamedTuple, cast, get_args
+from uuid import uuid4
 
 import msgspec
 from aiokafka import ConsumerRecord
 
-from tekana.application import (
-    Batch,
-    CloseCustomer,
-    CloseWallet,
-    DepositFunds,
-    FreezeWallet,
-    OpenWallet,
-    ReactivateCustomer,
-    RegisterCustomer,
-    SuspendCustomer,
-    TransferFunds,
-    UnfreezeWallet,
-    UpdateCustomer,
-    VerifyCustomer,
-    WithdrawFunds,
-)
+from tekana.application.commands import COMMANDS as ALL_COMMANDS
+from tekana.application.commands import Batch
+from tekana.application.commands.command import Command
 from tekana.application.commands.validation import check_text
+from tekana.domain.caller import MAIN_TENANT, SCOPES, Caller, Scope
 from tekana.domain.errors import InvalidRequest, invalid
 from tekana.domain.events import Aggregate
 from tekana_kafka.cloud_events import Header
 
-CustomerCommand = (
-    RegisterCustomer | UpdateCustomer | VerifyCustomer | SuspendCustomer | ReactivateCustomer | CloseCustomer
-)
-WalletCommand = OpenWallet | FreezeWallet | UnfreezeWallet | CloseWallet
-TransactionCommand = DepositFunds | WithdrawFunds | TransferFunds
-AnyCommand = CustomerCommand | WalletCommand | TransactionCommand
+AnyCommand = Any
+"""A command of `tekana.application.commands.COMMANDS`."""
 
-COMMANDS: Final[dict[Aggregate, tuple[type[msgspec.Struct], ...]]] = {
-    "customer": get_args(CustomerCommand),
-    "wallet": get_args(WalletCommand),
-    "transaction": (*get_args(TransactionCommand), Batch),
+
+def _aggregate_of(kind: Any) -> Aggregate:
+    """Return the aggregate whose topic the command is on, which its scope names."""
+    return cast("Aggregate", kind.SCOPE.partition(":")[0].removesuffix("s"))
+
+
+_ALL: Final[tuple[Any, ...]] = (*ALL_COMMANDS.values(), Batch)
+
+COMMANDS: Final[dict[Aggregate, tuple[Any, ...]]] = {
+    aggregate: tuple(kind for kind in _ALL if _aggregate_of(kind) == aggregate) for aggregate in get_args(Aggregate)
 }
 """What goes over the bus, by the topic that it is on."""
 
-_AGGREGATE_OF: Final[dict[type, Aggregate]] = {kind: one for one, kinds in COMMANDS.items() for kind in kinds}
+_AGGREGATE_OF: Final[dict[Any, Aggregate]] = {kind: one for one, kinds in COMMANDS.items() for kind in kinds}
 _DECODERS: Final[dict[str, msgspec.json.Decoder[Any]]] = {
-    kind.__name__: msgspec.json.Decoder(kind) for kind in _AGGREGATE_OF
+    kind.NAME: msgspec.json.Decoder(kind) for kind in _AGGREGATE_OF
 }
-
-# The first of these that a command has is its message's key: what must not overtake each other has the same.
-_KEY_FIELDS: Final = ("from_wallet_id", "wallet_id", "customer_id", "email")
 
 _encode = msgspec.json.Encoder().encode
 
@@ -75,12 +63,12 @@ class ReceivedCommand(NamedTuple):
     """A command as it came in."""
 
     command: AnyCommand | Batch
-    caller: str
+    caller: Caller
     key: str
     request_id: str | None
 
 
-def command_message(command: object, *, caller: str, key: str, request_id: str | None) -> Message:
+def command_message(command: object, *, caller: Caller, key: str, request_id: str | None) -> Message:
     """The message that has this command, or batch, done.
 
     Raises:
@@ -88,11 +76,11 @@ def command_message(command: object, *, caller: str, key: str, request_id: str |
     """
     kind = type(command)
     if kind not in _AGGREGATE_OF:
-        raise invalid("command", f"{kind.__name__} is none that goes over the bus")
+        raise invalid("command", f"{getattr(kind, 'NAME', kind.__name__)} is none that goes over the bus")
     headers = [
         ("content-type", b"application/json"),
-        ("command", kind.__name__.encode()),
-        ("caller", caller.encode()),
+        ("command", cast("Command[Any]", command).NAME.encode()),
+        *caller_headers(caller),
         ("idempotency-key", key.encode()),
     ]
     if request_id is not None:
@@ -100,9 +88,23 @@ def command_message(command: object, *, caller: str, key: str, request_id: str |
     return Message(_AGGREGATE_OF[kind], str(_key_of(command)).encode(), _encode(command), headers)
 
 
+def caller_headers(caller: Caller) -> list[Header]:
+    """Return the headers that say who asks."""
+    scopes = " ".join(sorted(caller.scopes))
+    return [("caller", caller.subject.encode()), ("tenant", caller.tenant.encode()), ("scopes", scopes.encode())]
+
+
+def read_caller(headers: Mapping[str, bytes]) -> Caller:
+    """Return who asks. Messages of earlier versions name the subject alone, who could do everything."""
+    tenant = _text(headers, "tenant") if "tenant" in headers else MAIN_TENANT
+    scopes = frozenset(_text(headers, "scopes").split()) & SCOPES if "scopes" in headers else SCOPES
+    return Caller(tenant, _text(headers, "caller"), cast("frozenset[Scope]", scopes))
+
+
 def _key_of(command: object) -> object:
+    """Return what keeps messages in order; a new customer's have no key, as nothing precedes them."""
     first = command.transactions[0] if isinstance(command, Batch) else command
-    return next(getattr(first, name) for name in _KEY_FIELDS if hasattr(first, name))
+    return cast("Command[Any]", first).partition_key() or uuid4()
 
 
 def read_command(record: ConsumerRecord, aggregate: Aggregate) -> ReceivedCommand:
@@ -113,9 +115,9 @@ def read_command(record: ConsumerRecord, aggregate: Aggregate) -> ReceivedComman
     """
     headers = headers_of(record)
     name = _text(headers, "command")
-    if name not in {kind.__name__ for kind in COMMANDS[aggregate]}:
+    if name not in {kind.NAME for kind in COMMANDS[aggregate]}:
         raise invalid("command", f"{name[:50]!r} is no command about a {aggregate}")
-    caller, key = _text(headers, "caller"), _text(headers, "idempotency-key")
+    caller, key = read_caller(headers), _text(headers, "idempotency-key")
     request_id = _text(headers, "request-id") if "request-id" in headers else None
     try:
         command = _DECODERS[name].decode(record.value or b"")

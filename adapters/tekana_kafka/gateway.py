@@ -10,6 +10,7 @@ from tekana.application import Batch, Webhooks
 from tekana.application.commands.validation import check_key
 from tekana.application.engine.command_queue import Envelope, Outcome
 from tekana.domain.book import Answer
+from tekana.domain.caller import LOCAL_OPERATOR, Caller
 from tekana.domain.errors import Overloaded
 from tekana.ports.customers import Customers
 from tekana.ports.events import Events
@@ -30,7 +31,7 @@ class KafkaGateway:
         requests = RpcClient(address)
         self.engine = RemoteEngine(address, requests)
         self.readers = RemoteReaders(address, requests)
-        self.webhooks = cast("Webhooks", _RemotePort("webhooks", address, requests))
+        self.webhooks = cast("Webhooks", _RemotePort("webhooks", address, requests, LOCAL_OPERATOR))
 
 
 class RemoteEngine:
@@ -39,7 +40,6 @@ class RemoteEngine:
     def __init__(self, address: Address, requests: RpcClient) -> None:
         self._address = address
         self._requests = requests
-        self._previews = cast("Previews", _RemotePort("previews", address, requests))
         self._serving = False
 
     def start(self) -> None:
@@ -62,16 +62,17 @@ class RemoteEngine:
         return cast("Outcome", OUTCOME.decode(body))
 
     async def submit_batch(
-        self, batch: Batch, *, caller: str, key: str | None = None, request_id: str | None = None
+        self, batch: Batch, *, caller: Caller, key: str | None = None, request_id: str | None = None
     ) -> list[Outcome]:
         """Have the movements of a batch decided, for good; gives the outcome of each."""
         return list(OUTCOMES.decode(await self._ask(batch, caller, key, request_id)))
 
     async def preview(self, envelope: Envelope) -> Answer:
         """What the command would lead to now. Nothing is kept."""
-        return await self._previews.preview(cast("AnyCommand", envelope.command), envelope.caller)
+        previews = cast("Previews", _RemotePort("previews", self._address, self._requests, envelope.caller))
+        return await previews.preview(cast("AnyCommand", envelope.command), envelope.caller)
 
-    async def _ask(self, command: object, caller: str, key: str | None, request_id: str | None) -> bytes:
+    async def _ask(self, command: object, caller: Caller, key: str | None, request_id: str | None) -> bytes:
         self.check_serving()
         if key is None:
             key = f"once-{uuid.uuid4()}"  # the bus may deliver the message twice
@@ -86,11 +87,24 @@ class RemoteReaders:
 
     def __init__(self, address: Address, requests: RpcClient) -> None:
         self.location = f"the services behind Kafka at {', '.join(address.servers)}"
-        self.customers = cast("Customers", _RemotePort("customers", address, requests))
-        self.wallets = cast("Wallets", _RemotePort("wallets", address, requests))
-        self.transactions = cast("Transactions", _RemotePort("transactions", address, requests))
-        self.events = cast("Events", _RemotePort("events", address, requests))
+        self._address = address
         self._requests = requests
+
+    def customers(self, caller: Caller) -> Customers:
+        """Return a reader of customers that asks on behalf of the caller."""
+        return cast("Customers", _RemotePort("customers", self._address, self._requests, caller))
+
+    def wallets(self, caller: Caller) -> Wallets:
+        """Return a reader of wallets that asks on behalf of the caller."""
+        return cast("Wallets", _RemotePort("wallets", self._address, self._requests, caller))
+
+    def transactions(self, caller: Caller) -> Transactions:
+        """Return a reader of transactions that asks on behalf of the caller."""
+        return cast("Transactions", _RemotePort("transactions", self._address, self._requests, caller))
+
+    def events(self, caller: Caller) -> Events:
+        """Return a reader of events that asks on behalf of the caller."""
+        return cast("Events", _RemotePort("events", self._address, self._requests, caller))
 
     async def start(self) -> None:
         """Connect to the bus, which need not be there yet."""
@@ -109,8 +123,9 @@ class RemoteReaders:
 class _RemotePort:
     """A port with every method that QUERIES has of it: each asks its question over the bus."""
 
-    def __init__(self, port: str, address: Address, requests: RpcClient) -> None:
+    def __init__(self, port: str, address: Address, requests: RpcClient, caller: Caller) -> None:
         self._port = port
+        self._caller = caller
         self._address = address
         self._requests = requests
 
@@ -121,7 +136,7 @@ class _RemotePort:
             raise AttributeError(f"{self._port} has no {method}") from None
 
         async def ask(*given: Any, **named: Any) -> Any:
-            message = query.message(*given, **named)
+            message = query.message(self._caller, *given, **named)
             return query.answer.decode(await self._requests.ask(message, self._address.queries(query.aggregate)))
 
         return ask

@@ -13,6 +13,7 @@ from tekana.application import Webhooks
 from tekana.application.engine.command_queue import Envelope
 from tekana.application.engine.engine import Engine
 from tekana.domain.book import Answer
+from tekana.domain.caller import Caller
 from tekana.domain.errors import InvalidRequest, TekanaError
 from tekana.domain.events import Aggregate
 from tekana.ports.store import Readers
@@ -66,9 +67,9 @@ class QueryConsumer:
         finally:
             self._room.release()
 
-    async def _look_up(self, record: ConsumerRecord, query: Query, arguments: list[Any]) -> None:
+    async def _look_up(self, record: ConsumerRecord, query: Query, caller: Caller, arguments: list[Any]) -> None:
         try:
-            answer = query.answer.encode(await query.call(self._port(query.port), arguments))
+            answer = query.answer.encode(await query.call(self._port(query.port, caller), arguments))
         except TekanaError as error:
             await self._replier.fail(record, error)
         except Exception as error:
@@ -77,14 +78,14 @@ class QueryConsumer:
         else:
             await self._replier.answer(record, answer)
 
-    def _port(self, name: str) -> Any:
+    def _port(self, name: str, caller: Caller) -> Any:
         match name:
             case "previews":
                 return self._previews
             case "webhooks":
                 return self._webhooks()
             case _:
-                return getattr(self._readers, name)
+                return getattr(self._readers, name)(caller)
 
 
 class _Previews:
@@ -93,6 +94,6 @@ class _Previews:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    async def preview(self, command: AnyCommand, caller: str) -> Answer:
+    async def preview(self, command: AnyCommand, caller: Caller) -> Answer:
         """What the command would lead to now."""
         return await self._engine.preview(Envelope(command, caller))

@@ -14,6 +14,7 @@ from aiokafka import ConsumerRecord
 
 from tekana.application import Webhooks
 from tekana.domain.book import Answer
+from tekana.domain.caller import LOCAL_OPERATOR, Caller
 from tekana.domain.errors import InvalidRequest, invalid
 from tekana.domain.events import Aggregate
 from tekana.ports.customers import Customers
@@ -21,7 +22,7 @@ from tekana.ports.events import Events
 from tekana.ports.transactions import Transactions
 from tekana.ports.wallets import Wallets
 from tekana_kafka.codec import Codec, codec_of
-from tekana_kafka.command_messages import AnyCommand, Message, headers_of
+from tekana_kafka.command_messages import AnyCommand, Message, caller_headers, headers_of, read_caller
 
 _read_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _write_list = msgspec.json.Encoder().encode
@@ -30,7 +31,7 @@ _write_list = msgspec.json.Encoder().encode
 class Previews(Protocol):
     """What a command would lead to, as something that can be asked."""
 
-    async def preview(self, command: AnyCommand, caller: str) -> Answer:
+    async def preview(self, command: AnyCommand, caller: Caller) -> Answer:
         """As the engine's `preview`."""
         ...
 
@@ -50,13 +51,13 @@ class Query(NamedTuple):
         """What it is called on the bus."""
         return f"{self.port}.{self.method}"
 
-    def message(self, *given: Any, **named: Any) -> Message:
-        """The message that asks it with these arguments."""
+    def message(self, caller: Caller, *given: Any, **named: Any) -> Message:
+        """Return the message that asks it with these arguments, on behalf of the caller."""
         bound = self.signature.bind(None, *given, **named)
         bound.apply_defaults()
         values = tuple(bound.arguments.values())[1:]  # without self
         body = [msgspec.Raw(codec.encode(value)) for codec, value in zip(self.arguments, values, strict=True)]
-        headers = [("content-type", b"application/json"), ("query", self.name.encode())]
+        headers = [("content-type", b"application/json"), ("query", self.name.encode()), *caller_headers(caller)]
         return Message(self.aggregate, None, _write_list(body), headers)
 
     async def call(self, port: Any, values: Sequence[Any]) -> Any:
@@ -88,13 +89,14 @@ QUERIES: Final = {
 """Everything that can be asked, by its name on the bus."""
 
 
-def read_query(record: ConsumerRecord, aggregate: Aggregate) -> tuple[Query, list[Any]]:
+def read_query(record: ConsumerRecord, aggregate: Aggregate) -> tuple[Query, Caller, list[Any]]:
     """The question that a message holds, with its arguments.
 
     Raises:
         InvalidRequest: there is none in it that belongs on the topic of this kind of aggregate.
     """
-    name = headers_of(record).get("query", b"").decode(errors="replace")
+    headers = headers_of(record)
+    name = headers.get("query", b"").decode(errors="replace")
     query = QUERIES.get(name)
     if query is None or query.aggregate != aggregate:
         raise invalid("query", f"{name[:50]!r} cannot be asked about a {aggregate}")
@@ -102,7 +104,8 @@ def read_query(record: ConsumerRecord, aggregate: Aggregate) -> tuple[Query, lis
         values = _read_list(record.value or b"")
         if len(values) != len(query.arguments):
             raise invalid("body", f"{name} takes {len(query.arguments)} arguments, not {len(values)}")
-        return query, [codec.decode(value) for codec, value in zip(query.arguments, values, strict=True)]
+        caller = read_caller(headers) if "caller" in headers else LOCAL_OPERATOR  # of an earlier version
+        return query, caller, [codec.decode(value) for codec, value in zip(query.arguments, values, strict=True)]
     except (msgspec.DecodeError, RecursionError) as error:
         if isinstance(error.__cause__, InvalidRequest):
             raise error.__cause__ from None

@@ -26,7 +26,7 @@ async def submit(request: Request, command: Command[CoreAnswerT]) -> tuple[CoreA
     """
     rule = request.operation.key
     key = None if rule == "none" else idempotency_key(request.scope, required=rule == "required")
-    done = await request.tekana.submit(command, key=key, request_id=request.id)
+    done = await request.session.submit(command, key=key, request_id=request.id)
     return done.answer, done.replayed
 
 

@@ -15,7 +15,7 @@ from tekana.application.commands.validation import check_moment, check_text, nor
 from tekana.domain.customer import CustomerStatus
 from tekana.domain.errors import FieldError, invalid
 from tekana.domain.money import parse_currency
-from tekana.domain.transaction import TransactionStatus, TransactionType
+from tekana.domain.transaction import TRANSACTION_TYPES, TransactionStatus
 from tekana.ports.page import PAGE_SIZE_MAX
 from tekana_litestar.identifiers import canonical_uuid
 
@@ -160,7 +160,7 @@ def _identifier(name: str, description: str) -> Parameter:
 
 
 def _choice(name: str, description: str, literal: Any) -> Parameter:
-    choices = get_args(literal)
+    choices = literal if isinstance(literal, tuple) else get_args(literal)
     return Parameter(name, description, {"type": "string", "enum": list(choices)}, None, _one_of(choices))
 
 
@@ -185,7 +185,7 @@ WALLET_ID = _identifier("wallet_id", "Only transactions that were to move money 
 CURRENCY = Parameter(
     "currency", "Only wallets in this ISO 4217 currency.", {"type": "string", "pattern": "^[A-Z]{3}$"}, "RWF", _currency
 )
-TRANSACTION_TYPE = _choice("type", "Only transactions of this type.", TransactionType)
+TRANSACTION_TYPE = _choice("type", "Only transactions of this type.", tuple(TRANSACTION_TYPES))
 TRANSACTION_STATUS = _choice("status", "Only transactions in this status.", TransactionStatus)
 REFERENCE = Parameter("reference", "Only transactions with this reference of yours.", _TEXT, "order-1001", _text)
 FROM = _time("from", "Only transactions created at this time or later.")

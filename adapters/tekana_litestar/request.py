@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from tekana import Tekana
+from tekana import LOCAL_OPERATOR, Session, Tekana
 from tekana_litestar.server_sent_events import Streams
 
 if TYPE_CHECKING:
@@ -41,6 +41,11 @@ class Request:
     def tekana(self) -> Tekana:
         """The core at work behind this app."""
         return cast("Tekana", self.scope["litestar_app"].state.tekana)
+
+    @property
+    def session(self) -> Session:
+        """The session of this request's caller: the one operator, until callers prove who they are."""
+        return self.tekana.as_caller(LOCAL_OPERATOR)
 
     @property
     def streams(self) -> Streams:

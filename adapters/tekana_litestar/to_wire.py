@@ -8,6 +8,7 @@ from typing import Any
 from tekana import BalanceAt, CustomerWithWallets, Entry, Page, PostedEntry, Transaction, Wallet
 from tekana.application.event_payload import event_payload
 from tekana.domain.money import format_minor
+from tekana.domain.transaction import TRANSACTION_TYPES
 from tekana.domain.webhooks import DeliveryAttempt, WebhookDelivery, WebhookEndpoint
 from tekana.ports.events import FeedEvent
 from tekana_litestar import webhook_wire, wire
@@ -59,7 +60,7 @@ def _entry(one: Entry) -> wire.Entry:
     return wire.Entry(
         wallet_id=one.wallet_id,
         direction=one.direction,
-        amount=format_minor(abs(one.minor), one.currency),
+        amount=format_minor(abs(one.amount_minor), one.currency),
         currency=one.currency,
         version=one.version,
         ledger_balance_after=format_minor(one.ledger_balance_after, one.currency),
@@ -69,13 +70,14 @@ def _entry(one: Entry) -> wire.Entry:
 def transaction(one: Transaction) -> wire.Transaction:
     """A transaction on the wire. `wallet_id` is the customer's wallet of a deposit or withdrawal, as in its request."""
     movement, rejection = one.request, one.rejection
-    own_wallet = {"deposit": movement.to_wallet_id, "withdrawal": movement.from_wallet_id}.get(movement.type)
+    rules = TRANSACTION_TYPES[movement.type]
+    own_wallet = movement.to_wallet_id if rules.payer else movement.from_wallet_id if rules.payee else None
     return wire.Transaction(
         id=one.id,
         type=movement.type,
         status=one.status,
-        amount=movement.money.major,
-        currency=movement.money.currency,
+        amount=movement.amount.major,
+        currency=movement.amount.currency,
         description=movement.description,
         reference=movement.reference,
         metadata=movement.metadata,
@@ -99,7 +101,7 @@ def wallet_entry(line: PostedEntry) -> wire.WalletEntry:
         transaction_id=line.transaction_id,
         type=line.type,
         direction=one.direction,
-        amount=format_minor(abs(one.minor), one.currency),
+        amount=format_minor(abs(one.amount_minor), one.currency),
         currency=one.currency,
         ledger_balance_after=format_minor(one.ledger_balance_after, one.currency),
         description=line.description,

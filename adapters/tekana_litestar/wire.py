@@ -13,11 +13,12 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from tekana.domain.customer import CustomerStatus, Metadata
-from tekana.domain.events import Aggregate
+from tekana.domain.customer import CustomerStatus
+from tekana.domain.events import Aggregate, FreezeScope, TransactionType
 from tekana.domain.identifiers import HouseRole
-from tekana.domain.transaction import Direction, TransactionStatus, TransactionType
-from tekana.domain.wallet import FreezeScope, WalletStatus
+from tekana.domain.metadata import Metadata
+from tekana.domain.transaction import Direction, TransactionStatus
+from tekana.domain.wallet import WalletStatus
 from tekana_litestar.problems import Problem
 
 MetadataIn = dict[str, str | int | float | bool | None]
@@ -186,6 +187,9 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     sequence: int
     occurred_at: datetime
     data: dict[str, Any]
+    tenant: str
+    caller: str | None
+    request_id: str | None
 
 
 class CustomerPage(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,10 +20,10 @@ from tekana.domain.errors import (
     WalletNotFound,
     invalid,
 )
-from tekana.domain.events import Event, events_of
+from tekana.domain.events import Event
 from tekana.domain.identifiers import CustomerId, TransactionId, WalletId
 from tekana.domain.money import Money
-from tekana.domain.transaction import PostedEntry, Transaction
+from tekana.domain.transaction import PostedEntry, Transaction, events_of
 from tekana.domain.wallet import Wallet
 from tekana.ports.clock import Clock
 from tekana.ports.customers import CustomerFilter

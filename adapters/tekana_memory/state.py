@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from tekana.domain.customer import Contact, Customer
+from tekana.domain.customer import CUSTOMERS, Customer
 from tekana.domain.events import Event
 from tekana.domain.identifiers import CustomerId, TransactionId, WalletId, WebhookDeliveryId, WebhookEndpointId
+from tekana.domain.lock_set import Ref
 from tekana.domain.transaction import PostedEntry, Transaction
-from tekana.domain.wallet import Wallet
+from tekana.domain.wallet import WALLETS, Wallet
 from tekana.domain.webhooks import WebhookDelivery, WebhookEndpoint
 from tekana.ports.outbox import ParkedEvent
 from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord
@@ -19,21 +22,40 @@ from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord
 
 @dataclass(slots=True)
 class MemoryState:
-    """Everything, as of the last unit of work that was saved."""
+    """Everything, as of the last unit of work that was saved.
 
-    customers: dict[CustomerId, Customer] = field(default_factory=dict)
-    contacts: dict[Contact, CustomerId] = field(default_factory=dict)
-    wallets: dict[WalletId, Wallet] = field(default_factory=dict)
+    Attributes:
+        items: whatever can be locked, by kind's name, then by id.
+        dropped: how many of the outbox's rows are shown to the audit only.
+    """
+
+    items: dict[str, dict[Any, Any]] = field(default_factory=lambda: defaultdict(dict))
     wallets_of: dict[CustomerId, list[WalletId]] = field(default_factory=lambda: defaultdict(list))
     transactions: dict[TransactionId, Transaction] = field(default_factory=dict)
     entries: dict[WalletId, list[PostedEntry]] = field(default_factory=lambda: defaultdict(list))
     keys: dict[IdempotencyKey, IdempotencyRecord] = field(default_factory=dict)
     outbox: list[Transaction | Event] = field(default_factory=list)
-    dropped: int = 0  # so many of the outbox's places are shown to nobody but the audit
+    dropped: int = 0
     relays: dict[str, RelayRow] = field(default_factory=dict)
     webhook_endpoints: dict[WebhookEndpointId, WebhookEndpoint] = field(default_factory=dict)
     webhook_deliveries: dict[WebhookDeliveryId, WebhookDelivery] = field(default_factory=dict)
     webhook_lines: dict[tuple[WebhookEndpointId, UUID], DeliveryStreamRow] = field(default_factory=dict)
+
+    @property
+    def customers(self) -> dict[CustomerId, Customer]:
+        """The customers by id."""
+        return self.items[CUSTOMERS.name]
+
+    @property
+    def wallets(self) -> dict[WalletId, Wallet]:
+        """The wallets by id, house wallets included."""
+        return self.items[WALLETS.name]
+
+    def wallets_locked_with(self, ref: Ref) -> Iterable[WalletId]:
+        """Return the wallets that a locked item brings along: a customer, all of theirs."""
+        if ref.kind == CUSTOMERS:
+            return self.wallets_of[ref.id]
+        return () if ref.kind.wallets_of is None else ref.kind.wallets_of(self.items[ref.kind.name][ref.id])
 
 
 @dataclass(slots=True)

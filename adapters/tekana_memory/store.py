@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from tekana.application.audit.checks import Snapshot, check
+from tekana.domain.caller import Caller
 from tekana.ports.audit import Finding
 from tekana.ports.clock import Clock
 from tekana_memory.outbox import MemoryOutbox
@@ -26,12 +27,28 @@ class MemoryStore:
         self._clock = clock or (lambda: datetime.now(UTC))
         self._state = MemoryState()
         self._lock = asyncio.Lock()
-        self.customers = MemoryCustomers(self._state)
-        self.wallets = MemoryWallets(self._state, self._clock)
-        self.transactions = MemoryTransactions(self._state)
-        self.events = MemoryEvents(self._state)
+        self._customers = MemoryCustomers(self._state)
+        self._wallets = MemoryWallets(self._state, self._clock)
+        self._transactions = MemoryTransactions(self._state)
+        self._events = MemoryEvents(self._state)
         self.webhook_endpoints = MemoryWebhookEndpoints(self._state, self._clock)
         self.webhook_deliveries = MemoryWebhookDeliveries(self._state, self._clock)
+
+    def customers(self, caller: Caller) -> MemoryCustomers:  # noqa: ARG002 - one tenant, for which every caller reads
+        """Return the reader of customers."""
+        return self._customers
+
+    def wallets(self, caller: Caller) -> MemoryWallets:  # noqa: ARG002 - one tenant, for which every caller reads
+        """Return the reader of wallets."""
+        return self._wallets
+
+    def transactions(self, caller: Caller) -> MemoryTransactions:  # noqa: ARG002 - one tenant, for which every caller reads
+        """Return the reader of transactions."""
+        return self._transactions
+
+    def events(self, caller: Caller) -> MemoryEvents:  # noqa: ARG002 - one tenant, for which every caller reads
+        """Return the reader of events."""
+        return self._events
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[MemoryUnitOfWork]:
@@ -42,7 +59,7 @@ class MemoryStore:
     def outbox(self, relay: str) -> MemoryOutbox:
         """The outbox, for the relay of this name."""
         self._state.relays.setdefault(relay, RelayRow())
-        return MemoryOutbox(self._state, relay, self.events, self._clock)
+        return MemoryOutbox(self._state, relay, self._events, self._clock)
 
     async def audit(self) -> AsyncIterator[Finding]:
         """Check every invariant."""

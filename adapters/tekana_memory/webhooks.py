@@ -9,9 +9,8 @@ from typing import Any
 from uuid import UUID
 
 from tekana.domain.errors import Conflict, WebhookDeliveryNotFound, WebhookEndpointNotFound
-from tekana.domain.events import events_of
 from tekana.domain.identifiers import WebhookDeliveryId, WebhookEndpointId
-from tekana.domain.transaction import Transaction
+from tekana.domain.transaction import Transaction, events_of
 from tekana.domain.webhooks import ConfiguredWebhook, DeliveryAttempt, WebhookDelivery, WebhookEndpoint
 from tekana.ports.clock import Clock
 from tekana.ports.page import Page, PageRequest

@@ -12,13 +12,14 @@ import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tekana.domain.errors import EventsDropped
-from tekana.domain.events import Event, events_of
+from tekana.domain.events import Event
+from tekana.domain.transaction import events_of
 from tekana.ports.events import FeedEvent
 from tekana.ports.page import Page, PageRequest
+from tekana_postgres.aggregates.transaction import read_transactions
 from tekana_postgres.connections import raw_connection
 from tekana_postgres.pages import bad_cursor, number_cursor, page_of
 from tekana_postgres.rows import event_of
-from tekana_postgres.unit_of_work import read_transactions
 
 _SETTLED_POSITION = "SELECT tekana_settled_position()"
 _DROPPED = "SELECT coalesce(max(last_position), 0) FROM outbox_parts"

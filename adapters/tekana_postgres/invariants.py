@@ -21,7 +21,12 @@ from tekana.application.audit.checks import (
     SEQUENCES,
     VERSIONS,
 )
+from tekana.domain.transaction import TRANSACTION_TYPES
 from tekana.ports.audit import Invariant
+
+
+def _text(value: str | None) -> str:
+    return "NULL::text" if value is None else f"'{value}'"
 
 
 class Check(NamedTuple):
@@ -52,26 +57,46 @@ _ONE_EACH = """
     GROUP BY transaction_id HAVING count(*) > 1
 """
 
-# Joined in full: a transaction may lack its entries, and an entry its transaction.
-_BALANCED = """
+_TYPES = ", ".join(
+    f"('{name}', {_text(rules.payer)}, {_text(rules.payee)})" for name, rules in TRANSACTION_TYPES.items()
+)
+
+# Joined in full: a transaction may lack its entries, and an entry its transaction. Where a type has no details of its
+# own, all debits are the payer's and all credits the payee's. A request names the first stripe of a house wallet, and
+# entries may be in any.
+_BALANCED = f"""
+    WITH houses AS (
+        SELECT id, first_value(id) OVER (PARTITION BY house, currency ORDER BY id) AS first
+        FROM wallets WHERE house IS NOT NULL
+    ), sums AS (
+        SELECT e.transaction_id, e.currency, count(*) AS entries, sum(e.amount) AS total,
+               sum(e.amount) FILTER (WHERE e.amount > 0) AS credited, max(e.posted_at) AS posted_at,
+               bool_and(e.amount > 0 OR coalesce(h.first, e.wallet_id) = t.from_wallet_id)
+               AND bool_and(e.amount < 0 OR coalesce(h.first, e.wallet_id) = t.to_wallet_id) AS placed,
+               bool_and(e.posted_at IS NOT DISTINCT FROM t.posted_at) AS dated
+        FROM entries e LEFT JOIN houses h ON h.id = e.wallet_id LEFT JOIN transactions t ON t.id = e.transaction_id
+        GROUP BY e.transaction_id, e.currency
+    )
     SELECT format('transaction %s: %s, with %s entries that sum to %s, or that are elsewhere than it says',
-                  coalesce(t.id, e.transaction_id), coalesce(t.status, 'not there'), count(e.amount), sum(e.amount))
-    FROM transactions t FULL JOIN entries e ON e.transaction_id = t.id
-    GROUP BY t.id, e.transaction_id
+                  coalesce(t.id, s.transaction_id), coalesce(t.status, 'not there'), sum(s.entries), sum(s.total))
+    FROM transactions t FULL JOIN sums s ON s.transaction_id = t.id
+    GROUP BY t.id, s.transaction_id
     HAVING CASE t.status
-        WHEN 'rejected' THEN count(e.amount) > 0
+        WHEN 'rejected' THEN count(s.entries) > 0
         WHEN 'posted' THEN
-            count(e.amount) < 2 OR sum(e.amount) <> 0
-            OR sum(e.amount) FILTER (WHERE e.amount > 0) IS DISTINCT FROM t.amount
-            OR bool_or(e.wallet_id <> CASE WHEN e.amount < 0 THEN t.from_wallet_id ELSE t.to_wallet_id END
-                       OR e.posted_at IS DISTINCT FROM t.posted_at OR e.currency <> t.currency)
+            coalesce(sum(s.entries), 0) < 2 OR bool_or(s.total <> 0) OR NOT bool_and(s.dated)
+            OR (t.details IS NULL AND (NOT bool_and(s.placed) OR NOT bool_and(s.currency = t.currency)
+                                       OR sum(s.credited) IS DISTINCT FROM t.amount))
         ELSE true END
     UNION ALL
-    SELECT format('transaction %s: a %s that does not go through the settlement wallet', t.id, t.type)
-    FROM transactions t LEFT JOIN wallets w
-      ON w.id = CASE t.type WHEN 'deposit' THEN t.from_wallet_id ELSE t.to_wallet_id END
-    WHERE t.type <> 'transfer' AND t.status = 'posted'
-      AND (w.house IS DISTINCT FROM 'settlement' OR w.currency <> t.currency)
+    SELECT format('transaction %s: a %s that does not go through the wallet it should', t.id, t.type)
+    FROM transactions t LEFT JOIN (VALUES {_TYPES}) AS rules (type, payer, payee) ON rules.type = t.type
+    LEFT JOIN wallets f ON f.id = t.from_wallet_id AND f.house IS NOT NULL AND f.currency = t.currency
+    LEFT JOIN wallets p ON p.id = t.to_wallet_id AND p.house IS NOT NULL AND p.currency = t.currency
+    WHERE t.status = 'posted' AND (
+        rules.type IS NULL
+        OR (rules.payer IS NOT NULL AND f.house IS DISTINCT FROM rules.payer)
+        OR (rules.payee IS NOT NULL AND p.house IS DISTINCT FROM rules.payee))
     UNION ALL
     SELECT format('all entries in %s sum to %s', currency, sum(amount))
     FROM entries GROUP BY currency HAVING sum(amount) <> 0

@@ -1,4 +1,4 @@
-"""Rows and the domain: how one is read from the other."""
+"""Conversions between rows and the domain's objects."""
 
 from __future__ import annotations
 
@@ -6,17 +6,20 @@ import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from hashlib import blake2b
-from typing import Any, cast, get_args
+from typing import Any, Final, cast
 from uuid import UUID
 
 import msgspec
 from asyncpg.pgproto.pgproto import UUID as PostgresUUID  # noqa: N811 - a class, whatever its name looks like
 
 from tekana.domain.book import Answer, BatchRecord, CustomerWithWallets
-from tekana.domain.customer import Customer, Metadata
+from tekana.domain.caller import MAIN_TENANT
+from tekana.domain.customer import Customer
 from tekana.domain.events import EVENT_TYPES, Event
+from tekana.domain.identifiers import CustomerId
+from tekana.domain.metadata import Metadata
 from tekana.domain.money import Money
-from tekana.domain.transaction import Entry, Rejection, Transaction, TransactionRequest
+from tekana.domain.transaction import TRANSACTION_TYPES, Entry, Rejection, Relation, Transaction, TransactionRequest
 from tekana.domain.wallet import Wallet
 from tekana.domain.webhooks import ConfiguredWebhook
 from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord
@@ -24,7 +27,18 @@ from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord
 Row = Mapping[str, Any]
 
 _StoredAnswer = Wallet | CustomerWithWallets | Rejection | BatchRecord | ConfiguredWebhook
-_STORED_ANSWERS: dict[str, type[_StoredAnswer]] = {kind.__name__: kind for kind in get_args(_StoredAnswer)}
+
+# The names under which answers are stored. They never change, even where the classes do.
+_ANSWER_TYPES: Final[dict[str, type[_StoredAnswer]]] = {
+    "Wallet": Wallet,
+    "CustomerWithWallets": CustomerWithWallets,
+    "Rejection": Rejection,
+    "Batched": BatchRecord,
+    "ConfiguredWebhook": ConfiguredWebhook,
+}
+_ANSWER_NAMES: Final = {kind: name for name, kind in _ANSWER_TYPES.items()}
+_CUSTOMER_REFERENCE: Final = "CustomerAnswer"
+_ERASED: Final = Rejection("CustomerNotFound", "not_found", "the customer's data were erased", None, "NotFound")
 
 CUSTOMER_COLUMNS = (
     *("id", "full_name", "email", "phone_number", "country", "external_id", "metadata", "status", "suspension_reason"),
@@ -38,9 +52,15 @@ _METADATA_OF_WALLET = WALLET_COLUMNS.index("metadata")
 
 
 def key_digest(key: IdempotencyKey) -> UUID:
-    """128 bits that stand for a caller's key: short enough to index by the billion, long enough never to collide."""
-    caller, name = key
-    digest: UUID = PostgresUUID(blake2b(f"{len(caller)}:{caller}{name}".encode(), digest_size=16).digest())
+    """Return 128 bits that stand for a caller's key: short enough to index by the billion, long enough never to collide.
+
+    The main tenant has no part in it: its keys are older than tenants are.
+    """
+    tenant, subject, name = key
+    text = f"{len(subject)}:{subject}{name}"
+    if tenant != MAIN_TENANT:
+        text = f"{len(tenant)}/{tenant}/{text}"
+    digest: UUID = PostgresUUID(blake2b(text.encode(), digest_size=16).digest())
     return digest
 
 
@@ -79,13 +99,15 @@ def transaction_of(row: Row, entries: tuple[Entry, ...]) -> Transaction:
         id=row["id"],
         request=TransactionRequest(
             type=row["type"],
-            money=Money(row["amount"], row["currency"]),
+            amount=Money(row["amount"], row["currency"]),
             from_wallet_id=row["from_wallet_id"],
             to_wallet_id=row["to_wallet_id"],
             description=row["description"],
             reference=row["reference"],
             metadata=read_json(row["metadata"]),
             effective_at=row["effective_at"],
+            details=_details_of(row),
+            relates_to=None if row["relation"] is None else Relation(row["relation"], row["relates_to"]),
         ),
         status=row["status"],
         entries=entries,
@@ -93,7 +115,17 @@ def transaction_of(row: Row, entries: tuple[Entry, ...]) -> Transaction:
         created_by=row["created_by"],
         created_at=row["created_at"],
         posted_at=row["posted_at"],
+        tenant=row["tenant"],
+        request_id=row["request_id"],
     )
+
+
+def _details_of(row: Row) -> Any:
+    details = row["details"]
+    if details is None:
+        return None
+    kind = TRANSACTION_TYPES[row["type"]].details
+    return msgspec.json.decode(details) if kind is None else msgspec.json.decode(details, type=kind)
 
 
 def entry_of(row: Row) -> Entry:
@@ -113,17 +145,24 @@ def event_of(event_type: str, event: str) -> Event:
     return msgspec.json.decode(event, type=EVENT_TYPES[event_type])
 
 
-def claimed_of(fingerprint: int, transaction: Transaction | None, answer: str | None) -> IdempotencyRecord:
-    """What a key led to: the transaction, or the answer kept with the key."""
+def record_of(fingerprint: int, transaction: Transaction | None, answer: str | None) -> IdempotencyRecord:
+    """Return the record of a key: with the transaction, or the answer that is kept."""
     if transaction is not None:
         return IdempotencyRecord(fingerprint, transaction)
-    kind, value = msgspec.json.decode(answer or "", type=tuple[str, msgspec.Raw])
-    return IdempotencyRecord(fingerprint, msgspec.json.decode(value, type=_STORED_ANSWERS[kind]))
+    name, value = msgspec.json.decode(answer or "", type=tuple[str, msgspec.Raw])
+    if name == _CUSTOMER_REFERENCE:
+        return IdempotencyRecord(fingerprint, _ERASED)
+    return IdempotencyRecord(fingerprint, msgspec.json.decode(value, type=_ANSWER_TYPES[name]))
 
 
 def answer_json(answer: Answer | ConfiguredWebhook) -> str:
-    """An answer that is no transaction, as it is kept with its key."""
-    return msgspec.json.encode((type(answer).__name__, answer)).decode()
+    """Return the JSON of an answer that is no transaction."""
+    return msgspec.json.encode((_ANSWER_NAMES[type(answer)], answer)).decode()  # type: ignore[index]
+
+
+def reference_json(customer_id: CustomerId | None) -> str:
+    """Return what stands under a key whose answer holds a customer's data: where to find it while it is kept."""
+    return msgspec.json.encode((_CUSTOMER_REFERENCE, customer_id)).decode()
 
 
 def write_json(value: object) -> str | None:

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from tekana.domain.caller import Caller
 from tekana.domain.errors import Unavailable
 from tekana.ports.audit import Finding
 from tekana.ports.clock import Clock
@@ -62,13 +63,29 @@ class PostgresStore:
         if self._read_url is not None:
             self._replica = create_engine(self._read_url, connections=_READERS)
         readers = self._replica or self._readers
-        self.customers = PostgresCustomers(readers)
-        self.wallets = PostgresWallets(readers, self._clock)
-        self.transactions = PostgresTransactions(readers)
+        self._customers = PostgresCustomers(readers)
+        self._wallets = PostgresWallets(readers, self._clock)
+        self._transactions = PostgresTransactions(readers)
         # Not from a replica, which does not show the locks that say how far the feed may be read.
-        self.events = PostgresEvents(self._readers)
+        self._events = PostgresEvents(self._readers)
         self.webhook_endpoints = PostgresWebhookEndpoints(self._readers, self._clock)
         self.webhook_deliveries = PostgresWebhookDeliveries(self._readers, self._clock)
+
+    def customers(self, caller: Caller) -> PostgresCustomers:  # noqa: ARG002 - one tenant, for which every caller reads
+        """Return the reader of customers."""
+        return self._customers
+
+    def wallets(self, caller: Caller) -> PostgresWallets:  # noqa: ARG002 - one tenant, for which every caller reads
+        """Return the reader of wallets."""
+        return self._wallets
+
+    def transactions(self, caller: Caller) -> PostgresTransactions:  # noqa: ARG002 - one tenant, for which every caller reads
+        """Return the reader of transactions."""
+        return self._transactions
+
+    def events(self, caller: Caller) -> PostgresEvents:  # noqa: ARG002 - one tenant, for which every caller reads
+        """Return the reader of events."""
+        return self._events
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[PostgresUnitOfWork]:
@@ -97,7 +114,7 @@ class PostgresStore:
     async def stop(self) -> None:
         """Close all connections."""
         await self._writers.dispose()
-        await self.wallets.stop()
+        await self._wallets.stop()
         await self._readers.dispose()
         if self._replica is not None:
             await self._replica.dispose()

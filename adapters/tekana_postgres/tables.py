@@ -19,6 +19,7 @@ from sqlalchemy import (
     MetaData,
     Numeric,
     Sequence,
+    SmallInteger,
     Table,
     Text,
     Uuid,
@@ -132,7 +133,13 @@ transactions = Table(
     _moment("created_at"),
     _moment("posted_at", nullable=True),
     _moment("effective_at", nullable=True),
-    CheckConstraint("type IN ('deposit', 'withdrawal', 'transfer')", name="type"),
+    Column("tenant", Text, nullable=False, server_default=text("'main'")),
+    Column("request_id", Text),
+    Column("details", JSON),
+    Column("relation", Text),
+    _reference("relates_to", "transactions.id", nullable=True),
+    CheckConstraint("type ~ '^[a-z][a-z_]{0,31}$'", name="type"),
+    CheckConstraint("(relation IS NULL) = (relates_to IS NULL)", name="relation"),
     CheckConstraint("status IN ('posted', 'rejected')", name="status"),
     CheckConstraint("amount > 0", name="amount"),
     CheckConstraint("(status = 'posted') = (posted_at IS NOT NULL)", name="posted"),
@@ -145,21 +152,25 @@ transactions = Table(
     Index(None, "to_wallet_id", "id", postgresql_where=text("status <> 'posted'")),
     Index(None, "status", "id", postgresql_where=text("status <> 'posted'")),
     Index(None, "type", "id", postgresql_where=text("type <> 'transfer'")),
+    Index(None, "relates_to", postgresql_where=text("relates_to IS NOT NULL")),
 )
 
+# The order of columns leaves no padding between them.
 entries = Table(
     "entries",
     metadata,
     _reference("wallet_id", "wallets.id", primary_key=True),
+    _reference("transaction_id", "transactions.id"),
     Column("version", BigInteger, primary_key=True),
     Column("sequence", BigInteger, nullable=False),
-    _reference("transaction_id", "transactions.id"),
     Column("amount", BigInteger, nullable=False),
-    Column("currency", CHAR(3), nullable=False),
     Column("ledger_balance_after", BigInteger, nullable=False),
     _moment("posted_at"),
+    Column("currency", CHAR(3), nullable=False),
+    Column("leg", SmallInteger),
     CheckConstraint("amount <> 0", name="amount"),
     CheckConstraint("version >= 1 AND sequence >= version", name="version"),
+    CheckConstraint("leg >= 0", name="leg"),
     Index(None, "transaction_id"),
 )
 
@@ -171,6 +182,16 @@ idempotency_keys = Table(
     _reference("transaction_id", "transactions.id", nullable=True),
     Column("answer", JSON),
     CheckConstraint("(transaction_id IS NULL) = (answer IS NOT NULL)", name="answer"),
+)
+
+# Answers that hold a customer's data, apart from the keys, which are kept for ever: these can be erased.
+customer_answers = Table(
+    "customer_answers",
+    metadata,
+    Column("key_digest", Uuid, primary_key=True, info={"references": "idempotency_keys.key_digest"}),
+    _reference("customer_id", "customers.id"),
+    Column("answer", JSON, nullable=False),
+    Index(None, "customer_id"),
 )
 
 _positions = Sequence("outbox_position_seq", metadata=metadata)

@@ -22,10 +22,10 @@ from tekana.domain.identifiers import TransactionId, first_transaction_id
 from tekana.domain.transaction import Transaction
 from tekana.ports.page import Page, PageRequest
 from tekana.ports.transactions import TransactionFilter
+from tekana_postgres.aggregates.transaction import read_transactions
 from tekana_postgres.connections import raw_connection, translate_errors
 from tekana_postgres.pages import at_most, id_cursor, page_of, written
 from tekana_postgres.tables import wallets
-from tekana_postgres.unit_of_work import read_transactions
 
 _FROM_ALL = """
 SELECT t.id FROM transactions t WHERE t.id >= :first AND t.id < :before {and_also} ORDER BY t.id DESC LIMIT :count

@@ -1,157 +1,205 @@
 """The public face: an e-wallet back-end in which no money is lost and none is counted twice.
 
     async with tekana.connect("memory://") as app:
-        customer, wallets = await app.execute(RegisterCustomer(full_name=..., email=..., phone_number=...))
-        await app.execute(DepositFunds(wallet_id=wallets[0].id, amount="1500", currency="RWF"), key="a-key-of-yours")
+        session = app.as_caller(tekana.LOCAL_OPERATOR)
+        customer, wallets = await session.execute(RegisterCustomer(full_name=..., email=..., phone_number=...))
+        await session.execute(DepositFunds(wallet_id=wallets[0].id, amount="1500", currency="RWF"), key="a-key-of-yours")
 
 Everything public is here; `tekana.ports` is for those who write an adapter, `tekana.testing` for those who test one.
 """
 
-from tekana.application import (
-    LOCAL_OPERATOR,
-    AnyMoneyCommand,
-    Batch,
-    BatchOutcome,
-    CloseCustomer,
-    CloseWallet,
-    Command,
-    DepositFunds,
-    FreezeWallet,
-    OpenWallet,
-    PostingEngine,
-    ReactivateCustomer,
-    RegisterCustomer,
-    SuspendCustomer,
-    Tekana,
-    TransferFunds,
-    UnfreezeWallet,
-    UpdateCustomer,
-    VerifyCustomer,
-    Webhooks,
-    WithdrawFunds,
-)
-from tekana.bootstrap import MissingAdapter, Settings, connect
-from tekana.domain.book import CustomerWithWallets
-from tekana.domain.customer import Customer
+from typing import TYPE_CHECKING
+
+from tekana import application
+from tekana.application import *
+from tekana.bootstrap import MissingAdapter as MissingAdapter
+from tekana.bootstrap import Settings as Settings
+from tekana.bootstrap import connect as connect
+from tekana.domain.book import CustomerWithWallets as CustomerWithWallets
+from tekana.domain.caller import LOCAL_OPERATOR as LOCAL_OPERATOR
+from tekana.domain.caller import MAIN_TENANT as MAIN_TENANT
+from tekana.domain.caller import SCOPES as SCOPES
+from tekana.domain.caller import Caller as Caller
+from tekana.domain.caller import Scope as Scope
+from tekana.domain.customer import Customer as Customer
 from tekana.domain.errors import (
-    ConcurrentUpdate,
-    Conflict,
-    CurrencyMismatch,
-    CustomerExists,
-    CustomerNotActive,
-    CustomerNotFound,
-    EventsDropped,
-    FieldError,
-    IdempotencyKeyReused,
-    InsufficientFunds,
-    InvalidRequest,
-    LimitExceeded,
-    NotFound,
-    Overloaded,
-    Refused,
-    RolledBack,
-    RuleRefused,
-    SameWallet,
-    StateConflict,
-    TekanaError,
-    TransactionNotFound,
-    Unavailable,
-    WalletNotActive,
-    WalletNotEmpty,
-    WalletNotFound,
-    WebhookDeliveryNotFound,
-    WebhookEndpointNotFound,
+    ConcurrentUpdate as ConcurrentUpdate,
+)
+from tekana.domain.errors import (
+    Conflict as Conflict,
+)
+from tekana.domain.errors import (
+    CurrencyMismatch as CurrencyMismatch,
+)
+from tekana.domain.errors import (
+    CustomerExists as CustomerExists,
+)
+from tekana.domain.errors import (
+    CustomerNotActive as CustomerNotActive,
+)
+from tekana.domain.errors import (
+    CustomerNotFound as CustomerNotFound,
+)
+from tekana.domain.errors import (
+    EventsDropped as EventsDropped,
+)
+from tekana.domain.errors import (
+    FieldError as FieldError,
+)
+from tekana.domain.errors import (
+    Forbidden as Forbidden,
+)
+from tekana.domain.errors import (
+    IdempotencyKeyReused as IdempotencyKeyReused,
+)
+from tekana.domain.errors import (
+    InsufficientFunds as InsufficientFunds,
+)
+from tekana.domain.errors import (
+    InvalidRequest as InvalidRequest,
+)
+from tekana.domain.errors import (
+    LimitExceeded as LimitExceeded,
+)
+from tekana.domain.errors import (
+    NotFound as NotFound,
+)
+from tekana.domain.errors import (
+    Overloaded as Overloaded,
+)
+from tekana.domain.errors import (
+    Refused as Refused,
+)
+from tekana.domain.errors import (
+    RolledBack as RolledBack,
+)
+from tekana.domain.errors import (
+    RuleRefused as RuleRefused,
+)
+from tekana.domain.errors import (
+    SameWallet as SameWallet,
+)
+from tekana.domain.errors import (
+    StateConflict as StateConflict,
+)
+from tekana.domain.errors import (
+    TekanaError as TekanaError,
+)
+from tekana.domain.errors import (
+    TransactionNotFound as TransactionNotFound,
+)
+from tekana.domain.errors import (
+    Unavailable as Unavailable,
+)
+from tekana.domain.errors import (
+    WalletNotActive as WalletNotActive,
+)
+from tekana.domain.errors import (
+    WalletNotEmpty as WalletNotEmpty,
+)
+from tekana.domain.errors import (
+    WalletNotFound as WalletNotFound,
+)
+from tekana.domain.errors import (
+    WebhookDeliveryNotFound as WebhookDeliveryNotFound,
+)
+from tekana.domain.errors import (
+    WebhookEndpointNotFound as WebhookEndpointNotFound,
 )
 from tekana.domain.identifiers import (
-    CustomerId,
-    TransactionId,
-    WalletId,
-    WebhookDeliveryId,
-    WebhookEndpointId,
-    house_wallet_id,
+    CustomerId as CustomerId,
 )
-from tekana.domain.money import Currency, Money
-from tekana.domain.transaction import Entry, PostedEntry, Transaction
-from tekana.domain.wallet import Wallet
-from tekana.domain.webhooks import DeliveryAttempt, WebhookDelivery, WebhookEndpoint
-from tekana.ports.customers import CustomerFilter
-from tekana.ports.page import Page, PageRequest
-from tekana.ports.transactions import TransactionFilter
-from tekana.ports.wallets import BalanceAt, WalletFilter
+from tekana.domain.identifiers import (
+    TransactionId as TransactionId,
+)
+from tekana.domain.identifiers import (
+    WalletId as WalletId,
+)
+from tekana.domain.identifiers import (
+    WebhookDeliveryId as WebhookDeliveryId,
+)
+from tekana.domain.identifiers import (
+    WebhookEndpointId as WebhookEndpointId,
+)
+from tekana.domain.identifiers import (
+    house_wallet_id as house_wallet_id,
+)
+from tekana.domain.money import Currency as Currency
+from tekana.domain.money import Money as Money
+from tekana.domain.transaction import Entry as Entry
+from tekana.domain.transaction import PostedEntry as PostedEntry
+from tekana.domain.transaction import Transaction as Transaction
+from tekana.domain.wallet import Wallet as Wallet
+from tekana.domain.webhooks import DeliveryAttempt as DeliveryAttempt
+from tekana.domain.webhooks import WebhookDelivery as WebhookDelivery
+from tekana.domain.webhooks import WebhookEndpoint as WebhookEndpoint
+from tekana.ports.customers import CustomerFilter as CustomerFilter
+from tekana.ports.page import Page as Page
+from tekana.ports.page import PageRequest as PageRequest
+from tekana.ports.transactions import TransactionFilter as TransactionFilter
+from tekana.ports.wallets import BalanceAt as BalanceAt
+from tekana.ports.wallets import WalletFilter as WalletFilter
 
-__all__ = [
-    "LOCAL_OPERATOR",
-    "AnyMoneyCommand",
-    "BalanceAt",
-    "Batch",
-    "BatchOutcome",
-    "CloseCustomer",
-    "CloseWallet",
-    "Command",
-    "ConcurrentUpdate",
-    "Conflict",
-    "Currency",
-    "CurrencyMismatch",
-    "Customer",
-    "CustomerExists",
-    "CustomerFilter",
-    "CustomerId",
-    "CustomerNotActive",
-    "CustomerNotFound",
-    "CustomerWithWallets",
-    "DeliveryAttempt",
-    "DepositFunds",
-    "Entry",
-    "EventsDropped",
-    "FieldError",
-    "FreezeWallet",
-    "IdempotencyKeyReused",
-    "InsufficientFunds",
-    "InvalidRequest",
-    "LimitExceeded",
-    "MissingAdapter",
-    "Money",
-    "NotFound",
-    "OpenWallet",
-    "Overloaded",
-    "Page",
-    "PageRequest",
-    "PostedEntry",
-    "PostingEngine",
-    "ReactivateCustomer",
-    "Refused",
-    "RegisterCustomer",
-    "RolledBack",
-    "RuleRefused",
-    "SameWallet",
-    "Settings",
-    "StateConflict",
-    "SuspendCustomer",
-    "Tekana",
-    "TekanaError",
-    "Transaction",
-    "TransactionFilter",
-    "TransactionId",
-    "TransactionNotFound",
-    "TransferFunds",
-    "Unavailable",
-    "UnfreezeWallet",
-    "UpdateCustomer",
-    "VerifyCustomer",
-    "Wallet",
-    "WalletFilter",
-    "WalletId",
-    "WalletNotActive",
-    "WalletNotEmpty",
-    "WalletNotFound",
-    "WebhookDelivery",
-    "WebhookDeliveryId",
-    "WebhookDeliveryNotFound",
-    "WebhookEndpoint",
-    "WebhookEndpointId",
-    "WebhookEndpointNotFound",
-    "Webhooks",
-    "WithdrawFunds",
-    "connect",
-    "house_wallet_id",
-]
+if not TYPE_CHECKING:
+    __all__ = [
+        *application.__all__,
+        "BalanceAt",
+        "Caller",
+        "ConcurrentUpdate",
+        "Conflict",
+        "Currency",
+        "CurrencyMismatch",
+        "Customer",
+        "CustomerExists",
+        "CustomerFilter",
+        "CustomerId",
+        "CustomerNotActive",
+        "CustomerNotFound",
+        "CustomerWithWallets",
+        "DeliveryAttempt",
+        "Entry",
+        "EventsDropped",
+        "FieldError",
+        "Forbidden",
+        "IdempotencyKeyReused",
+        "InsufficientFunds",
+        "InvalidRequest",
+        "LOCAL_OPERATOR",
+        "LimitExceeded",
+        "MAIN_TENANT",
+        "MissingAdapter",
+        "Money",
+        "NotFound",
+        "Overloaded",
+        "Page",
+        "PageRequest",
+        "PostedEntry",
+        "Refused",
+        "RolledBack",
+        "RuleRefused",
+        "SCOPES",
+        "SameWallet",
+        "Scope",
+        "Settings",
+        "StateConflict",
+        "TekanaError",
+        "Transaction",
+        "TransactionFilter",
+        "TransactionId",
+        "TransactionNotFound",
+        "Unavailable",
+        "Wallet",
+        "WalletFilter",
+        "WalletId",
+        "WalletNotActive",
+        "WalletNotEmpty",
+        "WalletNotFound",
+        "WebhookDelivery",
+        "WebhookDeliveryId",
+        "WebhookDeliveryNotFound",
+        "WebhookEndpoint",
+        "WebhookEndpointId",
+        "WebhookEndpointNotFound",
+        "connect",
+        "house_wallet_id",
+    ]

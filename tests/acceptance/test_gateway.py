@@ -9,11 +9,11 @@ import httpx
 import pytest
 from pytest_bdd import scenarios
 
-import tekana
 from tekana import Settings
 from tekana.testing.clock import FrozenClock
 from tekana.testing.http_driver import HttpDriver
 from tekana.testing.portal import Portal
+from tekana.testing.session import session
 from tekana.testing.steps import AcceptanceTarget, features_dir
 from tekana_litestar import create_app
 from tests.kafka.topology import REAL, services, until_it_answers
@@ -31,7 +31,7 @@ def world(portal: Portal, postgres_url: str, kafka_address: str, topic_prefix: s
     client = httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://tekana")
     delivering = Settings(database_url=postgres_url, webhooks_allow_private=True)
     with (
-        portal.entered(tekana.connect(delivering, clock=clock, working=True)) as beside,
+        portal.entered(session(delivering, clock=clock, working=True)) as beside,
         portal.entered(services(bus_url, postgres_url, clock=clock, webhooks_allow_private=True)),
         portal.entered(app.lifespan()),
         portal.entered(client),

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import pytest
 from pytest_bdd import scenarios
 
-import tekana
 from tekana import Settings
 from tekana.testing.clock import FrozenClock
 from tekana.testing.core_driver import CoreDriver
 from tekana.testing.portal import Portal
+from tekana.testing.session import session
 from tekana.testing.steps import AcceptanceTarget, features_dir
 
 
@@ -17,7 +17,7 @@ from tekana.testing.steps import AcceptanceTarget, features_dir
 def world(portal: Portal) -> Iterator[AcceptanceTarget]:
     clock = FrozenClock()
     settings = Settings(database_url="memory://", webhooks_allow_private=True)
-    with portal.entered(tekana.connect(settings, clock=clock, working=True)) as app:
+    with portal.entered(session(settings, clock=clock, working=True)) as app:
         yield AcceptanceTarget(CoreDriver(app), clock, audited=app)
 
 

@@ -7,8 +7,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from tekana.domain.book import BatchRecord, Book, CustomerWithWallets, LockedState, LockSet
+from tekana.domain.book import BatchRecord, Book, CustomerWithWallets
 from tekana.domain.customer import Contact
+from tekana.domain.lock_set import LockedState, LockSet
 from tekana.domain.transaction import Transaction
 from tekana.ports.audit import Finding
 from tekana.ports.events import FeedEvent

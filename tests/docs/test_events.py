@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 import jsonschema
 import pytest
 
-import tekana
 from tekana import (
     Batch,
     CloseCustomer,
@@ -25,17 +24,18 @@ from tekana import (
     ReactivateCustomer,
     Refused,
     SuspendCustomer,
-    Tekana,
     UnfreezeWallet,
     UpdateCustomer,
     VerifyCustomer,
     WalletId,
 )
+from tekana.application import Session
 from tekana.domain.events import EVENT_TYPES, Event
 from tekana.ports.page import PAGE_SIZE_MAX, PageRequest
 from tekana.testing import builders
 from tekana.testing.contracts.helpers import a_customer
 from tekana.testing.sample_events import sample_events
+from tekana.testing.session import session
 from tekana_kafka.cloud_events import Message, message_of
 from tests.docs.test_docs import ROOT, rows
 
@@ -201,13 +201,13 @@ BEFORE = {"reactivate a customer": "suspend a customer", "unfreeze a wallet": "f
 
 
 @pytest.fixture
-async def app() -> AsyncIterator[Tekana]:
-    async with tekana.connect("memory://") as app:
+async def app() -> AsyncIterator[Session]:
+    async with session("memory://") as app:
         yield app
 
 
 @pytest.fixture
-async def scene(app: Tekana) -> ScenarioContext:
+async def scene(app: Session) -> ScenarioContext:
     aline, bosco = await a_customer(app, "500", **PERSONAL), await a_customer(app)
     await app.execute(
         UpdateCustomer(customer_id=aline.customer.id, email="aline@example.com", phone_number="+250788000101")
@@ -215,12 +215,12 @@ async def scene(app: Tekana) -> ScenarioContext:
     return ScenarioContext(aline.customer.id, aline.wallets[0].id, bosco.customer.id, bosco.wallets[0].id)
 
 
-async def told(app: Tekana) -> list[Event]:
+async def told(app: Session) -> list[Event]:
     return [one.event for one in (await app.events.list(PageRequest(PAGE_SIZE_MAX))).items]
 
 
 @pytest.mark.parametrize("act", ACTS)
-async def test_an_act_leads_to_the_events_that_the_page_names(app: Tekana, scene: ScenarioContext, act: str) -> None:
+async def test_an_act_leads_to_the_events_that_the_page_names(app: Session, scene: ScenarioContext, act: str) -> None:
     if act in BEFORE:
         await app.execute(ACTS[BEFORE[act]](scene))
     before = await told(app)
@@ -236,7 +236,7 @@ async def test_an_act_leads_to_the_events_that_the_page_names(app: Tekana, scene
         assert [words for words in (*PERSONAL.values(), WORDS) if words in everything] == []
 
 
-async def test_what_changes_nothing_leads_to_no_event(app: Tekana, scene: ScenarioContext) -> None:
+async def test_what_changes_nothing_leads_to_no_event(app: Session, scene: ScenarioContext) -> None:
     await app.execute(builders.deposit(scene.alines), key="a key")
     before = await told(app)
     await app.execute(builders.deposit(scene.alines), key="a key")

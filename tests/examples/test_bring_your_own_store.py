@@ -17,6 +17,7 @@ import tekana
 from tekana.testing import builders
 from tekana.testing.clock import FrozenClock
 from tekana.testing.contracts import StoreContract
+from tekana.testing.session import session
 
 FOLDER = Path(__file__).parents[2] / "examples" / "bring_your_own_store"
 
@@ -25,7 +26,7 @@ DEPOSIT_FOR_EVER = """
 import asyncio, sys, tekana, tekana_sqlite
 
 async def main(url, wallet_id):
-    async with tekana.connect(store=tekana_sqlite.SqliteStore(url)) as app:
+    async with session(store=tekana_sqlite.SqliteStore(url)) as app:
         number = 0
         while True:
             number += 1
@@ -71,7 +72,7 @@ async def test_what_was_answered_survives_a_killed_process(tmp_path: Path) -> No
     answered = 0
     for round_ in range(1, 3):
         answered = _deposit_until_killed(url, wallet.id, at_least=round_ * 20)
-        async with tekana.connect(store=SqliteStore(url)) as app:
+        async with session(store=SqliteStore(url)) as app:
             kept = (await app.wallets.get(wallet.id)).ledger_balance
             assert answered <= kept <= answered + 1  # the last one may be there with nobody left to tell
             assert [finding async for finding in app.audit() if not finding.whole] == []
@@ -88,7 +89,7 @@ async def test_many_processes_migrate_at_once_and_one_does_the_work(tmp_path: Pa
 
 
 async def test_a_file_without_tables_is_not_ready(tmp_path: Path) -> None:
-    async with tekana.connect(store=SqliteStore(f"sqlite://{tmp_path}/new.db")) as app:
+    async with session(store=SqliteStore(f"sqlite://{tmp_path}/new.db")) as app:
         with pytest.raises(tekana.Unavailable, match="tekana migrate"):
             await app.check_ready()
 
@@ -119,7 +120,7 @@ async def test_it_is_found_by_the_scheme_of_its_url(tmp_path: Path, monkeypatch:
     (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: tekana-sqlite\nVersion: 1.0.0\n")
     (installed / "entry_points.txt").write_text("\n".join(lines))
     monkeypatch.syspath_prepend(tmp_path)
-    async with tekana.connect(f"sqlite://{tmp_path}/wallets.db") as app:
+    async with session(f"sqlite://{tmp_path}/wallets.db") as app:
         with pytest.raises(tekana.Unavailable, match="tekana migrate"):
             await app.check_ready()
 
@@ -129,7 +130,7 @@ async def test_it_has_no_outbox_to_relay_from_and_says_so(tmp_path: Path, workin
     store = SqliteStore(f"sqlite://{tmp_path}/wallets.db")
     with_a_bus = tekana.Settings(database_url=store.url, bus_url="kafka://127.0.0.1:9092")
     with pytest.raises(tekana.InvalidRequest, match="cannot be given with SqliteStore") as refused:
-        async with tekana.connect(with_a_bus, store=store, working=working):
+        async with session(with_a_bus, store=store, working=working):
             pass
     assert [error.field for error in refused.value.errors] == ["bus_url"]
 
@@ -138,7 +139,7 @@ async def _new_file_with_a_wallet(url: str) -> tekana.Wallet:
     store = SqliteStore(url)
     await store.start()
     await store.migrate()
-    async with tekana.connect(store=store) as app:
+    async with session(store=store) as app:
         registered = await app.execute(builders.person())
         await app.execute(builders.deposit(registered.wallets[0].id, "1"), key="deposit 1")
     return registered.wallets[0]

@@ -20,6 +20,7 @@ import uvicorn
 from replay_bank import BANK, GaveUp, HttpDoor, Json, NotReachable, Posted, Row, RowRefused, Tally, replay
 
 from tekana import DepositFunds, Refused, RegisterCustomer, Tekana, WalletId, WithdrawFunds, connect
+from tekana.application import Session
 from tekana_litestar import create_app
 
 SUM_OF_BALANCES = Decimal("25330318.30")
@@ -36,7 +37,7 @@ SMALL = (
 class CoreDoor:
     """A replay_bank.Door to the core in this process: the same bodies, as the commands that they stand for."""
 
-    def __init__(self, app: Tekana) -> None:
+    def __init__(self, app: Session) -> None:
         self._app = app
 
     async def register(self, body: Json, key: str) -> str:
@@ -208,7 +209,7 @@ async def test_the_command_itself(tmp_path: Path) -> None:
     assert said[0].startswith(f"replay_bank: cannot read {tmp_path / 'nowhere.csv'}: No such file")
 
 
-async def _replay_twice(rows: Sequence[Row], door: replay_bank.Door, app: Tekana) -> None:
+async def _replay_twice(rows: Sequence[Row], door: replay_bank.Door, app: Session) -> None:
     """The second time changes nothing, and says so."""
     first, second = Tally.of(rows), Tally.of(rows)
     await replay(rows, door, first)
@@ -223,7 +224,7 @@ async def _replay_twice(rows: Sequence[Row], door: replay_bank.Door, app: Tekana
     await _assert_whole(app)
 
 
-async def _assert_whole(app: Tekana) -> None:
+async def _assert_whole(app: Session) -> None:
     findings = [finding async for finding in app.audit()]
     assert findings
     assert [finding for finding in findings if not finding.whole] == []

@@ -38,6 +38,7 @@ from benchmarks.rows import ROWS
 from benchmarks.server import Server
 from benchmarks.tables import TABLES
 from tekana.testing import builders
+from tekana.testing.session import session
 from tekana_postgres.embedded import EmbeddedPostgres
 from tests.integration.postgres_support import superuser
 
@@ -48,7 +49,7 @@ WALLETS = 200
 async def test_a_filled_ledger_is_whole_and_in_use(postgres_url: str, rounds: int) -> None:
     async with superuser(postgres_url) as connection:
         await fill(connection, WALLETS, rounds=rounds)
-    async with tekana.connect(postgres_url) as app:
+    async with session(postgres_url) as app:
         await app.execute(builders.transfer(wallet_id(0), wallet_id(WALLETS - 1), "100"), key="after")
         assert [finding.breaches async for finding in app.audit() if not finding.whole] == []
         payer = await app.wallets.get(wallet_id(0))

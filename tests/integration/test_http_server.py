@@ -18,9 +18,9 @@ from uuid import UUID
 import httpx
 import pytest
 
-import tekana
 from tekana.testing import builders
 from tekana.testing.contracts.helpers import a_wallet
+from tekana.testing.session import session
 from tests.integration.http_support import assert_whole
 
 PROGRAM = """
@@ -142,7 +142,7 @@ def test_requests_in_flight_end_before_the_server_does(tmp_path: Path, port: int
 
 
 async def test_a_thousand_clients_who_hang_up_cost_nothing(tmp_path: Path, port: int, postgres_url: str) -> None:
-    async with tekana.connect(postgres_url) as app:
+    async with session(postgres_url) as app:
         wallet = await a_wallet(app)
     requests = [_deposit_request(wallet.id, f"key {number}") for number in range(1000)]
     with _served(tmp_path, port, url=postgres_url) as process:
@@ -153,7 +153,7 @@ async def test_a_thousand_clients_who_hang_up_cost_nothing(tmp_path: Path, port:
         assert {answer.split(b" ")[1] for answer in at_once} == {b"201"}  # more than there are connections to lose
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=30) == 0  # nothing waits
-    async with tekana.connect(postgres_url) as app:
+    async with session(postgres_url) as app:
         before = await app.wallets.get(wallet.id)
         assert before.ledger_balance == before.version <= 1000
         keys = [f"key {number}" for number in range(1000)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-import tekana
+from tekana.testing.session import session
 from tests.integration.postgres_support import some_history, superuser
 
 _NEW = "01a20000-0000-7000-8000-000000000001"
@@ -235,7 +235,7 @@ PLANTED: dict[str, tuple[str, set[int]]] = {
 
 @pytest.mark.parametrize(("planted", "expected"), PLANTED.values(), ids=PLANTED.keys())
 async def test_a_planted_bug_is_found(postgres_url: str, planted: str, expected: set[int]) -> None:
-    async with tekana.connect(postgres_url) as app:
+    async with session(postgres_url) as app:
         await some_history(app)
         assert {finding.invariant.number async for finding in app.audit() if not finding.whole} == set()
         async with superuser(postgres_url) as connection:
@@ -248,7 +248,7 @@ async def test_a_planted_bug_is_found(postgres_url: str, planted: str, expected:
 
 
 async def test_breaches_are_counted_and_only_some_are_shown(postgres_url: str) -> None:
-    async with tekana.connect(postgres_url) as app:
+    async with session(postgres_url) as app:
         aline, _ = await some_history(app)
         async with superuser(postgres_url) as connection:
             await connection.execute(

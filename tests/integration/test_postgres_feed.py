@@ -7,13 +7,14 @@ from collections.abc import AsyncIterator
 import pytest
 from uuid_utils.compat import uuid7
 
-import tekana
 from tekana.application.engine.decide import fingerprint
 from tekana.domain.book import Book
+from tekana.domain.caller import LOCAL_OPERATOR, MAIN_TENANT
 from tekana.domain.money import Currency
 from tekana.ports.page import PageRequest
 from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord, UnitOfWork
 from tekana.testing import builders
+from tekana.testing.session import session
 from tekana_postgres import PostgresStore
 
 
@@ -34,7 +35,14 @@ async def register(unit: UnitOfWork, *, commit: bool) -> None:
     answer = command.decide(book)
     if not commit:
         unit._transaction = _NeverCommits()  # type: ignore[attr-defined]
-    await unit.save(book, {IdempotencyKey("local", str(uuid7())): IdempotencyRecord(fingerprint(command), answer)})
+    await unit.save(
+        book,
+        {
+            IdempotencyKey(MAIN_TENANT, "local", str(uuid7())): IdempotencyRecord(
+                fingerprint(command.NAME, command), answer
+            )
+        },
+    )
 
 
 class _NeverCommits:
@@ -44,7 +52,7 @@ class _NeverCommits:
 
 async def fed(store: PostgresStore) -> list[str]:
     """The names of all events but the first customer's."""
-    page = await store.events.list(PageRequest(200))
+    page = await store.events(LOCAL_OPERATOR).list(PageRequest(200))
     return [type(one.event).__name__ for one in page.items[2:]]
 
 
@@ -85,7 +93,7 @@ async def test_a_unit_that_began_later_holds_up_nothing(store: PostgresStore) ->
 
 
 async def test_a_page_may_end_within_a_transaction(store: PostgresStore) -> None:
-    async with tekana.connect(store=store) as app:
+    async with session(store=store) as app:
         aline = await app.execute(builders.person())
         for number in range(5):
             await app.execute(builders.deposit(aline.wallets[0].id, "10"), key=str(number))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncpg
 import pytest
 
-import tekana
+from tekana.testing.session import session
 from tekana_postgres import PostgresStore
 from tests.integration.postgres_support import some_history, superuser
 
@@ -52,7 +52,7 @@ TWICE = {
 
 @pytest.mark.parametrize("statement", NEVER.values(), ids=NEVER.keys())
 async def test_history_is_append_only_even_for_a_superuser(postgres_url: str, statement: str) -> None:
-    async with tekana.connect(postgres_url) as app:
+    async with session(postgres_url) as app:
         await some_history(app)
         async with superuser(postgres_url) as connection:
             for role in ("origin", "replica"):  # a replica's tools do not get past it either
@@ -79,7 +79,7 @@ async def test_the_application_works_as_the_role_without_the_right(postgres_url:
 
 @pytest.mark.parametrize("statement", AGAINST_THE_RULES.values(), ids=AGAINST_THE_RULES.keys())
 async def test_constraints_hold_the_same_rules_as_the_core(postgres_url: str, statement: str) -> None:
-    async with tekana.connect(postgres_url) as app:
+    async with session(postgres_url) as app:
         await some_history(app)
         async with superuser(postgres_url) as connection:
             with pytest.raises(asyncpg.CheckViolationError):
@@ -88,7 +88,7 @@ async def test_constraints_hold_the_same_rules_as_the_core(postgres_url: str, st
 
 @pytest.mark.parametrize("statement", TWICE.values(), ids=TWICE.keys())
 async def test_what_is_unique_stays_so(postgres_url: str, statement: str) -> None:
-    async with tekana.connect(postgres_url) as app:
+    async with session(postgres_url) as app:
         await some_history(app)
         async with superuser(postgres_url) as connection:
             with pytest.raises(asyncpg.UniqueViolationError):

@@ -13,6 +13,7 @@ from tekana.testing import builders
 from tekana.testing.clock import FrozenClock
 from tekana.testing.contracts.helpers import a_customer, all_outcomes
 from tekana.testing.contracts.ledger_checks import assert_whole, every
+from tekana.testing.session import session
 from tekana_postgres import PostgresStore, transactions
 
 STEPS = [0, 1, 0, 1000, -3_000_000, 0, 500_000, 86_400_000_000, -1, 0]
@@ -23,7 +24,7 @@ STEPS = [0, 1, 0, 1000, -3_000_000, 0, 500_000, 86_400_000_000, -1, 0]
 async def test_lists_are_exact(postgres_url: str, monkeypatch: pytest.MonkeyPatch, long_history: int) -> None:
     monkeypatch.setattr(transactions, "_LONG_HISTORY", long_history)
     clock = FrozenClock()
-    async with tekana.connect(store=PostgresStore(postgres_url, clock=clock)) as app:
+    async with session(store=PostgresStore(postgres_url, clock=clock)) as app:
         aline, bosco = await a_customer(app, "500"), await a_customer(app)
         mine, his = aline.wallets[0].id, bosco.wallets[0].id
         savings = (await app.execute(builders.open_wallet(aline.customer.id))).id

@@ -14,6 +14,7 @@ import pytest
 
 import tekana
 from tekana.testing import builders
+from tekana.testing.session import session
 from tekana_postgres.embedded import EmbeddedPostgres
 from tekana_postgres.embedded_store import EmbeddedPostgresStore
 
@@ -43,7 +44,7 @@ async def until_ready(app: tekana.Tekana) -> None:
 
 async def test_killed_in_the_middle_of_money(folder: Path) -> None:
     store = EmbeddedPostgresStore(f"embedded://{folder}")
-    async with tekana.connect(store=store) as app:
+    async with session(store=store) as app:
         aline = await app.execute(builders.person())
         mine = aline.wallets[0].id
         answered: dict[str, tekana.Transaction] = {}
@@ -71,7 +72,7 @@ async def test_killed_in_the_middle_of_money(folder: Path) -> None:
 
 
 async def test_the_embedded_server_is_started_again_when_it_dies(folder: Path) -> None:
-    async with tekana.connect(f"embedded://{folder}") as app:
+    async with session(f"embedded://{folder}") as app:
         aline = await app.execute(builders.person())
         await app.execute(builders.deposit(aline.wallets[0].id, "7"), key="before")
         await asyncio.to_thread(kill_server, folder)
@@ -82,7 +83,7 @@ async def test_the_embedded_server_is_started_again_when_it_dies(folder: Path) -
 
 async def test_a_wallet_that_is_busy_elsewhere_is_waited_for(folder: Path) -> None:
     store = EmbeddedPostgresStore(f"embedded://{folder}")
-    async with tekana.connect(store=store) as app:
+    async with session(store=store) as app:
         aline = await app.execute(builders.person())
         async with store.begin() as elsewhere:  # another unit of work sits on the wallet
             await elsewhere.lock(builders.deposit(aline.wallets[0].id).locks())

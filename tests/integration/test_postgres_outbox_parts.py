@@ -12,6 +12,7 @@ import tekana
 from tekana.domain.errors import EventsDropped
 from tekana.testing import builders
 from tekana.testing.contracts.ledger_checks import every
+from tekana.testing.session import session
 from tekana_postgres import PostgresStore
 from tests.integration.postgres_support import BEGIN_THE_NEXT_PART, some_history, superuser
 
@@ -29,7 +30,7 @@ ALTER TABLE outbox ENABLE ALWAYS TRIGGER append_only
 @pytest.fixture
 async def old(postgres_url: str) -> AsyncIterator[PostgresStore]:
     """A store with a part that can be dropped, and something after it."""
-    async with tekana.connect(postgres_url) as app:
+    async with session(postgres_url) as app:
         aline, _ = await some_history(app)
         async with superuser(postgres_url) as connection:
             await connection.execute(BEGIN_THE_NEXT_PART)
@@ -40,7 +41,7 @@ async def old(postgres_url: str) -> AsyncIterator[PostgresStore]:
 
 
 async def broken(url: str) -> set[int]:
-    async with tekana.connect(url) as app:
+    async with session(url) as app:
         return {finding.invariant.number async for finding in app.audit() if not finding.whole}
 
 
@@ -92,7 +93,7 @@ async def test_the_parts_are_guarded(old: PostgresStore, postgres_url: str) -> N
 
 
 async def test_it_waits_for_its_moment_and_money_moves_meanwhile(old: PostgresStore, postgres_url: str) -> None:
-    async with tekana.connect(postgres_url) as app, superuser(postgres_url) as reader:
+    async with session(postgres_url) as app, superuser(postgres_url) as reader:
         wallet = await a_wallet(app)
         held_open = reader.transaction()
         await held_open.start()
@@ -112,7 +113,7 @@ async def test_it_waits_for_its_moment_and_money_moves_meanwhile(old: PostgresSt
 
 async def test_a_reader_meets_no_gap(old: PostgresStore, postgres_url: str) -> None:
     """While parts are dropped under a reader, it is told so, or reads on."""
-    async with tekana.connect(postgres_url) as app:
+    async with session(postgres_url) as app:
         feed = await every(app.events.list)
         cursors: list[str | None] = [None, *(one.cursor for one in feed)]
         dropping = asyncio.create_task(old.outbox("bus").prune(ALL))
@@ -134,7 +135,7 @@ async def test_a_reader_meets_no_gap(old: PostgresStore, postgres_url: str) -> N
 async def test_beyond_all_parts_nothing_is_refused(old: PostgresStore, postgres_url: str) -> None:
     async with superuser(postgres_url) as connection:
         await connection.execute("SELECT setval('outbox_position_seq', (SELECT max(ends) FROM outbox_parts) + 10)")
-        async with tekana.connect(postgres_url) as app:
+        async with session(postgres_url) as app:
             wallet = await a_wallet(app)
             await app.execute(builders.deposit(wallet, "1"), key="beyond all parts")
             feed = await every(app.events.list)
@@ -143,7 +144,7 @@ async def test_beyond_all_parts_nothing_is_refused(old: PostgresStore, postgres_
         rest = await connection.fetchval("SELECT max(position) FROM outbox_rest")
         assert await connection.fetchval("SELECT count(*) FROM outbox_parts WHERE begins > $1", rest) >= 4
         await connection.execute("SELECT setval('outbox_position_seq', (SELECT max(begins) FROM outbox_parts))")
-        async with tekana.connect(postgres_url) as app:
+        async with session(postgres_url) as app:
             await app.execute(builders.deposit(wallet, "1"), key="in a part again")
             assert len(await every(app.events.list)) == 3 + 3 + 3  # the first part is gone
         assert await connection.fetchval("SELECT count(*) FROM outbox_rest") == 1

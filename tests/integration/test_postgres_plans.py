@@ -32,6 +32,7 @@ from tekana.ports.page import PageRequest
 from tekana.ports.transactions import TransactionFilter, Transactions
 from tekana.ports.wallets import WalletFilter, Wallets
 from tekana.testing import builders
+from tekana.testing.session import session
 from tekana_postgres import PostgresStore
 from tekana_postgres.embedded import EmbeddedPostgres
 from tekana_postgres.tables import metadata
@@ -138,7 +139,7 @@ async def watched(url: str, mode: str) -> AsyncIterator[Watched]:
     store = PostgresStore(url)
     for engine in (store._readers, store._writers._engine):
         event.listen(engine.sync_engine, "connect", lambda raw, _: raw.driver_connection.add_log_listener(note))
-    async with tekana.connect(store=store) as app:
+    async with session(store=store) as app:
         yield Watched(app, plans)
 
 

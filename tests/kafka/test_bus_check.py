@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-import tekana
 from benchmarks.bus_check import check
 from tekana.domain.events import Event, aggregate_id
 from tekana.testing import builders
 from tekana.testing.contracts.helpers import a_wallet
 from tekana.testing.contracts.ledger_checks import every
+from tekana.testing.session import session
 from tekana_kafka import KafkaPublisher
 
 pytestmark = pytest.mark.kafka
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.kafka
 async def test_what_is_lost_or_twice_or_out_of_order_is_counted(
     postgres_url: str, kafka_address: str, topic_prefix: str
 ) -> None:
-    async with tekana.connect(postgres_url) as app:
+    async with session(postgres_url) as app:
         one, other = await a_wallet(app, "100"), await a_wallet(app, "100")
         for number in range(5):
             await app.execute(builders.transfer(one.id, other.id, "1"), key=f"{number}")

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-import tekana
 from tekana.domain.events import Event, WalletCredited
 from tekana.testing import builders
 from tekana.testing.contracts.helpers import a_wallet
 from tekana.testing.contracts.ledger_checks import every
+from tekana.testing.session import session
 from tekana_kafka import KafkaPublisher
 
 pytestmark = pytest.mark.kafka
@@ -92,7 +92,7 @@ async def publish(bus_url: str, events: Sequence[Event]) -> None:
 
 
 async def test_the_story(bus_url: str, notifying: Notifying) -> None:
-    async with tekana.connect("memory://") as app:
+    async with session("memory://") as app:
         one, other = await a_wallet(app, "1500"), await a_wallet(app)
         await app.execute(builders.transfer(one.id, other.id, "500"), key="1")
         await app.execute(builders.transfer(other.id, one.id, "250"), key="2")
@@ -112,7 +112,7 @@ async def test_the_story(bus_url: str, notifying: Notifying) -> None:
 async def test_killed_in_the_middle_it_sends_each_message_once(bus_url: str, notifying: Notifying) -> None:
     if not (os.environ.get("TEKANA_TEST_KAFKA_JARS") or os.environ.get("TEKANA_TEST_KAFKA")):
         pytest.skip("not here: a broker whose consumer groups form at once")
-    async with tekana.connect("memory://") as app:
+    async with session("memory://") as app:
         wallets = [await a_wallet(app, "1000") for _ in range(20)]
         for number in range(1500):
             one, other = wallets[number % 20], wallets[(number * 7 + 3) % 20]

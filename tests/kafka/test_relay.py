@@ -14,12 +14,13 @@ from contextlib import contextmanager
 
 import pytest
 
-import tekana
+from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.events import event_id
 from tekana.ports.outbox import RelayState
 from tekana.testing import builders
 from tekana.testing.contracts.helpers import a_wallet
 from tekana.testing.contracts.ledger_checks import assert_whole, every
+from tekana.testing.session import session
 from tekana_postgres import PostgresStore
 from tests.kafka.brokers import Broker
 from tests.kafka.consumer import document_of, read
@@ -105,11 +106,11 @@ async def assert_all_arrived(store: PostgresStore, broker: Broker, topic_prefix:
             assert told.sequence == last[str(told.aggregate_id)] + 1
             last[str(told.aggregate_id)] += 1
             arrived.append(told.id)
-    assert sorted(arrived) == sorted(event_id(one.event) for one in await every(store.events.list))
+    assert sorted(arrived) == sorted(event_id(one.event) for one in await every(store.events(LOCAL_OPERATOR).list))
 
 
 async def test_relays_that_are_killed(postgres_url: str, kafka_broker: Broker, topic_prefix: str) -> None:
-    async with tekana.connect(postgres_url) as app:
+    async with session(postgres_url) as app:
         store = app._store
         assert isinstance(store, PostgresStore)
         one, other = await a_wallet(app, "100000"), await a_wallet(app, "100000")
@@ -135,7 +136,7 @@ async def test_relays_that_are_killed(postgres_url: str, kafka_broker: Broker, t
 async def test_a_broker_that_is_stopped_and_started(postgres_url: str, kafka_broker: Broker, topic_prefix: str) -> None:
     if not kafka_broker.durable:
         pytest.skip("not here: a broker that remembers what it had")
-    async with tekana.connect(postgres_url) as app:
+    async with session(postgres_url) as app:
         store = app._store
         assert isinstance(store, PostgresStore)
         with relays_at_work(postgres_url, kafka_broker, topic_prefix, 2):

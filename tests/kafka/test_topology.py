@@ -17,6 +17,7 @@ import tekana
 from tekana import Settings
 from tekana.testing.contracts.helpers import a_wallet
 from tekana.testing.contracts.ledger_checks import assert_whole
+from tekana.testing.session import session
 from tekana_kafka import rpc_client
 from tekana_litestar import create_app
 from tests.kafka.brokers import free_port
@@ -86,7 +87,7 @@ def processes(bus_url: str, database_url: str) -> Iterator[dict[str, Process]]:
 @pytest.fixture
 async def app(postgres_url: str) -> AsyncIterator[tekana.Tekana]:
     """The core on the services' database, to look at the ledger with; whole at the end."""
-    async with tekana.connect(postgres_url) as app:
+    async with session(postgres_url) as app:
         yield app
         await assert_whole(app._store)  # type: ignore[arg-type]
 

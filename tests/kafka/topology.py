@@ -13,6 +13,7 @@ from tekana import Settings
 from tekana.domain.events import Aggregate
 from tekana.ports.clock import Clock
 from tekana.ports.store import Store
+from tekana.testing.session import session
 from tests.kafka import no_groups_on_the_pip_broker
 
 REAL = any(name in os.environ for name in ("TEKANA_TEST_KAFKA_JARS", "TEKANA_TEST_KAFKA"))
@@ -39,14 +40,14 @@ async def services(
             settings = Settings(
                 role=role, bus_url=bus_url, database_url=database_url, webhooks_allow_private=webhooks_allow_private
             )
-            app = await running.enter_async_context(tekana.connect(settings, store=store, clock=clock, working=True))
+            app = await running.enter_async_context(session(settings, store=store, clock=clock, working=True))
         yield app
 
 
 @asynccontextmanager
 async def gateway(bus_url: str) -> AsyncIterator[tekana.Tekana]:
     """A gateway, without HTTP."""
-    async with tekana.connect(Settings(role="gateway", bus_url=bus_url)) as app:
+    async with session(Settings(role="gateway", bus_url=bus_url)) as app:
         yield app
 
 

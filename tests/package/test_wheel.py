@@ -18,7 +18,7 @@ ADAPTER_LIBRARIES = (
 REGISTER_AND_DEPOSIT = """
 import asyncio, tekana
 async def main():
-    async with tekana.connect("memory://") as app:
+    async with session("memory://") as app:
         new = tekana.RegisterCustomer(full_name="Aline", email="aline@example.com", phone_number="+250788000101")
         aline = await app.execute(new)
         deposit = tekana.DepositFunds(wallet_id=aline.wallets[0].id, amount="1500", currency="RWF")

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 from tekana import Money, Transaction, Wallet, WalletId
 from tekana.application.audit.checks import Snapshot
+from tekana.domain.caller import MAIN_TENANT
 from tekana.domain.customer import Customer
 from tekana.domain.events import CustomerVerified, WalletFrozen
 from tekana.domain.identifiers import CustomerId, TransactionId, first_transaction_id
@@ -67,7 +68,10 @@ def with_one_more(snapshot: Snapshot, transaction: Transaction) -> Snapshot:
     """The transaction is added, with its key and its place in the outbox."""
     return snapshot._replace(
         transactions=[*snapshot.transactions, transaction],
-        keys={**snapshot.keys, IdempotencyKey("x", str(transaction.id)): IdempotencyRecord(0, transaction)},
+        keys={
+            **snapshot.keys,
+            IdempotencyKey(MAIN_TENANT, "x", str(transaction.id)): IdempotencyRecord(0, transaction),
+        },
         outbox=[*snapshot.outbox, transaction],
     )
 
@@ -97,7 +101,7 @@ def entries_that_do_not_sum_to_zero(snapshot: Snapshot) -> Snapshot:
 @fires(1, 3)
 def a_rejected_transaction_with_entries(snapshot: Snapshot) -> Snapshot:
     entry = posted(snapshot, 0).entries[0]._replace(wallet_id=WalletId(uuid4()))
-    return with_transaction(snapshot, 0, "rejected", entries=(entry, entry._replace(minor=-entry.minor)))
+    return with_transaction(snapshot, 0, "rejected", entries=(entry, entry._replace(minor=-entry.amount_minor)))
 
 
 @fires(1)
@@ -236,13 +240,15 @@ def a_refused_transaction_without_a_key(snapshot: Snapshot) -> Snapshot:
 @fires(7)
 def two_keys_for_one_transaction(snapshot: Snapshot) -> Snapshot:
     [claimed, *_] = [one for one in snapshot.keys.values() if isinstance(one.answer, Transaction)]
-    return snapshot._replace(keys={**snapshot.keys, IdempotencyKey("another", "key"): claimed})
+    return snapshot._replace(keys={**snapshot.keys, IdempotencyKey(MAIN_TENANT, "another", "key"): claimed})
 
 
 @fires(7)
 def a_key_without_its_transaction(snapshot: Snapshot) -> Snapshot:
     lost = replace(posted(snapshot, 0), id=uuid4())
-    return snapshot._replace(keys={**snapshot.keys, IdempotencyKey("a", "key"): IdempotencyRecord(0, lost)})
+    return snapshot._replace(
+        keys={**snapshot.keys, IdempotencyKey(MAIN_TENANT, "a", "key"): IdempotencyRecord(0, lost)}
+    )
 
 
 @fires(9)

@@ -18,6 +18,7 @@ from uuid_utils.compat import uuid7
 
 from tekana import Batch, PostingEngine, Tekana
 from tekana.application.engine.posting_engine import _CROWD
+from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.ports.unit_of_work import UnitOfWork
 from tekana.testing import builders
 from tekana.testing.builders import RWF
@@ -112,7 +113,7 @@ async def _arrive(dice: random.Random, until: float) -> None:
             await asyncio.sleep(dice.choice((0, 0, 0.0005, 0.002)))
             await asyncio.gather(*arriving)
     await asyncio.wait_for(engine.stop(), REQUEST_TIMEOUT_SECONDS)
-    assert (await store.wallets.get(wallet.id)).ledger_balance == len(asked)
+    assert (await store.wallets(LOCAL_OPERATOR).get(wallet.id)).ledger_balance == len(asked)
     assert units.most_in_flight <= 2
     await assert_whole(store)
 
@@ -142,6 +143,6 @@ async def test_those_who_arrived_just_before_the_stop_are_decided_before_it_ends
     await asyncio.sleep(0)  # they are in the line, and nothing is in flight yet
     assert units.in_flight == 0
     await engine.stop()
-    assert (await store.wallets.get(wallet.id)).ledger_balance == 3
+    assert (await store.wallets(LOCAL_OPERATOR).get(wallet.id)).ledger_balance == 3
     await asyncio.gather(*last)
     await assert_whole(store)

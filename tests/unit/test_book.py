@@ -62,7 +62,7 @@ def test_a_transfer() -> None:
     assert [entry.direction for entry in posted.entries] == ["debit", "credit"]
     assert (posted.status, posted.created_by, posted.posted_at) == ("posted", "a test", book.now)
     assert posted.effective_at == book.now
-    assert (posted.request.money, posted.request.description) == (Money(300, RWF), "tea")
+    assert (posted.request.amount, posted.request.description) == (Money(300, RWF), "tea")
     assert book.outbox == book.transactions == [posted]
     assert book.wallets_with_entries == {one.id: one, two.id: two}
 
@@ -279,7 +279,7 @@ def test_whatever_is_decided_the_sum_is_zero_and_nobody_owes(moves: Moves) -> No
     for wallet in wallets:
         mine = [entry for one in book.transactions for entry in one.entries if entry.wallet_id == wallet.id]
         assert [entry.version for entry in mine] == list(range(1, wallet.version + 1))
-        assert sum(entry.minor for entry in mine) == wallet.ledger_balance
+        assert sum(entry.amount_minor for entry in mine) == wallet.ledger_balance
 
 
 def test_the_largest_amount_fits() -> None:

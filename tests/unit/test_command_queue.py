@@ -10,6 +10,7 @@ from tekana import Batch, BatchOutcome, Overloaded, Unavailable
 from tekana.application.commands.batch import BATCH_SIZE_MAX
 from tekana.application.engine.command_queue import CommandQueue, Envelope, QueuedBatch, QueuedCommand
 from tekana.domain.book import Book
+from tekana.domain.caller import LOCAL_OPERATOR, MAIN_TENANT
 from tekana.ports.unit_of_work import IdempotencyKey
 from tekana.testing import builders
 from tekana.testing.contracts.faults import Failing, Point
@@ -23,12 +24,17 @@ COMMAND = builders.deposit(builders.wallet().id, "1")
 
 
 def alone(number: int) -> QueuedCommand:
-    return QueuedCommand(IdempotencyKey("a test", f"alone {number}"), 0, Envelope(COMMAND, "a test"), asyncio.Future())
+    return QueuedCommand(
+        IdempotencyKey(MAIN_TENANT, "a test", f"alone {number}"), 0, Envelope(COMMAND, "a test"), asyncio.Future()
+    )
 
 
 def together(name: str, size: int) -> list[QueuedCommand]:
-    batch = QueuedBatch(IdempotencyKey("a test", name), 0, builders.independent(*[COMMAND] * size))
-    return [alone(0)._replace(key=IdempotencyKey("a test", name), batch=batch, place=place) for place in range(size)]
+    batch = QueuedBatch(IdempotencyKey(MAIN_TENANT, "a test", name), 0, builders.independent(*[COMMAND] * size))
+    return [
+        alone(0)._replace(key=IdempotencyKey(MAIN_TENANT, "a test", name), batch=batch, place=place)
+        for place in range(size)
+    ]
 
 
 def told(group: list[QueuedCommand]) -> dict[str, int]:
@@ -75,7 +81,7 @@ async def test_a_thousand_are_one_group(store, gate, engines) -> None:
     gate.begun = 0
     await app.submit_batch(batch_of(1000, wallet.id))
     assert gate.begun == 1
-    assert (await store.wallets.get(wallet.id)).ledger_balance == 1000
+    assert (await store.wallets(LOCAL_OPERATOR).get(wallet.id)).ledger_balance == 1000
 
 
 async def test_a_full_line_refuses_a_batch_whole_and_at_once(store, gate, engines) -> None:
@@ -93,7 +99,7 @@ async def test_a_full_line_refuses_a_batch_whole_and_at_once(store, gate, engine
     gate.open.set()
     assert not (await small).replayed  # nothing of the one that was refused had begun
     assert kinds(await all_outcomes([fits, *crowd])) == ["BatchOutcome"] + ["Transaction"] * 6
-    assert (await store.wallets.get(wallet.id)).ledger_balance == BATCH_SIZE_MAX + 6
+    assert (await store.wallets(LOCAL_OPERATOR).get(wallet.id)).ledger_balance == BATCH_SIZE_MAX + 6
 
 
 async def test_those_alone_pass_by_the_batches_in_flight(store, gate, engines) -> None:
@@ -110,7 +116,7 @@ async def test_those_alone_pass_by_the_batches_in_flight(store, gate, engines) -
     assert gate.begun == 1  # one group past the batches; the others wait for that
     gate.open.set()
     assert kinds(await all_outcomes([*alone, *batches])) == ["BatchOutcome"] * 5 + ["Transaction"] * 4
-    assert (await store.wallets.get(wallet.id)).ledger_balance == 5 * BATCH_SIZE_MAX + 4
+    assert (await store.wallets(LOCAL_OPERATOR).get(wallet.id)).ledger_balance == 5 * BATCH_SIZE_MAX + 4
 
 
 async def test_a_thousand_who_leave_at_once_are_decided_once_and_the_next_is_served(store, gate, engines) -> None:
@@ -129,7 +135,7 @@ async def test_a_thousand_who_leave_at_once_are_decided_once_and_the_next_is_ser
     assert all(task.cancelled() for task in leaving)
     assert not (await app.submit(builders.deposit(wallet.id, "1"), key="the next")).replayed
     await engine.stop()  # which returns when nobody waits any more
-    assert (await store.wallets.get(wallet.id)).ledger_balance == 1001
+    assert (await store.wallets(LOCAL_OPERATOR).get(wallet.id)).ledger_balance == 1001
 
 
 async def test_a_caller_who_leaves_takes_no_batch_back(store, gate, engines) -> None:
@@ -144,7 +150,7 @@ async def test_a_caller_who_leaves_takes_no_batch_back(store, gate, engines) -> 
     assert left.cancelled()
     done = await app.submit_batch(batch_of(5, wallet.id), key="a key")
     assert done.replayed
-    assert (await store.wallets.get(wallet.id)).ledger_balance == 7
+    assert (await store.wallets(LOCAL_OPERATOR).get(wallet.id)).ledger_balance == 7
 
 
 async def test_stopping_decides_batches_that_wait(store, gate, engines) -> None:
@@ -157,7 +163,7 @@ async def test_stopping_decides_batches_that_wait(store, gate, engines) -> None:
     gate.open.set()
     await stopping
     assert kinds([task.result() for task in (*crowd, *batches)]) == ["BatchOutcome"] * 3 + ["Transaction"] * 2
-    assert (await store.wallets.get(wallet.id)).ledger_balance == 3002
+    assert (await store.wallets(LOCAL_OPERATOR).get(wallet.id)).ledger_balance == 3002
 
 
 @pytest.mark.parametrize("alone_before", [0, 1, 2, 7])
@@ -194,7 +200,7 @@ async def test_a_group_that_fails_is_split_but_no_atomic_batch_is_torn(
     assert isinstance(independent_told, Unavailable)
     whole = {one.reference for one in atomic}
     assert [references & whole for references in sizes if references & whole not in (set(), whole)] == []
-    assert (await store.wallets.get(wallet.id)).ledger_balance == 1 + alone_before + 5 + 2
+    assert (await store.wallets(LOCAL_OPERATOR).get(wallet.id)).ledger_balance == 1 + alone_before + 5 + 2
 
 
 async def test_a_key_of_a_caller_is_never_one_of_a_batchs_movements(engines) -> None:

@@ -16,8 +16,8 @@ from tekana.domain.events import (
     WalletEvent,
     aggregate_id,
     event_id,
-    events_of,
 )
+from tekana.domain.transaction import events_of
 from tekana.testing import builders
 
 BASES = (CustomerEvent, WalletEvent, TransactionEvent)

@@ -18,6 +18,7 @@ from tekana.ports.events import FeedEvent
 from tekana.ports.page import Page
 from tekana.testing import builders
 from tekana.testing.sample_events import sample_events
+from tekana.testing.session import session
 from tekana_kafka.codec import codec_of
 from tekana_kafka.command_messages import command_message
 from tekana_kafka.query_messages import QUERIES
@@ -33,7 +34,7 @@ def assert_comes_back(hint: Any, value: object) -> None:
 
 
 async def test_answers_and_pages() -> None:
-    async with tekana.connect("memory://") as app:
+    async with session("memory://") as app:
         aline, _ = await some_history(app)
         everything = tekana.PageRequest(limit=200)
         transactions = await app.transactions.list(tekana.TransactionFilter(), everything)

@@ -9,7 +9,9 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from tekana import DepositFunds, InvalidRequest, Overloaded, PostingEngine, Tekana, Unavailable, UpdateCustomer, Wallet
+from tekana.application import Session
 from tekana.application.engine.decide import fingerprint
+from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.errors import invalid
 from tekana.ports.unit_of_work import UnitOfWork
 from tekana.testing import builders
@@ -69,11 +71,11 @@ async def engines(store: MemoryStore, gate: Gate) -> AsyncIterator[Callable[...,
         await engine.stop()
 
 
-def deposits(app: Tekana, wallet: Wallet, count: int) -> list[asyncio.Task[object]]:
+def deposits(app: Session, wallet: Wallet, count: int) -> list[asyncio.Task[object]]:
     return [asyncio.create_task(app.execute(builders.deposit(wallet.id, "1"))) for _ in range(count)]  # type: ignore[misc]
 
 
-async def a_crowd(app: Tekana, gate: Gate, wallet: Wallet, count: int) -> list[asyncio.Task[object]]:
+async def a_crowd(app: Session, gate: Gate, wallet: Wallet, count: int) -> list[asyncio.Task[object]]:
     """One command is in flight, held at the gate, and `count` wait behind it."""
     gate.open.clear()
     gate.arrived.clear()
@@ -92,7 +94,7 @@ async def test_those_who_arrive_meanwhile_make_up_the_next_group(store, gate, en
     gate.open.set()
     await asyncio.gather(*crowd)
     assert gate.begun == 2
-    assert (await store.wallets.get(wallet.id)).ledger_balance == 51
+    assert (await store.wallets(LOCAL_OPERATOR).get(wallet.id)).ledger_balance == 51
 
 
 async def test_groups_have_a_largest_size(store, gate, engines) -> None:
@@ -113,7 +115,7 @@ async def test_too_many_waiting_are_sent_away(store, gate, engines) -> None:
     assert kinds(await all_outcomes(refused)) == ["Overloaded"] * 3
     gate.open.set()
     assert kinds(await all_outcomes(crowd)) == ["Overloaded"] * 3 + ["Transaction"] * 6
-    assert (await store.wallets.get(wallet.id)).ledger_balance == 6
+    assert (await store.wallets(LOCAL_OPERATOR).get(wallet.id)).ledger_balance == 6
     await app.execute(builders.deposit(wallet.id, "1"))  # there is room again
 
 
@@ -128,7 +130,7 @@ async def test_stopping_decides_what_waits(store, gate, engines) -> None:
     gate.open.set()
     await stopping
     assert kinds([task.result() for task in crowd]) == ["Transaction"] * 11
-    assert (await store.wallets.get(wallet.id)).ledger_balance == 11
+    assert (await store.wallets(LOCAL_OPERATOR).get(wallet.id)).ledger_balance == 11
     await engine.stop()  # twice does no harm
 
 
@@ -141,17 +143,27 @@ async def test_it_serves_only_while_it_runs(store, engines) -> None:
         await app.execute(builders.deposit(wallet.id, "1"))
     engine.start()
     await app.execute(builders.deposit(wallet.id, "1"))
-    assert (await store.wallets.get(wallet.id)).ledger_balance == 1
+    assert (await store.wallets(LOCAL_OPERATOR).get(wallet.id)).ledger_balance == 1
 
 
 async def test_a_preview_keeps_nothing(store, engines) -> None:
     _, app = engines()
     wallet = await a_wallet(app, "10")
-    before = await customers(store), await transactions(store), await feed(store), await store.wallets.get(wallet.id)
+    before = (
+        await customers(store),
+        await transactions(store),
+        await feed(store),
+        await store.wallets(LOCAL_OPERATOR).get(wallet.id),
+    )
     assert (await app.preview(builders.withdrawal(wallet.id, "4"))).entries[0].ledger_balance_after == 6
     await app.preview(builders.person())
     await app.preview(builders.freeze(wallet.id))
-    after = await customers(store), await transactions(store), await feed(store), await store.wallets.get(wallet.id)
+    after = (
+        await customers(store),
+        await transactions(store),
+        await feed(store),
+        await store.wallets(LOCAL_OPERATOR).get(wallet.id),
+    )
     assert after == before
 
 
@@ -172,7 +184,7 @@ async def test_whatever_a_store_raises_the_engine_lives_on(store, engines, error
     references = ["good", "bad", "better"]
     outcomes = await all_outcomes(app.execute(builders.deposit(wallet.id, "1", reference=one)) for one in references)
     assert [type(one).__name__ for one in outcomes] == ["Transaction", type(error).__name__, "Transaction"]
-    assert (await store.wallets.get(wallet.id)).ledger_balance == 2
+    assert (await store.wallets(LOCAL_OPERATOR).get(wallet.id)).ledger_balance == 2
 
 
 async def test_a_store_that_cannot_be_reached_is_told_to_all(store, engines) -> None:
@@ -183,7 +195,7 @@ async def test_a_store_that_cannot_be_reached_is_told_to_all(store, engines) -> 
     assert all(isinstance(one, Unavailable) for one in outcomes)
     assert len({id(one) for one in outcomes}) == 4
     await app.execute(builders.deposit(wallet.id, "1"))
-    assert (await store.wallets.get(wallet.id)).ledger_balance == 1
+    assert (await store.wallets(LOCAL_OPERATOR).get(wallet.id)).ledger_balance == 1
 
 
 async def test_an_unknown_outcome_says_what_to_do(store, engines) -> None:

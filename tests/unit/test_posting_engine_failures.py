@@ -12,20 +12,22 @@ from uuid_utils.compat import uuid7
 
 import tekana
 from tekana import Conflict, InvalidRequest, PostingEngine, Tekana, Unavailable, WalletId
+from tekana.application import Session
 from tekana.application.engine.decide import fingerprint
-from tekana.domain.book import LockSet
 from tekana.domain.errors import Busy
+from tekana.domain.lock_set import LockSet
 from tekana.ports.unit_of_work import BeginUnit
 from tekana.testing import builders
 from tekana.testing.builders import RWF
 from tekana.testing.contracts.faults import Failing, Point
 from tekana.testing.contracts.helpers import a_wallet, all_outcomes, kinds
 from tekana.testing.contracts.ledger_checks import assert_whole
+from tekana.testing.session import session
 from tekana_memory import MemoryStore
 
 
 @asynccontextmanager
-async def engine_on(store: MemoryStore, begin: BeginUnit) -> AsyncIterator[Tekana]:
+async def engine_on(store: MemoryStore, begin: BeginUnit) -> AsyncIterator[Session]:
     engine = PostingEngine(begin, uuid7, default_currency=RWF)
     engine.start()
     yield Tekana(store, engine)
@@ -61,7 +63,7 @@ class LockedState:
 
 async def test_once_the_end_was_not_seen_a_failure_is_unknown_whatever_comes_after() -> None:
     store = MemoryStore()
-    async with tekana.connect(store=store) as app:
+    async with session(store=store) as app:
         wallet = await a_wallet(app)
     lost, busy = Unavailable("the line is dead"), Conflict("another request got there first")
     failing = Failing(store.begin, Script(("saved", lost), ("claim", busy), ("claim", busy)))
@@ -76,7 +78,7 @@ async def test_once_the_end_was_not_seen_a_failure_is_unknown_whatever_comes_aft
 
 async def test_a_wallet_that_is_locked_elsewhere_holds_up_its_own_command_alone() -> None:
     store = MemoryStore()
-    async with tekana.connect(store=store) as app:
+    async with session(store=store) as app:
         wallets = [await a_wallet(app) for _ in range(8)]
     locked = LockedState(wallets[3].id)
     async with engine_on(store, Failing(store.begin, locked)) as app:
@@ -97,7 +99,7 @@ async def test_stopping_without_work_begins_none() -> None:
 
 @pytest.mark.parametrize("key", ["", " ", "a\x00b", "\ud800", "x" * 256, 7])
 async def test_a_key_that_is_none_is_refused_and_never_ignored(key: str) -> None:
-    async with tekana.connect("memory://") as app:
+    async with session("memory://") as app:
         wallet = await a_wallet(app)
         with pytest.raises(InvalidRequest) as refused:
             await app.execute(builders.deposit(wallet.id, "10"), key=key)
@@ -107,14 +109,14 @@ async def test_a_key_that_is_none_is_refused_and_never_ignored(key: str) -> None
 
 async def test_ready_only_while_commands_are_decided() -> None:
     store = MemoryStore()
-    async with tekana.connect(store=store) as app:
+    async with session(store=store) as app:
         await app.check_ready()
     with pytest.raises(Unavailable):
         await app.check_ready()
 
 
 async def test_answers_are_the_callers_own() -> None:
-    async with tekana.connect("memory://") as app:
+    async with session("memory://") as app:
         wallet = await app.execute(builders.open_wallet((await app.execute(builders.person())).customer.id), key="open")
         wallet.status, wallet.ledger_balance = "closed", 10**9
         again = (await app.customers.list(tekana.CustomerFilter(), tekana.PageRequest())).items[0].wallets[1]
@@ -133,7 +135,7 @@ def test_fingerprints_outlive_a_release() -> None:
         tekana.CloseWallet(wallet_id=one): CLOSE,
         builders.atomic(builders.deposit(one, "10"), builders.transfer(one, two, "10")): BATCH,
     }
-    assert {type(command).__name__: fingerprint(command) for command in known} == {
+    assert {type(command).__name__: fingerprint(command.NAME, command) for command in known} == {
         type(command).__name__: number for command, number in known.items()
     }
 

@@ -12,12 +12,12 @@ from uuid import UUID
 
 import pytest
 
-import tekana
 from tekana import Settings
-from tekana.application import Tekana
+from tekana.application import Session
 from tekana.application.workers import relay as relays
 from tekana.application.workers.relay import Relay
 from tekana.bootstrap.container import BUS
+from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.errors import EventsDropped, Unavailable
 from tekana.domain.events import Event, aggregate_id, event_id
 from tekana.ports.events import FeedEvent
@@ -29,6 +29,7 @@ from tekana.testing.clock import FrozenClock
 from tekana.testing.contracts.fixtures import at_work
 from tekana.testing.contracts.helpers import a_wallet
 from tekana.testing.contracts.ledger_checks import assert_whole, every
+from tekana.testing.session import session
 from tekana_memory import MemoryPublisher, MemoryStore
 
 PATIENCE = 20.0
@@ -73,7 +74,7 @@ async def store() -> AsyncIterator[MemoryStore]:
 
 
 @pytest.fixture
-async def app(store: MemoryStore) -> AsyncIterator[Tekana]:
+async def app(store: MemoryStore) -> AsyncIterator[Session]:
     async with at_work(store) as app:
         yield app
 
@@ -95,10 +96,10 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 async def everything(store: MemoryStore) -> list[FeedEvent]:
-    return await every(store.events.list)
+    return await every(store.events(LOCAL_OPERATOR).list)
 
 
-async def moved(app: Tekana, times: int) -> None:
+async def moved(app: Session, times: int) -> None:
     one, other = await a_wallet(app, "1000"), await a_wallet(app, "1000")
     for number in range(times):
         await app.execute(builders.transfer(one.id, other.id, "1"), key=f"{one.id} {number}")
@@ -115,7 +116,7 @@ def in_order(events: Sequence[Event]) -> bool:
     return True
 
 
-async def test_everything_is_told_in_order(store: MemoryStore, app: Tekana) -> None:
+async def test_everything_is_told_in_order(store: MemoryStore, app: Session) -> None:
     publisher = MemoryPublisher()
     await moved(app, 30)
     async with relaying(store.outbox("bus"), publisher):
@@ -128,7 +129,7 @@ async def test_everything_is_told_in_order(store: MemoryStore, app: Tekana) -> N
 
 
 async def test_a_bus_that_is_away_costs_nothing(
-    store: MemoryStore, app: Tekana, caplog: pytest.LogCaptureFixture
+    store: MemoryStore, app: Session, caplog: pytest.LogCaptureFixture
 ) -> None:
     publisher = FaultyPublisher(failures=5)
     await moved(app, 20)
@@ -142,7 +143,7 @@ async def test_a_bus_that_is_away_costs_nothing(
     assert len([one for one in caplog.records if "the bus is away" in one.getMessage()]) == 1
 
 
-async def test_others_stand_by_and_take_over(store: MemoryStore, app: Tekana) -> None:
+async def test_others_stand_by_and_take_over(store: MemoryStore, app: Session) -> None:
     publishers = [MemoryPublisher() for _ in range(3)]
     works = [
         asyncio.create_task(Relay(store.outbox("bus"), publisher, holder=str(number)).run())
@@ -161,7 +162,7 @@ async def test_others_stand_by_and_take_over(store: MemoryStore, app: Tekana) ->
     assert {event_id(one) for one in together} == {event_id(one.event) for one in await everything(store)}
 
 
-async def test_one_that_slept_through_its_lease_does_no_harm(store: MemoryStore, app: Tekana) -> None:
+async def test_one_that_slept_through_its_lease_does_no_harm(store: MemoryStore, app: Session) -> None:
     asleep, woken = asyncio.Event(), asyncio.Event()
 
     class Sleepy(MemoryPublisher):
@@ -185,7 +186,7 @@ async def test_one_that_slept_through_its_lease_does_no_harm(store: MemoryStore,
 
 
 async def test_what_the_bus_never_takes_is_parked_with_its_aggregate(
-    store: MemoryStore, app: Tekana, caplog: pytest.LogCaptureFixture
+    store: MemoryStore, app: Session, caplog: pytest.LogCaptureFixture
 ) -> None:
     publisher = FaultyPublisher()
     await moved(app, 10)
@@ -223,7 +224,7 @@ async def test_what_waits_for_long_and_what_is_parked_is_warned_of() -> None:
     store = MemoryStore(clock=clock)
     outbox = store.outbox(BUS)
     with_a_bus = Settings(database_url="memory://", bus_url="kafka://127.0.0.1:1")
-    async with tekana.connect(with_a_bus, store=store) as app, tekana.connect("memory://", store=store) as without:
+    async with session(with_a_bus, store=store) as app, session("memory://", store=store) as without:
         await moved(app, 1)
         clock.advance(timedelta(seconds=relays.LAG_WARNING_SECONDS))
         assert await app.check_ready() == []
@@ -258,7 +259,7 @@ async def test_what_was_published_long_ago_is_dropped(monkeypatch: pytest.Monkey
             while await everything(store) == feed:  # noqa: ASYNC110 - a relay tells nobody
                 await asyncio.sleep(0.01)
         with pytest.raises(EventsDropped):
-            await store.events.list(PageRequest(10, feed[0].cursor))
+            await store.events(LOCAL_OPERATOR).list(PageRequest(10, feed[0].cursor))
         work.cancel()
         await asyncio.gather(work, return_exceptions=True)
     kept = len(await everything(store))

@@ -10,6 +10,7 @@ from tekana.bootstrap import MissingAdapter
 from tekana.bootstrap.adapters import find_publisher, find_store
 from tekana.bootstrap.settings import ROLES, Role
 from tekana.cli.options import settings
+from tekana.testing.session import session
 
 
 def test_the_defaults() -> None:
@@ -58,20 +59,20 @@ def test_every_role_but_all_needs_a_bus(role: Role) -> None:
 
 async def test_the_operators_currency_is_used() -> None:
     settings = Settings(database_url="memory://", currency=tekana.Currency("KWD"))
-    async with tekana.connect(settings) as app:
+    async with session(settings) as app:
         person = tekana.RegisterCustomer(full_name="A", email="a@example.com", phone_number="+250788123456")
         assert (await app.execute(person)).wallets[0].currency == "KWD"
 
 
 async def test_an_unknown_store_says_which_there_are() -> None:
     with pytest.raises(MissingAdapter, match="memory"):
-        async with tekana.connect("carrier-pigeon://"):
+        async with session("carrier-pigeon://"):
             pass
 
 
 async def test_what_is_no_store_is_refused() -> None:
     with pytest.raises(MissingAdapter, match="object is no tekana store"):
-        async with tekana.connect(store=object()):  # type: ignore[arg-type]
+        async with session(store=object()):  # type: ignore[arg-type]
             pass
 
 
@@ -88,10 +89,10 @@ async def test_a_bus_that_the_publisher_does_not_understand(working: bool) -> No
     """Whoever only decides has no need of it."""
     settings = Settings(database_url="memory://", bus_url="kafka://nowhere")
     if not working:
-        async with tekana.connect(settings):
+        async with session(settings):
             return
     with pytest.raises(InvalidRequest) as refused:
-        async with tekana.connect(settings, working=True):
+        async with session(settings, working=True):
             pass
     assert [error.field for error in refused.value.errors] == ["bus_url"]
 
@@ -122,7 +123,7 @@ def test_a_folder_of_any_name_is_found(tmp_path: Path, name: str, existing: bool
 async def test_a_store_that_knows_of_no_replica_is_not_asked_to_read_from_one() -> None:
     settings = Settings(database_url="memory://", read_database_url="memory://other")
     with pytest.raises(InvalidRequest, match="memory://, which has no replicas") as refused:
-        async with tekana.connect(settings):
+        async with session(settings):
             pass
     assert [error.field for error in refused.value.errors] == ["read_database_url"]
 
@@ -131,5 +132,5 @@ async def test_a_database_named_in_code_is_not_read_through_the_environments_rep
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("TEKANA_READ_DATABASE_URL", "postgresql://replica/name")
-    async with tekana.connect("memory://"):
+    async with session("memory://"):
         pass

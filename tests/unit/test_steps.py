@@ -32,7 +32,7 @@ STORE = MemoryStore
 @pytest.fixture
 def world(portal):
     clock = FrozenClock()
-    with portal.entered(tekana.connect(store=STORE(clock=clock))) as app:
+    with portal.entered(session(store=STORE(clock=clock))) as app:
         yield AcceptanceTarget(CoreDriver(app), clock, audited=app)
 """
 

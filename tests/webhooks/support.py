@@ -11,10 +11,11 @@ from datetime import UTC, datetime
 import pytest
 from uuid_utils.compat import uuid7
 
-from tekana.application import Tekana, Webhooks
+from tekana.application import Session, Webhooks
 from tekana.application.event_payload import event_payload
 from tekana.application.workers import webhook_dispatcher as dispatchers
 from tekana.application.workers.webhook_dispatcher import WebhookDispatcher
+from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.webhooks import WebhookDelivery, WebhookEndpoint
 from tekana.ports.page import PageRequest
 from tekana.ports.webhooks import WebhookStore
@@ -58,7 +59,7 @@ async def store(store_url: str, clock: FrozenClock) -> AsyncIterator[WebhookStor
 
 
 @pytest.fixture
-async def app(store: WebhookStore) -> AsyncIterator[Tekana]:
+async def app(store: WebhookStore) -> AsyncIterator[Session]:
     async with at_work(store) as app:
         yield app
 
@@ -105,7 +106,7 @@ async def until_logged(
 
 
 async def feed(store: WebhookStore) -> list[Json]:
-    told = [event_payload(one.event)._asdict() for one in await every(store.events.list)]
+    told = [event_payload(one.event)._asdict() for one in await every(store.events(LOCAL_OPERATOR).list)]
     return [{**one, "aggregate_id": str(one["aggregate_id"])} for one in told]
 
 
@@ -117,7 +118,7 @@ def sequences(events: Sequence[Json]) -> dict[str, list[int]]:
     return found
 
 
-async def moved(app: Tekana, times: int) -> None:
+async def moved(app: Session, times: int) -> None:
     one, other = await a_wallet(app, "1000"), await a_wallet(app, "1000")
     for number in range(times):
         await app.execute(builders.transfer(one.id, other.id, "1"), key=f"{one.id} {number}")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from tekana.application import Tekana, Webhooks
+from tekana.application import Session, Webhooks
 from tekana.application.workers import webhook_dispatcher as dispatchers
 from tekana.application.workers.webhook_dispatcher import DISABLE_AFTER, RETRY_DELAYS
 from tekana.ports.webhooks import WebhookStore
@@ -41,7 +41,7 @@ __all__ = ["app", "clock", "quick", "receiver", "store", "store_url", "webhooks"
 
 
 async def test_everything_arrives_once_in_order_and_signed(
-    store: WebhookStore, app: Tekana, webhooks: Webhooks, receiver: Receiver, clock: FrozenClock
+    store: WebhookStore, app: Session, webhooks: Webhooks, receiver: Receiver, clock: FrozenClock
 ) -> None:
     await moved(app, 1)
     before = len(await feed(store))
@@ -63,7 +63,7 @@ async def test_everything_arrives_once_in_order_and_signed(
 
 
 async def test_filters_and_several_endpoints(
-    store: WebhookStore, app: Tekana, webhooks: Webhooks, receiver: Receiver, clock: FrozenClock
+    store: WebhookStore, app: Session, webhooks: Webhooks, receiver: Receiver, clock: FrozenClock
 ) -> None:
     async with receiving() as other:
         await webhooks.create(ME, url=receiver.url, event_types=["WalletOpened", "FundsTransferred"])
@@ -93,7 +93,7 @@ async def test_after_a_new_secret_both_sign(
 
 
 async def test_a_failing_wallet_holds_back_itself_alone(
-    store: WebhookStore, app: Tekana, webhooks: Webhooks, receiver: Receiver, clock: FrozenClock
+    store: WebhookStore, app: Session, webhooks: Webhooks, receiver: Receiver, clock: FrozenClock
 ) -> None:
     await webhooks.create(ME, url=receiver.url)
     sick = await a_wallet(app, "1000")
@@ -198,7 +198,7 @@ async def test_one_that_is_gone_is_disabled_at_once(
 
 
 async def test_a_slow_endpoint_starves_nobody(
-    store: WebhookStore, app: Tekana, webhooks: Webhooks, receiver: Receiver, clock: FrozenClock
+    store: WebhookStore, app: Session, webhooks: Webhooks, receiver: Receiver, clock: FrozenClock
 ) -> None:
     async with receiving() as slow:
         slow.answer = lambda _: None

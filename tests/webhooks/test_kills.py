@@ -13,11 +13,13 @@ import pytest
 
 import tekana
 from tekana.application import Webhooks
+from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.events import event_id
 from tekana.testing import builders
 from tekana.testing.contracts.helpers import a_wallet
 from tekana.testing.contracts.ledger_checks import assert_whole, every
 from tekana.testing.receiver import receiving
+from tekana.testing.session import session
 from tekana_postgres import PostgresStore
 from tests.webhooks.support import ME, sequences, until
 
@@ -60,11 +62,11 @@ def processes(postgres_url: str) -> Iterator[Processes]:
 
 
 async def test_dispatchers_that_are_killed(postgres_url: str, processes: Processes) -> None:
-    async with tekana.connect(postgres_url) as app, receiving() as receiver:
+    async with session(postgres_url) as app, receiving() as receiver:
         store = app._store
         assert isinstance(store, PostgresStore)
         settings = tekana.Settings(database_url=postgres_url, webhooks_allow_private=True)
-        async with tekana.connect(settings) as owner:
+        async with session(settings) as owner:
             assert isinstance(owner.webhooks, Webhooks)
             await owner.webhooks.create(ME, url=receiver.url)
         one, other = await a_wallet(app, "100000"), await a_wallet(app, "100000")
@@ -81,7 +83,7 @@ async def test_dispatchers_that_are_killed(postgres_url: str, processes: Process
             await until(lambda seen=seen: len(receiver.received) > seen + 10)  # type: ignore[misc]
             processes.kill_oldest()
             processes.start()
-        wanted = {event_id(fed.event) for fed in await every(store.events.list)}
+        wanted = {event_id(fed.event) for fed in await every(store.events(LOCAL_OPERATOR).list)}
         async with asyncio.timeout(90):
             while {told["id"] for told in receiver.events} != wanted:  # noqa: ASYNC110 - a receiver tells nobody
                 await asyncio.sleep(0.1)

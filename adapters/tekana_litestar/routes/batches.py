@@ -36,7 +36,7 @@ async def create_batch(request: Request) -> Answer:
     """Move money many times."""
     batch = await _batch(request)
     key = idempotency_key(request.scope, required=True)
-    done = await request.tekana.submit_batch(batch, key=key, request_id=request.id)
+    done = await request.session.submit_batch(batch, key=key, request_id=request.id)
     results = tuple([_result(index, one, request) for index, one in enumerate(done.transactions)])
     content = wire.BatchResults(results=results, failed_index=done.failed_index)
     return answer(_status(done), content, *replay_header(done.replayed))

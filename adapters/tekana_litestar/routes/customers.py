@@ -77,7 +77,7 @@ async def list_customers(request: Request) -> Answer:
     """List customers."""
     given = request.query
     which = CustomerFilter(**{name: given.get(name) for name in CustomerFilter._fields})
-    page = await request.tekana.customers.list(which, asked_page(request))
+    page = await request.session.customers.list(which, asked_page(request))
     return answer(200, to_wire.customers(with_encoded_cursor(request, page)))
 
 
@@ -94,7 +94,7 @@ async def list_customers(request: Request) -> Answer:
 )
 async def get_customer(request: Request) -> Answer:
     """Read a customer."""
-    both = await request.tekana.customers.get(customer_id(request))
+    both = await request.session.customers.get(customer_id(request))
     return answer(200, to_wire.customer(both), ("ETag", f'"{both.customer.version}"'))
 
 

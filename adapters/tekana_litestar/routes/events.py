@@ -36,7 +36,7 @@ async def list_events(request: Request) -> Answer | EventStream:
     """Follow what happens."""
     if wants_stream(request.scope):
         return await _stream(request)
-    page = await request.tekana.events.list(asked_page(request, "after"))
+    page = await request.session.events.list(asked_page(request, "after"))
     items = tuple(_shown(request, one) for one in page.items)
     return answer(200, to_wire.events(with_encoded_cursor(request, page)._replace(items=items)))
 
@@ -47,7 +47,7 @@ async def _stream(request: Request) -> EventStream:
     cursor = asked_page(request, "after").cursor
     if last := single_header(request.scope, b"last-event-id"):  # of a client that was cut off: later than the query
         cursor = decode_cursor(request, last, "Last-Event-ID")
-    events, streams = request.tekana.events, request.streams
+    events, streams = request.session.events, request.streams
     streams.enter()
     try:
         first = (await events.list(PageRequest(PAGE_SIZE_MAX, cursor))).items

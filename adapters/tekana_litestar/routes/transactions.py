@@ -62,7 +62,7 @@ async def create_transaction(request: Request) -> Answer:
 
 async def _preview(request: Request, command: AnyMoneyCommand) -> Answer:
     try:
-        transaction = await request.tekana.preview(command)
+        transaction = await request.session.preview(command)
     except Refused as refusal:
         refusal.transaction = None  # it was not kept: nobody can look it up
         raise
@@ -100,7 +100,7 @@ async def list_transactions(request: Request) -> Answer:
         start=given.get("from"),
         end=given.get("to"),
     )
-    page = await request.tekana.transactions.list(which, asked_page(request))
+    page = await request.session.transactions.list(which, asked_page(request))
     return answer(200, to_wire.transactions(with_encoded_cursor(request, page)))
 
 
@@ -116,7 +116,7 @@ async def list_transactions(request: Request) -> Answer:
 )
 async def get_transaction(request: Request) -> Answer:
     """Read a transaction."""
-    return answer(200, to_wire.transaction(await request.tekana.transactions.get(transaction_id(request))))
+    return answer(200, to_wire.transaction(await request.session.transactions.get(transaction_id(request))))
 
 
 HANDLERS = [create_transaction, list_transactions, get_transaction]

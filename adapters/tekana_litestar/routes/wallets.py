@@ -62,7 +62,7 @@ async def list_wallets(request: Request) -> Answer:
     """List wallets."""
     given = request.query
     which = WalletFilter(**{name: given.get(name) for name in WalletFilter._fields})
-    page = await request.tekana.wallets.list(which, asked_page(request))
+    page = await request.session.wallets.list(which, asked_page(request))
     return answer(200, to_wire.wallets(with_encoded_cursor(request, page)))
 
 
@@ -79,7 +79,7 @@ async def list_wallets(request: Request) -> Answer:
 )
 async def get_wallet(request: Request) -> Answer:
     """Read a wallet."""
-    return answer(200, to_wire.wallet(await request.tekana.wallets.get(wallet_id(request))))
+    return answer(200, to_wire.wallet(await request.session.wallets.get(wallet_id(request))))
 
 
 @reads(
@@ -95,7 +95,7 @@ async def get_wallet(request: Request) -> Answer:
 )
 async def list_wallet_entries(request: Request) -> Answer:
     """Read a wallet's history."""
-    entries = await request.tekana.wallets.entries(wallet_id(request), asked_page(request))
+    entries = await request.session.wallets.entries(wallet_id(request), asked_page(request))
     return answer(200, to_wire.wallet_entries(with_encoded_cursor(request, entries)))
 
 
@@ -113,7 +113,7 @@ async def list_wallet_entries(request: Request) -> Answer:
 async def get_wallet_balance(request: Request) -> Answer:
     """Read a wallet's balance at a time."""
     at = request.query.get("at")
-    return answer(200, to_wire.balance(await request.tekana.wallets.balance_at(wallet_id(request), at)))
+    return answer(200, to_wire.balance(await request.session.wallets.balance_at(wallet_id(request), at)))
 
 
 @does(

@@ -42,7 +42,7 @@ async def create_webhook_endpoint(request: Request) -> Answer:
     """Create a webhook endpoint."""
     new = await _new(request)
     key = idempotency_key(request.scope, required=False)
-    done = await request.tekana.webhooks.create(LOCAL_OPERATOR, **msgspec.structs.asdict(new), key=key)
+    done = await request.session.webhooks.create(LOCAL_OPERATOR, **msgspec.structs.asdict(new), key=key)
     location = ("Location", f"/v1/webhook-endpoints/{done.endpoint.id}")
     return answer(201, to_wire.webhook_endpoint_with_secret(done.endpoint), location, *replay_header(done.replayed))
 
@@ -59,7 +59,7 @@ async def create_webhook_endpoint(request: Request) -> Answer:
 )
 async def list_webhook_endpoints(request: Request) -> Answer:
     """List webhook endpoints."""
-    page = await request.tekana.webhooks.list(LOCAL_OPERATOR, asked_page(request))
+    page = await request.session.webhooks.list(LOCAL_OPERATOR, asked_page(request))
     return answer(200, to_wire.webhook_endpoints(with_encoded_cursor(request, page)))
 
 
@@ -76,7 +76,7 @@ async def list_webhook_endpoints(request: Request) -> Answer:
 )
 async def get_webhook_endpoint(request: Request) -> Answer:
     """Read a webhook endpoint."""
-    endpoint = await request.tekana.webhooks.get(LOCAL_OPERATOR, webhook_endpoint_id(request))
+    endpoint = await request.session.webhooks.get(LOCAL_OPERATOR, webhook_endpoint_id(request))
     return answer(200, to_wire.webhook_endpoint(endpoint))
 
 
@@ -99,7 +99,7 @@ async def update_webhook_endpoint(request: Request) -> Answer:
     endpoint_id = webhook_endpoint_id(request)
     given = msgspec.structs.asdict(await _changes(request))
     changes = {name: value for name, value in given.items() if value is not msgspec.UNSET}
-    endpoint = await request.tekana.webhooks.update(LOCAL_OPERATOR, endpoint_id, changes)
+    endpoint = await request.session.webhooks.update(LOCAL_OPERATOR, endpoint_id, changes)
     return answer(200, to_wire.webhook_endpoint(endpoint))
 
 
@@ -116,7 +116,7 @@ async def update_webhook_endpoint(request: Request) -> Answer:
 )
 async def delete_webhook_endpoint(request: Request) -> Answer:
     """Delete a webhook endpoint."""
-    await request.tekana.webhooks.delete(LOCAL_OPERATOR, webhook_endpoint_id(request))
+    await request.session.webhooks.delete(LOCAL_OPERATOR, webhook_endpoint_id(request))
     return Answer(204)
 
 
@@ -138,7 +138,7 @@ async def rotate_webhook_secret(request: Request) -> Answer:
     endpoint_id = webhook_endpoint_id(request)
     await _nothing(request)
     key = idempotency_key(request.scope, required=False)
-    done = await request.tekana.webhooks.rotate_secret(LOCAL_OPERATOR, endpoint_id, key=key)
+    done = await request.session.webhooks.rotate_secret(LOCAL_OPERATOR, endpoint_id, key=key)
     return answer(200, to_wire.webhook_endpoint_with_secret(done.endpoint), *replay_header(done.replayed))
 
 
@@ -158,7 +158,7 @@ async def test_webhook_endpoint(request: Request) -> Answer:
     """Send a test."""
     endpoint_id = webhook_endpoint_id(request)
     await _nothing(request)
-    return answer(202, to_wire.webhook_delivery(await request.tekana.webhooks.send_test(LOCAL_OPERATOR, endpoint_id)))
+    return answer(202, to_wire.webhook_delivery(await request.session.webhooks.send_test(LOCAL_OPERATOR, endpoint_id)))
 
 
 @reads(
@@ -176,7 +176,7 @@ async def test_webhook_endpoint(request: Request) -> Answer:
 async def list_webhook_deliveries(request: Request) -> Answer:
     """List deliveries."""
     endpoint_id = webhook_endpoint_id(request)
-    page = await request.tekana.webhooks.deliveries(LOCAL_OPERATOR, endpoint_id, asked_page(request))
+    page = await request.session.webhooks.deliveries(LOCAL_OPERATOR, endpoint_id, asked_page(request))
     return answer(200, to_wire.webhook_deliveries(with_encoded_cursor(request, page)))
 
 
@@ -196,7 +196,7 @@ async def resend_webhook_delivery(request: Request) -> Answer:
     """Deliver it again."""
     delivery_id = webhook_delivery_id(request)
     await _nothing(request)
-    return answer(202, to_wire.webhook_delivery(await request.tekana.webhooks.resend(LOCAL_OPERATOR, delivery_id)))
+    return answer(202, to_wire.webhook_delivery(await request.session.webhooks.resend(LOCAL_OPERATOR, delivery_id)))
 
 
 HANDLERS = [

@@ -29,7 +29,8 @@ from tekana import (
     WalletNotFound,
 )
 from tekana.domain.errors import InvalidRequest, invalid
-from tekana.domain.events import EVENT_TYPES, Event, events_of
+from tekana.domain.events import EVENT_TYPES, Event
+from tekana.domain.transaction import events_of
 from tekana.ports.clock import Clock
 from tekana.ports.events import FeedEvent
 

@@ -64,8 +64,8 @@ SCHEMA: tuple[str, ...] = (
     """,
     """
     CREATE TABLE keys (
-        caller TEXT, key TEXT, fingerprint INTEGER NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL,
-        PRIMARY KEY (caller, key)
+        tenant TEXT, subject TEXT, key TEXT, fingerprint INTEGER NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL,
+        PRIMARY KEY (tenant, subject, key)
     )
     """,
     """

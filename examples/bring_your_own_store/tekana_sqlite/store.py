@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from msgspec import json
 
 from tekana.application.audit.checks import Snapshot, check
+from tekana.domain.caller import Caller
 from tekana.domain.customer import Customer
 from tekana.domain.errors import Unavailable
 from tekana.domain.transaction import Transaction
@@ -21,7 +22,7 @@ from tekana.ports.unit_of_work import IdempotencyKey
 from .database import Database
 from .readers import SqliteCustomers, SqliteEvents, SqliteTransactions, SqliteWallets, read_outbox
 from .schema import SCHEMA, VERSION
-from .unit_of_work import SqliteUnitOfWork, claimed
+from .unit_of_work import SqliteUnitOfWork, record_of
 
 
 class SqliteStore:
@@ -36,10 +37,26 @@ class SqliteStore:
         self._turn = asyncio.Lock()
         self.location = path = url.removeprefix("sqlite://")
         self._writer, self._reader = Database(path, timeout=0), Database(path, timeout=5)
-        self.customers = SqliteCustomers(self._reader)
-        self.wallets = SqliteWallets(self._reader, self.clock)
-        self.transactions = SqliteTransactions(self._reader)
-        self.events = SqliteEvents(self._reader)
+        self._customers = SqliteCustomers(self._reader)
+        self._wallets = SqliteWallets(self._reader, self.clock)
+        self._transactions = SqliteTransactions(self._reader)
+        self._events = SqliteEvents(self._reader)
+
+    def customers(self, caller: Caller) -> SqliteCustomers:  # noqa: ARG002 - one tenant, for which every caller reads
+        """Return the reader of customers."""
+        return self._customers
+
+    def wallets(self, caller: Caller) -> SqliteWallets:  # noqa: ARG002 - one tenant, for which every caller reads
+        """Return the reader of wallets."""
+        return self._wallets
+
+    def transactions(self, caller: Caller) -> SqliteTransactions:  # noqa: ARG002 - one tenant, for which every caller reads
+        """Return the reader of transactions."""
+        return self._transactions
+
+    def events(self, caller: Caller) -> SqliteEvents:  # noqa: ARG002 - one tenant, for which every caller reads
+        """Return the reader of events."""
+        return self._events
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[SqliteUnitOfWork]:
@@ -63,7 +80,7 @@ class SqliteStore:
                 customers=[json.decode(body, type=Customer) for [body] in rows("SELECT body FROM customers")],
                 wallets=[json.decode(body, type=Wallet) for [body] in rows("SELECT body FROM wallets")],
                 transactions=[json.decode(body, type=Transaction) for [body] in rows("SELECT body FROM transactions")],
-                keys={IdempotencyKey(*row[:2]): claimed(*row[2:]) for row in rows("SELECT * FROM keys")},
+                keys={IdempotencyKey(*row[:3]): record_of(*row[3:]) for row in rows("SELECT * FROM keys")},
                 outbox=[one for _, one in read_outbox(self._reader, start=1, limit=-1)],
             )
 

@@ -1,4 +1,4 @@
-"""The front door of the core: do things, and read how things stand."""
+"""The front door of the core: a caller's session, with commands and readers."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from tekana.application.commands.batch import Batch, BatchOutcome, failed_index
 from tekana.application.commands.command import AnswerT, Command
 from tekana.application.engine.command_queue import Envelope
 from tekana.application.engine.engine import Engine
+from tekana.application.policy import require_scope
 from tekana.application.webhooks.webhooks import Webhooks
 from tekana.application.workers.relay import relay_warnings
 from tekana.domain.book import Answer
-from tekana.domain.errors import Refused, Unavailable, refusal_named
+from tekana.domain.caller import Caller
+from tekana.domain.errors import Refused, Unavailable, rebuild_refusal
 from tekana.domain.transaction import Rejection, Transaction
 from tekana.ports.audit import Audit
 from tekana.ports.customers import Customers
@@ -22,9 +24,6 @@ from tekana.ports.outbox import Outbox
 from tekana.ports.store import Readers, Store
 from tekana.ports.transactions import Transactions
 from tekana.ports.wallets import Wallets
-
-LOCAL_OPERATOR = "local"
-"""The caller of everything, until callers have to show who they are."""
 
 
 class Executed(NamedTuple, Generic[AnswerT]):
@@ -35,13 +34,9 @@ class Executed(NamedTuple, Generic[AnswerT]):
 
 
 class Tekana:
-    """An e-wallet back-end at work: commands in, answers out, and readers for how things stand.
+    """An e-wallet back-end at work: `as_caller` opens a session, through which everything is done and read.
 
-    `execute` a command from `tekana` (its `__all__` lists them), or `submit_batch` many that move money; read through
-    `customers`, `wallets`, `transactions` and `events`; have events delivered with `webhooks`; check that the ledger is
-    whole with `audit`. Safe to use from many tasks of one event loop.
-
-    `store` and `engine` do the work, here or through a gateway. `service` is what takes work off a bus in this process.
+    Safe to use from many tasks of one event loop.
     """
 
     def __init__(
@@ -53,32 +48,86 @@ class Tekana:
         service: Service | None = None,
         webhooks: Callable[[], Webhooks] | None = None,
     ) -> None:
-        """`outbox` is the one that a relay publishes, if one does: `check_ready` warns when it does not keep up."""
+        """Put an application together.
+
+        Args:
+            store, engine: do the work, here or through a gateway.
+            outbox: the one that a relay publishes, if one does: `check_ready` warns when it does not keep up.
+            service: takes work off a bus in this process.
+            webhooks: builds what owners of endpoints use.
+        """
         self._store = store
         self._engine = engine
         self._outbox = outbox
         self._service = service
         self._webhooks = webhooks
 
+    def as_caller(self, caller: Caller) -> Session:
+        """Return a session in which everything is done and read on behalf of this caller. Cheap: one per request."""
+        return Session(caller, self._store, self._engine, self._webhooks)
+
+    @property
+    def outbox(self) -> Outbox | None:
+        """How far the relay is that publishes what happens; None where no bus is known."""
+        return self._outbox
+
+    async def check_ready(self) -> Sequence[str]:
+        """Check that money can be moved now, and return warnings for an operator, each in a sentence.
+
+        Raises Unavailable, with the reason, if it cannot.
+        """
+        self._engine.check_serving()
+        if self._service is not None:
+            await self._service.check_ready()
+        warnings = await self._store.check_ready() or ()
+        return warnings if self._outbox is None else [*warnings, *await relay_warnings(self._outbox)]
+
+
+class Session:
+    """What one caller can do and read.
+
+    `execute` a command from `tekana` (its `__all__` lists them), or `submit_batch` many that move money; read through
+    `customers`, `wallets`, `transactions` and `events`; have events delivered with `webhooks`; check that the ledger is
+    whole with `audit`. Everything raises Forbidden where the caller lacks the scope.
+    """
+
+    __slots__ = ("_engine", "_store", "_webhooks", "caller")
+
+    def __init__(
+        self, caller: Caller, store: Readers, engine: Engine, webhooks: Callable[[], Webhooks] | None = None
+    ) -> None:
+        self.caller = caller
+        self._store = store
+        self._engine = engine
+        self._webhooks = webhooks
+
+    def as_caller(self, caller: Caller) -> Session:
+        """Return the session of another caller on the same application."""
+        return Session(caller, self._store, self._engine, self._webhooks)
+
     @property
     def customers(self) -> Customers:
         """Read customers."""
-        return self._store.customers
+        require_scope(self.caller, "customers:read")
+        return self._store.customers(self.caller)
 
     @property
     def wallets(self) -> Wallets:
         """Read wallets, their entries, and their balance at a time."""
-        return self._store.wallets
+        require_scope(self.caller, "wallets:read")
+        return self._store.wallets(self.caller)
 
     @property
     def transactions(self) -> Transactions:
         """Read transactions."""
-        return self._store.transactions
+        require_scope(self.caller, "transactions:read")
+        return self._store.transactions(self.caller)
 
     @property
     def events(self) -> Events:
         """Read what happened."""
-        return self._store.events
+        require_scope(self.caller, "events:read")
+        return self._store.events(self.caller)
 
     @property
     def webhooks(self) -> Webhooks:
@@ -88,94 +137,67 @@ class Tekana:
         return self._webhooks()
 
     @property
-    def outbox(self) -> Outbox | None:
-        """How far the relay is that publishes what happens; None where no bus is known."""
-        return self._outbox
-
-    @property
     def audit(self) -> Audit:
         """Check every invariant of the ledger. Raises Unavailable at a gateway, which has no ledger."""
+        require_scope(self.caller, "audit:read")
         if not isinstance(self._store, Store):
             raise Unavailable("there is no ledger here: audit it where it is kept")
         return self._store.audit
 
     async def execute(
-        self,
-        command: Command[AnswerT],
-        *,
-        key: str | None = None,
-        caller: str = LOCAL_OPERATOR,
-        request_id: str | None = None,
+        self, command: Command[AnswerT], *, key: str | None = None, request_id: str | None = None
     ) -> AnswerT:
         """Do what the command says; with a `key`, once, however often it is asked.
 
         Raises:
-            Refused: a rule says no; a refused movement of money is kept as `error.transaction`.
+            Forbidden: the caller lacks the command's scope.
+            Refused: a rule says no; a refused transaction is recorded as `error.transaction`.
             Unavailable: the outcome is unknown; ask again with the same key.
         """
-        done = await self.submit(command, key=key, caller=caller, request_id=request_id)
-        return done.answer
+        return (await self.submit(command, key=key, request_id=request_id)).answer
 
     async def submit(
-        self,
-        command: Command[AnswerT],
-        *,
-        key: str | None = None,
-        caller: str = LOCAL_OPERATOR,
-        request_id: str | None = None,
+        self, command: Command[AnswerT], *, key: str | None = None, request_id: str | None = None
     ) -> Executed[AnswerT]:
-        """Like `execute`, and says whether the answer is a repeated one. Refusals raised carry `replayed` as well."""
-        outcome = await self._engine.submit(Envelope(command, caller, key, request_id))
+        """Do as `execute`, and return whether the answer is a repeated one. Refusals raised carry `replayed` as well."""
+        require_scope(self.caller, command.SCOPE)
+        outcome = await self._engine.submit(Envelope(command, self.caller, key, request_id))
         _raise_refusal(outcome.answer, replayed=outcome.replayed)
         return Executed(cast("AnswerT", outcome.answer), outcome.replayed)
 
     async def submit_batch(
-        self,
-        batch: Batch,
-        *,
-        key: str | None = None,
-        caller: str = LOCAL_OPERATOR,
-        request_id: str | None = None,
+        self, batch: Batch, *, key: str | None = None, request_id: str | None = None
     ) -> BatchOutcome:
-        """Move money many times in one request; with a `key`, once, however often it is asked.
+        """Execute many money commands in one request; with a `key`, once, however often it is asked.
 
-        A movement that is refused raises nothing: its transaction is a rejected one.
+        A command that is refused raises nothing: its transaction is a rejected one.
 
         Raises:
+            Forbidden: the caller lacks the scope.
             IdempotencyKeyReused: the key was used for something else; nothing was done.
             Unavailable: the outcome of some of it is unknown; ask again with the same key.
         """
-        outcomes = await self._engine.submit_batch(batch, caller=caller, key=key, request_id=request_id)
+        require_scope(self.caller, batch.SCOPE)
+        outcomes = await self._engine.submit_batch(batch, caller=self.caller, key=key, request_id=request_id)
         transactions = tuple([cast("Transaction", one.answer) for one in outcomes])
         replayed = all(one.replayed for one in outcomes)
         return BatchOutcome(transactions, failed_index(batch, transactions), replayed)
 
-    async def preview(self, command: Command[AnswerT], *, caller: str = LOCAL_OPERATOR) -> AnswerT:
-        """What `execute` would answer or raise now. Nothing is kept."""
-        answer = await self._engine.preview(Envelope(command, caller))
+    async def preview(self, command: Command[AnswerT]) -> AnswerT:
+        """Return or raise what `execute` would now. Nothing is kept."""
+        require_scope(self.caller, command.SCOPE)
+        answer = await self._engine.preview(Envelope(command, self.caller))
         _raise_refusal(answer, replayed=False)
         return cast("AnswerT", answer)
 
-    async def check_ready(self) -> Sequence[str]:
-        """Raises Unavailable, with the reason, if money cannot be moved now.
-
-        Gives what an operator should know all the same, each in a sentence.
-        """
-        self._engine.check_serving()
-        if self._service is not None:
-            await self._service.check_ready()
-        warnings = await self._store.check_ready() or ()
-        return warnings if self._outbox is None else [*warnings, *await relay_warnings(self._outbox)]
-
 
 def refusal_of(answer: Answer) -> Refused | None:
-    """The refusal that an answer tells of, as an error; None if it was done."""
+    """Build the refusal that an answer records, as an error; None if the command was done."""
     rejection = answer.rejection if isinstance(answer, Transaction) else answer
     if not isinstance(rejection, Rejection):
         return None
-    error = refusal_named(rejection.error, rejection.detail)
+    error = rebuild_refusal(rejection)
     error.transaction = answer if isinstance(answer, Transaction) else None
-    error.request_id = rejection.request_id
     return error
 
 

@@ -12,6 +12,7 @@ import rich_click as click
 
 from tekana.bootstrap import Settings, connect
 from tekana.cli.options import settings, where_data_are
+from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.ports.audit import Finding
 
 BREACH = 1
@@ -33,7 +34,7 @@ async def _audit(chosen: Settings, *, as_json: bool) -> bool:
     broken = 0
     async with connect(chosen.database_url) as app:  # never on a replica, which may be behind
         await app.check_ready()
-        async for finding in app.audit():
+        async for finding in app.as_caller(LOCAL_OPERATOR).audit():
             broken += not finding.whole
             click.echo(msgspec.json.encode(as_object(finding)).decode() if as_json else as_line(finding))
             for breach in () if as_json else finding.breaches:

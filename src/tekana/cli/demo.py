@@ -10,11 +10,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tekana.application import DepositFunds, RegisterCustomer, Tekana, TransferFunds
+from tekana.application import DepositFunds, RegisterCustomer, Session, TransferFunds
 from tekana.bootstrap import connect
 from tekana.cli.audit import as_line
 from tekana.cli.options import settings, where_data_are
 from tekana.domain.book import CustomerWithWallets
+from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.errors import InsufficientFunds
 from tekana.domain.identifiers import WalletId
 from tekana.domain.money import Money, format_minor
@@ -35,7 +36,8 @@ def demo(database_url: str | None, data_dir: Path | None) -> None:
 
 async def _tell(url: str) -> None:
     console = Console(highlight=False, soft_wrap=True)
-    async with connect(url) as app:
+    async with connect(url) as backend:
+        app = backend.as_caller(LOCAL_OPERATOR)
         _heading(console, 1, "Aline and Bosco become customers; each gets a wallet in Rwandan francs")
         aline = await _register(app, "Aline Uwase", "aline@example.com", "+250788000101")
         bosco = await _register(app, "Bosco Mugabo", "bosco@example.com", "+250788000102")
@@ -76,12 +78,12 @@ def _heading(console: Console, number: int, text: str) -> None:
     console.print(Text(f"{number}. {text}", style="bold"))
 
 
-async def _register(app: Tekana, name: str, email: str, phone_number: str) -> CustomerWithWallets:
+async def _register(app: Session, name: str, email: str, phone_number: str) -> CustomerWithWallets:
     command = RegisterCustomer(full_name=name, email=email, phone_number=phone_number, country="RW", currency="RWF")
     return await app.execute(command, key=f"demo-register-{email}")
 
 
-async def _show_balances(console: Console, app: Tekana, owners: dict[WalletId, str]) -> None:
+async def _show_balances(console: Console, app: Session, owners: dict[WalletId, str]) -> None:
     table = _table("Wallet of", "Available", "")
     for wallet_id, name in owners.items():
         wallet = await app.wallets.get(wallet_id)
@@ -89,11 +91,11 @@ async def _show_balances(console: Console, app: Tekana, owners: dict[WalletId, s
     console.print(table)
 
 
-async def _show_entries(console: Console, app: Tekana, wallet: Wallet) -> None:
+async def _show_entries(console: Console, app: Session, wallet: Wallet) -> None:
     table = _table("#", "Type", "Description", "Debit", "Credit", "Balance")
     for line in (await app.wallets.entries(wallet.id, PageRequest())).items:
-        amount = Money(abs(line.entry.minor), line.entry.currency).major
-        debit, credit = ("", amount) if line.entry.minor > 0 else (amount, "")
+        amount = Money(abs(line.entry.amount_minor), line.entry.currency).major
+        debit, credit = ("", amount) if line.entry.amount_minor > 0 else (amount, "")
         balance = format_minor(line.entry.ledger_balance_after, line.entry.currency)
         table.add_row(str(line.entry.version), line.type, line.description or "", debit, credit, balance)
     console.print(table)

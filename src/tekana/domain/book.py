@@ -1,12 +1,13 @@
 """The Book: everything locked for one unit of work, and what was decided on it so far.
 
 Every change to a customer, a wallet or money is decided here, by pure code. A decision checks everything before it
-changes anything, so a refused one leaves no trace. What was decided is read off the Book by the store that keeps it.
+changes anything, so a refused one leaves no trace. The store that keeps what was decided reads it off the Book.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from itertools import count
@@ -14,7 +15,8 @@ from operator import attrgetter
 from typing import Any, Final, Literal, NamedTuple
 from uuid import UUID
 
-from tekana.domain.customer import Contact, Customer
+from tekana.domain.caller import Caller
+from tekana.domain.customer import CONTACTS, CUSTOMERS, Contact, Customer
 from tekana.domain.errors import (
     CurrencyMismatch,
     CustomerExists,
@@ -26,30 +28,19 @@ from tekana.domain.errors import (
     WalletNotFound,
 )
 from tekana.domain.events import Event
-from tekana.domain.identifiers import RANDOM_BITS, CustomerId, TransactionId, WalletId, first_transaction_id
+from tekana.domain.identifiers import (
+    RANDOM_BITS,
+    CustomerId,
+    HouseRole,
+    TransactionId,
+    WalletId,
+    first_transaction_id,
+    house_wallet_id,
+)
+from tekana.domain.lock_set import IdT, ItemT, LockedState, LockKind
 from tekana.domain.money import BALANCE_MAX_MINOR, Currency
 from tekana.domain.transaction import Entry, Leg, Rejection, Transaction, TransactionRequest
-from tekana.domain.wallet import Wallet
-
-
-class LockSet(NamedTuple):
-    """What a command needs locked before it is decided.
-
-    `customers` brings each customer with all their wallets; `contacts` tells which of them are taken, and by whom.
-    """
-
-    wallets: tuple[WalletId, ...] = ()
-    customers: tuple[CustomerId, ...] = ()
-    contacts: tuple[Contact, ...] = ()
-
-
-class LockedState(NamedTuple):
-    """What a store found, now locked: nobody else changes it until the unit ends. What is not there is absent."""
-
-    now: datetime
-    wallets: dict[WalletId, Wallet]
-    customers: dict[CustomerId, Customer]
-    contacts: dict[Contact, CustomerId]
+from tekana.domain.wallet import WALLETS, WALLETS_PER_CUSTOMER_MAX, Wallet, house_wallets, new_house_wallet
 
 
 class CustomerWithWallets(NamedTuple):
@@ -66,50 +57,72 @@ BatchMode = Literal["atomic", "independent"]
 
 
 class BatchRecord(NamedTuple):
-    """What a batch's own key leads to: that it was used for so many transactions, each under a key of its own."""
+    """What is kept under a batch's own key: its mode and size. Each transaction has a key of its own."""
 
     mode: BatchMode
     size: int
 
 
 Answer = Transaction | Wallet | CustomerWithWallets | Rejection | BatchRecord
-"""What a command led to, for good: kept under its idempotency key and given again to whoever repeats it."""
-
+"""The result of a command, kept under its idempotency key and given again for every repetition."""
 
 _WALLET_FIELDS = tuple(one.name for one in fields(Wallet))
 _wallet_values = attrgetter(*_WALLET_FIELDS)
 
 
+@dataclass(slots=True)
+class Changes:
+    """What a unit of work has to keep besides transactions and events, by kind's name, then by id."""
+
+    added: dict[str, dict[Any, Any]] = field(default_factory=dict)
+    changed: dict[str, dict[Any, Any]] = field(default_factory=dict)
+
+    def added_of(self, kind: LockKind[IdT, ItemT]) -> dict[IdT, ItemT]:
+        """Return the new items of a kind."""
+        return self.added.setdefault(kind.name, {})
+
+    def changed_of(self, kind: LockKind[IdT, ItemT]) -> dict[IdT, ItemT]:
+        """Return the changed items of a kind."""
+        return self.changed.setdefault(kind.name, {})
+
+
 class Savepoint(NamedTuple):
-    """A point to go back to: how some wallets stood, and how much had happened."""
+    """A state to go back to: copies of what may change, and how much had been decided."""
 
     wallets: list[tuple[Wallet, tuple[Any, ...]]]
-    happened: int
-    moved: int
+    others: dict[str, dict[Any, tuple[Any, Any]]]
+    added: dict[str, dict[Any, Any]]
+    changed: dict[str, dict[Any, Any]]
+    outbox_size: int
+    wallets_with_entries: int
 
 
 @dataclass(slots=True)
 class Book:
     """The locked aggregates of one unit of work. The only place where anything changes.
 
-    `numbers` count up, also from one Book of a process to the next. `caller` and `request_id` are those of the command
-    being decided. `outbox` lists what happened in order:
-    transactions (whose events follow from them) and the events of everything else. `wallets_with_entries` had entries
-    posted; `changed_wallets` changed in other ways, and perhaps in that one too.
+    Attributes:
+        locked: what the store found.
+        numbers: count up, also from one Book of a process to the next.
+        caller, request_id: of the command that is being decided; recorded with everything that it changes.
+        stripe: which of the house wallets of a role and currency this process posts to.
+        outbox: what happened, in order: transactions (whose events follow from them) and the events of everything else.
+        changes: what was added or changed otherwise.
+        wallets_with_entries: the wallets that had entries posted.
+        house_wallets: house wallets that the store has to open unless they exist.
     """
 
     locked: LockedState
     new_id: Callable[[], UUID]
     default_currency: Currency
+    caller: Caller
     numbers: Iterator[int] = field(default_factory=count)
-    caller: str = ""
     request_id: str | None = None
+    stripe: int = 0
     outbox: list[Transaction | Event] = field(default_factory=list)
+    changes: Changes = field(default_factory=Changes)
     wallets_with_entries: dict[WalletId, Wallet] = field(default_factory=dict)
-    changed_wallets: dict[WalletId, Wallet] = field(default_factory=dict)
-    opened_wallets: dict[WalletId, Wallet] = field(default_factory=dict)
-    changed_customers: dict[CustomerId, Customer] = field(default_factory=dict)
-    registered_customers: dict[CustomerId, Customer] = field(default_factory=dict)
+    house_wallets: dict[WalletId, Wallet] = field(default_factory=dict)
     _id_prefix: tuple[datetime | None, int] = (None, 0)
 
     @property
@@ -125,19 +138,19 @@ class Book:
     # ------------------------------------------------------------------ reading
 
     def customer(self, customer_id: CustomerId) -> Customer:
-        """Raises CustomerNotFound if there is none."""
+        """Return a locked customer. Raises CustomerNotFound."""
         try:
-            return self.locked.customers[customer_id]
+            return self.locked.of(CUSTOMERS)[customer_id]
         except KeyError:
             raise CustomerNotFound(f"no customer has the id {customer_id}") from None
 
     def wallets_of(self, customer_id: CustomerId) -> list[Wallet]:
-        """The customer's wallets, in the order they were opened."""
+        """Return the customer's wallets, in the order they were opened."""
         wallets = (wallet for wallet in self.locked.wallets.values() if wallet.customer_id == customer_id)
         return sorted(wallets, key=lambda wallet: (wallet.created_at, wallet.id))
 
     def customer_wallet(self, wallet_id: WalletId, currency: str | None = None) -> Wallet:
-        """A wallet that a command may name: never one of the operator's own.
+        """Return a wallet that a command may name: never one of the operator's own.
 
         Raises:
             WalletNotFound: there is none.
@@ -150,135 +163,168 @@ class Book:
             raise CurrencyMismatch(f"wallet {wallet_id} holds {wallet.currency}, not {currency}")
         return wallet
 
+    def house_wallet(self, role: HouseRole, currency: Currency) -> Wallet:
+        """Return the operator's own wallet for a role in a currency, of this process's stripe; open it if it is new.
+
+        Raises WalletNotFound if no customer has a wallet in the currency: no house wallet is opened before that.
+        """
+        wallet_id = house_wallet_id(role, currency, self.stripe)
+        wallet = self.locked.wallets.get(wallet_id)
+        if wallet is None:
+            if self.stripe == 0:
+                raise WalletNotFound(f"no wallet has the id {wallet_id}")
+            wallet = new_house_wallet(role, currency, self.stripe, created_by=self.caller.subject, at=self.now)
+            self.locked.wallets[wallet_id] = self.changes.added_of(WALLETS)[wallet_id] = wallet
+        return wallet
+
     def with_wallets(self, customer: Customer) -> CustomerWithWallets:
-        """The customer as they are now: copies, which later decisions do not change."""
+        """Return the customer as they are now: copies, which later decisions do not change."""
         return CustomerWithWallets(replace(customer), tuple(replace(wallet) for wallet in self.wallets_of(customer.id)))
 
-    # ------------------------------------------------------------------ customers and wallets
+    # ------------------------------------------------------------------ changing
+
+    def add(self, kind: LockKind[IdT, ItemT], item_id: IdT, item: ItemT) -> None:
+        """Add a new item of a kind."""
+        self.locked.of(kind)[item_id] = item
+        self.changes.added_of(kind)[item_id] = item
+
+    def change(self, kind: LockKind[IdT, ItemT], item_id: IdT, item: ItemT) -> None:
+        """Have a changed item of a kind kept, unless it is a new one, which is kept anyway."""
+        if item_id not in self.changes.added_of(kind):
+            self.changes.changed_of(kind)[item_id] = item
+
+    def record(self, event: Event) -> None:
+        """Put an event into the outbox, with who caused it and in which request."""
+        origin = {"tenant": self.caller.tenant, "caller": self.caller.subject, "request_id": self.request_id}
+        self.outbox.append(replace(event, **origin))  # type: ignore[arg-type]
 
     def require_contacts_unused(self, contacts: Sequence[Contact], customer_id: CustomerId | None = None) -> None:
         """Raises CustomerExists if anyone but this customer has one of the contacts."""
+        owners = self.locked.of(CONTACTS)
         for contact in contacts:
-            owner = self.locked.contacts.get(contact)
+            owner = owners.get(contact)
             if owner is not None and owner != customer_id:
                 raise CustomerExists(f"another customer has this {contact.field.replace('_', ' ')}")
 
-    def register(self, customer: Customer, event: Event) -> None:
+    def register(self, customer: Customer) -> None:
         """Add a new customer."""
-        self.locked.customers[customer.id] = customer
+        self.add(CUSTOMERS, customer.id, customer)
         self.take_contacts(customer)
-        self.registered_customers[customer.id] = customer
-        self.outbox.append(event)
+        self.record(customer.register())
 
-    def open_wallet(self, wallet: Wallet, event: Event) -> None:
-        """Add a new wallet. The house wallets of its currency come to be with the first."""
+    def change_customer(self, customer: Customer, event: Event) -> None:
+        """Have a changed customer kept, and the event recorded."""
+        self.change(CUSTOMERS, customer.id, customer)
+        self.record(event)
+
+    def open_wallet(self, wallet: Wallet) -> None:
+        """Add a new wallet of a customer, and the house wallets of its currency unless they exist.
+
+        Raises LimitExceeded if the customer has WALLETS_PER_CUSTOMER_MAX wallets.
+        """
+        owned = sum(one.customer_id == wallet.customer_id for one in self.locked.wallets.values())
+        if owned >= WALLETS_PER_CUSTOMER_MAX:
+            raise LimitExceeded(f"a customer has at most {WALLETS_PER_CUSTOMER_MAX} wallets")
         self.locked.wallets[wallet.id] = wallet
-        self.opened_wallets[wallet.id] = wallet
-        self.outbox.append(event)
+        self.changes.added_of(WALLETS)[wallet.id] = wallet
+        for one in house_wallets(wallet.currency, created_by=self.caller.subject, at=self.now):
+            if one.id not in self.locked.wallets:
+                self.house_wallets.setdefault(one.id, one)
+        self.record(wallet.open())
 
-    def change_customer(self, customer: Customer) -> int:
-        """Note that the customer changes now. The new version is the sequence of the event to `record`."""
-        customer.version += 1
-        customer.updated_at = max(self.now, customer.updated_at)
-        self.changed_customers[customer.id] = customer
-        return customer.version
-
-    def change_wallet(self, wallet: Wallet) -> int:
-        """Note that the wallet changes now. Gives the sequence of the event to `record`."""
-        wallet.sequence += 1
-        wallet.updated_at = max(self.now, wallet.updated_at)
-        self.changed_wallets[wallet.id] = wallet
-        return wallet.sequence
+    def change_wallet(self, wallet: Wallet, event: Event) -> None:
+        """Have a changed wallet kept, and the event recorded."""
+        self.change(WALLETS, wallet.id, wallet)
+        self.record(event)
 
     def propagate_status(self, customer: Customer) -> None:
-        """Repeat on the customer's wallets whether their money may move."""
+        """Copy to the customer's wallets whether their money may move."""
         for wallet in self.wallets_of(customer.id):
             wallet.customer_active = customer.active
-            self.changed_wallets[wallet.id] = wallet
+            self.change(WALLETS, wallet.id, wallet)
 
     def take_contacts(self, customer: Customer) -> None:
-        """Let nobody else have what the customer now has."""
-        self.locked.contacts.update(dict.fromkeys(customer.contacts, customer.id))
+        """Reserve the customer's contacts."""
+        self.locked.of(CONTACTS).update(dict.fromkeys(customer.contacts, customer.id))
 
     def release_contacts(self, customer: Customer) -> None:
-        """Let others have what only this customer had."""
-        taken = self.locked.contacts
-        for contact in [contact for contact, owner in taken.items() if owner == customer.id]:
-            del taken[contact]
-
-    def record(self, event: Event) -> None:
-        """Tell the world, once the unit of work is done."""
-        self.outbox.append(event)
+        """Free the contacts that the customer had."""
+        owners = self.locked.of(CONTACTS)
+        for contact in [contact for contact, owner in owners.items() if owner == customer.id]:
+            del owners[contact]
 
     # ------------------------------------------------------------------ money
 
-    def post(self, movement: TransactionRequest, legs: Sequence[Leg]) -> Transaction:
-        """Post balanced legs, all or none.
+    def post(self, request: TransactionRequest, legs: Sequence[Leg]) -> Transaction:
+        """Post legs that sum to zero in each currency, all or none, in the order given.
+
+        Each leg is checked against the balance that the legs before it leave.
 
         Raises:
-            Refused: the one that says which rule objected.
+            Refused: the rule that one of the legs breaks.
+            ValueError: fewer than two legs, a leg of zero, or legs that do not sum to zero: a bug of the command.
         """
-        currency = movement.money.currency
-        moment = self.locked.now
-        total = 0
-        wallets = []
+        _require_balanced(legs)
+        entries: list[Entry] = []
+        try:
+            for wallet, amount_minor, currency in legs:
+                _require_postable(wallet, amount_minor, currency)
+                balance = wallet.ledger_balance = wallet.ledger_balance + amount_minor
+                wallet.version += 1
+                wallet.sequence += 1
+                entries.append(Entry(wallet.id, wallet.version, wallet.sequence, amount_minor, currency, balance))
+        except Refused:
+            for leg in legs[: len(entries)]:
+                leg.wallet.ledger_balance -= leg.amount_minor
+                leg.wallet.version -= 1
+                leg.wallet.sequence -= 1
+            raise
+        moment = self._moment(legs)
+        transaction = self._transaction(moment, request, "posted", tuple(entries))
         for leg in legs:
-            wallet = self.locked.wallets.get(leg.wallet_id)
-            if wallet is None:
-                raise WalletNotFound(f"no wallet has the id {leg.wallet_id}")
-            _check(wallet, leg.minor, currency)
-            if wallet.updated_at > self.locked.now:  # a wallet's history never runs backwards, whatever a clock does
-                last = wallet.updated_at
-                moment = max(moment, last if wallet.id in self.wallets_with_entries else last + _TICK)
-            wallets.append(wallet)
-            total += leg.minor
-        assert total == 0, "legs must sum to zero"  # noqa: S101 - a bug of ours, not bad input
-        entries = tuple([self._apply(leg, wallet, moment) for leg, wallet in zip(legs, wallets, strict=True)])
-        transaction = Transaction(
-            id=self._new_transaction_id(moment),
-            request=movement,
-            status="posted",
-            entries=entries,
-            created_by=self.caller,
-            created_at=moment,
-            posted_at=moment,
-        )
-        self.outbox.append(transaction)
+            leg.wallet.updated_at = moment
+            self.wallets_with_entries[leg.wallet.id] = leg.wallet
         return transaction
 
-    def reject(self, movement: TransactionRequest, refusal: Refused) -> Transaction:
-        """Keep the record of a movement that was refused."""
-        transaction = Transaction(
-            id=self._new_transaction_id(self.now),
-            request=movement,
-            status="rejected",
-            rejection=self.rejection(refusal),
-            created_by=self.caller,
-            created_at=self.now,
-        )
-        self.outbox.append(transaction)
-        return transaction
-
-    def savepoint(self, wallet_ids: Iterable[WalletId]) -> Savepoint:
-        """A point for `rollback_to` to go back to, if no money moves meanwhile but into and out of these wallets."""
-        locked = self.locked.wallets
-        found = [locked[one] for one in wallet_ids if one in locked]
-        return Savepoint(
-            [(wallet, _wallet_values(wallet)) for wallet in found], len(self.outbox), len(self.wallets_with_entries)
-        )
-
-    def rollback_to(self, savepoint: Savepoint) -> None:
-        """Take back the money that was posted since the mark: as if it had never been decided."""
-        for wallet, values in savepoint.wallets:
-            for name, value in zip(_WALLET_FIELDS, values, strict=True):
-                setattr(wallet, name, value)
-        del self.outbox[savepoint.happened :]
-        while len(self.wallets_with_entries) > savepoint.moved:  # what is new in a dict stands at its end
-            self.wallets_with_entries.popitem()
+    def reject(self, request: TransactionRequest, refusal: Refused) -> Transaction:
+        """Record a transaction that was refused."""
+        return self._transaction(self.now, request, "rejected", rejection=self.rejection(refusal))
 
     def rejection(self, refusal: Refused) -> Rejection:
-        """A refusal as it is kept, with the id of the request that was refused."""
-        return Rejection(type(refusal).__name__, refusal.code, str(refusal), self.request_id)
+        """Return a refusal as it is kept, with the id of the request that was refused."""
+        return Rejection(refusal.NAME, refusal.code, str(refusal), self.request_id, refusal.family().NAME)
+
+    def _transaction(
+        self,
+        moment: datetime,
+        request: TransactionRequest,
+        status: Literal["posted", "rejected"],
+        entries: tuple[Entry, ...] = (),
+        rejection: Rejection | None = None,
+    ) -> Transaction:
+        transaction = Transaction(
+            id=self._new_transaction_id(moment),
+            request=request,
+            status=status,
+            entries=entries,
+            rejection=rejection,
+            created_by=self.caller.subject,
+            created_at=moment,
+            posted_at=moment if entries else None,
+            tenant=self.caller.tenant,
+            request_id=self.request_id,
+        )
+        self.outbox.append(transaction)
+        return transaction
+
+    def _moment(self, legs: Sequence[Leg]) -> datetime:
+        """Return the moment of posting: now, or later where a wallet's history would run backwards (a clock put back)."""
+        moment = self.locked.now
+        for leg in legs:
+            last = leg.wallet.updated_at
+            if last > self.locked.now:
+                moment = max(moment, last if leg.wallet.id in self.wallets_with_entries else last + _TICK)
+        return moment
 
     def _new_transaction_id(self, moment: datetime) -> TransactionId:
         if moment is not self._id_prefix[0]:  # mostly it is the same for a whole group
@@ -286,24 +332,71 @@ class Book:
             self._id_prefix = moment, first_transaction_id(moment).int | noise
         return TransactionId(UUID(int=self._id_prefix[1] | next(self.numbers) << RANDOM_BITS))
 
-    def _apply(self, leg: Leg, wallet: Wallet, moment: datetime) -> Entry:
-        wallet.ledger_balance += leg.minor
-        wallet.version += 1
-        wallet.sequence += 1
-        wallet.updated_at = moment
-        self.wallets_with_entries[wallet.id] = wallet
-        return Entry(wallet.id, wallet.version, wallet.sequence, leg.minor, wallet.currency, wallet.ledger_balance)
+    # ------------------------------------------------------------------ taking back
+
+    def savepoint(self, wallet_ids: Iterable[WalletId]) -> Savepoint:
+        """Return a savepoint for `rollback_to`, if no other wallets than these change meanwhile."""
+        wallets = self.locked.wallets
+        found = [wallets[one] for one in wallet_ids if one in wallets]
+        return Savepoint(
+            [(wallet, _wallet_values(wallet)) for wallet in found],
+            {kind: {key: (one, copy(one)) for key, one in items.items()} for kind, items in self.locked.others.items()},
+            {kind: dict(items) for kind, items in self.changes.added.items()},
+            {kind: dict(items) for kind, items in self.changes.changed.items()},
+            len(self.outbox),
+            len(self.wallets_with_entries),
+        )
+
+    def rollback_to(self, savepoint: Savepoint) -> None:
+        """Undo everything that was decided since the savepoint."""
+        for wallet, values in savepoint.wallets:
+            for name, value in zip(_WALLET_FIELDS, values, strict=True):
+                setattr(wallet, name, value)
+        for wallet_id in self.changes.added_of(WALLETS).keys() - savepoint.added.get(WALLETS.name, {}).keys():
+            del self.locked.wallets[wallet_id]
+        for kind, items in savepoint.others.items():
+            self.locked.others[kind] = {key: _restored(one, before) for key, (one, before) in items.items()}
+        for kind in self.locked.others.keys() - savepoint.others.keys():
+            self.locked.others[kind].clear()
+        self.changes.added = {kind: dict(items) for kind, items in savepoint.added.items()}
+        self.changes.changed = {kind: dict(items) for kind, items in savepoint.changed.items()}
+        del self.outbox[savepoint.outbox_size :]
+        while len(self.wallets_with_entries) > savepoint.wallets_with_entries:  # a dict keeps the order of insertion
+            self.wallets_with_entries.popitem()
 
 
-def _check(wallet: Wallet, minor: int, currency: Currency) -> None:
+def _require_balanced(legs: Sequence[Leg]) -> None:
+    """Raises ValueError unless the legs are two or more, none is zero, and they sum to zero in each currency."""
+    if len(legs) == 2 and legs[0].currency == legs[1].currency:
+        first, second = legs[0].amount_minor, legs[1].amount_minor
+        if first and first + second == 0:
+            return
+    sums: dict[Currency, int] = {}
+    for leg in legs:
+        sums[leg.currency] = sums.get(leg.currency, 0) + leg.amount_minor
+    if len(legs) < 2 or any(sums.values()) or not all(leg.amount_minor for leg in legs):
+        raise ValueError(f"legs must be two or more, none zero, and sum to zero in each currency: {sums}")
+
+
+def _require_postable(wallet: Wallet, amount_minor: int, currency: Currency) -> None:
+    """Raises the Refused that says which rule keeps this amount from entering or leaving the wallet."""
     if wallet.currency != currency:
         raise CurrencyMismatch(f"wallet {wallet.id} holds {wallet.currency}, not {currency}")
     if not wallet.customer_active:
         raise CustomerNotActive(f"the customer of wallet {wallet.id} is not active")
     if wallet.status != "active":
-        wallet.require_moves(debit=minor < 0)
-    after = wallet.ledger_balance + minor
-    if minor < 0 and after < wallet.held and not wallet.may_overdraw:
+        wallet.require_moves(debit=amount_minor < 0)
+    after = wallet.ledger_balance + amount_minor
+    if amount_minor < 0 and after < wallet.held and wallet.house is None:
         raise InsufficientFunds(f"wallet {wallet.id} does not have that much available")
     if not -BALANCE_MAX_MINOR <= after <= BALANCE_MAX_MINOR:
         raise LimitExceeded(f"wallet {wallet.id} cannot hold that much")
+
+
+def _restored(item: Any, before: Any) -> Any:
+    """Return a locked item as it was: the same object with its fields set back, or the value itself."""
+    if hasattr(before, "__dataclass_fields__"):
+        for one in fields(before):
+            setattr(item, one.name, getattr(before, one.name))
+        return item
+    return before

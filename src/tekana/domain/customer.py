@@ -10,19 +10,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from tekana.domain.errors import ConcurrentUpdate, CustomerNotActive
+from tekana.domain.events import (
+    CustomerClosed,
+    CustomerReactivated,
+    CustomerRegistered,
+    CustomerSuspended,
+    CustomerUpdated,
+    CustomerVerified,
+)
 from tekana.domain.identifiers import CustomerId
+from tekana.domain.lock_set import LockKind
+from tekana.domain.metadata import Metadata
 
 CustomerStatus = Literal["active", "suspended", "closed"]
 
-Metadata = Mapping[str, str | int | float | bool | None]
-"""What a caller wants to keep beside a record: names and plain values. tekana never reads it."""
-
 
 class Contact(NamedTuple):
-    """Something that only one customer (of those not closed) may have."""
+    """A contact detail that only one customer (of those not closed) may have."""
 
     field: Literal["email", "phone_number", "external_id"]
     value: str
@@ -69,6 +76,53 @@ class Customer:
         """What no other customer may have."""
         return contacts(self.email, self.phone_number, self.external_id)
 
+    def register(self) -> CustomerRegistered:
+        """Return the event of a new customer."""
+        return CustomerRegistered(
+            customer_id=self.id, sequence=self.version, occurred_at=self.updated_at, country=self.country
+        )
+
+    def update(self, changes: Mapping[str, object], at: datetime) -> CustomerUpdated:
+        """Set the given fields; `changes` has only fields whose values differ."""
+        for name, value in changes.items():
+            setattr(self, name, value)
+        self._change(at)
+        return CustomerUpdated(
+            customer_id=self.id, sequence=self.version, occurred_at=self.updated_at, changed=tuple(changes)
+        )
+
+    def verify(self, tier: str, at: datetime) -> CustomerVerified:
+        """Record to which degree the customer's identity is established."""
+        self.tier = tier
+        self._change(at)
+        return CustomerVerified(customer_id=self.id, sequence=self.version, occurred_at=self.updated_at, tier=tier)
+
+    def suspend(self, reason: str, at: datetime) -> CustomerSuspended:
+        """Stop all money of an active customer."""
+        self.status = "suspended"
+        self.suspension_reason = reason
+        self._change(at)
+        return CustomerSuspended(customer_id=self.id, sequence=self.version, occurred_at=self.updated_at)
+
+    def reactivate(self, at: datetime) -> CustomerReactivated:
+        """Let a suspended customer's money move again."""
+        self.status = "active"
+        self.suspension_reason = None
+        self._change(at)
+        return CustomerReactivated(customer_id=self.id, sequence=self.version, occurred_at=self.updated_at)
+
+    def close(self, at: datetime) -> CustomerClosed:
+        """Close the customer. Final."""
+        self.status = "closed"
+        self.suspension_reason = None
+        self._change(at)
+        return CustomerClosed(customer_id=self.id, sequence=self.version, occurred_at=self.updated_at)
+
+    def _change(self, at: datetime) -> None:
+        """Count a change. A customer's history never runs backwards, even where a clock does."""
+        self.version += 1
+        self.updated_at = max(at, self.updated_at)
+
     def require_version(self, expected: int | None) -> None:
         """Refuse to go on if the caller read another version; None stands for any.
 
@@ -87,3 +141,10 @@ class Customer:
         """Raises CustomerNotActive if the customer is suspended or closed."""
         if not self.active:
             raise CustomerNotActive(f"the customer is {self.status}")
+
+
+CUSTOMERS: Final = LockKind[CustomerId, Customer]("customer")
+"""A locked customer brings all their wallets."""
+
+CONTACTS: Final = LockKind[Contact, CustomerId]("contact")
+"""Which customer has a contact; read with the locks, not locked: unique indexes settle a race."""

@@ -3,13 +3,14 @@
     TekanaError
     ├── InvalidRequest              invalid_request          the input itself is wrong; names the fields
     ├── EventsDropped               events_dropped           what a cursor asks for is not kept any more
+    ├── Forbidden                   forbidden                the caller lacks a scope
     ├── NotFound                    not_found
     │   ├── CustomerNotFound
     │   ├── WalletNotFound
     │   ├── TransactionNotFound
     │   ├── WebhookEndpointNotFound
     │   └── WebhookDeliveryNotFound
-    ├── StateConflict                                        true of the request, not of things as they stand
+    ├── StateConflict                                        the request is valid; the present state forbids it
     │   ├── CustomerExists          customer_exists
     │   ├── CustomerNotActive       customer_not_active
     │   ├── WalletNotActive         wallet_not_active
@@ -27,12 +28,17 @@
         │   └── Busy                unavailable              somebody else keeps locked what this needs
         └── Overloaded              unavailable              too much waits; nothing was begun
 
-Clients program against `code`; `str(error)` is for people.
+Clients program against `code`; `str(error)` is for people. A refusal is stored under its `NAME`, with its code and the
+name of its family (a direct child of Refused): it can be raised again in a version, or a process, that does not have
+its class.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+if TYPE_CHECKING:
+    from tekana.domain.transaction import Rejection, Transaction
 
 
 class FieldError(NamedTuple):
@@ -42,10 +48,13 @@ class FieldError(NamedTuple):
     message: str
 
 
+_KINDS: dict[str, type[Refused]] = {}
+
+
 class TekanaError(Exception):
     """The root of everything tekana raises on purpose."""
 
-    code: ClassVar[str] = "internal"
+    code: str = "internal"
 
 
 class InvalidRequest(TekanaError, ValueError):
@@ -72,115 +81,162 @@ class EventsDropped(TekanaError):
         super().__init__(message)
 
 
+class Forbidden(TekanaError):
+    """The caller lacks the scope that this needs. Nothing was done, and nothing is kept under the key."""
+
+    code = "forbidden"
+
+
 class Refused(TekanaError):
     """A command was understood, decided, and refused. The refusal is the command's lasting answer.
 
-    `transaction` is the rejected transaction that keeps the attempt, where the command was to move money.
-    `request_id` names the request that was refused first, and `replayed` tells that this one repeats it.
+    Attributes:
+        NAME: the stable name under which it is stored; the code, where a class of a partner's gives none.
+        transaction: the rejected transaction that records the attempt, where the command was to move money.
+        request_id: the request that was refused first.
+        replayed: whether this request repeats it.
     """
 
-    transaction: object | None = None
+    NAME: ClassVar[str] = "Refused"
+    transaction: Transaction | None = None
     request_id: str | None = None
     replayed: bool = False
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "NAME" not in cls.__dict__:
+            cls.NAME = cls.code
+        _KINDS[cls.NAME] = cls
+
+    @classmethod
+    def family(cls) -> type[Refused]:
+        """Return the direct child of Refused that this class is, or descends from."""
+        return next((kind for kind in cls.__mro__ if Refused in kind.__bases__), Refused)
 
 
 class NotFound(Refused):
     """There is no such thing."""
 
+    NAME = "NotFound"
     code = "not_found"
 
 
 class CustomerNotFound(NotFound):
     """No customer has this id."""
 
+    NAME = "CustomerNotFound"
+
 
 class WalletNotFound(NotFound):
     """No wallet that a customer's command may touch has this id."""
+
+    NAME = "WalletNotFound"
 
 
 class TransactionNotFound(NotFound):
     """No transaction has this id."""
 
+    NAME = "TransactionNotFound"
+
 
 class WebhookEndpointNotFound(NotFound):
     """No webhook endpoint of the caller's has this id."""
+
+    NAME = "WebhookEndpointNotFound"
 
 
 class WebhookDeliveryNotFound(NotFound):
     """No delivery to a webhook endpoint of the caller's has this id."""
 
+    NAME = "WebhookDeliveryNotFound"
+
 
 class StateConflict(Refused):
     """The request would be right in another state of things."""
+
+    NAME = "StateConflict"
 
 
 class CustomerExists(StateConflict):
     """Another customer has this email, phone number or external id."""
 
+    NAME = "CustomerExists"
     code = "customer_exists"
 
 
 class CustomerNotActive(StateConflict):
     """The customer is suspended or closed."""
 
+    NAME = "CustomerNotActive"
     code = "customer_not_active"
 
 
 class WalletNotActive(StateConflict):
     """The wallet is closed, or frozen for this direction."""
 
+    NAME = "WalletNotActive"
     code = "wallet_not_active"
 
 
 class WalletNotEmpty(StateConflict):
     """A wallet with money in it, or held, cannot be closed."""
 
+    NAME = "WalletNotEmpty"
     code = "wallet_not_empty"
 
 
 class RuleRefused(Refused):
     """A rule about money or keys says no."""
 
+    NAME = "RuleRefused"
+
 
 class InsufficientFunds(RuleRefused):
     """The available balance does not cover the amount."""
 
+    NAME = "InsufficientFunds"
     code = "insufficient_funds"
 
 
 class CurrencyMismatch(RuleRefused):
     """The amount's currency is not the wallet's."""
 
+    NAME = "CurrencyMismatch"
     code = "currency_mismatch"
 
 
 class SameWallet(RuleRefused):
     """A wallet cannot pay itself."""
 
+    NAME = "SameWallet"
     code = "same_wallet"
 
 
 class LimitExceeded(RuleRefused):
     """A limit in force does not allow this."""
 
+    NAME = "LimitExceeded"
     code = "limit_exceeded"
 
 
 class RolledBack(RuleRefused):
     """Another transaction of the same atomic batch was refused, so this one was not done either."""
 
+    NAME = "RolledBack"
     code = "rolled_back"
 
 
 class IdempotencyKeyReused(RuleRefused):
     """The caller used this key before, for another command."""
 
+    NAME = "IdempotencyKeyReused"
     code = "idempotency_key_reused"
 
 
 class ConcurrentUpdate(Refused):
     """It is no longer the version that the caller read."""
 
+    NAME = "ConcurrentUpdate"
     code = "concurrent_update"
 
 
@@ -206,14 +262,13 @@ class Overloaded(Unavailable):
     """Too many commands wait already. Nothing was begun."""
 
 
-def _leaves(kind: type[Refused]) -> list[type[Refused]]:
-    children = kind.__subclasses__()
-    return [leaf for child in children for leaf in _leaves(child)] if children else [kind]
+def rebuild_refusal(rejection: Rejection) -> Refused:
+    """Build a stored refusal again, to be raised.
 
-
-_BY_NAME: dict[str, type[Refused]] = {kind.__name__: kind for kind in _leaves(Refused)}
-
-
-def refusal_named(name: str, detail: str) -> Refused:
-    """The refusal whose class has this name: how a stored refusal is raised again. A Refused if the class is gone."""
-    return _BY_NAME.get(name, Refused)(detail)
+    Where its class does not exist here, it is one of its family, with the code that was stored.
+    """
+    kind = _KINDS.get(rejection.error) or _KINDS.get(rejection.family or "", RuleRefused)
+    error = kind.__new__(kind, rejection.detail)  # not by its own __init__, which may want more than a text
+    error.code = rejection.code
+    error.request_id = rejection.request_id
+    return error

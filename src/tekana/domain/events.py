@@ -8,34 +8,56 @@ units.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar, Literal
+from typing import ClassVar, Final, Literal
 from uuid import UUID
 
+from tekana.domain.caller import MAIN_TENANT
 from tekana.domain.identifiers import CustomerId, TransactionId, WalletId
 from tekana.domain.money import Currency
-from tekana.domain.transaction import Transaction, TransactionType
-from tekana.domain.wallet import FreezeScope
 
 Aggregate = Literal["customer", "wallet", "transaction"]
 
+TransactionType = str
+"""The name of a type of transaction: a key of `tekana.domain.transaction.TRANSACTION_TYPES`."""
+
+FreezeScope = Literal["debits", "all"]
+"""What a freeze stops: money going out, or money going out and coming in."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CustomerEvent:
+class RecordedEvent:
+    """What every event says.
+
+    Attributes:
+        NAME: the stable name under which it is stored and published. It never changes, even where the class does.
+        sequence: numbers the events of the aggregate, from 1.
+        tenant, caller, request_id: who caused it, and in which request; None where that was not recorded.
+    """
+
+    NAME: ClassVar[str]
+    aggregate: ClassVar[Aggregate]
+    sequence: int
+    occurred_at: datetime
+    tenant: str = MAIN_TENANT
+    caller: str | None = None
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerEvent(RecordedEvent):
     """Something happened to a customer."""
 
     aggregate: ClassVar[Aggregate] = "customer"
     customer_id: CustomerId
-    sequence: int
-    occurred_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerRegistered(CustomerEvent):
     """A person became a customer."""
 
+    NAME: ClassVar[str] = "CustomerRegistered"
     country: str | None
 
 
@@ -43,6 +65,7 @@ class CustomerRegistered(CustomerEvent):
 class CustomerUpdated(CustomerEvent):
     """Details of a customer changed; `changed` names the fields, never what they hold."""
 
+    NAME: ClassVar[str] = "CustomerUpdated"
     changed: tuple[str, ...]
 
 
@@ -50,6 +73,7 @@ class CustomerUpdated(CustomerEvent):
 class CustomerVerified(CustomerEvent):
     """The operator established who the customer is, to the degree that the tier stands for."""
 
+    NAME: ClassVar[str] = "CustomerVerified"
     tier: str
 
 
@@ -57,31 +81,36 @@ class CustomerVerified(CustomerEvent):
 class CustomerSuspended(CustomerEvent):
     """None of the customer's wallets may move money any more."""
 
+    NAME: ClassVar[str] = "CustomerSuspended"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerReactivated(CustomerEvent):
     """A suspended customer's wallets may move money again."""
+
+    NAME: ClassVar[str] = "CustomerReactivated"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerClosed(CustomerEvent):
     """The customer left, with all wallets empty and closed. Final."""
 
+    NAME: ClassVar[str] = "CustomerClosed"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WalletEvent:
+class WalletEvent(RecordedEvent):
     """Something happened to a wallet."""
 
     aggregate: ClassVar[Aggregate] = "wallet"
     wallet_id: WalletId
-    sequence: int
-    occurred_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WalletOpened(WalletEvent):
     """A customer has a new wallet."""
 
+    NAME: ClassVar[str] = "WalletOpened"
     customer_id: CustomerId
     currency: Currency
 
@@ -90,6 +119,7 @@ class WalletOpened(WalletEvent):
 class WalletFrozen(WalletEvent):
     """Money can no longer leave the wallet (`debits`), nor enter it (`all`)."""
 
+    NAME: ClassVar[str] = "WalletFrozen"
     scope: FreezeScope
 
 
@@ -97,10 +127,14 @@ class WalletFrozen(WalletEvent):
 class WalletUnfrozen(WalletEvent):
     """Money can move again."""
 
+    NAME: ClassVar[str] = "WalletUnfrozen"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WalletClosed(WalletEvent):
     """The wallet was empty and is closed. Final."""
+
+    NAME: ClassVar[str] = "WalletClosed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,20 +151,22 @@ class _EntryPosted(WalletEvent):
 class WalletCredited(_EntryPosted):
     """Money came into the wallet."""
 
+    NAME: ClassVar[str] = "WalletCredited"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WalletDebited(_EntryPosted):
     """Money left the wallet."""
 
+    NAME: ClassVar[str] = "WalletDebited"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TransactionEvent:
+class TransactionEvent(RecordedEvent):
     """Something happened to a transaction."""
 
     aggregate: ClassVar[Aggregate] = "transaction"
     transaction_id: TransactionId
-    sequence: int
-    occurred_at: datetime
     from_wallet_id: WalletId
     to_wallet_id: WalletId
     amount: int
@@ -142,35 +178,36 @@ class TransactionEvent:
 class FundsDeposited(TransactionEvent):
     """Money came in from outside."""
 
+    NAME: ClassVar[str] = "FundsDeposited"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FundsWithdrawn(TransactionEvent):
     """Money went out to the world outside."""
+
+    NAME: ClassVar[str] = "FundsWithdrawn"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FundsTransferred(TransactionEvent):
     """Money went from one wallet to another."""
 
+    NAME: ClassVar[str] = "FundsTransferred"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransactionRejected(TransactionEvent):
     """A movement of money was refused; nothing moved."""
 
+    NAME: ClassVar[str] = "TransactionRejected"
     transaction_type: TransactionType
     rejection_code: str
 
 
 Event = CustomerEvent | WalletEvent | TransactionEvent
 
-_POSTED: dict[TransactionType, type[TransactionEvent]] = {
-    "deposit": FundsDeposited,
-    "withdrawal": FundsWithdrawn,
-    "transfer": FundsTransferred,
-}
-
-EVENT_TYPES: dict[str, type[CustomerEvent] | type[WalletEvent] | type[TransactionEvent]] = {
-    kind.__name__: kind
+EVENT_TYPES: Final[dict[str, type[CustomerEvent] | type[WalletEvent] | type[TransactionEvent]]] = {
+    kind.NAME: kind
     for kind in (
         *(CustomerRegistered, CustomerUpdated, CustomerVerified),
         *(CustomerSuspended, CustomerReactivated, CustomerClosed),
@@ -178,11 +215,11 @@ EVENT_TYPES: dict[str, type[CustomerEvent] | type[WalletEvent] | type[Transactio
         *(FundsDeposited, FundsWithdrawn, FundsTransferred, TransactionRejected),
     )
 }
-"""Every event by its name."""
+"""Every event by its stored name."""
 
 
 def aggregate_id(event: Event) -> UUID:
-    """The id of the customer, wallet or transaction that the event happened to."""
+    """Return the id of the customer, wallet or transaction that the event happened to."""
     match event:
         case CustomerEvent():
             return event.customer_id
@@ -193,40 +230,5 @@ def aggregate_id(event: Event) -> UUID:
 
 
 def event_id(event: Event) -> str:
-    """What tells the event from every other one, each time it is delivered: its aggregate's id and its sequence."""
+    """Return the event's id, the same each time it is delivered: its aggregate's id and its sequence."""
     return f"{aggregate_id(event)}:{event.sequence}"
-
-
-def events_of(transaction: Transaction) -> Iterator[Event]:
-    """The events of a transaction: its own, then one for each wallet that it touched.
-
-    They say nothing that the transaction does not, so a store keeps the transaction alone and derives them.
-    """
-    movement = transaction.request
-    about = {
-        "transaction_id": transaction.id,
-        "sequence": 1,
-        "occurred_at": transaction.created_at,
-        "from_wallet_id": movement.from_wallet_id,
-        "to_wallet_id": movement.to_wallet_id,
-        "amount": movement.money.minor,
-        "currency": movement.money.currency,
-        "reference": movement.reference,
-    }
-    if transaction.rejection is not None:
-        yield TransactionRejected(**about, transaction_type=movement.type, rejection_code=transaction.rejection.code)  # type: ignore[arg-type]
-        return
-    yield _POSTED[movement.type](**about)  # type: ignore[arg-type]
-    for entry in transaction.entries:
-        posted = WalletCredited if entry.minor > 0 else WalletDebited
-        yield posted(
-            wallet_id=entry.wallet_id,
-            sequence=entry.sequence,
-            occurred_at=transaction.created_at,
-            transaction_id=transaction.id,
-            transaction_type=movement.type,
-            version=entry.version,
-            amount=abs(entry.minor),
-            currency=entry.currency,
-            ledger_balance_after=entry.ledger_balance_after,
-        )

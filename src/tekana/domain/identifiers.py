@@ -29,16 +29,35 @@ _VARIANT = 0b10 << 62
 _LAST_HOUSE_ID = _VERSION_7 | 0xFFF << 64 | _VARIANT | (1 << 62) - 1
 
 
-@cache
-def house_wallet_id(role: HouseRole, currency: Currency) -> WalletId:
-    """The id of the operator's own wallet for a role in a currency, the same in every installation.
+STRIPES_MAX: Final = 64
+"""How many wallets a house role may have in a currency."""
 
-    It is a UUIDv7 of the first millisecond of 1970 that spells its role and currency, so that pure code can name the
-    wallet without asking a store, and no customer's wallet can ever have the same id.
+_CURRENCY_BITS = 24
+_STRIPE_MASK = STRIPES_MAX - 1 << _CURRENCY_BITS
+
+
+@cache
+def house_wallet_id(role: HouseRole, currency: Currency, stripe: int = 0) -> WalletId:
+    """Return the id of one of the operator's own wallets, the same in every installation.
+
+    It is a UUIDv7 of the first millisecond of 1970 that spells its role, currency and stripe, so that pure code can
+    name the wallet without asking a store, and no customer's wallet can ever have the same id.
+
+    Args:
+        role: what the wallet is for.
+        currency: its currency.
+        stripe: which of the role's wallets in the currency, from 0: the balance of a role is the sum of its stripes.
     """
     role_number = HOUSE_ROLES.index(role) + 1
     letters = int.from_bytes(currency.encode("ascii"), "big")
-    return WalletId(UUID(int=_VERSION_7 | role_number << 64 | _VARIANT | letters))
+    return WalletId(UUID(int=_VERSION_7 | role_number << 64 | _VARIANT | stripe << _CURRENCY_BITS | letters))
+
+
+def first_stripe(wallet_id: WalletId) -> WalletId:
+    """Return the id of the first stripe of the same role and currency; of a customer's wallet, its own id."""
+    if is_house_wallet(wallet_id):
+        return WalletId(UUID(int=wallet_id.int & ~_STRIPE_MASK))
+    return wallet_id
 
 
 def is_house_wallet(wallet_id: WalletId) -> bool:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, NewType
 
 from tekana.domain.errors import invalid
 from tekana.domain.iso4217 import EXPONENTS
+from tekana.domain.value import value
 
 Currency = NewType("Currency", str)
 """The alphabetic code of an ISO 4217 currency that has minor units, such as "RWF"."""
@@ -31,7 +31,7 @@ def parse_currency(code: str) -> Currency:
     return Currency(code)
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Money:
     """An amount in integer minor units of one currency, such as 1250 USD for $12.50. It may be negative."""
 

@@ -11,17 +11,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
-from tekana.domain.customer import Metadata
 from tekana.domain.errors import WalletNotActive, WalletNotEmpty
+from tekana.domain.events import FreezeScope, WalletClosed, WalletFrozen, WalletOpened, WalletUnfrozen
 from tekana.domain.identifiers import HOUSE_ROLES, CustomerId, HouseRole, WalletId, house_wallet_id
+from tekana.domain.lock_set import LockKind
+from tekana.domain.metadata import Metadata
 from tekana.domain.money import Currency
 
 WalletStatus = Literal["active", "frozen", "closed"]
 
-FreezeScope = Literal["debits", "all"]
-"""What a freeze stops: money going out, or money going out and coming in."""
+WALLETS_PER_CUSTOMER_MAX: Final = 200
+"""How many wallets a customer may have, closed ones included: a command about a customer locks all of them."""
 
 
 @dataclass(slots=True)
@@ -63,6 +65,45 @@ class Wallet:
         """Whether the balance may go below zero: for the operator's own wallets only."""
         return self.house is not None
 
+    def open(self) -> WalletOpened:
+        """Return the event of a new wallet of a customer."""
+        assert self.customer_id is not None  # noqa: S101 - house wallets have no events of opening
+        self.sequence = 1
+        return WalletOpened(
+            wallet_id=self.id,
+            sequence=1,
+            occurred_at=self.updated_at,
+            customer_id=self.customer_id,
+            currency=self.currency,
+        )
+
+    def freeze(self, scope: FreezeScope, reason: str, at: datetime) -> WalletFrozen:
+        """Stop money from leaving (`debits`), or from leaving and entering (`all`)."""
+        self.status = "frozen"
+        self.freeze_scope = scope
+        self.freeze_reason = reason
+        self._change(at)
+        return WalletFrozen(wallet_id=self.id, sequence=self.sequence, occurred_at=self.updated_at, scope=scope)
+
+    def unfreeze(self, at: datetime) -> WalletUnfrozen:
+        """Let money move again."""
+        self.status = "active"
+        self.freeze_scope = self.freeze_reason = None
+        self._change(at)
+        return WalletUnfrozen(wallet_id=self.id, sequence=self.sequence, occurred_at=self.updated_at)
+
+    def close(self, at: datetime) -> WalletClosed:
+        """Close an empty wallet. Final."""
+        self.status = "closed"
+        self.freeze_scope = self.freeze_reason = None
+        self._change(at)
+        return WalletClosed(wallet_id=self.id, sequence=self.sequence, occurred_at=self.updated_at)
+
+    def _change(self, at: datetime) -> None:
+        """Count an event. A wallet's history never runs backwards, even where a clock does."""
+        self.sequence += 1
+        self.updated_at = max(at, self.updated_at)
+
     def require_open(self) -> None:
         """Raises WalletNotActive if the wallet is closed: that is final."""
         if self.status == "closed":
@@ -83,18 +124,23 @@ class Wallet:
             raise WalletNotEmpty(f"wallet {self.id} still has money in it: move it out first")
 
 
-def house_wallets(currency: Currency, *, created_by: str, at: datetime) -> tuple[Wallet, ...]:
-    """The operator's own wallets in a currency, as they begin: empty. In the order of their ids."""
-    return tuple(
-        Wallet(
-            id=house_wallet_id(role, currency),
-            customer_id=None,
-            house=role,
-            currency=currency,
-            name=role,
-            created_by=created_by,
-            created_at=at,
-            updated_at=at,
-        )
-        for role in HOUSE_ROLES
+def new_house_wallet(role: HouseRole, currency: Currency, stripe: int = 0, *, created_by: str, at: datetime) -> Wallet:
+    """Build one of the operator's own wallets, empty."""
+    return Wallet(
+        id=house_wallet_id(role, currency, stripe),
+        customer_id=None,
+        house=role,
+        currency=currency,
+        name=role,
+        created_by=created_by,
+        created_at=at,
+        updated_at=at,
     )
+
+
+def house_wallets(currency: Currency, *, created_by: str, at: datetime) -> tuple[Wallet, ...]:
+    """Build the first house wallet of each role in a currency, in the order of their ids."""
+    return tuple(new_house_wallet(role, currency, created_by=created_by, at=at) for role in HOUSE_ROLES)
+
+
+WALLETS: Final = LockKind[WalletId, Wallet]("wallet")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
+from tekana.domain.caller import Caller
 from tekana.ports.audit import Audit
 from tekana.ports.customers import Customers
 from tekana.ports.events import Events
@@ -22,24 +23,20 @@ class Readers(Protocol):
         """Where the data are, in words for an operator, without anything secret."""
         ...
 
-    @property
-    def customers(self) -> Customers:
-        """Read customers."""
+    def customers(self, caller: Caller) -> Customers:
+        """Return a reader of customers, for this caller. Cheap: one per request."""
         ...
 
-    @property
-    def wallets(self) -> Wallets:
-        """Read wallets and their history."""
+    def wallets(self, caller: Caller) -> Wallets:
+        """Return a reader of wallets and their history, for this caller. Cheap: one per request."""
         ...
 
-    @property
-    def transactions(self) -> Transactions:
-        """Read transactions."""
+    def transactions(self, caller: Caller) -> Transactions:
+        """Return a reader of transactions, for this caller. Cheap: one per request."""
         ...
 
-    @property
-    def events(self) -> Events:
-        """Read what happened."""
+    def events(self, caller: Caller) -> Events:
+        """Return a reader of what happened, for this caller. Cheap: one per request."""
         ...
 
     async def start(self) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
+from tekana.domain.events import TransactionType
 from tekana.domain.identifiers import CustomerId, TransactionId, WalletId
-from tekana.domain.transaction import Transaction, TransactionStatus, TransactionType
+from tekana.domain.transaction import Transaction, TransactionStatus
 from tekana.ports.page import Page, PageRequest
 
 

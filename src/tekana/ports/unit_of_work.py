@@ -6,7 +6,8 @@ from collections.abc import Collection, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple, Protocol
 
-from tekana.domain.book import Answer, Book, LockedState, LockSet
+from tekana.domain.book import Answer, Book
+from tekana.domain.lock_set import LockedState, LockSet
 from tekana.domain.webhooks import ConfiguredWebhook
 
 
@@ -17,12 +18,13 @@ class IdempotencyKey(NamedTuple):
     the batch's: that, U+001F and a number.
     """
 
-    caller: str
+    tenant: str
+    subject: str
     key: str
 
 
 class IdempotencyRecord(NamedTuple):
-    """What a key was used for: the fingerprint of the command (64 bits, signed), and the answer it was given.
+    """What is kept under a key: the fingerprint of the command (64 bits, signed), and its answer.
 
     A ConfiguredWebhook is the answer to no command, but a key that led to one is used all the same.
     """
@@ -34,24 +36,25 @@ class IdempotencyRecord(NamedTuple):
 class UnitOfWork(Protocol):
     """One database transaction over a set of commands. Left without `save`, it never happened.
 
-    The moves come once each and in this order: `claim`, `lock`, `save`. Any of them may raise Conflict (another unit
-    won a race; nothing was stored; begin again) or Unavailable (the connection is gone; after `save` the outcome is
-    unknown, and the keys tell it).
+    The steps come once each and in this order: `find_keys`, `lock`, `save`. Any of them may raise Conflict (another
+    unit won a race; nothing was stored; begin again) or Unavailable (the connection is gone; after `save` the outcome
+    is unknown until the keys are looked up).
     """
 
     async def find_keys(self, keys: Collection[IdempotencyKey]) -> Mapping[IdempotencyKey, IdempotencyRecord]:
-        """The keys among these that were used before, with what they led to."""
+        """Return the records of those keys that were used before."""
         ...
 
     async def lock(self, locks: LockSet) -> LockedState:
-        """Lock customers, then wallets, each in the order of ids, and read them as they are then.
+        """Lock everything that is named, kind by kind and wallets last, each in the order of ids, and read it.
 
-        Until the unit ends nobody else can change them. Locks never deadlock between units.
+        What a locked item brings along (see `LockKind`) is locked with it: a customer brings all their wallets. Until
+        the unit ends no other unit can change any of it. Locks never deadlock between units.
         """
         ...
 
-    async def save(self, book: Book, claims: Mapping[IdempotencyKey, IdempotencyRecord]) -> None:
-        """Keep everything that the Book says happened, and the keys, all or nothing, durably.
+    async def save(self, book: Book, records: Mapping[IdempotencyKey, IdempotencyRecord]) -> None:
+        """Keep everything that was decided on the Book, and the records of the keys, all or nothing, durably.
 
         Raises Conflict if a key, a contact or a wallet was taken by another unit meanwhile.
         """

@@ -20,9 +20,11 @@ from tekana.application import (
     TransferFunds,
     WithdrawFunds,
 )
-from tekana.domain.book import Book, LockedState
-from tekana.domain.customer import Customer
+from tekana.domain.book import Book
+from tekana.domain.caller import MAIN_TENANT, SCOPES, Caller
+from tekana.domain.customer import CONTACTS, CUSTOMERS, Customer
 from tekana.domain.identifiers import CustomerId, WalletId
+from tekana.domain.lock_set import LockedState
 from tekana.domain.money import Currency
 from tekana.domain.wallet import Wallet, house_wallets
 from tekana.testing.clock import FrozenClock
@@ -127,7 +129,14 @@ def book(*locked: Wallet | Customer) -> Book:
     found = LockedState(
         now=_NOW,
         wallets={one.id: one for one in (*houses, *wallets)},
-        customers={one.id: one for one in customers},
-        contacts={contact: one.id for one in customers for contact in one.contacts},
+        others={
+            CUSTOMERS.name: {one.id: one for one in customers},
+            CONTACTS.name: {contact: one.id for one in customers for contact in one.contacts},
+        },
     )
-    return Book(found, uuid7, RWF, caller="a test", request_id="a request")
+    return Book(found, uuid7, RWF, caller("a test"), request_id="a request")
+
+
+def caller(subject: str = "a partner") -> Caller:
+    """Build a caller who may do everything."""
+    return Caller(MAIN_TENANT, subject, SCOPES)

@@ -10,9 +10,10 @@ from uuid import UUID
 import msgspec
 
 from tekana import application as core
-from tekana.application import LOCAL_OPERATOR, Tekana
+from tekana.application import Session
 from tekana.application.event_payload import event_payload
 from tekana.domain.book import CustomerWithWallets
+from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.errors import InvalidRequest, Refused
 from tekana.domain.identifiers import WebhookDeliveryId, WebhookEndpointId
 from tekana.domain.money import Currency, format_minor
@@ -48,7 +49,7 @@ Item = TypeVar("Item")
 class CoreDriver:
     """Implements `Driver` on a Tekana, such as `tekana.connect` gives."""
 
-    def __init__(self, app: Tekana) -> None:
+    def __init__(self, app: Session) -> None:
         self._app = app
 
     async def do(self, verb: Verb, subject: str | None, details: Record, *, key: str) -> Reply:
@@ -204,8 +205,8 @@ def _transaction(transaction: Transaction) -> Record:
         "id": str(transaction.id),
         "type": movement.type,
         "status": transaction.status,
-        "amount": movement.money.major,
-        "currency": movement.money.currency,
+        "amount": movement.amount.major,
+        "currency": movement.amount.currency,
         "description": movement.description,
         "reference": movement.reference,
         "entries": [_entry(entry) for entry in transaction.entries],
@@ -218,7 +219,7 @@ def _entry(entry: Entry) -> Record:
         "wallet_id": str(entry.wallet_id),
         "version": entry.version,
         "direction": entry.direction,
-        "amount": _major(abs(entry.minor), entry.currency),
+        "amount": _major(abs(entry.amount_minor), entry.currency),
         "currency": entry.currency,
         "ledger_balance_after": _major(entry.ledger_balance_after, entry.currency),
     }

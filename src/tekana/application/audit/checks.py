@@ -14,9 +14,16 @@ from datetime import datetime
 from typing import NamedTuple
 
 from tekana.domain.customer import Customer
-from tekana.domain.events import Event, WalletFrozen, WalletOpened, aggregate_id, events_of
-from tekana.domain.identifiers import NUMBER_BITS, RANDOM_BITS, WalletId, first_transaction_id, house_wallet_id
-from tekana.domain.transaction import Entry, Transaction
+from tekana.domain.events import Event, WalletFrozen, WalletOpened, aggregate_id
+from tekana.domain.identifiers import (
+    NUMBER_BITS,
+    RANDOM_BITS,
+    WalletId,
+    first_stripe,
+    first_transaction_id,
+    house_wallet_id,
+)
+from tekana.domain.transaction import TRANSACTION_TYPES, Entry, Transaction, events_of
 from tekana.domain.wallet import Wallet
 from tekana.ports.audit import Finding, Invariant
 from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord
@@ -99,22 +106,30 @@ def _balanced(snapshot: Snapshot) -> Breaches:
             continue
         sums: Counter[str] = Counter()
         for entry in transaction.entries:
-            sums[entry.currency] += entry.minor
-        credited = sum(entry.minor for entry in transaction.entries if entry.minor > 0)
-        if len(transaction.entries) < 2 or any(sums.values()) or credited != transaction.request.money.minor:
+            sums[entry.currency] += entry.amount_minor
+        if len(transaction.entries) < 2 or any(sums.values()):
             yield f"transaction {transaction.id}: {len(transaction.entries)} entries, sums {dict(sums)}"
         yield from _misplaced(transaction)
 
 
 def _misplaced(transaction: Transaction) -> Breaches:
-    movement = transaction.request
-    settlement = house_wallet_id("settlement", movement.money.currency)
-    outside = {"deposit": movement.from_wallet_id, "withdrawal": movement.to_wallet_id}.get(movement.type, settlement)
-    if outside != settlement:
-        yield f"transaction {transaction.id}: a {movement.type} that does not go through the settlement wallet"
+    """Find entries that are elsewhere than the request says; where a type has details of its own, house wallets only."""
+    request = transaction.request
+    rules = TRANSACTION_TYPES.get(request.type)
+    if rules is None:
+        yield f"transaction {transaction.id}: {request.type} is no type of transaction"
+        return
+    for role, wallet_id in ((rules.payer, request.from_wallet_id), (rules.payee, request.to_wallet_id)):
+        if role is not None and wallet_id != house_wallet_id(role, request.amount.currency):
+            yield f"transaction {transaction.id}: a {request.type} that does not go through the {role} wallet"
+    if request.details is not None:
+        return
+    credited = sum(entry.amount_minor for entry in transaction.entries if entry.amount_minor > 0)
+    if credited != request.amount.minor:
+        yield f"transaction {transaction.id}: credits of {credited}, not {request.amount.minor}"
     for entry in transaction.entries:
-        wallet_id = movement.from_wallet_id if entry.minor < 0 else movement.to_wallet_id
-        if entry.wallet_id != wallet_id or entry.currency != movement.money.currency:
+        wallet_id = request.from_wallet_id if entry.amount_minor < 0 else request.to_wallet_id
+        if first_stripe(entry.wallet_id) != wallet_id or entry.currency != request.amount.currency:
             yield f"transaction {transaction.id}: an entry is in wallet {entry.wallet_id}, or in another currency"
 
 
@@ -123,7 +138,7 @@ def _balances(snapshot: Snapshot) -> Breaches:
     for wallet in snapshot.wallets:
         balance = 0
         for entry in history.get(wallet.id, ()):
-            balance += entry.minor
+            balance += entry.amount_minor
             if entry.ledger_balance_after != balance:
                 yield f"wallet {wallet.id}: version {entry.version} says {entry.ledger_balance_after}, not {balance}"
                 balance = entry.ledger_balance_after
@@ -163,11 +178,11 @@ def _covered(snapshot: Snapshot) -> Breaches:
 def _currencies(snapshot: Snapshot) -> Breaches:
     currencies = {wallet.id: wallet.currency for wallet in snapshot.wallets}
     for transaction in snapshot.transactions:
-        if transaction.request.money.minor <= 0:
-            yield f"transaction {transaction.id}: amount is {transaction.request.money}"
+        if transaction.request.amount.minor <= 0:
+            yield f"transaction {transaction.id}: amount is {transaction.request.amount}"
         for entry in transaction.entries:
-            if entry.minor == 0 or entry.currency != currencies.get(entry.wallet_id, entry.currency):
-                yield f"wallet {entry.wallet_id}: version {entry.version} is {entry.minor} {entry.currency}"
+            if entry.amount_minor == 0 or entry.currency != currencies.get(entry.wallet_id, entry.currency):
+                yield f"wallet {entry.wallet_id}: version {entry.version} is {entry.amount_minor} {entry.currency}"
 
 
 def _keys(snapshot: Snapshot) -> Breaches:
@@ -227,8 +242,8 @@ def _final(snapshot: Snapshot) -> Breaches:
     ended: set[object] = set()
     for event in snapshot.events():
         if aggregate_id(event) in ended:
-            yield f"{event.aggregate} {aggregate_id(event)}: {type(event).__name__} after it was closed"
-        if type(event).__name__ in ("CustomerClosed", "WalletClosed"):
+            yield f"{event.aggregate} {aggregate_id(event)}: {event.NAME} after it was closed"
+        if event.NAME in ("CustomerClosed", "WalletClosed"):
             ended.add(aggregate_id(event))
 
 
@@ -245,17 +260,17 @@ _STATUS_AFTER = {
 
 
 def _statuses(snapshot: Snapshot) -> Breaches:
-    last = {aggregate_id(one): one for one in snapshot.events() if type(one).__name__ in _STATUS_AFTER}
+    last = {aggregate_id(one): one for one in snapshot.events() if one.NAME in _STATUS_AFTER}
     opened = {one.wallet_id: one for one in snapshot.events() if isinstance(one, WalletOpened)}
     for customer in snapshot.customers:
         event = last.get(customer.id)
-        if event is not None and customer.status != _STATUS_AFTER[type(event).__name__]:
-            yield f"customer {customer.id}: {customer.status}, while their last event is {type(event).__name__}"
+        if event is not None and customer.status != _STATUS_AFTER[event.NAME]:
+            yield f"customer {customer.id}: {customer.status}, while their last event is {event.NAME}"
     for wallet in snapshot.wallets:
         event, origin = last.get(wallet.id), opened.get(wallet.id)
         scope = event.scope if isinstance(event, WalletFrozen) else None
-        if event is not None and (wallet.status, wallet.freeze_scope) != (_STATUS_AFTER[type(event).__name__], scope):
-            yield f"wallet {wallet.id}: {wallet.status}, while its last event is {type(event).__name__}"
+        if event is not None and (wallet.status, wallet.freeze_scope) != (_STATUS_AFTER[event.NAME], scope):
+            yield f"wallet {wallet.id}: {wallet.status}, while its last event is {event.NAME}"
         if origin is not None and (wallet.customer_id, wallet.currency) != (origin.customer_id, origin.currency):
             yield f"wallet {wallet.id}: of customer {wallet.customer_id} in {wallet.currency}, opened as another"
 

@@ -1,33 +1,33 @@
-"""A batch: many movements of money in one request, all or none, or each on its own."""
+"""A batch: many money commands in one request, all or none, or each on its own."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple
 
 from msgspec.structs import force_setattr
 
 from tekana.application.commands.command import Struct
-from tekana.application.commands.money.deposit_funds import DepositFunds
-from tekana.application.commands.money.transfer_funds import TransferFunds
-from tekana.application.commands.money.withdraw_funds import WithdrawFunds
+from tekana.application.commands.money import AnyMoneyCommand
 from tekana.domain.book import BatchMode
+from tekana.domain.caller import Scope
 from tekana.domain.errors import RolledBack, invalid
 from tekana.domain.transaction import Transaction
 
 BATCH_SIZE_MAX = 1_000
 
-AnyMoneyCommand = DepositFunds | WithdrawFunds | TransferFunds
-"""A command that moves money, told from the others by its `type`."""
-
 
 class Batch(Struct, frozen=True, kw_only=True):
-    """1 to 1,000 movements of money in one request.
+    """1 to 1,000 money commands in one request.
 
     "atomic": all are done, or none. "independent": each is done or refused as if it had been sent alone.
 
-    Refused with: for each movement, what it is refused with alone; in an atomic batch, RolledBack for all the others.
+    Each is refused with what it is refused with alone; in an atomic batch, all the others with RolledBack.
     """
+
+    NAME: ClassVar[str] = "Batch"
+    SCOPE: ClassVar[Scope] = "transactions:write"
+    EXAMPLE: ClassVar[Mapping[str, Any]] = {"mode": "atomic", "transactions": []}
 
     mode: BatchMode
     transactions: tuple[AnyMoneyCommand, ...]
@@ -41,10 +41,13 @@ class Batch(Struct, frozen=True, kw_only=True):
 
 
 class BatchOutcome(NamedTuple):
-    """What a batch led to: for each movement, in their order, a transaction, posted or rejected.
+    """The result of a batch.
 
-    `failed_index` tells which movement, counted from 0, kept an atomic batch from being done; None if it was done, and
-    for an independent one. `replayed` tells that all of it was decided before, under the same key.
+    Attributes:
+        transactions: for each command, in their order, a transaction, posted or rejected.
+        failed_index: which command, counted from 0, kept an atomic batch from being done; None if it was done, and for
+            an independent batch.
+        replayed: whether all of it was decided before, under the same key.
     """
 
     transactions: tuple[Transaction, ...]
@@ -53,7 +56,7 @@ class BatchOutcome(NamedTuple):
 
 
 def failed_index(batch: Batch, transactions: Sequence[Transaction]) -> int | None:
-    """Which movement kept an atomic batch from being done, if one did."""
+    """Return which command kept an atomic batch from being done, or None."""
     if batch.mode == "independent":
         return None
     rejected = ((index, one.rejection) for index, one in enumerate(transactions) if one.rejection)

@@ -1,16 +1,21 @@
-"""What input must look like. Every check raises InvalidRequest, naming the field."""
+"""Checks of input. Every check raises InvalidRequest, naming the field."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import TypeVar
+from uuid import UUID
 
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
+from msgspec import UNSET, UnsetType
 
-from tekana.domain.errors import invalid
+from tekana.domain.errors import FieldError, InvalidRequest, invalid
+
+T = TypeVar("T")
 
 KEY_SEPARATOR = "\x1f"
 """Stands between a batch's key and the place of one of its movements. No caller's own key has it."""
@@ -21,6 +26,34 @@ _FIRST_YEAR, _LAST_YEAR = 1000, 9998
 _PHONE_NUMBER = re.compile(r"\+?[0-9 ().\-/]{3,32}", re.ASCII)  # no letters, extensions or URIs
 _LONGEST_LOCAL_PART = 64  # RFC 5321
 _REGIONS = frozenset(phonenumbers.SUPPORTED_REGIONS)
+
+
+def check_all(*checks: Callable[[], object]) -> None:
+    """Run every check, and raise one InvalidRequest that names everything they found."""
+    errors: list[FieldError] = []
+    for check in checks:
+        try:
+            check()
+        except InvalidRequest as error:
+            errors += error.errors
+    if errors:
+        raise InvalidRequest(*errors)
+
+
+def check_optional(value: T | UnsetType | None, check: Callable[[T], object]) -> None:
+    """Run a check unless the value is left out or None."""
+    if value is not None and value is not UNSET:
+        check(value)
+
+
+def to_id(field: str, value: object) -> UUID:
+    """Return an identifier as a UUID, also where it was given as text."""
+    if isinstance(value, UUID):
+        return value
+    try:
+        return UUID(value)  # type: ignore[arg-type]
+    except (ValueError, AttributeError, TypeError):
+        raise invalid(field, "must be a UUID") from None
 
 
 def check_text(field: str, value: str, *, most: int, one_line: bool = False) -> None:
@@ -85,6 +118,17 @@ def check_country(value: str) -> None:
     """An ISO 3166-1 alpha-2 code."""
     if value not in _REGIONS:
         raise invalid("country", "must be an ISO 3166 country code of two letters, such as RW")
+
+
+def check_external_id(value: str) -> None:
+    """The caller's own name for a customer: text of 1 to 200 characters on one line."""
+    check_text("external_id", value, most=200, one_line=True)
+
+
+def normal_full_name(value: str) -> str:
+    """Return a person's name as it is kept, without blanks around it."""
+    check_text("full_name", value, most=200, one_line=True)
+    return value.strip()
 
 
 def normal_email(value: str) -> str:

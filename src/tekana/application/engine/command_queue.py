@@ -16,11 +16,13 @@ from typing import NamedTuple
 from tekana.application.commands.batch import BATCH_SIZE_MAX, Batch
 from tekana.application.commands.command import Command
 from tekana.domain.book import Answer
+from tekana.domain.caller import Caller
 from tekana.domain.errors import Unavailable
+from tekana.domain.value import value
 from tekana.ports.unit_of_work import IdempotencyKey
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Envelope:
     """A command on its way, with who sends it.
 
@@ -29,7 +31,7 @@ class Envelope:
     """
 
     command: Command[Answer]
-    caller: str
+    caller: Caller
     key: str | None = None
     request_id: str | None = None
 

@@ -1,4 +1,4 @@
-"""Deciding a group on its Book: pure, each command in turn, an atomic batch all or none."""
+"""Decide a group of commands on its Book: pure, each command in turn, an atomic batch all or none."""
 
 from __future__ import annotations
 
@@ -10,51 +10,47 @@ from typing import cast
 
 import msgspec
 
-from tekana.application.commands.batch import AnyMoneyCommand
-from tekana.application.commands.command import MoneyCommand
+from tekana.application.commands.command import Command, MoneyCommand
+from tekana.application.commands.money import AnyMoneyCommand
 from tekana.application.engine.command_queue import Envelope, Outcome, QueuedBatch, QueuedCommand
-from tekana.domain.book import Answer, BatchRecord, Book, LockSet
-from tekana.domain.customer import Contact
+from tekana.domain.book import Answer, BatchRecord, Book
 from tekana.domain.errors import IdempotencyKeyReused, Refused, RolledBack
-from tekana.domain.identifiers import CustomerId, WalletId
+from tekana.domain.lock_set import LockSet, merge
 from tekana.domain.transaction import Transaction
 from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord
 
 _encode = msgspec.msgpack.Encoder(order="deterministic").encode
 
 
-def fingerprint(asked: object) -> int:
-    """64 bits (signed) that tell what was asked from anything else: a hash of what was decoded, not of the bytes."""
-    return int.from_bytes(blake2b(_encode([type(asked).__name__, asked]), digest_size=8).digest(), signed=True)
+def fingerprint(name: str, asked: object) -> int:
+    """Return 64 bits (signed) that identify what was asked: a hash of what was decoded, not of the bytes.
+
+    Args:
+        name: the stable name of the command.
+        asked: the command, or another value that can be encoded.
+    """
+    return int.from_bytes(blake2b(_encode([name, asked]), digest_size=8).digest(), signed=True)
 
 
 def key_reused() -> IdempotencyKeyReused:
-    """The refusal of a request whose key led to something else."""
+    """Build the refusal of a request whose key was used for something else."""
     return IdempotencyKeyReused("this idempotency key was used before, for another request")
 
 
 def all_keys(group: Sequence[QueuedCommand]) -> set[IdempotencyKey]:
-    """The keys of a group's commands, and of the batches that they belong to."""
+    """Return the keys of a group's commands, and of the batches that they belong to."""
     return {one.key for one in group} | {one.batch.key for one in group if one.batch is not None}
 
 
-def all_locks(group: Sequence[QueuedCommand]) -> LockSet:
-    """Everything that a group needs locked."""
-    wallets: set[WalletId] = set()
-    customers: set[CustomerId] = set()
-    contacts: set[Contact] = set()
-    for one in group:
-        touched = one.envelope.command.locks()
-        wallets.update(touched.wallets)
-        customers.update(touched.customers)
-        contacts.update(touched.contacts)
-    return LockSet(tuple(wallets), tuple(customers), tuple(contacts))
+def all_locks(group: Sequence[QueuedCommand], stripe: int) -> LockSet:
+    """Return everything that a group needs locked."""
+    return merge((one.envelope.command.locks() for one in group), stripe)
 
 
 def decide_group(
     group: Sequence[QueuedCommand], known: Mapping[IdempotencyKey, IdempotencyRecord], book: Book
 ) -> dict[IdempotencyKey, IdempotencyRecord]:
-    """Decide whatever has not been decided before; gives what every new key leads to.
+    """Decide what has not been decided before, and return the record of every new key.
 
     A batch whose key was used for something else is left out whole.
     """
@@ -70,15 +66,28 @@ def decide_group(
 
 
 def decide(envelope: Envelope, book: Book) -> Answer:
-    """Decide one command. A refusal is an answer, too: for money, a rejected transaction."""
+    """Decide one command. A refusal is an answer, too: for money, a rejected transaction.
+
+    Raises:
+        TypeError: the command posted a transaction that is not its answer: a key would not lead to it.
+    """
     book.caller = envelope.caller
     book.request_id = envelope.request_id
+    decided = len(book.outbox)
     try:
-        return envelope.command.decide(book)
+        answer = envelope.command.decide(book)
+        _require_one_transaction(envelope.command, answer, book, decided)
+        return answer
     except Refused as refusal:
         if isinstance(envelope.command, MoneyCommand):
             return book.reject(envelope.command.to_request(), refusal)
         return book.rejection(refusal)
+
+
+def _require_one_transaction(command: Command[Answer], answer: Answer, book: Book, decided: int) -> None:
+    for one in book.outbox[decided:]:
+        if isinstance(one, Transaction) and one is not answer:
+            raise TypeError(f"{command.NAME} posted a transaction that is not its answer: give each one a command")
 
 
 def _decide_batch(
@@ -95,7 +104,7 @@ def _decide_batch(
         return
     answers: Iterable[Answer]
     if about.mode == "atomic":
-        book.caller, book.request_id = asked.key.caller, members[0].envelope.request_id
+        book.caller, book.request_id = members[0].envelope.caller, members[0].envelope.request_id
         answers = _decide_all_or_none(asked.batch.transactions, book)
     else:
         answers = [decide(one.envelope, book) for one in members]
@@ -103,19 +112,20 @@ def _decide_batch(
         new[one.key] = IdempotencyRecord(one.fingerprint, answer)
 
 
-def _decide_all_or_none(movements: Sequence[AnyMoneyCommand], book: Book) -> list[Transaction]:
+def _decide_all_or_none(commands: Sequence[AnyMoneyCommand], book: Book) -> list[Transaction]:
     """Post all; or keep all as rejected, the one that was refused with its reason, the others as rolled back."""
-    savepoint = book.savepoint({wallet_id for one in movements for wallet_id in one.locks().wallets})
+    locks = merge((one.locks() for one in commands), book.stripe)
+    savepoint = book.savepoint(locks.wallets)
     posted: list[Transaction] = []
     try:
-        for one in movements:
-            posted.append(one.decide(book))  # noqa: PERF401 - how far it came tells which one was refused
+        for one in commands:
+            posted.append(one.decide(book))  # noqa: PERF401 - how many were posted is which one was refused
     except Refused as refusal:
         book.rollback_to(savepoint)
         failed = len(posted)
         others = RolledBack(f"transactions[{failed}] was refused, so nothing of the batch was done")
         return [
-            book.reject(one.to_request(), refusal if index == failed else others) for index, one in enumerate(movements)
+            book.reject(one.to_request(), refusal if index == failed else others) for index, one in enumerate(commands)
         ]
     return posted
 
@@ -123,7 +133,7 @@ def _decide_all_or_none(movements: Sequence[AnyMoneyCommand], book: Book) -> lis
 def outcome_of(
     one: QueuedCommand, known: Mapping[IdempotencyKey, IdempotencyRecord], seen: set[IdempotencyKey]
 ) -> Outcome | Refused:
-    """What came of one command of a group; a key that was `seen` before makes it a replay."""
+    """Return the outcome of one command of a group; a key that was `seen` before makes it a replay."""
     whole = one.batch or one
     if known[whole.key].fingerprint != whole.fingerprint:
         return key_reused()

@@ -7,6 +7,7 @@ from typing import Protocol
 from tekana.application.commands.batch import Batch
 from tekana.application.engine.command_queue import Envelope, Outcome
 from tekana.domain.book import Answer
+from tekana.domain.caller import Caller
 
 
 class Engine(Protocol):
@@ -36,7 +37,7 @@ class Engine(Protocol):
         ...
 
     async def submit_batch(
-        self, batch: Batch, *, caller: str, key: str | None = None, request_id: str | None = None
+        self, batch: Batch, *, caller: Caller, key: str | None = None, request_id: str | None = None
     ) -> list[Outcome]:
         """Have the movements of a batch decided, for good; gives the outcome of each. Raises as `submit` does."""
         ...

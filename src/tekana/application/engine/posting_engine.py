@@ -18,9 +18,11 @@ from tekana.application.commands.batch import Batch
 from tekana.application.commands.validation import KEY_SEPARATOR, check_key
 from tekana.application.engine.command_queue import CommandQueue, Envelope, Outcome, QueuedBatch, QueuedCommand, fail
 from tekana.application.engine.decide import all_keys, all_locks, decide, decide_group, fingerprint, outcome_of
-from tekana.domain.book import Answer, Book, LockedState
+from tekana.domain.book import Answer, Book
+from tekana.domain.caller import Caller
 from tekana.domain.errors import Busy, Conflict, Overloaded, Refused, Unavailable
 from tekana.domain.identifiers import NUMBER_BITS
+from tekana.domain.lock_set import LockedState, merge
 from tekana.domain.money import Currency
 from tekana.ports.clock import NewId
 from tekana.ports.unit_of_work import BeginUnit, IdempotencyKey
@@ -61,10 +63,12 @@ class PostingEngine:
         default_currency: Currency,
         largest_group: int = 500,
         most_groups: int = 20,
+        stripe: int = 0,
     ) -> None:
         self._begin = begin
         self._new_id = new_id
         self._default_currency = default_currency
+        self._stripe = stripe
         self._numbers = count(new_id().int & ((1 << NUMBER_BITS - 1) - 1))  # apart from those of other processes
         self._previews = asyncio.Semaphore(_MOST_PREVIEWS)
         self._largest_group = largest_group
@@ -99,12 +103,12 @@ class PostingEngine:
         """
         key = self._admitted(envelope.caller, envelope.key, room=self._waiting.can_accept())
         outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self._waiting.join(QueuedCommand(key, fingerprint(envelope.command), envelope, outcome))
+        self._waiting.join(QueuedCommand(key, fingerprint(envelope.command.NAME, envelope.command), envelope, outcome))
         self._look_soon()
         return await outcome
 
     async def submit_batch(
-        self, batch: Batch, *, caller: str, key: str | None = None, request_id: str | None = None
+        self, batch: Batch, *, caller: Caller, key: str | None = None, request_id: str | None = None
     ) -> list[Outcome]:
         """Have the movements of a batch decided, for good; gives the outcome of each.
 
@@ -116,12 +120,12 @@ class PostingEngine:
             Unavailable: the outcome is unknown, at least of a part; the same key will tell.
         """
         room = self._waiting.can_accept_batch(len(batch.transactions))
-        whole = QueuedBatch(self._admitted(caller, key, room=room), fingerprint(batch), batch)
+        whole = QueuedBatch(self._admitted(caller, key, room=room), fingerprint(batch.NAME, batch), batch)
         new_future = asyncio.get_running_loop().create_future
         members = [
             QueuedCommand(
-                IdempotencyKey(caller, f"{whole.key.key}{KEY_SEPARATOR}{place}"),
-                fingerprint(movement),
+                IdempotencyKey(caller.tenant, caller.subject, f"{whole.key.key}{KEY_SEPARATOR}{place}"),
+                fingerprint(movement.NAME, movement),
                 Envelope(movement, caller, request_id=request_id),
                 new_future(),
                 whole,
@@ -133,14 +137,14 @@ class PostingEngine:
         self._look_soon()
         return _all_or_raise(await asyncio.gather(*(one.outcome for one in members), return_exceptions=True))
 
-    def _admitted(self, caller: str, key: str | None, *, room: bool) -> IdempotencyKey:
+    def _admitted(self, caller: Caller, key: str | None, *, room: bool) -> IdempotencyKey:
         """The key to join the line under, if there is room."""
         self.check_serving()
         if key is not None:
             check_key(key)
         if not room:
             raise Overloaded("too many requests are waiting: nothing was done, try again")
-        return IdempotencyKey(caller, f"once-{uuid.uuid4()}" if key is None else key)
+        return IdempotencyKey(caller.tenant, caller.subject, f"once-{uuid.uuid4()}" if key is None else key)
 
     def check_serving(self) -> None:
         """Raises Overloaded unless commands are being decided."""
@@ -150,7 +154,7 @@ class PostingEngine:
     async def preview(self, envelope: Envelope) -> Answer:
         """What the command would lead to now; a refused one, its rejected transaction. Nothing is kept."""
         async with self._previews, self._begin() as unit:
-            book = self._book(await unit.lock(envelope.command.locks()))
+            book = self._book(await unit.lock(merge([envelope.command.locks()], self._stripe)), envelope.caller)
             return decide(envelope, book)
 
     def _look_soon(self) -> None:
@@ -241,15 +245,15 @@ class PostingEngine:
             old = frozenset(known)
             fresh = [one for one in group if one.key not in old]
             if fresh:
-                book = self._book(await unit.lock(all_locks(fresh)))
+                book = self._book(await unit.lock(all_locks(fresh, self._stripe)), fresh[0].envelope.caller)
                 new = decide_group(fresh, known, book)
                 await unit.save(book, new)
                 known |= new
         seen = set(old)
         return [outcome_of(one, known, seen) for one in group]
 
-    def _book(self, locked: LockedState) -> Book:
-        return Book(locked, self._new_id, self._default_currency, self._numbers)
+    def _book(self, locked: LockedState, caller: Caller) -> Book:
+        return Book(locked, self._new_id, self._default_currency, caller, self._numbers, stripe=self._stripe)
 
 
 def _middle(group: Sequence[QueuedCommand]) -> int:

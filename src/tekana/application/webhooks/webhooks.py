@@ -12,6 +12,7 @@ import msgspec
 from tekana.application.commands.validation import check_key, check_text
 from tekana.application.engine.decide import fingerprint, key_reused
 from tekana.application.webhooks.signature import new_secret
+from tekana.domain.caller import Caller
 from tekana.domain.errors import Conflict, invalid
 from tekana.domain.events import EVENT_TYPES
 from tekana.domain.identifiers import WebhookDeliveryId, WebhookEndpointId
@@ -53,7 +54,7 @@ class Webhooks:
 
     async def create(
         self,
-        caller: str,
+        caller: Caller,
         *,
         url: str,
         description: str | None = None,
@@ -70,20 +71,20 @@ class Webhooks:
         async def add(claim: WebhookClaim | None) -> WebhookEndpoint:
             await self._sender.check(url)
             new = NewWebhookEndpoint(WebhookEndpointId(self._new_id()), url, description, types, new_secret())
-            return await self._endpoints.add(caller, new, claim)
+            return await self._endpoints.add(caller.subject, new, claim)
 
         return await self._once(caller, key, ("create", url, description, types), add)
 
-    async def get(self, caller: str, endpoint_id: WebhookEndpointId) -> WebhookEndpoint:
+    async def get(self, caller: Caller, endpoint_id: WebhookEndpointId) -> WebhookEndpoint:
         """Raises WebhookEndpointNotFound if the caller has none with this id."""
-        return await self._endpoints.get(caller, endpoint_id)
+        return await self._endpoints.get(caller.subject, endpoint_id)
 
-    async def list(self, caller: str, page: PageRequest) -> Page[WebhookEndpoint]:
+    async def list(self, caller: Caller, page: PageRequest) -> Page[WebhookEndpoint]:
         """The caller's endpoints, in the order of their creation."""
-        return await self._endpoints.list(caller, page)
+        return await self._endpoints.list(caller.subject, page)
 
     async def update(
-        self, caller: str, endpoint_id: WebhookEndpointId, changes: Mapping[str, object]
+        self, caller: Caller, endpoint_id: WebhookEndpointId, changes: Mapping[str, object]
     ) -> WebhookEndpoint:
         """Change `url`, `description`, `event_types` or `status`, those that are given.
 
@@ -96,26 +97,28 @@ class Webhooks:
             changes = {**changes, "event_types": tuple(types)}
         if changes.get("status") == "disabled":
             changes = {**changes, "disabled_reason": _DISABLED_BY_OWNER}
-        return await self._endpoints.change(caller, endpoint_id, changes)
+        return await self._endpoints.change(caller.subject, endpoint_id, changes)
 
-    async def rotate_secret(self, caller: str, endpoint_id: WebhookEndpointId, *, key: str | None = None) -> Configured:
+    async def rotate_secret(
+        self, caller: Caller, endpoint_id: WebhookEndpointId, *, key: str | None = None
+    ) -> Configured:
         """Give it a new secret; the old one signs as well for SECRET_OVERLAP.
 
         Raises WebhookEndpointNotFound, IdempotencyKeyReused.
         """
 
         async def rotate(claim: WebhookClaim | None) -> WebhookEndpoint:
-            return await self._endpoints.rotate_secret(caller, endpoint_id, new_secret(), SECRET_OVERLAP, claim)
+            return await self._endpoints.rotate_secret(caller.subject, endpoint_id, new_secret(), SECRET_OVERLAP, claim)
 
         return await self._once(caller, key, ("rotate_secret", endpoint_id), rotate)
 
-    async def delete(self, caller: str, endpoint_id: WebhookEndpointId) -> None:
+    async def delete(self, caller: Caller, endpoint_id: WebhookEndpointId) -> None:
         """Deliver nothing more to it, and forget it. Raises WebhookEndpointNotFound."""
-        await self._endpoints.delete(caller, endpoint_id)
+        await self._endpoints.delete(caller.subject, endpoint_id)
 
-    async def send_test(self, caller: str, endpoint_id: WebhookEndpointId) -> WebhookDelivery:
+    async def send_test(self, caller: Caller, endpoint_id: WebhookEndpointId) -> WebhookDelivery:
         """Queue a delivery that tells of no event, whatever types the endpoint gets. Raises WebhookEndpointNotFound."""
-        endpoint = await self._endpoints.get(caller, endpoint_id)
+        endpoint = await self._endpoints.get(caller.subject, endpoint_id)
         delivery_id = WebhookDeliveryId(self._new_id())
         event_id = f"{delivery_id}:1"
         told = {
@@ -129,19 +132,21 @@ class Webhooks:
         body = msgspec.json.encode(told).decode()
         new = NewWebhookDelivery(delivery_id, endpoint.id, delivery_id, 1, event_id, TEST_EVENT, body)
         await self._deliveries.queue([new])
-        return await self._deliveries.get(caller, delivery_id)
+        return await self._deliveries.get(caller.subject, delivery_id)
 
-    async def deliveries(self, caller: str, endpoint_id: WebhookEndpointId, page: PageRequest) -> Page[WebhookDelivery]:
+    async def deliveries(
+        self, caller: Caller, endpoint_id: WebhookEndpointId, page: PageRequest
+    ) -> Page[WebhookDelivery]:
         """What was delivered to an endpoint, or is to be, the newest first. Raises WebhookEndpointNotFound."""
-        return await self._deliveries.list(caller, endpoint_id, page)
+        return await self._deliveries.list(caller.subject, endpoint_id, page)
 
-    async def resend(self, caller: str, delivery_id: WebhookDeliveryId) -> WebhookDelivery:
+    async def resend(self, caller: Caller, delivery_id: WebhookDeliveryId) -> WebhookDelivery:
         """Deliver it again, whatever became of it before. Raises WebhookDeliveryNotFound."""
-        return await self._deliveries.request_retry(caller, delivery_id)
+        return await self._deliveries.request_retry(caller.subject, delivery_id)
 
     async def _once(
         self,
-        caller: str,
+        caller: Caller,
         key: str | None,
         asked: tuple[object, ...],
         do: Callable[[WebhookClaim | None], Awaitable[WebhookEndpoint]],
@@ -149,7 +154,7 @@ class Webhooks:
         if key is None:
             return Configured(await do(None), replayed=False)
         check_key(key)
-        claim = WebhookClaim(IdempotencyKey(caller, key), fingerprint(asked))
+        claim = WebhookClaim(IdempotencyKey(caller.tenant, caller.subject, key), fingerprint("tuple", asked))
         known = await self._done_before(claim)
         if known is None:
             try:
@@ -168,7 +173,7 @@ class Webhooks:
             return None
         if known.fingerprint != claim.fingerprint or not isinstance(known.answer, ConfiguredWebhook):
             raise key_reused()
-        return await self._endpoints.get(claim.key.caller, known.answer.endpoint_id)
+        return await self._endpoints.get(claim.key.subject, known.answer.endpoint_id)
 
     async def _check(self, fields: Mapping[str, object]) -> None:
         _check_fields(fields)

@@ -7,9 +7,10 @@ from typing import get_args
 
 import pytest
 
-from tekana.application import Batch, BatchOutcome, Tekana
+from tekana.application import Batch, BatchOutcome, Session
 from tekana.application.tekana import Executed
 from tekana.domain.book import BatchMode
+from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.errors import Conflict, IdempotencyKeyReused, TekanaError, Unavailable
 from tekana.domain.transaction import Transaction
 from tekana.domain.wallet import Wallet
@@ -27,18 +28,20 @@ MODES: tuple[BatchMode, ...] = get_args(BatchMode)
 class BatchesContract(Contract):
     """Many movements of money in one request."""
 
-    async def test_an_atomic_batch_that_is_done(self, app: Tekana, store: Store) -> None:
+    async def test_an_atomic_batch_that_is_done(self, app: Session, store: Store) -> None:
         one, two = await a_wallet(app, "100"), await a_wallet(app)
         there, back = builders.transfer(one.id, two.id, "100"), builders.transfer(two.id, one.id, "30")
         done = await app.submit_batch(atomic(there, back, builders.withdrawal(two.id, "70")), key="a key")
         assert _codes(done) == [None, None, None]
         assert (done.failed_index, done.replayed) == (None, False)
-        assert [await store.transactions.get(each.id) for each in done.transactions] == list(done.transactions)
+        assert [await store.transactions(LOCAL_OPERATOR).get(each.id) for each in done.transactions] == list(
+            done.transactions
+        )
         assert await _balances(store, one, two) == [30, 0]
 
     @pytest.mark.parametrize("place", [0, 2, 3])
     async def test_an_atomic_batch_leaves_no_trace_but_its_refusals(
-        self, app: Tekana, store: Store, place: int
+        self, app: Session, store: Store, place: int
     ) -> None:
         one, two = await a_wallet(app, "100"), await a_wallet(app)
         movements = [builders.transfer(one.id, two.id, "20", reference=f"part {number}") for number in range(3)]
@@ -46,12 +49,14 @@ class BatchesContract(Contract):
         done = await app.submit_batch(atomic(*movements), key="a key")
         assert done.failed_index == place
         assert _codes(done) == ["insufficient_funds" if n == place else "rolled_back" for n in range(4)]
-        assert [await store.transactions.get(each.id) for each in done.transactions] == list(done.transactions)
-        assert [await store.wallets.get(wallet.id) for wallet in (one, two)] == [one, two]
+        assert [await store.transactions(LOCAL_OPERATOR).get(each.id) for each in done.transactions] == list(
+            done.transactions
+        )
+        assert [await store.wallets(LOCAL_OPERATOR).get(wallet.id) for wallet in (one, two)] == [one, two]
         again = await app.submit_batch(atomic(*movements), key="a key")
         assert again == done._replace(replayed=True)
 
-    async def test_what_was_undone_is_not_there_for_others_in_the_group(self, app: Tekana, store: Store) -> None:
+    async def test_what_was_undone_is_not_there_for_others_in_the_group(self, app: Session, store: Store) -> None:
         one, two = await a_wallet(app), await a_wallet(app)
         paid_in = builders.deposit(one.id, "50")
         spent, undone, also_spent = await all_outcomes(
@@ -67,7 +72,7 @@ class BatchesContract(Contract):
         assert (undone.failed_index, also_spent.failed_index) == (1, 0)
         assert await _balances(store, one, two) == [0, 0]
 
-    async def test_of_an_independent_batch_each_is_done_or_refused(self, app: Tekana, store: Store) -> None:
+    async def test_of_an_independent_batch_each_is_done_or_refused(self, app: Session, store: Store) -> None:
         one, two = await a_wallet(app, "100"), await a_wallet(app)
         batch = independent(
             builders.transfer(two.id, one.id, "1"),
@@ -85,7 +90,7 @@ class BatchesContract(Contract):
         assert len(await transactions(store)) == 1 + 5
 
     @pytest.mark.parametrize("mode", MODES)
-    async def test_a_thousand_movements(self, app: Tekana, store: Store, mode: BatchMode) -> None:
+    async def test_a_thousand_movements(self, app: Session, store: Store, mode: BatchMode) -> None:
         wallets = [await a_wallet(app, "1000") for _ in range(4)]
         movements = [
             builders.transfer(wallets[number % 4].id, wallets[(number + 1) % 4].id, "1", reference=f"r {number}")
@@ -99,7 +104,7 @@ class BatchesContract(Contract):
         assert await _balances(store, *wallets) == [1000] * 4
 
     @pytest.mark.parametrize("mode", MODES)
-    async def test_a_batchs_key_serves_one_batch(self, app: Tekana, store: Store, mode: BatchMode) -> None:
+    async def test_a_batchs_key_serves_one_batch(self, app: Session, store: Store, mode: BatchMode) -> None:
         wallet = await a_wallet(app)
         deposits = [builders.deposit(wallet.id, str(number)) for number in range(1, 5)]
         first = Batch(mode=mode, transactions=tuple(deposits[:2]))
@@ -116,11 +121,11 @@ class BatchesContract(Contract):
         for command in deposits[:2]:
             with pytest.raises(IdempotencyKeyReused):
                 await app.submit(command, key="a key")
-        assert await app.submit_batch(first, key="a key", caller="another") != done
-        assert (await store.wallets.get(wallet.id)).ledger_balance == 2 * (1 + 2)
+        assert await app.as_caller(builders.caller("another")).submit_batch(first, key="a key") != done
+        assert (await store.wallets(LOCAL_OPERATOR).get(wallet.id)).ledger_balance == 2 * (1 + 2)
         assert len(await transactions(store)) == 4
 
-    async def test_a_single_commands_key_serves_no_batch(self, app: Tekana, store: Store) -> None:
+    async def test_a_single_commands_key_serves_no_batch(self, app: Session, store: Store) -> None:
         wallet = await a_wallet(app)
         command = builders.deposit(wallet.id, "1")
         await app.submit(command, key="a key")
@@ -129,7 +134,7 @@ class BatchesContract(Contract):
                 await app.submit_batch(batch, key="a key")
         assert len(await transactions(store)) == 1
 
-    async def test_batches_and_commands_race_for_one_key(self, crew: Sequence[Tekana], store: Store) -> None:
+    async def test_batches_and_commands_race_for_one_key(self, crew: Sequence[Session], store: Store) -> None:
         wallet = await a_wallet(crew[0])
         one, five = builders.deposit(wallet.id, "1"), builders.deposit(wallet.id, "5")
         work: list[Awaitable[BatchOutcome | Executed[Transaction]]] = []
@@ -140,12 +145,12 @@ class BatchesContract(Contract):
         assert kinds(outcomes).count("IdempotencyKeyReused") == 8
         replayed = [one.replayed for one in outcomes if isinstance(one, BatchOutcome | Executed)]
         assert sorted(replayed) == [False, True, True, True]
-        balance = (await store.wallets.get(wallet.id)).ledger_balance
+        balance = (await store.wallets(LOCAL_OPERATOR).get(wallet.id)).ledger_balance
         assert (balance, len(await transactions(store))) in [(2, 2), (5, 1), (1, 1)]
 
     @pytest.mark.parametrize("mode", MODES)
     async def test_the_same_batch_many_times_at_once(
-        self, crew: Sequence[Tekana], store: Store, mode: BatchMode
+        self, crew: Sequence[Session], store: Store, mode: BatchMode
     ) -> None:
         wallet = await a_wallet(crew[0], "25")
         movements = tuple(builders.withdrawal(wallet.id, "10") for _ in range(3))
@@ -153,12 +158,12 @@ class BatchesContract(Contract):
         done = await all_at_once(crew[n % len(crew)].submit_batch(batch, key="one key") for n in range(20))
         assert sorted(one.replayed for one in done) == [False] + [True] * 19
         assert {_identities(one) for one in done} == {_identities(done[0])}
-        assert (await store.wallets.get(wallet.id)).ledger_balance == (25 if mode == "atomic" else 5)
+        assert (await store.wallets(LOCAL_OPERATOR).get(wallet.id)).ledger_balance == (25 if mode == "atomic" else 5)
         assert len(await transactions(store)) == 1 + 3
 
     @pytest.mark.parametrize("mode", MODES)
     async def test_batches_in_opposite_orders_do_not_wait_in_a_circle(
-        self, crew: Sequence[Tekana], store: Store, mode: BatchMode
+        self, crew: Sequence[Session], store: Store, mode: BatchMode
     ) -> None:
         wallets = [await a_wallet(crew[0], "1000") for _ in range(6)]
         round_trip = [
@@ -170,7 +175,7 @@ class BatchesContract(Contract):
         assert {each.status for one in done for each in one.transactions} == {"posted"}
         assert await _balances(store, *wallets) == [1000] * 6
 
-    async def test_a_batch_that_was_stored_in_part_is_finished(self, store: Store, app: Tekana) -> None:
+    async def test_a_batch_that_was_stored_in_part_is_finished(self, store: Store, app: Session) -> None:
         wallet = await a_wallet(app)
         batch = independent(*(builders.deposit(wallet.id, "1", reference=f"r {number}") for number in range(8)))
         async with at_work(store, Failing(store.begin, Poison("r 5", RuntimeError("planted")))) as failing:
@@ -185,9 +190,9 @@ class BatchesContract(Contract):
         assert not done.replayed
         assert [stored.get(one.request.reference, one) for one in done.transactions] == list(done.transactions)
         assert await app.submit_batch(batch, key="a key") == done._replace(replayed=True)
-        assert (await store.wallets.get(wallet.id)).ledger_balance == 8
+        assert (await store.wallets(LOCAL_OPERATOR).get(wallet.id)).ledger_balance == 8
 
-    async def test_an_atomic_batch_is_never_stored_in_part(self, store: Store, app: Tekana) -> None:
+    async def test_an_atomic_batch_is_never_stored_in_part(self, store: Store, app: Session) -> None:
         wallet = await a_wallet(app)
         batch = atomic(*(builders.deposit(wallet.id, "1", reference=f"r {number}") for number in range(8)))
         async with at_work(store, Failing(store.begin, Poison("r 5", Conflict("planted")))) as failing:
@@ -195,22 +200,22 @@ class BatchesContract(Contract):
                 [failing.execute(builders.deposit(wallet.id, "100")), failing.submit_batch(batch, key="a key")]
             )
         assert kinds([neighbour, whole]) == ["Conflict", "Transaction"]
-        assert (await store.wallets.get(wallet.id)).ledger_balance == 100
+        assert (await store.wallets(LOCAL_OPERATOR).get(wallet.id)).ledger_balance == 100
         done = await app.submit_batch(batch, key="a key")
         assert (done.failed_index, done.replayed) == (None, False)
-        assert (await store.wallets.get(wallet.id)).ledger_balance == 108
+        assert (await store.wallets(LOCAL_OPERATOR).get(wallet.id)).ledger_balance == 108
 
     @pytest.mark.parametrize("mode", MODES)
     @pytest.mark.parametrize(("point", "error"), [("saved", Unavailable), ("save", Conflict), ("claim", Unavailable)])
     async def test_a_lost_answer_to_a_batch(
-        self, store: Store, app: Tekana, mode: BatchMode, point: Point, error: type[TekanaError]
+        self, store: Store, app: Session, mode: BatchMode, point: Point, error: type[TekanaError]
     ) -> None:
         wallet = await a_wallet(app)
         batch = Batch(mode=mode, transactions=tuple(builders.deposit(wallet.id, "1") for _ in range(5)))
         async with at_work(store, Failing(store.begin, Times(point, error("planted"), 1))) as failing:
             done = await failing.submit_batch(batch, key="a key")
         assert (await app.submit_batch(batch, key="a key")).transactions == done.transactions
-        assert (await store.wallets.get(wallet.id)).ledger_balance == 5
+        assert (await store.wallets(LOCAL_OPERATOR).get(wallet.id)).ledger_balance == 5
 
 
 def _codes(done: BatchOutcome) -> list[str | None]:
@@ -222,4 +227,4 @@ def _identities(done: BatchOutcome) -> tuple[object, ...]:
 
 
 async def _balances(store: Store, *wallets: Wallet) -> list[int]:
-    return [(await store.wallets.get(wallet.id)).ledger_balance for wallet in wallets]
+    return [(await store.wallets(LOCAL_OPERATOR).get(wallet.id)).ledger_balance for wallet in wallets]

@@ -8,11 +8,13 @@ from uuid import uuid4
 
 import pytest
 
-from tekana.application import CloseCustomer, Command, SuspendCustomer, Tekana
+from tekana.application import CloseCustomer, Command, Session, SuspendCustomer
 from tekana.application.engine.decide import fingerprint
-from tekana.domain.book import CustomerWithWallets, LockSet
+from tekana.domain.book import CustomerWithWallets
+from tekana.domain.caller import LOCAL_OPERATOR, MAIN_TENANT
 from tekana.domain.errors import CustomerExists, IdempotencyKeyReused, InsufficientFunds, Refused
 from tekana.domain.identifiers import WalletId
+from tekana.domain.lock_set import LockSet
 from tekana.domain.transaction import Rejection, Transaction
 from tekana.domain.wallet import Wallet
 from tekana.ports.store import Store
@@ -28,12 +30,16 @@ ODD_KEYS = ("a", "A", "a ", " a", "clé-ключ-鍵-🔑", "%_'\";--", "x" * 25
 class ClaimsContract(Contract):
     """`UnitOfWork.claim`, and what the engine makes of it."""
 
-    async def test_only_used_keys_are_claimed(self, store: Store, app: Tekana) -> None:
-        used = IdempotencyKey("a partner", "used")
+    async def test_only_used_keys_are_claimed(self, store: Store, app: Session) -> None:
+        used = IdempotencyKey(MAIN_TENANT, "a partner", "used")
         answer, _ = await by_hand(store, builders.person(), used.key)
         async with store.begin() as unit:
             known = await unit.find_keys(
-                [used, IdempotencyKey("a partner", "fresh"), IdempotencyKey("another", "used")]
+                [
+                    used,
+                    IdempotencyKey(MAIN_TENANT, "a partner", "fresh"),
+                    IdempotencyKey(MAIN_TENANT, "another", "used"),
+                ]
             )
         assert set(known) == {used}
         assert known[used].answer == answer
@@ -43,19 +49,20 @@ class ClaimsContract(Contract):
         assert [key for key, (_, repeated) in outcomes.items() if repeated] == []
         answers = {key: answer for key, (answer, _) in outcomes.items()}
         async with store.begin() as unit:
-            known = await unit.find_keys([IdempotencyKey("a partner", key) for key in ODD_KEYS])
+            known = await unit.find_keys([IdempotencyKey(MAIN_TENANT, "a partner", key) for key in ODD_KEYS])
         assert {key.key: claimed.answer for key, claimed in known.items()} == answers
 
-    async def test_a_key_belongs_to_a_caller(self, app: Tekana, store: Store) -> None:
+    async def test_a_key_belongs_to_a_caller(self, app: Session, store: Store) -> None:
         wallet = await a_wallet(app)
-        for caller in ("one", "two", "One"):
-            done = await app.submit(builders.deposit(wallet.id, "10"), key="same", caller=caller)
-            assert (done.replayed, done.answer.created_by) == (False, caller)
-        assert (await store.wallets.get(wallet.id)).ledger_balance == 30
+        for subject in ("one", "two", "One"):
+            session = app.as_caller(builders.caller(subject))
+            done = await session.submit(builders.deposit(wallet.id, "10"), key="same")
+            assert (done.replayed, done.answer.created_by) == (False, subject)
+        assert (await store.wallets(LOCAL_OPERATOR).get(wallet.id)).ledger_balance == 30
 
     @pytest.mark.parametrize("number", [-(2**63), -1, 0, 2**63 - 1])
     async def test_fingerprints_come_back_exactly(self, store: Store, number: int) -> None:
-        key = IdempotencyKey("a partner", "a key")
+        key = IdempotencyKey(MAIN_TENANT, "a partner", "a key")
         person = builders.person()
         async with store.begin() as unit:
             assert await unit.find_keys([key]) == {}
@@ -64,7 +71,7 @@ class ClaimsContract(Contract):
         async with store.begin() as unit:
             assert (await unit.find_keys([key]))[key].fingerprint == number
 
-    async def test_answers_come_back_equal(self, stores: Sequence[Store], app: Tekana) -> None:
+    async def test_answers_come_back_equal(self, stores: Sequence[Store], app: Session) -> None:
         aline = await a_customer(app, "500")
         commands: list[tuple[Command[Any], type]] = [
             (builders.deposit(aline.wallets[0].id, metadata={"b": 1, "a": None}, reference="r"), Transaction),
@@ -78,12 +85,14 @@ class ClaimsContract(Contract):
         for store in stores:
             for number, (command, kind) in enumerate(commands):
                 async with store.begin() as unit:
-                    [claimed] = (await unit.find_keys([IdempotencyKey("a partner", f"key {number}")])).values()
+                    [claimed] = (
+                        await unit.find_keys([IdempotencyKey(MAIN_TENANT, "a partner", f"key {number}")])
+                    ).values()
                 assert type(claimed.answer) is kind
-                assert claimed == IdempotencyRecord(fingerprint(command), answers[number])
+                assert claimed == IdempotencyRecord(fingerprint(command.NAME, command), answers[number])
                 assert repr(claimed.answer) == repr(answers[number]), "equal, but not the same to the last detail"
 
-    async def test_a_replay_shows_things_as_they_were(self, app: Tekana) -> None:
+    async def test_a_replay_shows_things_as_they_were(self, app: Session) -> None:
         aline = await a_customer(app)
         opening = builders.open_wallet(aline.customer.id, "RWF", name="Savings")
         opened = await app.submit(opening, key="opening")
@@ -95,7 +104,7 @@ class ClaimsContract(Contract):
         assert (again.answer.ledger_balance, again.answer.customer_active) == (0, True)
         assert (await app.submit(suspension, key="suspension")).answer == suspended.answer
 
-    async def test_a_refusal_is_repeated_as_it_was(self, app: Tekana, store: Store) -> None:
+    async def test_a_refusal_is_repeated_as_it_was(self, app: Session, store: Store) -> None:
         wallet = await a_wallet(app, "500")
         command = builders.withdrawal(wallet.id, "501")
         with pytest.raises(InsufficientFunds) as first:
@@ -108,7 +117,7 @@ class ClaimsContract(Contract):
         assert (second.value.request_id, str(second.value)) == ("request 1", str(first.value))
         assert len([one for one in await transactions(store) if one.status == "rejected"]) == 1
 
-    async def test_a_refused_registration_is_repeated_as_it_was(self, app: Tekana, store: Store) -> None:
+    async def test_a_refused_registration_is_repeated_as_it_was(self, app: Session, store: Store) -> None:
         aline = await a_customer(app)
         command = builders.person(email=aline.customer.email)
         with pytest.raises(CustomerExists):
@@ -119,7 +128,7 @@ class ClaimsContract(Contract):
         assert again.value.replayed
         assert await customers(store) == [(await app.customers.get(aline.customer.id)).customer]
 
-    async def test_a_key_serves_one_command(self, app: Tekana, store: Store) -> None:
+    async def test_a_key_serves_one_command(self, app: Session, store: Store) -> None:
         wallet = await a_wallet(app, "500")
         await app.execute(builders.deposit(wallet.id, "10"), key="a key")
         others: list[Command[Any]] = [
@@ -132,10 +141,10 @@ class ClaimsContract(Contract):
         for other in others:
             with pytest.raises(IdempotencyKeyReused):
                 await app.execute(other, key="a key")
-        assert (await store.wallets.get(wallet.id)).ledger_balance == 510
+        assert (await store.wallets(LOCAL_OPERATOR).get(wallet.id)).ledger_balance == 510
         assert len(await transactions(store)) == 2
 
-    async def test_units_that_race_for_a_key_have_one_effect(self, stores: Sequence[Store], app: Tekana) -> None:
+    async def test_units_that_race_for_a_key_have_one_effect(self, stores: Sequence[Store], app: Session) -> None:
         wallet = await a_wallet(app)
         command = builders.deposit(wallet.id, "10")
         outcomes = await all_at_once(by_hand(stores[n % len(stores)], command, "one key") for n in range(20))
@@ -143,7 +152,7 @@ class ClaimsContract(Contract):
         assert all(answer == outcomes[0][0] for answer, _ in outcomes)
         assert (await app.wallets.get(wallet.id)).ledger_balance == 10
 
-    async def test_units_that_race_for_a_key_from_apart(self, stores: Sequence[Store], app: Tekana) -> None:
+    async def test_units_that_race_for_a_key_from_apart(self, stores: Sequence[Store], app: Session) -> None:
         """The commands lock nothing in common: only the key can tell that they are the same."""
         command = builders.person()
         before = len(await wallets(stores[0]))
@@ -153,26 +162,26 @@ class ClaimsContract(Contract):
         assert len(await customers(stores[0])) == 1
         assert len(await wallets(stores[0])) == before + 5  # hers, and the four of the house
 
-    async def test_the_same_request_fifty_times_at_once(self, crew: Sequence[Tekana], store: Store) -> None:
+    async def test_the_same_request_fifty_times_at_once(self, crew: Sequence[Session], store: Store) -> None:
         wallet = await a_wallet(crew[0])
         command = builders.deposit(wallet.id, "10")
         done = await all_at_once(crew[n % len(crew)].submit(command, key="one key") for n in range(50))
         assert sorted(one.replayed for one in done) == [False] + [True] * 49
         assert all(one.answer == done[0].answer for one in done)
         assert await transactions(store) == [done[0].answer]
-        assert (await store.wallets.get(wallet.id)).ledger_balance == 10
+        assert (await store.wallets(LOCAL_OPERATOR).get(wallet.id)).ledger_balance == 10
 
-    async def test_two_requests_race_for_one_key(self, crew: Sequence[Tekana], store: Store) -> None:
+    async def test_two_requests_race_for_one_key(self, crew: Sequence[Session], store: Store) -> None:
         wallets_of_two = [await a_wallet(crew[0]), await a_wallet(crew[0])]
         commands = [builders.deposit(wallets_of_two[n % 2].id, "10") for n in range(16)]
         outcomes = await all_outcomes(
             crew[n % len(crew)].submit(command, key="one key") for n, command in enumerate(commands)
         )
         assert kinds(outcomes) == ["Executed"] * 8 + ["IdempotencyKeyReused"] * 8
-        balances = sorted([(await store.wallets.get(one.id)).ledger_balance for one in wallets_of_two])
+        balances = sorted([(await store.wallets(LOCAL_OPERATOR).get(one.id)).ledger_balance for one in wallets_of_two])
         assert balances == [0, 10]
 
-    async def test_refused_money_without_a_wallet_is_kept(self, app: Tekana) -> None:
+    async def test_refused_money_without_a_wallet_is_kept(self, app: Session) -> None:
         command = builders.deposit(WalletId(uuid4()), "10")
         with pytest.raises(Refused) as refused:
             await app.submit(command, key="nowhere")

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from tekana.application import CloseCustomer, Tekana, UpdateCustomer
+from tekana.application import CloseCustomer, Session, UpdateCustomer
+from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.errors import CustomerExists
 from tekana.ports.customers import CustomerFilter
 from tekana.ports.store import Store
@@ -26,7 +27,7 @@ class ContactsContract(Contract):
 
     @FIELDS
     async def test_one_of_many_registrations_wins(
-        self, crew: Sequence[Tekana], store: Store, field: str, value: str
+        self, crew: Sequence[Session], store: Store, field: str, value: str
     ) -> None:
         outcomes = await all_outcomes(crew[n % len(crew)].execute(builders.person(**{field: value})) for n in range(16))
         assert kinds(outcomes) == ["CustomerExists"] * 15 + ["CustomerWithWallets"]
@@ -34,7 +35,9 @@ class ContactsContract(Contract):
         assert getattr(winner, field) == value
 
     @FIELDS
-    async def test_one_of_many_updates_wins(self, crew: Sequence[Tekana], store: Store, field: str, value: str) -> None:
+    async def test_one_of_many_updates_wins(
+        self, crew: Sequence[Session], store: Store, field: str, value: str
+    ) -> None:
         people = [(await a_customer(crew[0])).customer for _ in range(8)]
         outcomes = await all_outcomes(
             crew[n % len(crew)].execute(UpdateCustomer(customer_id=one.id, **{field: value}))  # type: ignore[arg-type]
@@ -42,13 +45,13 @@ class ContactsContract(Contract):
         )
         assert kinds(outcomes) == ["CustomerExists"] * 7 + ["CustomerWithWallets"]
         which = CustomerFilter(**{field: value})  # type: ignore[arg-type]
-        [found] = await every(lambda page: store.customers.list(which, page))
+        [found] = await every(lambda page: store.customers(LOCAL_OPERATOR).list(which, page))
         assert sorted(one.version for one in await customers(store)) == [1] * 7 + [2]
         assert found.customer.version == 2
 
     @FIELDS
     async def test_an_update_and_a_registration_race(
-        self, crew: Sequence[Tekana], store: Store, field: str, value: str
+        self, crew: Sequence[Session], store: Store, field: str, value: str
     ) -> None:
         aline = (await a_customer(crew[0])).customer
         outcomes = await all_outcomes(
@@ -61,7 +64,7 @@ class ContactsContract(Contract):
         assert [getattr(one, field) for one in await customers(store)].count(value) == 1
 
     @FIELDS
-    async def test_a_closed_customer_gives_them_back(self, app: Tekana, field: str, value: str) -> None:
+    async def test_a_closed_customer_gives_them_back(self, app: Session, field: str, value: str) -> None:
         first = (await a_customer(app, **{field: value})).customer
         with pytest.raises(CustomerExists):
             await app.execute(builders.person(**{field: value}))
@@ -73,7 +76,7 @@ class ContactsContract(Contract):
         assert [one.customer.status for one in found] == ["closed", "active"]
 
     @FIELDS
-    async def test_a_change_gives_the_old_one_back(self, app: Tekana, field: str, value: str) -> None:
+    async def test_a_change_gives_the_old_one_back(self, app: Session, field: str, value: str) -> None:
         new = {"email": "new@example.com", "phone_number": "+250788999999", "external_id": None}[field]
         first = (await a_customer(app, **{field: value})).customer
         await app.execute(UpdateCustomer(customer_id=first.id, **{field: new}))  # type: ignore[arg-type]
@@ -82,7 +85,7 @@ class ContactsContract(Contract):
             await app.execute(UpdateCustomer(customer_id=first.id, **{field: value}))  # type: ignore[arg-type]
         assert getattr((await app.customers.get(second.id)).customer, field) == value
 
-    async def test_contacts_can_be_swapped_in_one_group(self, app: Tekana) -> None:
+    async def test_contacts_can_be_swapped_in_one_group(self, app: Session) -> None:
         """What the first gives up, the second takes, in one unit of work; and back, the other way round."""
         one, two = (await a_customer(app)).customer, (await a_customer(app)).customer
         for first, second, free in ((one, two, "free@example.com"), (two, one, "freed@example.com")):
@@ -100,7 +103,7 @@ class ContactsContract(Contract):
         with pytest.raises(CustomerExists):
             await app.execute(builders.person(email=(await app.customers.get(two.id)).customer.email))
 
-    async def test_a_refused_registration_takes_nothing(self, app: Tekana) -> None:
+    async def test_a_refused_registration_takes_nothing(self, app: Session) -> None:
         aline = (await a_customer(app)).customer
         refused = builders.person(email=aline.email)
         with pytest.raises(CustomerExists):

@@ -11,12 +11,13 @@ from tekana.application import (
     CloseCustomer,
     CloseWallet,
     ReactivateCustomer,
+    Session,
     SuspendCustomer,
-    Tekana,
     UnfreezeWallet,
     UpdateCustomer,
     VerifyCustomer,
 )
+from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.errors import Refused
 from tekana.domain.events import EVENT_TYPES, Event, aggregate_id, event_id
 from tekana.domain.wallet import Wallet
@@ -31,7 +32,7 @@ from tekana.testing.contracts.ledger_checks import every, feed
 class EventFeedContract(Contract):
     """`tekana.ports.events`."""
 
-    async def test_every_event_there_is(self, store: Store, app: Tekana) -> None:
+    async def test_every_event_there_is(self, store: Store, app: Session) -> None:
         await _a_life(app)
         events = await feed(store)
         assert {type(event).__name__ for event in events} == set(EVENT_TYPES)
@@ -41,30 +42,30 @@ class EventFeedContract(Contract):
         for mine in by_aggregate.values():
             assert [event.sequence for event in mine] == list(range(1, len(mine) + 1))
 
-    async def test_pages_of_every_size(self, store: Store, app: Tekana) -> None:
+    async def test_pages_of_every_size(self, store: Store, app: Session) -> None:
         await _a_life(app)
-        whole = await every(store.events.list)
+        whole = await every(store.events(LOCAL_OPERATOR).list)
         assert len({one.cursor for one in whole}) == len(whole)
         for limit in range(1, 12):
-            assert await every(store.events.list, limit) == whole
+            assert await every(store.events(LOCAL_OPERATOR).list, limit) == whole
 
-    async def test_each_event_leads_to_the_next(self, store: Store, app: Tekana) -> None:
+    async def test_each_event_leads_to_the_next(self, store: Store, app: Session) -> None:
         await _a_life(app)
-        whole = await every(store.events.list)
+        whole = await every(store.events(LOCAL_OPERATOR).list)
         for place, one in enumerate(whole):
-            page = await store.events.list(PageRequest(2, one.cursor))
+            page = await store.events(LOCAL_OPERATOR).list(PageRequest(2, one.cursor))
             assert list(page.items) == whole[place + 1 : place + 3]
 
-    async def test_the_end_leads_on_when_more_happens(self, store: Store, app: Tekana) -> None:
+    async def test_the_end_leads_on_when_more_happens(self, store: Store, app: Session) -> None:
         wallet = await a_wallet(app)
-        last = (await every(store.events.list))[-1]
-        assert await store.events.list(PageRequest(10, last.cursor)) == ((), None)
+        last = (await every(store.events(LOCAL_OPERATOR).list))[-1]
+        assert await store.events(LOCAL_OPERATOR).list(PageRequest(10, last.cursor)) == ((), None)
         done = await app.execute(builders.deposit(wallet.id))
-        page = await store.events.list(PageRequest(10, last.cursor))
+        page = await store.events(LOCAL_OPERATOR).list(PageRequest(10, last.cursor))
         assert [type(one.event).__name__ for one in page.items] == ["FundsDeposited", "WalletDebited", "WalletCredited"]
         assert aggregate_id(page.items[0].event) == done.id
 
-    async def test_followers_miss_nothing(self, crew: Sequence[Tekana], stores: Sequence[Store], store: Store) -> None:
+    async def test_followers_miss_nothing(self, crew: Sequence[Session], stores: Sequence[Store], store: Store) -> None:
         wallets = [await a_wallet(crew[0], "100") for _ in range(4)]
         over = asyncio.Event()
         limits = (1, 7, 200)
@@ -89,7 +90,7 @@ async def _follow(store: Store, limit: int, over: asyncio.Event) -> list[str]:
     cursor = None
     while True:
         last_round = over.is_set()
-        page = await store.events.list(PageRequest(limit, cursor))
+        page = await store.events(LOCAL_OPERATOR).list(PageRequest(limit, cursor))
         seen += [event_id(one.event) for one in page.items]
         if page.items:
             cursor = page.items[-1].cursor
@@ -98,7 +99,7 @@ async def _follow(store: Store, limit: int, over: asyncio.Event) -> list[str]:
         await asyncio.sleep(0)
 
 
-async def _work(app: Tekana, wallets: Sequence[Wallet], number: int) -> None:
+async def _work(app: Session, wallets: Sequence[Wallet], number: int) -> None:
     """Transfers, some refused, and registrations in between, one after the other."""
     for turn in range(12):
         one, two = wallets[(number + turn) % 4], wallets[(number + turn + 1 + turn % 3) % 4]
@@ -110,7 +111,7 @@ async def _work(app: Tekana, wallets: Sequence[Wallet], number: int) -> None:
             await app.execute(builders.person())
 
 
-async def _a_life(app: Tekana) -> None:
+async def _a_life(app: Session) -> None:
     """Everything that can happen to a customer, a wallet and money."""
     aline, bosco = await a_customer(app, "700"), await a_customer(app)
     customer, wallet = aline.customer, aline.wallets[0]

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Literal
 
-from tekana.domain.book import Book, LockedState, LockSet
+from tekana.domain.book import Book
+from tekana.domain.lock_set import LockedState, LockSet
 from tekana.ports.unit_of_work import BeginUnit, IdempotencyKey, IdempotencyRecord, UnitOfWork
 
 Point = Literal["begin", "claim", "lock", "save", "saved"]

@@ -10,7 +10,8 @@ import pytest
 import pytest_asyncio
 from uuid_utils.compat import uuid7
 
-from tekana.application import PostingEngine, Tekana
+from tekana.application import PostingEngine, Session, Tekana
+from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.events import Event
 from tekana.ports.store import Store
 from tekana.ports.unit_of_work import BeginUnit
@@ -66,7 +67,7 @@ class Contract:
         await assert_whole(store, self.dropped)
 
     @pytest_asyncio.fixture
-    async def app(self, store: Store) -> AsyncIterator[Tekana]:
+    async def app(self, store: Store) -> AsyncIterator[Session]:
         """An application at work on the store."""
         async with at_work(store) as app:
             yield app
@@ -84,18 +85,18 @@ class Contract:
             yield opened
 
     @pytest_asyncio.fixture
-    async def crew(self, stores: Sequence[Store]) -> AsyncIterator[Sequence[Tekana]]:
+    async def crew(self, stores: Sequence[Store]) -> AsyncIterator[Sequence[Session]]:
         """Several applications at work at once on what is kept, as several processes are."""
         async with AsyncExitStack() as stack:
             yield [await stack.enter_async_context(at_work(stores[number % len(stores)])) for number in range(4)]
 
 
 @asynccontextmanager
-async def at_work(store: Store, begin: BeginUnit | None = None) -> AsyncIterator[Tekana]:
-    """An application at work on the store; `begin` replaces the store's, to make it fail."""
+async def at_work(store: Store, begin: BeginUnit | None = None) -> AsyncIterator[Session]:
+    """The operator's session on an application at work on the store; `begin` replaces the store's, to make it fail."""
     engine = PostingEngine(begin or store.begin, uuid7, default_currency=RWF)
     engine.start()
     try:
-        yield Tekana(store, engine)
+        yield Tekana(store, engine).as_caller(LOCAL_OPERATOR)
     finally:
         await engine.stop()

@@ -9,10 +9,12 @@ from typing import TypeVar, cast
 
 from uuid_utils.compat import uuid7
 
-from tekana.application import Command, MoneyCommand, Tekana
+from tekana.application import Command, MoneyCommand, Session
 from tekana.application.engine.decide import fingerprint
 from tekana.domain.book import Answer, Book, CustomerWithWallets
+from tekana.domain.caller import MAIN_TENANT
 from tekana.domain.errors import Conflict, Refused
+from tekana.domain.lock_set import LockedState, merge
 from tekana.domain.money import Currency
 from tekana.domain.wallet import Wallet
 from tekana.ports.store import Store
@@ -29,7 +31,7 @@ PATIENCE = 60.0
 MOST_TRIES = 100
 
 
-async def a_customer(app: Tekana, amount: str | None = None, **changes: object) -> CustomerWithWallets:
+async def a_customer(app: Session, amount: str | None = None, **changes: object) -> CustomerWithWallets:
     """A new customer, whose first wallet has the amount in it."""
     registered = await app.execute(builders.person(**changes))
     if amount is not None:
@@ -38,24 +40,24 @@ async def a_customer(app: Tekana, amount: str | None = None, **changes: object) 
     return await app.customers.get(registered.customer.id)
 
 
-async def a_wallet(app: Tekana, amount: str | None = None, **changes: object) -> Wallet:
+async def a_wallet(app: Session, amount: str | None = None, **changes: object) -> Wallet:
     """The wallet of a new customer, with the amount in it."""
     return (await a_customer(app, amount, **changes)).wallets[0]
 
 
-def book_on(found: object, caller: str = "a partner") -> Book:
+def book_on(found: LockedState, subject: str = "a partner") -> Book:
     """A Book on what a unit of work has locked."""
-    return Book(found, uuid7, Currency("RWF"), _numbers, caller=caller)  # type: ignore[arg-type]
+    return Book(found, uuid7, Currency("RWF"), builders.caller(subject), _numbers)
 
 
 async def by_hand(
-    store: Store, command: Command[Answer], key: str | None = None, caller: str = "a partner"
+    store: Store, command: Command[Answer], key: str | None = None, subject: str = "a partner"
 ) -> tuple[Answer, bool]:
     """Decide a command in a unit of work of its own, as the engine would; says whether the answer is a repeated one.
 
     It lets others run between any two moves, and begins again when another unit won a race.
     """
-    full_key = IdempotencyKey(caller, key or str(uuid7()))
+    full_key = IdempotencyKey(MAIN_TENANT, subject, key or str(uuid7()))
     for _ in range(MOST_TRIES):
         try:
             async with store.begin() as unit:
@@ -72,7 +74,7 @@ async def by_hand(
 
 
 async def _decide_and_save(unit: UnitOfWork, command: Command[Answer], key: IdempotencyKey) -> Answer:
-    book = book_on(await unit.lock(command.locks()), key.caller)
+    book = book_on(await unit.lock(merge([command.locks()], 0)), key.subject)
     await asyncio.sleep(0)
     answer: Answer
     try:
@@ -82,7 +84,7 @@ async def _decide_and_save(unit: UnitOfWork, command: Command[Answer], key: Idem
             answer = book.reject(command.to_request(), refusal)
         else:
             answer = book.rejection(refusal)
-    await unit.save(book, {key: IdempotencyRecord(fingerprint(command), answer)})
+    await unit.save(book, {key: IdempotencyRecord(fingerprint(command.NAME, command), answer)})
     await asyncio.sleep(0)
     return answer
 

@@ -4,36 +4,32 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol, TypeVar
+from typing import TypeVar, cast
 
+from tekana.application import Session
 from tekana.application.audit.checks import EVENTS, INVARIANTS, KEYS, Snapshot, check
+from tekana.application.engine.engine import Engine
+from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.customer import Customer
-from tekana.domain.events import Event, TransactionEvent, WalletCredited, WalletDebited, event_id, events_of
-from tekana.domain.transaction import Transaction
+from tekana.domain.events import Event, TransactionEvent, WalletCredited, WalletDebited, event_id
+from tekana.domain.transaction import Transaction, events_of
 from tekana.domain.wallet import Wallet
-from tekana.ports.audit import Audit
-from tekana.ports.customers import CustomerFilter, Customers
-from tekana.ports.events import Events
+from tekana.ports.customers import CustomerFilter
 from tekana.ports.page import PAGE_SIZE_MAX, Page, PageRequest
-from tekana.ports.transactions import TransactionFilter, Transactions
-from tekana.ports.wallets import WalletFilter, Wallets
+from tekana.ports.store import Store
+from tekana.ports.transactions import TransactionFilter
+from tekana.ports.wallets import WalletFilter
 
 ItemT = TypeVar("ItemT")
 
 
-class Auditable(Protocol):
-    """Whatever can be audited: a store, or a Tekana."""
+Auditable = Store | Session
+"""What can be audited."""
 
-    @property
-    def customers(self) -> Customers: ...
-    @property
-    def wallets(self) -> Wallets: ...
-    @property
-    def transactions(self) -> Transactions: ...
-    @property
-    def events(self) -> Events: ...
-    @property
-    def audit(self) -> Audit: ...
+
+def session_of(audited: Auditable) -> Session:
+    """Return the operator's session on a store; a session is returned as it is."""
+    return audited if isinstance(audited, Session) else Session(LOCAL_OPERATOR, audited, cast("Engine", None))
 
 
 async def assert_whole(store: Auditable, dropped: Sequence[Event] = ()) -> None:
@@ -66,22 +62,22 @@ async def every(read: Callable[[PageRequest], Awaitable[Page[ItemT]]], limit: in
 
 async def customers(store: Auditable) -> list[Customer]:
     """Every customer."""
-    return [one.customer for one in await every(lambda page: store.customers.list(CustomerFilter(), page))]
+    return [one.customer for one in await every(lambda page: session_of(store).customers.list(CustomerFilter(), page))]
 
 
 async def wallets(store: Auditable) -> list[Wallet]:
     """Every wallet, house wallets included."""
-    return await every(lambda page: store.wallets.list(WalletFilter(), page))
+    return await every(lambda page: session_of(store).wallets.list(WalletFilter(), page))
 
 
 async def transactions(store: Auditable) -> list[Transaction]:
     """Every transaction, the newest first."""
-    return await every(lambda page: store.transactions.list(TransactionFilter(), page))
+    return await every(lambda page: session_of(store).transactions.list(TransactionFilter(), page))
 
 
 async def feed(store: Auditable) -> list[Event]:
     """Every event, the oldest first."""
-    return [one.event for one in await every(store.events.list)]
+    return [one.event for one in await every(session_of(store).events.list)]
 
 
 async def _assert_readers_agree(store: Auditable, dropped: Sequence[Event]) -> None:

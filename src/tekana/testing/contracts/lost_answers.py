@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from tekana.application import Tekana
+from tekana.application import Session
+from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.errors import Conflict, TekanaError, Unavailable
 from tekana.ports.store import Store
 from tekana.testing import builders
@@ -27,7 +28,7 @@ class LostAnswersContract(Contract):
     """Callers that go away, and connections that break at the worst moment."""
 
     @pytest.mark.parametrize("patience", range(12))
-    async def test_a_caller_who_leaves_takes_nothing_back(self, app: Tekana, store: Store, patience: int) -> None:
+    async def test_a_caller_who_leaves_takes_nothing_back(self, app: Session, store: Store, patience: int) -> None:
         wallet = await a_wallet(app)
         commands = {f"key {number}": builders.deposit(wallet.id, "10") for number in range(12)}
         tasks = [asyncio.create_task(app.submit(command, key=key)) for key, command in commands.items()]
@@ -37,14 +38,14 @@ class LostAnswersContract(Contract):
             task.cancel()
         await all_outcomes(tasks)
         await all_at_once(app.submit(command, key=key) for key, command in commands.items())
-        after = await store.wallets.get(wallet.id)
+        after = await store.wallets(LOCAL_OPERATOR).get(wallet.id)
         assert (after.ledger_balance, after.version) == (120, 12)
         assert len(await transactions(store)) == 12
 
     @pytest.mark.parametrize(("point", "error"), LOSSES)
     @pytest.mark.parametrize("times", [1, TRIES - 1])
     async def test_a_short_failure_is_not_noticed(
-        self, store: Store, app: Tekana, point: Point, error: type[TekanaError], times: int
+        self, store: Store, app: Session, point: Point, error: type[TekanaError], times: int
     ) -> None:
         wallet = await a_wallet(app)
         fault = Times(point, error("planted"), times)
@@ -54,12 +55,12 @@ class LostAnswersContract(Contract):
             )
         assert fault.left == (times - 1 if point == "saved" else 0)  # once it is saved, the keys tell
         assert [one.answer.status for one in done] == ["posted"] * 5
-        after = await store.wallets.get(wallet.id)
+        after = await store.wallets(LOCAL_OPERATOR).get(wallet.id)
         assert (after.ledger_balance, after.version) == (50, 5)
 
     @pytest.mark.parametrize(("point", "error"), LOSSES)
     async def test_a_long_failure_has_one_effect_after_all(
-        self, store: Store, app: Tekana, point: Point, error: type[TekanaError]
+        self, store: Store, app: Session, point: Point, error: type[TekanaError]
     ) -> None:
         wallet = await a_wallet(app)
         command = builders.deposit(wallet.id, "10")
@@ -75,9 +76,9 @@ class LostAnswersContract(Contract):
             fault.left = 0
             done = await failing.submit(command, key="a key")
         assert [one.id for one in await transactions(store)] == [done.answer.id]
-        assert (await store.wallets.get(wallet.id)).ledger_balance == 10
+        assert (await store.wallets(LOCAL_OPERATOR).get(wallet.id)).ledger_balance == 10
 
-    async def test_a_lost_answer_to_a_refusal(self, store: Store, app: Tekana) -> None:
+    async def test_a_lost_answer_to_a_refusal(self, store: Store, app: Session) -> None:
         wallet = await a_wallet(app, "5")
         fault = Times("saved", Unavailable("planted"), 1)
         async with at_work(store, Failing(store.begin, fault)) as failing:
@@ -92,11 +93,11 @@ class LostAnswersContract(Contract):
         person = builders.person()
         async with at_work(store, Failing(store.begin, fault)) as failing:
             done = await failing.submit(person)  # without a key: the engine has one of its own
-        assert done.answer.customer == (await store.customers.get(done.answer.customer.id)).customer
+        assert done.answer.customer == (await store.customers(LOCAL_OPERATOR).get(done.answer.customer.id)).customer
 
     @pytest.mark.parametrize("error", [RuntimeError("planted"), Conflict("planted"), ValueError("planted")])
     @pytest.mark.parametrize("place", [0, 7, 19])
-    async def test_one_bad_command_fails_alone(self, store: Store, app: Tekana, error: Exception, place: int) -> None:
+    async def test_one_bad_command_fails_alone(self, store: Store, app: Session, error: Exception, place: int) -> None:
         wallet = await a_wallet(app)
         references = [f"reference {number}" for number in range(20)]
         async with at_work(store, Failing(store.begin, Poison(references[place], error))) as failing:
@@ -108,4 +109,4 @@ class LostAnswersContract(Contract):
         ]
         kept = {one.request.reference for one in await transactions(store)}
         assert kept == set(references) - {references[place]}
-        assert (await store.wallets.get(wallet.id)).ledger_balance == 190
+        assert (await store.wallets(LOCAL_OPERATOR).get(wallet.id)).ledger_balance == 190

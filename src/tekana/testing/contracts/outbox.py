@@ -8,7 +8,8 @@ from datetime import timedelta
 
 import pytest
 
-from tekana.application import Tekana
+from tekana.application import Session
+from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.errors import EventsDropped, InvalidRequest
 from tekana.domain.events import aggregate_id
 from tekana.ports.events import FeedEvent
@@ -28,9 +29,9 @@ SHORT = 0.05
 class OutboxContract(Contract):
     """What the outbox must do. A subclass brings the fixture `store`, as for `StoreContract`."""
 
-    async def test_it_reads_what_the_feed_shows(self, store: RelayedStore, app: Tekana) -> None:
+    async def test_it_reads_what_the_feed_shows(self, store: RelayedStore, app: Session) -> None:
         await _some_events(app)
-        feed = await every(store.events.list)
+        feed = await every(store.events(LOCAL_OPERATOR).list)
         outbox = store.outbox("bus")
         assert await _all(outbox, None) == feed
         for place, one in enumerate(feed):
@@ -55,7 +56,7 @@ class OutboxContract(Contract):
         taken = await asyncio.gather(*(store.outbox("bus").acquire_lease(str(each), LONG) for each in range(20)))
         assert sum(one is not None for one in taken) == 1
 
-    async def test_a_lease_that_runs_out(self, store: RelayedStore, app: Tekana, clock: FrozenClock) -> None:
+    async def test_a_lease_that_runs_out(self, store: RelayedStore, app: Session, clock: FrozenClock) -> None:
         cursor = (await _some_events(app, store))[-1].cursor
         outbox = store.outbox("bus")
         first = await outbox.acquire_lease("one", SHORT)
@@ -72,7 +73,7 @@ class OutboxContract(Contract):
         state = await outbox.state()
         assert (state.holder, state.cursor) == ("two", None)
 
-    async def test_the_next_one_goes_on_from_the_mark(self, store: RelayedStore, app: Tekana) -> None:
+    async def test_the_next_one_goes_on_from_the_mark(self, store: RelayedStore, app: Session) -> None:
         feed = await _some_events(app, store)
         outbox = store.outbox("bus")
         lease = await outbox.acquire_lease("one", LONG)
@@ -88,7 +89,7 @@ class OutboxContract(Contract):
         state = await outbox.state()
         assert (state.cursor, state.unpublished, state.oldest) == (feed[-1].cursor, 0, None)
 
-    async def test_the_lag(self, store: RelayedStore, app: Tekana, clock: FrozenClock) -> None:
+    async def test_the_lag(self, store: RelayedStore, app: Session, clock: FrozenClock) -> None:
         outbox = store.outbox("bus")
         assert await outbox.lag() == 0.0
         feed = await _some_events(app, store)
@@ -100,7 +101,7 @@ class OutboxContract(Contract):
             await outbox.advance(lease, one.cursor)
         assert await outbox.lag() == 0.0
 
-    async def test_relays_are_apart(self, store: RelayedStore, app: Tekana) -> None:
+    async def test_relays_are_apart(self, store: RelayedStore, app: Session) -> None:
         feed = await _some_events(app, store)
         one, other = store.outbox("one"), store.outbox("other")
         lease = await one.acquire_lease("me", LONG)
@@ -112,7 +113,7 @@ class OutboxContract(Contract):
         assert untouched.unpublished > 0
         assert untouched.oldest == feed[0].event.occurred_at
 
-    async def test_parked_events_wait_in_order(self, store: RelayedStore, app: Tekana) -> None:
+    async def test_parked_events_wait_in_order(self, store: RelayedStore, app: Session) -> None:
         feed = await _some_events(app, store)
         wallet = aggregate_id(feed[1].event)
         mine = [one for one in feed if aggregate_id(one.event) == wallet]
@@ -139,7 +140,7 @@ class OutboxContract(Contract):
         assert await outbox.parked_aggregates() == set()
         assert (await outbox.state()).parked == 0
 
-    async def test_going_back(self, store: RelayedStore, app: Tekana) -> None:
+    async def test_going_back(self, store: RelayedStore, app: Session) -> None:
         feed = await _some_events(app, store)
         outbox = store.outbox("bus")
         lease = await outbox.acquire_lease("me", LONG)
@@ -160,11 +161,11 @@ class OutboxContract(Contract):
     async def old_enough(self, store: RelayedStore) -> None:
         """Make what was told so far all that can be dropped at once, where the store drops larger parts."""
 
-    async def test_what_was_published_long_ago_is_dropped(self, store: RelayedStore, app: Tekana) -> None:
+    async def test_what_was_published_long_ago_is_dropped(self, store: RelayedStore, app: Session) -> None:
         feed = await _some_events(app, store)
         await self.old_enough(store)
         young = await a_wallet(app, "3")
-        everything = await every(store.events.list)
+        everything = await every(store.events(LOCAL_OPERATOR).list)
         outbox = store.outbox("bus")
         lease = await outbox.acquire_lease("me", LONG)
         assert lease is not None
@@ -175,19 +176,19 @@ class OutboxContract(Contract):
         assert await outbox.prune(ALL) is None, "another relay has published nothing"
         await store.outbox("other").advance(other, everything[-1].cursor)
         assert await outbox.prune(timedelta(days=36_500)) is None, "nothing is so old"
-        assert await every(store.events.list) == everything
+        assert await every(store.events(LOCAL_OPERATOR).list) == everything
         dropped = await outbox.prune(ALL)
         assert dropped is not None
         assert dropped >= 3
         assert await outbox.prune(ALL) is None, "it is dropped already"
 
-        kept = await every(store.events.list)
+        kept = await every(store.events(LOCAL_OPERATOR).list)
         self.dropped = [one.event for one in everything[: len(everything) - len(kept)]]
         assert len(self.dropped) >= len(feed)
         assert kept == everything[len(everything) - len(kept) :]
         assert await _all(outbox, None) == kept
         for asking in (
-            store.events.list(PageRequest(10, feed[0].cursor)),
+            store.events(LOCAL_OPERATOR).list(PageRequest(10, feed[0].cursor)),
             outbox.read(feed[0].cursor, 10),
             outbox.rewind(feed[0].cursor),
         ):
@@ -199,10 +200,10 @@ class OutboxContract(Contract):
         assert (await outbox.state()).unpublished == 1
 
 
-async def _some_events(app: Tekana, store: RelayedStore | None = None) -> Sequence[FeedEvent]:
+async def _some_events(app: Session, store: RelayedStore | None = None) -> Sequence[FeedEvent]:
     one, other = await a_wallet(app, "100"), await a_wallet(app, "5")
     await app.execute(builders.transfer(one.id, other.id, "7"), key="a transfer")
-    return [] if store is None else await every(store.events.list)
+    return [] if store is None else await every(store.events(LOCAL_OPERATOR).list)
 
 
 async def _all(outbox: Outbox, after: str | None) -> list[FeedEvent]:

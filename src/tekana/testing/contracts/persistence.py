@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tekana.application import Tekana
+from tekana.application import Session
+from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.ports.store import Store
 from tekana.testing import builders
 from tekana.testing.contracts.fixtures import Contract, at_work, needs
@@ -30,7 +31,7 @@ class PersistenceContract(Contract):
         assert [await customers(store), await wallets(store), await transactions(store), await feed(store)] == [[]] * 4
 
     @needs("persistent")
-    async def test_another_store_finds_everything(self, store: Store, app: Tekana) -> None:
+    async def test_another_store_finds_everything(self, store: Store, app: Session) -> None:
         aline = await a_customer(app, "500", metadata={"vip": True})
         done = await app.submit(builders.withdrawal(aline.wallets[0].id, "20", reference="r"), key="a key")
         other = await self.another(store)
@@ -50,13 +51,13 @@ class PersistenceContract(Contract):
             await other.stop()
 
     @needs("persistent")
-    async def test_stopping_twice_does_no_harm(self, store: Store, app: Tekana) -> None:
+    async def test_stopping_twice_does_no_harm(self, store: Store, app: Session) -> None:
         aline = await a_customer(app, "500")
         other = await self.another(store)
         await other.stop()  # not started
         other = await self.another(store)
         await other.start()
-        assert await other.customers.get(aline.customer.id) == aline
+        assert await other.customers(LOCAL_OPERATOR).get(aline.customer.id) == aline
         await other.stop()
         await other.stop()
-        assert await store.customers.get(aline.customer.id) == aline
+        assert await store.customers(LOCAL_OPERATOR).get(aline.customer.id) == aline

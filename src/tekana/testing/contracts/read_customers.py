@@ -8,7 +8,8 @@ from uuid import uuid4
 
 import pytest
 
-from tekana.application import CloseCustomer, SuspendCustomer, Tekana, UpdateCustomer
+from tekana.application import CloseCustomer, Session, SuspendCustomer, UpdateCustomer
+from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.errors import CustomerNotFound, InvalidRequest, WalletNotFound
 from tekana.domain.identifiers import CustomerId, WalletId, house_wallet_id
 from tekana.domain.money import Currency
@@ -29,26 +30,29 @@ BAD_CURSORS = ("", "nonsense", "0", "-1", "\x00", "💥", "'; --", "9" * 400, "A
 class ReadCustomersContract(Contract):
     """`tekana.ports.customers` and the lists of `tekana.ports.wallets`."""
 
-    async def test_who_is_not_there_is_not_found(self, store: Store, app: Tekana) -> None:
+    async def test_who_is_not_there_is_not_found(self, store: Store, app: Session) -> None:
         await a_customer(app)
         with pytest.raises(CustomerNotFound):
-            await store.customers.get(CustomerId(uuid4()))
+            await store.customers(LOCAL_OPERATOR).get(CustomerId(uuid4()))
         with pytest.raises(WalletNotFound):
-            await store.wallets.get(WalletId(uuid4()))
+            await store.wallets(LOCAL_OPERATOR).get(WalletId(uuid4()))
         with pytest.raises(WalletNotFound):
-            await store.wallets.get(house_wallet_id("settlement", Currency("KWD")))
+            await store.wallets(LOCAL_OPERATOR).get(house_wallet_id("settlement", Currency("KWD")))
 
-    async def test_customers_come_with_their_wallets(self, store: Store, app: Tekana) -> None:
+    async def test_customers_come_with_their_wallets(self, store: Store, app: Session) -> None:
         aline, bosco = (await a_customer(app)).customer, (await a_customer(app)).customer
         for customer, currency in ((aline, "USD"), (bosco, "KWD"), (aline, "RWF")):
             await app.execute(builders.open_wallet(customer.id, currency))
-        shown = await every(lambda page: store.customers.list(CustomerFilter(), page))
+        shown = await every(lambda page: store.customers(LOCAL_OPERATOR).list(CustomerFilter(), page))
         assert [[wallet.currency for wallet in one.wallets] for one in shown] == [["RWF", "USD", "RWF"], ["RWF", "KWD"]]
-        assert shown == [await store.customers.get(aline.id), await store.customers.get(bosco.id)]
+        assert shown == [
+            await store.customers(LOCAL_OPERATOR).get(aline.id),
+            await store.customers(LOCAL_OPERATOR).get(bosco.id),
+        ]
         for one in shown:
-            assert list(one.wallets) == [await store.wallets.get(wallet.id) for wallet in one.wallets]
+            assert list(one.wallets) == [await store.wallets(LOCAL_OPERATOR).get(wallet.id) for wallet in one.wallets]
 
-    async def test_customers_by_every_filter(self, store: Store, app: Tekana) -> None:
+    async def test_customers_by_every_filter(self, store: Store, app: Session) -> None:
         aline = (await a_customer(app, external_id="crm-1")).customer
         bosco = (await a_customer(app)).customer
         chantal = (await a_customer(app, external_id="crm-3")).customer
@@ -71,14 +75,14 @@ class ReadCustomersContract(Contract):
             CustomerFilter(aline.email, aline.phone_number, "crm-1", "closed"): [],
         }
         for which, expected in cases.items():
-            found = await every(lambda page, which=which: store.customers.list(which, page))  # type: ignore[misc]
+            found = await every(lambda page, which=which: store.customers(LOCAL_OPERATOR).list(which, page))  # type: ignore[misc]
             assert [one.customer.id for one in found] == [one.id for one in expected], which
 
-    async def test_wallets_by_every_filter(self, store: Store, app: Tekana) -> None:
+    async def test_wallets_by_every_filter(self, store: Store, app: Session) -> None:
         aline, bosco = (await a_customer(app)).customer, (await a_customer(app, currency="USD")).customer
         await app.execute(builders.open_wallet(aline.id, "USD"))
-        [first, second] = (await store.customers.get(aline.id)).wallets
-        [third] = (await store.customers.get(bosco.id)).wallets
+        [first, second] = (await store.customers(LOCAL_OPERATOR).get(aline.id)).wallets
+        [third] = (await store.customers(LOCAL_OPERATOR).get(bosco.id)).wallets
         cases = {
             WalletFilter(customer_id=aline.id): [first, second],
             WalletFilter(customer_id=bosco.id): [third],
@@ -87,34 +91,40 @@ class ReadCustomersContract(Contract):
             WalletFilter(customer_id=aline.id, currency=Currency("KWD")): [],
         }
         for which, expected in cases.items():
-            found = await every(lambda page, which=which: store.wallets.list(which, page))  # type: ignore[misc]
+            found = await every(lambda page, which=which: store.wallets(LOCAL_OPERATOR).list(which, page))  # type: ignore[misc]
             assert found == expected, which
-        dollars = await every(lambda page: store.wallets.list(WalletFilter(currency=Currency("USD")), page))
+        dollars = await every(
+            lambda page: store.wallets(LOCAL_OPERATOR).list(WalletFilter(currency=Currency("USD")), page)
+        )
         assert [one for one in dollars if one.house is None] == sorted([second, third], key=lambda one: one.id)
         assert len(dollars) == 2 + 4
         everything = await wallets(store)
         assert everything == sorted(everything, key=lambda one: one.id)
         assert len(everything) == 3 + 4 + 4
 
-    async def test_pages_of_every_size(self, store: Store, app: Tekana) -> None:
+    async def test_pages_of_every_size(self, store: Store, app: Session) -> None:
         for _ in range(7):
             await a_customer(app)
-        people = await every(lambda page: store.customers.list(CustomerFilter(), page))
+        people = await every(lambda page: store.customers(LOCAL_OPERATOR).list(CustomerFilter(), page))
         assert [one.customer.id for one in people] == sorted(one.customer.id for one in people)
         assert len(people) == 7
         all_wallets = await wallets(store)
         assert len(all_wallets) == 11
         for limit in range(1, 13):
-            assert await every(lambda page: store.customers.list(CustomerFilter(), page), limit) == people
-            assert await every(lambda page: store.wallets.list(WalletFilter(), page), limit) == all_wallets
+            assert (
+                await every(lambda page: store.customers(LOCAL_OPERATOR).list(CustomerFilter(), page), limit) == people
+            )
+            assert (
+                await every(lambda page: store.wallets(LOCAL_OPERATOR).list(WalletFilter(), page), limit) == all_wallets
+            )
 
-    async def test_pages_stay_right_while_things_change(self, store: Store, app: Tekana) -> None:
+    async def test_pages_stay_right_while_things_change(self, store: Store, app: Session) -> None:
         """Those who leave the filter, at the cursor itself too, and those who come, disturb no other."""
         before = [(await a_customer(app)).customer for _ in range(9)]
         seen: list[CustomerId] = []
         cursor = None
         while True:
-            page = await store.customers.list(CustomerFilter(status="active"), PageRequest(3, cursor))
+            page = await store.customers(LOCAL_OPERATOR).list(CustomerFilter(status="active"), PageRequest(3, cursor))
             seen += [one.customer.id for one in page.items]
             if page.next_cursor is None:
                 break
@@ -127,16 +137,16 @@ class ReadCustomersContract(Contract):
         assert set(seen) <= {one.id for one in await customers(store)}
 
     @pytest.mark.parametrize("cursor", BAD_CURSORS)
-    async def test_cursors_that_were_never_given_out(self, store: Store, app: Tekana, cursor: str) -> None:
+    async def test_cursors_that_were_never_given_out(self, store: Store, app: Session, cursor: str) -> None:
         wallet = await a_wallet(app, "500")
         lists: list[Callable[[PageRequest], Awaitable[Page[Any]]]] = [
-            lambda page: store.customers.list(CustomerFilter(), page),
-            lambda page: store.wallets.list(WalletFilter(), page),
-            lambda page: store.wallets.list(WalletFilter(currency=RWF), page),
-            lambda page: store.wallets.entries(wallet.id, page),
-            lambda page: store.transactions.list(TransactionFilter(), page),
-            lambda page: store.transactions.list(TransactionFilter(wallet_id=wallet.id), page),
-            store.events.list,
+            lambda page: store.customers(LOCAL_OPERATOR).list(CustomerFilter(), page),
+            lambda page: store.wallets(LOCAL_OPERATOR).list(WalletFilter(), page),
+            lambda page: store.wallets(LOCAL_OPERATOR).list(WalletFilter(currency=RWF), page),
+            lambda page: store.wallets(LOCAL_OPERATOR).entries(wallet.id, page),
+            lambda page: store.transactions(LOCAL_OPERATOR).list(TransactionFilter(), page),
+            lambda page: store.transactions(LOCAL_OPERATOR).list(TransactionFilter(wallet_id=wallet.id), page),
+            store.events(LOCAL_OPERATOR).list,
         ]
         for read in lists:
             with pytest.raises(InvalidRequest) as refused:

@@ -7,7 +7,8 @@ from uuid import uuid4
 
 import pytest
 
-from tekana.application import Tekana
+from tekana.application import Session
+from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.errors import CurrencyMismatch, Refused, TransactionNotFound, WalletNotFound
 from tekana.domain.identifiers import CustomerId, TransactionId, WalletId, house_wallet_id
 from tekana.domain.money import Money
@@ -29,7 +30,7 @@ MICROSECOND = timedelta(microseconds=1)
 class ReadMoneyContract(Contract):
     """The history of `tekana.ports.wallets`, and `tekana.ports.transactions`."""
 
-    async def test_a_wallets_history(self, store: Store, app: Tekana, clock: FrozenClock) -> None:
+    async def test_a_wallets_history(self, store: Store, app: Session, clock: FrozenClock) -> None:
         one, two = await a_wallet(app), await a_wallet(app)
         settlement = house_wallet_id("settlement", RWF)
         first = await app.execute(builders.deposit(one.id, "700", description="cash", reference="r-1"))
@@ -43,41 +44,41 @@ class ReadMoneyContract(Contract):
             settlement: [(first, 1, -700, -700), (third, 2, 50, -650)],
         }
         for wallet_id, expected in histories.items():
-            lines = await every(lambda page, of=wallet_id: store.wallets.entries(of, page))  # type: ignore[misc]
+            lines = await every(lambda page, of=wallet_id: store.wallets(LOCAL_OPERATOR).entries(of, page))  # type: ignore[misc]
             assert lines == [_line(transaction, wallet_id) for transaction, *_ in expected]
-            shown = [(line.entry.version, line.entry.minor, line.entry.ledger_balance_after) for line in lines]
+            shown = [(line.entry.version, line.entry.amount_minor, line.entry.ledger_balance_after) for line in lines]
             assert shown == [tuple(numbers) for _, *numbers in expected]
 
-    async def test_history_in_pages_of_every_size(self, store: Store, app: Tekana) -> None:
+    async def test_history_in_pages_of_every_size(self, store: Store, app: Session) -> None:
         wallet = await a_wallet(app)
         await all_at_once(app.execute(builders.deposit(wallet.id, str(n + 1))) for n in range(12))
         for limit in range(1, 14):
-            lines = await every(lambda page: store.wallets.entries(wallet.id, page), limit)
+            lines = await every(lambda page: store.wallets(LOCAL_OPERATOR).entries(wallet.id, page), limit)
             assert [line.entry.version for line in lines] == list(range(1, 13))
 
-    async def test_history_while_it_grows(self, store: Store, app: Tekana) -> None:
+    async def test_history_while_it_grows(self, store: Store, app: Session) -> None:
         wallet = await a_wallet(app, "10")
         await app.execute(builders.deposit(wallet.id, "10"))
         versions: list[int] = []
         cursor = None
         for _ in range(10):
-            page = await store.wallets.entries(wallet.id, PageRequest(1, cursor))
+            page = await store.wallets(LOCAL_OPERATOR).entries(wallet.id, PageRequest(1, cursor))
             versions += [line.entry.version for line in page.items]
             cursor = page.next_cursor
             await app.execute(builders.deposit(wallet.id, "10"))
         assert versions == list(range(1, 11))
 
-    async def test_history_of_what_is_not_there(self, store: Store, app: Tekana) -> None:
+    async def test_history_of_what_is_not_there(self, store: Store, app: Session) -> None:
         wallet = await a_wallet(app)
-        assert await store.wallets.entries(wallet.id, PageRequest()) == ((), None)
+        assert await store.wallets(LOCAL_OPERATOR).entries(wallet.id, PageRequest()) == ((), None)
         with pytest.raises(WalletNotFound):
-            await store.wallets.entries(WalletId(uuid4()), PageRequest())
+            await store.wallets(LOCAL_OPERATOR).entries(WalletId(uuid4()), PageRequest())
         with pytest.raises(WalletNotFound):
-            await store.wallets.balance_at(WalletId(uuid4()), None)
+            await store.wallets(LOCAL_OPERATOR).balance_at(WalletId(uuid4()), None)
         with pytest.raises(TransactionNotFound):
-            await store.transactions.get(TransactionId(uuid4()))
+            await store.transactions(LOCAL_OPERATOR).get(TransactionId(uuid4()))
 
-    async def test_the_balance_at_exact_times(self, store: Store, app: Tekana, clock: FrozenClock) -> None:
+    async def test_the_balance_at_exact_times(self, store: Store, app: Session, clock: FrozenClock) -> None:
         wallet = await a_wallet(app)
         opened = clock()
         times = [clock.advance(timedelta(minutes=1, microseconds=7))]
@@ -101,21 +102,23 @@ class ReadMoneyContract(Contract):
             later + timedelta(days=10_000): (621, 4),
         }
         for at, (balance, version) in cases.items():
-            shown = await store.wallets.balance_at(wallet.id, at)
+            shown = await store.wallets(LOCAL_OPERATOR).balance_at(wallet.id, at)
             assert shown == BalanceAt(wallet.id, at, Money(balance, RWF), version)
-        assert await store.wallets.balance_at(wallet.id, None) == BalanceAt(wallet.id, later, Money(621, RWF), 4)
+        assert await store.wallets(LOCAL_OPERATOR).balance_at(wallet.id, None) == BalanceAt(
+            wallet.id, later, Money(621, RWF), 4
+        )
 
-    async def test_history_never_runs_backwards(self, store: Store, app: Tekana, clock: FrozenClock) -> None:
+    async def test_history_never_runs_backwards(self, store: Store, app: Session, clock: FrozenClock) -> None:
         wallet = await a_wallet(app, "700")
         noon = clock()
         clock.set(noon - timedelta(hours=1))  # a clock that was put right
         posted = await app.execute(builders.deposit(wallet.id, "1"))
         assert posted.created_at == posted.posted_at == noon + MICROSECOND
         for at, version in ((noon - MICROSECOND, 0), (noon, 1), (noon + MICROSECOND, 2)):
-            assert (await store.wallets.balance_at(wallet.id, at)).version == version
-        assert (await store.wallets.balance_at(wallet.id, None)).ledger_balance == Money(701, RWF)
+            assert (await store.wallets(LOCAL_OPERATOR).balance_at(wallet.id, at)).version == version
+        assert (await store.wallets(LOCAL_OPERATOR).balance_at(wallet.id, None)).ledger_balance == Money(701, RWF)
 
-    async def test_transactions_by_every_filter(self, store: Store, app: Tekana, clock: FrozenClock) -> None:
+    async def test_transactions_by_every_filter(self, store: Store, app: Session, clock: FrozenClock) -> None:
         aline, bosco = await a_customer(app), await a_customer(app)
         mine, his = aline.wallets[0].id, bosco.wallets[0].id
         nowhere = WalletId(uuid4())
@@ -157,27 +160,27 @@ class ReadMoneyContract(Contract):
         }
         for which, expected in cases.items():
             for limit in (1, 2, 200):
-                found = await every(lambda page, of=which: store.transactions.list(of, page), limit)  # type: ignore[misc]
+                found = await every(lambda page, of=which: store.transactions(LOCAL_OPERATOR).list(of, page), limit)  # type: ignore[misc]
                 assert found == expected, which
         for one in (deposit, transfer, withdrawal, poor, lost):
-            assert await store.transactions.get(one.id) == one
+            assert await store.transactions(LOCAL_OPERATOR).get(one.id) == one
 
-    async def test_a_transfer_to_oneself_shows_once(self, store: Store, app: Tekana) -> None:
+    async def test_a_transfer_to_oneself_shows_once(self, store: Store, app: Session) -> None:
         aline = await a_customer(app, "700")
         savings = await app.execute(builders.open_wallet(aline.customer.id))
         moved = await app.execute(builders.transfer(aline.wallets[0].id, savings.id, "200"))
         which = TransactionFilter(customer_id=aline.customer.id, type="transfer")
-        assert await every(lambda page: store.transactions.list(which, page)) == [moved]
+        assert await every(lambda page: store.transactions(LOCAL_OPERATOR).list(which, page)) == [moved]
 
-    async def test_refused_currency_and_wallet_are_findable(self, store: Store, app: Tekana) -> None:
+    async def test_refused_currency_and_wallet_are_findable(self, store: Store, app: Session) -> None:
         wallet = await a_wallet(app, "700")
         refused = await _refused(app, builders.withdrawal(wallet.id, "7.00", "USD"), CurrencyMismatch)
         house = house_wallet_id("fees", RWF)
         taken = await _refused(app, builders.transfer(house, wallet.id, "1"), WalletNotFound)
         which = TransactionFilter(wallet_id=wallet.id, status="rejected")
-        assert await every(lambda page: store.transactions.list(which, page)) == [taken, refused]
+        assert await every(lambda page: store.transactions(LOCAL_OPERATOR).list(which, page)) == [taken, refused]
 
-    async def test_transaction_pages_while_more_come(self, store: Store, app: Tekana) -> None:
+    async def test_transaction_pages_while_more_come(self, store: Store, app: Session) -> None:
         wallet = await a_wallet(app)
         before = [await app.execute(builders.deposit(wallet.id, "1")) for _ in range(10)]
         for limit in range(1, 12):
@@ -185,7 +188,7 @@ class ReadMoneyContract(Contract):
             cursor = None
             which = TransactionFilter(wallet_id=wallet.id)
             while True:
-                page = await store.transactions.list(which, PageRequest(limit, cursor))
+                page = await store.transactions(LOCAL_OPERATOR).list(which, PageRequest(limit, cursor))
                 seen += page.items
                 assert len(seen) < 1000, "the pages never end"
                 if page.next_cursor is None:
@@ -207,7 +210,7 @@ def _line(transaction: Transaction, wallet_id: WalletId) -> PostedEntry:
     )
 
 
-async def _refused(app: Tekana, command: object, kind: type[Refused] = Refused) -> Transaction:
+async def _refused(app: Session, command: object, kind: type[Refused] = Refused) -> Transaction:
     with pytest.raises(kind) as refused:
         await app.execute(command)  # type: ignore[arg-type]
     assert isinstance(refused.value.transaction, Transaction)

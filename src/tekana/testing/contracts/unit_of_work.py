@@ -9,12 +9,14 @@ from uuid import uuid4
 
 import pytest
 
-from tekana.application import Command, Tekana
+from tekana.application import Command, Session
 from tekana.application.engine.decide import fingerprint
-from tekana.domain.book import Book, LockSet
-from tekana.domain.customer import Contact
+from tekana.domain.book import Book
+from tekana.domain.caller import LOCAL_OPERATOR, MAIN_TENANT
+from tekana.domain.customer import CONTACTS, CUSTOMERS, Contact
 from tekana.domain.errors import InsufficientFunds
 from tekana.domain.identifiers import HOUSE_ROLES, CustomerId, WalletId, house_wallet_id
+from tekana.domain.lock_set import LockSet
 from tekana.domain.money import Currency
 from tekana.domain.wallet import Wallet
 from tekana.ports.store import Store
@@ -32,19 +34,19 @@ A_WHILE = 0.2  # seconds, to see that something does not happen
 class UnitOfWorkContract(Contract):
     """`tekana.ports.unit_of_work` and `Store.begin`."""
 
-    async def test_a_unit_without_save_never_happened(self, store: Store, app: Tekana) -> None:
+    async def test_a_unit_without_save_never_happened(self, store: Store, app: Session) -> None:
         wallet = await a_wallet(app, "500")
         before = await _everything(store)
-        key = IdempotencyKey("a partner", "unsaved")
+        key = IdempotencyKey(MAIN_TENANT, "a partner", "unsaved")
         async with store.begin() as unit:
             await _decide_much(unit, wallet.id, key)
         assert await _everything(store) == before
         assert await _used(store, key) == {}
 
-    async def test_an_exception_takes_everything_back(self, store: Store, app: Tekana) -> None:
+    async def test_an_exception_takes_everything_back(self, store: Store, app: Session) -> None:
         wallet = await a_wallet(app, "500")
         before = await _everything(store)
-        key = IdempotencyKey("a partner", "failed")
+        key = IdempotencyKey(MAIN_TENANT, "a partner", "failed")
         with pytest.raises(ZeroDivisionError):
             async with store.begin() as unit:
                 await _decide_much(unit, wallet.id, key)
@@ -52,10 +54,10 @@ class UnitOfWorkContract(Contract):
         assert await _everything(store) == before
         assert await _used(store, key) == {}
 
-    async def test_cancelling_takes_everything_back(self, store: Store, app: Tekana) -> None:
+    async def test_cancelling_takes_everything_back(self, store: Store, app: Session) -> None:
         wallet = await a_wallet(app, "500")
         before = await _everything(store)
-        key = IdempotencyKey("a partner", "cancelled")
+        key = IdempotencyKey(MAIN_TENANT, "a partner", "cancelled")
         locked = asyncio.Event()
 
         async def hold() -> None:
@@ -72,39 +74,41 @@ class UnitOfWorkContract(Contract):
         assert await _everything(store) == before
         await by_hand(store, builders.deposit(wallet.id))  # and its locks are gone
 
-    async def test_what_is_saved_stays_whatever_comes_after(self, store: Store, app: Tekana) -> None:
+    async def test_what_is_saved_stays_whatever_comes_after(self, store: Store, app: Session) -> None:
         wallet = await a_wallet(app, "500")
-        key = IdempotencyKey("a partner", "saved")
+        key = IdempotencyKey(MAIN_TENANT, "a partner", "saved")
         with pytest.raises(ZeroDivisionError):
             async with store.begin() as unit:
                 book, claims = await _decide_much(unit, wallet.id, key)
                 await unit.save(book, claims)
                 raise ZeroDivisionError
-        assert (await store.wallets.get(wallet.id)).ledger_balance == 500 + 1000 - 300
+        assert (await store.wallets(LOCAL_OPERATOR).get(wallet.id)).ledger_balance == 500 + 1000 - 300
         assert await _used(store, key) == claims
 
-    async def test_one_save_keeps_all_of_it(self, store: Store, app: Tekana) -> None:
+    async def test_one_save_keeps_all_of_it(self, store: Store, app: Session) -> None:
         wallet = await a_wallet(app, "500")
-        key = IdempotencyKey("a partner", "all of it")
+        key = IdempotencyKey(MAIN_TENANT, "a partner", "all of it")
         async with store.begin() as unit:
             book, claims = await _decide_much(unit, wallet.id, key)
             await unit.save(book, claims)
-        assert await store.wallets.get(wallet.id) == book.locked.wallets[wallet.id]
-        [registered] = book.registered_customers.values()
-        assert (await store.customers.get(registered.id)).customer == registered
+        assert await store.wallets(LOCAL_OPERATOR).get(wallet.id) == book.locked.wallets[wallet.id]
+        [registered] = book.changes.added_of(CUSTOMERS).values()
+        assert (await store.customers(LOCAL_OPERATOR).get(registered.id)).customer == registered
         posted, withdrawn, rejected = book.transactions
-        assert [await store.transactions.get(one.id) for one in (posted, withdrawn, rejected)] == book.transactions
+        assert [
+            await store.transactions(LOCAL_OPERATOR).get(one.id) for one in (posted, withdrawn, rejected)
+        ] == book.transactions
         assert await _used(store, key) == claims
 
     async def test_an_empty_unit_can_be_saved(self, store: Store) -> None:
         async with store.begin() as unit:
             assert dict(await unit.find_keys([])) == {}
             locked = await unit.lock(LockSet())
-            assert (locked.wallets, locked.customers, locked.contacts) == ({}, {}, {})
+            assert (locked.wallets, locked.of(CUSTOMERS), locked.of(CONTACTS)) == ({}, {}, {})
             await unit.save(book_on(locked), {})
         assert await _everything(store) == ([], [], [], [])
 
-    async def test_lock_finds_what_is_there(self, store: Store, app: Tekana, clock: FrozenClock) -> None:
+    async def test_lock_finds_what_is_there(self, store: Store, app: Session, clock: FrozenClock) -> None:
         aline = await a_customer(app, "500", external_id="crm-1")
         await app.execute(builders.open_wallet(aline.customer.id, "USD"))
         aline = await app.customers.get(aline.customer.id)
@@ -112,21 +116,26 @@ class UnitOfWorkContract(Contract):
         free = Contact("email", "nobody@example.com")
         locks = LockSet(
             wallets=(other.id, WalletId(uuid4()), house_wallet_id("settlement", RWF)),
-            customers=(aline.customer.id, CustomerId(uuid4())),
-            contacts=(*aline.customer.contacts, free),
+            others=(
+                *map(CUSTOMERS.ref, (aline.customer.id, CustomerId(uuid4()))),
+                *map(CONTACTS.ref, (*aline.customer.contacts, free)),
+            ),
         )
         async with store.begin() as unit:
             await unit.find_keys([])
             locked = await unit.lock(locks)
         assert locked.now == clock()
         assert locked.now.utcoffset() is not None
-        assert locked.customers == {aline.customer.id: aline.customer}
-        settlement = await store.wallets.get(house_wallet_id("settlement", RWF))
-        expected = {wallet.id: wallet for wallet in (*aline.wallets, await store.wallets.get(other.id), settlement)}
+        assert locked.of(CUSTOMERS) == {aline.customer.id: aline.customer}
+        settlement = await store.wallets(LOCAL_OPERATOR).get(house_wallet_id("settlement", RWF))
+        expected = {
+            wallet.id: wallet
+            for wallet in (*aline.wallets, await store.wallets(LOCAL_OPERATOR).get(other.id), settlement)
+        }
         assert locked.wallets == expected
-        assert locked.contacts == dict.fromkeys(aline.customer.contacts, aline.customer.id)
+        assert locked.of(CONTACTS) == dict.fromkeys(aline.customer.contacts, aline.customer.id)
 
-    async def test_a_lock_keeps_others_out(self, stores: Sequence[Store], app: Tekana) -> None:
+    async def test_a_lock_keeps_others_out(self, stores: Sequence[Store], app: Session) -> None:
         wallet = await a_wallet(app, "500")
         async with stores[0].begin() as unit:
             await unit.find_keys([])
@@ -137,40 +146,45 @@ class UnitOfWorkContract(Contract):
             command = builders.withdrawal(wallet.id, "300")
             answer = command.decide(book)
             await unit.save(
-                book, {IdempotencyKey("a partner", "first"): IdempotencyRecord(fingerprint(command), answer)}
+                book,
+                {
+                    IdempotencyKey(MAIN_TENANT, "a partner", "first"): IdempotencyRecord(
+                        fingerprint(command.NAME, command), answer
+                    )
+                },
             )
         refused, _ = await second
         assert getattr(refused, "status", None) == "rejected"
-        assert (await stores[0].wallets.get(wallet.id)).ledger_balance == 200
+        assert (await stores[0].wallets(LOCAL_OPERATOR).get(wallet.id)).ledger_balance == 200
 
-    async def test_a_locked_customer_keeps_others_out(self, stores: Sequence[Store], app: Tekana) -> None:
+    async def test_a_locked_customer_keeps_others_out(self, stores: Sequence[Store], app: Session) -> None:
         aline = (await a_customer(app)).customer
         async with stores[0].begin() as unit:
             await unit.find_keys([])
-            await unit.lock(LockSet(customers=(aline.id,)))
+            await unit.lock(LockSet(others=(CUSTOMERS.ref(aline.id),)))
             second = asyncio.create_task(by_hand(stores[-1], builders.open_wallet(aline.id, "USD")))
             done, _ = await asyncio.wait({second}, timeout=A_WHILE)
             assert not done, "two units had the same customer locked"
         await second
         assert [one.currency for one in (await app.customers.get(aline.id)).wallets] == ["RWF", "USD"]
 
-    async def test_a_locked_customer_brings_their_wallets(self, stores: Sequence[Store], app: Tekana) -> None:
+    async def test_a_locked_customer_brings_their_wallets(self, stores: Sequence[Store], app: Session) -> None:
         aline = await a_customer(app, "500")
         async with stores[0].begin() as unit:
             await unit.find_keys([])
-            await unit.lock(LockSet(customers=(aline.customer.id,)))
+            await unit.lock(LockSet(others=(CUSTOMERS.ref(aline.customer.id),)))
             second = asyncio.create_task(by_hand(stores[-1], builders.withdrawal(aline.wallets[0].id, "400")))
             done, _ = await asyncio.wait({second}, timeout=A_WHILE)
             assert not done, "a customer was locked, but not their wallet"
         await second
 
-    async def test_parallel_changes_of_one_wallet_lose_nothing(self, stores: Sequence[Store], app: Tekana) -> None:
+    async def test_parallel_changes_of_one_wallet_lose_nothing(self, stores: Sequence[Store], app: Session) -> None:
         wallet = await a_wallet(app)
         await all_at_once(by_hand(stores[n % len(stores)], builders.deposit(wallet.id, "10")) for n in range(40))
         after = await store_wallet(stores, wallet.id)
         assert (after.ledger_balance, after.version) == (400, 40)
 
-    async def test_locks_in_opposite_order_do_not_deadlock(self, stores: Sequence[Store], app: Tekana) -> None:
+    async def test_locks_in_opposite_order_do_not_deadlock(self, stores: Sequence[Store], app: Session) -> None:
         one, two = await a_wallet(app, "1000"), await a_wallet(app, "1000")
         pairs = [(one.id, two.id), (two.id, one.id)] * 20
         await all_at_once(
@@ -178,7 +192,7 @@ class UnitOfWorkContract(Contract):
         )
         assert [(await store_wallet(stores, wallet.id)).ledger_balance for wallet in (one, two)] == [1000, 1000]
 
-    async def test_customers_and_wallets_do_not_deadlock(self, stores: Sequence[Store], app: Tekana) -> None:
+    async def test_customers_and_wallets_do_not_deadlock(self, stores: Sequence[Store], app: Session) -> None:
         aline, bosco = await a_customer(app, "1000"), await a_customer(app, "1000")
         between = (aline.wallets[0].id, bosco.wallets[0].id)
         work: list[Command[Any]] = [
@@ -188,7 +202,7 @@ class UnitOfWorkContract(Contract):
         await all_at_once(by_hand(stores[n % len(stores)], command) for n, command in enumerate(work))
         assert [len((await app.customers.get(one.customer.id)).wallets) for one in (aline, bosco)] == [9, 9]
 
-    async def test_house_wallets_come_with_the_first_wallet(self, crew: Sequence[Tekana], store: Store) -> None:
+    async def test_house_wallets_come_with_the_first_wallet(self, crew: Sequence[Session], store: Store) -> None:
         people = [builders.person(currency="KWD") for _ in range(16)]
         await all_at_once(crew[number % len(crew)].execute(one) for number, one in enumerate(people))
         house = [wallet for wallet in await wallets(store) if wallet.house is not None]
@@ -203,7 +217,7 @@ class UnitOfWorkContract(Contract):
 
 async def store_wallet(stores: Sequence[Store], wallet_id: WalletId) -> Wallet:
     """The wallet as every store shows it, which must be the same."""
-    shown = [await store.wallets.get(wallet_id) for store in stores]
+    shown = [await store.wallets(LOCAL_OPERATOR).get(wallet_id) for store in stores]
     assert all(one == shown[0] for one in shown)
     return shown[0]
 
@@ -219,17 +233,17 @@ async def _decide_much(
         person,
         builders.freeze(wallet_id),
     ]
-    keys = [IdempotencyKey(key.caller, f"{key.key} {number}") for number in range(len(commands))]
+    keys = [IdempotencyKey(key.tenant, key.subject, f"{key.key} {number}") for number in range(len(commands))]
     assert dict(await unit.find_keys([key, *keys])) == {}
-    touched = LockSet(wallets=(wallet_id, house_wallet_id("settlement", RWF)), contacts=person.contacts())
-    book = book_on(await unit.lock(touched), key.caller)
+    touched = LockSet(wallets=(wallet_id, house_wallet_id("settlement", RWF)), others=person.locks().others)
+    book = book_on(await unit.lock(touched), key.subject)
     claims = {
-        one: IdempotencyRecord(fingerprint(command), command.decide(book))
+        one: IdempotencyRecord(fingerprint(command.NAME, command), command.decide(book))
         for one, command in zip(keys, commands, strict=True)
     }
     refused = builders.withdrawal(wallet_id, "1000000")
     rejection = book.reject(refused.to_request(), InsufficientFunds("not that much"))
-    return book, {**claims, key: IdempotencyRecord(fingerprint(refused), rejection)}
+    return book, {**claims, key: IdempotencyRecord(fingerprint(refused.NAME, refused), rejection)}
 
 
 async def _everything(store: Store) -> tuple[list[object], ...]:
@@ -239,5 +253,5 @@ async def _everything(store: Store) -> tuple[list[object], ...]:
 
 async def _used(store: Store, key: IdempotencyKey) -> dict[IdempotencyKey, IdempotencyRecord]:
     async with store.begin() as unit:
-        keys = [key, *(IdempotencyKey(key.caller, f"{key.key} {number}") for number in range(4))]
+        keys = [key, *(IdempotencyKey(key.tenant, key.subject, f"{key.key} {number}") for number in range(4))]
         return dict(await unit.find_keys(keys))

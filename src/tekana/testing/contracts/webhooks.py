@@ -11,7 +11,8 @@ from uuid import UUID
 import pytest
 from uuid_utils.compat import uuid7
 
-from tekana.application import Tekana
+from tekana.application import Session
+from tekana.domain.caller import MAIN_TENANT
 from tekana.domain.errors import (
     Conflict,
     IdempotencyKeyReused,
@@ -108,10 +109,10 @@ class WebhooksContract(Contract):
         assert third.secrets(clock() + HOUR) == ("whsec_dGhpcmQ=",)
 
     async def test_a_key_does_a_thing_once(
-        self, store: WebhookStore, stores: Sequence[WebhookStore], app: Tekana
+        self, store: WebhookStore, stores: Sequence[WebhookStore], app: Session
     ) -> None:
         kept, new = store.webhook_endpoints, _new_endpoint()
-        claim = WebhookClaim(IdempotencyKey(ME, "a key"), -1)
+        claim = WebhookClaim(IdempotencyKey(MAIN_TENANT, ME, "a key"), -1)
         assert await _used(store, claim) is None
         added = await kept.add(ME, new, claim)
         for each in stores:
@@ -121,14 +122,14 @@ class WebhooksContract(Contract):
         with pytest.raises(Conflict):
             await kept.rotate_secret(ME, new.id, "whsec_c2Vjb25k", HOUR, claim)
         assert (await kept.list(ME, PageRequest())).items == (added,)
-        assert await _used(store, claim._replace(key=IdempotencyKey(OTHER, "a key"))) is None
+        assert await _used(store, claim._replace(key=IdempotencyKey(MAIN_TENANT, OTHER, "a key"))) is None
         with pytest.raises(IdempotencyKeyReused):
-            await app.execute(builders.person(), key="a key", caller=ME)
-        await app.execute(builders.person(), key="another", caller=ME)
+            await app.as_caller(builders.caller(ME)).execute(builders.person(), key="a key")
+        await app.as_caller(builders.caller(ME)).execute(builders.person(), key="another")
         with pytest.raises(Conflict):
-            await kept.add(ME, _new_endpoint(), WebhookClaim(IdempotencyKey(ME, "another"), -1))
+            await kept.add(ME, _new_endpoint(), WebhookClaim(IdempotencyKey(MAIN_TENANT, ME, "another"), -1))
 
-        rotated = WebhookClaim(IdempotencyKey(ME, "for a new secret"), 5)
+        rotated = WebhookClaim(IdempotencyKey(MAIN_TENANT, ME, "for a new secret"), 5)
         second = await kept.rotate_secret(ME, new.id, "whsec_c2Vjb25k", HOUR, rotated)
         assert await _used(store, rotated) == IdempotencyRecord(5, ConfiguredWebhook(second.id))
         in_vain = _fresh_claim()
@@ -162,7 +163,7 @@ class WebhooksContract(Contract):
         while await store.webhook_deliveries.purge(HOUR):
             pass
 
-    async def test_what_is_active_first_begins_where_the_feed_ends(self, store: WebhookStore, app: Tekana) -> None:
+    async def test_what_is_active_first_begins_where_the_feed_ends(self, store: WebhookStore, app: Session) -> None:
         outbox, kept = store.outbox(RELAY), store.webhook_endpoints
         await a_wallet(app, "1")
         first = await kept.add(ME, _new_endpoint())
@@ -307,7 +308,7 @@ async def _used(store: WebhookStore, claim: WebhookClaim) -> IdempotencyRecord |
 
 
 def _fresh_claim() -> WebhookClaim:
-    return WebhookClaim(IdempotencyKey(ME, str(uuid7())), 7)
+    return WebhookClaim(IdempotencyKey(MAIN_TENANT, ME, str(uuid7())), 7)
 
 
 def _new_endpoint(*, event_types: tuple[str, ...] | None = None, description: str | None = None) -> NewWebhookEndpoint:

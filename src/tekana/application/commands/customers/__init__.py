@@ -1,1 +1,21 @@
-"""Commands about customers."""
+"""Commands about customers. To add one, add its file, and its name here."""
+
+from tekana.application.commands.customers.close_customer import CloseCustomer
+from tekana.application.commands.customers.reactivate_customer import ReactivateCustomer
+from tekana.application.commands.customers.register_customer import RegisterCustomer
+from tekana.application.commands.customers.suspend_customer import SuspendCustomer
+from tekana.application.commands.customers.update_customer import UpdateCustomer
+from tekana.application.commands.customers.verify_customer import VerifyCustomer
+
+AnyCustomerCommand = (
+    RegisterCustomer | UpdateCustomer | VerifyCustomer | SuspendCustomer | ReactivateCustomer | CloseCustomer
+)
+
+__all__ = [
+    "CloseCustomer",
+    "ReactivateCustomer",
+    "RegisterCustomer",
+    "SuspendCustomer",
+    "UpdateCustomer",
+    "VerifyCustomer",
+]

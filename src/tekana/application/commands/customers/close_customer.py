@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
 from tekana.application.commands.command import Struct
-from tekana.application.commands.wallets.close_wallet import close_wallet
-from tekana.domain.book import Book, CustomerWithWallets, LockSet
-from tekana.domain.events import CustomerClosed
+from tekana.domain.book import Book, CustomerWithWallets
+from tekana.domain.caller import Scope
+from tekana.domain.customer import CUSTOMERS
+from tekana.domain.errors import CustomerNotFound, Refused, WalletNotEmpty
 from tekana.domain.identifiers import CustomerId
+from tekana.domain.lock_set import LockSet
 
 
 class CloseCustomer(Struct, frozen=True, kw_only=True):
-    """Close a customer and their wallets, which must all be empty. Final. A closed customer stays closed.
+    """Close a customer and their wallets, which must all be empty. Final. A closed customer stays closed."""
 
-    Refused with: CustomerNotFound, WalletNotEmpty.
-    """
+    NAME: ClassVar[str] = "CloseCustomer"
+    SCOPE: ClassVar[Scope] = "customers:write"
+    IDS: ClassVar[tuple[str, ...]] = ("customer_id",)
+    REFUSALS: ClassVar[tuple[type[Refused], ...]] = (CustomerNotFound, WalletNotEmpty)
+    EXAMPLE: ClassVar[Mapping[str, Any]] = {}
 
     customer_id: CustomerId
 
     def locks(self) -> LockSet:
-        return LockSet(customers=(self.customer_id,))
+        return LockSet(others=(CUSTOMERS.ref(self.customer_id),))
 
     def decide(self, book: Book) -> CustomerWithWallets:
         customer = book.customer(self.customer_id)
@@ -27,11 +35,10 @@ class CloseCustomer(Struct, frozen=True, kw_only=True):
             for wallet in wallets:
                 wallet.require_empty()
             for wallet in wallets:
-                close_wallet(book, wallet)
-            customer.status = "closed"
-            customer.suspension_reason = None
+                if wallet.status != "closed":
+                    book.change_wallet(wallet, wallet.close(book.now))
+            closed = customer.close(book.now)
             book.propagate_status(customer)
             book.release_contacts(customer)
-            sequence = book.change_customer(customer)
-            book.record(CustomerClosed(customer_id=customer.id, sequence=sequence, occurred_at=book.now))
+            book.change_customer(customer, closed)
         return book.with_wallets(customer)

@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
 from tekana.application.commands.command import Struct
-from tekana.domain.book import Book, CustomerWithWallets, LockSet
-from tekana.domain.events import CustomerReactivated
+from tekana.domain.book import Book, CustomerWithWallets
+from tekana.domain.caller import Scope
+from tekana.domain.customer import CUSTOMERS
+from tekana.domain.errors import CustomerNotActive, CustomerNotFound, Refused
 from tekana.domain.identifiers import CustomerId
+from tekana.domain.lock_set import LockSet
 
 
 class ReactivateCustomer(Struct, frozen=True, kw_only=True):
-    """End a suspension. A customer who is active already stays as they are.
+    """End a suspension. A customer who is active already stays as they are."""
 
-    Refused with: CustomerNotFound, CustomerNotActive (closed).
-    """
+    NAME: ClassVar[str] = "ReactivateCustomer"
+    SCOPE: ClassVar[Scope] = "customers:write"
+    IDS: ClassVar[tuple[str, ...]] = ("customer_id",)
+    REFUSALS: ClassVar[tuple[type[Refused], ...]] = (CustomerNotFound, CustomerNotActive)
+    EXAMPLE: ClassVar[Mapping[str, Any]] = {}
 
     customer_id: CustomerId
 
     def locks(self) -> LockSet:
-        return LockSet(customers=(self.customer_id,))
+        return LockSet(others=(CUSTOMERS.ref(self.customer_id),))
 
     def decide(self, book: Book) -> CustomerWithWallets:
         customer = book.customer(self.customer_id)
         customer.require_open()
         if not customer.active:
-            customer.status = "active"
-            customer.suspension_reason = None
+            reactivated = customer.reactivate(book.now)
             book.propagate_status(customer)
-            sequence = book.change_customer(customer)
-            book.record(CustomerReactivated(customer_id=customer.id, sequence=sequence, occurred_at=book.now))
+            book.change_customer(customer, reactivated)
         return book.with_wallets(customer)

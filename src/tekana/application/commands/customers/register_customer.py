@@ -2,32 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
 from msgspec.structs import force_setattr
 
 from tekana.application.commands.command import Struct
 from tekana.application.commands.validation import (
+    check_all,
     check_country,
+    check_external_id,
     check_metadata,
-    check_text,
+    check_optional,
     normal_email,
+    normal_full_name,
     normal_phone_number,
 )
-from tekana.application.commands.wallets.open_wallet import open_wallet
-from tekana.domain.book import Book, CustomerWithWallets, LockSet
-from tekana.domain.customer import Contact, Customer, contacts
-from tekana.domain.events import CustomerRegistered
-from tekana.domain.identifiers import CustomerId
+from tekana.domain.book import Book, CustomerWithWallets
+from tekana.domain.caller import Scope
+from tekana.domain.customer import CONTACTS, Contact, Customer, contacts
+from tekana.domain.errors import CustomerExists, Refused
+from tekana.domain.identifiers import CustomerId, WalletId
+from tekana.domain.lock_set import LockSet
 from tekana.domain.money import parse_currency
+from tekana.domain.wallet import Wallet
 
 
 class RegisterCustomer(Struct, frozen=True, kw_only=True):
     """Register a person and open their first wallet in `currency`, or in the operator's when it is not given.
 
-    `country` is an ISO 3166 code of two letters; a phone number without a leading + is read as one of that country.
-    `external_id` is the caller's own name for the customer.
-
-    Refused with: CustomerExists, when a customer who is not closed has the same email, phone number or external id.
+    Attributes:
+        country: an ISO 3166 code of two letters; a phone number without a leading + is read as one of that country.
+        external_id: the caller's own name for the customer.
     """
+
+    NAME: ClassVar[str] = "RegisterCustomer"
+    SCOPE: ClassVar[Scope] = "customers:write"
+    REFUSALS: ClassVar[tuple[type[Refused], ...]] = (CustomerExists,)
+    EXAMPLE: ClassVar[Mapping[str, Any]] = {
+        "full_name": "Aline Uwase",
+        "email": "aline@example.com",
+        "phone_number": "+250788123456",
+        "country": "RW",
+        "external_id": "crm-4711",
+    }
 
     full_name: str
     email: str
@@ -38,25 +56,22 @@ class RegisterCustomer(Struct, frozen=True, kw_only=True):
     metadata: dict[str, str | int | float | bool | None] | None = None
 
     def __post_init__(self) -> None:
-        check_text("full_name", self.full_name, most=200, one_line=True)
-        if self.country is not None:
-            check_country(self.country)
-        if self.external_id is not None:
-            check_text("external_id", self.external_id, most=200, one_line=True)
-        if self.currency is not None:
-            parse_currency(self.currency)
-        if self.metadata is not None:
-            check_metadata(self.metadata)
-        force_setattr(self, "full_name", self.full_name.strip())
-        force_setattr(self, "email", normal_email(self.email))
-        force_setattr(self, "phone_number", normal_phone_number(self.phone_number, self.country))
+        check_all(
+            lambda: force_setattr(self, "full_name", normal_full_name(self.full_name)),
+            lambda: force_setattr(self, "email", normal_email(self.email)),
+            lambda: force_setattr(self, "phone_number", normal_phone_number(self.phone_number, self.country)),
+            lambda: check_optional(self.country, check_country),
+            lambda: check_optional(self.external_id, check_external_id),
+            lambda: check_optional(self.currency, parse_currency),
+            lambda: check_optional(self.metadata, check_metadata),
+        )
 
     def contacts(self) -> tuple[Contact, ...]:
-        """What no other customer may have."""
+        """Return the contacts that no other customer may have."""
         return contacts(self.email, self.phone_number, self.external_id)
 
     def locks(self) -> LockSet:
-        return LockSet(contacts=self.contacts())
+        return LockSet(others=tuple(map(CONTACTS.ref, self.contacts())))
 
     def decide(self, book: Book) -> CustomerWithWallets:
         book.require_contacts_unused(self.contacts())
@@ -68,13 +83,18 @@ class RegisterCustomer(Struct, frozen=True, kw_only=True):
             country=self.country,
             external_id=self.external_id,
             metadata=self.metadata,
-            created_by=book.caller,
+            created_by=book.caller.subject,
             created_at=book.now,
             updated_at=book.now,
         )
-        registered = CustomerRegistered(
-            customer_id=customer.id, sequence=1, occurred_at=book.now, country=customer.country
+        book.register(customer)
+        wallet = Wallet(
+            id=WalletId(book.new_id()),
+            customer_id=customer.id,
+            currency=parse_currency(self.currency) if self.currency else book.default_currency,
+            created_by=book.caller.subject,
+            created_at=book.now,
+            updated_at=book.now,
         )
-        book.register(customer, registered)
-        open_wallet(book, customer, parse_currency(self.currency) if self.currency else book.default_currency)
+        book.open_wallet(wallet)
         return book.with_wallets(customer)

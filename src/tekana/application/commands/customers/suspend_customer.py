@@ -2,35 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
 from tekana.application.commands.command import Struct
 from tekana.application.commands.validation import check_text
-from tekana.domain.book import Book, CustomerWithWallets, LockSet
-from tekana.domain.events import CustomerSuspended
+from tekana.domain.book import Book, CustomerWithWallets
+from tekana.domain.caller import Scope
+from tekana.domain.customer import CUSTOMERS
+from tekana.domain.errors import CustomerNotActive, CustomerNotFound, Refused
 from tekana.domain.identifiers import CustomerId
+from tekana.domain.lock_set import LockSet
 
 
 class SuspendCustomer(Struct, frozen=True, kw_only=True):
-    """Stop all money of a customer, with the reason. A customer who is suspended already stays as they are.
+    """Stop all money of a customer, with the reason. A customer who is suspended already stays as they are."""
 
-    Refused with: CustomerNotFound, CustomerNotActive (closed).
-    """
+    NAME: ClassVar[str] = "SuspendCustomer"
+    SCOPE: ClassVar[Scope] = "customers:write"
+    IDS: ClassVar[tuple[str, ...]] = ("customer_id",)
+    REFUSALS: ClassVar[tuple[type[Refused], ...]] = (CustomerNotFound, CustomerNotActive)
+    EXAMPLE: ClassVar[Mapping[str, Any]] = {"reason": "documents under review"}
 
     customer_id: CustomerId
     reason: str
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_text("reason", self.reason, most=500)
 
     def locks(self) -> LockSet:
-        return LockSet(customers=(self.customer_id,))
+        return LockSet(others=(CUSTOMERS.ref(self.customer_id),))
 
     def decide(self, book: Book) -> CustomerWithWallets:
         customer = book.customer(self.customer_id)
         customer.require_open()
         if customer.active:
-            customer.status = "suspended"
-            customer.suspension_reason = self.reason
+            suspended = customer.suspend(self.reason, book.now)
             book.propagate_status(customer)
-            sequence = book.change_customer(customer)
-            book.record(CustomerSuspended(customer_id=customer.id, sequence=sequence, occurred_at=book.now))
+            book.change_customer(customer, suspended)
         return book.with_wallets(customer)

@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
 import msgspec
 from msgspec import UNSET, UnsetType
 from msgspec.structs import force_setattr
 
 from tekana.application.commands.command import Struct
 from tekana.application.commands.validation import (
+    check_all,
     check_country,
+    check_external_id,
     check_metadata,
-    check_text,
+    check_optional,
     normal_email,
+    normal_full_name,
     normal_phone_number,
 )
-from tekana.domain.book import Book, CustomerWithWallets, LockSet
-from tekana.domain.customer import Contact, contacts
-from tekana.domain.errors import invalid
-from tekana.domain.events import CustomerUpdated
+from tekana.domain.book import Book, CustomerWithWallets
+from tekana.domain.caller import Scope
+from tekana.domain.customer import CONTACTS, CUSTOMERS, Contact, contacts
+from tekana.domain.errors import (
+    ConcurrentUpdate,
+    CustomerExists,
+    CustomerNotActive,
+    CustomerNotFound,
+    Refused,
+    invalid,
+)
 from tekana.domain.identifiers import CustomerId
+from tekana.domain.lock_set import LockSet
 
 _CHANGEABLE = ("full_name", "email", "phone_number", "country", "external_id", "metadata")
 
@@ -26,10 +40,20 @@ _CHANGEABLE = ("full_name", "email", "phone_number", "country", "external_id", "
 class UpdateCustomer(Struct, frozen=True, kw_only=True):
     """Change the details that are given; None clears one that may be empty; metadata is replaced whole.
 
-    `expected_version` is the version that the caller read; None stands for any.
-
-    Refused with: CustomerNotFound, ConcurrentUpdate, CustomerNotActive (closed), CustomerExists.
+    Attributes:
+        expected_version: the version that the caller read; None stands for any.
     """
+
+    NAME: ClassVar[str] = "UpdateCustomer"
+    SCOPE: ClassVar[Scope] = "customers:write"
+    IDS: ClassVar[tuple[str, ...]] = ("customer_id",)
+    REFUSALS: ClassVar[tuple[type[Refused], ...]] = (
+        CustomerNotFound,
+        ConcurrentUpdate,
+        CustomerNotActive,
+        CustomerExists,
+    )
+    EXAMPLE: ClassVar[Mapping[str, Any]] = {"email": "aline.uwase@example.com", "external_id": None}
 
     customer_id: CustomerId
     expected_version: int | None = None
@@ -41,22 +65,23 @@ class UpdateCustomer(Struct, frozen=True, kw_only=True):
     metadata: dict[str, str | int | float | bool | None] | UnsetType | None = UNSET
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not self.changes():
             raise invalid("body", f"must change something: {', '.join(_CHANGEABLE)}")
         country = None if self.country is UNSET else self.country
-        if country is not None:
-            check_country(country)
-        if self.external_id is not UNSET and self.external_id is not None:
-            check_text("external_id", self.external_id, most=200, one_line=True)
-        if self.metadata is not UNSET and self.metadata is not None:
-            check_metadata(self.metadata)
-        if self.full_name is not UNSET:
-            check_text("full_name", self.full_name, most=200, one_line=True)
-            force_setattr(self, "full_name", self.full_name.strip())
-        if self.email is not UNSET:
-            force_setattr(self, "email", normal_email(self.email))
-        if self.phone_number is not UNSET:
-            force_setattr(self, "phone_number", normal_phone_number(self.phone_number, country))
+        check_all(
+            lambda: check_optional(self.country, check_country),
+            lambda: check_optional(self.external_id, check_external_id),
+            lambda: check_optional(self.metadata, check_metadata),
+            lambda: self._normalize("full_name", normal_full_name),
+            lambda: self._normalize("email", normal_email),
+            lambda: self._normalize("phone_number", lambda number: normal_phone_number(number, country)),
+        )
+
+    def _normalize(self, name: str, normal: Callable[[str], str]) -> None:
+        given = getattr(self, name)
+        if given is not UNSET:
+            force_setattr(self, name, normal(given))
 
     def changes(self) -> dict[str, object]:
         """The fields that are given, with their new values."""
@@ -68,23 +93,17 @@ class UpdateCustomer(Struct, frozen=True, kw_only=True):
         return contacts(self.email or None, self.phone_number or None, self.external_id or None)
 
     def locks(self) -> LockSet:
-        return LockSet(customers=(self.customer_id,), contacts=self.contacts())
+        return LockSet(others=(CUSTOMERS.ref(self.customer_id), *map(CONTACTS.ref, self.contacts())))
 
     def decide(self, book: Book) -> CustomerWithWallets:
         customer = book.customer(self.customer_id)
         customer.require_version(self.expected_version)
         customer.require_open()
         book.require_contacts_unused(self.contacts(), customer.id)
-        changed = {name: value for name, value in self.changes().items() if getattr(customer, name) != value}
-        if changed:
+        changes = {name: value for name, value in self.changes().items() if getattr(customer, name) != value}
+        if changes:
             book.release_contacts(customer)
-            for name, value in changed.items():
-                setattr(customer, name, value)
+            updated = customer.update(changes, book.now)
             book.take_contacts(customer)
-            sequence = book.change_customer(customer)
-            book.record(
-                CustomerUpdated(
-                    customer_id=customer.id, sequence=sequence, occurred_at=book.now, changed=tuple(changed)
-                )
-            )
+            book.change_customer(customer, updated)
         return book.with_wallets(customer)

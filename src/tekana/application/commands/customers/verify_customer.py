@@ -3,39 +3,43 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from tekana.application.commands.command import Struct
-from tekana.domain.book import Book, CustomerWithWallets, LockSet
-from tekana.domain.errors import invalid
-from tekana.domain.events import CustomerVerified
+from tekana.domain.book import Book, CustomerWithWallets
+from tekana.domain.caller import Scope
+from tekana.domain.customer import CUSTOMERS
+from tekana.domain.errors import CustomerNotActive, CustomerNotFound, Refused, invalid
 from tekana.domain.identifiers import CustomerId
+from tekana.domain.lock_set import LockSet
 
 _TIER = re.compile(r"[A-Za-z0-9_-]{1,32}", re.ASCII)
 
 
 class VerifyCustomer(Struct, frozen=True, kw_only=True):
-    """Note to which degree (`tier`, such as "basic" or "full") the customer's identity is established.
+    """Record to which degree (`tier`, such as "basic" or "full") the customer's identity is established."""
 
-    Refused with: CustomerNotFound, CustomerNotActive.
-    """
+    NAME: ClassVar[str] = "VerifyCustomer"
+    SCOPE: ClassVar[Scope] = "customers:write"
+    IDS: ClassVar[tuple[str, ...]] = ("customer_id",)
+    REFUSALS: ClassVar[tuple[type[Refused], ...]] = (CustomerNotFound, CustomerNotActive)
+    EXAMPLE: ClassVar[Mapping[str, Any]] = {"tier": "full"}
 
     customer_id: CustomerId
     tier: str
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not isinstance(self.tier, str) or not _TIER.fullmatch(self.tier):
             raise invalid("tier", "must be 1 to 32 letters, digits, - or _")
 
     def locks(self) -> LockSet:
-        return LockSet(customers=(self.customer_id,))
+        return LockSet(others=(CUSTOMERS.ref(self.customer_id),))
 
     def decide(self, book: Book) -> CustomerWithWallets:
         customer = book.customer(self.customer_id)
         customer.require_active()
         if customer.tier != self.tier:
-            customer.tier = self.tier
-            sequence = book.change_customer(customer)
-            book.record(
-                CustomerVerified(customer_id=customer.id, sequence=sequence, occurred_at=book.now, tier=self.tier)
-            )
+            book.change_customer(customer, customer.verify(self.tier, book.now))
         return book.with_wallets(customer)

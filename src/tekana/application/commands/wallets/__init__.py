@@ -1,1 +1,10 @@
-"""Commands about wallets."""
+"""Commands about wallets. To add one, add its file, and its name here."""
+
+from tekana.application.commands.wallets.close_wallet import CloseWallet
+from tekana.application.commands.wallets.freeze_wallet import FreezeWallet
+from tekana.application.commands.wallets.open_wallet import OpenWallet
+from tekana.application.commands.wallets.unfreeze_wallet import UnfreezeWallet
+
+AnyWalletCommand = OpenWallet | FreezeWallet | UnfreezeWallet | CloseWallet
+
+__all__ = ["CloseWallet", "FreezeWallet", "OpenWallet", "UnfreezeWallet"]

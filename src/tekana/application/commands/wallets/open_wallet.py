@@ -1,24 +1,35 @@
-"""Open a wallet: a customer gets another place for money."""
+"""Open a wallet: a customer gets one more, in a currency of their choice."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any, ClassVar
 
 from tekana.application.commands.command import Struct
-from tekana.application.commands.validation import check_metadata, check_text
-from tekana.domain.book import Book, LockSet
-from tekana.domain.customer import Customer, Metadata
-from tekana.domain.events import WalletOpened
+from tekana.application.commands.validation import check_all, check_metadata, check_optional, check_text
+from tekana.domain.book import Book
+from tekana.domain.caller import Scope
+from tekana.domain.customer import CUSTOMERS
+from tekana.domain.errors import CustomerNotActive, CustomerNotFound, LimitExceeded, Refused
 from tekana.domain.identifiers import CustomerId, WalletId
-from tekana.domain.money import Currency, parse_currency
+from tekana.domain.lock_set import LockSet
+from tekana.domain.money import parse_currency
 from tekana.domain.wallet import Wallet
 
 
 class OpenWallet(Struct, frozen=True, kw_only=True):
-    """Open a wallet in a currency for a customer. A customer may have several in the same currency.
+    """Open a wallet in a currency for a customer. A customer may have several in the same currency."""
 
-    Refused with: CustomerNotFound, CustomerNotActive.
-    """
+    NAME: ClassVar[str] = "OpenWallet"
+    SCOPE: ClassVar[Scope] = "wallets:write"
+    IDS: ClassVar[tuple[str, ...]] = ("customer_id",)
+    REFUSALS: ClassVar[tuple[type[Refused], ...]] = (CustomerNotFound, CustomerNotActive, LimitExceeded)
+    EXAMPLE: ClassVar[Mapping[str, Any]] = {
+        "customer_id": "0198d2a0-0000-7000-8000-000000000001",
+        "currency": "USD",
+        "name": "Savings",
+    }
 
     customer_id: CustomerId
     currency: str
@@ -26,39 +37,28 @@ class OpenWallet(Struct, frozen=True, kw_only=True):
     metadata: dict[str, str | int | float | bool | None] | None = None
 
     def __post_init__(self) -> None:
-        parse_currency(self.currency)
-        if self.name is not None:
-            check_text("name", self.name, most=100, one_line=True)
-        if self.metadata is not None:
-            check_metadata(self.metadata)
+        super().__post_init__()
+        check_all(
+            lambda: parse_currency(self.currency),
+            lambda: check_optional(self.name, lambda name: check_text("name", name, most=100, one_line=True)),
+            lambda: check_optional(self.metadata, check_metadata),
+        )
 
     def locks(self) -> LockSet:
-        return LockSet(customers=(self.customer_id,))
+        return LockSet(others=(CUSTOMERS.ref(self.customer_id),))
 
     def decide(self, book: Book) -> Wallet:
         customer = book.customer(self.customer_id)
         customer.require_active()
-        currency = parse_currency(self.currency)
-        return replace(open_wallet(book, customer, currency, name=self.name, metadata=self.metadata))
-
-
-def open_wallet(
-    book: Book, customer: Customer, currency: Currency, *, name: str | None = None, metadata: Metadata | None = None
-) -> Wallet:
-    """Open a wallet of an active customer on the Book."""
-    wallet = Wallet(
-        id=WalletId(book.new_id()),
-        customer_id=customer.id,
-        currency=currency,
-        name=name,
-        metadata=metadata,
-        sequence=1,
-        created_by=book.caller,
-        created_at=book.now,
-        updated_at=book.now,
-    )
-    opened = WalletOpened(
-        wallet_id=wallet.id, sequence=1, occurred_at=book.now, customer_id=customer.id, currency=currency
-    )
-    book.open_wallet(wallet, opened)
-    return wallet
+        wallet = Wallet(
+            id=WalletId(book.new_id()),
+            customer_id=customer.id,
+            currency=parse_currency(self.currency),
+            name=self.name,
+            metadata=self.metadata,
+            created_by=book.caller.subject,
+            created_at=book.now,
+            updated_at=book.now,
+        )
+        book.open_wallet(wallet)
+        return replace(wallet)

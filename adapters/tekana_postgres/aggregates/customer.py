@@ -1,0 +1,44 @@
+"""Customers: a locked one brings all their wallets."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from operator import attrgetter
+
+import asyncpg
+
+from tekana.domain.customer import Customer
+from tekana.domain.identifiers import CustomerId, WalletId
+from tekana_postgres.rows import CUSTOMER_COLUMNS, customer_of, customer_row
+
+_LOCK = f"SELECT {', '.join(CUSTOMER_COLUMNS)} FROM customers WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE"
+# No wallet is opened for a customer who is locked, so the list holds until the unit ends.
+_WALLETS_OF = "SELECT id FROM wallets WHERE customer_id = ANY($1)"
+_UPDATE = f"""
+UPDATE customers SET {", ".join(f"{name} = ${number}" for number, name in enumerate(CUSTOMER_COLUMNS[1:], 2))}
+WHERE id = $1
+"""
+
+
+class CustomerRows:
+    """Implements KindRows for customers."""
+
+    async def lock(self, connection: asyncpg.Connection, ids: Sequence[CustomerId]) -> dict[CustomerId, Customer]:
+        return {row["id"]: customer_of(row) for row in await connection.fetch(_LOCK, ids)}
+
+    async def wallets_of(
+        self, connection: asyncpg.Connection, items: Mapping[CustomerId, Customer]
+    ) -> Collection[WalletId]:
+        return [row["id"] for row in await connection.fetch(_WALLETS_OF, list(items))]
+
+    async def save(
+        self,
+        connection: asyncpg.Connection,
+        added: Mapping[CustomerId, Customer],
+        changed: Mapping[CustomerId, Customer],
+    ) -> None:
+        if changed:
+            await connection.executemany(_UPDATE, [customer_row(customer) for customer in changed.values()])
+        if added:
+            rows = [customer_row(customer) for customer in sorted(added.values(), key=attrgetter("email"))]
+            await connection.copy_records_to_table("customers", records=rows, columns=CUSTOMER_COLUMNS)

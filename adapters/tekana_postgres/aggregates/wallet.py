@@ -1,0 +1,122 @@
+"""Wallets: locked last, with every command, and updated with every transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+import asyncpg
+
+from tekana.domain.book import Book
+from tekana.domain.errors import Conflict
+from tekana.domain.identifiers import WalletId
+from tekana.domain.wallet import WALLETS, Wallet
+from tekana_postgres.rows import WALLET_COLUMNS, wallet_from, wallet_row
+
+# The locked rows, each with its ctid, and then, as all locks are held, a row with nothing but the time by the
+# database's clock: one clock for all machines.
+_COLUMNS = ", ".join(WALLET_COLUMNS)
+_LOCK = f"""
+SELECT * FROM (
+    SELECT {_COLUMNS}, ctid, NULL::timestamptz AS now FROM wallets WHERE id = ANY($1)
+    ORDER BY id FOR NO KEY UPDATE
+) locked
+UNION ALL SELECT {"NULL, " * len(WALLET_COLUMNS)}NULL, clock_timestamp()
+"""
+# A locked row keeps its ctid, so it is found by that without another look into the index. And as the wallets are
+# locked, each aggregate's events stand in order: from here on, rows of the outbox take positions; see
+# tekana_postgres.events.
+_UPDATE_BALANCES_AND_MARK_POSITION = """
+WITH updated AS (
+    UPDATE wallets w SET ledger_balance = d.ledger_balance, version = d.version, sequence = d.sequence, updated_at = $5
+    FROM unnest($1::tid[], $2::bigint[], $3::bigint[], $4::bigint[]) AS d (row_id, ledger_balance, version, sequence)
+    WHERE w.ctid = d.row_id AND w.version < d.version
+    RETURNING 1
+)
+SELECT count(*) AS updated, tekana_mark_position() FROM updated
+"""
+_UPDATE = """
+UPDATE wallets w SET ledger_balance = d.ledger_balance, held = d.held, version = d.version, sequence = d.sequence,
+    updated_at = d.updated_at, status = d.status, freeze_scope = d.freeze_scope, freeze_reason = d.freeze_reason,
+    customer_active = d.customer_active
+FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::timestamptz[], $7::text[],
+    $8::text[], $9::text[], $10::boolean[])
+    AS d (id, ledger_balance, held, version, sequence, updated_at, status, freeze_scope, freeze_reason,
+    customer_active)
+WHERE w.id = d.id
+"""
+_INSERT_UNLESS_EXISTS = f"""
+INSERT INTO wallets ({_COLUMNS}) VALUES ({", ".join(f"${i}" for i in range(1, len(WALLET_COLUMNS) + 1))})
+ON CONFLICT (id) DO NOTHING
+"""
+
+
+class LockedWallets(NamedTuple):
+    """Wallets by id, where their rows are, and the moment by the database's clock."""
+
+    wallets: dict[WalletId, Wallet]
+    row_ids: dict[WalletId, tuple[int, int]]
+    now: datetime
+
+
+async def lock_wallets(connection: asyncpg.Connection, ids: Collection[WalletId]) -> LockedWallets:
+    """Lock wallets in the order of their ids."""
+    rows = await connection.fetch(_LOCK, ids)
+    now = rows.pop()["now"]
+    wallets = {wallet.id: wallet for wallet in map(wallet_from, rows)}
+    return LockedWallets(wallets, {row["id"]: row["ctid"] for row in rows}, now)
+
+
+async def save_wallets(connection: asyncpg.Connection, book: Book, row_ids: dict[WalletId, tuple[int, int]]) -> None:
+    """Insert new wallets, update changed ones, and mark the position of the outbox."""
+    added, changed = book.changes.added_of(WALLETS), book.changes.changed_of(WALLETS)
+    if book.house_wallets:  # in the order of ids: two units that open the same ones never deadlock
+        rows = sorted(map(wallet_row, book.house_wallets.values()))
+        await connection.executemany(_INSERT_UNLESS_EXISTS, rows)
+    if added:
+        rows = [wallet_row(one) for one in added.values()]
+        await connection.copy_records_to_table("wallets", records=rows, columns=WALLET_COLUMNS)
+    if changed:
+        await _update(connection, list(changed.values()))
+    written = added.keys() | changed.keys()
+    by_moment: dict[datetime, list[Wallet]] = {book.now: []}  # mostly all; later where a clock was put back
+    for wallet_id, wallet in book.wallets_with_entries.items():
+        if wallet_id not in written:
+            by_moment.setdefault(wallet.updated_at, []).append(wallet)
+    for moment, wallets in by_moment.items():
+        await _update_balances(connection, wallets, moment, [row_ids[wallet.id] for wallet in wallets])
+
+
+async def _update_balances(
+    connection: asyncpg.Connection,
+    wallets: Sequence[Wallet],
+    moment: datetime,
+    row_ids: Iterable[tuple[int, int]],
+) -> None:
+    updated = await connection.fetchval(
+        _UPDATE_BALANCES_AND_MARK_POSITION,
+        row_ids,
+        [wallet.ledger_balance for wallet in wallets],
+        [wallet.version for wallet in wallets],
+        [wallet.sequence for wallet in wallets],
+        moment,
+    )
+    if updated != len(wallets):
+        raise Conflict("a locked wallet's row is no longer where it was")
+
+
+async def _update(connection: asyncpg.Connection, wallets: Sequence[Wallet]) -> None:
+    await connection.execute(
+        _UPDATE,
+        [wallet.id for wallet in wallets],
+        [wallet.ledger_balance for wallet in wallets],
+        [wallet.held for wallet in wallets],
+        [wallet.version for wallet in wallets],
+        [wallet.sequence for wallet in wallets],
+        [wallet.updated_at for wallet in wallets],
+        [wallet.status for wallet in wallets],
+        [wallet.freeze_scope for wallet in wallets],
+        [wallet.freeze_reason for wallet in wallets],
+        [wallet.customer_active for wallet in wallets],
+    )
