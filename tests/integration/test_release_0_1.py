@@ -1,0 +1,316 @@
+"""A ledger that release 0.1 made: at the newest schema it answers as it did then, and it goes back as it was.
+
+`release_0_1` has the files, and the program that made them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
+
+import httpx
+import pytest
+
+import tekana
+from tekana.testing.clock import FrozenClock
+from tekana_litestar import create_app
+from tekana_postgres.migrator import migrate
+from tests.integration.http_support import Json, assert_whole, at_work, client_of, registration
+from tests.integration.postgres_support import superuser
+from tests.integration.release_0_1 import fixture
+from tests.integration.test_postgres_schema import catalogue
+
+ABOUT = json.loads(fixture.read_text(fixture.ABOUT))
+REQUESTS = fixture.read_exchanges(fixture.REQUESTS)
+READS = fixture.read_exchanges(fixture.READS)
+CALLS = fixture.read_lines(fixture.CALLS)
+
+APPEND_ONLY = ("transactions", "entries", "idempotency_keys", "outbox")
+
+
+# ---------------------------------------------------------------------- the product's insides, in one place
+
+
+async def migrate_up(url: str) -> None:
+    """Bring the schema to the newest revision."""
+    await migrate(url)
+
+
+async def migrate_down(url: str) -> None:
+    """Bring the schema back to the revision of release 0.1."""
+    await migrate(url, ABOUT["revision"])
+
+
+@asynccontextmanager
+async def serving(url: str) -> AsyncIterator[tuple[httpx.AsyncClient, tekana.Tekana]]:
+    """The HTTP app on a database, at the moment at which the ledger stands still.
+
+    By that clock no webhook is due, and none is old enough to be forgotten. What is new may not be sent anywhere.
+    """
+    clock = FrozenClock(datetime.fromisoformat(ABOUT["moment"]))
+    app = create_app(tekana.Settings(database_url=url, webhooks_allow_private=False), clock=clock)
+    async with at_work(app), client_of(app) as client:
+        yield client, app.state.tekana
+
+
+# ---------------------------------------------------------------------- what the tests share
+
+
+@pytest.fixture
+async def released_url(empty_postgres_url: str) -> str:
+    """The URL of a database with the ledger as release 0.1 left it."""
+    async with superuser(empty_postgres_url) as connection:
+        await fixture.load(connection, fixture.read_text(fixture.LEDGER))
+    return empty_postgres_url
+
+
+@pytest.fixture
+async def migrated_url(released_url: str) -> str:
+    """The URL of a database with that ledger at the newest schema."""
+    await migrate_up(released_url)
+    return released_url
+
+
+async def rows(url: str) -> dict[str, list[Json]]:
+    async with superuser(url) as connection:
+        return await fixture.rows_of_all_tables(connection)
+
+
+async def differing(client: httpx.AsyncClient, exchanges: list[fixture.Exchange]) -> list[Any]:
+    """Those that are answered otherwise now: their names, what they were answered, and what they are answered now."""
+    found: list[Any] = []
+    for one in exchanges:
+        now = await fixture.exchange(client, one.method, one.path, one.headers, one.body)
+        if now != one:
+            found.append((one.name, one[4:], now[4:]))
+    return found
+
+
+async def values(url: str, query: str) -> set[Any]:
+    async with superuser(url) as connection:
+        return {row[0] for row in await connection.fetch(query)}
+
+
+# ---------------------------------------------------------------------- the tests
+
+
+async def test_the_ledger_has_every_kind_of_row(released_url: str) -> None:
+    url, found = released_url, await rows(released_url)
+    assert [row["version_num"] for row in found["alembic_version"]] == [ABOUT["revision"]]
+    assert [name for name, kept in found.items() if not kept and not name.startswith("outbox_part_")] == []
+    assert await values(url, "SELECT answer ->> 0 FROM idempotency_keys") == {
+        *("Wallet", "CustomerWithWallets", "Rejection", "Batched", "ConfiguredWebhook", None),
+    }
+    movements = "SELECT type || ' ' || coalesce(rejection ->> 1, status) FROM transactions"
+    common = {"not_found", "currency_mismatch", "wallet_not_active", "customer_not_active", "limit_exceeded", "posted"}
+    short = {"insufficient_funds", "rolled_back"}
+    assert await values(url, movements) == {
+        *(f"deposit {one}" for one in common | {"rolled_back"}),
+        *(f"withdrawal {one}" for one in (common | short) - {"limit_exceeded"}),
+        *(f"transfer {one}" for one in common | short | {"same_wallet"}),
+    }
+    others = "SELECT answer -> 1 ->> 0 FROM idempotency_keys WHERE answer ->> 0 = 'Rejection'"
+    assert await values(url, others) == {
+        *("CustomerNotFound", "WalletNotFound", "CustomerExists", "CustomerNotActive", "WalletNotActive"),
+        *("WalletNotEmpty", "ConcurrentUpdate"),
+    }
+
+
+STATES = {
+    "SELECT status FROM customers": {"active", "suspended", "closed"},
+    "SELECT tier IS NOT NULL FROM customers": {True, False},
+    "SELECT status || coalesce(' ' || freeze_scope, '') FROM wallets": {
+        *("active", "closed", "frozen debits", "frozen all"),
+    },
+    "SELECT status FROM webhook_endpoints": {"active", "disabled", "deleted"},
+    "SELECT disabled_reason FROM webhook_endpoints": {
+        *(None, "by its owner", "it answered 410 Gone", "nothing but failures for 5 days"),
+    },
+    "SELECT status FROM webhook_deliveries": {"pending", "delivered", "failed"},
+    "SELECT claimed FROM webhook_lines": {True, False},
+    "SELECT asked FROM parked_events": {True, False},
+    "SELECT reason IS NULL FROM parked_events": {True, False},
+    "SELECT holder IS NULL FROM relays": {True, False},
+    "SELECT dropped_at IS NULL FROM outbox_parts": {True, False},
+    "SELECT DISTINCT tableoid::regclass::text FROM outbox": {
+        *("outbox_part_1", "outbox_part_2", "outbox_part_10", "outbox_rest"),
+    },
+    "SELECT DISTINCT created_by FROM transactions": {"local", "partner-7"},
+    "SELECT json_typeof(metadata) FROM customers": {None, "object"},
+    "SELECT DISTINCT currency FROM entries": {"RWF", "USD", "JPY", "KWD", "CLF", "EUR"},
+    "SELECT answer -> 1 ->> 0 FROM idempotency_keys WHERE answer ->> 0 = 'Batched'": {"atomic", "independent"},
+    "SELECT DISTINCT event_type FROM outbox": {
+        *("CustomerRegistered", "CustomerUpdated", "CustomerVerified", "CustomerSuspended", "CustomerReactivated"),
+        *("CustomerClosed", "WalletOpened", "WalletFrozen", "WalletUnfrozen", "WalletClosed", None),
+    },
+}
+
+
+async def test_the_ledger_has_every_state(released_url: str) -> None:
+    assert {query: await values(released_url, query) for query in STATES} == STATES
+
+
+def test_the_requests_have_every_answer() -> None:
+    replayed = [one for one in REQUESTS if one.answer_headers.get("idempotency-replayed") == "true"]
+    assert Counter(one.status for one in REQUESTS).keys() == {200, 201, 207, 404, 409, 422}
+    assert len(replayed) > 120
+    assert len({one.headers["Idempotency-Key"] for one in REQUESTS}) > 120
+    assert len(READS) > 300
+    assert len(CALLS) > 10
+
+
+async def test_operators_migrate_it_audit_it_and_look_at_the_outbox(released_url: str) -> None:
+    await fixture.run_command("migrate", url=released_url)
+    assert "the ledger is whole" in await fixture.run_command("audit", url=released_url)
+    for verb, said in ABOUT["commands"].items():
+        assert await fixture.run_command(*verb.split(), url=released_url) == said
+
+
+async def test_what_is_asked_again_is_answered_the_same(migrated_url: str) -> None:
+    async with serving(migrated_url) as (client, app):
+        await assert_whole(app)
+        assert await differing(client, REQUESTS) == []
+        for call in CALLS:
+            assert await fixture.perform(tekana, app, call) == call["leads_to"], call
+        await assert_whole(app)
+
+
+async def test_what_is_read_is_the_same(migrated_url: str) -> None:
+    async with serving(migrated_url) as (client, _):
+        assert await differing(client, READS) == []
+
+
+async def test_the_way_back_leaves_every_row_as_it_was(released_url: str) -> None:
+    before, schema = await rows(released_url), await catalogue(released_url)
+    await migrate_up(released_url)
+    await migrate_down(released_url)
+    after = await rows(released_url)
+    assert {name: len(kept) for name, kept in after.items()} == {name: len(kept) for name, kept in before.items()}
+    for name, kept in before.items():
+        assert after[name] == kept, name
+    for what, found in (await catalogue(released_url)).items():
+        assert sorted(found, key=str) == sorted(schema[what], key=str), what
+    await migrate_up(released_url)
+    async with serving(released_url) as (_, app):
+        await assert_whole(app)
+
+
+async def test_money_moves_and_the_way_back_keeps_that(released_url: str) -> None:
+    url, before = released_url, await rows(released_url)
+    await migrate_up(url)
+    async with serving(url) as (client, app):
+        new = await move_money(client)
+        await assert_whole(app)
+    await migrate_down(url)
+    after = await rows(url)
+    for name in APPEND_ONLY:
+        assert [row for row in before[name] if row not in after[name]] == [], name
+        assert len(after[name]) > len(before[name]), name
+    await migrate_up(url)
+    async with serving(url) as (client, app):
+        await assert_whole(app)
+        assert await differing(client, new) == []
+        assert await differing(client, [one for one in REQUESTS if "webhook" not in one.path]) == []
+        await move_money(client, "once more")
+        await assert_whole(app)
+
+
+async def move_money(client: httpx.AsyncClient, mark: str = "new") -> list[fixture.Exchange]:
+    """Deposit, transfer, freeze, and what else there is; gives the replays of that."""
+    mine, other = await two_wallets(client)
+    deposit = {"type": "deposit", "wallet_id": mine, "amount": "70", "currency": "RWF", "reference": mark}
+    transfer = {"type": "transfer", "from_wallet_id": mine, "to_wallet_id": other, "amount": "7", "currency": "RWF"}
+    withdrawal = {"type": "withdrawal", "wallet_id": mine, "amount": "1000000000000000", "currency": "RWF"}
+    asked = [
+        ("/v1/transactions", deposit, 201),
+        ("/v1/transactions", transfer, 201),
+        ("/v1/transactions", withdrawal, 422),
+        ("/v1/batches", {"mode": "independent", "transactions": [deposit, withdrawal, transfer]}, 207),
+        ("/v1/batches", {"mode": "atomic", "transactions": [transfer, withdrawal]}, 422),
+        ("/v1/customers", registration(metadata={"mark": mark}), 201),
+        (f"/v1/wallets/{other}/freeze", {"scope": "all", "reason": mark}, 200),
+        ("/v1/transactions", transfer, 409),
+        (f"/v1/wallets/{other}/unfreeze", {}, 200),
+        (f"/v1/wallets/{mine}/close", {}, 409),
+    ]
+    replays: list[fixture.Exchange] = []
+    for number, (path, body, status) in enumerate(asked):
+        headers = {"Idempotency-Key": f"{mark} {number}", "Content-Type": "application/json", "X-Request-ID": mark}
+        first = await fixture.exchange(client, "POST", path, headers, json.dumps(body))
+        assert first.status == status, first
+        assert "idempotency-replayed" not in first.answer_headers, first
+        replays.append(await fixture.exchange(client, "POST", path, headers, json.dumps(body)))
+        assert replays[-1].answer == first.answer
+    return replays
+
+
+async def two_wallets(client: httpx.AsyncClient) -> tuple[str, str]:
+    """Two wallets of active customers that money can be moved between."""
+    customers = (await client.get("/v1/customers?status=active&limit=200")).json()["items"]
+    owned = [wallet for customer in customers for wallet in customer["wallets"]]
+    usable = [one for one in owned if (one["currency"], one["status"]) == ("RWF", "active")]
+    mine, other = sorted(usable, key=lambda one: int(one["ledger_balance"]))[-3:-1]
+    return mine["id"], other["id"]
+
+
+# ---------------------------------------------------------------------- these tests notice damage
+
+
+def a_row(dump: str, table: str, part: str) -> str:
+    """The statement of the dump that inserts the first row of a table with this part."""
+    rows = [one for one in dump.splitlines(keepends=True) if one.startswith(f"INSERT INTO public.{table} VALUES")]
+    return next(row for row in rows if part in row and row.endswith(");\n"))
+
+
+def changed(dump: str, table: str, old: str, new: str) -> str:
+    """The dump with a part of the first such row of a table replaced."""
+    row = a_row(dump, table, old)
+    return dump.replace(row, row.replace(old, new, 1), 1)
+
+
+def a_byte_of_an_answer(dump: str) -> str:
+    return changed(dump, "idempotency_keys", "a lost phone", "a lost phony")
+
+
+def a_key_of_a_wallet(dump: str) -> str:
+    return dump.replace(a_row(dump, "idempotency_keys", "a lost phone"), "", 1)
+
+
+def a_key_of_money(dump: str) -> str:
+    transaction = a_row(dump, "transactions", "the smallest amount").split("'")[1]
+    return dump.replace(a_row(dump, "idempotency_keys", transaction), "", 1)
+
+
+def a_balance_of_an_entry(dump: str) -> str:
+    return changed(dump, "entries", ", 100000, 'RWF', 100000, ", ", 100000, 'RWF', 100001, ")
+
+
+def a_byte_of_a_transaction(dump: str) -> str:
+    return changed(dump, "transactions", "the smallest amount", "the smallest amounT")
+
+
+DAMAGES = [
+    (a_byte_of_an_answer, set(), 1, 0),
+    (a_key_of_a_wallet, set(), 1, 0),
+    (a_key_of_money, {7}, 1, 1),
+    (a_balance_of_an_entry, {2}, 1, 1),
+    (a_byte_of_a_transaction, set(), 1, 1),
+]
+"""What is damaged, which invariants are broken by that, and how many replays and reads differ at least."""
+
+
+@pytest.mark.parametrize(("damage", "broken", "replays", "reads"), DAMAGES)
+async def test_damage_is_noticed(
+    empty_postgres_url: str, damage: Callable[[str], str], broken: set[int], replays: int, reads: int
+) -> None:
+    async with superuser(empty_postgres_url) as connection:
+        await fixture.load(connection, damage(fixture.read_text(fixture.LEDGER)))
+    await migrate_up(empty_postgres_url)
+    async with serving(empty_postgres_url) as (client, app):
+        assert {finding.invariant.number async for finding in app.audit() if not finding.whole} == broken
+        assert len(await differing(client, REQUESTS)) >= replays
+        assert len(await differing(client, READS)) >= reads
