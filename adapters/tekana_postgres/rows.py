@@ -52,7 +52,7 @@ _METADATA_OF_WALLET = WALLET_COLUMNS.index("metadata")
 
 
 def key_digest(key: IdempotencyKey) -> UUID:
-    """Return 128 bits that stand for a caller's key: short enough to index by the billion, long enough never to collide.
+    """Return 128 bits that stand for a caller's key: short enough to index, long enough never to collide.
 
     The main tenant has no part in it: its keys are older than tenants are.
     """
@@ -157,7 +157,18 @@ def record_of(fingerprint: int, transaction: Transaction | None, answer: str | N
 
 def answer_json(answer: Answer | ConfiguredWebhook) -> str:
     """Return the JSON of an answer that is no transaction."""
-    return msgspec.json.encode((_ANSWER_NAMES[type(answer)], answer)).decode()  # type: ignore[index]
+    value: object = _rejection_values(answer) if isinstance(answer, Rejection) else answer
+    return msgspec.json.encode((_ANSWER_NAMES[type(answer)], value)).decode()  # type: ignore[index]
+
+
+def rejection_json(rejection: Rejection | None) -> str | None:
+    """Return the JSON of a transaction's rejection."""
+    return None if rejection is None else msgspec.json.encode(_rejection_values(rejection)).decode()
+
+
+def _rejection_values(rejection: Rejection) -> tuple[str | None, ...]:
+    """Return a rejection's values without a family that is None, which release 0.1 does not know."""
+    return rejection if rejection.family is not None else rejection[:4]
 
 
 def reference_json(customer_id: CustomerId | None) -> str:

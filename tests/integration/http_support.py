@@ -16,7 +16,7 @@ import httpx
 import pytest
 from litestar import Litestar
 
-from tekana import Tekana
+from tekana import LOCAL_OPERATOR, Tekana
 from tekana_litestar import create_app
 
 Json = dict[str, Any]
@@ -90,7 +90,7 @@ def client_of(app: Litestar) -> httpx.AsyncClient:
 
 async def assert_whole(tekana: Tekana) -> None:
     """Every invariant of the ledger holds."""
-    findings = [finding async for finding in tekana.audit()]
+    findings = [finding async for finding in tekana.as_caller(LOCAL_OPERATOR).audit()]
     assert findings
     assert [finding for finding in findings if not finding.whole] == []
 

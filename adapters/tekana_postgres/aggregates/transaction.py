@@ -9,7 +9,7 @@ import asyncpg
 
 from tekana.domain.identifiers import TransactionId
 from tekana.domain.transaction import Transaction
-from tekana_postgres.rows import entry_of, transaction_of, write_json
+from tekana_postgres.rows import entry_of, rejection_json, transaction_of, write_json
 
 _TRANSACTIONS = "SELECT * FROM transactions WHERE id = ANY($1)"
 # Before entries had a `leg`, a transaction had two of them: first what left a wallet, then what came in.
@@ -71,7 +71,7 @@ def _transaction_row(transaction: Transaction) -> tuple[Any, ...]:
         request.description,
         request.reference,
         write_json(request.metadata),
-        write_json(transaction.rejection),
+        rejection_json(transaction.rejection),
         transaction.created_by,
         transaction.created_at,
         transaction.posted_at,

@@ -292,7 +292,7 @@ class Book:
 
     def rejection(self, refusal: Refused) -> Rejection:
         """Return a refusal as it is kept, with the id of the request that was refused."""
-        return Rejection(refusal.NAME, refusal.code, str(refusal), self.request_id, refusal.family().NAME)
+        return Rejection(refusal.NAME, refusal.code, str(refusal), self.request_id, refusal.stored_family())
 
     def _transaction(
         self,

@@ -28,9 +28,9 @@
         │   └── Busy                unavailable              somebody else keeps locked what this needs
         └── Overloaded              unavailable              too much waits; nothing was begun
 
-Clients program against `code`; `str(error)` is for people. A refusal is stored under its `NAME`, with its code and the
-name of its family (a direct child of Refused): it can be raised again in a version, or a process, that does not have
-its class.
+Clients program against `code`; `str(error)` is for people. A refusal is stored under its `NAME` with its code, and a
+partner's own with the name of its family (a direct child of Refused): it can be raised again in a version, or a
+process, that does not have its class.
 """
 
 from __future__ import annotations
@@ -109,9 +109,14 @@ class Refused(TekanaError):
         _KINDS[cls.NAME] = cls
 
     @classmethod
-    def family(cls) -> type[Refused]:
-        """Return the direct child of Refused that this class is, or descends from."""
-        return next((kind for kind in cls.__mro__ if Refused in kind.__bases__), Refused)
+    def stored_family(cls) -> str | None:
+        """Return the name of the direct child of Refused that a partner's class descends from.
+
+        None for the classes here: every version and every process has them.
+        """
+        if cls.__module__ == __name__:
+            return None
+        return next((kind.NAME for kind in cls.__mro__ if Refused in kind.__bases__), RuleRefused.NAME)
 
 
 class NotFound(Refused):

@@ -105,7 +105,8 @@ class Rejection(NamedTuple):
         code: the error's code, for clients.
         detail: words for a person.
         request_id: the request that was refused first.
-        family: the stable name of the error's family, from which it is rebuilt where the error itself is unknown.
+        family: of a partner's own error, the stable name of its family, from which it is rebuilt where the error itself
+            is unknown.
     """
 
     error: str

@@ -190,14 +190,17 @@ async def run_command(*words: str, url: str) -> str:
 
 async def perform(public: Any, app: Any, call: Json) -> Json:
     """Give a recorded call to the core again; gives the facts of what it led to. `public` is the package tekana."""
-    name, given, how = call["name"], call["given"], call["how"]
+    name, given, how = call["name"], dict(call["given"]), dict(call["how"])
+    subject = (given if "caller" in given else how).pop("caller", "local")
+    caller = public.Caller(public.MAIN_TENANT, subject, public.SCOPES)
+    session = app.as_caller(caller)
     if name == "Batch":
-        return facts(await app.submit_batch(msgspec.convert(given, public.Batch), **how))
+        return facts(await session.submit_batch(msgspec.convert(given, public.Batch), **how))
     if name == "webhooks.create":
-        configured = await app.webhooks.create(**given, **how)
+        configured = await session.webhooks.create(caller, **given, **how)
         return {"id": str(configured.endpoint.id), "replayed": configured.replayed}
     try:
-        done = await app.submit(msgspec.convert(given, getattr(public, name)), **how)
+        done = await session.submit(msgspec.convert(given, getattr(public, name)), **how)
     except public.Refused as error:
         return facts_of_refusal(error)
     return {**facts(done.answer), "replayed": done.replayed}

@@ -30,15 +30,8 @@ TRANSACTIONS = (
     """,
     "CREATE INDEX ix_transactions_relates_to ON transactions (relates_to) WHERE relates_to IS NOT NULL",
 )
-# A rejection's last element, the family of its error, is not known to 0006.
 TRANSACTIONS_BEFORE = (
     "DROP INDEX ix_transactions_relates_to",
-    "ALTER TABLE transactions DISABLE TRIGGER append_only",
-    """
-    UPDATE transactions SET rejection = json_build_array(rejection->0, rejection->1, rejection->2, rejection->3)
-    WHERE json_array_length(rejection) > 4
-    """,
-    "ALTER TABLE transactions ENABLE ALWAYS TRIGGER append_only",
     """
     ALTER TABLE transactions
         DROP CONSTRAINT ck_transactions_relation, DROP CONSTRAINT ck_transactions_type,
@@ -79,20 +72,19 @@ CREATE TABLE entries (
     CONSTRAINT ck_entries_version CHECK (version >= 1 AND sequence >= version)
 )
 """
+ENTRIES_INDEX = "CREATE INDEX ix_entries_transaction_id ON entries (transaction_id)"
 COLUMNS = "wallet_id, version, sequence, transaction_id, amount, currency, ledger_balance_after, posted_at"
-GUARD = (
-    "CREATE INDEX ix_entries_transaction_id ON entries (transaction_id)",
-    """
-    CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON entries
-        FOR EACH ROW EXECUTE FUNCTION tekana_refuse_change()
-    """,
-    """
-    CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON entries
-        FOR EACH STATEMENT EXECUTE FUNCTION tekana_refuse_change()
-    """,
-    "ALTER TABLE entries ENABLE ALWAYS TRIGGER append_only, ENABLE ALWAYS TRIGGER append_only_truncate",
-)
 
+KEYS = """
+CREATE TABLE idempotency_keys (
+    key_digest UUID NOT NULL,
+    fingerprint BIGINT NOT NULL,
+    transaction_id UUID,
+    answer JSON,
+    CONSTRAINT pk_idempotency_keys PRIMARY KEY (key_digest),
+    CONSTRAINT ck_idempotency_keys_answer CHECK ((transaction_id IS NULL) = (answer IS NOT NULL))
+)
+"""
 CUSTOMER_ANSWERS = """
 CREATE TABLE customer_answers (
     key_digest UUID NOT NULL,
@@ -103,41 +95,40 @@ CREATE TABLE customer_answers (
 """
 # What 0006 stores is the JSON text ["Wallet",{...}] or ["CustomerWithWallets",[{...},[...]]]: moved as it is, so that a
 # replay is the same to the byte.
-MOVE_ANSWERS = (
-    """
-    INSERT INTO customer_answers (key_digest, customer_id, answer)
-    SELECT key_digest, (CASE answer->>0 WHEN 'Wallet' THEN answer->1->>'customer_id'
-        ELSE answer->1->0->>'id' END)::uuid, answer
-    FROM idempotency_keys WHERE answer->>0 IN ('Wallet', 'CustomerWithWallets')
-    """,
-    "ALTER TABLE idempotency_keys DISABLE TRIGGER append_only",
-    """
-    UPDATE idempotency_keys k
-    SET answer = ('["CustomerAnswer","' || a.customer_id || '"]')::json
-    FROM customer_answers a WHERE a.key_digest = k.key_digest
-    """,
-    "ALTER TABLE idempotency_keys ENABLE ALWAYS TRIGGER append_only",
-    "CREATE INDEX ix_customer_answers_customer_id ON customer_answers (customer_id)",
-)
-MOVE_ANSWERS_BACK = (
-    "ALTER TABLE idempotency_keys DISABLE TRIGGER append_only",
-    """
-    UPDATE idempotency_keys k SET answer = a.answer FROM customer_answers a WHERE a.key_digest = k.key_digest
-    """,
-    """
-    UPDATE idempotency_keys SET answer = json_build_array('Rejection',
-        json_build_array(answer->1->0, answer->1->1, answer->1->2, answer->1->3))
-    WHERE answer->>0 = 'Rejection' AND json_array_length(answer->1) > 4
-    """,
-    "ALTER TABLE idempotency_keys ENABLE ALWAYS TRIGGER append_only",
-    "DROP TABLE customer_answers",
-)
+MOVE_ANSWERS = """
+INSERT INTO customer_answers (key_digest, customer_id, answer)
+SELECT key_digest, (CASE answer->>0 WHEN 'Wallet' THEN answer->1->>'customer_id' ELSE answer->1->0->>'id' END)::uuid,
+       answer
+FROM idempotency_keys WHERE answer->>0 IN ('Wallet', 'CustomerWithWallets')
+"""
+KEYS_WITHOUT_ANSWERS = """
+INSERT INTO idempotency_keys
+SELECT k.key_digest, k.fingerprint, k.transaction_id,
+       CASE WHEN a.key_digest IS NULL THEN k.answer ELSE ('["CustomerAnswer","' || a.customer_id || '"]')::json END
+FROM idempotency_keys_before k LEFT JOIN customer_answers a ON a.key_digest = k.key_digest
+"""
+KEYS_WITH_ANSWERS = """
+INSERT INTO idempotency_keys
+SELECT k.key_digest, k.fingerprint, k.transaction_id, coalesce(a.answer, k.answer)
+FROM idempotency_keys_before k LEFT JOIN customer_answers a ON a.key_digest = k.key_digest
+"""
 
+GUARD = (
+    """
+    CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON {table}
+        FOR EACH ROW EXECUTE FUNCTION tekana_refuse_change()
+    """,
+    """
+    CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON {table}
+        FOR EACH STATEMENT EXECUTE FUNCTION tekana_refuse_change()
+    """,
+    "ALTER TABLE {table} ENABLE ALWAYS TRIGGER append_only, ENABLE ALWAYS TRIGGER append_only_truncate",
+)
 GRANTS = """
 DO $$
 BEGIN
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'tekana_app') THEN
-        GRANT SELECT, INSERT ON {tables} TO tekana_app;
+        GRANT SELECT, INSERT ON {table} TO tekana_app;
     END IF;
 END $$
 """
@@ -147,35 +138,40 @@ def upgrade() -> None:
     """Open transactions to any type and legs, and move customers' answers to where they can be erased."""
     for statement in TRANSACTIONS:
         op.execute(statement)
-    _replace_entries(
+    _replace(
+        "entries",
         ENTRIES,
         f"""
         INSERT INTO entries ({COLUMNS}, leg)
         SELECT {COLUMNS}, row_number() OVER (PARTITION BY transaction_id ORDER BY amount) - 1 FROM entries_before
         """,
+        ENTRIES_INDEX,
     )
     op.execute(CUSTOMER_ANSWERS)
-    for statement in MOVE_ANSWERS:
-        op.execute(statement)
-    op.execute(GRANTS.format(tables="entries, customer_answers"))
+    op.execute(MOVE_ANSWERS)
+    op.execute("CREATE INDEX ix_customer_answers_customer_id ON customer_answers (customer_id)")
+    op.execute(GRANTS.format(table="customer_answers"))
+    _replace("idempotency_keys", KEYS, KEYS_WITHOUT_ANSWERS)
 
 
 def downgrade() -> None:
     """Go back to deposits, withdrawals and transfers. Refused where there is a transaction of another type."""
-    for statement in MOVE_ANSWERS_BACK:
-        op.execute(statement)
-    _replace_entries(ENTRIES_BEFORE, f"INSERT INTO entries ({COLUMNS}) SELECT {COLUMNS} FROM entries_before")
+    _replace("idempotency_keys", KEYS, KEYS_WITH_ANSWERS)
+    op.execute("DROP TABLE customer_answers")
+    fill = f"INSERT INTO entries ({COLUMNS}) SELECT {COLUMNS} FROM entries_before"
+    _replace("entries", ENTRIES_BEFORE, fill, ENTRIES_INDEX)
     for statement in TRANSACTIONS_BEFORE:
         op.execute(statement)
-    op.execute(GRANTS.format(tables="entries"))
 
 
-def _replace_entries(create: str, fill: str) -> None:
-    op.execute("ALTER TABLE entries RENAME TO entries_before")
-    op.execute("ALTER TABLE entries_before RENAME CONSTRAINT pk_entries TO pk_entries_before")
-    op.execute("ALTER INDEX ix_entries_transaction_id RENAME TO ix_entries_before_transaction_id")
+def _replace(table: str, create: str, fill: str, *indexes: str) -> None:
+    """Write an append-only table anew: the audit would find updated rows, and there are none."""
+    op.execute(f"ALTER TABLE {table} RENAME TO {table}_before")
+    op.execute(f"ALTER TABLE {table}_before RENAME CONSTRAINT pk_{table} TO pk_{table}_before")
+    if indexes:
+        op.execute(f"DROP INDEX ix_{table}_transaction_id")
     op.execute(create)
     op.execute(fill)
-    op.execute("DROP TABLE entries_before")
-    for statement in GUARD:
+    op.execute(f"DROP TABLE {table}_before")
+    for statement in (*indexes, *(one.format(table=table) for one in GUARD), GRANTS.format(table=table)):
         op.execute(statement)
