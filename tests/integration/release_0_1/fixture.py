@@ -75,9 +75,9 @@ def facts(answer: Any) -> Json:
     if hasattr(answer, "transactions"):  # of a batch
         transactions = [facts(one) for one in answer.transactions]
         return {"transactions": transactions, "failed_index": answer.failed_index, "replayed": answer.replayed}
-    if hasattr(answer, "movement"):  # a transaction
-        rejection = None if answer.rejection is None else list(answer.rejection)
-        entries = [[str(one.wallet_id), one.version, one.minor, one.ledger_balance_after] for one in answer.entries]
+    if hasattr(answer, "entries"):  # a transaction
+        rejection = None if answer.rejection is None else list(answer.rejection[:4])
+        entries = [[str(one.wallet_id), one.version, one.amount_minor, one.ledger_balance_after] for one in answer.entries]
         return {"id": str(answer.id), "status": answer.status, "rejection": rejection, "entries": entries}
     if hasattr(answer, "wallets"):  # a customer with wallets
         customer = answer.customer
