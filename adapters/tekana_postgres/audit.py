@@ -10,7 +10,7 @@ import asyncpg
 from tekana.application.audit.checks import BREACHES_SHOWN_MAX
 from tekana.ports.audit import Finding
 from tekana_postgres.connections import create_engine, raw_connection
-from tekana_postgres.invariants import CHECKS, Check
+from tekana_postgres.invariants import CHECKS, Check, with_types
 
 _LONGEST = 6 * 3600  # seconds for one check: a large ledger takes its time
 
@@ -50,7 +50,7 @@ async def _findings(connection: asyncpg.Connection, check: Check, counts: dict[s
     begin = time.perf_counter()
     if check.table not in counts:
         counts[check.table] = await connection.fetchval(f"SELECT count(*) FROM {check.table}", timeout=_LONGEST)
-    breaches = check.breaches
+    breaches = with_types(check.breaches)
     if len(check.invariants) == 1:
         breaches = f"SELECT {check.invariants[0].number}, breach FROM ({breaches}) q (breach)"
     rows = await connection.fetch(

@@ -25,6 +25,12 @@ from tekana.domain.transaction import TRANSACTION_TYPES
 from tekana.ports.audit import Invariant
 
 
+def with_types(query: str) -> str:
+    """Return a query with the types of transactions, and the house roles that they pay from or to, filled in."""
+    rows = (f"('{name}', {_text(one.payer)}, {_text(one.payee)})" for name, one in TRANSACTION_TYPES.items())
+    return query.replace("{types}", ", ".join(rows))
+
+
 def _text(value: str | None) -> str:
     return "NULL::text" if value is None else f"'{value}'"
 
@@ -57,14 +63,10 @@ _ONE_EACH = """
     GROUP BY transaction_id HAVING count(*) > 1
 """
 
-_TYPES = ", ".join(
-    f"('{name}', {_text(rules.payer)}, {_text(rules.payee)})" for name, rules in TRANSACTION_TYPES.items()
-)
-
 # Joined in full: a transaction may lack its entries, and an entry its transaction. Where a type has no details of its
 # own, all debits are the payer's and all credits the payee's. A request names the first stripe of a house wallet, and
 # entries may be in any.
-_BALANCED = f"""
+_BALANCED = """
     WITH houses AS (
         SELECT id, first_value(id) OVER (PARTITION BY house, currency ORDER BY id) AS first
         FROM wallets WHERE house IS NOT NULL
@@ -90,7 +92,7 @@ _BALANCED = f"""
         ELSE true END
     UNION ALL
     SELECT format('transaction %s: a %s that does not go through the wallet it should', t.id, t.type)
-    FROM transactions t LEFT JOIN (VALUES {_TYPES}) AS rules (type, payer, payee) ON rules.type = t.type
+    FROM transactions t LEFT JOIN (VALUES {types}) AS rules (type, payer, payee) ON rules.type = t.type
     LEFT JOIN wallets f ON f.id = t.from_wallet_id AND f.house IS NOT NULL AND f.currency = t.currency
     LEFT JOIN wallets p ON p.id = t.to_wallet_id AND p.house IS NOT NULL AND p.currency = t.currency
     WHERE t.status = 'posted' AND (

@@ -322,6 +322,10 @@ async def test_damage_is_noticed(
         await fixture.load(connection, damage(fixture.read_text(fixture.LEDGER)))
     await migrate_up(empty_postgres_url)
     async with serving(empty_postgres_url) as (client, app):
-        assert {finding.invariant.number async for finding in app.as_caller(tekana.LOCAL_OPERATOR).audit() if not finding.whole} == broken
+        assert {
+            finding.invariant.number
+            async for finding in app.as_caller(tekana.LOCAL_OPERATOR).audit()
+            if not finding.whole
+        } == broken
         assert len(await differing(client, REQUESTS)) >= replays
         assert len(await differing(client, READS)) >= reads

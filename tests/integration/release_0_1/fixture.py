@@ -77,7 +77,9 @@ def facts(answer: Any) -> Json:
         return {"transactions": transactions, "failed_index": answer.failed_index, "replayed": answer.replayed}
     if hasattr(answer, "entries"):  # a transaction
         rejection = None if answer.rejection is None else list(answer.rejection[:4])
-        entries = [[str(one.wallet_id), one.version, one.amount_minor, one.ledger_balance_after] for one in answer.entries]
+        entries = [
+            [str(one.wallet_id), one.version, one.amount_minor, one.ledger_balance_after] for one in answer.entries
+        ]
         return {"id": str(answer.id), "status": answer.status, "rejection": rejection, "entries": entries}
     if hasattr(answer, "wallets"):  # a customer with wallets
         customer = answer.customer

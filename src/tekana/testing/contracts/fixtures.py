@@ -60,8 +60,12 @@ class Contract:
         """One more store object on what the first keeps. The suite starts and stops it."""
         raise NotImplementedError("a persistent store brings `another`: see tekana.testing.contracts")
 
+    @pytest.fixture
+    def transaction_types(self) -> None:
+        """Register the types of transactions that tests bring; a part of the suite that has any overrides this."""
+
     @pytest_asyncio.fixture(autouse=True)
-    async def whole_at_the_end(self, store: Store) -> AsyncIterator[None]:
+    async def whole_at_the_end(self, store: Store, transaction_types: None) -> AsyncIterator[None]:
         """Audit what the test left behind."""
         yield
         await assert_whole(store, self.dropped)

@@ -7,6 +7,7 @@ from tekana.testing.contracts.claims import ClaimsContract
 from tekana.testing.contracts.concurrency import ConcurrencyContract
 from tekana.testing.contracts.contacts import ContactsContract
 from tekana.testing.contracts.event_feed import EventFeedContract
+from tekana.testing.contracts.legs import LegsContract
 from tekana.testing.contracts.lost_answers import LostAnswersContract
 from tekana.testing.contracts.persistence import PersistenceContract
 from tekana.testing.contracts.read_customers import ReadCustomersContract
@@ -20,6 +21,7 @@ class StoreContract(
     UnitOfWorkContract,
     ClaimsContract,
     BatchesContract,
+    LegsContract,
     ContactsContract,
     ConcurrencyContract,
     LostAnswersContract,

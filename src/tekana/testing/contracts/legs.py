@@ -1,0 +1,226 @@
+"""Transactions of any type: any number of legs, several currencies, in the order in which they were posted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+from uuid import UUID
+
+import pytest
+
+from tekana.application import Session
+from tekana.application.commands.command import MoneyFields
+from tekana.domain.book import Book
+from tekana.domain.caller import LOCAL_OPERATOR
+from tekana.domain.errors import InsufficientFunds, Refused, RuleRefused
+from tekana.domain.events import FundsTransferred, WalletEvent
+from tekana.domain.identifiers import TransactionId, WalletId
+from tekana.domain.lock_set import HouseWalletRef, LockSet
+from tekana.domain.money import Currency
+from tekana.domain.transaction import (
+    TRANSACTION_TYPES,
+    Leg,
+    Relation,
+    Transaction,
+    TransactionRequest,
+    TransactionTypeRules,
+    events_of,
+)
+from tekana.ports.store import Store
+from tekana.testing import builders
+from tekana.testing.contracts.fixtures import Contract
+from tekana.testing.contracts.helpers import a_wallet
+from tekana.testing.contracts.ledger_checks import feed
+
+USD = Currency("USD")
+
+
+@dataclass(frozen=True, slots=True)
+class FeeDetails:
+    """The fee that the payer pays besides, in minor units."""
+
+    fee_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeDetails:
+    """What the payee gets, in minor units of their currency."""
+
+    bought_minor: int
+
+
+class PayWithFee(MoneyFields, frozen=True, kw_only=True):
+    """A partner's own command: a payment and its fee in one transaction. The fee is posted first."""
+
+    NAME: ClassVar[str] = "contracts.PayWithFee"
+    IDS: ClassVar[tuple[str, ...]] = ("from_wallet_id", "to_wallet_id")
+    REFUSALS: ClassVar[tuple[type[Refused], ...]] = (InsufficientFunds,)
+    EXAMPLE: ClassVar[Mapping[str, Any]] = {}
+
+    from_wallet_id: WalletId
+    to_wallet_id: WalletId
+    fee_minor: int
+    captures: UUID | None = None
+
+    def to_request(self) -> TransactionRequest:
+        return TransactionRequest(
+            type="fee_payment",
+            amount=self.money,
+            from_wallet_id=self.from_wallet_id,
+            to_wallet_id=self.to_wallet_id,
+            details=FeeDetails(self.fee_minor),
+            relates_to=None if self.captures is None else Relation("captures", TransactionId(self.captures)),
+        )
+
+    def locks(self) -> LockSet:
+        fees = HouseWalletRef("fees", Currency(self.currency))
+        return LockSet((self.from_wallet_id, self.to_wallet_id), (fees,))
+
+    def decide(self, book: Book) -> Transaction:
+        payer = book.customer_wallet(self.from_wallet_id, self.currency)
+        payee = book.customer_wallet(self.to_wallet_id, self.currency)
+        fees, amount, currency = book.house_wallet("fees", payer.currency), self.money.minor, payer.currency
+        legs = [(payer, -self.fee_minor), (payer, -amount), (payee, amount), (fees, self.fee_minor)]
+        return book.post(self.to_request(), [Leg(wallet, minor, currency) for wallet, minor in legs])
+
+
+class Exchange(MoneyFields, frozen=True, kw_only=True):
+    """A partner's own command: money of one currency for money of another, through the exchange wallets."""
+
+    NAME: ClassVar[str] = "contracts.Exchange"
+    IDS: ClassVar[tuple[str, ...]] = ("from_wallet_id", "to_wallet_id")
+    REFUSALS: ClassVar[tuple[type[Refused], ...]] = (InsufficientFunds,)
+    EXAMPLE: ClassVar[Mapping[str, Any]] = {}
+
+    from_wallet_id: WalletId
+    to_wallet_id: WalletId
+    bought_minor: int
+
+    def to_request(self) -> TransactionRequest:
+        return TransactionRequest(
+            type="currency_exchange",
+            amount=self.money,
+            from_wallet_id=self.from_wallet_id,
+            to_wallet_id=self.to_wallet_id,
+            details=ExchangeDetails(self.bought_minor),
+        )
+
+    def locks(self) -> LockSet:
+        houses = (HouseWalletRef("exchange", Currency(self.currency)), HouseWalletRef("exchange", USD))
+        return LockSet((self.from_wallet_id, self.to_wallet_id), houses)
+
+    def decide(self, book: Book) -> Transaction:
+        payer, payee = book.customer_wallet(self.from_wallet_id), book.customer_wallet(self.to_wallet_id)
+        sold, bought = self.money.minor, self.bought_minor
+        legs = [
+            *(
+                Leg(payer, -sold, payer.currency),
+                Leg(book.house_wallet("exchange", payer.currency), sold, payer.currency),
+            ),
+            *(Leg(book.house_wallet("exchange", USD), -bought, USD), Leg(payee, bought, USD)),
+        ]
+        return book.post(self.to_request(), legs)
+
+
+class RefuseAtNight(MoneyFields, frozen=True, kw_only=True):
+    """A partner's own command that is refused for a reason of the partner's own."""
+
+    NAME: ClassVar[str] = "contracts.RefuseAtNight"
+    IDS: ClassVar[tuple[str, ...]] = ("wallet_id",)
+    REFUSALS: ClassVar[tuple[type[Refused], ...]] = ()
+    EXAMPLE: ClassVar[Mapping[str, Any]] = {}
+
+    wallet_id: WalletId
+
+    def to_request(self) -> TransactionRequest:
+        return self.transaction_request("transfer", self.wallet_id, self.wallet_id)
+
+    def locks(self) -> LockSet:
+        return LockSet((self.wallet_id,))
+
+    def decide(self, book: Book) -> Transaction:
+        raise TooLateAtNight("come back in the morning")
+
+
+class TooLateAtNight(RuleRefused):
+    """A refusal of a partner's own."""
+
+    code = "too_late_at_night"
+
+
+class LegsContract(Contract):
+    """`Book.post`, kept by a store."""
+
+    @pytest.fixture
+    def transaction_types(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Register the types of the partner's commands, for as long as a test and its audit last."""
+        for name, details in (("fee_payment", FeeDetails), ("currency_exchange", ExchangeDetails)):
+            rules = TransactionTypeRules(event=FundsTransferred, details=details)
+            monkeypatch.setitem(TRANSACTION_TYPES, name, rules)
+
+    async def test_legs_are_kept_in_order(self, stores: Sequence[Store], app: Session, store: Store) -> None:
+        payer, payee = await a_wallet(app, "1000"), await a_wallet(app)
+        command = PayWithFee(
+            from_wallet_id=payer.id, to_wallet_id=payee.id, amount="600", currency="RWF", fee_minor=300
+        )
+        posted = await app.execute(command, key="a payment")
+        assert [(one.wallet_id, one.amount_minor, one.ledger_balance_after) for one in posted.entries[:3]] == [
+            (payer.id, -300, 700),
+            (payer.id, -600, 100),
+            (payee.id, 600, 600),
+        ]
+        assert posted.request.details == FeeDetails(300)
+        again = await app.submit(command, key="a payment")
+        assert (again.replayed, again.answer) == (True, posted)
+        for one in stores:
+            assert await one.transactions(LOCAL_OPERATOR).get(posted.id) == posted
+        of_wallets = [event for event in await feed(store) if isinstance(event, WalletEvent)]
+        assert of_wallets[-4:] == [event for event in events_of(posted) if isinstance(event, WalletEvent)]
+
+    async def test_two_debits_of_a_wallet_never_overdraw_it(self, store: Store, app: Session) -> None:
+        payer, payee = await a_wallet(app, "100"), await a_wallet(app)
+        before = [await store.wallets(LOCAL_OPERATOR).get(one.id) for one in (payer, payee)]
+        command = PayWithFee(from_wallet_id=payer.id, to_wallet_id=payee.id, amount="60", currency="RWF", fee_minor=60)
+        with pytest.raises(InsufficientFunds) as refused:
+            await app.execute(command)
+        assert refused.value.transaction is not None
+        assert refused.value.transaction.request.details == FeeDetails(60)
+        assert [await store.wallets(LOCAL_OPERATOR).get(one.id) for one in (payer, payee)] == before
+
+    async def test_a_transaction_may_have_two_currencies(self, stores: Sequence[Store], app: Session) -> None:
+        payer = await a_wallet(app, "14000")
+        assert payer.customer_id is not None
+        payee = await app.execute(builders.open_wallet(payer.customer_id, "USD"))
+        command = Exchange(
+            from_wallet_id=payer.id, to_wallet_id=payee.id, amount="13000", currency="RWF", bought_minor=1000
+        )
+        posted = await app.execute(command, key="an exchange")
+        assert {one.currency for one in posted.entries} == {"RWF", "USD"}
+        for one in stores:
+            assert await one.transactions(LOCAL_OPERATOR).get(posted.id) == posted
+            assert (await one.wallets(LOCAL_OPERATOR).get(payee.id)).ledger_balance == 1000
+
+    async def test_a_relation_is_kept(self, stores: Sequence[Store], app: Session) -> None:
+        payer, payee = await a_wallet(app, "100"), await a_wallet(app)
+        first = await app.execute(builders.transfer(payer.id, payee.id, "10"))
+        command = PayWithFee(
+            from_wallet_id=payer.id, to_wallet_id=payee.id, amount="1", currency="RWF", fee_minor=1, captures=first.id
+        )
+        posted = await app.execute(command)
+        assert posted.request.relates_to == Relation("captures", first.id)
+        for one in stores:
+            assert await one.transactions(LOCAL_OPERATOR).get(posted.id) == posted
+
+    async def test_a_partners_refusal_keeps_its_code(self, stores: Sequence[Store], app: Session) -> None:
+        wallet = await a_wallet(app)
+        command = RefuseAtNight(wallet_id=wallet.id, amount="1", currency="RWF")
+        for replayed in (False, True):
+            with pytest.raises(TooLateAtNight) as refused:
+                await app.execute(command, key="at night")
+            assert (refused.value.code, refused.value.replayed) == ("too_late_at_night", replayed)
+        assert refused.value.transaction is not None
+        for one in stores:
+            kept = await one.transactions(LOCAL_OPERATOR).get(refused.value.transaction.id)
+            assert kept.rejection is not None
+            assert (kept.rejection.code, kept.rejection.family) == ("too_late_at_night", "RuleRefused")
