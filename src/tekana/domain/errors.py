@@ -116,7 +116,8 @@ class Refused(TekanaError):
         """
         if cls.__module__ == __name__:
             return None
-        return next((kind.NAME for kind in cls.__mro__ if Refused in kind.__bases__), RuleRefused.NAME)
+        families = (kind for kind in cls.__mro__ if issubclass(kind, Refused) and Refused in kind.__bases__)
+        return next(families, RuleRefused).NAME
 
 
 class NotFound(Refused):
