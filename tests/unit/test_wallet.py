@@ -18,7 +18,7 @@ from tekana import (
     house_wallet_id,
 )
 from tekana.domain.identifiers import HOUSE_ROLES
-from tekana.domain.wallet import Wallet, house_wallets
+from tekana.domain.wallet import WALLETS, Wallet, house_wallets
 from tekana.testing import builders
 from tekana.testing.clock import FrozenClock
 
@@ -127,7 +127,7 @@ def test_opening() -> None:
         {"a": 1},
     )
     assert (wallet.ledger_balance, wallet.held, wallet.version, wallet.sequence) == (0, 0, 0, 1)
-    assert book.opened_wallets == {wallet.id: wallet}
+    assert book.changes.added_of(WALLETS) == {wallet.id: wallet}
     with pytest.raises(CustomerNotActive):
         suspended = builders.customer(status="suspended")
         OpenWallet(customer_id=suspended.id, currency="KWD").decide(builders.book(suspended))
