@@ -60,6 +60,7 @@ def test_what_is_possible_when(status: str, verb: str) -> None:
     expected = LIFE[status, verb]
     command = COMMANDS[verb](customer)
     if isinstance(expected, type):
+        assert expected in command.REFUSALS
         with pytest.raises(expected):
             command.decide(book)
         assert (customer, book.outbox, book.changes.changed_of(CUSTOMERS)) == (before, [], {})

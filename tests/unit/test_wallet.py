@@ -1,5 +1,6 @@
 """The life of a wallet, decided on a Book."""
 
+import copy
 from dataclasses import replace
 from uuid import uuid4
 
@@ -9,6 +10,7 @@ from tekana import (
     CloseWallet,
     Currency,
     CustomerNotActive,
+    LimitExceeded,
     OpenWallet,
     UnfreezeWallet,
     WalletId,
@@ -68,6 +70,7 @@ def test_what_is_possible_when(state: str, verb: str) -> None:
     expected = LIFE[state, verb]
     command = COMMANDS[verb](wallet.id)
     if isinstance(expected, type):
+        assert expected in command.REFUSALS
         with pytest.raises(expected):
             command.decide(book)
         assert (wallet, book.outbox) == (before, [])
@@ -131,6 +134,18 @@ def test_opening() -> None:
     with pytest.raises(CustomerNotActive):
         suspended = builders.customer(status="suspended")
         OpenWallet(customer_id=suspended.id, currency="KWD").decide(builders.book(suspended))
+
+
+def test_a_customer_has_two_hundred_wallets_at_most() -> None:
+    customer = builders.customer()
+    wallets = [builders.wallet(customer_id=customer.id) for _ in range(199)]
+    wallets[7].status = "closed"  # it is locked with the customer like the others
+    book = builders.book(customer, *wallets, builders.wallet())
+    OpenWallet(customer_id=customer.id, currency="KWD").decide(book)
+    before = copy.deepcopy((book.locked, book.changes, book.outbox, book.house_wallets))
+    with pytest.raises(LimitExceeded, match="at most 200 wallets"):
+        OpenWallet(customer_id=customer.id, currency="USD").decide(book)
+    assert (book.locked, book.changes, book.outbox, book.house_wallets) == before
 
 
 def test_available_is_what_is_not_held() -> None:
