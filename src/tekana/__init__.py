@@ -3,7 +3,7 @@
     async with tekana.connect("memory://") as app:
         session = app.as_caller(tekana.LOCAL_OPERATOR)
         customer, wallets = await session.execute(RegisterCustomer(full_name=..., email=..., phone_number=...))
-        await session.execute(DepositFunds(wallet_id=wallets[0].id, amount="1500", currency="RWF"), key="a-key-of-yours")
+        await session.execute(DepositFunds(wallet_id=wallets[0].id, amount="1500", currency="RWF"), key="a-new-key")
 
 Everything public is here; `tekana.ports` is for those who write an adapter, `tekana.testing` for those who test one.
 """

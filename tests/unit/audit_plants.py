@@ -92,7 +92,7 @@ def full(wallet: Wallet) -> bool:
 @fires(1)
 def entries_that_do_not_sum_to_zero(snapshot: Snapshot) -> Snapshot:
     debit, credit = posted(snapshot, -1).entries
-    credit = credit._replace(minor=credit.minor + 1, ledger_balance_after=credit.ledger_balance_after + 1)
+    credit = credit._replace(amount_minor=credit.amount_minor + 1, ledger_balance_after=credit.ledger_balance_after + 1)
     changed = with_transaction(snapshot, -1, entries=(debit, credit))
     mine = [one for one in snapshot.wallets if one.id == credit.wallet_id]
     return with_wallet(changed, lambda one: one.id == credit.wallet_id, ledger_balance=mine[0].ledger_balance + 1)
@@ -101,7 +101,7 @@ def entries_that_do_not_sum_to_zero(snapshot: Snapshot) -> Snapshot:
 @fires(1, 3)
 def a_rejected_transaction_with_entries(snapshot: Snapshot) -> Snapshot:
     entry = posted(snapshot, 0).entries[0]._replace(wallet_id=WalletId(uuid4()))
-    return with_transaction(snapshot, 0, "rejected", entries=(entry, entry._replace(minor=-entry.amount_minor)))
+    return with_transaction(snapshot, 0, "rejected", entries=(entry, entry._replace(amount_minor=-entry.amount_minor)))
 
 
 @fires(1)
@@ -183,7 +183,7 @@ def a_customer_once_below_zero(snapshot: Snapshot) -> Snapshot:
     movement = replace(
         last.request,
         type="transfer",
-        money=Money(debt, owes.currency),
+        amount=Money(debt, owes.currency),
         from_wallet_id=pays.id,
         to_wallet_id=owes.id,
     )
@@ -221,7 +221,7 @@ def an_entry_in_another_currency(snapshot: Snapshot) -> Snapshot:
 
 @fires(1, 6)
 def an_amount_below_nothing(snapshot: Snapshot) -> Snapshot:
-    return with_transaction(snapshot, 0, request=replace(posted(snapshot, 0).request, money=Money(-5, RWF)))
+    return with_transaction(snapshot, 0, request=replace(posted(snapshot, 0).request, amount=Money(-5, RWF)))
 
 
 @fires(7)

@@ -25,7 +25,10 @@ COMMAND = builders.deposit(builders.wallet().id, "1")
 
 def alone(number: int) -> QueuedCommand:
     return QueuedCommand(
-        IdempotencyKey(MAIN_TENANT, "a test", f"alone {number}"), 0, Envelope(COMMAND, "a test"), asyncio.Future()
+        IdempotencyKey(MAIN_TENANT, "a test", f"alone {number}"),
+        0,
+        Envelope(COMMAND, builders.caller("a test")),
+        asyncio.Future(),
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -20,6 +21,8 @@ from tekana import (
     VerifyCustomer,
     WithdrawFunds,
 )
+from tekana.application.commands import COMMANDS
+from tekana.application.engine.decide import fingerprint
 from tekana.testing import builders
 
 ID = builders.wallet().id
@@ -86,7 +89,7 @@ NO_PHONE = [
     250788123456,
 ]
 NO_PHONE += ["\ud800", "+999788123456"]
-NO_COUNTRY = ["", "rw", "RWA", "XX", "Rwanda", 5, "R\x00"]
+NO_COUNTRY = ["", "rw", "RWA", "XX", "Rwanda", 5, ["RW"], "R\x00"]
 NO_AMOUNT = [
     "",
     "0",
@@ -107,6 +110,8 @@ NO_AMOUNT = [
     True,
 ]
 NO_CURRENCY = ["", "rwf", "XXX", "XAU", "RWFF", 5]
+MOVED_IN = {"WalletNotFound", "CurrencyMismatch", "WalletNotActive", "CustomerNotActive", "LimitExceeded"}
+MOVED_OUT = MOVED_IN - {"LimitExceeded"} | {"InsufficientFunds"}
 MONEY: dict[str, list[Any]] = {
     "amount": NO_AMOUNT,
     "currency": [*NO_CURRENCY, None],
@@ -218,11 +223,84 @@ def test_every_command_has_its_place_in_the_table_of_contents() -> None:
         *("ReactivateCustomer", "CloseCustomer", "UnfreezeWallet", "CloseWallet"),
         "Batch",  # no command itself, but many
     }
-    contents = tekana.application.__doc__
+    contents = tekana.application.commands.__doc__
     assert contents is not None
     assert all(verb in contents for verb in verbs)
-    for verb in verbs:
-        assert "Refused with:" in getattr(tekana, verb).__doc__
+
+
+DECLARED: dict[str, tuple[str, set[str]]] = {
+    "RegisterCustomer": ("customers:write", {"CustomerExists"}),
+    "UpdateCustomer": (
+        "customers:write",
+        {"CustomerNotFound", "CustomerNotActive", "CustomerExists", "ConcurrentUpdate"},
+    ),
+    "VerifyCustomer": ("customers:write", {"CustomerNotFound", "CustomerNotActive"}),
+    "SuspendCustomer": ("customers:write", {"CustomerNotFound", "CustomerNotActive"}),
+    "ReactivateCustomer": ("customers:write", {"CustomerNotFound", "CustomerNotActive"}),
+    "CloseCustomer": ("customers:write", {"CustomerNotFound", "WalletNotEmpty"}),
+    "OpenWallet": ("wallets:write", {"CustomerNotFound", "CustomerNotActive", "LimitExceeded"}),
+    "FreezeWallet": ("wallets:write", {"WalletNotFound", "WalletNotActive"}),
+    "UnfreezeWallet": ("wallets:write", {"WalletNotFound", "WalletNotActive"}),
+    "CloseWallet": ("wallets:write", {"WalletNotFound", "WalletNotEmpty"}),
+    "DepositFunds": ("transactions:write", MOVED_IN),
+    "WithdrawFunds": ("transactions:write", MOVED_OUT),
+    "TransferFunds": ("transactions:write", MOVED_IN | MOVED_OUT | {"SameWallet"}),
+}
+"""The stable names of commands, with the scope and the refusals that each declares."""
+
+
+def test_every_command_declares_its_name_its_scope_and_its_refusals() -> None:
+    assert {
+        name: (kind.SCOPE, {refusal.__name__ for refusal in kind.REFUSALS}) for name, kind in COMMANDS.items()
+    } == DECLARED
+
+
+@pytest.mark.parametrize("kind", [*COMMANDS.values(), tekana.Batch])
+def test_the_example_of_a_command_is_one(kind: Any) -> None:
+    """Identifiers that a client writes in the path are not in it."""
+    fields = {**dict.fromkeys(kind.IDS, str(ID)), **kind.EXAMPLE}
+    command = msgspec.convert(fields, kind)
+    assert type(command) is kind
+    sent = msgspec.json.decode(msgspec.json.encode(command))
+    assert kind.EXAMPLE.items() <= sent.items()
+
+
+WITH_IDS = [(kind, field) for kind in COMMANDS.values() for field in kind.IDS]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("kind", "field"), WITH_IDS)
+def test_an_identifier_may_be_given_as_text(kind: Any, field: str) -> None:
+    given = {**dict.fromkeys(kind.IDS, ID), **kind.EXAMPLE}
+    given.pop("type", None)
+    command = kind(**given)
+    again = kind(**{**given, field: str(given[field]).upper()})
+    assert again == command
+    assert isinstance(getattr(again, field), UUID)
+    assert fingerprint(kind.NAME, again) == fingerprint(kind.NAME, command)
+    for wrong in ("", "x", str(ID)[:-1], 5, None, b"x", [ID]):
+        with pytest.raises(InvalidRequest) as refused:
+            kind(**{**given, field: wrong})
+        assert [one.field for one in refused.value.errors] == [field]
+
+
+@pytest.mark.parametrize(
+    ("kind", "wrong"),
+    [
+        (RegisterCustomer, {"full_name": "", "email": "x", "phone_number": "y", "country": "XX", "external_id": ""}),
+        (RegisterCustomer, {"email": "x", "currency": "XXX", "metadata": {"": 1}}),
+        (UpdateCustomer, {"full_name": "", "email": "x", "phone_number": "y", "country": "XX", "external_id": ""}),
+        (OpenWallet, {"currency": "XXX", "name": "", "metadata": {"": 1}}),
+        (FreezeWallet, {"scope": "credits", "reason": ""}),
+        (DepositFunds, {"amount": "0", "description": "", "reference": "", "metadata": {"": 1}}),
+        (WithdrawFunds, {"currency": "XXX", "effective_at": datetime(2026, 1, 1)}),  # noqa: DTZ001
+        (TransferFunds, {"description": "", "reference": ""}),
+    ],
+)
+def test_everything_that_is_wrong_is_reported_at_once(kind: Any, wrong: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        kind(**(GOOD[kind] | wrong))
+    fields = [error.field for error in refused.value.errors]
+    assert sorted(fields) == sorted(wrong)
 
 
 @pytest.mark.parametrize(

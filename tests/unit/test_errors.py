@@ -2,15 +2,29 @@
 
 import re
 
+import msgspec
 import pytest
 
 from tekana.domain import errors
-from tekana.domain.errors import FieldError, InvalidRequest, Refused, TekanaError, invalid, refusal_named
+from tekana.domain.errors import (
+    FieldError,
+    InsufficientFunds,
+    InvalidRequest,
+    Refused,
+    RuleRefused,
+    StateConflict,
+    TekanaError,
+    invalid,
+    rebuild_refusal,
+)
+from tekana.domain.transaction import Rejection
+from tekana.testing import builders
 
 CODES = {
     "TekanaError": "internal",
     "InvalidRequest": "invalid_request",
     "EventsDropped": "events_dropped",
+    "Forbidden": "forbidden",
     "Refused": "internal",
     "NotFound": "not_found",
     "CustomerNotFound": "not_found",
@@ -72,14 +86,56 @@ def test_the_tree_in_the_docstring() -> None:
 
 @pytest.mark.parametrize("kind", LEAVES)
 def test_a_stored_refusal_is_raised_as_what_it_was(kind: type[Refused]) -> None:
-    again = refusal_named(kind.__name__, "because")
+    again = rebuild_refusal(builders.book().rejection(kind("because")))
     assert type(again) is kind
-    assert str(again) == "because"
-    assert (again.transaction, again.request_id, again.replayed) == (None, None, False)
+    assert (str(again), again.code) == ("because", kind.code)
+    assert (again.transaction, again.request_id, again.replayed) == (None, "a request", False)
 
 
-def test_every_refusal_can_be_stored() -> None:
-    assert sorted(kind.__name__ for kind in LEAVES) == sorted(errors._BY_NAME)
+def test_every_refusal_has_a_stored_name_of_its_own_which_never_changes() -> None:
+    refusals = {kind for kind in CLASSES.values() if issubclass(kind, Refused)}
+    assert {kind.NAME: kind for kind in refusals} == {kind.__name__: kind for kind in refusals}
+
+
+class DailyLimit(RuleRefused):
+    code = "daily_limit"
+
+    def __init__(self, left: int, currency: str) -> None:
+        super().__init__(f"only {left} {currency} are left for today")
+
+
+class TooYoung(StateConflict):
+    NAME = "a partner's TooYoung"
+    code = "too_young"
+
+
+@pytest.mark.parametrize(
+    ("refusal", "name", "family"),
+    [(DailyLimit(5, "RWF"), "daily_limit", RuleRefused), (TooYoung("no"), "a partner's TooYoung", StateConflict)],
+)
+def test_a_partners_refusal_keeps_its_code_also_where_its_class_is_unknown(
+    refusal: Refused, name: str, family: type[Refused]
+) -> None:
+    stored = builders.book().rejection(refusal)
+    assert stored == (name, refusal.code, str(refusal), "a request", family.NAME)
+    assert type(rebuild_refusal(stored)) is type(refusal)
+    elsewhere = rebuild_refusal(stored._replace(error="a name that this process does not know"))
+    for again in (rebuild_refusal(stored), elsewhere):
+        assert (str(again), again.code, again.request_id) == (str(refusal), refusal.code, "a request")
+    assert type(elsewhere) is family
+
+
+def test_a_refusal_of_an_unknown_family_is_a_rule_that_says_no() -> None:
+    """Also one that was stored before families were."""
+    for family in (None, "a family that this process does not know"):
+        again = rebuild_refusal(Rejection("Sanctioned", "sanctioned", "because", None, family))
+        assert (type(again), again.code, str(again)) == (RuleRefused, "sanctioned", "because")
+
+
+def test_refusals_stored_by_release_0_1_have_four_fields() -> None:
+    stored = b'["InsufficientFunds","insufficient_funds","not that much","a request"]'
+    again = rebuild_refusal(msgspec.json.decode(stored, type=Rejection))
+    assert (type(again), again.request_id) == (InsufficientFunds, "a request")
 
 
 def test_invalid_input_names_its_fields() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -11,6 +12,7 @@ import pytest
 import tekana
 from tekana.domain import errors
 from tekana.domain.book import Answer, BatchRecord
+from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.errors import Refused, TekanaError, Unavailable
 from tekana.domain.identifiers import WalletId
 from tekana.domain.transaction import PostedEntry, Rejection
@@ -62,11 +64,11 @@ def test_what_is_none_of_the_classes_is_refused() -> None:
 
 def test_every_argument_of_every_query_is_sent() -> None:
     wallet = tekana.house_wallet_id("fees", tekana.Currency("RWF"))
-    message = QUERIES["wallets.balance_at"].message(wallet, at=None)
+    message = QUERIES["wallets.balance_at"].message(LOCAL_OPERATOR, wallet, at=None)
     assert message.value == f'["{wallet}",null]'.encode()
     assert dict(message.headers)["query"] == b"wallets.balance_at"
     moment = datetime(2026, 1, 31, tzinfo=UTC)
-    assert b"2026-01-31T00:00:00Z" in QUERIES["wallets.balance_at"].message(wallet, moment).value
+    assert b"2026-01-31T00:00:00Z" in QUERIES["wallets.balance_at"].message(LOCAL_OPERATOR, wallet, moment).value
 
 
 KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, TekanaError)]
@@ -103,7 +105,11 @@ def test_messages_of_one_wallet_have_one_key() -> None:
         tekana.Batch(mode="atomic", transactions=(builders.transfer(mine, his, "1"),)),
         tekana.UnfreezeWallet(wallet_id=mine),
     ]
-    sent = [command_message(one, caller="local", key="a", request_id=None) for one in commands]
+    sent = [command_message(one, caller=LOCAL_OPERATOR, key="a", request_id=None) for one in commands]
     assert {one.key for one in sent} == {str(mine).encode()}
-    person = command_message(builders.person(email="a@example.com"), caller="local", key="a", request_id=None)
-    assert person.key == b"a@example.com"
+
+
+def test_the_key_of_a_registration_is_new_and_holds_no_personal_data() -> None:
+    person = builders.person(email="a@example.com")
+    sent = [command_message(person, caller=LOCAL_OPERATOR, key="a", request_id=None) for _ in range(2)]
+    assert len({UUID(str(one.key, "ascii")) for one in sent}) == 2

@@ -14,6 +14,7 @@ import tekana
 from tekana import Conflict, InvalidRequest, PostingEngine, Tekana, Unavailable, WalletId
 from tekana.application import Session
 from tekana.application.engine.decide import fingerprint
+from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.errors import Busy
 from tekana.domain.lock_set import LockSet
 from tekana.ports.unit_of_work import BeginUnit
@@ -30,7 +31,7 @@ from tekana_memory import MemoryStore
 async def engine_on(store: MemoryStore, begin: BeginUnit) -> AsyncIterator[Session]:
     engine = PostingEngine(begin, uuid7, default_currency=RWF)
     engine.start()
-    yield Tekana(store, engine)
+    yield Tekana(store, engine).as_caller(LOCAL_OPERATOR)
     await engine.stop()
     await assert_whole(store)
 
@@ -109,7 +110,7 @@ async def test_a_key_that_is_none_is_refused_and_never_ignored(key: str) -> None
 
 async def test_ready_only_while_commands_are_decided() -> None:
     store = MemoryStore()
-    async with session(store=store) as app:
+    async with tekana.connect(store=store) as app:
         await app.check_ready()
     with pytest.raises(Unavailable):
         await app.check_ready()

@@ -12,6 +12,7 @@ from uuid import UUID
 
 import pytest
 
+import tekana
 from tekana import Settings
 from tekana.application import Session
 from tekana.application.workers import relay as relays
@@ -29,7 +30,6 @@ from tekana.testing.clock import FrozenClock
 from tekana.testing.contracts.fixtures import at_work
 from tekana.testing.contracts.helpers import a_wallet
 from tekana.testing.contracts.ledger_checks import assert_whole, every
-from tekana.testing.session import session
 from tekana_memory import MemoryPublisher, MemoryStore
 
 PATIENCE = 20.0
@@ -224,8 +224,8 @@ async def test_what_waits_for_long_and_what_is_parked_is_warned_of() -> None:
     store = MemoryStore(clock=clock)
     outbox = store.outbox(BUS)
     with_a_bus = Settings(database_url="memory://", bus_url="kafka://127.0.0.1:1")
-    async with session(with_a_bus, store=store) as app, session("memory://", store=store) as without:
-        await moved(app, 1)
+    async with tekana.connect(with_a_bus, store=store) as app, tekana.connect("memory://", store=store) as without:
+        await moved(app.as_caller(LOCAL_OPERATOR), 1)
         clock.advance(timedelta(seconds=relays.LAG_WARNING_SECONDS))
         assert await app.check_ready() == []
         clock.advance(timedelta(seconds=1))

@@ -15,11 +15,12 @@ FEATURES = sorted(Path(features_dir()).glob("*/*.feature"))
 
 CONFTEST = 'pytest_plugins = ["tekana.testing.steps"]\n'
 WORLD = """
-import pytest, tekana
+import pytest
 from pytest_bdd import scenarios, given, when, then
 from tekana_memory import MemoryStore
 from tekana.testing.clock import FrozenClock
 from tekana.testing.core_driver import CoreDriver
+from tekana.testing.session import session
 from tekana.testing.steps import AcceptanceTarget, features_dir
 
 class Forgetful(MemoryStore):

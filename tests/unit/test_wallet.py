@@ -1,5 +1,6 @@
 """The life of a wallet, decided on a Book."""
 
+import copy
 from dataclasses import replace
 from uuid import uuid4
 
@@ -9,6 +10,7 @@ from tekana import (
     CloseWallet,
     Currency,
     CustomerNotActive,
+    LimitExceeded,
     OpenWallet,
     UnfreezeWallet,
     WalletId,
@@ -18,7 +20,7 @@ from tekana import (
     house_wallet_id,
 )
 from tekana.domain.identifiers import HOUSE_ROLES
-from tekana.domain.wallet import Wallet, house_wallets
+from tekana.domain.wallet import WALLETS, Wallet, house_wallets
 from tekana.testing import builders
 from tekana.testing.clock import FrozenClock
 
@@ -68,6 +70,7 @@ def test_what_is_possible_when(state: str, verb: str) -> None:
     expected = LIFE[state, verb]
     command = COMMANDS[verb](wallet.id)
     if isinstance(expected, type):
+        assert expected in command.REFUSALS
         with pytest.raises(expected):
             command.decide(book)
         assert (wallet, book.outbox) == (before, [])
@@ -127,10 +130,22 @@ def test_opening() -> None:
         {"a": 1},
     )
     assert (wallet.ledger_balance, wallet.held, wallet.version, wallet.sequence) == (0, 0, 0, 1)
-    assert book.opened_wallets == {wallet.id: wallet}
+    assert book.changes.added_of(WALLETS) == {wallet.id: wallet}
     with pytest.raises(CustomerNotActive):
         suspended = builders.customer(status="suspended")
         OpenWallet(customer_id=suspended.id, currency="KWD").decide(builders.book(suspended))
+
+
+def test_a_customer_has_two_hundred_wallets_at_most() -> None:
+    customer = builders.customer()
+    wallets = [builders.wallet(customer_id=customer.id) for _ in range(199)]
+    wallets[7].status = "closed"  # it is locked with the customer like the others
+    book = builders.book(customer, *wallets, builders.wallet())
+    OpenWallet(customer_id=customer.id, currency="KWD").decide(book)
+    before = copy.deepcopy((book.locked, book.changes, book.outbox, book.house_wallets))
+    with pytest.raises(LimitExceeded, match="at most 200 wallets"):
+        OpenWallet(customer_id=customer.id, currency="USD").decide(book)
+    assert (book.locked, book.changes, book.outbox, book.house_wallets) == before
 
 
 def test_available_is_what_is_not_held() -> None:

@@ -30,7 +30,11 @@ class ContactRows:
             for value, customer_id in await connection.fetch(_OWNERS[field], wanted)
         }
 
-    async def wallets_of(self, connection: asyncpg.Connection, items: Mapping[Any, Any]) -> Collection[WalletId]:
+    async def wallets_of(
+        self,
+        connection: asyncpg.Connection,  # noqa: ARG002 - the protocol's
+        items: Mapping[Any, Any],  # noqa: ARG002 - the protocol's
+    ) -> Collection[WalletId]:
         return ()
 
     async def save(self, connection: asyncpg.Connection, added: Mapping[Any, Any], changed: Mapping[Any, Any]) -> None:

@@ -159,7 +159,7 @@ class Session:
     async def submit(
         self, command: Command[AnswerT], *, key: str | None = None, request_id: str | None = None
     ) -> Executed[AnswerT]:
-        """Do as `execute`, and return whether the answer is a repeated one. Refusals raised carry `replayed` as well."""
+        """Do as `execute`, and return whether the answer is a repeated one; a refusal raised carries `replayed`."""
         require_scope(self.caller, command.SCOPE)
         outcome = await self._engine.submit(Envelope(command, self.caller, key, request_id))
         _raise_refusal(outcome.answer, replayed=outcome.replayed)

@@ -318,7 +318,7 @@ class Book:
         return transaction
 
     def _moment(self, legs: Sequence[Leg]) -> datetime:
-        """Return the moment of posting: now, or later where a wallet's history would run backwards (a clock put back)."""
+        """Return the moment of posting: now, or, where a clock was set back, just after a wallet's latest change."""
         moment = self.locked.now
         for leg in legs:
             last = leg.wallet.updated_at

@@ -23,10 +23,10 @@ from urllib.parse import quote
 
 import asyncpg
 import httpx
-from tekana.application.relay import LEASE
 
 import tekana
 from tekana.application import webhook_dispatcher
+from tekana.application.relay import LEASE
 from tekana.testing.clock import FrozenClock
 from tekana.testing.receiver import Receiver, receiving
 from tekana_litestar import create_app

@@ -9,10 +9,10 @@ from datetime import timedelta
 from typing import Any
 
 import asyncpg
-from tekana.application.relay import Relay
-from tekana.application.webhook_dispatcher import RETRY_DELAYS
 
 import tekana
+from tekana.application.relay import Relay
+from tekana.application.webhook_dispatcher import RETRY_DELAYS
 from tekana.domain.events import Event, aggregate_id
 from tekana.ports.outbox import ParkedEvent
 from tekana.ports.publisher import Unsendable

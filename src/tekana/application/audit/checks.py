@@ -113,7 +113,7 @@ def _balanced(snapshot: Snapshot) -> Breaches:
 
 
 def _misplaced(transaction: Transaction) -> Breaches:
-    """Find entries that are elsewhere than the request says; where a type has details of its own, house wallets only."""
+    """Find entries of other wallets than the request names; for a type with details of its own, house wallets only."""
     request = transaction.request
     rules = TRANSACTION_TYPES.get(request.type)
     if rules is None:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 from msgspec.structs import force_setattr
 
 from tekana.application.commands.command import Struct
-from tekana.application.commands.money import AnyMoneyCommand
+from tekana.application.commands.money import AnyMoneyCommand, DepositFunds, TransferFunds
 from tekana.domain.book import BatchMode
 from tekana.domain.caller import Scope
 from tekana.domain.errors import RolledBack, invalid
@@ -27,7 +27,10 @@ class Batch(Struct, frozen=True, kw_only=True):
 
     NAME: ClassVar[str] = "Batch"
     SCOPE: ClassVar[Scope] = "transactions:write"
-    EXAMPLE: ClassVar[Mapping[str, Any]] = {"mode": "atomic", "transactions": []}
+    EXAMPLE: ClassVar[Mapping[str, Any]] = {
+        "mode": "atomic",
+        "transactions": [DepositFunds.EXAMPLE, TransferFunds.EXAMPLE],
+    }
 
     mode: BatchMode
     transactions: tuple[AnyMoneyCommand, ...]

@@ -116,7 +116,7 @@ def check_moment(field: str, moment: datetime) -> None:
 
 def check_country(value: str) -> None:
     """An ISO 3166-1 alpha-2 code."""
-    if value not in _REGIONS:
+    if not isinstance(value, str) or value not in _REGIONS:
         raise invalid("country", "must be an ISO 3166 country code of two letters, such as RW")
 
 
@@ -143,12 +143,12 @@ def normal_email(value: str) -> str:
 
 
 def normal_phone_number(value: str, country: str | None = None) -> str:
-    """The number in E.164 form. Without a leading +, it is read as one of the country."""
+    """Return the number in E.164 form. Without a leading +, it is read as one of the country, if there is such one."""
     wrong = invalid("phone_number", "must be a phone number, such as +250788123456")
     if not isinstance(value, str) or not _PHONE_NUMBER.fullmatch(value):
         raise wrong
     try:
-        number = phonenumbers.parse(value, country)
+        number = phonenumbers.parse(value, country if isinstance(country, str) else None)
     except phonenumbers.NumberParseException:
         raise wrong from None
     if not phonenumbers.is_possible_number(number) or number.extension:

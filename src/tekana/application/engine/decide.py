@@ -76,12 +76,12 @@ def decide(envelope: Envelope, book: Book) -> Answer:
     decided = len(book.outbox)
     try:
         answer = envelope.command.decide(book)
-        _require_one_transaction(envelope.command, answer, book, decided)
-        return answer
     except Refused as refusal:
         if isinstance(envelope.command, MoneyCommand):
             return book.reject(envelope.command.to_request(), refusal)
         return book.rejection(refusal)
+    _require_one_transaction(envelope.command, answer, book, decided)
+    return answer
 
 
 def _require_one_transaction(command: Command[Answer], answer: Answer, book: Book, decided: int) -> None:

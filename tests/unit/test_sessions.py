@@ -1,0 +1,185 @@
+"""Sessions: what a caller may do, what is recorded of them, and what is kept under their keys."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import msgspec
+import pytest
+
+import tekana
+from tekana import Caller, Command, Forbidden, Session, Tekana, Unavailable
+from tekana.application.commands import COMMANDS
+from tekana.application.commands.command import MoneyFields
+from tekana.domain.book import Book
+from tekana.domain.caller import Scope
+from tekana.domain.errors import Refused
+from tekana.domain.identifiers import WalletId
+from tekana.domain.lock_set import LockSet
+from tekana.domain.transaction import Leg, Transaction, TransactionRequest
+from tekana.testing import builders
+from tekana.testing.contracts.helpers import a_wallet, all_outcomes, kinds
+from tekana.testing.contracts.ledger_checks import assert_whole, feed
+from tekana_memory import MemoryStore
+
+EVERYTHING = tekana.PageRequest(limit=200)
+
+
+@pytest.fixture
+async def store() -> AsyncIterator[MemoryStore]:
+    store = MemoryStore()
+    yield store
+    await assert_whole(store)
+
+
+@pytest.fixture
+async def app(store: MemoryStore) -> AsyncIterator[Tekana]:
+    async with tekana.connect(store=store) as app:
+        yield app
+
+
+def caller_with(*scopes: Scope) -> Caller:
+    return replace(builders.caller(), scopes=frozenset(scopes))
+
+
+def caller_without(scope: Scope) -> Caller:
+    return replace(builders.caller(), scopes=tekana.SCOPES - {scope})
+
+
+def some(kind: type[Command[Any]]) -> Any:
+    return msgspec.convert({**dict.fromkeys(kind.IDS, builders.wallet().id), **kind.EXAMPLE}, kind)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("kind", [*COMMANDS.values(), tekana.Batch])
+async def test_a_command_needs_its_scope_and_no_other(store: MemoryStore, app: Tekana, kind: Any) -> None:
+    lacking, having = app.as_caller(caller_without(kind.SCOPE)), app.as_caller(caller_with(kind.SCOPE))
+    command = some(kind)
+    ways: list[Callable[[Session], Awaitable[object]]] = [lambda session: session.submit_batch(command, key="a key")]
+    if kind is not tekana.Batch:
+        ways = [
+            lambda session: session.execute(command, key="a key"),
+            lambda session: session.submit(command, key="a key"),
+            lambda session: session.preview(command),
+        ]
+    refused = await all_outcomes([way(lacking) for way in ways])
+    assert kinds(refused) == ["Forbidden"] * len(ways)
+    assert all(kind.SCOPE in str(one) for one in refused)
+    assert store._state.keys == {}
+    allowed = await all_outcomes([way(having) for way in ways])
+    assert all(not isinstance(one, Forbidden) for one in allowed)
+    assert len(store._state.keys) == (1 if kind is not tekana.Batch else 1 + len(command.transactions))
+
+
+READERS: dict[str, Scope] = {
+    "customers": "customers:read",
+    "wallets": "wallets:read",
+    "transactions": "transactions:read",
+    "events": "events:read",
+    "audit": "audit:read",
+}
+
+
+@pytest.mark.parametrize("reader", READERS)
+async def test_a_reader_needs_its_scope_and_no_other(app: Tekana, reader: str) -> None:
+    with pytest.raises(Forbidden, match=READERS[reader]):
+        getattr(app.as_caller(caller_without(READERS[reader])), reader)
+    assert getattr(app.as_caller(caller_with(READERS[reader])), reader) is not None
+
+
+async def test_there_is_one_tenant(app: Tekana) -> None:
+    elsewhere = app.as_caller(replace(builders.caller(), tenant="another"))
+    assert kinds(await all_outcomes([elsewhere.execute(builders.person())])) == ["Forbidden"]
+    for reader in READERS:
+        with pytest.raises(Forbidden, match="another"):
+            getattr(elsewhere, reader)
+
+
+async def test_a_session_opens_the_session_of_another_caller(app: Tekana) -> None:
+    other = app.as_caller(tekana.LOCAL_OPERATOR).as_caller(builders.caller("partner 2"))
+    assert (await other.execute(builders.person())).customer.created_by == "partner 2"
+
+
+async def test_who_asked_and_in_which_request_is_recorded_with_everything(store: MemoryStore, app: Tekana) -> None:
+    one, two = (app.as_caller(builders.caller(name)) for name in ("partner 1", "partner 2"))
+    wallet = (await one.execute(builders.person(), request_id="request 1")).wallets[0]
+    deposit = await two.execute(builders.deposit(wallet.id), request_id="request 2")
+    [refused] = await all_outcomes([two.execute(builders.withdrawal(wallet.id, "9999"), request_id="request 3")])
+    assert isinstance(refused, Refused)
+    assert isinstance(refused.transaction, Transaction)
+    for transaction, request_id in ((deposit, "request 2"), (refused.transaction, "request 3")):
+        recorded = transaction.tenant, transaction.created_by, transaction.request_id
+        assert recorded == ("main", "partner 2", request_id)
+    assert [(event.NAME, event.tenant, event.caller, event.request_id) for event in await feed(store)] == [
+        ("CustomerRegistered", "main", "partner 1", "request 1"),
+        ("WalletOpened", "main", "partner 1", "request 1"),
+        ("FundsDeposited", "main", "partner 2", "request 2"),
+        ("WalletDebited", "main", "partner 2", "request 2"),
+        ("WalletCredited", "main", "partner 2", "request 2"),
+        ("TransactionRejected", "main", "partner 2", "request 3"),
+    ]
+
+
+async def test_the_commands_of_a_batch_are_recorded_as_the_batchs_caller(store: MemoryStore, app: Tekana) -> None:
+    wallet = await a_wallet(app.as_caller(tekana.LOCAL_OPERATOR))
+    partner = app.as_caller(builders.caller("partner 1"))
+    deposits = builders.deposit(wallet.id), builders.deposit(wallet.id)
+    for batch in (builders.atomic(*deposits), builders.independent(*deposits)):
+        for one in (await partner.submit_batch(batch, request_id=batch.mode)).transactions:
+            assert (one.created_by, one.request_id) == ("partner 1", batch.mode)
+
+
+async def test_a_key_belongs_to_its_caller(app: Tekana) -> None:
+    one, two = (app.as_caller(builders.caller(name)) for name in ("partner 1", "partner 2"))
+    wallet = await a_wallet(one)
+    answers = [await session.submit(builders.deposit(wallet.id), key="a key") for session in (one, two, one, two)]
+    assert [answer.replayed for answer in answers] == [False, False, True, True]
+    assert answers[0].answer.id != answers[1].answer.id
+    assert [answer.answer for answer in answers[:2]] == [answer.answer for answer in answers[2:]]
+
+
+class PayTwice(MoneyFields, frozen=True, kw_only=True):
+    """A command with a bug: it posts two transactions, of which one is the answer."""
+
+    NAME: ClassVar[str] = "PayTwice"
+    IDS: ClassVar[tuple[str, ...]] = ("from_wallet_id", "to_wallet_id")
+    REFUSALS: ClassVar[tuple[type[Refused], ...]] = ()
+    EXAMPLE: ClassVar[Mapping[str, Any]] = {}
+
+    from_wallet_id: WalletId
+    to_wallet_id: WalletId
+
+    def to_request(self) -> TransactionRequest:
+        return self.transaction_request("transfer", self.from_wallet_id, self.to_wallet_id)
+
+    def locks(self) -> LockSet:
+        return LockSet((self.from_wallet_id, self.to_wallet_id))
+
+    def decide(self, book: Book) -> Transaction:
+        payer, payee = book.customer_wallet(self.from_wallet_id), book.customer_wallet(self.to_wallet_id)
+        legs = Leg(payer, -1, payer.currency), Leg(payee, 1, payee.currency)
+        book.post(self.to_request(), legs)
+        return book.post(self.to_request(), legs)
+
+
+async def test_a_command_posts_no_transaction_but_its_answer(store: MemoryStore, app: Tekana) -> None:
+    operator = app.as_caller(tekana.LOCAL_OPERATOR)
+    one, two = await a_wallet(operator, "1000"), await a_wallet(operator)
+    twice = PayTwice(from_wallet_id=one.id, to_wallet_id=two.id, amount="1", currency="RWF")
+    for _ in range(2):  # nothing is kept under the key either
+        with pytest.raises(TypeError, match="PayTwice posted a transaction that is not its answer"):
+            await operator.execute(twice, key="a key")
+    assert (await operator.wallets.get(one.id)).ledger_balance == 1000
+    assert (await operator.execute(builders.transfer(one.id, two.id), key="a key")).status == "posted"
+
+
+async def test_an_application_without_webhooks_or_a_ledger_says_so(store: MemoryStore) -> None:
+    class Gateway:
+        pass
+
+    session = Tekana(Gateway(), Gateway()).as_caller(tekana.LOCAL_OPERATOR)  # type: ignore[arg-type]
+    with pytest.raises(Unavailable, match="webhooks"):
+        _ = session.webhooks
+    with pytest.raises(Unavailable, match="ledger"):
+        _ = session.audit
