@@ -167,6 +167,17 @@ async def test_a_preview_keeps_nothing(store, engines) -> None:
     assert after == before
 
 
+async def test_the_previews_that_wait_are_bounded(store, gate, engines) -> None:
+    _, app = engines()
+    wallet = await a_wallet(app, "10")
+    gate.open.clear()
+    tasks = [asyncio.create_task(app.preview(builders.withdrawal(wallet.id, "4"))) for _ in range(150)]
+    await asyncio.sleep(0)
+    gate.open.set()
+    assert kinds(await all_outcomes(tasks)) == ["Overloaded"] * 50 + ["Transaction"] * 100
+    await app.preview(builders.withdrawal(wallet.id, "4"))  # there is room again
+
+
 class Uncopyable(Exception):
     def __init__(self, one: str, *, other: str) -> None:
         super().__init__(f"{one} {other}")
