@@ -14,14 +14,15 @@ import pytest
 import tekana
 from tekana.testing import builders
 from tekana.testing.contracts.helpers import a_wallet, all_outcomes, kinds
+from tekana.testing.session import session
 from tests.integration.postgres_support import superuser
 
 LOCK = "SELECT FROM wallets WHERE id = $1 FOR UPDATE"
 
 
 @pytest.fixture
-async def app(postgres_url: str) -> AsyncIterator[tekana.Tekana]:
-    async with tekana.connect(postgres_url) as app:
+async def app(postgres_url: str) -> AsyncIterator[tekana.Session]:
+    async with session(postgres_url) as app:
         yield app
         assert [finding async for finding in app.audit() if not finding.whole] == []
 
@@ -34,7 +35,7 @@ async def locked(url: str, wallet_id: object) -> AsyncIterator[None]:
         yield
 
 
-async def test_others_do_not_wait_for_a_locked_wallet(app: tekana.Tekana, postgres_url: str) -> None:
+async def test_others_do_not_wait_for_a_locked_wallet(app: tekana.Session, postgres_url: str) -> None:
     wallets = [await a_wallet(app, "1000") for _ in range(9)]
     victim, *others = wallets
     async with locked(postgres_url, victim.id):
@@ -52,7 +53,9 @@ async def test_others_do_not_wait_for_a_locked_wallet(app: tekana.Tekana, postgr
     assert (await app.execute(builders.deposit(victim.id, "1"))).status == "posted"
 
 
-async def test_who_needs_a_wallet_that_stays_locked_is_told_to_try_again(app: tekana.Tekana, postgres_url: str) -> None:
+async def test_who_needs_a_wallet_that_stays_locked_is_told_to_try_again(
+    app: tekana.Session, postgres_url: str
+) -> None:
     victim, other = await a_wallet(app), await a_wallet(app)
     atomic = builders.atomic(builders.deposit(other.id, "5"), builders.deposit(victim.id, "5"))
     async with locked(postgres_url, victim.id):
@@ -77,7 +80,7 @@ async def test_who_needs_a_wallet_that_stays_locked_is_told_to_try_again(app: te
     assert [(await app.wallets.get(one.id)).ledger_balance for one in (victim, other)] == [6, 6]
 
 
-async def test_a_known_key_is_answered_though_its_wallet_is_locked(app: tekana.Tekana, postgres_url: str) -> None:
+async def test_a_known_key_is_answered_though_its_wallet_is_locked(app: tekana.Session, postgres_url: str) -> None:
     victim = await a_wallet(app)
     await app.submit(builders.deposit(victim.id, "1"), key="done")
     async with locked(postgres_url, victim.id):
@@ -87,7 +90,7 @@ async def test_a_known_key_is_answered_though_its_wallet_is_locked(app: tekana.T
     await waiting
 
 
-async def test_a_customer_with_a_locked_wallet_is_waited_for(app: tekana.Tekana, postgres_url: str) -> None:
+async def test_a_customer_with_a_locked_wallet_is_waited_for(app: tekana.Session, postgres_url: str) -> None:
     aline = await app.execute(builders.person())
     async with locked(postgres_url, aline.wallets[0].id):
         opening = asyncio.create_task(app.execute(builders.open_wallet(aline.customer.id, "USD")))
@@ -96,7 +99,7 @@ async def test_a_customer_with_a_locked_wallet_is_waited_for(app: tekana.Tekana,
     assert (await opening).currency == "USD"
 
 
-async def test_a_preview_waits_for_no_lock(app: tekana.Tekana, postgres_url: str) -> None:
+async def test_a_preview_waits_for_no_lock(app: tekana.Session, postgres_url: str) -> None:
     victim = await a_wallet(app, "10")
     async with locked(postgres_url, victim.id):
         async with asyncio.timeout(1):
@@ -105,7 +108,7 @@ async def test_a_preview_waits_for_no_lock(app: tekana.Tekana, postgres_url: str
                 await app.preview(builders.withdrawal(victim.id, "11"))
 
 
-async def test_a_preview_locks_nothing(app: tekana.Tekana, postgres_url: str) -> None:
+async def test_a_preview_locks_nothing(app: tekana.Session, postgres_url: str) -> None:
     wallet = await a_wallet(app, "10")
     async with superuser(postgres_url) as connection:
         store: Any = app._store
@@ -115,7 +118,7 @@ async def test_a_preview_locks_nothing(app: tekana.Tekana, postgres_url: str) ->
                 await connection.execute(f"{LOCK} NOWAIT", wallet.id)
 
 
-async def test_backends_that_are_terminated_while_they_commit(app: tekana.Tekana, postgres_url: str) -> None:
+async def test_backends_that_are_terminated_while_they_commit(app: tekana.Session, postgres_url: str) -> None:
     """Whatever the driver makes of it, the engine tries again under the keys; each deposit is there once."""
     wallet = await a_wallet(app)
     chance = random.Random(20261129)

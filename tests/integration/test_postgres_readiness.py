@@ -8,6 +8,7 @@ import pytest
 
 import tekana
 from tekana.testing import builders
+from tekana.testing.session import session
 from tekana_postgres import PostgresStore, readiness
 from tests.integration.postgres_support import superuser
 
@@ -68,7 +69,7 @@ async def test_not_ready_on_a_schema_of_an_earlier_version(store: PostgresStore,
 
 
 async def test_the_probe_leaves_nothing_behind(store: PostgresStore, postgres_url: str) -> None:
-    async with tekana.connect(postgres_url) as app:
+    async with session(postgres_url) as app:
         await app.execute(builders.person())
         for _ in range(3):
             await store.check_ready()

@@ -74,7 +74,7 @@ async def _arrive(dice: random.Random, until: float) -> None:
     units = Uneven(store, dice)
     engine = PostingEngine(units, uuid7, default_currency=RWF, largest_group=GROUP)
     engine.start()
-    app = Tekana(store, engine)
+    app = Tekana(store, engine).as_caller(LOCAL_OPERATOR)
     wallet = await a_wallet(app)
     numbers = itertools.count()
     asked = set()
@@ -124,7 +124,7 @@ async def test_only_a_crowd_gets_a_second_group() -> None:
         units = Uneven(store, random.Random(1))
         engine = PostingEngine(units, uuid7, default_currency=RWF, largest_group=GROUP)
         engine.start()
-        app = Tekana(store, engine)
+        app = Tekana(store, engine).as_caller(LOCAL_OPERATOR)
         wallet = await a_wallet(app)
         await asyncio.gather(*(app.execute(builders.deposit(wallet.id, "1")) for _ in range(crowd)))
         assert units.most_in_flight == most
@@ -137,7 +137,7 @@ async def test_those_who_arrived_just_before_the_stop_are_decided_before_it_ends
     units = Uneven(store, random.Random(1))
     engine = PostingEngine(units, uuid7, default_currency=RWF)
     engine.start()
-    app = Tekana(store, engine)
+    app = Tekana(store, engine).as_caller(LOCAL_OPERATOR)
     wallet = await a_wallet(app)
     last = [asyncio.create_task(app.execute(builders.deposit(wallet.id, "1"))) for _ in range(3)]
     await asyncio.sleep(0)  # they are in the line, and nothing is in flight yet

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -15,6 +16,7 @@ import tekana
 from tekana import Conflict, InvalidRequest, PostingEngine, Tekana, Unavailable, WalletId
 from tekana.application import Session
 from tekana.application.engine.decide import fingerprint
+from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.errors import Busy
 from tekana.domain.lock_set import LockedState as LockedByStore
 from tekana.domain.lock_set import LockSet
@@ -32,7 +34,7 @@ from tekana_memory import MemoryStore
 async def engine_on(store: MemoryStore, begin: BeginUnit, **options: int) -> AsyncIterator[Session]:
     engine = PostingEngine(begin, uuid7, default_currency=RWF, **options)
     engine.start()
-    yield Tekana(store, engine)
+    yield Tekana(store, engine).as_caller(LOCAL_OPERATOR)
     await engine.stop()
     await assert_whole(store)
 
@@ -112,7 +114,7 @@ async def test_a_key_that_is_none_is_refused_and_never_ignored(key: str) -> None
 
 async def test_ready_only_while_commands_are_decided() -> None:
     store = MemoryStore()
-    async with session(store=store) as app:
+    async with tekana.connect(store=store) as app:
         await app.check_ready()
     with pytest.raises(Unavailable):
         await app.check_ready()
@@ -162,7 +164,7 @@ async def test_a_group_that_is_cut_off_fails_and_the_next_is_decided() -> None:
                 await asyncio.Event().wait()
             yield unit
 
-    async with tekana.connect(store=store) as app:
+    async with session(store=store) as app:
         wallet = await a_wallet(app)
     async with engine_on(store, begin) as app:
         first = asyncio.create_task(app.submit(builders.deposit(wallet.id, "10"), key="first"))
@@ -188,7 +190,7 @@ async def test_whatever_a_store_raises_the_engine_goes_on(error: type[BaseExcept
             raised.append(True)
             raise error
 
-    async with tekana.connect(store=store) as app:
+    async with session(store=store) as app:
         wallet = await a_wallet(app)
     async with engine_on(store, Failing(store.begin, fault)) as app:
         with pytest.raises(Unavailable, match="unknown"):
@@ -223,12 +225,12 @@ class _BusiedUnit:
             raise Busy("it is locked")
         locked = await self._unit.lock(locks, wait=wait)
         wallets = {one: wallet for one, wallet in locked.wallets.items() if one not in busy}
-        return locked._replace(wallets=wallets, busy=frozenset(busy))
+        return replace(locked, wallets=wallets, busy=frozenset(busy))
 
 
 async def test_a_group_goes_on_around_what_is_locked() -> None:
     store = MemoryStore()
-    async with tekana.connect(store=store) as app:
+    async with session(store=store) as app:
         wallets = [await a_wallet(app) for _ in range(8)]
     units = Busied(store, wallets[3].id)
     async with engine_on(store, units) as app:
@@ -247,7 +249,7 @@ async def test_a_group_goes_on_around_what_is_locked() -> None:
 
 async def test_the_order_of_a_batch_holds_for_each_wallet_around_what_is_locked() -> None:
     store = MemoryStore()
-    async with tekana.connect(store=store) as app:
+    async with session(store=store) as app:
         locked, shared, other, free = [await a_wallet(app, "10") for _ in range(4)]
     units = Busied(store, locked.id)
     async with engine_on(store, units) as app:
@@ -266,7 +268,7 @@ async def test_the_order_of_a_batch_holds_for_each_wallet_around_what_is_locked(
 
 async def test_the_lane_of_a_stuck_wallet_is_bounded() -> None:
     store = MemoryStore()
-    async with tekana.connect(store=store) as app:
+    async with session(store=store) as app:
         wallet, other = await a_wallet(app), await a_wallet(app)
     units = Busied(store, wallet.id)
     async with engine_on(store, units, largest_group=10) as app:
