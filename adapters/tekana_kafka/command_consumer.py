@@ -11,8 +11,8 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord
 from aiokafka.errors import CommitFailedError, IllegalStateError
 
 from tekana.application import Batch
-from tekana.application.engine.command_queue import Envelope
 from tekana.application.engine.engine import Engine
+from tekana.application.engine.envelope import Envelope
 from tekana.domain.errors import InvalidRequest, TekanaError, Unavailable
 from tekana.domain.events import Aggregate
 from tekana_kafka.command_messages import ReceivedCommand, is_late, read_command, reply_to

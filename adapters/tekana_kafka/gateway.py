@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from tekana.application import Batch, Webhooks
 from tekana.application.commands.validation import check_key
-from tekana.application.engine.command_queue import Envelope, Outcome
+from tekana.application.engine.envelope import Envelope, Outcome
 from tekana.domain.book import Answer
 from tekana.domain.caller import LOCAL_OPERATOR, Caller
 from tekana.domain.errors import Overloaded

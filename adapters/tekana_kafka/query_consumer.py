@@ -10,8 +10,8 @@ from typing import Any, Final
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
 
 from tekana.application import Webhooks
-from tekana.application.engine.command_queue import Envelope
 from tekana.application.engine.engine import Engine
+from tekana.application.engine.envelope import Envelope
 from tekana.domain.book import Answer
 from tekana.domain.caller import Caller
 from tekana.domain.errors import InvalidRequest, TekanaError

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from tekana.application.engine.command_queue import Outcome
+from tekana.application.engine.envelope import Outcome
 from tekana.domain import errors
 from tekana.domain.book import Answer
 from tekana.domain.errors import FieldError, InvalidRequest, Refused, TekanaError, Unavailable

@@ -28,7 +28,11 @@ class MemoryUnitOfWork:
         """Return copies of the records of used keys."""
         return {key: deepcopy(self._state.keys[key]) for key in keys if key in self._state.keys}
 
-    async def lock(self, locks: LockSet) -> LockedState:
+    async def read(self, locks: LockSet) -> LockedState:
+        """Return copies of what is named, as `lock` does."""
+        return await self.lock(locks)
+
+    async def lock(self, locks: LockSet, *, wait: bool = True) -> LockedState:  # noqa: ARG002 - there is no need to wait
         """Return copies of what is named; the store's lock is held already."""
         state = self._state
         others: dict[str, dict[Any, Any]] = {}

@@ -9,7 +9,7 @@ import asyncpg
 
 from tekana.application.audit.checks import BREACHES_SHOWN_MAX
 from tekana.ports.audit import Finding
-from tekana_postgres.connections import create_engine, raw_connection
+from tekana_postgres.connections import ConnectionPool, raw_connection
 from tekana_postgres.invariants import CHECKS, Check, with_types
 
 _LONGEST = 6 * 3600  # seconds for one check: a large ledger takes its time
@@ -30,10 +30,10 @@ SET LOCAL enable_bitmapscan = off
 
 async def audit(url: str) -> AsyncIterator[Finding]:
     """Check every invariant on one snapshot; one finding each."""
-    engine = create_engine(url, connections=1)
+    pool = ConnectionPool(url, size=1)
     try:
         async with (
-            raw_connection(engine) as connection,
+            raw_connection(pool) as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
             await connection.execute(_SETTINGS)
@@ -42,7 +42,7 @@ async def audit(url: str) -> AsyncIterator[Finding]:
                 for finding in await _findings(connection, check, counts):
                     yield finding
     finally:
-        await engine.dispose()
+        await pool.close()
 
 
 async def _findings(connection: asyncpg.Connection, check: Check, counts: dict[str, int]) -> list[Finding]:

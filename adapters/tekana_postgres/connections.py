@@ -1,31 +1,39 @@
-"""Connections: how tekana talks to PostgreSQL, and what its failures mean."""
+"""Connections to PostgreSQL: the one way to take one, and the port errors that its failures become."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+import logging
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
-from typing import Any
+from typing import Any, cast
 
 import asyncpg
+from sqlalchemy import ClauseElement, NullPool, make_url
+from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.sql.compiler import SQLCompiler
 
 from tekana.domain.errors import Busy, Conflict, Unavailable
 
-# Each gives up before the one above it does: waiting for a lock, a statement, an answer from the server (seconds).
-# A lock is waited for in a group, which holds up its neighbours: not for long, and then by itself.
-LOCK_TIMEOUT = 0.5
-STATEMENT_TIMEOUT = 10
-ANSWER_TIMEOUT = 15
-CONNECT_TIMEOUT = 5
+_log = logging.getLogger("tekana.postgres")
+
+# Each limit is shorter than the one that encloses it: a lock, a statement, the server's answer to it.
+LOCK_TIMEOUT_SECONDS = 0.3
+STATEMENT_TIMEOUT_SECONDS = 10
+ANSWER_TIMEOUT_SECONDS = 15
+CONNECT_TIMEOUT_SECONDS = 5
+_CLOSE_TIMEOUT_SECONDS = 5
+
+_CAUSE_LOG_INTERVAL_SECONDS = 10.0
 
 _SERVER_SETTINGS = {
     "application_name": "tekana",
-    "lock_timeout": f"{LOCK_TIMEOUT * 1000:.0f}ms",
-    "statement_timeout": f"{STATEMENT_TIMEOUT}s",
-    "idle_in_transaction_session_timeout": f"{ANSWER_TIMEOUT}s",
+    "lock_timeout": f"{LOCK_TIMEOUT_SECONDS * 1000:.0f}ms",
+    "statement_timeout": f"{STATEMENT_TIMEOUT_SECONDS}s",
+    "idle_in_transaction_session_timeout": f"{ANSWER_TIMEOUT_SECONDS}s",
     "timezone": "UTC",
     "jit": "off",
 }
@@ -50,154 +58,230 @@ _LOST_RACE = (
     asyncpg.SerializationError,
     asyncpg.DeadlockDetectedError,
 )
-# What was asked for is given up; a connection is as good as before.
-_TIMEOUTS = (
-    asyncpg.QueryCanceledError,  # a statement over its time
+# The statement failed; its connection is as good as before.
+_GIVEN_UP = (
+    asyncpg.QueryCanceledError,  # it ran for longer than the statement timeout
     asyncpg.InsufficientResourcesError,  # too many connections, a full disk
 )
+# Only a new connection can help.
 _LOST_CONNECTION = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
-    asyncpg.OperatorInterventionError,  # shutting down, starting up
+    asyncpg.InternalClientError,  # the driver lost track of the protocol, as when a connection ends during a commit
+    asyncpg.OperatorInterventionError,  # shutting down, starting up, terminated by an operator
     asyncpg.PostgresSystemError,  # an I/O error
     asyncpg.UndefinedTableError,
     asyncpg.InvalidCatalogNameError,
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.IdleInTransactionSessionTimeoutError,
-    PoolTimeout,
-    OSError,
+    OSError,  # includes the failures of TLS and of name resolution
     TimeoutError,
 )
 
 
-def create_engine(url: str, *, connections: int, migrates: bool = False) -> AsyncEngine:
-    """A pool of at most so many connections. Connects when first used.
-
-    One that migrates works as the user that connects, for as long as it takes.
-    """
-    return create_async_engine(
-        url.replace("postgresql://", "postgresql+asyncpg://", 1),
-        pool_size=connections,
-        max_overflow=0,
-        pool_timeout=CONNECT_TIMEOUT,
-        json_deserializer=str,  # JSON stays text: rows.py reads it
-        connect_args={
-            "timeout": CONNECT_TIMEOUT,
-            "server_settings": _SERVER_SETTINGS,
-            **({} if migrates else {"command_timeout": ANSWER_TIMEOUT, "async_creator_fn": _connect_as_app}),
-        },
-    )
-
-
-async def _connect_as_app(*args: Any, **options: Any) -> asyncpg.Connection:
-    connection = await asyncpg.connect(*args, **options)
-    try:
-        with suppress(asyncpg.InsufficientPrivilegeError):  # a member that may not take the role goes on as itself
-            await connection.execute(_TAKE_ROLE)
-        await connection.execute(_COMMIT_DURABLY)
-    except BaseException:
-        connection.terminate()
-        raise
-    return connection
-
-
-@asynccontextmanager
-async def raw_connection(engine: AsyncEngine) -> AsyncIterator[asyncpg.Connection]:
-    """An asyncpg connection from the pool. One that is lost is thrown away, with those that idle beside it.
-
-    Raises Conflict or Unavailable for what PostgreSQL says.
-    """
-    with translate_errors():
-        async with engine.connect() as connection:
-            try:
-                yield (await connection.get_raw_connection()).driver_connection
-            except _TIMEOUTS:
-                raise
-            except _LOST_CONNECTION:
-                await connection.invalidate()
-                await engine.dispose()
-                raise
-
-
-class PinnedConnections:
-    """At most so many connections, checked out between uses: checking one out costs more than a small statement."""
-
-    def __init__(self, engine: AsyncEngine, most: int) -> None:
-        self._engine = engine
-        self._free = asyncio.Semaphore(most)
-        self._idle: list[tuple[AsyncConnection, asyncpg.Connection]] = []
-
-    @asynccontextmanager
-    async def use(self) -> AsyncIterator[asyncpg.Connection]:
-        """One of them, or a new one. One that is lost is thrown away, with all others of its engine.
-
-        Raises Conflict or Unavailable for what PostgreSQL says.
-        """
-        with translate_errors():
-            await asyncio.wait_for(self._free.acquire(), CONNECT_TIMEOUT)
-            try:
-                kept, connection = await self._take()
-                try:
-                    yield connection
-                except _TIMEOUTS:
-                    self._idle.append((kept, connection))
-                    raise
-                except _LOST_CONNECTION:
-                    await kept.invalidate()
-                    await self.dispose()
-                    raise
-                except Exception:
-                    self._idle.append((kept, connection))
-                    raise
-                except BaseException:  # cut off, perhaps in the middle of a statement
-                    await kept.invalidate()
-                    raise
-                self._idle.append((kept, connection))
-            finally:
-                self._free.release()
-
-    async def dispose(self) -> None:
-        """Let go of all that idle."""
-        idle, self._idle = self._idle, []
-        for kept, _ in idle:
-            await kept.close()
-        await self._engine.dispose()
-
-    async def _take(self) -> tuple[AsyncConnection, asyncpg.Connection]:
-        while self._idle:
-            kept, connection = self._idle.pop()
-            if not connection.is_closed():
-                return kept, connection
-            await kept.invalidate()
-        kept = await self._engine.connect()
-        return kept, (await kept.get_raw_connection()).driver_connection
-
-
-@contextmanager
-def translate_errors() -> Iterator[None]:
-    """Turn what the driver raises into what the ports promise. No message of the database's gets out."""
-    try:
-        yield
-    except DBAPIError as error:
-        raise _port_error(error.orig.__cause__ if error.orig else error) from error
-    except (asyncpg.PostgresError, SQLAlchemyError, *_LOST_CONNECTION) as error:
-        raise _port_error(error) from error
-
-
-def _port_error(error: BaseException | None) -> BaseException:
-    if isinstance(error, asyncpg.LockNotAvailableError):
-        return Busy("another unit of work is at it")
-    if isinstance(error, _LOST_RACE):
-        return Conflict("another request got there first")
-    if isinstance(error, asyncpg.UndefinedTableError):
-        return Unavailable("the database is not set up for this version: run tekana migrate")
-    if isinstance(error, _TIMEOUTS):
-        return Unavailable("the database has no time or no room for this now")
-    if isinstance(error, _LOST_CONNECTION):
-        return Unavailable("the database cannot be reached now")
-    return StoreError("the database refused a statement")
+def _is_lost(error: BaseException | None) -> bool:
+    """Whether the connection was lost, or is of no use any more."""
+    wrong_value = isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError)  # a statement's argument
+    return isinstance(error, _LOST_CONNECTION) and not isinstance(error, _GIVEN_UP) and not wrong_value
 
 
 class StoreError(Exception):
     """The database refused what it should accept: a constraint that the core's rules should have kept. A bug."""
+
+
+class ConnectionPool:
+    """At most `size` connections to a database, each made when it is first needed. See `raw_connection`."""
+
+    def __init__(self, url: str, *, size: int) -> None:
+        self._url = url
+        self._size = size
+        self._pool: asyncpg.Pool | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def acquire(self) -> asyncpg.Connection:
+        """Take a connection out of the pool, or make one.
+
+        Raises:
+            TimeoutError: none became free in time.
+        """
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS):
+                return await (await self._opened()).acquire()
+        except TimeoutError as error:
+            raise TimeoutError("no connection became free in time") from error
+
+    async def release(self, connection: asyncpg.Connection, *, close: bool = False) -> None:
+        """Put a connection back. One inside an open transaction is closed instead, and one that is to be closed."""
+        with suppress(asyncpg.InterfaceError):  # the server closed it, so it is out of the pool already
+            if close or connection.is_in_transaction():
+                connection.terminate()
+        if self._pool is not None:
+            await self._pool.release(connection)
+
+    async def expire(self) -> None:
+        """Replace all present connections at their next use."""
+        if self._pool is not None:
+            await self._pool.expire_connections()
+
+    async def close(self) -> None:
+        """Close all connections. The pool opens again at the next use."""
+        pool, self._pool = self._pool, None
+        if pool is not None and self._loop is asyncio.get_running_loop():
+            with suppress(TimeoutError):  # those still in use were closed all the same
+                async with asyncio.timeout(_CLOSE_TIMEOUT_SECONDS):
+                    await pool.close()
+
+    async def _opened(self) -> asyncpg.Pool:
+        loop = asyncio.get_running_loop()
+        if self._pool is None or self._loop is not loop:
+            self._loop = loop
+            self._pool = asyncpg.create_pool(
+                min_size=0,
+                max_size=self._size,
+                max_inactive_connection_lifetime=0,
+                connect=self._connect,
+                connection_class=_PooledConnection,
+            )
+            await self._pool  # makes no connection yet
+        return self._pool
+
+    async def _connect(self, *_: object, **options: Any) -> asyncpg.Connection:
+        connection = await _connect(self._url, command_timeout=ANSWER_TIMEOUT_SECONDS, **options)
+        try:
+            with suppress(asyncpg.InsufficientPrivilegeError):  # a member that may not take the role works as itself
+                await connection.execute(_TAKE_ROLE)
+            await connection.execute(_COMMIT_DURABLY)
+        except BaseException:
+            connection.terminate()
+            raise
+        return connection
+
+
+class _PooledConnection(asyncpg.Connection):  # type: ignore[misc]
+    """A connection that keeps its role and settings while it is in the pool."""
+
+    __slots__ = ()
+
+    def get_reset_query(self) -> str:
+        return ""
+
+
+def create_engine(url: str) -> AsyncEngine:
+    """Create an engine for Alembic: it works as the user that connects, without a limit for an answer."""
+    return create_async_engine("postgresql+asyncpg://", poolclass=NullPool, async_creator=lambda: _connect(url))
+
+
+async def _connect(url: str, **options: Any) -> asyncpg.Connection:
+    dsn = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    try:
+        return await asyncpg.connect(dsn, timeout=CONNECT_TIMEOUT_SECONDS, server_settings=_SERVER_SETTINGS, **options)
+    except _LOST_CONNECTION as error:
+        raise _CannotConnect(describe(error)) from error
+
+
+class _CannotConnect(OSError):
+    """A connection could not be made. The text is the driver's or the system's own, and free of secrets."""
+
+
+@asynccontextmanager
+async def raw_connection(pool: ConnectionPool) -> AsyncIterator[asyncpg.Connection]:
+    """Take a connection for as long as the context lasts: the only way to one.
+
+    It goes back to the pool outside any transaction, or not at all: after a cancellation, or anything else that is no
+    ordinary Exception, nobody can say in which state it is, so it is closed. One that was lost is closed too, and all
+    others are replaced, as they were probably lost with it.
+
+    Raises:
+        Conflict: PostgreSQL gave up on a race.
+        Unavailable: PostgreSQL cannot be reached, or cannot do it now.
+        StoreError: PostgreSQL refused a statement.
+    """
+    with translate_errors():
+        connection = await pool.acquire()
+        close = True
+        try:
+            yield connection
+            close = False
+        except Exception as error:
+            close = _is_lost(error) or _is_lost(error.__cause__)
+            if close:
+                await pool.expire()
+            raise
+        finally:
+            await pool.release(connection, close=close)
+
+
+_DIALECT = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
+
+
+async def fetch(connection: asyncpg.Connection, query: ClauseElement) -> Sequence[asyncpg.Record]:
+    """Run a query that SQLAlchemy built, and return its rows."""
+    compiled = cast("SQLCompiler", query.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True}))
+    values = compiled.construct_params()
+    rows: Sequence[asyncpg.Record] = await connection.fetch(
+        compiled.string, *(values[name] for name in compiled.positiontup or ())
+    )
+    return rows
+
+
+@contextmanager
+def translate_errors() -> Iterator[None]:
+    """Turn what the driver raises into what the ports promise, with the driver's error as the `__cause__`.
+
+    The message never has the driver's words, which may contain data, but for what keeps a connection from being made.
+    """
+    try:
+        yield
+    except DBAPIError as error:
+        cause = error.orig.__cause__ if error.orig else None
+        raise _port_error(cause or error) from (cause or error)
+    except (asyncpg.PostgresError, SQLAlchemyError, *_LOST_CONNECTION) as error:
+        raise _port_error(error) from error
+
+
+def _port_error(error: BaseException) -> BaseException:
+    if isinstance(error, asyncpg.LockNotAvailableError):
+        return Busy("another unit of work has locked what this one needs")
+    if isinstance(error, _LOST_RACE):
+        return Conflict("another request got there first")
+    if not isinstance(error, _GIVEN_UP) and not _is_lost(error):
+        return StoreError("the database refused a statement")
+    if isinstance(error, asyncpg.UndefinedTableError):
+        unavailable = Unavailable("the database is not set up for this version: run tekana migrate")
+    elif isinstance(error, _GIVEN_UP):
+        unavailable = Unavailable("the database has no time or no room for this now")
+    elif isinstance(error, _CannotConnect):
+        unavailable = Unavailable(f"the database cannot be reached now: {error}")
+    else:
+        unavailable = Unavailable("the database cannot be reached now")
+    _causes.note(unavailable, error)
+    return unavailable
+
+
+def describe(error: BaseException) -> str:
+    """Describe an error in one line, for operators."""
+    lines = str(error).splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
+class _CauseLog:
+    """Logs why the database is unavailable: each kind of cause at most once in an interval, with their number."""
+
+    def __init__(self) -> None:
+        self._quiet_until: dict[str, float] = {}
+        self._counts: dict[str, int] = {}
+
+    def note(self, error: Unavailable, cause: BaseException) -> None:
+        """Log the cause, unless one of its kind was logged just before."""
+        kind = type(cause.__cause__ or cause).__name__
+        self._counts[kind] = self._counts.get(kind, 0) + 1
+        now = time.monotonic()
+        if now >= self._quiet_until.get(kind, 0.0):
+            _log.warning(
+                "%s (%s: %s); %d since this was last logged", error, kind, describe(cause), self._counts.pop(kind)
+            )
+            self._quiet_until[kind] = now + _CAUSE_LOG_INTERVAL_SECONDS
+
+
+_causes = _CauseLog()

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import asyncpg
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tekana.domain.book import CustomerWithWallets
 from tekana.domain.customer import Customer
@@ -17,7 +16,7 @@ from tekana.domain.wallet import Wallet
 from tekana.ports.customers import CustomerFilter
 from tekana.ports.page import Page, PageRequest
 from tekana_postgres import tables
-from tekana_postgres.connections import raw_connection, translate_errors
+from tekana_postgres.connections import ConnectionPool, fetch, raw_connection
 from tekana_postgres.pages import at_most, id_cursor, page_of, written
 from tekana_postgres.rows import CUSTOMER_COLUMNS, WALLET_COLUMNS, customer_of, wallet_of
 
@@ -28,11 +27,11 @@ _WALLETS = f"SELECT {', '.join(WALLET_COLUMNS)} FROM wallets WHERE customer_id =
 class PostgresCustomers:
     """Implements tekana.ports.customers.Customers."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, pool: ConnectionPool) -> None:
+        self._pool = pool
 
     async def get(self, customer_id: CustomerId) -> CustomerWithWallets:
-        async with raw_connection(self._engine) as connection:
+        async with raw_connection(self._pool) as connection:
             row = await connection.fetchrow(_CUSTOMER, customer_id)
             if row is None:
                 raise CustomerNotFound(f"no customer has the id {customer_id}")
@@ -47,11 +46,9 @@ class PostgresCustomers:
         after = id_cursor(page)
         if after is not None:
             query = query.where(table.c.id > after)
-        with translate_errors():
-            async with self._engine.connect() as connection:
-                found = [customer_of(dict(row)) for row in (await connection.execute(query)).mappings()]
-                raw = (await connection.get_raw_connection()).driver_connection
-                return page_of(await _with_wallets(raw, found), page, lambda one: str(one.customer.id))
+        async with raw_connection(self._pool) as connection:
+            found = [customer_of(row) for row in await fetch(connection, query)]
+            return page_of(await _with_wallets(connection, found), page, lambda one: str(one.customer.id))
 
 
 async def _with_wallets(connection: asyncpg.Connection, customers: Sequence[Customer]) -> Sequence[CustomerWithWallets]:

@@ -66,7 +66,7 @@ class EmbeddedPostgresStore(PostgresStore):
         """Start the server again when it does not answer; who starts it joins one that still runs."""
         while not await self._asked_to_stop():
             try:
-                async with raw_connection(self._readers) as connection:
+                async with raw_connection(self._background) as connection:
                     await connection.execute("SELECT 1")
             except Unavailable:
                 with contextlib.suppress(EmbeddedPostgresError):  # still ending, or hung: look again

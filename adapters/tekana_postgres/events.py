@@ -9,7 +9,6 @@ statement of its own that sees all of that, reads no further.
 from __future__ import annotations
 
 import asyncpg
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tekana.domain.errors import EventsDropped
 from tekana.domain.events import Event
@@ -17,7 +16,7 @@ from tekana.domain.transaction import events_of
 from tekana.ports.events import FeedEvent
 from tekana.ports.page import Page, PageRequest
 from tekana_postgres.aggregates.transaction import read_transactions
-from tekana_postgres.connections import raw_connection
+from tekana_postgres.connections import ConnectionPool, raw_connection
 from tekana_postgres.pages import bad_cursor, number_cursor, page_of
 from tekana_postgres.rows import event_of
 
@@ -32,11 +31,11 @@ WHERE position > $1 AND position <= $2 ORDER BY position LIMIT $3
 class PostgresEvents:
     """Implements tekana.ports.events.Events. A cursor is a position in the outbox and the event's place in it."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, pool: ConnectionPool) -> None:
+        self._pool = pool
 
     async def list(self, page: PageRequest) -> Page[FeedEvent]:
-        async with raw_connection(self._engine) as connection:
+        async with raw_connection(self._pool) as connection:
             fed = await read_feed(connection, page.cursor, page.limit + 2)
         return page_of(fed, page, lambda one: one.cursor)
 

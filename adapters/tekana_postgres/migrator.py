@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -24,6 +25,13 @@ def _config() -> Config:
     return config
 
 
+@cache
+def known_revisions() -> frozenset[str]:
+    """The revisions of the schema that this version has migrations to."""
+    return frozenset(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())
+
+
+@cache
 def newest_revision() -> str:
     """The revision of the schema that this version works with."""
     revision = ScriptDirectory.from_config(_config()).get_current_head()
@@ -46,7 +54,7 @@ def _migrate_in_thread(url: str, revision: str) -> list[str]:
 
 
 async def _connect_and_migrate(url: str, revision: str) -> list[str]:
-    engine = create_engine(url, connections=1, migrates=True)
+    engine = create_engine(url)
     try:
         with translate_errors():
             async with engine.connect() as connection:

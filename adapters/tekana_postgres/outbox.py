@@ -9,12 +9,11 @@ from datetime import timedelta
 from uuid import UUID
 
 import asyncpg
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tekana.domain.events import Event, aggregate_id
 from tekana.ports.events import FeedEvent
 from tekana.ports.outbox import Lease, LeaseLost, ParkedEvent, RelayState
-from tekana_postgres.connections import raw_connection
+from tekana_postgres.connections import ConnectionPool, raw_connection
 from tekana_postgres.events import place_of, read_feed, require_kept
 from tekana_postgres.rows import event_of, write_json
 
@@ -75,26 +74,26 @@ _LONGEST_DROP = 600  # seconds: it reads a whole part, while nobody waits
 class PostgresOutbox:
     """Implements tekana.ports.outbox.Outbox. Its lease and cursor are a row of `relays`."""
 
-    def __init__(self, engine: AsyncEngine, relay: str) -> None:
-        self._engine = engine
+    def __init__(self, pool: ConnectionPool, relay: str) -> None:
+        self._pool = pool
         self._relay = relay
 
     async def acquire_lease(self, holder: str, seconds: float) -> Lease | None:
-        async with raw_connection(self._engine) as connection:
+        async with raw_connection(self._pool) as connection:
             await connection.execute(_KNOW, self._relay)
             row = await connection.fetchrow(_TAKE, self._relay, holder, seconds)
         return None if row is None else Lease(row["epoch"], row["cursor"])
 
     async def renew_lease(self, lease: Lease, seconds: float) -> None:
-        async with raw_connection(self._engine) as connection:
+        async with raw_connection(self._pool) as connection:
             _require(await connection.fetchval(_RENEW, self._relay, lease.epoch, seconds))
 
     async def end_lease(self, lease: Lease) -> None:
-        async with raw_connection(self._engine) as connection:
+        async with raw_connection(self._pool) as connection:
             await connection.execute(_END, self._relay, lease.epoch)
 
     async def read(self, after: str | None, limit: int) -> Sequence[FeedEvent]:
-        async with raw_connection(self._engine) as connection:
+        async with raw_connection(self._pool) as connection:
             return await read_feed(connection, after, limit // 3 + 2)  # a transfer is one position, and three events
 
     async def advance(self, lease: Lease, cursor: str, parked: Sequence[ParkedEvent] = ()) -> None:
@@ -103,19 +102,19 @@ class PostgresOutbox:
             await self._park(connection, parked)
 
     async def parked_aggregates(self) -> AbstractSet[UUID]:
-        async with raw_connection(self._engine) as connection:
+        async with raw_connection(self._pool) as connection:
             return {row["aggregate_id"] for row in await connection.fetch(_PARKED_AGGREGATES, self._relay)}
 
     async def parked(self, limit: int) -> Sequence[ParkedEvent]:
-        async with raw_connection(self._engine) as connection:
+        async with raw_connection(self._pool) as connection:
             return [_parked_event(row) for row in await connection.fetch(_PARKED, self._relay, limit)]
 
     async def request_retry(self, aggregate_id: UUID | None = None) -> int:
-        async with raw_connection(self._engine) as connection:
+        async with raw_connection(self._pool) as connection:
             return _number(await connection.execute(_ASK, self._relay, aggregate_id))
 
     async def retry_requested(self, limit: int) -> Sequence[ParkedEvent]:
-        async with raw_connection(self._engine) as connection:
+        async with raw_connection(self._pool) as connection:
             return [_parked_event(row) for row in await connection.fetch(_ASKED, self._relay, limit)]
 
     async def unpark(self, lease: Lease, published: Sequence[str], parked: Sequence[ParkedEvent] = ()) -> None:
@@ -127,14 +126,14 @@ class PostgresOutbox:
             await connection.execute(_FORGET_ASKED, self._relay, [aggregate_id(one.fed.event) for one in parked])
 
     async def rewind(self, cursor: str | None) -> None:
-        async with raw_connection(self._engine) as connection:
+        async with raw_connection(self._pool) as connection:
             if cursor is not None:
                 await require_kept(connection, place_of(cursor)[0])
             await connection.execute(_KNOW, self._relay)
             await connection.execute(_GO_BACK, self._relay, cursor)
 
     async def prune(self, older_than: timedelta) -> int | None:
-        async with raw_connection(self._engine) as connection:
+        async with raw_connection(self._pool) as connection:
             await connection.execute(_ADD_PARTS)
         async with self._transaction() as connection:
             await connection.execute(f"SET LOCAL statement_timeout = {_LONGEST_DROP * 1000}")
@@ -142,7 +141,7 @@ class PostgresOutbox:
         return dropped
 
     async def state(self) -> RelayState:
-        async with raw_connection(self._engine) as connection:
+        async with raw_connection(self._pool) as connection:
             await connection.execute(_KNOW, self._relay)
             row = await connection.fetchrow(_STATE, self._relay)
             cursor = row["cursor"]
@@ -158,7 +157,7 @@ class PostgresOutbox:
         )
 
     async def lag(self) -> float:
-        async with raw_connection(self._engine) as connection:
+        async with raw_connection(self._pool) as connection:
             first = await _first_after(connection, await connection.fetchval(_CURSOR, self._relay))
             waits: float = 0.0 if first is None else await connection.fetchval(_SECONDS_SINCE, first.occurred_at)
         return waits
@@ -181,7 +180,7 @@ class PostgresOutbox:
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[asyncpg.Connection]:
-        async with raw_connection(self._engine) as connection, connection.transaction():
+        async with raw_connection(self._pool) as connection, connection.transaction():
             yield connection
 
 

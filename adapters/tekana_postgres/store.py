@@ -4,33 +4,38 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from typing import Any
 
+import asyncpg
 from sqlalchemy import make_url
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tekana.domain.caller import Caller
 from tekana.domain.errors import Unavailable
 from tekana.ports.audit import Finding
 from tekana.ports.clock import Clock
 from tekana_postgres.audit import audit
-from tekana_postgres.connections import PinnedConnections, create_engine, raw_connection
+from tekana_postgres.connections import ConnectionPool, raw_connection
 from tekana_postgres.customers import PostgresCustomers
 from tekana_postgres.events import PostgresEvents
-from tekana_postgres.migrator import migrate, newest_revision
+from tekana_postgres.migrator import known_revisions, migrate, newest_revision
 from tekana_postgres.outbox import PostgresOutbox
+from tekana_postgres.readiness import WriteProbe
 from tekana_postgres.transactions import PostgresTransactions
 from tekana_postgres.unit_of_work import PostgresUnitOfWork
+from tekana_postgres.wallet_loader import WalletLoader
 from tekana_postgres.wallets import PostgresWallets
 from tekana_postgres.webhook_deliveries import PostgresWebhookDeliveries
 from tekana_postgres.webhook_endpoints import PostgresWebhookEndpoints
 
-_WRITERS = 4  # one for the posting engine, the others for previews
+# Connections at a time. Money, reads and background work have connections of their own, so that none waits for another.
+_WRITERS = 6  # of the posting engine: three groups, and three lanes that wait for a lock
 _READERS = 8
-_REPLICA_ANSWERS = 2.0  # seconds: a replica that takes longer does not hold up the answer that money can be moved
+_BACKGROUND = 3
+_REPLICA_TIMEOUT_SECONDS = 2.0  # a slower replica does not hold up the answer that money can be moved
 
 _STATE = """
-SELECT (SELECT version_num FROM alembic_version) AS revision, array(
+SELECT array(SELECT version_num FROM alembic_version) AS revisions, array(
     SELECT name || '=off' FROM unnest(ARRAY['fsync', 'full_page_writes', 'synchronous_commit']) AS name
     WHERE current_setting(name) = 'off'
 ) AS unsafe
@@ -57,19 +62,22 @@ class PostgresStore:
         return make_url(self._url).render_as_string(hide_password=True)
 
     def _connect(self) -> None:
-        self._writers = PinnedConnections(create_engine(self._url, connections=_WRITERS), _WRITERS)
-        self._readers: AsyncEngine = create_engine(self._url, connections=_READERS)
-        self._replica: AsyncEngine | None = None
+        self._writers = ConnectionPool(self._url, size=_WRITERS)
+        self._readers = ConnectionPool(self._url, size=_READERS)
+        self._background = ConnectionPool(self._url, size=_BACKGROUND)
+        self._write_probe = WriteProbe(self._writers)
+        self._replica: ConnectionPool | None = None
         if self._read_url is not None:
-            self._replica = create_engine(self._read_url, connections=_READERS)
+            self._replica = ConnectionPool(self._read_url, size=_READERS)
         readers = self._replica or self._readers
+        self._wallet_readers = ConnectionPool(self._read_url or self._url, size=1)
         self._customers = PostgresCustomers(readers)
-        self._wallets = PostgresWallets(readers, self._clock)
+        self._wallets = PostgresWallets(readers, WalletLoader(self._wallet_readers), self._clock)
         self._transactions = PostgresTransactions(readers)
         # Not from a replica, which does not show the locks that say how far the feed may be read.
         self._events = PostgresEvents(self._readers)
         self.webhook_endpoints = PostgresWebhookEndpoints(self._readers, self._clock)
-        self.webhook_deliveries = PostgresWebhookDeliveries(self._readers, self._clock)
+        self.webhook_deliveries = PostgresWebhookDeliveries(self._background, self._clock)
 
     def customers(self, caller: Caller) -> PostgresCustomers:  # noqa: ARG002 - one tenant, for which every caller reads
         """Return the reader of customers."""
@@ -90,19 +98,20 @@ class PostgresStore:
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[PostgresUnitOfWork]:
         """Begin a unit of work. It ends with the context; without `save`, it is rolled back."""
-        async with self._writers.use() as connection:
+        async with raw_connection(self._writers) as connection:
             transaction = connection.transaction()
             await transaction.start()
             unit = PostgresUnitOfWork(connection, transaction, self._clock)
             try:
                 yield unit
-            finally:
-                if not unit.saved and not connection.is_closed():
-                    await transaction.rollback()
+            except Exception:
+                await _roll_back(unit, transaction)
+                raise
+            await _roll_back(unit, transaction)
 
     def outbox(self, relay: str) -> PostgresOutbox:
         """The outbox, for the relay of this name. It is read from the primary, as the feed is."""
-        return PostgresOutbox(self._readers, relay)
+        return PostgresOutbox(self._background, relay)
 
     def audit(self) -> AsyncIterator[Finding]:
         """Check every invariant, on one snapshot of the database."""
@@ -113,28 +122,30 @@ class PostgresStore:
 
     async def stop(self) -> None:
         """Close all connections."""
-        await self._writers.dispose()
-        await self._wallets.stop()
-        await self._readers.dispose()
-        if self._replica is not None:
-            await self._replica.dispose()
+        for pool in (self._writers, self._readers, self._background, self._replica, self._wallet_readers):
+            if pool is not None:
+                await pool.close()
 
     async def migrate(self) -> list[str]:
         """Bring the schema to the newest version."""
         return await migrate(self._url)
 
     async def check_ready(self) -> Sequence[str]:
-        """Raises Unavailable unless the database answers and has the newest schema.
+        """Check that money can be written, and return warnings of what else is wrong.
 
-        Gives a warning if it is not durable, and if the replica does not answer: reads fail then, but money moves.
+        Warnings: the database is not durable, the schema is newer than this version, or the replica does not answer, so
+        that reads fail while money moves.
+
+        Raises:
+            Unavailable: the database does not answer, its schema is too old, or it refuses to write what a transfer
+                writes.
         """
-        async with raw_connection(self._readers) as connection:
+        async with raw_connection(self._background) as connection:
             state = await connection.fetchrow(_STATE)
-        if state["revision"] != newest_revision():
-            raise Unavailable(
-                f"the database is at schema {state['revision']}, not {newest_revision()}: run tekana migrate"
-            )
-        warnings = [] if self._replica is None else await _check_replica(self._replica)
+        warnings = _check_revisions(state["revisions"])
+        await self._write_probe.check()
+        if self._replica is not None:
+            warnings += await _check_replica(self._replica)
         if state["unsafe"]:
             warnings.append(
                 f"the database runs with {', '.join(state['unsafe'])}: a power failure may lose money that was "
@@ -143,9 +154,26 @@ class PostgresStore:
         return warnings
 
 
-async def _check_replica(replica: AsyncEngine) -> list[str]:
+def _check_revisions(found: Sequence[str]) -> list[str]:
+    """Check that the schema is one that this version can work with. Another program's revisions may stand beside it."""
+    newest = newest_revision()
+    if newest in found:
+        return []
+    shown = ", ".join(found) or "none"
+    if not found or not known_revisions().isdisjoint(found):
+        raise Unavailable(f"the database is at schema {shown}, not {newest}: run tekana migrate")
+    return [f"the database is at schema {shown}, which this version does not know: its own is {newest}"]
+
+
+async def _roll_back(unit: PostgresUnitOfWork, transaction: Any) -> None:
+    if not unit.saved:
+        with suppress(asyncpg.InterfaceError):  # the connection is closed, and the transaction with it
+            await transaction.rollback()
+
+
+async def _check_replica(replica: ConnectionPool) -> list[str]:
     try:
-        async with asyncio.timeout(_REPLICA_ANSWERS), raw_connection(replica) as connection:
+        async with asyncio.timeout(_REPLICA_TIMEOUT_SECONDS), raw_connection(replica) as connection:
             await connection.execute("SELECT FROM alembic_version")
     except (Unavailable, TimeoutError):
         return ["the replica does not answer: reads are answered with 503 until it does, while money moves"]

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 from uuid import UUID
 
+import asyncpg
 from sqlalchemy import BindParameter, ColumnElement, TextClause, bindparam, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.types import Text, Uuid
 
 from tekana.domain.errors import TransactionNotFound
@@ -23,7 +23,7 @@ from tekana.domain.transaction import Transaction
 from tekana.ports.page import Page, PageRequest
 from tekana.ports.transactions import TransactionFilter
 from tekana_postgres.aggregates.transaction import read_transactions
-from tekana_postgres.connections import raw_connection, translate_errors
+from tekana_postgres.connections import ConnectionPool, fetch, raw_connection
 from tekana_postgres.pages import at_most, id_cursor, page_of, written
 from tekana_postgres.tables import wallets
 
@@ -79,11 +79,11 @@ _LONG_HISTORY = 1_000
 class PostgresTransactions:
     """Implements tekana.ports.transactions.Transactions."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, pool: ConnectionPool) -> None:
+        self._pool = pool
 
     async def get(self, transaction_id: TransactionId) -> Transaction:
-        async with raw_connection(self._engine) as connection:
+        async with raw_connection(self._pool) as connection:
             found = await read_transactions(connection, [transaction_id])
         if not found:
             raise TransactionNotFound(f"no transaction has the id {transaction_id}")
@@ -91,12 +91,10 @@ class PostgresTransactions:
 
     async def list(self, which: TransactionFilter, page: PageRequest) -> Page[Transaction]:
         before = id_cursor(page)
-        with translate_errors():
-            async with self._engine.connect() as connection:
-                query = _query(which, before, await _theirs(connection, which), page.limit + 1)
-                ids = list((await connection.execute(query)).scalars())
-                raw = (await connection.get_raw_connection()).driver_connection
-                found = await read_transactions(raw, ids)
+        async with raw_connection(self._pool) as connection:
+            query = _query(which, before, await _theirs(connection, which), page.limit + 1)
+            ids = [row["id"] for row in await fetch(connection, query)]
+            found = await read_transactions(connection, ids)
         return page_of([found[one] for one in ids], page, lambda transaction: str(transaction.id))
 
 
@@ -109,7 +107,7 @@ class _Theirs(NamedTuple):
     others: list[UUID] | None = None
 
 
-async def _theirs(connection: AsyncConnection, which: TransactionFilter) -> _Theirs | None:
+async def _theirs(connection: asyncpg.Connection, which: TransactionFilter) -> _Theirs | None:
     """The wallets that the filter means, None for all. Of a wallet and a customer, the shorter history leads."""
     of_wallet, of_customer = {}, {}
     if which.wallet_id is not None:  # which may not be there: what was refused may name any wallet
@@ -124,10 +122,10 @@ async def _theirs(connection: AsyncConnection, which: TransactionFilter) -> _The
     return _Theirs([*first], sum(first.values()), [*second])
 
 
-async def _versions(connection: AsyncConnection, condition: ColumnElement[bool]) -> dict[UUID, int]:
+async def _versions(connection: asyncpg.Connection, condition: ColumnElement[bool]) -> dict[UUID, int]:
     """How many entries each of these wallets has."""
     query = select(wallets.c.id, wallets.c.version).where(condition)
-    return {row.id: row.version for row in await connection.execute(query)}
+    return {row["id"]: row["version"] for row in await fetch(connection, query)}
 
 
 def _query(which: TransactionFilter, before: UUID | None, theirs: _Theirs | None, count: int) -> TextClause:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence, Set
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +11,7 @@ import asyncpg
 from tekana.domain.book import Book, CustomerWithWallets
 from tekana.domain.events import Event
 from tekana.domain.identifiers import WalletId
-from tekana.domain.lock_set import LockedState, LockSet
+from tekana.domain.lock_set import LockedState, LockSet, Ref
 from tekana.domain.transaction import Transaction
 from tekana.domain.wallet import Wallet
 from tekana.ports.clock import Clock
@@ -20,6 +20,7 @@ from tekana_postgres.aggregates import KINDS
 from tekana_postgres.aggregates.transaction import insert_transactions, read_transactions
 from tekana_postgres.aggregates.wallet import lock_wallets, save_wallets
 from tekana_postgres.connections import translate_errors
+from tekana_postgres.row_locks import NO_LOCK, SKIP_LOCKED, WAIT, RowLock
 from tekana_postgres.rows import answer_json, key_digest, record_of, reference_json, write_json
 
 _RECORDS = """
@@ -55,19 +56,46 @@ class PostgresUnitOfWork:
             for row in rows
         }
 
-    async def lock(self, locks: LockSet) -> LockedState:
+    async def lock(self, locks: LockSet, *, wait: bool = True) -> LockedState:
         """Lock kind by kind, then wallets, in the order of ids; everywhere the same, so no two units deadlock."""
+        with translate_errors():
+            return await self._lock(locks, WAIT if wait else SKIP_LOCKED)
+
+    async def read(self, locks: LockSet) -> LockedState:
+        """Read what `lock` would lock, on one snapshot."""
+        with translate_errors():
+            await self._connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            return await self._lock(locks, NO_LOCK)
+
+    async def _lock(self, locks: LockSet, row_lock: RowLock) -> LockedState:
         others: dict[str, dict[Any, Any]] = {}
         wallet_ids = set(locks.wallets)
-        with translate_errors():
-            if locks.others:
-                for name, rows in KINDS.items():
-                    ids = [ref.id for ref in locks.others if ref.kind.name == name]
-                    if ids:
-                        items = others[name] = await rows.lock(self._connection, ids)
-                        wallet_ids.update(await rows.wallets_of(self._connection, items))
-            wallets, self._row_ids, now = await lock_wallets(self._connection, wallet_ids)
-        return LockedState(self._clock() if self._clock else now, wallets, others)
+        if locks.others:
+            for name, rows in KINDS.items():
+                ids = [ref.id for ref in locks.others if ref.kind.name == name]
+                if ids:
+                    items = others[name] = await rows.lock(self._connection, ids, row_lock)
+                    wallet_ids.update(await rows.wallets_of(self._connection, items))
+        wallets, self._row_ids, now = await lock_wallets(self._connection, wallet_ids, row_lock)
+        locked = LockedState(self._clock() if self._clock else now, wallets, others)
+        if row_lock == SKIP_LOCKED:
+            missing = wallet_ids - wallets.keys()
+            locked.busy = await self._find_busy(locks, locked, missing)
+        return locked
+
+    async def _find_busy(self, locks: LockSet, locked: LockedState, missing: Set[WalletId]) -> frozenset[Hashable]:
+        """Find what was skipped though it exists. An item is busy too if a wallet that it brings along is."""
+        wallets = (await lock_wallets(self._connection, missing, NO_LOCK)).wallets if missing else {}
+        busy: set[Hashable] = set(wallets)
+        owners = {wallet.customer_id for wallet in wallets.values()}
+        for name, rows in KINDS.items() if locks.others else ():
+            refs = {ref.id: ref for ref in locks.others if ref.kind.name == name}
+            skipped = [one for one in refs if one not in locked.others[name]] if refs else []
+            if skipped:
+                busy.update(refs[one] for one in await rows.lock(self._connection, skipped, NO_LOCK))
+            if wallets:
+                busy.update(ref for one, ref in refs.items() if one in owners or _brings(ref, locked, wallets))
+        return frozenset(busy)
 
     async def save(self, book: Book, records: Mapping[IdempotencyKey, IdempotencyRecord]) -> None:
         """Write everything in sets, and commit."""
@@ -110,3 +138,13 @@ class PostgresUnitOfWork:
     async def _copy(self, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
         if rows:
             await self._connection.copy_records_to_table(table, records=rows, columns=columns)
+
+
+def _brings(ref: Ref, locked: LockedState, wallets: Collection[WalletId]) -> bool:
+    """Whether a locked item names one of these wallets itself."""
+    item = locked.others[ref.kind.name].get(ref.id)
+    return (
+        item is not None
+        and ref.kind.wallets_of is not None
+        and any(one in wallets for one in ref.kind.wallets_of(item))
+    )

@@ -1,7 +1,7 @@
-"""Reading wallets by id, many at once.
+"""Reads wallets by id, many with one query.
 
-Whoever asks while a query is under way is answered by the next one: alone, nobody waits; in a crowd, the cost of a
-query is shared. What is read is never older than the question.
+What is asked while a query runs is answered by the next one: a single request waits for no other, and many share the
+cost of a query. A wallet is never older than the request for it.
 """
 
 from __future__ import annotations
@@ -9,68 +9,68 @@ from __future__ import annotations
 import asyncio
 from typing import NamedTuple
 
-from sqlalchemy.ext.asyncio import AsyncEngine
-
 from tekana.domain.errors import Unavailable, WalletNotFound
 from tekana.domain.identifiers import WalletId
 from tekana.domain.wallet import Wallet
-from tekana_postgres.connections import PinnedConnections
+from tekana_postgres.connections import ConnectionPool, raw_connection
 from tekana_postgres.rows import WALLET_COLUMNS, wallet_from
 
 _WALLETS = f"SELECT {', '.join(WALLET_COLUMNS)} FROM wallets WHERE id = ANY($1)"
 
 
-class _Asked(NamedTuple):
+class _Request(NamedTuple):
     wallet_id: WalletId
     answer: asyncio.Future[Wallet]
 
 
 class WalletLoader:
-    """Answers each question with a Wallet of its own."""
+    """Loads wallets; each request gets a Wallet of its own."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._connections = PinnedConnections(engine, 1)
-        self._asked: list[_Asked] = []
+    def __init__(self, pool: ConnectionPool) -> None:
+        self._pool = pool
+        self._requests: list[_Request] = []
         self._work: asyncio.Task[None] | None = None
 
     async def get(self, wallet_id: WalletId) -> Wallet:
-        """Raises WalletNotFound if there is none; Unavailable if the database cannot be reached."""
+        """Load a wallet.
+
+        Raises:
+            WalletNotFound: there is none.
+            Unavailable: the database cannot be reached.
+        """
         answer: asyncio.Future[Wallet] = asyncio.get_running_loop().create_future()
-        self._asked.append(_Asked(wallet_id, answer))
-        if self._work is None:
-            self._work = asyncio.create_task(self._answer_all(), name="wallet lookups")
+        self._requests.append(_Request(wallet_id, answer))
+        self._start_work()
         return await answer
 
-    async def stop(self) -> None:
-        """Let go of the connection."""
-        await self._connections.dispose()
+    def _start_work(self) -> None:
+        if self._work is None and self._requests:
+            self._work = asyncio.create_task(self._answer_all(), name="wallet loader")
+            self._work.add_done_callback(self._end_work)
+
+    def _end_work(self, _: asyncio.Task[None]) -> None:
+        self._work = None
+        self._start_work()  # for those that were not answered, if the task was cancelled
 
     async def _answer_all(self) -> None:
-        try:
-            while self._asked:
-                asked, self._asked = self._asked, []
-                await self._answer(asked)
-        finally:
-            self._work = None
-            for one in self._asked:  # there are some only if this task was cancelled
-                one.answer.cancel()
+        while self._requests:
+            requests, self._requests = self._requests, []
+            await self._answer(requests)
 
-    async def _answer(self, asked: list[_Asked]) -> None:
+    async def _answer(self, requests: list[_Request]) -> None:
         try:
-            async with self._connections.use() as connection:
-                rows = await connection.fetch(_WALLETS, {one.wallet_id for one in asked})
-        except Exception as error:
-            for one in asked:
+            async with raw_connection(self._pool) as connection:
+                rows = await connection.fetch(_WALLETS, {one.wallet_id for one in requests})
+        except BaseException as error:
+            for one in requests:
                 if not one.answer.done():
-                    one.answer.set_exception(_like(error))
-            return
-        except BaseException:
-            for one in asked:
-                one.answer.cancel()
+                    one.answer.set_exception(_copy_of(error))
+            if isinstance(error, Exception):
+                return
             raise
         found = {row["id"]: row for row in rows}
-        for wallet_id, answer in asked:
-            if answer.done():  # whoever asked has left
+        for wallet_id, answer in requests:
+            if answer.done():  # the caller was cancelled
                 continue
             row = found.get(wallet_id)
             if row is None:
@@ -79,6 +79,10 @@ class WalletLoader:
                 answer.set_result(wallet_from(row))
 
 
-def _like(error: Exception) -> Exception:
-    """An exception for each who gets it: to raise one is to change it."""
-    return type(error)(*error.args) if isinstance(error, Unavailable) else error
+def _copy_of(error: BaseException) -> Exception:
+    """An exception for each caller, as to raise one is to change it."""
+    if isinstance(error, Unavailable):
+        copy = type(error)(*error.args)
+        copy.__cause__ = error.__cause__
+        return copy
+    return error if isinstance(error, Exception) else Unavailable("the query was cancelled: try again")

@@ -7,7 +7,6 @@ from typing import Any
 
 import asyncpg
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tekana.domain.errors import WalletNotFound
 from tekana.domain.identifiers import WalletId
@@ -18,7 +17,7 @@ from tekana.ports.clock import Clock
 from tekana.ports.page import Page, PageRequest
 from tekana.ports.wallets import BalanceAt, WalletFilter
 from tekana_postgres import tables
-from tekana_postgres.connections import raw_connection, translate_errors
+from tekana_postgres.connections import ConnectionPool, fetch, raw_connection
 from tekana_postgres.pages import at_most, id_cursor, number_cursor, page_of, written
 from tekana_postgres.rows import entry_of, wallet_of
 from tekana_postgres.wallet_loader import WalletLoader
@@ -57,17 +56,13 @@ WHERE s.high - s.low = 1
 class PostgresWallets:
     """Implements tekana.ports.wallets.Wallets."""
 
-    def __init__(self, engine: AsyncEngine, clock: Clock | None) -> None:
-        self._engine = engine
-        self._lookups = WalletLoader(engine)
+    def __init__(self, pool: ConnectionPool, loader: WalletLoader, clock: Clock | None) -> None:
+        self._pool = pool
+        self._loader = loader
         self._clock = clock
 
     async def get(self, wallet_id: WalletId) -> Wallet:
-        return await self._lookups.get(wallet_id)
-
-    async def stop(self) -> None:
-        """Let go of the connection at hand."""
-        await self._lookups.stop()
+        return await self._loader.get(wallet_id)
 
     async def list(self, which: WalletFilter, page: PageRequest) -> Page[Wallet]:
         table = tables.wallets
@@ -78,14 +73,13 @@ class PostgresWallets:
         after = id_cursor(page)
         if after is not None:
             query = query.where(table.c.id > after)
-        with translate_errors():
-            async with self._engine.connect() as connection:
-                found = [wallet_of(dict(row)) for row in (await connection.execute(query)).mappings()]
+        async with raw_connection(self._pool) as connection:
+            found = [wallet_of(row) for row in await fetch(connection, query)]
         return page_of(found, page, lambda wallet: str(wallet.id))
 
     async def entries(self, wallet_id: WalletId, page: PageRequest) -> Page[PostedEntry]:
         after = 0 if page.cursor is None else number_cursor(page.cursor)
-        async with raw_connection(self._engine) as connection:
+        async with raw_connection(self._pool) as connection:
             await _one(connection, _EXISTS, wallet_id)
             rows = await connection.fetch(_ENTRIES, wallet_id, after, page.limit + 1)
         found = [
@@ -102,7 +96,7 @@ class PostgresWallets:
         return page_of(found, page, lambda line: str(line.entry.version))
 
     async def balance_at(self, wallet_id: WalletId, at: datetime | None) -> BalanceAt:
-        async with raw_connection(self._engine) as connection:
+        async with raw_connection(self._pool) as connection:
             if at is None:
                 row = await _one(connection, _BALANCE_NOW, wallet_id)
                 moment = self._clock() if self._clock else row["at"]

@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 
 import asyncpg
 import msgspec
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tekana.domain.errors import WebhookDeliveryNotFound
 from tekana.domain.identifiers import WebhookDeliveryId, WebhookEndpointId
@@ -20,7 +19,7 @@ from tekana.domain.webhooks import DeliveryAttempt, WebhookDelivery
 from tekana.ports.clock import Clock
 from tekana.ports.page import Page, PageRequest
 from tekana.ports.webhooks import ATTEMPTS_MAX, DeliveryOutcome, NewWebhookDelivery
-from tekana_postgres.connections import raw_connection
+from tekana_postgres.connections import ConnectionPool, raw_connection
 from tekana_postgres.pages import id_cursor, page_of
 from tekana_postgres.rows import write_json
 from tekana_postgres.webhook_endpoints import not_found
@@ -112,12 +111,12 @@ DELETE FROM webhook_deliveries WHERE id IN (
 class PostgresWebhookDeliveries:
     """Implements tekana.ports.webhooks.WebhookDeliveries."""
 
-    def __init__(self, engine: AsyncEngine, clock: Clock | None) -> None:
-        self._engine = engine
+    def __init__(self, pool: ConnectionPool, clock: Clock | None) -> None:
+        self._pool = pool
         self._now: Callable[[], datetime | None] = clock or (lambda: None)
 
     async def queue(self, new: Sequence[NewWebhookDelivery]) -> None:
-        async with raw_connection(self._engine) as connection:
+        async with raw_connection(self._pool) as connection:
             await connection.execute(_QUEUE, self._now(), *zip(*new, strict=True))
 
     async def claim(self, room: Mapping[WebhookEndpointId, int], seconds: float) -> Sequence[WebhookDelivery]:
@@ -145,11 +144,11 @@ class PostgresWebhookDeliveries:
             return failing_for or timedelta(0)
 
     async def get(self, caller: str, delivery_id: WebhookDeliveryId) -> WebhookDelivery:
-        async with raw_connection(self._engine) as connection:
+        async with raw_connection(self._pool) as connection:
             return await _get(connection, caller, delivery_id)
 
     async def list(self, caller: str, endpoint_id: WebhookEndpointId, page: PageRequest) -> Page[WebhookDelivery]:
-        async with raw_connection(self._engine) as connection:
+        async with raw_connection(self._pool) as connection:
             if await connection.fetchval(_OWNS, endpoint_id, caller) is None:
                 raise not_found(endpoint_id)
             rows = await connection.fetch(_LIST, endpoint_id, id_cursor(page), page.limit + 1)
@@ -162,7 +161,7 @@ class PostgresWebhookDeliveries:
             return _delivery(await connection.fetchrow(_ASK, delivery_id))
 
     async def purge(self, older_than: timedelta) -> int:
-        async with raw_connection(self._engine) as connection:
+        async with raw_connection(self._pool) as connection:
             ended = await connection.execute(_FORGET_ENDED, self._now(), older_than)
             await connection.execute(_FORGET_LINES)
             deleted = await connection.execute(_FORGET_DELETED)
@@ -170,7 +169,7 @@ class PostgresWebhookDeliveries:
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[asyncpg.Connection]:
-        async with raw_connection(self._engine) as connection, connection.transaction():
+        async with raw_connection(self._pool) as connection, connection.transaction():
             yield connection
 
 

@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
 import asyncpg
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tekana.domain.errors import WebhookEndpointNotFound
 from tekana.domain.identifiers import WebhookEndpointId
@@ -15,7 +14,7 @@ from tekana.domain.webhooks import ConfiguredWebhook, WebhookEndpoint
 from tekana.ports.clock import Clock
 from tekana.ports.page import Page, PageRequest
 from tekana.ports.webhooks import RELAY, NewWebhookEndpoint, WebhookClaim
-from tekana_postgres.connections import raw_connection
+from tekana_postgres.connections import ConnectionPool, raw_connection
 from tekana_postgres.pages import LARGEST_PLACE, id_cursor, page_of
 from tekana_postgres.rows import answer_json, key_digest
 
@@ -70,8 +69,8 @@ UPDATE relays SET cursor = $2, epoch = epoch + 1, holder = NULL, expires_at = NU
 class PostgresWebhookEndpoints:
     """Implements tekana.ports.webhooks.WebhookEndpoints."""
 
-    def __init__(self, engine: AsyncEngine, clock: Clock | None) -> None:
-        self._engine = engine
+    def __init__(self, pool: ConnectionPool, clock: Clock | None) -> None:
+        self._pool = pool
         self._now: Callable[[], datetime | None] = clock or (lambda: None)
 
     async def add(self, caller: str, new: NewWebhookEndpoint, claim: WebhookClaim | None = None) -> WebhookEndpoint:
@@ -81,11 +80,11 @@ class PostgresWebhookEndpoints:
             return _endpoint(await connection.fetchrow(_ADD, self._now(), *new, caller))
 
     async def get(self, caller: str, endpoint_id: WebhookEndpointId) -> WebhookEndpoint:
-        async with raw_connection(self._engine) as connection:
+        async with raw_connection(self._pool) as connection:
             return _found(await connection.fetchrow(_GET, endpoint_id, caller), endpoint_id)
 
     async def list(self, caller: str, page: PageRequest) -> Page[WebhookEndpoint]:
-        async with raw_connection(self._engine) as connection:
+        async with raw_connection(self._pool) as connection:
             rows = await connection.fetch(_LIST, caller, id_cursor(page), page.limit + 1)
         return page_of([_endpoint(row) for row in rows], page, lambda one: str(one.id))
 
@@ -118,21 +117,21 @@ class PostgresWebhookEndpoints:
             return _found(row, endpoint_id)
 
     async def delete(self, caller: str, endpoint_id: WebhookEndpointId) -> None:
-        async with raw_connection(self._engine) as connection:
+        async with raw_connection(self._pool) as connection:
             if await connection.fetchval(_DELETE, endpoint_id, caller, self._now()) is None:
                 raise not_found(endpoint_id)
 
     async def active(self) -> Sequence[WebhookEndpoint]:
-        async with raw_connection(self._engine) as connection:
+        async with raw_connection(self._pool) as connection:
             return [_endpoint(row) for row in await connection.fetch(_ACTIVE)]
 
     async def disable(self, endpoint_id: WebhookEndpointId, reason: str) -> bool:
-        async with raw_connection(self._engine) as connection:
+        async with raw_connection(self._pool) as connection:
             return await connection.fetchval(_DISABLE, endpoint_id, reason, self._now()) is not None
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[asyncpg.Connection]:
-        async with raw_connection(self._engine) as connection, connection.transaction():
+        async with raw_connection(self._pool) as connection, connection.transaction():
             yield connection
 
 

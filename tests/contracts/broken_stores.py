@@ -45,8 +45,8 @@ class HandsOutOriginals(Broken):
     """What a unit decides shows at once, saved or not."""
 
     class unit(MemoryUnitOfWork):  # noqa: N801
-        async def lock(self, locks: LockSet) -> LockedState:
-            locked = await super().lock(locks)
+        async def lock(self, locks: LockSet, *, wait: bool = True) -> LockedState:
+            locked = await super().lock(locks, wait=wait)
             kept = self._state
             return locked._replace(wallets={one: kept.wallets[one] for one in locked.wallets})
 
@@ -55,8 +55,8 @@ class SavesByHalves(Broken):
     """Wallets are saved, and then, if nothing goes wrong, the rest."""
 
     class unit(MemoryUnitOfWork):  # noqa: N801
-        async def lock(self, locks: LockSet) -> LockedState:
-            self.locked = await super().lock(locks)
+        async def lock(self, locks: LockSet, *, wait: bool = True) -> LockedState:
+            self.locked = await super().lock(locks, wait=wait)
             return self.locked
 
     @asynccontextmanager
@@ -167,8 +167,8 @@ class SharesContacts(Broken):
     """Nobody looks whether an email is taken."""
 
     class unit(MemoryUnitOfWork):  # noqa: N801
-        async def lock(self, locks: LockSet) -> LockedState:
-            return (await super().lock(locks))._replace(contacts=dict[Contact, Any]())
+        async def lock(self, locks: LockSet, *, wait: bool = True) -> LockedState:
+            return (await super().lock(locks, wait=wait))._replace(contacts=dict[Contact, Any]())
 
 
 class NoHouse(Broken):

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 import tekana
-from tekana_postgres.connections import create_engine, raw_connection
+from tekana_postgres.connections import ConnectionPool, raw_connection
+from tests.integration.postgres_support import superuser
 
 
 @pytest.fixture
-async def engine(postgres_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = create_engine(postgres_url, connections=2)
-    yield engine
-    await engine.dispose()
+async def pool(postgres_url: str) -> AsyncIterator[ConnectionPool]:
+    pool = ConnectionPool(postgres_url, size=2)
+    yield pool
+    await pool.close()
 
 
-async def both(engine: AsyncEngine) -> set[int]:
+async def both(pool: ConnectionPool) -> set[int]:
     """The server's processes behind the two connections of the pool."""
-    async with raw_connection(engine) as one, raw_connection(engine) as other:
+    async with raw_connection(pool) as one, raw_connection(pool) as other:
         return {await connection.fetchval("SELECT pg_backend_pid()") for connection in (one, other)}
 
 
@@ -29,17 +32,88 @@ async def both(engine: AsyncEngine) -> set[int]:
     ["SET statement_timeout = 1; SELECT pg_sleep(60)", "DO $$ BEGIN RAISE disk_full; END $$"],
     ids=["over its time", "no room"],
 )
-async def test_a_statement_that_is_given_up_costs_no_connection(engine: AsyncEngine, failing: str) -> None:
-    before = await both(engine)
+async def test_a_statement_that_is_given_up_costs_no_connection(pool: ConnectionPool, failing: str) -> None:
+    before = await both(pool)
     with pytest.raises(tekana.Unavailable, match="no time or no room"):
-        async with raw_connection(engine) as connection:
+        async with raw_connection(pool) as connection:
             await connection.execute(failing)
-    assert await both(engine) == before
+    assert await both(pool) == before
 
 
-async def test_a_lost_connection_costs_those_that_idle_beside_it(engine: AsyncEngine) -> None:
-    before = await both(engine)
+async def test_a_lost_connection_costs_those_that_idle_beside_it(pool: ConnectionPool) -> None:
+    before = await both(pool)
     with pytest.raises(tekana.Unavailable, match="cannot be reached"):
-        async with raw_connection(engine) as connection:
+        async with raw_connection(pool) as connection:
             await connection.execute("RESET ROLE; SELECT pg_terminate_backend(pg_backend_pid())")
-    assert before.isdisjoint(await both(engine))
+    assert before.isdisjoint(await both(pool))
+
+
+async def test_settings_of_a_connection_last_while_it_is_in_the_pool(pool: ConnectionPool) -> None:
+    async def settings() -> tuple[Any, ...]:
+        async with raw_connection(pool) as connection:
+            query = "SELECT current_user::text, current_setting('lock_timeout'), current_setting('search_path')"
+            return tuple(await connection.fetchrow(query))
+
+    assert await settings() == await settings() == ("tekana_app", "300ms", "public")
+
+
+@pytest.mark.parametrize("ending", [asyncio.CancelledError, ValueError, None], ids=["cancelled", "error", "no error"])
+async def test_no_connection_goes_back_inside_an_open_transaction(
+    pool: ConnectionPool, ending: type[BaseException] | None
+) -> None:
+    before = await both(pool)
+    try:
+        async with raw_connection(pool) as connection:
+            await connection.execute("BEGIN")
+            if ending is not None:
+                raise ending
+    except (asyncio.CancelledError, ValueError):
+        pass
+    assert len(before & await both(pool)) == 1
+    for _ in range(2):
+        async with raw_connection(pool) as one, raw_connection(pool) as other:
+            assert not one.is_in_transaction()
+            assert not other.is_in_transaction()
+
+
+async def test_what_was_written_after_cancellations_is_visible(postgres_url: str, pool: ConnectionPool) -> None:
+    """Tasks are cancelled at every moment of their use of a connection; then each write that succeeded is there."""
+    async with superuser(postgres_url) as connection:
+        await connection.execute("CREATE TABLE writes (number int); GRANT ALL ON writes TO PUBLIC")
+
+    async def write_in_transaction(number: int) -> None:
+        async with raw_connection(pool) as connection, connection.transaction():
+            await connection.execute("INSERT INTO writes VALUES ($1)", number)
+            await connection.execute("SELECT pg_sleep(0.001)")
+
+    async def write(number: int) -> int:
+        async with raw_connection(pool) as connection:
+            await connection.execute("INSERT INTO writes VALUES ($1)", number)
+        return number
+
+    chance = random.Random(20261129)
+    done: set[int] = set()
+    for round_ in range(60):
+        doomed = [asyncio.create_task(write_in_transaction(-1 - round_)) for _ in range(2)]
+        await asyncio.sleep(chance.uniform(0, 0.006))
+        for task in doomed:
+            task.cancel()
+            await asyncio.sleep(0)
+            task.cancel()  # also while the transaction is rolled back
+        await asyncio.gather(*doomed, return_exceptions=True)
+        done |= {await write(round_)}
+    async with superuser(postgres_url) as connection:
+        rows = await connection.fetch("SELECT number FROM writes WHERE number >= 0")
+    assert {row["number"] for row in rows} == done
+
+
+async def test_no_place_in_the_pool_is_lost(pool: ConnectionPool) -> None:
+    """Those who give up at the very moment when a connection becomes free leave it to the next."""
+    for _ in range(200):
+        async with raw_connection(pool), raw_connection(pool):
+            waiting = [asyncio.create_task(both(pool)) for _ in range(3)]
+            await asyncio.sleep(0)
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+    assert len(await asyncio.wait_for(both(pool), 10)) == 2

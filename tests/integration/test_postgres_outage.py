@@ -33,11 +33,12 @@ def kill_server(folder: Path) -> None:
     os.kill(int(pid_file.read_text().split()[0]), signal.SIGKILL)
 
 
-async def until_ready(app: tekana.Tekana) -> None:
+async def until_ready(store: EmbeddedPostgresStore) -> None:
     async with asyncio.timeout(30):
         while True:
             try:
-                return await app.check_ready()
+                await store.check_ready()
+                return
             except tekana.Unavailable:
                 await asyncio.sleep(0.05)
 
@@ -63,7 +64,7 @@ async def test_killed_in_the_middle_of_money(folder: Path) -> None:
         before = dict(answered)
         assert 0 < len(before) < len(keys)
         with EmbeddedPostgres(folder):  # somebody starts it again; the application was not restarted
-            await until_ready(app)
+            await until_ready(store)
             await asyncio.gather(*(deposit(key) for key in keys))
             assert len(answered) == len(keys)
             assert {key: answered[key] for key in before} == before  # what was answered is kept, and not done again
@@ -72,11 +73,12 @@ async def test_killed_in_the_middle_of_money(folder: Path) -> None:
 
 
 async def test_the_embedded_server_is_started_again_when_it_dies(folder: Path) -> None:
-    async with session(f"embedded://{folder}") as app:
+    store = EmbeddedPostgresStore(f"embedded://{folder}")
+    async with session(store=store) as app:
         aline = await app.execute(builders.person())
         await app.execute(builders.deposit(aline.wallets[0].id, "7"), key="before")
         await asyncio.to_thread(kill_server, folder)
-        await until_ready(app)
+        await until_ready(store)
         assert (await app.submit(builders.deposit(aline.wallets[0].id, "7"), key="before")).replayed
         assert [finding async for finding in app.audit() if not finding.whole] == []
 

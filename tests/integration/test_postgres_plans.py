@@ -20,7 +20,6 @@ from typing import Any, NamedTuple
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import event, text
 
 import tekana
 from tekana.application import Command, MoneyCommand
@@ -34,6 +33,7 @@ from tekana.ports.wallets import WalletFilter, Wallets
 from tekana.testing import builders
 from tekana.testing.session import session
 from tekana_postgres import PostgresStore
+from tekana_postgres.connections import ConnectionPool, raw_connection
 from tekana_postgres.embedded import EmbeddedPostgres
 from tekana_postgres.tables import metadata
 from tests.integration import million
@@ -137,10 +137,26 @@ async def watched(url: str, mode: str) -> AsyncIterator[Watched]:
         plans.append(json.loads(message.message.partition("plan:\n")[2]))
 
     store = PostgresStore(url)
-    for engine in (store._readers, store._writers._engine):
-        event.listen(engine.sync_engine, "connect", lambda raw, _: raw.driver_connection.add_log_listener(note))
+    for pool in (store._readers, store._writers, store._background, store._wallet_readers):
+        watch(pool, note)
     async with session(store=store) as app:
         yield Watched(app, plans)
+
+
+def watch(pool: ConnectionPool, note: Callable[[object, Any], None]) -> None:
+    """Have what the server says to a connection noted while it is in use."""
+    acquire, release = pool.acquire, pool.release
+
+    async def acquire_and_listen() -> Any:
+        connection = await acquire()
+        connection.add_log_listener(note)
+        return connection
+
+    async def release_without_listener(connection: Any, *, close: bool = False) -> None:
+        connection.remove_log_listener(note)
+        await release(connection, close=close)
+
+    pool.acquire, pool.release = acquire_and_listen, release_without_listener  # type: ignore[method-assign]
 
 
 # ---------------------------------------------------------------------- everything that can be asked
@@ -293,9 +309,9 @@ async def test_no_statement_walks_through_a_large_table(ledger: str) -> None:
 
             # The eyes are open: each of these is seen.
             for bad, fault in BAD.items():
-                async with app._store._readers.connect() as connection:  # type: ignore[attr-defined]
+                async with raw_connection(app._store._readers) as connection:  # type: ignore[attr-defined]
                     for statement in bad.split(";"):
-                        await connection.execute(text(statement))
+                        await connection.execute(statement)
                 await asyncio.sleep(0)
                 seen = [one for plan in plans for one in faults(plan["Plan"])]
                 assert any(fault in one for one in seen), (bad, seen)

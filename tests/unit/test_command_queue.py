@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 
 import pytest
 
 from tekana import Batch, BatchOutcome, Overloaded, Unavailable
 from tekana.application.commands.batch import BATCH_SIZE_MAX
-from tekana.application.engine.command_queue import CommandQueue, Envelope, QueuedBatch, QueuedCommand
+from tekana.application.engine.command_queue import CommandQueue, QueuedBatch, QueuedCommand
+from tekana.application.engine.envelope import Envelope, estimate_bytes
 from tekana.domain.book import Book
 from tekana.domain.caller import LOCAL_OPERATOR, MAIN_TENANT
 from tekana.ports.unit_of_work import IdempotencyKey
@@ -51,10 +53,10 @@ async def test_those_alone_are_never_behind_more_than_one_group_of_batches() -> 
     for number in range(5):
         line.put_batch(together(f"large {number}", BATCH_SIZE_MAX))
     for number in range(15):
-        line.join(alone(number))
+        line.put(alone(number))
     assert len(line) == 5 * BATCH_SIZE_MAX + 15
     assert told(line.take_group()) == {"alone": 10, "large 0": BATCH_SIZE_MAX}
-    line.join(alone(15))
+    line.put(alone(15))
     assert told(line.take_group()) == {"alone": 6, "large 1": BATCH_SIZE_MAX}
     assert told(line.take_group()) == {"large 2": BATCH_SIZE_MAX}
     assert len(line) == 2 * BATCH_SIZE_MAX
@@ -69,13 +71,35 @@ async def test_small_batches_share_a_group_and_none_is_torn() -> None:
     assert (line.take_group(), len(line)) == ([], 0)
 
 
-async def test_everybody_can_be_taken_at_once() -> None:
-    line = CommandQueue(largest_group=1, most_groups=20)
-    line.join(alone(1))
-    line.join(alone(2))
-    line.put_batch(together("a", 3))
-    assert told(line.take_all()) == {"alone": 2, "a": 3}
-    assert (line.take_all(), len(line)) == ([], 0)
+async def test_the_queue_is_bounded_by_bytes_too() -> None:
+    """Ten thousand commands with all the metadata that is allowed would take a gigabyte."""
+    line = CommandQueue(largest_group=500, most_groups=20)
+    metadata = {f"name {number:02}": chr(233) * 500 for number in range(50)}
+    large = builders.deposit(builders.wallet().id, "1", metadata=metadata)
+    size = estimate_bytes(large)
+    assert size > sum(sys.getsizeof(value) for value in metadata.values())
+    accepted = 0
+    while line.can_accept():
+        line.put(alone(0)._replace(bytes=size))
+        accepted += 1
+    assert 100 * 2**20 <= accepted * size <= 101 * 2**20
+    assert line.can_accept_batch(1000)  # batches have room of their own
+    line.put_batch([one._replace(bytes=101 * 2**20) for one in together("large", 1)])
+    assert not line.can_accept_batch(1)
+    taken = 0
+    while line:
+        taken += len(line.take_group())
+    assert taken == accepted + 1
+    assert line.can_accept()
+    assert line.can_accept_batch(1000)
+
+
+async def test_commands_without_metadata_are_bounded_by_their_number() -> None:
+    line = CommandQueue(largest_group=500, most_groups=20)
+    for _ in range(10_000):
+        assert line.can_accept()
+        line.put(alone(0)._replace(bytes=estimate_bytes(COMMAND)))
+    assert not line.can_accept()
 
 
 async def test_a_thousand_are_one_group(store, gate, engines) -> None:

@@ -1,27 +1,17 @@
 """The posting engine: groups, bounds, and what becomes of those who wait."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 from uuid_utils.compat import uuid7
 
-from tekana import (
-    Command,
-    DepositFunds,
-    InvalidRequest,
-    Overloaded,
-    PostingEngine,
-    Tekana,
-    Unavailable,
-    UpdateCustomer,
-    Wallet,
-)
+from tekana import DepositFunds, InvalidRequest, Overloaded, PostingEngine, Tekana, Unavailable, UpdateCustomer, Wallet
 from tekana.application import Session
 from tekana.application.engine.decide import fingerprint
-from tekana.domain.book import Answer
 from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.errors import invalid
 from tekana.ports.unit_of_work import UnitOfWork
@@ -50,6 +40,9 @@ class Gate:
         await self.open.wait()
         async with self.store.begin() as unit:
             yield unit
+
+
+Engine = Callable[..., Awaitable[Session]]
 
 
 @pytest.fixture
@@ -175,6 +168,17 @@ async def test_a_preview_keeps_nothing(store, engines) -> None:
     assert after == before
 
 
+async def test_the_previews_that_wait_are_bounded(store, gate, engines) -> None:
+    _, app = engines()
+    wallet = await a_wallet(app, "10")
+    gate.open.clear()
+    tasks = [asyncio.create_task(app.preview(builders.withdrawal(wallet.id, "4"))) for _ in range(150)]
+    await asyncio.sleep(0)
+    gate.open.set()
+    assert kinds(await all_outcomes(tasks)) == ["Overloaded"] * 50 + ["Transaction"] * 100
+    await app.preview(builders.withdrawal(wallet.id, "4"))  # there is room again
+
+
 class Uncopyable(Exception):
     def __init__(self, one: str, *, other: str) -> None:
         super().__init__(f"{one} {other}")
@@ -217,10 +221,10 @@ NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
 def fingerprint_of(**fields: object) -> int:
-    return fingerprint_of_command(DepositFunds(**({"wallet_id": ID, "amount": "10", "currency": "RWF"} | fields)))  # type: ignore[arg-type]
+    return of(DepositFunds(**({"wallet_id": ID, "amount": "10", "currency": "RWF"} | fields)))  # type: ignore[arg-type]
 
 
-def fingerprint_of_command(command: Command[Answer]) -> int:
+def of(command: Any) -> int:
     return fingerprint(command.NAME, command)
 
 
@@ -246,10 +250,10 @@ def test_other_commands_have_other_fingerprints() -> None:
         fingerprint_of(metadata={"a": True}),
         fingerprint_of(metadata={"a": "1"}),
         fingerprint_of(effective_at=NOON),
-        fingerprint_of_command(builders.withdrawal(ID, "10")),
-        fingerprint_of_command(UpdateCustomer(customer_id=customer.id, full_name="A")),
-        fingerprint_of_command(UpdateCustomer(customer_id=customer.id, full_name="A", country=None)),
-        fingerprint_of_command(UpdateCustomer(customer_id=customer.id, full_name="A", expected_version=1)),
+        of(builders.withdrawal(ID, "10")),
+        of(UpdateCustomer(customer_id=customer.id, full_name="A")),
+        of(UpdateCustomer(customer_id=customer.id, full_name="A", country=None)),
+        of(UpdateCustomer(customer_id=customer.id, full_name="A", expected_version=1)),
     ]
     assert len(set(others)) == len(others)
 

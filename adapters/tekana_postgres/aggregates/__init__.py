@@ -15,12 +15,13 @@ from tekana.domain.customer import CONTACTS, CUSTOMERS
 from tekana.domain.identifiers import WalletId
 from tekana_postgres.aggregates.contact import ContactRows
 from tekana_postgres.aggregates.customer import CustomerRows
+from tekana_postgres.row_locks import RowLock
 
 
 class KindRows(Protocol):
     """The rows of one kind. Every method runs inside the transaction of a unit of work."""
 
-    async def lock(self, connection: asyncpg.Connection, ids: Sequence[Any]) -> dict[Any, Any]:
+    async def lock(self, connection: asyncpg.Connection, ids: Sequence[Any], row_lock: RowLock) -> dict[Any, Any]:
         """Lock the rows with these ids, in the order of ids, and return what they hold, by id."""
         ...
 

@@ -9,6 +9,7 @@ import asyncpg
 
 from tekana.domain.customer import Contact
 from tekana.domain.identifiers import CustomerId, WalletId
+from tekana_postgres.row_locks import RowLock
 
 _OWNERS = {
     "email": "SELECT email, id FROM customers WHERE email = ANY($1) AND status <> 'closed'",
@@ -20,7 +21,12 @@ _OWNERS = {
 class ContactRows:
     """Implements KindRows for contacts, which are columns of `customers`."""
 
-    async def lock(self, connection: asyncpg.Connection, ids: Sequence[Contact]) -> dict[Contact, CustomerId]:
+    async def lock(
+        self,
+        connection: asyncpg.Connection,
+        ids: Sequence[Contact],
+        row_lock: RowLock,  # noqa: ARG002 - only read
+    ) -> dict[Contact, CustomerId]:
         values: dict[Any, list[str]] = {}
         for contact in ids:
             values.setdefault(contact.field, []).append(contact.value)

@@ -9,9 +9,10 @@ import asyncpg
 
 from tekana.domain.customer import Customer
 from tekana.domain.identifiers import CustomerId, WalletId
+from tekana_postgres.row_locks import RowLock
 from tekana_postgres.rows import CUSTOMER_COLUMNS, customer_of, customer_row
 
-_LOCK = f"SELECT {', '.join(CUSTOMER_COLUMNS)} FROM customers WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE"
+_LOCK = f"SELECT {', '.join(CUSTOMER_COLUMNS)} FROM customers WHERE id = ANY($1) ORDER BY id {{row_lock}}"
 # No wallet is opened for a customer who is locked, so the list holds until the unit ends.
 _WALLETS_OF = "SELECT id FROM wallets WHERE customer_id = ANY($1)"
 _UPDATE = f"""
@@ -23,8 +24,11 @@ WHERE id = $1
 class CustomerRows:
     """Implements KindRows for customers."""
 
-    async def lock(self, connection: asyncpg.Connection, ids: Sequence[CustomerId]) -> dict[CustomerId, Customer]:
-        return {row["id"]: customer_of(row) for row in await connection.fetch(_LOCK, ids)}
+    async def lock(
+        self, connection: asyncpg.Connection, ids: Sequence[CustomerId], row_lock: RowLock
+    ) -> dict[CustomerId, Customer]:
+        rows = await connection.fetch(_LOCK.format(row_lock=row_lock), ids)
+        return {row["id"]: customer_of(row) for row in rows}
 
     async def wallets_of(
         self, connection: asyncpg.Connection, items: Mapping[CustomerId, Customer]

@@ -12,6 +12,7 @@ from tekana.domain.book import Book
 from tekana.domain.errors import Conflict
 from tekana.domain.identifiers import WalletId
 from tekana.domain.wallet import WALLETS, Wallet
+from tekana_postgres.row_locks import RowLock
 from tekana_postgres.rows import WALLET_COLUMNS, wallet_from, wallet_row
 
 # The locked rows, each with its ctid, and then, as all locks are held, a row with nothing but the time by the
@@ -20,7 +21,7 @@ _COLUMNS = ", ".join(WALLET_COLUMNS)
 _LOCK = f"""
 SELECT * FROM (
     SELECT {_COLUMNS}, ctid, NULL::timestamptz AS now FROM wallets WHERE id = ANY($1)
-    ORDER BY id FOR NO KEY UPDATE
+    ORDER BY id {{row_lock}}
 ) locked
 UNION ALL SELECT {"NULL, " * len(WALLET_COLUMNS)}NULL, clock_timestamp()
 """
@@ -60,9 +61,9 @@ class LockedWallets(NamedTuple):
     now: datetime
 
 
-async def lock_wallets(connection: asyncpg.Connection, ids: Collection[WalletId]) -> LockedWallets:
+async def lock_wallets(connection: asyncpg.Connection, ids: Collection[WalletId], row_lock: RowLock) -> LockedWallets:
     """Lock wallets in the order of their ids."""
-    rows = await connection.fetch(_LOCK, ids)
+    rows = await connection.fetch(_LOCK.format(row_lock=row_lock), ids)
     now = rows.pop()["now"]
     wallets = {wallet.id: wallet for wallet in map(wallet_from, rows)}
     return LockedWallets(wallets, {row["id"]: row["ctid"] for row in rows}, now)

@@ -50,7 +50,11 @@ class SqliteUnitOfWork:
         statement = "SELECT fingerprint, kind, body FROM keys WHERE tenant = ? AND subject = ? AND key = ?"
         return {key: record_of(*row) for key in keys for row in self._database.rows(statement, *key)}
 
-    async def lock(self, locks: LockSet) -> LockedState:
+    async def read(self, locks: LockSet) -> LockedState:
+        """Read what is named, as `lock` does."""
+        return await self.lock(locks)
+
+    async def lock(self, locks: LockSet, *, wait: bool = True) -> LockedState:  # noqa: ARG002 - there is no need to wait
         """Read what is named; no other unit can write until this one ends. A customer brings all their wallets."""
         rows = self._database.rows
         customers = {

@@ -8,8 +8,8 @@ from typing import Generic, NamedTuple, cast
 from tekana.application.bus import Service
 from tekana.application.commands.batch import Batch, BatchOutcome, failed_index
 from tekana.application.commands.command import AnswerT, Command
-from tekana.application.engine.command_queue import Envelope
 from tekana.application.engine.engine import Engine
+from tekana.application.engine.envelope import Envelope
 from tekana.application.policy import require_scope
 from tekana.application.webhooks.webhooks import Webhooks
 from tekana.application.workers.relay import relay_warnings

@@ -90,11 +90,13 @@ class LockedState:
         now: the moment of the unit of work, by the store's clock.
         wallets: by id.
         others: by kind's name, then by id.
+        busy: the wallets' ids and the Refs of what exists and is absent, as another unit of work has locked it.
     """
 
     now: datetime
     wallets: dict[WalletId, Wallet]
     others: dict[str, dict[Any, Any]] = field(default_factory=dict)
+    busy: frozenset[Hashable] = frozenset()
 
     def of(self, kind: LockKind[IdT, ItemT]) -> dict[IdT, ItemT]:
         """Return the locked items of a kind, by id."""

@@ -36,21 +36,33 @@ class IdempotencyRecord(NamedTuple):
 class UnitOfWork(Protocol):
     """One database transaction over a set of commands. Left without `save`, it never happened.
 
-    The steps come once each and in this order: `find_keys`, `lock`, `save`. Any of them may raise Conflict (another
-    unit won a race; nothing was stored; begin again) or Unavailable (the connection is gone; after `save` the outcome
-    is unknown until the keys are looked up).
+    The steps come in this order: `find_keys`, `lock`, `save`. `lock` may come twice: first for one item that is worth
+    waiting for, then for everything. Any of them may raise Conflict (another unit won a race; nothing was stored; begin
+    again) or Unavailable (the connection is gone; after `save` the outcome is unknown until the keys are looked up).
     """
 
     async def find_keys(self, keys: Collection[IdempotencyKey]) -> Mapping[IdempotencyKey, IdempotencyRecord]:
         """Return the records of those keys that were used before."""
         ...
 
-    async def lock(self, locks: LockSet) -> LockedState:
+    async def lock(self, locks: LockSet, *, wait: bool = True) -> LockedState:
         """Lock everything that is named, kind by kind and wallets last, each in the order of ids, and read it.
 
         What a locked item brings along (see `LockKind`) is locked with it: a customer brings all their wallets. Until
         the unit ends no other unit can change any of it. Locks never deadlock between units.
+
+        Args:
+            locks: what to lock.
+            wait: whether to wait for what another unit has locked. Otherwise only what is free is locked, and the rest
+                is named in `busy`. A store that cannot tell them apart may wait all the same.
+
+        Raises:
+            Busy: the wait took too long.
         """
+        ...
+
+    async def read(self, locks: LockSet) -> LockedState:
+        """Read what `lock` would lock, at one moment, without locking or waiting. Nothing can be saved after it."""
         ...
 
     async def save(self, book: Book, records: Mapping[IdempotencyKey, IdempotencyRecord]) -> None:

@@ -1,7 +1,7 @@
-"""The line before the posting engine: who waits, and who goes next.
+"""The queue of commands before the posting engine.
 
-Commands that came alone and batches wait apart, each in the order of arrival. Every group takes the first of both: so
-however many batches wait, a command that came alone waits only for a group in flight and for others of its kind.
+Single commands and batches wait apart, each in the order of arrival. Every group takes the first of both: so however
+many batches wait, a single command waits only for a group in flight and for other single commands.
 """
 
 from __future__ import annotations
@@ -14,33 +14,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from tekana.application.commands.batch import BATCH_SIZE_MAX, Batch
-from tekana.application.commands.command import Command
-from tekana.domain.book import Answer
-from tekana.domain.caller import Caller
+from tekana.application.engine.envelope import Envelope, Outcome, estimate_bytes
 from tekana.domain.errors import Unavailable
-from tekana.domain.value import value
 from tekana.ports.unit_of_work import IdempotencyKey
 
-
-@value()
-class Envelope:
-    """A command on its way, with who sends it.
-
-    `key` is the caller's idempotency key; without one the engine makes one up, so that its own retries never do a thing
-    twice. `request_id` names the request in records and logs.
-    """
-
-    command: Command[Answer]
-    caller: Caller
-    key: str | None = None
-    request_id: str | None = None
-
-
-class Outcome(NamedTuple):
-    """What a command led to, and whether that was decided before, under the same key."""
-
-    answer: Answer
-    replayed: bool
+QUEUE_BYTES_MAX = 100 * 1024 * 1024
+"""How much memory the commands that wait may take, of each kind apart."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,7 +32,15 @@ class QueuedBatch:
 
 
 class QueuedCommand(NamedTuple):
-    """A command that waits for its outcome. `place` counts those of a batch, from 0."""
+    """A command that waits for its outcome.
+
+    Attributes:
+        place: the number of the command in its batch, from 0.
+        bytes: an estimate of the memory that it takes.
+        give_up_at: when it has waited long enough for a lock of another process, by the event loop's clock; None as
+            long as it does not wait for one.
+        unknown: whether a unit of work that it was in ended in a way that leaves open whether it was stored.
+    """
 
     key: IdempotencyKey
     fingerprint: int
@@ -61,85 +48,111 @@ class QueuedCommand(NamedTuple):
     outcome: asyncio.Future[Outcome]
     batch: QueuedBatch | None = None
     place: int = 0
+    bytes: int = 0
+    give_up_at: float | None = None
+    unknown: bool = False
 
 
 class CommandQueue:
-    """Everybody who waits; its length counts commands, those of batches included.
+    """The commands that wait; its length counts commands, those of batches included.
 
-    It is meant to be no longer than what `most_groups` groups take, of each kind apart; who joins it asks before.
+    Of each kind apart, at most as many wait as `most_groups` groups take, and no more than fit into `bytes_max`: ask
+    `can_accept` before `put`, `can_accept_batch` before `put_batch`.
     """
 
-    def __init__(self, largest_group: int, most_groups: int) -> None:
+    def __init__(self, largest_group: int, most_groups: int, bytes_max: int = QUEUE_BYTES_MAX) -> None:
         self._largest_group = largest_group
-        self._most_alone = most_groups * largest_group
-        self._most_in_batches = most_groups * BATCH_SIZE_MAX
-        self._alone: list[QueuedCommand] = []
+        self._singles_max = most_groups * largest_group
+        self._batched_max = most_groups * BATCH_SIZE_MAX
+        self._bytes_max = bytes_max
+        self._singles: list[QueuedCommand] = []
+        self._single_bytes = 0
         self._batches: deque[Sequence[QueuedCommand]] = deque()
-        self._in_batches = 0
+        self._batched = 0
+        self._batched_bytes = 0
 
     def __len__(self) -> int:
-        return len(self._alone) + self._in_batches
-
-    def can_accept(self) -> bool:
-        """Whether a command that comes alone may join."""
-        return len(self._alone) < self._most_alone
-
-    def can_accept_batch(self, size: int) -> bool:
-        """Whether a batch of so many commands may join."""
-        return self._in_batches + size <= self._most_in_batches
-
-    def join(self, one: QueuedCommand) -> None:
-        """Wait, as a command that came alone."""
-        self._alone.append(one)
-
-    def put_batch(self, batch: Sequence[QueuedCommand]) -> None:
-        """Wait, as the commands of a batch, to be taken together."""
-        self._batches.append(batch)
-        self._in_batches += len(batch)
+        return len(self._singles) + self._batched
 
     @property
-    def alone(self) -> int:
-        """How many of those who wait came alone."""
-        return len(self._alone)
+    def singles(self) -> int:
+        """How many single commands wait."""
+        return len(self._singles)
+
+    def can_accept(self) -> bool:
+        """Whether there is room for a single command."""
+        return len(self._singles) < self._singles_max and self._single_bytes < self._bytes_max
+
+    def can_accept_batch(self, size: int) -> bool:
+        """Whether there is room for a batch of this number of commands."""
+        return self._batched + size <= self._batched_max and self._batched_bytes < self._bytes_max
+
+    def put(self, command: QueuedCommand) -> None:
+        """Add a single command."""
+        self._singles.append(command)
+        self._single_bytes += command.bytes
+
+    def put_batch(self, batch: Sequence[QueuedCommand]) -> None:
+        """Add the commands of a batch, which are taken together."""
+        self._batches.append(batch)
+        self._batched += len(batch)
+        self._batched_bytes += sum(one.bytes for one in batch)
 
     def take_singles(self) -> list[QueuedCommand]:
-        """Those who are next of those that came alone: up to `largest_group`."""
-        group = self._alone[: self._largest_group]
-        del self._alone[: self._largest_group]
+        """Take the next single commands: up to `largest_group`."""
+        group = self._singles[: self._largest_group]
+        del self._singles[: self._largest_group]
+        self._single_bytes -= sum(one.bytes for one in group)
         return group
 
     def take_group(self) -> list[QueuedCommand]:
-        """Those who are next: up to `largest_group` that came alone, and whole batches of 1,000 commands at most."""
+        """Take the next group: up to `largest_group` single commands, and whole batches of 1,000 commands at most."""
         group = self.take_singles()
         room = BATCH_SIZE_MAX
         while self._batches and len(self._batches[0]) <= room:
             batch = self._batches.popleft()
             room -= len(batch)
+            self._batched_bytes -= sum(one.bytes for one in batch)
             group += batch
-        self._in_batches -= BATCH_SIZE_MAX - room
+        self._batched -= BATCH_SIZE_MAX - room
         return group
 
-    def take_all(self) -> list[QueuedCommand]:
-        """Everybody."""
-        everybody = [*self._alone, *(one for batch in self._batches for one in batch)]
-        self._alone.clear()
-        self._batches.clear()
-        self._in_batches = 0
-        return everybody
+
+def queued(
+    key: IdempotencyKey, fingerprint: int, envelope: Envelope, batch: QueuedBatch | None = None, place: int = 0
+) -> QueuedCommand:
+    """Make a command that can wait for its outcome on the running event loop."""
+    outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+    return QueuedCommand(key, fingerprint, envelope, outcome, batch, place, estimate_bytes(envelope.command))
 
 
 def fail(group: Sequence[QueuedCommand], error: Exception, *, unknown: bool = False) -> None:
-    """Tell all who still wait that it failed; `unknown`, that it may have been done all the same."""
-    if unknown:
-        error = Unavailable(f"{error}; whether it was done is unknown: retry with the same key")
+    """End all commands that still wait with an error.
+
+    Args:
+        group: the commands.
+        error: what went wrong; each command gets a copy of its own.
+        unknown: whether a command may have been stored all the same.
+    """
     for one in group:
         if not one.outcome.done():
-            one.outcome.set_exception(error if len(group) == 1 else _copied(error))
+            if unknown or one.unknown:
+                one.outcome.set_exception(_unknown(error))
+            else:
+                one.outcome.set_exception(error if len(group) == 1 else _copied(error))
+
+
+def _unknown(error: Exception) -> Unavailable:
+    outcome = Unavailable(f"{error}; whether it was done is unknown: retry with the same key")
+    outcome.__cause__ = error.__cause__ or error
+    return outcome
 
 
 def _copied(error: Exception) -> Exception:
-    """One for each who gets it: to raise an exception is to change it. Not every one can be copied."""
+    """Copy an error, as to raise an exception is to change it. Not every one can be copied."""
     try:
-        return copy.copy(error)
+        copied = copy.copy(error)
     except Exception:
-        return Unavailable(str(error))
+        copied = Unavailable(str(error))
+    copied.__cause__ = error.__cause__
+    return copied

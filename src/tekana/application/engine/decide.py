@@ -12,7 +12,8 @@ import msgspec
 
 from tekana.application.commands.command import Command, MoneyCommand
 from tekana.application.commands.money import AnyMoneyCommand
-from tekana.application.engine.command_queue import Envelope, Outcome, QueuedBatch, QueuedCommand
+from tekana.application.engine.command_queue import QueuedBatch, QueuedCommand
+from tekana.application.engine.envelope import Envelope, Outcome
 from tekana.domain.book import Answer, BatchRecord, Book
 from tekana.domain.errors import IdempotencyKeyReused, Refused, RolledBack
 from tekana.domain.lock_set import LockSet, merge

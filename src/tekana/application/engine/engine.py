@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from tekana.application.commands.batch import Batch
-from tekana.application.engine.command_queue import Envelope, Outcome
+from tekana.application.engine.envelope import Envelope, Outcome
 from tekana.domain.book import Answer
 from tekana.domain.caller import Caller
 

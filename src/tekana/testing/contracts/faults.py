@@ -45,9 +45,12 @@ class _FailingUnit:
         self._fault("claim", keys)
         return await self._unit.find_keys(keys)
 
-    async def lock(self, locks: LockSet) -> LockedState:
+    async def lock(self, locks: LockSet, *, wait: bool = True) -> LockedState:
         self._fault("lock", locks)
-        return await self._unit.lock(locks)
+        return await self._unit.lock(locks, wait=wait)
+
+    async def read(self, locks: LockSet) -> LockedState:
+        return await self._unit.read(locks)
 
     async def save(self, book: Book, claims: Mapping[IdempotencyKey, IdempotencyRecord]) -> None:
         self._fault("save", book)

@@ -1,0 +1,193 @@
+"""Settles groups: posts each in a unit of work, tries again what can succeed, splits what cannot succeed whole."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Hashable, Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from tekana.application.engine.command_queue import QueuedCommand, fail
+from tekana.application.engine.contention import Blocked, find_blocked, only
+from tekana.application.engine.decide import all_keys, all_locks, decide_group, outcome_of
+from tekana.application.engine.envelope import Outcome
+from tekana.domain.book import Book
+from tekana.domain.caller import Caller
+from tekana.domain.errors import Busy, Conflict, Overloaded, Refused, Unavailable
+from tekana.domain.lock_set import LockedState
+from tekana.ports.unit_of_work import BeginUnit, UnitOfWork
+
+_log = logging.getLogger("tekana.engine")
+
+_TRIES = 3
+_PAUSE_MAX_SECONDS = 0.02  # before the second try; twice as long before the third
+
+
+class GroupSettler:
+    """Gives every command of a group an outcome.
+
+    Each command succeeds or is refused on its own; those of an atomic batch, together. A group that fails is tried
+    again, then split, so that a command fails only for a reason of its own.
+
+    Args:
+        begin: begins a unit of work.
+        book_on: makes the Book of what a unit of work has locked.
+        stripe: which of the house wallets of a role and currency to use.
+    """
+
+    def __init__(self, begin: BeginUnit, book_on: Callable[[LockedState, Caller], Book], stripe: int) -> None:
+        self._begin = begin
+        self._book_on = book_on
+        self._stripe = stripe
+
+    async def settle(self, group: Sequence[QueuedCommand], item: Hashable = None) -> list[Blocked]:
+        """Settle a group, and return the commands that have no outcome, as they need a stuck item.
+
+        If it is cut off, as by a cancellation, the outcome of its commands is unknown.
+
+        Args:
+            group: the commands.
+            item: a stuck item to wait for, before anything else is locked.
+        """
+        try:
+            return await self._settle(group, _Locking(item, wait=item is None))
+        except BaseException as error:
+            _log.error("a group of %d commands was cut off: %r", len(group), error)
+            fail(group, Unavailable("the work was cut off"), unknown=True)
+            raise
+
+    async def _settle(
+        self, group: Sequence[QueuedCommand], locking: _Locking, *, unknown: bool = False
+    ) -> list[Blocked]:
+        """Give every command of the group an outcome, and return those that have none, as they need a stuck item.
+
+        Args:
+            group: the commands.
+            locking: how to lock.
+            unknown: whether the group was in a unit of work that may yet be stored.
+        """
+        try:
+            outcomes = await self._try(group, locking, unknown=unknown)
+        except _Failed as failed:
+            return await self._settle_failed(group, locking, failed)
+        for one, outcome in zip(group, outcomes, strict=True):
+            if isinstance(outcome, Blocked) or one.outcome.done():
+                continue
+            if isinstance(outcome, Outcome):
+                one.outcome.set_result(outcome)
+            else:
+                one.outcome.set_exception(outcome)
+        return [outcome for outcome in outcomes if isinstance(outcome, Blocked)]
+
+    async def _settle_failed(self, group: Sequence[QueuedCommand], locking: _Locking, failed: _Failed) -> list[Blocked]:
+        if isinstance(failed.error, Busy) and locking.wait:
+            return await self._settle_around(group, unknown=failed.unknown)
+        no_command_is_the_reason = isinstance(failed.error, Unavailable) and not isinstance(failed.error, Conflict)
+        middle = _middle(group)
+        if not middle or no_command_is_the_reason:
+            fail(group, failed.error, unknown=failed.unknown)
+            return []
+        first = await self._settle(group[:middle], locking, unknown=failed.unknown)
+        return first + await self._settle(group[middle:], locking, unknown=failed.unknown)
+
+    async def _settle_around(self, group: Sequence[QueuedCommand], *, unknown: bool) -> list[Blocked]:
+        """Settle a group that waited for a lock in vain: around the first item in its way, which is stuck.
+
+        The other items that are locked are probably those of a unit of work that goes on.
+        """
+        blocked = await self._settle(group, _Locking(wait=False), unknown=unknown)
+        if not blocked:
+            return []
+        stuck = min(blocked, key=lambda one: str(one.item)).item
+        others = [one.command for one in blocked if one.item != stuck]
+        behind = [one for one in blocked if one.item == stuck]
+        return behind + (await self._settle(others, _Locking()) if others else [])
+
+    async def _try(
+        self, group: Sequence[QueuedCommand], locking: _Locking, *, unknown: bool
+    ) -> list[Outcome | Refused | Blocked]:
+        """Post the group, again if the store lost a race or its connection: the keys show what is done already.
+
+        A group that waited in vain for a lock is not tried again in the same way: one of its commands has to wait, and
+        the others should not.
+        """
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                outcomes = await self._post(group, locking)
+            except Exception as error:
+                unknown = unknown or (isinstance(error, Unavailable) and not isinstance(error, Conflict | Overloaded))
+                elsewhere = isinstance(error, Busy) and (locking.wait or _middle(group) > 0)
+                if not isinstance(error, Unavailable) or elsewhere or attempt == _TRIES:
+                    raise _Failed(error, unknown=unknown) from error
+            else:
+                return [_unknown(one) if isinstance(one, Blocked) else one for one in outcomes] if unknown else outcomes
+            await asyncio.sleep(random.uniform(0, _PAUSE_MAX_SECONDS * attempt))  # noqa: S311 - jitter, not a secret
+
+    async def _post(self, group: Sequence[QueuedCommand], locking: _Locking) -> list[Outcome | Refused | Blocked]:
+        blocked: dict[int, Blocked] = {}
+        async with self._begin() as unit:
+            known = dict(await unit.find_keys(all_keys(group)))
+            old = frozenset(known)
+            fresh = [one for one in group if one.key not in old]
+            if fresh:
+                locked, blocked = await _lock(unit, fresh, locking, self._stripe)
+                ready = [one for one in fresh if id(one) not in blocked] if blocked else fresh
+                if ready:
+                    book = self._book_on(locked, ready[0].envelope.caller)
+                    new = decide_group(ready, known, book)
+                    await unit.save(book, new)
+                    known |= new
+        seen = set(old)
+        return [blocked[id(one)] if id(one) in blocked else outcome_of(one, known, seen) for one in group]
+
+
+class _Locking(NamedTuple):
+    """How to lock: whether to wait for everything, or else for what item alone, if any."""
+
+    item: Hashable = None
+    wait: bool = True
+
+
+_NOTHING = LockedState(datetime.max.replace(tzinfo=UTC), {})
+
+
+async def _lock(
+    unit: UnitOfWork, fresh: Sequence[QueuedCommand], locking: _Locking, stripe: int
+) -> tuple[LockedState, dict[int, Blocked]]:
+    """Lock what the commands need. Returns it, and the commands that need more, by their identity."""
+    locks = all_locks(fresh, stripe)
+    if locking.item is not None:
+        try:
+            await unit.lock(only(locking.item, locks))
+        except Busy:
+            return _NOTHING, {id(one): Blocked(one, locking.item) for one in fresh}
+    locked = await unit.lock(locks, wait=locking.wait)
+    blocked = find_blocked(fresh, locked.busy, stripe) if locked.busy else {}
+    return locked, {id(fresh[place]): Blocked(fresh[place], item) for place, item in blocked.items()}
+
+
+def _unknown(blocked: Blocked) -> Blocked:
+    return blocked._replace(command=blocked.command._replace(unknown=True))
+
+
+def _middle(group: Sequence[QueuedCommand]) -> int:
+    """Find where to split a group: near the middle, never inside an atomic batch. 0 if it cannot be split."""
+    middle = len(group) // 2
+    batch = group[middle].batch
+    if batch is not None and batch.batch.mode == "atomic":
+        begin = middle - group[middle].place
+        middle = begin or len(batch.batch.transactions)
+    return middle % len(group)
+
+
+class _Failed(Exception):
+    """All tries of a group failed; `unknown` if one of them may have been stored all the same."""
+
+    def __init__(self, error: Exception, *, unknown: bool) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.unknown = unknown

@@ -1,0 +1,149 @@
+"""Why the database cannot be used: the operator reads the cause, a client never does."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import socket
+import ssl
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import trustme
+from sqlalchemy import make_url
+
+import tekana
+from tekana_litestar import create_app
+from tekana_postgres import PostgresStore
+from tekana_postgres.embedded import EmbeddedPostgres
+from tests.integration.http_support import assert_problem, at_work, client_of
+from tests.integration.postgres_support import superuser
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """The URL of a server that asks the role `asked` for a password."""
+    folder = Path(tempfile.mkdtemp(prefix="tekana-causes-", dir="/var/tmp"))
+    folder.chmod(0o755)  # the account that PostgreSQL runs as has to pass through
+    try:
+        with EmbeddedPostgres(folder, durable=False) as url:
+            asyncio.run(ask_for_a_password(url))
+            yield url
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+async def ask_for_a_password(url: str) -> None:
+    async with superuser(url) as connection:
+        await connection.execute("CREATE ROLE asked LOGIN PASSWORD 'right'")
+        rules = Path(await connection.fetchval("SHOW hba_file"))
+        rules.write_text("local all asked scram-sha-256\n" + rules.read_text())
+        await connection.execute("SELECT pg_reload_conf(), pg_sleep(0.5)")
+
+
+def changed(url: str, **parts: object) -> str:
+    return make_url(url).set(**parts).render_as_string(hide_password=False)  # type: ignore[arg-type]
+
+
+def closed_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+    return port
+
+
+async def cause(url: str, log: pytest.LogCaptureFixture) -> str:
+    """What the operator is shown of it, in the message and in the log."""
+    store = PostgresStore(url)
+    with pytest.raises(tekana.Unavailable, match="the database cannot be reached now: ") as raised:
+        await store.check_ready()
+    await store.stop()
+    assert raised.value.__cause__ is not None
+    message = str(raised.value).partition("now: ")[2]
+    assert message in log.text
+    return message
+
+
+@pytest.mark.parametrize(
+    ("parts", "shown"),
+    [
+        ({"username": "asked", "password": "wrong"}, 'password authentication failed for user "asked"'),
+        ({"database": "nowhere"}, 'database "nowhere" does not exist'),
+        ({"username": "stranger"}, 'role "stranger" does not exist'),
+        ({"host": "no-such-host.invalid", "port": 5432, "query": {}}, "Errno"),
+        ({"host": "127.0.0.1", "port": closed_port(), "query": {}}, "Connect call failed"),
+    ],
+    ids=["password", "database", "role", "host", "port"],
+)
+async def test_the_operator_reads_why(
+    server: str, caplog: pytest.LogCaptureFixture, parts: dict[str, object], shown: str
+) -> None:
+    caplog.clear()
+    forget_what_was_logged()
+    message = await cause(changed(server, **parts), caplog)
+    assert shown in message
+    assert "wrong" not in message
+
+
+def forget_what_was_logged() -> None:
+    from tekana_postgres import connections  # noqa: PLC0415 - private, and only here
+
+    connections._causes.__init__()  # type: ignore[misc]
+
+
+@asynccontextmanager
+async def tls_server(certificate: trustme.LeafCert) -> AsyncIterator[int]:
+    """A server that begins TLS as PostgreSQL does, and has this certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificate.configure_cert(context)
+
+    async def begin_tls(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(8)
+        writer.write(b"S")
+        await writer.drain()
+        try:
+            await writer.start_tls(context)
+        except (ssl.SSLError, ConnectionError):
+            writer.close()
+
+    listening = await asyncio.start_server(begin_tls, "127.0.0.1", 0)
+    async with listening:
+        yield listening.sockets[0].getsockname()[1]
+
+
+async def test_a_bad_certificate_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    forget_what_was_logged()
+    trusted = tmp_path / "trusted.pem"
+    trustme.CA().cert_pem.write_to_path(trusted)
+    async with tls_server(trustme.CA().issue_cert("127.0.0.1")) as port:
+        url = f"postgresql+asyncpg://someone@127.0.0.1:{port}/x?sslmode=verify-full&sslrootcert={trusted}"
+        assert "certificate verify failed" in await cause(url, caplog)
+
+
+async def test_a_client_never_reads_why(server: str) -> None:
+    url = changed(server, username="asked", password="wrong")  # noqa: S106
+    async with at_work(create_app(url)) as app, client_of(app) as client:
+        move = {"type": "deposit", "wallet_id": "019a0000-0000-7000-8000-000000000000", "amount": "1"}
+        answers = [
+            await client.get("/health/ready"),
+            await client.get("/v1/customers"),
+            await client.post(
+                "/v1/transactions", json={**move, "currency": "RWF"}, headers={"Idempotency-Key": "a key"}
+            ),
+        ]
+    for answer in answers:
+        assert_problem(answer, 503, "unavailable")
+        assert "asked" not in answer.text
+        assert "authentication" not in answer.text
+
+
+async def test_the_cause_of_many_failures_is_logged_once(server: str, caplog: pytest.LogCaptureFixture) -> None:
+    forget_what_was_logged()
+    store = PostgresStore(changed(server, username="asked", password="wrong"))  # noqa: S106
+    for _ in range(20):
+        with pytest.raises(tekana.Unavailable):
+            await store.check_ready()
+    await store.stop()
+    assert caplog.text.count("password authentication failed") == 2  # in one line: the message, and the cause
