@@ -25,7 +25,7 @@ from tekana import Settings, TekanaError
 from tekana.bootstrap.lifespan import build
 from tekana_litestar.app import create_app
 from tekana_litestar.middleware import REQUEST_TIMEOUT_SECONDS
-from tekana_litestar.uvicorn_protocol import OneWriteProtocol
+from tekana_litestar.protocol import HttpProtocol
 
 if sys.platform != "win32":
     import resource
@@ -141,7 +141,7 @@ def _config(app: Litestar | str, workers: int) -> uvicorn.Config:
         app,
         factory=isinstance(app, str),
         workers=workers,
-        http=OneWriteProtocol,
+        http=HttpProtocol,
         lifespan="on",
         log_level="warning",
         ws="none",
