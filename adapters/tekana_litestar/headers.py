@@ -43,6 +43,11 @@ def check_host(scope: HTTPScope) -> None:
             raise invalid("Host", "must be a host, with or without a port")
 
 
+def is_idempotency_key(value: bytes) -> bool:
+    """Whether the value is 1 to 255 printable ASCII characters."""
+    return _KEY.fullmatch(value.decode("latin-1")) is not None
+
+
 def idempotency_key(scope: HTTPScope, *, required: bool) -> str | None:
     """The key that makes a repeated request harmless.
 

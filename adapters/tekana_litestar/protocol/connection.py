@@ -89,7 +89,7 @@ class HttpProtocol(RespondingProtocol):
         if hot is None:
             self._begin_asgi()
         else:
-            self.cycle = self._active = HotRequest(self, *hot)  # type: ignore[assignment]
+            self.cycle = self._active = HotRequest(self, *hot)
         self._incoming = Incoming.BODY
         self._pending_size = -self._data_size
         self._deadline = self._timer.now + limits.BODY_TIMEOUT_SECONDS

@@ -5,6 +5,7 @@ The package's docstring says how to declare one.
 
 from __future__ import annotations
 
+import math
 import re
 from asyncio import CancelledError
 from collections.abc import Callable, Iterable, Mapping
@@ -73,14 +74,14 @@ class HotRequest:
     )
     message_event = _NoEvent()
 
-    def __init__(self, protocol: HttpProtocol, route: HotRoute, headers: Headers, parameter: str) -> None:
+    def __init__(self, protocol: HttpProtocol, route: HotRoute, parameter: str, headers: Headers) -> None:
         self.protocol = protocol
         self.route = route
         self.headers = headers
         self.parameter = parameter
         self.id = request_id_of(headers.get(b"x-request-id", b""))
         self.body = b""
-        self.deadline = 0.0
+        self.deadline = math.inf
         self.keep_alive = True
         self.disconnected = False
         self.response_started = False

@@ -68,6 +68,7 @@ class RespondingProtocol(HttpToolsProtocol):
     """
 
     flow: _PipelineFlowControl
+    cycle: Any  # uvicorn's, or a HotRequest
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -158,7 +159,16 @@ class RespondingProtocol(HttpToolsProtocol):
             return
         if not self.flow.write_paused:
             self.flow.resume_reading()
-        self._deadline = self._timer.now + _TIMEOUTS_SECONDS[self._incoming]
+        self._deadline = self._timer.now + self._incoming_timeout_seconds()
+
+    def _incoming_timeout_seconds(self) -> float:
+        match self._incoming:
+            case Incoming.IDLE:
+                return limits.IDLE_TIMEOUT_SECONDS
+            case Incoming.HEAD:
+                return limits.HEAD_TIMEOUT_SECONDS
+            case Incoming.BODY:
+                return limits.BODY_TIMEOUT_SECONDS
 
     # --- refusals -------------------------------------------------------------------------------------------------
 
@@ -243,10 +253,3 @@ class RespondingProtocol(HttpToolsProtocol):
         if not self.flow.read_paused:  # else it is not the client who is late
             part = "headers" if self._incoming is Incoming.HEAD else "body"
             self._refuse(408, f"the {part} did not come in time")
-
-
-_TIMEOUTS_SECONDS: Final = {
-    Incoming.IDLE: limits.IDLE_TIMEOUT_SECONDS,
-    Incoming.HEAD: limits.HEAD_TIMEOUT_SECONDS,
-    Incoming.BODY: limits.BODY_TIMEOUT_SECONDS,
-}

@@ -101,11 +101,15 @@ class PostingEngine:
             Overloaded: too many commands wait; nothing was begun.
             Unavailable: the outcome is unknown; the same key will tell.
         """
+        return await self.enqueue(envelope)
+
+    def enqueue(self, envelope: Envelope) -> asyncio.Future[Outcome]:
+        """Have a command decided, as `submit` does, for a caller without a task of its own."""
         key = self._admitted(envelope.caller, envelope.key, room=self._waiting.can_accept())
         outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._waiting.join(QueuedCommand(key, fingerprint(envelope.command.NAME, envelope.command), envelope, outcome))
         self._look_soon()
-        return await outcome
+        return outcome
 
     async def submit_batch(
         self, batch: Batch, *, caller: Caller, key: str | None = None, request_id: str | None = None
