@@ -5,15 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-import httpx
 import pytest
 
-from tests.integration.test_http_server import _children, _served, _state, _store_url, _wait_until_ready, port
+from tests.integration.test_http_server import _children, _served, _state, _store_url, port
 
 __all__ = ["port"]
 
@@ -60,13 +60,17 @@ def _command(pid: int) -> str:
 
 def _all_answer(port: int, many: int = 24, within_seconds: float = 5.0) -> bool:
     """Whether each of many new connections is answered in time."""
-    try:
-        return all(
-            httpx.get(f"http://127.0.0.1:{port}/health/live", timeout=within_seconds).status_code == 200
-            for _ in range(many)
-        )
-    except httpx.TransportError:
-        return False
+    with contextlib.ExitStack() as opened:
+        try:
+            connections = [
+                opened.enter_context(socket.create_connection(("127.0.0.1", port), timeout=within_seconds))
+                for _ in range(many)
+            ]
+            for one in connections:
+                one.sendall(b"GET /health/live HTTP/1.1\r\nHost: tekana\r\n\r\n")
+            return all(one.recv(4096).startswith(b"HTTP/1.1 200") for one in connections)
+        except OSError:
+            return False
 
 
 def _wait_until_all_answer(port: int, process: subprocess.Popen[str], seconds: float = 120.0) -> None:
@@ -74,6 +78,7 @@ def _wait_until_all_answer(port: int, process: subprocess.Popen[str], seconds: f
     while not _all_answer(port, within_seconds=2.0):
         assert process.poll() is None, "the supervisor ended"
         assert time.monotonic() < end, "some connections are not answered"
+        time.sleep(0.1)
 
 
 def _end(process: subprocess.Popen[str]) -> tuple[int, str]:
@@ -84,7 +89,6 @@ def _end(process: subprocess.Popen[str]) -> tuple[int, str]:
 
 def test_a_stopped_worker_is_replaced(tmp_path: Path, port: int, postgres_url: str) -> None:
     with _served(tmp_path, port, 2, postgres_url, QUICK) as process:
-        _wait_until_ready(port, process)
         _wait_until_all_answer(port, process)
         stopped, killed = _workers(process)
         os.kill(stopped, signal.SIGSTOP)
@@ -102,7 +106,6 @@ def test_signals_that_would_change_the_number_of_workers(
     tmp_path: Path, port: int, postgres_url: str, number: signal.Signals
 ) -> None:
     with _served(tmp_path, port, 2, postgres_url) as process:
-        _wait_until_ready(port, process)
         _wait_until_all_answer(port, process)
         before = _workers(process)
         process.send_signal(number)
@@ -115,7 +118,6 @@ def test_signals_that_would_change_the_number_of_workers(
 def test_a_replacement_that_fails_is_tried_again(tmp_path: Path, port: int, postgres_url: str) -> None:
     path = tmp_path / "refused"
     with _served(tmp_path, port, 2, postgres_url, REFUSED_WHILE_THERE.format(path=str(path))) as process:
-        _wait_until_ready(port, process)
         _wait_until_all_answer(port, process)
         path.touch()
         os.kill(_workers(process)[0], signal.SIGKILL)
@@ -134,7 +136,7 @@ def test_a_replacement_that_fails_is_tried_again(tmp_path: Path, port: int, post
 
 def test_all_workers_killed_again_and_again(tmp_path: Path, port: int, postgres_url: str) -> None:
     with _served(tmp_path, port, 2, postgres_url) as process:
-        _wait_until_ready(port, process)
+        _wait_until_all_answer(port, process)
         for _ in range(3):
             for pid in _workers(process):
                 os.kill(pid, signal.SIGKILL)
