@@ -67,7 +67,7 @@ def test_metadata_with_a_name_twice(members: list[tuple[str, str]]) -> None:
 
 
 def test_usual_bodies_are_recognised() -> None:
-    usual = [*complete, ("description", "tea - green"), ("metadata", {"order-id": "7", "": "x"})]
+    usual = [*complete, ("description", "tea - green"), ("metadata", {"order-id": "7", "note": "x"})]
     for members in (complete, usual):
         body = as_json(list(members), ascii_only=False)
         assert has_each_name_once(body, _decoder.decode(body))

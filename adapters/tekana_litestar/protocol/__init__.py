@@ -15,7 +15,7 @@ A hot route is a second way to call an operation that is served over ASGI too, a
 
     def create_thing(request: HotRequest) -> None:
         command = decode(request.body)  # an exception is answered with its problem
-        outcome = tekana.enqueue(command, key=request.header(b"idempotency-key"), request_id=request.id)
+        outcome = session.enqueue(command, key=request.header(b"idempotency-key"), request_id=request.id)
         outcome.add_done_callback(lambda done: request.respond(lambda: answer_to(done.result())))
 
     HotRoute(b"POST", b"/v1/things", create_thing, accepts=has_valid_key, body_size_max=64 * 1024)
