@@ -5,13 +5,17 @@
 
 from __future__ import annotations
 
+import socket
 import sys
+from multiprocessing.connection import Connection
 
 import uvicorn
 from litestar import Litestar, asgi
 from litestar.types import Receive, Scope, Send
 
-from tekana_litestar.server import Workers, listen
+from tekana_litestar.listeners import listen
+from tekana_litestar.server import serve_and_report
+from tekana_litestar.supervisor import Supervisor, end_with_parent
 
 _BODY = b'{"id":"019a0000-0000-7000-8000-000000000000","status":"active"}'
 _HEADERS = [(b"content-type", b"application/json"), (b"content-length", str(len(_BODY)).encode())]
@@ -27,18 +31,23 @@ async def constant(scope: Scope, receive: Receive, send: Send) -> None:  # noqa:
 app = Litestar(route_handlers=[constant], openapi_config=None)
 
 
-def serve(port: int, workers: int) -> None:
-    """Serve until a signal."""
+def run_worker(listener: socket.socket, reports: Connection) -> None:
+    """Serve in a worker process."""
+    end_with_parent()
     options = uvicorn.Config(
-        "benchmarks.bare:app",
-        workers=workers,
+        app,
         log_level="warning",
         ws="none",
         access_log=False,
         server_header=False,
         proxy_headers=False,
     )
-    Workers(options, listen("127.0.0.1", port, workers)).run()
+    serve_and_report(options, listener, reports)
+
+
+def serve(port: int, workers: int) -> None:
+    """Serve until a signal."""
+    Supervisor(run_worker, listen("127.0.0.1", port, workers), workers).run()
 
 
 if __name__ == "__main__":

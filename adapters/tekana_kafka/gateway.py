@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, cast
@@ -60,6 +61,10 @@ class RemoteEngine:
         """Have a command decided, for good."""
         body = await self._ask(envelope.command, envelope.caller, envelope.key, envelope.request_id)
         return cast("Outcome", OUTCOME.decode(body))
+
+    def enqueue(self, envelope: Envelope) -> asyncio.Future[Outcome]:
+        """Have a command decided, as `submit` does, for a caller without a task of its own."""
+        return asyncio.ensure_future(self.submit(envelope))
 
     async def submit_batch(
         self, batch: Batch, *, caller: Caller, key: str | None = None, request_id: str | None = None

@@ -15,9 +15,11 @@ from litestar.utils.path import normalize_path
 from tekana import Settings, connect
 from tekana.bootstrap.lifespan import chosen
 from tekana_litestar import docs
+from tekana_litestar.hot_operations import hot_routes
 from tekana_litestar.middleware import Middleware
 from tekana_litestar.operation import options_handlers, serve
 from tekana_litestar.problems import handle_exception
+from tekana_litestar.protocol.hot_routes import HotRoutes
 from tekana_litestar.routes import HANDLERS, PROBES
 from tekana_litestar.server_sent_events import Streams
 
@@ -39,6 +41,7 @@ class TekanaApp(Litestar):
         super().__init__(*args, **options)
         self._edge = Middleware()
         self.state.streams = Streams()
+        self.hot_routes = HotRoutes()
 
     async def __call__(
         self, scope: Scope | LifeSpanScope, receive: Receive | LifeSpanReceive, send: Send | LifeSpanSend
@@ -47,8 +50,9 @@ class TekanaApp(Litestar):
         if scope["type"] == ScopeType.HTTP:
             await self._edge(self._serve, cast("HTTPScope", scope), cast("Receive", receive), cast("Send", send))
         else:
-            # For the server, which closes them when it stops: see one_write.py.
-            cast("dict[str, Any]", scope).setdefault("state", {})["streams"] = self.state.streams
+            # For the server's protocol, which closes the streams when it stops, and calls hot routes.
+            state = cast("dict[str, Any]", scope).setdefault("state", {})
+            state.update(streams=self.state.streams, hot_routes=self.hot_routes)
             await super().__call__(scope, receive, send)
 
     async def _serve(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
@@ -82,7 +86,7 @@ def create_app(
     """
     settings = chosen(settings)
     handlers = [*HANDLERS, *docs.HANDLERS] if settings.has_clients else PROBES
-    return TekanaApp(
+    app = TekanaApp(
         route_handlers=[*options_handlers(handlers), *handlers],
         lifespan=[_at_work(settings, store, clock)],
         exception_handlers={Exception: handle_exception},
@@ -90,6 +94,9 @@ def create_app(
         logging_config=None,  # problems.py logs what is worth a line, and nothing on the way of a good request
         debug=False,
     )
+    if settings.has_clients:
+        app.hot_routes = hot_routes(app)
+    return app
 
 
 def _at_work(

@@ -14,6 +14,7 @@ from tekana import FieldError, InvalidRequest
 from tekana.domain.errors import invalid
 from tekana_litestar.headers import single_header
 from tekana_litestar.identifiers import canonical_uuid
+from tekana_litestar.json_names import has_each_name_once
 from tekana_litestar.problems import BodyTooLarge, WrongContentType
 from tekana_litestar.request import Request
 
@@ -67,7 +68,8 @@ class BodyReader(Generic[T]):
             raise invalid("body", "is nested too deep") from None
         except (msgspec.DecodeError, UnicodeError):
             raise invalid("body", _malformed(body)) from None
-        _reject_duplicate_names_and_odd_uuids(decoded, _pairs.decode(body.decode()))
+        if not has_each_name_once(body, decoded):
+            _reject_duplicate_names_and_odd_uuids(decoded, _pairs.decode(body.decode()))
         return decoded
 
     def _explained(self, error: msgspec.ValidationError) -> InvalidRequest:

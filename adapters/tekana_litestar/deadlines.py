@@ -1,7 +1,7 @@
-"""Deadlines: nothing takes for ever.
+"""Deadlines of tasks that may all take equally long.
 
-Like `asyncio.timeout`, for a great many tasks that may take equally long each. As they are due in the order in which
-they began, one timer looks after all, and a task costs next to nothing; for that, the moment is not exact.
+They do what `asyncio.timeout` does, for less: as tasks become due in the order in which they began, one timer serves
+all of them, and its accuracy is a thirtieth of the timeout. `asyncio.timeout` makes a timer for each task.
 """
 
 from __future__ import annotations
@@ -9,36 +9,36 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Final
 
-_LOOKS: Final = 30  # in the time that a task may take: how often the timer goes off
+_CHECKS_PER_TIMEOUT: Final = 30
 
 
 class Deadlines:
-    """Cancels each task that takes longer than it may. All of them belong to one event loop."""
+    """Cancels each task that takes too long. All of them belong to one event loop."""
 
     def __init__(self) -> None:
         self._due: dict[asyncio.Task[Any], float] = {}
         self._missed: set[asyncio.Task[Any]] = set()
         self._timer: asyncio.TimerHandle | None = None
 
-    def begin(self, task: asyncio.Task[Any], longest: float) -> None:
-        """From now on the task may take so many seconds, the same for each, and a thirtieth of that more."""
+    def begin(self, task: asyncio.Task[Any], timeout_seconds: float) -> None:
+        """Cancel the task after this time, which is the same for all tasks, or up to a thirtieth later."""
         loop = task.get_loop()
         if not self._due:
             if self._timer is not None:
                 self._timer.cancel()
-            self._timer = loop.call_later(longest / _LOOKS, self._look, loop, longest)
-        self._due[task] = loop.time() + longest
+            self._timer = loop.call_later(timeout_seconds / _CHECKS_PER_TIMEOUT, self._check, loop, timeout_seconds)
+        self._due[task] = loop.time() + timeout_seconds
 
     def was_missed(self, task: asyncio.Task[Any]) -> bool:
-        """Whether the task was cancelled for taking too long."""
+        """Whether the task was cancelled because it took too long."""
         return task in self._missed
 
     def end(self, task: asyncio.Task[Any]) -> None:
-        """The task may take as long as it likes again."""
+        """Remove the task's deadline."""
         self._due.pop(task, None)
         self._missed.discard(task)
 
-    def _look(self, loop: asyncio.AbstractEventLoop, longest: float) -> None:
+    def _check(self, loop: asyncio.AbstractEventLoop, timeout_seconds: float) -> None:
         now = loop.time()
         for task, due in list(self._due.items()):
             if due > now:
@@ -46,4 +46,5 @@ class Deadlines:
             del self._due[task]
             self._missed.add(task)
             task.cancel()
-        self._timer = loop.call_later(longest / _LOOKS, self._look, loop, longest) if self._due else None
+        delay = timeout_seconds / _CHECKS_PER_TIMEOUT
+        self._timer = loop.call_later(delay, self._check, loop, timeout_seconds) if self._due else None

@@ -31,11 +31,21 @@ def single_header(scope: HTTPScope, name: bytes) -> str | None:
     return None if found is None else found.decode("latin-1")
 
 
+def is_host(value: bytes) -> bool:
+    """Whether the value of a Host header names a host (RFC 3986, host and port)."""
+    return _HOST.fullmatch(value) is not None
+
+
 def check_host(scope: HTTPScope) -> None:
-    """Raises InvalidRequest for a Host header that names no host (RFC 3986, host and port)."""
+    """Raises InvalidRequest for a Host header that names no host."""
     for key, value in scope["headers"]:
-        if key == b"host" and not _HOST.fullmatch(value):
+        if key == b"host" and not is_host(value):
             raise invalid("Host", "must be a host, with or without a port")
+
+
+def is_idempotency_key(value: bytes) -> bool:
+    """Whether the value is 1 to 255 printable ASCII characters."""
+    return _KEY.fullmatch(value.decode("latin-1")) is not None
 
 
 def idempotency_key(scope: HTTPScope, *, required: bool) -> str | None:

@@ -1,6 +1,7 @@
-"""The edge: what every request meets first and every answer passes last. One pure ASGI layer.
+"""What every request passes first and every response last: one pure ASGI layer.
 
-It names the request, bounds how long it may take, and adds the headers that all answers carry.
+It names the request, limits how long it may take, and adds the headers that all responses have. Hot routes, which are
+served without ASGI, share the functions below.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ from tekana_litestar.deadlines import Deadlines
 from tekana_litestar.problems import problem_of_request
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from litestar.types import HTTPScope, Message, Receive, Send
 
 REQUEST_TIMEOUT_SECONDS: Final = 30.0
-"""Seconds that a request waits for its answer. Longer than a store's own timeouts, so that those speak first."""
+"""Longer than a store's own timeouts, so that their errors come first."""
 
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 
@@ -30,8 +31,29 @@ _STREAM: Final = (b"content-type", b"text/event-stream")
 _NO_SNIFF: Final = (b"x-content-type-options", b"nosniff")
 
 
+def request_id_of(*given: bytes) -> str:
+    """The first of the ids that the caller gave that logs can hold; else a new one."""
+    for value in given:
+        if _REQUEST_ID.fullmatch(value):
+            return value.decode("ascii")
+    return str(uuid7())
+
+
+def common_headers(headers: Iterable[tuple[bytes, bytes]], request_id: str) -> list[tuple[bytes, bytes]]:
+    """The headers of a response, with those that all responses have."""
+    complete = [*headers, (b"x-request-id", request_id.encode("ascii")), _NO_SNIFF]
+    if not any(name == b"cache-control" for name, _ in complete):
+        complete.append(_NO_STORE)
+    return complete
+
+
+def no_answer_in_time() -> Unavailable:
+    """The error of a request that took too long. Its command goes on: the same key leads to its outcome."""
+    return Unavailable(f"no answer within {REQUEST_TIMEOUT_SECONDS:g} seconds")
+
+
 class Middleware:
-    """The edge of one app."""
+    """The layer of one app."""
 
     def __init__(self) -> None:
         self._deadlines = Deadlines()
@@ -43,15 +65,10 @@ class Middleware:
         receive: Receive,
         send: Send,
     ) -> None:
-        """Serve one request.
-
-        A request that waits too long is answered 503, and its command goes on: the same key will tell what it led to.
-        """
-        request_id = _request_id(scope)
+        """Serve one request. One that takes too long, or whose task is cancelled, is answered 503."""
+        request_id = request_id_of(*(value for name, value in scope["headers"] if name == b"x-request-id"))
         scope.setdefault("state", {})["request_id"] = request_id
-        common = (b"x-request-id", request_id.encode("ascii"))
         started = False
-
         task = cast("asyncio.Task[None]", asyncio.current_task())
 
         async def send_on(message: Message) -> None:
@@ -60,30 +77,23 @@ class Middleware:
                 started = True
                 if _STREAM in message["headers"]:  # which lasts for as long as both sides like
                     self._deadlines.end(task)
-                headers = [*message["headers"], common, _NO_SNIFF]
-                if not any(name == b"cache-control" for name, _ in headers):
-                    headers.append(_NO_STORE)
-                message["headers"] = headers
+                message["headers"] = common_headers(message["headers"], request_id)
             await send(message)
 
         self._deadlines.begin(task, REQUEST_TIMEOUT_SECONDS)
         try:
             await serve(scope, receive, send_on)
         except asyncio.CancelledError:
-            if not self._deadlines.was_missed(task):
+            was_missed = self._deadlines.was_missed(task)
+            if started:
+                if was_missed:
+                    task.uncancel()
+                    raise TimeoutError from None
+                raise
+            error = no_answer_in_time() if was_missed else Unavailable("the request was cancelled")
+            await problem_of_request(scope, error)(scope, receive, send_on)
+            if not was_missed:
                 raise
             task.uncancel()
-            if started:
-                raise TimeoutError from None
-            late = Unavailable(f"no answer within {REQUEST_TIMEOUT_SECONDS:g} seconds")
-            await problem_of_request(scope, late)(scope, receive, send_on)
         finally:
             self._deadlines.end(task)
-
-
-def _request_id(scope: HTTPScope) -> str:
-    """The caller's own name for the request, if it is one that logs can hold; else a new one."""
-    for name, value in scope["headers"]:
-        if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
-            return value.decode("ascii")
-    return str(uuid7())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import Generic, NamedTuple, cast
 
@@ -9,7 +10,7 @@ from tekana.application.bus import Service
 from tekana.application.commands.batch import Batch, BatchOutcome, failed_index
 from tekana.application.commands.command import AnswerT, Command
 from tekana.application.engine.engine import Engine
-from tekana.application.engine.envelope import Envelope
+from tekana.application.engine.envelope import Envelope, Outcome
 from tekana.application.policy import require_scope
 from tekana.application.webhooks.webhooks import Webhooks
 from tekana.application.workers.relay import relay_warnings
@@ -161,9 +162,17 @@ class Session:
     ) -> Executed[AnswerT]:
         """Do as `execute`, and return whether the answer is a repeated one; a refusal raised carries `replayed`."""
         require_scope(self.caller, command.SCOPE)
-        outcome = await self._engine.submit(Envelope(command, self.caller, key, request_id))
-        _raise_refusal(outcome.answer, replayed=outcome.replayed)
-        return Executed(cast("AnswerT", outcome.answer), outcome.replayed)
+        return executed(command, await self._engine.submit(Envelope(command, self.caller, key, request_id)))
+
+    def enqueue(
+        self, command: Command[AnswerT], *, key: str | None = None, request_id: str | None = None
+    ) -> asyncio.Future[Outcome]:
+        """Do as `submit`, for a caller without a task of its own; `executed` reads the outcome.
+
+        Raises Forbidden, InvalidRequest and Overloaded at once; the future raises the rest.
+        """
+        require_scope(self.caller, command.SCOPE)
+        return self._engine.enqueue(Envelope(command, self.caller, key, request_id))
 
     async def submit_batch(
         self, batch: Batch, *, key: str | None = None, request_id: str | None = None
@@ -189,6 +198,12 @@ class Session:
         answer = await self._engine.preview(Envelope(command, self.caller))
         _raise_refusal(answer, replayed=False)
         return cast("AnswerT", answer)
+
+
+def executed(command: Command[AnswerT], outcome: Outcome) -> Executed[AnswerT]:  # noqa: ARG001 - its type is needed
+    """The command's answer. Raises Refused if a rule refused it."""
+    _raise_refusal(outcome.answer, replayed=outcome.replayed)
+    return Executed(cast("AnswerT", outcome.answer), outcome.replayed)
 
 
 def refusal_of(answer: Answer) -> Refused | None:

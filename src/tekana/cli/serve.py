@@ -67,8 +67,11 @@ def serve(host: str, port: int, workers: int, database_url: str | None, data_dir
         with _signals_to(_leave):  # until the server has ears of its own
             asyncio.run(_warn(chosen))
             docs = f"  docs: http://{host}:{port}/api" if chosen.has_clients else f"  {chosen.role} service"
-            click.echo(f"tekana: http://{host}:{port}{docs}  (Ctrl-C stops)", err=True)
-            code = serve_http(chosen, host=host, port=port, workers=workers)
+
+            def report_ready() -> None:
+                click.echo(f"tekana: http://{host}:{port}{docs}  (Ctrl-C stops)", err=True)
+
+            code = serve_http(chosen, host=host, port=port, workers=workers, on_ready=report_ready)
     finally:
         # Whoever presses Ctrl-C twice does not get less: what was begun is finished, and the database stopped.
         with _signals_to(signal.SIG_IGN):

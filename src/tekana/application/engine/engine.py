@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Protocol
 
 from tekana.application.commands.batch import Batch
@@ -33,6 +34,13 @@ class Engine(Protocol):
             IdempotencyKeyReused: the key was used for another command.
             Overloaded: nothing was begun.
             Unavailable: the outcome is unknown; the same key will tell.
+        """
+        ...
+
+    def enqueue(self, envelope: Envelope) -> asyncio.Future[Outcome]:
+        """Have a command decided, as `submit` does, for a caller without a task of its own.
+
+        Raises InvalidRequest and Overloaded at once; the future raises the rest.
         """
         ...
 

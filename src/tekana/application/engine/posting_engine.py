@@ -108,11 +108,15 @@ class PostingEngine:
             Overloaded: too many commands wait; nothing was begun.
             Unavailable: the outcome is unknown; the same key finds it.
         """
+        return await self.enqueue(envelope)
+
+    def enqueue(self, envelope: Envelope) -> asyncio.Future[Outcome]:
+        """Have a command decided, as `submit` does, for a caller without a task of its own."""
         key = self._accepted_key(envelope.caller, envelope.key, room=self._queue.can_accept())
         command = queued(key, fingerprint(envelope.command.NAME, envelope.command), envelope)
         self._queue.put(command)
         self._look_soon()
-        return await command.outcome
+        return command.outcome
 
     async def submit_batch(
         self, batch: Batch, *, caller: Caller, key: str | None = None, request_id: str | None = None

@@ -1,0 +1,168 @@
+"""Hot routes: operations that are called straight from the parser, without an ASGI scope, a task or Litestar.
+
+The package's docstring says how to declare one.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from asyncio import CancelledError
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from tekana import Unavailable
+from tekana_litestar.headers import is_host
+from tekana_litestar.middleware import request_id_of
+from tekana_litestar.problems import problem_answer
+
+if TYPE_CHECKING:
+    from tekana_litestar.protocol.connection import HttpProtocol
+    from tekana_litestar.responses import Answer
+
+JSON_TYPE: Final = b"application/json"
+_UUID: Final = re.compile(rb"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
+_PARAMETER: Final = b"{}"
+_PARAMETER_SIZE: Final = 36
+_UNUSUAL: Final = frozenset((b"expect", b"transfer-encoding", b"upgrade"))
+
+Headers = Mapping[bytes, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class HotRoute:
+    """An operation that is called straight from the parser.
+
+    Args:
+        method: the one method that is handled.
+        path: the whole path; with `{}` for its last part, which then is a UUID.
+        handle: has `HotRequest.respond` called, once, then or later.
+        accepts: whether a request with these headers is handled here; if not, it goes through ASGI.
+        body_size_max: in bytes; 0 stands for requests without a body.
+    """
+
+    method: bytes
+    path: bytes
+    handle: Callable[[HotRequest], None]
+    accepts: Callable[[Headers], bool] = lambda _: True
+    body_size_max: int = 0
+
+
+class _NoEvent:
+    """Stands where uvicorn expects the event that wakes up an ASGI application."""
+
+    def set(self) -> None:
+        """Do nothing."""
+
+
+class HotRequest:
+    """A request to a hot route. It stands where uvicorn keeps its own cycle of request and response."""
+
+    __slots__ = (
+        "body",
+        "deadline",
+        "disconnected",
+        "headers",
+        "id",
+        "keep_alive",
+        "parameter",
+        "protocol",
+        "response_complete",
+        "response_started",
+        "route",
+    )
+    message_event = _NoEvent()
+
+    def __init__(self, protocol: HttpProtocol, route: HotRoute, parameter: str, headers: Headers) -> None:
+        self.protocol = protocol
+        self.route = route
+        self.headers = headers
+        self.parameter = parameter
+        self.id = request_id_of(headers.get(b"x-request-id", b""))
+        self.body = b""
+        self.deadline = math.inf
+        self.keep_alive = True
+        self.disconnected = False
+        self.response_started = False
+        self.response_complete = False
+
+    def header(self, name: bytes) -> str:
+        """The value of a header that `accepts` has seen."""
+        return self.headers[name].decode("latin-1")
+
+    def begin(self, deadline: float) -> None:
+        """Have the request handled, now that it is whole."""
+        self.deadline = deadline
+        try:
+            self.route.handle(self)
+        except Exception as error:
+            self.fail(error)
+
+    def respond(self, make_answer: Callable[[], Answer]) -> None:
+        """Answer with what the function returns, or with the problem that it raises. A late answer is dropped."""
+        try:
+            answer = make_answer()
+        except CancelledError:
+            self.fail(Unavailable("the work was cancelled"))
+        except Exception as error:
+            self.fail(error)
+        else:
+            self._send(answer)
+
+    def fail(self, error: Exception) -> None:
+        """Answer with the problem of an error."""
+        if not self.response_started and not self.disconnected:
+            self._send(problem_answer(error, self.id, reading=self.route.method == b"GET"))
+
+    def _send(self, answer: Answer) -> None:
+        if not self.response_started and not self.disconnected:
+            self.response_started = True
+            self.protocol.send_answer(self, answer)
+
+
+class HotRequestParts(NamedTuple):
+    """What a hot request is made of, once its head is there."""
+
+    route: HotRoute
+    parameter: str
+    headers: dict[bytes, bytes]
+
+
+class HotRoutes:
+    """Finds the hot route of a request."""
+
+    def __init__(self, routes: Iterable[HotRoute] = ()) -> None:
+        self._routes = {route.path: route for route in routes}
+
+    def find(self, method: bytes, url: bytes, headers: list[tuple[bytes, bytes]]) -> HotRequestParts | None:
+        """The route that handles this head, its parameter, and the headers by name; None: it goes through ASGI."""
+        route = self._routes.get(url)
+        parameter = b""
+        if route is None:
+            if not _UUID.fullmatch(parameter := url[-_PARAMETER_SIZE:]):
+                return None
+            route = self._routes.get(url[:-_PARAMETER_SIZE] + _PARAMETER)
+            if route is None:
+                return None
+        if route.method != method:
+            return None
+        by_name = dict(headers)
+        if len(by_name) != len(headers) or not _UNUSUAL.isdisjoint(by_name) or not is_host(by_name.get(b"host", b"")):
+            return None
+        if not _has_plain_body(by_name, route.body_size_max) or not route.accepts(by_name):
+            return None
+        return HotRequestParts(route, parameter.decode("ascii"), by_name)
+
+
+def _has_plain_body(headers: Headers, size_max: int) -> bool:
+    length = headers.get(b"content-length")
+    if size_max == 0:
+        return length is None
+    return (
+        length is not None
+        and length.isdigit()
+        and len(length) < 10
+        and int(length) <= size_max
+        and headers.get(b"content-type") == JSON_TYPE
+    )

@@ -1,0 +1,45 @@
+"""From an Answer to the bytes that are sent, as uvicorn and the middleware would make them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
+from tekana_litestar.middleware import common_headers
+from tekana_litestar.problems import problem
+from tekana_litestar.responses import PROBLEM_JSON, Answer, encode
+
+if TYPE_CHECKING:
+    from uvicorn.server import ServerState
+
+
+class ResponseRenderer:
+    """Renders answers. What they have in common is kept for as long as the server's default headers are the same."""
+
+    def __init__(self, server_state: ServerState) -> None:
+        self._server_state = server_state
+        self._defaults: list[tuple[bytes, bytes]] | None = None
+        self._starts: dict[int, bytes] = {}
+
+    def __call__(self, answer: Answer, request_id: str, *, keep_alive: bool) -> bytes:
+        """The bytes of the whole response."""
+        defaults = self._server_state.default_headers
+        if defaults is not self._defaults:  # once a second, as the date is one of them
+            self._defaults = defaults
+            self._starts.clear()
+        start = self._starts.get(answer.status)
+        if start is None:
+            start = self._starts[answer.status] = STATUS_LINE[answer.status] + _lines(defaults)
+        headers = _lines(common_headers(answer.headers, request_id))
+        return b"".join([start, headers, b"\r\n" if keep_alive else b"connection: close\r\n\r\n", answer.body])
+
+
+def _lines(headers: list[tuple[bytes, bytes]]) -> bytes:
+    return b"".join([b"%b: %b\r\n" % header for header in headers])
+
+
+def refusal_answer(status: int, detail: str, request_id: str) -> Answer:
+    """The answer to what is no acceptable HTTP request."""
+    body = encode(problem("invalid_request", status, detail, request_id))
+    return Answer(status, body, media_type=PROBLEM_JSON)

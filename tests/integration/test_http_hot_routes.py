@@ -1,0 +1,316 @@
+"""Hot routes give the same bytes as the operations behind Litestar: each request is sent on both ways."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import re
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from litestar import Litestar
+
+from tekana import LOCAL_OPERATOR, Overloaded, Unavailable
+from tekana_litestar import create_app, middleware
+from tekana_litestar.protocol import HotRoutes, limits
+from tekana_memory import MemoryStore
+from tests.integration.http_support import NOBODY, assert_whole
+from tests.integration.http_support import both_stores as store_url
+from tests.integration.raw_http import Peer, Response, balance, connected, deposit, listening, new_wallet, request
+
+__all__ = ["store_url"]
+
+
+def counting(app: Litestar) -> list[bytes]:
+    """Have the paths noted that an app serves as hot routes."""
+    served: list[bytes] = []
+    find = app.hot_routes.find  # type: ignore[attr-defined]
+
+    def find_and_note(method: bytes, url: bytes, headers: Any) -> Any:
+        found = find(method, url, headers)
+        if found is not None:
+            served.append(url)
+        return found
+
+    app.hot_routes.find = find_and_note  # type: ignore[attr-defined]
+    return served
+
+
+class Ways:
+    """Two servers over the same core, one of them without hot routes."""
+
+    def __init__(self, hot: Peer, cold: Peer, served_hot: list[bytes]) -> None:
+        self.hot = hot
+        self.cold = cold
+        self.served_hot = served_hot
+
+    async def same(self, sent: bytes, *, is_hot: bool, head_only: bool = False) -> Response:
+        """Send on both ways and compare. Requests have a key: the second one is answered as the first one was."""
+        before = len(self.served_hot)
+        await self.cold.send(sent)
+        cold = await self.cold.receive(head_only=head_only)
+        await self.cold.send(sent)
+        cold_again = await self.cold.receive(head_only=head_only)
+        await self.hot.send(sent)
+        hot = await self.hot.receive(head_only=head_only)
+        assert (len(self.served_hot) > before) == is_hot, sent
+        assert comparable(hot) == comparable(cold_again), sent
+        assert hot.status == cold.status
+        return hot
+
+
+def comparable(one: Response) -> tuple[bytes, bytes]:
+    """What is alike in two responses to the same request: all but the date and ids that the server makes up."""
+    head = re.sub(rb"(?m)^date: .*$", b"date", one.head)
+    made_up = one.headers["x-request-id"].encode()
+    return head.replace(made_up, b"id"), one.body.replace(made_up, b"id")
+
+
+@contextlib.asynccontextmanager
+async def two_ways(app: Litestar, other: Litestar) -> AsyncIterator[Ways]:
+    served = counting(app)
+    async with listening(app) as hot_port:
+        other.state.tekana = app.state.tekana  # one core for both
+        async with listening(other) as cold_port:
+            other.state.tekana = app.state.tekana
+            async with connected(hot_port) as hot, connected(cold_port) as cold:
+                yield Ways(hot, cold, served)
+
+
+@pytest.fixture
+async def ways(store_url: str) -> AsyncIterator[Ways]:
+    app, other = create_app(store_url), create_app("memory://")
+    other.hot_routes = HotRoutes()  # type: ignore[attr-defined]
+    async with two_ways(app, other) as made:
+        yield made
+        await assert_whole(app.state.tekana.as_caller(LOCAL_OPERATOR))
+
+
+async def wallet_of(ways: Ways) -> str:
+    body = {"full_name": "A B", "email": "a@example.com", "phone_number": "+250788123456"}
+    answer = await ways.hot.ask(request("POST", "/v1/customers", json.dumps(body).encode()))
+    wallet: str = answer.json()["wallets"][0]["id"]
+    return wallet
+
+
+def move(body: bytes, key: str = "key", **headers: str) -> bytes:
+    return request("POST", "/v1/transactions", body, Idempotency_Key=key, **headers)
+
+
+async def test_good_and_bad_requests(ways: Ways) -> None:
+    wallet = await wallet_of(ways)
+    good = deposit(wallet)
+    withdrawal = json.dumps({"type": "withdrawal", "wallet_id": wallet, "amount": "99", "currency": "RWF"}).encode()
+    transfer = {"type": "transfer", "from_wallet_id": wallet, "to_wallet_id": wallet, "amount": "1", "currency": "RWF"}
+    hot: list[tuple[int, bytes]] = [
+        (201, move(good)),
+        (201, move(good, X_Request_ID="mine")),
+        (201, move(good, X_Request_ID="not valid")),
+        (201, move(good, Connection="keep-alive")),
+        (201, move(deposit(wallet, metadata={"b": "1", "a": 2, "c": None}, description="d", reference="r"), "second")),
+        (422, move(withdrawal, "refused")),
+        (422, move(withdrawal)),
+        (422, move(json.dumps(transfer).encode(), "same wallet")),
+        (404, move(deposit(NOBODY), "nobody")),
+        (422, move(deposit(wallet, currency="USD", amount="5.00"), "currency")),
+        (400, move(b"{", "broken")),
+        (400, move(b"[]", "list")),
+        (400, move(b"\xff", "utf-8")),
+        (400, move(b'{"type":"deposit","type":"deposit"}', "twice")),
+        (400, move(good.replace(b"{", b'{"amount":"4",', 1), "twice")),
+        (400, move(deposit(wallet, amount="-5"), "negative")),
+        (400, move(deposit(wallet, amount="5.5"), "decimals")),
+        (400, move(deposit(wallet, more=1), "unknown")),
+        (400, move(deposit("x"), "uuid")),
+        (400, move(deposit(wallet.replace("-", "")), "odd uuid")),
+        (400, move(good.replace(b'"deposit"', b'"gift"'), "type")),
+        (400, move(b"[" * 5_000, "nested")),
+        (400, move(b"{}" + b" " * 65_000, "blanks")),
+        (200, request("GET", f"/v1/wallets/{wallet}")),
+        (404, request("GET", f"/v1/wallets/{NOBODY}")),
+    ]
+    for status, sent in hot:
+        assert (await ways.same(sent, is_hot=True)).status == status, sent
+
+
+async def test_unusual_requests_go_through_litestar(ways: Ways) -> None:
+    wallet = await wallet_of(ways)
+    good = deposit(wallet)
+    cold: list[tuple[int, bytes]] = [
+        (404, request("POST", "/v1/transactions?dry_run=true", deposit(NOBODY))),
+        (400, request("POST", "/v1/transactions?x=1", good, Idempotency_Key="key")),
+        (201, request("POST", "/v1/transactions/", good, Idempotency_Key="key")),
+        (201, request("POST", "/v1/%74ransactions", good, Idempotency_Key="key")),
+        (400, request("POST", "/v1/transactions", good)),
+        (400, move(good, key="")),
+        (400, move(good, key="k" * 256)),
+        (400, move(good, key="\x80")),
+        (400, move(good).replace(b"Host: ", b"Idempotency-Key: other\r\nHost: ")),
+        (400, move(good).replace(b"Host: tekana.test", b"Host: a b")),
+        (415, move(good).replace(b"application/json", b"text/plain")),
+        (201, move(good).replace(b"application/json", b"application/json; charset=utf-8")),
+        (400, request("POST", "/v1/transactions", b"", Idempotency_Key="key", Content_Type="application/json",
+                      Content_Length="0").replace(b"Content-Length: 0", b"Transfer-Encoding: chunked") + b"0\r\n\r\n"),
+        (413, move(b" " * 65_537)),
+        (201, move(good, Expect="100-continue")),
+        (404, request("GET", f"/v1/wallets/{NOBODY}/nothing")),
+        (400, request("GET", "/v1/wallets/x")),
+        (200, request("GET", f"/v1/wallets/{wallet.upper()}")),
+        (400, request("GET", f"/v1/wallets/{wallet}?x=1")),
+        (200, request("GET", f"/v1/wallets/{wallet}", Accept="text/html")
+            .replace(b"Accept", b"Content-Length: 2\r\nAccept") + b"{}"),
+        (405, request("DELETE", f"/v1/wallets/{wallet}")),
+    ]  # fmt: skip
+    for status, sent in cold:
+        assert (await ways.same(sent, is_hot=False)).status == status, sent
+    head = await ways.same(request("HEAD", f"/v1/wallets/{wallet}"), is_hot=False, head_only=True)
+    assert (head.status, head.body) == (200, b"")
+
+
+@pytest.mark.parametrize("line", [b"Connection: close\r\n", b"HTTP/1.0"])
+async def test_the_last_request_of_a_connection(ways: Ways, line: bytes) -> None:
+    sent = move(deposit(await wallet_of(ways)))
+    sent = sent.replace(b"HTTP/1.1", line) if line == b"HTTP/1.0" else sent.replace(b"Host:", line + b"Host:")
+    await ways.cold.send(sent)
+    cold = await ways.cold.receive()
+    assert await ways.cold.rest() == b""
+    await ways.hot.send(sent)
+    hot = await ways.hot.receive()
+    assert await ways.hot.rest() == b""
+    assert cold.body == hot.body
+    assert hot.headers["connection"] == cold.headers["connection"] == "close"
+    assert len(ways.served_hot) == (0 if line == b"HTTP/1.0" else 1)
+
+
+_FIELDS = {
+    "type": st.sampled_from(["deposit", "withdrawal", "transfer", "gift", None, 1]),
+    "wallet_id": st.sampled_from(["WALLET", str(NOBODY), "x", None, 5]),
+    "from_wallet_id": st.sampled_from(["WALLET", str(NOBODY)]),
+    "to_wallet_id": st.sampled_from(["WALLET", str(NOBODY)]),
+    "amount": st.sampled_from(["1", "0", "-1", "1.5", "1e3", "9" * 30, 1, None]) | st.text(max_size=5),
+    "currency": st.sampled_from(["RWF", "USD", "rwf", "", None]),
+    "description": st.none() | st.text(max_size=20),
+    "metadata": st.none() | st.dictionaries(st.text(max_size=5), st.none() | st.text(max_size=5) | st.integers()),
+    "x": st.none(),
+}
+
+
+async def test_fuzzed_bodies(ways: Ways) -> None:
+    wallet = await wallet_of(ways)
+    loop = asyncio.get_running_loop()
+
+    @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(st.fixed_dictionaries({}, optional=_FIELDS), st.booleans(), st.binary(max_size=3))
+    def compare(fields: dict[str, Any], escape: bool, tail: bytes) -> None:
+        body = json.dumps(fields, ensure_ascii=escape).encode("utf-8", "surrogatepass")
+        body = body.replace(b"WALLET", wallet.encode()) + tail.strip(b"\r\n")
+        sent = move(body, key=f"fuzz-{hash(body)}")
+        asyncio.run_coroutine_threadsafe(ways.same(sent, is_hot=True), loop).result(20)
+
+    await asyncio.to_thread(compare)
+
+
+class StalledStore(MemoryStore):
+    """A store whose units of work fail, or never begin."""
+
+    error: BaseException | None = None
+
+    def begin(self) -> Any:
+        if self.error is not None:
+            raise self.error
+        return super().begin()
+
+
+async def test_overload_pauses_the_connection() -> None:
+    store = MemoryStore()
+    app, other = create_app(store=store), create_app("memory://")
+    other.hot_routes = HotRoutes()  # type: ignore[attr-defined]
+    async with two_ways(app, other) as ways:
+        wallet = await wallet_of(ways)
+        await app.state.tekana._engine.stop()
+        answer = await ways.same(move(deposit(wallet)), is_hot=True)
+        assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        assert (await ways.hot.ask(request("GET", f"/v1/wallets/{wallet}"))).status == 200
+        assert loop.time() - began > 0.8
+
+
+async def test_errors_of_the_store(caplog: pytest.LogCaptureFixture) -> None:
+    store = StalledStore()
+    app, other = create_app(store=store), create_app("memory://")
+    other.hot_routes = HotRoutes()  # type: ignore[attr-defined]
+    async with two_ways(app, other) as ways:
+        wallet = await wallet_of(ways)
+        for error in (Unavailable("down"), RuntimeError("secret")):
+            store.error = error
+            answer = await ways.same(move(deposit(wallet)), is_hot=True)
+            assert (answer.status, answer.json()["detail"]) == (503, "unknown: retry with the same key")
+            assert b"secret" not in answer.body
+        store.error = None
+        assert (await ways.same(move(deposit(wallet)), is_hot=True)).status == 201
+
+
+async def test_a_hot_answer_that_takes_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(middleware, "REQUEST_TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr(limits, "CHECK_INTERVAL_SECONDS", 0.1)
+    store = MemoryStore()
+    app = create_app(store=store)
+    async with listening(app) as port:
+        wallet = await new_wallet(port)
+        async with connected(port) as peer:
+            await store._lock.acquire()
+            late = await peer.ask(move(deposit(wallet)))
+            assert (late.status, late.json()["detail"]) == (503, "unknown: retry with the same key")
+            store._lock.release()
+            again = await peer.ask(move(deposit(wallet)))  # the command went on, and its late answer was dropped
+            assert (again.status, again.headers["idempotency-replayed"]) == (201, "true")
+        assert await balance(port, wallet) == "5"
+
+
+async def test_a_client_that_hangs_up_takes_nothing_back() -> None:
+    store = MemoryStore()
+    app = create_app(store=store)
+    async with listening(app) as port:
+        wallet = await new_wallet(port)
+        await store._lock.acquire()
+        async with connected(port) as peer:
+            await peer.send(move(deposit(wallet)))
+            await asyncio.sleep(0.1)
+        await asyncio.sleep(0.1)
+        store._lock.release()
+        await asyncio.sleep(0.1)
+        assert await balance(port, wallet) == "5"
+
+
+async def test_requests_behind_a_hot_one_wait_for_it() -> None:
+    store = MemoryStore()
+    app = create_app(store=store)
+    async with listening(app) as port:
+        wallet = await new_wallet(port)
+        async with connected(port) as peer:
+            await store._lock.acquire()
+            await peer.send(move(deposit(wallet)), request("GET", f"/v1/wallets/{wallet}"), b"nonsense\r\n\r\n")
+            assert await peer.is_silent()
+            store._lock.release()
+            assert (await peer.receive()).status == 201
+            assert (await peer.receive()).json()["ledger_balance"] == "5"
+            assert (await peer.receive()).status == 400
+
+
+async def test_overload_is_what_a_full_queue_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = create_app("memory://")
+    async with listening(app) as port:
+        wallet = await new_wallet(port)
+
+        def full(_: Any) -> Any:
+            raise Overloaded("too many requests are waiting: nothing was done, try again")
+
+        monkeypatch.setattr(app.state.tekana._engine, "enqueue", full)
+        async with connected(port) as peer:
+            answer = await peer.ask(move(deposit(wallet)))
+            assert (answer.status, answer.json()["detail"][:8]) == (503, "too many")

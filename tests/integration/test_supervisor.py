@@ -1,0 +1,189 @@
+"""The supervisor of workers: whatever happens to a worker, connections are served or refused, and service resumes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.integration.test_http_server import _children, _served, _state, _store_url, port
+
+__all__ = ["port"]
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="not here: /proc")
+
+QUICK = """
+import tekana_litestar.supervisor as supervisor
+supervisor.HEARTBEAT_TIMEOUT_SECONDS = 6.0
+"""
+
+# Workers in which a file is found do not start: as if the database refused them.
+REFUSED_WHILE_THERE = """
+import os
+import tekana_litestar.server as server
+from tekana_litestar.app import create_app
+
+def sometimes(settings):
+    if os.path.exists({path!r}):
+        raise RuntimeError("cannot start now")
+    return create_app(settings)
+
+server.create_app = sometimes
+import tekana_litestar.supervisor as supervisor
+supervisor._DELAY_MAX_SECONDS = 1.0
+"""
+
+READY_LINE = """
+from functools import partial
+import tekana_litestar
+from tekana_litestar.server import serve as real
+tekana_litestar.serve = partial(real, on_ready=lambda: print("ready", flush=True))
+"""
+
+
+def _workers(process: subprocess.Popen[str]) -> list[int]:
+    return [pid for pid in map(int, _children(process.pid)) if "resource_tracker" not in _command(pid)]
+
+
+def _command(pid: int) -> str:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    return ""
+
+
+def _all_answer(port: int, many: int = 24, within_seconds: float = 5.0) -> bool:
+    """Whether each of many new connections is answered in time."""
+    with contextlib.ExitStack() as opened:
+        try:
+            connections = [
+                opened.enter_context(socket.create_connection(("127.0.0.1", port), timeout=within_seconds))
+                for _ in range(many)
+            ]
+            for one in connections:
+                one.sendall(b"GET /health/live HTTP/1.1\r\nHost: tekana\r\n\r\n")
+            return all(one.recv(4096).startswith(b"HTTP/1.1 200") for one in connections)
+        except OSError:
+            return False
+
+
+def _wait_until_all_answer(port: int, process: subprocess.Popen[str], seconds: float = 120.0) -> None:
+    end = time.monotonic() + seconds
+    while not _all_answer(port, within_seconds=2.0):
+        assert process.poll() is None, "the supervisor ended"
+        assert time.monotonic() < end, "some connections are not answered"
+        time.sleep(0.1)
+
+
+def _end(process: subprocess.Popen[str]) -> tuple[int, str]:
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=120)
+    return process.returncode, err
+
+
+def test_a_stopped_worker_is_replaced(tmp_path: Path, port: int, postgres_url: str) -> None:
+    with _served(tmp_path, port, 2, postgres_url, QUICK) as process:
+        _wait_until_all_answer(port, process)
+        stopped, killed = _workers(process)
+        os.kill(stopped, signal.SIGSTOP)
+        os.kill(killed, signal.SIGKILL)
+        _wait_until_all_answer(port, process)
+        assert not {stopped, killed} & set(_workers(process))
+        assert _state(str(stopped)) in ("", "Z")
+        code, err = _end(process)
+    assert code == 0
+    assert "did not respond and was killed" in err
+
+
+@pytest.mark.parametrize("number", [signal.SIGTTOU, signal.SIGTTIN])
+def test_signals_that_would_change_the_number_of_workers(
+    tmp_path: Path, port: int, postgres_url: str, number: signal.Signals
+) -> None:
+    with _served(tmp_path, port, 2, postgres_url) as process:
+        _wait_until_all_answer(port, process)
+        before = _workers(process)
+        process.send_signal(number)
+        time.sleep(1.0)
+        assert _workers(process) == before
+        assert _all_answer(port)
+        assert _end(process) == (0, "")
+
+
+def test_a_replacement_that_fails_is_tried_again(tmp_path: Path, port: int, postgres_url: str) -> None:
+    path = tmp_path / "refused"
+    with _served(tmp_path, port, 2, postgres_url, REFUSED_WHILE_THERE.format(path=str(path))) as process:
+        _wait_until_all_answer(port, process)
+        path.touch()
+        os.kill(_workers(process)[0], signal.SIGKILL)
+        time.sleep(8)
+        assert process.poll() is None
+        path.unlink()
+        end = time.monotonic() + 60
+        while len(_workers(process)) < 2:
+            assert time.monotonic() < end, "the place of the dead worker is not taken"
+            time.sleep(0.1)
+        _wait_until_all_answer(port, process)
+        code, err = _end(process)
+    assert code == 0
+    assert "ended with exit code 1" in err
+
+
+def test_all_workers_killed_again_and_again(tmp_path: Path, port: int, postgres_url: str) -> None:
+    with _served(tmp_path, port, 2, postgres_url) as process:
+        _wait_until_all_answer(port, process)
+        for _ in range(2):
+            for pid in _workers(process):
+                os.kill(pid, signal.SIGKILL)
+            _wait_until_all_answer(port, process)
+        assert _end(process)[0] == 0
+
+
+def test_workers_that_never_start(tmp_path: Path, port: int, postgres_url: str) -> None:
+    path = tmp_path / "refused"
+    path.touch()
+    with _served(tmp_path, port, 2, postgres_url, REFUSED_WHILE_THERE.format(path=str(path))) as process:
+        _, err = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert "before any worker served" in err
+    assert "cannot start now" in err
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_ready_is_reported_once_it_listens(
+    tmp_path: Path, port: int, workers: int, request: pytest.FixtureRequest
+) -> None:
+    with _served(tmp_path, port, workers, _store_url(workers, request), READY_LINE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        assert _all_answer(port)
+        process.send_signal(signal.SIGTERM)
+        assert process.communicate(timeout=120)[0] == "ended\n"
+
+
+def _tekana(*arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("TEKANA_")}
+    command = [sys.executable, "-m", "tekana.cli", "serve", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=120)
+
+
+def test_several_workers_over_memory_are_refused(port: int) -> None:
+    done = _tekana("--port", str(port), "--workers", "2", "--database-url", "memory://")
+    assert done.returncode == 2
+    assert "workers: must be 1 with memory://" in done.stderr
+    assert "Ctrl-C stops" not in done.stderr
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_no_ready_line_on_a_used_port(port: int, workers: int, request: pytest.FixtureRequest) -> None:
+    with socket.create_server(("127.0.0.1", port)):
+        url = _store_url(workers, request)
+        done = _tekana("--port", str(port), "--workers", str(workers), "--database-url", url)
+    assert done.returncode == 1
+    assert "Address already in use" in done.stderr
+    assert "Ctrl-C stops" not in done.stderr

@@ -1,0 +1,74 @@
+"""The quick proof that no name is given twice never says so of a body that has one twice, or a UUID in another form."""
+
+from __future__ import annotations
+
+import json
+from uuid import UUID
+
+import msgspec
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from tekana import AnyMoneyCommand, InvalidRequest
+from tekana_litestar.bodies import BodyReader
+from tekana_litestar.json_names import has_each_name_once
+
+WALLET = "019a3c52-7f00-7000-8000-000000000001"
+_decoder = msgspec.json.Decoder(AnyMoneyCommand)
+
+texts = st.text(st.characters(codec="utf-8", exclude_characters='"'), max_size=6) | st.sampled_from(
+    ["-", "----", "a-b", WALLET, WALLET.replace("-", ""), ""]
+)
+values = st.one_of(
+    texts,
+    st.none(),
+    st.integers(-9, 9),
+    st.dictionaries(texts, texts | st.none() | st.integers(-9, 9), max_size=3),
+    st.sampled_from([WALLET, WALLET.replace("-", ""), WALLET.upper(), "5", "RWF", "deposit"]),
+)
+names = st.sampled_from(["type", "wallet_id", "amount", "currency", "description", "reference", "metadata"])
+complete = [("type", "deposit"), ("wallet_id", WALLET), ("amount", "5"), ("currency", "RWF")]
+pairs = st.lists(st.tuples(names, values), max_size=4).map(lambda more: [*complete, *more])
+
+
+def as_json(members: list[tuple[str, object]], *, ascii_only: bool) -> bytes:
+    inside = ", ".join(f"{json.dumps(name)}: {json.dumps(value, ensure_ascii=ascii_only)}" for name, value in members)
+    return ("{" + inside + "}").encode("utf-8", "replace")
+
+
+@given(pairs, st.booleans(), st.randoms())
+@example([*complete, ("amount", "5")], False, None)
+@example([*complete, ("description", None), ("description", "d")], False, None)
+@example([*complete, ("description", "----"), ("wallet_id", WALLET.replace("-", ""))], False, None)
+@example([*complete, ("metadata", {"a": "-"}), ("metadata", {})], False, None)
+def test_it_is_never_wrong(members: list[tuple[str, object]], ascii_only: bool, order: object) -> None:
+    if order is not None:
+        order.shuffle(members)  # type: ignore[attr-defined]
+    body = as_json(members, ascii_only=ascii_only)
+    try:
+        decoded = _decoder.decode(body)
+    except (msgspec.DecodeError, InvalidRequest, UnicodeError):
+        return
+    if has_each_name_once(body, decoded):
+        assert len({name for name, _ in members}) == len(members)
+        assert all(len(str(value)) == 36 for name, value in members if name == "wallet_id")
+
+
+@given(st.lists(st.tuples(texts, texts), min_size=2, max_size=4))
+def test_metadata_with_a_name_twice(members: list[tuple[str, str]]) -> None:
+    inner = as_json(list(members), ascii_only=False)
+    body = as_json(list(complete), ascii_only=False)[:-1] + b', "metadata": ' + inner + b"}"
+    try:
+        decoded = _decoder.decode(body)
+    except (msgspec.DecodeError, InvalidRequest, UnicodeError):
+        return
+    if has_each_name_once(body, decoded):
+        assert len({name for name, _ in members}) == len(members)
+
+
+def test_usual_bodies_are_recognised() -> None:
+    usual = [*complete, ("description", "tea - green"), ("metadata", {"order-id": "7", "note": "x"})]
+    for members in (complete, usual):
+        body = as_json(list(members), ascii_only=False)
+        assert has_each_name_once(body, _decoder.decode(body))
+        assert BodyReader(AnyMoneyCommand).decode(body).wallet_id == UUID(WALLET)  # type: ignore[union-attr]
