@@ -27,6 +27,7 @@ from tekana_postgres.webhook_endpoints import PostgresWebhookEndpoints
 
 _WRITERS = 4  # one for the posting engine, the others for previews
 _READERS = 8
+_DISPATCHERS = 2  # webhooks: one delivers, one queues
 _REPLICA_ANSWERS = 2.0  # seconds: a replica that takes longer does not hold up the answer that money can be moved
 
 _STATE = """
@@ -59,6 +60,7 @@ class PostgresStore:
     def _connect(self) -> None:
         self._writers = PinnedConnections(create_engine(self._url, connections=_WRITERS), _WRITERS)
         self._readers: AsyncEngine = create_engine(self._url, connections=_READERS)
+        self._dispatchers: AsyncEngine = create_engine(self._url, connections=_DISPATCHERS)
         self._replica: AsyncEngine | None = None
         if self._read_url is not None:
             self._replica = create_engine(self._read_url, connections=_READERS)
@@ -68,8 +70,8 @@ class PostgresStore:
         self._transactions = PostgresTransactions(readers)
         # Not from a replica, which does not show the locks that say how far the feed may be read.
         self._events = PostgresEvents(self._readers)
-        self.webhook_endpoints = PostgresWebhookEndpoints(self._readers, self._clock)
-        self.webhook_deliveries = PostgresWebhookDeliveries(self._readers, self._clock)
+        self.webhook_endpoints = PostgresWebhookEndpoints(self._readers, self._dispatchers, self._clock)
+        self.webhook_deliveries = PostgresWebhookDeliveries(self._readers, self._dispatchers, self._clock)
 
     def customers(self, caller: Caller) -> PostgresCustomers:  # noqa: ARG002 - one tenant, for which every caller reads
         """Return the reader of customers."""
@@ -116,6 +118,7 @@ class PostgresStore:
         await self._writers.dispose()
         await self._wallets.stop()
         await self._readers.dispose()
+        await self._dispatchers.dispose()
         if self._replica is not None:
             await self._replica.dispose()
 

