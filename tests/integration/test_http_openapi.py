@@ -44,6 +44,7 @@ NAMES = {
 }
 
 CODES = {
+    "webhook_endpoint_disabled",
     *("invalid_request", "not_found", "customer_exists", "customer_not_active", "wallet_not_active"),
     *("wallet_not_empty", "insufficient_funds", "currency_mismatch", "same_wallet", "limit_exceeded", "rolled_back"),
     *("idempotency_key_required", "idempotency_key_reused", "concurrent_update", "unavailable", "events_dropped"),

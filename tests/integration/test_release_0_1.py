@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tekana.domain.caller import LOCAL_OPERATOR
 import tekana
 from tekana.testing.clock import FrozenClock
 from tekana_litestar import create_app

@@ -6,6 +6,7 @@ import asyncio
 import json
 from typing import Any
 
+from tekana.domain.caller import LOCAL_OPERATOR
 import tekana
 from tekana.domain import book
 from tests.integration.release_0_1.bank import STRANGER, Bank

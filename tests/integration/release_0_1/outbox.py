@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import asyncpg
+from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.application.relay import Relay
 from tekana.application.webhook_dispatcher import RETRY_DELAYS
 

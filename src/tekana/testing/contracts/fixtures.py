@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 from uuid_utils.compat import uuid7
 
-from tekana.application import PostingEngine, Session, Tekana
+from tekana.application import PostingEngine, Session, Session
 from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.events import Event
 from tekana.ports.store import Store
