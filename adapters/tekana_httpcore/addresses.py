@@ -1,39 +1,39 @@
-"""Which addresses webhooks may be sent to. Whoever names a URL must not reach what only this machine can."""
+"""Which addresses webhooks may be sent to: a URL from outside must not reach what only this machine can reach."""
 
 from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final
 
-# The last 32 bits of these are an IPv4 address that a gateway sends on to.
-_TRANSLATED: Final = IPv6Network("64:ff9b::/96")
+# NAT64: a gateway sends on to the IPv4 address in the last 32 bits.
+_NAT64: Final = IPv6Network("64:ff9b::/96")
 
-
-# Special as well, which `ipaddress` does not say of all of them in every version of Python.
+# Not of the public internet either, though `is_global` says so in some version of Python that we support.
 _SPECIAL: Final[tuple[IPv4Network | IPv6Network, ...]] = (
-    *map(IPv4Network, ("192.0.0.0/24", "192.88.99.0/24")),
-    *map(IPv6Network, ("64:ff9b:1::/48", "100::/64", "2001::/23", "3fff::/20", "fec0::/10")),
+    IPv4Network("192.0.0.0/24"),  # IETF protocol assignments: before Python 3.12.4 only two parts of it are known
+    IPv4Network("192.88.99.0/24"),  # relays of 6to4, deprecated
+    IPv6Network("3fff::/20"),  # documentation: known from Python 3.14
+    IPv6Network("fec0::/10"),  # site-local, deprecated
 )
 
 
 def is_public(address: str) -> bool:
-    """Whether the address is anybody's on the internet: no loopback, link-local, private, multicast or special one.
+    """Return whether an address is one of the public internet.
 
-    An IPv6 address that stands for an IPv4 one (mapped, 6to4, NAT64) is no better than that.
+    An IPv6 address that contains an IPv4 address (mapped, 6to4, NAT64) is public if that one is.
     """
-    parsed = ip_address(address.partition("%")[0])  # without the zone of a link-local one
-    inner = _inner(parsed) if isinstance(parsed, IPv6Address) else None
-    if inner is not None:
-        return _is_public(inner)
-    return _is_public(parsed)
+    parsed = ip_address(address.partition("%")[0])  # without the zone of a link-local address
+    inner = _embedded_ipv4(parsed) if isinstance(parsed, IPv6Address) else None
+    return _is_public(inner or parsed)
 
 
 def _is_public(address: IPv4Address | IPv6Address) -> bool:
+    # `is_global` is true of some multicast and reserved addresses.
     special = address.is_multicast or address.is_reserved or address.is_unspecified
     return address.is_global and not special and not any(address in network for network in _SPECIAL)
 
 
-def _inner(address: IPv6Address) -> IPv4Address | None:
-    if address in _TRANSLATED:
+def _embedded_ipv4(address: IPv6Address) -> IPv4Address | None:
+    if address in _NAT64:
         return IPv4Address(int(address) & 0xFFFF_FFFF)
     return address.ipv4_mapped or address.sixtofour

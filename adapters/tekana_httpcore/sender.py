@@ -1,155 +1,192 @@
-"""The sender: one POST a delivery, over connections whose address was looked at before they were made."""
+"""The sender: one POST a delivery, over connections whose addresses were checked before they were made."""
 
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from typing import Any, Final
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Final
 from urllib.parse import urlsplit
 
 import httpcore
 
 from tekana.domain.errors import invalid
-from tekana.ports.webhooks import Undeliverable
+from tekana.ports.webhook_sender import Undeliverable, WebhookResponse
 from tekana_httpcore.addresses import is_public
+from tekana_httpcore.network import NOT_PUBLIC, AddressRefused, CheckedNetwork, HostNotFound, Resolve
+from tekana_httpcore.resolver import Resolver
 
-_LONGEST_WAIT: Final = 10.0
-_MOST_CONNECTIONS: Final = 200
-_LARGEST_ANSWER: Final = 1024
-_NOT_PUBLIC: Final = "leads to an address that is not on the public internet"
+_CHECK_SECONDS: Final = 10.0
+_BODY_SECONDS: Final = 1.0
+_BODY_MAX_BYTES: Final = 1024
+_KEEP_ALIVE_SECONDS: Final = 15.0
+_IDLE_POOLS_MAX: Final = 64
 _PORTS: Final = {"https": 443, "http": 80}
-
-Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
-"""The addresses of a host, for a port. Raises OSError if there are none."""
-
-
-async def resolve(host: str, port: int) -> list[str]:
-    """The addresses as the system's resolver tells them."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+_LOST: Final = (httpcore.ReadError, httpcore.WriteError, httpcore.RemoteProtocolError)
 
 
 class HttpSender:
-    """Implements tekana.ports.webhooks.WebhookSender. `allow_private` also lets it use http:// and any address.
+    """Implements tekana.ports.webhook_sender.WebhookSender.
+
+    Each URL has a connection pool of its own: httpcore's pool looks at all of its connections and requests whenever one
+    of them begins or ends, so one pool for all would cost the square of what is in flight. The pools of the URLs used
+    last are kept.
 
     Proxies that the environment names are not used: they would connect to what is refused here.
+
+    Args:
+        allow_private: also send to http:// and to any address.
+        resolve: finds the addresses of a host.
+        tls: what to trust; the system's certificate authorities by default.
     """
 
     def __init__(
-        self, *, allow_private: bool = False, resolver: Resolve = resolve, tls: ssl.SSLContext | None = None
+        self, *, allow_private: bool = False, resolver: Resolve | None = None, tls: ssl.SSLContext | None = None
     ) -> None:
         self._allow_private = allow_private
-        self._resolve = resolver
+        self._resolver = Resolver()
+        self._resolve = resolver or self._resolver.resolve
         self._tls = tls
-        self._pool: httpcore.AsyncConnectionPool | None = None
+        self._pools: dict[str, httpcore.AsyncConnectionPool] = {}
+        self._in_use: dict[str, int] = {}
 
     async def check(self, url: str) -> None:
-        """Raises InvalidRequest unless all addresses of the URL's host are public, now."""
+        """Check that all addresses of the URL's host are public, now. Raises InvalidRequest."""
         parts = urlsplit(url)
         if self._allow_private:
             return
         if parts.scheme != "https":
             raise invalid("url", "must be https://")
         try:
-            async with asyncio.timeout(_LONGEST_WAIT):
+            async with asyncio.timeout(_CHECK_SECONDS):
                 addresses = await self._resolve(str(parts.hostname), parts.port or _PORTS[parts.scheme])
         except (OSError, UnicodeError):  # a TimeoutError is an OSError
             raise invalid("url", "names a host that cannot be found") from None
         if not all(map(is_public, addresses)):
-            raise invalid("url", _NOT_PUBLIC)
+            raise invalid("url", NOT_PUBLIC)
 
-    async def send(self, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
-        """POST the body; gives the status and the first KiB of the answer."""
-        parts = urlsplit(url)
-        if parts.scheme != "https" and not self._allow_private:  # it was allowed when the endpoint was created
+    async def send(
+        self, url: str, headers: Mapping[str, str], body: bytes, *, timeout_seconds: float
+    ) -> WebhookResponse:
+        """POST a body. Return the status, the first KiB of the response, and its Retry-After."""
+        if not url.startswith("https:") and not self._allow_private:  # it was allowed when the endpoint was created
             raise Undeliverable("http:// is not allowed")
-        target = httpcore.URL(
-            scheme=parts.scheme,
-            host=str(parts.hostname),
-            port=parts.port,
-            target=(parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
-        )
-        everything = {"host": parts.netloc, "content-length": str(len(body)), **headers}
-        timeouts = dict.fromkeys(("connect", "read", "write", "pool"), _LONGEST_WAIT)
         try:
-            async with self._connections().stream(
-                "POST", target, headers=list(everything.items()), content=body, extensions={"timeout": timeouts}
-            ) as answer:
-                return answer.status, await _beginning(answer)
+            async with self._pool(url) as pool:
+                async with asyncio.timeout(timeout_seconds):
+                    response = await _post(pool, url, headers, body)
+                try:
+                    return WebhookResponse(response.status, await _start_of_body(response), _retry_after(response))
+                finally:
+                    await response.aclose()
         except httpcore.TimeoutException:
             raise TimeoutError from None
         except (httpcore.NetworkError, httpcore.ProtocolError, OSError, UnicodeError) as error:
-            raise Undeliverable(_in_words(error)) from error
+            if isinstance(error, TimeoutError):
+                raise
+            raise Undeliverable(_describe(error)) from error
 
     async def stop(self) -> None:
-        """Close all connections."""
-        pool, self._pool = self._pool, None
-        if pool is not None:
+        """Close all connections, and end all lookups."""
+        pools, self._pools = list(self._pools.values()), {}
+        for pool in pools:
             await pool.aclose()
+        await self._resolver.stop()
 
-    def _connections(self) -> httpcore.AsyncConnectionPool:
-        if self._pool is None:
-            self._pool = httpcore.AsyncConnectionPool(
-                ssl_context=self._tls or ssl.create_default_context(),
-                max_connections=_MOST_CONNECTIONS,
-                max_keepalive_connections=_MOST_CONNECTIONS // 4,
-                keepalive_expiry=15.0,
-                network_backend=_LookingFirst(self._resolve, self._allow_private),
-            )
-        return self._pool
+    @asynccontextmanager
+    async def _pool(self, url: str) -> AsyncIterator[httpcore.AsyncConnectionPool]:
+        pool = self._pools.pop(url, None) or self._new_pool()
+        self._pools[url] = pool  # the one used last is the last
+        self._in_use[url] = self._in_use.get(url, 0) + 1
+        try:
+            yield pool
+        finally:
+            self._in_use[url] -= 1
+            if not self._in_use[url]:
+                del self._in_use[url]
+            await self._close_idle()
 
+    async def _close_idle(self) -> None:
+        idle = [url for url in self._pools if url not in self._in_use]
+        for url in idle[: max(0, len(idle) - _IDLE_POOLS_MAX)]:
+            await self._pools.pop(url).aclose()
 
-class _LookingFirst(httpcore.AsyncNetworkBackend):
-    """Resolves a host by itself and connects to the very addresses that it has looked at.
-
-    A name that leads somewhere else the next time it is asked for (DNS rebinding) gains nothing by that.
-    """
-
-    def __init__(self, resolver: Resolve, allow_private: bool) -> None:
-        self._resolve = resolver
-        self._allow_private = allow_private
-        self._network = httpcore.AnyIOBackend()
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 - the shape of httpcore's backends
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        addresses = await self._resolve(host, port)
-        if not self._allow_private and not all(map(is_public, addresses)):
-            raise httpcore.ConnectError(f"the URL {_NOT_PUBLIC}")
-        for address in addresses[:-1]:
-            with suppress(httpcore.ConnectError, httpcore.ConnectTimeout):
-                return await self._network.connect_tcp(address, port, timeout, local_address, socket_options)
-        return await self._network.connect_tcp(addresses[-1], port, timeout, local_address, socket_options)
-
-    async def sleep(self, seconds: float) -> None:
-        await self._network.sleep(seconds)
+    def _new_pool(self) -> httpcore.AsyncConnectionPool:
+        if self._tls is None:
+            self._tls = ssl.create_default_context()
+        return httpcore.AsyncConnectionPool(
+            ssl_context=self._tls,
+            max_connections=None,  # the caller bounds what it sends to each endpoint
+            keepalive_expiry=_KEEP_ALIVE_SECONDS,
+            network_backend=CheckedNetwork(self._resolve, self._allow_private),
+        )
 
 
-async def _beginning(answer: httpcore.Response) -> bytes:
-    """The first KiB. What comes after it is not waited for: the connection is closed instead."""
+async def _post(
+    pool: httpcore.AsyncConnectionPool, url: str, headers: Mapping[str, str], body: bytes
+) -> httpcore.Response:
+    """Send a request, and again if it fails on a connection kept from an earlier one: its receiver has closed it."""
+    parts = urlsplit(url)
+    target = httpcore.URL(
+        scheme=parts.scheme,
+        host=str(parts.hostname),
+        port=parts.port,
+        target=(parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
+    )
+    every = {"host": parts.netloc, "content-length": str(len(body)), **headers}
+    while True:
+        connected = False
+
+        async def trace(event: str, _: object) -> None:
+            nonlocal connected
+            connected = connected or event == "connection.connect_tcp.started"
+
+        request = httpcore.Request(
+            "POST", target, headers=list(every.items()), content=body, extensions={"trace": trace}
+        )
+        try:
+            return await pool.handle_async_request(request)
+        except _LOST:
+            if connected:
+                raise
+
+
+async def _start_of_body(response: httpcore.Response) -> bytes:
+    """Read the first KiB, as far as it comes at once. The rest is not waited for: the connection is closed instead."""
     found = b""
-    async for chunk in answer.aiter_stream():
-        found += chunk
-        if len(found) >= _LARGEST_ANSWER:
-            break
-    return found[:_LARGEST_ANSWER]
+    with suppress(TimeoutError, httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError):
+        async with asyncio.timeout(_BODY_SECONDS):
+            async for chunk in response.aiter_stream():
+                found += chunk
+                if len(found) >= _BODY_MAX_BYTES:
+                    break
+    return found[:_BODY_MAX_BYTES]
 
 
-def _in_words(error: Exception) -> str:
-    """What went wrong, for the endpoint's owner: nothing about this machine or its network."""
+def _retry_after(response: httpcore.Response) -> timedelta | None:
+    """Return how long the response asks to wait: `Retry-After` is a number of seconds, or a date."""
+    headers: dict[bytes, bytes] = {name.lower(): value for name, value in response.headers}
+    value = headers.get(b"retry-after", b"").decode("ascii", "replace").strip()
+    try:
+        if value.isdecimal():
+            return timedelta(seconds=int(value))
+        until = parsedate_to_datetime(value)
+        now = parsedate_to_datetime(headers[b"date"].decode()) if b"date" in headers else datetime.now(UTC)
+        return max(timedelta(0), until - now)
+    except (ValueError, TypeError, OverflowError):  # none, or not a valid one
+        return None
+
+
+def _describe(error: Exception) -> str:
+    """Return what went wrong, in words for the endpoint's owner: nothing about this machine or its network."""
     if any(isinstance(one, ssl.SSLError) for one in _causes(error)):
         return "the certificate or the TLS of the host is not in order"
-    if isinstance(error, httpcore.ConnectError) and _NOT_PUBLIC in str(error):
-        return str(error)
-    if isinstance(error, socket.gaierror | UnicodeError):
+    if isinstance(error, AddressRefused):
+        return f"the URL {NOT_PUBLIC}"
+    if isinstance(error, HostNotFound | UnicodeError):
         return "the host cannot be found"
     if isinstance(error, httpcore.ConnectError):
         return "the host does not take connections"

@@ -32,6 +32,7 @@ from tekana import (
     WalletNotEmpty,
     WalletNotFound,
     WebhookDeliveryNotFound,
+    WebhookEndpointDisabled,
     WebhookEndpointNotFound,
     WithdrawFunds,
 )
@@ -244,6 +245,7 @@ ERRORS: Final[dict[type[TekanaError], TekanaError]] = {
         TransactionNotFound(f"no transaction has the id {_TRANSACTION_ID}"),
         WebhookEndpointNotFound(f"no webhook endpoint has the id {WEBHOOK_ENDPOINT_ID}"),
         WebhookDeliveryNotFound(f"no webhook delivery has the id {WEBHOOK_DELIVERY_ID}"),
+        WebhookEndpointDisabled("the webhook endpoint is disabled (by its owner): enable it first"),
         CustomerExists("another customer has this email"),
         CustomerNotActive("the customer is suspended"),
         WalletNotActive(f"wallet {_WALLET_ID} is frozen: money can come in, not go out"),

@@ -13,7 +13,7 @@ from tekana.ports.clock import Clock
 from tekana.ports.events import FeedEvent
 from tekana.ports.outbox import Lease, LeaseLost, ParkedEvent, RelayState
 from tekana.ports.page import PAGE_SIZE_MAX, PageRequest
-from tekana.ports.webhooks import RELAY as WEBHOOKS
+from tekana.ports.webhook_endpoints import RELAY as WEBHOOKS
 from tekana_memory.readers import MemoryEvents
 from tekana_memory.state import MemoryState
 

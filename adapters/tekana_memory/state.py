@@ -39,7 +39,8 @@ class MemoryState:
     relays: dict[str, RelayRow] = field(default_factory=dict)
     webhook_endpoints: dict[WebhookEndpointId, WebhookEndpoint] = field(default_factory=dict)
     webhook_deliveries: dict[WebhookDeliveryId, WebhookDelivery] = field(default_factory=dict)
-    webhook_lines: dict[tuple[WebhookEndpointId, UUID], DeliveryStreamRow] = field(default_factory=dict)
+    webhook_sequences: set[tuple[WebhookEndpointId, UUID, int]] = field(default_factory=set)
+    webhook_streams: dict[tuple[WebhookEndpointId, UUID], DeliveryStreamRow] = field(default_factory=dict)
 
     @property
     def customers(self) -> dict[CustomerId, Customer]:
@@ -70,9 +71,13 @@ class RelayRow:
     asked: set[UUID] = field(default_factory=set)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class DeliveryStreamRow:
-    """The deliveries of one aggregate to one endpoint: when the first of them is due. `claimed`: it is on its way."""
+    """The pending deliveries of one aggregate to one endpoint, by sequence, and when the first of them is due.
+
+    claimed: a dispatcher is sending it.
+    """
 
     next_attempt_at: datetime
     claimed: bool = False
+    pending: dict[int, WebhookDeliveryId] = field(default_factory=dict)

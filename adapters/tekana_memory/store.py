@@ -15,7 +15,8 @@ from tekana_memory.outbox import MemoryOutbox
 from tekana_memory.readers import MemoryCustomers, MemoryEvents, MemoryTransactions, MemoryWallets
 from tekana_memory.state import MemoryState, RelayRow
 from tekana_memory.unit_of_work import MemoryUnitOfWork
-from tekana_memory.webhooks import MemoryWebhookDeliveries, MemoryWebhookEndpoints
+from tekana_memory.webhook_deliveries import MemoryWebhookDeliveries
+from tekana_memory.webhook_endpoints import MemoryWebhookEndpoints
 
 
 class MemoryStore:

@@ -76,8 +76,8 @@ class PostgresStore:
         self._transactions = PostgresTransactions(readers)
         # Not from a replica, which does not show the locks that say how far the feed may be read.
         self._events = PostgresEvents(self._readers)
-        self.webhook_endpoints = PostgresWebhookEndpoints(self._readers, self._clock)
-        self.webhook_deliveries = PostgresWebhookDeliveries(self._background, self._clock)
+        self.webhook_endpoints = PostgresWebhookEndpoints(self._readers, self._background, self._clock)
+        self.webhook_deliveries = PostgresWebhookDeliveries(self._readers, self._background, self._clock)
 
     def customers(self, caller: Caller) -> PostgresCustomers:  # noqa: ARG002 - one tenant, for which every caller reads
         """Return the reader of customers."""

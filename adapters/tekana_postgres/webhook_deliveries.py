@@ -1,7 +1,9 @@
 """Deliveries to webhook endpoints: the queue, and the log.
 
-A line has a row while any of its deliveries is pending. Whoever adds to a line, and whoever ends one, locks that row,
-and the latter before it looks: so what is added meanwhile is seen by one of the two.
+A delivery stream has a row in `webhook_lines` while any of its deliveries is pending. Adding to a stream locks its row,
+and so does ending one, before it looks for pending deliveries: so one of the two sees what the other adds.
+
+The dispatcher's statements run on connections of their own, so that they never wait for readers, nor readers for them.
 """
 
 from __future__ import annotations
@@ -15,22 +17,22 @@ import msgspec
 
 from tekana.domain.errors import WebhookDeliveryNotFound
 from tekana.domain.identifiers import WebhookDeliveryId, WebhookEndpointId
-from tekana.domain.webhooks import DeliveryAttempt, WebhookDelivery
+from tekana.domain.webhooks import DeliveryAttempt, NewWebhookDelivery, WebhookDelivery
 from tekana.ports.clock import Clock
 from tekana.ports.page import Page, PageRequest
-from tekana.ports.webhooks import ATTEMPTS_MAX, DeliveryOutcome, NewWebhookDelivery
+from tekana.ports.webhook_deliveries import ATTEMPTS_MAX, DeliveryOutcome, FinishedAttempt
 from tekana_postgres.connections import ConnectionPool, raw_connection
 from tekana_postgres.pages import id_cursor, page_of
 from tekana_postgres.rows import write_json
 from tekana_postgres.webhook_endpoints import not_found
 
-_FORGET_AT_ONCE = 5_000
+_PURGE_MAX = 5_000
 
 _COLUMNS = (
     "d.id, d.endpoint_id, d.aggregate_id, d.sequence, d.event_id, d.event_type, d.body, d.status, d.tries, d.attempts, "
     "d.created_at, d.ended_at"
 )
-# Each takes the moment from outside, or the database's.
+# Each statement takes the time as a parameter; NULL means the database's.
 _QUEUE = """
 WITH added AS (
     INSERT INTO webhook_deliveries (id, endpoint_id, aggregate_id, sequence, event_id, event_type, body, status, tries,
@@ -43,42 +45,64 @@ INSERT INTO webhook_lines (endpoint_id, aggregate_id, next_attempt_at)
 SELECT DISTINCT endpoint_id, aggregate_id, coalesce($1, now()) FROM added ORDER BY 1, 2
 ON CONFLICT (endpoint_id, aggregate_id) DO UPDATE SET claimed = webhook_lines.claimed
 """
+# The streams that are due, at most so many of each endpoint; those of endpoints with the most capacity left come first.
 _CLAIM = """
-UPDATE webhook_lines w SET claimed = true, next_attempt_at = coalesce($1, now()) + $4 * interval '1 second'
-FROM unnest($2::uuid[], $3::int[]) r (endpoint_id, room) CROSS JOIN LATERAL (
-    SELECT endpoint_id, aggregate_id FROM webhook_lines l
-    WHERE l.endpoint_id = r.endpoint_id AND l.next_attempt_at <= coalesce($1, now())
-    ORDER BY l.next_attempt_at LIMIT r.room FOR NO KEY UPDATE SKIP LOCKED
-) due
-WHERE w.endpoint_id = due.endpoint_id AND w.aggregate_id = due.aggregate_id
-RETURNING w.endpoint_id, w.aggregate_id
+WITH due AS (
+    SELECT s.*, c.capacity - row_number() OVER (PARTITION BY s.endpoint_id ORDER BY s.next_attempt_at) AS remaining
+    FROM unnest($2::uuid[], $3::int[]) c (endpoint_id, capacity)
+    JOIN webhook_endpoints e ON e.id = c.endpoint_id AND e.status = 'active'
+    CROSS JOIN LATERAL (
+        SELECT l.endpoint_id, l.aggregate_id, l.next_attempt_at FROM webhook_lines l
+        WHERE l.endpoint_id = c.endpoint_id AND l.next_attempt_at <= coalesce($1, now())
+        ORDER BY l.next_attempt_at LIMIT c.capacity FOR NO KEY UPDATE SKIP LOCKED
+    ) s
+), chosen AS (
+    SELECT endpoint_id, aggregate_id FROM due ORDER BY remaining DESC, next_attempt_at LIMIT $4
+)
+UPDATE webhook_lines l SET claimed = true, next_attempt_at = coalesce($1, now()) + $5 * interval '1 second'
+FROM chosen WHERE l.endpoint_id = chosen.endpoint_id AND l.aggregate_id = chosen.aggregate_id
+RETURNING l.endpoint_id, l.aggregate_id
 """
-_FIRST_OF_LINES = f"""
-SELECT {_COLUMNS} FROM unnest($1::uuid[], $2::uuid[]) l (endpoint_id, aggregate_id) CROSS JOIN LATERAL (
+_FIRST_OF_STREAMS = f"""
+SELECT {_COLUMNS} FROM unnest($1::uuid[], $2::uuid[]) s (endpoint_id, aggregate_id) CROSS JOIN LATERAL (
     SELECT * FROM webhook_deliveries p
-    WHERE p.endpoint_id = l.endpoint_id AND p.aggregate_id = l.aggregate_id AND p.status = 'pending'
+    WHERE p.endpoint_id = s.endpoint_id AND p.aggregate_id = s.aggregate_id AND p.status = 'pending'
     ORDER BY p.sequence LIMIT 1
 ) d
 """
-_HOLD_LINE = "SELECT 1 FROM webhook_lines WHERE endpoint_id = $1 AND aggregate_id = $2 FOR UPDATE"
-_NOTE = """
-UPDATE webhook_deliveries SET status = $2, tries = $3, attempts = $4,
-    ended_at = CASE WHEN $2 <> 'pending' THEN coalesce($5, now()) END
-WHERE id = $1 AND status = 'pending'
+_LOCK_STREAMS = """
+SELECT 1 FROM webhook_lines WHERE (endpoint_id, aggregate_id) IN (SELECT * FROM unnest($1::uuid[], $2::uuid[]))
+ORDER BY endpoint_id, aggregate_id FOR UPDATE
 """
-_END_LINE = """
-DELETE FROM webhook_lines WHERE endpoint_id = $1 AND aggregate_id = $2 AND NOT EXISTS (
-    SELECT FROM webhook_deliveries WHERE endpoint_id = $1 AND aggregate_id = $2 AND status = 'pending')
+_RECORD = """
+UPDATE webhook_deliveries d SET status = r.status, tries = r.tries, attempts = r.attempts::json,
+    ended_at = CASE WHEN r.status <> 'pending' THEN coalesce($1, now()) END
+FROM unnest($2::uuid[], $3::text[], $4::int[], $5::text[]) r (id, status, tries, attempts)
+WHERE d.id = r.id AND d.status = 'pending'
 """
-_FREE_LINE = """
-UPDATE webhook_lines SET claimed = false, next_attempt_at = coalesce($3, now()) + $4
-WHERE endpoint_id = $1 AND aggregate_id = $2
+_END_STREAMS = """
+DELETE FROM webhook_lines l USING unnest($1::uuid[], $2::uuid[]) r (endpoint_id, aggregate_id)
+WHERE l.endpoint_id = r.endpoint_id AND l.aggregate_id = r.aggregate_id AND NOT EXISTS (
+    SELECT FROM webhook_deliveries d
+    WHERE d.endpoint_id = r.endpoint_id AND d.aggregate_id = r.aggregate_id AND d.status = 'pending')
 """
-_SUCCEEDED = "UPDATE webhook_endpoints SET failing_since = NULL WHERE id = $1 AND failing_since IS NOT NULL"
-_FAILED = """
-UPDATE webhook_endpoints SET failing_since = coalesce($2, now()) WHERE id = $1 AND failing_since IS NULL
+_RELEASE_STREAMS = """
+UPDATE webhook_lines l SET claimed = false, next_attempt_at = coalesce($1, now()) + r.retry_in
+FROM unnest($2::uuid[], $3::uuid[], $4::interval[]) r (endpoint_id, aggregate_id, retry_in)
+WHERE l.endpoint_id = r.endpoint_id AND l.aggregate_id = r.aggregate_id
 """
-_FAILING_FOR = "SELECT coalesce($2, now()) - failing_since FROM webhook_endpoints WHERE id = $1"
+# `succeeded`: whether any attempt of the group did; `failing`: whether its last one failed.
+_SET_FAILING = """
+WITH attempted AS (SELECT * FROM unnest($2::uuid[], $3::bool[], $4::bool[]) r (id, succeeded, failing)), changed AS (
+    UPDATE webhook_endpoints e SET failing_since = CASE WHEN r.failing THEN coalesce($1, now()) END
+    FROM attempted r WHERE e.id = r.id AND (
+        (r.failing AND (r.succeeded OR e.failing_since IS NULL)) OR (NOT r.failing AND e.failing_since IS NOT NULL))
+    RETURNING e.id
+)
+SELECT e.id,
+    CASE WHEN changed.id IS NULL THEN coalesce($1, now()) - e.failing_since ELSE interval '0' END AS failing_for
+FROM attempted r JOIN webhook_endpoints e ON e.id = r.id AND r.failing LEFT JOIN changed ON changed.id = e.id
+"""
 _OWNED = "JOIN webhook_endpoints e ON e.id = d.endpoint_id AND e.status <> 'deleted'"
 _GET = f"SELECT {_COLUMNS} FROM webhook_deliveries d {_OWNED} WHERE d.id = $1 AND e.created_by = $2"
 _OWNS = "SELECT 1 FROM webhook_endpoints WHERE id = $1 AND created_by = $2 AND status <> 'deleted'"
@@ -86,62 +110,64 @@ _LIST = f"""
 SELECT {_COLUMNS} FROM webhook_deliveries d WHERE d.endpoint_id = $1 AND ($2::uuid IS NULL OR d.id < $2)
 ORDER BY d.id DESC LIMIT $3
 """
-_ASK_LINE = """
+_REQUEST_STREAM = """
 INSERT INTO webhook_lines AS l (endpoint_id, aggregate_id, next_attempt_at) VALUES ($1, $2, coalesce($3, now()))
 ON CONFLICT (endpoint_id, aggregate_id) DO UPDATE SET next_attempt_at =
     CASE WHEN l.claimed THEN l.next_attempt_at ELSE excluded.next_attempt_at END
 """
-_ASK = f"""
+_REQUEST = f"""
 UPDATE webhook_deliveries d SET status = 'pending', tries = 0, ended_at = NULL WHERE id = $1 RETURNING {_COLUMNS}
 """
-_FORGET_ENDED = f"""
+_PURGE_ENDED = f"""
 DELETE FROM webhook_deliveries WHERE id IN (
-    SELECT id FROM webhook_deliveries WHERE ended_at < coalesce($1, now()) - $2::interval LIMIT {_FORGET_AT_ONCE})
+    SELECT id FROM webhook_deliveries WHERE ended_at < coalesce($1, now()) - $2::interval LIMIT {_PURGE_MAX})
 """
-_FORGET_LINES = """
+_PURGE_STREAMS = """
 DELETE FROM webhook_lines WHERE endpoint_id IN (SELECT id FROM webhook_endpoints WHERE status = 'deleted')
 """
-_FORGET_DELETED = f"""
+_PURGE_DELETED = f"""
 DELETE FROM webhook_deliveries WHERE id IN (
     SELECT d.id FROM webhook_endpoints e JOIN webhook_deliveries d ON d.endpoint_id = e.id
-    WHERE e.status = 'deleted' LIMIT {_FORGET_AT_ONCE})
+    WHERE e.status = 'deleted' LIMIT {_PURGE_MAX})
 """
 
 
 class PostgresWebhookDeliveries:
-    """Implements tekana.ports.webhooks.WebhookDeliveries."""
+    """Implements tekana.ports.webhook_deliveries.WebhookDeliveries."""
 
-    def __init__(self, pool: ConnectionPool, clock: Clock | None) -> None:
+    def __init__(self, pool: ConnectionPool, background: ConnectionPool, clock: Clock | None) -> None:
         self._pool = pool
+        self._background = background
         self._now: Callable[[], datetime | None] = clock or (lambda: None)
 
     async def queue(self, new: Sequence[NewWebhookDelivery]) -> None:
-        async with raw_connection(self._pool) as connection:
-            await connection.execute(_QUEUE, self._now(), *zip(*new, strict=True))
+        async with raw_connection(self._background) as connection:
+            await connection.execute(_QUEUE, self._now(), *zip(*map(_new_row, new), strict=True))
 
-    async def claim(self, room: Mapping[WebhookEndpointId, int], seconds: float) -> Sequence[WebhookDelivery]:
-        async with self._transaction() as connection:
-            lines = await connection.fetch(_CLAIM, self._now(), list(room), list(room.values()), seconds)
-            if not lines:
+    async def claim(
+        self, capacity: Mapping[WebhookEndpointId, int], limit: int, seconds: float
+    ) -> Sequence[WebhookDelivery]:
+        async with self._transaction(self._background) as connection:
+            most = list(capacity.values())
+            streams = await connection.fetch(_CLAIM, self._now(), list(capacity), most, limit, seconds)
+            if not streams:
                 return ()
-            endpoints, aggregates = zip(*lines, strict=True)
-            return [_delivery(row) for row in await connection.fetch(_FIRST_OF_LINES, endpoints, aggregates)]
+            endpoints, aggregates = zip(*streams, strict=True)
+            return [_delivery(row) for row in await connection.fetch(_FIRST_OF_STREAMS, endpoints, aggregates)]
 
-    async def record(self, delivery: WebhookDelivery, attempt: DeliveryAttempt, verdict: DeliveryOutcome) -> timedelta:
-        line, now = (delivery.endpoint_id, delivery.aggregate_id), self._now()
-        retry_in, status = (verdict, "pending") if isinstance(verdict, timedelta) else (timedelta(0), verdict)
-        attempts = write_json((*delivery.attempts, attempt)[-ATTEMPTS_MAX:])
-        async with self._transaction() as connection:
-            await connection.execute(_HOLD_LINE, *line)
-            await connection.execute(_NOTE, delivery.id, status, delivery.tries + 1, attempts, now)
-            if await connection.execute(_END_LINE, *line) == "DELETE 0":
-                await connection.execute(_FREE_LINE, *line, now, retry_in)
-            if attempt.succeeded:
-                await connection.execute(_SUCCEEDED, delivery.endpoint_id)
-                return timedelta(0)
-            await connection.execute(_FAILED, delivery.endpoint_id, now)
-            failing_for: timedelta | None = await connection.fetchval(_FAILING_FOR, delivery.endpoint_id, now)
-            return failing_for or timedelta(0)
+    async def record(self, attempts: Sequence[FinishedAttempt]) -> Mapping[WebhookEndpointId, timedelta]:
+        if not attempts:
+            return {}
+        now = self._now()
+        endpoints = [one.delivery.endpoint_id for one in attempts]
+        streams = (endpoints, [one.delivery.aggregate_id for one in attempts])
+        async with self._transaction(self._background) as connection:
+            await connection.execute(_LOCK_STREAMS, *streams)
+            await connection.execute(_RECORD, now, *zip(*map(_recorded, attempts), strict=True))
+            await connection.execute(_END_STREAMS, *streams)
+            await connection.execute(_RELEASE_STREAMS, now, *streams, [_retry_in(one.outcome) for one in attempts])
+            found = await connection.fetch(_SET_FAILING, now, *zip(*_by_endpoint(attempts), strict=True))
+        return {WebhookEndpointId(row["id"]): row["failing_for"] for row in found}
 
     async def get(self, caller: str, delivery_id: WebhookDeliveryId) -> WebhookDelivery:
         async with raw_connection(self._pool) as connection:
@@ -155,21 +181,21 @@ class PostgresWebhookDeliveries:
         return page_of([_delivery(row) for row in rows], page, lambda one: str(one.id))
 
     async def request_retry(self, caller: str, delivery_id: WebhookDeliveryId) -> WebhookDelivery:
-        async with self._transaction() as connection:
-            asked = await _get(connection, caller, delivery_id)
-            await connection.execute(_ASK_LINE, asked.endpoint_id, asked.aggregate_id, self._now())
-            return _delivery(await connection.fetchrow(_ASK, delivery_id))
+        async with self._transaction(self._pool) as connection:
+            delivery = await _get(connection, caller, delivery_id)
+            await connection.execute(_REQUEST_STREAM, delivery.endpoint_id, delivery.aggregate_id, self._now())
+            return _delivery(await connection.fetchrow(_REQUEST, delivery_id))
 
     async def purge(self, older_than: timedelta) -> int:
-        async with raw_connection(self._pool) as connection:
-            ended = await connection.execute(_FORGET_ENDED, self._now(), older_than)
-            await connection.execute(_FORGET_LINES)
-            deleted = await connection.execute(_FORGET_DELETED)
+        async with raw_connection(self._background) as connection:
+            ended = await connection.execute(_PURGE_ENDED, self._now(), older_than)
+            await connection.execute(_PURGE_STREAMS)
+            deleted = await connection.execute(_PURGE_DELETED)
         return sum(int(status.rpartition(" ")[2]) for status in (ended, deleted))
 
     @asynccontextmanager
-    async def _transaction(self) -> AsyncIterator[asyncpg.Connection]:
-        async with raw_connection(self._pool) as connection, connection.transaction():
+    async def _transaction(self, pool: ConnectionPool) -> AsyncIterator[asyncpg.Connection]:
+        async with raw_connection(pool) as connection, connection.transaction():
             yield connection
 
 
@@ -183,3 +209,26 @@ async def _get(connection: asyncpg.Connection, caller: str, delivery_id: Webhook
 def _delivery(row: asyncpg.Record) -> WebhookDelivery:
     attempts = msgspec.json.decode(row["attempts"], type=tuple[DeliveryAttempt, ...])
     return WebhookDelivery(**{**row, "attempts": attempts})
+
+
+def _new_row(new: NewWebhookDelivery) -> tuple[object, ...]:
+    return (new.id, new.endpoint_id, new.aggregate_id, new.sequence, new.event_id, new.event_type, new.body)
+
+
+def _recorded(finished: FinishedAttempt) -> tuple[object, ...]:
+    delivery, attempt, outcome = finished
+    status = "pending" if isinstance(outcome, timedelta) else outcome
+    return delivery.id, status, delivery.tries + 1, write_json((*delivery.attempts, attempt)[-ATTEMPTS_MAX:])
+
+
+def _retry_in(outcome: DeliveryOutcome) -> timedelta:
+    return outcome if isinstance(outcome, timedelta) else timedelta(0)
+
+
+def _by_endpoint(attempts: Sequence[FinishedAttempt]) -> list[tuple[WebhookEndpointId, bool, bool]]:
+    """For each endpoint, in the order of their ids: whether any attempt succeeded, and whether the last one failed."""
+    found: dict[WebhookEndpointId, tuple[bool, bool]] = {}
+    for delivery, attempt, _ in attempts:
+        succeeded, _failing = found.get(delivery.endpoint_id, (False, False))
+        found[delivery.endpoint_id] = (succeeded or attempt.succeeded, not attempt.succeeded)
+    return [(endpoint_id, *found[endpoint_id]) for endpoint_id in sorted(found)]

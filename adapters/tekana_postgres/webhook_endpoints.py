@@ -1,10 +1,11 @@
-"""Webhook endpoints. A deleted one stays as a row that nobody sees, until what was delivered to it is gone."""
+"""Webhook endpoints. The row of a deleted one stays, and no query returns it."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from typing import Any
 
 import asyncpg
 
@@ -13,7 +14,7 @@ from tekana.domain.identifiers import WebhookEndpointId
 from tekana.domain.webhooks import ConfiguredWebhook, WebhookEndpoint
 from tekana.ports.clock import Clock
 from tekana.ports.page import Page, PageRequest
-from tekana.ports.webhooks import RELAY, NewWebhookEndpoint, WebhookClaim
+from tekana.ports.webhook_endpoints import RELAY, ActiveWebhookEndpoint, NewWebhookEndpoint, WebhookClaim
 from tekana_postgres.connections import ConnectionPool, raw_connection
 from tekana_postgres.pages import LARGEST_PLACE, id_cursor, page_of
 from tekana_postgres.rows import answer_json, key_digest
@@ -22,7 +23,7 @@ _COLUMNS = (
     "id, url, description, event_types, secret, previous_secret, previous_secret_until, status, disabled_reason, "
     "failing_since, created_by, created_at, updated_at"
 )
-# Each takes the moment from outside, or the database's.
+# Each statement takes the time as a parameter; NULL means the database's.
 _ADD = f"""
 INSERT INTO webhook_endpoints
     (id, url, description, event_types, secret, status, created_by, created_at, updated_at)
@@ -35,7 +36,10 @@ _LIST = f"""
 SELECT {_COLUMNS} FROM webhook_endpoints WHERE created_by = $1 AND status <> 'deleted' AND ($2::uuid IS NULL OR id > $2)
 ORDER BY id LIMIT $3
 """
-_ACTIVE = f"SELECT {_COLUMNS} FROM webhook_endpoints WHERE status = 'active' ORDER BY id"
+_ACTIVE = """
+SELECT id, event_types, failing_since IS NOT NULL AS failing FROM webhook_endpoints WHERE status = 'active' ORDER BY id
+"""
+_FIND_ACTIVE = f"SELECT {_COLUMNS} FROM webhook_endpoints WHERE id = ANY($1::uuid[]) AND status = 'active'"
 _CHANGE = f"""
 UPDATE webhook_endpoints SET url = $3, description = $4, event_types = $5, status = $6, disabled_reason = $7,
     failing_since = $8, updated_at = coalesce($9, now())
@@ -67,10 +71,11 @@ UPDATE relays SET cursor = $2, epoch = epoch + 1, holder = NULL, expires_at = NU
 
 
 class PostgresWebhookEndpoints:
-    """Implements tekana.ports.webhooks.WebhookEndpoints."""
+    """Implements tekana.ports.webhook_endpoints.WebhookEndpoints."""
 
-    def __init__(self, pool: ConnectionPool, clock: Clock | None) -> None:
+    def __init__(self, pool: ConnectionPool, background: ConnectionPool, clock: Clock | None) -> None:
         self._pool = pool
+        self._background = background
         self._now: Callable[[], datetime | None] = clock or (lambda: None)
 
     async def add(self, caller: str, new: NewWebhookEndpoint, claim: WebhookClaim | None = None) -> WebhookEndpoint:
@@ -92,7 +97,7 @@ class PostgresWebhookEndpoints:
         self, caller: str, endpoint_id: WebhookEndpointId, changes: Mapping[str, object]
     ) -> WebhookEndpoint:
         async with self._transaction() as connection:
-            if changes.get("status") == "active":  # before the endpoint is locked, as everywhere
+            if changes.get("status") == "active":  # before the endpoint is locked, as in every transaction
                 await _hold_relay(connection)
             before = _found(await connection.fetchrow(_LOCK, endpoint_id, caller), endpoint_id)
             values = {name: getattr(before, name) for name in _CHANGEABLE} | dict(changes)
@@ -121,12 +126,16 @@ class PostgresWebhookEndpoints:
             if await connection.fetchval(_DELETE, endpoint_id, caller, self._now()) is None:
                 raise not_found(endpoint_id)
 
-    async def active(self) -> Sequence[WebhookEndpoint]:
-        async with raw_connection(self._pool) as connection:
-            return [_endpoint(row) for row in await connection.fetch(_ACTIVE)]
+    async def active(self) -> Sequence[ActiveWebhookEndpoint]:
+        async with raw_connection(self._background) as connection:
+            return [ActiveWebhookEndpoint(**_values(row)) for row in await connection.fetch(_ACTIVE)]
+
+    async def find_active(self, endpoint_ids: Collection[WebhookEndpointId]) -> Sequence[WebhookEndpoint]:
+        async with raw_connection(self._background) as connection:
+            return [_endpoint(row) for row in await connection.fetch(_FIND_ACTIVE, list(endpoint_ids))]
 
     async def disable(self, endpoint_id: WebhookEndpointId, reason: str) -> bool:
-        async with raw_connection(self._pool) as connection:
+        async with raw_connection(self._background) as connection:
             return await connection.fetchval(_DISABLE, endpoint_id, reason, self._now()) is not None
 
     @asynccontextmanager
@@ -139,7 +148,7 @@ _CHANGEABLE = ("url", "description", "event_types", "status", "disabled_reason",
 
 
 def not_found(endpoint_id: WebhookEndpointId) -> WebhookEndpointNotFound:
-    """The caller has no such endpoint."""
+    """Return the error for an endpoint that the caller does not have."""
     return WebhookEndpointNotFound(f"no webhook endpoint has the id {endpoint_id}")
 
 
@@ -150,27 +159,31 @@ def _found(row: asyncpg.Record | None, endpoint_id: WebhookEndpointId) -> Webhoo
 
 
 def _endpoint(row: asyncpg.Record) -> WebhookEndpoint:
+    return WebhookEndpoint(**_values(row))
+
+
+def _values(row: asyncpg.Record) -> dict[str, Any]:
     values = dict(row)
     if values["event_types"] is not None:
         values["event_types"] = tuple(values["event_types"])
-    return WebhookEndpoint(**values)
+    return values
 
 
 async def _take(connection: asyncpg.Connection, claim: WebhookClaim | None, endpoint_id: WebhookEndpointId) -> None:
-    """Waits for whoever takes the same key at this moment, and then fails, as a Conflict."""
+    """Keep the key. Wait for another transaction that keeps the same one at this moment, then fail with a Conflict."""
     if claim is not None:
         answer = answer_json(ConfiguredWebhook(endpoint_id))
         await connection.execute(_CLAIM, key_digest(claim.key), claim.fingerprint, answer)
 
 
 async def _hold_relay(connection: asyncpg.Connection) -> None:
-    """One at a time makes an endpoint active, so that each sees those before it."""
+    """Lock the relay's row, so that endpoints become active one at a time and each sees those before it."""
     await connection.execute(_KNOW_RELAY, RELAY)
     await connection.execute(_HOLD_RELAY, RELAY)
 
 
 async def _begin_where_the_feed_ends(connection: asyncpg.Connection) -> None:
-    """Unless another endpoint is active, for which the relay is on its way already."""
+    """Move the relay to the end of the feed, unless another endpoint is active, for which it already runs."""
     await _hold_relay(connection)
     if not await connection.fetchval(_ANY_ACTIVE):
         settled = await connection.fetchval(_SETTLED_POSITION)

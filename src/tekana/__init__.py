@@ -104,6 +104,9 @@ from tekana.domain.errors import (
     WebhookDeliveryNotFound as WebhookDeliveryNotFound,
 )
 from tekana.domain.errors import (
+    WebhookEndpointDisabled as WebhookEndpointDisabled,
+)
+from tekana.domain.errors import (
     WebhookEndpointNotFound as WebhookEndpointNotFound,
 )
 from tekana.domain.identifiers import (
@@ -198,6 +201,7 @@ if not TYPE_CHECKING:
         "WebhookDeliveryId",
         "WebhookDeliveryNotFound",
         "WebhookEndpoint",
+        "WebhookEndpointDisabled",
         "WebhookEndpointId",
         "WebhookEndpointNotFound",
         "connect",

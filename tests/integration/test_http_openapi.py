@@ -44,6 +44,7 @@ NAMES = {
 }
 
 CODES = {
+    "webhook_endpoint_disabled",
     *("invalid_request", "not_found", "customer_exists", "customer_not_active", "wallet_not_active"),
     *("wallet_not_empty", "insufficient_funds", "currency_mismatch", "same_wallet", "limit_exceeded", "rolled_back"),
     *("idempotency_key_required", "idempotency_key_reused", "concurrent_update", "unavailable", "events_dropped"),
@@ -109,6 +110,8 @@ def _expected_statuses(method: str, path: str, operation: Any) -> Iterator[set[i
         yield {412, 428}
     moves_nothing = path.startswith(("/v1/webhook", "/v1/batches"))  # in a batch, each movement has its own
     if method in ("post", "patch") and not moves_nothing:
+        yield {409}
+    if operation["operationId"] in ("test_webhook_endpoint", "resend_webhook_delivery"):
         yield {409}
     if operation["operationId"] in ("open_wallet", "create_transaction", "create_webhook_endpoint"):
         yield {404}

@@ -34,7 +34,7 @@ PATIENCE = 30.0
 @pytest.fixture
 async def app(store_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Litestar]:
     """The app at work, which may send webhooks to this machine."""
-    for name in ("_LOOK", "_NOBODY"):
+    for name in ("_POLL_SECONDS", "_REFRESH_SECONDS"):
         monkeypatch.setattr(webhook_dispatcher, name, 0.02)
     settings = Settings(database_url=store_url, webhooks_allow_private=True)
     async with at_work(create_app(settings)) as made:
@@ -149,6 +149,17 @@ async def test_changes_to_an_endpoint(client: httpx.AsyncClient, receiver: Recei
     assert [one["aggregate_id"] for one in receiver.events if one["aggregate"] == "customer"] == [customer["id"]]
 
 
+async def test_nothing_is_sent_to_a_disabled_endpoint_on_request(client: httpx.AsyncClient, receiver: Receiver) -> None:
+    endpoint = await create(client, receiver.url)
+    path = f"{ENDPOINTS}/{endpoint['id']}"
+    delivery = (await client.post(f"{path}/test")).json()
+    await client.patch(path, json={"status": "disabled"})
+    for refused in (f"{path}/test", f"/v1/webhook-deliveries/{delivery['id']}/resend"):
+        assert_problem(await client.post(refused), 409, "webhook_endpoint_disabled")
+    await client.patch(path, json={"status": "active"})
+    assert (await client.post(f"/v1/webhook-deliveries/{delivery['id']}/resend")).status_code == 202
+
+
 async def test_pages(client: httpx.AsyncClient, receiver: Receiver) -> None:
     made = [(await create(client, receiver.url))["id"] for _ in range(3)]
     first = (await client.get(f"{ENDPOINTS}?limit=2")).json()
@@ -167,6 +178,9 @@ async def test_pages(client: httpx.AsyncClient, receiver: Receiver) -> None:
         ({"url": "https://example.com/#part"}, "url"),
         ({"url": "https:///hooks"}, "url"),
         ({"url": "https://example.com:none/"}, "url"),
+        ({"url": "https://example.com:0/"}, "url"),
+        ({"url": "https://example.com:00/hooks"}, "url"),
+        ({"url": "https://example.com:65536/"}, "url"),
         ({"url": "https://example.com/" + "x" * 2000}, "url"),
         ({"url": "https://example.com/\r\nx-evil: 1"}, "url"),
         ({"url": "https://example.com/", "event_types": []}, "event_types"),

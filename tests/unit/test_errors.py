@@ -37,6 +37,7 @@ CODES = {
     "CustomerNotActive": "customer_not_active",
     "WalletNotActive": "wallet_not_active",
     "WalletNotEmpty": "wallet_not_empty",
+    "WebhookEndpointDisabled": "webhook_endpoint_disabled",
     "RuleRefused": "internal",
     "InsufficientFunds": "insufficient_funds",
     "CurrencyMismatch": "currency_mismatch",

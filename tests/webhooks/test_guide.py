@@ -13,14 +13,10 @@ from typing import Any
 
 import pytest
 
+from tekana.application.webhooks.attempt import REQUEST_TIMEOUT_SECONDS, RETRY_DELAYS
+from tekana.application.webhooks.capacity import ENDPOINT_CONCURRENCY_MAX, RETRY_AFTER_MAX
 from tekana.application.webhooks.signature import new_secret, signature_headers
-from tekana.application.workers.webhook_dispatcher import (
-    DISABLE_AFTER,
-    LOG_RETENTION,
-    MOST_AT_ONCE,
-    REQUEST_TIMEOUT_SECONDS,
-    RETRY_DELAYS,
-)
+from tekana.application.workers.webhook_dispatcher import DISABLE_AFTER, LOG_RETENTION
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "how-to" / "receive-webhooks.md").read_text("utf-8")
 BODY = b'{"name":"\xc3\xa9"}'
@@ -33,7 +29,7 @@ def block(language: str) -> str:
 
 
 def cases() -> list[tuple[dict[str, str], bytes, str, bool]]:
-    """Headers, body, secret, and whether that is genuine."""
+    """Return headers, body, secret, and whether these are genuine."""
     secret, before, now = new_secret(), new_secret(), datetime.now(UTC)
     signed = signature_headers("a:1", now, BODY, (secret, before))
     return [
@@ -48,13 +44,13 @@ def cases() -> list[tuple[dict[str, str], bytes, str, bool]]:
 
 
 def test_in_python() -> None:
-    told: dict[str, Any] = {}
-    exec(block("python"), told)  # noqa: S102 - it is our own
+    names: dict[str, Any] = {}
+    exec(block("python"), names)  # noqa: S102 - our own code
     for headers, body, secret, genuine in cases():
-        assert told["is_genuine"](headers, body, secret) is genuine
+        assert names["is_genuine"](headers, body, secret) is genuine
 
 
-@pytest.mark.skipif(not shutil.which("node"), reason="not here: node")
+@pytest.mark.skipif(not shutil.which("node"), reason="node is not installed")
 def test_in_javascript() -> None:
     given = [(headers, body.decode(), secret) for headers, body, secret, _ in cases()]
     program = f"{block('js')}\nconsole.log(JSON.stringify({json.dumps(given)}.map((one) => isGenuine(...one))))"
@@ -70,4 +66,5 @@ def test_the_figures_are_those_of_the_code() -> None:
     assert f"for {DISABLE_AFTER.days} days is **disabled**" in words
     assert f"what ended for {LOG_RETENTION.days} days" in words
     assert f"within {REQUEST_TIMEOUT_SECONDS:g} seconds" in words
-    assert f"up to {MOST_AT_ONCE} at a time" in words
+    assert f"up to {ENDPOINT_CONCURRENCY_MAX} at a time" in words
+    assert f"at most {RETRY_AFTER_MAX.total_seconds() / 3600:g} hour" in words

@@ -26,7 +26,7 @@ from tests.webhooks.support import ME, sequences, until
 # The command, whose claims end sooner.
 _COMMAND = """
 from tekana.application.workers import webhook_dispatcher
-webhook_dispatcher.CLAIM = 2.0
+webhook_dispatcher.CLAIM_SECONDS = 2.0
 from tekana.cli import main
 main()
 """
@@ -85,9 +85,9 @@ async def test_dispatchers_that_are_killed(postgres_url: str, processes: Process
             processes.start()
         wanted = {event_id(fed.event) for fed in await every(store.events(LOCAL_OPERATOR).list)}
         async with asyncio.timeout(90):
-            while {told["id"] for told in receiver.events} != wanted:  # noqa: ASYNC110 - a receiver tells nobody
+            while {one["id"] for one in receiver.events} != wanted:  # noqa: ASYNC110 - there is no event to wait for
                 await asyncio.sleep(0.1)
-        for told in sequences(receiver.events).values():
-            first_time = list(dict.fromkeys(told))
+        for arrived in sequences(receiver.events).values():
+            first_time = list(dict.fromkeys(arrived))
             assert first_time == list(range(1, len(first_time) + 1))
         await assert_whole(store)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from litestar.enums import HttpMethod
 
-from tekana import LOCAL_OPERATOR, WebhookDeliveryNotFound, WebhookEndpointNotFound
+from tekana import LOCAL_OPERATOR, WebhookDeliveryNotFound, WebhookEndpointDisabled, WebhookEndpointNotFound
 from tekana_litestar import parameters, to_wire, webhook_wire, wire
 from tekana_litestar.bodies import BodyReader
 from tekana_litestar.cursors import asked_page, with_encoded_cursor
@@ -151,7 +151,7 @@ async def rotate_webhook_secret(request: Request) -> Answer:
         "show what became of it.",
         body=_nothing,
         answers={202: webhook_wire.WebhookDelivery},
-        refusals=(WebhookEndpointNotFound,),
+        refusals=(WebhookEndpointNotFound, WebhookEndpointDisabled),
     ),
 )
 async def test_webhook_endpoint(request: Request) -> Answer:
@@ -189,7 +189,7 @@ async def list_webhook_deliveries(request: Request) -> Answer:
         "that it may know it.",
         body=_nothing,
         answers={202: webhook_wire.WebhookDelivery},
-        refusals=(WebhookDeliveryNotFound,),
+        refusals=(WebhookDeliveryNotFound, WebhookEndpointDisabled),
     ),
 )
 async def resend_webhook_delivery(request: Request) -> Answer:

@@ -19,7 +19,8 @@ from tekana.ports.clock import Clock
 from tekana.ports.outbox import Outbox, RelayedStore
 from tekana.ports.publisher import Publisher
 from tekana.ports.store import Readers, Store
-from tekana.ports.webhooks import WebhookSender, WebhookStore
+from tekana.ports.webhook_sender import WebhookSender
+from tekana.ports.webhook_store import WebhookStore
 
 # Others have the name of their extra.
 _EXTRAS = {"postgresql": "postgres", "postgresql+asyncpg": "postgres", "https": "webhooks"}
@@ -128,7 +129,7 @@ def webhook_store_of(store: Store) -> WebhookStore:
         MissingAdapter: it does not.
     """
     if not isinstance(store, WebhookStore):
-        raise MissingAdapter(f"{type(store).__name__} keeps no webhooks: see tekana.ports.webhooks")
+        raise MissingAdapter(f"{type(store).__name__} keeps no webhooks: see tekana.ports.webhook_store")
     return store
 
 

@@ -15,7 +15,7 @@ from tekana.bootstrap.container import Container
 from tekana.bootstrap.settings import Settings
 from tekana.ports.clock import Clock
 from tekana.ports.store import Store
-from tekana.ports.webhooks import WebhookStore
+from tekana.ports.webhook_store import WebhookStore
 
 
 @asynccontextmanager

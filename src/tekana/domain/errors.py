@@ -14,7 +14,8 @@
     │   ├── CustomerExists          customer_exists
     │   ├── CustomerNotActive       customer_not_active
     │   ├── WalletNotActive         wallet_not_active
-    │   └── WalletNotEmpty          wallet_not_empty
+    │   ├── WalletNotEmpty          wallet_not_empty
+    │   └── WebhookEndpointDisabled  webhook_endpoint_disabled
     ├── RuleRefused                                          a rule about money or keys says no
     │   ├── InsufficientFunds       insufficient_funds
     │   ├── CurrencyMismatch        currency_mismatch
@@ -189,6 +190,13 @@ class WalletNotEmpty(StateConflict):
 
     NAME = "WalletNotEmpty"
     code = "wallet_not_empty"
+
+
+class WebhookEndpointDisabled(StateConflict):
+    """Nothing is delivered to the webhook endpoint until it is enabled again."""
+
+    NAME = "WebhookEndpointDisabled"
+    code = "webhook_endpoint_disabled"
 
 
 class RuleRefused(Refused):

@@ -1,4 +1,4 @@
-"""Webhooks: where events are delivered over HTTP, and what became of each delivery."""
+"""Webhooks: where events are delivered over HTTP, and the state of each delivery."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ DeliveryStatus = Literal["pending", "delivered", "failed"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookEndpoint:
-    """A URL that events are delivered to. It belongs to the caller that created it.
+    """A URL to deliver events to. It belongs to the caller that created it.
 
-    event_types: the types of events that it gets; None: all.
-    previous_secret: signs as well until `previous_secret_until`, so that a receiver can change over in peace.
-    disabled_reason: why nothing is delivered; None while it is active.
-    failing_since: the first of the failures since the last success; None after a success.
+    event_types: the types of events to deliver; None means all.
+    previous_secret: also signs until `previous_secret_until`, so that a receiver has time to change to the new one.
+    disabled_reason: why nothing is delivered; None while the endpoint is active.
+    failing_since: the first failure after the last success; None after a success.
     """
 
     id: WebhookEndpointId
@@ -37,12 +37,8 @@ class WebhookEndpoint:
     created_at: datetime
     updated_at: datetime
 
-    def wants(self, event_type: str) -> bool:
-        """Whether it gets events of this type."""
-        return self.event_types is None or event_type in self.event_types
-
     def secrets(self, at: datetime) -> tuple[str, ...]:
-        """Those that sign at this moment, the newest first."""
+        """Return the secrets that sign at this time, newest first."""
         if self.previous_secret is None or self.previous_secret_until is None or self.previous_secret_until <= at:
             return (self.secret,)
         return (self.secret, self.previous_secret)
@@ -50,13 +46,13 @@ class WebhookEndpoint:
 
 @dataclass(frozen=True, slots=True)
 class ConfiguredWebhook:
-    """What a request about webhooks led to, as it is kept under its idempotency key: no secret is."""
+    """The answer to a request about webhooks, as kept under its idempotency key. It holds no secret."""
 
     endpoint_id: WebhookEndpointId
 
 
 class DeliveryAttempt(NamedTuple):
-    """One try: the status that was answered and the first of its body, or (`status_code` None) why there was none."""
+    """One attempt: the status and the start of the body of the response, or (`status_code` None) why there was none."""
 
     at: datetime
     duration_ms: int
@@ -66,17 +62,15 @@ class DeliveryAttempt(NamedTuple):
 
     @property
     def succeeded(self) -> bool:
-        """Whether the receiver has it: any answer of 2xx."""
+        """Whether the receiver accepted the delivery: any status of 2xx."""
         return self.status_code is not None and 200 <= self.status_code < 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WebhookDelivery:
-    """An event on its way to an endpoint, after those of the same aggregate with a lower `sequence`.
+class NewWebhookDelivery:
+    """An event for an endpoint. Those of one aggregate are sent in the order of their `sequence`.
 
-    body: what is sent, the same bytes each time.
-    tries: how often it was tried since it was queued or asked for again; `attempts` are the last few.
-    ended_at: when it was delivered or given up; None while it is pending.
+    body: the bytes to send, the same at each attempt.
     """
 
     id: WebhookDeliveryId
@@ -86,6 +80,16 @@ class WebhookDelivery:
     event_id: str
     event_type: str
     body: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookDelivery(NewWebhookDelivery):
+    """A queued delivery, and its state.
+
+    tries: the number of attempts since it was queued or last resent; `attempts` holds the last few.
+    ended_at: when it was delivered or failed; None while it is pending.
+    """
+
     status: DeliveryStatus = "pending"
     tries: int = 0
     attempts: tuple[DeliveryAttempt, ...] = ()

@@ -1,4 +1,4 @@
-"""Signatures of webhooks, as Standard Webhooks 1.0 has them, so that receivers can use any library for it."""
+"""Signatures of webhooks, as Standard Webhooks 1.0 defines them, so that receivers can use any library for it."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _KEY_BYTES: Final = 32
 
 
 def new_secret() -> str:
-    """A secret that nobody can guess: `whsec_` and 32 bytes in base64."""
+    """Return a random secret: `whsec_` and 32 bytes in base64."""
     return _PREFIX + b64encode(secrets.token_bytes(_KEY_BYTES)).decode()
 
 
 def signature_headers(message_id: str, at: datetime, body: bytes, signed_with: Iterable[str]) -> dict[str, str]:
-    """The headers that a receiver checks: who each message is, when it was sent, and a signature with each secret."""
+    """Return the headers that a receiver checks: the message's id, the time, and a signature with each secret."""
     timestamp = str(int(at.timestamp()))
     signed = f"{message_id}.{timestamp}.".encode() + body
     signatures = (hmac.digest(b64decode(one.removeprefix(_PREFIX)), signed, hashlib.sha256) for one in signed_with)

@@ -5,44 +5,44 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Final, NamedTuple
-from urllib.parse import urlsplit
 
 import msgspec
 
-from tekana.application.commands.validation import check_key, check_text
+from tekana.application.commands.validation import check_key
 from tekana.application.engine.decide import fingerprint, key_reused
 from tekana.application.webhooks.signature import new_secret
+from tekana.application.webhooks.validation import check_endpoint_fields
 from tekana.domain.caller import Caller
-from tekana.domain.errors import Conflict, invalid
-from tekana.domain.events import EVENT_TYPES
+from tekana.domain.errors import Conflict, WebhookEndpointDisabled
 from tekana.domain.identifiers import WebhookDeliveryId, WebhookEndpointId
-from tekana.domain.webhooks import ConfiguredWebhook, WebhookDelivery, WebhookEndpoint
+from tekana.domain.webhooks import ConfiguredWebhook, NewWebhookDelivery, WebhookDelivery, WebhookEndpoint
 from tekana.ports.clock import NewId
 from tekana.ports.page import Page, PageRequest
 from tekana.ports.unit_of_work import IdempotencyKey
-from tekana.ports.webhooks import NewWebhookDelivery, NewWebhookEndpoint, WebhookClaim, WebhookSender, WebhookStore
+from tekana.ports.webhook_endpoints import NewWebhookEndpoint, WebhookClaim
+from tekana.ports.webhook_sender import WebhookSender
+from tekana.ports.webhook_store import WebhookStore
 
 TEST_EVENT: Final = "WebhookTest"
 """The type of what `send_test` delivers. No event has it."""
 
 SECRET_OVERLAP: Final = timedelta(hours=24)
-"""For how long the secret before a new one signs as well."""
+"""How long the previous secret also signs after a rotation."""
 
-_LONGEST_URL: Final = 2000
 _DISABLED_BY_OWNER: Final = "by its owner"
 
 
 class Configured(NamedTuple):
-    """An endpoint as it is now, and whether what was asked was done before, under the same key."""
+    """An endpoint as it is now, and whether the request repeats one that was done under the same key."""
 
     endpoint: WebhookEndpoint
     replayed: bool
 
 
 class Webhooks:
-    """The webhooks of a store. Each endpoint belongs to the `caller` that created it, and others do not find it.
+    """The webhooks of a store. Each endpoint belongs to the `caller` that created it; others do not find it.
 
-    With a `key`, which is as those of commands, a thing is done once, however often it is asked.
+    A request with a `key`, which is as those of commands, is done once, however often it is repeated.
     """
 
     def __init__(self, store: WebhookStore, sender: WebhookSender, new_id: NewId) -> None:
@@ -61,11 +61,13 @@ class Webhooks:
         event_types: Sequence[str] | None = None,
         key: str | None = None,
     ) -> Configured:
-        """Have events delivered to the URL from now on: of these types, or of all.
+        """Create an endpoint: every later event of these types, or of all, is delivered to the URL.
 
-        Raises InvalidRequest for a bad field, and for a URL that may not be sent to; IdempotencyKeyReused.
+        Raises:
+            InvalidRequest: a field is wrong, or the URL may not be sent to.
+            IdempotencyKeyReused: the key was used for another request.
         """
-        _check_fields({"url": url, "description": description, "event_types": event_types})
+        check_endpoint_fields({"url": url, "description": description, "event_types": event_types})
         types = None if event_types is None else tuple(event_types)
 
         async def add(claim: WebhookClaim | None) -> WebhookEndpoint:
@@ -76,23 +78,27 @@ class Webhooks:
         return await self._once(caller, key, ("create", url, description, types), add)
 
     async def get(self, caller: Caller, endpoint_id: WebhookEndpointId) -> WebhookEndpoint:
-        """Raises WebhookEndpointNotFound if the caller has none with this id."""
+        """Return an endpoint of the caller. Raises WebhookEndpointNotFound."""
         return await self._endpoints.get(caller.subject, endpoint_id)
 
     async def list(self, caller: Caller, page: PageRequest) -> Page[WebhookEndpoint]:
-        """The caller's endpoints, in the order of their creation."""
+        """Return a page of the caller's endpoints, in the order of their creation."""
         return await self._endpoints.list(caller.subject, page)
 
     async def update(
         self, caller: Caller, endpoint_id: WebhookEndpointId, changes: Mapping[str, object]
     ) -> WebhookEndpoint:
-        """Change `url`, `description`, `event_types` or `status`, those that are given.
+        """Change those of `url`, `description`, `event_types` and `status` that are given.
 
-        An endpoint that is disabled is not told what happens meanwhile. What was queued before waits for it.
+        Events that happen while an endpoint is disabled are not delivered to it. Deliveries queued before wait.
 
-        Raises InvalidRequest, WebhookEndpointNotFound.
+        Raises:
+            InvalidRequest: a field is wrong, or the URL may not be sent to.
+            WebhookEndpointNotFound: the caller has no such endpoint.
         """
-        await self._check(changes)
+        check_endpoint_fields(changes)
+        if "url" in changes:
+            await self._sender.check(str(changes["url"]))
         if isinstance(types := changes.get("event_types"), list):
             changes = {**changes, "event_types": tuple(types)}
         if changes.get("status") == "disabled":
@@ -102,9 +108,11 @@ class Webhooks:
     async def rotate_secret(
         self, caller: Caller, endpoint_id: WebhookEndpointId, *, key: str | None = None
     ) -> Configured:
-        """Give it a new secret; the old one signs as well for SECRET_OVERLAP.
+        """Give an endpoint a new secret. The previous one also signs for SECRET_OVERLAP.
 
-        Raises WebhookEndpointNotFound, IdempotencyKeyReused.
+        Raises:
+            WebhookEndpointNotFound: the caller has no such endpoint.
+            IdempotencyKeyReused: the key was used for another request.
         """
 
         async def rotate(claim: WebhookClaim | None) -> WebhookEndpoint:
@@ -113,60 +121,67 @@ class Webhooks:
         return await self._once(caller, key, ("rotate_secret", endpoint_id), rotate)
 
     async def delete(self, caller: Caller, endpoint_id: WebhookEndpointId) -> None:
-        """Deliver nothing more to it, and forget it. Raises WebhookEndpointNotFound."""
+        """Delete an endpoint: nothing more is delivered to it. Raises WebhookEndpointNotFound."""
         await self._endpoints.delete(caller.subject, endpoint_id)
 
     async def send_test(self, caller: Caller, endpoint_id: WebhookEndpointId) -> WebhookDelivery:
-        """Queue a delivery that tells of no event, whatever types the endpoint gets. Raises WebhookEndpointNotFound."""
-        endpoint = await self._endpoints.get(caller.subject, endpoint_id)
-        delivery_id = WebhookDeliveryId(self._new_id())
-        event_id = f"{delivery_id}:1"
-        told = {
-            "id": event_id,
-            "type": TEST_EVENT,
-            "aggregate": "webhook_endpoint",
-            "aggregate_id": endpoint.id,
-            "sequence": 1,
-            "data": {},
-        }
-        body = msgspec.json.encode(told).decode()
-        new = NewWebhookDelivery(delivery_id, endpoint.id, delivery_id, 1, event_id, TEST_EVENT, body)
+        """Queue a delivery of the type `WebhookTest`, whatever types the endpoint gets.
+
+        Raises:
+            WebhookEndpointNotFound: the caller has no such endpoint.
+            WebhookEndpointDisabled: nothing is delivered to it now.
+        """
+        await self._require_active(caller, endpoint_id)
+        new = _test_delivery(WebhookDeliveryId(self._new_id()), endpoint_id)
         await self._deliveries.queue([new])
-        return await self._deliveries.get(caller.subject, delivery_id)
+        return await self._deliveries.get(caller.subject, new.id)
 
     async def deliveries(
         self, caller: Caller, endpoint_id: WebhookEndpointId, page: PageRequest
     ) -> Page[WebhookDelivery]:
-        """What was delivered to an endpoint, or is to be, the newest first. Raises WebhookEndpointNotFound."""
+        """Return a page of an endpoint's deliveries, newest first. Raises WebhookEndpointNotFound."""
         return await self._deliveries.list(caller.subject, endpoint_id, page)
 
     async def resend(self, caller: Caller, delivery_id: WebhookDeliveryId) -> WebhookDelivery:
-        """Deliver it again, whatever became of it before. Raises WebhookDeliveryNotFound."""
+        """Deliver again, whatever the state of the delivery.
+
+        Raises:
+            WebhookDeliveryNotFound: the caller has no such delivery.
+            WebhookEndpointDisabled: nothing is delivered to its endpoint now.
+        """
+        delivery = await self._deliveries.get(caller.subject, delivery_id)
+        await self._require_active(caller, delivery.endpoint_id)
         return await self._deliveries.request_retry(caller.subject, delivery_id)
+
+    async def _require_active(self, caller: Caller, endpoint_id: WebhookEndpointId) -> None:
+        endpoint = await self._endpoints.get(caller.subject, endpoint_id)
+        if endpoint.status != "active":
+            reason = endpoint.disabled_reason
+            raise WebhookEndpointDisabled(f"the webhook endpoint is disabled ({reason}): enable it first")
 
     async def _once(
         self,
         caller: Caller,
         key: str | None,
-        asked: tuple[object, ...],
+        request: tuple[object, ...],
         do: Callable[[WebhookClaim | None], Awaitable[WebhookEndpoint]],
     ) -> Configured:
         if key is None:
             return Configured(await do(None), replayed=False)
         check_key(key)
-        claim = WebhookClaim(IdempotencyKey(caller.tenant, caller.subject, key), fingerprint("tuple", asked))
-        known = await self._done_before(claim)
+        claim = WebhookClaim(IdempotencyKey(caller.tenant, caller.subject, key), fingerprint("tuple", request))
+        known = await self._find_done(claim)
         if known is None:
             try:
                 return Configured(await do(claim), replayed=False)
-            except Conflict:  # somebody was faster under the same key
-                known = await self._done_before(claim)
+            except Conflict:  # another request took the same key first
+                known = await self._find_done(claim)
                 if known is None:
                     raise
         return Configured(known, replayed=True)
 
-    async def _done_before(self, claim: WebhookClaim) -> WebhookEndpoint | None:
-        """The endpoint that the key led to, as it is now; None if the key is new."""
+    async def _find_done(self, claim: WebhookClaim) -> WebhookEndpoint | None:
+        """Return the endpoint that the key led to, as it is now; None if the key is new."""
         async with self._begin() as unit:
             known = (await unit.find_keys({claim.key})).get(claim.key)
         if known is None:
@@ -175,47 +190,23 @@ class Webhooks:
             raise key_reused()
         return await self._endpoints.get(claim.key.subject, known.answer.endpoint_id)
 
-    async def _check(self, fields: Mapping[str, object]) -> None:
-        _check_fields(fields)
-        if "url" in fields:
-            await self._sender.check(str(fields["url"]))
 
-
-def _check_fields(fields: Mapping[str, object]) -> None:
-    description, types = fields.get("description"), fields.get("event_types")
-    if description is not None:
-        check_text("description", str(description), most=500)
-    if types is not None:
-        _check_types(types)
-    if "url" in fields:
-        _check_form(str(fields["url"]))
-
-
-def _check_types(types: object) -> None:
-    if not isinstance(types, tuple | list) or not types:
-        raise invalid("event_types", "must name at least one type of event; without it, all are delivered")
-    for place, name in enumerate(types):
-        if name not in EVENT_TYPES:
-            raise invalid(f"event_types[{place}]", "is not a type of event")
-    if len(set(types)) < len(types):
-        raise invalid("event_types", "names a type twice")
-
-
-def _check_form(url: str) -> None:
-    check_text("url", url, most=_LONGEST_URL, one_line=True)
-    wrong = invalid("url", "must be a URL such as https://example.com/hooks, without a user and without a fragment")
-    try:
-        parts = urlsplit(url)
-        _ = parts.port  # raises for what is no number
-    except ValueError:
-        raise wrong from None
-    if (
-        parts.scheme not in ("https", "http")
-        or not parts.hostname
-        or "@" in parts.netloc
-        or "#" in url
-        or not url.isascii()
-        or " " in url
-        or "\\" in url
-    ):
-        raise wrong
+def _test_delivery(delivery_id: WebhookDeliveryId, endpoint_id: WebhookEndpointId) -> NewWebhookDelivery:
+    event_id = f"{delivery_id}:1"
+    payload = {
+        "id": event_id,
+        "type": TEST_EVENT,
+        "aggregate": "webhook_endpoint",
+        "aggregate_id": endpoint_id,
+        "sequence": 1,
+        "data": {},
+    }
+    return NewWebhookDelivery(
+        id=delivery_id,
+        endpoint_id=endpoint_id,
+        aggregate_id=delivery_id,  # a stream of its own
+        sequence=1,
+        event_id=event_id,
+        event_type=TEST_EVENT,
+        body=msgspec.json.encode(payload).decode(),
+    )

@@ -1,111 +1,65 @@
-"""The webhook dispatcher: delivers what happens to those who asked for it, each aggregate's events in their order.
+"""The webhook dispatcher: delivers events to webhook endpoints, each aggregate's in their order.
 
-    outbox ─> a relay queues each event for the endpoints that want it ─> deliveries are claimed, sent, noted ─> …
+    outbox ─> a relay queues each event for the endpoints that want it ─> claim ─> send ─> record ─> …
 
-Any number of dispatchers may run. One of their relays holds the lease; all of them deliver what is due. One that dies
-leaves its claims behind, which end by themselves: what it had sent and not noted comes again.
+Any number of dispatchers may run. The relay of one of them holds the lease; all of them deliver what is due. The claims
+of one that dies end by themselves: what it had sent and not recorded is sent again.
+
+The dispatcher shares an event loop with commands that move money, so all of its work is bounded: `SendCapacity` bounds
+what is in flight; each step records, claims and starts a bounded number of deliveries, with a pause before the next.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import random
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-import msgspec
-
-from tekana.application.event_payload import event_payload
-from tekana.application.webhooks.signature import signature_headers
+from tekana.application.webhooks.attempt import outcome_of, send_delivery
+from tekana.application.webhooks.capacity import SendCapacity
+from tekana.application.webhooks.event_queue import WebhookEventQueue
 from tekana.application.workers.relay import Relay
 from tekana.domain.errors import Unavailable
-from tekana.domain.events import Event
-from tekana.domain.identifiers import WebhookDeliveryId, WebhookEndpointId
-from tekana.domain.webhooks import DeliveryAttempt, WebhookDelivery, WebhookEndpoint
+from tekana.domain.identifiers import WebhookEndpointId
+from tekana.domain.webhooks import WebhookDelivery, WebhookEndpoint
 from tekana.ports.clock import Clock, NewId
-from tekana.ports.publisher import RejectedEvent
-from tekana.ports.webhooks import RELAY, DeliveryOutcome, NewWebhookDelivery, Undeliverable, WebhookSender, WebhookStore
+from tekana.ports.webhook_deliveries import FinishedAttempt
+from tekana.ports.webhook_endpoints import RELAY, ActiveWebhookEndpoint
+from tekana.ports.webhook_sender import WebhookSender
+from tekana.ports.webhook_store import WebhookStore
 
 _log = logging.getLogger("tekana.webhooks")
 
-RETRY_DELAYS: Final = (
-    *(timedelta(seconds=5), timedelta(seconds=30), timedelta(minutes=2), timedelta(minutes=10), timedelta(minutes=30)),
-    *(timedelta(hours=hours) for hours in (1, 2, 4, 8, 14, 20, 22)),
-)
-"""How long after each failed attempt the next one is due, give or take a tenth. Together some three days."""
-
 DISABLE_AFTER: Final = timedelta(days=5)
-"""An endpoint that knew nothing but failures for so long is disabled."""
+"""An endpoint whose attempts have all failed for so long is disabled."""
 
 LOG_RETENTION: Final = timedelta(days=30)
-"""For how long deliveries are kept once they have ended."""
+"""How long deliveries are kept after they have ended."""
 
-REQUEST_TIMEOUT_SECONDS: Final = 10.0
-"""Seconds that a receiver has for its answer."""
-
-MOST_AT_ONCE: Final = 8
-"""How many deliveries one endpoint is sent at a time by one dispatcher."""
-
-CLAIM: Final = 30.0
-"""Seconds after which a claimed delivery without a recorded attempt is due again; more than REQUEST_TIMEOUT_SECONDS."""
+CLAIM_SECONDS: Final = 30.0
+"""A claimed delivery without a recorded attempt is due again after this; more than REQUEST_TIMEOUT_SECONDS."""
 
 _GONE: Final = 410
-_LONGEST_ANSWER: Final = 1024
-_LOOK: Final = 0.2
-_NOBODY: Final = 1.0
-_AFTER_FAILURE: Final = 1.0
-_FORGET: Final = 3600.0
-
-
-class WebhookQueue:
-    """Implements tekana.ports.publisher.Publisher: an event is published once its deliveries are in the queue."""
-
-    location = "the webhooks' queue"
-
-    def __init__(self, store: WebhookStore, new_id: NewId) -> None:
-        self._store = store
-        self._new_id = new_id
-
-    async def start(self) -> None:
-        """Nothing to connect to."""
-
-    async def stop(self) -> None:
-        """Nothing to let go of."""
-
-    async def publish(self, events: Sequence[Event]) -> Sequence[RejectedEvent]:
-        """Queue them for every endpoint that wants them."""
-        endpoints = await self._store.webhook_endpoints.active()
-        new = [one for event in events for one in self._deliveries(event, endpoints)]
-        if new:
-            await self._store.webhook_deliveries.queue(new)
-        return ()
-
-    def _deliveries(self, event: Event, endpoints: Sequence[WebhookEndpoint]) -> list[NewWebhookDelivery]:
-        wanted_by = [one.id for one in endpoints if one.wants(type(event).__name__)]
-        if not wanted_by:
-            return []
-        told = event_payload(event)
-        body = msgspec.json.encode(told._asdict()).decode()
-        return [
-            NewWebhookDelivery(
-                id=WebhookDeliveryId(self._new_id()),
-                endpoint_id=endpoint_id,
-                aggregate_id=told.aggregate_id,
-                sequence=told.sequence,
-                event_id=told.id,
-                event_type=told.type,
-                body=body,
-            )
-            for endpoint_id in wanted_by
-        ]
+_START_MAX: Final = 32  # deliveries a step
+_RECORD_MAX: Final = 256  # attempts a statement
+_STEP_SECONDS: Final = 0.02  # between two steps, however much there is to do
+_POLL_SECONDS: Final = 0.2
+_REFRESH_SECONDS: Final = 1.0
+_BACKOFF_SECONDS: Final = 1.0
+_PURGE_SECONDS: Final = 3600.0
+_LAST_RECORD_SECONDS: Final = 2.0
 
 
 class WebhookDispatcher:
-    """Delivers a store's webhooks. `holder` names this process, for operators; `clock` dates what is sent."""
+    """Delivers a store's webhooks.
+
+    Args:
+        holder: the name of this process, for operators.
+        clock: dates what is sent.
+    """
 
     def __init__(
         self, store: WebhookStore, sender: WebhookSender, new_id: NewId, *, holder: str, clock: Clock | None = None
@@ -114,124 +68,137 @@ class WebhookDispatcher:
         self._deliveries = store.webhook_deliveries
         self._sender = sender
         self._clock = clock or (lambda: datetime.now(UTC))
-        self._relay = Relay(store.outbox(RELAY), WebhookQueue(store, new_id), holder=holder, idle=_LOOK)
+        self._relay = Relay(store.outbox(RELAY), WebhookEventQueue(store, new_id), holder=holder, idle=_POLL_SECONDS)
         self._relaying: asyncio.Task[None] | None = None
+        self._active: Sequence[ActiveWebhookEndpoint] = ()
+        self._capacity = SendCapacity()
         self._sending: set[asyncio.Task[None]] = set()
-        self._sending_to: Counter[WebhookEndpointId] = Counter()
-        self._one_ended = asyncio.Event()
-        self._forget_at = 0.0
+        self._finished: list[FinishedAttempt] = []
+        self._any_finished = asyncio.Event()
+        self._refresh_at = self._purge_at = 0.0
         self._failing = False
 
     async def run(self) -> None:
-        """Work until cancelled. What fails is tried again for as long as it takes."""
+        """Deliver until cancelled. Whatever fails is tried again without end."""
         try:
             while True:
                 try:
-                    await self._deliver_what_is_due()
-                    self._tell_success()
+                    await self._step()
+                    self._log_success()
                 except Unavailable as error:
-                    self._tell_failure(error)
-                    await asyncio.sleep(_AFTER_FAILURE)
-                except Exception:  # not foreseen: to stop would help nobody
+                    self._log_failure(error)
+                    await asyncio.sleep(_BACKOFF_SECONDS)
+                except Exception:  # unforeseen: the next step may succeed
                     _log.exception("webhooks: failed")
-                    await asyncio.sleep(_AFTER_FAILURE)
+                    await asyncio.sleep(_BACKOFF_SECONDS)
         finally:
-            ending = [*self._sending, *([self._relaying] if self._relaying else [])]
-            for task in ending:
-                task.cancel()
-            await asyncio.gather(*ending, return_exceptions=True)
-            await self._sender.stop()
+            await self._stop()
 
-    async def _deliver_what_is_due(self) -> None:
-        endpoints = {one.id: one for one in await self._endpoints.active()}
-        await self._relay_for_somebody(bool(endpoints))
-        await self._forget_what_is_old()
-        if not endpoints:
-            await asyncio.sleep(_NOBODY)
-            return
-        self._one_ended.clear()
-        room = {one: MOST_AT_ONCE - self._sending_to[one] for one in endpoints}
-        room = {one: places for one, places in room.items() if places > 0}
-        for delivery in await self._deliveries.claim(room, CLAIM) if room else ():
-            self._begin(endpoints[delivery.endpoint_id], delivery)
+    async def _step(self) -> None:
+        self._any_finished.clear()
+        await self._record_finished()
+        await self._refresh()
+        await self._start_due()
+        await self._purge()
+        await asyncio.sleep(_STEP_SECONDS)
         with suppress(TimeoutError):
-            async with asyncio.timeout(_LOOK):
-                await self._one_ended.wait()
+            async with asyncio.timeout(_POLL_SECONDS):
+                await self._any_finished.wait()
 
-    async def _relay_for_somebody(self, somebody: bool) -> None:
-        """Relay while any endpoint is active: to look through the outbox for nobody would cost all the same."""
-        if somebody and self._relaying is None:
+    async def _record_finished(self) -> None:
+        """Record what has finished since the last step. What cannot be recorded now stays for the next step."""
+        while finished := self._finished[:_RECORD_MAX]:
+            failing = await self._record(finished)
+            del self._finished[: len(finished)]
+            await self._disable_dead(finished, failing)
+
+    async def _record(self, finished: Sequence[FinishedAttempt]) -> Mapping[WebhookEndpointId, timedelta]:
+        try:
+            return await self._deliveries.record(finished)
+        except Unavailable:
+            raise
+        except Exception:  # a bug: it must not hold up the attempts recorded with it, and its claim ends by itself
+            if len(finished) == 1:
+                _log.exception("webhooks: the attempt at %s cannot be recorded", finished[0].delivery.id)
+                return {}
+        return {id_: since for one in finished for id_, since in (await self._record([one])).items()}
+
+    async def _disable_dead(
+        self, finished: Sequence[FinishedAttempt], failing: Mapping[WebhookEndpointId, timedelta]
+    ) -> None:
+        reasons = {
+            endpoint_id: f"nothing but failures for {DISABLE_AFTER.days} days"
+            for endpoint_id, since in failing.items()
+            if since >= DISABLE_AFTER
+        }
+        gone = {one.delivery.endpoint_id for one in finished if one.attempt.status_code == _GONE}
+        for endpoint_id, reason in (reasons | dict.fromkeys(gone, "it answered 410 Gone")).items():
+            if await self._endpoints.disable(endpoint_id, reason):
+                _log.warning("webhook endpoint %s is disabled: %s", endpoint_id, reason)
+
+    async def _refresh(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if now >= self._refresh_at:
+            self._active = await self._endpoints.active()
+            self._refresh_at = now + _REFRESH_SECONDS
+            await self._relay_if(bool(self._active))
+
+    async def _relay_if(self, wanted: bool) -> None:
+        """Relay while any endpoint is active: reading the outbox without one would cost as much for nothing."""
+        if wanted and self._relaying is None:
             self._relaying = asyncio.create_task(self._relay.run(), name="webhooks")
-        elif not somebody and self._relaying is not None:
+        elif not wanted and self._relaying is not None:
             self._relaying.cancel()
             await asyncio.gather(self._relaying, return_exceptions=True)
             self._relaying = None
 
-    async def _forget_what_is_old(self) -> None:
-        now = asyncio.get_running_loop().time()
-        if now >= self._forget_at and not await self._deliveries.purge(LOG_RETENTION):
-            self._forget_at = now + _FORGET
+    async def _start_due(self) -> None:
+        clock = asyncio.get_running_loop().time
+        for share in self._capacity.shares(self._active, clock()):
+            limit = min(share.limit, _START_MAX)
+            claimed = await self._deliveries.claim(share.capacity, limit, CLAIM_SECONDS)
+            if not claimed:
+                continue
+            found = await self._endpoints.find_active({one.endpoint_id for one in claimed})
+            endpoints = {one.id: one for one in found}
+            for delivery in claimed:
+                if endpoint := endpoints.get(delivery.endpoint_id):
+                    self._start(endpoint, delivery, clock())
 
-    def _begin(self, endpoint: WebhookEndpoint, delivery: WebhookDelivery) -> None:
+    def _start(self, endpoint: WebhookEndpoint, delivery: WebhookDelivery, now: float) -> None:
+        self._capacity.start(endpoint.id, delivery.id, now)
         task = asyncio.create_task(self._attempt(endpoint, delivery), name=f"webhook {delivery.id}")
         self._sending.add(task)
-        self._sending_to[endpoint.id] += 1
-
-        def ended(task: asyncio.Task[None]) -> None:
-            self._sending.discard(task)
-            self._sending_to[endpoint.id] -= 1
-            self._one_ended.set()
-            if not task.cancelled() and (error := task.exception()):  # the claim ends by itself
-                _log.warning("webhooks: the attempt of %s could not be noted: %s", delivery.id, error)
-
-        task.add_done_callback(ended)
+        task.add_done_callback(self._sending.discard)
 
     async def _attempt(self, endpoint: WebhookEndpoint, delivery: WebhookDelivery) -> None:
-        attempt = await self._send(endpoint, delivery)
-        failing_for = await self._deliveries.record(delivery, attempt, _verdict(delivery, attempt))
-        if attempt.status_code == _GONE:
-            await self._disable(endpoint, "it answered 410 Gone")
-        elif failing_for >= DISABLE_AFTER:
-            await self._disable(endpoint, f"nothing but failures for {DISABLE_AFTER.days} days")
+        result = await send_delivery(self._sender, endpoint, delivery, self._clock)
+        now = asyncio.get_running_loop().time()
+        self._capacity.finish(endpoint.id, delivery.id, result.attempt, result.retry_after, now)
+        self._finished.append(FinishedAttempt(delivery, result.attempt, outcome_of(delivery, result)))
+        self._any_finished.set()
 
-    async def _send(self, endpoint: WebhookEndpoint, delivery: WebhookDelivery) -> DeliveryAttempt:
-        body = delivery.body.encode()
-        at = self._clock()
-        headers = {
-            "content-type": "application/json",
-            "user-agent": "tekana-webhooks/1",
-            **signature_headers(delivery.event_id, at, body, endpoint.secrets(at)),
-        }
-        clock = asyncio.get_running_loop().time
-        began, status, answer, error = clock(), None, None, None
-        try:
-            async with asyncio.timeout(REQUEST_TIMEOUT_SECONDS):
-                status, raw = await self._sender.send(endpoint.url, headers, body)
-            answer = raw[:_LONGEST_ANSWER].decode(errors="replace").replace("\x00", "\N{REPLACEMENT CHARACTER}")
-        except TimeoutError:
-            error = f"no answer within {REQUEST_TIMEOUT_SECONDS:g} seconds"
-        except Undeliverable as failure:
-            error = str(failure)
-        return DeliveryAttempt(at, round(1000 * (clock() - began)), status, answer, error)
+    async def _purge(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if now >= self._purge_at and not await self._deliveries.purge(LOG_RETENTION):
+            self._purge_at = now + _PURGE_SECONDS
 
-    async def _disable(self, endpoint: WebhookEndpoint, reason: str) -> None:
-        if await self._endpoints.disable(endpoint.id, reason):
-            _log.warning("webhook endpoint %s of %s is disabled: %s", endpoint.id, endpoint.created_by, reason)
+    async def _stop(self) -> None:
+        ending = [*self._sending, *([self._relaying] if self._relaying else [])]
+        for task in ending:
+            task.cancel()
+        await asyncio.gather(*ending, return_exceptions=True)
+        with suppress(Unavailable, TimeoutError):  # the claims of what is not recorded end by themselves
+            async with asyncio.timeout(_LAST_RECORD_SECONDS):
+                await self._record_finished()
+        await self._sender.stop()
 
-    def _tell_failure(self, error: Unavailable) -> None:
+    def _log_failure(self, error: Unavailable) -> None:
         if not self._failing:
             _log.warning("webhooks: %s; trying until it works", error)
         self._failing = True
 
-    def _tell_success(self) -> None:
+    def _log_success(self) -> None:
         if self._failing:
-            _log.warning("webhooks: it works again")
+            _log.warning("webhooks: working again")
         self._failing = False
-
-
-def _verdict(delivery: WebhookDelivery, attempt: DeliveryAttempt) -> DeliveryOutcome:
-    if attempt.succeeded:
-        return "delivered"
-    if delivery.tries >= len(RETRY_DELAYS):
-        return "failed"
-    return RETRY_DELAYS[delivery.tries] * random.uniform(0.9, 1.1)  # noqa: S311 - jitter, not a secret

@@ -1,0 +1,128 @@
+"""Webhook deliveries: the queue, and the log. No step awaits anything, so each is all or nothing.
+
+A delivery stream has a row while any of its deliveries is pending.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from tekana.domain.errors import WebhookDeliveryNotFound
+from tekana.domain.identifiers import WebhookDeliveryId, WebhookEndpointId
+from tekana.domain.webhooks import NewWebhookDelivery, WebhookDelivery
+from tekana.ports.clock import Clock
+from tekana.ports.page import Page, PageRequest
+from tekana.ports.webhook_deliveries import ATTEMPTS_MAX, FinishedAttempt
+from tekana_memory.readers import page_of
+from tekana_memory.state import DeliveryStreamRow, MemoryState
+from tekana_memory.webhook_endpoints import endpoint_of_caller
+
+_StreamKey = tuple[WebhookEndpointId, UUID]
+
+
+class MemoryWebhookDeliveries:
+    """Implements tekana.ports.webhook_deliveries.WebhookDeliveries."""
+
+    def __init__(self, state: MemoryState, clock: Clock) -> None:
+        self._state = state
+        self._clock = clock
+
+    async def queue(self, new: Sequence[NewWebhookDelivery]) -> None:
+        now = self._clock()
+        for one in new:
+            sequence = (one.endpoint_id, one.aggregate_id, one.sequence)
+            if one.endpoint_id in self._state.webhook_endpoints and sequence not in self._state.webhook_sequences:
+                self._state.webhook_sequences.add(sequence)
+                values: dict[str, Any] = {field.name: getattr(one, field.name) for field in fields(NewWebhookDelivery)}
+                self._state.webhook_deliveries[one.id] = WebhookDelivery(**values, created_at=now)
+                self._stream(one).pending[one.sequence] = one.id
+
+    async def claim(
+        self, capacity: Mapping[WebhookEndpointId, int], limit: int, seconds: float
+    ) -> Sequence[WebhookDelivery]:
+        now = self._clock()
+        left = dict(capacity)
+        due: list[tuple[int, datetime, _StreamKey]] = []  # those of endpoints with the most capacity left come first
+        for next_attempt_at, key in sorted(
+            (stream.next_attempt_at, key)
+            for key, stream in self._state.webhook_streams.items()
+            if stream.next_attempt_at <= now and self._is_active(key[0])
+        ):
+            if left.get(key[0], 0) > 0:
+                due.append((-left[key[0]], next_attempt_at, key))
+                left[key[0]] -= 1
+        claimed = []
+        for *_, key in sorted(due)[:limit]:
+            stream = self._state.webhook_streams[key]
+            stream.next_attempt_at, stream.claimed = now + timedelta(seconds=seconds), True
+            claimed.append(self._state.webhook_deliveries[stream.pending[min(stream.pending)]])
+        return claimed
+
+    async def record(self, attempts: Sequence[FinishedAttempt]) -> Mapping[WebhookEndpointId, timedelta]:
+        now = self._clock()
+        for one in attempts:
+            self._record(one, now)
+        ids = {one.delivery.endpoint_id for one in attempts}
+        found = (self._state.webhook_endpoints.get(endpoint_id) for endpoint_id in ids)
+        return {one.id: now - one.failing_since for one in found if one is not None and one.failing_since}
+
+    def _record(self, finished: FinishedAttempt, now: datetime) -> None:
+        delivery, attempt, outcome = finished
+        endpoint = self._state.webhook_endpoints.get(delivery.endpoint_id)
+        if endpoint is None or self._state.webhook_deliveries[delivery.id].status != "pending":
+            return  # it was deleted, or another dispatcher has delivered this, in the meantime
+        stream = self._stream(delivery)
+        stream.claimed = False
+        changed = replace(delivery, attempts=(*delivery.attempts, attempt)[-ATTEMPTS_MAX:], tries=delivery.tries + 1)
+        if isinstance(outcome, timedelta):
+            stream.next_attempt_at = now + outcome
+        else:
+            changed = replace(changed, status=outcome, ended_at=now)
+            stream.next_attempt_at = now
+            del stream.pending[delivery.sequence]
+            if not stream.pending:
+                del self._state.webhook_streams[delivery.endpoint_id, delivery.aggregate_id]
+        self._state.webhook_deliveries[delivery.id] = changed
+        since = None if attempt.succeeded else endpoint.failing_since or now
+        self._state.webhook_endpoints[endpoint.id] = replace(endpoint, failing_since=since)
+
+    async def get(self, caller: str, delivery_id: WebhookDeliveryId) -> WebhookDelivery:
+        delivery = self._state.webhook_deliveries.get(delivery_id)
+        if delivery is None or self._state.webhook_endpoints[delivery.endpoint_id].created_by != caller:
+            raise WebhookDeliveryNotFound(f"no webhook delivery has the id {delivery_id}")
+        return delivery
+
+    async def list(self, caller: str, endpoint_id: WebhookEndpointId, page: PageRequest) -> Page[WebhookDelivery]:
+        endpoint_of_caller(self._state, caller, endpoint_id)
+        state = self._state.webhook_deliveries
+        found = [one for _, one in sorted(state.items(), reverse=True) if one.endpoint_id == endpoint_id]
+        return page_of(found, page, lambda one: one.id, state, newest_first=True)
+
+    async def request_retry(self, caller: str, delivery_id: WebhookDeliveryId) -> WebhookDelivery:
+        delivery = replace(await self.get(caller, delivery_id), status="pending", tries=0, ended_at=None)
+        self._state.webhook_deliveries[delivery_id] = delivery
+        stream = self._stream(delivery)
+        stream.pending[delivery.sequence] = delivery_id
+        if not stream.claimed:
+            stream.next_attempt_at = self._clock()
+        return delivery
+
+    async def purge(self, older_than: timedelta) -> int:
+        before = self._clock() - older_than
+        old = [one.id for one in self._state.webhook_deliveries.values() if one.ended_at and one.ended_at < before]
+        for delivery_id in old:
+            one = self._state.webhook_deliveries.pop(delivery_id)
+            self._state.webhook_sequences.discard((one.endpoint_id, one.aggregate_id, one.sequence))
+        return len(old)
+
+    def _is_active(self, endpoint_id: WebhookEndpointId) -> bool:
+        return self._state.webhook_endpoints[endpoint_id].status == "active"
+
+    def _stream(self, delivery: NewWebhookDelivery) -> DeliveryStreamRow:
+        """Return the stream of a delivery, a new one if nothing of it is pending."""
+        key = (delivery.endpoint_id, delivery.aggregate_id)
+        return self._state.webhook_streams.setdefault(key, DeliveryStreamRow(self._clock()))
