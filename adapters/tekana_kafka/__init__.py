@@ -1,9 +1,10 @@
-"""Apache Kafka (`kafka://…`): the bus that events are published on, and commands and queries go over.
+"""Apache Kafka (`kafka://…`): the bus that carries events, commands and queries.
 
-publisher   puts events on it
-consumer    for those who want to know what happens
-gateway     asks the services: an engine and readers without a database
-service     answers: takes commands and queries about one kind of aggregate
+publisher       publishes events
+consumer        consumes them, for partner teams
+gateway         sends commands and queries to the services: an engine and readers without a database
+service         executes commands and answers queries
+service_table   which service answers what, on which topics
 """
 
 from tekana_kafka.consumer import EventConsumer, ProcessedEvents

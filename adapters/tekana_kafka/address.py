@@ -1,58 +1,62 @@
-"""Where the bus is, read from a URL."""
+"""The address of the bus, read from a URL, and the names of its topics."""
 
 from __future__ import annotations
 
 import re
 from typing import Final, NamedTuple, get_args
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from tekana.domain.errors import InvalidRequest, invalid
 from tekana.domain.events import Aggregate
 
-_SERVER = re.compile(r"(?:[\w.-]+|\[[0-9a-fA-F:.]+\]):\d{1,5}", re.ASCII)
+# Not by urllib, whose newer versions refuse a list of hosts with an IPv6 address in it.
+_URL = re.compile(r"kafka://(?P<servers>[^/?#]*)/?(?:\?(?P<options>[^#]*))?", re.ASCII)
+_SERVER = re.compile(r"(?:[\w.-]+|\[[0-9a-fA-F:.]+\]):(?P<port>\d{1,5})", re.ASCII)
 _PREFIX = re.compile(r"[\w.-]{1,200}", re.ASCII)
 _PARTITIONS = re.compile(r"[1-9]\d{0,4}", re.ASCII)
+_PORT_MAX: Final = 65_535
 
 AGGREGATES: Final[tuple[Aggregate, ...]] = get_args(Aggregate)
+"""The kinds of aggregate: the events of each kind have a topic."""
 
 
 class Address(NamedTuple):
-    """Brokers to begin with, each host:port; what topics are called; and how many partitions a new one gets."""
+    """The first brokers to connect to, each host:port; the prefix of topics; and how many partitions a new one gets."""
 
     servers: tuple[str, ...]
     topic_prefix: str = "tekana"
     partitions: int = 12
 
     def topic(self, aggregate: Aggregate) -> str:
-        """The topic that the events of this kind of aggregate are on."""
+        """The topic of the events of this kind of aggregate."""
         return f"{self.topic_prefix}.{aggregate}"
 
-    def commands(self, aggregate: Aggregate) -> str:
-        """The topic that the commands about this kind of aggregate are on."""
-        return f"{self.topic_prefix}.{aggregate}.commands"
+    def commands(self, name: str) -> str:
+        """The topic of commands with this name in `service_table`."""
+        return f"{self.topic_prefix}.{name}.commands"
 
-    def queries(self, aggregate: Aggregate) -> str:
-        """The topic that the questions about this kind of aggregate are on."""
-        return f"{self.topic_prefix}.{aggregate}.queries"
+    def queries(self, service: str) -> str:
+        """The topic of the queries that this service answers."""
+        return f"{self.topic_prefix}.{service}.queries"
 
     @property
     def replies(self) -> str:
-        """The topic that replies are on; each gateway reads one partition of it."""
+        """The topic of replies; each gateway reads one partition of it."""
         return f"{self.topic_prefix}.replies"
 
     @property
     def dead_commands(self) -> str:
-        """The topic for commands and queries that no service can make sense of."""
+        """The topic of commands and queries that no service can read or execute."""
         return f"{self.topic_prefix}.commands.dead-letters"
 
     @property
     def dead_letters(self) -> str:
-        """The topic for messages that a consumer could not deal with."""
+        """The topic of events that a consumer could not handle."""
         return f"{self.topic_prefix}.dead-letters"
 
     @property
     def topics(self) -> tuple[str, ...]:
-        """All that events are published on."""
+        """The topics of events."""
         return tuple(self.topic(one) for one in AGGREGATES)
 
 
@@ -60,24 +64,29 @@ def parse_address(url: str) -> Address:
     """Read `kafka://host:port[,host:port …][?topic_prefix=tekana&partitions=12]`.
 
     Raises:
-        InvalidRequest: it is no such URL.
+        InvalidRequest: the URL has another form.
     """
+    found = _URL.fullmatch(url)
+    if found is None:
+        raise _wrong()
+    servers = tuple(found["servers"].split(","))
     try:
-        parts = urlsplit(url)
-        options = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
+        options = dict(parse_qsl(found["options"] or "", keep_blank_values=True, strict_parsing=bool(found["options"])))
     except ValueError:
         raise _wrong() from None
-    servers = tuple(parts.netloc.split(","))
     prefix, partitions = options.pop("topic_prefix", "tekana"), options.pop("partitions", "12")
-    if parts.scheme != "kafka" or parts.path.strip("/") or parts.fragment or options:
-        raise _wrong()
-    if not all(map(_SERVER.fullmatch, servers)):
+    if options or not all(map(_is_server, servers)):
         raise _wrong()
     if not _PREFIX.fullmatch(prefix):
         raise invalid("bus_url", "topic_prefix must be letters, digits, dots, hyphens and underscores, at most 200")
     if not _PARTITIONS.fullmatch(partitions):
         raise invalid("bus_url", "partitions must be a number from 1 to 99999")
     return Address(servers, prefix, int(partitions))
+
+
+def _is_server(text: str) -> bool:
+    found = _SERVER.fullmatch(text)
+    return found is not None and 1 <= int(found["port"]) <= _PORT_MAX
 
 
 def _wrong() -> InvalidRequest:

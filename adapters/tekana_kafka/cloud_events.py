@@ -25,7 +25,7 @@ Header = tuple[str, bytes]
 
 
 class Message(NamedTuple):
-    """What is on the bus of an event. Messages of one key come in the order in which they were sent."""
+    """An event as a message. Messages with one key arrive in the order in which they were sent."""
 
     aggregate: Aggregate
     key: bytes
@@ -34,53 +34,53 @@ class Message(NamedTuple):
 
 
 def message_of(event: Event) -> Message:
-    """The message that tells of the event.
+    """The message of an event.
 
     `ce_sequence` has 19 digits, so that it sorts as text too, which is what CloudEvents asks of it.
     """
-    told = event_payload(event)
-    subject = str(told.aggregate_id).encode()
+    payload = event_payload(event)
+    subject = str(payload.aggregate_id).encode()
     headers = [
         *_ALWAYS,
-        ("ce_id", told.id.encode()),
-        ("ce_type", told.type.encode()),
-        ("ce_time", msgspec.json.encode(told.occurred_at).strip(b'"')),
+        ("ce_id", payload.id.encode()),
+        ("ce_type", payload.type.encode()),
+        ("ce_time", msgspec.json.encode(payload.occurred_at).strip(b'"')),
         ("ce_subject", subject),
-        ("ce_sequence", b"%019d" % told.sequence),
-        ("ce_tenant", told.tenant.encode()),
+        ("ce_sequence", b"%019d" % payload.sequence),
+        ("ce_tenant", payload.tenant.encode()),
     ]
-    if told.caller is not None:
-        headers.append(("ce_caller", told.caller.encode()))
-    if told.request_id is not None:
-        headers.append(("ce_requestid", told.request_id.encode()))
-    return Message(told.aggregate, subject, msgspec.json.encode(told.data), headers)
+    if payload.caller is not None:
+        headers.append(("ce_caller", payload.caller.encode()))
+    if payload.request_id is not None:
+        headers.append(("ce_requestid", payload.request_id.encode()))
+    return Message(payload.aggregate, subject, msgspec.json.encode(payload.data), headers)
 
 
 def event_of(value: bytes | None, headers: Sequence[Header]) -> Event | None:
-    """The event that a message tells of; None for a type that this version does not know.
+    """The event in a message; None for a type that this version does not know.
 
     Raises:
-        ValueError: it is no message that tells of an event.
+        ValueError: the message holds no event.
     """
     try:
-        said = {name: text.decode() for name, text in headers}
-        kind = EVENT_TYPES.get(said["ce_type"])
+        texts = {name: text.decode() for name, text in headers}
+        kind = EVENT_TYPES.get(texts["ce_type"])
         if kind is None:
             return None
-        told = EventPayload(
-            id=said["ce_id"],
-            type=said["ce_type"],
+        payload = EventPayload(
+            id=texts["ce_id"],
+            type=texts["ce_type"],
             aggregate=kind.aggregate,
-            aggregate_id=UUID(said["ce_subject"]),
-            sequence=int(said["ce_sequence"]),
-            occurred_at=datetime.fromisoformat(said["ce_time"]),
+            aggregate_id=UUID(texts["ce_subject"]),
+            sequence=int(texts["ce_sequence"]),
+            occurred_at=datetime.fromisoformat(texts["ce_time"]),
             data=msgspec.json.decode(value or b"", type=dict[str, object]),
-            tenant=said.get("ce_tenant", MAIN_TENANT),
-            caller=said.get("ce_caller"),
-            request_id=said.get("ce_requestid"),
+            tenant=texts.get("ce_tenant", MAIN_TENANT),
+            caller=texts.get("ce_caller"),
+            request_id=texts.get("ce_requestid"),
         )
     except KeyError as error:
         raise ValueError(f"it has no {error}") from error
     except msgspec.DecodeError as error:
         raise ValueError(str(error)) from error
-    return event_of_payload(told)
+    return event_of_payload(payload)

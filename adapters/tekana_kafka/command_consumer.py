@@ -1,126 +1,151 @@
-"""Takes commands off the bus, and has them decided: what one poll brings is one group of the posting engine."""
+"""Consumes one topic of commands: what one poll brings is executed together, and committed when it is done."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
+from collections import defaultdict
 from collections.abc import Collection, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError
 
-from tekana.application import Batch
-from tekana.application.engine.engine import Engine
-from tekana.application.engine.envelope import Envelope
 from tekana.domain.errors import InvalidRequest, TekanaError, Unavailable
-from tekana.domain.events import Aggregate
-from tekana_kafka.command_messages import ReceivedCommand, is_late, read_command, reply_to
-from tekana_kafka.reply_codec import OUTCOME, OUTCOMES
+from tekana_kafka.command_handlers import HANDLERS, CommandHandler, Executors
+from tekana_kafka.command_messages import ReceivedCommand, read_command, reply_to
+from tekana_kafka.deadlines import is_late
+from tekana_kafka.log_limit import limited_logger
 from tekana_kafka.reply_producer import ReplyProducer
 
-_log = logging.getLogger("tekana.bus")
+_log = limited_logger("tekana.bus")
 
-_MOST_AT_ONCE: Final = 500  # as many as the posting engine takes in one group
-_POLL: Final = 200  # milliseconds that a poll waits, and with it whoever stops the service
-_PAUSE: Final = 0.5  # seconds before a command for which nobody waits is tried again
+_POLL_RECORDS_MAX: Final = 500  # as many as the posting engine takes in one group
+_POLL_MS: Final = 200  # for how long a poll waits, and a stop with it
+_RETRY_SECONDS: Final = 0.5  # between two tries of a command whose sender does not wait
+
+
+class _Task(NamedTuple):
+    """A command to execute, with the message it came in."""
+
+    record: ConsumerRecord
+    command: ReceivedCommand
+    handler: CommandHandler
 
 
 class CommandConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
-    """Polls, has all of it decided, replies, commits, in that order: so every command is decided at least once.
+    """Polls, executes, replies and commits, in that order, so every command is executed at least once.
 
-    A command that comes again, after a crash or a rebalance, is known by its idempotency key: its effect is there once.
+    A command that is delivered again, after a crash or a rebalance, is recognised by its idempotency key.
     """
 
-    def __init__(self, aggregate: Aggregate, engine: Engine, replier: ReplyProducer, stopping: asyncio.Event) -> None:
-        self._aggregate = aggregate
-        self._engine = engine
-        self._replier = replier
+    def __init__(self, name: str, executors: Executors, replies: ReplyProducer, stopping: asyncio.Event) -> None:
+        self._name = name
+        self._executors = executors
+        self._replies = replies
         self._stopping = stopping
         self._busy = asyncio.Lock()  # while what was polled is not committed
         self._revoked: frozenset[TopicPartition] = frozenset()
 
-    async def take_all(self, consumer: AIOKafkaConsumer, topic: str) -> None:
-        """Take commands off the topic until the service stops."""
+    async def run(self, consumer: AIOKafkaConsumer, topic: str) -> None:
+        """Consume the topic until the service stops."""
         consumer.subscribe([topic], listener=self)
         while not self._stopping.is_set():
-            polled = await consumer.getmany(timeout_ms=_POLL, max_records=_MOST_AT_ONCE)
+            polled = await consumer.getmany(timeout_ms=_POLL_MS, max_records=_POLL_RECORDS_MAX)
             async with self._busy:
                 mine = {partition: records for partition, records in polled.items() if partition not in self._revoked}
                 if not mine:
                     continue
                 try:
-                    await self._do([record for records in mine.values() for record in records])
-                except _Undone:
+                    await self._execute_all([record for records in mine.values() for record in records])
+                except _Interrupted:
                     return
                 try:
                     await consumer.commit({partition: records[-1].offset + 1 for partition, records in mine.items()})
-                except (CommitFailedError, IllegalStateError) as error:  # others have it now, and find it done
-                    _log.info("a partition went to another process meanwhile: %r", error)
+                except (CommitFailedError, IllegalStateError) as error:  # another process has it, and finds it done
+                    _log.info("a partition was reassigned before its offset was committed: %r", error)
 
     async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
-        """Finish what was polled, and let go then."""
+        """Finish what was polled before other processes get these partitions."""
         async with self._busy:
             self._revoked = frozenset(revoked)
 
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:  # noqa: ARG002 - for others
-        """Go on with what this process has from now on."""
+        """Consume the partitions that this process has from now on."""
         self._revoked = frozenset()
 
-    async def _do(self, records: Sequence[ConsumerRecord]) -> None:
-        """Have all of these decided, as one group: they join the engine's line in the same pass of the event loop."""
-        outcomes = await asyncio.gather(*(self._do_one(record) for record in records), return_exceptions=True)
-        await self._replier.flush()
+    async def _execute_all(self, records: Sequence[ConsumerRecord]) -> None:
+        """Execute the commands of these messages: in their order where they have the same key.
+
+        Those for the engine are submitted in the same pass of the event loop, so that they are one group of its own.
+        """
+        sequences: list[list[_Task]] = []
+        by_key: dict[bytes | None, list[_Task]] = defaultdict(list)
+        for record in records:
+            task = await self._read(record)
+            if task is None:
+                continue
+            if task.handler.queued:
+                sequences.append([task])
+            else:
+                by_key[record.key].append(task)
+        sequences += by_key.values()
+        outcomes = await asyncio.gather(*map(self._execute_in_order, sequences), return_exceptions=True)
+        await self._replies.flush()
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
                 raise outcome
 
-    async def _do_one(self, record: ConsumerRecord) -> None:
+    async def _read(self, record: ConsumerRecord) -> _Task | None:
+        """The command of a message; None if there is none, when the message is a dead letter."""
         try:
-            asked = read_command(record, self._aggregate)
-            answer = await self._decided(record, asked)
+            command = read_command(record, self._name)
         except InvalidRequest as error:
-            await self._replier.reject(record, error)
+            await self._replies.fail(record, error)
+            await self._replies.dead_letter(record, str(error))
+            return None
+        return _Task(record, command, HANDLERS[type(command.command)])
+
+    async def _execute_in_order(self, tasks: Sequence[_Task]) -> None:
+        for task in tasks:
+            await self._execute(task)
+
+    async def _execute(self, task: _Task) -> None:
+        record = task.record
+        try:
+            answer = task.handler.answer.encode(await self._answer(task))
         except TekanaError as error:
-            await self._replier.fail(record, error)
+            await self._replies.fail(record, error)
             if reply_to(record) is None:
-                await self._replier.dead_letter(record, str(error))
-        except _Undone:
+                await self._replies.dead_letter(record, str(error))
+        except _Interrupted:
             raise
         except Exception as error:
             _log.exception("a command failed: %s/%s/%s", record.topic, record.partition, record.offset)
-            await self._replier.fail(record, error)
-            await self._replier.dead_letter(record, f"it fails: {type(error).__name__}")
+            await self._replies.fail(record, error)
+            await self._replies.dead_letter(record, f"it fails: {type(error).__name__}")
         else:
-            await self._replier.answer(record, answer)
+            await self._replies.answer(record, answer)
 
-    async def _decided(self, record: ConsumerRecord, asked: ReceivedCommand) -> bytes:
-        """What the command led to. One without a deadline is tried until it is decided.
+    async def _answer(self, task: _Task) -> object:
+        """Execute a command. One whose sender does not wait is tried until it has an outcome.
 
         Raises:
-            Unavailable: nobody waits any more, so it is not begun. Whoever asks again with the key has it done then,
-                unless it was done before.
-            TekanaError: as the engine does.
+            Unavailable: the sender does not wait any more, so the command is not begun. Sent again with its key, it is
+                executed then, unless it was before.
+            TekanaError: as the handler raises it.
         """
-        if is_late(record):
+        if is_late(task.record, self._replies.clock):
             raise Unavailable("the command came too late to be begun")
         while True:
             try:
-                return await self._submit(asked)
+                return await task.handler.execute(self._executors, task.command)
             except Unavailable:
-                if reply_to(record) is not None:
+                if reply_to(task.record) is not None:
                     raise
             if self._stopping.is_set():
-                raise _Undone
-            await asyncio.sleep(_PAUSE)
-
-    async def _submit(self, asked: ReceivedCommand) -> bytes:
-        caller, key, request_id = asked.caller, asked.key, asked.request_id
-        if isinstance(asked.command, Batch):
-            batch = self._engine.submit_batch(asked.command, caller=caller, key=key, request_id=request_id)
-            return OUTCOMES.encode(await batch)
-        return OUTCOME.encode(await self._engine.submit(Envelope(asked.command, caller, key, request_id)))
+                raise _Interrupted
+            await asyncio.sleep(_RETRY_SECONDS)
 
 
-class _Undone(Exception):
-    """A command is to be done by whoever comes next."""
+class _Interrupted(Exception):
+    """The service stops before a command has an outcome. It is not committed, so another process executes it."""

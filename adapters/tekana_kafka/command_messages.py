@@ -1,122 +1,111 @@
-"""A command as a message: the command's own JSON, and in the headers who sends it, under which key, until when."""
+"""A command as a message: its own JSON as the value; sender, idempotency key and reply address in the headers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple, cast, get_args
-from uuid import uuid4
+from hashlib import blake2b
+from typing import Any, Final, NamedTuple, cast
 
 import msgspec
 from aiokafka import ConsumerRecord
 
-from tekana.application.commands import COMMANDS as ALL_COMMANDS
-from tekana.application.commands import Batch
-from tekana.application.commands.command import Command
+from tekana.application import Batch
 from tekana.application.commands.validation import check_text
 from tekana.domain.caller import MAIN_TENANT, SCOPES, Caller, Scope
 from tekana.domain.errors import InvalidRequest, invalid
-from tekana.domain.events import Aggregate
 from tekana_kafka.cloud_events import Header
+from tekana_kafka.service_table import COMMANDS, TOPIC_OF, AnyCommand
 
-AnyCommand = Any
-"""A command of `tekana.application.commands.COMMANDS`."""
-
-
-def _aggregate_of(kind: Any) -> Aggregate:
-    """Return the aggregate whose topic the command is on, which its scope names."""
-    return cast("Aggregate", kind.SCOPE.partition(":")[0].removesuffix("s"))
-
-
-_ALL: Final[tuple[Any, ...]] = (*ALL_COMMANDS.values(), Batch)
-
-COMMANDS: Final[dict[Aggregate, tuple[Any, ...]]] = {
-    aggregate: tuple(kind for kind in _ALL if _aggregate_of(kind) == aggregate) for aggregate in get_args(Aggregate)
-}
-"""What goes over the bus, by the topic that it is on."""
-
-_AGGREGATE_OF: Final[dict[Any, Aggregate]] = {kind: one for one, kinds in COMMANDS.items() for kind in kinds}
-_DECODERS: Final[dict[str, msgspec.json.Decoder[Any]]] = {
-    kind.NAME: msgspec.json.Decoder(kind) for kind in _AGGREGATE_OF
-}
+_DECODERS: Final[Mapping[str, msgspec.json.Decoder[Any]]] = {kind.NAME: msgspec.json.Decoder(kind) for kind in TOPIC_OF}
 
 _encode = msgspec.json.Encoder().encode
 
 
-class Message(NamedTuple):
-    """A question on its way: about which kind of aggregate; messages of one key stay in order."""
+class RequestMessage(NamedTuple):
+    """A command or a query as a message, and the topic it goes to; messages with the same key stay in order."""
 
-    aggregate: Aggregate
+    topic: str
     key: bytes | None
     value: bytes
     headers: list[Header]
 
 
 class ReplyTo(NamedTuple):
-    """Where the one who asked waits: a partition of the topic of replies, and the name of the question there."""
+    """Where the sender reads the reply: a partition of the topic of replies, and the correlation id."""
 
     partition: int
     correlation_id: bytes
 
 
 class ReceivedCommand(NamedTuple):
-    """A command as it came in."""
+    """A command from the bus, with its sender's idempotency key."""
 
-    command: AnyCommand | Batch
+    command: AnyCommand
     caller: Caller
     key: str
     request_id: str | None
 
 
-def command_message(command: object, *, caller: Caller, key: str, request_id: str | None) -> Message:
-    """The message that has this command, or batch, done.
+def command_message(command: AnyCommand, *, caller: Caller, key: str, request_id: str | None) -> RequestMessage:
+    """The message of this command or batch. Its `topic` is a name in `service_table`.
 
     Raises:
-        InvalidRequest: it is a command of somebody's own, which no service knows.
+        InvalidRequest: no service executes commands of this class.
     """
     kind = type(command)
-    if kind not in _AGGREGATE_OF:
-        raise invalid("command", f"{getattr(kind, 'NAME', kind.__name__)} is none that goes over the bus")
+    if kind not in TOPIC_OF:
+        raise invalid("command", f"{getattr(kind, 'NAME', kind.__name__)} is not a command that a service executes")
     headers = [
         ("content-type", b"application/json"),
-        ("command", cast("Command[Any]", command).NAME.encode()),
+        ("command", command.NAME.encode()),
         *caller_headers(caller),
         ("idempotency-key", key.encode()),
     ]
     if request_id is not None:
         headers.append(("request-id", request_id.encode()))
-    return Message(_AGGREGATE_OF[kind], str(_key_of(command)).encode(), _encode(command), headers)
+    return RequestMessage(TOPIC_OF[kind], _message_key(command, caller, key), _encode(command), headers)
 
 
 def caller_headers(caller: Caller) -> list[Header]:
-    """Return the headers that say who asks."""
+    """The headers that say who asks."""
     scopes = " ".join(sorted(caller.scopes))
     return [("caller", caller.subject.encode()), ("tenant", caller.tenant.encode()), ("scopes", scopes.encode())]
 
 
 def read_caller(headers: Mapping[str, bytes]) -> Caller:
-    """Return who asks. Messages of earlier versions name the subject alone, who could do everything."""
+    """Who asks. A message with the subject alone is of the main tenant, and may do everything.
+
+    Raises:
+        InvalidRequest: a header is missing or malformed.
+    """
     tenant = _text(headers, "tenant") if "tenant" in headers else MAIN_TENANT
     scopes = frozenset(_text(headers, "scopes").split()) & SCOPES if "scopes" in headers else SCOPES
     return Caller(tenant, _text(headers, "caller"), cast("frozenset[Scope]", scopes))
 
 
-def _key_of(command: object) -> object:
-    """Return what keeps messages in order; a new customer's have no key, as nothing precedes them."""
+def _message_key(command: AnyCommand, caller: Caller, key: str) -> bytes:
+    """What orders the command among others: the aggregate that it names, or else a digest of its idempotency key.
+
+    Nothing personal: brokers keep keys, show them in their tools, and compact by them.
+    """
     first = command.transactions[0] if isinstance(command, Batch) else command
-    return cast("Command[Any]", first).partition_key() or uuid4()
+    aggregate_id = first.partition_key()
+    if aggregate_id is not None:
+        return str(aggregate_id).encode()
+    text = "\x1f".join((caller.tenant, caller.subject, key))
+    return blake2b(text.encode(), digest_size=16).hexdigest().encode()
 
 
-def read_command(record: ConsumerRecord, aggregate: Aggregate) -> ReceivedCommand:
-    """The command that a message holds.
+def read_command(record: ConsumerRecord, topic: str) -> ReceivedCommand:
+    """The command in a message from the topic of commands with this name.
 
     Raises:
-        InvalidRequest: there is none in it that belongs on the topic of this kind of aggregate.
+        InvalidRequest: the message holds no command that belongs on this topic.
     """
     headers = headers_of(record)
     name = _text(headers, "command")
-    if name not in {kind.NAME for kind in COMMANDS[aggregate]}:
-        raise invalid("command", f"{name[:50]!r} is no command about a {aggregate}")
+    if name not in {kind.NAME for kind in COMMANDS[topic]}:
+        raise invalid("command", f"{name[:50]!r} is not a command on the topic {topic}")
     caller, key = read_caller(headers), _text(headers, "idempotency-key")
     request_id = _text(headers, "request-id") if "request-id" in headers else None
     try:
@@ -144,27 +133,13 @@ def headers_of(record: ConsumerRecord) -> dict[str, bytes]:
     return {name: value or b"" for name, value in record.headers}
 
 
-def deadline_header(moment: datetime) -> Header:
-    """The header that says until when somebody waits."""
-    return ("deadline", moment.isoformat().encode())
-
-
-def is_late(record: ConsumerRecord) -> bool:
-    """Whether its deadline has passed. A message without one, or with one that makes no sense, is never late."""
-    try:
-        deadline = datetime.fromisoformat(headers_of(record)["deadline"].decode())
-        return deadline < datetime.now(UTC)
-    except (KeyError, ValueError, TypeError):  # TypeError: no offset from UTC
-        return False
-
-
-def reply_header(reply_to: ReplyTo) -> list[Header]:
+def reply_headers(reply_to: ReplyTo) -> list[Header]:
     """The headers that ask for a reply."""
     return [("reply-to", b"%d" % reply_to.partition), ("correlation-id", reply_to.correlation_id)]
 
 
 def reply_to(record: ConsumerRecord) -> ReplyTo | None:
-    """Who waits for a reply; None if nobody does, or does not say so properly."""
+    """Where the sender reads the reply; None if it asks for none, or its headers are malformed."""
     headers = headers_of(record)
     partition, correlation_id = headers.get("reply-to", b""), headers.get("correlation-id", b"")
     if not (partition.isdigit() and len(partition) <= 5 and correlation_id):

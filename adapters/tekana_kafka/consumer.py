@@ -1,17 +1,17 @@
-"""Consuming events: what a partner team runs to be told what happens.
+"""Consumes events: what a partner team runs to learn what happens.
 
-    fetch ─> drop what was dealt with ─> handle ─> commit the offset ─> …
+    fetch ─> drop what was processed ─> handle ─> commit the offset ─> …
 
-A process may die at any point: its successor gets again what was not committed, and drops what `Seen` knows.
+A process may die at any point. Its successor gets again what was not committed, and drops what `ProcessedEvents` has.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from contextlib import aclosing
 from functools import partial
 from typing import Final, Protocol, TypeVar
 from uuid import UUID
@@ -23,45 +23,46 @@ from tekana.domain.errors import Unavailable
 from tekana.domain.events import Aggregate, Event, aggregate_id, event_id
 from tekana_kafka.address import AGGREGATES, parse_address
 from tekana_kafka.cloud_events import event_of
-from tekana_kafka.dead_letters import DeadLetters, Received
+from tekana_kafka.dead_letters import DeadLetters, ReceivedMessage
+from tekana_kafka.log_limit import limited_logger
 from tekana_kafka.topics import create_missing_topics
 
-_log = logging.getLogger("tekana.consumer")
+_log = limited_logger("tekana.consumer")
 
 TRIES: Final = 5
 FIRST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 10.0
 REBALANCE_TIMEOUT: Final = 60.0
-"""Seconds for the events at hand when partitions go elsewhere. A handler that takes longer overlaps its successor."""
+"""Seconds in which a process finishes its events before its partitions are reassigned. A slower handler overlaps."""
 
-_LARGEST_BATCH: Final = 500
-_FETCH_MS: Final = 200
-_PATIENCE: Final = 10.0
-_REMEMBERED: Final = 100_000  # aggregates
+_POLL_RECORDS_MAX: Final = 500
+_POLL_MS: Final = 200
+_CONNECT_TIMEOUT_SECONDS: Final = 10.0
+_AGGREGATES_MAX: Final = 100_000  # whose last sequences are remembered for each partition
 
 Handler = Callable[[Event], Awaitable[None]]
 T = TypeVar("T")
 
 
 class ProcessedEvents(Protocol):
-    """Which events were dealt with, kept where the effects of that are, so that both are there or neither."""
+    """Which events were handled, kept in the same place as their effects, so that both are there or neither."""
 
     async def last(self, aggregate_id: UUID) -> int:
-        """The sequence of the last event of this customer, wallet or transaction that was dealt with; 0 for none."""
+        """The sequence of the last handled event of this customer, wallet or transaction; 0 if there is none."""
         ...
 
 
-class _NothingSeen:
-    async def last(self, aggregate_id: UUID) -> int:  # noqa: ARG002 - as Seen has it
+class _NoneProcessed:
+    async def last(self, aggregate_id: UUID) -> int:  # noqa: ARG002 - as ProcessedEvents has it
         return 0
 
 
 class _Stopping(Exception):
-    """The consumer stops, or its partitions go elsewhere: nothing more is begun."""
+    """The consumer stops, or its partitions are reassigned: no event is begun."""
 
 
-class _Memory:
-    """What is known of one partition while it is ours: last sequences, and the keys whose events are set aside."""
+class _PartitionState:
+    """Of an assigned partition: the last sequences, and the keys of messages that are set aside."""
 
     def __init__(self) -> None:
         self.last: OrderedDict[UUID, int] = OrderedDict()
@@ -71,17 +72,19 @@ class _Memory:
 class EventConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
     """Has every event of some kinds of aggregates handled, at least once, each aggregate's in order.
 
-    url: as for publishing, `kafka://host:port`, with the same `topic_prefix`.
-    group: the name of the service. Processes with the same one share the work; a new one begins with all that is kept.
-    handle: called with one event at a time of each aggregate. What it raises decides: Unavailable means "not now", and
-        it is tried until it works; anything else means that this event is the trouble, and after TRIES tries it is set
-        aside on the topic `{topic_prefix}.dead-letters`, and so is what follows of the same aggregate.
-    seen: asked for an aggregate's last sequence before its first event here. Without it, duplicates are dropped as long
-        as the process lives, and it remembers the last 100,000 aggregates.
-    aggregates: the kinds to be told of.
+    Args:
+        url: as for publishing, `kafka://host:port`, with the same `topic_prefix`.
+        group: the name of the consuming service. Its processes share the work; a new group begins with the oldest
+            event that the topics hold.
+        handle: called with one event of an aggregate at a time. If it raises Unavailable ("not now"), the event is
+            tried until it works. If it raises anything else, the event is the trouble: after TRIES tries it is set
+            aside on the topic `{topic_prefix}.dead-letters`, and so are later ones of the same aggregate.
+        seen: asked for an aggregate's last sequence before its first event here. Without it, duplicates are dropped
+            while the process lives, for the last 100,000 aggregates of a partition.
+        aggregates: the kinds of aggregates whose events are consumed.
 
-    What was set aside is tried again, in its order, whenever a process of the group takes over the partition that it
-    came from: at every start, so after every repair.
+    Dead letters are tried again, in their order, when a process of the group is assigned the partition that they came
+    from: at every start, so after every repair.
     """
 
     def __init__(
@@ -95,23 +98,23 @@ class EventConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
     ) -> None:
         self._address = parse_address(url)
         self._handle = handle
-        self._seen = seen or _NothingSeen()
+        self._seen = seen or _NoneProcessed()
         self._topics = [self._address.topic(one) for one in aggregates]
         self._letters = DeadLetters(self._address, group)
         self._group = group
-        self._memories: dict[TopicPartition, _Memory] = {}
-        self._fresh: set[TopicPartition] = set()
+        self._states: dict[TopicPartition, _PartitionState] = {}
+        self._new_partitions: set[TopicPartition] = set()
         self._working = asyncio.Lock()
-        self._let_go = asyncio.Event()
+        self._interrupted = asyncio.Event()
         self._stopping = False
 
     def stop(self) -> None:
-        """Finish the events at hand, commit, leave the group: then `run` returns."""
+        """Have `run` finish the events it has begun, commit, leave the group and return."""
         self._stopping = True
-        self._let_go.set()
+        self._interrupted.set()
 
     async def run(self) -> None:
-        """Work until `stop`. What fails at the bus meanwhile is waited for.
+        """Consume until `stop`. Later failures of the bus are waited out.
 
         Raises:
             Unavailable: the bus cannot be reached at the start.
@@ -125,15 +128,15 @@ class EventConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         )
         try:
             try:
-                async with asyncio.timeout(_PATIENCE):
-                    await create_missing_topics(self._address, _PATIENCE, dead_letters=True)
+                async with asyncio.timeout(_CONNECT_TIMEOUT_SECONDS):
+                    await create_missing_topics(self._address, _CONNECT_TIMEOUT_SECONDS, dead_letters=True)
                     await self._letters.start()
                     await consumer.start()
             except (KafkaError, OSError, TimeoutError) as error:
                 raise Unavailable(f"Kafka cannot be reached: {str(error) or type(error).__name__}") from error
-            consumer.subscribe(self._topics, listener=self)  # only now: joining the group may take its time
+            consumer.subscribe(self._topics, listener=self)  # after the timeout, as joining the group takes time
             while not self._stopping:
-                fetched = await consumer.getmany(timeout_ms=_FETCH_MS, max_records=_LARGEST_BATCH)
+                fetched = await consumer.getmany(timeout_ms=_POLL_MS, max_records=_POLL_RECORDS_MAX)
                 async with self._working:
                     await self._process_batch(consumer, fetched)
         finally:
@@ -141,89 +144,90 @@ class EventConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             await self._letters.stop()
 
     async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:  # noqa: ARG002 - all of them
-        """Finish what is at hand and commit it, before others get these partitions."""
-        self._let_go.set()
+        """Finish the events that were begun and commit them, before other processes get these partitions."""
+        self._interrupted.set()
         async with self._working:
-            self._memories.clear()
-            self._fresh.clear()
+            self._states.clear()
+            self._new_partitions.clear()
             if not self._stopping:
-                self._let_go.clear()
+                self._interrupted.clear()
 
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
-        """These are ours now, from what was committed on."""
-        self._memories = {one: _Memory() for one in assigned}
-        self._fresh = set(assigned)
+        """Consume these partitions, from the committed offsets on."""
+        self._states = {one: _PartitionState() for one in assigned}
+        self._new_partitions = set(assigned)
 
     async def _process_batch(
         self, consumer: AIOKafkaConsumer, fetched: dict[TopicPartition, Sequence[ConsumerRecord]]
     ) -> None:
-        """Deal with what was fetched, partitions side by side, and commit how far that came.
+        """Process the fetched messages, partitions concurrently, and commit how far that came.
 
-        What is left when we let go is fetched again, by us or by others, as it is not committed.
+        What is left after an interruption is not committed, so it is fetched again.
         """
         try:
             await self._retry_dead_letters()
         except _Stopping:
             return
-        ours = [one for one in fetched if one in self._memories]
-        ends = await asyncio.gather(*(self._deal_with_all(one, fetched[one]) for one in ours))
+        ours = [one for one in fetched if one in self._states]
+        ends = await asyncio.gather(*(self._process_partition(one, fetched[one]) for one in ours))
         offsets = {one: end for one, end in zip(ours, ends, strict=True) if end is not None}
         if offsets:
             try:
-                async with asyncio.timeout(_PATIENCE):
+                async with asyncio.timeout(_CONNECT_TIMEOUT_SECONDS):
                     await consumer.commit(offsets)
             except (KafkaError, TimeoutError) as error:
                 _log.warning("offsets are not committed, events will come again: %r", error)
 
     async def _retry_dead_letters(self) -> None:
-        """Try again what was set aside of partitions that are new to us."""
-        while self._fresh:
-            fresh = frozenset(self._fresh)
-            for letter in await self._until_it_works(partial(self._letters.waiting, fresh)):
-                if not await self._is_set_aside(letter):
-                    await self._until_it_works(partial(self._letters.take_back, letter))
-            self._fresh -= fresh
+        """Try again the dead letters of newly assigned partitions."""
+        while self._new_partitions:
+            partitions = frozenset(self._new_partitions)
+            await self._until_it_works(partial(self._retry_all, partitions))
+            self._new_partitions -= partitions
 
-    async def _deal_with_all(self, partition: TopicPartition, records: Sequence[ConsumerRecord]) -> int | None:
-        """Gives the offset to go on from; None if not even the first one is done."""
+    async def _retry_all(self, partitions: Collection[TopicPartition]) -> None:
+        async with aclosing(self._letters.open_letters(partitions)) as letters:  # type: ignore[type-var]
+            async for letter in letters:
+                if await self._handle_message(letter) is None:
+                    await self._until_it_works(partial(self._letters.close, letter))
+
+    async def _process_partition(self, partition: TopicPartition, records: Sequence[ConsumerRecord]) -> int | None:
+        """Process messages in order. Return the offset to continue from; None if not even the first is processed."""
         end = None
         for record in records:
-            message = Received(partition, record.offset, record.key or b"", record.value, tuple(record.headers))
+            message = ReceivedMessage(partition, record.offset, record.key or b"", record.value, tuple(record.headers))
             try:
-                await self._is_set_aside(message, new=True)
+                reason = await self._handle_message(message)
+                if reason is not None:
+                    _log.error("a message of %s at %d is set aside: %s", partition.topic, message.offset, reason)
+                    await self._until_it_works(partial(self._letters.add, message, reason))
             except _Stopping:
                 break
             end = record.offset + 1
         return end
 
-    async def _is_set_aside(self, message: Received, *, new: bool = False) -> bool:
-        """Deal with a message, if it can be; a new one that cannot is made a dead letter."""
-        memory = self._memories[message.partition]
-        reason = await self._dealt_with(message, memory)
-        if reason is None:
-            return False
-        if new:
-            _log.error("a message of %s at %d is set aside: %s", message.partition.topic, message.offset, reason)
-            await self._until_it_works(partial(self._letters.add, message, reason))
-        memory.blocked.add(message.key)
-        return True
-
-    async def _dealt_with(self, message: Received, memory: _Memory) -> str | None:
-        """None if there is nothing left to do with it, else why it cannot be dealt with."""
+    async def _handle_message(self, message: ReceivedMessage) -> str | None:
+        """Process one message. Return None when it is handled or skipped, else the reason to set it aside."""
+        state = self._states[message.partition]
         try:
             event = event_of(message.value, message.headers)
         except ValueError as error:
-            return f"it cannot be read: {error}"
-        if event is None:
-            return None
+            reason: str | None = f"it cannot be read: {error}"
+        else:
+            reason = None if event is None else await self._handle_event(event, message.key, state)
+        if reason is not None:
+            state.blocked.add(message.key)
+        return reason
+
+    async def _handle_event(self, event: Event, key: bytes, state: _PartitionState) -> str | None:
         tries = pauses = 0
         while True:
-            if self._let_go.is_set():
+            if self._interrupted.is_set():
                 raise _Stopping
             try:
-                if event.sequence <= await self._last(memory, aggregate_id(event)):
+                if event.sequence <= await self._last(state, aggregate_id(event)):
                     return None
-                if message.key in memory.blocked:
+                if key in state.blocked:
                     return "it waits behind one of the same aggregate that is set aside"
                 await self._handle(event)
             except Unavailable as error:
@@ -235,25 +239,29 @@ class EventConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
                 if tries == TRIES:
                     return f"{type(error).__name__}: {error}"
             else:
-                memory.last[aggregate_id(event)] = event.sequence
+                state.last[aggregate_id(event)] = event.sequence
                 return None
             pauses += 1
             await self._pause(pauses)
 
-    async def _last(self, memory: _Memory, of: UUID) -> int:
-        known = memory.last.get(of)
+    async def _last(self, state: _PartitionState, of: UUID) -> int:
+        known = state.last.get(of)
         if known is None:
-            known = memory.last[of] = await self._seen.last(of)
-            if len(memory.last) > _REMEMBERED:
-                memory.last.popitem(last=False)
+            known = state.last[of] = await self._seen.last(of)
+            if len(state.last) > _AGGREGATES_MAX:
+                state.last.popitem(last=False)
         else:
-            memory.last.move_to_end(of)
+            state.last.move_to_end(of)
         return known
 
     async def _until_it_works(self, ask: Callable[[], Awaitable[T]]) -> T:
-        """Ask the bus; while it is away, again and again, unless we let go."""
+        """Call until the bus does what is asked.
+
+        Raises:
+            _Stopping: the consumer was interrupted meanwhile.
+        """
         tries = 0
-        while not self._let_go.is_set():
+        while not self._interrupted.is_set():
             try:
                 return await ask()
             except KafkaError as error:
@@ -263,10 +271,10 @@ class EventConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         raise _Stopping
 
     async def _pause(self, tries: int) -> None:
-        """Wait, longer each time, unless we let go."""
+        """Wait, longer after each try, or until interrupted."""
         longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(tries, 16))
         try:
             async with asyncio.timeout(random.uniform(longest / 2, longest)):  # noqa: S311 - no secret
-                await self._let_go.wait()
+                await self._interrupted.wait()
         except TimeoutError:
             return

@@ -1,18 +1,27 @@
-"""Messages that a consumer could not deal with, on a topic of their own.
+"""Messages that a consumer could not handle, on a topic of their own.
 
-A letter is the message as it came, with who set it aside, where it was and why in headers more. When it is dealt with
-after all, a message with the same headers and no value takes it back. So the topic itself tells what is still open.
+A dead letter is a copy of the message, with headers that say which group set it aside, where it was, and why. When it
+is handled after all, a message with the same headers and no value closes it. What came from one partition is in one
+partition here, and a group commits up to where all its letters are closed, so a consumer reads only what it has to.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from array import array
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import asynccontextmanager
 from typing import Final, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
 
 from tekana_kafka.address import Address
 from tekana_kafka.cloud_events import Header
+from tekana_kafka.log_limit import limited_logger
+
+_log = limited_logger("tekana.consumer")
 
 _GROUP: Final = "tekana_group"
 _TOPIC: Final = "tekana_topic"
@@ -20,10 +29,11 @@ _PARTITION: Final = "tekana_partition"
 _OFFSET: Final = "tekana_offset"
 _REASON: Final = "tekana_reason"
 _OURS: Final = frozenset({_GROUP, _TOPIC, _PARTITION, _OFFSET, _REASON})
-_WAIT_MS: Final = 200
+_POLL_MS: Final = 200
+_POLL_RECORDS_MAX: Final = 500
 
 
-class Received(NamedTuple):
+class ReceivedMessage(NamedTuple):
     """A message, and where it was."""
 
     partition: TopicPartition
@@ -33,8 +43,45 @@ class Received(NamedTuple):
     headers: tuple[Header, ...]
 
 
+class _Letter(NamedTuple):
+    """A letter, or what closes one, as it is on the topic."""
+
+    record: ConsumerRecord
+    partition: TopicPartition
+    offset: int
+
+    @property
+    def message(self) -> ReceivedMessage:
+        """The message as it came."""
+        headers = tuple(one for one in self.record.headers if one[0] not in _OURS)
+        return ReceivedMessage(self.partition, self.offset, self.record.key or b"", self.record.value, headers)
+
+
+class _Closed:
+    """Which letters are closed: eight bytes each."""
+
+    def __init__(self) -> None:
+        self._offsets: dict[TopicPartition, array[int]] = defaultdict(lambda: array("q"))
+
+    def add(self, letter: _Letter) -> None:
+        """Note the place of a closed letter."""
+        self._offsets[letter.partition].append(letter.offset)
+
+    def sort(self) -> None:
+        """To be called between `add` and `has`."""
+        self._offsets = {one: array("q", sorted(offsets)) for one, offsets in self._offsets.items()}
+
+    def has(self, letter: _Letter) -> bool:
+        """Whether the letter is closed."""
+        offsets = self._offsets.get(letter.partition)
+        if offsets is None:
+            return False
+        place = bisect_left(offsets, letter.offset)
+        return place < len(offsets) and offsets[place] == letter.offset
+
+
 class DeadLetters:
-    """Those of one group of consumers. What fails raises KafkaError."""
+    """The dead letters of one group of consumers. What fails raises KafkaError."""
 
     def __init__(self, address: Address, group: str) -> None:
         self._address = address
@@ -42,7 +89,7 @@ class DeadLetters:
         self._producer: AIOKafkaProducer | None = None
 
     async def start(self) -> None:
-        """Connect. The topic has to be there."""
+        """Connect. The topic must exist."""
         producer = AIOKafkaProducer(
             bootstrap_servers=list(self._address.servers), acks="all", enable_idempotence=True, compression_type="lz4"
         )
@@ -54,52 +101,105 @@ class DeadLetters:
         self._producer = producer
 
     async def stop(self) -> None:
-        """Let go of the connections."""
+        """Disconnect."""
         producer, self._producer = self._producer, None
         if producer is not None:
             await producer.stop()
 
-    async def add(self, message: Received, reason: str) -> None:
-        """Set a message aside; it is confirmed when this returns."""
-        await self._send(message, message.value, [*message.headers, *self._where(message), (_REASON, reason.encode())])
+    async def add(self, message: ReceivedMessage, reason: str) -> None:
+        """Set a message aside. It is confirmed when this returns."""
+        headers = [*message.headers, *self._coordinates(message), (_REASON, reason.encode(errors="replace"))]
+        await self._send(message, message.value, headers)
 
-    async def take_back(self, message: Received) -> None:
-        """It was dealt with."""
-        await self._send(message, None, self._where(message))
+    async def close(self, message: ReceivedMessage) -> None:
+        """Note that a message that was set aside is handled."""
+        await self._send(message, None, self._coordinates(message))
 
-    async def waiting(self, partitions: Collection[TopicPartition]) -> Sequence[Received]:
-        """What came from these partitions and is not dealt with, each key's in order."""
-        found: dict[tuple[TopicPartition, int], Received] = {}
-        for record in await self._all():
-            said = dict(record.headers)
-            origin = TopicPartition(said[_TOPIC].decode(), int(said[_PARTITION]))
-            if said[_GROUP].decode() != self._group or origin not in partitions:
-                continue
-            place = origin, int(said[_OFFSET])
-            if record.value is None:
-                found.pop(place, None)
-            else:
-                headers = tuple(one for one in record.headers if one[0] not in _OURS)
-                found.setdefault(place, Received(*place, record.key or b"", record.value, headers))
-        return list(found.values())
+    async def open_letters(self, partitions: Collection[TopicPartition]) -> AsyncIterator[ReceivedMessage]:
+        """The messages from these partitions that are set aside and not closed, those of each key in their order.
 
-    async def _all(self) -> Sequence[ConsumerRecord]:
-        reader = AIOKafkaConsumer(bootstrap_servers=list(self._address.servers), auto_offset_reset="earliest")
+        The topic is read twice, first for what is closed, so that no more than one poll of it is in memory. At the end
+        the group's offset moves to its first open letter.
+        """
+        async with self._reader() as reader:
+            numbers = await self._numbers()
+            topic = [self._place(number) for number in sorted({self._number(one, numbers) for one in partitions})]
+            reader.assign(topic)
+            starts = {one: await reader.position(one) for one in topic}
+            ends = await reader.end_offsets(topic)
+            closed = _Closed()
+            async for letter in self._read(reader, ends):
+                if letter.record.value is None:
+                    closed.add(letter)
+            closed.sort()
+            for one, start in starts.items():
+                reader.seek(one, start)
+            first_open = dict(ends)
+            async for letter in self._read(reader, ends):
+                if letter.record.value is None or closed.has(letter):
+                    continue
+                here = self._place(letter.record.partition)
+                first_open[here] = min(first_open[here], letter.record.offset)
+                if letter.partition in partitions:
+                    yield letter.message
+            await self._commit(reader, {one: at for one, at in first_open.items() if at > starts[one]})
+
+    async def _read(self, reader: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> AsyncIterator[_Letter]:
+        """The group's letters from the reader's positions to these ends."""
+        left = [one for one in ends if await reader.position(one) < ends[one]]
+        while left:
+            polled = await reader.getmany(*left, timeout_ms=_POLL_MS, max_records=_POLL_RECORDS_MAX)
+            for place, records in polled.items():
+                for record in records:
+                    letter = self._letter(record) if record.offset < ends[place] else None
+                    if letter is not None:
+                        yield letter
+            left = [one for one in left if await reader.position(one) < ends[one]]
+
+    def _letter(self, record: ConsumerRecord) -> _Letter | None:
+        """What a message on the topic is; None for what is another group's, or no letter at all."""
+        headers = dict(record.headers)
+        if headers.get(_GROUP) != self._group.encode():
+            return None
+        try:
+            partition = TopicPartition(headers[_TOPIC].decode(), int(headers[_PARTITION]))
+            return _Letter(record, partition, int(headers[_OFFSET]))
+        except (KeyError, ValueError):
+            return None
+
+    async def _commit(self, reader: AIOKafkaConsumer, offsets: Mapping[TopicPartition, int]) -> None:
+        try:
+            if offsets:
+                await reader.commit(dict(offsets))
+        except KafkaError as error:
+            _log.warning("the offset of dead letters is not committed, more of them will be read again: %r", error)
+
+    @asynccontextmanager
+    async def _reader(self) -> AsyncIterator[AIOKafkaConsumer]:
+        reader = AIOKafkaConsumer(
+            bootstrap_servers=list(self._address.servers),
+            group_id=f"{self._group}.dead-letters",
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+        )
         try:
             await reader.start()
-            numbers = await self._connected.partitions_for(self._address.dead_letters)
-            topic = [TopicPartition(self._address.dead_letters, number) for number in sorted(numbers)]
-            reader.assign(topic)
-            ends = await reader.end_offsets(topic)
-            found: list[ConsumerRecord] = []
-            left = [one for one in topic if ends[one]]
-            while left:
-                for records in (await reader.getmany(timeout_ms=_WAIT_MS)).values():
-                    found += records
-                left = [one for one in left if await reader.position(one) < ends[one]]
-            return found
+            yield reader
         finally:
             await reader.stop()
+
+    async def _numbers(self) -> list[int]:
+        numbers: set[int] = await self._connected.partitions_for(self._address.dead_letters)
+        return sorted(numbers)
+
+    @staticmethod
+    def _number(origin: TopicPartition, numbers: list[int]) -> int:
+        """The partition for letters from this one."""
+        chosen: int = origin.partition % len(numbers)
+        return numbers[chosen]
+
+    def _place(self, number: int) -> TopicPartition:
+        return TopicPartition(self._address.dead_letters, number)
 
     @property
     def _connected(self) -> AIOKafkaProducer:
@@ -107,11 +207,13 @@ class DeadLetters:
             raise RuntimeError("not started")
         return self._producer
 
-    async def _send(self, message: Received, value: bytes | None, headers: list[Header]) -> None:
-        topic = self._address.dead_letters
-        await self._connected.send_and_wait(topic, value, key=message.key, headers=headers)
+    async def _send(self, message: ReceivedMessage, value: bytes | None, headers: list[Header]) -> None:
+        number = self._number(message.partition, await self._numbers())
+        await self._connected.send_and_wait(
+            self._address.dead_letters, value, key=message.key, partition=number, headers=headers
+        )
 
-    def _where(self, message: Received) -> list[Header]:
+    def _coordinates(self, message: ReceivedMessage) -> list[Header]:
         return [
             (_GROUP, self._group.encode()),
             (_TOPIC, message.partition.topic.encode()),

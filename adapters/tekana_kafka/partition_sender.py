@@ -1,4 +1,4 @@
-"""Messages of a run, partition by partition."""
+"""Sends the messages of a run to one partition, in order."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from tekana_kafka.address import AGGREGATES, Address
 from tekana_kafka.cloud_events import Message
 
 _REFUSALS: Final = (MessageSizeTooLargeError, RecordListTooLargeError, InvalidTimestampError, PolicyViolationError)
-"""The broker looked at what was sent, and will never take it."""
+"""The broker read the batch, and will never accept it."""
 
-_partition_of: Final = DefaultPartitioner()  # as clients in other languages choose, too
+_partition_of: Final = DefaultPartitioner()  # the one that clients in other languages use
 
 
 class IndexedMessage(NamedTuple):
-    """A message with its place in the run."""
+    """A message with its position in the run."""
 
-    place: int
+    position: int
     message: Message
 
 
 class PartitionSender:
-    """What of a run goes to one partition, in order: a batch is sent when the one before it has arrived.
+    """Sends messages to one partition: each batch when the one before it is confirmed, so none overtakes a failed one.
 
-    So nothing overtakes a batch that fails. `waiting` is what has not arrived; `refused` is how many of these, the
-    first ones, the broker refused as one batch, and `reason` why.
+    `waiting` are the messages that are not confirmed. If the broker refused a batch, it was the first `refused` of
+    them, for the `reason`.
     """
 
     def __init__(self, topic: str, partition: int) -> None:
@@ -46,27 +46,31 @@ class PartitionSender:
         self._partition = partition
 
     async def send(self, producer: AIOKafkaProducer, alone: set[int]) -> None:
-        """Send all that waits, until the broker refuses a batch. Messages at the places `alone` get one of their own.
+        """Send all waiting messages, until the broker refuses a batch.
+
+        Args:
+            producer: the connected producer.
+            alone: the positions of messages that are sent in a batch of their own.
 
         Raises:
-            KafkaError: the broker does not take it now.
+            KafkaError: the broker does not accept a batch now.
         """
         while self.waiting:
             batch = producer.create_batch()
             size = 0
-            for place, message in self.waiting:
-                if size and place in alone:
+            for position, message in self.waiting:
+                if size and position in alone:
                     break
-                taken = batch.append(key=message.key, value=message.value, headers=message.headers, timestamp=None)
-                if taken is None:
+                added = batch.append(key=message.key, value=message.value, headers=message.headers, timestamp=None)
+                if added is None:
                     break
                 size += 1
-                if place in alone:
+                if position in alone:
                     break
             batch.close()
-            arrived = await producer.send_batch(batch, self._topic, partition=self._partition)
+            confirmed = await producer.send_batch(batch, self._topic, partition=self._partition)
             try:
-                await arrived
+                await confirmed
             except _REFUSALS as refusal:
                 self.refused, self.reason = size, f"{type(refusal).__name__}: {refusal.description}"
                 return
@@ -74,25 +78,25 @@ class PartitionSender:
                 self.waiting.popleft()
 
     def drop(self, key: bytes) -> None:
-        """Send no more of what has this key."""
+        """Do not send the waiting messages with this key."""
         self.waiting = deque(one for one in self.waiting if one.message.key != key)
 
 
 async def partition_senders(
     messages: Iterable[IndexedMessage], address: Address, producer: AIOKafkaProducer
 ) -> list[PartitionSender]:
-    """The lanes of these messages. Those of one key are in one lane, in their order.
+    """A sender for each partition that these messages go to. Messages with one key have one sender, in their order.
 
     Raises:
-        KafkaError: the broker does not tell which partitions there are.
+        KafkaError: the broker does not answer which partitions there are.
     """
     partitions = {one: sorted(await producer.partitions_for(address.topic(one))) for one in AGGREGATES}
     by_partition: dict[tuple[str, int], PartitionSender] = {}
     for one in messages:
         topic = address.topic(one.message.aggregate)
         partition = _partition_of(one.message.key, partitions[one.message.aggregate], [])
-        lane = by_partition.get((topic, partition))
-        if lane is None:
-            lane = by_partition[topic, partition] = PartitionSender(topic, partition)
-        lane.waiting.append(one)
+        sender = by_partition.get((topic, partition))
+        if sender is None:
+            sender = by_partition[topic, partition] = PartitionSender(topic, partition)
+        sender.waiting.append(one)
     return list(by_partition.values())

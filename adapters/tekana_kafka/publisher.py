@@ -1,4 +1,4 @@
-"""Publishing events on Kafka."""
+"""Publishes events on Kafka."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from tekana_kafka.partition_sender import IndexedMessage, PartitionSender, parti
 from tekana_kafka.topics import create_missing_topics
 
 CONFIRM_TIMEOUT: Final = 10.0
-"""How long `publish` waits for the broker's answer, in seconds; it is twice that if it has to connect first."""
+"""Seconds that `publish` waits for the broker's confirmation; twice as many if it connects first."""
 
 _REQUEST_TIMEOUT: Final = 5.0
-_BATCH_BYTES: Final = 256 * 1024  # before compression; a broker takes 1 MiB after it, unless told otherwise
+_BATCH_BYTES: Final = 256 * 1024  # before compression; after it, brokers accept 1 MiB by default
 
 
 class KafkaPublisher:
     """Implements tekana.ports.publisher.Publisher. An event counts as confirmed when all in-sync replicas have it.
 
-    The producer is idempotent: what it sends again by itself arrives once. After any failure it is thrown away, as it
-    numbers what it sends and the broker would wait for the number that failed, and the next run gets a new one.
+    The producer is idempotent: what it sends again by itself arrives once. After any failure it is replaced, because it
+    numbers its batches and the broker would wait for the number that failed.
     """
 
     def __init__(self, url: str) -> None:
@@ -37,47 +37,47 @@ class KafkaPublisher:
         self._producer: AIOKafkaProducer | None = None
 
     async def start(self) -> None:
-        """Connect, and create the topics that are missing."""
+        """Connect, and create the missing topics."""
         await self._connected()
 
     async def stop(self) -> None:
-        """Let go of the connections. What the broker has not confirmed is given up."""
+        """Disconnect. What the broker has not confirmed is abandoned."""
         producer, self._producer = self._producer, None
         if producer is not None:
-            await _give_up(producer)
+            await _abandon(producer)
 
     async def publish(self, events: Sequence[Event]) -> Sequence[RejectedEvent]:
-        """Put a run of events on the bus, and wait until it has confirmed each of them."""
-        rest = [IndexedMessage(place, message_of(event)) for place, event in enumerate(events)]
-        unsendable: list[RejectedEvent] = []
+        """Publish a run of events, and wait until the broker has confirmed each of them."""
+        rest = [IndexedMessage(position, message_of(event)) for position, event in enumerate(events)]
+        rejected: list[RejectedEvent] = []
         alone: set[int] = set()
         while rest:
-            stuck = await self._send(rest, alone)
+            refused = await self._send(rest, alone)
             rest = []
-            for lane in stuck:
-                if lane.refused == 1:
-                    place, refused = lane.waiting.popleft()
-                    unsendable.append(RejectedEvent(place, lane.reason))
-                    lane.drop(refused.key)
-                else:  # which one of them is it?
-                    alone.update(one.place for one, _ in zip(lane.waiting, range(lane.refused), strict=False))
-                rest += lane.waiting
-        return sorted(unsendable)
+            for sender in refused:
+                if sender.refused == 1:
+                    position, message = sender.waiting.popleft()
+                    rejected.append(RejectedEvent(position, sender.reason))
+                    sender.drop(message.key)
+                else:  # to find out which of them it is, each gets a batch of its own
+                    alone.update(one.position for one, _ in zip(sender.waiting, range(sender.refused), strict=False))
+                rest += sender.waiting
+        return sorted(rejected)
 
     async def _send(self, messages: Sequence[IndexedMessage], alone: set[int]) -> list[PartitionSender]:
-        """Send all of these; gives the lanes in which the broker refused a batch."""
+        """Send all of these. Return the senders of which the broker refused a batch."""
         producer = await self._connected()
         try:
             async with asyncio.timeout(CONFIRM_TIMEOUT):
-                lanes = await partition_senders(messages, self._address, producer)
-                outcomes = await asyncio.gather(*(lane.send(producer, alone) for lane in lanes), return_exceptions=True)
+                senders = await partition_senders(messages, self._address, producer)
+                outcomes = await asyncio.gather(*(one.send(producer, alone) for one in senders), return_exceptions=True)
             for outcome in outcomes:
                 if outcome is not None:
                     raise outcome
         except (KafkaError, OSError, TimeoutError) as error:
             await self.stop()
             raise self._unavailable(error) from error
-        refused = [lane for lane in lanes if lane.refused]
+        refused = [one for one in senders if one.refused]
         if refused:
             await self.stop()
         return refused
@@ -108,10 +108,10 @@ class KafkaPublisher:
         return Unavailable(f"{self.location} does not take events now: {str(error) or type(error).__name__}")
 
 
-async def _give_up(producer: AIOKafkaProducer) -> None:
-    """Stop the producer with what it has not sent. Its own way is to try until the broker is back."""
+async def _abandon(producer: AIOKafkaProducer) -> None:
+    """Stop the producer without what it has not sent. Its own `stop` waits until the broker is back."""
     sending = producer._sender.sender_task  # noqa: SLF001 - there is no public way
     sending.cancel()
-    await asyncio.wait([sending])  # what is on its way gets its answer, or none in time
+    await asyncio.wait([sending])  # what is in flight is confirmed or times out
     producer._closed = True  # noqa: SLF001
     await producer.client.close()

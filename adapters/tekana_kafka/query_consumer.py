@@ -1,89 +1,92 @@
-"""Takes queries off the bus, and answers them, many at once."""
+"""Consumes the queries of one service, and answers many of them at once."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Callable
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
 
-from tekana.application import Webhooks
-from tekana.application.engine.engine import Engine
+from tekana.application.bus import ServiceName
 from tekana.application.engine.envelope import Envelope
+from tekana.application.webhooks.webhooks import Webhooks
 from tekana.domain.book import Answer
 from tekana.domain.caller import Caller
-from tekana.domain.errors import InvalidRequest, TekanaError
-from tekana.domain.events import Aggregate
+from tekana.domain.errors import InvalidRequest, TekanaError, Unavailable
+from tekana.domain.identifiers import WebhookEndpointId
+from tekana.domain.webhooks import WebhookDelivery, WebhookEndpoint
+from tekana.ports.page import Page, PageRequest
 from tekana.ports.store import Readers
-from tekana_kafka.command_messages import AnyCommand, is_late
+from tekana_kafka.command_handlers import Executors, without_secrets
+from tekana_kafka.deadlines import is_late
+from tekana_kafka.log_limit import limited_logger
 from tekana_kafka.query_messages import Query, read_query
 from tekana_kafka.reply_producer import ReplyProducer
+from tekana_kafka.service_table import CoreCommand
 
-_log = logging.getLogger("tekana.bus")
+_log = limited_logger("tekana.bus")
 
-_MOST_AT_ONCE: Final = 100
-_POLL: Final = 200  # milliseconds that a poll waits
+_CONCURRENT_MAX: Final = 100
+_POLL_MS: Final = 200
 
 
 class QueryConsumer:
-    """Answers queries in any order. One that gets lost with its service is asked again by whoever needs the answer."""
+    """Answers queries in any order. One that is lost with its process is asked again by the client."""
 
     def __init__(
         self,
-        aggregate: Aggregate,
-        engine: Engine,
+        service: ServiceName,
+        executors: Executors,
         readers: Readers,
-        webhooks: Callable[[], Webhooks],
-        replier: ReplyProducer,
+        replies: ReplyProducer,
         stopping: asyncio.Event,
     ) -> None:
-        self._aggregate = aggregate
+        self._service = service
+        self._executors = executors
         self._readers = readers
-        self._webhooks = webhooks
-        self._previews = _Previews(engine)
-        self._replier = replier
+        self._replies = replies
         self._stopping = stopping
-        self._room = asyncio.Semaphore(_MOST_AT_ONCE)
+        self._free = asyncio.Semaphore(_CONCURRENT_MAX)
 
-    async def take_all(self, consumer: AIOKafkaConsumer, topic: str) -> None:
-        """Take queries off the topic until the service stops."""
+    async def run(self, consumer: AIOKafkaConsumer, topic: str) -> None:
+        """Consume the topic until the service stops."""
         consumer.subscribe([topic])
         async with asyncio.TaskGroup() as answering:
             while not self._stopping.is_set():
-                for records in (await consumer.getmany(timeout_ms=_POLL)).values():
+                for records in (await consumer.getmany(timeout_ms=_POLL_MS)).values():
                     for record in records:
-                        await self._room.acquire()
-                        answering.create_task(self._answer(record))
-        await self._replier.flush()
+                        await self._free.acquire()
+                        answering.create_task(self._process(record))
+        await self._replies.flush()
 
-    async def _answer(self, record: ConsumerRecord) -> None:
+    async def _process(self, record: ConsumerRecord) -> None:
         try:
-            if not is_late(record):
-                await self._look_up(record, *read_query(record, self._aggregate))
-        except InvalidRequest as error:
-            await self._replier.reject(record, error)
+            if not is_late(record, self._replies.clock):
+                await self._answer(record, *read_query(record, self._service))
+        except (InvalidRequest, Unavailable) as error:
+            await self._replies.fail(record, error)
+            await self._replies.dead_letter(record, str(error))
         finally:
-            self._room.release()
+            self._free.release()
 
-    async def _look_up(self, record: ConsumerRecord, query: Query, caller: Caller, arguments: list[Any]) -> None:
+    async def _answer(self, record: ConsumerRecord, query: Query, caller: Caller, arguments: dict[str, Any]) -> None:
+        port, _, method = query.name.partition(".")
         try:
-            answer = query.answer.encode(await query.call(self._port(query.port, caller), arguments))
+            answer = query.answer.encode(await getattr(self._port(port, caller), method)(**arguments))
         except TekanaError as error:
-            await self._replier.fail(record, error)
+            await self._replies.fail(record, error)
         except Exception as error:
             _log.exception("a query failed: %s", query.name)
-            await self._replier.fail(record, error)
+            await self._replies.fail(record, error)
         else:
-            await self._replier.answer(record, answer)
+            await self._replies.answer(record, answer)
 
     def _port(self, name: str, caller: Caller) -> Any:
         match name:
             case "previews":
-                return self._previews
+                return _Previews(self._executors)
             case "webhooks":
-                return self._webhooks()
+                return _WebhooksWithoutSecrets(self._executors.webhooks())
             case _:
                 return getattr(self._readers, name)(caller)
 
@@ -91,9 +94,31 @@ class QueryConsumer:
 class _Previews:
     """Implements tekana_kafka.query_messages.Previews with an engine."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, executors: Executors) -> None:
+        self._engine = executors.engine
 
-    async def preview(self, command: AnyCommand, caller: Caller) -> Answer:
-        """What the command would lead to now."""
+    async def preview(self, command: CoreCommand, caller: Caller) -> Answer:
+        """The answer that the command would have now."""
         return await self._engine.preview(Envelope(command, caller))
+
+
+class _WebhooksWithoutSecrets:
+    """The queries about webhooks. No answer has a secret."""
+
+    def __init__(self, webhooks: Webhooks) -> None:
+        self._webhooks = webhooks
+
+    async def get(self, caller: Caller, endpoint_id: WebhookEndpointId) -> WebhookEndpoint:
+        """As `Webhooks.get`."""
+        return without_secrets(await self._webhooks.get(caller, endpoint_id))
+
+    async def list(self, caller: Caller, page: PageRequest) -> Page[WebhookEndpoint]:
+        """As `Webhooks.list`."""
+        found = await self._webhooks.list(caller, page)
+        return found._replace(items=tuple(map(without_secrets, found.items)))
+
+    async def deliveries(
+        self, caller: Caller, endpoint_id: WebhookEndpointId, page: PageRequest
+    ) -> Page[WebhookDelivery]:
+        """As `Webhooks.deliveries`."""
+        return await self._webhooks.deliveries(caller, endpoint_id, page)

@@ -1,28 +1,30 @@
-"""A reply as a message: an answer, or an error that is raised again where the question came from."""
+"""The bodies of replies: an answer, or an error that is raised again by the one who asked."""
 
 from __future__ import annotations
 
-from typing import Final
-
-import msgspec
+from typing import Final, NamedTuple
 
 from tekana.application.engine.envelope import Outcome
+from tekana.application.webhooks.webhooks import Configured
 from tekana.domain import errors
-from tekana.domain.book import Answer
-from tekana.domain.errors import FieldError, InvalidRequest, Refused, TekanaError, Unavailable
-from tekana.domain.transaction import Transaction
+from tekana.domain.errors import FieldError, InvalidRequest, Refused, TekanaError, Unavailable, rebuild_refusal
+from tekana.domain.transaction import Rejection, Transaction
+from tekana.domain.webhooks import WebhookDelivery, WebhookEndpoint
 from tekana_kafka.codec import codec_of
 
 OUTCOME: Final = codec_of(Outcome)
 OUTCOMES: Final = codec_of(tuple[Outcome, ...])
-ANSWER: Final = codec_of(Answer)
+CONFIGURED: Final = codec_of(Configured)
+ENDPOINT: Final = codec_of(WebhookEndpoint)
+DELIVERY: Final = codec_of(WebhookDelivery)
+NOTHING: Final = codec_of(None)
 
 _KINDS: Final = {
     name: kind for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, TekanaError)
 }
 
 
-class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Failure(NamedTuple):
     """An error on the bus: the name of its class, words for people, and what else errors of its kind say."""
 
     error: str
@@ -32,39 +34,48 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     transaction: Transaction | None = None
     request_id: str | None = None
     replayed: bool = False
+    family: str | None = None
 
 
-_read_failure = msgspec.json.Decoder(Failure).decode
-_write_failure = msgspec.json.Encoder().encode
+_FAILURE: Final = codec_of(Failure)
 
 
-def failure(error: Exception) -> bytes:
-    """The error as it goes over the bus. What was not foreseen is told without its words: they may hold secrets."""
+def encode_error(error: Exception) -> bytes:
+    """The error as the body of a reply. An unexpected one goes without its text, which may hold secrets."""
     if not isinstance(error, TekanaError):
         error = Unavailable("the service failed")
     refused = error if isinstance(error, Refused) else Refused()
-    return _write_failure(
+    return _FAILURE.encode(
         Failure(
-            error=type(error).__name__,
+            error=error.NAME if isinstance(error, Refused) else type(error).__name__,
             code=error.code,
             detail=str(error),
             errors=error.errors if isinstance(error, InvalidRequest) else (),
-            transaction=refused.transaction if isinstance(refused.transaction, Transaction) else None,
+            transaction=refused.transaction,
             request_id=refused.request_id,
             replayed=refused.replayed,
+            family=refused.stored_family(),
         )
     )
 
 
-def error_in(body: bytes) -> TekanaError:
-    """The error that a reply tells of; Unavailable for one of a kind that this version does not know."""
-    told = _read_failure(body)
-    kind = _KINDS.get(told.error, Unavailable)
+def decode_error(body: bytes) -> TekanaError:
+    """The error in the body of a reply; Unavailable for one that this version does not know.
+
+    Raises:
+        msgspec.DecodeError: the body holds no error.
+    """
+    failure: Failure = _FAILURE.decode(body)
+    kind = _KINDS.get(failure.error, Unavailable)
     if issubclass(kind, InvalidRequest):
-        return kind(*told.errors)
-    error = kind(told.detail)
+        return kind(*failure.errors)
+    if failure.family is not None:  # a partner's own, which may be unknown here
+        values = (failure.error, failure.code, failure.detail, failure.request_id, failure.family)
+        error: TekanaError = rebuild_refusal(Rejection(*values))
+    else:
+        error = kind(failure.detail)
     if isinstance(error, Refused):
-        error.transaction = told.transaction
-        error.request_id = told.request_id
-        error.replayed = told.replayed
+        error.transaction = failure.transaction
+        error.request_id = failure.request_id
+        error.replayed = failure.replayed
     return error

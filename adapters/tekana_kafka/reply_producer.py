@@ -1,67 +1,74 @@
-"""What a service sends: replies to those who wait, and dead letters."""
+"""Sends what a service has to send: replies, and dead letters."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
+from functools import partial
 from typing import Final
 
 from aiokafka import AIOKafkaProducer, ConsumerRecord
 from aiokafka.errors import KafkaError
 
-from tekana.domain.errors import InvalidRequest
 from tekana_kafka.address import Address
 from tekana_kafka.command_messages import reply_to
-from tekana_kafka.reply_codec import failure
+from tekana_kafka.deadlines import BrokerClock, now_seconds
+from tekana_kafka.log_limit import limited_logger
+from tekana_kafka.reply_codec import encode_error
 
-_log = logging.getLogger("tekana.bus")
+_log = limited_logger("tekana.bus")
 
 _ANSWER: Final = ("outcome", b"answer")
 _ERROR: Final = ("outcome", b"error")
+_CLOCK: Final = ("outcome", b"clock")
 
 
 class ReplyProducer:
-    """Sends replies, each to the partition that its asker reads.
+    """Sends replies, each to the partition that its receiver reads; `clock` learns the broker's time from them.
 
-    A reply that gets lost is no harm: whoever waited in vain asks again with the same key. A dead letter must not get
-    lost, so that one is waited for.
+    A reply that is lost does no harm: the client sends its request again with the same key. A dead letter must not be
+    lost, so its confirmation is waited for.
     """
 
     def __init__(self, address: Address, producer: AIOKafkaProducer) -> None:
+        self.clock = BrokerClock()
         self._address = address
         self._producer = producer
         self._unconfirmed: set[asyncio.Future[object]] = set()
 
+    async def read_clock(self) -> None:
+        """Learn the broker's time before the first command, by a message that no gateway waits for.
+
+        Raises:
+            KafkaError: the broker does not take it.
+        """
+        sent_seconds = now_seconds()
+        metadata = await self._producer.send_and_wait(self._address.replies, b"", partition=0, headers=[_CLOCK])
+        self.clock.observe(metadata, sent_seconds)
+
     async def answer(self, record: ConsumerRecord, body: bytes) -> None:
-        """Answer a message, if anybody waits for that."""
+        """Answer a message, if its sender asks for a reply."""
         await self._reply(record, body, _ANSWER)
 
     async def fail(self, record: ConsumerRecord, error: Exception) -> None:
-        """Answer a message with the error that it led to, if anybody waits for that."""
-        await self._reply(record, failure(error), _ERROR)
-
-    async def reject(self, record: ConsumerRecord, error: InvalidRequest) -> None:
-        """Keep a message that makes no sense among the dead letters, and tell its sender.
-
-        Raises:
-            KafkaError: it could not be kept.
-        """
-        await self.fail(record, error)
-        await self.dead_letter(record, str(error))
+        """Answer a message with an error, if its sender asks for a reply."""
+        await self._reply(record, encode_error(error), _ERROR)
 
     async def dead_letter(self, record: ConsumerRecord, reason: str) -> None:
-        """Keep a message among the dead letters: as it came, with the reason and the place that it came from.
+        """Set a message aside as a dead letter: its value and headers, with the reason and where it was.
+
+        Not its key, which may be anything, and by which nothing is ordered there.
 
         Raises:
-            KafkaError: it could not be kept.
+            KafkaError: the broker does not take it.
         """
         place = f"{record.topic}/{record.partition}/{record.offset}"
-        _log.warning("a dead letter, from %s: %s", place, reason)
+        _log.warning("a dead letter, from %s", place)  # without the reason, which may repeat what was sent
         headers = [*record.headers, ("dead-reason", reason.encode(errors="replace")), ("dead-from", place.encode())]
-        await self._producer.send_and_wait(self._address.dead_commands, record.value, record.key, headers=headers)
+        key = b"" if record.value is None else None  # the client library wants one of both
+        await self._producer.send_and_wait(self._address.dead_commands, record.value, key, headers=headers)
 
     async def flush(self) -> None:
-        """Wait until the bus has what was sent, or has failed to take it."""
+        """Wait until each reply is confirmed or has failed."""
         if self._unconfirmed:
             await asyncio.wait(self._unconfirmed)
 
@@ -70,15 +77,20 @@ class ReplyProducer:
         if to is None or to.partition not in await self._producer.partitions_for(self._address.replies):
             return
         headers = [outcome, ("content-type", b"application/json"), ("correlation-id", to.correlation_id)]
+        sent_seconds = now_seconds()
         try:
             sent = await self._producer.send(self._address.replies, body, partition=to.partition, headers=headers)
         except KafkaError as error:
             _log.warning("a reply was not sent: %r", error)
         else:
             self._unconfirmed.add(sent)
-            sent.add_done_callback(self._confirmed)
+            sent.add_done_callback(partial(self._confirmed, sent_seconds))
 
-    def _confirmed(self, sent: asyncio.Future[object]) -> None:
+    def _confirmed(self, sent_seconds: float, sent: asyncio.Future[object]) -> None:
         self._unconfirmed.discard(sent)
-        if not sent.cancelled() and sent.exception() is not None:
+        if sent.cancelled():
+            return
+        if sent.exception() is not None:
             _log.warning("a reply was lost: %r", sent.exception())
+        else:
+            self.clock.observe(sent.result(), sent_seconds)

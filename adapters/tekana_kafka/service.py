@@ -1,64 +1,65 @@
-"""A service's end of the bus: takes the commands and queries about one kind of aggregate, and replies."""
+"""A service's end of the bus: consumes the commands and queries that `service_table` lists for it, and replies."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from tekana.application import Webhooks
+from tekana.application.bus import ServiceName
 from tekana.application.engine.engine import Engine
 from tekana.domain.errors import Unavailable
-from tekana.domain.events import Aggregate
 from tekana.ports.store import Readers
 from tekana_kafka.address import Address, parse_address
 from tekana_kafka.command_consumer import CommandConsumer
+from tekana_kafka.command_handlers import Executors
+from tekana_kafka.log_limit import limited_logger
 from tekana_kafka.query_consumer import QueryConsumer
 from tekana_kafka.reply_producer import ReplyProducer
-from tekana_kafka.topics import LARGEST_MESSAGE, create_missing_command_topics
+from tekana_kafka.service_table import SERVICES
+from tekana_kafka.topics import MESSAGE_BYTES_MAX, create_missing_command_topics
 
-_log = logging.getLogger("tekana.bus")
+_log = limited_logger("tekana.bus")
 
 CONNECT_TIMEOUT: Final = 5.0
 """Seconds that the broker may take to answer."""
 
-_PAUSE: Final = 1.0  # seconds between two tries to connect
-_SESSION_TIMEOUT: Final = 6.0  # seconds after which the others take over from one that was killed: a broker's least
+_RECONNECT_SECONDS: Final = 1.0
+_SESSION_TIMEOUT_SECONDS: Final = 6.0  # after which a killed process is replaced: the least that brokers allow
 
-_TROUBLE: Final = (KafkaError, OSError, TimeoutError)
+_BUS_ERRORS: Final = (KafkaError, OSError, TimeoutError)
 
 
 class KafkaService:
-    """Implements tekana.application.bus.Service. Any number of processes share the work of one aggregate.
+    """Implements tekana.application.bus.Service. Any number of processes share the work of one service.
 
-    Commands and queries are taken apart from each other, so that nobody who reads waits for those who write.
+    Queries, and each topic of commands, are consumed apart, so that none of them waits for another.
     """
 
     def __init__(
-        self, url: str, aggregate: Aggregate, engine: Engine, readers: Readers, webhooks: Callable[[], Webhooks]
+        self, url: str, service: ServiceName, engine: Engine, readers: Readers, webhooks: Callable[[], Webhooks]
     ) -> None:
         self._address = parse_address(url)
-        self._aggregate = aggregate
-        self._engine = engine
+        self._service = service
+        self._executors = Executors(engine, webhooks)
         self._readers = readers
-        self._webhooks = webhooks
         self._stopping = asyncio.Event()
         self._work: asyncio.Task[None] | None = None
         self._connected: AIOKafkaConsumer | None = None
 
     async def start(self) -> None:
-        """Begin to take commands and queries."""
+        """Begin to consume commands and queries."""
         self._stopping.clear()
-        self._work = asyncio.create_task(self._run(), name=f"{self._aggregate} service")
+        self._work = asyncio.create_task(self._run(), name=f"{self._service} service")
 
     async def stop(self) -> None:
-        """Finish what was taken, reply, and let go of the bus. May be called twice, or without `start`."""
+        """Finish what was polled, reply, and disconnect. May be called twice, or without `start`."""
         self._stopping.set()
         work, self._work = self._work, None
         if work is not None:
@@ -67,7 +68,7 @@ class KafkaService:
     async def check_ready(self) -> None:
         """Raises Unavailable unless the bus answers."""
         if self._connected is not None:
-            with contextlib.suppress(*_TROUBLE):
+            with contextlib.suppress(*_BUS_ERRORS):
                 async with asyncio.timeout(CONNECT_TIMEOUT):
                     await self._connected.topics()
                     return
@@ -77,31 +78,36 @@ class KafkaService:
         while not self._stopping.is_set():
             try:
                 await self._serve()
-            except* _TROUBLE as errors:
-                _log.warning("the %s service cannot work: %r", self._aggregate, errors.exceptions)
-            except* Exception as errors:  # a mistake of ours; to begin anew is better than to be there and do nothing
-                _log.error("the %s service failed", self._aggregate, exc_info=errors)
+            except* _BUS_ERRORS as errors:
+                _log.warning("the %s service cannot work: %r", self._service, errors.exceptions)
+            except* Exception as errors:  # a defect; to connect again is better than to be there and do nothing
+                _log.error("the %s service failed", self._service, exc_info=errors)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), _PAUSE)
+                await asyncio.wait_for(self._stopping.wait(), _RECONNECT_SECONDS)
 
     async def _serve(self) -> None:
         async with asyncio.timeout(4 * CONNECT_TIMEOUT):
-            await create_missing_command_topics(self._address, CONNECT_TIMEOUT)
-        async with (
-            _producer(self._address) as producer,
-            _consumer(self._address, self._aggregate, commits=False) as for_commands,
-            _consumer(self._address, f"{self._aggregate}.queries", commits=True) as for_queries,
-        ):
-            replier = ReplyProducer(self._address, producer)
-            commands = CommandConsumer(self._aggregate, self._engine, replier, self._stopping)
-            queries = QueryConsumer(
-                self._aggregate, self._engine, self._readers, self._webhooks, replier, self._stopping
+            await create_missing_command_topics(self._address, CONNECT_TIMEOUT, align=True)
+        address, stopping = self._address, self._stopping
+        async with AsyncExitStack() as connections:
+            producer = await connections.enter_async_context(_producer(address))
+            replies = ReplyProducer(address, producer)
+            await replies.read_clock()
+            works = []
+            for name in SERVICES[self._service].commands:
+                consumer = await connections.enter_async_context(_consumer(address, name, auto_commit=False))
+                commands = CommandConsumer(name, self._executors, replies, stopping)
+                works.append((commands.run, consumer, address.commands(name)))
+            consumer = await connections.enter_async_context(
+                _consumer(address, f"{self._service}.queries", auto_commit=True)
             )
-            self._connected = for_queries
+            queries = QueryConsumer(self._service, self._executors, self._readers, replies, stopping)
+            works.append((queries.run, consumer, address.queries(self._service)))
+            self._connected = consumer
             try:
-                async with asyncio.TaskGroup() as takers:
-                    takers.create_task(commands.take_all(for_commands, self._address.commands(self._aggregate)))
-                    takers.create_task(queries.take_all(for_queries, self._address.queries(self._aggregate)))
+                async with asyncio.TaskGroup() as consuming:
+                    for run, consumer, topic in works:
+                        consuming.create_task(run(consumer, topic))
             finally:
                 self._connected = None
 
@@ -112,7 +118,7 @@ async def _producer(address: Address) -> AsyncIterator[AIOKafkaProducer]:
         bootstrap_servers=list(address.servers),
         acks="all",
         request_timeout_ms=int(CONNECT_TIMEOUT * 1000),
-        max_request_size=LARGEST_MESSAGE,
+        max_request_size=MESSAGE_BYTES_MAX,
     )
     try:
         await producer.start()
@@ -122,19 +128,19 @@ async def _producer(address: Address) -> AsyncIterator[AIOKafkaProducer]:
 
 
 @asynccontextmanager
-async def _consumer(address: Address, group: str, *, commits: bool) -> AsyncIterator[AIOKafkaConsumer]:
-    """A member of the group, which reads from where the group has come to, or else from the beginning.
+async def _consumer(address: Address, group: str, *, auto_commit: bool) -> AsyncIterator[AIOKafkaConsumer]:
+    """A member of the group, which reads from the group's offsets, or else from the beginning.
 
-    `commits` tells whether what was polled counts as done by and by; otherwise its user commits.
+    With `auto_commit`, what was polled is committed in the background; otherwise its user commits.
     """
     consumer = AIOKafkaConsumer(
         bootstrap_servers=list(address.servers),
         group_id=f"{address.topic_prefix}.{group}",
         auto_offset_reset="earliest",
-        enable_auto_commit=commits,
-        session_timeout_ms=int(_SESSION_TIMEOUT * 1000),
-        heartbeat_interval_ms=int(_SESSION_TIMEOUT * 1000) // 3,
-        max_partition_fetch_bytes=LARGEST_MESSAGE,
+        enable_auto_commit=auto_commit,
+        session_timeout_ms=int(_SESSION_TIMEOUT_SECONDS * 1000),
+        heartbeat_interval_ms=int(_SESSION_TIMEOUT_SECONDS * 1000) // 3,
+        max_partition_fetch_bytes=MESSAGE_BYTES_MAX,
     )
     try:
         await consumer.start()

@@ -1,64 +1,157 @@
-"""The topics: of events, and of commands, queries and what is answered."""
+"""Creates the topics, and keeps the settings of those that hold personal data."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import TopicAlreadyExistsError, for_code
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
-from tekana_kafka.address import AGGREGATES, Address
+from tekana_kafka.address import Address
+from tekana_kafka.log_limit import limited_logger
+from tekana_kafka.service_table import COMMANDS, SERVICES
 
-_BROKERS_DEFAULT = -1
+_log = limited_logger("tekana.bus")
 
-LARGEST_MESSAGE: Final = 8 * 1024 * 1024
+_BROKERS_DEFAULT: Final = -1
+_SET_FOR_THE_TOPIC: Final = 1  # the source of a setting in the broker's answer
+
+MESSAGE_BYTES_MAX: Final = 8 * 1024 * 1024
 """Bytes that a command or a reply may have: well over what the largest batch over HTTP and its answer take."""
 
-_SHORT_LIVED: Final = {"max.message.bytes": str(LARGEST_MESSAGE), "retention.ms": "3600000"}  # nobody waits an hour
-_FOR_EVER: Final = {"retention.ms": "-1"}
-_LONG_LIVED: Final = {"max.message.bytes": str(LARGEST_MESSAGE)}
+_HOUR_MS: Final = 3_600_000
+_DAY_MS: Final = 24 * _HOUR_MS
 
 
-async def create_missing_topics(address: Address, patience: float, *, dead_letters: bool = False) -> None:
-    """Create the topics of events that are not there yet, replicated as the broker does by default.
+def _kept_for(retention_ms: int, segment_ms: int) -> dict[str, str]:
+    """The settings of a topic with personal data.
 
-    Dead letters are wanted by consumers alone, and kept for ever.
+    A broker deletes whole segments only, so these are short; and their age is reckoned by the broker's own clock, not
+    by what a sender claims.
+    """
+    return {
+        "cleanup.policy": "delete",
+        "retention.ms": str(retention_ms),
+        "segment.ms": str(segment_ms),
+        "message.timestamp.type": "LogAppendTime",
+    }
+
+
+QUERIES_AND_REPLIES: Final = _kept_for(_HOUR_MS, _HOUR_MS // 4)
+"""No gateway waits longer than seconds for these."""
+
+COMMANDS_KEPT: Final = _kept_for(_DAY_MS, _HOUR_MS)
+"""A command without a deadline outlives an outage of its service of this length."""
+
+DEAD_COMMANDS_KEPT: Final = _kept_for(7 * _DAY_MS, _DAY_MS)
+"""As long as somebody needs to look at them."""
+
+DEAD_LETTERS_KEPT: Final = {"retention.ms": str(90 * _DAY_MS), "segment.ms": str(_DAY_MS)}
+"""Events have no personal data; the time is for repairs."""
+
+
+class _Topic(NamedTuple):
+    name: str
+    partitions: int
+    settings: Mapping[str, str]
+
+
+async def create_missing_topics(address: Address, timeout_seconds: float, *, dead_letters: bool = False) -> None:
+    """Create the topics of events that do not exist, replicated by the broker's default.
+
+    Only consumers need the topic of dead letters.
 
     Raises:
-        KafkaError: the broker does not answer within `patience` seconds, or does not let us.
+        KafkaError: the broker does not answer within `timeout_seconds`, or does not allow it.
     """
-    wanted = [_new(name, address.partitions) for name in address.topics]
+    wanted = [_Topic(name, address.partitions, {}) for name in address.topics]
     if dead_letters:
-        wanted.append(_new(address.dead_letters, address.partitions, _FOR_EVER))
-    await _create_missing(address, wanted, patience)
+        wanted.append(_Topic(address.dead_letters, address.partitions, DEAD_LETTERS_KEPT))
+    await _create_missing(address, wanted, timeout_seconds, align=False)
 
 
-async def create_missing_command_topics(address: Address, patience: float) -> None:
-    """Create the topics of commands, queries, replies and dead commands likewise."""
-    asked = [_new(address.commands(one), address.partitions, _LONG_LIVED) for one in AGGREGATES]
-    asked += [_new(address.queries(one), address.partitions, _SHORT_LIVED) for one in AGGREGATES]
-    replies = _new(address.replies, address.partitions, _SHORT_LIVED)
-    await _create_missing(address, [*asked, replies, _new(address.dead_commands, 1, _LONG_LIVED)], patience)
+async def create_missing_command_topics(address: Address, timeout_seconds: float, *, align: bool = False) -> None:
+    """Create the topics of commands, queries, replies and dead commands likewise.
+
+    With `align`, those that exist get the settings about deletion, unless they have shorter times.
+
+    Raises:
+        KafkaError: the broker does not answer within `timeout_seconds`, or does not let them be created.
+    """
+    wanted = [
+        *(_Topic(address.commands(one), address.partitions, COMMANDS_KEPT) for one in COMMANDS),
+        *(_Topic(address.queries(one), address.partitions, QUERIES_AND_REPLIES) for one in SERVICES),
+        _Topic(address.replies, address.partitions, QUERIES_AND_REPLIES),
+        _Topic(address.dead_commands, 1, DEAD_COMMANDS_KEPT),
+    ]
+    await _create_missing(address, wanted, timeout_seconds, align=align)
 
 
-async def _create_missing(address: Address, wanted: Sequence[NewTopic], patience: float) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=list(address.servers), request_timeout_ms=int(patience * 1000))
+async def _create_missing(address: Address, wanted: Sequence[_Topic], timeout_seconds: float, *, align: bool) -> None:
+    timeout_ms = int(timeout_seconds * 1000)
+    admin = AIOKafkaAdminClient(bootstrap_servers=list(address.servers), request_timeout_ms=timeout_ms)
     try:
         await admin.start()
-        there = set(await admin.list_topics())
-        missing = [topic for topic in wanted if topic.name not in there]
+        existing = set(await admin.list_topics())
+        missing = [_new(topic) for topic in wanted if topic.name not in existing]
         if missing:
             answer = await admin.create_topics(missing)
             for name, code, *_ in answer.topic_errors:
                 error = for_code(code)
-                if code and error is not TopicAlreadyExistsError:  # somebody else was faster
+                if code and error is not TopicAlreadyExistsError:  # another process was faster
                     raise error(f"cannot create the topic {name}")
+        if align:
+            await _align(admin, [topic for topic in wanted if topic.name in existing])
     finally:
         await admin.close()
 
 
-def _new(name: str, partitions: int, configs: Mapping[str, str] | None = None) -> NewTopic:
-    topic = NewTopic(name, num_partitions=partitions, replication_factor=1, topic_configs=dict(configs or {}))
-    topic.replication_factor = _BROKERS_DEFAULT  # which the protocol knows, and NewTopic refuses
-    return topic
+def _new(topic: _Topic) -> NewTopic:
+    settings = dict(topic.settings)
+    if topic.settings is not DEAD_LETTERS_KEPT and settings:
+        settings["max.message.bytes"] = str(MESSAGE_BYTES_MAX)
+    new = NewTopic(topic.name, num_partitions=topic.partitions, replication_factor=1, topic_configs=settings)
+    new.replication_factor = _BROKERS_DEFAULT  # the protocol has it, and NewTopic refuses it
+    return new
+
+
+async def _align(admin: AIOKafkaAdminClient, topics: Sequence[_Topic]) -> None:
+    """Give each topic the settings that it lacks. A broker that does not allow this is no reason not to work."""
+    for topic in topics:
+        try:
+            current = await _settings(admin, topic.name)
+            lacking = {name: value for name, value in topic.settings.items() if _is_weaker(name, current, value)}
+            if lacking:
+                await _change(admin, topic.name, lacking, current)
+        except KafkaError as error:
+            _log.warning("the retention of %s was not checked, see that it ends: %r", topic.name, error)
+
+
+def _is_weaker(name: str, current: Mapping[str, tuple[str, int]], wanted: str) -> bool:
+    value = current[name][0] if name in current else None
+    if value is None or not name.endswith(".ms"):
+        return value != wanted
+    return int(value) < 0 or int(value) > int(wanted)
+
+
+async def _settings(admin: AIOKafkaAdminClient, topic: str) -> dict[str, tuple[str, int]]:
+    """The settings of a topic: the value of each, and its source."""
+    [answer] = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
+    [(code, _, _, _, entries)] = answer.resources
+    if code:
+        raise for_code(code)(f"cannot read the settings of {topic}")
+    return {name: (value, source) for name, value, _, source, *_ in entries}
+
+
+async def _change(
+    admin: AIOKafkaAdminClient, topic: str, lacking: Mapping[str, str], current: Mapping[str, tuple[str, int]]
+) -> None:
+    """Change these settings. The request replaces all that were set for the topic, so it repeats the others."""
+    kept = {name: value for name, (value, source) in current.items() if source == _SET_FOR_THE_TOPIC}
+    [answer, *_] = await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, {**kept, **lacking})])
+    for code, *_ in answer.resources:
+        if code:
+            raise for_code(code)(f"cannot change the settings of {topic}")
+    _log.warning("changed settings of the topic %s, so that personal data are deleted: %s", topic, dict(lacking))

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
 from tekana.application.event_payload import EventPayload, event_payload
-from tekana.testing.contracts import PublisherContract
+from tekana.domain.events import Event, WalletFrozen
+from tekana.testing.contracts import PublisherContract, PublisherFailuresContract
 from tekana_kafka import KafkaPublisher
+from tekana_kafka import publisher as kafka_publisher
 from tekana_memory import MemoryPublisher
+from tests.kafka.brokers import Broker
 from tests.kafka.consumer import document_of, read
+from tests.kafka.topology import REAL
 
 
 class TestMemoryPublisher(PublisherContract):
+    encoded = False
+
     @pytest.fixture
     def publisher(self) -> MemoryPublisher:
         return MemoryPublisher()
@@ -33,3 +42,38 @@ class TestKafkaPublisher(PublisherContract):
 
     async def arrived(self, publisher: KafkaPublisher, number: int) -> Sequence[EventPayload]:
         return [document_of(record) for record in await read(self.address, self.prefix)]
+
+    async def bodies(self, publisher: KafkaPublisher, number: int) -> Sequence[bytes]:
+        return [record.value for record in await read(self.address, self.prefix)]
+
+
+@pytest.mark.kafka
+class TestKafkaPublisherFailures(PublisherFailuresContract):
+    """On a broker that is suspended; one with a limit of bytes is needed for events that are never taken."""
+
+    can_be_away = True
+    can_reject = REAL
+
+    @pytest.fixture
+    async def publisher(
+        self, kafka_broker: Broker, topic_prefix: str, monkeypatch: pytest.MonkeyPatch
+    ) -> AsyncIterator[KafkaPublisher]:
+        monkeypatch.setattr(kafka_publisher, "CONFIRM_TIMEOUT", 1.5)
+        monkeypatch.setattr(kafka_publisher, "_REQUEST_TIMEOUT", 1.0)
+        self.broker, self.prefix = kafka_broker, topic_prefix
+        publisher = KafkaPublisher(f"kafka://{kafka_broker.address}?topic_prefix={topic_prefix}&partitions=3")
+        yield publisher
+        await publisher.stop()
+
+    async def arrived(self, publisher: KafkaPublisher, number: int) -> Sequence[EventPayload]:
+        return [document_of(record) for record in await read(self.broker.address, self.prefix)]
+
+    @asynccontextmanager
+    async def away(self, publisher: KafkaPublisher) -> AsyncIterator[None]:
+        with self.broker.hanging():
+            yield
+
+    async def make_unacceptable(self, publisher: KafkaPublisher, event: Event) -> Event:
+        assert isinstance(event, WalletFrozen)
+        too_large = secrets.token_hex(2 * 1024 * 1024)  # bytes, in twice as many characters, as it compresses to half
+        return replace(event, scope=too_large)  # type: ignore[arg-type]

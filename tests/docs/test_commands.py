@@ -9,8 +9,8 @@ import msgspec
 
 from tekana import application
 from tekana_kafka.address import Address
-from tekana_kafka.command_messages import COMMANDS
-from tekana_kafka.query_messages import QUERIES
+from tekana_kafka.service_table import COMMANDS, SERVICES
+from tekana_kafka.webhook_commands import WebhookCommand
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "commands.md"
 
@@ -25,13 +25,14 @@ def listed() -> dict[str, set[str]]:
 def test_every_topic_with_all_that_it_holds() -> None:
     address = Address(("host:9092",))
     real: dict[str, set[str]] = {}
-    for aggregate, kinds in COMMANDS.items():
-        real[address.commands(aggregate)] = {kind.__name__ for kind in kinds}
-        real[address.queries(aggregate)] = {one.name for one in QUERIES.values() if one.aggregate == aggregate}
+    for topic, kinds in COMMANDS.items():
+        real[address.commands(topic)] = {kind.NAME for kind in kinds}
+    for service, entry in SERVICES.items():
+        real[address.queries(service)] = set(entry.queries)
     assert listed() == {**real, address.replies: set(), address.dead_commands: set()}
 
 
 def test_every_command_goes_over_the_bus() -> None:
     public = [vars(application)[name] for name in application.__all__]
     commands = {one for one in public if isinstance(one, type) and issubclass(one, msgspec.Struct)}
-    assert commands == {kind for kinds in COMMANDS.values() for kind in kinds}
+    assert commands == {kind for kinds in COMMANDS.values() for kind in kinds if not issubclass(kind, WebhookCommand)}

@@ -74,6 +74,7 @@ async def test_a_message(publisher_on: MakePublisher, kafka_address: str, topic_
         "ce_time": "2026-01-31T12:06:00.002502Z",
         "ce_subject": str(ALINES_WALLET),
         "ce_sequence": "0000000000000000002",
+        "ce_tenant": "main",
         "content-type": "application/json",
     }
     assert json.loads(record.value) == {

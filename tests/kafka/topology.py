@@ -10,7 +10,8 @@ from uuid_utils.compat import uuid7
 
 import tekana
 from tekana import Settings
-from tekana.domain.events import Aggregate
+from tekana.application import Session
+from tekana.application.bus import ServiceName
 from tekana.ports.clock import Clock
 from tekana.ports.store import Store
 from tekana.testing.session import session
@@ -19,7 +20,7 @@ from tests.kafka import no_groups_on_the_pip_broker
 REAL = any(name in os.environ for name in ("TEKANA_TEST_KAFKA_JARS", "TEKANA_TEST_KAFKA"))
 """Whether the broker is Apache Kafka, whose groups form at once."""
 
-SERVICES: tuple[Aggregate, ...] = ("customer", "wallet", "transaction")
+SERVICES: tuple[ServiceName, ...] = ("customer", "wallet", "transaction")
 
 
 @asynccontextmanager
@@ -29,10 +30,10 @@ async def services(
     *,
     store: Store | None = None,
     clock: Clock | None = None,
-    roles: Sequence[Aggregate] = SERVICES,
+    roles: Sequence[ServiceName] = SERVICES,
     webhooks_allow_private: bool = False,
-) -> AsyncIterator[tekana.Tekana]:
-    """The services at work; gives the core of the last of them, to look at the ledger with."""
+) -> AsyncIterator[Session]:
+    """The services at work; gives a session of the last of them, to look at the ledger with."""
     if not REAL:
         no_groups_on_the_pip_broker.install()
     async with AsyncExitStack() as running:
@@ -45,13 +46,13 @@ async def services(
 
 
 @asynccontextmanager
-async def gateway(bus_url: str) -> AsyncIterator[tekana.Tekana]:
-    """A gateway, without HTTP."""
+async def gateway(bus_url: str) -> AsyncIterator[Session]:
+    """A session of a gateway, without HTTP."""
     async with session(Settings(role="gateway", bus_url=bus_url)) as app:
         yield app
 
 
-async def until_it_answers(app: tekana.Tekana) -> None:
+async def until_it_answers(app: Session) -> None:
     """Wait until the services take what a gateway asks: a group takes its time to form."""
     for ask in (app.customers.get, app.wallets.get, app.transactions.get):
         while True:

@@ -1,5 +1,12 @@
 """Where the bus is, and what its topics are called."""
 
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from tekana.domain.errors import InvalidRequest
@@ -12,6 +19,8 @@ from tekana_kafka.address import Address, parse_address
         ("kafka://127.0.0.1:9092", Address(("127.0.0.1:9092",))),
         ("kafka://one:9092,two.example.com:9093/", Address(("one:9092", "two.example.com:9093"))),
         ("kafka://[::1]:9092", Address(("[::1]:9092",))),
+        ("kafka://127.0.0.1:9092,[::1]:9093", Address(("127.0.0.1:9092", "[::1]:9093"))),
+        ("kafka://[::1]:9092,[2001:db8::1]:65535/", Address(("[::1]:9092", "[2001:db8::1]:65535"))),
         ("kafka://one:9092?topic_prefix=a.b-c_d&partitions=3", Address(("one:9092",), "a.b-c_d", 3)),
     ],
 )
@@ -30,6 +39,7 @@ def test_a_topic_for_each_kind_of_aggregate() -> None:
         *("kafka://", "kafka://one", "kafka://one:x", "kafka://one:9092,", "kafka://me:secret@one:9092", "one:9092"),
         *("kafka://one:9092/topic", "kafka://one:9092#x", "kafka://one:9092?acks=0", "http://one:9092", "kafka://[:1"),
         *("kafka://one:9092?topic_prefix=", "kafka://one:9092?topic_prefix=a/b", "kafka://one:9092?partitions"),
+        *("kafka://one:0", "kafka://one:65536", "KAFKA://one:9092", "kafka://one:9092\n", "kafka://one:9092,[::1]"),
         *("kafka://one:9092?partitions=0", "kafka://one:9092?partitions=-1", "kafka://one:9092?partitions=many"),
     ],
 )
@@ -38,3 +48,17 @@ def test_what_is_no_address_is_refused_without_repeating_it(url: str) -> None:
         parse_address(url)
     assert [error.field for error in refused.value.errors] == ["bus_url"]
     assert "secret" not in str(refused.value)
+
+
+def test_a_list_with_an_ipv6_address_on_the_python_of_the_system() -> None:
+    """Some have a urllib that refuses it."""
+    python = Path("/usr/bin/python3")
+    version = "import sys; print(*sys.version_info[:2])"
+    ours = subprocess.run([sys.executable, "-c", version], capture_output=True, check=True).stdout
+    if not python.exists() or subprocess.run([python, "-c", version], capture_output=True, check=True).stdout != ours:
+        pytest.skip("not here: a Python of the system with the version of this one, so that it can use its libraries")
+    code = "from tekana_kafka.address import parse_address as p; print(p('kafka://127.0.0.1:9092,[::1]:9093').servers)"
+    libraries = [path for path in sys.path if path and not path.startswith(sys.base_prefix)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(libraries)}
+    done = subprocess.run([python, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("('127.0.0.1:9092', '[::1]:9093')\n", "")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 
 import msgspec
 import pytest
@@ -24,7 +23,9 @@ from tekana.testing.session import session
 from tekana_kafka.codec import codec_of
 from tekana_kafka.command_messages import command_message
 from tekana_kafka.query_messages import QUERIES
-from tekana_kafka.reply_codec import error_in, failure
+from tekana_kafka.reply_codec import decode_error, encode_error
+from tekana_kafka.service_table import TOPIC_OF
+from tekana_kafka.webhook_commands import WebhookCommand
 from tests.integration.postgres_support import some_history
 
 
@@ -57,7 +58,7 @@ def test_every_event() -> None:
 
 
 def test_what_is_none_of_the_classes_is_refused() -> None:
-    for nonsense in (b'["Robbery", {}]', b'["Wallet", {}]', b"[]", b'"Wallet"', b'["Batched", ["atomic"]]'):
+    for nonsense in (b'{"class":"Robbery"}', b'{"class":"Wallet"}', b"[]", b'"Wallet"', b'{"mode":"atomic","size":1}'):
         with pytest.raises(msgspec.DecodeError):
             codec_of(Answer).decode(nonsense)
 
@@ -65,7 +66,7 @@ def test_what_is_none_of_the_classes_is_refused() -> None:
 def test_every_argument_of_every_query_is_sent() -> None:
     wallet = tekana.house_wallet_id("fees", tekana.Currency("RWF"))
     message = QUERIES["wallets.balance_at"].message(LOCAL_OPERATOR, wallet, at=None)
-    assert message.value == f'["{wallet}",null]'.encode()
+    assert message.value == f'{{"wallet_id":"{wallet}","at":null}}'.encode()
     assert dict(message.headers)["query"] == b"wallets.balance_at"
     moment = datetime(2026, 1, 31, tzinfo=UTC)
     assert b"2026-01-31T00:00:00Z" in QUERIES["wallets.balance_at"].message(LOCAL_OPERATOR, wallet, moment).value
@@ -80,20 +81,31 @@ def test_every_error(kind: type[TekanaError]) -> None:
     error = kind(*wrong) if issubclass(kind, tekana.InvalidRequest) else kind("no, because")
     if isinstance(error, Refused):
         error.transaction, error.request_id, error.replayed = None, "a request", True
-    back = error_in(failure(error))
+    back = decode_error(encode_error(error))
     assert type(back) is kind
     assert (str(back), vars(back)) == (str(error), vars(error))
 
 
 def test_an_error_that_nobody_foresaw_keeps_its_words_to_itself() -> None:
-    back = error_in(failure(RuntimeError("postgresql://user:password@host")))
+    back = decode_error(encode_error(RuntimeError("postgresql://user:password@host")))
     assert type(back) is Unavailable
     assert "password" not in str(back)
 
 
+def test_a_partners_refusal_is_of_its_family_elsewhere() -> None:
+    class TooLate(tekana.LimitExceeded):
+        code = "too_late"
+
+    body = encode_error(TooLate("too late"))
+    known = decode_error(body)
+    assert (type(known), known.code) == (TooLate, "too_late")
+    unknown = decode_error(body.replace(b'"error":"too_late"', b'"error":"never_heard_of"'))
+    assert (type(unknown), unknown.code, str(unknown)) == (errors.RuleRefused, "too_late", "too late")
+
+
 def test_an_error_of_a_later_version_is_an_unknown_outcome() -> None:
     later = b'{"error":"Sanctioned","code":"sanctioned","detail":"x"}'
-    assert type(error_in(later)) is Unavailable
+    assert type(decode_error(later)) is Unavailable
 
 
 def test_messages_of_one_wallet_have_one_key() -> None:
@@ -109,7 +121,22 @@ def test_messages_of_one_wallet_have_one_key() -> None:
     assert {one.key for one in sent} == {str(mine).encode()}
 
 
-def test_the_key_of_a_registration_is_new_and_holds_no_personal_data() -> None:
-    person = builders.person(email="a@example.com")
-    sent = [command_message(person, caller=LOCAL_OPERATOR, key="a", request_id=None) for _ in range(2)]
-    assert len({UUID(str(one.key, "ascii")) for one in sent}) == 2
+def test_no_message_key_is_personal() -> None:
+    """Brokers keep keys, show them and compact by them."""
+    person = builders.person(full_name="Aline Uwase", email="a@example.com", phone_number="+250788123456")
+    first, again, other = (
+        command_message(person, caller=LOCAL_OPERATOR, key=key, request_id=None).key for key in ("k", "k", "another")
+    )
+    assert first == again != other
+    for secret in (b"a@", b"example", b"aline", b"788123456"):
+        assert secret not in (first or b"").lower()
+
+
+def test_a_command_without_an_id_has_a_key_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    class SetRate(WebhookCommand, frozen=True, kw_only=True):
+        NAME = "SetRate"
+        currency: str
+
+    monkeypatch.setitem(TOPIC_OF, SetRate, "transaction")  # type: ignore[arg-type]
+    message = command_message(SetRate(currency="RWF"), caller=LOCAL_OPERATOR, key="a", request_id=None)
+    assert message.key

@@ -1,47 +1,50 @@
-"""What a bus for commands gives: a gateway's end, and a service's."""
+"""The two ends of a bus for commands: a gateway's, and a service's."""
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 from tekana.application.engine.engine import Engine
 from tekana.application.webhooks.webhooks import Webhooks
 from tekana.ports.store import Readers
 
+ServiceName = Literal["customer", "wallet", "transaction"]
+"""The services: units of deployment. What each of them answers is the adapter's table, not its name."""
+
 
 @runtime_checkable
 class Gateway(Protocol):
-    """The end that asks. It is built from a URL without touching the world; `readers` start and stop its work."""
+    """The end that sends. It is built from a URL without connecting; `readers` start and stop its work."""
 
     @property
     def engine(self) -> Engine:
-        """Has commands decided by the services."""
+        """An engine whose commands the services decide."""
         ...
 
     @property
     def readers(self) -> Readers:
-        """Have the services read."""
+        """Readers that ask the services over the bus."""
         ...
 
     @property
     def webhooks(self) -> Webhooks:
-        """Has the services keep webhooks."""
+        """Webhooks that the services keep."""
         ...
 
 
 @runtime_checkable
 class Service(Protocol):
-    """The end that answers: takes the commands and queries about one kind of aggregate, and replies.
+    """The end that answers: consumes the commands and queries of one service, and replies.
 
-    It is built from a URL, the aggregate, the engine and readers that do the work, and what gives the webhooks.
+    It is built from a URL, the name of the service, the engine and readers that do the work, and a factory of webhooks.
     """
 
     async def start(self) -> None:
-        """Begin to take commands and queries. The bus need not be reachable yet."""
+        """Begin to consume commands and queries. The bus need not be reachable yet."""
         ...
 
     async def stop(self) -> None:
-        """Finish what was taken, reply, and let go of the bus."""
+        """Finish what was consumed, reply, and disconnect."""
         ...
 
     async def check_ready(self) -> None:

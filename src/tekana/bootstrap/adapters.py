@@ -10,11 +10,10 @@ from importlib.metadata import entry_points
 from inspect import signature
 from typing import Any
 
-from tekana.application.bus import Gateway, Service
+from tekana.application.bus import Gateway, Service, ServiceName
 from tekana.application.engine.engine import Engine
 from tekana.application.webhooks.webhooks import Webhooks
 from tekana.domain.errors import TekanaError, invalid
-from tekana.domain.events import Aggregate
 from tekana.ports.clock import Clock
 from tekana.ports.outbox import Outbox, RelayedStore
 from tekana.ports.publisher import Publisher
@@ -108,7 +107,7 @@ def find_gateway(url: str) -> Gateway:
 
 
 def find_service(
-    url: str, aggregate: Aggregate, engine: Engine, readers: Readers, webhooks: Callable[[], Webhooks]
+    url: str, name: ServiceName, engine: Engine, readers: Readers, webhooks: Callable[[], Webhooks]
 ) -> Service:
     """Build a service's end of the bus at this URL, over what does its work. It is not started yet.
 
@@ -116,7 +115,7 @@ def find_service(
         MissingAdapter: none is installed for the URL's scheme.
         InvalidRequest: the URL says more than the scheme's service understands.
     """
-    service = load("tekana.services", url.partition("://")[0])(url, aggregate, engine, readers, webhooks)
+    service = load("tekana.services", url.partition("://")[0])(url, name, engine, readers, webhooks)
     if not isinstance(service, Service):
         raise MissingAdapter(f"{type(service).__name__} is no tekana service: see tekana.application.bus")
     return service

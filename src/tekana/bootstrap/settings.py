@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Final, Literal, get_args
 
+from tekana.application.bus import ServiceName
 from tekana.domain.errors import invalid
-from tekana.domain.events import Aggregate
 from tekana.domain.money import Currency, parse_currency
 
 Role = Literal["all", "gateway", "customer", "wallet", "transaction"]
-"""What a process is: everything; the HTTP door alone; or the service of one kind of aggregate."""
+"""What a process is: everything; the HTTP door alone; or one of the services."""
 
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
-SERVICES: Final[tuple[Aggregate, ...]] = get_args(Aggregate)
+SERVICES: Final[tuple[ServiceName, ...]] = get_args(ServiceName)
 
 DEFAULT_CURRENCY = Currency("RWF")
 

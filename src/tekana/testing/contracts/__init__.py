@@ -18,12 +18,14 @@ The fixture gives each test a started, migrated and empty store whose clock is t
 suite audits the store, by the store's own audit and by everything that its readers show. What a store does not claim to
 be able to do is not collected. pytest-asyncio runs it, in either mode.
 
-A `PublisherContract` asks for less: a fixture `publisher`, and `arrived`, which reads what is on its bus.
+A `PublisherContract` asks for less: a fixture `publisher`, and `arrived` and `bodies`, which read what is on its bus.
+Half of it, `PublisherFailuresContract`, is about failures; for these a bus brings `away` and `make_unacceptable`.
 """
 
 from tekana.testing.contracts.outbox import OutboxContract
 from tekana.testing.contracts.publishing import PublisherContract
+from tekana.testing.contracts.publishing_failures import PublisherFailuresContract
 from tekana.testing.contracts.suite import StoreContract
 from tekana.testing.contracts.webhooks import WebhooksContract
 
-__all__ = ["OutboxContract", "PublisherContract", "StoreContract", "WebhooksContract"]
+__all__ = ["OutboxContract", "PublisherContract", "PublisherFailuresContract", "StoreContract", "WebhooksContract"]

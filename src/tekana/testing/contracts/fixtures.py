@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, ClassVar, TypeVar
 
@@ -32,7 +32,23 @@ def needs(capability: str) -> Callable[[_TestT], _TestT]:
     return mark
 
 
-class Contract:
+class CapabilityContract:
+    """Tests of which a subclass has those that it has the capabilities for: see `needs`."""
+
+    _needing: ClassVar[Mapping[str, Callable[..., object]]] = {}  # also those that a base lacks the capability for
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        needing: dict[str, Callable[..., object]] = {}
+        for base in reversed(cls.__mro__):
+            needing |= vars(base).get("_needing", {})
+        needing |= {name: one for name, one in vars(cls).items() if hasattr(one, "needs")}
+        cls._needing = needing
+        for name, test in needing.items():
+            setattr(cls, name, test if getattr(cls, test.needs) else None)  # type: ignore[attr-defined]
+
+
+class Contract(CapabilityContract):
     """The fixtures that the tests of a store use. A subclass brings the fixture `store`:
     started, migrated and empty, its clock being the fixture `clock`.
 
@@ -43,13 +59,6 @@ class Contract:
     pytestmark = pytest.mark.asyncio
     persistent: ClassVar[bool] = False
     dropped: Sequence[Event] = ()
-
-    def __init_subclass__(cls) -> None:
-        super().__init_subclass__()
-        for name in dir(cls):
-            capability = getattr(getattr(cls, name), "needs", None)
-            if capability is not None and not getattr(cls, capability):
-                setattr(cls, name, None)
 
     @pytest.fixture
     def clock(self) -> FrozenClock:

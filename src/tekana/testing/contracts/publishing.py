@@ -1,4 +1,4 @@
-"""The suite that a bus must pass: `tekana.ports.publisher`."""
+"""The suite that a bus must pass: `tekana.ports.publisher`. `publishing_failures` has its failures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-import pytest
 from uuid_utils.compat import uuid7
 
 from tekana.application.event_payload import EventPayload, event_payload
@@ -18,25 +17,43 @@ from tekana.domain.events import Event, WalletFrozen, event_id
 from tekana.domain.identifiers import WalletId
 from tekana.ports.publisher import Publisher
 from tekana.testing.clock import FrozenClock
+from tekana.testing.contracts.fixtures import needs
+from tekana.testing.contracts.publishing_failures import PublisherFailuresContract
 from tekana.testing.sample_events import sample_events
 
 
-class PublisherContract:
-    """What a publisher must do to be one. A subclass brings the fixture `publisher`, on a bus of its own, not started,
-    and `arrived`; it stops the publisher at the end.
+class PublisherContract(PublisherFailuresContract):
+    """What a publisher must do. A subclass brings the fixture `publisher`, on a bus of its own and not started, and the
+    methods `arrived` and `bodies`; those for failures are in `PublisherFailuresContract`. It stops the publisher.
+
+    encoded: whether the bus carries bytes; False for one that hands over objects, which has no `bodies`.
     """
 
-    pytestmark = pytest.mark.asyncio
+    encoded: bool = True
 
     async def arrived(self, publisher: Publisher, number: int) -> Sequence[EventPayload]:
-        """The first `number` events that are on the bus, as a consumer gets them: each aggregate's in their order."""
+        """The first `number` events on the bus, as a consumer reads them: each aggregate's in their order."""
         raise NotImplementedError("bring `arrived`: see tekana.testing.contracts.publishing")
+
+    async def bodies(self, publisher: Publisher, number: int) -> Sequence[bytes]:
+        """The bodies of the first `number` messages on the bus, byte for byte."""
+        raise NotImplementedError("bring `bodies`: see tekana.testing.contracts.publishing")
 
     async def test_every_type_arrives_as_the_feed_shows_it(self, publisher: Publisher) -> None:
         events = sample_events()
         await publisher.start()
         assert list(await publisher.publish(events)) == []
         assert by_id(await self.arrived(publisher, len(events))) == by_id(map(event_payload, events))
+
+    @needs("encoded")
+    async def test_bodies_are_json_objects_with_the_fields_of_the_event(self, publisher: Publisher) -> None:
+        events = sample_events()
+        await publisher.start()
+        await publisher.publish(events)
+        bodies = [json.loads(body) for body in await self.bodies(publisher, len(events))]
+        assert all(isinstance(body, dict) for body in bodies), "consumers in other languages read fields by name"
+        data = [body.get("data", body) for body in bodies]  # with or without an envelope
+        assert _sorted(data) == _sorted(_plain(event_payload(event).data) for event in events)
 
     async def test_runs_of_every_size_keep_the_order(self, publisher: Publisher) -> None:
         sequences = [(WalletId(uuid7()), count(1)) for _ in range(7)]
@@ -79,21 +96,25 @@ class PublisherContract:
 
 
 def frozen(wallet_id: WalletId, sequence: int) -> Event:
-    """A wallet's event with this number."""
+    """An event of a wallet with this sequence."""
     return WalletFrozen(wallet_id=wallet_id, sequence=sequence, occurred_at=FrozenClock()(), scope="debits")
 
 
 def by_id(events: Iterable[EventPayload]) -> dict[str, EventPayload]:
-    """Each event by its id, written as JSON would write it."""
+    """Each event by its id, with its data as JSON has them."""
     return {one.id: one._replace(data=_plain(one.data)) for one in events}
 
 
 def in_order(events: Iterable[EventPayload]) -> dict[UUID, list[str]]:
-    """Of each aggregate, the ids of its events in the order in which they came."""
+    """The ids of each aggregate's events, in the order in which they came."""
     found: dict[UUID, list[str]] = defaultdict(list)
     for one in events:
         found[one.aggregate_id].append(one.id)
     return found
+
+
+def _sorted(bodies: Iterable[Any]) -> list[str]:
+    return sorted(json.dumps(body, sort_keys=True) for body in bodies)
 
 
 def _plain(data: dict[str, Any]) -> Any:

@@ -1,0 +1,82 @@
+"""The services, and what each of them answers: the one table that says which topic a command or a query goes to.
+
+A service is a unit of deployment, not a kind of aggregate: what is new is added to a service that is there. Each topic
+of commands is consumed in order and apart from the others, so that one with slow work does not delay another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple, get_args
+
+from tekana.application.bus import ServiceName
+from tekana.application.commands import Batch
+from tekana.application.commands.customers import AnyCustomerCommand
+from tekana.application.commands.money import AnyMoneyCommand
+from tekana.application.commands.wallets import AnyWalletCommand
+from tekana_kafka.webhook_commands import (
+    CreateWebhookEndpoint,
+    DeleteWebhookEndpoint,
+    ResendWebhookDelivery,
+    RotateWebhookSecret,
+    SendWebhookTest,
+    UpdateWebhookEndpoint,
+    WebhookCommand,
+)
+
+CoreCommand = AnyCustomerCommand | AnyWalletCommand | AnyMoneyCommand
+AnyCommand = CoreCommand | Batch | WebhookCommand
+
+
+class ServiceEntry(NamedTuple):
+    """The commands that a service executes, by the name of their topic, and the queries that it answers, by name."""
+
+    commands: Mapping[str, tuple[type[AnyCommand], ...]]
+    queries: tuple[str, ...]
+
+
+SERVICES: Final[Mapping[ServiceName, ServiceEntry]] = {
+    "customer": ServiceEntry(
+        commands={"customer": get_args(AnyCustomerCommand)},
+        queries=("customers.get", "customers.list"),
+    ),
+    "wallet": ServiceEntry(
+        commands={"wallet": get_args(AnyWalletCommand)},
+        queries=("wallets.get", "wallets.list", "wallets.entries", "wallets.balance_at"),
+    ),
+    "transaction": ServiceEntry(
+        commands={
+            "transaction": (*get_args(AnyMoneyCommand), Batch),
+            "webhook": (
+                CreateWebhookEndpoint,
+                UpdateWebhookEndpoint,
+                RotateWebhookSecret,
+                DeleteWebhookEndpoint,
+                SendWebhookTest,
+                ResendWebhookDelivery,
+            ),
+        },
+        queries=(
+            "transactions.get",
+            "transactions.list",
+            "events.list",
+            "previews.preview",
+            "webhooks.get",
+            "webhooks.list",
+            "webhooks.deliveries",
+        ),
+    ),
+}
+
+COMMANDS: Final[Mapping[str, tuple[type[AnyCommand], ...]]] = {
+    topic: kinds for entry in SERVICES.values() for topic, kinds in entry.commands.items()
+}
+"""The commands on each topic of commands."""
+
+TOPIC_OF: Final[Mapping[type[AnyCommand], str]] = {kind: topic for topic, kinds in COMMANDS.items() for kind in kinds}
+"""The name of the topic that a command goes to."""
+
+SERVICE_OF: Final[Mapping[str, ServiceName]] = {
+    query: name for name, entry in SERVICES.items() for query in entry.queries
+}
+"""The service that answers a query."""

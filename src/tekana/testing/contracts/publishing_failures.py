@@ -1,0 +1,181 @@
+"""The failures that a bus must survive: it is away, it never takes an event, or a call is cancelled half-way.
+
+They decide whether consumers can trust the order of events: whatever fails, an aggregate's events arrive without a gap.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
+from itertools import pairwise
+from uuid import UUID
+
+import pytest
+from uuid_utils.compat import uuid7
+
+from tekana.application.event_payload import EventPayload
+from tekana.domain.errors import Unavailable
+from tekana.domain.events import Event, WalletFrozen, event_id
+from tekana.domain.identifiers import WalletId
+from tekana.ports.publisher import Publisher
+from tekana.testing.clock import FrozenClock
+from tekana.testing.contracts.fixtures import CapabilityContract, needs
+
+PATIENCE_SECONDS = 60.0
+"""How long a publisher may take to raise Unavailable: the test of one that waits for ever ends too."""
+
+
+class PublisherFailuresContract(CapabilityContract):
+    """What a publisher must do when something fails.
+
+    can_be_away: the subclass brings `away`, which makes the bus unreachable.
+    can_reject: the subclass brings `make_unacceptable`.
+    """
+
+    pytestmark = pytest.mark.asyncio
+    can_be_away: bool = False
+    can_reject: bool = False
+
+    async def arrived(self, publisher: Publisher, number: int) -> Sequence[EventPayload]:
+        """As in `PublisherContract`."""
+        raise NotImplementedError
+
+    def away(self, publisher: Publisher) -> AbstractAsyncContextManager[object]:
+        """Within this context, the bus confirms nothing. After it, it has what it confirmed before."""
+        raise NotImplementedError("bring `away`: see tekana.testing.contracts.publishing_failures")
+
+    async def make_unacceptable(self, publisher: Publisher, event: Event) -> Event:
+        """An event of the same aggregate and sequence that the bus never takes, for being too large for instance."""
+        raise NotImplementedError("bring `make_unacceptable`: see tekana.testing.contracts.publishing_failures")
+
+    @needs("can_be_away")
+    async def test_a_bus_that_is_away_is_unavailable_and_gets_everything_later(self, publisher: Publisher) -> None:
+        histories = [_history(20) for _ in range(3)]
+        await publisher.start()
+        for run in (_mixed(one[:10] for one in histories), _mixed(one[10:] for one in histories)):
+            async with self.away(publisher):
+                for _ in range(2):
+                    assert await _is_unavailable(publisher, run)
+            await _publish_until_confirmed(publisher, run)
+        await self._assert_without_gaps(publisher, histories)
+
+    @needs("can_be_away")
+    async def test_it_can_be_stopped_and_started_while_the_bus_is_away(self, publisher: Publisher) -> None:
+        history = _history(5)
+        await publisher.start()
+        async with self.away(publisher):
+            assert await _is_unavailable(publisher, history)
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await publisher.stop()
+        await _publish_until_confirmed(publisher, history)
+        await self._assert_without_gaps(publisher, [history])
+
+    @needs("can_reject")
+    async def test_an_event_that_is_never_taken_holds_back_its_aggregate_alone(self, publisher: Publisher) -> None:
+        bad, *good = histories = [_history(10) for _ in range(4)]
+        await publisher.start()
+        bad[4] = await self.make_unacceptable(publisher, bad[4])
+        run = _mixed(histories)
+        for _ in range(2):  # what is rejected once is rejected again
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                rejected = await publisher.publish(run)
+            assert [one.place for one in rejected] == [run.index(bad[4])]
+            assert rejected[0].reason
+        await self._assert_without_gaps(publisher, [bad[:4], *good])
+
+    @needs("can_reject")
+    async def test_every_event_that_is_never_taken_is_named(self, publisher: Publisher) -> None:
+        histories = [_history(3) for _ in range(5)]
+        await publisher.start()
+        for number in (1, 3):
+            histories[number][0] = await self.make_unacceptable(publisher, histories[number][0])
+        run = [one for history in histories for one in history]
+        rejected = await publisher.publish(run)
+        assert [one.place for one in rejected] == [3, 9]
+        await self._assert_without_gaps(publisher, [histories[0], histories[2], histories[4]])
+
+    async def test_a_call_that_is_cancelled_leaves_no_gap(self, publisher: Publisher) -> None:
+        histories = [_history(60) for _ in range(5)]
+        await publisher.start()
+        await publisher.publish([one[0] for one in histories])
+        for number in range(10):
+            run = _mixed(one[1 + 5 * number : 6 + 5 * number] for one in histories)
+            call = asyncio.create_task(_publish(publisher, run))
+            for _ in range(3 * number):  # ever later, by turns of the event loop and by time
+                await asyncio.sleep(0.0005 * (number % 2))
+            call.cancel()
+            await asyncio.wait([call], timeout=PATIENCE_SECONDS)
+            assert call.done(), "a cancelled call must end"
+            await _publish_until_confirmed(publisher, run)
+        await _publish_until_confirmed(publisher, _mixed(one[51:] for one in histories))
+        await self._assert_without_gaps(publisher, histories)
+
+    async def _assert_without_gaps(self, publisher: Publisher, histories: Iterable[Sequence[Event]]) -> None:
+        """Everything arrived; of each aggregate, none before one that precedes it, however often some came again."""
+        expected = {one[0].wallet_id: [event_id(each) for each in one] for one in histories}  # type: ignore[union-attr]
+        await publisher.publish([_last_of(wallet_id, len(ids)) for wallet_id, ids in expected.items()])
+        number = sum(len(one) + 1 for one in expected.values())
+        found: dict[UUID, list[str]] = {}
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not _ended(found, expected):
+                found = {}
+                for one in await self.arrived(publisher, number):
+                    found.setdefault(one.aggregate_id, []).append(one.id)
+                number += 1  # for each event that came again
+        for aggregate_id, arrived in found.items():
+            ids = [*expected.get(aggregate_id, ()), f"{aggregate_id}:{len(expected.get(aggregate_id, ())) + 1}"]
+            assert set(arrived) == set(ids), "each event arrives, and none that waits behind a rejected one"
+            first = [ids.index(one) for one in dict.fromkeys(arrived)]
+            assert first == sorted(first), "none arrives before one that precedes it"
+            # A run that is repeated begins again somewhere in what was there, and goes on without a gap.
+            for earlier, later in pairwise(arrived):
+                assert ids.index(later) <= ids.index(earlier) + 1
+
+
+def _history(size: int) -> list[Event]:
+    wallet_id = WalletId(uuid7())
+    return [_frozen(wallet_id, sequence) for sequence in range(1, size + 1)]
+
+
+def _frozen(wallet_id: WalletId, sequence: int) -> Event:
+    return WalletFrozen(wallet_id=wallet_id, sequence=sequence, occurred_at=FrozenClock()(), scope="debits")
+
+
+def _last_of(wallet_id: UUID, size: int) -> Event:
+    """The event after a history: once it arrived, so has all that came before it."""
+    return _frozen(WalletId(wallet_id), size + 1)
+
+
+def _ended(found: dict[UUID, list[str]], expected: dict[WalletId, list[str]]) -> bool:
+    return all(f"{one}:{len(ids) + 1}" in found.get(one, ()) for one, ids in expected.items())
+
+
+def _mixed(histories: Iterable[Sequence[Event]]) -> list[Event]:
+    """One run of all of them: a history's events in their order, among those of the others."""
+    return [event for several in zip(*histories, strict=True) for event in several]
+
+
+async def _publish(publisher: Publisher, run: Sequence[Event]) -> None:
+    await publisher.publish(run)
+
+
+async def _is_unavailable(publisher: Publisher, run: Sequence[Event]) -> bool:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        try:
+            await publisher.publish(run)
+        except Unavailable:
+            return True
+    return False
+
+
+async def _publish_until_confirmed(publisher: Publisher, run: Sequence[Event]) -> None:
+    """As the relay does: the same run, as a whole and before any other."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while True:
+            try:
+                assert list(await publisher.publish(run)) == []
+            except Unavailable:
+                await asyncio.sleep(0.05)
+            else:
+                return

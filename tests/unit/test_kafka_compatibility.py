@@ -1,0 +1,296 @@
+"""Processes of two versions on one bus: a type or a method that gains a field is understood in both directions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+from uuid import UUID
+
+import msgspec
+import pytest
+from aiokafka import ConsumerRecord
+
+import tekana
+from tekana.application.engine.envelope import Outcome
+from tekana.domain.caller import LOCAL_OPERATOR
+from tekana.domain.errors import InvalidRequest, Unavailable
+from tekana.domain.identifiers import TransactionId, WalletId
+from tekana.domain.money import Currency, Money
+from tekana.domain.transaction import TRANSACTION_TYPES, Entry, Rejection, Relation, Transaction, TransactionRequest
+from tekana.ports.events import FeedEvent
+from tekana.ports.page import Page, PageRequest
+from tekana.testing.sample_events import sample_events
+from tekana_kafka import query_messages
+from tekana_kafka.codec import codec_of
+from tekana_kafka.query_messages import QUERIES, read_query
+from tekana_kafka.reply_codec import OUTCOME, OUTCOMES, decode_error, encode_error
+
+GOLDEN_FILE = Path(__file__).with_name("kafka_golden.json")
+GOLDEN: dict[str, str] = json.loads(GOLDEN_FILE.read_text("utf-8"))
+
+
+class Old:
+    """Types as an older version has them."""
+
+    class Entry(NamedTuple):
+        wallet_id: UUID
+        minor: int
+
+    @dataclass(frozen=True, slots=True)
+    class Posted:
+        entries: tuple[Old.Entry, ...]
+        status: Literal["posted"] = "posted"
+
+    class Refusal(NamedTuple):
+        code: str
+
+    class Reply(NamedTuple):
+        answer: Old.Posted | Old.Refusal
+        replayed: bool
+
+
+class New:
+    """The same types, with a field more each."""
+
+    class Entry(NamedTuple):
+        wallet_id: UUID
+        minor: int
+        leg: int | None = None
+
+    @dataclass(frozen=True, slots=True)
+    class Posted:
+        entries: tuple[New.Entry, ...]
+        status: Literal["posted", "pending"] = "posted"
+        relates_to: tuple[New.Entry, ...] = ()
+
+    class Refusal(NamedTuple):
+        code: str
+        retry: bool = False
+
+    class Reply(NamedTuple):
+        answer: New.Posted | New.Refusal
+        replayed: bool
+        partition: int = 0
+
+
+WALLET = UUID(int=7)
+
+
+def test_an_old_reader_ignores_new_fields_and_keeps_new_words() -> None:
+    answer = New.Posted((New.Entry(WALLET, -3, 1),), "pending", (New.Entry(WALLET, 3, 2),))
+    data = codec_of(New.Reply).encode(New.Reply(answer, True, 4))
+    expected = Old.Reply(Old.Posted((Old.Entry(WALLET, -3),), "pending"), True)  # type: ignore[arg-type]
+    assert codec_of(Old.Reply).decode(data) == expected
+    refusal = codec_of(New.Reply).encode(New.Reply(New.Refusal("no", True), False))
+    assert codec_of(Old.Reply).decode(refusal) == Old.Reply(Old.Refusal("no"), False)
+
+
+def test_a_new_reader_uses_defaults_for_old_values() -> None:
+    data = codec_of(Old.Reply).encode(Old.Reply(Old.Posted((Old.Entry(WALLET, -3),)), True))
+    assert codec_of(New.Reply).decode(data) == New.Reply(New.Posted((New.Entry(WALLET, -3),)), True)
+    refusal = codec_of(Old.Reply).encode(Old.Reply(Old.Refusal("no"), False))
+    assert codec_of(New.Reply).decode(refusal) == New.Reply(New.Refusal("no"), False)
+
+
+def test_what_is_missing_without_a_default_is_an_error() -> None:
+    with pytest.raises(msgspec.DecodeError, match="minor"):
+        codec_of(New.Entry).decode(b'{"wallet_id":"00000000-0000-0000-0000-000000000007"}')
+
+
+class OldFilter(NamedTuple):
+    currency: str | None = None
+
+
+class NewFilter(NamedTuple):
+    currency: str | None = None
+    order: str = "ascending"
+
+
+class OldWallets:
+    async def list(self, which: OldFilter, page: PageRequest) -> int:
+        raise NotImplementedError
+
+
+class NewWallets:
+    async def list(self, which: NewFilter, page: PageRequest, tenant: str = "default") -> int:
+        raise NotImplementedError
+
+
+OldWallets.__name__ = NewWallets.__name__ = "Wallets"
+
+
+def query_of(port: type, monkeypatch: pytest.MonkeyPatch) -> query_messages.Query:
+    monkeypatch.setitem(query_messages.PORTS, "wallets", port)  # type: ignore[arg-type]
+    return query_messages._query("wallets.list", "wallet")
+
+
+def received(monkeypatch: pytest.MonkeyPatch, query: query_messages.Query, value: bytes) -> dict[str, Any]:
+    """The arguments that a service with this query reads."""
+    monkeypatch.setitem(query_messages.QUERIES, "wallets.list", query)  # type: ignore[arg-type]
+    return read_query(record(value, query="wallets.list"), "wallet")[2]
+
+
+def record(value: bytes, **headers: str) -> ConsumerRecord:
+    named = [(name, text.encode()) for name, text in {"caller": "local", **headers}.items()]
+    return ConsumerRecord("t", 0, 0, 0, 0, None, value, None, 0, len(value), named)
+
+
+def test_a_query_with_a_new_argument(monkeypatch: pytest.MonkeyPatch) -> None:
+    old, new = query_of(OldWallets, monkeypatch), query_of(NewWallets, monkeypatch)
+    page = PageRequest(limit=3)
+    asked = new.message(LOCAL_OPERATOR, NewFilter("RWF"), page).value
+    assert received(monkeypatch, old, asked) == {"which": OldFilter("RWF"), "page": page}
+    expected = {"which": NewFilter("RWF"), "page": page, "tenant": "default"}
+    assert received(monkeypatch, new, old.message(LOCAL_OPERATOR, OldFilter("RWF"), page).value) == expected
+    for unknown in (
+        new.message(LOCAL_OPERATOR, NewFilter("RWF", "descending"), page).value,  # to ignore it would be a wrong answer
+        new.message(LOCAL_OPERATOR, NewFilter("RWF"), page, tenant="another").value,
+        b"[]",
+    ):
+        with pytest.raises(Unavailable):
+            received(monkeypatch, old, unknown)
+
+
+def test_a_query_that_the_service_does_not_know_is_no_mistake_of_the_client() -> None:
+    for query in ("wallets.steal", "customers.get"):
+        with pytest.raises(Unavailable):
+            read_query(record(b"{}", query=query), "wallet")
+
+
+def test_an_argument_that_is_wrong_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    good = builders_preview("1")
+    assert read_query(record(good, query="previews.preview"), "transaction")[2]["caller"].subject == "local"
+    with pytest.raises(InvalidRequest, match="amount"):
+        read_query(record(good.replace(b'"1"', b'"-1"'), query="previews.preview"), "transaction")
+
+
+def builders_preview(amount: str) -> bytes:
+    command = tekana.DepositFunds(wallet_id=WalletId(WALLET), amount=amount, currency="RWF")
+    return QUERIES["previews.preview"].message(LOCAL_OPERATOR, command).value
+
+
+def test_every_query_is_a_method_of_its_port_and_every_reader_can_be_asked() -> None:
+    methods = {
+        f"{port}.{name}"
+        for port, protocol in query_messages.PORTS.items()
+        for name, method in vars(protocol).items()
+        if callable(method) and not name.startswith("_")
+    }
+    changes = {f"webhooks.{one}" for one in ("create", "update", "rotate_secret", "delete", "send_test", "resend")}
+    assert set(QUERIES) == methods - changes
+
+
+class Split(NamedTuple):
+    """Details of a type of transaction, as a partner brings them."""
+
+    shares: tuple[Old.Entry, ...]
+
+
+def test_details_come_back_as_the_class_of_their_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    rules = replace(TRANSACTION_TYPES["transfer"], details=Split)
+    details = Split((Old.Entry(WALLET, 3),))
+    request = replace(TRANSACTION.request, type="split", details=details, relates_to=Relation("splits", TRANSACTION.id))  # type: ignore[arg-type]
+    codec = codec_of(Transaction)
+    data = codec.encode(replace(TRANSACTION, request=request))
+    assert codec.decode(data).request.details == {"shares": [{"wallet_id": str(WALLET), "minor": 3}]}  # not known here
+    monkeypatch.setitem(TRANSACTION_TYPES, "split", rules)  # type: ignore[misc]
+    assert codec.decode(data).request == request
+
+
+MOMENT = datetime(2026, 1, 31, 12, tzinfo=UTC)
+TRANSACTION = Transaction(
+    id=TransactionId(UUID(int=1)),
+    request=TransactionRequest(
+        type="deposit",
+        amount=Money(100, Currency("RWF")),
+        from_wallet_id=WalletId(UUID(int=2)),
+        to_wallet_id=WalletId(UUID(int=3)),
+        metadata={"a": 1},
+    ),
+    status="posted",
+    entries=(
+        Entry(WalletId(UUID(int=2)), 1, 1, -100, Currency("RWF"), -100),
+        Entry(WalletId(UUID(int=3)), 1, 2, 100, Currency("RWF"), 100),
+    ),
+    created_by="local",
+    created_at=MOMENT,
+    posted_at=MOMENT,
+)
+REJECTION = Rejection("WalletNotFound", "not_found", "no such wallet", "r")
+
+
+def refused() -> tekana.InsufficientFunds:
+    error = tekana.InsufficientFunds("too little")
+    error.transaction, error.request_id, error.replayed = TRANSACTION, "r", True
+    return error
+
+
+EVENTS = Page(tuple(FeedEvent(event, str(at)) for at, event in enumerate(sample_events())), "next")
+WRONG = InvalidRequest(tekana.FieldError("amount", "is too much"))
+SAMPLES: dict[str, tuple[Callable[[Any], bytes], Callable[[bytes], Any], Any]] = {
+    "outcome": (OUTCOME.encode, OUTCOME.decode, Outcome(TRANSACTION, False)),
+    "rejection": (OUTCOME.encode, OUTCOME.decode, Outcome(REJECTION, True)),
+    "batch": (OUTCOMES.encode, OUTCOMES.decode, (Outcome(REJECTION, False),)),
+    "events": (codec_of(Page[FeedEvent]).encode, codec_of(Page[FeedEvent]).decode, EVENTS),
+}
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_these_bytes_stay(name: str) -> None:
+    """What this version writes and reads. A change that is more than a new field breaks the version before."""
+    encode, decode, value = SAMPLES[name]
+    assert encode(value).decode() == GOLDEN[name]
+    assert decode(GOLDEN[name].encode()) == value
+
+
+@pytest.mark.parametrize(("name", "error"), [("refused", refused()), ("invalid", WRONG)])
+def test_these_bytes_of_errors_stay(name: str, error: tekana.TekanaError) -> None:
+    assert encode_error(error).decode() == GOLDEN[name]
+    back = decode_error(GOLDEN[name].encode())
+    assert (type(back), str(back), vars(back)) == (type(error), str(error), vars(error))
+
+
+@pytest.mark.parametrize("name", sorted(QUERIES))
+def test_these_bytes_of_queries_stay(name: str) -> None:
+    query = QUERIES[name]
+    given = {one: ARGUMENTS[hint] for one, hint in _hints(query).items()}
+    assert query.arguments.encode(given).decode() == GOLDEN[f"query {name}"]
+    assert query.arguments.decode(GOLDEN[f"query {name}"].encode()) == given
+
+
+def _hints(query: query_messages.Query) -> dict[str, str]:
+    return {
+        name: str(one.annotation) for name, one in query.signature.parameters.items() if name not in ("self", "caller")
+    }
+
+
+ARGUMENTS: dict[str, Any] = {
+    "CustomerId": UUID(int=1),
+    "WalletId": UUID(int=1),
+    "TransactionId": UUID(int=1),
+    "WebhookEndpointId": UUID(int=1),
+    "PageRequest": PageRequest(10, "after"),
+    "CustomerFilter": tekana.CustomerFilter(status="active"),
+    "WalletFilter": tekana.WalletFilter(currency=Currency("RWF")),
+    "TransactionFilter": tekana.TransactionFilter(type="deposit", start=MOMENT),
+    "datetime | None": MOMENT,
+    "CoreCommand": tekana.DepositFunds(wallet_id=WalletId(WALLET), amount="1", currency="RWF"),
+}
+
+
+def write() -> None:
+    """Write the golden bytes anew: `python -m tests.unit.test_kafka_compatibility`."""
+    golden = {name: encode(value).decode() for name, (encode, _, value) in SAMPLES.items()}
+    golden |= {"refused": encode_error(refused()).decode(), "invalid": encode_error(WRONG).decode()}
+    for name, query in sorted(QUERIES.items()):
+        given = {one: ARGUMENTS[hint] for one, hint in _hints(query).items()}
+        golden[f"query {name}"] = query.arguments.encode(given).decode()
+    GOLDEN_FILE.write_text(json.dumps(golden, indent=2) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    write()
