@@ -20,6 +20,7 @@ from tekana.ports.webhook_store import WebhookStore
 from tekana.testing.clock import FrozenClock
 from tekana.testing.receiver import Received, Receiver, receiving
 from tekana_postgres import PostgresStore
+from tekana_postgres.connections import raw_connection
 from tests.webhooks.support import (
     ME,
     app,
@@ -163,6 +164,6 @@ async def test_readers_that_hold_all_their_connections_do_not_stop_deliveries(
     await webhooks.send_test(ME, endpoint.id)
     async with AsyncExitStack() as stack:
         for _ in range(8):
-            await stack.enter_async_context(store._readers.connect())
+            await stack.enter_async_context(raw_connection(store._readers))
         async with dispatching(store, clock):
             await until(lambda: bool(receiver.received))
