@@ -21,7 +21,7 @@ from tekana.domain.errors import Busy, Conflict, Unavailable
 _log = logging.getLogger("tekana.postgres")
 
 # Each limit is shorter than the one that encloses it: a lock, a statement, the server's answer to it.
-LOCK_TIMEOUT_SECONDS = 0.3
+LOCK_TIMEOUT_SECONDS = 0.5
 STATEMENT_TIMEOUT_SECONDS = 10
 ANSWER_TIMEOUT_SECONDS = 15
 CONNECT_TIMEOUT_SECONDS = 5

@@ -54,7 +54,7 @@ async def test_settings_of_a_connection_last_while_it_is_in_the_pool(pool: Conne
             query = "SELECT current_user::text, current_setting('lock_timeout'), current_setting('search_path')"
             return tuple(await connection.fetchrow(query))
 
-    assert await settings() == await settings() == ("tekana_app", "300ms", "public")
+    assert await settings() == await settings() == ("tekana_app", "500ms", "public")
 
 
 @pytest.mark.parametrize("ending", [asyncio.CancelledError, ValueError, None], ids=["cancelled", "error", "no error"])

@@ -279,3 +279,22 @@ async def test_the_lane_of_a_stuck_wallet_is_bounded() -> None:
         assert (await app.submit(builders.deposit(other.id, "1"))).answer.status == "posted"
         units.busy.clear()
         await asyncio.gather(*waiting)
+
+
+async def test_a_wallet_that_is_only_slow_refuses_no_one() -> None:
+    """Many more commands than a lane may hold need it, and it is free again by the time that the lane looks."""
+    store = MemoryStore()
+    async with session(store=store) as app:
+        wallet = await a_wallet(app)
+    units = Busied(store, wallet.id)
+
+    @asynccontextmanager
+    async def begin() -> AsyncIterator[UnitOfWork]:
+        async with units() as unit:
+            yield unit
+        if (2, False) in units.locked:  # it was waited for, and gone around
+            units.busy.clear()
+
+    async with engine_on(store, begin, largest_group=10) as app:
+        done = await all_outcomes(app.submit(builders.deposit(wallet.id, "1")) for _ in range(100))
+        assert kinds(done) == ["Executed"] * 100

@@ -3,8 +3,8 @@
 Groups lock what they need in one order and wait for each other: locks of other engines last for milliseconds. When that
 wait times out, the group takes the locks that are free and goes on with the commands that need no more. The item that
 was in the way is stuck: its commands, and all later ones that need it, wait in a lane of their own. A lane waits for
-its one item while it holds no lock at all, so one row that is locked for long delays only the commands that need it,
-and no two units of work can wait for each other.
+its one item while it holds no lock at all, and then has its commands decided like all others. So one row that is locked
+for long delays only the commands that need it, and no two units of work can wait for each other.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Lane:
     def __init__(self, item: Hashable) -> None:
         self.item = item
         self.parts: deque[list[QueuedCommand]] = deque()
-        self.vain_waits = 1
+        self.vain_waits = 0
         self.task: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
@@ -72,10 +72,9 @@ class Lanes:
     """A lane for each stuck item.
 
     Args:
-        settle: gives each command of a group an outcome, but for those that are blocked. It waits for the given item
-            before it locks anything else, and for nothing after that.
+        settle: waits for the given item, then gives each command of a group an outcome, but for those that are blocked.
         commands_max: how many commands may wait in all lanes together.
-        lane_max: how many may wait in one lane.
+        lane_max: how many may wait in a lane that has waited in vain.
         stripe: which of the house wallets of a role and currency the engine uses.
     """
 
@@ -116,7 +115,8 @@ class Lanes:
         if lane is None:
             lane = self._new_lane(item)
         full = self._waiting >= self._commands_max or self._bytes >= QUEUE_BYTES_MAX
-        if full or len(lane) >= self._lane_max or _gives_up(part, now):
+        lane_is_full = lane.vain_waits > 0 and len(lane) >= self._lane_max
+        if full or lane_is_full or _gives_up(part, now):
             fail(part, _locked())
             return
         lane.parts.append([one if one.give_up_at else one._replace(give_up_at=now + PATIENCE_SECONDS) for one in part])

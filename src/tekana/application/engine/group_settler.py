@@ -6,8 +6,6 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Hashable, Sequence
-from datetime import UTC, datetime
-from typing import NamedTuple
 
 from tekana.application.engine.command_queue import QueuedCommand, fail
 from tekana.application.engine.contention import Blocked, find_blocked, only
@@ -49,64 +47,80 @@ class GroupSettler:
 
         Args:
             group: the commands.
-            item: a stuck item to wait for, before anything else is locked.
+            item: a stuck item to wait for, while nothing is locked; if it stays locked, only commands that were decided
+                before get their outcome.
         """
         try:
-            return await self._settle(group, _Locking(item, wait=item is None))
+            blocked = [] if item is None else await self._wait_for(item, group)
+            return blocked or await self._settle(group)
         except BaseException as error:
-            _log.error("a group of %d commands was cut off: %r", len(group), error)
+            _log.error("a group of %d commands was cut off: %r", len(group), error)  # noqa: TRY400 - often no error
             fail(group, Unavailable("the work was cut off"), unknown=True)
             raise
 
+    async def _wait_for(self, item: Hashable, group: Sequence[QueuedCommand]) -> list[Blocked]:
+        """Wait until an item can be locked, and let go of it again. If the wait is in vain, return what is blocked."""
+        try:
+            async with self._begin() as unit:
+                known = await unit.find_keys(all_keys(group))
+                fresh = [one for one in group if one.key not in known]
+                try:
+                    await unit.lock(only(item, all_locks(fresh, self._stripe)))
+                except Busy:
+                    blocked = [Blocked(one, item) for one in fresh]
+                else:
+                    return []
+        except Unavailable:  # it will be met again, with tries
+            return []
+        seen = set(known)
+        _answer([(one, outcome_of(one, known, seen)) for one in group if one.key in known])
+        return blocked
+
     async def _settle(
-        self, group: Sequence[QueuedCommand], locking: _Locking, *, unknown: bool = False
+        self, group: Sequence[QueuedCommand], *, wait: bool = True, unknown: bool = False
     ) -> list[Blocked]:
         """Give every command of the group an outcome, and return those that have none, as they need a stuck item.
 
         Args:
             group: the commands.
-            locking: how to lock.
+            wait: whether to wait for locks, or leave out the commands that would have to.
             unknown: whether the group was in a unit of work that may yet be stored.
         """
         try:
-            outcomes = await self._try(group, locking, unknown=unknown)
+            outcomes = await self._try(group, wait=wait, unknown=unknown)
         except _Failed as failed:
-            return await self._settle_failed(group, locking, failed)
-        for one, outcome in zip(group, outcomes, strict=True):
-            if isinstance(outcome, Blocked) or one.outcome.done():
-                continue
-            if isinstance(outcome, Outcome):
-                one.outcome.set_result(outcome)
-            else:
-                one.outcome.set_exception(outcome)
+            return await self._settle_failed(group, failed, wait=wait)
+        _answer(
+            [(one, outcome) for one, outcome in zip(group, outcomes, strict=True) if not isinstance(outcome, Blocked)]
+        )
         return [outcome for outcome in outcomes if isinstance(outcome, Blocked)]
 
-    async def _settle_failed(self, group: Sequence[QueuedCommand], locking: _Locking, failed: _Failed) -> list[Blocked]:
-        if isinstance(failed.error, Busy) and locking.wait:
+    async def _settle_failed(self, group: Sequence[QueuedCommand], failed: _Failed, *, wait: bool) -> list[Blocked]:
+        if isinstance(failed.error, Busy) and wait:
             return await self._settle_around(group, unknown=failed.unknown)
         no_command_is_the_reason = isinstance(failed.error, Unavailable) and not isinstance(failed.error, Conflict)
         middle = _middle(group)
         if not middle or no_command_is_the_reason:
             fail(group, failed.error, unknown=failed.unknown)
             return []
-        first = await self._settle(group[:middle], locking, unknown=failed.unknown)
-        return first + await self._settle(group[middle:], locking, unknown=failed.unknown)
+        first = await self._settle(group[:middle], wait=wait, unknown=failed.unknown)
+        return first + await self._settle(group[middle:], wait=wait, unknown=failed.unknown)
 
     async def _settle_around(self, group: Sequence[QueuedCommand], *, unknown: bool) -> list[Blocked]:
         """Settle a group that waited for a lock in vain: around the first item in its way, which is stuck.
 
         The other items that are locked are probably those of a unit of work that goes on.
         """
-        blocked = await self._settle(group, _Locking(wait=False), unknown=unknown)
+        blocked = await self._settle(group, wait=False, unknown=unknown)
         if not blocked:
             return []
         stuck = min(blocked, key=lambda one: str(one.item)).item
         others = [one.command for one in blocked if one.item != stuck]
         behind = [one for one in blocked if one.item == stuck]
-        return behind + (await self._settle(others, _Locking()) if others else [])
+        return behind + (await self._settle(others, unknown=unknown) if others else [])
 
     async def _try(
-        self, group: Sequence[QueuedCommand], locking: _Locking, *, unknown: bool
+        self, group: Sequence[QueuedCommand], *, wait: bool, unknown: bool
     ) -> list[Outcome | Refused | Blocked]:
         """Post the group, again if the store lost a race or its connection: the keys show what is done already.
 
@@ -117,24 +131,25 @@ class GroupSettler:
         while True:
             attempt += 1
             try:
-                outcomes = await self._post(group, locking)
+                outcomes = await self._post(group, wait=wait)
             except Exception as error:
                 unknown = unknown or (isinstance(error, Unavailable) and not isinstance(error, Conflict | Overloaded))
-                elsewhere = isinstance(error, Busy) and (locking.wait or _middle(group) > 0)
+                elsewhere = isinstance(error, Busy) and (wait or _middle(group) > 0)
                 if not isinstance(error, Unavailable) or elsewhere or attempt == _TRIES:
                     raise _Failed(error, unknown=unknown) from error
             else:
                 return [_unknown(one) if isinstance(one, Blocked) else one for one in outcomes] if unknown else outcomes
             await asyncio.sleep(random.uniform(0, _PAUSE_MAX_SECONDS * attempt))  # noqa: S311 - jitter, not a secret
 
-    async def _post(self, group: Sequence[QueuedCommand], locking: _Locking) -> list[Outcome | Refused | Blocked]:
+    async def _post(self, group: Sequence[QueuedCommand], *, wait: bool) -> list[Outcome | Refused | Blocked]:
         blocked: dict[int, Blocked] = {}
         async with self._begin() as unit:
             known = dict(await unit.find_keys(all_keys(group)))
             old = frozenset(known)
             fresh = [one for one in group if one.key not in old]
             if fresh:
-                locked, blocked = await _lock(unit, fresh, locking, self._stripe)
+                locked = await unit.lock(all_locks(fresh, self._stripe), wait=wait)
+                blocked = _left_out(fresh, locked, self._stripe) if locked.busy else {}
                 ready = [one for one in fresh if id(one) not in blocked] if blocked else fresh
                 if ready:
                     book = self._book_on(locked, ready[0].envelope.caller)
@@ -145,29 +160,20 @@ class GroupSettler:
         return [blocked[id(one)] if id(one) in blocked else outcome_of(one, known, seen) for one in group]
 
 
-class _Locking(NamedTuple):
-    """How to lock: whether to wait for everything, or else for what item alone, if any."""
-
-    item: Hashable = None
-    wait: bool = True
-
-
-_NOTHING = LockedState(datetime.max.replace(tzinfo=UTC), {})
+def _left_out(fresh: Sequence[QueuedCommand], locked: LockedState, stripe: int) -> dict[int, Blocked]:
+    """Find the commands that need what another process has locked, by their identity."""
+    blocked = find_blocked(fresh, locked.busy, stripe)
+    return {id(fresh[place]): Blocked(fresh[place], item) for place, item in blocked.items()}
 
 
-async def _lock(
-    unit: UnitOfWork, fresh: Sequence[QueuedCommand], locking: _Locking, stripe: int
-) -> tuple[LockedState, dict[int, Blocked]]:
-    """Lock what the commands need. Returns it, and the commands that need more, by their identity."""
-    locks = all_locks(fresh, stripe)
-    if locking.item is not None:
-        try:
-            await unit.lock(only(locking.item, locks))
-        except Busy:
-            return _NOTHING, {id(one): Blocked(one, locking.item) for one in fresh}
-    locked = await unit.lock(locks, wait=locking.wait)
-    blocked = find_blocked(fresh, locked.busy, stripe) if locked.busy else {}
-    return locked, {id(fresh[place]): Blocked(fresh[place], item) for place, item in blocked.items()}
+def _answer(outcomes: Sequence[tuple[QueuedCommand, Outcome | Refused]]) -> None:
+    for one, outcome in outcomes:
+        if one.outcome.done():
+            continue
+        if isinstance(outcome, Outcome):
+            one.outcome.set_result(outcome)
+        else:
+            one.outcome.set_exception(outcome)
 
 
 def _unknown(blocked: Blocked) -> Blocked:
