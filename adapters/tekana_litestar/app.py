@@ -21,7 +21,7 @@ from tekana_litestar.headers import check_host
 from tekana_litestar.hot_operations import hot_routes
 from tekana_litestar.middleware import Middleware
 from tekana_litestar.operation import provide_call
-from tekana_litestar.problems import handle_exception, problem_of_request
+from tekana_litestar.problems import allowed_methods, handle_exception, problem_of_request
 from tekana_litestar.protocol.hot_routes import HotRoutes
 from tekana_litestar.responses import HttpResponse
 from tekana_litestar.routers import PROBES, ROUTERS
@@ -84,7 +84,7 @@ class TekanaApp(Litestar):
         try:
             self.asgi_router.handle_routing(_path(scope), cast("Any", "no method"))
         except MethodNotAllowedException as error:
-            return ", ".join(sorted((error.headers or {}).get("allow", "").split(", ")))
+            return allowed_methods(error)
         except NotFoundException:
             pass
         return None

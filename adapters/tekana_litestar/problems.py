@@ -151,8 +151,13 @@ def problem_response(error: Exception, request_id: str, *, reading: bool) -> Htt
     if isinstance(error, Refused) and error.replayed:
         headers.append(("Idempotency-Replayed", "true"))
     if isinstance(error, HTTPException) and error.status_code == 405:
-        headers.append(("Allow", (error.headers or {}).get("allow", "")))
+        headers.append(("Allow", allowed_methods(error)))
     return HttpResponse(problem.status, encode(problem), headers, media_type=PROBLEM_JSON, pause_seconds=pause_seconds)
+
+
+def allowed_methods(error: HTTPException) -> str:
+    """Return the methods of a path, as an error of Litestar's names them, in a fixed order."""
+    return ", ".join(sorted((error.headers or {}).get("allow", "").split(", ")))
 
 
 class _Overloads:
