@@ -10,22 +10,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
-from dataclasses import MISSING, fields
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Any, Literal, NewType, get_args, get_origin, get_type_hints
-from uuid import UUID
+from typing import TYPE_CHECKING, Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "adapters")]  # this tree, whatever else is installed
 
 from compatibility import Told, breaches  # noqa: E402 - found now that the path is set
 
-from tekana.application.event_payload import AMOUNTS, OWN_FIELDS  # noqa: E402
+from tekana.application.event_schema import event_data_schema, event_meaning  # noqa: E402
 from tekana.domain.events import EVENT_TYPES  # noqa: E402
-from tekana.domain.money import Currency  # noqa: E402
 from tekana.testing.sample_events import sample_events  # noqa: E402
 from tekana_kafka.address import AGGREGATES, Address  # noqa: E402
 from tekana_kafka.cloud_events import SOURCE, message_of  # noqa: E402
@@ -40,24 +35,6 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 SCHEMA_FORMAT = "application/schema+json;version=draft-2020-12"
 TOPICS = {aggregate: Address(()).topic(aggregate) for aggregate in AGGREGATES}
 MESSAGES = {type(event).__name__: message_of(event) for event in sample_events()}
-
-MEANINGS = {
-    "amount": "How much, in major units, with all the decimals of the currency.",
-    "changed": "The names of the fields that changed; never what they hold.",
-    "country": "ISO 3166-1 alpha-2 code of the country that the customer gave.",
-    "currency": "ISO 4217 code.",
-    "customer_id": "Whose wallet it is.",
-    "from_wallet_id": "The wallet that the money leaves. A deposit comes from the operator's settlement wallet.",
-    "ledger_balance_after": "What was in the wallet then, in major units. An operator's wallet may be below zero.",
-    "reference": "The caller's own text, as it came.",
-    "rejection_code": "Why it was refused: a code as in problems over HTTP.",
-    "scope": "`debits`: no money leaves the wallet; `all`: none enters either.",
-    "tier": "To what degree the customer is known.",
-    "to_wallet_id": "The wallet that the money enters. A withdrawal goes to the operator's settlement wallet.",
-    "transaction_id": "The transaction that the entry belongs to.",
-    "transaction_type": "What kind of transaction it is.",
-    "version": "Numbers the entries of the wallet: 1, 2, 3 … without a gap.",
-}
 
 
 def main() -> int:
@@ -113,55 +90,14 @@ def json_text(document: object) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
-def sentence(name: str) -> str:
-    """What the event means, from its class."""
-    return re.sub(r"\s+", " ", EVENT_TYPES[name].__doc__ or "").strip()
-
-
-# The schemas of the data.
-
-
 def schema_of(name: str) -> dict[str, Any]:
-    kind = EVENT_TYPES[name]
-    hints = get_type_hints(kind)
-    optional = {one.name for one in fields(kind) if one.default is not MISSING or one.default_factory is not MISSING}
+    """The schema of an event's data, as a document of its own."""
     return {
         "$schema": DIALECT,
         "title": name,
-        "description": sentence(name),
-        "type": "object",
-        "properties": {one: field_schema(one, hints[one]) for one in OWN_FIELDS[name]},
-        "required": [one for one in OWN_FIELDS[name] if one not in optional],
+        **event_data_schema(name),
         "examples": [json.loads(MESSAGES[name].value)],
     }
-
-
-def field_schema(name: str, hint: Any) -> dict[str, Any]:
-    if name in AMOUNTS:
-        sign = "-?" if name == "ledger_balance_after" else ""
-        return {"description": MEANINGS[name], "type": "string", "pattern": rf"^{sign}[0-9]+(\.[0-9]+)?$"}
-    return {"description": MEANINGS[name], **type_schema(hint)}
-
-
-def type_schema(hint: Any) -> dict[str, Any]:
-    if hint is Currency:
-        return {"type": "string", "pattern": "^[A-Z]{3}$"}
-    if isinstance(hint, NewType):
-        return type_schema(hint.__supertype__)
-    if get_origin(hint) is Literal:
-        return {"type": "string", "examples": list(get_args(hint))}
-    if isinstance(hint, UnionType):
-        [one] = [part for part in get_args(hint) if part is not NoneType]
-        said = type_schema(one)
-        return {**said, "type": [said["type"], "null"]}
-    if get_origin(hint) is tuple:
-        return {"type": "array", "items": type_schema(get_args(hint)[0])}
-    plain: dict[Any, dict[str, Any]] = {
-        UUID: {"type": "string", "format": "uuid"},
-        str: {"type": "string"},
-        int: {"type": "integer"},
-    }
-    return dict(plain[hint])
 
 
 # The AsyncAPI document.
@@ -231,7 +167,7 @@ def asyncapi_message(name: str) -> dict[str, Any]:
     return {
         "name": name,
         "title": name,
-        "summary": sentence(name),
+        "summary": event_meaning(name),
         "contentType": "application/json",
         "headers": {"$ref": "#/components/schemas/Headers"},
         "payload": {
@@ -262,7 +198,7 @@ def example(name: str) -> str:
     value = json.dumps(json.loads(message.value), indent=2)
     return f"""### {name}
 
-{sentence(name)} [Schema](../events/{name}.json)
+{event_meaning(name)} [Schema](../events/{name}.json)
 
 ```text
 topic: {TOPICS[message.aggregate]}

@@ -2,44 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 from litestar import Litestar
+from litestar.di import Provide
 from litestar.enums import ScopeType
-from litestar.exceptions import HTTPException
-from litestar.handlers import HTTPRouteHandler
+from litestar.exceptions import MethodNotAllowedException, NotFoundException
+from litestar.types import ASGIApp, HTTPScope, LifeSpanReceive, LifeSpanScope, LifeSpanSend, Receive, Scope, Send
 from litestar.utils.path import normalize_path
 
 from tekana import Settings, connect
 from tekana.bootstrap.lifespan import chosen
 from tekana_litestar import docs
+from tekana_litestar.caller import identify_caller
+from tekana_litestar.headers import check_host
 from tekana_litestar.hot_operations import hot_routes
 from tekana_litestar.middleware import Middleware
-from tekana_litestar.operation import options_handlers, serve
-from tekana_litestar.problems import handle_exception
+from tekana_litestar.operation import provide_call
+from tekana_litestar.problems import allowed_methods, handle_exception, problem_of_request
 from tekana_litestar.protocol.hot_routes import HotRoutes
-from tekana_litestar.routes import HANDLERS, PROBES
+from tekana_litestar.responses import HttpResponse
+from tekana_litestar.routers import PROBES, ROUTERS
 from tekana_litestar.server_sent_events import Streams
 
 if TYPE_CHECKING:
-    from litestar.types import HTTPScope, LifeSpanReceive, LifeSpanScope, LifeSpanSend, Receive, Scope, Send
-
     from tekana.ports.clock import Clock
     from tekana.ports.store import Store
 
 
 class TekanaApp(Litestar):
-    """Litestar, with the edge around it: also around what no route answers, where Litestar runs no middleware.
+    """Litestar, with the middleware around it: also around what no route answers, where Litestar runs none of its own.
 
-    Litestar finds the route. What else it would do for a handler (parse, inject, serialize, listen for errors) an
-    operation does by itself, so it is called straight away: that saves a fifth of what a small request costs.
+    The server calls hot routes without it: see hot_operations.py.
     """
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._edge = Middleware()
+    def __init__(self, mounts: Mapping[str, ASGIApp], **options: Any) -> None:
+        super().__init__(**options)
+        self._mounts = mounts
+        self._middleware = Middleware()
         self.state.streams = Streams()
         self.hot_routes = HotRoutes()
 
@@ -48,7 +50,7 @@ class TekanaApp(Litestar):
     ) -> None:
         """Serve one connection."""
         if scope["type"] == ScopeType.HTTP:
-            await self._edge(self._serve, cast("HTTPScope", scope), cast("Receive", receive), cast("Send", send))
+            await self._middleware(self._serve, cast("HTTPScope", scope), cast("Receive", receive), cast("Send", send))
         else:
             # For the server's protocol, which closes the streams when it stops, and calls hot routes.
             state = cast("dict[str, Any]", scope).setdefault("state", {})
@@ -56,42 +58,70 @@ class TekanaApp(Litestar):
             await super().__call__(scope, receive, send)
 
     async def _serve(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
-        handler = self._find_operation(scope)
-        if handler is None:
-            await super().__call__(scope, receive, send)
-        else:
-            scope["litestar_app"] = self
-            await serve(handler, scope, receive, send)
-
-    def _find_operation(self, scope: HTTPScope) -> HTTPRouteHandler | None:
-        """The operation that is asked for, and what its path says; None leaves the request to Litestar."""
-        path = normalize_path(scope["path"].removeprefix(scope.get("root_path", "")))
         try:
-            _, handler, _, path_params, _ = self.asgi_router.handle_routing(path=path, method=scope["method"])
-        except HTTPException:  # there is no such path, or no such method
-            return None
-        if not isinstance(handler, HTTPRouteHandler) or "operation" not in handler.opt:
-            return None
-        scope["path_params"] = path_params
-        return handler
+            scope["user"] = identify_caller(scope["headers"])
+            check_host(scope["headers"])
+            if mounted := next((one for one in self._mounts if f"{_path(scope)}/".startswith(f"{one}/")), None):
+                await self._serve_mounted(mounted, scope, receive, send)
+                return
+            if scope["method"] == "OPTIONS" and (methods := self._methods(scope)):
+                response = HttpResponse(204, headers=[("Allow", methods)])
+            else:
+                await super().__call__(scope, receive, send)
+                return
+        except Exception as error:
+            response = problem_of_request(scope, error)
+        await response(scope, receive, send)
+
+    async def _serve_mounted(self, path: str, scope: HTTPScope, receive: Receive, send: Send) -> None:
+        # Litestar's own mounts also match longer names that begin alike.
+        own: dict[str, Any] = {**scope, "root_path": f"{scope.get('root_path', '')}{path}"}
+        own["state"] = {**scope["state"], "tekana": self.state.tekana}
+        await self._mounts[path](cast("HTTPScope", own), receive, send)
+
+    def _methods(self, scope: HTTPScope) -> str | None:
+        """Return the methods of the path, or None if no route of ours has it. Litestar's own OPTIONS names but some."""
+        try:
+            self.asgi_router.handle_routing(_path(scope), cast("Any", "no method"))
+        except MethodNotAllowedException as error:
+            return allowed_methods(error)
+        except NotFoundException:
+            pass
+        return None
+
+
+def _path(scope: HTTPScope) -> str:
+    return normalize_path(scope["path"].removeprefix(scope.get("root_path", "")))
 
 
 def create_app(
-    settings: Settings | str | None = None, *, store: Store | None = None, clock: Clock | None = None
+    settings: Settings | str | None = None,
+    *,
+    store: Store | None = None,
+    clock: Clock | None = None,
+    mounts: Mapping[str, ASGIApp] | None = None,
 ) -> Litestar:
-    """The HTTP app over a store. It starts even while the database is down; `/health/ready` tells.
+    """Return the HTTP app over a store. It starts even while the database is down; `/health/ready` says so.
 
-    The arguments are those of `tekana.connect`. The core at work is `app.state.tekana`. A process that has no clients
-    tells its health and its metrics, and no more.
+    The core is `app.state.tekana`. A process that has no clients serves its health and its metrics only.
+
+    Args:
+        settings: as for `tekana.connect`.
+        store: as for `tekana.connect`.
+        clock: as for `tekana.connect`.
+        mounts: further ASGI apps by the path that each is served at, such as "/console". They find the core as
+            `scope["state"]["tekana"]` and the caller as `scope["user"]`; their own lifespan is not run.
     """
     settings = chosen(settings)
-    handlers = [*HANDLERS, *docs.HANDLERS] if settings.has_clients else PROBES
+    handlers = [*ROUTERS, *docs.HANDLERS] if settings.has_clients else PROBES
     app = TekanaApp(
-        route_handlers=[*options_handlers(handlers), *handlers],
-        lifespan=[_at_work(settings, store, clock)],
+        mounts or {},
+        route_handlers=handlers,
+        dependencies={"call": Provide(provide_call)},
+        lifespan=[_run_core(settings, store, clock)],
         exception_handlers={Exception: handle_exception},
-        openapi_config=None,  # ours says more: see openapi.py
-        logging_config=None,  # problems.py logs what is worth a line, and nothing on the way of a good request
+        openapi_config=None,  # openapi.py writes the document
+        logging_config=None,  # problems.py logs what is worth a line
         debug=False,
     )
     if settings.has_clients:
@@ -99,13 +129,13 @@ def create_app(
     return app
 
 
-def _at_work(
+def _run_core(
     settings: Settings, store: Store | None, clock: Clock | None
 ) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
-    async def at_work(app: Litestar) -> AsyncIterator[None]:
+    async def run(app: Litestar) -> AsyncIterator[None]:
         async with connect(settings, store=store, clock=clock, working=True) as tekana:
             app.state.tekana = tekana
             yield
 
-    return at_work
+    return run

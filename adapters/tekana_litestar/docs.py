@@ -1,4 +1,4 @@
-"""The documentation page at /api. Its assets are in `docs_page`, and nothing is asked of any other host."""
+"""The documentation page at /api. Its assets are in `docs_page`, and no other host is used."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from litestar.enums import HttpMethod
 from litestar.exceptions import NotFoundException
 
 from tekana_litestar.openapi import document
-from tekana_litestar.responses import Answer
+from tekana_litestar.responses import HttpResponse
 
 # The styles are inline: Scalar makes them as it goes. Everything else comes from here.
 _POLICY: Final = (
@@ -35,31 +35,31 @@ def _asset(name: str) -> bytes:
 
 
 @route("/", http_method=_READ)
-async def redirect_to_docs() -> Answer:
-    """Whoever opens the root in a browser wants the documentation."""
-    return Answer(302, headers=[("Location", "/api")])
+async def redirect_to_docs() -> HttpResponse:
+    """Lead browsers from the root to the documentation."""
+    return HttpResponse(302, headers=[("Location", "/api")])
 
 
 @route("/api", http_method=_READ)
-async def get_page() -> Answer:
-    """The page."""
+async def get_page() -> HttpResponse:
+    """Return the page."""
     headers = [("Content-Security-Policy", _POLICY), ("Referrer-Policy", "no-referrer"), ("Cache-Control", "no-cache")]
-    return Answer(200, _asset("index.html"), headers, media_type="text/html; charset=utf-8")
+    return HttpResponse(200, _asset("index.html"), headers, media_type="text/html; charset=utf-8")
 
 
 @route("/api/openapi.json", http_method=_READ)
-async def get_openapi() -> Answer:
-    """The OpenAPI document."""
-    return Answer(200, document(), [("Cache-Control", "no-cache")])
+async def get_openapi() -> HttpResponse:
+    """Return the OpenAPI document."""
+    return HttpResponse(200, document(), [("Cache-Control", "no-cache")])
 
 
 @route("/api/{name:str}", http_method=_READ)
-async def get_asset(request: Request[Any, Any, Any]) -> Answer:
-    """One of the page's few files."""
+async def get_asset(request: Request[Any, Any, Any]) -> HttpResponse:
+    """Return one of the page's files."""
     name = request.path_params["name"]
     if name not in _TYPES:
         raise NotFoundException
-    return Answer(200, _asset(name), [("Cache-Control", "max-age=3600")], media_type=_TYPES[name])
+    return HttpResponse(200, _asset(name), [("Cache-Control", "max-age=3600")], media_type=_TYPES[name])
 
 
 HANDLERS: Final = [redirect_to_docs, get_page, get_openapi, get_asset]

@@ -1,60 +1,66 @@
-"""Reading headers strictly: at most once each, and in the form that is expected."""
+"""Reading headers strictly: at most once each, without the blanks around their values, and in the form expected."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable
+from typing import Final
 
 from tekana.domain.errors import FieldError, invalid
-from tekana_litestar.problems import IdempotencyKeyRequired, PreconditionRequired
+from tekana_litestar.problems import IdempotencyKeyRequired, PreconditionRequired, WrongContentType
+from tekana_litestar.responses import JSON
 
-if TYPE_CHECKING:
-    from litestar.types import HTTPScope
+Headers = Iterable[tuple[bytes, bytes]]
+"""As ASGI has them: names in lower case."""
 
 _KEY: Final = re.compile(r"[\x20-\x7e]{1,255}")
 _HOST: Final = re.compile(rb"[A-Za-z0-9\-._~!$&'()*+,;=%:@\[\]]*")
-_VERSION: Final = re.compile(r'"([1-9][0-9]{0,17})"')
+_ETAG: Final = re.compile(r'(W/)?"([1-9][0-9]{0,17})"')
+_PARAMETER: Final = re.compile(
+    r"""\s*(?:([\w!#$%&'*+.^`|~-]+)=("(?:[^"\\]|\\.)*"|[\w!#$%&'*+.^`|~-]+)\s*)?""", re.ASCII
+)
+_BLANKS: Final = b" \t"  # RFC 9110, 5.5: they are no part of a value
 
 
-def single_header(scope: HTTPScope, name: bytes) -> str | None:
-    """The header's value; None without one.
+def single_header(headers: Headers, name: bytes) -> str | None:
+    """Return the header's value, or None without one.
 
     Raises:
         InvalidRequest: it is given more than once.
     """
     found = None
-    for key, value in scope["headers"]:
+    for key, value in headers:
         if key == name:
             if found is not None:
                 raise invalid(name.decode("ascii").title(), "is given more than once")
             found = value
-    return None if found is None else found.decode("latin-1")
+    return None if found is None else found.strip(_BLANKS).decode("latin-1")
 
 
 def is_host(value: bytes) -> bool:
-    """Whether the value of a Host header names a host (RFC 3986, host and port)."""
+    """Return whether the value of a Host header names a host (RFC 3986, host and port)."""
     return _HOST.fullmatch(value) is not None
 
 
-def check_host(scope: HTTPScope) -> None:
-    """Raises InvalidRequest for a Host header that names no host."""
-    for key, value in scope["headers"]:
-        if key == b"host" and not is_host(value):
+def check_host(headers: Headers) -> None:
+    """Raise InvalidRequest for a Host header that names no host."""
+    for key, value in headers:
+        if key == b"host" and not is_host(value.strip(_BLANKS)):
             raise invalid("Host", "must be a host, with or without a port")
 
 
 def is_idempotency_key(value: bytes) -> bool:
-    """Whether the value is 1 to 255 printable ASCII characters."""
+    """Return whether the value is 1 to 255 printable ASCII characters."""
     return _KEY.fullmatch(value.decode("latin-1")) is not None
 
 
-def idempotency_key(scope: HTTPScope, *, required: bool) -> str | None:
-    """The key that makes a repeated request harmless.
+def idempotency_key(headers: Headers, *, required: bool) -> str | None:
+    """Return the key that makes a repeated request harmless.
 
     Raises:
         InvalidRequest: it is required and missing, or is not 1 to 255 printable ASCII characters.
     """
-    key = single_header(scope, b"idempotency-key")
+    key = single_header(headers, b"idempotency-key")
     if key is None:
         if required:
             reason = "is missing: choose one for each movement of money, and repeat it when you retry"
@@ -65,17 +71,57 @@ def idempotency_key(scope: HTTPScope, *, required: bool) -> str | None:
     return key
 
 
-def expected_version(scope: HTTPScope) -> int | None:
-    """The version that a change was made from, as `If-Match` tells it; None stands for any (`*`).
+def expected_versions(headers: Headers) -> frozenset[int] | None:
+    """Return the versions that `If-Match` allows; None stands for any (`*`).
+
+    `If-Match` compares strongly (RFC 9110, 8.8.3.2), so that a weak tag allows no version.
 
     Raises:
-        InvalidRequest: it is missing, or is neither a version in double quotes nor *.
+        InvalidRequest: it is missing, or is neither * nor a list of versions in double quotes.
     """
-    etag = single_header(scope, b"if-match")
-    if etag is None:
+    given = single_header(headers, b"if-match")
+    if given is None:
         raise PreconditionRequired(FieldError("If-Match", 'is missing: send the ETag that you read, such as "3", or *'))
-    if etag == "*":
+    if given == "*":
         return None
-    if not (version := _VERSION.fullmatch(etag)):
-        raise invalid("If-Match", 'must be one version in double quotes, such as "3", or *')
-    return int(version[1])
+    tags = [_ETAG.fullmatch(one.strip()) for one in given.split(",")]
+    if not all(tags):
+        raise invalid("If-Match", 'must be versions in double quotes, such as "3", or *')
+    return frozenset(int(tag[2]) for tag in tags if tag and not tag[1])
+
+
+def require_json(headers: Headers) -> None:
+    """Raise WrongContentType unless the body is declared as JSON in UTF-8. Other parameters make no difference."""
+    declared = single_header(headers, b"content-type")
+    if declared != JSON and not (declared and _is_json(declared)):
+        raise WrongContentType(FieldError("Content-Type", "must be application/json, in UTF-8"))
+
+
+def _is_json(declared: str) -> bool:
+    media_type, *parameters = declared.split(";")
+    found = [_PARAMETER.fullmatch(one) for one in parameters]
+    charsets = [one[2].strip('"').lower() for one in found if one and (one[1] or "").lower() == "charset"]
+    return media_type.strip().lower() == JSON and all(found) and charsets in ([], ["utf-8"])
+
+
+def preferred_type(headers: Headers, offered: tuple[str, ...]) -> str:
+    """Return the media type that a response should have.
+
+    Args:
+        headers: those of the request.
+        offered: what the response can be. The first is the default; another is chosen where `Accept` names it.
+    """
+    weights = _accepted(headers)
+    chosen = max(offered[1:], key=lambda one: weights.get(one, 0.0), default=offered[0])
+    return chosen if weights.get(chosen, 0.0) > 0 else offered[0]
+
+
+def _accepted(headers: Headers) -> dict[str, float]:
+    """Return the media types that `Accept` names, with their weights."""
+    weights: dict[str, float] = {}
+    for line in (value.decode("latin-1") for name, value in headers if name == b"accept"):
+        for one in line.split(","):
+            name, *parameters = (part.strip().lower() for part in one.split(";"))
+            weight = next((part[2:] for part in parameters if part.startswith("q=")), "1")
+            weights[name] = float(weight) if re.fullmatch(r"[01](\.[0-9]{0,3})?", weight) else 1.0
+    return weights

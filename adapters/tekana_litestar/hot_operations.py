@@ -1,49 +1,51 @@
-"""The operations that are hot routes as well: they give the same bytes as the ones of `routes`, for less time."""
+"""The operations that are hot routes as well: they give the same bytes as those of `resources`, for less time."""
 
 from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from uuid import UUID
 
-from tekana import LOCAL_OPERATOR, AnyMoneyCommand, Session, WalletId
+from tekana import AnyMoneyCommand, Session, WalletId
 from tekana.application.engine.envelope import Outcome
 from tekana.application.tekana import executed
-from tekana_litestar import to_wire
-from tekana_litestar.bodies import LARGEST_BODY, BodyReader
-from tekana_litestar.execute import replay_header
+from tekana_litestar.bodies import BODY_BYTES_MAX
+from tekana_litestar.caller import identify_caller
 from tekana_litestar.headers import is_idempotency_key
 from tekana_litestar.protocol.hot_routes import Headers, HotRequest, HotRoute, HotRoutes
-from tekana_litestar.responses import Answer, answer
+from tekana_litestar.resources.transactions import MOVEMENT, posted_response
+from tekana_litestar.resources.wallets import wallet_response
+from tekana_litestar.responses import HttpResponse
 
 if TYPE_CHECKING:
     from litestar import Litestar
 
-_movement = BodyReader[AnyMoneyCommand](AnyMoneyCommand)
-
 
 def hot_routes(app: Litestar) -> HotRoutes:
-    """The hot routes of an app."""
+    """Return the hot routes of an app: none of those that guards or middleware are in front of."""
 
-    def session() -> Session:
-        """The session of a request's caller, as in `Request.session`."""
-        found: Session = app.state.tekana.as_caller(LOCAL_OPERATOR)
-        return found
+    def session(request: HotRequest) -> Session:
+        caller = identify_caller(request.headers.items())
+        return cast("Session", app.state.tekana.as_caller(caller))
 
     def move_money(request: HotRequest) -> None:
-        _move_money(session(), request)
+        _move_money(session(request), request)
 
     def get_wallet(request: HotRequest) -> None:
-        task = asyncio.ensure_future(_get_wallet(session(), UUID(request.parameter)))
+        task = asyncio.ensure_future(_get_wallet(session(request), UUID(request.parameter)))
         task.add_done_callback(partial(_respond_with_task, request))
 
-    return HotRoutes(
-        (
-            HotRoute(b"POST", b"/v1/transactions", move_money, accepts=_has_key, body_size_max=LARGEST_BODY),
-            HotRoute(b"GET", b"/v1/wallets/{}", get_wallet),
-        )
+    routes = (
+        HotRoute(b"POST", b"/v1/transactions", move_money, accepts=_has_key, body_size_max=BODY_BYTES_MAX),
+        HotRoute(b"GET", b"/v1/wallets/{}", get_wallet),
     )
+    return HotRoutes(route for route in routes if not _is_guarded(app, route))
+
+
+def _is_guarded(app: Litestar, route: HotRoute) -> bool:
+    _, handler, *_ = app.asgi_router.handle_routing(route.path.decode(), route.method.decode())
+    return bool(handler.resolve_guards() or handler.resolve_middleware())
 
 
 def _has_key(headers: Headers) -> bool:
@@ -51,23 +53,18 @@ def _has_key(headers: Headers) -> bool:
 
 
 def _move_money(session: Session, request: HotRequest) -> None:
-    command = _movement.decode(request.body)
+    command = MOVEMENT.decode(request.body)
     outcome = session.enqueue(command, key=request.header(b"idempotency-key"), request_id=request.id)
     outcome.add_done_callback(partial(_respond_with_outcome, request, command))
 
 
 def _respond_with_outcome(request: HotRequest, command: AnyMoneyCommand, outcome: asyncio.Future[Outcome]) -> None:
-    def make_answer() -> Answer:
-        transaction, replayed = executed(command, outcome.result())
-        location = ("Location", f"/v1/transactions/{transaction.id}")
-        return answer(201, to_wire.transaction(transaction), location, *replay_header(replayed))
-
-    request.respond(make_answer)
+    request.respond(lambda: posted_response(executed(command, outcome.result())))
 
 
-async def _get_wallet(session: Session, wallet_id: UUID) -> Answer:
-    return answer(200, to_wire.wallet(await session.wallets.get(WalletId(wallet_id))))
+async def _get_wallet(session: Session, wallet_id: UUID) -> HttpResponse:
+    return wallet_response(await session.wallets.get(WalletId(wallet_id)))
 
 
-def _respond_with_task(request: HotRequest, task: asyncio.Future[Answer]) -> None:
+def _respond_with_task(request: HotRequest, task: asyncio.Future[HttpResponse]) -> None:
     request.respond(task.result)

@@ -1,111 +1,208 @@
-"""An operation: a Litestar route handler that says about itself all that the documentation tells."""
+"""Routes: Litestar handlers that say what they take and return, and the call that each of them gets.
+
+    command   a route that changes something
+    query     a route that reads: GET, and HEAD likewise
+
+A handler's docstring is its documentation: the first line is the summary. It takes a `Call`, which a dependency of the
+app provides, with everything read and checked.
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, NamedTuple, TypeVar, cast
+from uuid import UUID
 
-from litestar import route
+from litestar import Request, route
 from litestar.enums import HttpMethod
 from litestar.handlers import HTTPRouteHandler
 
-from tekana import TekanaError
-from tekana_litestar.bodies import BodyReader
-from tekana_litestar.headers import check_host
-from tekana_litestar.parameters import Parameter, read_query
-from tekana_litestar.problems import problem_of_request
-from tekana_litestar.request import Request
-from tekana_litestar.responses import Answer
-from tekana_litestar.server_sent_events import EventStream
+from tekana import Caller, Command, Tekana, TekanaError
+from tekana.application.tekana import Executed
+from tekana.domain.book import Answer
+from tekana_litestar.bodies import Body
+from tekana_litestar.headers import Headers, expected_versions, idempotency_key
+from tekana_litestar.identifiers import canonical_uuid
+from tekana_litestar.queries import Query, read_query
+from tekana_litestar.responses import JSON, Response
+from tekana_litestar.server_sent_events import Streams
 
 if TYPE_CHECKING:
-    from litestar.types import HTTPScope, Receive, Send
+    from litestar.types import HTTPScope
 
 KeyRule = Literal["none", "optional", "required"]
 
 
+class Content(NamedTuple):
+    """One form of a response: its media type, what its body is (text where there is no Struct), and an example."""
+
+    media_type: str
+    kind: Any
+    example: Any
+
+
+class Returns(NamedTuple):
+    """A response that is no problem: its status, its forms, its headers beside `X-Request-ID`, and what it means."""
+
+    status: int
+    contents: tuple[Content, ...] = ()
+    headers: tuple[str, ...] = ()
+    meaning: str | None = None
+
+
+class HeaderParameter(NamedTuple):
+    """A header that a route reads, as it is documented."""
+
+    name: str
+    required: bool
+    description: str
+    schema: Mapping[str, Any]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """What a route takes, gives and refuses.
+    """What a route takes, returns and refuses.
 
-    `answers` maps each status of success to the shape of its body. `refusals` are the core's errors that a request of
-    this kind can meet; those that any request can meet (400, 413, 415, 503 …) are added by `openapi`. `strict_query` is
-    off where unknown parameters are nobody's mistake. `streams`: as an event stream, too. `text` is an example of an
-    answer in plain text, which has no shape.
+    Attributes:
+        returns: its responses that are no problems.
+        query: its parameters; None where any are accepted.
+        body: how its body is read.
+        key: whether it takes an `Idempotency-Key`.
+        if_match: whether it needs `If-Match`.
+        headers: further headers that it reads.
+        refusals: the errors that a request can meet beside those of the command in its body, and those of any request.
+        public: whether it needs no scope.
     """
 
-    tag: str
-    summary: str
-    description: str
-    answers: dict[int, type]
-    body: BodyReader[Any] | None = None
-    query: tuple[Parameter, ...] = ()
+    returns: tuple[Returns, ...]
+    query: type[Query] | None = Query
+    body: Body[Any] | None = None
     key: KeyRule = "none"
     if_match: bool = False
-    etag: bool = False
+    headers: tuple[HeaderParameter, ...] = ()
     refusals: tuple[type[TekanaError], ...] = ()
-    strict_query: bool = True
-    streams: bool = False
-    text: str = ""
+    public: bool = False
+
+    def __deepcopy__(self, memo: object) -> Operation:
+        """Return itself: Litestar copies a handler that it registers, with all that the handler holds."""
+        return self
 
 
-Perform = Callable[[Request], Awaitable[Answer | EventStream]]
+def json_content(kind: Any, example: Any = None) -> tuple[Content]:
+    """Return the form in JSON; `example` where the fields' own examples do not say it."""
+    return (Content(JSON, kind, example),)
+
+
+InputT_co = TypeVar("InputT_co", covariant=True)
+QueryT_co = TypeVar("QueryT_co", covariant=True)
+AnswerT = TypeVar("AnswerT", bound=Answer)
+
+
+class Call(Generic[InputT_co, QueryT_co]):
+    """A request that was read and checked.
+
+    Attributes:
+        session: what the caller can do and read.
+        input: the command, or what else the body was read into.
+        query: the parameters.
+        ids: the identifiers in the path, by name.
+        versions: those that `If-Match` allows; None stands for any.
+        scope: the request as ASGI has it.
+    """
+
+    __slots__ = ("_key", "ids", "input", "query", "scope", "session", "versions")
+
+    def __init__(
+        self,
+        scope: HTTPScope,
+        input: InputT_co,
+        query: QueryT_co,
+        ids: Mapping[str, UUID],
+        key: KeyRule,
+        versions: frozenset[int] | None,
+    ) -> None:
+        self.scope = scope
+        self.session = self.tekana.as_caller(cast("Caller", scope["user"]))
+        self.input = input
+        self.query = query
+        self.ids = ids
+        self.versions = versions
+        self._key = key
+
+    @property
+    def tekana(self) -> Tekana:
+        """The core."""
+        return cast("Tekana", self.scope["litestar_app"].state.tekana)
+
+    @property
+    def key(self) -> str | None:
+        """The idempotency key, where the route takes one. Raises InvalidRequest if it is missing or malformed."""
+        return None if self._key == "none" else idempotency_key(self.headers, required=self._key == "required")
+
+    @property
+    def headers(self) -> Headers:
+        """The headers of the request."""
+        return self.scope["headers"]
+
+    @property
+    def path(self) -> str:
+        """The path of the request."""
+        return self.scope["path"]
+
+    @property
+    def request_id(self) -> str:
+        """The name of the request in logs, records and responses."""
+        return cast("str", self.scope["state"]["request_id"])
+
+    @property
+    def streams(self) -> Streams:
+        """The streams that this worker serves."""
+        return cast("Streams", self.scope["litestar_app"].state.streams)
+
+    async def submit(self, command: Command[AnswerT]) -> Executed[AnswerT]:
+        """Execute a command once, however often it is requested under the same key.
+
+        Raises:
+            TekanaError: as Session.submit does.
+        """
+        executed: Executed[AnswerT] = await self.session.submit(command, key=self.key, request_id=self.request_id)
+        return executed
+
+
+async def provide_call(request: Request[Any, Any, Any]) -> Call[Any, Any]:
+    """Read and check a request as its operation says. The dependency `call` of every handler.
+
+    Raises:
+        InvalidRequest: something is wrong with it.
+    """
+    operation: Operation = request.route_handler.opt["operation"]
+    headers = request.scope["headers"]
+    query = None if operation.query is None else read_query(request.scope["query_string"], operation.query)
+    ids = {name: canonical_uuid(name, text) for name, text in request.path_params.items()}
+    versions = expected_versions(headers) if operation.if_match else None
+    input_ = None if operation.body is None else await operation.body.read(request.receive, headers, ids)
+    return Call(request.scope, input_, query, ids, operation.key, versions)
+
+
+Handler = Callable[..., Awaitable[Response]]
 
 _READ: Final = [HttpMethod.GET, HttpMethod.HEAD]
 
 
-def reads(path: str, operation: Operation) -> Callable[[Perform], HTTPRouteHandler]:
+def query(path: str, operation: Operation) -> Callable[[Handler], HTTPRouteHandler]:
     """Serve GET, and HEAD likewise."""
-    return _at(path, _READ, operation)
+    return route(path, http_method=_READ, opt={"operation": operation})
 
 
-def does(
+def command(
     path: str, operation: Operation, method: HttpMethod = HttpMethod.POST
-) -> Callable[[Perform], HTTPRouteHandler]:
+) -> Callable[[Handler], HTTPRouteHandler]:
     """Serve a method that changes something."""
-    return _at(path, [method], operation)
+    # A response brings its own status; without one here, Litestar expects no response from DELETE.
+    return route(path, http_method=method, status_code=200, opt={"operation": operation})
 
 
-def _at(path: str, methods: list[HttpMethod], operation: Operation) -> Callable[[Perform], HTTPRouteHandler]:
-    def register(perform: Perform) -> HTTPRouteHandler:
-        async def only_found() -> None:
-            """What Litestar is given: it finds operations, and does not call them; see `serve`."""
-
-        only_found.__name__ = perform.__name__
-        return route(path, http_method=methods, opt={"operation": operation, "perform": perform})(only_found)
-
-    return register
-
-
-async def serve(handler: HTTPRouteHandler, scope: HTTPScope, receive: Receive, send: Send) -> None:
-    """Perform the operation of a route handler, and answer; an error is answered with its problem."""
-    try:
-        check_host(scope)
-        operation: Operation = handler.opt["operation"]
-        query = read_query(scope["query_string"], operation.query) if operation.strict_query else {}
-        answer: Answer | EventStream = await handler.opt["perform"](Request(scope, receive, operation, query))
-    except Exception as error:
-        answer = problem_of_request(scope, error)
-    await answer(scope, receive, send)
-
-
-def options_handlers(handlers: Iterable[HTTPRouteHandler]) -> list[HTTPRouteHandler]:
-    """Answers to OPTIONS that name all of a path's methods; Litestar's own name those of its first handler alone.
-
-    They have to be registered before the others.
-    """
-    allowed: dict[str, set[str]] = defaultdict(lambda: {"OPTIONS"})
-    for handler in handlers:
-        for path in handler.paths:
-            allowed[path].update(handler.http_methods)
-    return [_options_handler(path, ", ".join(sorted(methods))) for path, methods in allowed.items()]
-
-
-def _options_handler(path: str, methods: str) -> HTTPRouteHandler:
-    @route(path, http_method=HttpMethod.OPTIONS)
-    async def tell_methods() -> Answer:
-        return Answer(204, headers=(("Allow", methods),))
-
-    return tell_methods
+def replay_header(replayed: bool) -> tuple[tuple[str, str], ...]:
+    """Return the header that marks a repeated response."""
+    return (("Idempotency-Replayed", "true"),) if replayed else ()

@@ -1,13 +1,13 @@
-"""Problems: how every refusal and failure is told, as RFC 9457 says. One table maps families of errors to statuses.
+"""Problems: how every refusal and failure is reported, as RFC 9457 says. One table maps families of errors to statuses.
 
-A problem's `type` is `urn:tekana:problem:<code>`: a name, not a place to visit. Clients program against `code`.
+A problem's `type` is `urn:tekana:problem:<code>`: a name, not an address. Clients program against `code`.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 from uuid import UUID
 
 import msgspec
@@ -19,6 +19,7 @@ from msgspec import UNSET, UnsetType
 from tekana import (
     ConcurrentUpdate,
     EventsDropped,
+    Forbidden,
     InvalidRequest,
     NotFound,
     Overloaded,
@@ -26,10 +27,10 @@ from tekana import (
     RuleRefused,
     StateConflict,
     TekanaError,
-    Transaction,
     Unavailable,
 )
-from tekana_litestar.responses import PROBLEM_JSON, Answer, encode
+from tekana_litestar.fields import REJECTED_ID, REQUEST_ID, meta
+from tekana_litestar.responses import PROBLEM_JSON, HttpResponse, encode
 
 if TYPE_CHECKING:
     from litestar.types import HTTPScope
@@ -41,7 +42,7 @@ NOT_NOW: Final = "cannot be answered now: try again"
 
 
 class IdempotencyKeyRequired(InvalidRequest):
-    """Money moves only under a key that tells a repeated request from a new one."""
+    """Money moves only under a key, by which a repeated request differs from a new one."""
 
     code = "idempotency_key_required"
 
@@ -64,6 +65,7 @@ FAMILIES: Final[tuple[tuple[type[TekanaError], int], ...]] = (
     (WrongContentType, 415),
     (PreconditionRequired, 428),
     (InvalidRequest, 400),
+    (Forbidden, 403),
     (NotFound, 404),
     (EventsDropped, 410),
     (StateConflict, 409),
@@ -89,30 +91,34 @@ class FieldProblem(msgspec.Struct, frozen=True, kw_only=True):
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
     """Why a request was not done. Programs read `code`; people read `detail`."""
 
-    type: str
+    type: Annotated[str, meta("`urn:tekana:problem:` and the code.", format="uri")]
     title: str
     status: int
-    detail: str
-    code: str
-    request_id: str
-    errors: tuple[FieldProblem, ...] | UnsetType = UNSET
-    transaction_id: UUID | UnsetType = UNSET
+    detail: Annotated[str, meta("For people to read. Its words may change.")]
+    code: Annotated[str, meta("Stable: what programs should read.")]
+    request_id: Annotated[str, meta("The name of the request in our logs.", REQUEST_ID)]
+    errors: Annotated[tuple[FieldProblem, ...], meta("What is wrong with the request, field by field.")] | UnsetType = (
+        UNSET
+    )
+    transaction_id: (
+        Annotated[UUID, meta("The rejected transaction that keeps the attempt.", REJECTED_ID)] | UnsetType
+    ) = UNSET
 
 
 def status_of(kind: type[TekanaError]) -> int:
-    """The status that a kind of error is answered with."""
+    """Return the status that a kind of error is answered with."""
     return next(status for family, status in FAMILIES if issubclass(kind, family))
 
 
 def problem(code: str, status: int, detail: str, request_id: str, **more: Any) -> Problem:
-    """A problem with the type and title that belong to its code."""
+    """Return a problem with the type and title that belong to its code."""
     title = code.replace("_", " ").capitalize()
     kind = f"urn:tekana:problem:{code}"
     return Problem(type=kind, title=title, status=status, detail=detail, code=code, request_id=request_id, **more)
 
 
 def problem_of(error: Exception, request_id: str, *, reading: bool) -> Problem:
-    """What is told of an error. Only what tekana says itself: never a driver's words, which may hold SQL or a DSN."""
+    """Return the problem of an error. Only tekana's own words: a driver's may hold SQL or a DSN."""
     unknown = NOT_NOW if reading else OUTCOME_UNKNOWN
     match error:
         case InvalidRequest():
@@ -120,9 +126,9 @@ def problem_of(error: Exception, request_id: str, *, reading: bool) -> Problem:
             return problem(error.code, status_of(type(error)), str(error), request_id, errors=wrong)
         case Refused():
             first = error.request_id or request_id  # so that a repeated refusal has the same bytes
-            kept = error.transaction.id if isinstance(error.transaction, Transaction) else UNSET
+            kept = UNSET if error.transaction is None else error.transaction.id
             return problem(error.code, status_of(type(error)), str(error), first, transaction_id=kept)
-        case EventsDropped() | Overloaded():
+        case EventsDropped() | Forbidden() | Overloaded():
             return problem(error.code, status_of(type(error)), str(error), request_id)
         case HTTPException(status_code=status) if status < 500:
             code = "not_found" if status == 404 else "invalid_request"
@@ -131,26 +137,31 @@ def problem_of(error: Exception, request_id: str, *, reading: bool) -> Problem:
             return problem(Unavailable.code, 503, unknown, request_id)
 
 
-def problem_answer(error: Exception, request_id: str, *, reading: bool) -> Answer:
-    """The answer to a request that failed. What was not foreseen is logged whole, and told as an unknown outcome."""
-    told = problem_of(error, request_id, reading=reading)
+def problem_response(error: Exception, request_id: str, *, reading: bool) -> HttpResponse:
+    """Return the response to a request that failed. An unexpected error is logged whole, its outcome is unknown."""
+    problem = problem_of(error, request_id, reading=reading)
     headers: list[tuple[str, str]] = []
-    pause = 0
-    if told.status == 503:
+    pause_seconds = 0
+    if problem.status == 503:
         _note(error, request_id)
         retry_after = getattr(error, "retry_after", Unavailable.retry_after)
         headers.append(("Retry-After", str(retry_after)))
         if isinstance(error, Overloaded):  # clients that ask again at once would leave no time for those let in
-            pause = retry_after
+            pause_seconds = retry_after
     if isinstance(error, Refused) and error.replayed:
         headers.append(("Idempotency-Replayed", "true"))
     if isinstance(error, HTTPException) and error.status_code == 405:
-        headers.append(("Allow", (error.headers or {}).get("allow", "")))
-    return Answer(told.status, encode(told), headers, media_type=PROBLEM_JSON, pause=pause)
+        headers.append(("Allow", allowed_methods(error)))
+    return HttpResponse(problem.status, encode(problem), headers, media_type=PROBLEM_JSON, pause_seconds=pause_seconds)
+
+
+def allowed_methods(error: HTTPException) -> str:
+    """Return the methods of a path, as an error of Litestar's names them, in a fixed order."""
+    return ", ".join(sorted((error.headers or {}).get("allow", "").split(", ")))
 
 
 class _Overloads:
-    """Notes that requests were refused for want of room, once a second at most: a line for each would be a load too."""
+    """Logs that requests were refused for lack of capacity, once a second at most: a line for each would be a load."""
 
     def __init__(self) -> None:
         self._count = 0
@@ -180,21 +191,21 @@ def _note(error: Exception, request_id: str) -> None:
 
 
 class _ProblemResponse(Response[bytes]):
-    """Litestar wants a Response from those who handle exceptions; this one is an Answer."""
+    """Litestar wants its own Response from exception handlers; this one is an HttpResponse."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, response: HttpResponse) -> None:
         super().__init__(b"")
-        self.answer = answer
+        self.response = response
 
-    def to_asgi_response(self, *args: Any, **kwargs: Any) -> ASGIResponse:  # noqa: ARG002 - all is settled already
-        return cast("ASGIResponse", self.answer)
+    def to_asgi_response(self, *args: Any, **kwargs: Any) -> ASGIResponse:  # noqa: ARG002 - it is complete already
+        return cast("ASGIResponse", self.response)
 
 
-def problem_of_request(scope: HTTPScope, error: Exception) -> Answer:
-    """The answer to a request that failed with this error."""
-    return problem_answer(error, scope["state"]["request_id"], reading=scope["method"] in ("GET", "HEAD"))
+def problem_of_request(scope: HTTPScope, error: Exception) -> HttpResponse:
+    """Return the response to a request that failed with this error."""
+    return problem_response(error, scope["state"]["request_id"], reading=scope["method"] in ("GET", "HEAD"))
 
 
 def handle_exception(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    """Litestar's hook for what is raised on the way to a route, or where there is none."""
+    """Litestar's exception handler for everything that a handler, a dependency or a guard raises."""
     return _ProblemResponse(problem_of_request(request.scope, error))

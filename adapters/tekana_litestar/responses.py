@@ -1,10 +1,10 @@
-"""Answers as they leave: bytes that were encoded once, by one encoder."""
+"""Responses: each is an ASGI app that sends itself, so that Litestar passes it on as it is."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -15,27 +15,38 @@ JSON = "application/json"
 PROBLEM_JSON = "application/problem+json"
 TEXT = "text/plain"
 
-# Keys of metadata are sorted, so that a repeated answer is the first one byte for byte, in whatever order a store
+# Keys of metadata are sorted, so that a repeated response is the first one byte for byte, in whatever order a store
 # gives them back.
 encode = msgspec.json.Encoder(order="deterministic").encode
 
-Headers = Iterable[tuple[str, str]]
+
+class Response(Protocol):
+    """What a handler returns: a whole response in any media type, or a stream."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the response."""
 
 
-class Answer:
-    """A whole answer, as an ASGI app that sends itself: Litestar passes it on without another look.
+class HttpResponse:
+    """A whole response: status, headers in lower case, and body.
 
-    The client gets all of it at once. For `pause` seconds after it, its connection's next request is left alone.
+    The client gets all of it at once. For `pause_seconds` after it, the next request of its connection is not read.
     """
 
-    __slots__ = ("body", "headers", "pause", "status")
+    __slots__ = ("body", "headers", "pause_seconds", "status")
 
     def __init__(
-        self, status: int, body: bytes = b"", headers: Headers = (), *, media_type: str = JSON, pause: float = 0
+        self,
+        status: int,
+        body: bytes = b"",
+        headers: Iterable[tuple[str, str]] = (),
+        *,
+        media_type: str = JSON,
+        pause_seconds: float = 0,
     ) -> None:
         self.status = status
         self.body = body
-        self.pause = pause
+        self.pause_seconds = pause_seconds
         self.headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
         if status != 204:
             self.headers.append((b"content-length", b"%d" % len(body)))
@@ -43,16 +54,16 @@ class Answer:
             self.headers.append((b"content-type", media_type.encode("latin-1")))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - an ASGI app's shape
-        """Send the answer; to HEAD, without its body."""
+        """Send the response; to HEAD, without its body."""
         body = b"" if scope.get("method") == "HEAD" else self.body
         await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
-        if self.pause:  # the end of an answer is told to the server alone, and lets it go on to the next request
+        if self.pause_seconds:  # the server reads the connection's next request after the end of this response
             await send({"type": "http.response.body", "body": body, "more_body": True})
-            await asyncio.sleep(self.pause)
+            await asyncio.sleep(self.pause_seconds)
             body = b""
         await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
-def answer(status: int, content: msgspec.Struct, *headers: tuple[str, str]) -> Answer:
-    """An answer in JSON."""
-    return Answer(status, encode(content), headers)
+def json_response(status: int, content: msgspec.Struct, *headers: tuple[str, str]) -> HttpResponse:
+    """Return a response in JSON."""
+    return HttpResponse(status, encode(content), headers)

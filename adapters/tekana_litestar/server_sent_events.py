@@ -1,4 +1,4 @@
-"""Streams: the event feed as Server-Sent Events, which goes on until the client or the server ends it."""
+"""Streams: the event feed as Server-Sent Events, until the client or the server ends it."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from tekana import EventsDropped, Overloaded, PageRequest, Unavailable
+from tekana import EventsDropped, Overloaded, PageRequest, Session, Unavailable
 from tekana.ports.events import Events, FeedEvent
 from tekana.ports.page import PAGE_SIZE_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from litestar.types import HTTPScope, Receive, Scope, Send
+    from litestar.types import Receive, Scope, Send
 
 EVENT_STREAM: Final = "text/event-stream"
 
@@ -31,12 +31,12 @@ class TooManyStreams(Overloaded):
 
 
 class Streams:
-    """The streams that one worker serves. They look for new events at the same moments, once for all of them."""
+    """The streams that one worker serves. They read new events at the same moments, once for all of a tenant's."""
 
     def __init__(self) -> None:
         self._served = 0
         self._closing = asyncio.Event()
-        self._reading: dict[str | None, asyncio.Task[Sequence[FeedEvent]]] = {}
+        self._reading: dict[tuple[str, str | None], asyncio.Task[Sequence[FeedEvent]]] = {}
 
     @property
     def closing(self) -> bool:
@@ -44,11 +44,11 @@ class Streams:
         return self._closing.is_set()
 
     def close(self) -> None:
-        """Let all streams end, and no other begin: the server is about to stop."""
+        """End all streams, and let no other begin: the server is about to stop."""
         self._closing.set()
 
     def enter(self) -> None:
-        """Take a place, which `leave` gives back. Raises TooManyStreams."""
+        """Count one stream more, until `leave`. Raises TooManyStreams."""
         if self._closing.is_set():
             raise TooManyStreams("this server is about to stop")
         if self._served >= MOST_STREAMS:
@@ -56,22 +56,24 @@ class Streams:
         self._served += 1
 
     def leave(self) -> None:
-        """Give the place back."""
+        """Count one stream less."""
         self._served -= 1
 
-    async def read(self, events: Events, cursor: str | None) -> Sequence[FeedEvent]:
-        """What comes after the cursor, PAGE_SIZE_MAX events at most.
+    async def read(self, tenant: str, events: Events, cursor: str | None) -> Sequence[FeedEvent]:
+        """Return what comes after the cursor, PAGE_SIZE_MAX events at most.
 
-        Those who ask from the same place while it is being read, as all do who are up to date, share the answer.
+        Streams of one tenant that ask from the same position while it is being read, as all do that are up to date,
+        share the result.
         """
-        reading = self._reading.get(cursor)
+        place = (tenant, cursor)
+        reading = self._reading.get(place)
         if reading is None:
-            reading = self._reading[cursor] = asyncio.create_task(_read(events, cursor))
+            reading = self._reading[place] = asyncio.create_task(_read(events, cursor))
 
             def done(task: asyncio.Task[Sequence[FeedEvent]]) -> None:
-                del self._reading[cursor]
+                del self._reading[place]
                 if not task.cancelled():
-                    task.exception()  # perhaps nobody waits for it any more
+                    task.exception()  # perhaps no stream waits for it any more
 
             reading.add_done_callback(done)
         return await asyncio.shield(reading)
@@ -94,21 +96,24 @@ async def _read(events: Events, cursor: str | None) -> Sequence[FeedEvent]:
 
 
 class EventStream:
-    """An answer that does not end by itself, as an ASGI app. It has taken its place among the `streams` already.
+    """A response that does not end by itself. It is counted among the `streams` already.
 
-    `first` are the events to begin with, which come after `cursor`; `write` makes the bytes of one.
+    Attributes:
+        session: whose events it sends.
+        first: the events to begin with, which come after the cursor.
+        write: makes the bytes of one.
     """
 
     def __init__(
         self,
         streams: Streams,
-        events: Events,
+        session: Session,
         first: Sequence[FeedEvent],
         cursor: str | None,
         write: Callable[[FeedEvent], bytes],
     ) -> None:
         self._streams = streams
-        self._events = events
+        self._session = session
         self._first = first
         self._cursor = cursor
         self._write = write
@@ -116,7 +121,7 @@ class EventStream:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send what there is and what comes, until the client is gone or the server is about to stop."""
         try:
-            # Proxies that buffer answers would keep events back.
+            # Proxies that buffer responses would hold events back.
             headers = [(b"content-type", EVENT_STREAM.encode()), (b"x-accel-buffering", b"no")]
             await send({"type": "http.response.start", "status": 200, "headers": headers})
             if scope.get("method") != "HEAD":
@@ -144,11 +149,11 @@ class EventStream:
                 if not new and not await self._streams.next_look(gone):
                     return
                 try:
-                    new = await self._streams.read(self._events, self._cursor)
+                    new = await self._streams.read(self._session.caller.tenant, self._session.events, self._cursor)
                 except Unavailable:
                     new = ()  # the store is away for now: the stream outlasts that
                 except EventsDropped:
-                    return  # whoever was so slow asks again, and is told
+                    return  # a client that was so slow asks again, and gets 410
         finally:
             gone.cancel()
 
@@ -156,9 +161,3 @@ class EventStream:
 async def _until_gone(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-
-
-def wants_stream(scope: HTTPScope) -> bool:
-    """Whether the request accepts an event stream by name, as browsers' EventSource does."""
-    accepted = b",".join(value for name, value in scope["headers"] if name == b"accept").decode("latin-1")
-    return any(one.partition(";")[0].strip().lower() == EVENT_STREAM for one in accepted.split(","))

@@ -192,6 +192,11 @@ async def test_fields_given_twice(client: httpx.AsyncClient) -> None:
         *("text/plain", "text/json", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "json"),
         *("application/problem+json", "application/json; charset=latin-1", "application/json; charset=utf-16", ""),
         *("application/jsonp", "application/msgpack", "*/*", "application/json, text/plain", None),
+        *(
+            "application/json; charset",
+            "application/json; charset=utf-8; charset=utf-16",
+            "application/json charset=utf-8",
+        ),
     ],
 )
 @pytest.mark.parametrize("path", ["/v1/customers", "/v1/transactions"])
@@ -204,7 +209,16 @@ async def test_content_types(client: httpx.AsyncClient, path: str, content_type:
 
 @pytest.mark.parametrize(
     "content_type",
-    ["application/json", "Application/JSON", "application/json;charset=UTF-8", 'application/json ; charset="utf-8"'],
+    [
+        *(
+            "application/json",
+            "Application/JSON",
+            "application/json;charset=UTF-8",
+            'application/json ; charset="utf-8"',
+        ),
+        *("application/json;", "application/json; ", " application/json ", "application/json;;charset=utf-8"),
+        *("application/json; profile=x", 'application/json; profile="a, b"; charset=utf-8', "application/json;v=1"),
+    ],
 )
 async def test_content_types_that_are_fine(client: httpx.AsyncClient, content_type: str) -> None:
     body = json.dumps(registration()).encode()

@@ -272,3 +272,17 @@ async def test_the_same_batch_many_times_at_once(client: httpx.AsyncClient) -> N
     assert {answer.content for answer in answers} == {answers[0].content}
     assert sum("idempotency-replayed" not in answer.headers for answer in answers) == 1
     assert await balance(client, wallet) == "10"
+
+
+async def test_everything_wrong_with_a_batch_is_reported_at_once(client: httpx.AsyncClient) -> None:
+    good = {"type": "deposit", "wallet_id": str(NOBODY), "amount": "1", "currency": "RWF"}
+    movements = [good, {**good, "amount": "-1", "currency": "EURO"}, {"type": "gift"}, 7, {**good, "wallet_id": "x"}]
+    body = {"mode": "some", "transactions": movements}
+    answer = await client.post("/v1/batches", json=body, headers={"Idempotency-Key": "wrong"})
+    named = {one["field"] for one in assert_problem(answer, 400, "invalid_request")["errors"]}
+    assert named >= {"mode", "transactions[2].type", "transactions[3]", "transactions[4].wallet_id"}
+    assert {one for one in named if one.startswith("transactions[1]")}
+    assert not {one for one in named if one.startswith("transactions[0]")}
+    many = {"mode": "atomic", "transactions": [{"type": "deposit"}] * 1000}
+    answer = await client.post("/v1/batches", json=many, headers={"Idempotency-Key": "wrong"})
+    assert (answer.status_code, len(answer.json()["errors"])) == (400, 20)

@@ -132,6 +132,28 @@ async def test_a_registration_that_cannot_be_right(client: httpx.AsyncClient, fi
     assert (await client.get("/v1/customers")).json() == {"items": [], "next_cursor": None}
 
 
+async def test_everything_wrong_with_a_registration_is_reported_at_once(client: httpx.AsyncClient) -> None:
+    body = {"full_name": 7, "email": "nobody", "phone_number": "call me", "country": "rw", "external_id": "", "x": 1}
+    problem = assert_problem(await client.post("/v1/customers", json=body), 400, "invalid_request")
+    named = {one["field"] for one in problem["errors"]}
+    assert named == {"full_name", "email", "phone_number", "country", "external_id", "x"}
+    assert len(problem["errors"]) == len(named)
+    assert (await client.get("/v1/customers")).json()["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("body", "fields"),
+    [
+        ({}, ["full_name", "email", "phone_number"]),
+        ({"full_name": None, "email": 7, "phone_number": []}, ["full_name", "email", "phone_number"]),
+        ({"full_name": "A", "email": "x", "currency": "EURO", "id": 1}, ["phone_number", "id", "email", "currency"]),
+    ],
+)
+async def test_faults_of_every_kind_together(client: httpx.AsyncClient, body: Any, fields: list[str]) -> None:
+    problem = assert_problem(await client.post("/v1/customers", json=body), 400, "invalid_request")
+    assert [one["field"] for one in problem["errors"]] == fields
+
+
 @pytest.mark.parametrize(
     ("metadata", "field"),
     [
@@ -188,7 +210,7 @@ async def test_changing_details_needs_the_version_that_was_read(client: httpx.As
     customer = await register(client, external_id="x", metadata={"a": 1})
     path = f"/v1/customers/{customer['id']}"
     assert_problem(await client.patch(path, json={"full_name": "B"}), 428, "invalid_request", "If-Match")
-    for malformed in ("1", '"x"', '"0"', '"1", "2"', 'W/"1"', '""', '"99999999999999999999"'):
+    for malformed in ("1", '"x"', '"0"', '"1" "2"', '"1", x', 'w/"1"', "", '""', '"99999999999999999999"', '*, "1"'):
         answer = await client.patch(path, json={"full_name": "B"}, headers={"If-Match": malformed})
         assert_problem(answer, 400, "invalid_request", "If-Match")
     changed = await client.patch(path, json={"full_name": "B", "external_id": None}, headers={"If-Match": '"1"'})
@@ -201,6 +223,24 @@ async def test_changing_details_needs_the_version_that_was_read(client: httpx.As
     assert_problem(stale, 412, "concurrent_update")
     anyhow = await client.patch(path, json={"metadata": None}, headers={"If-Match": "*"})
     assert (anyhow.status_code, anyhow.json()["metadata"], anyhow.json()["full_name"]) == (200, None, "B")
+
+
+@pytest.mark.parametrize("tags", ['W/"1"', '"7", "8"', 'W/"1", "7"', '"7"'])
+async def test_a_tag_that_is_not_the_customers(client: httpx.AsyncClient, tags: str) -> None:
+    customer = await register(client)
+    path = f"/v1/customers/{customer['id']}"
+    answer = await client.patch(path, json={"full_name": "B"}, headers={"If-Match": tags})
+    assert "version 1 now" in assert_problem(answer, 412, "concurrent_update")["detail"]
+    assert (await client.get(path)).json() == customer
+    nobody = await client.patch(f"/v1/customers/{NOBODY}", json={"full_name": "B"}, headers={"If-Match": tags})
+    assert_problem(nobody, 404, "not_found")
+
+
+@pytest.mark.parametrize("tags", ['"7", "1"', '"1","7"', ' "1" ', 'W/"7" , "1"'])
+async def test_one_of_several_tags(client: httpx.AsyncClient, tags: str) -> None:
+    path = f"/v1/customers/{(await register(client))['id']}"
+    answer = await client.patch(path, json={"full_name": "B"}, headers={"If-Match": tags})
+    assert (answer.status_code, answer.headers["etag"]) == (200, '"2"')
 
 
 async def test_a_change_must_be_right(client: httpx.AsyncClient) -> None:

@@ -44,7 +44,8 @@ async def test_the_feed_tells_everything_in_order(client: httpx.AsyncClient) -> 
     ]
     assert [one["sequence"] for one in events if one["aggregate_id"] == wallet] == [1, 2, 3]
     for one in feed["items"]:
-        assert set(one) == {"cursor", "id", "type", "aggregate", "aggregate_id", "sequence", "occurred_at", "data"}
+        about = {"cursor", "id", "type", "aggregate", "aggregate_id", "sequence", "occurred_at", "data"}
+        assert set(one) == about | {"tenant", "caller", "request_id"}
         assert one["id"] == f"{one['aggregate_id']}:{one['sequence']}"
         assert one["occurred_at"].endswith("Z")
 

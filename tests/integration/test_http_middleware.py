@@ -5,15 +5,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
+from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 from litestar import Litestar
 
-from tekana import Overloaded, Unavailable
+from tekana import Caller, Forbidden, Overloaded, Unavailable
+from tekana.domain.caller import MAIN_TENANT
 from tekana_litestar import create_app, middleware, problems
-from tekana_litestar.problems import problem_answer
+from tekana_litestar.app import TekanaApp
+from tekana_litestar.headers import preferred_type
+from tekana_litestar.problems import problem_response
+from tekana_litestar.responses import JSON, HttpResponse
 from tekana_memory import MemoryStore
 from tests.integration.http_support import (
     NOBODY,
@@ -198,11 +204,11 @@ async def test_who_is_sent_away_is_told_at_once_and_looked_at_again_later(monkey
         told.append(seconds)
 
     monkeypatch.setattr(asyncio, "sleep", sleep)
-    answer = problem_answer(Overloaded("too many"), "a request", reading=False)
+    answer = problem_response(Overloaded("too many"), "a request", reading=False)
     await answer({"method": "POST"}, None, send)  # type: ignore[arg-type]
     whole, end = ("http.response.body", True), ("http.response.body", False)
     assert told == [("http.response.start", None), whole, 1, end]
-    assert problem_answer(Unavailable("down"), "a request", reading=False).pause == 0
+    assert problem_response(Unavailable("down"), "a request", reading=False).pause_seconds == 0
 
 
 def test_a_crowd_that_is_sent_away_does_not_fill_the_log(
@@ -212,7 +218,7 @@ def test_a_crowd_that_is_sent_away_does_not_fill_the_log(
     monkeypatch.setattr(problems.time, "monotonic", lambda: next(clock))
     monkeypatch.setattr(problems, "_overloads", problems._Overloads())
     for _ in range(4):
-        problem_answer(Overloaded("too many"), "a request", reading=False)
+        problem_response(Overloaded("too many"), "a request", reading=False)
     noted = [record.getMessage().rpartition("; ")[2] for record in caplog.records]
     assert noted == ["1 refused since this was last noted", "3 refused since this was last noted"]
 
@@ -263,3 +269,76 @@ async def test_nothing_is_served_before_the_start() -> None:
 async def test_the_app_keeps_to_its_own_documentation(app: Litestar) -> None:
     assert app.openapi_config is None
     assert app.debug is False
+
+
+async def test_another_app_is_served_beside_it() -> None:
+    async def console(scope: Any, receive: Any, send: Any) -> None:
+        await scope["state"]["tekana"].check_ready()
+        body = f"{scope['path']} for {scope['user'].subject}".encode()
+        await HttpResponse(200, body, media_type="text/plain")(scope, receive, send)
+
+    async with at_work(create_app("memory://", mounts={"/console": console})) as app, client_of(app) as client:
+        for path in ("/console", "/console/", "/console/customers/7"):
+            answer = await client.post(path)
+            assert (answer.status_code, answer.headers["content-type"]) == (200, "text/plain")
+            assert answer.headers["x-request-id"]
+            assert answer.text.endswith(" for local")
+        assert answer.text == "/console/customers/7 for local"
+        assert (await client.get("/v1/customers")).json()["items"] == []
+        assert (await client.get("/consoles")).status_code == 404
+
+
+@pytest.mark.parametrize("kind", ["guards", "middleware"])
+async def test_guards_and_middleware_are_in_front_of_every_route(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+
+    async def guard(connection: Any, handler: Any) -> None:
+        seen.append(connection.scope["path"])
+        raise Forbidden("not today")
+
+    def middleware_of(app: Any) -> Any:
+        async def refuse(scope: Any, receive: Any, send: Any) -> None:
+            await guard(SimpleNamespace(scope=scope), None)
+
+        return refuse
+
+    guarded = {"guards": [guard]} if kind == "guards" else {"middleware": [middleware_of]}
+    monkeypatch.setattr("tekana_litestar.app.TekanaApp", partial(TekanaApp, **guarded))
+    async with at_work(create_app("memory://")) as app, client_of(app) as client:
+        paths = ["/v1/customers", f"/v1/wallets/{NOBODY}", "/v1/events"]
+        for path in paths:
+            assert_problem(await client.get(path), 403, "forbidden")
+        body = {"type": "deposit", "wallet_id": str(NOBODY), "amount": "1", "currency": "RWF"}
+        assert_problem(await move(client, body), 403, "forbidden")
+    assert seen == [*paths, "/v1/transactions"]
+
+
+async def test_a_caller_does_only_what_it_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader = Caller(MAIN_TENANT, "reader", frozenset({"wallets:read"}))
+    monkeypatch.setattr("tekana_litestar.app.identify_caller", lambda _: reader)
+    async with at_work(create_app("memory://")) as app, client_of(app) as client:
+        assert (await client.get("/v1/wallets")).status_code == 200
+        assert_problem(await client.get(f"/v1/wallets/{NOBODY}"), 404, "not_found")
+        for path in ("/v1/customers", "/v1/events"):
+            assert_problem(await client.get(path), 403, "forbidden")
+        assert_problem(await client.post("/v1/customers", json=registration()), 403, "forbidden")
+        body = {"type": "deposit", "wallet_id": str(NOBODY), "amount": "1", "currency": "RWF"}
+        assert_problem(await move(client, body), 403, "forbidden")
+
+
+@pytest.mark.parametrize(
+    ("accept", "expected"),
+    [
+        (None, JSON),
+        ("*/*", JSON),
+        ("text/csv", "text/csv"),
+        ("text/html, */*;q=0.8", JSON),
+        ("application/pdf;q=0.5, TEXT/CSV", "text/csv"),
+        ("application/pdf, text/csv;q=0.1", "application/pdf"),
+        ("application/json, text/csv", "text/csv"),
+        ("text/csv;q=0", JSON),
+    ],
+)
+def test_the_form_of_a_response_is_what_accept_names(accept: str | None, expected: str) -> None:
+    headers = [] if accept is None else [(b"accept", accept.encode())]
+    assert preferred_type(headers, (JSON, "text/csv", "application/pdf")) == expected

@@ -8,18 +8,20 @@ import json
 import signal
 import socket
 from collections.abc import AsyncIterator
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import httpx
 import pytest
 import uvicorn
 from litestar import Litestar
 
-from tekana import PageRequest, Unavailable
-from tekana.ports.events import FeedEvent
+from tekana import LOCAL_OPERATOR, PageRequest, Unavailable
+from tekana.ports.events import Events, FeedEvent
 from tekana.ports.page import Page
 from tekana_litestar import create_app, middleware, server_sent_events
 from tekana_litestar.server import _config
+from tekana_litestar.server_sent_events import Streams
 from tests.integration.http_support import assert_problem, assert_whole, register
 from tests.integration.http_support import both_stores as store_url
 from tests.integration.test_http_server import _served, _wait_until_ready, port
@@ -182,7 +184,7 @@ async def test_a_worker_serves_so_many(
         assert refused.headers["retry-after"] == "5"
         assert (await client.get("/v1/events")).status_code == 200
     async with asyncio.timeout(PATIENCE):
-        while app.state.server_sent_events._served:  # noqa: ASYNC110 - the server notices when it next looks
+        while app.state.streams._served:  # noqa: ASYNC110 - the server notices when it next looks
             await asyncio.sleep(0.02)
     async with following(client):
         pass
@@ -192,7 +194,8 @@ async def test_those_who_are_up_to_date_share_what_is_read(
     app: Litestar, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await register(client)
-    read, list_events = [], app.state.tekana.events.list
+    events = app.state.tekana.as_caller(LOCAL_OPERATOR).events
+    read, list_events = [], events.list
 
     async def counted(page: PageRequest) -> Page[FeedEvent]:
         read.append(page.cursor)
@@ -200,10 +203,11 @@ async def test_those_who_are_up_to_date_share_what_is_read(
         found: Page[FeedEvent] = await list_events(page)
         return found
 
-    monkeypatch.setattr(app.state.tekana.events, "list", counted)
-    shared = [asyncio.create_task(app.state.server_sent_events.read(app.state.tekana.events, None)) for _ in range(50)]
+    counting = cast("Events", SimpleNamespace(list=counted))
+    streams: Streams = app.state.streams
+    shared = [asyncio.create_task(streams.read(tenant, counting, None)) for tenant in ["main"] * 50 + ["other"] * 5]
     assert len({tuple(one) for one in await asyncio.gather(*shared)}) == 1
-    assert read == [None]
+    assert read == [None, None]
 
 
 async def test_a_store_that_is_away_for_a_while(
@@ -211,7 +215,8 @@ async def test_a_store_that_is_away_for_a_while(
 ) -> None:
     monkeypatch.setattr(server_sent_events, "_LOOK", 0.02)
     await register(client)
-    before, failures, list_events = len(await feed(client)), iter(range(3)), app.state.tekana.events.list
+    before, failures, store = len(await feed(client)), iter(range(3)), app.state.tekana._store
+    list_events = store.events(LOCAL_OPERATOR).list
 
     async def failing(page: PageRequest) -> Page[FeedEvent]:
         if next(failures, None) is not None:
@@ -221,7 +226,7 @@ async def test_a_store_that_is_away_for_a_while(
 
     async with following(client) as stream:
         await stream.events(before)
-        monkeypatch.setattr(app.state.tekana.events, "list", failing)
+        monkeypatch.setattr(store, "events", lambda _: SimpleNamespace(list=failing))
         await register(client)
         await stream.event()
 

@@ -252,3 +252,20 @@ async def test_a_caller_that_hangs_up_takes_nothing_back(app: Litestar, client: 
     again = await move(client, body, key)
     assert (again.status_code, again.headers.get("idempotency-replayed")) == (201, "true")
     assert (await client.get(f"/v1/wallets/{wallet}")).json()["ledger_balance"] == "7"
+
+
+async def test_blanks_around_a_key_are_no_part_of_it(client: httpx.AsyncClient) -> None:
+    wallet = await wallet_with(client)
+    body = {"type": "deposit", "wallet_id": wallet, "amount": "5", "currency": "RWF"}
+    first = await move(client, body, "pay-1")
+    for key in ("pay-1 ", " pay-1", "\tpay-1 \t"):
+        again = await move(client, body, key)
+        assert (again.content, again.headers["idempotency-replayed"]) == (first.content, "true")
+    assert (await client.get(f"/v1/wallets/{wallet}")).json()["ledger_balance"] == "5"
+
+
+async def test_everything_wrong_with_a_movement_is_reported_at_once(client: httpx.AsyncClient) -> None:
+    body = {"type": "transfer", "from_wallet_id": "x", "amount": 5, "reference": "", "note": 1}
+    problem = assert_problem(await move(client, body), 400, "invalid_request")
+    fields = ["from_wallet_id", "amount", "reference", "note", "to_wallet_id", "currency"]
+    assert sorted(one["field"] for one in problem["errors"]) == sorted(fields)

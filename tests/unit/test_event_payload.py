@@ -11,7 +11,7 @@ from tekana.ports.events import FeedEvent
 from tekana.testing.clock import FrozenClock
 from tekana.testing.sample_events import ALINES_WALLET, DEPOSIT, sample_events
 from tekana_kafka.cloud_events import message_of
-from tekana_litestar import to_wire
+from tekana_litestar.resources.events import Event
 
 
 def test_there_is_a_sample_of_each_type_and_it_is_the_same_each_time() -> None:
@@ -55,7 +55,7 @@ def test_times_are_told_in_utc() -> None:
 
 def test_the_feed_and_the_bus_say_the_same() -> None:
     for event in sample_events():
-        fed = msgspec.json.decode(msgspec.json.encode(to_wire.event(FeedEvent(event, "a cursor"))))
+        fed = msgspec.json.decode(msgspec.json.encode(Event.from_domain("/v1/events", FeedEvent(event, "a cursor"))))
         message = message_of(event)
         headers = {name: value.decode() for name, value in message.headers}
         assert fed["data"] == msgspec.json.decode(message.value)

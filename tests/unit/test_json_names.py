@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tekana import AnyMoneyCommand, InvalidRequest
-from tekana_litestar.bodies import BodyReader
+from tekana_litestar.bodies import Body
 from tekana_litestar.json_names import has_each_name_once
 
 WALLET = "019a3c52-7f00-7000-8000-000000000001"
@@ -71,4 +71,4 @@ def test_usual_bodies_are_recognised() -> None:
     for members in (complete, usual):
         body = as_json(list(members), ascii_only=False)
         assert has_each_name_once(body, _decoder.decode(body))
-        assert BodyReader(AnyMoneyCommand).decode(body).wallet_id == UUID(WALLET)  # type: ignore[union-attr]
+        assert Body(AnyMoneyCommand).decode(body).wallet_id == UUID(WALLET)  # type: ignore[union-attr]

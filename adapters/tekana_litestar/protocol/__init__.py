@@ -21,8 +21,8 @@ A hot route is a second way to call an operation that is served over ASGI too, a
     HotRoute(b"POST", b"/v1/things", create_thing, accepts=has_valid_key, body_size_max=64 * 1024)
 
 `handle` is called with the whole request and must have `request.respond` called once, then or later, with a function
-that returns the `Answer`; what that function raises is answered with its problem. A path may end in `/{}`, which stands
-for one UUID: `request.parameter`. The routes are the value of `hot_routes` in the ASGI lifespan state.
+that returns an `HttpResponse`; what that function raises is answered with its problem. A path may end in `/{}`, which
+stands for one UUID: `request.parameter`. The routes are the value of `hot_routes` in the ASGI lifespan state.
 
 Only plain requests are handled this way: HTTP/1.1, no query, no header twice, a valid `Host`, `application/json` with a
 `Content-Length` within the limit (or no body at all), no `Expect` or `Upgrade`, nothing else in progress on the

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from tekana import Unavailable
 from tekana_litestar.headers import is_host
 from tekana_litestar.middleware import request_id_of
-from tekana_litestar.problems import problem_answer
+from tekana_litestar.problems import problem_response
 
 if TYPE_CHECKING:
     from tekana_litestar.protocol.connection import HttpProtocol
-    from tekana_litestar.responses import Answer
+    from tekana_litestar.responses import HttpResponse
 
 JSON_TYPE: Final = b"application/json"
 _UUID: Final = re.compile(rb"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
@@ -99,7 +99,7 @@ class HotRequest:
         except Exception as error:
             self.fail(error)
 
-    def respond(self, make_answer: Callable[[], Answer]) -> None:
+    def respond(self, make_answer: Callable[[], HttpResponse]) -> None:
         """Answer with what the function returns, or with the problem that it raises. A late answer is dropped."""
         try:
             answer = make_answer()
@@ -113,9 +113,9 @@ class HotRequest:
     def fail(self, error: Exception) -> None:
         """Answer with the problem of an error."""
         if not self.response_started and not self.disconnected:
-            self._send(problem_answer(error, self.id, reading=self.route.method == b"GET"))
+            self._send(problem_response(error, self.id, reading=self.route.method == b"GET"))
 
-    def _send(self, answer: Answer) -> None:
+    def _send(self, answer: HttpResponse) -> None:
         if not self.response_started and not self.disconnected:
             self.response_started = True
             self.protocol.send_answer(self, answer)

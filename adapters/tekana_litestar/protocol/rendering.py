@@ -1,4 +1,4 @@
-"""From an Answer to the bytes that are sent, as uvicorn and the middleware would make them."""
+"""From an HttpResponse to the bytes that are sent, as uvicorn and the middleware would make them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from tekana_litestar.middleware import common_headers
 from tekana_litestar.problems import problem
-from tekana_litestar.responses import PROBLEM_JSON, Answer, encode
+from tekana_litestar.responses import PROBLEM_JSON, HttpResponse, encode
 
 if TYPE_CHECKING:
     from uvicorn.server import ServerState
@@ -22,7 +22,7 @@ class ResponseRenderer:
         self._defaults: list[tuple[bytes, bytes]] | None = None
         self._starts: dict[int, bytes] = {}
 
-    def __call__(self, answer: Answer, request_id: str, *, keep_alive: bool) -> bytes:
+    def __call__(self, answer: HttpResponse, request_id: str, *, keep_alive: bool) -> bytes:
         """The bytes of the whole response."""
         defaults = self._server_state.default_headers
         if defaults is not self._defaults:  # once a second, as the date is one of them
@@ -39,7 +39,7 @@ def _lines(headers: list[tuple[bytes, bytes]]) -> bytes:
     return b"".join([b"%b: %b\r\n" % header for header in headers])
 
 
-def refusal_answer(status: int, detail: str, request_id: str) -> Answer:
+def refusal_answer(status: int, detail: str, request_id: str) -> HttpResponse:
     """The answer to what is no acceptable HTTP request."""
     body = encode(problem("invalid_request", status, detail, request_id))
-    return Answer(status, body, media_type=PROBLEM_JSON)
+    return HttpResponse(status, body, media_type=PROBLEM_JSON)

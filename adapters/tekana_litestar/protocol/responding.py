@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
     from uvicorn.server import ServerState
 
-    from tekana_litestar.responses import Answer
+    from tekana_litestar.responses import HttpResponse
 
 _NEVER: Final = math.inf
 
@@ -80,7 +80,7 @@ class RespondingProtocol(HttpToolsProtocol):
         self._hot_routes: HotRoutes = self.app_state.get("hot_routes") or HotRoutes()
         self._incoming = Incoming.IDLE
         self._active: HotRequest | RequestResponseCycle | None = None
-        self._refusal: tuple[Answer, str] | None = None  # to be sent when it is its turn, and the request's id
+        self._refusal: tuple[HttpResponse, str] | None = None  # to be sent when it is its turn, and the request's id
         self._deaf = False  # what comes is thrown away
         self._stopping = False
         self._is_closed = False
@@ -131,11 +131,11 @@ class RespondingProtocol(HttpToolsProtocol):
         self._active = cycle
         super()._start_asgi_task(cycle, app)
 
-    def send_answer(self, request: HotRequest, answer: Answer) -> None:
+    def send_answer(self, request: HotRequest, answer: HttpResponse) -> None:
         """Send the answer to a hot request. A pause after it leaves the connection's next request alone."""
         self.transport.write_whole(self._renderer(answer, request.id, keep_alive=request.keep_alive))  # type: ignore[attr-defined]
-        if answer.pause:
-            self.loop.call_later(answer.pause, self._finish, request)
+        if answer.pause_seconds:
+            self.loop.call_later(answer.pause_seconds, self._finish, request)
         else:
             self._finish(request)
 

@@ -1,4 +1,4 @@
-"""Metrics, for Prometheus and whatever else reads its text format."""
+"""Metrics, for Prometheus and other programs that read its text format."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Iterable
 from typing import Final
 
+from litestar import Router
+from litestar.di import NamedDependency
 from prometheus_client import REGISTRY
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
@@ -13,11 +15,10 @@ from prometheus_client.registry import Collector
 
 from tekana import Tekana, Unavailable
 from tekana.ports.outbox import Outbox
-from tekana_litestar.operation import Operation, reads
-from tekana_litestar.request import Request
-from tekana_litestar.responses import Answer
+from tekana_litestar.operation import Call, Content, Operation, Returns, query
+from tekana_litestar.responses import TEXT, HttpResponse, Response
 
-_LONGEST_LOOK: Final = 5.0
+_READ_SECONDS: Final = 5.0
 
 _EXAMPLE: Final = """\
 # HELP tekana_ready Whether money can be moved now, as /health/ready says.
@@ -29,8 +30,8 @@ tekana_outbox_lag_seconds 0.25
 """
 
 
-class _Found(Collector):
-    """What one look found."""
+class _Reading(Collector):
+    """A Prometheus collector over one reading."""
 
     def __init__(self, families: Iterable[Metric]) -> None:
         self._families = families
@@ -39,30 +40,23 @@ class _Found(Collector):
         return self._families
 
 
-@reads(
-    "/metrics",
-    Operation(
-        tag="Health",
-        summary="Read metrics",
-        description="In the text format of Prometheus: whether money can be moved; where this process knows the bus, "
-        "how far the relay is behind; and memory and processor time of the process that answers, one of the workers.",
-        answers={200: str},
-        text=_EXAMPLE,
-        strict_query=False,
-    ),
-)
-async def get_metrics(request: Request) -> Answer:
-    """Read metrics."""
-    found = _Found([*REGISTRY.collect(), *await _look(request.tekana)])
-    return Answer(200, generate_latest(found), media_type=CONTENT_TYPE_LATEST)
+@query("/", Operation(returns=(Returns(200, (Content(TEXT, None, _EXAMPLE),)),), query=None, public=True))
+async def get_metrics(call: NamedDependency[Call[None, None]]) -> Response:
+    """Read metrics.
+
+    In the text format of Prometheus: whether money can be moved; where this process knows the bus, how far the relay is
+    behind; and memory and processor time of the process that answers, one of the workers.
+    """
+    reading = _Reading([*REGISTRY.collect(), *await _read(call.tekana)])
+    return HttpResponse(200, generate_latest(reading), media_type=CONTENT_TYPE_LATEST)
 
 
-async def _look(tekana: Tekana) -> list[Metric]:
-    """What cannot be read now is left out."""
+async def _read(tekana: Tekana) -> list[Metric]:
+    """Return the metrics of tekana; what cannot be read now is left out."""
     families: list[Metric] = []
     ready = False
     try:
-        async with asyncio.timeout(_LONGEST_LOOK):
+        async with asyncio.timeout(_READ_SECONDS):
             await tekana.check_ready()
             ready = True
             if tekana.outbox is not None:
@@ -86,4 +80,4 @@ def _gauge(name: str, meaning: str, value: float) -> Metric:
     return GaugeMetricFamily(name, meaning, value=value)
 
 
-HANDLERS = [get_metrics]
+ROUTER: Final = Router("/metrics", tags=["Health"], route_handlers=[get_metrics])

@@ -1,0 +1,104 @@
+"""What several resources say about a field: its description, its pattern and its example.
+
+A response names one of these in `Annotated`. A command is plain data, so `of_command` finds what is said about its
+fields by their names.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from msgspec import Meta
+
+CUSTOMER_ID: Final = "0198d2a0-0000-7000-8000-000000000001"
+WALLET_ID: Final = "0198d2a0-0000-7000-8000-000000000002"
+OTHER_WALLET_ID: Final = "0198d2a0-0000-7000-8000-000000000004"
+TRANSACTION_ID: Final = "0198d2a0-0000-7000-8000-000000000003"
+REJECTED_ID: Final = "0198d2a0-0000-7000-8000-000000000005"
+WEBHOOK_ENDPOINT_ID: Final = "0198d2a0-0000-7000-8000-000000000006"
+WEBHOOK_DELIVERY_ID: Final = "0198d2a0-0000-7000-8000-000000000007"
+REQUEST_ID: Final = "0198d2a0-0000-7000-8000-0000000000ff"
+REGISTERED_AT: Final = "2026-01-31T12:00:00Z"
+POSTED_AT: Final = "2026-01-31T12:05:00.123456Z"
+
+
+def meta(description: str | None = None, example: Any = None, **schema: Any) -> Meta:
+    """What the documentation says about a field. `schema` is documented, not checked: the core checks its input.
+
+    Args:
+        description: one sentence.
+        example: the value in the documented example; without one, null, or what the type says.
+        schema: keywords of JSON Schema.
+    """
+    examples = None if example is None else [example]
+    return Meta(description=description, examples=examples, extra_json_schema=schema or None)
+
+
+def time(description: str | None = None, example: str = REGISTERED_AT) -> Meta:
+    """What is said about a time."""
+    return meta(description, example, format="date-time")
+
+
+def balance(description: str, example: str = "8500") -> Meta:
+    """What is said about a balance, which may be negative for the operator's own wallets."""
+    return meta(description, example, pattern=r"^-?[0-9]+(\.[0-9]+)?$")
+
+
+AMOUNT: Final = Meta(
+    description="How much, in major units of the currency: a decimal string without sign or exponent, with at most the "
+    "currency's decimals.",
+    examples=["1500", "12.50"],
+    extra_json_schema={"pattern": r"^[0-9]{1,16}(\.[0-9]{1,4})?$"},
+)
+CURRENCY: Final = meta("ISO 4217 code.", "RWF", pattern="^[A-Z]{3}$")
+FULL_NAME: Final = meta(None, "Aline Uwase", minLength=1, maxLength=200)
+EMAIL: Final = meta(None, "aline@example.com", format="email")
+PHONE_NUMBER: Final = meta("In E.164 form, or as people write it in the country given.", "+250788123456")
+COUNTRY: Final = meta("ISO 3166 code of two letters.", "RW", pattern="^[A-Z]{2}$")
+EXTERNAL_ID: Final = meta("Your own name for the customer.", "crm-4711", minLength=1, maxLength=200)
+METADATA: Final = meta(
+    "Names and plain values that you want to keep beside it: at most 50 names of 64 characters, texts of 500.",
+    maxProperties=50,
+    propertyNames={"minLength": 1, "maxLength": 64},
+)
+TIER: Final = meta("What the identity checks established.", pattern="^[A-Za-z0-9_-]{1,32}$")
+REASON: Final = meta(None, None, minLength=1, maxLength=500)
+WALLET_NAME: Final = meta(None, None, minLength=1, maxLength=100)
+DESCRIPTION: Final = meta("For people to read.", "Lunch", minLength=1, maxLength=500)
+REFERENCE: Final = meta("Your own name for the movement.", "order-1001", minLength=1, maxLength=200)
+EFFECTIVE_AT: Final = time("The value date, where that is not the moment of posting.", POSTED_AT)
+
+ENTRY_VERSION: Final = meta("The entry's number in its wallet: 1, 2, 3 … without a gap.", 2)
+BALANCE_AFTER: Final = balance("The ledger balance that the entry left behind.")
+
+THE_CUSTOMER: Final = meta(None, CUSTOMER_ID)
+THE_WALLET: Final = meta("The wallet.", WALLET_ID)
+FROM_WALLET: Final = meta("The wallet that money leaves.", WALLET_ID)
+TO_WALLET: Final = meta("The wallet that money enters.", OTHER_WALLET_ID)
+
+_OF_COMMANDS: Final = {
+    "amount": AMOUNT,
+    "currency": CURRENCY,
+    "full_name": FULL_NAME,
+    "email": EMAIL,
+    "phone_number": PHONE_NUMBER,
+    "country": COUNTRY,
+    "external_id": EXTERNAL_ID,
+    "metadata": METADATA,
+    "tier": TIER,
+    "reason": REASON,
+    "name": WALLET_NAME,
+    "description": DESCRIPTION,
+    "reference": REFERENCE,
+    "effective_at": EFFECTIVE_AT,
+    "wallet_id": THE_WALLET,
+    "from_wallet_id": FROM_WALLET,
+    "to_wallet_id": TO_WALLET,
+}
+
+
+def of_command(field: str) -> dict[str, Any]:
+    """Return what is said about a command's field of this name, as JSON Schema."""
+    said = _OF_COMMANDS.get(field, Meta())
+    words = {"description": said.description, "examples": said.examples}
+    return {name: value for name, value in words.items() if value} | (said.extra_json_schema or {})

@@ -1,0 +1,165 @@
+"""Query parameters: each route has a Struct of them, from which they are read and documented."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from functools import cache
+from typing import Annotated, Any, Final, TypeVar
+from urllib.parse import parse_qsl
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+from msgspec.inspect import Metadata, UnionType
+
+from tekana import FieldError, InvalidRequest, PageRequest
+from tekana.application.commands.validation import check_moment
+from tekana.domain.errors import invalid
+from tekana.ports.page import PAGE_SIZE_MAX
+from tekana_litestar.cursors import decode_cursor
+from tekana_litestar.identifiers import canonical_uuid
+from tekana_litestar.validation import faults
+
+_PARAMETERS_MAX: Final = 50
+
+# A plus that was not percent-encoded arrives as a space.
+_RFC_3339: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[ +-]\d\d:\d\d)", re.ASCII | re.IGNORECASE)
+
+Limit = Annotated[int, Meta(ge=1, le=PAGE_SIZE_MAX, description="How many items at most.")]
+
+
+class Query(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The parameters of a route; here, none. One that may be left out is UNSET then, or has a default."""
+
+    def select(self, kind: type[FilterT]) -> FilterT:
+        """Return the filter of this kind: a tuple whose fields are parameters, None where they are not given."""
+        given = ((name, getattr(self, name)) for name in kind._fields)  # type: ignore[attr-defined]
+        return kind(**{name: value for name, value in given if value is not UNSET})
+
+
+class PageQuery(Query, frozen=True, kw_only=True):
+    """Which page of a list."""
+
+    limit: Limit = PageRequest().limit
+    cursor: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                max_length=500,
+                description="Where the page begins: the `next_cursor` of the page before.",
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+
+    def page(self, path: str) -> PageRequest:
+        """Return the page asked for. Raises InvalidRequest if the list at this path never issued the cursor."""
+        return page_request(path, self.limit, self.cursor, "cursor")
+
+
+FilterT = TypeVar("FilterT", bound=tuple[Any, ...])
+QueryT = TypeVar("QueryT", bound=Query)
+
+
+def page_request(path: str, limit: int, cursor: str | UnsetType, name: str) -> PageRequest:
+    """Return the page of the list at this path that begins at the cursor, which was given under this name."""
+    return PageRequest(limit, None if isinstance(cursor, UnsetType) else decode_cursor(path, cursor, name))
+
+
+def read_query(query_string: bytes, kind: type[QueryT]) -> QueryT:
+    """Read the parameters that are given.
+
+    Raises:
+        InvalidRequest: one is unknown, empty, given twice, or not what it should be; names all of them.
+    """
+    if not query_string:
+        return kind()
+    pairs = _pairs(query_string)
+    raw: dict[str, Any] = {}
+    wrong: list[FieldError] = []
+    for name, text in pairs:
+        try:
+            _read(kind, name, text, raw)
+        except InvalidRequest as error:
+            wrong.extend(error.errors)
+    try:
+        if not wrong:
+            return msgspec.convert(raw, kind)
+    except msgspec.ValidationError:
+        pass
+    wrong.extend(faults(kind, raw))
+    order = [name[:64] for name, _ in pairs]
+    raise InvalidRequest(*sorted(wrong, key=lambda one: order.index(one.field) if one.field in order else 0))
+
+
+def _read(kind: type[Query], name: str, text: str, raw: dict[str, Any]) -> None:
+    bases = base_kinds(kind)
+    if name not in bases:
+        raise invalid(name[:64] or "query", "is not a parameter of this route")
+    if name in raw:
+        raise invalid(name, "is given more than once")
+    if not text:
+        raise invalid(name, "must not be empty")
+    raw[name] = _from_text(bases[name], name, text)
+
+
+@cache
+def base_kinds(kind: type[Query]) -> dict[str, str]:
+    """Return what each parameter is by msgspec's name for it, such as "UUIDType"."""
+    return {one.encode_name: next(_bases(msgspec.inspect.type_info(one.type))) for one in msgspec.structs.fields(kind)}
+
+
+def _bases(info: msgspec.inspect.Type) -> Iterator[str]:
+    if isinstance(info, Metadata):
+        yield from _bases(info.type)
+    elif isinstance(info, UnionType):
+        yield from (name for part in info.types for name in _bases(part))
+    else:
+        yield type(info).__name__
+
+
+def _from_text(base: str, name: str, text: str) -> str | int | bool | UUID | datetime:
+    match base:
+        case "UUIDType":
+            return canonical_uuid(name, text)
+        case "IntType":
+            if not re.fullmatch("[0-9]{1,9}", text):
+                raise invalid(name, "must be a whole number")
+            return int(text)
+        case "BoolType":
+            if text not in ("true", "false"):
+                raise invalid(name, "must be true or false")
+            return text == "true"
+        case "DateTimeType":
+            return _time(name, text)
+        case _:
+            return text
+
+
+def _time(name: str, text: str) -> datetime:
+    fault = invalid(name, "must be a time in RFC 3339 form with its offset, such as 2026-01-31T12:00:00Z")
+    if not _RFC_3339.fullmatch(text):
+        raise fault
+    try:
+        moment = msgspec.convert(text.replace(" ", "+"), datetime)
+    except ValueError:
+        raise fault from None
+    check_moment(name, moment)
+    return moment
+
+
+def _pairs(query_string: bytes) -> list[tuple[str, str]]:
+    try:
+        pairs = parse_qsl(
+            query_string.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_PARAMETERS_MAX
+        )
+    except UnicodeError:
+        raise invalid("query", "is not valid UTF-8, percent-encoded") from None
+    except ValueError:
+        raise invalid("query", f"must have at most {_PARAMETERS_MAX} parameters") from None
+    if any("\x00" in text for pair in pairs for text in pair):
+        raise invalid("query", "must not contain NUL characters")
+    return pairs

@@ -1,0 +1,242 @@
+"""Transactions: move money, and read what was moved or refused."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Final
+from uuid import UUID
+
+import msgspec
+from litestar import Router
+from litestar.di import NamedDependency
+from msgspec import UNSET, UnsetType
+
+from tekana import (
+    AnyMoneyCommand,
+    CustomerId,
+    Refused,
+    TransactionFilter,
+    TransactionId,
+    TransactionNotFound,
+    WalletId,
+)
+from tekana import Entry as DomainEntry
+from tekana import Transaction as DomainTransaction
+from tekana.application.commands.validation import check_text
+from tekana.application.tekana import Executed
+from tekana.domain.errors import invalid
+from tekana.domain.events import TransactionType
+from tekana.domain.metadata import Metadata
+from tekana.domain.money import format_minor
+from tekana.domain.transaction import TRANSACTION_TYPES, Direction, TransactionStatus
+from tekana_litestar import fields
+from tekana_litestar.bodies import Body
+from tekana_litestar.fields import POSTED_AT, meta
+from tekana_litestar.operation import (
+    Call,
+    Operation,
+    Returns,
+    command,
+    json_content,
+    query,
+    replay_header,
+)
+from tekana_litestar.pages import ListPage, page_response
+from tekana_litestar.queries import PageQuery, Query
+from tekana_litestar.responses import HttpResponse, Response, json_response
+from tekana_litestar.times import utc
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One leg of a transaction: a debit takes money out of the wallet, a credit puts it in."""
+
+    wallet_id: Annotated[UUID, fields.THE_WALLET]
+    direction: Annotated[Direction, meta(None, "debit")]
+    amount: Annotated[str, fields.AMOUNT]
+    currency: Annotated[str, fields.CURRENCY]
+    version: Annotated[int, fields.ENTRY_VERSION]
+    ledger_balance_after: Annotated[str, fields.BALANCE_AFTER]
+
+    @classmethod
+    def from_domain(cls, one: DomainEntry) -> Entry:
+        """Return what clients see of an entry."""
+        return cls(
+            wallet_id=one.wallet_id,
+            direction=one.direction,
+            amount=format_minor(abs(one.amount_minor), one.currency),
+            currency=one.currency,
+            version=one.version,
+            ledger_balance_after=format_minor(one.ledger_balance_after, one.currency),
+        )
+
+
+_DEBIT: Final = {
+    "wallet_id": fields.WALLET_ID,
+    "direction": "debit",
+    "amount": "1500",
+    "currency": "RWF",
+    "version": 2,
+    "ledger_balance_after": "8500",
+}
+_CREDIT: Final = {
+    **_DEBIT,
+    "wallet_id": fields.OTHER_WALLET_ID,
+    "direction": "credit",
+    "version": 1,
+    "ledger_balance_after": "1500",
+}
+
+
+class Transaction(msgspec.Struct, frozen=True, kw_only=True):
+    """A movement of money that was decided: posted with its entries, or rejected with the reason."""
+
+    id: Annotated[UUID, meta(None, fields.TRANSACTION_ID)]
+    type: Annotated[TransactionType, meta(None, "transfer")]
+    status: Annotated[TransactionStatus, meta(None, "posted")]
+    amount: Annotated[str, fields.AMOUNT]
+    currency: Annotated[str, fields.CURRENCY]
+    description: Annotated[str | None, fields.DESCRIPTION]
+    reference: Annotated[str | None, fields.REFERENCE]
+    metadata: Annotated[Metadata | None, fields.METADATA]
+    wallet_id: Annotated[UUID | None, meta("The customer's wallet of a deposit or withdrawal; null for a transfer.")]
+    from_wallet_id: Annotated[UUID, fields.FROM_WALLET]
+    to_wallet_id: Annotated[UUID, fields.TO_WALLET]
+    entries: Annotated[tuple[Entry, ...], meta("They sum to zero; a rejected transaction has none.", [_DEBIT, _CREDIT])]
+    rejection_code: Annotated[str | None, meta("Why it was rejected, for programs; null if it was not.")]
+    rejection_detail: Annotated[str | None, meta("Why it was rejected, for people; null if it was not.")]
+    created_at: Annotated[datetime, fields.time(None, POSTED_AT)]
+    posted_at: Annotated[datetime | None, fields.time(None, POSTED_AT)]
+    effective_at: Annotated[datetime, fields.EFFECTIVE_AT]
+
+    @classmethod
+    def from_domain(cls, one: DomainTransaction) -> Transaction:
+        """Return what clients see of a transaction. `wallet_id` is as in the request of a deposit or withdrawal."""
+        movement, rejection = one.request, one.rejection
+        rules = TRANSACTION_TYPES[movement.type]
+        own_wallet = movement.to_wallet_id if rules.payer else movement.from_wallet_id if rules.payee else None
+        return cls(
+            id=one.id,
+            type=movement.type,
+            status=one.status,
+            amount=movement.amount.major,
+            currency=movement.amount.currency,
+            description=movement.description,
+            reference=movement.reference,
+            metadata=movement.metadata,
+            wallet_id=own_wallet,
+            from_wallet_id=movement.from_wallet_id,
+            to_wallet_id=movement.to_wallet_id,
+            entries=tuple([Entry.from_domain(each) for each in one.entries]),
+            rejection_code=rejection.code if rejection else None,
+            rejection_detail=rejection.detail if rejection else None,
+            created_at=utc(one.created_at),
+            posted_at=utc(one.posted_at) if one.posted_at else None,
+            effective_at=utc(one.effective_at),
+        )
+
+
+class TransactionPage(ListPage[Transaction], frozen=True, kw_only=True):
+    """Some transactions, the newest first."""
+
+
+class TransactionQuery(PageQuery, frozen=True, kw_only=True, rename={"start": "from", "end": "to"}):
+    """Which transactions."""
+
+    wallet_id: (
+        Annotated[
+            WalletId,
+            meta("Only transactions that were to move money into or out of this wallet.", fields.WALLET_ID),
+        ]
+        | UnsetType
+    ) = UNSET
+    customer_id: Annotated[CustomerId, meta("Only what belongs to this customer.", fields.CUSTOMER_ID)] | UnsetType = (
+        UNSET
+    )
+    type: (
+        Annotated[TransactionType, meta("Only transactions of this type.", enum=list(TRANSACTION_TYPES))] | UnsetType
+    ) = UNSET
+    status: Annotated[TransactionStatus, meta("Only transactions in this status.")] | UnsetType = UNSET
+    reference: (
+        Annotated[str, meta("Only transactions with this reference of yours.", "order-1001", maxLength=200)] | UnsetType
+    ) = UNSET
+    start: Annotated[datetime, fields.time("Only transactions created at this time or later.")] | UnsetType = UNSET
+    end: Annotated[datetime, fields.time("Only transactions created before this time.")] | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        if self.reference is not UNSET:
+            check_text("reference", self.reference, most=200, one_line=True)
+        if self.type is not UNSET and self.type not in TRANSACTION_TYPES:
+            raise invalid("type", f"must be one of: {', '.join(TRANSACTION_TYPES)}")
+
+
+class DryRunQuery(Query, frozen=True, kw_only=True):
+    """How."""
+
+    dry_run: Annotated[bool, meta("Say what would happen, and keep nothing. No key is needed.")] = False
+
+
+MOVEMENT: Final = Body[AnyMoneyCommand](AnyMoneyCommand)
+_TRANSACTION: Final = json_content(Transaction)
+
+
+def posted_response(executed: Executed[DomainTransaction]) -> HttpResponse:
+    """Return a transaction that was posted, as a response. Also for the hot route."""
+    location = ("Location", f"/v1/transactions/{executed.answer.id}")
+    return json_response(201, Transaction.from_domain(executed.answer), location, *replay_header(executed.replayed))
+
+
+@command(
+    "/",
+    Operation(
+        returns=(
+            Returns(201, _TRANSACTION, ("Location", "Idempotency-Replayed")),
+            Returns(200, _TRANSACTION, meaning="A dry run: this is what would happen. Nothing was kept."),
+        ),
+        query=DryRunQuery,
+        body=MOVEMENT,
+        key="required",
+    ),
+)
+async def create_transaction(call: NamedDependency[Call[AnyMoneyCommand, DryRunQuery]]) -> Response:
+    """Move money.
+
+    `type` says how: a `deposit` into a wallet, a `withdrawal` out of one, or a `transfer` between two of the same
+    currency. Money moves once for each `Idempotency-Key`: repeat the request with the same key when no answer came, and
+    the first answer is given again. A refused movement is kept too, as a `rejected` transaction that the problem names
+    in `transaction_id`.
+    """
+    if not call.query.dry_run:
+        return posted_response(await call.submit(call.input))
+    try:
+        transaction = await call.session.preview(call.input)
+    except Refused as refusal:
+        refusal.transaction = None  # it was not kept, so it cannot be looked up
+        raise
+    return json_response(200, Transaction.from_domain(transaction))
+
+
+@query("/", Operation(returns=(Returns(200, json_content(TransactionPage)),), query=TransactionQuery))
+async def list_transactions(call: NamedDependency[Call[None, TransactionQuery]]) -> Response:
+    """List transactions.
+
+    Transactions that match everything given, the newest first; rejected ones are among them.
+    """
+    page = await call.session.transactions.list(call.query.select(TransactionFilter), call.query.page(call.path))
+    return page_response(call.path, page, TransactionPage, Transaction.from_domain)
+
+
+@query("/{transaction_id:str}", Operation(returns=(Returns(200, _TRANSACTION),), refusals=(TransactionNotFound,)))
+async def get_transaction(call: NamedDependency[Call[None, Query]]) -> Response:
+    """Read a transaction.
+
+    A transaction with its entries, which sum to zero; or a rejected one with the reason.
+    """
+    found = await call.session.transactions.get(TransactionId(call.ids["transaction_id"]))
+    return json_response(200, Transaction.from_domain(found))
+
+
+ROUTER: Final = Router(
+    "/v1/transactions",
+    tags=["Transactions"],
+    route_handlers=[create_transaction, list_transactions, get_transaction],
+)

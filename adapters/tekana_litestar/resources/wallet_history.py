@@ -1,0 +1,122 @@
+"""The history of wallets: their entries, and their balance at a time."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Final
+from uuid import UUID
+
+import msgspec
+from litestar import Router
+from litestar.di import NamedDependency
+from msgspec import UNSET, UnsetType
+
+from tekana import BalanceAt, PostedEntry, WalletId, WalletNotFound
+from tekana.domain.events import TransactionType
+from tekana.domain.money import format_minor
+from tekana.domain.transaction import Direction
+from tekana_litestar import fields
+from tekana_litestar.fields import POSTED_AT, meta
+from tekana_litestar.operation import Call, Operation, Returns, json_content, query
+from tekana_litestar.pages import ListPage, page_response
+from tekana_litestar.queries import PageQuery, Query
+from tekana_litestar.responses import Response, json_response
+from tekana_litestar.times import utc
+
+
+class WalletEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of a wallet's history."""
+
+    version: Annotated[int, fields.ENTRY_VERSION]
+    transaction_id: Annotated[UUID, meta("The transaction.", fields.TRANSACTION_ID)]
+    type: Annotated[TransactionType, meta(None, "transfer")]
+    direction: Annotated[Direction, meta(None, "debit")]
+    amount: Annotated[str, fields.AMOUNT]
+    currency: Annotated[str, fields.CURRENCY]
+    ledger_balance_after: Annotated[str, fields.BALANCE_AFTER]
+    description: Annotated[str | None, fields.DESCRIPTION]
+    reference: Annotated[str | None, fields.REFERENCE]
+    posted_at: Annotated[datetime, fields.time(None, POSTED_AT)]
+    wallet_id: Annotated[UUID, fields.THE_WALLET]
+
+    @classmethod
+    def from_domain(cls, line: PostedEntry) -> WalletEntry:
+        """Return what clients see of a line of a wallet's history."""
+        one = line.entry
+        return cls(
+            version=one.version,
+            transaction_id=line.transaction_id,
+            type=line.type,
+            direction=one.direction,
+            amount=format_minor(abs(one.amount_minor), one.currency),
+            currency=one.currency,
+            ledger_balance_after=format_minor(one.ledger_balance_after, one.currency),
+            description=line.description,
+            reference=line.reference,
+            posted_at=utc(line.posted_at),
+            wallet_id=one.wallet_id,
+        )
+
+
+class EntryPage(ListPage[WalletEntry], frozen=True, kw_only=True):
+    """Some of a wallet's history, the first entry first."""
+
+
+class Balance(msgspec.Struct, frozen=True, kw_only=True):
+    """A wallet's ledger balance at a moment, and the version of the last entry posted by then (0: none)."""
+
+    wallet_id: Annotated[UUID, fields.THE_WALLET]
+    at: Annotated[datetime, fields.time(None, POSTED_AT)]
+    currency: Annotated[str, fields.CURRENCY]
+    ledger_balance: Annotated[str, fields.balance("What was posted, in major units.")]
+    version: Annotated[int, meta("The version of the last entry posted by then; 0 if there is none.", 2)]
+
+    @classmethod
+    def from_domain(cls, one: BalanceAt) -> Balance:
+        """Return what clients see of a balance."""
+        return cls(
+            wallet_id=one.wallet_id,
+            at=utc(one.at),
+            currency=one.ledger_balance.currency,
+            ledger_balance=one.ledger_balance.major,
+            version=one.version,
+        )
+
+
+class BalanceQuery(Query, frozen=True, kw_only=True):
+    """When."""
+
+    at: Annotated[datetime, fields.time("The moment to look at; without it, now.")] | UnsetType = UNSET
+
+
+@query(
+    "/entries",
+    Operation(returns=(Returns(200, json_content(EntryPage)),), query=PageQuery, refusals=(WalletNotFound,)),
+)
+async def list_wallet_entries(call: NamedDependency[Call[None, PageQuery]]) -> Response:
+    """Read a wallet's history.
+
+    Every entry of the wallet by `version`, the first one first: complete and without a gap.
+    """
+    page = await call.session.wallets.entries(WalletId(call.ids["wallet_id"]), call.query.page(call.path))
+    return page_response(call.path, page, EntryPage, WalletEntry.from_domain)
+
+
+@query(
+    "/balance",
+    Operation(returns=(Returns(200, json_content(Balance)),), query=BalanceQuery, refusals=(WalletNotFound,)),
+)
+async def get_wallet_balance(call: NamedDependency[Call[None, BalanceQuery]]) -> Response:
+    """Read a wallet's balance at a time.
+
+    The ledger balance after everything that was posted at that moment or before; without `at`, now.
+    """
+    at = None if call.query.at is UNSET else call.query.at
+    return json_response(
+        200, Balance.from_domain(await call.session.wallets.balance_at(WalletId(call.ids["wallet_id"]), at))
+    )
+
+
+ROUTER: Final = Router(
+    "/v1/wallets/{wallet_id:str}", tags=["Wallets"], route_handlers=[list_wallet_entries, get_wallet_balance]
+)

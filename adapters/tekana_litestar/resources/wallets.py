@@ -1,0 +1,215 @@
+"""Wallets: open, read, freeze, unfreeze, close."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+import msgspec
+from litestar import Router
+from litestar.di import NamedDependency
+from msgspec import UNSET, UnsetType
+from msgspec.structs import force_setattr
+
+from tekana import (
+    CloseWallet,
+    CustomerId,
+    FreezeWallet,
+    OpenWallet,
+    UnfreezeWallet,
+    WalletFilter,
+    WalletId,
+    WalletNotFound,
+)
+from tekana import Wallet as DomainWallet
+from tekana.application.tekana import Executed
+from tekana.domain.events import FreezeScope
+from tekana.domain.identifiers import HouseRole
+from tekana.domain.metadata import Metadata
+from tekana.domain.money import format_minor, parse_currency
+from tekana.domain.wallet import WalletStatus
+from tekana_litestar import fields
+from tekana_litestar.bodies import Body
+from tekana_litestar.fields import POSTED_AT, meta
+from tekana_litestar.operation import (
+    Call,
+    Operation,
+    Returns,
+    command,
+    json_content,
+    query,
+    replay_header,
+)
+from tekana_litestar.pages import ListPage, page_response
+from tekana_litestar.queries import PageQuery, Query
+from tekana_litestar.responses import HttpResponse, Response, json_response
+from tekana_litestar.times import utc
+
+
+class Wallet(msgspec.Struct, frozen=True, kw_only=True):
+    """Money of one owner in one currency."""
+
+    id: Annotated[UUID, meta(None, fields.WALLET_ID)]
+    customer_id: Annotated[UUID | None, fields.THE_CUSTOMER]
+    house: Annotated[HouseRole | None, meta("The role of one of the operator's own wallets; null for a customer's.")]
+    currency: Annotated[str, fields.CURRENCY]
+    name: Annotated[str | None, fields.WALLET_NAME]
+    status: WalletStatus
+    freeze_scope: FreezeScope | None
+    freeze_reason: str | None
+    ledger_balance: Annotated[str, fields.balance("What was posted, in major units.")]
+    held: Annotated[str, fields.balance("What open holds reserve, in major units.", "0")]
+    available_balance: Annotated[str, fields.balance("What can be spent, in major units: posted less held.")]
+    version: Annotated[int, meta("How many entries the wallet has.", 2)]
+    metadata: Annotated[Metadata | None, fields.METADATA]
+    created_at: Annotated[datetime, fields.time()]
+    updated_at: Annotated[datetime, fields.time(None, POSTED_AT)]
+
+    @classmethod
+    def from_domain(cls, one: DomainWallet) -> Wallet:
+        """Return what clients see of a wallet."""
+        return cls(
+            id=one.id,
+            customer_id=one.customer_id,
+            house=one.house,
+            currency=one.currency,
+            name=one.name,
+            status=one.status,
+            freeze_scope=one.freeze_scope,
+            freeze_reason=one.freeze_reason,
+            ledger_balance=format_minor(one.ledger_balance, one.currency),
+            held=format_minor(one.held, one.currency),
+            available_balance=format_minor(one.available_balance, one.currency),
+            version=one.version,
+            metadata=one.metadata,
+            created_at=utc(one.created_at),
+            updated_at=utc(one.updated_at),
+        )
+
+
+class WalletPage(ListPage[Wallet], frozen=True, kw_only=True):
+    """Some wallets, in the order in which they were opened."""
+
+
+class WalletQuery(PageQuery, frozen=True, kw_only=True):
+    """Which wallets."""
+
+    customer_id: Annotated[CustomerId, meta("Only what belongs to this customer.", fields.CUSTOMER_ID)] | UnsetType = (
+        UNSET
+    )
+    currency: (
+        Annotated[str, meta("Only wallets in this ISO 4217 currency.", "RWF", pattern="^[A-Z]{3}$")] | UnsetType
+    ) = UNSET
+
+    def __post_init__(self) -> None:
+        if self.currency is not UNSET:
+            force_setattr(self, "currency", parse_currency(self.currency))
+
+
+# ---------------------------------------------------------------------- the bodies: commands without what the path says
+
+_ID: Final = ("wallet_id",)
+
+_OPENING: Final = Body[OpenWallet](OpenWallet)
+_FREEZE: Final = Body[FreezeWallet](FreezeWallet, without=_ID, name="Freeze", doc="What is stopped, and why.")
+_UNFREEZE: Final = Body[UnfreezeWallet](UnfreezeWallet, without=_ID)
+_CLOSING: Final = Body[CloseWallet](CloseWallet, without=_ID)
+
+# ---------------------------------------------------------------------- the routes
+
+
+def _changed(body: Body[Any]) -> Operation:
+    """Describe a route that changes a wallet under an optional key."""
+    returns = Returns(200, _WALLET, ("Idempotency-Replayed",))
+    return Operation(returns=(returns,), body=body, key="optional")
+
+
+_WALLET: Final = json_content(Wallet)
+
+
+@command(
+    "/",
+    Operation(
+        returns=(Returns(201, _WALLET, ("Location", "Idempotency-Replayed")),),
+        body=_OPENING,
+        key="optional",
+    ),
+)
+async def open_wallet(call: NamedDependency[Call[OpenWallet, Query]]) -> Response:
+    """Open a wallet.
+
+    A customer gets another place for money. They may have several in the same currency.
+    """
+    return _response(await call.submit(call.input), status=201)
+
+
+@query("/", Operation(returns=(Returns(200, json_content(WalletPage)),), query=WalletQuery))
+async def list_wallets(call: NamedDependency[Call[None, WalletQuery]]) -> Response:
+    """List wallets.
+
+    Wallets that match everything given, in the order in which they were opened. The operator's own (`house`) are among
+    them.
+    """
+    page = await call.session.wallets.list(call.query.select(WalletFilter), call.query.page(call.path))
+    return page_response(call.path, page, WalletPage, Wallet.from_domain)
+
+
+def wallet_response(wallet: DomainWallet) -> HttpResponse:
+    """Return a wallet, as a response. Also for the hot route."""
+    return json_response(200, Wallet.from_domain(wallet))
+
+
+@query("/{wallet_id:str}", Operation(returns=(Returns(200, _WALLET),), refusals=(WalletNotFound,)))
+async def get_wallet(call: NamedDependency[Call[None, Query]]) -> Response:
+    """Read a wallet.
+
+    The wallet and its balances. `available_balance` is what its owner can spend: `ledger_balance` less what is `held`.
+    """
+    return wallet_response(await call.session.wallets.get(WalletId(call.ids["wallet_id"])))
+
+
+@command("/{wallet_id:str}/freeze", _changed(_FREEZE))
+async def freeze_wallet(call: NamedDependency[Call[FreezeWallet, Query]]) -> Response:
+    """Freeze a wallet.
+
+    Stops money from leaving the wallet (`"debits"`), or from leaving and entering it (`"all"`).
+    """
+    return _response(await call.submit(call.input))
+
+
+@command("/{wallet_id:str}/unfreeze", _changed(_UNFREEZE))
+async def unfreeze_wallet(call: NamedDependency[Call[UnfreezeWallet, Query]]) -> Response:
+    """Unfreeze a wallet.
+
+    Lets the wallet's money move again.
+    """
+    return _response(await call.submit(call.input))
+
+
+@command("/{wallet_id:str}/close", _changed(_CLOSING))
+async def close_wallet(call: NamedDependency[Call[CloseWallet, Query]]) -> Response:
+    """Close a wallet.
+
+    The wallet, which must be empty, is closed. Final.
+    """
+    return _response(await call.submit(call.input))
+
+
+def _response(executed: Executed[DomainWallet], status: int = 200) -> Response:
+    location = (("Location", f"/v1/wallets/{executed.answer.id}"),) if status == 201 else ()
+    return json_response(status, Wallet.from_domain(executed.answer), *location, *replay_header(executed.replayed))
+
+
+ROUTER: Final = Router(
+    "/v1/wallets",
+    tags=["Wallets"],
+    route_handlers=[
+        open_wallet,
+        list_wallets,
+        get_wallet,
+        freeze_wallet,
+        unfreeze_wallet,
+        close_wallet,
+    ],
+)

@@ -1,0 +1,141 @@
+"""Webhook deliveries: what was sent to an endpoint, or is to be, and the attempts."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Final
+from uuid import UUID
+
+import msgspec
+from litestar import Router
+from litestar.di import NamedDependency
+
+from tekana import (
+    WebhookDeliveryId,
+    WebhookDeliveryNotFound,
+    WebhookEndpointDisabled,
+    WebhookEndpointId,
+    WebhookEndpointNotFound,
+)
+from tekana.domain.webhooks import DeliveryAttempt, DeliveryStatus
+from tekana.domain.webhooks import WebhookDelivery as DomainDelivery
+from tekana_litestar import fields
+from tekana_litestar.bodies import Body, Nothing
+from tekana_litestar.fields import POSTED_AT, meta
+from tekana_litestar.operation import Call, Operation, Returns, command, json_content, query
+from tekana_litestar.pages import ListPage, page_response
+from tekana_litestar.queries import PageQuery, Query
+from tekana_litestar.responses import Response, json_response
+from tekana_litestar.times import utc
+
+
+class WebhookAttempt(msgspec.Struct, frozen=True, kw_only=True):
+    """One attempt: what was answered, or why nothing was."""
+
+    at: Annotated[datetime, fields.time(None, POSTED_AT)]
+    duration_ms: Annotated[int, meta("How long it took, in milliseconds.", 37)]
+    status_code: Annotated[int | None, meta("The HTTP status of the answer; null if there was none.", 200)]
+    answer: Annotated[str | None, meta("The first KiB of the answer's body.", "thanks")]
+    error: Annotated[str | None, meta("Why there was no answer; null if there was one.")]
+
+    @classmethod
+    def from_domain(cls, one: DeliveryAttempt) -> WebhookAttempt:
+        """Return what clients see of an attempt."""
+        return cls(**one._replace(at=utc(one.at))._asdict())
+
+
+class WebhookDelivery(msgspec.Struct, frozen=True, kw_only=True):
+    """An event on its way to an endpoint, and the last attempts, the oldest first."""
+
+    id: Annotated[UUID, meta(None, fields.WEBHOOK_DELIVERY_ID)]
+    endpoint_id: Annotated[UUID, meta("The webhook endpoint.", fields.WEBHOOK_ENDPOINT_ID)]
+    event_id: Annotated[str, meta("The event's `id`, which is also the `webhook-id`.", f"{fields.TRANSACTION_ID}:1")]
+    event_type: Annotated[str, meta("The event's `type`, or `WebhookTest`.", "FundsTransferred")]
+    status: Annotated[DeliveryStatus, meta(None, "delivered")]
+    attempts: tuple[WebhookAttempt, ...]
+    created_at: Annotated[datetime, fields.time(None, POSTED_AT)]
+    ended_at: Annotated[
+        datetime | None, fields.time("When it was delivered or given up; null while it is pending.", POSTED_AT)
+    ]
+
+    @classmethod
+    def from_domain(cls, one: DomainDelivery) -> WebhookDelivery:
+        """Return what clients see of a delivery."""
+        return cls(
+            id=one.id,
+            endpoint_id=one.endpoint_id,
+            event_id=one.event_id,
+            event_type=one.event_type,
+            status=one.status,
+            attempts=tuple([WebhookAttempt.from_domain(each) for each in one.attempts]),
+            created_at=utc(one.created_at),
+            ended_at=utc(one.ended_at) if one.ended_at else None,
+        )
+
+
+class WebhookDeliveryPage(ListPage[WebhookDelivery], frozen=True, kw_only=True):
+    """Some deliveries, the newest first."""
+
+
+_DELIVERY: Final = json_content(WebhookDelivery)
+_NOTHING: Final = Body[Nothing](Nothing)
+
+
+@command(
+    "/webhook-endpoints/{webhook_endpoint_id:str}/test",
+    Operation(
+        returns=(Returns(202, _DELIVERY),), body=_NOTHING, refusals=(WebhookEndpointNotFound, WebhookEndpointDisabled)
+    ),
+)
+async def test_webhook_endpoint(call: NamedDependency[Call[Nothing, Query]]) -> Response:
+    """Send a test.
+
+    Queues a delivery of the type `WebhookTest`, which is about no event; the endpoint's deliveries show what became of
+    it.
+    """
+    endpoint_id = WebhookEndpointId(call.ids["webhook_endpoint_id"])
+    sent = await call.session.webhooks.send_test(call.session.caller, endpoint_id)
+    return json_response(202, WebhookDelivery.from_domain(sent))
+
+
+@query(
+    "/webhook-endpoints/{webhook_endpoint_id:str}/deliveries",
+    Operation(
+        returns=(Returns(200, json_content(WebhookDeliveryPage)),),
+        query=PageQuery,
+        refusals=(WebhookEndpointNotFound,),
+    ),
+)
+async def list_webhook_deliveries(call: NamedDependency[Call[None, PageQuery]]) -> Response:
+    """List deliveries.
+
+    What was delivered to the endpoint, or is to be, the newest first, with the last attempts of each. Deliveries are
+    kept for 30 days after they ended.
+    """
+    endpoint_id = WebhookEndpointId(call.ids["webhook_endpoint_id"])
+    page = await call.session.webhooks.deliveries(call.session.caller, endpoint_id, call.query.page(call.path))
+    return page_response(call.path, page, WebhookDeliveryPage, WebhookDelivery.from_domain)
+
+
+@command(
+    "/webhook-deliveries/{webhook_delivery_id:str}/resend",
+    Operation(
+        returns=(Returns(202, _DELIVERY),), body=_NOTHING, refusals=(WebhookDeliveryNotFound, WebhookEndpointDisabled)
+    ),
+)
+async def resend_webhook_delivery(call: NamedDependency[Call[Nothing, Query]]) -> Response:
+    """Deliver it again.
+
+    Whatever became of it before, with all attempts anew. By the same `webhook-id` the receiver sees that it may have
+    had it already.
+    """
+    delivery_id = WebhookDeliveryId(call.ids["webhook_delivery_id"])
+    sent = await call.session.webhooks.resend(call.session.caller, delivery_id)
+    return json_response(202, WebhookDelivery.from_domain(sent))
+
+
+ROUTER: Final = Router(
+    "/v1",
+    tags=["Webhooks"],
+    route_handlers=[test_webhook_endpoint, list_webhook_deliveries, resend_webhook_delivery],
+)

@@ -1,0 +1,232 @@
+"""Webhook endpoints: the URLs that events are delivered to."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, ClassVar, Final
+from uuid import UUID
+
+import msgspec
+from litestar import Router
+from litestar.di import NamedDependency
+from litestar.enums import HttpMethod
+from msgspec import UNSET, UnsetType
+
+from tekana import WebhookEndpointId, WebhookEndpointNotFound
+from tekana.domain.webhooks import WebhookEndpoint as DomainEndpoint
+from tekana.domain.webhooks import WebhookStatus
+from tekana_litestar import fields
+from tekana_litestar.bodies import Body, Nothing
+from tekana_litestar.fields import meta
+from tekana_litestar.operation import Call, Operation, Returns, command, json_content, query, replay_header
+from tekana_litestar.pages import ListPage, page_response
+from tekana_litestar.queries import PageQuery, Query
+from tekana_litestar.responses import HttpResponse, Response, json_response
+from tekana_litestar.times import utc
+
+_TYPES: Final = ["FundsDeposited", "FundsTransferred"]
+_URL: Final = meta("An https:// URL without a user.", "https://example.com/hooks", format="uri", maxLength=2000)
+_DESCRIPTION: Final = meta("For people to read.", "Accounting", minLength=1, maxLength=500)
+_EVENT_TYPES: Final = meta("The types of events that are delivered; null: all.", _TYPES)
+
+
+class NewWebhookEndpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where events are to be delivered, and which; without `event_types`, all."""
+
+    EXAMPLE: ClassVar[dict[str, Any]] = {
+        "url": "https://example.com/hooks",
+        "description": "Accounting",
+        "event_types": _TYPES,
+    }
+
+    url: Annotated[str, _URL]
+    description: Annotated[str | None, _DESCRIPTION] = None
+    event_types: Annotated[tuple[str, ...] | None, _EVENT_TYPES] = None
+
+
+class WebhookEndpointChanges(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What to change; the rest stays."""
+
+    EXAMPLE: ClassVar[dict[str, Any]] = {"event_types": None, "status": "active"}
+
+    url: Annotated[str, _URL] | UnsetType = UNSET
+    description: Annotated[str | UnsetType | None, _DESCRIPTION] = UNSET
+    event_types: Annotated[tuple[str, ...] | UnsetType | None, _EVENT_TYPES] = UNSET
+    status: WebhookStatus | UnsetType = UNSET
+
+
+class WebhookEndpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """A URL that events are delivered to."""
+
+    id: Annotated[UUID, meta(None, fields.WEBHOOK_ENDPOINT_ID)]
+    url: Annotated[str, _URL]
+    description: Annotated[str | None, _DESCRIPTION]
+    event_types: Annotated[tuple[str, ...] | None, _EVENT_TYPES]
+    status: WebhookStatus
+    disabled_reason: Annotated[str | None, meta("Why nothing is delivered; null while it is active.")]
+    failing_since: Annotated[
+        datetime | None, meta("The first of its failures since the last success; null after one.", format="date-time")
+    ]
+    created_at: Annotated[datetime, fields.time()]
+    updated_at: Annotated[datetime, fields.time()]
+
+    @classmethod
+    def from_domain(cls, one: DomainEndpoint, **more: Any) -> WebhookEndpoint:
+        """Return what clients see of an endpoint."""
+        return cls(
+            id=one.id,
+            url=one.url,
+            description=one.description,
+            event_types=one.event_types,
+            status=one.status,
+            disabled_reason=one.disabled_reason,
+            failing_since=utc(one.failing_since) if one.failing_since else None,
+            created_at=utc(one.created_at),
+            updated_at=utc(one.updated_at),
+            **more,
+        )
+
+
+class WebhookEndpointWithSecret(WebhookEndpoint, frozen=True, kw_only=True):
+    """A URL that events are delivered to, with the secret that signs them."""
+
+    secret: Annotated[
+        str,
+        meta(
+            "What signs the deliveries. It is shown once.",
+            "whsec_QW4gZXhhbXBsZSwgbm90IGEgc2VjcmV0Lg==",
+            pattern="^whsec_[A-Za-z0-9+/]+=*$",
+        ),
+    ]
+
+
+class WebhookEndpointPage(ListPage[WebhookEndpoint], frozen=True, kw_only=True):
+    """Some webhook endpoints, in the order in which they were created."""
+
+
+# ---------------------------------------------------------------------- the routes
+
+_ENDPOINT: Final = json_content(WebhookEndpoint)
+_SECRET: Final = json_content(WebhookEndpointWithSecret)
+_NOTHING: Final = Body[Nothing](Nothing)
+
+
+@command(
+    "/",
+    Operation(
+        returns=(Returns(201, _SECRET, ("Location", "Idempotency-Replayed")),),
+        body=Body[NewWebhookEndpoint](NewWebhookEndpoint),
+        key="optional",
+        refusals=(WebhookEndpointNotFound,),  # it was created under this key, and deleted
+    ),
+)
+async def create_webhook_endpoint(call: NamedDependency[Call[NewWebhookEndpoint, Query]]) -> Response:
+    """Create a webhook endpoint.
+
+    From now on, events are delivered to `url`: those of `event_types`, or all. The URL is https, and its host's
+    addresses are on the public internet, unless the operator allows others. The `secret`, with which deliveries are
+    signed as Standard Webhooks says, is shown here and never again. A key that repeats the request gets the endpoint as
+    it is then.
+    """
+    done = await call.session.webhooks.create(call.session.caller, **msgspec.structs.asdict(call.input), key=call.key)
+    location = ("Location", f"/v1/webhook-endpoints/{done.endpoint.id}")
+    shown = WebhookEndpointWithSecret.from_domain(done.endpoint, secret=done.endpoint.secret)
+    return json_response(201, shown, location, *replay_header(done.replayed))
+
+
+@query("/", Operation(returns=(Returns(200, json_content(WebhookEndpointPage)),), query=PageQuery))
+async def list_webhook_endpoints(call: NamedDependency[Call[None, PageQuery]]) -> Response:
+    """List webhook endpoints.
+
+    Your endpoints, in the order in which they were created.
+    """
+    page = await call.session.webhooks.list(call.session.caller, call.query.page(call.path))
+    return page_response(call.path, page, WebhookEndpointPage, WebhookEndpoint.from_domain)
+
+
+@query(
+    "/{webhook_endpoint_id:str}",
+    Operation(returns=(Returns(200, _ENDPOINT),), refusals=(WebhookEndpointNotFound,)),
+)
+async def get_webhook_endpoint(call: NamedDependency[Call[None, Query]]) -> Response:
+    """Read a webhook endpoint.
+
+    The endpoint, and its state: `disabled_reason` says why nothing is delivered, `failing_since` since when it has had
+    nothing but failures.
+    """
+    return json_response(
+        200, WebhookEndpoint.from_domain(await call.session.webhooks.get(call.session.caller, _endpoint_id(call)))
+    )
+
+
+@command(
+    "/{webhook_endpoint_id:str}",
+    Operation(
+        returns=(Returns(200, _ENDPOINT),),
+        body=Body[WebhookEndpointChanges](WebhookEndpointChanges),
+        refusals=(WebhookEndpointNotFound,),
+    ),
+    HttpMethod.PATCH,
+)
+async def update_webhook_endpoint(call: NamedDependency[Call[WebhookEndpointChanges, Query]]) -> Response:
+    """Change a webhook endpoint.
+
+    Changes the fields that are given; `event_types` null stands for all. `status` disables it, or enables it again.
+    What happens while it is disabled is not delivered later: read it from the feed. What was queued before waits.
+    """
+    given = msgspec.structs.asdict(call.input)
+    changes = {name: value for name, value in given.items() if value is not UNSET}
+    endpoint = await call.session.webhooks.update(call.session.caller, _endpoint_id(call), changes)
+    return json_response(200, WebhookEndpoint.from_domain(endpoint))
+
+
+@command(
+    "/{webhook_endpoint_id:str}",
+    Operation(returns=(Returns(204),), refusals=(WebhookEndpointNotFound,)),
+    HttpMethod.DELETE,
+)
+async def delete_webhook_endpoint(call: NamedDependency[Call[None, Query]]) -> Response:
+    """Delete a webhook endpoint.
+
+    Nothing more is delivered to it, and its deliveries are forgotten.
+    """
+    await call.session.webhooks.delete(call.session.caller, _endpoint_id(call))
+    return HttpResponse(204)
+
+
+@command(
+    "/{webhook_endpoint_id:str}/rotate-secret",
+    Operation(
+        returns=(Returns(200, _SECRET, ("Idempotency-Replayed",)),),
+        body=_NOTHING,
+        key="optional",
+        refusals=(WebhookEndpointNotFound,),
+    ),
+)
+async def rotate_webhook_secret(call: NamedDependency[Call[Nothing, Query]]) -> Response:
+    """Give it a new secret.
+
+    For 24 hours each delivery is signed with both, the new secret and the one before it. The new one is shown here and
+    never again. A key that repeats the request gets the endpoint as it is then.
+    """
+    done = await call.session.webhooks.rotate_secret(call.session.caller, _endpoint_id(call), key=call.key)
+    shown = WebhookEndpointWithSecret.from_domain(done.endpoint, secret=done.endpoint.secret)
+    return json_response(200, shown, *replay_header(done.replayed))
+
+
+def _endpoint_id(call: Call[Any, Query]) -> WebhookEndpointId:
+    return WebhookEndpointId(call.ids["webhook_endpoint_id"])
+
+
+ROUTER: Final = Router(
+    "/v1/webhook-endpoints",
+    tags=["Webhooks"],
+    route_handlers=[
+        create_webhook_endpoint,
+        list_webhook_endpoints,
+        get_webhook_endpoint,
+        update_webhook_endpoint,
+        delete_webhook_endpoint,
+        rotate_webhook_secret,
+    ],
+)
