@@ -38,9 +38,10 @@ async def until_ready(store: EmbeddedPostgresStore) -> None:
         while True:
             try:
                 await store.check_ready()
-                return
             except tekana.Unavailable:
                 await asyncio.sleep(0.05)
+            else:
+                return
 
 
 async def test_killed_in_the_middle_of_money(folder: Path) -> None:

@@ -15,7 +15,7 @@ from tekana.domain.book import Book
 from tekana.domain.caller import Caller
 from tekana.domain.errors import Busy, Conflict, Overloaded, Refused, Unavailable
 from tekana.domain.lock_set import LockedState
-from tekana.ports.unit_of_work import BeginUnit, UnitOfWork
+from tekana.ports.unit_of_work import BeginUnit
 
 _log = logging.getLogger("tekana.engine")
 
@@ -54,7 +54,7 @@ class GroupSettler:
             blocked = [] if item is None else await self._wait_for(item, group)
             return blocked or await self._settle(group)
         except BaseException as error:
-            _log.error("a group of %d commands was cut off: %r", len(group), error)  # noqa: TRY400 - often no error
+            _log.error("a group of %d commands was cut off: %r", len(group), error)
             fail(group, Unavailable("the work was cut off"), unknown=True)
             raise
 
