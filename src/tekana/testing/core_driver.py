@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 from uuid import UUID
 
 import msgspec
@@ -38,9 +38,7 @@ _COMMANDS: dict[Verb, tuple[Callable[..., Any], str | None]] = {
     "freeze": (core.FreezeWallet, "wallet_id"),
     "unfreeze": (core.UnfreezeWallet, "wallet_id"),
     "close_wallet": (core.CloseWallet, "wallet_id"),
-    "deposit": (core.DepositFunds, None),
-    "withdrawal": (core.WithdrawFunds, None),
-    "transfer": (core.TransferFunds, None),
+    **{str(kind.__struct_config__.tag): (kind, None) for kind in get_args(core.AnyMoneyCommand)},
 }
 
 Item = TypeVar("Item")

@@ -12,10 +12,12 @@ Record = Mapping[str, Any]
 
 CustomerVerb = Literal["register", "update", "verify", "suspend", "reactivate", "close_customer"]
 WalletVerb = Literal["open_wallet", "freeze", "unfreeze", "close_wallet"]
-MoneyVerb = Literal["deposit", "withdrawal", "transfer"]
+MoneyVerb = str
+"""The `type` of any money command."""
+
 BatchVerb = Literal["batch"]
 WebhookVerb = Literal["create_webhook", "update_webhook", "resend"]
-Verb = CustomerVerb | WalletVerb | MoneyVerb | BatchVerb | WebhookVerb
+Verb = CustomerVerb | WalletVerb | BatchVerb | WebhookVerb | MoneyVerb
 
 Kind = Literal["customers", "wallets", "transactions"]
 

@@ -18,9 +18,6 @@ _PATHS: dict[Verb, str] = {
     "freeze": "/v1/wallets/{}/freeze",
     "unfreeze": "/v1/wallets/{}/unfreeze",
     "close_wallet": "/v1/wallets/{}/close",
-    "deposit": "/v1/transactions",
-    "withdrawal": "/v1/transactions",
-    "transfer": "/v1/transactions",
     "batch": "/v1/batches",
     "create_webhook": "/v1/webhook-endpoints",
     "resend": "/v1/webhook-deliveries/{}/resend",
@@ -57,8 +54,10 @@ class HttpDriver:
             return _reply(await self._client.patch(f"/v1/customers/{subject}", json=body, headers=headers))
         if verb == "update_webhook":
             return _reply(await self._client.patch(f"/v1/webhook-endpoints/{subject}", json=details))
-        body = {**details, "type": verb} if _PATHS[verb] == "/v1/transactions" else {**details}
-        return _reply(await self._client.post(_PATHS[verb].format(subject), json=body, headers=headers))
+        if verb not in _PATHS:  # the type of a money command
+            body = {**details, "type": verb}
+            return _reply(await self._client.post("/v1/transactions", json=body, headers=headers))
+        return _reply(await self._client.post(_PATHS[verb].format(subject), json={**details}, headers=headers))
 
     async def get(self, kind: Kind, id: str) -> Record:
         return _reply(await self._client.get(f"/v1/{kind}/{id}")).record

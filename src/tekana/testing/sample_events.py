@@ -27,6 +27,7 @@ from tekana.domain.events import (
 )
 from tekana.domain.identifiers import CustomerId, TransactionId, WalletId, house_wallet_id
 from tekana.domain.money import Currency
+from tekana.domain.transaction import TRANSACTION_TYPES
 from tekana.testing.clock import FrozenClock
 
 RWF = Currency("RWF")
@@ -65,7 +66,7 @@ def sample_events() -> list[Event]:
         about = {"transaction_id": transaction_id, **next_of(transaction_id), "currency": RWF, "reference": reference}
         return {**about, "from_wallet_id": wallets[0], "to_wallet_id": wallets[1], "amount": amount}
 
-    return [
+    events: list[Event] = [
         CustomerRegistered(**aline(), country="RW"),
         WalletOpened(**wallet(), customer_id=ALINE, currency=RWF),
         CustomerVerified(**aline(), tier="full"),
@@ -87,3 +88,9 @@ def sample_events() -> list[Event]:
         WalletClosed(**wallet()),
         CustomerClosed(**aline()),
     ]
+    shown = {type(event) for event in events}
+    for number, rules in enumerate(TRANSACTION_TYPES.values()):  # of types that are not named above
+        if rules.event not in shown:
+            transaction_id = TransactionId(UUID(f"019c13bd-9e20-7000-8000-00000c4f1b{number:02d}"))
+            events.append(rules.event(**money(transaction_id, (ALINES_WALLET, BOSCOS_WALLET), 1200)))
+    return events
