@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from tekana.domain.book import BatchRecord, Book, CustomerWithWallets
-from tekana.domain.customer import Contact
+from tekana.domain.customer import CONTACTS
 from tekana.domain.lock_set import LockedState, LockSet
 from tekana.domain.transaction import Transaction
 from tekana.ports.audit import Finding
@@ -48,7 +48,7 @@ class HandsOutOriginals(Broken):
         async def lock(self, locks: LockSet, *, wait: bool = True) -> LockedState:
             locked = await super().lock(locks, wait=wait)
             kept = self._state
-            return locked._replace(wallets={one: kept.wallets[one] for one in locked.wallets})
+            return replace(locked, wallets={one: kept.wallets[one] for one in locked.wallets})
 
 
 class SavesByHalves(Broken):
@@ -150,9 +150,12 @@ class SloppyKeys(Broken):
 
     class unit(MemoryUnitOfWork):  # noqa: N801
         async def find_keys(self, keys: Collection[IdempotencyKey]) -> Mapping[IdempotencyKey, IdempotencyRecord]:
-            used = {(one.caller, one.key.strip().lower()): claimed for one, claimed in self._state.keys.items()}
-            found = {key: used.get((key.caller, key.key.strip().lower())) for key in keys}
+            used = {self._sloppy(key): claimed for key, claimed in self._state.keys.items()}
+            found = {key: used.get(self._sloppy(key)) for key in keys}
             return {key: claimed for key, claimed in found.items() if claimed}
+
+        def _sloppy(self, key: IdempotencyKey) -> IdempotencyKey:
+            return key._replace(key=key.key.strip().lower())
 
 
 class ForgetsToFreeContacts(Broken):
@@ -168,15 +171,17 @@ class SharesContacts(Broken):
 
     class unit(MemoryUnitOfWork):  # noqa: N801
         async def lock(self, locks: LockSet, *, wait: bool = True) -> LockedState:
-            return (await super().lock(locks, wait=wait))._replace(contacts=dict[Contact, Any]())
+            locked = await super().lock(locks, wait=wait)
+            locked.of(CONTACTS).clear()
+            return locked
 
 
 class NoHouse(Broken):
     """The operator's wallets are made again with each first wallet, and lose what they held."""
 
     class unit(MemoryUnitOfWork):  # noqa: N801
-        def _keep_new_wallet(self, wallet: Any) -> None:
-            super()._keep_new_wallet(wallet)
+        def _keep_owner(self, wallet: Any) -> None:
+            super()._keep_owner(wallet)
             for one in [one for one in self._state.wallets.values() if one.house and one.currency == wallet.currency]:
                 self._state.wallets[one.id] = replace(one, ledger_balance=0)
 
@@ -229,7 +234,7 @@ def broken_reader(part: str, reader: type) -> type[MemoryStore]:
         def __init__(self, *arguments: Any, **options: Any) -> None:
             super().__init__(*arguments, **options)
             clock = (self._clock,) if part == "wallets" else ()
-            setattr(self, part, reader(self._state, *clock))
+            setattr(self, f"_{part}", reader(self._state, *clock))
 
     BrokenReader.__name__ = reader.__name__
     return BrokenReader
