@@ -13,7 +13,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.utils.path import normalize_path
 
 from tekana import Settings, connect
-from tekana.bootstrap.lifespan import chosen
+from tekana.bootstrap.lifespan import resolve_settings
 from tekana_litestar import docs
 from tekana_litestar.hot_operations import hot_routes
 from tekana_litestar.middleware import Middleware
@@ -84,7 +84,7 @@ def create_app(
     The arguments are those of `tekana.connect`. The core at work is `app.state.tekana`. A process that has no clients
     tells its health and its metrics, and no more.
     """
-    settings = chosen(settings)
+    settings = resolve_settings(settings)
     handlers = [*HANDLERS, *docs.HANDLERS] if settings.has_clients else PROBES
     app = TekanaApp(
         route_handlers=[*options_handlers(handlers), *handlers],
@@ -104,7 +104,7 @@ def _at_work(
 ) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def at_work(app: Litestar) -> AsyncIterator[None]:
-        async with connect(settings, store=store, clock=clock, working=True) as tekana:
+        async with connect(settings, store=store, clock=clock, run_workers=True) as tekana:
             app.state.tekana = tekana
             yield
 
