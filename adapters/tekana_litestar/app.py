@@ -14,7 +14,7 @@ from litestar.types import ASGIApp, HTTPScope, LifeSpanReceive, LifeSpanScope, L
 from litestar.utils.path import normalize_path
 
 from tekana import Settings, connect
-from tekana.bootstrap.lifespan import chosen
+from tekana.bootstrap.lifespan import resolve_settings
 from tekana_litestar import docs
 from tekana_litestar.caller import identify_caller
 from tekana_litestar.headers import check_host
@@ -112,7 +112,7 @@ def create_app(
         mounts: further ASGI apps by the path that each is served at, such as "/console". They find the core as
             `scope["state"]["tekana"]` and the caller as `scope["user"]`; their own lifespan is not run.
     """
-    settings = chosen(settings)
+    settings = resolve_settings(settings)
     handlers = [*ROUTERS, *docs.HANDLERS] if settings.has_clients else PROBES
     app = TekanaApp(
         mounts or {},

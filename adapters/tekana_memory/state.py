@@ -16,7 +16,7 @@ from tekana.domain.lock_set import Ref
 from tekana.domain.transaction import PostedEntry, Transaction
 from tekana.domain.wallet import WALLETS, Wallet
 from tekana.domain.webhooks import WebhookDelivery, WebhookEndpoint
-from tekana.ports.outbox import ParkedEvent
+from tekana.ports.parked_events import ParkedEvent
 from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord
 
 
@@ -36,6 +36,7 @@ class MemoryState:
     keys: dict[IdempotencyKey, IdempotencyRecord] = field(default_factory=dict)
     outbox: list[Transaction | Event] = field(default_factory=list)
     dropped: int = 0
+    leases: dict[str, LeaseRow] = field(default_factory=dict)
     relays: dict[str, RelayRow] = field(default_factory=dict)
     webhook_endpoints: dict[WebhookEndpointId, WebhookEndpoint] = field(default_factory=dict)
     webhook_deliveries: dict[WebhookDeliveryId, WebhookDelivery] = field(default_factory=dict)
@@ -60,15 +61,27 @@ class MemoryState:
 
 
 @dataclass(slots=True)
-class RelayRow:
-    """How far a relay has come. `parked` is by cursor, in order; `asked` names aggregates to be tried once more."""
+class LeaseRow:
+    """A lease: its last holder and epoch, and when it ends; None once it was released."""
 
     holder: str | None = None
     epoch: int = 0
     expires_at: datetime | None = None
+
+
+@dataclass(slots=True)
+class RelayRow(LeaseRow):
+    """A relay's lease and cursor. `parked` is by position; `asked` names aggregates whose retry was requested."""
+
     cursor: str | None = None
     parked: dict[tuple[int, int], ParkedEvent] = field(default_factory=dict)
     asked: set[UUID] = field(default_factory=set)
+
+
+def position_of(cursor: str) -> tuple[int, int]:
+    """Return the position in the outbox, and the index of the event in it, that a cursor stands for."""
+    position, _, index = cursor.partition(".")
+    return int(position), int(index)
 
 
 @dataclass(slots=True)

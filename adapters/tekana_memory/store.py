@@ -11,9 +11,11 @@ from tekana.application.audit.checks import Snapshot, check
 from tekana.domain.caller import Caller
 from tekana.ports.audit import Finding
 from tekana.ports.clock import Clock
+from tekana_memory.lease import MemoryLease
 from tekana_memory.outbox import MemoryOutbox
 from tekana_memory.readers import MemoryCustomers, MemoryEvents, MemoryTransactions, MemoryWallets
-from tekana_memory.state import MemoryState, RelayRow
+from tekana_memory.retention import MemoryRetention
+from tekana_memory.state import LeaseRow, MemoryState, RelayRow
 from tekana_memory.unit_of_work import MemoryUnitOfWork
 from tekana_memory.webhook_deliveries import MemoryWebhookDeliveries
 from tekana_memory.webhook_endpoints import MemoryWebhookEndpoints
@@ -32,6 +34,7 @@ class MemoryStore:
         self._wallets = MemoryWallets(self._state, self._clock)
         self._transactions = MemoryTransactions(self._state)
         self._events = MemoryEvents(self._state)
+        self.retention = MemoryRetention(self._state, self._clock)
         self.webhook_endpoints = MemoryWebhookEndpoints(self._state, self._clock)
         self.webhook_deliveries = MemoryWebhookDeliveries(self._state, self._clock)
 
@@ -57,10 +60,13 @@ class MemoryStore:
         async with self._lock:
             yield MemoryUnitOfWork(self._state, self._clock())
 
+    def lease(self, name: str) -> MemoryLease:
+        """Return the lease of this name."""
+        return MemoryLease(self._state.leases.setdefault(name, LeaseRow()), self._clock)
+
     def outbox(self, relay: str) -> MemoryOutbox:
-        """The outbox, for the relay of this name."""
-        self._state.relays.setdefault(relay, RelayRow())
-        return MemoryOutbox(self._state, relay, self._events, self._clock)
+        """Return the outbox for the relay of this name."""
+        return MemoryOutbox(self._state.relays.setdefault(relay, RelayRow()), self._events, self._clock)
 
     async def audit(self) -> AsyncIterator[Finding]:
         """Check every invariant."""

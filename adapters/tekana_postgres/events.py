@@ -8,6 +8,8 @@ statement of its own that sees all of that, reads no further.
 
 from __future__ import annotations
 
+from typing import Final
+
 import asyncpg
 
 from tekana.domain.errors import EventsDropped
@@ -20,7 +22,7 @@ from tekana_postgres.connections import ConnectionPool, raw_connection
 from tekana_postgres.pages import bad_cursor, number_cursor, page_of
 from tekana_postgres.rows import event_of
 
-_SETTLED_POSITION = "SELECT tekana_settled_position()"
+SETTLED_POSITION: Final = "SELECT tekana_settled_position()"
 _DROPPED = "SELECT coalesce(max(last_position), 0) FROM outbox_parts"
 _SETTLED = """
 SELECT position, transaction_id, event_type, event FROM outbox
@@ -40,8 +42,12 @@ class PostgresEvents:
         return page_of(fed, page, lambda one: one.cursor)
 
 
-async def read_feed(connection: asyncpg.Connection, cursor: str | None, positions: int) -> list[FeedEvent]:
-    """The events at so many positions of the outbox that come after the cursor, as far as it is settled.
+async def read_feed(
+    connection: asyncpg.Connection, cursor: str | None, positions: int, settled: int | None = None
+) -> list[FeedEvent]:
+    """Return the events at so many positions of the outbox that come after the cursor, as far as it is settled.
+
+    `settled` is the settled position if the caller has just read it, in a statement before.
 
     Raises InvalidRequest for a bad cursor, EventsDropped for one of what was dropped.
     """
@@ -50,7 +56,8 @@ async def read_feed(connection: asyncpg.Connection, cursor: str | None, position
     else:
         position, place = place_of(cursor)
     begin = position - 1 if place >= 0 else position  # the cursor's own position may hold more events
-    settled = await connection.fetchval(_SETTLED_POSITION)
+    if settled is None:
+        settled = await connection.fetchval(SETTLED_POSITION)
     rows = await connection.fetch(_SETTLED, begin, settled, positions)
     # Asked once the rows are here, which then cannot have been dropped from among them.
     if cursor is not None:

@@ -18,9 +18,11 @@ from tekana_postgres.audit import audit
 from tekana_postgres.connections import ConnectionPool, raw_connection
 from tekana_postgres.customers import PostgresCustomers
 from tekana_postgres.events import PostgresEvents
+from tekana_postgres.lease import PostgresLease
 from tekana_postgres.migrator import known_revisions, migrate, newest_revision
 from tekana_postgres.outbox import PostgresOutbox
 from tekana_postgres.readiness import WriteProbe
+from tekana_postgres.retention import PostgresRetention
 from tekana_postgres.transactions import PostgresTransactions
 from tekana_postgres.unit_of_work import PostgresUnitOfWork
 from tekana_postgres.wallet_loader import WalletLoader
@@ -32,6 +34,7 @@ from tekana_postgres.webhook_endpoints import PostgresWebhookEndpoints
 _WRITERS = 6  # of the posting engine: three groups, and three lanes that wait for a lock
 _READERS = 8
 _BACKGROUND = 3
+_LEASES = 2  # for leases alone: one that cannot be renewed in time is lost
 _REPLICA_TIMEOUT_SECONDS = 2.0  # a slower replica does not hold up the answer that money can be moved
 
 _STATE = """
@@ -65,6 +68,7 @@ class PostgresStore:
         self._writers = ConnectionPool(self._url, size=_WRITERS)
         self._readers = ConnectionPool(self._url, size=_READERS)
         self._background = ConnectionPool(self._url, size=_BACKGROUND)
+        self._leases = ConnectionPool(self._url, size=_LEASES)
         self._write_probe = WriteProbe(self._writers)
         self._replica: ConnectionPool | None = None
         if self._read_url is not None:
@@ -76,6 +80,7 @@ class PostgresStore:
         self._transactions = PostgresTransactions(readers)
         # Not from a replica, which does not show the locks that say how far the feed may be read.
         self._events = PostgresEvents(self._readers)
+        self.retention = PostgresRetention(self._background)
         self.webhook_endpoints = PostgresWebhookEndpoints(self._readers, self._background, self._clock)
         self.webhook_deliveries = PostgresWebhookDeliveries(self._readers, self._background, self._clock)
 
@@ -109,9 +114,13 @@ class PostgresStore:
                 raise
             await _roll_back(unit, transaction)
 
+    def lease(self, name: str) -> PostgresLease:
+        """Return the lease of this name."""
+        return PostgresLease(self._leases, "leases", name)
+
     def outbox(self, relay: str) -> PostgresOutbox:
-        """The outbox, for the relay of this name. It is read from the primary, as the feed is."""
-        return PostgresOutbox(self._background, relay)
+        """Return the outbox for the relay of this name. It is read from the primary, as the feed is."""
+        return PostgresOutbox(self._background, self._leases, relay)
 
     def audit(self) -> AsyncIterator[Finding]:
         """Check every invariant, on one snapshot of the database."""
@@ -122,7 +131,8 @@ class PostgresStore:
 
     async def stop(self) -> None:
         """Close all connections."""
-        for pool in (self._writers, self._readers, self._background, self._replica, self._wallet_readers):
+        pools = (self._writers, self._readers, self._background, self._leases, self._wallet_readers)
+        for pool in (*pools, self._replica):
             if pool is not None:
                 await pool.close()
 

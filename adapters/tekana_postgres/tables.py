@@ -237,6 +237,16 @@ relays = Table(
     CheckConstraint("(holder IS NULL) = (expires_at IS NULL)", name="lease"),
 )
 
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("holder", Text),
+    Column("epoch", BigInteger, nullable=False, server_default=text("0")),
+    _moment("expires_at", nullable=True),
+    CheckConstraint("(holder IS NULL) = (expires_at IS NULL)", name="lease"),
+)
+
 # Each is a copy of what the outbox tells: it stays for as long as it takes, whatever becomes of the outbox's old part.
 parked_events = Table(
     "parked_events",

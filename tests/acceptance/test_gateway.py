@@ -31,7 +31,7 @@ def world(portal: Portal, postgres_url: str, kafka_address: str, topic_prefix: s
     client = httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://tekana")
     delivering = Settings(database_url=postgres_url, webhooks_allow_private=True)
     with (
-        portal.entered(session(delivering, clock=clock, working=True)) as beside,
+        portal.entered(session(delivering, clock=clock, run_workers=True)) as beside,
         portal.entered(services(bus_url, postgres_url, clock=clock, webhooks_allow_private=True)),
         portal.entered(app.lifespan()),
         portal.entered(client),

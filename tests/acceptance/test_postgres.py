@@ -17,7 +17,7 @@ from tekana.testing.steps import AcceptanceTarget, features_dir
 def world(portal: Portal, postgres_url: str) -> Iterator[AcceptanceTarget]:
     clock = FrozenClock()
     settings = Settings(database_url=postgres_url, webhooks_allow_private=True)
-    with portal.entered(session(settings, clock=clock, working=True)) as app:
+    with portal.entered(session(settings, clock=clock, run_workers=True)) as app:
         yield AcceptanceTarget(CoreDriver(app), clock, audited=app)
 
 

@@ -125,12 +125,12 @@ async def test_it_is_found_by_the_scheme_of_its_url(tmp_path: Path, monkeypatch:
             await app.check_ready()
 
 
-@pytest.mark.parametrize("working", [False, True])
-async def test_it_has_no_outbox_to_relay_from_and_says_so(tmp_path: Path, working: bool) -> None:
+@pytest.mark.parametrize("run_workers", [False, True])
+async def test_it_has_no_outbox_to_relay_from_and_says_so(tmp_path: Path, run_workers: bool) -> None:
     store = SqliteStore(f"sqlite://{tmp_path}/wallets.db")
     with_a_bus = tekana.Settings(database_url=store.url, bus_url="kafka://127.0.0.1:9092")
     with pytest.raises(tekana.InvalidRequest, match="cannot be given with SqliteStore") as refused:
-        async with session(with_a_bus, store=store, working=working):
+        async with session(with_a_bus, store=store, run_workers=run_workers):
             pass
     assert [error.field for error in refused.value.errors] == ["bus_url"]
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 import tekana as package
 from tekana.ports.events import FeedEvent
-from tekana.ports.outbox import ParkedEvent
+from tekana.ports.parked_events import ParkedEvent
 from tekana.testing import builders
 from tekana.testing.contracts.ledger_checks import every
 from tekana_postgres import PostgresStore
@@ -40,10 +41,10 @@ async def marked(url: str, *parked: int) -> list[FeedEvent]:
     feed = await feed_of(url)
     store = PostgresStore(url)
     outbox = store.outbox("bus")
-    lease = await outbox.acquire_lease("here:1", 60)
-    assert lease is not None
+    epoch = await outbox.lease.acquire("here:1", 60)
+    assert epoch is not None
     set_aside = [ParkedEvent(feed[place], None if number else "too large") for number, place in enumerate(parked)]
-    await outbox.advance(lease, feed[-1].cursor, set_aside)
+    await outbox.advance(epoch, feed[-1].cursor, set_aside)
     await store.stop()
     return feed
 
@@ -154,3 +155,40 @@ async def test_what_is_old_is_dropped(told: str) -> None:
     late = tekana("outbox", "replay", "--after", feed[0].cursor, "--database-url", told)
     assert "not kept any more" in late.stderr
     assert tekana("audit", "--database-url", told).returncode == 0
+
+
+STUCK = """
+import asyncio, sys, time
+from tekana.application.workers.worker import PeriodicWorker
+from tekana.bootstrap import roles
+from tekana.cli import main, worker_process
+
+async def deaf():
+    print("at work", flush=True)
+    while True:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            pass
+
+async def busy():
+    print("at work", flush=True)
+    time.sleep(60)
+
+worker_process.GRACE_SECONDS = 1.0
+work = {"deaf": deaf, "busy": busy}[sys.argv.pop(1)]
+roles.ROLES["webhooks"] = roles.RoleDefinition(workers=(lambda _: (PeriodicWorker("stuck", work),),))
+main()
+"""
+
+
+@pytest.mark.parametrize("kind", ["deaf", "busy"])
+def test_a_process_whose_worker_does_not_stop_ends_within_its_grace(kind: str) -> None:
+    command = [sys.executable, "-c", STUCK, kind, "webhooks", "--database-url", "memory://"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "at work\n"
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert err.splitlines()[-1] == "tekana: did not stop within 1 seconds"

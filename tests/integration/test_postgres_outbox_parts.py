@@ -51,13 +51,13 @@ async def test_only_what_the_transactions_tell_as_well_is_gone(old: PostgresStor
         transactions, events = await connection.fetchrow(told)
         size = "SELECT sum(pg_total_relation_size(relid)) FROM pg_partition_tree('outbox') WHERE isleaf"
         assert await connection.fetchval(size) > 0
-        assert await old.outbox("bus").prune(ALL) == transactions - 1
+        assert await old.retention.prune(ALL) == transactions - 1
         assert tuple(await connection.fetchrow(told)) == (1, events)
     assert await broken(postgres_url) == set()
 
 
 async def test_the_audit_knows_what_was_dropped(old: PostgresStore, postgres_url: str) -> None:
-    await old.outbox("bus").prune(ALL)
+    await old.retention.prune(ALL)
     async with superuser(postgres_url) as connection:
         await connection.execute("UPDATE outbox_parts SET digest = digest + 1 WHERE dropped_at IS NOT NULL")
     assert await broken(postgres_url) == {9}
@@ -66,12 +66,12 @@ async def test_the_audit_knows_what_was_dropped(old: PostgresStore, postgres_url
 async def test_what_was_lost_before_stays_lost(old: PostgresStore, postgres_url: str) -> None:
     async with superuser(postgres_url) as connection:
         await connection.execute(DELETE.format(await connection.fetchval(AN_OLD_TRANSACTION)))
-    await old.outbox("bus").prune(ALL)
+    await old.retention.prune(ALL)
     assert await broken(postgres_url) == {9}
 
 
 async def test_what_is_lost_after_it_is_noticed(old: PostgresStore, postgres_url: str) -> None:
-    await old.outbox("bus").prune(ALL)
+    await old.retention.prune(ALL)
     async with superuser(postgres_url) as connection:
         await connection.execute(DELETE.format(await connection.fetchval(AN_OLD_TRANSACTION)))
         await connection.execute("SELECT pg_stat_force_next_flush()")
@@ -79,7 +79,7 @@ async def test_what_is_lost_after_it_is_noticed(old: PostgresStore, postgres_url
 
 
 async def test_the_parts_are_guarded(old: PostgresStore, postgres_url: str) -> None:
-    await old.outbox("bus").prune(ALL)
+    await old.retention.prune(ALL)
     assert await broken(postgres_url) == set()
     async with superuser(postgres_url) as connection:
         for part in ("outbox_part_1", "outbox_part_2", "outbox_part_3", "outbox_rest"):
@@ -98,7 +98,7 @@ async def test_it_waits_for_its_moment_and_money_moves_meanwhile(old: PostgresSt
         held_open = reader.transaction()
         await held_open.start()
         await reader.fetch("SELECT FROM outbox")  # as an audit does for minutes
-        dropping = asyncio.create_task(old.outbox("bus").prune(ALL))
+        dropping = asyncio.create_task(old.retention.prune(ALL))
         moved = 0
         async with asyncio.timeout(30):
             while moved < 20 or not dropping.done():
@@ -116,7 +116,7 @@ async def test_a_reader_meets_no_gap(old: PostgresStore, postgres_url: str) -> N
     async with session(postgres_url) as app:
         feed = await every(app.events.list)
         cursors: list[str | None] = [None, *(one.cursor for one in feed)]
-        dropping = asyncio.create_task(old.outbox("bus").prune(ALL))
+        dropping = asyncio.create_task(old.retention.prune(ALL))
         refused = 0
         while not dropping.done():
             for place, cursor in enumerate(cursors):
@@ -140,7 +140,7 @@ async def test_beyond_all_parts_nothing_is_refused(old: PostgresStore, postgres_
             await app.execute(builders.deposit(wallet, "1"), key="beyond all parts")
             feed = await every(app.events.list)
         assert await connection.fetchval("SELECT count(*) FROM outbox_rest") == 1
-        await old.outbox("bus").prune(ALL)  # makes the next parts as well
+        await old.retention.prune(ALL)  # makes the next parts as well
         rest = await connection.fetchval("SELECT max(position) FROM outbox_rest")
         assert await connection.fetchval("SELECT count(*) FROM outbox_parts WHERE begins > $1", rest) >= 4
         await connection.execute("SELECT setval('outbox_position_seq', (SELECT max(begins) FROM outbox_parts))")

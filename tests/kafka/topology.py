@@ -41,7 +41,7 @@ async def services(
             settings = Settings(
                 role=role, bus_url=bus_url, database_url=database_url, webhooks_allow_private=webhooks_allow_private
             )
-            app = await running.enter_async_context(session(settings, store=store, clock=clock, working=True))
+            app = await running.enter_async_context(session(settings, store=store, clock=clock, run_workers=True))
         yield app
 
 

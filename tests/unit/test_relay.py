@@ -15,15 +15,19 @@ import pytest
 import tekana
 from tekana import Settings
 from tekana.application import Session
+from tekana.application.workers import backoff, leased_worker, retention
 from tekana.application.workers import relay as relays
-from tekana.application.workers.relay import Relay
+from tekana.application.workers.relay import relay_worker
+from tekana.application.workers.retention import retention_worker
+from tekana.application.workers.worker import running
 from tekana.bootstrap.container import BUS
 from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.errors import EventsDropped, Unavailable
 from tekana.domain.events import Event, aggregate_id, event_id
 from tekana.ports.events import FeedEvent
-from tekana.ports.outbox import Outbox, ParkedEvent
+from tekana.ports.outbox import Outbox
 from tekana.ports.page import PageRequest
+from tekana.ports.parked_events import ParkedEvent
 from tekana.ports.publisher import RejectedEvent
 from tekana.testing import builders
 from tekana.testing.clock import FrozenClock
@@ -31,6 +35,9 @@ from tekana.testing.contracts.fixtures import at_work
 from tekana.testing.contracts.helpers import a_wallet
 from tekana.testing.contracts.ledger_checks import assert_whole, every
 from tekana_memory import MemoryPublisher, MemoryStore
+from tekana_memory.outbox import MemoryOutbox
+from tekana_memory.retention import MemoryRetention
+from tekana_memory.state import RelayRow
 
 PATIENCE = 20.0
 
@@ -61,9 +68,12 @@ class FaultyPublisher(MemoryPublisher):
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(relays, "LEASE_SECONDS", 0.3)
-    for name in ("_RENEW", "_STAND_BY", "_AFTER_FAILURE", "_LOOK_FOR_ASKED"):
-        monkeypatch.setattr(relays, name, 0.02)
+    monkeypatch.setattr(leased_worker, "LEASE_SECONDS", 0.3)
+    for name in ("_RENEW_SECONDS", "_STANDBY_SECONDS"):
+        monkeypatch.setattr(leased_worker, name, 0.02)
+    for name in ("FIRST_DELAY_SECONDS", "MAX_DELAY_SECONDS"):
+        monkeypatch.setattr(backoff, name, 0.02)
+    monkeypatch.setattr(relays, "_RETRY_CHECK_SECONDS", 0.02)
 
 
 @pytest.fixture
@@ -81,12 +91,8 @@ async def app(store: MemoryStore) -> AsyncIterator[Session]:
 
 @asynccontextmanager
 async def relaying(outbox: Outbox, publisher: MemoryPublisher, holder: str = "a relay") -> AsyncIterator[None]:
-    work = asyncio.create_task(Relay(outbox, publisher, holder=holder).run())
-    try:
+    async with running([relay_worker("relay", outbox, publisher, holder=holder)]):
         yield
-    finally:
-        work.cancel()
-        await asyncio.gather(work, return_exceptions=True)
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -146,7 +152,7 @@ async def test_a_bus_that_is_away_costs_nothing(
 async def test_others_stand_by_and_take_over(store: MemoryStore, app: Session) -> None:
     publishers = [MemoryPublisher() for _ in range(3)]
     works = [
-        asyncio.create_task(Relay(store.outbox("bus"), publisher, holder=str(number)).run())
+        asyncio.create_task(relay_worker("relay", store.outbox("bus"), publisher, holder=str(number)).run())
         for number, publisher in enumerate(publishers)
     ]
     for round_number in range(3):
@@ -201,20 +207,20 @@ async def test_what_the_bus_never_takes_is_parked_with_its_aggregate(
             waiting = [one for one in feed if aggregate_id(one) == aggregate_id(bad) and one.sequence >= 4]
             await until(lambda: len(publisher.published) == len(feed) - len(waiting))
             await asyncio.sleep(0.1)
-            assert [one.fed.event for one in await outbox.parked(1000)] == waiting
+            assert [one.fed.event for one in await outbox.parked_events.list(1000)] == waiting
             assert f"event {event_id(bad)} (WalletDebited) is parked: it is too large" in caplog.text
 
-            assert await outbox.request_retry() == len(waiting)
+            assert await outbox.parked_events.request_retry() == len(waiting)
             await until(lambda: caplog.text.count("is parked") == 2)  # it is as large as before
-            assert await outbox.parked_aggregates() == {aggregate_id(bad)}
+            assert await outbox.parked_events.aggregates() == {aggregate_id(bad)}
 
             publisher.refused.clear()
-            assert await outbox.request_retry(aggregate_id(bad)) == len(waiting)
+            assert await outbox.parked_events.request_retry(aggregate_id(bad)) == len(waiting)
             await until(lambda: len(publisher.published) == len(feed))
             await moved(app, 2)
             feed = [one.event for one in await everything(store)]
             await until(lambda: len(publisher.published) == len(feed))
-    assert await outbox.parked_aggregates() == set()
+    assert await outbox.parked_events.aggregates() == set()
     assert in_order(publisher.published)
     assert {event_id(one) for one in publisher.published} == {event_id(one) for one in feed}
 
@@ -234,33 +240,97 @@ async def test_what_waits_for_long_and_what_is_parked_is_warned_of() -> None:
         ]
         assert await without.check_ready() == ()
         feed = await everything(store)
-        lease = await outbox.acquire_lease("me", 60)
+        lease = await outbox.lease.acquire("me", 60)
         assert lease is not None
         await outbox.advance(lease, feed[-1].cursor, [ParkedEvent(feed[0], "too large")])
         [warning] = await app.check_ready()
         assert "tekana outbox list" in warning
-        await outbox.unpark(lease, [feed[0].cursor])
+        await outbox.parked_events.unpark(lease, [feed[0].cursor])
         assert await app.check_ready() == []
 
 
 async def test_what_was_published_long_ago_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(relays, "_DROP", 0.01)
+    monkeypatch.setattr(retention, "_PERIOD_SECONDS", 0.01)
     clock, publisher = FrozenClock(), MemoryPublisher()
     store = MemoryStore(clock=clock)
     async with at_work(store) as app:
         await moved(app, 3)
         feed = await everything(store)
-        work = asyncio.create_task(Relay(store.outbox("bus"), publisher, holder="me", keep_days=30).run())
-        await until(lambda: len(publisher.published) >= len(feed))
-        await asyncio.sleep(0.1)
-        assert await everything(store) == feed
-        clock.advance(timedelta(days=31))
-        async with asyncio.timeout(PATIENCE):
-            while await everything(store) == feed:  # noqa: ASYNC110 - a relay tells nobody
-                await asyncio.sleep(0.01)
-        with pytest.raises(EventsDropped):
-            await store.events(LOCAL_OPERATOR).list(PageRequest(10, feed[0].cursor))
-        work.cancel()
-        await asyncio.gather(work, return_exceptions=True)
+        async with relaying(store.outbox("bus"), publisher), running([retention_worker(store, 30, holder="me")]):
+            await until(lambda: len(publisher.published) >= len(feed))
+            await asyncio.sleep(0.1)
+            assert await everything(store) == feed
+            clock.advance(timedelta(days=31))
+            async with asyncio.timeout(PATIENCE):
+                while await everything(store) == feed:  # noqa: ASYNC110 - a worker signals nothing
+                    await asyncio.sleep(0.01)
+            with pytest.raises(EventsDropped):
+                await store.events(LOCAL_OPERATOR).list(PageRequest(10, feed[0].cursor))
     kept = len(await everything(store))
     await assert_whole(store, [one.event for one in feed[: len(feed) - kept]])
+
+
+async def test_a_retention_that_fails_stops_nothing_else(
+    store: MemoryStore, app: Session, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken(MemoryRetention):
+        async def prune(self, older_than: timedelta) -> int | None:
+            raise RuntimeError("no right to call the function")
+
+    store.retention = Broken(store._state, store._clock)
+    publisher, outbox = MemoryPublisher(), store.outbox("bus")
+    dropping = retention_worker(store, 30, holder="me")
+    async with relaying(outbox, publisher), running([dropping]):
+        await moved(app, 5)
+        feed = [one.event for one in await everything(store)]
+        await until(lambda: len(publisher.published) >= len(feed) and "retention me: failed" in caplog.text)
+        assert (await outbox.state()).unpublished == 0
+    assert publisher.published == feed
+
+
+async def test_two_runs_are_never_published_at_once(store: MemoryStore, app: Session) -> None:
+    """Not even when the run after the one that is published cannot be read."""
+    at_once, most, reads = 0, 0, 0
+
+    class Slow(MemoryPublisher):
+        async def publish(self, events: Sequence[Event]) -> Sequence[RejectedEvent]:
+            nonlocal at_once, most
+            at_once += 1
+            most = max(most, at_once)
+            try:
+                await asyncio.sleep(0.1)
+                return await super().publish(events)
+            finally:
+                at_once -= 1
+
+    class Unreadable(MemoryOutbox):
+        async def read(self, after: str | None, limit: int) -> Sequence[FeedEvent]:
+            nonlocal reads
+            reads += 1
+            if at_once and reads < 10:
+                raise Unavailable("the database is away")
+            return await super().read(after, limit)
+
+    await moved(app, 30)
+    outbox = Unreadable(store._state.relays.setdefault("bus", RelayRow()), store._events, store._clock)
+    publisher = Slow()
+    async with relaying(outbox, publisher):
+        feed = [one.event for one in await everything(store)]
+        await until(lambda: bool(publisher.published) and publisher.published[-1] == feed[-1])
+    assert (at_once, most) == (0, 1)
+    assert reads > 10
+
+
+async def test_a_bus_that_stays_away_takes_one_lease_and_one_line(
+    store: MemoryStore, app: Session, caplog: pytest.LogCaptureFixture
+) -> None:
+    publisher = FaultyPublisher(failures=10**9)
+    await moved(app, 3)
+    with caplog.at_level(logging.INFO, "tekana"):
+        async with relaying(store.outbox("bus"), publisher):
+            await until(lambda: publisher.failures <= 10**9 - 10)
+    assert (await store.outbox("bus").state()).epoch == 1
+    assert [one.getMessage() for one in caplog.records] == [
+        "relay a relay: at work, in epoch 1",
+        "relay a relay: the bus is away; trying until it works",
+    ]

@@ -84,15 +84,15 @@ def test_the_bus() -> None:
     assert Settings.from_environment({"TEKANA_BUS_URL": "kafka://one:1"}, given=given).bus_url == "kafka://two:2"
 
 
-@pytest.mark.parametrize("working", [False, True])
-async def test_a_bus_that_the_publisher_does_not_understand(working: bool) -> None:
+@pytest.mark.parametrize("run_workers", [False, True])
+async def test_a_bus_that_the_publisher_does_not_understand(run_workers: bool) -> None:
     """Whoever only decides has no need of it."""
     settings = Settings(database_url="memory://", bus_url="kafka://nowhere")
-    if not working:
+    if not run_workers:
         async with session(settings):
             return
     with pytest.raises(InvalidRequest) as refused:
-        async with session(settings, working=True):
+        async with session(settings, run_workers=True):
             pass
     assert [error.field for error in refused.value.errors] == ["bus_url"]
 

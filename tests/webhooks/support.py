@@ -13,8 +13,10 @@ from uuid_utils.compat import uuid7
 
 from tekana.application import Session, Webhooks
 from tekana.application.event_payload import event_payload
+from tekana.application.workers import leased_worker
 from tekana.application.workers import webhook_dispatcher as dispatchers
-from tekana.application.workers.webhook_dispatcher import WebhookDispatcher
+from tekana.application.workers.webhook_dispatcher import WebhookDispatcher, webhook_queue_worker
+from tekana.application.workers.worker import running
 from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.webhooks import WebhookDelivery, WebhookEndpoint
 from tekana.ports.page import PageRequest
@@ -35,8 +37,10 @@ PATIENCE = 60.0
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("_POLL_SECONDS", "_REFRESH_SECONDS", "_BACKOFF_SECONDS", "_STEP_SECONDS"):
+    for name in ("_POLL_SECONDS", "_REFRESH_SECONDS", "_STEP_SECONDS"):
         monkeypatch.setattr(dispatchers, name, 0.02)
+    for name in ("_STANDBY_SECONDS", "_NEED_CHECK_SECONDS"):
+        monkeypatch.setattr(leased_worker, name, 0.02)
 
 
 @pytest.fixture
@@ -78,12 +82,9 @@ def webhooks(store: WebhookStore) -> Webhooks:
 @asynccontextmanager
 async def dispatching(store: WebhookStore, clock: FrozenClock) -> AsyncIterator[None]:
     sender = HttpSender(allow_private=True)
-    work = asyncio.create_task(WebhookDispatcher(store, sender, uuid7, holder="a test", clock=clock).run())
-    try:
+    queue = webhook_queue_worker(store, uuid7, holder="a test")
+    async with running([queue, WebhookDispatcher(store, sender, clock=clock)]):
         yield
-    finally:
-        work.cancel()
-        await asyncio.gather(work, return_exceptions=True)
 
 
 async def until(condition: Callable[[], bool]) -> None:

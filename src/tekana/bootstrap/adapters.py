@@ -60,24 +60,24 @@ def require_store(store: object) -> Store:
     return store
 
 
-def outbox_of(store: Store, relay: str) -> Outbox:
-    """The store's outbox, for the relay of this name.
+def relayed_store_of(store: Store) -> RelayedStore:
+    """Return the store, if it has an outbox that relays can publish.
 
     Raises:
-        InvalidRequest: nothing can be relayed out of this store.
+        InvalidRequest: it has none.
     """
     if not isinstance(store, RelayedStore):
         raise invalid("bus_url", f"cannot be given with {type(store).__name__}, whose events cannot be relayed")
-    return store.outbox(relay)
+    return store
 
 
-def watched_outbox(store: Store, bus_url: str | None, relay: str) -> Outbox | None:
-    """The outbox that the relay of this name publishes on the bus; None without a bus.
+def outbox_of(store: Store, relay: str) -> Outbox:
+    """Return the store's outbox for the relay of this name.
 
     Raises:
-        InvalidRequest: nothing can be relayed out of this store.
+        InvalidRequest: the store has none.
     """
-    return None if bus_url is None else outbox_of(store, relay)
+    return relayed_store_of(store).outbox(relay)
 
 
 def find_publisher(url: str) -> Publisher:

@@ -1,4 +1,4 @@
-"""The composition root: what is built from what. Building touches nothing outside; see `lifespan`."""
+"""The composition root: what is built from what. Building starts and connects nothing; see `lifespan`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from uuid_utils.compat import uuid7
 
 from tekana.application import PostingEngine, Tekana
 from tekana.application.webhooks.webhooks import Webhooks
-from tekana.application.workers.relay import Relay
-from tekana.application.workers.webhook_dispatcher import WebhookDispatcher
+from tekana.application.workers.relay import relay_worker
+from tekana.application.workers.retention import retention_worker
+from tekana.application.workers.webhook_dispatcher import WebhookDispatcher, webhook_queue_worker
 from tekana.bootstrap.adapters import (
     find_gateway,
     find_publisher,
@@ -19,10 +20,10 @@ from tekana.bootstrap.adapters import (
     find_service,
     find_store,
     outbox_of,
-    watched_outbox,
+    relayed_store_of,
     webhook_store_of,
 )
-from tekana.bootstrap.settings import SERVICES, Settings
+from tekana.bootstrap.settings import Settings
 from tekana.ports.clock import Clock
 
 BUS = "bus"
@@ -31,14 +32,17 @@ BUS = "bus"
 HOLDER = providers.Callable(lambda: f"{socket.gethostname()}:{os.getpid()}")
 """What this process is called where it holds a lease."""
 
+# Containers stay synchronous: an async resource would turn every provider that needs it into a Future.
 
-class Container(containers.DeclarativeContainer):
-    """Kept synchronous: an async resource would turn every provider that needs it into a Future."""
+
+class LocalContainer(containers.DeclarativeContainer):
+    """A process with a database: it decides and reads by itself."""
 
     settings = providers.Dependency(instance_of=Settings)
     clock: providers.Object[Clock | None] = providers.Object(None)  # the store's own, unless a test brings one
     new_id = providers.Object(uuid7)
     store = providers.Singleton(find_store, settings.provided.database_url, clock, settings.provided.read_database_url)
+    readers = providers.Callable(lambda store: store, store)
     engine = providers.Singleton(
         PostingEngine,
         begin=store.provided.begin,
@@ -48,36 +52,38 @@ class Container(containers.DeclarativeContainer):
     webhook_store = providers.Factory(webhook_store_of, store)
     webhook_sender = providers.Singleton(find_sender, settings.provided.webhooks_allow_private)
     webhooks = providers.Singleton(Webhooks, webhook_store, webhook_sender, new_id)
-    webhook_dispatcher = providers.Singleton(
-        WebhookDispatcher, webhook_store, webhook_sender, new_id, holder=HOLDER, clock=clock
-    )
+    webhook_dispatcher = providers.Singleton(WebhookDispatcher, webhook_store, webhook_sender, clock=clock)
+    webhook_queue = providers.Singleton(webhook_queue_worker, webhook_store, new_id, holder=HOLDER)
+    relayed_store = providers.Factory(relayed_store_of, store)
     outbox = providers.Factory(outbox_of, store, BUS)
     publisher = providers.Singleton(find_publisher, settings.provided.bus_url)
-    relay = providers.Singleton(Relay, outbox, publisher, holder=HOLDER, keep_days=settings.provided.keep_events)
-    gateway = providers.Singleton(find_gateway, settings.provided.bus_url)
+    relay = providers.Singleton(relay_worker, "relay", outbox, publisher, holder=HOLDER)
+    retention = providers.Singleton(retention_worker, relayed_store, settings.provided.keep_events, holder=HOLDER)
+    # None where there is no bus, and in a process that is no service.
+    relay_outbox = providers.Callable(
+        lambda settings, outbox: None if settings.bus_url is None else outbox(), settings, outbox.provider
+    )
     service = providers.Singleton(
         find_service, settings.provided.bus_url, settings.provided.role, engine, store, webhooks.provider
     )
-    # What the role calls for: a gateway has neither a store nor an engine of its own.
-    readers = providers.Selector(
-        settings.provided.role, gateway=gateway.provided.readers, **dict.fromkeys(("all", *SERVICES), store)
+    role_service = providers.Callable(
+        lambda settings, service: None if settings.has_clients else service(), settings, service.provider
     )
-    deciding = providers.Selector(
-        settings.provided.role, gateway=gateway.provided.engine, **dict.fromkeys(("all", *SERVICES), engine)
+    app = providers.Singleton(
+        Tekana, store, engine, outbox=relay_outbox, service=role_service, webhooks=webhooks.provider
     )
-    watched = providers.Selector(
-        settings.provided.role,
-        gateway=providers.Object(None),
-        **dict.fromkeys(("all", *SERVICES), providers.Factory(watched_outbox, store, settings.provided.bus_url, BUS)),
+
+
+class GatewayContainer(containers.DeclarativeContainer):
+    """A process without a database: it asks the services over the bus."""
+
+    settings = providers.Dependency(instance_of=Settings)
+    gateway = providers.Singleton(find_gateway, settings.provided.bus_url)
+    readers = gateway.provided.readers
+    engine = gateway.provided.engine
+    app = providers.Singleton(
+        Tekana, readers, engine, webhooks=providers.Callable(lambda gateway: lambda: gateway.webhooks, gateway)
     )
-    served = providers.Selector(
-        settings.provided.role,
-        **dict.fromkeys(("all", "gateway"), providers.Object(None)),
-        **dict.fromkeys(SERVICES, service),
-    )
-    delivered = providers.Selector(
-        settings.provided.role,
-        gateway=providers.Callable(lambda gateway: lambda: gateway.webhooks, gateway),
-        **dict.fromkeys(("all", *SERVICES), webhooks.provider),
-    )
-    app = providers.Singleton(Tekana, readers, deciding, outbox=watched, service=served, webhooks=delivered)
+
+
+Container = LocalContainer | GatewayContainer

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Final, Literal, get_args
 
-from tekana.application.bus import ServiceName
 from tekana.domain.errors import invalid
 from tekana.domain.money import Currency, parse_currency
 
@@ -15,7 +14,6 @@ Role = Literal["all", "gateway", "customer", "wallet", "transaction"]
 """What a process is: everything; the HTTP door alone; or one of the services."""
 
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
-SERVICES: Final[tuple[ServiceName, ...]] = get_args(ServiceName)
 
 DEFAULT_CURRENCY = Currency("RWF")
 
@@ -70,7 +68,7 @@ class Settings:
     @property
     def has_clients(self) -> bool:
         """Whether the process answers clients over HTTP; a service answers over the bus."""
-        return self.role not in SERVICES
+        return self.role in ("all", "gateway")
 
     @classmethod
     def from_environment(

@@ -1,4 +1,4 @@
-"""`tekana outbox`: how far the relay is, what it had to set aside, and having things told again."""
+"""`tekana outbox`: shows how far the relay is and what it parked, and publishes events again."""
 
 from __future__ import annotations
 
@@ -15,14 +15,16 @@ import msgspec
 import rich_click as click
 
 from tekana.application.event_payload import event_payload
-from tekana.application.workers.relay import prune
+from tekana.application.workers.retention import prune
 from tekana.bootstrap import Settings
-from tekana.bootstrap.lifespan import build
+from tekana.bootstrap.container import LocalContainer
+from tekana.bootstrap.lifespan import build_local
 from tekana.bootstrap.settings import DAYS_MAX
 from tekana.cli.options import settings, where_data_are
-from tekana.ports.outbox import Outbox, ParkedEvent, RelayState
+from tekana.ports.outbox import RelayState
+from tekana.ports.parked_events import ParkedEvent
 
-_MOST_LISTED = 1000
+_LISTED_MAX = 1000
 
 
 @click.group
@@ -31,26 +33,26 @@ def outbox() -> None:
 
 
 @asynccontextmanager
-async def _opened(chosen: Settings) -> AsyncIterator[Outbox]:
-    container = build(chosen)
+async def _opened(chosen: Settings) -> AsyncIterator[LocalContainer]:
+    container = build_local(chosen)
     store = container.store()
     await store.start()
     try:
         await store.check_ready()
-        yield container.outbox()
+        yield container
     finally:
         await store.stop()
 
 
-def _on_outbox(verb: Callable[..., Any]) -> Callable[..., Any]:
-    """A command that is given the outbox, and told where the data are."""
+def _on_outbox(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Call the command with the container of the database that the options name."""
 
     @where_data_are
-    @wraps(verb)
+    @wraps(command)
     def run(database_url: str | None, data_dir: Path | None, **options: Any) -> None:
         async def work() -> None:
-            async with _opened(settings(database_url, data_dir, existing=True)) as opened:
-                await verb(opened, **options)
+            async with _opened(settings(database_url, data_dir, existing=True)) as container:
+                await command(container, **options)
 
         asyncio.run(work())
 
@@ -60,26 +62,27 @@ def _on_outbox(verb: Callable[..., Any]) -> Callable[..., Any]:
 @outbox.command
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @_on_outbox
-async def status(opened: Outbox, as_json: bool) -> None:
+async def status(container: LocalContainer, as_json: bool) -> None:
     """How far the relay is, how much waits and since when, and who is at work."""
-    state = await opened.state()
+    state = await container.outbox().state()
     click.echo(msgspec.json.encode(state._asdict()).decode() if as_json else _in_words(state))
 
 
 @outbox.command(name="list")
 @_on_outbox
-async def list_parked(opened: Outbox) -> None:
+async def list_parked(container: LocalContainer) -> None:
     """List what the bus never took, with the reason, and what waits behind it; one JSON object a line."""
-    for one in await opened.parked(_MOST_LISTED):
+    for one in await container.outbox().parked_events.list(_LISTED_MAX):
         click.echo(msgspec.json.encode(_as_object(one)).decode())
 
 
 @outbox.command
 @click.option("--aggregate", "aggregate_id", type=click.UUID, help="Only of this customer, wallet or transaction.")
 @_on_outbox
-async def redrive(opened: Outbox, aggregate_id: UUID | None) -> None:
+async def redrive(container: LocalContainer, aggregate_id: UUID | None) -> None:
     """Have what was set aside tried once more, in its order, by the relay that is at work."""
-    click.echo(f"tekana: {await opened.request_retry(aggregate_id):,} events will be tried once more")
+    requested = await container.outbox().parked_events.request_retry(aggregate_id)
+    click.echo(f"tekana: {requested:,} events will be tried once more")
 
 
 @outbox.command
@@ -87,9 +90,9 @@ async def redrive(opened: Outbox, aggregate_id: UUID | None) -> None:
     "--after", "cursor", metavar="CURSOR", help="Of an event of the feed. [default: from the first that is kept]"
 )
 @_on_outbox
-async def replay(opened: Outbox, cursor: str | None) -> None:
+async def replay(container: LocalContainer, cursor: str | None) -> None:
     """Have everything after a cursor published once more. Consumers know the events by their ids."""
-    await opened.rewind(cursor)
+    await container.outbox().rewind(cursor)
     click.echo(f"tekana: everything {f'after {cursor}' if cursor else 'that is kept'} will be published again")
 
 
@@ -98,13 +101,16 @@ async def replay(opened: Outbox, cursor: str | None) -> None:
     "--older-than", "days", metavar="DAYS", required=True, type=click.IntRange(0, DAYS_MAX), help="Of what is older."
 )
 @_on_outbox
-async def drop(opened: Outbox, days: int) -> None:
+async def drop(container: LocalContainer, days: int) -> None:
     """Drop what was published everywhere and is older, part by part. The feed then begins after it.
 
     Transactions, balances and the audit are not touched. Ctrl-C stops it between two parts.
     """
-    tell = lambda dropped: click.echo(f"tekana: {dropped:,} transactions dropped so far", err=True)  # noqa: E731
-    dropped = await prune(opened, timedelta(days=days), tell)
+
+    def report(dropped: int) -> None:
+        click.echo(f"tekana: {dropped:,} transactions dropped so far", err=True)
+
+    dropped = await prune(container.relayed_store().retention, timedelta(days=days), report)
     click.echo(f"tekana: the places of {dropped:,} transactions were dropped from the outbox")
 
 
@@ -119,11 +125,11 @@ def _in_words(state: RelayState) -> str:
 
 
 def _as_object(one: ParkedEvent) -> dict[str, Any]:
-    told = event_payload(one.fed.event)
+    payload = event_payload(one.fed.event)
     return {
         "cursor": one.fed.cursor,
-        "id": told.id,
-        "type": told.type,
+        "id": payload.id,
+        "type": payload.type,
         "reason": one.reason or "waits behind one that is parked",
-        "data": told.data,
+        "data": payload.data,
     }

@@ -14,7 +14,7 @@ import rich_click as click
 
 from tekana.bootstrap import Settings, connect
 from tekana.bootstrap.adapters import load
-from tekana.bootstrap.lifespan import build
+from tekana.bootstrap.lifespan import build, build_local
 from tekana.bootstrap.settings import ROLES
 from tekana.cli.options import kept_events, private_webhooks, settings, the_bus, where_data_are
 from tekana.domain.errors import Unavailable
@@ -60,7 +60,7 @@ def serve(host: str, port: int, workers: int, database_url: str | None, data_dir
     container = build(chosen)
     click.echo(f"tekana: starting, data in {container.readers().location}", err=True)
     # Held here for as long as the workers run: they join a database that is started once, with its schema in place.
-    held = None if chosen.role == "gateway" else container.store()
+    held = None if chosen.role == "gateway" else build_local(chosen).store()
     if held is not None:
         asyncio.run(held.start())
     try:

@@ -1,50 +1,30 @@
-"""The outbox, as those see it who tell others what happened.
+"""The outbox as a relay reads it.
 
-A relay reads the outbox in order and publishes what it reads. How far it has come is kept with the outbox, under the
-relay's name, so that another process can go on where one has died. One at a time may: the one that holds the lease.
+A relay reads the outbox in order and publishes what it reads. Its cursor is kept with the outbox under the relay's
+name, so that another process can continue where one stopped. The process that holds the relay's lease may advance it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from collections.abc import Set as AbstractSet
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple, Protocol, runtime_checkable
-from uuid import UUID
 
 from tekana.ports.events import FeedEvent
-from tekana.ports.store import Store
-
-
-class LeaseLost(Exception):
-    """Another process holds the lease by now. Nothing was marked."""
-
-
-class Lease(NamedTuple):
-    """The sole right to go on from `cursor` (None: from the beginning).
-
-    Each new holder has a higher `epoch`. What is marked under an old one is refused: a process that slept through the
-    end of its lease does no harm.
-    """
-
-    epoch: int
-    cursor: str | None
-
-
-class ParkedEvent(NamedTuple):
-    """An event that was set aside: `reason` says why the bus will never take it.
-
-    None stands for an event that waits behind such a one of the same aggregate, whose events keep their order.
-    """
-
-    fed: FeedEvent
-    reason: str | None
+from tekana.ports.lease import Lease, LeasingStore
+from tekana.ports.parked_events import ParkedEvent, ParkedEvents
+from tekana.ports.retention import Retention
 
 
 class RelayState(NamedTuple):
-    """How a relay stands. `holder` is None while no lease runs; `unpublished` counts places of the outbox.
+    """The state of a relay, for operators.
 
-    `oldest` is the moment at which the first of what is unpublished happened.
+    holder: the process that holds the lease; None while the lease is free.
+    epoch: the number of the last lease.
+    cursor: up to where everything is published or parked; None at the beginning.
+    unpublished: how many positions of the outbox are not published yet.
+    oldest: when the first unpublished event happened; None if everything is published.
+    parked: how many events are parked.
     """
 
     holder: str | None
@@ -56,85 +36,62 @@ class RelayState(NamedTuple):
 
 
 class Outbox(Protocol):
-    """The outbox for one relay. Safe to use from many tasks at once; everything may raise Unavailable."""
+    """The outbox for one relay. Safe to use from many tasks at once; every method may raise Unavailable."""
 
-    async def acquire_lease(self, holder: str, seconds: float) -> Lease | None:
-        """The lease for so many seconds, by the store's clock; None while somebody else holds it."""
+    @property
+    def lease(self) -> Lease:
+        """The lease of this relay. Its epoch is what `advance` and `unpark` ask for."""
         ...
 
-    async def renew_lease(self, lease: Lease, seconds: float) -> None:
-        """So many seconds from now on. Raises LeaseLost."""
+    @property
+    def parked_events(self) -> ParkedEvents:
+        """The events that this relay set aside."""
         ...
 
-    async def end_lease(self, lease: Lease) -> None:
-        """Let others go on at once. Does nothing if the lease is lost already."""
+    async def cursor(self) -> str | None:
+        """Return up to where everything is published or parked; None to begin with the first event that is kept."""
         ...
 
     async def read(self, after: str | None, limit: int) -> Sequence[FeedEvent]:
-        """What happened after the cursor, as `tekana.ports.events` promises it; `limit` events, and perhaps a few more.
+        """Return at most `limit` events after the cursor, ordered as `tekana.ports.events` promises.
 
-        None begins with the first event that is kept.
+        There may be more than `limit` if all are of one transaction. None begins with the first event that is kept.
+        Cheap while nothing new happens, so that it can be called often.
         """
         ...
 
-    async def advance(self, lease: Lease, cursor: str, parked: Sequence[ParkedEvent] = ()) -> None:
-        """Everything up to the cursor is published, or parked by now: all or nothing. Raises LeaseLost."""
-        ...
-
-    async def parked_aggregates(self) -> AbstractSet[UUID]:
-        """The ids of those of whose events any is parked."""
-        ...
-
-    async def parked(self, limit: int) -> Sequence[ParkedEvent]:
-        """The first of the parked events, in order."""
-        ...
-
-    async def request_retry(self, aggregate_id: UUID | None = None) -> int:
-        """Have what is parked tried once more, of one aggregate or of all; gives how many events that is."""
-        ...
-
-    async def retry_requested(self, limit: int) -> Sequence[ParkedEvent]:
-        """The first of the parked events of those that are to be tried once more, in order."""
-        ...
-
-    async def unpark(self, lease: Lease, published: Sequence[str], parked: Sequence[ParkedEvent] = ()) -> None:
-        """Those at these cursors are published now; the others stay, and nobody asks for those of their aggregates now.
-
-        Raises LeaseLost.
-        """
+    async def advance(self, epoch: int, cursor: str, parked: Sequence[ParkedEvent] = ()) -> None:
+        """Move the cursor, as everything up to it is published or in `parked`: all or nothing. Raises LeaseLost."""
         ...
 
     async def rewind(self, cursor: str | None) -> None:
-        """Publish everything after the cursor once more. Whoever holds the lease loses it.
+        """Have everything after the cursor published once more. The holder of the lease loses it.
 
         Raises InvalidRequest for a bad cursor, EventsDropped for one of what was dropped.
         """
         ...
 
-    async def prune(self, older_than: timedelta) -> int | None:
-        """Drop some of what every relay has published and what happened longer ago; None if there is nothing to drop.
-
-        Gives how many transactions are announced no more. What the outbox alone tells, of customers and of what was
-        done to wallets, stays for the audit. The feed and the relays begin after it all.
-        """
-        ...
-
     async def state(self) -> RelayState:
-        """How the relay stands."""
+        """Return the state of the relay."""
         ...
 
     async def lag(self) -> float:
-        """For how many seconds the first of what is unpublished waits, by the store's clock; 0.0 if nothing does.
+        """Return for how many seconds the first unpublished event has waited, by the store's clock; 0.0 if none waits.
 
-        What is parked does not count. Cheap, however much waits.
+        Parked events do not count. Cheap, however many events wait.
         """
         ...
 
 
 @runtime_checkable
-class RelayedStore(Store, Protocol):
-    """A store whose events can be relayed: not every one has to be."""
+class RelayedStore(LeasingStore, Protocol):
+    """A store with an outbox that relays can publish. Optional for a store."""
+
+    @property
+    def retention(self) -> Retention:
+        """Drops old parts of the outbox."""
+        ...
 
     def outbox(self, relay: str) -> Outbox:
-        """The outbox, for the relay of this name."""
+        """Return the outbox for the relay of this name."""
         ...

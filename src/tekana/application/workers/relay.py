@@ -1,188 +1,175 @@
-"""The relay: tells the bus what happened, in order, and misses nothing.
+"""The relay: publishes the events of an outbox in order, and skips none.
 
-    read what is unpublished ─> publish ─> wait until the bus has confirmed it ─> mark ─> …
+    read what is unpublished ─> publish ─> wait until the bus has confirmed it ─> advance the cursor ─> …
 
-It may die at any point: another one goes on from the last mark, so what was published and not marked comes again. That
-is the only way in which an event comes twice, and consumers know it by its id.
+It may stop at any point: the next relay continues from the cursor, so what was published after the cursor is published
+again. That is the only way in which an event is published twice, and consumers recognise it by its id.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from datetime import timedelta
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
 
-from tekana.domain.errors import Unavailable
+from tekana.application.workers.backoff import Backoff
+from tekana.application.workers.leased_worker import LeasedWorker
+from tekana.application.workers.tasks import end_tasks
 from tekana.domain.events import aggregate_id, event_id
 from tekana.ports.events import FeedEvent
-from tekana.ports.outbox import Lease, LeaseLost, Outbox, ParkedEvent
+from tekana.ports.outbox import Outbox
+from tekana.ports.parked_events import ParkedEvent
 from tekana.ports.publisher import Publisher
 
 _log = logging.getLogger("tekana.relay")
 
-LEASE_SECONDS: Final = 3.0
-"""Seconds after which a relay that is not heard of is replaced."""
-
 LAG_WARNING_SECONDS: Final = 60.0
 """Seconds after which an event that is not published yet is worth a warning."""
 
-_RENEW: Final = LEASE_SECONDS / 3
-_STAND_BY: Final = 0.5
-_IDLE: Final = 0.02
-_LOOK_FOR_ASKED: Final = 1.0
-_AFTER_FAILURE: Final = 0.5
-_LARGEST_RUN: Final = 1500  # events
-_DROP: Final = 3600.0
+_IDLE_SECONDS: Final = 0.02
+_RETRY_CHECK_SECONDS: Final = 1.0
+_RUN_EVENTS_MAX: Final = 1500
+
+
+@dataclass(slots=True)
+class _Progress:
+    """How far the relay is under one lease. `run` is read and not published yet; `blocked` aggregates are parked."""
+
+    epoch: int
+    cursor: str | None
+    blocked: set[UUID]
+    check_retries_at: float
+    run: Sequence[FeedEvent] = field(default=())
 
 
 class Relay:
-    """Publishes an outbox on a bus, while it holds the lease. `holder` names this process, for operators.
-    With nothing to publish, it looks again after `idle` seconds. What is published everywhere and older than
-    `keep_days` is dropped, unless that is None.
+    """Publishes an outbox on a bus, run by run. `relay_worker` makes it a worker."""
 
-    Any number of relays may run: one works, the others stand by.
-    """
-
-    def __init__(
-        self,
-        outbox: Outbox,
-        publisher: Publisher,
-        *,
-        holder: str,
-        idle: float = _IDLE,
-        keep_days: int | None = None,
-    ) -> None:
+    def __init__(self, outbox: Outbox, publisher: Publisher, *, idle_seconds: float = _IDLE_SECONDS) -> None:
+        """Create it. With nothing to publish, it looks again after `idle_seconds`."""
         self._outbox = outbox
+        self._parked_events = outbox.parked_events
         self._publisher = publisher
-        self._holder = holder
-        self._idle = idle
-        self._keep = None if keep_days is None else timedelta(days=keep_days)
-        self._blocked: set[UUID] = set()
-        self._failing = False
+        self._idle_seconds = idle_seconds
+        self._progress: _Progress | None = None
 
-    async def run(self) -> None:
-        """Work until cancelled. What fails is tried again for as long as it takes."""
-        try:
-            while True:
-                try:
-                    await self._stand_by_and_work()
-                except* LeaseLost:
-                    _log.warning("relay %s: another one works now", self._holder)
-                except* Unavailable as errors:
-                    self._tell_failure(errors)
-                    await asyncio.sleep(_AFTER_FAILURE)
-                except* Exception:  # not foreseen: to stop would help nobody
-                    _log.exception("relay %s: failed", self._holder)
-                    await asyncio.sleep(_AFTER_FAILURE)
-        finally:
-            await self._publisher.stop()
+    async def run_once(self, epoch: int) -> float:
+        """Publish the next run of events under the lease of this epoch.
 
-    async def _stand_by_and_work(self) -> None:
-        lease = await self._outbox.acquire_lease(self._holder, LEASE_SECONDS)
-        while lease is None:
-            await asyncio.sleep(_STAND_BY)
-            lease = await self._outbox.acquire_lease(self._holder, LEASE_SECONDS)
-        _log.info("relay %s: at work, in epoch %d", self._holder, lease.epoch)
-        try:
-            async with asyncio.TaskGroup() as works:
-                works.create_task(self._hold(lease))
-                works.create_task(self._work(lease))
-                if self._keep is not None:
-                    works.create_task(self._drop(self._keep))
-        finally:
-            with suppress(Unavailable):
-                await asyncio.shield(self._outbox.end_lease(lease))
+        Returns:
+            For how many seconds there is nothing to do.
 
-    async def _hold(self, lease: Lease) -> None:
-        while True:
-            await asyncio.sleep(_RENEW)
-            await self._outbox.renew_lease(lease, LEASE_SECONDS)
+        Raises:
+            LeaseLost: another process holds the lease.
+            Unavailable: the store or the bus cannot be reached; what was published is published again.
+        """
+        progress, self._progress = self._progress, None  # after a failure, begin where the outbox says
+        if progress is None or progress.epoch != epoch:
+            progress = await self._begin(epoch)
+        delay = await self._publish_next(progress)
+        self._progress = progress
+        return delay
 
-    async def _drop(self, older_than: timedelta) -> None:
-        """By and by, as nothing waits for it."""
-        while True:
-            try:
-                await prune(self._outbox, older_than)
-            except Unavailable as error:  # busy: the next time, then
-                _log.warning("relay %s: nothing is dropped from the outbox now: %s", self._holder, error)
-            await asyncio.sleep(_DROP)
+    async def _begin(self, epoch: int) -> _Progress:
+        cursor = await self._outbox.cursor()
+        blocked = set(await self._parked_events.aggregates())
+        return _Progress(epoch, cursor, blocked, asyncio.get_running_loop().time())
 
-    async def _work(self, lease: Lease) -> None:
-        self._blocked = set(await self._outbox.parked_aggregates())
+    async def _publish_next(self, progress: _Progress) -> float:
         clock = asyncio.get_running_loop().time
-        look_at = clock()
-        cursor = lease.cursor
-        run = await self._outbox.read(cursor, _LARGEST_RUN)
-        while True:
-            if clock() >= look_at:
-                await self._publish_asked(lease)
-                look_at = clock() + _LOOK_FOR_ASKED
-            if run:
-                cursor = run[-1].cursor
-                parked, following = await asyncio.gather(self._publish(run), self._outbox.read(cursor, _LARGEST_RUN))
-                await self._outbox.advance(lease, cursor, parked)
-                self._tell_success()
-                run = following
-            else:
-                await asyncio.sleep(self._idle)
-                run = await self._outbox.read(cursor, _LARGEST_RUN)
+        if clock() >= progress.check_retries_at:
+            await self._retry_parked(progress)
+            progress.check_retries_at = clock() + _RETRY_CHECK_SECONDS
+        run = progress.run or await self._outbox.read(progress.cursor, _RUN_EVENTS_MAX)
+        if not run:
+            return self._idle_seconds
+        cursor = run[-1].cursor
+        parked, progress.run = await self._publish_and_read(run, progress.blocked, cursor)
+        await self._outbox.advance(progress.epoch, cursor, parked)
+        progress.cursor = cursor
+        return 0.0
 
-    async def _publish(self, run: Sequence[FeedEvent]) -> list[ParkedEvent]:
-        """Publish a run but for the aggregates that are blocked; gives what has to be parked, in order."""
-        free = [fed for fed in run if aggregate_id(fed.event) not in self._blocked]
-        reasons = {
-            free[place].cursor: reason for place, reason in await self._publisher.publish([fed.event for fed in free])
-        }
+    async def _publish_and_read(
+        self, run: Sequence[FeedEvent], blocked: set[UUID], cursor: str
+    ) -> tuple[list[ParkedEvent], Sequence[FeedEvent]]:
+        """Publish a run, and read the next one meanwhile. If either fails, the other has ended when this raises."""
+        publishing = asyncio.create_task(self._publish(run, blocked))
+        reading = asyncio.create_task(_read(self._outbox, cursor))
+        try:
+            await asyncio.wait((publishing, reading), return_when=asyncio.FIRST_EXCEPTION)
+        finally:
+            await end_tasks(publishing, reading)
+        for task in (publishing, reading):
+            if not task.cancelled() and (error := task.exception()):
+                raise error
+        return publishing.result(), reading.result()
+
+    async def _publish(self, run: Sequence[FeedEvent], blocked: set[UUID]) -> list[ParkedEvent]:
+        """Publish a run without the events of blocked aggregates. Returns what has to be parked, in order."""
+        free = [fed for fed in run if aggregate_id(fed.event) not in blocked]
+        rejected = await self._publisher.publish([fed.event for fed in free]) if free else ()
+        reasons = {free[one.place].cursor: one.reason for one in rejected}
         parked = []
         for fed in run:
             reason = reasons.get(fed.cursor)
             if reason is not None:
-                self._blocked.add(aggregate_id(fed.event))
+                blocked.add(aggregate_id(fed.event))
                 _log.error("event %s (%s) is parked: %s", event_id(fed.event), type(fed.event).__name__, reason)
-            if aggregate_id(fed.event) in self._blocked:
+            if aggregate_id(fed.event) in blocked:
                 parked.append(ParkedEvent(fed, reason))
         return parked
 
-    async def _publish_asked(self, lease: Lease) -> None:
-        """Try parked events again that an operator asks for."""
-        while asked := await self._outbox.retry_requested(_LARGEST_RUN):
-            run = [one.fed for one in asked]
-            self._blocked.difference_update(aggregate_id(fed.event) for fed in run)
-            parked = await self._publish(run)
+    async def _retry_parked(self, progress: _Progress) -> None:
+        """Publish parked events again whose retry an operator requested."""
+        while requested := await self._parked_events.retry_requested(_RUN_EVENTS_MAX):
+            run = [one.fed for one in requested]
+            progress.blocked.difference_update(aggregate_id(fed.event) for fed in run)
+            parked = await self._publish(run, progress.blocked)
             still = {one.fed.cursor for one in parked}
-            await self._outbox.unpark(lease, [fed.cursor for fed in run if fed.cursor not in still], parked)
-            self._blocked = set(await self._outbox.parked_aggregates())
-
-    def _tell_failure(self, errors: ExceptionGroup[Unavailable]) -> None:
-        if not self._failing:
-            _log.warning("relay %s: %s; trying until it works", self._holder, errors.exceptions[0])
-        self._failing = True
-
-    def _tell_success(self) -> None:
-        if self._failing:
-            _log.warning("relay %s: it works again", self._holder)
-        self._failing = False
+            published = [fed.cursor for fed in run if fed.cursor not in still]
+            await self._parked_events.unpark(progress.epoch, published, parked)
+            progress.blocked = set(await self._parked_events.aggregates())
 
 
-async def prune(outbox: Outbox, older_than: timedelta, tell: Callable[[int], object] = lambda _: None) -> int:
-    """Drop what every relay has published and what happened longer ago, part by part; gives how many transactions.
+async def _read(outbox: Outbox, cursor: str) -> Sequence[FeedEvent]:
+    return await outbox.read(cursor, _RUN_EVENTS_MAX)
 
-    `tell` is told after each part. What is dropped stays dropped when it is stopped in between. Raises Unavailable.
+
+def relay_worker(
+    name: str,
+    outbox: Outbox,
+    publisher: Publisher,
+    *,
+    holder: str,
+    idle_seconds: float = _IDLE_SECONDS,
+    is_needed: Callable[[], Awaitable[bool]] | None = None,
+    backoff: Backoff | None = None,
+) -> LeasedWorker:
+    """Create the worker that publishes an outbox while it holds the outbox's lease.
+
+    Any number of processes may run one for the same outbox: one publishes, the others stand by.
+
+    Args:
+        name: what the worker is called in logs.
+        outbox: what is published.
+        publisher: where it is published. It is stopped with the worker.
+        holder: names this process, for operators.
+        idle_seconds: after how long it looks again when there was nothing to publish.
+        is_needed: whether anything has to be published at all; always, if None.
+        backoff: the delays after failures; the default ones if None.
     """
-    dropped = 0
-    while (transactions := await outbox.prune(older_than)) is not None:
-        dropped += transactions
-        _log.info("the places of %d transactions were dropped from the outbox", transactions)
-        tell(dropped)
-    return dropped
+    relay = Relay(outbox, publisher, idle_seconds=idle_seconds)
+    needed = {} if is_needed is None else {"is_needed": is_needed}
+    return LeasedWorker(
+        name, outbox.lease, relay.run_once, holder=holder, stop=publisher.stop, backoff=backoff, **needed
+    )
 
 
 async def relay_warnings(outbox: Outbox) -> list[str]:
-    """What an operator should know of publishing, each in a sentence; empty if all is well.
+    """Return what an operator should know about publishing, each in a sentence; empty if all is well.
 
     Raises Unavailable.
     """
@@ -190,6 +177,6 @@ async def relay_warnings(outbox: Outbox) -> list[str]:
     lag = await outbox.lag()
     if lag > LAG_WARNING_SECONDS:
         warnings.append(f"events have waited for {lag:,.0f} s to be published: is a relay at work, and the bus up?")
-    if await outbox.parked(1):
+    if await outbox.parked_events.list(1):
         warnings.append("the bus refused events, which were set aside: `tekana outbox list` tells which")
     return warnings

@@ -2,7 +2,7 @@
 
     outbox ─> a relay queues each event for the endpoints that want it ─> claim ─> send ─> record ─> …
 
-Any number of dispatchers may run. The relay of one of them holds the lease; all of them deliver what is due. The claims
+Any number of processes may run both. One of the relays holds the lease; all dispatchers deliver what is due. The claims
 of one that dies end by themselves: what it had sent and not recorded is sent again.
 
 The dispatcher shares an event loop with commands that move money, so all of its work is bounded: `SendCapacity` bounds
@@ -21,7 +21,9 @@ from typing import Final
 from tekana.application.webhooks.attempt import outcome_of, send_delivery
 from tekana.application.webhooks.capacity import SendCapacity
 from tekana.application.webhooks.event_queue import WebhookEventQueue
-from tekana.application.workers.relay import Relay
+from tekana.application.workers.backoff import Retry
+from tekana.application.workers.leased_worker import LeasedWorker
+from tekana.application.workers.relay import relay_worker
 from tekana.domain.errors import Unavailable
 from tekana.domain.identifiers import WebhookEndpointId
 from tekana.domain.webhooks import WebhookDelivery, WebhookEndpoint
@@ -48,49 +50,52 @@ _RECORD_MAX: Final = 256  # attempts a statement
 _STEP_SECONDS: Final = 0.02  # between two steps, however much there is to do
 _POLL_SECONDS: Final = 0.2
 _REFRESH_SECONDS: Final = 1.0
-_BACKOFF_SECONDS: Final = 1.0
 _PURGE_SECONDS: Final = 3600.0
 _LAST_RECORD_SECONDS: Final = 2.0
 
 
-class WebhookDispatcher:
-    """Delivers a store's webhooks.
+def webhook_queue_worker(store: WebhookStore, new_id: NewId, *, holder: str) -> LeasedWorker:
+    """Create the worker that queues events for the endpoints that want them, while any endpoint is active.
 
-    Args:
-        holder: the name of this process, for operators.
-        clock: dates what is sent.
+    `holder` is the name of this process, for operators.
     """
 
-    def __init__(
-        self, store: WebhookStore, sender: WebhookSender, new_id: NewId, *, holder: str, clock: Clock | None = None
-    ) -> None:
+    async def is_needed() -> bool:
+        return bool(await store.webhook_endpoints.active())
+
+    return relay_worker(
+        "webhook queue",
+        store.outbox(RELAY),
+        WebhookEventQueue(store, new_id),
+        holder=holder,
+        idle_seconds=_POLL_SECONDS,
+        is_needed=is_needed,
+    )
+
+
+class WebhookDispatcher:
+    """Delivers the webhooks that are queued. `clock` dates what is sent."""
+
+    name = "webhook delivery"
+
+    def __init__(self, store: WebhookStore, sender: WebhookSender, *, clock: Clock | None = None) -> None:
         self._endpoints = store.webhook_endpoints
         self._deliveries = store.webhook_deliveries
         self._sender = sender
         self._clock = clock or (lambda: datetime.now(UTC))
-        self._relay = Relay(store.outbox(RELAY), WebhookEventQueue(store, new_id), holder=holder, idle=_POLL_SECONDS)
-        self._relaying: asyncio.Task[None] | None = None
         self._active: Sequence[ActiveWebhookEndpoint] = ()
         self._capacity = SendCapacity()
         self._sending: set[asyncio.Task[None]] = set()
         self._finished: list[FinishedAttempt] = []
         self._any_finished = asyncio.Event()
         self._refresh_at = self._purge_at = 0.0
-        self._failing = False
+        self._retry = Retry("webhooks", _log)
 
     async def run(self) -> None:
         """Deliver until cancelled. Whatever fails is tried again without end."""
         try:
             while True:
-                try:
-                    await self._step()
-                    self._log_success()
-                except Unavailable as error:
-                    self._log_failure(error)
-                    await asyncio.sleep(_BACKOFF_SECONDS)
-                except Exception:  # unforeseen: the next step may succeed
-                    _log.exception("webhooks: failed")
-                    await asyncio.sleep(_BACKOFF_SECONDS)
+                await self._retry.until_success(self._step)
         finally:
             await self._stop()
 
@@ -141,16 +146,6 @@ class WebhookDispatcher:
         if now >= self._refresh_at:
             self._active = await self._endpoints.active()
             self._refresh_at = now + _REFRESH_SECONDS
-            await self._relay_if(bool(self._active))
-
-    async def _relay_if(self, wanted: bool) -> None:
-        """Relay while any endpoint is active: reading the outbox without one would cost as much for nothing."""
-        if wanted and self._relaying is None:
-            self._relaying = asyncio.create_task(self._relay.run(), name="webhooks")
-        elif not wanted and self._relaying is not None:
-            self._relaying.cancel()
-            await asyncio.gather(self._relaying, return_exceptions=True)
-            self._relaying = None
 
     async def _start_due(self) -> None:
         clock = asyncio.get_running_loop().time
@@ -184,21 +179,10 @@ class WebhookDispatcher:
             self._purge_at = now + _PURGE_SECONDS
 
     async def _stop(self) -> None:
-        ending = [*self._sending, *([self._relaying] if self._relaying else [])]
-        for task in ending:
+        for task in self._sending:
             task.cancel()
-        await asyncio.gather(*ending, return_exceptions=True)
+        await asyncio.gather(*self._sending, return_exceptions=True)
         with suppress(Unavailable, TimeoutError):  # the claims of what is not recorded end by themselves
             async with asyncio.timeout(_LAST_RECORD_SECONDS):
                 await self._record_finished()
         await self._sender.stop()
-
-    def _log_failure(self, error: Unavailable) -> None:
-        if not self._failing:
-            _log.warning("webhooks: %s; trying until it works", error)
-        self._failing = True
-
-    def _log_success(self) -> None:
-        if self._failing:
-            _log.warning("webhooks: working again")
-        self._failing = False

@@ -22,10 +22,18 @@ A `PublisherContract` asks for less: a fixture `publisher`, and `arrived` and `b
 Half of it, `PublisherFailuresContract`, is about failures; for these a bus brings `away` and `make_unacceptable`.
 """
 
+from tekana.testing.contracts.leases import LeasesContract
 from tekana.testing.contracts.outbox import OutboxContract
 from tekana.testing.contracts.publishing import PublisherContract
 from tekana.testing.contracts.publishing_failures import PublisherFailuresContract
 from tekana.testing.contracts.suite import StoreContract
 from tekana.testing.contracts.webhooks import WebhooksContract
 
-__all__ = ["OutboxContract", "PublisherContract", "PublisherFailuresContract", "StoreContract", "WebhooksContract"]
+__all__ = [
+    "LeasesContract",
+    "OutboxContract",
+    "PublisherContract",
+    "PublisherFailuresContract",
+    "StoreContract",
+    "WebhooksContract",
+]

@@ -1,8 +1,7 @@
-"""The suite for a store whose events can be relayed: `tekana.ports.outbox`."""
+"""The suite for a store with an outbox that relays can publish: `tekana.ports.outbox`."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -13,21 +12,25 @@ from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.errors import EventsDropped, InvalidRequest
 from tekana.domain.events import aggregate_id
 from tekana.ports.events import FeedEvent
-from tekana.ports.outbox import LeaseLost, Outbox, ParkedEvent, RelayedStore
+from tekana.ports.lease import Lease, LeaseLost
+from tekana.ports.outbox import Outbox, RelayedStore
 from tekana.ports.page import PageRequest
+from tekana.ports.parked_events import ParkedEvent
 from tekana.testing import builders
 from tekana.testing.clock import FrozenClock
-from tekana.testing.contracts.fixtures import Contract
 from tekana.testing.contracts.helpers import a_wallet
+from tekana.testing.contracts.leases import LONG, LeasesContract
 from tekana.testing.contracts.ledger_checks import every
 
 ALL = timedelta()
-LONG = 60.0
-SHORT = 0.05
 
 
-class OutboxContract(Contract):
-    """What the outbox must do. A subclass brings the fixture `store`, as for `StoreContract`."""
+class OutboxContract(LeasesContract):
+    """What an outbox must do. A subclass brings the fixture `store`, as for `StoreContract`."""
+
+    def leases_of(self, store: RelayedStore) -> Sequence[Lease]:
+        """The lease of a relay is one as any other."""
+        return [*super().leases_of(store), store.outbox("a relay").lease]
 
     async def test_it_reads_what_the_feed_shows(self, store: RelayedStore, app: Session) -> None:
         await _some_events(app)
@@ -37,52 +40,52 @@ class OutboxContract(Contract):
         for place, one in enumerate(feed):
             assert await _all(outbox, one.cursor) == feed[place + 1 :]
 
-    async def test_one_lease_at_a_time(self, store: RelayedStore) -> None:
+    async def test_a_run_has_no_more_events_than_asked_for(self, store: RelayedStore, app: Session) -> None:
+        one, other = await a_wallet(app, "100"), await a_wallet(app)
+        for number in range(30):
+            await app.execute(builders.transfer(one.id, other.id, "1"), key=str(number))
+        outbox, after = store.outbox("bus"), None
+        while run := await outbox.read(after, 6):
+            assert len(run) <= 6
+            after = run[-1].cursor
+        assert await outbox.read(None, 1), "the first transaction, though it has more events"
+
+    async def test_what_happens_while_it_is_idle_is_read_at_once(self, store: RelayedStore, app: Session) -> None:
+        feed = await _some_events(app, store)
         outbox = store.outbox("bus")
-        first = await outbox.acquire_lease("one", LONG)
-        assert first is not None
-        assert first.cursor is None
-        assert await outbox.acquire_lease("two", LONG) is None
-        assert await outbox.acquire_lease("one", LONG) is None
-        assert (await outbox.state()).holder == "one"
-        await outbox.renew_lease(first, LONG)
-        await outbox.end_lease(first)
-        assert (await outbox.state()).holder is None
-        second = await outbox.acquire_lease("two", LONG)
-        assert second is not None
-        assert second.epoch > first.epoch
+        for number in range(5):
+            for _ in range(3):
+                assert not await outbox.read(feed[-1].cursor, 10)
+            wallet = await a_wallet(app, str(number + 1))
+            new = [one.event for one in await outbox.read(feed[-1].cursor, 100)]
+            assert {aggregate_id(one) for one in new} >= {wallet.id, wallet.customer_id}
+            feed = await every(store.events(LOCAL_OPERATOR).list)
 
-    async def test_takers_at_once(self, store: RelayedStore) -> None:
-        taken = await asyncio.gather(*(store.outbox("bus").acquire_lease(str(each), LONG) for each in range(20)))
-        assert sum(one is not None for one in taken) == 1
-
-    async def test_a_lease_that_runs_out(self, store: RelayedStore, app: Session, clock: FrozenClock) -> None:
+    async def test_a_lost_lease_moves_nothing(self, store: RelayedStore, app: Session) -> None:
         cursor = (await _some_events(app, store))[-1].cursor
         outbox = store.outbox("bus")
-        first = await outbox.acquire_lease("one", SHORT)
-        assert first is not None
-        clock.advance(timedelta(seconds=1))  # for stores that go by it; others by a clock of their own
-        await asyncio.sleep(2 * SHORT)
+        lost = await outbox.lease.acquire("one", LONG)
+        assert lost is not None
+        assert (await outbox.state()).holder == "one"
+        await outbox.lease.release(lost)
         assert (await outbox.state()).holder is None
-        second = await outbox.acquire_lease("two", LONG)
-        assert second is not None
-        for late in (outbox.advance(first, cursor), outbox.renew_lease(first, LONG), outbox.unpark(first, [])):
+        assert await outbox.lease.acquire("two", LONG) is not None
+        for late in (outbox.advance(lost, cursor), outbox.parked_events.unpark(lost, [])):
             with pytest.raises(LeaseLost):
                 await late
-        await outbox.end_lease(first)
         state = await outbox.state()
         assert (state.holder, state.cursor) == ("two", None)
 
     async def test_the_next_one_goes_on_from_the_mark(self, store: RelayedStore, app: Session) -> None:
         feed = await _some_events(app, store)
         outbox = store.outbox("bus")
-        lease = await outbox.acquire_lease("one", LONG)
+        lease = await outbox.lease.acquire("one", LONG)
         assert lease is not None
         await outbox.advance(lease, feed[2].cursor)
-        await outbox.end_lease(lease)
-        following = await outbox.acquire_lease("two", LONG)
+        await outbox.lease.release(lease)
+        following = await outbox.lease.acquire("two", LONG)
         assert following is not None
-        assert following.cursor == feed[2].cursor
+        assert await outbox.cursor() == feed[2].cursor
         assert (await outbox.state()).oldest == feed[3].event.occurred_at
         assert list(await outbox.read(feed[2].cursor, 1))[:1] == [feed[3]]
         await outbox.advance(following, feed[-1].cursor)
@@ -94,7 +97,7 @@ class OutboxContract(Contract):
         assert await outbox.lag() == 0.0
         feed = await _some_events(app, store)
         clock.advance(timedelta(seconds=10))  # for stores that go by it; by that of others it is longer ago
-        lease = await outbox.acquire_lease("one", LONG)
+        lease = await outbox.lease.acquire("one", LONG)
         assert lease is not None
         for one in feed:
             assert await outbox.lag() >= 10.0
@@ -104,12 +107,12 @@ class OutboxContract(Contract):
     async def test_relays_are_apart(self, store: RelayedStore, app: Session) -> None:
         feed = await _some_events(app, store)
         one, other = store.outbox("one"), store.outbox("other")
-        lease = await one.acquire_lease("me", LONG)
+        lease = await one.lease.acquire("me", LONG)
         assert lease is not None
         await one.advance(lease, feed[0].cursor, [ParkedEvent(feed[0], "too large")])
         untouched = await other.state()
         assert (untouched.holder, untouched.cursor, untouched.parked) == (None, None, 0)
-        assert await other.parked_aggregates() == set()
+        assert await other.parked_events.aggregates() == set()
         assert untouched.unpublished > 0
         assert untouched.oldest == feed[0].event.occurred_at
 
@@ -119,42 +122,49 @@ class OutboxContract(Contract):
         mine = [one for one in feed if aggregate_id(one.event) == wallet]
         other = next(one for one in feed if aggregate_id(one.event) != wallet)
         outbox = store.outbox("bus")
-        lease = await outbox.acquire_lease("me", LONG)
+        lease = await outbox.lease.acquire("me", LONG)
         assert lease is not None
         parked = [ParkedEvent(one, "too large" if one is mine[0] else None) for one in mine[:2]]
         await outbox.advance(lease, mine[1].cursor, [*parked, ParkedEvent(other, "odd")])
         await outbox.advance(lease, feed[-1].cursor, [ParkedEvent(one, None) for one in mine[2:]])
-        assert await outbox.parked_aggregates() == {wallet, aggregate_id(other.event)}
-        assert [one.fed.cursor for one in await outbox.parked(1)] == [min(mine[0], other, key=feed.index).cursor]
-        assert await outbox.retry_requested(100) == []
-        assert await outbox.request_retry(wallet) == len(mine)
-        assert await outbox.retry_requested(100) == [*parked, *(ParkedEvent(one, None) for one in mine[2:])]
-        await outbox.unpark(lease, [mine[0].cursor], [ParkedEvent(mine[1], "too large, too")])
-        assert await outbox.retry_requested(100) == []
-        left = [one for one in await outbox.parked(100) if one.fed != other]
+        assert await outbox.parked_events.aggregates() == {wallet, aggregate_id(other.event)}
+        assert [one.fed.cursor for one in await outbox.parked_events.list(1)] == [
+            min(mine[0], other, key=feed.index).cursor
+        ]
+        assert await outbox.parked_events.retry_requested(100) == []
+        assert await outbox.parked_events.request_retry(wallet) == len(mine)
+        assert await outbox.parked_events.retry_requested(100) == [
+            *parked,
+            *(ParkedEvent(one, None) for one in mine[2:]),
+        ]
+        await outbox.parked_events.unpark(lease, [mine[0].cursor], [ParkedEvent(mine[1], "too large, too")])
+        assert await outbox.parked_events.retry_requested(100) == []
+        left = [one for one in await outbox.parked_events.list(100) if one.fed != other]
         assert [(one.fed, one.reason) for one in left] == [
             (one, "too large, too" if one is mine[1] else None) for one in mine[1:]
         ]
-        assert await outbox.request_retry() == len(mine)  # those of the other aggregate, too
-        await outbox.unpark(lease, [one.fed.cursor for one in await outbox.retry_requested(100)])
-        assert await outbox.parked_aggregates() == set()
+        assert await outbox.parked_events.request_retry() == len(mine)  # those of the other aggregate, too
+        await outbox.parked_events.unpark(
+            lease, [one.fed.cursor for one in await outbox.parked_events.retry_requested(100)]
+        )
+        assert await outbox.parked_events.aggregates() == set()
         assert (await outbox.state()).parked == 0
 
     async def test_going_back(self, store: RelayedStore, app: Session) -> None:
         feed = await _some_events(app, store)
         outbox = store.outbox("bus")
-        lease = await outbox.acquire_lease("me", LONG)
+        lease = await outbox.lease.acquire("me", LONG)
         assert lease is not None
         await outbox.advance(lease, feed[-1].cursor)
         await outbox.rewind(feed[0].cursor)
         with pytest.raises(LeaseLost):
             await outbox.advance(lease, feed[-1].cursor)
-        again = await outbox.acquire_lease("me", LONG)
+        again = await outbox.lease.acquire("me", LONG)
         assert again is not None
-        assert again.cursor == feed[0].cursor
-        assert again.epoch > lease.epoch
+        assert await outbox.cursor() == feed[0].cursor
+        assert again > lease
         await outbox.rewind(None)
-        assert (await outbox.state()).cursor is None
+        assert (await outbox.cursor(), (await outbox.state()).cursor) == (None, None)
         with pytest.raises(InvalidRequest):
             await outbox.rewind("nonsense")
 
@@ -167,20 +177,20 @@ class OutboxContract(Contract):
         young = await a_wallet(app, "3")
         everything = await every(store.events(LOCAL_OPERATOR).list)
         outbox = store.outbox("bus")
-        lease = await outbox.acquire_lease("me", LONG)
+        lease = await outbox.lease.acquire("me", LONG)
         assert lease is not None
-        assert await outbox.prune(ALL) is None, "nothing was published"
+        assert await store.retention.prune(ALL) is None, "nothing was published"
         await outbox.advance(lease, everything[-1].cursor)
-        other = await store.outbox("other").acquire_lease("me", LONG)
+        other = await store.outbox("other").lease.acquire("me", LONG)
         assert other is not None
-        assert await outbox.prune(ALL) is None, "another relay has published nothing"
+        assert await store.retention.prune(ALL) is None, "another relay has published nothing"
         await store.outbox("other").advance(other, everything[-1].cursor)
-        assert await outbox.prune(timedelta(days=36_500)) is None, "nothing is so old"
+        assert await store.retention.prune(timedelta(days=36_500)) is None, "nothing is so old"
         assert await every(store.events(LOCAL_OPERATOR).list) == everything
-        dropped = await outbox.prune(ALL)
+        dropped = await store.retention.prune(ALL)
         assert dropped is not None
         assert dropped >= 3
-        assert await outbox.prune(ALL) is None, "it is dropped already"
+        assert await store.retention.prune(ALL) is None, "it is dropped already"
 
         kept = await every(store.events(LOCAL_OPERATOR).list)
         self.dropped = [one.event for one in everything[: len(everything) - len(kept)]]

@@ -169,13 +169,13 @@ class WebhooksContract(WebhookDeliveriesContract):
         outbox, kept = store.outbox(RELAY), store.webhook_endpoints
         await a_wallet(app, "1")
         first = await kept.add(ME, new_endpoint())
-        lease = await outbox.acquire_lease("one", LONG)
-        assert lease is not None
-        assert not await outbox.read(lease.cursor, 100)
+        epoch = await outbox.lease.acquire("one", LONG)
+        assert epoch is not None
+        assert not await outbox.read(await outbox.cursor(), 100)
         await a_wallet(app, "1")
         await kept.add(ME, new_endpoint())  # the first is on its way: nothing is passed over
         assert len(await outbox.read((await outbox.state()).cursor, 100)) > 3
-        await outbox.renew_lease(lease, LONG)
+        await outbox.lease.renew(epoch, LONG)
         for endpoint in await kept.active():
             await kept.disable(endpoint.id, "for a while")
         await a_wallet(app, "1")

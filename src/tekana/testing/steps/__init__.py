@@ -13,7 +13,7 @@
 
     pytest_bdd.scenarios(features_dir())
 
-A store that keeps webhooks is connected with `Settings(webhooks_allow_private=True)` and `working=True`, without
+A store that keeps webhooks is connected with `Settings(webhooks_allow_private=True)` and `run_workers=True`, without
 `webhooks=False`. For a server, give the target an `HttpDriver`, and as `audited` a Tekana or Store on the same data.
 Each scenario ends with a whole audit. Steps are sync: pytest-bdd would not await an `async def` one, and would
 report it as passed.

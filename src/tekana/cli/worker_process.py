@@ -1,0 +1,93 @@
+"""Runs the workers of a role in a process of its own, until a signal ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+
+import rich_click as click
+
+from tekana.application.workers.worker import running
+from tekana.bootstrap import Settings
+from tekana.bootstrap.container import LocalContainer
+from tekana.bootstrap.lifespan import build_local
+from tekana.bootstrap.roles import ProcessRole, workers_of
+
+GRACE_SECONDS: Final = 30.0
+"""How long the process may take to stop after a signal, in seconds. It exits with 1 if that is not enough."""
+
+_FAILED: Final = 1
+
+
+def run_worker_process(settings: Settings, role: ProcessRole, announcement: Callable[[LocalContainer], str]) -> None:
+    """Run the workers of a role until Ctrl-C or SIGTERM.
+
+    Args:
+        settings: the settings of the process.
+        role: the entry of `tekana.bootstrap.roles.ROLES` that names the workers.
+        announcement: what is written to stderr at the start.
+
+    Raises:
+        MissingAdapter, InvalidRequest: a worker cannot be built.
+        Unavailable: the database cannot be started.
+    """
+    log_to_stderr()
+    asyncio.run(_run(build_local(settings), role, announcement))
+
+
+def log_to_stderr() -> None:
+    """Write what tekana logs, from INFO on, and what asyncio logs, as lines of the command.
+
+    Other libraries log nothing: what they raise is logged here, once.
+    """
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("tekana: %(message)s"))
+    log = logging.getLogger("tekana")
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    logging.getLogger("asyncio").addHandler(handler)
+    logging.getLogger().addHandler(logging.NullHandler())
+
+
+async def _run(container: LocalContainer, role: ProcessRole, announcement: Callable[[LocalContainer], str]) -> None:
+    store = container.store()
+    click.echo(f"tekana: {announcement(container)}", err=True)
+    stopping = _stop_on_signals()
+    try:
+        await store.start()
+        async with running(workers_of(role, container)):
+            await stopping.wait()
+    finally:
+        await store.stop()
+        click.echo("tekana: stopped", err=True)
+
+
+def _stop_on_signals() -> asyncio.Event:
+    """Return an event that the first signal sets. The process exits at the latest GRACE_SECONDS after that.
+
+    The handler is not the event loop's, so that it runs even if the loop is held up.
+    """
+    loop, stopping = asyncio.get_running_loop(), asyncio.Event()
+    exit_late = threading.Timer(GRACE_SECONDS, _exit_now)
+    exit_late.daemon = True
+
+    def stop(*_: object) -> None:
+        if exit_late.ident is None:
+            exit_late.start()
+            loop.call_soon_threadsafe(stopping.set)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    return stopping
+
+
+def _exit_now() -> None:
+    with suppress(OSError):
+        os.write(2, f"tekana: did not stop within {GRACE_SECONDS:g} seconds\n".encode())
+    os._exit(_FAILED)
