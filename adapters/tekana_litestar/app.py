@@ -134,7 +134,7 @@ def _run_core(
 ) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def run(app: Litestar) -> AsyncIterator[None]:
-        async with connect(settings, store=store, clock=clock, working=True) as tekana:
+        async with connect(settings, store=store, clock=clock, run_workers=True) as tekana:
             app.state.tekana = tekana
             yield
 
