@@ -196,6 +196,13 @@ class FundsTransferred(TransactionEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentMade(TransactionEvent):
+    """A customer paid another one for goods or services."""
+
+    NAME: ClassVar[str] = "PaymentMade"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TransactionRejected(TransactionEvent):
     """A movement of money was refused; nothing moved."""
 
@@ -212,7 +219,7 @@ EVENT_TYPES: Final[dict[str, type[CustomerEvent] | type[WalletEvent] | type[Tran
         *(CustomerRegistered, CustomerUpdated, CustomerVerified),
         *(CustomerSuspended, CustomerReactivated, CustomerClosed),
         *(WalletOpened, WalletFrozen, WalletUnfrozen, WalletClosed, WalletCredited, WalletDebited),
-        *(FundsDeposited, FundsWithdrawn, FundsTransferred, TransactionRejected),
+        *(FundsDeposited, FundsWithdrawn, FundsTransferred, PaymentMade, TransactionRejected),
     )
 }
 """Every event by its stored name."""

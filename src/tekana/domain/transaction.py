@@ -13,6 +13,7 @@ from tekana.domain.events import (
     FundsDeposited,
     FundsTransferred,
     FundsWithdrawn,
+    PaymentMade,
     TransactionEvent,
     TransactionRejected,
     TransactionType,
@@ -51,6 +52,7 @@ TRANSACTION_TYPES: Final[dict[TransactionType, TransactionTypeRules]] = {
     "deposit": TransactionTypeRules(event=FundsDeposited, payer="settlement"),
     "withdrawal": TransactionTypeRules(event=FundsWithdrawn, payee="settlement"),
     "transfer": TransactionTypeRules(event=FundsTransferred),
+    "payment": TransactionTypeRules(event=PaymentMade),
 }
 """Every type of transaction, by its stored name."""
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar, cast
 
-from tekana.application import Session
+from tekana.application import Session, Tekana
 from tekana.application.audit.checks import EVENTS, INVARIANTS, KEYS, Snapshot, check
 from tekana.application.engine.engine import Engine
 from tekana.domain.caller import LOCAL_OPERATOR
@@ -23,18 +23,20 @@ from tekana.ports.wallets import WalletFilter
 ItemT = TypeVar("ItemT")
 
 
-Auditable = Store | Session
+Auditable = Store | Session | Tekana
 """What can be audited."""
 
 
 def session_of(audited: Auditable) -> Session:
-    """Return the operator's session on a store; a session is returned as it is."""
+    """Return the operator's session on a store or an application; a session is returned as it is."""
+    if isinstance(audited, Tekana):
+        return audited.as_caller(LOCAL_OPERATOR)
     return audited if isinstance(audited, Session) else Session(LOCAL_OPERATOR, audited, cast("Engine", None))
 
 
 async def assert_whole(store: Auditable, dropped: Sequence[Event] = ()) -> None:
     """Fail, saying what is broken, unless every invariant holds; `dropped` are events that the feed began with once."""
-    findings = [finding async for finding in store.audit()]
+    findings = [finding async for finding in session_of(store).audit()]
     missing = {one.number for one in INVARIANTS} - {finding.invariant.number for finding in findings}
     assert not missing, f"the store's audit does not check the invariants {sorted(missing)}"
     broken = [finding for finding in findings if not finding.whole]

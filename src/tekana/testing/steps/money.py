@@ -44,6 +44,18 @@ def transferred(scene: ScenarioContext, money: Money, one: str, other: str) -> R
     return Request("transfer", None, details)
 
 
+@action("{money:Money} is paid from {one:Wallet} to {other:Wallet}")
+def paid(scene: ScenarioContext, money: Money, one: str, other: str) -> Request:
+    """A customer pays another one for goods."""
+    return transferred(scene, money, one, other)._replace(verb="payment")
+
+
+@action('{money:Money} is paid from {one:Wallet} to {other:Wallet} with the reference "{reference:Text}"')
+def paid_as(scene: ScenarioContext, money: Money, one: str, other: str, reference: str) -> Request:
+    """A customer pays another one for goods, under a name."""
+    return _named(paid(scene, money, one, other), reference)
+
+
 @action('{money:Money} is deposited into {wallet:Wallet} with the reference "{reference:Text}"')
 def deposited_as(scene: ScenarioContext, money: Money, wallet: str, reference: str) -> Request:
     """Money comes in, under a name."""

@@ -1,10 +1,11 @@
 """Commands that move money. To add one, add its file, and its name here."""
 
 from tekana.application.commands.money.deposit_funds import DepositFunds
+from tekana.application.commands.money.make_payment import MakePayment
 from tekana.application.commands.money.transfer_funds import TransferFunds
 from tekana.application.commands.money.withdraw_funds import WithdrawFunds
 
-AnyMoneyCommand = DepositFunds | WithdrawFunds | TransferFunds
+AnyMoneyCommand = DepositFunds | WithdrawFunds | TransferFunds | MakePayment
 """A command that moves money. Its `type` says which."""
 
-__all__ = ["AnyMoneyCommand", "DepositFunds", "TransferFunds", "WithdrawFunds"]
+__all__ = ["AnyMoneyCommand", "DepositFunds", "MakePayment", "TransferFunds", "WithdrawFunds"]

@@ -1,0 +1,33 @@
+Feature: Paying for goods
+
+  @transaction-15
+  Rule: T15. A payment moves money as a transfer does, and says that goods are paid
+
+    Scenario Outline: At the market
+      Given Aline is a customer with <aline has>
+      And Bosco is a customer with 100 RWF
+      When <amount> is paid from Aline's wallet to Bosco's wallet
+      Then it is <outcome>
+      And Aline's wallet holds <aline keeps>
+      And Bosco's wallet holds <bosco gets>
+
+      Examples:
+        | aline has | amount    | outcome                   | aline keeps | bosco gets |
+        | 5,000 RWF | 1,200 RWF | done                      | 3,800 RWF   | 1,300 RWF  |
+        | 5,000 RWF | 5,001 RWF | refused: not enough money | 5,000 RWF   | 100 RWF    |
+
+    Scenario: Payments are found by their type
+      Given Aline is a customer with 5,000 RWF
+      And Bosco is a customer
+      And 1,200 RWF is paid from Aline's wallet to Bosco's wallet with the reference "apples"
+      And 300 RWF is transferred from Aline's wallet to Bosco's wallet with the reference "gift"
+      When I look for transactions by type "payment"
+      Then I find "apples"
+
+    Scenario: The payer asks twice
+      Given Aline is a customer with 5,000 RWF
+      And Bosco is a customer
+      When 1,200 RWF is paid from Aline's wallet to Bosco's wallet
+      And the same request is sent again
+      Then it is done
+      And Bosco's wallet holds 1,200 RWF
