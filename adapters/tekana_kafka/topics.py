@@ -46,7 +46,7 @@ COMMANDS_KEPT: Final = _kept_for(_DAY_MS, _HOUR_MS)
 """A command without a deadline outlives an outage of its service of this length."""
 
 DEAD_COMMANDS_KEPT: Final = _kept_for(7 * _DAY_MS, _DAY_MS)
-"""As long as somebody needs to look at them."""
+"""The time in which a team that debugs its client looks at them."""
 
 DEAD_LETTERS_KEPT: Final = {"retention.ms": str(90 * _DAY_MS), "segment.ms": str(_DAY_MS)}
 """Events have no personal data; the time is for repairs."""

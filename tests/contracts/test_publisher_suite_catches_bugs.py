@@ -38,7 +38,7 @@ class Overtakes(MemoryPublisher):
 
 
 class Remembers(MemoryPublisher):
-    """Will not send an event again, though nobody knows whether it arrived."""
+    """Will not send an event again, though it may not have arrived."""
 
     async def publish(self, events: Sequence[Event]) -> Sequence[Any]:
         known = {event_id(one) for one in self.published}
@@ -46,7 +46,7 @@ class Remembers(MemoryPublisher):
 
 
 class CountsInMajorUnits(MemoryPublisher):
-    """Changes what it tells."""
+    """Changes what the event says."""
 
     async def publish(self, events: Sequence[Event]) -> Sequence[Any]:
         return await super().publish(
@@ -55,7 +55,7 @@ class CountsInMajorUnits(MemoryPublisher):
 
 
 class WantsToBeStarted(MemoryPublisher):
-    """Is of no use until somebody starts it."""
+    """Publishes nothing until it is started."""
 
     started = False
 
@@ -146,7 +146,7 @@ class SkipsTheRejected(FaultyBus):
 
 
 class StopsAtTheRejected(FaultyBus):
-    """Holds everybody else back as well."""
+    """Holds all other aggregates back as well."""
 
     def refuse(self, place: int, event: Event, rejected: list[RejectedEvent], held: set[UUID]) -> None:
         rejected.append(RejectedEvent(place, "too large"))

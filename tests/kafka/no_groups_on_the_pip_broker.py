@@ -18,5 +18,5 @@ class _TakesEverything(AIOKafkaConsumer):  # type: ignore[misc]
 
 
 def install() -> None:
-    """Have services take all partitions where they would join a group. Nobody else's consumers change."""
+    """Have services take all partitions where they would join a group. No other consumers change."""
     service.AIOKafkaConsumer = _TakesEverything  # type: ignore[misc]

@@ -29,7 +29,7 @@ async def test_what_is_lost_or_twice_or_out_of_order_is_counted(
 
     plants = 0
 
-    async def told(published: Sequence[Event]) -> tuple[int, int, int, int]:
+    async def counts(published: Sequence[Event]) -> tuple[int, int, int, int]:
         nonlocal plants
         plants += 1
         bus_url = f"kafka://{kafka_address}?topic_prefix={topic_prefix}-{plants}&partitions=2"
@@ -43,11 +43,11 @@ async def test_what_is_lost_or_twice_or_out_of_order_is_counted(
         return found
 
     mine = [place for place, event in enumerate(events) if aggregate_id(event) == one.id]
-    assert await told(events) == (0, 0, 0, 0)
-    assert await told([*events, *events[5:]]) == (0, 0, 0, len(events) - 5)
-    assert await told(events[:-1]) == (1, 0, 0, 0)
-    assert await told([event for place, event in enumerate(events) if place != mine[2]]) == (1, 0, 1, 0)
-    assert await told([*events, replace(events[mine[-1]], sequence=len(mine) + 1)]) == (0, 1, 0, 0)
+    assert await counts(events) == (0, 0, 0, 0)
+    assert await counts([*events, *events[5:]]) == (0, 0, 0, len(events) - 5)
+    assert await counts(events[:-1]) == (1, 0, 0, 0)
+    assert await counts([event for place, event in enumerate(events) if place != mine[2]]) == (1, 0, 1, 0)
+    assert await counts([*events, replace(events[mine[-1]], sequence=len(mine) + 1)]) == (0, 1, 0, 0)
     swapped = list(events)
     swapped[mine[2]], swapped[mine[3]] = swapped[mine[3]], swapped[mine[2]]
-    assert await told(swapped) == (1, 0, 1, 1)  # the one that is late is taken for old
+    assert await counts(swapped) == (1, 0, 1, 1)  # the one that is late is taken for old

@@ -84,6 +84,9 @@ async def test_webhooks_are_kept_by_the_services(store: MemoryStore, bus_url: st
         )
         assert (changed.status, changed.event_types) == ("disabled", ("WalletDebited",))
         assert replace(changed, secret=made.secret) == await behind.webhooks.get(PARTNER, made.id)
+        with pytest.raises(tekana.TekanaError, match="disabled"):
+            await app.webhooks.send_test(PARTNER, made.id)
+        await app.webhooks.update(PARTNER, made.id, {"status": "active"})
         sent = await app.webhooks.send_test(PARTNER, made.id)
         assert (await app.webhooks.deliveries(PARTNER, made.id, tekana.PageRequest())).items == (sent,)
         assert (await app.webhooks.resend(PARTNER, sent.id)).id == sent.id
@@ -221,7 +224,7 @@ async def test_a_gateway_waits_for_its_bus() -> None:
 
 
 def command(**headers: str) -> list[tuple[str, bytes]]:
-    """Headers of a command as somebody without a gateway sends it, with some changed."""
+    """Headers of a command as a system without a gateway sends it, with some changed."""
     usual = {"command": "DepositFunds", "caller": "a partner", "idempotency-key": str(uuid7())}
     return [(name.replace("_", "-"), value.encode()) for name, value in {**usual, **headers}.items()]
 
@@ -251,15 +254,15 @@ async def test_what_makes_no_sense_is_a_dead_letter_and_blocks_nobody(
         topic = f"{topic_prefix}.transaction.commands"
         for value, headers in nonsense:
             await producer.send_and_wait(topic, value, b"k", headers=headers)
-        await producer.send_and_wait(topic, good, b"k", headers=command(idempotency_key="nobody waits"))
+        await producer.send_and_wait(topic, good, b"k", headers=command(idempotency_key="no reply"))
         await producer.send_and_wait(f"{topic_prefix}.wallet.queries", b"[]", headers=[("query", b"wallets.steal")])
         await producer.send_and_wait(f"{topic_prefix}.wallet.queries", b"[]", headers=[("query", b"wallets.get")])
         await producer.send_and_wait(f"{topic_prefix}.wallet.queries", b"[" * 5000, headers=[("query", b"wallets.get")])
         await producer.stop()
         letters = await _until_there(kafka_address, topic_prefix, "commands.dead-letters", len(nonsense) + 3)
         replies = await _until_there(kafka_address, topic_prefix, "replies", 1)
-        # One that nobody waits for is done, too; what came under its key later finds it.
-        done = await app.as_caller(PARTNER).submit(builders.deposit(wallet.id, "1"), key="nobody waits")
+        # One that asks for no reply is done, too; a repetition under its key finds it.
+        done = await app.as_caller(PARTNER).submit(builders.deposit(wallet.id, "1"), key="no reply")
         assert done.replayed
         assert (await app.wallets.get(wallet.id)).ledger_balance == 1
     assert all(dict(one.headers)["dead-reason"] for one in letters)

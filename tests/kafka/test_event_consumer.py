@@ -117,7 +117,7 @@ def history(aggregates: int, events: int) -> list[Event]:
 
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(PATIENCE):
-        while not condition():  # noqa: ASYNC110 - a service tells nobody how far it is
+        while not condition():  # noqa: ASYNC110 - a service has no event for it
             await asyncio.sleep(0.01)
 
 
@@ -238,7 +238,7 @@ async def test_what_cannot_be_read_is_set_aside_and_what_is_not_known_is_passed_
     async with bus.consuming(service):
         await bus.publish(other)
         await bus.put("customer", b"{}", message.key, unknown)
-        await bus.put("customer", b"no event", b"nobody", [])
+        await bus.put("customer", b"no event", b"a key", [])
         await bus.put("customer", message.value, message.key, message.headers)
         await until(lambda: len(service.handled) == 2 and "cannot be read" in caplog.text)
     letters = await bus.letters()
@@ -284,6 +284,6 @@ async def test_a_broker_that_is_stopped_and_started(kafka_broker: Broker, topic_
 
 
 async def test_a_bus_that_is_not_there() -> None:
-    nobody = EventConsumer(f"kafka://127.0.0.1:{free_port()}", "a service", Service())
+    lost = EventConsumer(f"kafka://127.0.0.1:{free_port()}", "a service", Service())
     with pytest.raises(Unavailable, match="cannot be reached"):
-        await nobody.run()
+        await lost.run()

@@ -1,4 +1,4 @@
-"""The topics as another client reads them, one that nobody here wrote: librdkafka, which most languages build on."""
+"""The topics as another client reads them, librdkafka, which the clients of most languages build on."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def nothing_forgotten(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """asyncio logs the errors of tasks and futures that nobody looked at."""
+    """asyncio logs the errors of tasks and futures that were not retrieved."""
     yield
     gc.collect()
     records = [*caplog.get_records("call"), *caplog.get_records("teardown")]
@@ -108,7 +108,7 @@ async def test_a_broker_that_is_not_there(publisher_on: MakePublisher, impatient
 
 
 async def test_a_broker_that_says_nothing(publisher_on: MakePublisher, impatient: None) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:  # connections are taken, and nobody reads them
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # connections are taken, and never read
         port = silent.getsockname()[1]
         with pytest.raises(Unavailable):
             await publisher_on(f"127.0.0.1:{port}").start()
@@ -175,7 +175,7 @@ async def test_cancelled_and_stopped_while_the_broker_is_away(
         await bus.stop()
 
 
-async def test_what_is_too_large_is_told_and_stops_nobody_else(
+async def test_what_is_too_large_is_rejected_and_stops_no_other(
     publisher_on: MakePublisher, kafka_broker: Broker, topic_prefix: str
 ) -> None:
     """By a broker's own limit."""
@@ -188,8 +188,8 @@ async def test_what_is_too_large_is_told_and_stops_nobody_else(
     await admin.close()
     events = [verified(tier="x" * size) for size in (1, 1, 1)]
     large = verified(tier="".join(str(uuid7()) for _ in range(60)))  # which does not compress
-    told = await publisher_on(kafka_broker.address).publish([*events, large, *events])
-    assert [(one.place, "Size" in one.reason) for one in told] == [(3, True)]
+    rejected = await publisher_on(kafka_broker.address).publish([*events, large, *events])
+    assert [(one.place, "Size" in one.reason) for one in rejected] == [(3, True)]
     assert await arrived(kafka_broker.address, topic_prefix) == {event_id(event) for event in events}
 
 
@@ -228,9 +228,9 @@ async def test_refused_batches_are_taken_apart_in_order(
         verified(customers[place % 5], sequence=place // 5 + 1, tier="huge" if place in (7, 8, 61) else "full")
         for place in range(100)
     ]
-    told = await publisher_on(kafka_address).publish(events)
-    assert [one.place for one in told] == [7, 8, 61]
-    assert "MessageSizeTooLarge" in told[0].reason
+    rejected = await publisher_on(kafka_address).publish(events)
+    assert [one.place for one in rejected] == [7, 8, 61]
+    assert "MessageSizeTooLarge" in rejected[0].reason
     found = [document_of(record) for record in await read(kafka_address, topic_prefix)]
     for customer in customers:
         theirs = [one for one in events if one.customer_id == customer]

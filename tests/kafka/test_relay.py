@@ -101,11 +101,11 @@ async def assert_all_arrived(store: PostgresStore, broker: Broker, topic_prefix:
     last: dict[str, int] = defaultdict(int)
     arrived = []
     for record in await read(broker.address, topic_prefix):
-        told = document_of(record)
-        if told.sequence > last[str(told.aggregate_id)]:
-            assert told.sequence == last[str(told.aggregate_id)] + 1
-            last[str(told.aggregate_id)] += 1
-            arrived.append(told.id)
+        payload = document_of(record)
+        if payload.sequence > last[str(payload.aggregate_id)]:
+            assert payload.sequence == last[str(payload.aggregate_id)] + 1
+            last[str(payload.aggregate_id)] += 1
+            arrived.append(payload.id)
     assert sorted(arrived) == sorted(event_id(one.event) for one in await every(store.events(LOCAL_OPERATOR).list))
 
 

@@ -75,7 +75,7 @@ class Process:
 
 @contextmanager
 def processes(bus_url: str, database_url: str) -> Iterator[dict[str, Process]]:
-    """A gateway and the services; each ends well when told to."""
+    """A gateway and the services; each exits with 0 on SIGTERM."""
     running = {role: Process(role, bus_url, database_url) for role in ("customer", "wallet", "transaction")}
     running["gateway"] = Process("gateway", bus_url, None)
     try:
