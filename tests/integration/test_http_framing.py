@@ -11,7 +11,6 @@ from urllib.request import urlopen
 
 import pytest
 
-from tekana import LOCAL_OPERATOR
 from tekana_litestar import create_app
 from tests.integration.http_support import assert_whole
 from tests.integration.raw_http import balance, connected, deposit, listening, new_wallet, request
@@ -30,7 +29,7 @@ async def port() -> AsyncIterator[int]:
     app = create_app("memory://")
     async with listening(app) as number:
         yield number
-        await assert_whole(app.state.tekana.as_caller(LOCAL_OPERATOR))
+        await assert_whole(app.state.tekana)
 
 
 def head_of(key: str, *lines: str, path: str = "/v1/transactions") -> bytes:

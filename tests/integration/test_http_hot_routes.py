@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from litestar import Litestar
 
-from tekana import LOCAL_OPERATOR, Overloaded, Unavailable
+from tekana import Overloaded, Unavailable
 from tekana_litestar import create_app, middleware
 from tekana_litestar.protocol import HotRoutes, limits
 from tekana_memory import MemoryStore
@@ -87,7 +87,7 @@ async def ways(store_url: str) -> AsyncIterator[Ways]:
     other.hot_routes = HotRoutes()  # type: ignore[attr-defined]
     async with two_ways(app, other) as made:
         yield made
-        await assert_whole(app.state.tekana.as_caller(LOCAL_OPERATOR))
+        await assert_whole(app.state.tekana)
 
 
 async def wallet_of(ways: Ways) -> str:

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from tekana import LOCAL_OPERATOR
 from tekana_litestar import create_app
 from tekana_litestar.protocol import limits, responding
 from tekana_litestar.protocol.log_limits import RepeatLimit
@@ -27,7 +26,7 @@ async def port() -> AsyncIterator[int]:
     app = create_app("memory://")
     async with listening(app) as number:
         yield number
-        await assert_whole(app.state.tekana.as_caller(LOCAL_OPERATOR))
+        await assert_whole(app.state.tekana)
 
 
 @pytest.fixture
