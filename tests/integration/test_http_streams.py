@@ -24,7 +24,7 @@ from tekana_litestar.server import _config
 from tekana_litestar.server_sent_events import Streams
 from tests.integration.http_support import assert_problem, assert_whole, register
 from tests.integration.http_support import both_stores as store_url
-from tests.integration.test_http_server import _served, _wait_until_ready, port
+from tests.integration.test_http_server import _served, _store_url, _wait_until_ready, port
 
 __all__ = ["port", "store_url"]
 
@@ -232,8 +232,10 @@ async def test_a_store_that_is_away_for_a_while(
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_streams_end_when_the_server_does(tmp_path: Any, port: int, workers: int) -> None:
-    with _served(tmp_path, port, workers) as process:
+def test_streams_end_when_the_server_does(
+    tmp_path: Any, port: int, workers: int, request: pytest.FixtureRequest
+) -> None:
+    with _served(tmp_path, port, workers, _store_url(workers, request)) as process:
         _wait_until_ready(port, process)
         with httpx.stream("GET", f"http://127.0.0.1:{port}/v1/events", headers=STREAM, timeout=PATIENCE) as answer:
             chunks = answer.iter_bytes()
