@@ -29,6 +29,8 @@ def components(kinds: Iterable[Any], bodies: Iterable[Body[Any]]) -> dict[str, S
     bodies = list(bodies)
     commands = {kind for body in bodies for kind in body.kinds}
     _, found = msgspec.json.schema_components([Nothing, *kinds, *commands], ref_template=_REF)
+    for schema in (schema for name, schema in found.items() if name not in {kind.__name__ for kind in commands}):
+        schema["properties"] = _opened(schema.get("properties", {}))
     for kind in commands:
         for name, field in found[kind.__name__].get("properties", {}).items():
             field.update(of_command(name) | field)
@@ -73,10 +75,23 @@ def _parameter(name: str, schema: Schema) -> Schema:
     return {"name": name, "in": "query", "description": schema.pop("description") + such_as, "schema": schema}
 
 
+def _opened(schema: Any) -> Any:
+    """Return the schema of what is returned with open enumerations: clients have to accept values that come later."""
+    if isinstance(schema, list):
+        return [_opened(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    done = {name: _opened(value) for name, value in schema.items() if name != "enum"}
+    values = [one for one in schema.get("enum", ()) if isinstance(one, str)]
+    if "enum" in schema and not values:
+        return schema
+    return {"type": "string", "examples": values, **done} if values else done
+
+
 def _completed(schema: Schema) -> Schema:
     if "description" in schema:
-        # "Refused with: …" is for those who call the core; over HTTP, each status says it.
-        schema["description"] = inspect.cleandoc(schema["description"]).partition("\n\nRefused with")[0]
+        # What is said about attributes is for those who call the core; over HTTP, the fields say it.
+        schema["description"] = inspect.cleandoc(schema["description"]).partition("\n\nAttributes:")[0]
     for own in schema.get("properties", {}).values():
         if "anyOf" in own and own.get("type") == "object":  # what an event says: one of these, or another object
             del own["type"]

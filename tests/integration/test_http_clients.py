@@ -1,0 +1,141 @@
+"""Clients that are generated from the OpenAPI document compile, work, and survive what is added later."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tekana_litestar.openapi import document
+from tests.integration.http_support import app, client, registration, store_url, wallet_with
+
+__all__ = ["app", "client", "store_url"]
+
+DOCUMENT: dict[str, Any] = json.loads(document())
+
+TYPESCRIPT = ("openapi-typescript@7.13.0", "typescript@5.9.3")
+
+USE = """
+import type { components, paths, webhooks } from "./api";
+
+type Event = components["schemas"]["Event"];
+type Registration = paths["/v1/customers"]["post"]["requestBody"]["content"]["application/json"];
+type Delivered = webhooks["event"]["post"]["requestBody"]["content"]["application/json"];
+
+export const registration: Registration = { full_name: "A", email: "a@example.com", phone_number: "+250788123456" };
+export const eventType: Event["type"] = "SomethingNew";
+export const aggregate: Event["aggregate"] = "something new";
+export const status: components["schemas"]["Transaction"]["status"] = "something new";
+export const movement: components["schemas"]["DepositFunds"] = {
+  type: "deposit", wallet_id: "w", amount: "1", currency: "RWF",
+};
+export function amountOf(event: Delivered): string {
+  return "amount" in event.data ? String(event.data.amount) : "none";
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def generated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The package that openapi-python-client generates."""
+    pytest.importorskip("openapi_python_client")
+    folder = tmp_path_factory.mktemp("client")
+    (folder / "openapi.json").write_bytes(document())
+    (folder / "config.yml").write_text("post_hooks: []\n")
+    words = [sys.executable, "-m", "openapi_python_client", "generate", "--meta", "none", "--fail-on-warning"]
+    files = ["--path", "openapi.json", "--output-path", "generated_tekana", "--config", "config.yml"]
+    done = subprocess.run([*words, *files], cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    compiled = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "compileall", "-q", str(folder / "generated_tekana")], check=False
+    )
+    assert compiled.returncode == 0
+    sys.path.insert(0, str(folder))
+    yield importlib.import_module("generated_tekana.models")
+    sys.path.remove(str(folder))
+
+
+def as_sent(read: Any) -> Any:
+    """What was read as JSON again, with times as tekana writes them."""
+    return json.loads(json.dumps(read.to_dict()).replace('+00:00"', 'Z"'))
+
+
+async def test_the_python_client_reads_what_is_returned(client: httpx.AsyncClient, generated: Any) -> None:
+    wallet = await wallet_with(client, "100")
+    for path, name in [
+        ("/v1/customers", "CustomerPage"),
+        (f"/v1/wallets/{wallet}", "Wallet"),
+        ("/v1/transactions", "TransactionPage"),
+        ("/v1/events?limit=200", "EventPage"),
+    ]:
+        answer = (await client.get(path)).json()
+        assert as_sent(getattr(generated, name).from_dict(answer)) == answer
+
+
+async def test_the_python_client_survives_additions(client: httpx.AsyncClient, generated: Any) -> None:
+    await wallet_with(client, "100")
+    page = (await client.get("/v1/events?limit=200")).json()
+    for event in page["items"]:
+        event |= {"type": "SomethingNew", "aggregate": "something new", "new_field": 1}
+        event["data"] |= {"new_field": {"deep": True}}
+    page["items"][0]["data"] = {"nothing": "that is known"}
+    read = generated.EventPage.from_dict(page)
+    assert [one.type_ for one in read.items] == ["SomethingNew"] * len(page["items"])
+    assert as_sent(read) == page
+    transaction = (await client.get("/v1/transactions")).json()["items"][0]
+    assert generated.Transaction.from_dict(transaction | {"status": "something new"}).status == "something new"
+
+
+def test_what_may_be_left_out_may_be_left_out(generated: Any) -> None:
+    body = registration()
+    assert generated.RegisterCustomer(**body).to_dict() == body
+
+
+def test_the_data_of_an_event_is_of_its_type(generated: Any) -> None:
+    [example] = DOCUMENT["components"]["schemas"]["Event"]["properties"]["data"]["examples"]
+    event = {
+        name: schema["examples"][0] for name, schema in DOCUMENT["components"]["schemas"]["Event"]["properties"].items()
+    }
+    read = generated.Event.from_dict(event)
+    assert type(read.data).__name__.startswith("Funds")
+    assert read.data.amount == example["amount"]
+
+
+@pytest.mark.skipif(shutil.which("npm") is None, reason="not here: npm")
+def test_the_typescript_client_compiles(tmp_path: Path) -> None:
+    (tmp_path / "openapi.json").write_bytes(document())
+    (tmp_path / "package.json").write_text("{}")
+    (tmp_path / "use.ts").write_text(USE)
+    if _run(tmp_path, "npm", "install", "--silent", "--no-audit", "--no-fund", *TYPESCRIPT).returncode:
+        pytest.skip("npm finds no registry here")
+    made = _run(tmp_path, "npx", "--no-install", "openapi-typescript", "openapi.json", "-o", "api.d.ts")
+    assert made.returncode == 0, made.stdout + made.stderr
+    compiled = _run(tmp_path, "npx", "--no-install", "tsc", "--noEmit", "--strict", "--target", "es2022", "use.ts")
+    assert compiled.returncode == 0, compiled.stdout + compiled.stderr
+
+
+def _run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False, timeout=180)
+
+
+def test_optional_fields_have_no_null_for_a_default() -> None:
+    for schema in DOCUMENT["components"]["schemas"].values():
+        assert [name for name, one in schema.get("properties", {}).items() if one.get("default", "") is None] == []
+
+
+def test_what_is_returned_is_open(client: httpx.AsyncClient) -> None:
+    requests = {"Batch", "DepositFunds", "Freeze", "TransferFunds", "WithdrawFunds", "WebhookEndpointChanges"}
+    closed = {
+        name
+        for name, schema in DOCUMENT["components"]["schemas"].items()
+        if '"enum"' in json.dumps(schema) and name != "BatchResult"  # whose statuses are HTTP's
+    }
+    assert closed == requests
