@@ -15,20 +15,20 @@ Schema = Mapping[str, Any]
 _WORDS = frozenset({"title", "description", "examples"})
 
 
-class Told(NamedTuple):
-    """How one type of event is told: on which topic, and the schemas of its headers and of its data."""
+class EventContract(NamedTuple):
+    """What is promised of one type of event: its topic, and the schemas of its headers and of its data."""
 
     topic: str
     headers: Schema
     data: Schema
 
 
-def breaches(old: Mapping[str, Told], new: Mapping[str, Told]) -> list[str]:
-    """What in the new contract would break those who read by the old one, in words; both by type of event."""
+def breaches(old: Mapping[str, EventContract], new: Mapping[str, EventContract]) -> list[str]:
+    """Return what in the new contract would break consumers of the old one, in words. Both are by type of event."""
     return [breach for name, before in old.items() for breach in _of_event(name, before, new.get(name))]
 
 
-def _of_event(name: str, old: Told, new: Told | None) -> Iterator[str]:
+def _of_event(name: str, old: EventContract, new: EventContract | None) -> Iterator[str]:
     if new is None:
         yield f"{name} is gone"
         return
@@ -43,7 +43,7 @@ def _of_object(where: str, old: Schema, new: Schema) -> Iterator[str]:
     for name, field in fields.items():
         if name not in new_fields:
             yield f"{where}: {name} is gone"
-        elif _port_error(field) != _port_error(new_fields[name]):
+        elif _without_words(field) != _without_words(new_fields[name]):
             yield f"{where}: {name} is no longer what it was"
     always, always_now = set(old.get("required", ())), set(new.get("required", ()))
     for name in sorted(always - always_now):
@@ -55,13 +55,13 @@ def _of_object(where: str, old: Schema, new: Schema) -> Iterator[str]:
 
 
 def _rest(schema: Schema) -> Any:
-    return _port_error({name: value for name, value in schema.items() if name not in {"properties", "required"}})
+    return _without_words({name: value for name, value in schema.items() if name not in {"properties", "required"}})
 
 
-def _port_error(schema: Any) -> Any:
-    """The schema without what is only for people. Whatever it holds counts, in any depth."""
+def _without_words(schema: Any) -> Any:
+    """Return the schema without what is for people only, at any depth."""
     if isinstance(schema, Mapping):
-        return {name: _port_error(value) for name, value in schema.items() if name not in _WORDS}
+        return {name: _without_words(value) for name, value in schema.items() if name not in _WORDS}
     if isinstance(schema, list):
-        return [_port_error(value) for value in schema]
+        return [_without_words(value) for value in schema]
     return schema

@@ -11,13 +11,14 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "adapters")]  # this tree, whatever else is installed
 
-from compatibility import Told, breaches  # noqa: E402 - found now that the path is set
+from compatibility import EventContract, breaches  # noqa: E402 - found now that the path is set
 
 from tekana.application.event_schema import event_data_schema, event_meaning  # noqa: E402
 from tekana.domain.events import EVENT_TYPES  # noqa: E402
@@ -34,7 +35,8 @@ MARKS = ("<!-- begin: written by docs/event_contract.py -->", "<!-- end -->")
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 SCHEMA_FORMAT = "application/schema+json;version=draft-2020-12"
 TOPICS = {aggregate: Address(()).topic(aggregate) for aggregate in AGGREGATES}
-MESSAGES = {type(event).__name__: message_of(event) for event in sample_events()}
+ORIGIN = {"caller": "partner-1", "request_id": "3f6c1a52-0c1e-4a57-9d0b-6d2f6f1f7a10"}
+MESSAGES = {event.NAME: message_of(replace(event, **ORIGIN)) for event in sample_events()}
 
 
 def main() -> int:
@@ -58,7 +60,7 @@ def main() -> int:
 
 
 def files() -> Iterator[tuple[Path, str]]:
-    """What each file should hold."""
+    """Return each file with the text that it should have."""
     for name in EVENT_TYPES:
         yield FOLDER / f"{name}.json", json_text(schema_of(name))
     yield FOLDER / "asyncapi.json", json_text(asyncapi())
@@ -69,19 +71,19 @@ def files() -> Iterator[tuple[Path, str]]:
 
 
 def read_folder() -> dict[Path, str]:
-    """The files as they are."""
+    """Return the files as they are."""
     return {path: path.read_text("utf-8") for path in FOLDER.glob("*.json")}
 
 
-def contract_of(written: dict[Path, str]) -> dict[str, Told]:
-    """What these files promise."""
-    told = {path.stem: json.loads(text) for path, text in written.items() if path.suffix == ".json"}
-    if "asyncapi" not in told:
+def contract_of(written: dict[Path, str]) -> dict[str, EventContract]:
+    """Return what these files promise, by type of event."""
+    documents = {path.stem: json.loads(text) for path, text in written.items() if path.suffix == ".json"}
+    if "asyncapi" not in documents:
         return {}
-    components = told["asyncapi"]["components"]
+    components = documents["asyncapi"]["components"]
     return {
-        name: Told(channel["address"], components["schemas"]["Headers"], told.get(name, {}))
-        for channel in told["asyncapi"]["channels"].values()
+        name: EventContract(channel["address"], components["schemas"]["Headers"], documents.get(name, {}))
+        for channel in documents["asyncapi"]["channels"].values()
         for name in channel["messages"]
     }
 
@@ -91,7 +93,7 @@ def json_text(document: object) -> str:
 
 
 def schema_of(name: str) -> dict[str, Any]:
-    """The schema of an event's data, as a document of its own."""
+    """Return the schema of an event's data, as a document."""
     return {
         "$schema": DIALECT,
         "title": name,
@@ -113,8 +115,12 @@ HEADERS: dict[str, dict[str, Any]] = {
         "pattern": "^[0-9]{19}$",
         "description": "Numbers the events of the subject: 1, 2, 3 … without a gap, padded with zeros.",
     },
+    "ce_tenant": {"description": "The tenant that it belongs to. Messages of release 0.1 lack it: `main`."},
+    "ce_caller": {"description": "Who caused it. Missing where that was not recorded."},
+    "ce_requestid": {"description": "The request that caused it. Missing where the caller named none."},
     "content-type": {"const": "application/json", "description": "What the data are."},
 }
+OPTIONAL_HEADERS = ("ce_tenant", "ce_caller", "ce_requestid")
 
 
 def asyncapi() -> dict[str, Any]:
@@ -145,7 +151,7 @@ def asyncapi() -> dict[str, Any]:
             f"{aggregate}_events": {
                 "action": "send",
                 "channel": {"$ref": f"#/channels/{aggregate}"},
-                "summary": f"Tells what happened to a {aggregate}.",
+                "summary": f"Publishes what happened to a {aggregate}.",
             }
             for aggregate in TOPICS
         },
@@ -155,7 +161,7 @@ def asyncapi() -> dict[str, Any]:
                 "Headers": {
                     "type": "object",
                     "properties": {name: {"type": "string", **said} for name, said in HEADERS.items()},
-                    "required": list(HEADERS),
+                    "required": [name for name in HEADERS if name not in OPTIONAL_HEADERS],
                 },
             },
         },
@@ -188,7 +194,7 @@ def asyncapi_message(name: str) -> dict[str, Any]:
 
 
 def examples() -> str:
-    """One message of each type, as a consumer gets it."""
+    """Return one message of each type, as a consumer gets it."""
     return "\n".join(example(name) for name in EVENT_TYPES)
 
 

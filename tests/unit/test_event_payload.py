@@ -1,8 +1,11 @@
 """Events as those outside see them."""
 
+from dataclasses import replace
 from datetime import timedelta, timezone
+from typing import Any
 
 import msgspec
+import pytest
 
 from tekana.application.event_payload import AMOUNTS, OWN_FIELDS, event_payload
 from tekana.domain.events import EVENT_TYPES, WalletCredited, WalletFrozen
@@ -53,8 +56,9 @@ def test_times_are_told_in_utc() -> None:
     assert msgspec.json.encode(told.occurred_at) == b'"2026-01-31T12:00:00Z"'
 
 
-def test_the_feed_and_the_bus_say_the_same() -> None:
-    for event in sample_events():
+@pytest.mark.parametrize("origin", [{}, {"caller": "partner-1", "request_id": "a request"}])
+def test_the_feed_and_the_bus_say_the_same(origin: dict[str, Any]) -> None:
+    for event in [replace(one, **origin) for one in sample_events()]:
         fed = msgspec.json.decode(msgspec.json.encode(Event.from_domain("/v1/events", FeedEvent(event, "a cursor"))))
         message = message_of(event)
         headers = {name: value.decode() for name, value in message.headers}
@@ -62,3 +66,5 @@ def test_the_feed_and_the_bus_say_the_same() -> None:
         assert (fed["id"], fed["type"]) == (headers["ce_id"], headers["ce_type"])
         assert (fed["occurred_at"], fed["sequence"]) == (headers["ce_time"], int(headers["ce_sequence"]))
         assert (fed["aggregate"], fed["aggregate_id"]) == (message.aggregate, message.key.decode())
+        assert (fed["tenant"], fed.get("caller")) == (headers["ce_tenant"], headers.get("ce_caller"))
+        assert fed.get("request_id") == headers.get("ce_requestid") == origin.get("request_id")

@@ -11,6 +11,7 @@ from uuid import UUID
 from tekana.application.event_payload import AMOUNTS, OWN_FIELDS
 from tekana.domain.events import EVENT_TYPES
 from tekana.domain.money import Currency
+from tekana.domain.transaction import TRANSACTION_TYPES
 
 _MEANINGS: Final = {
     "amount": "How much, in major units, with all the decimals of the currency.",
@@ -53,7 +54,8 @@ def _field_schema(name: str, hint: Any) -> dict[str, Any]:
     if name in AMOUNTS:
         sign = "-?" if name == "ledger_balance_after" else ""
         return {"description": _MEANINGS[name], "type": "string", "pattern": rf"^{sign}[0-9]+(\.[0-9]+)?$"}
-    return {"description": _MEANINGS[name], **_type_schema(hint)}
+    examples = {"examples": list(TRANSACTION_TYPES)} if name == "transaction_type" else {}
+    return {"description": _MEANINGS[name], **_type_schema(hint), **examples}
 
 
 def _type_schema(hint: Any) -> dict[str, Any]:
