@@ -9,9 +9,13 @@ from typing import Any
 from sqlalchemy import NullPool, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from tekana_postgres import PostgresStore
+from tekana_postgres import PostgresStore, rights
+from tekana_postgres.catalogue import SCHEMA_FILE
 from tekana_postgres.migrator import migrate
 from tekana_postgres.tables import metadata
+from tests.integration.write_schema import as_text, reference
+
+STEPS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
 
 # Those of the code: not Alembic's own, and not the parts of the outbox, which come and go.
 _TABLES = """SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
@@ -53,15 +57,23 @@ async def test_migrations_lead_to_the_tables_of_the_code(postgres_url: str, empt
         assert migrated[what] == rows, what
 
 
+async def test_the_schema_file_is_that_of_the_migrations(postgres_url: str) -> None:
+    assert SCHEMA_FILE.read_text("utf-8") == as_text(await reference(postgres_url)), "run `nox -s schema`"
+
+
+async def test_each_table_has_its_rights() -> None:
+    assert rights.TABLES.keys() == metadata.tables.keys() | {"alembic_version"}
+
+
 async def test_migrations_run_both_ways(empty_postgres_url: str) -> None:
     url = empty_postgres_url
-    assert await migrate(url) == ["up 0001", "up 0002", "up 0003", "up 0004", "up 0005", "up 0006"]
+    assert await migrate(url) == [f"up {step}" for step in STEPS]
     first = await catalogue(url)
-    assert await migrate(url, "base") == ["down 0006", "down 0005", "down 0004", "down 0003", "down 0002", "down 0001"]
+    assert await migrate(url, "base") == [f"down {step}" for step in reversed(STEPS)]
     nothing = await catalogue(url)
     assert [len(rows) for rows in nothing.values()] == [0, 0, 0, 0]
     assert await functions(url) == []
-    assert await migrate(url) == ["up 0001", "up 0002", "up 0003", "up 0004", "up 0005", "up 0006"]
+    assert await migrate(url) == [f"up {step}" for step in STEPS]
     assert await catalogue(url) == first
     assert await functions(url) == [
         "tekana_add_outbox_parts",
@@ -91,8 +103,7 @@ async def test_many_machines_migrate_at_once(empty_postgres_url: str) -> None:
     said = [await machine.communicate() for machine in machines]
     assert [machine.returncode for machine in machines] == [0, 0, 0, 0], said
     assert sorted(out.decode() for out, _ in said) == [
-        "tekana: migrated up 0001\ntekana: migrated up 0002\ntekana: migrated up 0003\ntekana: migrated up 0004\n"
-        "tekana: migrated up 0005\ntekana: migrated up 0006\n",
+        "".join(f"tekana: migrated up {step}\n" for step in STEPS),
         *["tekana: the schema is the newest already\n"] * 3,
     ]
     store = PostgresStore(empty_postgres_url)
