@@ -59,6 +59,14 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def features(session: nox.Session) -> None:
+    """The product owner's rules, in memory; `-- -m transaction-5` runs one rule."""
+    session.install("-e", ".[all,testing]")
+    quiet = ("--quiet", "--no-header", "-r", "N", "--confcutdir", "tests/acceptance")
+    session.run("pytest", *quiet, "tests/acceptance/test_memory.py", *session.posargs)
+
+
+@nox.session(default=False)
 def kafka(session: nox.Session) -> None:
     """The tests that are about Kafka, on Apache Kafka, which Maven fetches. Needs Java 17 and Maven."""
     with_kafka = _with_apache_kafka(session)
@@ -120,6 +128,13 @@ def events(session: nox.Session) -> None:
     """Write docs/events anew from the event classes, unless that would break those who consume events."""
     session.install("-e", ".[all,testing]")
     session.run("python", "docs/event_contract.py", *session.posargs)
+
+
+@nox.session(default=False)
+def schema(session: nox.Session) -> None:
+    """Write schema.json of the PostgreSQL adapter anew: what the audit compares the schema of a database with."""
+    session.install("-e", ".[all]")
+    session.run("python", "-m", "tests.integration.write_schema")
 
 
 @nox.session(default=False)

@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from tekana_postgres import PostgresStore
 from tekana_postgres.embedded import EmbeddedPostgres
+from tekana_postgres.rights import role_name
 from tests.kafka import idempotent_on_the_pip_broker
 from tests.kafka.brokers import Broker, PipBroker, new_broker
 
@@ -92,6 +93,7 @@ def empty_postgres_url(postgres_server: str) -> Iterator[str]:
         yield _database(postgres_server, name)
     finally:
         _maintain(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
+        _maintain(postgres_server, f"DROP ROLE IF EXISTS {role_name(name)}")
 
 
 @pytest.fixture(scope="session")

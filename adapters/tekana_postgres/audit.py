@@ -1,4 +1,4 @@
-"""The audit, asked of the database, on one snapshot: it sees one moment of a ledger that stays in use."""
+"""The audit in SQL, on one snapshot: it sees one moment of a ledger that stays in use."""
 
 from __future__ import annotations
 
@@ -8,14 +8,18 @@ from collections.abc import AsyncIterator
 import asyncpg
 
 from tekana.application.audit.checks import BREACHES_SHOWN_MAX
+from tekana.domain.errors import Unavailable
 from tekana.ports.audit import Finding
+from tekana_postgres.catalogue import differences, objects_count, read_catalogue
 from tekana_postgres.connections import ConnectionPool, raw_connection
-from tekana_postgres.invariants import CHECKS, Check, with_types
+from tekana_postgres.invariants import CHECKS, SCHEMA, Check, with_types
+from tekana_postgres.migrator import newest_revision
+from tekana_postgres.rights import BREACHES, RIGHTS_COUNT
 
-_LONGEST = 6 * 3600  # seconds for one check: a large ledger takes its time
+_CHECK_TIMEOUT_SECONDS = 6 * 3600  # of one check: a large ledger takes its time
 
-# Everything is looked at, so tables are read from end to end, without their indexes: what one has lost is not missed.
-# Hardly a row is ever found, which the planner cannot know: rows that workers hand over are no reason to go without.
+# Every row is read, so tables are scanned without their indexes: what an index has lost is not missed. Hardly a row is
+# ever found, which the planner cannot know: the cost of rows from parallel workers must not keep it from using them.
 _SETTINGS = """
 SET LOCAL statement_timeout = 0;
 SET LOCAL idle_in_transaction_session_timeout = 0;
@@ -29,27 +33,46 @@ SET LOCAL enable_bitmapscan = off
 
 
 async def audit(url: str) -> AsyncIterator[Finding]:
-    """Check every invariant on one snapshot; one finding each."""
+    """Check every invariant on one snapshot, and give one finding for each."""
     pool = ConnectionPool(url, size=1)
     try:
         async with (
             raw_connection(pool) as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
+            await _require_newest(connection)
             await connection.execute(_SETTINGS)
             counts: dict[str, int] = {}
             for check in CHECKS:
                 for finding in await _findings(connection, check, counts):
                     yield finding
+            yield await _check_schema(connection)
     finally:
         await pool.close()
 
 
+async def _require_newest(connection: asyncpg.Connection) -> None:
+    found = [row[0] for row in await connection.fetch("SELECT version_num FROM alembic_version")]
+    if newest_revision() not in found:
+        raise Unavailable(
+            f"the audit checks schema {newest_revision()}, and the database is at {', '.join(found) or 'none'}: "
+            "run tekana migrate, or audit with the version of tekana that migrated it"
+        )
+
+
 async def _findings(connection: asyncpg.Connection, check: Check, counts: dict[str, int]) -> list[Finding]:
-    """One for each of its invariants, which share the time. `counts` are those of the tables counted so far."""
+    """Return a finding for each invariant of a check, which share its time.
+
+    Args:
+        connection: a connection on the snapshot.
+        check: what to check.
+        counts: the numbers of rows of the tables that were counted so far; it is added to.
+    """
     begin = time.perf_counter()
     if check.table not in counts:
-        counts[check.table] = await connection.fetchval(f"SELECT count(*) FROM {check.table}", timeout=_LONGEST)
+        counts[check.table] = await connection.fetchval(
+            f"SELECT count(*) FROM {check.table}", timeout=_CHECK_TIMEOUT_SECONDS
+        )
     breaches = with_types(check.breaches)
     if len(check.invariants) == 1:
         breaches = f"SELECT {check.invariants[0].number}, breach FROM ({breaches}) q (breach)"
@@ -59,7 +82,7 @@ async def _findings(connection: asyncpg.Connection, check: Check, counts: dict[s
         f"  row_number() OVER (PARTITION BY number) AS place FROM ({breaches}) q (number, breach)"
         ") numbered WHERE place <= $1",
         BREACHES_SHOWN_MAX,
-        timeout=_LONGEST,
+        timeout=_CHECK_TIMEOUT_SECONDS,
     )
     seconds = (time.perf_counter() - begin) / len(check.invariants)
     findings = []
@@ -75,3 +98,17 @@ async def _findings(connection: asyncpg.Connection, check: Check, counts: dict[s
             )
         )
     return findings
+
+
+async def _check_schema(connection: asyncpg.Connection) -> Finding:
+    """Compare tables, constraints, guards and rights with what this version needs."""
+    begin = time.perf_counter()
+    found = await read_catalogue(connection)
+    breaches = [*differences(found), *(row[0] for row in await connection.fetch(BREACHES))]
+    return Finding(
+        SCHEMA,
+        checked=objects_count(found) + RIGHTS_COUNT,
+        seconds=time.perf_counter() - begin,
+        breach_count=len(breaches),
+        breaches=tuple(breaches[:BREACHES_SHOWN_MAX]),
+    )

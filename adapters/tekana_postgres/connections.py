@@ -10,13 +10,15 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, cast
 
 import asyncpg
-from sqlalchemy import ClauseElement, NullPool, make_url
+from sqlalchemy import ClauseElement, NullPool
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from tekana.domain.errors import Busy, Conflict, Unavailable
+from tekana_postgres.database_url import CONNECT_TIMEOUT_SECONDS, DatabaseUrl, parse_database_url
+from tekana_postgres.rights import take_role
 
 _log = logging.getLogger("tekana.postgres")
 
@@ -24,27 +26,17 @@ _log = logging.getLogger("tekana.postgres")
 LOCK_TIMEOUT_SECONDS = 0.5
 STATEMENT_TIMEOUT_SECONDS = 10
 ANSWER_TIMEOUT_SECONDS = 15
-CONNECT_TIMEOUT_SECONDS = 5
 _CLOSE_TIMEOUT_SECONDS = 5
 
 _CAUSE_LOG_INTERVAL_SECONDS = 10.0
 
 _SERVER_SETTINGS = {
-    "application_name": "tekana",
     "lock_timeout": f"{LOCK_TIMEOUT_SECONDS * 1000:.0f}ms",
     "statement_timeout": f"{STATEMENT_TIMEOUT_SECONDS}s",
     "idle_in_transaction_session_timeout": f"{ANSWER_TIMEOUT_SECONDS}s",
     "timezone": "UTC",
     "jit": "off",
 }
-
-# History is append-only by grants too: work as the role that may not change it, where the migration could create it.
-# The schema is found first: afterwards, "$user" in a search path would mean the role.
-_TAKE_ROLE = """
-SELECT set_config('search_path', quote_ident(current_schema()), false), set_config('role', rolname, false) FROM pg_roles
-WHERE rolname = 'tekana_app' AND pg_has_role(current_user, oid, 'MEMBER')
-  AND has_table_privilege(oid, to_regclass('outbox'), 'INSERT')
-"""
 
 # What is confirmed has to be on disk, so a commit waits for that, whatever the role or the database was set to. Levels
 # above `on`, which wait for replicas too, stay. A server that runs without fsync is not meant to be durable.
@@ -93,8 +85,13 @@ class StoreError(Exception):
 class ConnectionPool:
     """At most `size` connections to a database, each made when it is first needed. See `raw_connection`."""
 
-    def __init__(self, url: str, *, size: int) -> None:
-        self._url = url
+    def __init__(self, url: str, *, size: int, setting: str = "database_url") -> None:
+        """Parse the URL; `setting` is the name of the setting that it comes from, for messages.
+
+        Raises:
+            InvalidRequest: the URL is malformed, or has an unknown option.
+        """
+        self._url = parse_database_url(url, setting)
         self._size = size
         self._pool: asyncpg.Pool | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -106,7 +103,7 @@ class ConnectionPool:
             TimeoutError: none became free in time.
         """
         try:
-            async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS):
+            async with asyncio.timeout(max(CONNECT_TIMEOUT_SECONDS, self._url.connect_timeout_seconds)):
                 return await (await self._opened()).acquire()
         except TimeoutError as error:
             raise TimeoutError("no connection became free in time") from error
@@ -149,8 +146,7 @@ class ConnectionPool:
     async def _connect(self, *_: object, **options: Any) -> asyncpg.Connection:
         connection = await _connect(self._url, command_timeout=ANSWER_TIMEOUT_SECONDS, **options)
         try:
-            with suppress(asyncpg.InsufficientPrivilegeError):  # a member that may not take the role works as itself
-                await connection.execute(_TAKE_ROLE)
+            await take_role(connection)
             await connection.execute(_COMMIT_DURABLY)
         except BaseException:
             connection.terminate()
@@ -169,13 +165,15 @@ class _PooledConnection(asyncpg.Connection):  # type: ignore[misc]
 
 def create_engine(url: str) -> AsyncEngine:
     """Create an engine for Alembic: it works as the user that connects, without a limit for an answer."""
-    return create_async_engine("postgresql+asyncpg://", poolclass=NullPool, async_creator=lambda: _connect(url))
+    parsed = parse_database_url(url)
+    return create_async_engine("postgresql+asyncpg://", poolclass=NullPool, async_creator=lambda: _connect(parsed))
 
 
-async def _connect(url: str, **options: Any) -> asyncpg.Connection:
-    dsn = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+async def _connect(url: DatabaseUrl, **options: Any) -> asyncpg.Connection:
+    settings = {**_SERVER_SETTINGS, "application_name": url.application_name}
+    timeout = url.connect_timeout_seconds
     try:
-        return await asyncpg.connect(dsn, timeout=CONNECT_TIMEOUT_SECONDS, server_settings=_SERVER_SETTINGS, **options)
+        return await asyncpg.connect(url.dsn, timeout=timeout, server_settings=settings, **options)
     except _LOST_CONNECTION as error:
         raise _CannotConnect(describe(error)) from error
 

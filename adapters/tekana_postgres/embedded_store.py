@@ -1,4 +1,4 @@
-"""The store on a PostgreSQL that tekana starts by itself. Apart, as only Unix has what starting one needs."""
+"""The store on a PostgreSQL that tekana starts by itself. A module of its own, as starting one needs Unix."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tekana_postgres.connections import raw_connection
 from tekana_postgres.embedded import EmbeddedPostgres, EmbeddedPostgresError, default_data_dir
 from tekana_postgres.store import PostgresStore
 
-_LOOK_EVERY = 2.0  # seconds
+_CHECK_INTERVAL_SECONDS = 2.0
 
 
 class EmbeddedPostgresStore(PostgresStore):
@@ -38,9 +38,10 @@ class EmbeddedPostgresStore(PostgresStore):
         return str(self._folder)
 
     async def start(self) -> None:
-        """Start the server, or join those who use it, and bring its schema to the newest version.
+        """Start the server, or join the one that runs, and bring its schema to the newest version.
 
-        Raises Unavailable, with the reason, if it cannot be started.
+        Raises:
+            Unavailable: it cannot be started; the message says why.
         """
         if self._existing and not any(self._folder.glob("postgres-*/data/PG_VERSION")):
             raise Unavailable(f"there are no data in {self._folder}")
@@ -53,17 +54,17 @@ class EmbeddedPostgresStore(PostgresStore):
         self._watch = asyncio.create_task(self._keep_running(), name="embedded PostgreSQL watch")
 
     async def stop(self) -> None:
-        """Close all connections; stop the server if nobody else uses it."""
+        """Close all connections; stop the server unless another process uses it."""
         watch, self._watch = self._watch, None
         if watch is not None and not watch.get_loop().is_closed():
-            self._stopping.set()  # not cancelled: that would cut a connection in the middle of a question
+            self._stopping.set()  # not cancelled: that would end a connection in the middle of a query
             await watch
             self._stopping.clear()
         await super().stop()
         await asyncio.to_thread(self._server.stop)
 
     async def _keep_running(self) -> None:
-        """Start the server again when it does not answer; who starts it joins one that still runs."""
+        """Start the server again when it does not answer. Starting joins one that still runs."""
         while not await self._asked_to_stop():
             try:
                 async with raw_connection(self._background) as connection:
@@ -74,7 +75,7 @@ class EmbeddedPostgresStore(PostgresStore):
 
     async def _asked_to_stop(self) -> bool:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), _LOOK_EVERY)
+            await asyncio.wait_for(self._stopping.wait(), _CHECK_INTERVAL_SECONDS)
         return self._stopping.is_set()
 
     def _join_and_leave(self) -> None:

@@ -1,4 +1,4 @@
-"""The invariants as SQL: queries that give no row as long as the ledger is whole.
+"""The invariants as SQL: queries that return no row as long as the ledger is whole.
 
 A ledger has many millions of rows, so each is written for tables that are read from end to end, hash joins and
 parallel workers. `tekana.application.audit.checks` says the same in Python; tests plant bugs for both.
@@ -24,6 +24,9 @@ from tekana.application.audit.checks import (
 from tekana.domain.transaction import TRANSACTION_TYPES
 from tekana.ports.audit import Invariant
 
+SCHEMA = Invariant(14, "tables, guards and rights are as this version needs")
+"""Only a database has a schema, so the audit in Python does not know this one."""
+
 
 def with_types(query: str) -> str:
     """Return a query with the types of transactions, and the house roles that they pay from or to, filled in."""
@@ -47,7 +50,7 @@ class Check(NamedTuple):
 
 
 # The join shows a transaction that no row names, and a row that names none. If there is neither, as many rows as
-# transactions means one each. So only where the numbers differ are rows grouped, to tell which transaction has two.
+# transactions means one each. So only where the numbers differ are rows grouped, to find the transaction that has two.
 # `dropped` rows are gone on purpose, of transactions up to `newest`.
 _ONE_EACH = """
     SELECT CASE WHEN t.id IS NULL THEN format('transaction %s: in {table}, but not there', o.transaction_id)
@@ -191,7 +194,7 @@ _EVENTS_OF = {
 
 
 def _sequences(aggregate: str, last: str) -> str:
-    """Of all wallets or customers: whether as many events were told as they counted, `last`, and in order."""
+    """Return a query for wallets or customers whose events differ from what column `last` counts, or are misplaced."""
     return f"""
         SELECT '{aggregate}' AS aggregate, coalesce(a.id, e.id) AS id, a.{last} AS sequence,
                coalesce(e.events, 0) AS events, e.misplaced
@@ -199,7 +202,7 @@ def _sequences(aggregate: str, last: str) -> str:
             SELECT id, count(*) AS events, min(sequence) FILTER (WHERE sequence <> number) AS misplaced
             FROM (SELECT id, sequence, row_number() OVER (
                       PARTITION BY id ORDER BY greatest(position, dropped.up_to), sequence) AS number
-                  FROM ({_EVENTS_OF[aggregate]}) told,
+                  FROM ({_EVENTS_OF[aggregate]}) events,
                        (SELECT coalesce(max(last_position), 0) AS up_to FROM outbox_parts) dropped) numbered
             GROUP BY id
         ) e ON e.id = a.id
@@ -239,7 +242,7 @@ _APPEND_ONLY = """
        OR uuid_send(id) NOT BETWEEN begins || '\\x80' AND begins || '\\xc0'  -- see first_transaction_id
 """
 
-# Few events change a status, beside the many that open: who has none is active, as everybody begins.
+# Few events change a status, beside the many that open: without one, a wallet or customer is active, as at first.
 _FINAL = """
     WITH changes AS MATERIALIZED (
         SELECT coalesce(event ->> 'wallet_id', event ->> 'customer_id')::uuid AS id, event_type,

@@ -9,14 +9,16 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection
 
+from tekana.domain.errors import Unavailable
 from tekana_postgres.connections import create_engine, translate_errors
 
-_ONE_AT_A_TIME = (
-    threading.Lock()
-)  # Alembic keeps its context in a global; other processes wait for a lock in the database
+# Alembic keeps its context in a global. Other processes wait for a lock in the database.
+_ONE_AT_A_TIME = threading.Lock()
 
 
 def _config() -> Config:
@@ -27,13 +29,20 @@ def _config() -> Config:
 
 @cache
 def known_revisions() -> frozenset[str]:
-    """The revisions of the schema that this version has migrations to."""
+    """Return the revisions of the schema that this version has migrations to."""
     return frozenset(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())
+
+
+def _newer(revision: str) -> Unavailable:
+    return Unavailable(
+        f"the database is at schema {revision}, which is newer than {newest_revision()}, the newest that this version "
+        "of tekana knows: install the version that migrated it"
+    )
 
 
 @cache
 def newest_revision() -> str:
-    """The revision of the schema that this version works with."""
+    """Return the revision of the schema that this version works with."""
     revision = ScriptDirectory.from_config(_config()).get_current_head()
     if revision is None:
         raise RuntimeError("the package has no migrations")
@@ -41,9 +50,17 @@ def newest_revision() -> str:
 
 
 async def migrate(url: str, revision: str = "head") -> list[str]:
-    """Bring the schema to a revision, up or down ("base" removes everything). Gives the steps taken, by their names.
+    """Bring the schema to a revision, up or down, and return the names of the steps taken.
 
-    Works in a thread of its own, where waiting for another migration holds nobody up.
+    It is done in a thread of its own, where waiting for another migration does not block the event loop.
+
+    Args:
+        url: the database's URL.
+        revision: the revision, or "head"; "base" removes everything.
+
+    Raises:
+        Unavailable: the database cannot be reached, or its schema is newer than this version.
+        InvalidRequest: the URL is malformed.
     """
     return await asyncio.to_thread(_migrate_in_thread, url, revision)
 
@@ -68,9 +85,12 @@ def _migrate(connection: Connection, revision: str) -> list[str]:
     config = _config()
     config.attributes["connection"] = connection
     config.attributes["on_step"] = steps.append
-    if revision == "head":
-        command.upgrade(config, revision)
-    else:
-        command.downgrade(config, revision)
+    try:
+        (command.upgrade if revision == "head" else command.downgrade)(config, revision)
+    except CommandError:
+        present = MigrationContext.configure(connection).get_current_revision()
+        if present is None or present in known_revisions():
+            raise
+        raise _newer(present) from None
     connection.commit()
     return steps

@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import asyncpg
-from sqlalchemy import make_url
 
 from tekana.domain.caller import Caller
 from tekana.domain.errors import Unavailable
@@ -17,6 +16,7 @@ from tekana.ports.clock import Clock
 from tekana_postgres.audit import audit
 from tekana_postgres.connections import ConnectionPool, raw_connection
 from tekana_postgres.customers import PostgresCustomers
+from tekana_postgres.database_url import parse_database_url
 from tekana_postgres.events import PostgresEvents
 from tekana_postgres.lease import PostgresLease
 from tekana_postgres.migrator import known_revisions, migrate, newest_revision
@@ -61,8 +61,8 @@ class PostgresStore:
 
     @property
     def location(self) -> str:
-        """The database's URL, without the password."""
-        return make_url(self._url).render_as_string(hide_password=True)
+        """The database's URL, without its password and options."""
+        return parse_database_url(self._url).location
 
     def _connect(self) -> None:
         self._writers = ConnectionPool(self._url, size=_WRITERS)
@@ -72,7 +72,7 @@ class PostgresStore:
         self._write_probe = WriteProbe(self._writers)
         self._replica: ConnectionPool | None = None
         if self._read_url is not None:
-            self._replica = ConnectionPool(self._read_url, size=_READERS)
+            self._replica = ConnectionPool(self._read_url, size=_READERS, setting="read_database_url")
         readers = self._replica or self._readers
         self._wallet_readers = ConnectionPool(self._read_url or self._url, size=1)
         self._customers = PostgresCustomers(readers)

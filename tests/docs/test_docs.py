@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +29,7 @@ from tekana.cli import command
 from tekana.domain.errors import TekanaError
 from tekana.domain.events import EVENT_TYPES
 from tekana_litestar.openapi import document
+from tekana_postgres.invariants import SCHEMA
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = Path(sys.executable).parent
@@ -109,7 +111,7 @@ def served() -> Iterator[tuple[int, Path]]:
 
 
 def _wait_until_ready(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + 240
     while server.poll() is None and time.monotonic() < end:
         try:
             with urlopen(f"http://127.0.0.1:{port}/health/ready"):
@@ -162,17 +164,42 @@ def test_python_prints_what_it_says(page: str, tmp_path: Path) -> None:
     assert all_blocks[place + 1] == ("text", done.stdout)
 
 
-def test_the_adapter_guide_works_as_written(tmp_path: Path) -> None:
+_MEMORY = (
+    "from tekana_memory import MemoryStore as MyStore",
+    '"memory://"',
+)
+_SQLITE = (
+    "from tekana_sqlite import SqliteStore as MyStore",
+    "f\"sqlite://{__import__('tempfile').mkdtemp()}/wallets.db\"",
+)
+
+
+@pytest.mark.parametrize("store", [_MEMORY, _SQLITE], ids=["as written", "with the store of the example"])
+def test_the_adapter_guide_works_as_written(tmp_path: Path, store: tuple[str, str]) -> None:
     suite, conftest, features = (
         content for language, content in blocks("docs/how-to/write-an-adapter.md") if language == "python"
     )
-    (tmp_path / "test_suite.py").write_text(suite, encoding="utf-8")
-    (tmp_path / "conftest.py").write_text(conftest, encoding="utf-8")
-    (tmp_path / "test_features.py").write_text(features, encoding="utf-8")
-    words = [sys.executable, "-m", "pytest", "-q", "--rootdir", str(tmp_path), "-p", "no:cacheprovider"]
-    picked = ["-k", "spenders or transfer", str(tmp_path)]
-    done = subprocess.run([*words, *picked], cwd=tmp_path, capture_output=True, check=False, text=True, timeout=120)
+    for name, content in {"test_suite.py": suite, "conftest.py": conftest, "test_features.py": features}.items():
+        for written, used in zip(_MEMORY, store, strict=True):
+            content = content.replace(written, used)  # noqa: PLW2901
+        (tmp_path / name).write_text(content, encoding="utf-8")
+    _run_pytest_without_settings(tmp_path, "spenders or transfer")
+
+
+def test_the_example_of_a_store_works_as_written(tmp_path: Path) -> None:
+    text = text_of("examples/bring_your_own_store/README.md")
+    [block] = re.findall(r"^   ```python\n(.*?)^   ```$", text, re.MULTILINE | re.DOTALL)
+    (tmp_path / "test_suite.py").write_text(textwrap.dedent(block), encoding="utf-8")
+    _run_pytest_without_settings(tmp_path, "spenders or another or persist")
+
+
+def _run_pytest_without_settings(folder: Path, picked: str) -> None:
+    """As a partner who has pasted the text of a guide into an empty folder."""
+    words = [sys.executable, "-m", "pytest", "-q", "--rootdir", str(folder), "-p", "no:cacheprovider", "-k", picked]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "examples" / "bring_your_own_store")}
+    done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, check=False, text=True, timeout=300)
     assert done.returncode == 0, done.stdout
+    assert re.search(r"\d+ passed", done.stdout), done.stdout
 
 
 # ---------------------------------------------------------------------- what it lists
@@ -286,7 +313,7 @@ def test_the_invariants_are_those_of_the_audit() -> None:
     documented = [
         (int(number), line) for number, line, *_ in rows("docs/explanation/invariants.md", "No.", "Line of the audit")
     ]
-    assert documented == [tuple(invariant) for invariant in INVARIANTS]
+    assert documented == [tuple(invariant) for invariant in (*INVARIANTS, SCHEMA)]
 
 
 def test_every_decision_is_in_the_index() -> None:

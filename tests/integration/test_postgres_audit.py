@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pytest
+import pytest_asyncio
 
 from tekana.testing.session import session
+from tekana_postgres.migrator import migrate
+from tekana_postgres.rights import role_name
 from tests.integration.postgres_support import some_history, superuser
 
 _NEW = "01a20000-0000-7000-8000-000000000001"
@@ -12,7 +15,7 @@ _OPEN_GUARDS = "ALTER TABLE {0} DISABLE TRIGGER append_only; {1}; ALTER TABLE {0
 
 
 def entries(statement: str) -> str:
-    """A change of entries by somebody with the right, who put the guard back in place."""
+    """A change of entries by a superuser, with the guard put back in place."""
     return _OPEN_GUARDS.format("entries", statement)
 
 
@@ -31,7 +34,7 @@ def outbox(statement: str) -> str:
     return _OPEN_GUARDS.format("outbox", statement)
 
 
-def told(event_type: str, sequence: str, table: str = "wallets", more: str = "") -> str:
+def event(event_type: str, sequence: str, table: str = "wallets", more: str = "") -> str:
     """An event of each customer, or of each customer's wallet, whose number is an expression of the row's columns."""
     condition = "house IS NULL" if table == "wallets" else "true"
     return (
@@ -81,11 +84,11 @@ PLANTED: dict[str, tuple[str, set[int]]] = {
         " INSERT INTO outbox (transaction_id) SELECT id FROM lie",
         {11},
     ),
-    "money held by nobody": ("UPDATE wallets SET held = 1 WHERE house IS NULL AND ledger_balance > 0", {4}),
+    "money held without a hold": ("UPDATE wallets SET held = 1 WHERE house IS NULL AND ledger_balance > 0", {4}),
     "a balance below zero": (
         "ALTER TABLE wallets DROP CONSTRAINT ck_wallets_available_balance; "
         "UPDATE wallets SET ledger_balance = -1 WHERE house IS NULL AND version = 2",
-        {2, 5},
+        {2, 5, 14},
     ),
     "a balance that was below zero": (
         entries("UPDATE entries SET ledger_balance_after = -1 WHERE version = 1 AND amount > 0"),
@@ -108,7 +111,7 @@ PLANTED: dict[str, tuple[str, set[int]]] = {
         " WHERE transaction_id IS NOT NULL LIMIT 1",
         {7},
     ),
-    "a transaction that nobody is told of": (
+    "a transaction without an event": (
         outbox(
             "DELETE FROM outbox WHERE position = (SELECT max(position) FROM outbox WHERE transaction_id IN"
             " (SELECT id FROM transactions WHERE status = 'rejected'))"
@@ -122,7 +125,7 @@ PLANTED: dict[str, tuple[str, set[int]]] = {
         {9, 10, 11},
     ),
     "an event without a cause": (f"INSERT INTO outbox (transaction_id) VALUES ('{_NEW}')", {9}),
-    "an event told twice": (
+    "an event stored twice": (
         "INSERT INTO outbox (event_type, event) SELECT event_type, event FROM outbox WHERE event_type = 'WalletOpened'"
         " LIMIT 1",
         {9, 10},
@@ -131,8 +134,8 @@ PLANTED: dict[str, tuple[str, set[int]]] = {
         outbox("UPDATE outbox SET position = -position WHERE transaction_id IS NOT NULL"),
         {10, 11},
     ),
-    "a change that nobody is told of": ("UPDATE customers SET version = version + 1", {9}),
-    "a guard taken away": ("ALTER TABLE entries DISABLE TRIGGER append_only", {11}),
+    "a change without an event": ("UPDATE customers SET version = version + 1", {9}),
+    "a guard taken away": ("ALTER TABLE entries DISABLE TRIGGER append_only", {11, 14}),
     "a closed customer with an open wallet": ("UPDATE customers SET status = 'closed'", {12}),
     "money that went to another wallet than the transaction says": (
         transactions(
@@ -160,11 +163,11 @@ PLANTED: dict[str, tuple[str, set[int]]] = {
         " INSERT INTO outbox (transaction_id) SELECT id FROM lie",
         {1},
     ),
-    "a rejected transaction told twice": (
+    "a rejected transaction stored twice": (
         "INSERT INTO outbox (transaction_id) SELECT id FROM transactions WHERE status = 'rejected'",
         {9},
     ),
-    "one transaction told twice, another never": (
+    "one transaction stored twice, another never": (
         outbox(
             "UPDATE outbox SET transaction_id = (SELECT id FROM transactions WHERE status = 'rejected')"
             " WHERE transaction_id = (SELECT id FROM transactions WHERE type = 'withdrawal')"
@@ -177,38 +180,38 @@ PLANTED: dict[str, tuple[str, set[int]]] = {
         {9},
     ),
     "a customer's events with a gap": (
-        f"{told('CustomerVerified', 'version + 2', 'customers')} UPDATE customers SET version = version + 1",
+        f"{event('CustomerVerified', 'version + 2', 'customers')} UPDATE customers SET version = version + 1",
         {10},
     ),
     "a wallet that does not know of its freeze": (
-        f"{told('WalletFrozen', 'sequence + 1', more=_SCOPE)}"
+        f"{event('WalletFrozen', 'sequence + 1', more=_SCOPE)}"
         " UPDATE wallets SET sequence = sequence + 1 WHERE house IS NULL",
         {12},
     ),
     "a wallet that stayed frozen": (
-        f"{told('WalletFrozen', 'sequence + 1', more=_SCOPE)} {told('WalletUnfrozen', 'sequence + 2')}"
+        f"{event('WalletFrozen', 'sequence + 1', more=_SCOPE)} {event('WalletUnfrozen', 'sequence + 2')}"
         " UPDATE wallets SET sequence = sequence + 2, status = 'frozen', freeze_scope = 'all' WHERE house IS NULL",
         {12},
     ),
     "a closed wallet that lives on": (
-        f"{told('WalletClosed', 'sequence + 1')} {told('WalletUnfrozen', 'sequence + 2')}"
+        f"{event('WalletClosed', 'sequence + 1')} {event('WalletUnfrozen', 'sequence + 2')}"
         " UPDATE wallets SET sequence = sequence + 2 WHERE house IS NULL",
         {12},
     ),
-    "a closed customer who comes back": (
-        f"{told('CustomerClosed', 'version + 1', 'customers')}"
-        f" {told('CustomerReactivated', 'version + 2', 'customers')} UPDATE customers SET version = version + 2",
+    "a closed customer that is reactivated": (
+        f"{event('CustomerClosed', 'version + 1', 'customers')}"
+        f" {event('CustomerReactivated', 'version + 2', 'customers')} UPDATE customers SET version = version + 2",
         {12},
     ),
     "a deposit from nowhere": (
         "UPDATE wallets SET house = 'suspense' WHERE house = 'settlement'",
         {1},
     ),
-    "a wallet frozen by nobody": (
+    "a wallet frozen without an event": (
         "UPDATE wallets SET status = 'frozen', freeze_scope = 'all' WHERE house IS NULL",
         {12},
     ),
-    "a customer suspended by nobody": (
+    "a customer suspended without an event": (
         "UPDATE customers SET status = 'suspended', suspension_reason = 'x';"
         " UPDATE wallets SET customer_active = false WHERE house IS NULL",
         {12},
@@ -221,7 +224,7 @@ PLANTED: dict[str, tuple[str, set[int]]] = {
         "UPDATE wallets SET customer_active = false WHERE house IS NULL",
         {12},
     ),
-    "a wallet of nobody": (
+    "a wallet without a customer": (
         "UPDATE wallets SET customer_id = gen_random_uuid() WHERE house IS NULL AND version = 2",
         {12},
     ),
@@ -231,6 +234,146 @@ PLANTED: dict[str, tuple[str, set[int]]] = {
         {9, 10, 12},
     ),
 }
+
+
+_PART = "(SELECT relid FROM pg_partition_tree('outbox') WHERE isleaf ORDER BY relid::text LIMIT 1)"
+
+# Changes of the schema that leave every row as it was, and what the audit says of them.
+TAMPERED: dict[str, tuple[str, str]] = {
+    "a guard whose function does nothing": (
+        "CREATE OR REPLACE FUNCTION tekana_refuse_change() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RETURN coalesce(NEW, OLD); END $$",
+        "function tekana_refuse_change(): is ",
+    ),
+    "a guard that calls another function": (
+        "CREATE FUNCTION harmless() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$; "
+        "CREATE OR REPLACE TRIGGER append_only BEFORE UPDATE OR DELETE ON entries FOR EACH ROW "
+        "EXECUTE FUNCTION harmless(); ALTER TABLE entries ENABLE ALWAYS TRIGGER append_only",
+        "trigger entries.append_only: is ",
+    ),
+    "a guard on fewer statements": (
+        "CREATE OR REPLACE TRIGGER append_only BEFORE DELETE ON entries FOR EACH ROW "
+        "EXECUTE FUNCTION tekana_refuse_change(); ALTER TABLE entries ENABLE ALWAYS TRIGGER append_only",
+        "trigger entries.append_only: is ",
+    ),
+    "a guard with a condition": (
+        "CREATE OR REPLACE TRIGGER append_only BEFORE UPDATE OR DELETE ON entries FOR EACH ROW WHEN (OLD.amount > 0) "
+        "EXECUTE FUNCTION tekana_refuse_change(); ALTER TABLE entries ENABLE ALWAYS TRIGGER append_only",
+        "trigger entries.append_only: is ",
+    ),
+    "a part of the outbox without its guard": (
+        f"DO $$ BEGIN EXECUTE format('DROP TRIGGER append_only_truncate ON %s', {_PART}); END $$",
+        "part outbox_part_1 append_only_truncate: is missing",
+    ),
+    "another trigger": (
+        "CREATE FUNCTION other() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.amount := 1; RETURN NEW; END $$; "
+        "CREATE TRIGGER other BEFORE INSERT ON entries FOR EACH ROW EXECUTE FUNCTION other()",
+        "trigger entries.other: is not one of tekana's",
+    ),
+    "a rule that swallows what is added": (
+        "CREATE RULE swallow AS ON INSERT TO entries DO INSTEAD NOTHING",
+        "rule entries.swallow: is not one of tekana's",
+    ),
+    "a policy that hides rows": (
+        "ALTER TABLE entries ENABLE ROW LEVEL SECURITY; CREATE POLICY hide ON entries USING (amount > 0)",
+        "policy entries.hide: is not one of tekana's",
+    ),
+    "a table that adds rows to another": (
+        "CREATE TABLE more () INHERITS (customers)",
+        "child table customers.more: is not one of tekana's",
+    ),
+    "a dropped primary key": ("ALTER TABLE wallets DROP CONSTRAINT pk_wallets", "constraint wallets.pk_wallets: is mi"),
+    "a dropped check": (
+        "ALTER TABLE wallets DROP CONSTRAINT ck_wallets_available_balance",
+        "constraint wallets.ck_wallets_available_balance: is missing",
+    ),
+    "a check that is weaker": (
+        "ALTER TABLE wallets DROP CONSTRAINT ck_wallets_held; "
+        "ALTER TABLE wallets ADD CONSTRAINT ck_wallets_held CHECK (held >= -5)",
+        "constraint wallets.ck_wallets_held: is ",
+    ),
+    "a check that old rows need not meet": (
+        "ALTER TABLE wallets DROP CONSTRAINT ck_wallets_held; "
+        "ALTER TABLE wallets ADD CONSTRAINT ck_wallets_held CHECK (held >= 0) NOT VALID",
+        "constraint wallets.ck_wallets_held: is ",
+    ),
+    "a dropped unique index": ("DROP INDEX uq_customers_email", "index customers.uq_customers_email: is missing"),
+    "a dropped index": ("DROP INDEX ix_entries_transaction_id", "index entries.ix_entries_transaction_id: is missing"),
+    "an index that is not valid": (
+        "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'ix_entries_transaction_id'::regclass",
+        "index entries.ix_entries_transaction_id: is ",
+    ),
+    "a column that may be NULL": (
+        "ALTER TABLE entries ALTER amount DROP NOT NULL",
+        "column entries.amount: is 'bigint', and has to be 'bigint, not null'",
+    ),
+    "a column of another type": (
+        "ALTER TABLE parked_events ALTER reason TYPE varchar(10)",
+        "column parked_events.reason: is ",
+    ),
+    "a default that was dropped": ("ALTER TABLE outbox ALTER position DROP DEFAULT", "column outbox.position: is "),
+    "a dropped column": ("ALTER TABLE customers DROP COLUMN tier", "column customers.tier: is missing"),
+    "a table that a crash empties": ("ALTER TABLE entries SET UNLOGGED", "table entries: is 'table, not logged"),
+    "a sequence that counts otherwise": (
+        "ALTER SEQUENCE outbox_position_seq INCREMENT BY -1",
+        "sequence outbox_position_seq: is ",
+    ),
+    "a function with other rights": (
+        "ALTER FUNCTION tekana_drop_outbox_part SECURITY INVOKER",
+        "function tekana_drop_outbox_part(older_than interval): is ",
+    ),
+    "a function with another search path": (
+        "ALTER FUNCTION tekana_drop_outbox_part SET search_path = pg_temp, public",
+        "function tekana_drop_outbox_part(older_than interval): is ",
+    ),
+    "a dropped function": ("DROP FUNCTION tekana_mark_position", "function tekana_mark_position(): is missing"),
+    "the right to change history": ("GRANT UPDATE ON entries TO {role}", "has the right to UPDATE"),
+    "the right to change a column": ("GRANT UPDATE (amount) ON entries TO {role}", "table entries.amount: "),
+    "the right to empty a part": ("GRANT TRUNCATE ON outbox_part_1 TO {role}", "has the right to TRUNCATE"),
+    "a right of everyone": ("GRANT INSERT ON entries TO PUBLIC", "table entries: PUBLIC has the right to INSERT"),
+    "a function for everyone": (
+        "GRANT EXECUTE ON FUNCTION tekana_drop_outbox_part TO PUBLIC",
+        "function tekana_drop_outbox_part: PUBLIC has the right to EXECUTE",
+    ),
+    "a right that is missing": ("REVOKE INSERT ON entries FROM {role}", "lacks the right to INSERT"),
+    "all rights": ("ALTER ROLE {role} SUPERUSER", "has all the rights of "),
+}
+
+
+@pytest_asyncio.fixture
+async def migrated_postgres_url(empty_postgres_url: str) -> str:
+    """The URL of a database with a role of its own: other tests' databases are copies, which share one."""
+    await migrate(empty_postgres_url)
+    return empty_postgres_url
+
+
+@pytest.mark.parametrize(("tampered", "said"), TAMPERED.values(), ids=TAMPERED.keys())
+async def test_a_schema_that_was_tampered_with_is_found(migrated_postgres_url: str, tampered: str, said: str) -> None:
+    async with superuser(migrated_postgres_url) as connection:
+        role = role_name(await connection.fetchval("SELECT current_database()"))
+        assert await _breaches(migrated_postgres_url) == {}
+        await connection.execute(tampered.replace("{role}", role))
+    broken = await _breaches(migrated_postgres_url)
+    assert any(said in breach for breach in broken[14]), broken
+    assert broken.keys() <= {11, 14}
+
+
+async def test_what_others_may_add_is_no_breach(postgres_url: str) -> None:
+    """An index of the operator's own, and a role that reads for reports."""
+    async with superuser(postgres_url) as connection:
+        await connection.execute("CREATE INDEX mine ON transactions (created_at)")
+        await connection.execute("CREATE ROLE reports_of_a_test")
+        await connection.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO reports_of_a_test")
+        try:
+            assert await _breaches(postgres_url) == {}
+        finally:
+            await connection.execute("DROP OWNED BY reports_of_a_test")
+            await connection.execute("DROP ROLE reports_of_a_test")
+
+
+async def _breaches(url: str) -> dict[int, tuple[str, ...]]:
+    async with session(url) as app:
+        return {finding.invariant.number: finding.breaches async for finding in app.audit() if not finding.whole}
 
 
 @pytest.mark.parametrize(("planted", "expected"), PLANTED.values(), ids=PLANTED.keys())

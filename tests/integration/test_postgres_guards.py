@@ -7,6 +7,7 @@ import pytest
 
 from tekana.testing.session import session
 from tekana_postgres import PostgresStore
+from tekana_postgres.rights import ROLE_PREFIX, take_role
 from tests.integration.postgres_support import some_history, superuser
 
 NEVER = {
@@ -65,7 +66,7 @@ async def test_history_is_append_only_even_for_a_superuser(postgres_url: str, st
 @pytest.mark.parametrize("statement", NEVER.values(), ids=NEVER.keys())
 async def test_the_application_has_no_right_to_change_history(postgres_url: str, statement: str) -> None:
     async with superuser(postgres_url) as connection:
-        await connection.execute("SET ROLE tekana_app")
+        await take_role(connection)
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await connection.execute(statement)
 
@@ -73,7 +74,7 @@ async def test_the_application_has_no_right_to_change_history(postgres_url: str,
 async def test_the_application_works_as_the_role_without_the_right(postgres_url: str) -> None:
     store = PostgresStore(postgres_url)
     async with store.begin() as unit:
-        assert await unit._connection.fetchval("SELECT current_user") == "tekana_app"
+        assert (await unit._connection.fetchval("SELECT current_user")).startswith(f"{ROLE_PREFIX}_")
     await store.stop()
 
 

@@ -22,7 +22,9 @@ import pytest
 from tekana import Settings
 from tekana_litestar import create_app
 from tekana_postgres import PostgresStore
-from tekana_postgres.embedded import EmbeddedPostgres, _run
+from tekana_postgres.embedded import EmbeddedPostgres
+from tekana_postgres.embedded.account import run_as
+from tekana_postgres.embedded.programs import find_programs
 from tests.integration.http_support import assert_problem, assert_whole, at_work, client_of, move, register, wallet_with
 from tests.integration.postgres_support import superuser
 
@@ -59,7 +61,7 @@ class Replica(NamedTuple):
     def _run(self, program: str, *words: str) -> None:
         assert self.primary._use
         home = self.primary._use[0]
-        _run(home.account, [f"{home._programs()}/{program}", *words], self.folder)
+        run_as(home.account, [f"{find_programs(home.path, home.account)}/{program}", *words], self.folder)
 
     @contextlib.asynccontextmanager
     async def behind(self) -> AsyncIterator[None]:

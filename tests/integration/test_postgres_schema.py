@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from importlib.resources import files
 from typing import Any
 
 from sqlalchemy import NullPool, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from tekana_postgres import PostgresStore
+from tekana_postgres import PostgresStore, rights
+from tekana_postgres.catalogue import SCHEMA_FILE
 from tekana_postgres.migrator import migrate
 from tekana_postgres.tables import metadata
+from tests.integration.write_schema import as_text, reference
+
+_VERSIONS = files("tekana_postgres").joinpath("migrations", "versions")
+STEPS = sorted(one.name[:4] for one in _VERSIONS.iterdir() if one.name.endswith(".py"))
 
 # Those of the code: not Alembic's own, and not the parts of the outbox, which come and go.
 _TABLES = """SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
@@ -54,19 +58,23 @@ async def test_migrations_lead_to_the_tables_of_the_code(postgres_url: str, empt
         assert migrated[what] == rows, what
 
 
-_VERSIONS = files("tekana_postgres").joinpath("migrations", "versions")
-REVISIONS = sorted(one.name[:4] for one in _VERSIONS.iterdir() if one.name.endswith(".py"))
+async def test_the_schema_file_is_that_of_the_migrations(postgres_url: str) -> None:
+    assert SCHEMA_FILE.read_text("utf-8") == as_text(await reference(postgres_url)), "run `nox -s schema`"
+
+
+async def test_each_table_has_its_rights() -> None:
+    assert rights.TABLES.keys() == metadata.tables.keys() | {"alembic_version"}
 
 
 async def test_migrations_run_both_ways(empty_postgres_url: str) -> None:
     url = empty_postgres_url
-    assert await migrate(url) == [f"up {one}" for one in REVISIONS]
+    assert await migrate(url) == [f"up {step}" for step in STEPS]
     first = await catalogue(url)
-    assert await migrate(url, "base") == [f"down {one}" for one in reversed(REVISIONS)]
+    assert await migrate(url, "base") == [f"down {step}" for step in reversed(STEPS)]
     nothing = await catalogue(url)
     assert [len(rows) for rows in nothing.values()] == [0, 0, 0, 0]
     assert await functions(url) == []
-    assert await migrate(url) == [f"up {one}" for one in REVISIONS]
+    assert await migrate(url) == [f"up {step}" for step in STEPS]
     assert await catalogue(url) == first
     assert await functions(url) == [
         "tekana_add_outbox_parts",
@@ -96,7 +104,7 @@ async def test_many_machines_migrate_at_once(empty_postgres_url: str) -> None:
     said = [await machine.communicate() for machine in machines]
     assert [machine.returncode for machine in machines] == [0, 0, 0, 0], said
     assert sorted(out.decode() for out, _ in said) == [
-        "".join(f"tekana: migrated up {one}\n" for one in REVISIONS),
+        "".join(f"tekana: migrated up {step}\n" for step in STEPS),
         *["tekana: the schema is the newest already\n"] * 3,
     ]
     store = PostgresStore(empty_postgres_url)

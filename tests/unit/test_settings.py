@@ -64,6 +64,17 @@ async def test_the_operators_currency_is_used() -> None:
         assert (await app.execute(person)).wallets[0].currency == "KWD"
 
 
+def test_no_secret_is_shown() -> None:
+    settings = Settings(
+        database_url="postgresql+asyncpg://user:s3cret/x@host/name?sslpassword=s3cret&application_name=x",
+        read_database_url="postgresql://user:s3c@ret@replica/name",
+        bus_url="kafka://host:9092?password=s3cret",
+    )
+    assert "s3c" not in repr(settings)
+    assert "//user:***@host/name?sslpassword=***&application_name=x" in repr(settings)
+    assert repr(Settings()).startswith("Settings(database_url='embedded://', read_database_url=None, ")
+
+
 async def test_an_unknown_store_says_which_there_are() -> None:
     with pytest.raises(MissingAdapter, match="memory"):
         async with session("carrier-pigeon://"):
@@ -86,7 +97,7 @@ def test_the_bus() -> None:
 
 @pytest.mark.parametrize("run_workers", [False, True])
 async def test_a_bus_that_the_publisher_does_not_understand(run_workers: bool) -> None:
-    """Whoever only decides has no need of it."""
+    """Only a process that publishes needs it."""
     settings = Settings(database_url="memory://", bus_url="kafka://nowhere")
     if not run_workers:
         async with session(settings):

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Final, Literal, get_args
+from typing import Annotated, Any, Final, Literal, get_args
 
-from tekana.domain.errors import invalid
+import msgspec
+
+from tekana.domain.errors import InvalidRequest, invalid
 from tekana.domain.money import Currency, parse_currency
 
 Role = Literal["all", "gateway", "customer", "wallet", "transaction"]
-"""What a process is: everything; the HTTP door alone; or one of the services."""
+"""What a process is: everything; the HTTP server alone; or one of the services."""
 
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
 
@@ -19,10 +22,17 @@ DEFAULT_CURRENCY = Currency("RWF")
 
 DAYS_MAX = 36_500
 
-_URLS = {
+Days = Annotated[int, msgspec.Meta(ge=1, le=DAYS_MAX)]
+
+_URLS: Final = {
     "database_url": "postgresql+asyncpg://user@host/name",
     "read_database_url": "postgresql+asyncpg://user@replica/name",
     "bus_url": "kafka://host:9092",
+}
+_REQUIREMENTS: Final = {
+    "role": f"must be one of {', '.join(ROLES)}",
+    "webhooks_allow_private": "must be 1, true, 0 or false",
+    "keep_events": f"must be a number of days from 1 to {DAYS_MAX}",
 }
 
 
@@ -30,18 +40,21 @@ _URLS = {
 class Settings:
     """How tekana is set up.
 
-    database_url: where everything is kept, `memory://` (gone at the end), `postgresql+asyncpg://…`, or
-        `embedded:///folder`, a PostgreSQL of tekana's own; `embedded://` takes the user's data folder.
-    read_database_url: a replica of that database, which answers what is only read, as far as it has come; None: the
-        database does. Only for `postgresql+asyncpg://…`.
-    bus_url: where what happens is published, `kafka://host:port`; None: nowhere, it stays in the outbox. Commands and
-        queries go over it between a gateway and the services.
-    role: "all" does everything in one process. The others need a `bus_url`: "gateway" answers HTTP without a database,
-        "customer", "wallet" and "transaction" do the work that it asks for.
-    webhooks_allow_private: whether webhooks may go to private addresses, and over http:// too. `1` or `true`, `0` or
-        `false`, as a variable.
-    keep_events: days after which what was published may be dropped from the outbox, by the relay; None: never.
-    currency: the currency of a first wallet when a registration does not say.
+    Args:
+        database_url: where the data are kept: `memory://` (gone at the end), `postgresql+asyncpg://…`, or
+            `embedded:///folder`, a PostgreSQL that tekana starts; `embedded://` takes the user's data folder.
+        read_database_url: a replica of that database, which answers reads, and may be behind; None: the database does.
+            Only for `postgresql+asyncpg://…`.
+        bus_url: where events are published, `kafka://host:port`; None: nowhere, they stay in the outbox. Commands and
+            queries go over it between a gateway and the services.
+        role: "all" does everything in one process. The others need a `bus_url`: "gateway" answers HTTP without a
+            database; "customer", "wallet" and "transaction" execute what it asks for.
+        webhooks_allow_private: whether webhooks may go to private addresses, and over http:// too.
+        keep_events: days after which the relay may drop published events from the outbox; None: never.
+        currency: the currency of a first wallet when a registration does not name one.
+
+    Raises:
+        InvalidRequest: a setting is wrong, or two contradict each other.
     """
 
     database_url: str = "embedded://"
@@ -50,20 +63,24 @@ class Settings:
     role: Role = "all"
     currency: Currency = DEFAULT_CURRENCY
     webhooks_allow_private: bool = False
-    keep_events: int | None = None
+    keep_events: Days | None = None
 
     def __post_init__(self) -> None:
         parse_currency(self.currency)
         if self.role not in ROLES:
-            raise invalid("role", f"must be one of {', '.join(ROLES)}")
+            raise invalid("role", _REQUIREMENTS["role"])
         if self.role != "all" and self.bus_url is None:
             raise invalid("bus_url", f"is needed by the role {self.role}")
         if self.keep_events is not None and not 1 <= self.keep_events <= DAYS_MAX:
-            raise invalid("keep_events", f"must be a number of days from 1 to {DAYS_MAX}")
-        for name, such_as in _URLS.items():
+            raise invalid("keep_events", _REQUIREMENTS["keep_events"])
+        for name, example in _URLS.items():
             url = getattr(self, name)
             if url is not None and "://" not in url:
-                raise invalid(name, f"must be a URL, such as {such_as}")
+                raise invalid(name, f"must be a URL, such as {example}")
+
+    def __repr__(self) -> str:
+        values = (f"{field.name}={hide_secrets(repr(getattr(self, field.name)))}" for field in fields(self))
+        return f"Settings({', '.join(values)})"
 
     @property
     def has_clients(self) -> bool:
@@ -74,34 +91,40 @@ class Settings:
     def from_environment(
         cls, environment: Mapping[str, str] = os.environ, *, given: Mapping[str, str | bool | int | None] | None = None
     ) -> Settings:
-        """The settings given (not None), else those of the TEKANA_ variables (not empty), else the defaults."""
-        values: dict[str, str | bool | int] = {}
+        """Read the settings: those given (not None), else the TEKANA_ variables (not empty), else the defaults.
+
+        Raises:
+            InvalidRequest: a setting is wrong, or two contradict each other.
+        """
+        values: dict[str, Any] = {}
         for field in fields(cls):
             value = (given or {}).get(field.name)
             if value is None:
                 value = environment.get(f"TEKANA_{field.name.upper()}") or None
             if value is not None:
-                values[field.name] = _READ.get(str(field.type), _as_it_is)(field.name, value)
-        return cls(**values)  # type: ignore[arg-type]
+                values[field.name] = value
+        try:
+            return msgspec.convert(values, cls, strict=False)
+        except msgspec.ValidationError as error:
+            raise _as_invalid_request(error) from None
 
 
-def _as_it_is(_: str, value: str | bool | int) -> str | bool | int:
-    return value
+def _as_invalid_request(error: msgspec.ValidationError) -> InvalidRequest:
+    if isinstance(error.__cause__, InvalidRequest):
+        return error.__cause__
+    named = re.search(r"`\$\.(\w+)`$", str(error))
+    field = named[1] if named else "settings"
+    return invalid(field, _REQUIREMENTS.get(field, "has a wrong value"))
 
 
-def _number(name: str, value: str | bool | int) -> int:
-    if not str(value).isdecimal():
-        raise invalid(name, f"must be a number of days from 1 to {DAYS_MAX}")
-    return int(value)
+_SECRETS: Final = (
+    (re.compile(r"(://[^:/?#@\s]*):[^\s'\"]*@"), r"\1:***@"),  # up to the last @: one in a password may be unquoted
+    (re.compile(r"(?<=[?&])((?:ssl)?password)=[^&\s'\"]*"), r"\1=***"),
+)
 
 
-_BOOLEANS = {"1": True, "true": True, "0": False, "false": False}
-
-
-def _boolean(name: str, value: str | bool | int) -> bool:
-    if str(value).lower() not in _BOOLEANS:
-        raise invalid(name, "must be 1, true, 0 or false")
-    return _BOOLEANS[str(value).lower()]
-
-
-_READ: Final = {"bool": _boolean, "int | None": _number}
+def hide_secrets(text: str) -> str:
+    """Replace the passwords of all URLs in a text."""
+    for pattern, replacement in _SECRETS:
+        text = pattern.sub(replacement, text)
+    return text

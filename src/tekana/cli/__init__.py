@@ -1,41 +1,70 @@
 """The command line: serve, relay, webhooks, migrate, audit, outbox, demo.
 
-Every setting is a flag and a TEKANA_ variable.
+Every setting is a flag and a TEKANA_ variable. A command that cannot run says why in one sentence on stderr and exits
+with 2.
 """
 
 from __future__ import annotations
 
+import logging
 import sys
 
 import rich_click as click
+from click.exceptions import Abort, Exit
 
-from tekana.bootstrap import MissingAdapter
 from tekana.cli.audit import audit
 from tekana.cli.demo import demo
+from tekana.cli.failures import COULD_NOT_RUN, INTERRUPTED, explain, explain_usage, ignore_output
 from tekana.cli.migrate import migrate
 from tekana.cli.outbox import outbox
 from tekana.cli.relay import relay
 from tekana.cli.serve import serve
 from tekana.cli.webhooks import webhooks
-from tekana.domain.errors import InvalidRequest, Unavailable
 
-COULD_NOT_RUN = 2
+_SERVERS = (serve, relay, webhooks)
+"""They log while they run. The others print what there is to say, and nothing twice."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+class _Commands(click.RichGroup):
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; what the short ones log is part of what they print."""
+        found = super().resolve_command(ctx, args)
+        if found[1] not in _SERVERS:
+            logging.getLogger("tekana").addHandler(logging.NullHandler())
+        return found
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; that the reader of its output is gone does not mean that the ledger is broken."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            ignore_output()
+            raise Exit(COULD_NOT_RUN) from None
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.version_option(package_name="tekana")
 def command() -> None:
     """tekana: the e-wallet back-end. `tekana serve` starts everything it needs."""
 
 
-for _verb in (serve, relay, webhooks, migrate, audit, outbox, demo):
-    command.add_command(_verb)
+for _command in (*_SERVERS, migrate, audit, outbox, demo):
+    command.add_command(_command)
 
 
 def main() -> None:
-    """Run the command; what cannot be done is said in a sentence, never as a stack of calls."""
+    """Run the command that the arguments name, and exit with its code."""
     try:
-        command()
-    except (Unavailable, MissingAdapter, InvalidRequest) as error:
-        click.echo(f"tekana: {error}", err=True)
-        sys.exit(COULD_NOT_RUN)
+        code = command.main(prog_name="tekana", standalone_mode=False)
+    except Abort:
+        click.echo("tekana: interrupted", err=True)
+        code = INTERRUPTED
+    except click.ClickException as error:
+        click.echo(f"tekana: {explain_usage(error)}", err=True)
+        code = COULD_NOT_RUN
+    except Exception as error:  # of any kind: an operator gets a sentence and no stack
+        click.echo(f"tekana: {explain(error)}", err=True)
+        code = COULD_NOT_RUN
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,9 +1,10 @@
-"""`tekana audit`: is the ledger whole?"""
+"""`tekana audit`: checks every invariant of the ledger."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
@@ -15,37 +16,48 @@ from tekana.cli.options import settings, where_data_are
 from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.ports.audit import Finding
 
-BREACH = 1
+BROKEN = 1
 
 
 @click.command
 @where_data_are
-@click.option("--json", "as_json", is_flag=True, help="One JSON object for each invariant, a line each.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line for each invariant.")
 def audit(database_url: str | None, data_dir: Path | None, as_json: bool) -> None:
     """Check every invariant of the ledger, on one snapshot, while it stays in use.
 
     Exits with 0 when the ledger is whole, 1 when an invariant is broken, 2 when the audit could not run.
     """
     whole = asyncio.run(_audit(settings(database_url, data_dir, existing=True), as_json=as_json))
-    sys.exit(0 if whole else BREACH)
+    sys.exit(0 if whole else BROKEN)
 
 
 async def _audit(chosen: Settings, *, as_json: bool) -> bool:
     broken = 0
     async with connect(chosen.database_url) as app:  # never on a replica, which may be behind
         await app.check_ready()
-        async for finding in app.as_caller(LOCAL_OPERATOR).audit():
-            broken += not finding.whole
-            click.echo(msgspec.json.encode(as_object(finding)).decode() if as_json else as_line(finding))
-            for breach in () if as_json else finding.breaches:
-                click.echo(f"        {breach}")
+        findings = app.as_caller(LOCAL_OPERATOR).audit()
+        try:
+            async for finding in findings:
+                broken += not finding.whole
+                click.echo(msgspec.json.encode(as_object(finding)).decode() if as_json else as_line(finding))
+                for breach in () if as_json else finding.breaches:
+                    click.echo(f"        {breach}")
+        finally:
+            if isinstance(findings, AsyncGenerator):  # or its connection stays open where printing fails
+                await findings.aclose()
     if not as_json:
-        click.echo("tekana: the ledger is whole" if not broken else f"tekana: {broken} invariants are broken")
+        click.echo(f"tekana: {_summary(broken)}")
     return not broken
 
 
+def _summary(broken: int) -> str:
+    if not broken:
+        return "the ledger is whole"
+    return "1 invariant is broken" if broken == 1 else f"{broken} invariants are broken"
+
+
 def as_line(finding: Finding) -> str:
-    """The finding as a line for people: mark, number, invariant, how much was checked, how long it took."""
+    """Return the finding as a line for people: result, number, invariant, things checked, time, breaches."""
     mark = "ok  " if finding.whole else "FAIL"
     broken = "" if finding.whole else f"  {finding.breach_count:,} broken"
     invariant = f"{finding.invariant.number:>2}  {finding.invariant.name}"
@@ -53,7 +65,7 @@ def as_line(finding: Finding) -> str:
 
 
 def as_object(finding: Finding) -> dict[str, Any]:
-    """The finding for programs."""
+    """Return the finding for programs."""
     return {
         "number": finding.invariant.number,
         "invariant": finding.invariant.name,

@@ -23,20 +23,27 @@ from tekana.domain.wallet import Wallet
 from tekana.ports.page import PageRequest
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave it to the command line, which knows the exit code."""
+        raise BrokenPipeError
+
+
 @click.command
 @where_data_are
 def demo(database_url: str | None, data_dir: Path | None) -> None:
-    """Tell a short story: two customers, a deposit, a transfer, a refusal, and the books.
+    """Show a short story: two customers, a deposit, a transfer, a refusal, and the books.
 
-    In memory, unless a database is named; told twice to the same database, it changes nothing the second time.
+    In memory, unless a database is named. On the same database, a second run changes nothing.
     """
     chosen = settings(database_url if database_url or data_dir else "memory://", data_dir)
-    asyncio.run(_tell(chosen.database_url))
+    asyncio.run(_demo(chosen.database_url))
 
 
-async def _tell(url: str) -> None:
-    console = Console(highlight=False, soft_wrap=True)
+async def _demo(url: str) -> None:
+    console = _Console(highlight=False, soft_wrap=True)
     async with connect(url) as backend:
+        await backend.check_ready()
         app = backend.as_caller(LOCAL_OPERATOR)
         _heading(console, 1, "Aline and Bosco become customers; each gets a wallet in Rwandan francs")
         aline = await _register(app, "Aline Uwase", "aline@example.com", "+250788000101")

@@ -1,4 +1,4 @@
-"""`tekana migrate`: bring a database to the schema that this version needs."""
+"""`tekana migrate`: brings a database to the schema that this version needs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from tekana.cli.options import settings, where_data_are
 def migrate(database_url: str | None, data_dir: Path | None) -> None:
     """Bring the database to the schema that this version needs.
 
-    May be run at any time, by any number of machines at once: one does the work.
+    May be run at any time, by any number of machines at once: one does the work. It also grants the application's role
+    what it lacks.
     """
     steps = asyncio.run(_migrate(settings(database_url, data_dir).database_url))
     for step in steps:

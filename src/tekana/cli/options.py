@@ -16,19 +16,24 @@ from tekana.bootstrap.settings import DAYS_MAX
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
+def setting(flag: str, **attributes: Any) -> Callable[[Command], Command]:
+    """Add a flag that is a TEKANA_ variable as well, named like the flag whatever the command.
+
+    `auto_envvar_prefix` of click would name the variable after the command too, and give one to `--json` and `--help`.
+    """
+    variable = f"TEKANA_{flag.removeprefix('--').replace('-', '_').upper()}"
+    return click.option(flag, envvar=variable, show_envvar=True, **attributes)
+
+
 def where_data_are(command: Command) -> Command:
-    """Add --database-url and --data-dir, as they say where customers, wallets and money are kept."""
-    url = click.option(
+    """Add --database-url and --data-dir, which say where the data are."""
+    url = setting(
         "--database-url",
-        envvar="TEKANA_DATABASE_URL",
-        show_envvar=True,
         metavar="URL",
         help="A database of your own: postgresql+asyncpg://user:password@host/name.",
     )
-    folder = click.option(
+    folder = setting(
         "--data-dir",
-        envvar="TEKANA_DATA_DIR",
-        show_envvar=True,
         metavar="DIR",
         type=click.Path(path_type=Path, file_okay=False),
         help="The folder of tekana's own PostgreSQL, which is used without --database-url. "
@@ -38,43 +43,37 @@ def where_data_are(command: Command) -> Command:
 
 
 def the_bus(command: Command) -> Command:
-    """Add --bus-url, as it says where what happens is published."""
-    return click.option(
-        "--bus-url",
-        envvar="TEKANA_BUS_URL",
-        show_envvar=True,
-        metavar="URL",
-        help="Where to publish what happens: kafka://host:9092.",
-    )(command)
+    """Add --bus-url, which says where events are published."""
+    return setting("--bus-url", metavar="URL", help="Where to publish events: kafka://host:9092.")(command)
 
 
 def kept_events(command: Command) -> Command:
-    """Add --keep-events, as it says for how long what was published stays in the outbox."""
-    return click.option(
+    """Add --keep-events, which says for how long published events stay in the outbox."""
+    return setting(
         "--keep-events",
-        envvar="TEKANA_KEEP_EVENTS",
-        show_envvar=True,
         metavar="DAYS",
         type=click.IntRange(1, DAYS_MAX),
-        help="Drop events from the outbox when they were published and are older. [default: never]",
+        help="Drop published events that are older from the outbox. [default: never]",
     )(command)
 
 
 def private_webhooks(command: Command) -> Command:
-    """Add --webhooks-allow-private, as it says where webhooks may be sent."""
-    return click.option(
-        "--webhooks-allow-private",
-        envvar="TEKANA_WEBHOOKS_ALLOW_PRIVATE",
-        show_envvar=True,
-        is_flag=True,
-        help="Send webhooks to private addresses too, and over http://.",
+    """Add --webhooks-allow-private, which says where webhooks may be sent."""
+    return setting(
+        "--webhooks-allow-private", is_flag=True, help="Send webhooks to private addresses too, and over http://."
     )(command)
 
 
 def settings(
     database_url: str | None, data_dir: Path | None, *, existing: bool = False, **more: str | bool | int | None
 ) -> Settings:
-    """The settings that the flags ask for; `existing` data are not made if they are not there.
+    """Return the settings that the flags ask for.
+
+    Args:
+        database_url: the value of --database-url.
+        data_dir: the value of --data-dir.
+        existing: a data folder without data is an error, and is not filled.
+        more: other settings by their names.
 
     Raises:
         InvalidRequest: they contradict each other, or one is wrong.

@@ -1,4 +1,4 @@
-"""How a store shows that the ledger is whole."""
+"""Checks that the ledger of a store is whole."""
 
 from __future__ import annotations
 
@@ -7,17 +7,20 @@ from typing import NamedTuple, Protocol
 
 
 class Invariant(NamedTuple):
-    """Something that must never break. `number` groups the checks of one rule."""
+    """A rule that must never be broken, by its fixed number and its name."""
 
     number: int
     name: str
 
 
 class Finding(NamedTuple):
-    """What the check of one invariant found: how many things it looked at, in how many seconds, and every breach seen.
+    """The result of checking one invariant.
 
-    Invariants that are checked in one go share its time evenly. At most the first twenty breaches are described;
-    `breach_count` counts them all.
+    invariant: the invariant.
+    checked: how many rows or objects were checked.
+    seconds: how long it took; invariants that one query checks share its time evenly.
+    breach_count: how many breaches there are.
+    breaches: the first breaches in words, twenty at most.
     """
 
     invariant: Invariant
@@ -36,5 +39,9 @@ class Audit(Protocol):
     """Checks every invariant of the ledger on one consistent view of the store, while it stays in use."""
 
     def __call__(self) -> AsyncIterator[Finding]:
-        """One finding for each invariant, as it is checked. Raises Unavailable if the store cannot be reached."""
+        """Return a finding for each invariant, as it is checked.
+
+        Raises:
+            Unavailable: the store cannot be reached.
+        """
         ...

@@ -173,20 +173,7 @@ BEGIN
 END $$
 """
 
-# The application works as this role, which may add to history and not change it. Roles belong to the whole server, so
-# it may exist already; where the migrating user may not create roles, the triggers guard alone.
-ROLE = """
-DO $$
-BEGIN
-    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'tekana_app') THEN
-        CREATE ROLE tekana_app NOLOGIN;
-        EXECUTE format('GRANT tekana_app TO %I', current_user);
-    END IF;
-EXCEPTION
-    WHEN insufficient_privilege THEN RAISE NOTICE 'no right to create the role tekana_app: going on without it';
-    WHEN duplicate_object OR unique_violation THEN NULL;
-END $$
-"""
+# To the role of the first versions, where a server has it. `tekana_postgres.rights` grants what is needed now.
 GRANTS = """
 DO $$
 BEGIN
@@ -209,7 +196,6 @@ def upgrade() -> None:
         _execute(GUARD.format(table=table))
     op.execute(TAKE_POSITIONS)
     op.execute(SETTLED_POSITION)
-    op.execute(ROLE)
     op.execute(GRANTS)
 
 

@@ -9,6 +9,7 @@
         clock = FrozenClock()
         store = MyStore(NEW_EMPTY_PLACE, clock=clock)
         with portal.entered(tekana.connect(store=store)) as app:
+            portal.call(store.migrate())
             yield AcceptanceTarget(CoreDriver(app), clock, audited=app, webhooks=False)
 
     pytest_bdd.scenarios(features_dir())
@@ -35,7 +36,7 @@ from tekana.testing.steps.scenario_context import AcceptanceTarget, ScenarioCont
 __all__ = ["AcceptanceTarget", "features_dir"]
 
 _PARTS = ("customers", "wallets", "money", "batches", "events", "webhook_steps", "outcomes", "search_steps")
-pytest_plugins = [f"{__name__}.{part}" for part in _PARTS]
+pytest_plugins = [f"{__name__}.{part}" for part in ("failure_report", *_PARTS)]
 
 
 def features_dir() -> str:

@@ -1,0 +1,117 @@
+"""Reads a database URL: its parts, and the options after `?`, under libpq's names."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+from urllib.parse import parse_qsl, quote, unquote, urlencode
+
+from tekana.domain.errors import invalid
+
+CONNECT_TIMEOUT_SECONDS = 5
+
+# asyncpg reads these by itself. `ssl` is its own name for `sslmode`.
+_ASYNCPG_OPTIONS = frozenset(
+    (
+        *("user", "password", "passfile", "host", "port", "dbname", "database", "service", "target_session_attrs"),
+        *("sslmode", "sslcert", "sslkey", "sslpassword", "sslrootcert", "sslcrl", "sslnegotiation"),
+        *("ssl_min_protocol_version", "ssl_max_protocol_version", "krbsrvname", "gsslib"),
+    )
+)
+_OWN_OPTIONS = frozenset(("application_name", "connect_timeout", "ssl"))
+_CHOICES = {
+    "sslmode": ("disable", "allow", "prefer", "require", "verify-ca", "verify-full"),
+    "sslnegotiation": ("postgres", "direct"),
+    "target_session_attrs": ("any", "primary", "standby", "prefer-standby", "read-write", "read-only"),
+}
+_EXAMPLE = "postgresql+asyncpg://user@host:5432/name"
+
+
+class DatabaseUrl(NamedTuple):
+    """The parts of a database URL.
+
+    dsn: what asyncpg connects to, every part of it an option.
+    application_name: the name that PostgreSQL shows for the connections.
+    connect_timeout_seconds: how long to wait for a connection.
+    location: the URL without passwords and options, for messages.
+    """
+
+    dsn: str
+    application_name: str
+    connect_timeout_seconds: float
+    location: str
+
+    def __repr__(self) -> str:
+        return self.location  # without the password
+
+
+def parse_database_url(url: str, setting: str = "database_url") -> DatabaseUrl:
+    """Parse a database URL.
+
+    Args:
+        url: `postgresql://user:password@host:port/name?option=value`; several hosts are separated by commas.
+        setting: the name of the setting that it comes from, for messages.
+
+    Raises:
+        InvalidRequest: it cannot be parsed, or an option is unknown or has a wrong value. The message does not
+            contain any part of the URL but the names of its options.
+    """
+    try:
+        scheme, rest = url.split("://", 1)
+        before, _, query = rest.partition("?")
+        authority, _, database = before.partition("/")
+        login, _, hosts = authority.rpartition("@")
+        pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query), errors="strict")
+    except ValueError:
+        raise _malformed(setting) from None
+    user, colon, password = login.partition(":")
+    if "#" in url or any(not _is_host(one) for one in hosts.split(",")) or "@" in database + query:
+        raise _malformed(setting)
+    options = _options(pairs, setting)
+    parts = {"user": user, "password": password, "host": hosts, "database": database}
+    options = {name: unquote(value) for name, value in parts.items() if value} | options
+    timeout = options.pop("connect_timeout", str(CONNECT_TIMEOUT_SECONDS))
+    application_name = options.pop("application_name", "tekana")
+    shown = f"{user}{':***' if colon else ''}@" if user else ""
+    return DatabaseUrl(
+        dsn=f"postgresql://?{urlencode(options)}",
+        application_name=application_name,
+        connect_timeout_seconds=float(timeout),
+        location=f"{scheme}://{shown}{options.get('host', '')}/{quote(unquote(database))}",
+    )
+
+
+def _options(pairs: list[tuple[str, str]], setting: str) -> dict[str, str]:
+    options: dict[str, str] = {}
+    for name, value in pairs:
+        if name not in _ASYNCPG_OPTIONS | _OWN_OPTIONS:
+            raise invalid(setting, f"has the unknown option {name!r}; known are {_known()}")
+        known = "sslmode" if name == "ssl" else name
+        if value not in _CHOICES.get(known, (value,)):
+            raise invalid(setting, f"the option {name} must be one of {', '.join(_CHOICES[known])}")
+        if name == "connect_timeout" and not (value.isdecimal() and int(value) >= 1):
+            raise invalid(setting, "the option connect_timeout must be a number of seconds from 1")
+        if name == "port" and not all(_is_port(one) for one in value.split(",")):
+            raise invalid(setting, "the option port must be a number from 1 to 65535")
+        # SQLAlchemy's way to name several hosts is to repeat the option.
+        options[known] = f"{options[known]},{value}" if name == "host" and name in options else value
+    return options
+
+
+def _is_host(host: str) -> bool:
+    """Whether `name`, `name:port`, `[address]` or `[address]:port`."""
+    name, _, port = host.rpartition(":") if ":" in host.rpartition("]")[2] else (host, "", "")
+    return (not port or _is_port(port)) and (":" not in name or (name[0], name[-1]) == ("[", "]"))
+
+
+def _is_port(text: str) -> bool:
+    return text.isdecimal() and 1 <= int(text) <= 65535
+
+
+def _known() -> str:
+    return ", ".join(sorted(_ASYNCPG_OPTIONS | _OWN_OPTIONS - {"ssl"}))
+
+
+def _malformed(setting: str) -> Exception:
+    return invalid(
+        setting, f"must be a URL such as {_EXAMPLE}, with the special characters of a password percent-encoded"
+    )

@@ -1,0 +1,229 @@
+"""The rights of the application: a role for each database, what it may do, and who may use it.
+
+The application works as this role on every connection of a user who is a member of it. It may add to history, and not
+change it. Its name contains that of the database, as roles belong to the whole server: so rights end at the database.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final
+
+import asyncpg
+from sqlalchemy import Connection, text
+
+from tekana.domain.errors import Unavailable
+
+ROLE_PREFIX: Final = "tekana_app"
+"""Of the names of all these roles. A role of just this name is that of the first versions, for all databases."""
+
+TABLES: Final = {
+    "alembic_version": ("SELECT",),
+    "customers": ("SELECT", "INSERT", "UPDATE"),
+    "wallets": ("SELECT", "INSERT", "UPDATE"),
+    "transactions": ("SELECT", "INSERT"),
+    "entries": ("SELECT", "INSERT"),
+    "idempotency_keys": ("SELECT", "INSERT"),
+    "customer_answers": ("SELECT", "INSERT"),
+    "outbox": ("SELECT", "INSERT"),
+    "outbox_parts": ("SELECT",),
+    "relays": ("SELECT", "INSERT", "UPDATE"),
+    "parked_events": ("SELECT", "INSERT", "UPDATE", "DELETE"),
+    "webhook_endpoints": ("SELECT", "INSERT", "UPDATE"),
+    "webhook_deliveries": ("SELECT", "INSERT", "UPDATE", "DELETE"),
+    "webhook_lines": ("SELECT", "INSERT", "UPDATE", "DELETE"),
+}
+SEQUENCES: Final = {"outbox_position_seq": ("SELECT", "USAGE")}
+FUNCTIONS: Final = {"tekana_add_outbox_parts": ("EXECUTE",), "tekana_drop_outbox_part": ("EXECUTE",)}
+CLOSED_FUNCTIONS: Final = (*FUNCTIONS, "tekana_attach_outbox_part")
+"""They work with the rights of the owner, so they are not for everyone."""
+
+_NAME_BYTES_MAX = 63  # of any name in PostgreSQL
+
+
+def role_name(database: str) -> str:
+    """Return the name of the application's role in a database."""
+    name = f"{ROLE_PREFIX}_{database}"
+    if len(name.encode()) <= _NAME_BYTES_MAX:
+        return name
+    digest = hashlib.sha256(database.encode()).hexdigest()[:16]
+    return f"{name.encode()[: _NAME_BYTES_MAX - 17].decode(errors='ignore')}_{digest}"
+
+
+_EXPECTED = ", ".join(
+    f"('{kind}', '{name}', '{privilege}')"
+    for kind, objects in (("table", TABLES), ("sequence", SEQUENCES), ("function", FUNCTIONS))
+    for name, privileges in objects.items()
+    for privilege in privileges
+)
+RIGHTS_COUNT: Final = _EXPECTED.count("(")
+"""How many rights the application needs."""
+
+_GRANTED = f"""
+    expected (kind, name, privilege) AS (
+        VALUES {_EXPECTED}
+        UNION ALL SELECT 'schema', current_schema(), 'USAGE'
+    ),
+    objects (kind, name, owner, acl) AS (
+        SELECT CASE relkind WHEN 'S' THEN 'sequence' ELSE 'table' END, relname::text, relowner, relacl
+        FROM pg_class
+        WHERE relnamespace = current_schema()::regnamespace AND (relname IN (SELECT name FROM expected)
+              OR oid IN (SELECT relid FROM pg_partition_tree(to_regclass('outbox'))))
+          AND relkind IN ('r', 'p', 'S')
+        UNION ALL
+        SELECT 'table', relname || '.' || attname, relowner, attacl
+        FROM pg_attribute JOIN pg_class c ON c.oid = attrelid
+        WHERE relnamespace = current_schema()::regnamespace AND relname IN (SELECT name FROM expected)
+        UNION ALL
+        SELECT 'function', proname::text, proowner, coalesce(proacl, acldefault('f', proowner))
+        FROM pg_proc
+        WHERE pronamespace = current_schema()::regnamespace
+          AND proname IN ('{"', '".join(CLOSED_FUNCTIONS)}')
+        UNION ALL
+        SELECT 'schema', nspname::text, nspowner, nspacl
+        FROM pg_namespace WHERE nspname = current_schema()
+    ),
+    granted (kind, name, owner, privilege, grantee) AS (
+        SELECT kind, name, owner, privilege_type, grantee FROM objects, aclexplode(acl) WHERE grantee <> owner
+    ),
+    roles (role, role_name) AS (
+        SELECT DISTINCT oid, rolname::text FROM granted JOIN pg_roles ON oid = grantee
+        WHERE starts_with(rolname, '{ROLE_PREFIX}') AND kind = 'table'
+    )
+"""
+
+# A role that only reads, for reports, does no harm. The rights on the schema are the owner's to give.
+BREACHES: Final = f"""
+    WITH {_GRANTED}
+    SELECT format('%s %s: %s lacks the right to %s', kind, name, role_name, privilege)
+    FROM roles CROSS JOIN expected JOIN objects USING (kind, name)
+    WHERE NOT EXISTS (SELECT FROM granted g
+                      WHERE (g.kind, g.name, g.privilege) = (objects.kind, objects.name, expected.privilege)
+                      AND g.grantee IN (role, 0))
+    UNION ALL
+    SELECT format('%s %s: %s has the right to %s', kind, name, coalesce(rolname, 'PUBLIC'), privilege)
+    FROM granted LEFT JOIN pg_roles r ON r.oid = grantee
+    WHERE kind <> 'schema' AND privilege <> 'SELECT'
+      AND (grantee NOT IN (SELECT role FROM roles)
+           OR (granted.kind, granted.name, granted.privilege) NOT IN (SELECT kind, name, privilege FROM expected))
+    UNION ALL
+    SELECT DISTINCT format('role %s: has all the rights of %s', role_name, o.rolname)
+    FROM roles, objects JOIN pg_roles o ON o.oid = owner
+    WHERE kind = 'table' AND pg_has_role(role, owner, 'MEMBER')
+"""
+"""A query: a row of text for each right that the application's role lacks, or that any role has beyond need."""
+
+_MISSING = f"""
+    WITH {_GRANTED}
+    SELECT kind, name, privilege FROM expected JOIN objects USING (kind, name)
+    WHERE NOT EXISTS (SELECT FROM granted g
+                      WHERE (g.kind, g.name, g.privilege) = (objects.kind, objects.name, expected.privilege)
+                      AND g.grantee IN (0, to_regrole(quote_ident(:role))))
+"""
+_OPEN_FUNCTIONS = f"WITH {_GRANTED} SELECT name FROM granted WHERE kind = 'function' AND grantee = 0"
+_FIRST_ROLE_HAS_RIGHTS = (
+    f"WITH {_GRANTED} SELECT EXISTS (SELECT FROM granted WHERE grantee = to_regrole('{ROLE_PREFIX}'))"
+)
+
+_CREATE_ROLE = """
+DO $$
+BEGIN
+    EXECUTE format('CREATE ROLE %I NOLOGIN', {role});
+    EXECUTE format('GRANT %I TO %I', {role}, current_user);
+EXCEPTION
+    WHEN insufficient_privilege OR duplicate_object OR unique_violation THEN NULL;
+END $$
+"""
+
+_MEMBERS = "SELECT member::regrole::text FROM pg_auth_members WHERE roleid = to_regrole(:role)"
+
+
+def first_role_has_rights(connection: Connection) -> bool:
+    """Return whether the role of the first versions has rights in this database."""
+    return bool(connection.execute(text(_FIRST_ROLE_HAS_RIGHTS)).scalar_one())
+
+
+def grant_rights(connection: Connection, *, move_members: bool) -> None:
+    """Create the application's role, unless it is there, and grant it what it lacks.
+
+    Where the user may not create roles, nothing is granted: then the triggers alone guard history.
+
+    Args:
+        connection: that of the migration, in its transaction.
+        move_members: make the members of the role of the first versions members of this one.
+    """
+    if connection.execute(text("SELECT to_regclass('outbox')")).scalar_one() is None:
+        return
+    quote = connection.dialect.identifier_preparer.quote_identifier
+    for function in connection.execute(text(_OPEN_FUNCTIONS)).scalars().all():
+        connection.exec_driver_sql(f"REVOKE EXECUTE ON FUNCTION {quote(function)} FROM PUBLIC")
+    role = role_name(connection.execute(text("SELECT current_database()")).scalar_one())
+    if not _exists(connection, role):
+        literal = "'" + role.replace("'", "''") + "'"
+        connection.exec_driver_sql(_CREATE_ROLE.format(role=literal))
+    if not _exists(connection, role):
+        return
+    for kind, name, privilege in connection.execute(text(_MISSING), {"role": role}).all():
+        connection.exec_driver_sql(f"GRANT {privilege} ON {kind} {quote(name)} TO {quote(role)}")
+    if first_role_has_rights(connection):
+        _leave_first_role(connection, quote(role), move_members=move_members)
+
+
+def _exists(connection: Connection, role: str) -> bool:
+    found = connection.execute(text("SELECT to_regrole(quote_ident(:role)) IS NOT NULL"), {"role": role})
+    return bool(found.scalar_one())
+
+
+def _leave_first_role(connection: Connection, role: str, *, move_members: bool) -> None:
+    members = connection.execute(text(_MEMBERS), {"role": ROLE_PREFIX}).scalars().all() if move_members else ()
+    for member in members:
+        connection.exec_driver_sql(f"GRANT {role} TO {member}")
+    schema = connection.execute(text("SELECT quote_ident(current_schema())")).scalar_one()
+    for objects in ("TABLES", "SEQUENCES", "FUNCTIONS"):
+        connection.exec_driver_sql(f"REVOKE ALL ON ALL {objects} IN SCHEMA {schema} FROM {ROLE_PREFIX}")
+    connection.exec_driver_sql(f"REVOKE ALL ON SCHEMA {schema} FROM {ROLE_PREFIX}")
+
+
+# The schema is found first: afterwards, "$user" in a search path would mean the role. The role is the one that has the
+# rights: a copy of a database by CREATE DATABASE … TEMPLATE, or one that was renamed, has that of the original.
+_TAKE_ROLE = f"""
+    SELECT set_config('search_path', quote_ident(current_schema()), false), set_config('role', rolname, false)
+    FROM (
+        SELECT rolname FROM pg_class, aclexplode(relacl) JOIN pg_roles r ON r.oid = grantee
+        WHERE pg_class.oid = to_regclass('outbox') AND privilege_type = 'INSERT'
+          AND starts_with(rolname, '{ROLE_PREFIX}') AND pg_has_role(current_user, grantee, 'MEMBER')
+        ORDER BY rolname = '{ROLE_PREFIX}' LIMIT 1
+    ) roles
+"""
+_MISSING_GRANT = f"""
+    SELECT coalesce(
+        (SELECT format('GRANT %I TO %I', rolname, current_user)
+         FROM pg_class, aclexplode(relacl) JOIN pg_roles r ON r.oid = grantee
+         WHERE pg_class.oid = to_regclass('outbox') AND privilege_type = 'INSERT'
+           AND starts_with(rolname, '{ROLE_PREFIX}')
+         ORDER BY rolname = '{ROLE_PREFIX}' LIMIT 1),
+        format('the tables are those of %s, and %s is another user',
+               (SELECT relowner::regrole FROM pg_class WHERE oid = to_regclass('outbox')), current_user)
+    )
+    WHERE to_regclass('outbox') IS NOT NULL AND NOT has_table_privilege('outbox', 'INSERT')
+"""
+
+
+async def take_role(connection: asyncpg.Connection) -> None:
+    """Work as the application's role on this connection, where its user may.
+
+    Raises:
+        Unavailable: the user has no right to work with the tables. Its cause is the statement that grants it.
+    """
+    try:
+        if await connection.execute(_TAKE_ROLE) != "SELECT 0":
+            return
+    except asyncpg.InsufficientPrivilegeError:
+        return  # a member that may not take the role works as itself, with the role's rights
+    missing = await connection.fetchval(_MISSING_GRANT)
+    if missing is not None:
+        raise Unavailable("the database user has no right to work with the tables of tekana") from MissingGrant(missing)
+
+
+class MissingGrant(Exception):
+    """The statement that gives the user of a connection the rights that it lacks."""

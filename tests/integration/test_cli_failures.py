@@ -1,0 +1,309 @@
+"""A command that cannot run says why in one sentence, exits with 2, and shows no password: each command, each fault."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
+from unittest.mock import patch
+
+import pytest
+import trustme
+from sqlalchemy import make_url
+
+from tekana.cli import main
+from tekana_postgres import PostgresStore
+from tekana_postgres.migrator import migrate
+from tests.integration.postgres_support import superuser
+from tests.integration.tcp_postgres import TcpPostgres, tcp_postgres, tls_programs, wheel_programs
+
+TEKANA = (sys.executable, "-m", "tekana.cli")
+
+SHORT = {
+    "audit": ("audit",),
+    "audit --json": ("audit", "--json"),
+    "migrate": ("migrate",),
+    "demo": ("demo",),
+    "outbox status": ("outbox", "status"),
+    "outbox list": ("outbox", "list"),
+    "outbox redrive": ("outbox", "redrive"),
+    "outbox replay": ("outbox", "replay"),
+    "outbox drop": ("outbox", "drop", "--older-than", "30"),
+}
+"""The commands that end by themselves."""
+
+LONG = {"serve": ("serve",), "relay": ("relay", "--bus-url", "kafka://127.0.0.1:1"), "webhooks": ("webhooks",)}
+"""The commands that run until they are stopped: they wait for a database that is not there."""
+
+SECRET = "s3cret"  # noqa: S105 - of no server
+
+
+def but(*names: str) -> dict[str, tuple[str, ...]]:
+    """All the short commands but these."""
+    return {name: words for name, words in SHORT.items() if name not in names}
+
+
+def tekana(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("TEKANA_")} | variables
+    command = [*TEKANA, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=180)
+
+
+def all_of(commands: dict[str, tuple[str, ...]], *more: str) -> dict[str, subprocess.CompletedProcess[str]]:
+    """Run the commands one after the other, in this process: a process for each would take seconds."""
+    return {name: _here(*words, *more) for name, words in commands.items()}
+
+
+def _here(*arguments: str) -> subprocess.CompletedProcess[str]:
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("TEKANA_")}
+    with (
+        patch.dict(os.environ, environment, clear=True),
+        patch.object(sys, "argv", ["tekana", *arguments]),
+        redirect_stdout(out),
+        redirect_stderr(err),
+    ):
+        try:
+            main()
+        except SystemExit as ended:
+            code = ended.code if isinstance(ended.code, int) else 0
+    return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
+
+
+def assert_one_sentence(done: subprocess.CompletedProcess[str], said: str, name: str) -> None:
+    lines = [line for line in done.stderr.splitlines() if not line.startswith("tekana: starting, ")]
+    assert (done.returncode, done.stdout, len(lines)) == (2, "", 1), (name, done)
+    assert lines[0].startswith("tekana: "), name
+    assert said in lines[0], (name, lines)
+    assert SECRET not in done.stderr, name
+
+
+MALFORMED = {
+    "a slash in the password": (f"postgresql://u:{SECRET}/x@127.0.0.1/db", "database_url: must be a URL such as"),
+    "a question mark in the password": (f"postgresql://u:{SECRET}?x=1@127.0.0.1/db", "database_url: must be a URL"),
+    "a number, then a question mark": (f"postgresql://u:1?{SECRET}=1@127.0.0.1/db", "database_url: must be a URL"),
+    "a hash in the password": (f"postgresql://u:{SECRET}#x@127.0.0.1/db", "database_url: must be a URL such as"),
+    "a port that is a word": (f"postgresql://u:{SECRET}@127.0.0.1:port/db", "database_url: must be a URL such as"),
+    "a port too large": (f"postgresql+asyncpg://u:{SECRET}@127.0.0.1:99999/db", "database_url: must be a URL such as"),
+    "an open bracket": (f"postgresql://u:{SECRET}@[::1/db", "database_url: must be a URL such as"),
+    "an address without brackets": (f"postgresql://u:{SECRET}@::1/db", "database_url: must be a URL such as"),
+    "an unknown option": (f"postgresql://u:{SECRET}@127.0.0.1/db?ssl_mode=require", "the unknown option 'ssl_mode'"),
+    "an option without a value": (f"postgresql://u:{SECRET}@127.0.0.1/db?sslmode", "database_url: must be a URL"),
+    "a wrong value": (f"postgresql://u:{SECRET}@127.0.0.1/db?sslmode=on", "the option sslmode must be one of disable"),
+    "a time in words": (f"postgresql://u:{SECRET}@127.0.0.1/db?connect_timeout=long", "a number of seconds from 1"),
+    "no URL": (SECRET[:3], "database_url: must be a URL"),
+    "another database": (f"mysql://u:{SECRET}@127.0.0.1/db", "no adapter for 'mysql' is installed"),
+}
+
+
+@pytest.mark.parametrize(("url", "said"), MALFORMED.values(), ids=MALFORMED.keys())
+def test_a_url_that_cannot_be_used(url: str, said: str) -> None:
+    for name, done in all_of(SHORT | LONG, "--database-url", url).items():
+        assert_one_sentence(done, said, name)
+
+
+def test_a_url_of_a_replica_that_cannot_be_used() -> None:
+    url = f"postgresql://u:{SECRET}/x@127.0.0.1/db"
+    done = tekana("serve", "--database-url", "postgresql://127.0.0.1:1/db", "--read-database-url", url)
+    assert_one_sentence(done, "read_database_url: must be a URL such as", "serve")
+
+
+def test_arguments_that_cannot_be_used() -> None:
+    for name, done in all_of(SHORT | LONG, "--nonsense").items():
+        assert_one_sentence(done, "No such option '--nonsense'. See tekana ", name)
+    both = ("--database-url", "memory://", "--data-dir", "/var/tmp/none")
+    for name, done in all_of(SHORT | LONG, *both).items():
+        assert_one_sentence(done, "give --database-url or --data-dir, not both", name)
+    assert_one_sentence(tekana("nonsense"), "No such command 'nonsense'. See tekana --help.", "nonsense")
+    assert_one_sentence(tekana("serve", TEKANA_PORT="x"), "'x' is not a valid integer", "serve")
+    assert_one_sentence(tekana("relay"), "say where to publish", "relay")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[TcpPostgres]:
+    with tcp_postgres(wheel_programs(), tls=False) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def tls_server() -> Iterator[TcpPostgres]:
+    with tcp_postgres(tls_programs(), tls=True) as server:
+        yield server
+
+
+def test_a_wrong_password(server: TcpPostgres) -> None:
+    for name, done in all_of(SHORT, "--database-url", server.url(password=SECRET)).items():
+        assert_one_sentence(done, 'now: password authentication failed for user "postgres"', name)
+
+
+def test_a_database_that_is_not_there(server: TcpPostgres) -> None:
+    for name, done in all_of(SHORT, "--database-url", server.url(database="none")).items():
+        assert_one_sentence(done, 'now: database "none" does not exist', name)
+
+
+def test_a_host_that_is_not_there() -> None:
+    for name, done in all_of(SHORT, "--database-url", f"postgresql://u:{SECRET}@host.invalid/db").items():
+        assert_one_sentence(done, "the database cannot be reached now: ", name)
+        assert "ame" in done.stderr  # "Name or service not known", "Temporary failure in name resolution"
+
+
+def test_a_process_of_its_own_says_the_same() -> None:
+    done = tekana("audit", "--database-url", f"postgresql://u:{SECRET}@127.0.0.1:1/db")
+    assert_one_sentence(done, "now: Connect call failed ('127.0.0.1', 1)", "audit")
+
+
+def test_a_closed_port() -> None:
+    for name, done in all_of(SHORT, "--database-url", f"postgresql://u:{SECRET}@127.0.0.1:1/db").items():
+        assert_one_sentence(done, "now: Connect call failed ('127.0.0.1', 1)", name)
+
+
+def test_a_server_without_tls_where_it_is_required(server: TcpPostgres) -> None:
+    for name, done in all_of(SHORT, "--database-url", server.url(more="?sslmode=require")).items():
+        assert_one_sentence(done, "rejected SSL upgrade", name)
+
+
+def test_a_certificate_of_another_authority(tls_server: TcpPostgres) -> None:
+    with trustme.CA().cert_pem.tempfile() as other:
+        url = tls_server.url(more=f"?sslmode=verify-full&sslrootcert={other}")
+        for name, done in all_of(SHORT, "--database-url", url).items():
+            assert_one_sentence(done, "certificate verify failed", name)
+
+
+def test_a_certificate_file_that_is_not_there(tls_server: TcpPostgres) -> None:
+    url = tls_server.url(more="?sslmode=verify-full&sslrootcert=/var/tmp/none.pem")
+    for name, done in all_of(SHORT, "--database-url", url).items():
+        assert_one_sentence(done, "the database cannot be reached now: ", name)
+
+
+def test_the_options_of_libpq_are_understood(tls_server: TcpPostgres) -> None:
+    trusted = f"sslmode=verify-full&sslrootcert={tls_server.authority}"
+    url = tls_server.url(more=f"?{trusted}&application_name=wallets&connect_timeout=7")
+    assert tekana("migrate", "--database-url", url).returncode == 0
+    done = tekana("audit", "--database-url", url)
+    assert (done.returncode, done.stderr) == (0, "")
+    plain = url.replace("postgresql://", "postgresql+asyncpg://").replace(trusted, "ssl=require")
+    assert tekana("audit", "--database-url", plain).returncode == 0
+
+
+async def test_the_connections_are_encrypted_and_named(tls_server: TcpPostgres) -> None:
+    store = PostgresStore(
+        tls_server.url(more=f"?sslmode=verify-ca&sslrootcert={tls_server.authority}&application_name=w")
+    )
+    async with store.begin() as unit:
+        await unit._connection.execute("RESET ROLE")  # the application's may not look
+        shown = await unit._connection.fetchrow(
+            "SELECT ssl, application_name FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)"
+            " WHERE pid = pg_backend_pid()"
+        )
+    await store.stop()
+    assert tuple(shown) == (True, "w")
+
+
+async def execute(url: str, *statements: str) -> None:
+    async with superuser(url) as connection:
+        for statement in statements:
+            await connection.execute(statement)
+
+
+def test_a_database_without_a_schema(empty_postgres_url: str) -> None:
+    for name, done in all_of(
+        {k: v for k, v in SHORT.items() if k != "migrate"}, "--database-url", empty_postgres_url
+    ).items():
+        assert_one_sentence(done, "run tekana migrate", name)
+
+
+def test_a_schema_that_is_newer(postgres_url: str) -> None:
+    """Others work with it, as they do while an upgrade goes on."""
+    asyncio.run(execute(postgres_url, "UPDATE alembic_version SET version_num = '0999'"))
+    for name in ("audit", "audit --json"):
+        done = all_of({name: SHORT[name]}, "--database-url", postgres_url)[name]
+        assert_one_sentence(done, "and the database is at 0999: run tekana migrate, or audit with the version", name)
+    done = all_of({"migrate": ("migrate",)}, "--database-url", postgres_url)["migrate"]
+    assert_one_sentence(done, "the database is at schema 0999, which is newer than 00", "migrate")
+
+
+def test_a_schema_that_is_older(postgres_url: str) -> None:
+    asyncio.run(migrate(postgres_url, "0005"))
+    for name, done in all_of(but("migrate"), "--database-url", postgres_url).items():
+        assert_one_sentence(done, "the database is at schema 0005, not 00", name)
+
+
+def test_a_table_of_somebody_else_with_our_name(empty_postgres_url: str) -> None:
+    asyncio.run(execute(empty_postgres_url, "CREATE TABLE customers (id int)"))
+    done = tekana("migrate", "--database-url", empty_postgres_url)
+    assert_one_sentence(done, 'relation "customers" already exists', "migrate")
+
+
+@pytest.fixture
+def user(postgres_url: str) -> Iterator[str]:
+    name = "user_without_rights"
+    asyncio.run(execute(postgres_url, f"CREATE ROLE {name} LOGIN"))
+    yield name
+    asyncio.run(execute(postgres_url, f"DROP ROLE {name}"))
+
+
+def test_a_user_without_the_grant(postgres_url: str, user: str) -> None:
+    url = make_url(postgres_url).set(username=user).render_as_string(hide_password=False)
+    for name, done in all_of(SHORT, "--database-url", url).items():
+        if name == "migrate":
+            assert_one_sentence(done, "permission denied", name)
+        else:
+            assert_one_sentence(done, "GRANT tekana_app_", name)
+            assert f" TO {user}" in done.stderr
+
+
+def test_serve_without_the_grant_says_which_it_is(postgres_url: str, user: str) -> None:
+    url = make_url(postgres_url).set(username=user).render_as_string(hide_password=False)
+    command = [*TEKANA, "serve", "--port", "3391", "--database-url", url]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
+        assert server.stderr
+        lines = [server.stderr.readline() for _ in range(2)]
+        server.terminate()
+        lines += server.stderr.read().splitlines()
+    assert (server.returncode, [line for line in lines if "Traceback" in line]) == (0, [])
+    assert "tekana: not ready yet, serving 503 until it is: the database user has no right" in lines[1]
+    assert "GRANT tekana_app_" in lines[1]
+
+
+def test_migrate_without_rights(empty_postgres_url: str) -> None:
+    name = "user_who_may_not_migrate"
+    asyncio.run(execute(empty_postgres_url, f"CREATE ROLE {name} LOGIN"))
+    try:
+        url = make_url(empty_postgres_url).set(username=name).render_as_string(hide_password=False)
+        done = tekana("migrate", "--database-url", url)
+        assert_one_sentence(done, "permission denied for schema public", "migrate")
+    finally:
+        asyncio.run(execute(empty_postgres_url, f"DROP ROLE {name}"))
+
+
+@pytest.mark.parametrize("command", ["audit", "migrate", "demo"])
+def test_a_reader_of_the_output_that_is_gone_is_no_broken_ledger(postgres_url: str, command: str) -> None:
+    words = [*TEKANA, command, "--database-url", postgres_url]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        process.stdout.close()
+        _, err = process.communicate(timeout=180)
+    assert (process.returncode, err) == (2, "")
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.3, 0.8, 1.2, 1.6, 2.4])
+@pytest.mark.parametrize("command", ["audit", "serve"])
+def test_ctrl_c_in_the_first_seconds_shows_no_stack(postgres_url: str, command: str, seconds: float) -> None:
+    # As the script of the package does, which says when it begins.
+    script = "import sys, tekana_cli; print('begins', flush=True); tekana_cli.main()"
+    words = [sys.executable, "-c", script, command, "--database-url", postgres_url]
+    words += ["--port", "3392"] if command == "serve" else []
+    with subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "begins\n"
+        time.sleep(seconds)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=180)
+    assert "Traceback" not in out + err
+    assert process.returncode in (130, 0), err

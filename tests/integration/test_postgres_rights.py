@@ -1,0 +1,157 @@
+"""The application's rights end at its database, and reach a user by one GRANT."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, NamedTuple
+
+import asyncpg
+import pytest
+import pytest_asyncio
+from sqlalchemy import make_url
+
+import tekana
+from tekana.testing import builders
+from tekana.testing.session import session
+from tekana_postgres import PostgresStore
+from tekana_postgres.migrator import migrate
+from tekana_postgres.rights import BREACHES, FUNCTIONS, SEQUENCES, TABLES, role_name
+from tests.conftest import _database, _maintain
+from tests.integration.postgres_support import superuser
+
+
+class Ours(NamedTuple):
+    """A migrated database: its URL, its name, and the application's role in it."""
+
+    url: str
+    name: str
+    role: str
+
+    def as_user(self, user: str) -> str:
+        return make_url(self.url).set(username=user).render_as_string(hide_password=False)
+
+
+@pytest.fixture
+def other_postgres_url(postgres_server: str) -> Iterator[str]:
+    name = f"tekana_{uuid.uuid4().hex[:12]}"
+    _maintain(postgres_server, f"CREATE DATABASE {name}")
+    yield _database(postgres_server, name)
+    _maintain(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
+    _maintain(postgres_server, f"DROP ROLE IF EXISTS {role_name(name)}")
+
+
+@pytest_asyncio.fixture
+async def ours(empty_postgres_url: str) -> Ours:
+    await migrate(empty_postgres_url)
+    name = make_url(empty_postgres_url).database
+    assert name
+    return Ours(empty_postgres_url, name, role_name(name))
+
+
+@pytest_asyncio.fixture
+async def user(postgres_server: str) -> AsyncIterator[str]:
+    """A user who may connect, and nothing else."""
+    name = f"user_{uuid.uuid4().hex[:12]}"
+    async with superuser(postgres_server) as connection:
+        await connection.execute(f"CREATE ROLE {name} LOGIN")
+    yield name
+    async with superuser(postgres_server) as connection:
+        await connection.execute(f"DROP ROLE {name}")
+
+
+@pytest_asyncio.fixture
+async def first_role(postgres_server: str) -> AsyncIterator[str]:
+    """The role of the first versions, which all databases of a server shared."""
+    async with superuser(postgres_server) as connection:
+        await connection.execute("CREATE ROLE tekana_app")
+    yield "tekana_app"
+    async with superuser(postgres_server) as connection:
+        await connection.execute("DROP ROLE tekana_app")
+
+
+async def execute(url: str, *statements: str) -> Any:
+    """Execute the statements, and return the value of the last."""
+    async with superuser(url) as connection:
+        return [await connection.fetchval(one) for one in statements][-1]
+
+
+async def test_a_user_of_one_database_cannot_read_another(ours: Ours, other_postgres_url: str, user: str) -> None:
+    await migrate(other_postgres_url)
+    await execute(ours.url, f"GRANT {ours.role} TO {user}")
+    async with session(ours.as_user(user)) as app:
+        await app.execute(builders.person())
+    theirs = make_url(other_postgres_url).set(username=user).render_as_string(hide_password=False)
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await execute(theirs, "SELECT count(*) FROM customers")
+
+
+async def test_a_user_without_the_grant_learns_which_it_is(ours: Ours, user: str) -> None:
+    store = PostgresStore(ours.as_user(user))
+    with pytest.raises(tekana.Unavailable, match="no right to work with the tables") as refused:
+        await store.check_ready()
+    await store.stop()
+    assert user not in str(refused.value)  # clients over HTTP read this one
+    assert str(refused.value.__cause__) == f"GRANT {ours.role} TO {user}"
+    await execute(ours.url, str(refused.value.__cause__))
+    store = PostgresStore(ours.as_user(user))
+    await store.check_ready()
+    await store.stop()
+
+
+async def as_in_the_first_versions(ours: Ours) -> None:
+    """Give the rights to the role of the first versions alone."""
+    await execute(
+        ours.url,
+        *(
+            f"GRANT {privilege} ON {kind} {name} TO tekana_app"
+            for kind, objects in (("TABLE", TABLES), ("SEQUENCE", SEQUENCES), ("FUNCTION", FUNCTIONS))
+            for name, privileges in objects.items()
+            for privilege in privileges
+        ),
+        f"DROP OWNED BY {ours.role}",
+        f"DROP ROLE {ours.role}",
+    )
+
+
+async def test_a_database_of_the_first_versions_gets_a_role_of_its_own(ours: Ours, first_role: str, user: str) -> None:
+    await as_in_the_first_versions(ours)
+    await execute(ours.url, f"GRANT {first_role} TO {user}")
+    async with session(ours.as_user(user)) as app:  # as it is, until it is migrated
+        await app.execute(builders.person())
+    assert await migrate(ours.url) == []
+    assert await execute(ours.url, f"SELECT pg_has_role('{user}', '{ours.role}', 'MEMBER')")
+    assert not await execute(ours.url, f"SELECT has_table_privilege('{first_role}', 'customers', 'SELECT')")
+    assert await execute(ours.url, BREACHES) is None
+    async with session(ours.as_user(user)) as app:
+        await app.execute(builders.person())
+
+
+async def test_members_of_the_first_role_get_no_rights_in_a_new_database(
+    empty_postgres_url: str, first_role: str, user: str
+) -> None:
+    await execute(empty_postgres_url, f"GRANT {first_role} TO {user}")
+    await migrate(empty_postgres_url)
+    theirs = make_url(empty_postgres_url).set(username=user).render_as_string(hide_password=False)
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await execute(theirs, "SELECT count(*) FROM customers")
+    assert await execute(empty_postgres_url, BREACHES) is None
+
+
+async def test_an_owner_who_may_not_create_roles_goes_on_without(empty_postgres_url: str, user: str) -> None:
+    name = make_url(empty_postgres_url).database
+    await execute(empty_postgres_url, f"ALTER DATABASE {name} OWNER TO {user}")
+    theirs = make_url(empty_postgres_url).set(username=user).render_as_string(hide_password=False)
+    assert len(await migrate(theirs)) >= 6
+    async with session(theirs) as app:
+        await app.execute(builders.person())
+        assert [finding async for finding in app.audit() if not finding.whole] == []
+    await execute(empty_postgres_url, f"REASSIGN OWNED BY {user} TO current_user")
+
+
+@pytest.mark.parametrize("name", ["wallets", "w" * 52, "w" * 53, "é" * 31])
+def test_the_name_of_the_role_fits(name: str) -> None:
+    role = role_name(name)
+    assert role.startswith(f"tekana_app_{name[:10]}")
+    assert len(role.encode()) <= 63
+    assert role_name(f"{name[:-1]}x") != role
