@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from importlib.resources import files
 from typing import Any
 
 from sqlalchemy import NullPool, text
