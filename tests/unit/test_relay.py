@@ -322,8 +322,9 @@ async def test_two_runs_are_never_published_at_once(store: MemoryStore, app: Ses
 
 
 async def test_a_bus_that_stays_away_takes_one_lease_and_one_line(
-    store: MemoryStore, app: Session, caplog: pytest.LogCaptureFixture
+    store: MemoryStore, app: Session, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(leased_worker, "LEASE_SECONDS", 30.0)  # however busy the machine is
     publisher = FaultyPublisher(failures=10**9)
     await moved(app, 3)
     with caplog.at_level(logging.INFO, "tekana"):
