@@ -26,12 +26,13 @@ DEPOSIT_FOR_EVER = """
 import asyncio, sys, tekana, tekana_sqlite
 
 async def main(url, wallet_id):
-    async with session(store=tekana_sqlite.SqliteStore(url)) as app:
+    async with tekana.connect(store=tekana_sqlite.SqliteStore(url)) as app:
+        operator = app.as_caller(tekana.LOCAL_OPERATOR)
         number = 0
         while True:
             number += 1
             command = tekana.DepositFunds(wallet_id=wallet_id, amount="1", currency="RWF")
-            await app.execute(command, key=f"deposit {number}")
+            await operator.execute(command, key=f"deposit {number}")
             print(number, flush=True)
 
 from uuid import UUID
@@ -89,7 +90,7 @@ async def test_many_processes_migrate_at_once_and_one_does_the_work(tmp_path: Pa
 
 
 async def test_a_file_without_tables_is_not_ready(tmp_path: Path) -> None:
-    async with session(store=SqliteStore(f"sqlite://{tmp_path}/new.db")) as app:
+    async with tekana.connect(store=SqliteStore(f"sqlite://{tmp_path}/new.db")) as app:
         with pytest.raises(tekana.Unavailable, match="tekana migrate"):
             await app.check_ready()
 
@@ -120,7 +121,7 @@ async def test_it_is_found_by_the_scheme_of_its_url(tmp_path: Path, monkeypatch:
     (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: tekana-sqlite\nVersion: 1.0.0\n")
     (installed / "entry_points.txt").write_text("\n".join(lines))
     monkeypatch.syspath_prepend(tmp_path)
-    async with session(f"sqlite://{tmp_path}/wallets.db") as app:
+    async with tekana.connect(f"sqlite://{tmp_path}/wallets.db") as app:
         with pytest.raises(tekana.Unavailable, match="tekana migrate"):
             await app.check_ready()
 

@@ -30,7 +30,7 @@ BEGIN_THE_NEXT_PART = (
 """Leaves the rest of the outbox's first part empty."""
 
 
-async def some_history(app: tekana.Tekana) -> tuple[tekana.CustomerWithWallets, tekana.CustomerWithWallets]:
+async def some_history(app: tekana.Session) -> tuple[tekana.CustomerWithWallets, tekana.CustomerWithWallets]:
     """Two customers; a deposit, a transfer, a withdrawal and a refusal between them."""
     aline = await app.execute(builders.person())
     bosco = await app.execute(builders.person())

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-import tekana as package
 from tekana.ports.events import FeedEvent
 from tekana.ports.parked_events import ParkedEvent
 from tekana.testing import builders
 from tekana.testing.contracts.ledger_checks import every
+from tekana.testing.session import session
 from tekana_postgres import PostgresStore
 from tests.integration.postgres_support import BEGIN_THE_NEXT_PART, superuser
 from tests.integration.test_cli import TEKANA, folder, processes_in, tekana
@@ -32,7 +32,7 @@ def told(postgres_url: str) -> str:
 
 
 async def feed_of(url: str) -> list[FeedEvent]:
-    async with package.connect(url) as app:
+    async with session(url) as app:
         return await every(app.events.list)
 
 
@@ -143,7 +143,7 @@ async def test_everything_is_told_again(told: str) -> None:
 async def test_what_is_old_is_dropped(told: str) -> None:
     async with superuser(told) as connection:
         await connection.execute(BEGIN_THE_NEXT_PART)
-    async with package.connect(told) as app:
+    async with session(told) as app:
         await app.execute(builders.person())
     feed = await marked(told)
     words = ("outbox", "drop", "--database-url", told, "--older-than")

@@ -31,7 +31,7 @@ async def store(postgres_url: str) -> AsyncIterator[PostgresStore]:
 async def register(unit: UnitOfWork, *, commit: bool) -> None:
     """Do all that registering a customer does, up to the end, or short of it."""
     command = builders.person()
-    book = Book(await unit.lock(command.locks()), uuid7, Currency("RWF"), caller="local")
+    book = Book(await unit.lock(command.locks()), uuid7, Currency("RWF"), LOCAL_OPERATOR)
     answer = command.decide(book)
     if not commit:
         unit._transaction = _NeverCommits()  # type: ignore[attr-defined]

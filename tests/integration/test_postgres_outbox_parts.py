@@ -152,7 +152,7 @@ async def test_beyond_all_parts_nothing_is_refused(old: PostgresStore, postgres_
     assert await broken(postgres_url) == set()
 
 
-async def a_wallet(app: tekana.Tekana) -> tekana.WalletId:
+async def a_wallet(app: tekana.Session) -> tekana.WalletId:
     """One that is some customer's."""
     wallets = await app.wallets.list(tekana.WalletFilter(), tekana.PageRequest(100))
     return next(one.id for one in wallets.items if one.house is None)

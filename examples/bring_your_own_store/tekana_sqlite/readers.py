@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TypeVar
 
@@ -35,10 +35,14 @@ from tekana.ports.clock import Clock
 from tekana.ports.events import FeedEvent
 
 from .database import Database
+from .transactions import transaction_of
 
 Item = TypeVar("Item")
 
-_HISTORY = "SELECT body FROM entries JOIN transactions ON id = transaction_id WHERE wallet_id = ?"
+_customer_of = json.Decoder(Customer).decode
+_wallet_of = json.Decoder(Wallet).decode
+
+_HISTORY = "SELECT version, body FROM entries JOIN transactions ON id = transaction_id WHERE wallet_id = ?"
 
 
 class SqliteCustomers:
@@ -50,18 +54,18 @@ class SqliteCustomers:
     async def get(self, customer_id: CustomerId) -> CustomerWithWallets:
         with self._database.snapshot():
             for [body] in self._database.rows("SELECT body FROM customers WHERE id = ?", customer_id):
-                return self._with_wallets(json.decode(body, type=Customer))
+                return self._with_wallets(_customer_of(body))
         raise CustomerNotFound(f"no customer has the id {customer_id}")
 
     async def list(self, which: CustomerFilter, page: PageRequest) -> Page[CustomerWithWallets]:
         conditions = {f"{name} = ?": value for name, value in which._asdict().items()}
         with self._database.snapshot():
-            found = _page(self._database, Customer, "customers", conditions, page)
+            found = _page(self._database, _customer_of, "customers", conditions, page)
             return Page(tuple(map(self._with_wallets, found.items)), found.next_cursor)
 
     def _with_wallets(self, customer: Customer) -> CustomerWithWallets:
         rows = self._database.rows("SELECT body FROM wallets WHERE customer_id = ? ORDER BY id", customer.id)
-        return CustomerWithWallets(customer, tuple(json.decode(body, type=Wallet) for [body] in rows))
+        return CustomerWithWallets(customer, tuple(_wallet_of(body) for [body] in rows))
 
 
 class SqliteWallets:
@@ -77,7 +81,7 @@ class SqliteWallets:
     async def list(self, which: WalletFilter, page: PageRequest) -> Page[Wallet]:
         conditions = {f"{name} = ?": value for name, value in which._asdict().items()}
         with self._database.snapshot():
-            return _page(self._database, Wallet, "wallets", conditions, page)
+            return _page(self._database, _wallet_of, "wallets", conditions, page)
 
     async def entries(self, wallet_id: WalletId, page: PageRequest) -> Page[PostedEntry]:
         version = 0 if page.cursor is None else _number(page.cursor)
@@ -88,7 +92,7 @@ class SqliteWallets:
             statement = f"{_HISTORY} AND version > ? ORDER BY version LIMIT ?"
             rows = self._database.rows(statement, wallet_id, version, page.limit)
         last = version + len(rows)
-        return Page(tuple(_line(body, wallet_id) for [body] in rows), str(last) if last < wallet.version else None)
+        return Page(tuple(_line(wallet_id, *row) for row in rows), str(last) if last < wallet.version else None)
 
     async def balance_at(self, wallet_id: WalletId, at: datetime | None) -> BalanceAt:
         with self._database.snapshot():
@@ -97,14 +101,14 @@ class SqliteWallets:
                 balance = Money(wallet.ledger_balance, wallet.currency)
                 return BalanceAt(wallet_id, self._clock(), balance, wallet.version)
             statement = f"{_HISTORY} AND created_at <= ? ORDER BY version DESC LIMIT 1"
-            for [body] in self._database.rows(statement, wallet_id, at):
-                entry = _line(body, wallet_id).entry
+            for row in self._database.rows(statement, wallet_id, at):
+                entry = _line(wallet_id, *row).entry
                 return BalanceAt(wallet_id, at, Money(entry.ledger_balance_after, wallet.currency), entry.version)
         return BalanceAt(wallet_id, at, Money(0, wallet.currency), 0)
 
     def _wallet(self, wallet_id: WalletId) -> Wallet:
         for [body] in self._database.rows("SELECT body FROM wallets WHERE id = ?", wallet_id):
-            return json.decode(body, type=Wallet)
+            return _wallet_of(body)
         raise WalletNotFound(f"no wallet has the id {wallet_id}")
 
 
@@ -116,7 +120,7 @@ class SqliteTransactions:
 
     async def get(self, transaction_id: TransactionId) -> Transaction:
         for [body] in self._database.rows("SELECT body FROM transactions WHERE id = ?", transaction_id):
-            return json.decode(body, type=Transaction)
+            return transaction_of(body)
         raise TransactionNotFound(f"no transaction has the id {transaction_id}")
 
     async def list(self, which: TransactionFilter, page: PageRequest) -> Page[Transaction]:
@@ -131,7 +135,7 @@ class SqliteTransactions:
             "created_at < ?": which.end,
         }
         with self._database.snapshot():
-            return _page(self._database, Transaction, "transactions", conditions, page, newest_first=True)
+            return _page(self._database, transaction_of, "transactions", conditions, page, newest_first=True)
 
 
 class SqliteEvents:
@@ -166,22 +170,22 @@ def read_outbox(database: Database, start: int, limit: int) -> list[tuple[int, T
         WHERE position >= ? ORDER BY position LIMIT ?
     """
     return [
-        (position, json.decode(body, type=EVENT_TYPES[kind]) if kind else json.decode(body, type=Transaction))
+        (position, json.decode(body, type=EVENT_TYPES[kind]) if kind else transaction_of(body))
         for position, kind, body in database.rows(statement, start, limit)
     ]
 
 
-def _line(body: str, wallet_id: WalletId) -> PostedEntry:
-    """A transaction as a line of the wallet's history."""
-    one = json.decode(body, type=Transaction)
-    [entry] = [entry for entry in one.entries if entry.wallet_id == wallet_id]
-    movement = one.request
-    return PostedEntry(entry, one.id, movement.type, movement.description, movement.reference, one.created_at)
+def _line(wallet_id: WalletId, version: int, body: str) -> PostedEntry:
+    """Return a line of the wallet's history: the entry of this version, with its transaction."""
+    one = transaction_of(body)
+    [entry] = [entry for entry in one.entries if (entry.wallet_id, entry.version) == (wallet_id, version)]
+    request = one.request
+    return PostedEntry(entry, one.id, request.type, request.description, request.reference, one.created_at)
 
 
 def _page(
     database: Database,
-    kind: type[Item],
+    read: Callable[[str], Item],
     table: str,
     conditions: Mapping[str, object],
     page: PageRequest,
@@ -198,7 +202,7 @@ def _page(
     where, order = " AND ".join(given) or "TRUE", "DESC" if newest_first else "ASC"
     statement = f"SELECT id, body FROM {table} WHERE {where} ORDER BY id {order} LIMIT ?"  # noqa: S608 - likewise
     rows = database.rows(statement, *given.values(), page.limit + 1)
-    items = tuple(json.decode(body, type=kind) for _, body in rows[: page.limit])
+    items = tuple(read(body) for _, body in rows[: page.limit])
     return Page(items, rows[page.limit - 1][0] if len(rows) > page.limit else None)
 
 

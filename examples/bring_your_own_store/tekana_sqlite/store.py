@@ -13,7 +13,6 @@ from tekana.application.audit.checks import Snapshot, check
 from tekana.domain.caller import Caller
 from tekana.domain.customer import Customer
 from tekana.domain.errors import Unavailable
-from tekana.domain.transaction import Transaction
 from tekana.domain.wallet import Wallet
 from tekana.ports.audit import Finding
 from tekana.ports.clock import Clock
@@ -22,6 +21,7 @@ from tekana.ports.unit_of_work import IdempotencyKey
 from .database import Database
 from .readers import SqliteCustomers, SqliteEvents, SqliteTransactions, SqliteWallets, read_outbox
 from .schema import SCHEMA, VERSION
+from .transactions import transaction_of
 from .unit_of_work import SqliteUnitOfWork, record_of
 
 
@@ -79,7 +79,7 @@ class SqliteStore:
             return Snapshot(
                 customers=[json.decode(body, type=Customer) for [body] in rows("SELECT body FROM customers")],
                 wallets=[json.decode(body, type=Wallet) for [body] in rows("SELECT body FROM wallets")],
-                transactions=[json.decode(body, type=Transaction) for [body] in rows("SELECT body FROM transactions")],
+                transactions=[transaction_of(body) for [body] in rows("SELECT body FROM transactions")],
                 keys={IdempotencyKey(*row[:3]): record_of(*row[3:]) for row in rows("SELECT * FROM keys")},
                 outbox=[one for _, one in read_outbox(self._reader, start=1, limit=-1)],
             )

@@ -19,6 +19,7 @@ from tekana.ports.clock import Clock
 from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord
 
 from .database import Database
+from .transactions import transaction_of
 
 # The names under which answers are stored: they never change, even where the classes do.
 _ANSWERS: dict[str, type[Answer]] = {
@@ -35,7 +36,9 @@ _UPSERT_CUSTOMER, _UPSERT_WALLET = _UPSERT.format("customers"), _UPSERT.format("
 
 def record_of(fingerprint: int, kind: str, body: str) -> IdempotencyRecord:
     """Read the record of a key."""
-    return IdempotencyRecord(fingerprint, json.decode(body, type=_ANSWERS[kind]))
+    answer_type = _ANSWERS[kind]
+    answer = transaction_of(body) if answer_type is Transaction else json.decode(body, type=answer_type)
+    return IdempotencyRecord(fingerprint, answer)
 
 
 class SqliteUnitOfWork:

@@ -31,7 +31,7 @@ from tekana.ports.store import Store
 from tekana.testing import builders
 from tekana.testing.contracts.fixtures import Contract
 from tekana.testing.contracts.helpers import a_wallet
-from tekana.testing.contracts.ledger_checks import feed
+from tekana.testing.contracts.ledger_checks import every, feed
 
 USD = Currency("USD")
 
@@ -177,6 +177,19 @@ class LegsContract(Contract):
             assert await one.transactions(LOCAL_OPERATOR).get(posted.id) == posted
         of_wallets = [event for event in await feed(store) if isinstance(event, WalletEvent)]
         assert of_wallets[-4:] == [event for event in events_of(posted) if isinstance(event, WalletEvent)]
+
+    async def test_a_wallets_history_has_each_of_its_legs(self, stores: Sequence[Store], app: Session) -> None:
+        payer, payee = await a_wallet(app, "1000"), await a_wallet(app)
+        posted = await app.execute(
+            PayWithFee(from_wallet_id=payer.id, to_wallet_id=payee.id, amount="600", currency="RWF", fee_minor=300)
+        )
+        mine = [one for one in posted.entries if one.wallet_id == payer.id]
+        for store in stores:
+            wallets = store.wallets(LOCAL_OPERATOR)
+            lines = await every(lambda page, wallets=wallets: wallets.entries(payer.id, page), 1)  # type: ignore[misc]
+            assert [line.entry for line in lines[-2:]] == mine
+            assert {line.transaction_id for line in lines[-2:]} == {posted.id}
+            assert (await wallets.balance_at(payer.id, posted.created_at)).ledger_balance.minor == 100
 
     async def test_two_debits_of_a_wallet_never_overdraw_it(self, store: Store, app: Session) -> None:
         payer, payee = await a_wallet(app, "100"), await a_wallet(app)
