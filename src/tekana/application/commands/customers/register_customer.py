@@ -17,6 +17,7 @@ from tekana.application.commands.validation import (
     normal_email,
     normal_full_name,
     normal_phone_number,
+    require_active_currency,
 )
 from tekana.domain.book import Book, CustomerWithWallets
 from tekana.domain.caller import Scope
@@ -74,6 +75,7 @@ class RegisterCustomer(Struct, frozen=True, kw_only=True):
         return LockSet(others=tuple(map(CONTACTS.ref, self.contacts())))
 
     def decide(self, book: Book) -> CustomerWithWallets:
+        currency = require_active_currency(self.currency or book.default_currency)
         book.require_contacts_unused(self.contacts())
         customer = Customer(
             id=CustomerId(book.new_id()),
@@ -91,7 +93,7 @@ class RegisterCustomer(Struct, frozen=True, kw_only=True):
         wallet = Wallet(
             id=WalletId(book.new_id()),
             customer_id=customer.id,
-            currency=parse_currency(self.currency) if self.currency else book.default_currency,
+            currency=currency,
             created_by=book.caller.subject,
             created_at=book.now,
             updated_at=book.now,

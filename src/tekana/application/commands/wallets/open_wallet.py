@@ -6,8 +6,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
+from msgspec.structs import force_setattr
+
 from tekana.application.commands.command import Struct
-from tekana.application.commands.validation import check_all, check_metadata, check_optional, check_text
+from tekana.application.commands.validation import (
+    check_all,
+    check_metadata,
+    check_optional,
+    normal_name,
+    require_active_currency,
+)
 from tekana.domain.book import Book
 from tekana.domain.caller import Scope
 from tekana.domain.customer import CUSTOMERS
@@ -40,20 +48,24 @@ class OpenWallet(Struct, frozen=True, kw_only=True):
         super().__post_init__()
         check_all(
             lambda: parse_currency(self.currency),
-            lambda: check_optional(self.name, lambda name: check_text("name", name, most=100, one_line=True)),
+            lambda: check_optional(self.name, self._normalize_name),
             lambda: check_optional(self.metadata, check_metadata),
         )
+
+    def _normalize_name(self, name: str) -> None:
+        force_setattr(self, "name", normal_name("name", name, most=100))
 
     def locks(self) -> LockSet:
         return LockSet(others=(CUSTOMERS.ref(self.customer_id),))
 
     def decide(self, book: Book) -> Wallet:
+        currency = require_active_currency(self.currency)
         customer = book.customer(self.customer_id)
         customer.require_active()
         wallet = Wallet(
             id=WalletId(book.new_id()),
             customer_id=customer.id,
-            currency=parse_currency(self.currency),
+            currency=currency,
             name=self.name,
             metadata=self.metadata,
             created_by=book.caller.subject,
