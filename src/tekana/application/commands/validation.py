@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from uuid import UUID
 
@@ -27,6 +28,12 @@ if TYPE_CHECKING:
 else:
     Time = Annotated[Any, msgspec.Meta(extra_json_schema={"type": "string", "format": "date-time"})]
 """The type of a field that holds a time: decoders leave its text to `to_time`, as msgspec's own decoder rounds up."""
+
+if TYPE_CHECKING:
+    MetadataField = dict[str, str | int | float | bool | None]
+else:
+    MetadataField = dict[str, Any]
+"""The type of a field that holds metadata: with `read_number` as its `float_hook`, a decoder keeps every digit."""
 
 KEY_SEPARATOR = "\x1f"
 """Stands between a batch's key and the place of one of its movements. No caller's own key has it."""
@@ -151,6 +158,21 @@ def check_key(key: str) -> None:
         raise invalid("key", "must not contain the character U+001F")
 
 
+def read_number(text: str) -> float | Decimal:
+    """Read a JSON number with a fraction or an exponent: the `float_hook` of decoders of commands.
+
+    Returns:
+        A float, if that has the same digits when it is written, in its shortest form or with 17 digits; else a
+        Decimal, which `check_metadata` refuses.
+    """
+    nearest = float(text)
+    try:
+        exact = Decimal(text)
+    except InvalidOperation:  # its exponent has more than 18 digits
+        return Decimal("Infinity")
+    return nearest if exact in (Decimal(repr(nearest)), Decimal(f"{nearest:.17g}")) else exact
+
+
 def check_metadata(metadata: Mapping[str, object]) -> None:
     """At most 50 names of at most 64 characters, with plain values; texts of at most 500 characters."""
     if not isinstance(metadata, Mapping):
@@ -168,6 +190,8 @@ def check_metadata(metadata: Mapping[str, object]) -> None:
             case int():
                 if abs(value) > _LARGEST_INTEGER:
                     raise invalid(field, "is too large for a JSON number: send it as text")
+            case Decimal():
+                raise invalid(field, "is a number that cannot be kept exactly: send it as text")
             case float():
                 if not math.isfinite(value):
                     raise invalid(field, "must be a finite number")

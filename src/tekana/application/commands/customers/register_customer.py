@@ -9,6 +9,7 @@ from msgspec.structs import force_setattr
 
 from tekana.application.commands.command import Struct
 from tekana.application.commands.validation import (
+    MetadataField,
     check_all,
     check_country,
     check_external_id,
@@ -54,7 +55,7 @@ class RegisterCustomer(Struct, frozen=True, kw_only=True):
     country: str | None = None
     external_id: str | None = None
     currency: str | None = None
-    metadata: dict[str, str | int | float | bool | None] | None = None
+    metadata: MetadataField | None = None
 
     def __post_init__(self) -> None:
         check_all(

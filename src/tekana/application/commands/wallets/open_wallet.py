@@ -10,6 +10,7 @@ from msgspec.structs import force_setattr
 
 from tekana.application.commands.command import Struct
 from tekana.application.commands.validation import (
+    MetadataField,
     check_all,
     check_metadata,
     check_optional,
@@ -42,7 +43,7 @@ class OpenWallet(Struct, frozen=True, kw_only=True):
     customer_id: CustomerId
     currency: str
     name: str | None = None
-    metadata: dict[str, str | int | float | bool | None] | None = None
+    metadata: MetadataField | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
