@@ -295,7 +295,15 @@ def normal_phone_number(value: str, country: str | None = None) -> str:
         number = phonenumbers.parse(value, country if isinstance(country, str) else None)
     except phonenumbers.NumberParseException:
         raise wrong from None
-    possible = phonenumbers.is_possible_number_with_reason(number) == phonenumbers.ValidationResult.IS_POSSIBLE
-    if not possible or number.extension:
+    if not _can_be_called_from_anywhere(number) or number.extension:
         raise wrong
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def _can_be_called_from_anywhere(number: phonenumbers.PhoneNumber) -> bool:
+    """Check the length: as long as a whole number, not as one without its area code, even if service numbers are."""
+    whole, local = phonenumbers.ValidationResult.IS_POSSIBLE, phonenumbers.ValidationResult.IS_POSSIBLE_LOCAL_ONLY
+    kinds = (phonenumbers.PhoneNumberType.FIXED_LINE, phonenumbers.PhoneNumberType.MOBILE)
+    reasons = [phonenumbers.is_possible_number_for_type_with_reason(number, kind) for kind in kinds]
+    is_local = local in reasons and whole not in reasons
+    return phonenumbers.is_possible_number_with_reason(number) == whole and not is_local
