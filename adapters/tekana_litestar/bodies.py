@@ -12,6 +12,7 @@ from uuid import UUID
 import msgspec
 
 from tekana import FieldError, TekanaError
+from tekana.application.commands.validation import read_number
 from tekana.domain.errors import invalid
 from tekana_litestar.headers import Headers, require_json, single_header
 from tekana_litestar.identifiers import canonical_uuid
@@ -70,7 +71,7 @@ class Body(Generic[T_co]):
         self._example = example
         self.bytes_max = bytes_max
         self._kind = kind
-        self._decoder: msgspec.json.Decoder[T_co] = msgspec.json.Decoder(kind)
+        self._decoder: msgspec.json.Decoder[T_co] = msgspec.json.Decoder(kind, float_hook=read_number)
 
     @property
     def refusals(self) -> tuple[type[TekanaError], ...]:
@@ -148,9 +149,12 @@ def size_in_words(size: int) -> str:
     return f"{kib} KiB" if kib < 1024 else f"{kib // 1024} MiB"
 
 
+_decode_plain: Final = msgspec.json.Decoder(float_hook=read_number).decode
+
+
 def _plain(body: bytes) -> Any:
     try:
-        return msgspec.json.decode(body)
+        return _decode_plain(body)
     except RecursionError:
         raise invalid("body", "is nested too deep") from None
     except (msgspec.DecodeError, UnicodeError):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from tekana.domain.book import CustomerWithWallets
@@ -52,10 +52,16 @@ class MemoryCustomers:
         wanted = {name: value for name, value in which._asdict().items() if value is not None}
         found = [
             self._with_wallets(customer)
-            for customer_id, customer in sorted(self._state.customers.items())
+            for customer in self._state.customers.values()
             if all(getattr(customer, name) == value for name, value in wanted.items())
         ]
-        return page_of(found, page, lambda one: one.customer.id, self._state.customers)
+
+        def order(customer_id: UUID) -> tuple[bool, UUID]:
+            closed = self._state.customers[CustomerId(customer_id)].status == "closed"
+            return (which.by_contact and closed, customer_id)
+
+        found.sort(key=lambda one: order(one.customer.id))
+        return page_of(found, page, lambda one: one.customer.id, self._state.customers, order=order)
 
     def _with_wallets(self, customer: Customer) -> CustomerWithWallets:
         wallets = (replace(self._state.wallets[wallet_id]) for wallet_id in self._state.wallets_of[customer.id])
@@ -181,11 +187,21 @@ def page_of(
     known: Container[UUID],
     *,
     newest_first: bool = False,
+    order: Callable[[UUID], Any] = lambda item_id: item_id,
 ) -> Page[Item]:
-    """The items that come after the id in the cursor, which need not be among those found any more."""
+    """Return the items after the id in the cursor, which need not be among those found any more.
+
+    Args:
+        found: all items, in order.
+        page: which of them.
+        id_of: the id of an item.
+        known: every id that a cursor may have.
+        newest_first: whether the order is the reverse one.
+        order: what an id is sorted by.
+    """
     if page.cursor is not None:
-        last = _id(page.cursor, known)
-        found = [item for item in found if (id_of(item) < last if newest_first else id_of(item) > last)]
+        last = order(_id(page.cursor, known))
+        found = [item for item in found if (order(id_of(item)) < last if newest_first else order(id_of(item)) > last)]
     items = tuple(found[: page.limit])
     return Page(items, str(id_of(items[-1])) if len(found) > page.limit else None)
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
 
 import asyncpg
-from sqlalchemy import select
+from sqlalchemy import Select, case, select, true
 
 from tekana.domain.book import CustomerWithWallets
 from tekana.domain.customer import Customer
@@ -39,16 +41,29 @@ class PostgresCustomers:
 
     async def list(self, which: CustomerFilter, page: PageRequest) -> Page[CustomerWithWallets]:
         table = tables.customers
-        query = select(table).order_by(table.c.id).limit(at_most(page.limit + 1))
+        query = select(table).limit(at_most(page.limit + 1))
         for name, value in which._asdict().items():
             if value is not None:
                 query = query.where(table.c[name] == (written(value) if name == "status" else value))
-        after = id_cursor(page)
-        if after is not None:
-            query = query.where(table.c.id > after)
+        query = _in_order(query, id_cursor(page), by_contact=which.by_contact)
         async with raw_connection(self._pool) as connection:
             found = [customer_of(row) for row in await fetch(connection, query)]
             return page_of(await _with_wallets(connection, found), page, lambda one: str(one.customer.id))
+
+
+def _in_order(query: Select[Any], after: UUID | None, *, by_contact: bool) -> Select[Any]:
+    """Begin after a customer, in the order of ids; by a contact, the open one first."""
+    table = tables.customers
+    if not by_contact:
+        return query.order_by(table.c.id).where(true() if after is None else table.c.id > after)
+    closed = case((table.c.status == written("closed"), 1), else_=0)
+    query = query.order_by(closed, table.c.id)
+    if after is None:
+        return query
+    last = table.alias("last")
+    last_closed = select(case((last.c.status == written("closed"), 1), else_=0)).where(last.c.id == after)
+    begin = last_closed.scalar_subquery()
+    return query.where((closed > begin) | ((closed == begin) & (table.c.id > after)))
 
 
 async def _with_wallets(connection: asyncpg.Connection, customers: Sequence[Customer]) -> Sequence[CustomerWithWallets]:

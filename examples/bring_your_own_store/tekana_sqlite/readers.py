@@ -60,7 +60,8 @@ class SqliteCustomers:
     async def list(self, which: CustomerFilter, page: PageRequest) -> Page[CustomerWithWallets]:
         conditions = {f"{name} = ?": value for name, value in which._asdict().items()}
         with self._database.snapshot():
-            found = _page(self._database, _customer_of, "customers", conditions, page)
+            order = "status = 'closed', id" if which.by_contact else "id"
+            found = _page(self._database, _customer_of, "customers", conditions, page, order=order)
             return Page(tuple(map(self._with_wallets, found.items)), found.next_cursor)
 
     def _with_wallets(self, customer: Customer) -> CustomerWithWallets:
@@ -190,17 +191,19 @@ def _page(
     conditions: Mapping[str, object],
     page: PageRequest,
     *,
+    order: str = "id",
     newest_first: bool = False,
 ) -> Page[Item]:
-    """The rows that meet every condition whose value is given, after the id in the cursor."""
+    """Return the rows that meet every condition whose value is given, after the one whose id is the cursor."""
     given = {condition: value for condition, value in conditions.items() if value is not None}
     if page.cursor is not None:
         known = f"SELECT 1 FROM {table} WHERE id = ?"  # noqa: S608 - a name from this file, not from input
         if not page.cursor.isascii() or not database.rows(known, page.cursor):
             raise _bad_cursor()
-        given["id < ?" if newest_first else "id > ?"] = page.cursor
-    where, order = " AND ".join(given) or "TRUE", "DESC" if newest_first else "ASC"
-    statement = f"SELECT id, body FROM {table} WHERE {where} ORDER BY id {order} LIMIT ?"  # noqa: S608 - likewise
+        last = f"(SELECT {order} FROM {table} WHERE id = ?)"  # noqa: S608 - likewise
+        given[f"({order}) {'<' if newest_first else '>'} {last}"] = page.cursor
+    where, direction = " AND ".join(given) or "TRUE", "DESC" if newest_first else "ASC"
+    statement = f"SELECT id, body FROM {table} WHERE {where} ORDER BY {order} {direction} LIMIT ?"  # noqa: S608
     rows = database.rows(statement, *given.values(), page.limit + 1)
     items = tuple(read(body) for _, body in rows[: page.limit])
     return Page(items, rows[page.limit - 1][0] if len(rows) > page.limit else None)

@@ -12,6 +12,7 @@ from tekana.application.commands.command import AnswerT, Command
 from tekana.application.engine.engine import Engine
 from tekana.application.engine.envelope import Envelope, Outcome
 from tekana.application.policy import require_scope
+from tekana.application.readers import CheckedCustomers, CheckedTransactions, CheckedWallets
 from tekana.application.webhooks.webhooks import Webhooks
 from tekana.application.workers.relay import relay_warnings
 from tekana.domain.book import Answer
@@ -110,19 +111,19 @@ class Session:
     def customers(self) -> Customers:
         """Read customers."""
         require_scope(self.caller, "customers:read")
-        return self._store.customers(self.caller)
+        return CheckedCustomers(self._store.customers(self.caller))
 
     @property
     def wallets(self) -> Wallets:
         """Read wallets, their entries, and their balance at a time."""
         require_scope(self.caller, "wallets:read")
-        return self._store.wallets(self.caller)
+        return CheckedWallets(self._store.wallets(self.caller))
 
     @property
     def transactions(self) -> Transactions:
         """Read transactions."""
         require_scope(self.caller, "transactions:read")
-        return self._store.transactions(self.caller)
+        return CheckedTransactions(self._store.transactions(self.caller))
 
     @property
     def events(self) -> Events:

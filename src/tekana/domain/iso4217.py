@@ -1,6 +1,7 @@
-"""The active currencies of ISO 4217 and the number of decimals of each. Generated: see tests/unit/test_iso4217.py.
+"""The currencies of ISO 4217 and the number of decimals of each. Generated: see tests/unit/test_iso4217.py.
 
-Codes without a minor unit (metals, test codes, units of account) are left out.
+Codes without a minor unit (metals, test codes, units of account) are left out. A code that ISO withdraws stays in
+EXPONENTS, and is named in WITHDRAWN: wallets in it can be read, emptied and closed, and no new ones are opened.
 """
 
 from __future__ import annotations
@@ -174,3 +175,6 @@ EXPONENTS: Final[dict[str, int]] = {
     "ZMW": 2,
     "ZWG": 2,
 }
+
+WITHDRAWN: Final[frozenset[str]] = frozenset()
+"""The codes in EXPONENTS that are not active any more."""

@@ -18,6 +18,11 @@ class CustomerFilter(NamedTuple):
     external_id: str | None = None
     status: CustomerStatus | None = None
 
+    @property
+    def by_contact(self) -> bool:
+        """Whether a contact is given, which at most one open customer has."""
+        return any(one is not None for one in (self.email, self.phone_number, self.external_id))
+
 
 class Customers(Protocol):
     """The customers as last saved. Safe to use from many tasks at once."""
@@ -27,7 +32,7 @@ class Customers(Protocol):
         ...
 
     async def list(self, which: CustomerFilter, page: PageRequest) -> Page[CustomerWithWallets]:
-        """In the order of their ids, which is the order of registration.
+        """List in the order of their ids, which is the order of registration; by a contact, the open one first.
 
         Raises InvalidRequest for a bad cursor; Unavailable if the store cannot be reached.
         """

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
 from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 from uuid import UUID
 
 import msgspec
 from msgspec.structs import force_setattr
 
-from tekana.application.commands.validation import check_all, check_metadata, check_moment, check_text, to_id
+from tekana.application.commands.validation import (
+    MetadataField,
+    Time,
+    check_all,
+    check_metadata,
+    check_text,
+    to_id,
+    to_time,
+)
 from tekana.domain.book import Answer, Book
 from tekana.domain.caller import Scope
 from tekana.domain.errors import InvalidRequest, Refused
@@ -106,8 +113,8 @@ class MoneyFields(Struct, frozen=True, kw_only=True):
     currency: str
     description: str | None = None
     reference: str | None = None
-    metadata: dict[str, str | int | float | bool | None] | None = None
-    effective_at: datetime | None = None
+    metadata: MetadataField | None = None
+    effective_at: Time | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -129,7 +136,7 @@ class MoneyFields(Struct, frozen=True, kw_only=True):
         if (metadata := self.metadata) is not None:
             yield lambda: check_metadata(metadata)
         if (effective_at := self.effective_at) is not None:
-            yield lambda: check_moment("effective_at", effective_at)
+            yield lambda: force_setattr(self, "effective_at", to_time("effective_at", effective_at))
 
     @property
     def money(self) -> Money:

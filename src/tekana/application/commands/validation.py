@@ -4,18 +4,36 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import TypeVar
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from uuid import UUID
 
+import msgspec
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 from msgspec import UNSET, UnsetType
 
 from tekana.domain.errors import FieldError, InvalidRequest, invalid
+from tekana.domain.iso3166 import COUNTRIES
+from tekana.domain.iso4217 import WITHDRAWN
+from tekana.domain.money import Currency, parse_currency
 
 T = TypeVar("T")
+
+if TYPE_CHECKING:
+    Time = datetime
+else:
+    Time = Annotated[Any, msgspec.Meta(extra_json_schema={"type": "string", "format": "date-time"})]
+"""The type of a field that holds a time: decoders leave its text to `to_time`, as msgspec's own decoder rounds up."""
+
+if TYPE_CHECKING:
+    MetadataField = dict[str, str | int | float | bool | None]
+else:
+    MetadataField = dict[str, Any]
+"""The type of a field that holds metadata: with `read_number` as its `float_hook`, a decoder keeps every digit."""
 
 KEY_SEPARATOR = "\x1f"
 """Stands between a batch's key and the place of one of its movements. No caller's own key has it."""
@@ -25,7 +43,15 @@ _LARGEST_INTEGER = 2**53 - 1  # beyond it, JSON readers that use floats lose dig
 _FIRST_YEAR, _LAST_YEAR = 1000, 9998
 _PHONE_NUMBER = re.compile(r"\+?[0-9 ().\-/]{3,32}", re.ASCII)  # no letters, extensions or URIs
 _LONGEST_LOCAL_PART = 64  # RFC 5321
-_REGIONS = frozenset(phonenumbers.SUPPORTED_REGIONS)
+_BEYOND_MICROSECONDS = re.compile(r"(?<=\.[0-9]{6})[0-9]+", re.ASCII)
+
+_JOINERS = "\u200c\u200d"
+"""The zero-width non-joiner and joiner: the spelling of names in Persian, Bengali and other languages needs them."""
+
+_INVISIBLE = re.compile(
+    r"[\s\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200c\u200d\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]*"
+)
+"""Spaces, joiners, variation selectors and fillers: a name of these alone cannot be seen."""
 
 
 def check_all(*checks: Callable[[], object]) -> None:
@@ -56,12 +82,43 @@ def to_id(field: str, value: object) -> UUID:
         raise invalid(field, "must be a UUID") from None
 
 
+def to_time(field: str, value: object) -> datetime:
+    """Return an RFC 3339 time, given as text or a datetime, cut to whole microseconds.
+
+    Digits beyond microseconds are cut, never rounded: the last moment of a day stays on that day.
+    """
+    if isinstance(value, str):
+        try:
+            value = msgspec.convert(_BEYOND_MICROSECONDS.sub("", value), datetime)
+        except (msgspec.ValidationError, UnicodeError):
+            value = None
+    if not isinstance(value, datetime):
+        raise invalid(field, "must be a time in RFC 3339 form with its offset, such as 2026-01-31T12:00:00Z")
+    check_moment(field, value)
+    return value
+
+
 def check_text(field: str, value: str, *, most: int, one_line: bool = False) -> None:
-    """Text of 1 to `most` characters that any database and driver can keep: no NUL, no half of a surrogate pair."""
-    if not isinstance(value, str):
-        raise invalid(field, f"must be text, not {type(value).__name__}")
+    """Check text of 1 to `most` characters that any database and driver can keep.
+
+    Args:
+        field: the name of the field.
+        value: the text.
+        most: how many characters it may have.
+        one_line: whether control characters, spaces other than the plain one, and invisible characters are refused;
+            joiners are not.
+    """
+    _check_storable(field, value, most)
     if not value or value.isspace():
         raise invalid(field, "must not be empty")
+    if one_line:
+        _check_visible(field, value)
+
+
+def _check_storable(field: str, value: str, most: int) -> None:
+    """Check for a length of at most `most`, no NUL, and no half of a surrogate pair."""
+    if not isinstance(value, str):
+        raise invalid(field, f"must be text, not {type(value).__name__}")
     if len(value) > most:
         raise invalid(field, f"must be at most {most} characters")
     if "\x00" in value:
@@ -70,8 +127,28 @@ def check_text(field: str, value: str, *, most: int, one_line: bool = False) -> 
         value.encode()
     except UnicodeEncodeError:
         raise invalid(field, "must be valid Unicode text") from None
-    if one_line and not value.isprintable():
-        raise invalid(field, "must not contain control characters")
+
+
+def _check_visible(field: str, value: str) -> None:
+    if not value.isprintable() and not value.translate(dict.fromkeys(map(ord, _JOINERS))).isprintable():
+        raise invalid(field, "must not contain control characters, nor other invisible ones")
+    if _INVISIBLE.fullmatch(value):
+        raise invalid(field, "must have a character that can be seen")
+
+
+def _with_plain_spaces(value: str) -> str:
+    """Replace hard, wide and other special spaces (category Zs) by the plain one."""
+    if value.isascii():
+        return value
+    return "".join(" " if unicodedata.category(one) == "Zs" else one for one in value)
+
+
+def _without_pasted(value: str) -> str:
+    """Remove what copying from a page or a list of contacts adds: invisible characters, and spaces at the ends."""
+    if value.isascii():
+        return value.strip(" ")
+    visible = "".join(one for one in value if unicodedata.category(one) != "Cf")
+    return _with_plain_spaces(visible).strip(" ")
 
 
 def check_key(key: str) -> None:
@@ -79,6 +156,21 @@ def check_key(key: str) -> None:
     check_text("key", key, most=255)
     if KEY_SEPARATOR in key:
         raise invalid("key", "must not contain the character U+001F")
+
+
+def read_number(text: str) -> float | Decimal:
+    """Read a JSON number with a fraction or an exponent: the `float_hook` of decoders of commands.
+
+    Returns:
+        A float, if that has the same digits when it is written, in its shortest form or with 17 digits; else a
+        Decimal, which `check_metadata` refuses.
+    """
+    nearest = float(text)
+    try:
+        exact = Decimal(text)
+    except InvalidOperation:  # its exponent has more than 18 digits
+        return Decimal("Infinity")
+    return nearest if exact in (Decimal(repr(nearest)), Decimal(f"{nearest:.17g}")) else exact
 
 
 def check_metadata(metadata: Mapping[str, object]) -> None:
@@ -92,13 +184,14 @@ def check_metadata(metadata: Mapping[str, object]) -> None:
         field = f"metadata.{name}"
         match value:
             case str():
-                if value:
-                    check_text(field, value, most=500)
+                _check_storable(field, value, 500)
             case bool() | None:
                 pass
             case int():
                 if abs(value) > _LARGEST_INTEGER:
                     raise invalid(field, "is too large for a JSON number: send it as text")
+            case Decimal():
+                raise invalid(field, "is a number that cannot be kept exactly: send it as text")
             case float():
                 if not math.isfinite(value):
                     raise invalid(field, "must be a finite number")
@@ -107,7 +200,7 @@ def check_metadata(metadata: Mapping[str, object]) -> None:
 
 
 def check_moment(field: str, moment: datetime) -> None:
-    """A moment with its offset from UTC, of the years 1000 to 9998: the ends of time mean "for ever" to databases."""
+    """Check a moment: with its offset from UTC, in the years 1000 to 9998, as databases read the ends as infinite."""
     if moment.tzinfo is None:
         raise invalid(field, "must say its offset from UTC, such as 2026-01-31T12:00:00Z")
     if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
@@ -115,42 +208,102 @@ def check_moment(field: str, moment: datetime) -> None:
 
 
 def check_country(value: str) -> None:
-    """An ISO 3166-1 alpha-2 code."""
-    if not isinstance(value, str) or value not in _REGIONS:
+    """Check an ISO 3166-1 alpha-2 code."""
+    if not isinstance(value, str) or value not in COUNTRIES:
         raise invalid("country", "must be an ISO 3166 country code of two letters, such as RW")
 
 
+def require_active_currency(code: str) -> Currency:
+    """Return the currency of a new wallet.
+
+    A command calls it when it is decided, not when it is built: a stored answer can still be replayed under its key.
+
+    Raises:
+        InvalidRequest: ISO 4217 has no such currency any more; wallets that exist in it can still be used.
+    """
+    currency = parse_currency(code)
+    if currency in WITHDRAWN:
+        raise invalid(
+            "currency", f"{currency} is withdrawn from ISO 4217: open a wallet in the currency that follows it"
+        )
+    return currency
+
+
 def check_external_id(value: str) -> None:
-    """The caller's own name for a customer: text of 1 to 200 characters on one line."""
+    """Check the caller's own name for a customer: 1 to 200 characters on one line. It is kept exactly as given."""
     check_text("external_id", value, most=200, one_line=True)
+
+
+def normal_name(field: str, value: str, *, most: int) -> str:
+    """Return a name for people to read, with plain spaces only."""
+    if isinstance(value, str):
+        value = _with_plain_spaces(value)
+    check_text(field, value, most=most, one_line=True)
+    return value
 
 
 def normal_full_name(value: str) -> str:
     """Return a person's name as it is kept, without blanks around it."""
-    check_text("full_name", value, most=200, one_line=True)
-    return value.strip()
+    return normal_name("full_name", value, most=200).strip()
 
 
 def normal_email(value: str) -> str:
-    """The address as it is kept and compared: normalised, in lower case. Its syntax is checked, not its mailbox."""
+    """Return the address as it is kept and compared. Its syntax is checked, not its mailbox.
+
+    Upper and lower case are one, and so are all the forms of a letter, such as the three of sigma.
+    """
     wrong = invalid("email", "must be an email address, such as aline@example.com")
-    if not isinstance(value, str) or len(value.partition("@")[0]) > _LONGEST_LOCAL_PART:
+    if not isinstance(value, str):
+        raise wrong
+    value = _without_pasted(value)
+    if len(value.partition("@")[0]) > _LONGEST_LOCAL_PART:
         raise wrong
     try:
-        return validate_email(value, check_deliverability=False, test_environment=True).normalized.lower()
+        address = validate_email(value, check_deliverability=False, test_environment=True).normalized
     except (EmailNotValidError, UnicodeError):
         raise wrong from None
+    if address.isascii():
+        return address.lower()
+    local_part, at, domain = address.rpartition("@")
+    return _fold_case(local_part) + at + domain.lower()
+
+
+_FINAL_SIGMA = re.compile(r"(?<=[^\W\d_])\u03c3(?![^\W\d_])")
+
+
+def _fold_case(text: str) -> str:
+    """Fold case letter by letter, with sigma as it is spelled: final at the end of a word.
+
+    What folding would make two letters of, such as the German sharp s, is another mailbox and stays.
+    """
+    folded = "".join(one if len(one.casefold()) > 1 else one.casefold() for one in text).lower()
+    return _FINAL_SIGMA.sub("\u03c2", folded)
 
 
 def normal_phone_number(value: str, country: str | None = None) -> str:
-    """Return the number in E.164 form. Without a leading +, it is read as one of the country, if there is such one."""
+    """Return the number in E.164 form. Without a leading +, it is read as one of the country, if there is one.
+
+    It must be possible to call it from any country: a number that works within a town only is refused.
+    """
     wrong = invalid("phone_number", "must be a phone number, such as +250788123456")
-    if not isinstance(value, str) or not _PHONE_NUMBER.fullmatch(value):
+    if not isinstance(value, str):
+        raise wrong
+    value = _without_pasted(value)
+    if not _PHONE_NUMBER.fullmatch(value):
         raise wrong
     try:
         number = phonenumbers.parse(value, country if isinstance(country, str) else None)
     except phonenumbers.NumberParseException:
         raise wrong from None
-    if not phonenumbers.is_possible_number(number) or number.extension:
+    if not _can_be_called_from_anywhere(number) or number.extension:
         raise wrong
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def _can_be_called_from_anywhere(number: phonenumbers.PhoneNumber) -> bool:
+    """Check the length: as long as a whole number, not as one without its area code, even if service numbers are."""
+    whole, local = phonenumbers.ValidationResult.IS_POSSIBLE, phonenumbers.ValidationResult.IS_POSSIBLE_LOCAL_ONLY
+    kinds = (phonenumbers.PhoneNumberType.FIXED_LINE, phonenumbers.PhoneNumberType.MOBILE)
+    reasons = [phonenumbers.is_possible_number_for_type_with_reason(number, kind) for kind in kinds]
+    is_local = local in reasons and whole not in reasons
+    return phonenumbers.is_possible_number_with_reason(number) == whole and not is_local

@@ -72,8 +72,8 @@ class ContactsContract(Contract):
         second = (await a_customer(app, **{field: value})).customer
         which = CustomerFilter(**{field: value})  # type: ignore[arg-type]
         found = await every(lambda page: app.customers.list(which, page))
-        assert [one.customer.id for one in found] == [first.id, second.id]
-        assert [one.customer.status for one in found] == ["closed", "active"]
+        assert [one.customer.id for one in found] == [second.id, first.id]
+        assert [one.customer.status for one in found] == ["active", "closed"]
 
     @FIELDS
     async def test_a_change_gives_the_old_one_back(self, app: Session, field: str, value: str) -> None:

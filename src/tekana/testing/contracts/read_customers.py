@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -77,6 +77,44 @@ class ReadCustomersContract(Contract):
         for which, expected in cases.items():
             found = await every(lambda page, which=which: store.customers(LOCAL_OPERATOR).list(which, page))  # type: ignore[misc]
             assert [one.customer.id for one in found] == [one.id for one in expected], which
+
+    @pytest.mark.parametrize(("field", "value"), [("email", "a@example.com"), ("external_id", "crm-1")])
+    async def test_by_a_contact_the_open_one_comes_first(self, app: Session, field: str, value: str) -> None:
+        eldest = (await a_customer(app)).customer
+        closed = []
+        for _ in range(3):
+            closed.append((await a_customer(app, **{field: value})).customer.id)
+            await app.execute(CloseCustomer(customer_id=closed[-1]))
+        await app.execute(UpdateCustomer(customer_id=eldest.id, **{field: value}))  # type: ignore[arg-type]
+        younger = (await a_customer(app)).customer
+        await app.execute(CloseCustomer(customer_id=eldest.id))
+        await app.execute(UpdateCustomer(customer_id=younger.id, **{field: value}))  # type: ignore[arg-type]
+        which = CustomerFilter(**{field: value})  # type: ignore[arg-type]
+        for limit in (1, 2, 3, 10):
+            found = await every(lambda page: app.customers.list(which, page), limit)
+            assert [one.customer.id for one in found] == [younger.id, eldest.id, *closed], limit
+
+    async def test_an_id_may_be_text(self, app: Session) -> None:
+        aline = await a_customer(app, "500")
+        customer, [wallet] = aline.customer.id, aline.wallets
+        [paid] = (await app.transactions.list(TransactionFilter(wallet_id=wallet.id), PageRequest())).items
+        page = PageRequest()
+        reads: list[tuple[str, UUID, Callable[[Any], Awaitable[Any]]]] = [
+            ("customer_id", customer, app.customers.get),
+            ("wallet_id", wallet.id, app.wallets.get),
+            ("transaction_id", paid.id, app.transactions.get),
+            ("wallet_id", wallet.id, lambda given: app.wallets.entries(given, page)),
+            ("wallet_id", wallet.id, lambda given: app.wallets.balance_at(given, aline.customer.created_at)),
+            ("customer_id", customer, lambda given: app.wallets.list(WalletFilter(customer_id=given), page)),
+            ("wallet_id", wallet.id, lambda given: app.transactions.list(TransactionFilter(wallet_id=given), page)),
+            ("customer_id", customer, lambda given: app.transactions.list(TransactionFilter(customer_id=given), page)),
+        ]
+        for field, one, read in reads:
+            assert await read(str(one).upper()) == await read(one)
+            for wrong in ("", "x", str(one)[:-1], 5, b"x", [one]):
+                with pytest.raises(InvalidRequest) as refused:
+                    await read(wrong)
+                assert [error.field for error in refused.value.errors] == [field]
 
     async def test_wallets_by_every_filter(self, store: Store, app: Session) -> None:
         aline, bosco = (await a_customer(app)).customer, (await a_customer(app, currency="USD")).customer

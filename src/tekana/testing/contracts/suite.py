@@ -14,6 +14,7 @@ from tekana.testing.contracts.read_customers import ReadCustomersContract
 from tekana.testing.contracts.read_money import ReadMoneyContract
 from tekana.testing.contracts.round_trips import RoundTripsContract
 from tekana.testing.contracts.unit_of_work import UnitOfWorkContract
+from tekana.testing.contracts.withdrawn_currencies import WithdrawnCurrenciesContract
 
 
 class StoreContract(
@@ -29,5 +30,6 @@ class StoreContract(
     ReadMoneyContract,
     EventFeedContract,
     RoundTripsContract,
+    WithdrawnCurrenciesContract,
 ):
     """What a store must do to be one: see `tekana.testing.contracts` for how to run it."""

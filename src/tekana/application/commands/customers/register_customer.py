@@ -9,6 +9,7 @@ from msgspec.structs import force_setattr
 
 from tekana.application.commands.command import Struct
 from tekana.application.commands.validation import (
+    MetadataField,
     check_all,
     check_country,
     check_external_id,
@@ -17,6 +18,7 @@ from tekana.application.commands.validation import (
     normal_email,
     normal_full_name,
     normal_phone_number,
+    require_active_currency,
 )
 from tekana.domain.book import Book, CustomerWithWallets
 from tekana.domain.caller import Scope
@@ -53,7 +55,7 @@ class RegisterCustomer(Struct, frozen=True, kw_only=True):
     country: str | None = None
     external_id: str | None = None
     currency: str | None = None
-    metadata: dict[str, str | int | float | bool | None] | None = None
+    metadata: MetadataField | None = None
 
     def __post_init__(self) -> None:
         check_all(
@@ -74,6 +76,7 @@ class RegisterCustomer(Struct, frozen=True, kw_only=True):
         return LockSet(others=tuple(map(CONTACTS.ref, self.contacts())))
 
     def decide(self, book: Book) -> CustomerWithWallets:
+        currency = require_active_currency(self.currency or book.default_currency)
         book.require_contacts_unused(self.contacts())
         customer = Customer(
             id=CustomerId(book.new_id()),
@@ -91,7 +94,7 @@ class RegisterCustomer(Struct, frozen=True, kw_only=True):
         wallet = Wallet(
             id=WalletId(book.new_id()),
             customer_id=customer.id,
-            currency=parse_currency(self.currency) if self.currency else book.default_currency,
+            currency=currency,
             created_by=book.caller.subject,
             created_at=book.now,
             updated_at=book.now,

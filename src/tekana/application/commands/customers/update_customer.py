@@ -11,6 +11,7 @@ from msgspec.structs import force_setattr
 
 from tekana.application.commands.command import Struct
 from tekana.application.commands.validation import (
+    MetadataField,
     check_all,
     check_country,
     check_external_id,
@@ -62,7 +63,7 @@ class UpdateCustomer(Struct, frozen=True, kw_only=True):
     phone_number: str | UnsetType = UNSET
     country: str | UnsetType | None = UNSET
     external_id: str | UnsetType | None = UNSET
-    metadata: dict[str, str | int | float | bool | None] | UnsetType | None = UNSET
+    metadata: MetadataField | UnsetType | None = UNSET
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -6,8 +6,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
+from msgspec.structs import force_setattr
+
 from tekana.application.commands.command import Struct
-from tekana.application.commands.validation import check_all, check_metadata, check_optional, check_text
+from tekana.application.commands.validation import (
+    MetadataField,
+    check_all,
+    check_metadata,
+    check_optional,
+    normal_name,
+    require_active_currency,
+)
 from tekana.domain.book import Book
 from tekana.domain.caller import Scope
 from tekana.domain.customer import CUSTOMERS
@@ -34,26 +43,30 @@ class OpenWallet(Struct, frozen=True, kw_only=True):
     customer_id: CustomerId
     currency: str
     name: str | None = None
-    metadata: dict[str, str | int | float | bool | None] | None = None
+    metadata: MetadataField | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_all(
             lambda: parse_currency(self.currency),
-            lambda: check_optional(self.name, lambda name: check_text("name", name, most=100, one_line=True)),
+            lambda: check_optional(self.name, self._normalize_name),
             lambda: check_optional(self.metadata, check_metadata),
         )
+
+    def _normalize_name(self, name: str) -> None:
+        force_setattr(self, "name", normal_name("name", name, most=100))
 
     def locks(self) -> LockSet:
         return LockSet(others=(CUSTOMERS.ref(self.customer_id),))
 
     def decide(self, book: Book) -> Wallet:
+        currency = require_active_currency(self.currency)
         customer = book.customer(self.customer_id)
         customer.require_active()
         wallet = Wallet(
             id=WalletId(book.new_id()),
             customer_id=customer.id,
-            currency=parse_currency(self.currency),
+            currency=currency,
             name=self.name,
             metadata=self.metadata,
             created_by=book.caller.subject,
