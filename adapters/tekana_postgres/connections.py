@@ -187,8 +187,8 @@ async def raw_connection(pool: ConnectionPool) -> AsyncIterator[asyncpg.Connecti
     """Take a connection for as long as the context lasts: the only way to one.
 
     It goes back to the pool outside any transaction, or not at all: after a cancellation, or anything else that is no
-    ordinary Exception, nobody can say in which state it is, so it is closed. One that was lost is closed too, and all
-    others are replaced, as they were probably lost with it.
+    ordinary Exception, its state is unknown, so it is closed. One that was lost is closed too, and all others are
+    replaced, as they were probably lost with it.
 
     Raises:
         Conflict: PostgreSQL gave up on a race.

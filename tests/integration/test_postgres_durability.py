@@ -1,4 +1,4 @@
-"""What was confirmed is on disk: connections see to it, and a server that cannot promise it is told apart."""
+"""What was confirmed is on disk: connections ask for it, and a server that cannot promise it is warned of."""
 
 from __future__ import annotations
 

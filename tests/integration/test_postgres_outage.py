@@ -64,7 +64,7 @@ async def test_killed_in_the_middle_of_money(folder: Path) -> None:
         await asyncio.gather(*crowd)
         before = dict(answered)
         assert 0 < len(before) < len(keys)
-        with EmbeddedPostgres(folder):  # somebody starts it again; the application was not restarted
+        with EmbeddedPostgres(folder):  # it is started again; the application was not restarted
             await until_ready(store)
             await asyncio.gather(*(deposit(key) for key in keys))
             assert len(answered) == len(keys)

@@ -1,4 +1,4 @@
-"""Whatever the pattern of arrivals, everybody gets an answer: nobody is overlooked between two groups.
+"""Whatever the pattern of arrivals, every command gets an answer: none is forgotten between two groups.
 
 The soak session runs this for as long as TEKANA_SOAK_SECONDS says; by default it takes three seconds.
 """

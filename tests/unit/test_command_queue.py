@@ -1,4 +1,4 @@
-"""Who goes next: batches are taken whole, and hold nobody up who came alone."""
+"""Which commands are next: batches are taken whole, and delay no single command."""
 
 from __future__ import annotations
 
@@ -42,64 +42,64 @@ def together(name: str, size: int) -> list[QueuedCommand]:
     ]
 
 
-def told(group: list[QueuedCommand]) -> dict[str, int]:
+def sizes_of(group: list[QueuedCommand]) -> dict[str, int]:
     """How many are in the group, of those that came alone and of each batch."""
     names = [one.key.key if one.batch else "alone" for one in group]
     return {name: names.count(name) for name in dict.fromkeys(names)}
 
 
 async def test_those_alone_are_never_behind_more_than_one_group_of_batches() -> None:
-    line = CommandQueue(largest_group=10, most_groups=20)
+    queue = CommandQueue(largest_group=10, most_groups=20)
     for number in range(5):
-        line.put_batch(together(f"large {number}", BATCH_SIZE_MAX))
+        queue.put_batch(together(f"large {number}", BATCH_SIZE_MAX))
     for number in range(15):
-        line.put(alone(number))
-    assert len(line) == 5 * BATCH_SIZE_MAX + 15
-    assert told(line.take_group()) == {"alone": 10, "large 0": BATCH_SIZE_MAX}
-    line.put(alone(15))
-    assert told(line.take_group()) == {"alone": 6, "large 1": BATCH_SIZE_MAX}
-    assert told(line.take_group()) == {"large 2": BATCH_SIZE_MAX}
-    assert len(line) == 2 * BATCH_SIZE_MAX
+        queue.put(alone(number))
+    assert len(queue) == 5 * BATCH_SIZE_MAX + 15
+    assert sizes_of(queue.take_group()) == {"alone": 10, "large 0": BATCH_SIZE_MAX}
+    queue.put(alone(15))
+    assert sizes_of(queue.take_group()) == {"alone": 6, "large 1": BATCH_SIZE_MAX}
+    assert sizes_of(queue.take_group()) == {"large 2": BATCH_SIZE_MAX}
+    assert len(queue) == 2 * BATCH_SIZE_MAX
 
 
 async def test_small_batches_share_a_group_and_none_is_torn() -> None:
-    line = CommandQueue(largest_group=10, most_groups=20)
+    queue = CommandQueue(largest_group=10, most_groups=20)
     for name, size in [("a", 300), ("b", 600), ("c", 101), ("d", 1)]:
-        line.put_batch(together(name, size))
-    assert told(line.take_group()) == {"a": 300, "b": 600}  # d waits behind c
-    assert told(line.take_group()) == {"c": 101, "d": 1}
-    assert (line.take_group(), len(line)) == ([], 0)
+        queue.put_batch(together(name, size))
+    assert sizes_of(queue.take_group()) == {"a": 300, "b": 600}  # d waits behind c
+    assert sizes_of(queue.take_group()) == {"c": 101, "d": 1}
+    assert (queue.take_group(), len(queue)) == ([], 0)
 
 
 async def test_the_queue_is_bounded_by_bytes_too() -> None:
     """Ten thousand commands with all the metadata that is allowed would take a gigabyte."""
-    line = CommandQueue(largest_group=500, most_groups=20)
+    queue = CommandQueue(largest_group=500, most_groups=20)
     metadata = {f"name {number:02}": chr(233) * 500 for number in range(50)}
     large = builders.deposit(builders.wallet().id, "1", metadata=metadata)
     size = estimate_bytes(large)
     assert size > sum(sys.getsizeof(value) for value in metadata.values())
     accepted = 0
-    while line.can_accept():
-        line.put(alone(0)._replace(bytes=size))
+    while queue.can_accept():
+        queue.put(alone(0)._replace(bytes=size))
         accepted += 1
     assert 100 * 2**20 <= accepted * size <= 101 * 2**20
-    assert line.can_accept_batch(1000)  # batches have room of their own
-    line.put_batch([one._replace(bytes=101 * 2**20) for one in together("large", 1)])
-    assert not line.can_accept_batch(1)
+    assert queue.can_accept_batch(1000)  # batches have room of their own
+    queue.put_batch([one._replace(bytes=101 * 2**20) for one in together("large", 1)])
+    assert not queue.can_accept_batch(1)
     taken = 0
-    while line:
-        taken += len(line.take_group())
+    while queue:
+        taken += len(queue.take_group())
     assert taken == accepted + 1
-    assert line.can_accept()
-    assert line.can_accept_batch(1000)
+    assert queue.can_accept()
+    assert queue.can_accept_batch(1000)
 
 
 async def test_commands_without_metadata_are_bounded_by_their_number() -> None:
-    line = CommandQueue(largest_group=500, most_groups=20)
+    queue = CommandQueue(largest_group=500, most_groups=20)
     for _ in range(10_000):
-        assert line.can_accept()
-        line.put(alone(0)._replace(bytes=estimate_bytes(COMMAND)))
-    assert not line.can_accept()
+        assert queue.can_accept()
+        queue.put(alone(0)._replace(bytes=estimate_bytes(COMMAND)))
+    assert not queue.can_accept()
 
 
 async def test_a_thousand_are_one_group(store, gate, engines) -> None:
@@ -117,7 +117,7 @@ async def test_a_full_line_refuses_a_batch_whole_and_at_once(store, gate, engine
     crowd = await a_crowd(app, gate, wallet, 5)
     with pytest.raises(Overloaded):
         await app.execute(builders.deposit(wallet.id, "1"))
-    fits = asyncio.create_task(app.submit_batch(batch_of(BATCH_SIZE_MAX - 6, wallet.id)))  # a line of its own
+    fits = asyncio.create_task(app.submit_batch(batch_of(BATCH_SIZE_MAX - 6, wallet.id)))  # a queue of its own
     await asyncio.sleep(0)
     with pytest.raises(Overloaded):
         await app.submit_batch(batch_of(7, wallet.id), key="a key")
@@ -161,7 +161,7 @@ async def test_a_thousand_who_leave_at_once_are_decided_once_and_the_next_is_ser
     await all_outcomes(leaving)
     assert all(task.cancelled() for task in leaving)
     assert not (await app.submit(builders.deposit(wallet.id, "1"), key="the next")).replayed
-    await engine.stop()  # which returns when nobody waits any more
+    await engine.stop()  # which returns when no command waits any more
     assert (await store.wallets(LOCAL_OPERATOR).get(wallet.id)).ledger_balance == 1001
 
 
@@ -221,10 +221,10 @@ async def test_a_group_that_fails_is_split_but_no_atomic_batch_is_torn(
     ]
     await asyncio.sleep(0)
     gate.open.set()
-    *alone_told, atomic_told, independent_told = await all_outcomes([*tasks])
-    assert kinds([await first, *alone_told]) == ["Transaction"] * (1 + alone_before)
-    assert isinstance(atomic_told, BatchOutcome)
-    assert isinstance(independent_told, Unavailable)
+    *of_singles, of_atomic, of_independent = await all_outcomes([*tasks])
+    assert kinds([await first, *of_singles]) == ["Transaction"] * (1 + alone_before)
+    assert isinstance(of_atomic, BatchOutcome)
+    assert isinstance(of_independent, Unavailable)
     whole = {one.reference for one in atomic}
     assert [references & whole for references in sizes if references & whole not in (set(), whole)] == []
     assert (await store.wallets(LOCAL_OPERATOR).get(wallet.id)).ledger_balance == 1 + alone_before + 5 + 2

@@ -1,4 +1,4 @@
-"""What the posting engine says and does when its store fails: nobody is told a thing that may not be so."""
+"""What the posting engine answers and does when its store fails: an answer is never more certain than the outcome."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Script:
 
 
 class LockedState:
-    """Somebody else sits on a wallet, for good."""
+    """Another process keeps a wallet locked, for good."""
 
     def __init__(self, wallet_id: WalletId) -> None:
         self.wallet_id = wallet_id
@@ -72,9 +72,9 @@ async def test_once_the_end_was_not_seen_a_failure_is_unknown_whatever_comes_aft
     lost, busy = Unavailable("the line is dead"), Conflict("another request got there first")
     failing = Failing(store.begin, Script(("saved", lost), ("claim", busy), ("claim", busy)))
     async with engine_on(store, failing) as app:
-        with pytest.raises(Unavailable, match="unknown: retry with the same key") as told:
+        with pytest.raises(Unavailable, match="unknown: retry with the same key") as raised:
             await app.execute(builders.deposit(wallet.id, "10"), key="a key")
-        assert not isinstance(told.value, Conflict)  # which would say that nothing was stored
+        assert not isinstance(raised.value, Conflict)  # which would say that nothing was stored
         done = await app.submit(builders.deposit(wallet.id, "10"), key="a key")
         assert done.replayed
         assert (await app.wallets.get(wallet.id)).ledger_balance == 10
@@ -87,8 +87,8 @@ async def test_a_wallet_that_is_locked_elsewhere_holds_up_its_own_command_alone(
     locked = LockedState(wallets[3].id)
     async with engine_on(store, Failing(store.begin, locked)) as app:
         commands = [builders.deposit(wallet.id, "10") for wallet in wallets]
-        told = await all_outcomes([app.submit(one, key=str(number)) for number, one in enumerate(commands)])
-        assert kinds(told) == ["Busy"] + ["Executed"] * 7
+        raised = await all_outcomes([app.submit(one, key=str(number)) for number, one in enumerate(commands)])
+        assert kinds(raised) == ["Busy"] + ["Executed"] * 7
     # With the settlement wallet: eight in one group, which waits in vain; then, as this store cannot name what is
     # locked, the eight without waiting, four, two, and the one, thrice.
     assert locked.tries == [9, 9, 5, 3, 2, 2, 2]

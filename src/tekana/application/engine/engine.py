@@ -19,7 +19,7 @@ class Engine(Protocol):
         ...
 
     async def stop(self) -> None:
-        """Answer everybody who waits, take nothing new, and end."""
+        """Decide what waits, accept nothing new, and end."""
         ...
 
     def check_serving(self) -> None:
@@ -33,7 +33,7 @@ class Engine(Protocol):
             InvalidRequest: the key is no text of 1 to 255 characters, or has U+001F in it.
             IdempotencyKeyReused: the key was used for another command.
             Overloaded: nothing was begun.
-            Unavailable: the outcome is unknown; the same key will tell.
+            Unavailable: the outcome is unknown; the same key finds it.
         """
         ...
 

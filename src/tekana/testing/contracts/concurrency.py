@@ -1,4 +1,4 @@
-"""Many at once, through the posting engine: no money lost, none made, nobody stuck."""
+"""Many at once, through the posting engine: no money lost, none made, no command without an answer."""
 
 from __future__ import annotations
 
@@ -86,8 +86,8 @@ class ConcurrencyContract(Contract):
                 assert isinstance(deposited, Refused)
                 assert deposited.code == "wallet_not_active"
 
-    async def test_nobody_waits_for_ever(self, app: Session, store: Store) -> None:
-        """Bursts and pauses of every pattern: a lost wake-up leaves somebody without an answer."""
+    async def test_no_command_waits_for_ever(self, app: Session, store: Store) -> None:
+        """Bursts and pauses of every pattern: a lost wake-up leaves a command without an answer."""
         wallet = await a_wallet(app)
         chance = random.Random(1)  # noqa: S311 - the same every time
         waiting: list[asyncio.Task[Transaction]] = []

@@ -16,7 +16,7 @@ Point = Literal["begin", "claim", "lock", "save", "saved"]
 POINTS: tuple[Point, ...] = ("begin", "claim", "lock", "save", "saved")
 
 Fault = Callable[[Point, object], None]
-"""Is told of each point with what the move was given, and may raise."""
+"""Called at each point with what the step was given; may raise."""
 
 
 class Failing:

@@ -53,7 +53,7 @@ class LostAnswersContract(Contract):
             done = await all_at_once(
                 failing.submit(builders.deposit(wallet.id, "10"), key=f"key {number}") for number in range(5)
             )
-        assert fault.left == (times - 1 if point == "saved" else 0)  # once it is saved, the keys tell
+        assert fault.left == (times - 1 if point == "saved" else 0)  # once it is saved, the keys show it
         assert [one.answer.status for one in done] == ["posted"] * 5
         after = await store.wallets(LOCAL_OPERATOR).get(wallet.id)
         assert (after.ledger_balance, after.version) == (50, 5)
