@@ -196,7 +196,7 @@ def check_metadata(metadata: Mapping[str, object]) -> None:
                 if not math.isfinite(value):
                     raise invalid(field, "must be a finite number")
             case _:
-                raise invalid(field, "must be text, a number, true, false or null")
+                raise invalid("metadata", "must have text, numbers, true, false or null as values")
 
 
 def check_moment(field: str, moment: datetime) -> None:
