@@ -192,7 +192,19 @@ async def test_what_is_asked_again_is_answered_the_same(migrated_url: str) -> No
 
 async def test_what_is_read_is_the_same(migrated_url: str) -> None:
     async with serving(migrated_url) as (client, _):
-        assert await differing(client, READS) == []
+        assert await differing(client, [_open_one_first(one) for one in READS]) == []
+
+
+def _open_one_first(recorded: fixture.Exchange) -> fixture.Exchange:
+    """Return the read as it is answered since: by a contact, the customer who is open comes before the closed ones."""
+    if not re.match(r"/v1/customers\?(email|phone_number|external_id)=", recorded.path):
+        return recorded
+    page = json.loads(recorded.answer)
+    items = page["items"]
+    page["items"] = sorted(items, key=lambda one: one["status"] == "closed")
+    if page["items"] == items:
+        return recorded
+    return recorded._replace(answer=json.dumps(page, ensure_ascii=False, separators=(",", ":")))
 
 
 async def test_the_way_back_leaves_every_row_as_it_was(released_url: str) -> None:
