@@ -28,6 +28,7 @@ TABLES: Final = {
     "outbox": ("SELECT", "INSERT"),
     "outbox_parts": ("SELECT",),
     "relays": ("SELECT", "INSERT", "UPDATE"),
+    "leases": ("SELECT", "INSERT", "UPDATE"),
     "parked_events": ("SELECT", "INSERT", "UPDATE", "DELETE"),
     "webhook_endpoints": ("SELECT", "INSERT", "UPDATE"),
     "webhook_deliveries": ("SELECT", "INSERT", "UPDATE", "DELETE"),

@@ -109,7 +109,7 @@ def test_what_does_not_work_yet_is_not_promised() -> None:
     assert not [path for path in DOCUMENT["paths"] if re.search("statement|capture|void|reverse|rate|limit", path)]
     kinds = DOCUMENT["paths"]["/v1/transactions"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert kinds["discriminator"]["propertyName"] == "type"
-    assert set(kinds["discriminator"]["mapping"]) == {"deposit", "withdrawal", "transfer"}
+    assert set(kinds["discriminator"]["mapping"]) == {"deposit", "withdrawal", "transfer", "payment"}
 
 
 @each_operation

@@ -26,7 +26,12 @@ from tests.integration.release_0_1 import fixture
 from tests.integration.test_postgres_schema import catalogue
 
 ABOUT = json.loads(fixture.read_text(fixture.ABOUT))
-REQUESTS = fixture.read_exchanges(fixture.REQUESTS)
+# Blanks around a header's value are no part of it, since: a key that was stored with them is another one now.
+REQUESTS = [
+    one
+    for one in fixture.read_exchanges(fixture.REQUESTS)
+    if (key := one.headers.get("Idempotency-Key", "")) == key.strip()
+]
 READS = fixture.read_exchanges(fixture.READS)
 CALLS = fixture.read_lines(fixture.CALLS)
 

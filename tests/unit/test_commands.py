@@ -14,6 +14,7 @@ from tekana import (
     DepositFunds,
     FreezeWallet,
     InvalidRequest,
+    MakePayment,
     OpenWallet,
     RegisterCustomer,
     SuspendCustomer,
@@ -40,6 +41,7 @@ GOOD: dict[Callable[..., Any], dict[str, Any]] = {
     DepositFunds: {"wallet_id": ID, "amount": "10", "currency": "RWF"},
     WithdrawFunds: {"wallet_id": ID, "amount": "10", "currency": "RWF"},
     TransferFunds: {"from_wallet_id": ID, "to_wallet_id": CUSTOMER, "amount": "10", "currency": "RWF"},
+    MakePayment: {"from_wallet_id": ID, "to_wallet_id": CUSTOMER, "amount": "10", "currency": "RWF"},
 }
 
 NO_TEXT = ["", " ", "\t\n", "a\x00b", "\ud800", "x" * 501, 5, True]
@@ -165,6 +167,7 @@ BAD: dict[Callable[..., Any], dict[str, list[Any]]] = {
     DepositFunds: MONEY,
     WithdrawFunds: MONEY,
     TransferFunds: MONEY,
+    MakePayment: MONEY,
 }
 
 CASES = [(kind, field, value) for kind, fields in BAD.items() for field, values in fields.items() for value in values]
@@ -342,6 +345,7 @@ DECLARED: dict[str, tuple[str, set[str]]] = {
     "DepositFunds": ("transactions:write", MOVED_IN),
     "WithdrawFunds": ("transactions:write", MOVED_OUT),
     "TransferFunds": ("transactions:write", MOVED_IN | MOVED_OUT | {"SameWallet"}),
+    "MakePayment": ("transactions:write", MOVED_IN | MOVED_OUT | {"SameWallet"}),
 }
 """The stable names of commands, with the scope and the refusals that each declares."""
 

@@ -2,7 +2,7 @@
 
     customers   RegisterCustomer, UpdateCustomer, VerifyCustomer, SuspendCustomer, ReactivateCustomer, CloseCustomer
     wallets     OpenWallet, FreezeWallet, UnfreezeWallet, CloseWallet
-    money       DepositFunds, WithdrawFunds, TransferFunds; many of them in a Batch
+    money       DepositFunds, WithdrawFunds, TransferFunds, MakePayment; many of them in a Batch
 
 A command declares on its class what HTTP, the bus, the drivers of the features and the reference derive from it: see
 `tekana.application.commands.command.Command`.
