@@ -21,7 +21,7 @@ from tekana import Forbidden, IdempotencyKeyReused, InvalidRequest, TekanaError,
 from tekana_litestar import openapi_texts, schemas
 from tekana_litestar.bodies import Body, size_in_words, too_large
 from tekana_litestar.examples import ERRORS, example_of
-from tekana_litestar.fields import REQUEST_ID
+from tekana_litestar.fields import PATH_EXAMPLES, REQUEST_ID
 from tekana_litestar.operation import Content, Operation, Returns
 from tekana_litestar.problems import (
     BodyTooLarge,
@@ -116,8 +116,9 @@ def _operation(path: str, tags: list[str], handler: HTTPRouteHandler) -> Node:
 
 
 def _path_parameters(path: str) -> list[Node]:
+    schema = {"type": "string", "format": "uuid"}
     return [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}
+        {"name": name, "in": "path", "required": True, "schema": schema, "example": PATH_EXAMPLES[name]}
         for name in re.findall(r"{(\w+)}", path)
     ]
 

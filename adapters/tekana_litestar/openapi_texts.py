@@ -70,8 +70,8 @@ IF_MATCH: Final[dict[str, Any]] = {
     "schema": {
         "type": "string",
         "pattern": r'^(\*|(W/)?"[1-9][0-9]*"(, *(W/)?"[1-9][0-9]*")*)$',
-        "examples": ['"3"'],
     },
+    "example": "*",
 }
 
 X_REQUEST_ID: Final[dict[str, Any]] = {

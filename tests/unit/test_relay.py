@@ -13,6 +13,7 @@ from uuid import UUID
 import pytest
 
 import tekana
+from tekana.testing.session import session
 from tekana import Settings
 from tekana.application import Session
 from tekana.application.workers import backoff, leased_worker, retention
@@ -230,7 +231,7 @@ async def test_what_waits_for_long_and_what_is_parked_is_warned_of() -> None:
     store = MemoryStore(clock=clock)
     outbox = store.outbox(BUS)
     with_a_bus = Settings(database_url="memory://", bus_url="kafka://127.0.0.1:1")
-    async with tekana.connect(with_a_bus, store=store) as app, tekana.connect("memory://", store=store) as without:
+    async with session(with_a_bus, store=store) as app, session("memory://", store=store) as without:
         await moved(app.as_caller(LOCAL_OPERATOR), 1)
         clock.advance(timedelta(seconds=relays.LAG_WARNING_SECONDS))
         assert await app.check_ready() == []

@@ -9,7 +9,9 @@ from typing import Any, ClassVar
 import msgspec
 import pytest
 
+from tekana.domain.caller import LOCAL_OPERATOR
 import tekana
+from tekana.testing.session import session
 from tekana import Caller, Command, Forbidden, Session, Tekana, Unavailable
 from tekana.application.commands import COMMANDS
 from tekana.application.commands.command import MoneyFields
@@ -35,8 +37,8 @@ async def store() -> AsyncIterator[MemoryStore]:
 
 
 @pytest.fixture
-async def app(store: MemoryStore) -> AsyncIterator[Tekana]:
-    async with tekana.connect(store=store) as app:
+async def app(store: MemoryStore) -> AsyncIterator[Session]:
+    async with session(store=store) as app:
         yield app
 
 
@@ -53,7 +55,7 @@ def some(kind: type[Command[Any]]) -> Any:
 
 
 @pytest.mark.parametrize("kind", [*COMMANDS.values(), tekana.Batch])
-async def test_a_command_needs_its_scope_and_no_other(store: MemoryStore, app: Tekana, kind: Any) -> None:
+async def test_a_command_needs_its_scope_and_no_other(store: MemoryStore, app: Session, kind: Any) -> None:
     lacking, having = app.as_caller(caller_without(kind.SCOPE)), app.as_caller(caller_with(kind.SCOPE))
     command = some(kind)
     ways: list[Callable[[Session], Awaitable[object]]] = [lambda session: session.submit_batch(command, key="a key")]
@@ -82,13 +84,13 @@ READERS: dict[str, Scope] = {
 
 
 @pytest.mark.parametrize("reader", READERS)
-async def test_a_reader_needs_its_scope_and_no_other(app: Tekana, reader: str) -> None:
+async def test_a_reader_needs_its_scope_and_no_other(app: Session, reader: str) -> None:
     with pytest.raises(Forbidden, match=READERS[reader]):
         getattr(app.as_caller(caller_without(READERS[reader])), reader)
     assert getattr(app.as_caller(caller_with(READERS[reader])), reader) is not None
 
 
-async def test_there_is_one_tenant(app: Tekana) -> None:
+async def test_there_is_one_tenant(app: Session) -> None:
     elsewhere = app.as_caller(replace(builders.caller(), tenant="another"))
     assert kinds(await all_outcomes([elsewhere.execute(builders.person())])) == ["Forbidden"]
     for reader in READERS:
@@ -96,12 +98,12 @@ async def test_there_is_one_tenant(app: Tekana) -> None:
             getattr(elsewhere, reader)
 
 
-async def test_a_session_opens_the_session_of_another_caller(app: Tekana) -> None:
+async def test_a_session_opens_the_session_of_another_caller(app: Session) -> None:
     other = app.as_caller(tekana.LOCAL_OPERATOR).as_caller(builders.caller("partner 2"))
     assert (await other.execute(builders.person())).customer.created_by == "partner 2"
 
 
-async def test_who_asked_and_in_which_request_is_recorded_with_everything(store: MemoryStore, app: Tekana) -> None:
+async def test_who_asked_and_in_which_request_is_recorded_with_everything(store: MemoryStore, app: Session) -> None:
     one, two = (app.as_caller(builders.caller(name)) for name in ("partner 1", "partner 2"))
     wallet = (await one.execute(builders.person(), request_id="request 1")).wallets[0]
     deposit = await two.execute(builders.deposit(wallet.id), request_id="request 2")
@@ -121,7 +123,7 @@ async def test_who_asked_and_in_which_request_is_recorded_with_everything(store:
     ]
 
 
-async def test_the_commands_of_a_batch_are_recorded_as_the_batchs_caller(store: MemoryStore, app: Tekana) -> None:
+async def test_the_commands_of_a_batch_are_recorded_as_the_batchs_caller(store: MemoryStore, app: Session) -> None:
     wallet = await a_wallet(app.as_caller(tekana.LOCAL_OPERATOR))
     partner = app.as_caller(builders.caller("partner 1"))
     deposits = builders.deposit(wallet.id), builders.deposit(wallet.id)
@@ -130,7 +132,7 @@ async def test_the_commands_of_a_batch_are_recorded_as_the_batchs_caller(store: 
             assert (one.created_by, one.request_id) == ("partner 1", batch.mode)
 
 
-async def test_a_key_belongs_to_its_caller(app: Tekana) -> None:
+async def test_a_key_belongs_to_its_caller(app: Session) -> None:
     one, two = (app.as_caller(builders.caller(name)) for name in ("partner 1", "partner 2"))
     wallet = await a_wallet(one)
     answers = [await session.submit(builders.deposit(wallet.id), key="a key") for session in (one, two, one, two)]
@@ -163,7 +165,7 @@ class PayTwice(MoneyFields, frozen=True, kw_only=True):
         return book.post(self.to_request(), legs)
 
 
-async def test_a_command_posts_no_transaction_but_its_answer(store: MemoryStore, app: Tekana) -> None:
+async def test_a_command_posts_no_transaction_but_its_answer(store: MemoryStore, app: Session) -> None:
     operator = app.as_caller(tekana.LOCAL_OPERATOR)
     one, two = await a_wallet(operator, "1000"), await a_wallet(operator)
     twice = PayTwice(from_wallet_id=one.id, to_wallet_id=two.id, amount="1", currency="RWF")
