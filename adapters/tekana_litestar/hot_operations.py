@@ -13,6 +13,7 @@ from tekana.application.tekana import executed
 from tekana_litestar.bodies import BODY_BYTES_MAX
 from tekana_litestar.caller import identify_caller
 from tekana_litestar.headers import is_idempotency_key
+from tekana_litestar.operation import is_plain
 from tekana_litestar.protocol.hot_routes import Headers, HotRequest, HotRoute, HotRoutes
 from tekana_litestar.resources.transactions import MOVEMENT, posted_response
 from tekana_litestar.resources.wallets import wallet_response
@@ -20,6 +21,7 @@ from tekana_litestar.responses import HttpResponse
 
 if TYPE_CHECKING:
     from litestar import Litestar
+    from litestar.handlers import HTTPRouteHandler
 
 
 def hot_routes(app: Litestar) -> HotRoutes:
@@ -40,12 +42,12 @@ def hot_routes(app: Litestar) -> HotRoutes:
         HotRoute(b"POST", b"/v1/transactions", move_money, accepts=_has_key, body_size_max=BODY_BYTES_MAX),
         HotRoute(b"GET", b"/v1/wallets/{}", get_wallet),
     )
-    return HotRoutes(route for route in routes if not _is_guarded(app, route))
+    return HotRoutes(route for route in routes if is_plain(_handler(app, route)))
 
 
-def _is_guarded(app: Litestar, route: HotRoute) -> bool:
+def _handler(app: Litestar, route: HotRoute) -> HTTPRouteHandler:
     _, handler, *_ = app.asgi_router.handle_routing(route.path.decode(), route.method.decode())
-    return bool(handler.resolve_guards() or handler.resolve_middleware())
+    return cast("HTTPRouteHandler", handler)
 
 
 def _has_key(headers: Headers) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, NamedTuple, TypeVar, cast
 from uuid import UUID
 
@@ -29,7 +30,7 @@ from tekana_litestar.responses import JSON, Response
 from tekana_litestar.server_sent_events import Streams
 
 if TYPE_CHECKING:
-    from litestar.types import HTTPScope
+    from litestar.types import HTTPScope, Receive
 
 KeyRule = Literal["none", "optional", "required"]
 
@@ -171,18 +172,32 @@ class Call(Generic[InputT_co, QueryT_co]):
 
 
 async def provide_call(request: Request[Any, Any, Any]) -> Call[Any, Any]:
-    """Read and check a request as its operation says. The dependency `call` of every handler.
+    """Read and check a request as its operation says. The dependency `call` of every handler."""
+    return await read_call(request.scope, request.receive, request.route_handler.opt["operation"])
 
-    Raises:
-        InvalidRequest: something is wrong with it.
-    """
-    operation: Operation = request.route_handler.opt["operation"]
-    headers = request.scope["headers"]
-    query = None if operation.query is None else read_query(request.scope["query_string"], operation.query)
-    ids = {name: canonical_uuid(name, text) for name, text in request.path_params.items()}
+
+async def read_call(scope: HTTPScope, receive: Receive, operation: Operation) -> Call[Any, Any]:
+    """Read and check a request as its operation says. Raises InvalidRequest if something is wrong with it."""
+    headers = scope["headers"]
+    query = None if operation.query is None else read_query(scope["query_string"], operation.query)
+    ids = {name: canonical_uuid(name, text) for name, text in scope["path_params"].items()}
     versions = expected_versions(headers) if operation.if_match else None
-    input_ = None if operation.body is None else await operation.body.read(request.receive, headers, ids)
-    return Call(request.scope, input_, query, ids, operation.key, versions)
+    input_ = None if operation.body is None else await operation.body.read(receive, headers, ids)
+    return Call(scope, input_, query, ids, operation.key, versions)
+
+
+@cache
+def is_plain(handler: HTTPRouteHandler) -> bool:
+    """Return whether a handler can be called without Litestar: nothing that was registered is in front of it."""
+    return "operation" in handler.opt and not any(
+        (
+            handler.resolve_guards(),
+            handler.resolve_middleware(),
+            handler.resolve_before_request(),
+            handler.resolve_after_response(),
+            *(layer.after_request for layer in handler.ownership_layers),
+        )
+    )
 
 
 Handler = Callable[..., Awaitable[Response]]
