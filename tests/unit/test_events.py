@@ -40,6 +40,7 @@ FIELDS = {
     "FundsDeposited": "",
     "FundsWithdrawn": "",
     "FundsTransferred": "",
+    "PaymentMade": "",
     "TransactionRejected": "transaction_type rejection_code",
 }
 """What each event says beyond what every event of its aggregate says. Consumers build on it."""
