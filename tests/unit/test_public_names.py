@@ -4,7 +4,6 @@ import subprocess
 import sys
 from importlib.resources import files
 
-from tekana.domain.caller import LOCAL_OPERATOR, MAIN_TENANT
 import tekana
 
 NAMES = """

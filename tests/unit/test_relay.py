@@ -12,8 +12,6 @@ from uuid import UUID
 
 import pytest
 
-import tekana
-from tekana.testing.session import session
 from tekana import Settings
 from tekana.application import Session
 from tekana.application.workers import backoff, leased_worker, retention
@@ -35,6 +33,7 @@ from tekana.testing.clock import FrozenClock
 from tekana.testing.contracts.fixtures import at_work
 from tekana.testing.contracts.helpers import a_wallet
 from tekana.testing.contracts.ledger_checks import assert_whole, every
+from tekana.testing.session import session
 from tekana_memory import MemoryPublisher, MemoryStore
 from tekana_memory.outbox import MemoryOutbox
 from tekana_memory.retention import MemoryRetention

@@ -9,9 +9,7 @@ from typing import Any, ClassVar
 import msgspec
 import pytest
 
-from tekana.domain.caller import LOCAL_OPERATOR
 import tekana
-from tekana.testing.session import session
 from tekana import Caller, Command, Forbidden, Session, Tekana, Unavailable
 from tekana.application.commands import COMMANDS
 from tekana.application.commands.command import MoneyFields
@@ -24,6 +22,7 @@ from tekana.domain.transaction import Leg, Transaction, TransactionRequest
 from tekana.testing import builders
 from tekana.testing.contracts.helpers import a_wallet, all_outcomes, kinds
 from tekana.testing.contracts.ledger_checks import assert_whole, feed
+from tekana.testing.session import session
 from tekana_memory import MemoryStore
 
 EVERYTHING = tekana.PageRequest(limit=200)
