@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import get_args
 from uuid import UUID
 
 from tekana.application import (
+    AnyMoneyCommand,
     CloseCustomer,
     CloseWallet,
     ReactivateCustomer,
@@ -124,7 +126,11 @@ async def _a_life(app: Session) -> None:
     await app.execute(builders.transfer(wallet.id, bosco.wallets[0].id, "300"))
     [refused] = await all_outcomes([app.execute(builders.withdrawal(wallet.id, "401"))])
     assert isinstance(refused, Refused)
-    await app.execute(builders.withdrawal(wallet.id, "400"))
+    for kind in get_args(AnyMoneyCommand):  # one more of each type between two customers' wallets
+        if kind.IDS == ("from_wallet_id", "to_wallet_id"):
+            ids = {"from_wallet_id": bosco.wallets[0].id, "to_wallet_id": wallet.id}
+            await app.execute(kind(**ids, amount="1", currency="RWF"))
+    await app.execute(builders.withdrawal(wallet.id, str((await app.wallets.get(wallet.id)).ledger_balance)))
     savings = await app.execute(builders.open_wallet(customer.id, "USD", name="Savings"))
     await app.execute(CloseWallet(wallet_id=savings.id))
     await app.execute(CloseCustomer(customer_id=customer.id))
