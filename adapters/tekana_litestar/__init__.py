@@ -3,8 +3,8 @@
     create_app   the app, for a server of your own
     serve        the server, as `tekana serve` runs it
 
-One file in `resources` has all of a resource: what clients send and see of it, how that is made from the domain, and its
-routes. `operation` says what a route declares and what its handler gets; `bodies`, `queries`, `headers`, `validation`
+One file in `resources` has all of a resource: what clients send and see of it, how that is made from the domain, and
+its routes. `operation` says what a route declares and what its handler gets; `bodies`, `queries`, `headers`, `validation`
 and `cursors` read requests strictly; `problems` reports errors; `caller` says who asks; `middleware` is what every
 request passes; `openapi` and `docs` document it all. `protocol`, `listeners` and `supervisor` are the server's.
 """
