@@ -49,7 +49,7 @@ async def test_cursors_that_nobody_gave_out(client: httpx.AsyncClient, path: str
         (f"/v1/wallets?customer_id={NOBODY.hex}", "customer_id"),
         ("/v1/wallets?currency=EURO", "currency"),
         ("/v1/wallets?currency=xau", "currency"),
-        ("/v1/transactions?type=payment", "type"),
+        ("/v1/transactions?type=gift", "type"),
         ("/v1/transactions?status=pending", "status"),
         ("/v1/transactions?reference=", "reference"),
         ("/v1/transactions?from=yesterday", "from"),

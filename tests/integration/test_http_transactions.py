@@ -180,7 +180,7 @@ async def test_a_dry_run_keeps_nothing(client: httpx.AsyncClient) -> None:
     assert for_real.status_code == 201
 
 
-@pytest.mark.parametrize("kind", ["payment", "hold", "exchange", "reversal", "", "Deposit", "\x00", None, 1])
+@pytest.mark.parametrize("kind", ["hold", "exchange", "reversal", "", "Deposit", "\x00", None, 1])
 async def test_types_that_do_not_work_yet(client: httpx.AsyncClient, kind: Any) -> None:
     wallet = await wallet_with(client, "10")
     body = {"type": kind, "wallet_id": wallet, "amount": "1", "currency": "RWF"}
@@ -240,14 +240,23 @@ async def test_sixty_four_of_the_same_request(client: httpx.AsyncClient) -> None
     assert (await client.get(f"/v1/wallets/{wallet}")).json()["ledger_balance"] == "7"
 
 
-async def test_a_caller_that_hangs_up_takes_nothing_back(app: Litestar, client: httpx.AsyncClient) -> None:
+async def test_a_caller_that_hangs_up_takes_nothing_back(
+    app: Litestar, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     wallet = await wallet_with(client)
     body = {"type": "deposit", "wallet_id": wallet, "amount": "7", "currency": "RWF"}
     key = f"hang-up-{some_number()}"
+    engine, queued = app.state.tekana._engine, asyncio.Event()
+    enqueue = engine.enqueue
+
+    def enqueue_and_note(envelope: Any) -> Any:
+        outcome = enqueue(envelope)
+        queued.set()
+        return outcome
+
+    monkeypatch.setattr(engine, "enqueue", enqueue_and_note)
     request = asyncio.create_task(move(client, body, key))
-    engine = app.state.tekana._engine
-    while not (engine._queue or engine._in_flight):  # noqa: ASYNC110 - the engine has no event for it
-        await asyncio.sleep(0)
+    await queued.wait()
     request.cancel()
     assert isinstance((await asyncio.gather(request, return_exceptions=True))[0], asyncio.CancelledError)
     again = await move(client, body, key)
