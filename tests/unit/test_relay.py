@@ -12,7 +12,7 @@ from uuid import UUID
 
 import pytest
 
-from tekana import Settings
+from tekana import Settings, connect
 from tekana.application import Session
 from tekana.application.workers import backoff, leased_worker, retention
 from tekana.application.workers import relay as relays
@@ -33,7 +33,6 @@ from tekana.testing.clock import FrozenClock
 from tekana.testing.contracts.fixtures import at_work
 from tekana.testing.contracts.helpers import a_wallet
 from tekana.testing.contracts.ledger_checks import assert_whole, every
-from tekana.testing.session import session
 from tekana_memory import MemoryPublisher, MemoryStore
 from tekana_memory.outbox import MemoryOutbox
 from tekana_memory.retention import MemoryRetention
@@ -230,7 +229,7 @@ async def test_what_waits_for_long_and_what_is_parked_is_warned_of() -> None:
     store = MemoryStore(clock=clock)
     outbox = store.outbox(BUS)
     with_a_bus = Settings(database_url="memory://", bus_url="kafka://127.0.0.1:1")
-    async with session(with_a_bus, store=store) as app, session("memory://", store=store) as without:
+    async with connect(with_a_bus, store=store) as app, connect("memory://", store=store) as without:
         await moved(app.as_caller(LOCAL_OPERATOR), 1)
         clock.advance(timedelta(seconds=relays.LAG_WARNING_SECONDS))
         assert await app.check_ready() == []
