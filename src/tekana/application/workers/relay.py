@@ -86,7 +86,7 @@ class Relay:
         run = progress.run or await self._outbox.read(progress.cursor, _RUN_EVENTS_MAX)
         if not run:
             return self._idle_seconds
-        if progress.cursor is not None:  # raises LeaseLost before anything is published, where the cursor was moved
+        if progress.cursor is not None and not progress.run:  # raises LeaseLost where the cursor was moved meanwhile
             await self._outbox.advance(progress.epoch, progress.cursor)
         cursor = run[-1].cursor
         parked, progress.run = await self._publish_and_read(run, progress.blocked, cursor)
