@@ -16,6 +16,7 @@ from tekana.ports.parked_events import ParkedEvent
 from tekana_postgres.connections import ConnectionPool, raw_connection
 from tekana_postgres.events import SETTLED_POSITION, place_of, read_feed, require_kept
 from tekana_postgres.lease import PostgresLease, require_held
+from tekana_postgres.pages import bad_cursor
 from tekana_postgres.parked_events import PostgresParkedEvents, park
 
 _ADD_ROW = "INSERT INTO relays (name) VALUES ($1) ON CONFLICT DO NOTHING"
@@ -23,6 +24,7 @@ _ADVANCE = "UPDATE relays SET cursor = $3 WHERE name = $1 AND epoch = $2 RETURNI
 _REWIND = """
 UPDATE relays SET cursor = $2, epoch = epoch + 1, holder = NULL, expires_at = NULL WHERE name = $1
 """
+_EXISTS = "SELECT EXISTS (SELECT FROM outbox WHERE position = $1 AND position <= tekana_settled_position())"
 _STATE = """
 SELECT CASE WHEN expires_at > clock_timestamp() THEN holder END AS holder, epoch, cursor,
     (SELECT count(*) FROM parked_events WHERE relay = name) AS parked
@@ -83,7 +85,7 @@ class PostgresOutbox:
     async def rewind(self, cursor: str | None) -> None:
         async with raw_connection(self._pool) as connection:
             if cursor is not None:
-                await require_kept(connection, place_of(cursor)[0])
+                await _require_event(connection, cursor)
             await connection.execute(_ADD_ROW, self._relay)
             await connection.execute(_REWIND, self._relay, cursor)
 
@@ -121,3 +123,15 @@ def _whole_positions(fed: Sequence[FeedEvent], limit: int) -> Sequence[FeedEvent
 async def _first_after(connection: asyncpg.Connection, cursor: str | None) -> Event | None:
     fed = await read_feed(connection, cursor, 2)  # the cursor's own position, and the next
     return fed[0].event if fed else None
+
+
+async def _require_event(connection: asyncpg.Connection, cursor: str) -> None:
+    """Raise InvalidRequest if no event has the cursor, EventsDropped if it may have been dropped."""
+    position, place = place_of(cursor)
+    await require_kept(connection, position)
+    if place == 0:
+        found = await connection.fetchval(_EXISTS, position)
+    else:
+        found = any(one.cursor == cursor for one in await read_feed(connection, f"{position}.{place - 1}", 1))
+    if not found:
+        raise bad_cursor()

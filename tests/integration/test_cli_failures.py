@@ -307,3 +307,9 @@ def test_ctrl_c_in_the_first_seconds_shows_no_stack(postgres_url: str, command: 
         out, err = process.communicate(timeout=180)
     assert "Traceback" not in out + err
     assert process.returncode in (130, 0), err
+
+
+@pytest.mark.parametrize("cursor", ["999999.0", "nonsense", "1.99999"])
+def test_a_cursor_that_no_event_has(postgres_url: str, cursor: str) -> None:
+    done = all_of({"replay": ("outbox", "replay", "--after", cursor)}, "--database-url", postgres_url)["replay"]
+    assert_one_sentence(done, "cursor: is not one that this list gave out", "replay")
