@@ -147,16 +147,7 @@ async def fill(connection: Any) -> None:
         for house in house_wallets(Currency(currency), created_by="local", at=_BEGIN)
     ]
     await connection.copy_records_to_table("wallets", records=houses, columns=WALLET_COLUMNS)
-    statements = [
-        _CUSTOMERS,
-        _WALLETS,
-        _TRANSACTIONS,
-        _ENTRIES,
-        _VERSIONS,
-        _KEYS,
-        _CUSTOMER_KEYS,
-        _CUSTOMER_ANSWERS,
-        _OUTBOX,
-    ]
+    statements = [_CUSTOMERS, _WALLETS, _TRANSACTIONS, _ENTRIES, _VERSIONS]
+    statements += [_KEYS, _CUSTOMER_KEYS, _CUSTOMER_ANSWERS, _OUTBOX]
     for statement in (*statements, *(index["definition"] for index in indexes), "VACUUM ANALYZE"):
         await connection.execute(statement)
