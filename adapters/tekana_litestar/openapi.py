@@ -74,7 +74,9 @@ def _handlers() -> Iterator[tuple[str, list[str], HTTPRouteHandler]]:
         for route in router.routes:
             if isinstance(route, HTTPRoute):
                 path = re.sub(r":\w+}", "}", route.path)
-                yield from ((path, list(router.tags), one) for one in route.route_handlers if "operation" in one.opt)
+                # Litestar keeps the handlers of a path in a set, whose order differs from process to process.
+                handlers = sorted(route.route_handlers, key=lambda one: one.handler_name)
+                yield from ((path, list(router.tags), one) for one in handlers if "operation" in one.opt)
 
 
 def _kinds(operations: Iterable[Operation]) -> Iterator[Any]:

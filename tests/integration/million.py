@@ -17,6 +17,8 @@ from tekana_postgres.rows import WALLET_COLUMNS, wallet_row
 
 CUSTOMERS = 1_000_000
 TRANSACTIONS = 300_000
+REGISTRATIONS = 100_000
+"""How many of the customers were registered under a key that is kept."""
 MERCHANT = 1
 """The number of the customer to whom every tenth transaction goes."""
 COMMON_REFERENCE = "wages"
@@ -88,6 +90,16 @@ _KEYS = f"""
 INSERT INTO idempotency_keys (key_digest, fingerprint, transaction_id)
 SELECT md5(n::text)::uuid, n, pg_temp.id({_TRANSACTION}, n) FROM generate_series(1::bigint, {TRANSACTIONS}) n
 """
+_CUSTOMER_KEYS = f"""
+INSERT INTO idempotency_keys (key_digest, fingerprint, answer)
+SELECT md5('r' || n)::uuid, n, json_build_array('CustomerAnswer', pg_temp.id({_CUSTOMER}, n))
+FROM generate_series(1::bigint, {REGISTRATIONS}) n
+"""
+_CUSTOMER_ANSWERS = f"""
+INSERT INTO customer_answers (key_digest, customer_id, answer)
+SELECT md5('r' || n)::uuid, pg_temp.id({_CUSTOMER}, n), '["CustomerWithWallets", null]'
+FROM generate_series(1::bigint, {REGISTRATIONS}) n
+"""
 _OUTBOX = f"""
 INSERT INTO outbox (position, transaction_id)
 SELECT nextval('outbox_position_seq'), pg_temp.id({_TRANSACTION}, n) FROM generate_series(1::bigint, {TRANSACTIONS}) n
@@ -126,7 +138,7 @@ async def fill(connection: Any) -> None:
     indexes = await connection.fetch(_INDEXES)
     for index in indexes:  # made anew at the end: quicker than one row at a time
         await connection.execute(f"DROP INDEX {index['name']}")
-    for table in ("customers", "wallets", "transactions", "entries", "idempotency_keys"):
+    for table in ("customers", "wallets", "transactions", "entries", "idempotency_keys", "customer_answers"):
         await connection.execute(f"ALTER TABLE {table} SET UNLOGGED")
     await connection.execute(_FUNCTIONS)
     houses = [
@@ -135,6 +147,7 @@ async def fill(connection: Any) -> None:
         for house in house_wallets(Currency(currency), created_by="local", at=_BEGIN)
     ]
     await connection.copy_records_to_table("wallets", records=houses, columns=WALLET_COLUMNS)
-    statements = [_CUSTOMERS, _WALLETS, _TRANSACTIONS, _ENTRIES, _VERSIONS, _KEYS, _OUTBOX]
+    statements = [_CUSTOMERS, _WALLETS, _TRANSACTIONS, _ENTRIES, _VERSIONS]
+    statements += [_KEYS, _CUSTOMER_KEYS, _CUSTOMER_ANSWERS, _OUTBOX]
     for statement in (*statements, *(index["definition"] for index in indexes), "VACUUM ANALYZE"):
         await connection.execute(statement)

@@ -26,6 +26,7 @@ from tekana.testing.contracts.ledger_checks import assert_whole
 from tekana_memory import MemoryStore
 from tekana_postgres import PostgresStore
 from tekana_postgres.aggregates import KINDS
+from tekana_postgres.row_locks import RowLock
 from tests.integration.postgres_support import superuser
 
 
@@ -81,8 +82,8 @@ class UseVoucher(Struct, frozen=True, kw_only=True):
 class VoucherRows:
     """Implements tekana_postgres.aggregates.KindRows."""
 
-    async def lock(self, connection: asyncpg.Connection, ids: Sequence[str]) -> dict[str, Voucher]:
-        statement = "SELECT id, wallet_id, used FROM vouchers WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE"
+    async def lock(self, connection: asyncpg.Connection, ids: Sequence[str], row_lock: RowLock) -> dict[str, Voucher]:
+        statement = f"SELECT id, wallet_id, used FROM vouchers WHERE id = ANY($1) ORDER BY id {row_lock}"
         return {row["id"]: Voucher(**row) for row in await connection.fetch(statement, ids)}
 
     async def wallets_of(self, connection: asyncpg.Connection, items: Mapping[str, Voucher]) -> Collection[WalletId]:
@@ -106,7 +107,7 @@ async def store(
         return
     async with superuser(postgres_url) as connection:
         await connection.execute("CREATE TABLE vouchers (id text PRIMARY KEY, wallet_id uuid NOT NULL, used bool)")
-        await connection.execute("GRANT SELECT, INSERT, UPDATE ON vouchers TO tekana_app")
+        await connection.execute("GRANT SELECT, INSERT, UPDATE ON vouchers TO PUBLIC")
     monkeypatch.setitem(KINDS, VOUCHERS.name, VoucherRows())
     store = PostgresStore(postgres_url, clock=FrozenClock())
     yield store

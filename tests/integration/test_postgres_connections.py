@@ -11,6 +11,7 @@ import pytest
 
 import tekana
 from tekana_postgres.connections import ConnectionPool, raw_connection
+from tekana_postgres.rights import ROLE_PREFIX
 from tests.integration.postgres_support import superuser
 
 
@@ -54,7 +55,9 @@ async def test_settings_of_a_connection_last_while_it_is_in_the_pool(pool: Conne
             query = "SELECT current_user::text, current_setting('lock_timeout'), current_setting('search_path')"
             return tuple(await connection.fetchrow(query))
 
-    assert await settings() == await settings() == ("tekana_app", "500ms", "public")
+    first = await settings()
+    assert await settings() == first
+    assert (first[0].startswith(f"{ROLE_PREFIX}_"), *first[1:]) == (True, "500ms", "public")
 
 
 @pytest.mark.parametrize("ending", [asyncio.CancelledError, ValueError, None], ids=["cancelled", "error", "no error"])

@@ -36,8 +36,10 @@ AGAINST_THE_RULES = {
             description, reference, metadata, rejection, created_by, created_at, posted_at, effective_at
         FROM transactions LIMIT 1""",
     "an entry of nothing": """
-        INSERT INTO entries SELECT wallet_id, version + 100, sequence + 100, transaction_id, 0, currency,
-            ledger_balance_after, posted_at FROM entries LIMIT 1""",
+        INSERT INTO entries
+            (wallet_id, version, sequence, transaction_id, amount, currency, ledger_balance_after, posted_at)
+        SELECT wallet_id, version + 100, sequence + 100, transaction_id, 0, currency, ledger_balance_after, posted_at
+        FROM entries LIMIT 1""",
 }
 
 TWICE = {

@@ -10,6 +10,7 @@ import tekana
 from tekana.testing import builders
 from tekana.testing.session import session
 from tekana_postgres import PostgresStore, readiness
+from tekana_postgres.rights import take_role
 from tests.integration.postgres_support import superuser
 
 
@@ -26,13 +27,22 @@ async def execute(url: str, statement: str) -> None:
         await connection.execute(statement)
 
 
+async def role_of(url: str) -> str:
+    """Return the role that the application works as."""
+    async with superuser(url) as connection:
+        await take_role(connection)
+        role: str = await connection.fetchval("SELECT current_user")
+        await connection.execute("RESET ROLE")
+    return role
+
+
 FAULTS = {
     "read-only": ("ALTER DATABASE {name} SET default_transaction_read_only = on", "read-only"),
     "column": ("ALTER TABLE entries RENAME ledger_balance_after TO balance", "ledger_balance_after"),
     "unused column": ("ALTER TABLE customers RENAME tier TO level", "tier"),
     "table": ("ALTER TABLE outbox RENAME TO events", "tekana migrate"),
-    "right": ("REVOKE INSERT ON transactions FROM tekana_app", "permission denied"),
-    "update": ("REVOKE UPDATE ON wallets FROM tekana_app", "permission denied"),
+    "right": ("REVOKE INSERT ON transactions FROM {role}", "permission denied"),
+    "update": ("REVOKE UPDATE ON wallets FROM {role}", "permission denied"),
     "room": (
         "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE disk_full; END $$; "
         "CREATE TRIGGER full_disk BEFORE INSERT ON entries FOR EACH ROW EXECUTE FUNCTION full_disk()",
@@ -45,7 +55,8 @@ FAULTS = {
 async def test_not_ready_while_money_cannot_be_written(store: PostgresStore, postgres_url: str, fault: str) -> None:
     assert not [one for one in await store.check_ready() if "durab" not in one and "fsync" not in one]
     statement, reason = FAULTS[fault]
-    await execute(postgres_url, statement.format(name=postgres_url.partition("?")[0].rpartition("/")[2]))
+    name = postgres_url.partition("?")[0].rpartition("/")[2]
+    await execute(postgres_url, statement.format(name=name, role=await role_of(postgres_url)))
     await store.stop()  # settings are those of new connections
     with pytest.raises(tekana.Unavailable, match=r"(?i)reached now|no room|cannot be written|not set up") as raised:
         await store.check_ready()

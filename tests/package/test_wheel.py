@@ -18,13 +18,14 @@ ADAPTER_LIBRARIES = (
 REGISTER_AND_DEPOSIT = """
 import asyncio, tekana
 async def main():
-    async with session("memory://") as app:
+    async with tekana.connect("memory://") as backend:
+        app = backend.as_caller(tekana.LOCAL_OPERATOR)
         new = tekana.RegisterCustomer(full_name="Aline", email="aline@example.com", phone_number="+250788000101")
         aline = await app.execute(new)
         deposit = tekana.DepositFunds(wallet_id=aline.wallets[0].id, amount="1500", currency="RWF")
         await app.execute(deposit, key="k")
         print((await app.wallets.get(aline.wallets[0].id)).available_balance)
-        assert [finding async for finding in app.audit() if not finding.whole] == []
+        assert [finding async for finding in backend.audit() if not finding.whole] == []
 asyncio.run(main())
 """
 
@@ -60,7 +61,8 @@ def environment(folder: Path, requirement: str) -> Path:
 def test_the_wheel_holds_what_it_should(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.partition("/")[0] for name in names if ".dist-info" not in name}
-    assert tops == {"tekana", "tekana_memory", "tekana_postgres", "tekana_kafka", "tekana_httpcore", "tekana_litestar"}
+    adapters = {"tekana_memory", "tekana_postgres", "tekana_kafka", "tekana_httpcore", "tekana_litestar"}
+    assert tops == {"tekana", "tekana_cli.py", *adapters}
     for needed in (
         "tekana/py.typed",
         "tekana_postgres/migrations/versions/0001_the_ledger.py",
