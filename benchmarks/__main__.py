@@ -19,6 +19,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 
 import tekana
+from benchmarks import comparison
 from benchmarks.bench import FULL, QUICK, Bench, Plan
 from benchmarks.growth import NotWhole
 from benchmarks.http_load import GENERATOR, NotAnswered
@@ -48,6 +49,7 @@ DATA_DIR = Path("/var/tmp" if os.geteuid() == 0 else tempfile.gettempdir(), "tek
 @click.option(
     "--table", "tables", multiple=True, metavar="NAME", type=click.Choice(list(TABLES)), help="Instead; repeatable."
 )
+@click.option("--against", metavar="COMMIT", help="Instead: this commit beside the tree, in turns on the same server.")
 @click.option("--hours", type=click.FloatRange(min=0, min_open=True), help="How long worker_memory is watched.")
 @click.option(
     "--data-dir",
@@ -62,6 +64,7 @@ def main(
     only: tuple[str, ...],
     list_: bool,
     tables: tuple[str, ...],
+    against: str | None,
     hours: float | None,
     data_dir: Path,
 ) -> None:
@@ -83,8 +86,9 @@ def main(
     # Python's own handler, which event loops know how to take over; a shell may have started this deaf to it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        names = [] if tables and not only else [name for name in ROWS if not only or name in only]
-        sys.exit(_measure(plan, names, data_dir, [TABLES[name] for name in tables]))
+        instead = bool(tables or against) and not only
+        names = [] if instead else [name for name in ROWS if not only or name in only]
+        sys.exit(_measure(plan, names, data_dir, [TABLES[name] for name in tables], against))
     except NotWhole as error:
         click.echo(f"benchmarks: {error}", err=True)
         sys.exit(FAILED)
@@ -100,7 +104,7 @@ def _interrupt(*_: object) -> None:
     signal.raise_signal(signal.SIGINT)
 
 
-def _measure(plan: Plan, names: list[str], data_dir: Path, extras: Sequence[Making]) -> int:
+def _measure(plan: Plan, names: list[str], data_dir: Path, extras: Sequence[Making], against: str | None) -> int:
     console = Console()
     told = ROOT / "build" / "bench.json"
     told.unlink(missing_ok=True)  # figures of another time are not of this run
@@ -126,6 +130,11 @@ def _measure(plan: Plan, names: list[str], data_dir: Path, extras: Sequence[Maki
                 progress.update(bar, description="tables")
                 drawn += extra.make(bench)
                 progress.advance(bar)
+            if against:
+                progress.update(bar, description=f"beside {against}")
+                figures = comparison.compare(bench, against)
+                write(figures, ROOT / "build" / "compared.json")
+                drawn.append(comparison.table(figures, against))
         except NotAnswered as error:
             console.print(f"benchmarks: {error}")
             return FAILED

@@ -39,6 +39,12 @@ class Service:
         self._process = process
         self.port = port
 
+    def cpu_seconds(self) -> float:
+        """The processor time that the server and its workers have used, from /proc."""
+        parent = Path("/proc", str(self._process.pid))
+        children = (parent / "task" / parent.name / "children").read_text().split()
+        return sum(_cpu_seconds(pid) for pid in (parent.name, *children))
+
     def workers_memory(self) -> list[float]:
         """The resident memory of each worker process, in MB.
 
@@ -52,17 +58,24 @@ class Service:
         return [_resident(int(one)) for one in workers or [parent.name]]
 
 
+def _cpu_seconds(pid: str) -> float:
+    values = Path("/proc", pid, "stat").read_text().rpartition(")")[2].split()
+    return (int(values[11]) + int(values[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def _resident(pid: int) -> float:
     pages = int(Path("/proc", str(pid), "statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 @contextmanager
-def tekana_serving(database_url: str, *, workers: int) -> Iterator[Service]:
-    """`tekana serve` on a database."""
+def tekana_serving(
+    database_url: str, *, workers: int, python: Path = Path(sys.executable), root: Path = ROOT
+) -> Iterator[Service]:
+    """`tekana serve` on a database; of another commit, where its Python and folder are given."""
     port = free_port()
     words = ["tekana.cli", "serve", "--port", str(port), "--workers", str(workers), "--database-url", database_url]
-    with _serving(words, port, "/health/ready") as service:
+    with _serving(words, port, "/health/ready", python=python, root=root) as service:
         yield service
 
 
@@ -92,12 +105,14 @@ def free_port() -> int:
 
 
 @contextmanager
-def _serving(words: list[str], port: int, ready: str) -> Iterator[Service]:
+def _serving(
+    words: list[str], port: int, ready: str, *, python: Path = Path(sys.executable), root: Path = ROOT
+) -> Iterator[Service]:
     with tempfile.TemporaryFile() as told:
         # In a session of its own: a terminal's Ctrl-C is for the benchmark, which then ends its servers in turn.
         process = subprocess.Popen(
-            [sys.executable, "-m", *words],
-            cwd=ROOT,
+            [python, "-m", *words],
+            cwd=root,
             start_new_session=True,
             stdout=told,
             stderr=subprocess.STDOUT,

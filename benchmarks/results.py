@@ -133,7 +133,7 @@ def _number(value: float | None) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def write(results: Sequence[Result], path: Path) -> None:
+def write(results: Sequence[msgspec.Struct], path: Path) -> None:
     """Write the results as a JSON list."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(msgspec.json.format(msgspec.json.encode(results)) + b"\n")
