@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Mapping, Sequence, Set
+from collections.abc import Collection, Hashable, Mapping, Set
 from typing import Any
 from uuid import UUID
 
 import asyncpg
+from sqlalchemy import Table
 
-from tekana.domain.book import Book, CustomerWithWallets
-from tekana.domain.events import Event
+from tekana.domain.book import Book
 from tekana.domain.identifiers import WalletId
 from tekana.domain.lock_set import LockedState, LockSet, Ref
-from tekana.domain.transaction import Transaction
-from tekana.domain.wallet import Wallet
 from tekana.ports.clock import Clock
 from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord
+from tekana_postgres import tables
 from tekana_postgres.aggregates import KINDS
-from tekana_postgres.aggregates.transaction import insert_transactions, read_transactions
-from tekana_postgres.aggregates.wallet import lock_wallets, save_wallets
+from tekana_postgres.aggregates.transaction import read_transactions
+from tekana_postgres.aggregates.wallet import (
+    RowIds,
+    balances_of,
+    changes_balances_only,
+    check_updated,
+    lock_wallets,
+    save_wallets,
+)
 from tekana_postgres.connections import translate_errors
+from tekana_postgres.history import COLUMNS, History, Rows, customer_answers_of, history_of
 from tekana_postgres.row_locks import NO_LOCK, SKIP_LOCKED, WAIT, RowLock
-from tekana_postgres.rows import answer_json, key_digest, record_of, reference_json, write_json
+from tekana_postgres.rows import key_digest, record_of
+from tekana_postgres.small_save import TRANSACTIONS_MAX, save_in_one_statement
 
 _RECORDS = """
 SELECT k.key_digest, k.fingerprint, k.transaction_id, coalesce(a.answer, k.answer) AS answer
@@ -38,7 +46,7 @@ class PostgresUnitOfWork:
         self._transaction = transaction
         self._clock = clock
         self._digests: dict[IdempotencyKey, UUID] = {}
-        self._row_ids: dict[WalletId, tuple[int, int]] = {}
+        self._row_ids: RowIds = {}
         self.saved = False
 
     async def find_keys(self, keys: Collection[IdempotencyKey]) -> Mapping[IdempotencyKey, IdempotencyRecord]:
@@ -98,46 +106,34 @@ class PostgresUnitOfWork:
         return frozenset(busy)
 
     async def save(self, book: Book, records: Mapping[IdempotencyKey, IdempotencyRecord]) -> None:
-        """Write everything in sets, and commit."""
+        """Write everything, and commit: in one statement if it is small and changes balances only, else by table."""
+        by_digest = [(self._digests.get(key) or key_digest(key), record) for key, record in records.items()]
+        history, customer_answers = history_of(book, by_digest), customer_answers_of(by_digest)
         with translate_errors():
-            await self._save_records(records)
-            for name, rows in KINDS.items():
-                added, changed = book.changes.added.get(name), book.changes.changed.get(name)
-                if added or changed:
-                    await rows.save(self._connection, added or {}, changed or {})
-            await save_wallets(self._connection, book, self._row_ids)
-            await insert_transactions(self._connection, book.transactions)
-            await self._save_outbox(book.outbox)
+            is_small = len(history.transactions) <= TRANSACTIONS_MAX and not customer_answers
+            if is_small and changes_balances_only(book):
+                balances = balances_of(book.wallets_with_entries.values(), book.now, self._row_ids)
+                check_updated(balances, await save_in_one_statement(self._connection, history, balances))
+            else:
+                await self._save_by_table(book, history, customer_answers)
             await self._transaction.commit()
         self.saved = True
 
-    async def _save_records(self, records: Mapping[IdempotencyKey, IdempotencyRecord]) -> None:
-        rows: list[tuple[Any, ...]] = []
-        customer_answers: list[tuple[Any, ...]] = []
-        for key, record in records.items():
-            digest, answer = self._digests.get(key) or key_digest(key), record.answer
-            if isinstance(answer, Transaction):
-                rows.append((digest, record.fingerprint, answer.id, None))
-            elif isinstance(answer, Wallet | CustomerWithWallets):
-                customer_id = answer.customer_id if isinstance(answer, Wallet) else answer.customer.id
-                rows.append((digest, record.fingerprint, None, reference_json(customer_id)))
-                customer_answers.append((digest, customer_id, answer_json(answer)))
-            else:
-                rows.append((digest, record.fingerprint, None, answer_json(answer)))
-        rows.sort(key=lambda row: row[0])  # everywhere the same order, so that two units never deadlock
-        await self._copy("idempotency_keys", ("key_digest", "fingerprint", "transaction_id", "answer"), rows)
-        await self._copy("customer_answers", ("key_digest", "customer_id", "answer"), customer_answers)
+    async def _save_by_table(self, book: Book, history: History, customer_answers: Rows) -> None:
+        await self._copy(tables.idempotency_keys, history.keys)
+        await self._copy(tables.customer_answers, customer_answers)
+        for name, rows in KINDS.items():
+            added, changed = book.changes.added.get(name), book.changes.changed.get(name)
+            if added or changed:
+                await rows.save(self._connection, added or {}, changed or {})
+        await save_wallets(self._connection, book, self._row_ids)
+        await self._copy(tables.transactions, history.transactions)
+        await self._copy(tables.entries, history.entries)
+        await self._copy(tables.outbox, history.outbox)
 
-    async def _save_outbox(self, outbox: Sequence[Transaction | Event]) -> None:
-        rows = [
-            (one.id, None, None) if isinstance(one, Transaction) else (None, one.NAME, write_json(one))
-            for one in outbox
-        ]
-        await self._copy("outbox", ("transaction_id", "event_type", "event"), rows)
-
-    async def _copy(self, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+    async def _copy(self, table: Table, rows: Rows) -> None:
         if rows:
-            await self._connection.copy_records_to_table(table, records=rows, columns=columns)
+            await self._connection.copy_records_to_table(table.name, records=rows, columns=COLUMNS[table])
 
 
 def _brings(ref: Ref, locked: LockedState, wallets: Collection[WalletId]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -28,15 +28,14 @@ UNION ALL SELECT {"NULL, " * len(WALLET_COLUMNS)}NULL, clock_timestamp()
 # A locked row keeps its ctid, so it is found by that without another look into the index. And as the wallets are
 # locked, each aggregate's events stand in order: from here on, rows of the outbox take positions; see
 # tekana_postgres.events.
-_UPDATE_BALANCES_AND_MARK_POSITION = """
-WITH updated AS (
-    UPDATE wallets w SET ledger_balance = d.ledger_balance, version = d.version, sequence = d.sequence, updated_at = $5
-    FROM unnest($1::tid[], $2::bigint[], $3::bigint[], $4::bigint[]) AS d (row_id, ledger_balance, version, sequence)
-    WHERE w.ctid = d.row_id AND w.version < d.version
-    RETURNING 1
-)
-SELECT count(*) AS updated, tekana_mark_position() FROM updated
+UPDATE_BALANCES = """
+UPDATE wallets w SET ledger_balance = d.ledger_balance, version = d.version, sequence = d.sequence, updated_at = $5
+FROM unnest($1::tid[], $2::bigint[], $3::bigint[], $4::bigint[]) AS d (row_id, ledger_balance, version, sequence)
+WHERE w.ctid = d.row_id AND w.version < d.version
+RETURNING 1
 """
+MARK_POSITION = "SELECT count(*) AS updated, tekana_mark_position() FROM updated"
+_UPDATE_AND_MARK_POSITION = f"WITH updated AS ({UPDATE_BALANCES}) {MARK_POSITION}"
 _UPDATE = """
 UPDATE wallets w SET ledger_balance = d.ledger_balance, held = d.held, version = d.version, sequence = d.sequence,
     updated_at = d.updated_at, status = d.status, freeze_scope = d.freeze_scope, freeze_reason = d.freeze_reason,
@@ -53,11 +52,15 @@ ON CONFLICT (id) DO NOTHING
 """
 
 
+RowIds = dict[WalletId, tuple[int, int]]
+"""Where the rows of locked wallets are: their ctid, by the wallet's id."""
+
+
 class LockedWallets(NamedTuple):
     """Wallets by id, where their rows are, and the moment by the database's clock."""
 
     wallets: dict[WalletId, Wallet]
-    row_ids: dict[WalletId, tuple[int, int]]
+    row_ids: RowIds
     now: datetime
 
 
@@ -69,7 +72,37 @@ async def lock_wallets(connection: asyncpg.Connection, ids: Collection[WalletId]
     return LockedWallets(wallets, {row["id"]: row["ctid"] for row in rows}, now)
 
 
-async def save_wallets(connection: asyncpg.Connection, book: Book, row_ids: dict[WalletId, tuple[int, int]]) -> None:
+class Balances(NamedTuple):
+    """New balances: a sequence for each column, and the moment that all are of. A row is found by its ctid."""
+
+    row_ids: Sequence[tuple[int, int]]
+    ledger_balances: Sequence[int]
+    versions: Sequence[int]
+    sequences: Sequence[int]
+    moment: datetime
+
+
+def changes_balances_only(book: Book) -> bool:
+    """Whether nothing but balances changed, and all at the moment of the unit of work."""
+    return not (
+        book.house_wallets
+        or book.changes
+        or any(one.updated_at != book.now for one in book.wallets_with_entries.values())
+    )
+
+
+def balances_of(wallets: Collection[Wallet], moment: datetime, row_ids: RowIds) -> Balances:
+    """Return the balances of wallets."""
+    return Balances(
+        [row_ids[one.id] for one in wallets],
+        [one.ledger_balance for one in wallets],
+        [one.version for one in wallets],
+        [one.sequence for one in wallets],
+        moment,
+    )
+
+
+async def save_wallets(connection: asyncpg.Connection, book: Book, row_ids: RowIds) -> None:
     """Insert new wallets, update changed ones, and mark the position of the outbox."""
     added, changed = book.changes.added_of(WALLETS), book.changes.changed_of(WALLETS)
     if book.house_wallets:  # in the order of ids: two units that open the same ones never deadlock
@@ -86,24 +119,13 @@ async def save_wallets(connection: asyncpg.Connection, book: Book, row_ids: dict
         if wallet_id not in written:
             by_moment.setdefault(wallet.updated_at, []).append(wallet)
     for moment, wallets in by_moment.items():
-        await _update_balances(connection, wallets, moment, [row_ids[wallet.id] for wallet in wallets])
+        balances = balances_of(wallets, moment, row_ids)
+        check_updated(balances, await connection.fetchval(_UPDATE_AND_MARK_POSITION, *balances))
 
 
-async def _update_balances(
-    connection: asyncpg.Connection,
-    wallets: Sequence[Wallet],
-    moment: datetime,
-    row_ids: Iterable[tuple[int, int]],
-) -> None:
-    updated = await connection.fetchval(
-        _UPDATE_BALANCES_AND_MARK_POSITION,
-        row_ids,
-        [wallet.ledger_balance for wallet in wallets],
-        [wallet.version for wallet in wallets],
-        [wallet.sequence for wallet in wallets],
-        moment,
-    )
-    if updated != len(wallets):
+def check_updated(balances: Balances, updated: int) -> None:
+    """Raises Conflict unless all rows of these balances were updated."""
+    if updated != len(balances.row_ids):
         raise Conflict("a locked wallet's row is no longer where it was")
 
 

@@ -77,6 +77,9 @@ class Changes:
     added: dict[str, dict[Any, Any]] = field(default_factory=dict)
     changed: dict[str, dict[Any, Any]] = field(default_factory=dict)
 
+    def __bool__(self) -> bool:
+        return any(self.added.values()) or any(self.changed.values())
+
     def added_of(self, kind: LockKind[IdT, ItemT]) -> dict[IdT, ItemT]:
         """Return the new items of a kind."""
         return self.added.setdefault(kind.name, {})
