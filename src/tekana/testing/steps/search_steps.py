@@ -65,7 +65,7 @@ def history_is(scene: ScenarioContext, wallet: str, datatable: Table) -> None:
     assert shown == [[cell.replace(",", "") for cell in row] for row in datatable[1:]]
 
 
-@state("the history of {wallet:Wallet} has {count:d} lines, each with {money:Money} more")
+@state("the history of {wallet:Wallet} has {count:d} entries, each with {money:Money} more")
 def history_grows(scene: ScenarioContext, wallet: str, count: int, money: tuple[str, str]) -> None:
     """So many lines, in order, none missing."""
     lines = scene.entries(wallet)
