@@ -101,7 +101,7 @@ Feature: Registering customers
       And Chantal is a customer
       And Bosco's external id is "crm-7"
       And Chantal is suspended
-      When I look for customers by <detail> "<value>"
+      When I search customers by <detail> "<value>"
       Then I find "<who>"
 
       Examples:

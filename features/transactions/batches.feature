@@ -29,7 +29,7 @@ Feature: Batches of movements
         | Bosco's wallet | Chantal's wallet | 4,001 RWF | loan      |
       Then number 1 is refused: another of them was refused
       And number 2 is refused: not enough money
-      And it was number 2 that kept the others from being done
+      And the others are not done because of number 2
       And Aline's wallet holds 5,000 RWF
       And Bosco's wallet holds 1,000 RWF
       And Chantal's wallet holds 0 RWF

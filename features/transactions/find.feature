@@ -20,7 +20,7 @@ Feature: Searching transactions
       And 99,000 RWF was refused to be withdrawn from Aline's wallet with the reference "car"
 
     Scenario Outline: Searching by one detail
-      When I look for transactions by <detail> "<value>"
+      When I search transactions by <detail> "<value>"
       Then I find "<found>"
 
       Examples:
@@ -44,7 +44,7 @@ Feature: Searching transactions
         | to        | 2027-01-01 00:00      | car, gift, cash, rent, salary |
 
     Scenario: Searching by several details
-      When I look for transactions by these details:
+      When I search transactions by these details:
         | customer | Aline            |
         | status   | posted           |
         | from     | 2026-02-03 00:00 |
@@ -52,7 +52,7 @@ Feature: Searching transactions
       Then I find "rent"
 
     Scenario: No transaction matches all details
-      When I look for transactions by these details:
+      When I search transactions by these details:
         | wallet | Bosco's wallet |
         | type   | deposit        |
       Then I find ""

@@ -21,7 +21,7 @@ Feature: Paying for goods
       And Bosco is a customer
       And 1,200 RWF is paid from Aline's wallet to Bosco's wallet with the reference "apples"
       And 300 RWF is transferred from Aline's wallet to Bosco's wallet with the reference "gift"
-      When I look for transactions by type "payment"
+      When I search transactions by type "payment"
       Then I find "apples"
 
     Scenario: A repeated payment is done once
