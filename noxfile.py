@@ -38,7 +38,7 @@ PINNED_TOO = (
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Style, and the arrows between the rooms."""
+    """Style, and the import rules."""
     session.install("-e", ".[all,testing]", "ruff", "import-linter")
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")

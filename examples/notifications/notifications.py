@@ -3,8 +3,8 @@
     tekana serve --bus-url kafka://127.0.0.1:9092                                      # in one terminal
     python examples/notifications/notifications.py --bus-url kafka://127.0.0.1:9092    # in another
 
-What it sends is a row in a table, in the same transaction as the number of the event: both are there, or neither. So it
-can be killed at any moment, and started again. Run as many as you like on one file: they share the work.
+A sent message is a row in a table, written in the same transaction as the sequence of the event: both are stored, or
+neither. So the service can be killed at any time and restarted. Several processes on one file share the work.
 """
 
 from __future__ import annotations
@@ -32,30 +32,30 @@ SEND = "INSERT INTO sent (wallet_id, message) VALUES (?, ?)"
 
 
 class Notifications:
-    """What was sent, and the number of the last event of each wallet: in one file, so in one transaction."""
+    """The sent messages, and the sequence of the last event of each wallet: in one file, so in one transaction."""
 
     def __init__(self, file: Path) -> None:
         self._rows = sqlite3.connect(file)
         self._rows.executescript(TABLES)
 
     async def last(self, aggregate_id: UUID) -> int:
-        """As `tekana_kafka.Seen` has it."""
+        """Return the sequence of the last handled event of an aggregate, as the consumer needs it."""
         found = self._rows.execute("SELECT sequence FROM seen WHERE aggregate_id = ?", (str(aggregate_id),)).fetchone()
         return found[0] if found else 0
 
     async def handle(self, event: Event) -> None:
-        """Send what is to be sent, unless it was."""
+        """Send the message of an event, unless the event was handled before."""
         try:
             with self._rows:
                 newer = self._rows.execute(SEE, (str(aggregate_id(event)), event.sequence)).rowcount
                 if newer and isinstance(event, WalletCredited) and event.transaction_type != "withdrawal":
                     self._rows.execute(SEND, (str(event.wallet_id), message(event)))
-        except sqlite3.OperationalError as error:  # another process writes, or the disk is full: not now
+        except sqlite3.OperationalError as error:  # another process writes, or the disk is full: temporary
             raise Unavailable(str(error)) from error
 
 
 def message(event: WalletCredited) -> str:
-    """What the customer reads. A withdrawal credits the operator's own wallet, who reads nothing."""
+    """Return the message to the customer. Credits of withdrawals are on the operator's own wallet, and get none."""
     amount, balance = (Money(minor, event.currency) for minor in (event.amount, event.ledger_balance_after))
     return f"{amount} came in by {event.transaction_type}. You have {balance}."
 

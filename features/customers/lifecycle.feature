@@ -1,10 +1,10 @@
-Feature: A customer's life
-  Customers are verified, suspended, reactivated, and one day they leave.
+Feature: Customer status
+  Customers are verified, suspended, reactivated and closed.
 
   @customer-6
-  Rule: C6. Verifying notes how well we know who a customer is
+  Rule: C6. Verifying records how well the customer's identity is established
 
-    Scenario Outline: From one tier to the next
+    Scenario Outline: Verifying a customer at a tier
       Given Aline is a customer
       When Aline is verified as "<tier>"
       Then it is done
@@ -15,30 +15,30 @@ Feature: A customer's life
         | basic |
         | full  |
 
-    Scenario: Only active customers are verified
+    Scenario: Verifying a suspended customer is refused
       Given Aline is a customer
       And Aline is suspended
       When Aline is verified as "full"
       Then it is refused: the customer is not active
 
   @customer-7
-  Rule: C7. No money of a suspended customer moves, in or out
+  Rule: C7. No money moves into or out of a suspended customer's wallets
 
     Background:
       Given Aline is a customer with 5,000 RWF
       And Bosco is a customer with 5,000 RWF
       And Aline is suspended
 
-    Scenario: Nothing goes out
+    Scenario: A withdrawal is refused
       When 100 RWF is withdrawn from Aline's wallet
       Then it is refused: the customer is not active
       And Aline's wallet holds 5,000 RWF
 
-    Scenario: Nothing comes in
+    Scenario: A deposit is refused
       When 100 RWF is deposited into Aline's wallet
       Then it is refused: the customer is not active
 
-    Scenario Outline: Nobody pays them, and they pay nobody
+    Scenario Outline: Transfers are refused in both directions
       When 100 RWF is transferred from <one> to <other>
       Then it is refused: the customer is not active
       And Aline's wallet holds 5,000 RWF
@@ -49,11 +49,11 @@ Feature: A customer's life
         | Aline's wallet | Bosco's wallet |
         | Bosco's wallet | Aline's wallet |
 
-    Scenario: No new wallet either
+    Scenario: Opening a wallet is refused
       When a wallet in USD named "travel" is opened for Aline
       Then it is refused: the customer is not active
 
-    Scenario: Reactivated, all of it moves again
+    Scenario: After reactivation money moves again
       When Aline is reactivated
       Then it is done
       And Aline is active
@@ -67,9 +67,9 @@ Feature: A customer's life
       And Aline is suspended
 
   @customer-8
-  Rule: C8. A customer leaves with empty wallets, and for good
+  Rule: C8. A customer can be closed when all their wallets are empty, and stays closed
 
-    Scenario: With all wallets empty
+    Scenario: Closing a customer closes their empty wallets
       Given Aline is a customer
       And Aline has a travel wallet in USD
       When Aline is closed as a customer
@@ -78,7 +78,7 @@ Feature: A customer's life
       And Aline's wallet is closed
       And Aline's travel wallet is closed
 
-    Scenario: Not while there is money in one of them
+    Scenario: Closing is refused while a wallet holds money
       Given Aline is a customer
       And Aline has a travel wallet with 0.01 USD
       When Aline is closed as a customer
@@ -86,13 +86,13 @@ Feature: A customer's life
       And Aline is active
       And Aline's wallet is active
 
-    Scenario: A suspended customer can leave
+    Scenario: A suspended customer can be closed
       Given Aline is a customer
       And Aline is suspended
       When Aline is closed as a customer
       Then it is done
 
-    Scenario Outline: Who has left does not come back
+    Scenario Outline: A closed customer cannot be changed
       Given Aline is a customer
       And Aline is closed as a customer
       When Aline is <changed>
@@ -105,6 +105,6 @@ Feature: A customer's life
         | suspended          |
         | verified as "full" |
 
-    Scenario: Nobody can be changed who was never there
+    Scenario: A person who never registered cannot be changed
       When a stranger is suspended
       Then it is refused: there is no such customer or wallet

@@ -1,10 +1,10 @@
 Feature: Registering customers
-  A person becomes a customer once, and can hold money at once.
+  A person registers once, and can hold money immediately.
 
   @customer-1
-  Rule: C1. A new customer starts active, with a first wallet that is empty
+  Rule: C1. A new customer is active and has one empty wallet
 
-    Scenario: The first wallet is in the operator's own currency
+    Scenario: By default the first wallet is in the operator's currency
       When Aline registers
       Then it is done
       And Aline is active
@@ -22,13 +22,13 @@ Feature: Registering customers
         | USD      | 0.00 USD  |
         | KWD      | 0.000 KWD |
 
-    Scenario: There is no wallet in a currency that does not exist
+    Scenario: A currency that does not exist is not accepted
       When Aline registers with the currency "XXX"
       Then it is not accepted: the currency is wrong
       And there are 0 customers
 
   @customer-2
-  Rule: C2. Nobody shares an email, a phone number or an external id with another customer
+  Rule: C2. No two open customers have the same email, phone number or external id
 
     Background:
       Given Aline is a customer
@@ -47,16 +47,16 @@ Feature: Registering customers
         | phone number | +250 788 000 001  | spaces do not matter              |
         | external id  | crm-1001          | Aline has it                      |
 
-    Scenario: A customer who left gives them back
+    Scenario: The details of a closed customer can be used again
       Given Aline is closed as a customer
       When Bosco registers with the email "aline@example.com"
       Then it is done
       And there are 2 customers
 
   @customer-3
-  Rule: C3. Emails and phone numbers have to be real ones, at least in form
+  Rule: C3. Emails and phone numbers must be well-formed
 
-    Scenario Outline: Emails that are none
+    Scenario Outline: Malformed emails are not accepted
       When Aline registers with the email "<email>"
       Then it is not accepted: the email is wrong
       And there are 0 customers
@@ -70,7 +70,7 @@ Feature: Registering customers
         | aline@example      |
         | a line@example.com |
 
-    Scenario Outline: Phone numbers that are none
+    Scenario Outline: Malformed phone numbers are not accepted
       When Aline registers with the phone number "<phone number>"
       Then it is not accepted: the phone number is wrong
       And there are 0 customers
@@ -85,7 +85,7 @@ Feature: Registering customers
         | +999788123456         | no country has the code 999 |
         | my phone              | no digits                   |
 
-    Scenario: With the country given, its own way of writing will do
+    Scenario: With a country, a phone number in national format is accepted
       When Aline registers with these details:
         | country      | RW         |
         | phone number | 0788123456 |
@@ -93,15 +93,15 @@ Feature: Registering customers
       And Aline's phone number is "+250788123456"
 
   @customer-4
-  Rule: C4. Customers are found by what is known of them
+  Rule: C4. Customers can be searched by contact, external id and status
 
-    Scenario Outline: Finding one among many
+    Scenario Outline: Searching by one detail
       Given Aline is a customer
       And Bosco is a customer
       And Chantal is a customer
       And Bosco's external id is "crm-7"
       And Chantal is suspended
-      When I look for customers by <detail> "<value>"
+      When I search customers by <detail> "<value>"
       Then I find "<who>"
 
       Examples:

@@ -1,7 +1,7 @@
-Feature: Keeping customers' details right
+Feature: Changing customers' details
 
   @customer-5
-  Rule: C5. Details change only if nobody else changed the customer since they were read
+  Rule: C5. Details change only if the customer has not changed since it was read
 
     Background:
       Given Aline is a customer
@@ -19,7 +19,7 @@ Feature: Keeping customers' details right
         | phone number | +250722333444         |
         | external id  | crm-42                |
 
-    Scenario: Two offices change the same customer
+    Scenario: The second of two changes based on the same reading is refused
       Given the branch looks up Aline
       And the call centre looks up Aline
       And the call centre changes Aline's full name to "Aline Uwase"
@@ -27,7 +27,7 @@ Feature: Keeping customers' details right
       Then it is refused: it changed meanwhile
       And Aline's full name is "Aline Uwase"
 
-    Scenario: Having looked again, the change goes through
+    Scenario: After reading the customer again, the change is accepted
       Given the branch looks up Aline
       And the call centre changes Aline's full name to "Aline Uwase"
       And the branch looks up Aline
@@ -36,9 +36,9 @@ Feature: Keeping customers' details right
       And Aline's full name is "A. Uwase"
 
   @customer-2
-  Rule: C2. Nobody shares an email, a phone number or an external id with another customer
+  Rule: C2. No two open customers have the same email, phone number or external id
 
-    Scenario Outline: Nobody can take over what another has
+    Scenario Outline: Changing to another customer's detail is refused
       Given Aline is a customer
       And Bosco is a customer
       And the branch looks up Bosco
@@ -50,16 +50,16 @@ Feature: Keeping customers' details right
         | email        | aline@example.com |
         | phone number | +250788000001     |
 
-    Scenario: What a customer no longer uses is free again
+    Scenario: A detail that a customer no longer has can be used by another
       Given Aline is a customer
       And the branch changes Aline's email to "aline.new@example.com"
       When Bosco registers with the email "aline@example.com"
       Then it is done
 
   @customer-3
-  Rule: C3. Emails and phone numbers have to be real ones, at least in form
+  Rule: C3. Emails and phone numbers must be well-formed
 
-    Scenario Outline: A change to what is none
+    Scenario Outline: A change to a malformed value is not accepted
       Given Aline is a customer
       When the branch changes Aline's <detail> to "<value>"
       Then it is not accepted: the <detail> is wrong

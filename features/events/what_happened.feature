@@ -1,10 +1,10 @@
-Feature: What happened
-  Everything that happens is told to those who follow it: each thing once, and nobody's name.
+Feature: The event feed
+  Everything that happens is published as an event: once, in order, and without personal data.
 
   @event-1
-  Rule: E1. What happens to a wallet is told in the order in which it happened
+  Rule: E1. The events of a wallet are in the order in which they happened
 
-    Scenario: Money comes and goes
+    Scenario: Deposits, withdrawals, transfers and freezes
       Given Aline is a customer
       And Bosco is a customer
       When 1,000 RWF is deposited into Aline's wallet
@@ -12,49 +12,49 @@ Feature: What happened
       And 50 RWF is withdrawn from Bosco's wallet
       And Aline's wallet is frozen for money going out
       And Aline's wallet is unfrozen
-      Then what happened to Aline's wallet is:
+      Then the events of Aline's wallet are:
         | number | what            | money    |
         | 1      | wallet opened   |          |
         | 2      | wallet credited | 1000 RWF |
         | 3      | wallet debited  | 300 RWF  |
         | 4      | wallet frozen   |          |
         | 5      | wallet unfrozen |          |
-      And what happened to Bosco's wallet is:
+      And the events of Bosco's wallet are:
         | number | what            | money   |
         | 1      | wallet opened   |         |
         | 2      | wallet credited | 300 RWF |
         | 3      | wallet debited  | 50 RWF  |
 
   @event-2
-  Rule: E2. What was refused is told as refused, and what is sent again is told once
+  Rule: E2. A refused movement has an event of its own, and a repeated request has no second event
 
     Background:
       Given Aline is a customer with 1,000 RWF
 
-    Scenario: There was not enough money
+    Scenario: A refused withdrawal
       When 5,000 RWF is withdrawn from Aline's wallet with the reference "rent"
       Then it is refused: not enough money
-      And what happened under the reference "rent" is:
+      And the events with the reference "rent" are:
         | number | what                 | money    |
         | 1      | transaction rejected | 5000 RWF |
-      And what happened to Aline's wallet is:
+      And the events of Aline's wallet are:
         | number | what            | money    |
         | 1      | wallet opened   |          |
         | 2      | wallet credited | 1000 RWF |
 
-    Scenario: The sender did not know whether it arrived
+    Scenario: A repeated request
       When 400 RWF is withdrawn from Aline's wallet with the reference "rent"
       And the same request is sent again
       Then the answer is the same as before
-      And what happened under the reference "rent" is:
+      And the events with the reference "rent" are:
         | number | what            | money   |
         | 1      | funds withdrawn | 400 RWF |
 
   @event-3
-  Rule: E3. Nothing that is told names a customer
+  Rule: E3. No event contains a customer's name or contacts
 
-    Scenario: A customer with every contact detail
+    Scenario: A customer with all contact details
       Given Aline is a customer with 1,000 RWF
       When the office changes Aline's full name to "Aline Uwase"
       And 100 RWF is withdrawn from Aline's wallet
-      Then nothing that is told names Aline
+      Then no event contains the name or contacts of Aline

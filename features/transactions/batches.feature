@@ -1,6 +1,6 @@
-Feature: Many movements in one request
-  A payroll, or a sale that pays several people: up to a thousand movements are sent together. The sender chooses
-  whether they are done all or none, or each on its own.
+Feature: Batches of movements
+  A payroll, or a sale that pays several people: up to a thousand movements are sent in one request. The sender chooses
+  whether all or none of them are done, or each on its own.
 
   Background:
     Given Aline is a customer with 5,000 RWF
@@ -8,9 +8,9 @@ Feature: Many movements in one request
     And Chantal is a customer
 
   @transaction-12
-  Rule: T12. All or none: one that is refused keeps the others from being done
+  Rule: T12. All or none: if one movement is refused, none is done
 
-    Scenario: All can be done
+    Scenario: All movements are possible
       When these are requested together, all or none:
         | from              | to                | how much  |
         | Aline's wallet    | Bosco's wallet    | 3,000 RWF |
@@ -22,33 +22,33 @@ Feature: Many movements in one request
       And Bosco's wallet holds 0 RWF
       And Chantal's wallet holds 3,500 RWF
 
-    Scenario: The last cannot be done
+    Scenario: The last movement is refused
       When these are requested together, all or none:
         | from           | to               | how much  | reference |
         | Aline's wallet | Bosco's wallet   | 3,000 RWF | rent      |
         | Bosco's wallet | Chantal's wallet | 4,001 RWF | loan      |
       Then number 1 is refused: another of them was refused
       And number 2 is refused: not enough money
-      And it was number 2 that kept the others from being done
+      And the others are not done because of number 2
       And Aline's wallet holds 5,000 RWF
       And Bosco's wallet holds 1,000 RWF
       And Chantal's wallet holds 0 RWF
 
-    Scenario: Every attempt is on record
+    Scenario: Every refused movement is recorded
       When these are requested together, all or none:
         | from           | to               | how much  | reference |
         | Aline's wallet | Bosco's wallet   | 3,000 RWF | rent      |
-        | Aline's wallet | nobody's wallet  | 1 RWF     | typo      |
+        | Aline's wallet | a missing wallet | 1 RWF     | typo      |
         | Aline's wallet | Chantal's wallet | 1,000 RWF | gift      |
       Then the attempt with the reference "rent" is on record as refused: another of them was refused
       And the attempt with the reference "typo" is on record as refused: there is no such customer or wallet
       And the attempt with the reference "gift" is on record as refused: another of them was refused
-      And the history of Aline's wallet has 1 lines, each with 5000 RWF more
+      And the history of Aline's wallet has 1 entries, each with 5000 RWF more
 
   @transaction-13
-  Rule: T13. Each on its own: one that is refused is nothing to the others
+  Rule: T13. Each on its own: a refused movement does not affect the others
 
-    Scenario: Some can be done
+    Scenario: Some movements are possible
       When these are requested together, each on its own:
         | from             | to               | how much  |
         | Aline's wallet   | Bosco's wallet   | 3,000 RWF |
@@ -63,13 +63,13 @@ Feature: Many movements in one request
       And Bosco's wallet holds 4,000 RWF
       And Chantal's wallet holds 2,000 RWF
 
-    Scenario: A thousand
+    Scenario: A thousand movements
       When 1000 times 5 RWF from Aline's wallet to Chantal's wallet are requested together, each on its own
       Then every one of them is done
       And Aline's wallet holds 0 RWF
       And Chantal's wallet holds 5,000 RWF
 
-    Scenario Outline: What is not even understood keeps all from being looked at
+    Scenario Outline: An invalid movement makes the whole batch invalid
       When these are requested together, <how>:
         | from           | to               | how much |
         | Aline's wallet | Chantal's wallet | 10 RWF   |
@@ -83,9 +83,9 @@ Feature: Many movements in one request
         | each on its own |
 
   @transaction-14
-  Rule: T14. Sent again, the same movements are done once; others are not done in their place
+  Rule: T14. A repeated batch is done once; a different batch in its place is refused
 
-    Scenario Outline: Sent twice
+    Scenario Outline: The same batch sent twice
       When these are requested together, <how>:
         | from           | to               | how much  |
         | Aline's wallet | Chantal's wallet | 3,000 RWF |
@@ -100,7 +100,7 @@ Feature: Many movements in one request
         | all or none     | 5,000 RWF   |
         | each on its own | 2,000 RWF   |
 
-    Scenario Outline: Something else in its place
+    Scenario Outline: A different batch in the place of the first
       When these are requested together, all or none:
         | from           | to               | how much  |
         | Aline's wallet | Chantal's wallet | 1,000 RWF |

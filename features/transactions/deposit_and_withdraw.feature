@@ -1,10 +1,10 @@
-Feature: Money in, money out
+Feature: Deposits and withdrawals
   A deposit brings money from the world outside into a wallet; a withdrawal takes it back there.
 
   @transaction-1
-  Rule: T1. A deposit adds exactly what was deposited
+  Rule: T1. A deposit adds exactly the amount deposited
 
-    Scenario Outline: In currencies with no, two and three decimals
+    Scenario Outline: Deposits in currencies with no, two and three decimals
       Given Aline is a customer
       And Aline has a travel wallet with <before>
       When <amount> is deposited into Aline's travel wallet
@@ -21,9 +21,9 @@ Feature: Money in, money out
         | 1 RWF     | 1,000,000 RWF | 1,000,001 RWF |
 
   @transaction-2
-  Rule: T2. A withdrawal takes exactly what was withdrawn, and never more than there is
+  Rule: T2. A withdrawal takes exactly the amount withdrawn, and never more than the wallet holds
 
-    Scenario Outline: Up to the last coin
+    Scenario Outline: Withdrawals up to the whole balance
       Given Aline is a customer
       And Aline has a travel wallet with <before>
       When <amount> is withdrawn from Aline's travel wallet
@@ -38,7 +38,7 @@ Feature: Money in, money out
         | 12.50 USD | 12.51 USD | refused: not enough money | 12.50 USD |
         | 0.010 KWD | 0.011 KWD | refused: not enough money | 0.010 KWD |
 
-    Scenario: Of two who want the last money, one gets it
+    Scenario: Of several simultaneous withdrawals of the whole balance, one is done
       Given Aline is a customer with 1,000 RWF
       When 1,000 RWF is withdrawn from Aline's wallet by 8 people at once
       Then 1 of them is done, and the others are refused: not enough money
@@ -62,7 +62,7 @@ Feature: Money in, money out
   @transaction-4
   Rule: T4. An amount is a positive number with no more decimals than its currency has
 
-    Scenario Outline: Amounts that are none
+    Scenario Outline: Amounts that are not accepted
       Given Aline is a customer with 5,000 RWF
       When the amount "<amount>" in <currency> is deposited into Aline's wallet
       Then it is not accepted: the amount is wrong

@@ -1,8 +1,8 @@
-Feature: Finding transactions
+Feature: Searching transactions
   By wallet, customer, type, status, reference and time, the newest first.
 
   @transaction-11
-  Rule: T11. Transactions are found by whatever is known of them
+  Rule: T11. Transactions can be searched by each of their details, and by several at once
 
     Background:
       Given it is 2026-02-01 08:00
@@ -19,8 +19,8 @@ Feature: Finding transactions
       And 20.00 USD is deposited into Aline's travel wallet with the reference "gift"
       And 99,000 RWF was refused to be withdrawn from Aline's wallet with the reference "car"
 
-    Scenario Outline: One thing that is known
-      When I look for transactions by <detail> "<value>"
+    Scenario Outline: Searching by one detail
+      When I search transactions by <detail> "<value>"
       Then I find "<found>"
 
       Examples:
@@ -43,16 +43,16 @@ Feature: Finding transactions
         | to        | 2026-02-03 10:01      | rent, salary                  |
         | to        | 2027-01-01 00:00      | car, gift, cash, rent, salary |
 
-    Scenario: Several things that are known
-      When I look for transactions by these details:
+    Scenario: Searching by several details
+      When I search transactions by these details:
         | customer | Aline            |
         | status   | posted           |
         | from     | 2026-02-03 00:00 |
         | to       | 2026-02-04 00:00 |
       Then I find "rent"
 
-    Scenario: Nothing matches all of it
-      When I look for transactions by these details:
+    Scenario: No transaction matches all details
+      When I search transactions by these details:
         | wallet | Bosco's wallet |
         | type   | deposit        |
       Then I find ""

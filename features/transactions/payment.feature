@@ -1,9 +1,9 @@
 Feature: Paying for goods
 
   @transaction-15
-  Rule: T15. A payment moves money as a transfer does, and says that goods are paid
+  Rule: T15. A payment moves money as a transfer does, and its type marks it as a payment for goods
 
-    Scenario Outline: At the market
+    Scenario Outline: Paying another customer
       Given Aline is a customer with <aline has>
       And Bosco is a customer with 100 RWF
       When <amount> is paid from Aline's wallet to Bosco's wallet
@@ -16,15 +16,15 @@ Feature: Paying for goods
         | 5,000 RWF | 1,200 RWF | done                      | 3,800 RWF   | 1,300 RWF  |
         | 5,000 RWF | 5,001 RWF | refused: not enough money | 5,000 RWF   | 100 RWF    |
 
-    Scenario: Payments are found by their type
+    Scenario: Payments can be searched by their type
       Given Aline is a customer with 5,000 RWF
       And Bosco is a customer
       And 1,200 RWF is paid from Aline's wallet to Bosco's wallet with the reference "apples"
       And 300 RWF is transferred from Aline's wallet to Bosco's wallet with the reference "gift"
-      When I look for transactions by type "payment"
+      When I search transactions by type "payment"
       Then I find "apples"
 
-    Scenario: The payer asks twice
+    Scenario: A repeated payment is done once
       Given Aline is a customer with 5,000 RWF
       And Bosco is a customer
       When 1,200 RWF is paid from Aline's wallet to Bosco's wallet

@@ -1,5 +1,5 @@
-Feature: What was refused is on record
-  Support can find every attempt, and tell the customer why it was refused.
+Feature: Refused movements are recorded
+  Support can find every attempt, with the reason for its refusal.
 
   @transaction-8
   Rule: T8. A refused movement is kept with its reason, and moves nothing
@@ -35,12 +35,12 @@ Feature: What was refused is on record
       Then it is refused: the customer is not active
       And the attempt with the reference "tea" is on record as refused: the customer is not active
 
-    Scenario: A wallet that is not there
-      When 10 RWF is transferred from Aline's wallet to nobody's wallet with the reference "typo"
+    Scenario: A wallet that does not exist
+      When 10 RWF is transferred from Aline's wallet to a missing wallet with the reference "typo"
       Then it is refused: there is no such customer or wallet
       And the attempt with the reference "typo" is on record as refused: there is no such customer or wallet
 
-    Scenario: What is not even understood leaves no record
+    Scenario: An invalid request is not recorded
       When the amount "lots" in RWF is deposited into Aline's wallet
       Then it is not accepted: the amount is wrong
       And there are 2 transactions

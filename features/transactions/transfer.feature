@@ -1,9 +1,9 @@
-Feature: Paying one another
+Feature: Transfers
 
   @transaction-5
-  Rule: T5. A transfer takes from one wallet what it gives to the other
+  Rule: T5. A transfer takes from one wallet exactly what it adds to the other
 
-    Scenario Outline: From wallet to wallet
+    Scenario Outline: Between wallets of two customers
       Given Aline is a customer
       And Bosco is a customer
       And Aline has a market wallet with <aline has>
@@ -29,7 +29,7 @@ Feature: Paying one another
       And Aline's wallet holds 3,000 RWF
       And Aline's savings wallet holds 2,000 RWF
 
-    Scenario: Everybody pays everybody at once
+    Scenario: Simultaneous transfers in both directions
       Given Aline is a customer with 5,000 RWF
       And Bosco is a customer with 5,000 RWF
       When Aline and Bosco pay each other 10 RWF 20 times at once
@@ -38,14 +38,14 @@ Feature: Paying one another
       And Bosco's wallet holds 5,000 RWF
 
   @transaction-6
-  Rule: T6. A transfer needs two different wallets that are there, in one currency
+  Rule: T6. A transfer needs two different existing wallets of one currency
 
     Background:
       Given Aline is a customer with 5,000 RWF
       And Bosco is a customer
       And Bosco has a travel wallet with 10.00 USD
 
-    Scenario Outline: What is refused, and why
+    Scenario Outline: Transfers that are refused, and why
       When <amount> is transferred from <one> to <other>
       Then it is refused: <reason>
       And Aline's wallet holds 5,000 RWF
@@ -58,13 +58,13 @@ Feature: Paying one another
         | 100 RWF  | Aline's wallet        | Bosco's travel wallet | it is another currency                |
         | 1.00 USD | Aline's wallet        | Bosco's travel wallet | it is another currency                |
         | 1.00 USD | Bosco's travel wallet | Aline's wallet        | it is another currency                |
-        | 100 RWF  | Aline's wallet        | nobody's wallet       | there is no such customer or wallet   |
-        | 100 RWF  | nobody's wallet       | Aline's wallet        | there is no such customer or wallet   |
+        | 100 RWF  | Aline's wallet        | a missing wallet      | there is no such customer or wallet   |
+        | 100 RWF  | a missing wallet      | Aline's wallet        | there is no such customer or wallet   |
 
   @transaction-7
-  Rule: T7. Nothing is lost and nothing is made: the sum of everything is zero
+  Rule: T7. No money is lost or created: the sum of all wallets is zero
 
-    Scenario: A busy day
+    Scenario: After several movements
       Given Aline is a customer with 5,000 RWF
       And Bosco is a customer with 2,500 RWF
       And Aline has a travel wallet with 100.00 USD
@@ -78,7 +78,7 @@ Feature: Paying one another
       And all wallets in RWF, with the world outside, sum to zero
       And all wallets in USD, with the world outside, sum to zero
 
-    Scenario: Before anything happened
+    Scenario: Before the first movement
       Given Aline is a customer
       Then the world outside holds 0 RWF
       And all wallets in RWF, with the world outside, sum to zero

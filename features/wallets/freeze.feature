@@ -1,14 +1,14 @@
 Feature: Freezing wallets
-  A lost phone or a court order stops a wallet, without touching the money in it.
+  After a loss of a phone or a court order, a wallet is frozen; its balance does not change.
 
   Background:
     Given Aline is a customer with 5,000 RWF
     And Bosco is a customer with 5,000 RWF
 
   @wallet-3
-  Rule: W3. A freeze of money going out lets money come in
+  Rule: W3. A freeze for money going out still allows money to come in
 
-    Scenario Outline: What still works, and what does not
+    Scenario Outline: Movements while money going out is frozen
       Given Aline's wallet is frozen for money going out
       When 100 RWF is <moved>
       Then it is <outcome>
@@ -22,9 +22,9 @@ Feature: Freezing wallets
         | transferred from Aline's wallet to Bosco's wallet | refused: the wallet does not allow it now | 5,000 RWF |
 
   @wallet-4
-  Rule: W4. A freeze of all movements stops money both ways
+  Rule: W4. A freeze for all movements stops money in both directions
 
-    Scenario Outline: Nothing moves
+    Scenario Outline: Movements while all movements are frozen
       Given Aline's wallet is frozen for all movements
       When 100 RWF is <moved>
       Then it is refused: the wallet does not allow it now
@@ -38,22 +38,22 @@ Feature: Freezing wallets
         | transferred from Bosco's wallet to Aline's wallet |
         | transferred from Aline's wallet to Bosco's wallet |
 
-    Scenario: The customer's other wallets go on
+    Scenario: The customer's other wallets are not affected
       Given Aline has a savings wallet with 300 RWF
       And Aline's wallet is frozen for all movements
       When 100 RWF is withdrawn from Aline's savings wallet
       Then it is done
 
   @wallet-5
-  Rule: W5. A freeze can be changed, and ends when it is lifted
+  Rule: W5. A freeze can be changed, and lasts until it is lifted
 
-    Scenario: From money going out to all movements
+    Scenario: Extending a freeze from money going out to all movements
       Given Aline's wallet is frozen for money going out
       And Aline's wallet is frozen for all movements
       When 100 RWF is deposited into Aline's wallet
       Then it is refused: the wallet does not allow it now
 
-    Scenario Outline: Lifted, everything moves again
+    Scenario Outline: After unfreezing, money moves again
       Given Aline's wallet is frozen for <scope>
       When Aline's wallet is unfrozen
       Then it is done

@@ -1,10 +1,10 @@
 Feature: A wallet's history
-  Every movement leaves a line with the balance after it, and no line ever changes.
+  Every movement adds an entry with the balance after it, and no entry ever changes.
 
   @wallet-6
-  Rule: W6. The history is complete, in order, and adds up
+  Rule: W6. The history is complete, in order, and consistent with the balance
 
-    Scenario: A month of a wallet
+    Scenario: The history after several movements
       Given Aline is a customer
       And Bosco is a customer with 1,000 RWF
       When 5,000 RWF is deposited into Aline's wallet
@@ -25,17 +25,17 @@ Feature: A wallet's history
         | 2      | transfer | in        | 800    | 1,800         |
         | 3      | transfer | out       | 50     | 1,750         |
 
-    Scenario: A long history misses no line
+    Scenario: A long history is complete
       Given Aline is a customer
       When 1 RWF is deposited into Aline's wallet 25 times
-      Then the history of Aline's wallet has 25 lines, each with 1 RWF more
+      Then the history of Aline's wallet has 25 entries, each with 1 RWF more
 
     Scenario: A new wallet has no history
       Given Aline is a customer
-      Then the history of Aline's wallet has 0 lines, each with 1 RWF more
+      Then the history of Aline's wallet has 0 entries, each with 1 RWF more
 
   @wallet-7
-  Rule: W7. The balance of any moment in the past can be told
+  Rule: W7. The balance at any past time can be read
 
     Scenario Outline: Before, between and after movements
       Given it is 2026-02-01 08:00

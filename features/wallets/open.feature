@@ -1,9 +1,9 @@
 Feature: Opening and closing wallets
 
   @wallet-1
-  Rule: W1. An active customer can have as many wallets as they like, each in one currency
+  Rule: W1. An active customer can open any number of wallets, each in one currency
 
-    Scenario Outline: One more wallet
+    Scenario Outline: Opening another wallet
       Given Aline is a customer
       When a wallet in <currency> named "travel" is opened for Aline
       Then it is done
@@ -17,7 +17,7 @@ Feature: Opening and closing wallets
         | USD      | 0.00 USD  |
         | KWD      | 0.000 KWD |
 
-    Scenario Outline: Currencies that are none
+    Scenario Outline: Currencies that are not accepted
       Given Aline is a customer
       When a wallet in <currency> named "travel" is opened for Aline
       Then it is not accepted: the currency is wrong
@@ -25,16 +25,16 @@ Feature: Opening and closing wallets
 
       Examples:
         | currency | because                |
-        | XXX      | it stands for none     |
-        | XAU      | gold has no smallest   |
-        | ABC      | nobody ever heard of it |
+        | XXX      | it means no currency   |
+        | XAU      | gold has no minor unit |
+        | ABC      | it does not exist      |
 
-    Scenario: Not for somebody who is not a customer
+    Scenario: Opening a wallet for a person who is not a customer is refused
       When a wallet in USD named "travel" is opened for a stranger
       Then it is refused: there is no such customer or wallet
 
   @wallet-2
-  Rule: W2. A wallet is closed when it is empty, and for good
+  Rule: W2. A wallet can be closed when it is empty, and stays closed
 
     Scenario: Closing an empty wallet
       Given Aline is a customer
@@ -44,13 +44,13 @@ Feature: Opening and closing wallets
       And Aline's travel wallet is closed
       And Aline is active
 
-    Scenario: Not while there is money in it
+    Scenario: Closing is refused while the wallet holds money
       Given Aline is a customer with 1 RWF
       When Aline's wallet is closed
       Then it is refused: there is still money in the wallet
       And Aline's wallet is active
 
-    Scenario: Not even the smallest amount is lost
+    Scenario: Closing is refused even for the smallest amount
       Given Aline is a customer
       And Aline has a travel wallet with 0.001 KWD
       When Aline's travel wallet is closed
@@ -60,7 +60,7 @@ Feature: Opening and closing wallets
       When Aline's travel wallet is closed
       Then it is done
 
-    Scenario: Nothing happens to a closed wallet any more
+    Scenario: A closed wallet cannot be used or changed
       Given Aline is a customer
       And Aline has a travel wallet in USD
       And Aline's travel wallet is closed

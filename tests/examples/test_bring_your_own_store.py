@@ -107,7 +107,7 @@ async def test_the_database_is_the_last_guard(tmp_path: Path) -> None:
     write = store._writer.rows
     overdrawn = "UPDATE wallets SET body = json_set(body, '$.ledger_balance', -1) WHERE customer_id IS NOT NULL"
     for forbidden in (overdrawn, "UPDATE transactions SET created_at = 0", "DELETE FROM entries", "DELETE FROM outbox"):
-        with pytest.raises(tekana.Unavailable, match="SQLite refuses it"):
+        with pytest.raises(tekana.Unavailable, match="SQLite refused the statement"):
             write(forbidden)
     await store.stop()
 

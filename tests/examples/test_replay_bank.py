@@ -18,7 +18,7 @@ import msgspec
 import pytest
 import replay_bank
 import uvicorn
-from replay_bank import BANK, GaveUp, HttpDoor, Json, NotReachable, Posted, Row, RowRefused, Tally, replay
+from replay_bank import BANK, GaveUp, HttpLedgerClient, Json, NotReachable, Posted, Row, RowRefused, Tally, replay
 
 from tekana import LOCAL_OPERATOR, DepositFunds, Refused, RegisterCustomer, Tekana, WalletId, WithdrawFunds, connect
 from tekana.application import Session
@@ -35,8 +35,8 @@ SMALL = (
 )
 
 
-class CoreDoor:
-    """A replay_bank.Door to the core in this process: the same bodies, as the commands that they stand for."""
+class CoreLedgerClient:
+    """A replay_bank.LedgerClient to the core in this process: the same bodies, as the commands that they stand for."""
 
     def __init__(self, app: Session) -> None:
         self._app = app
@@ -90,7 +90,7 @@ def rows() -> list[Row]:
 
 async def test_the_whole_bank_in_process(rows: list[Row]) -> None:
     async with connect("memory://") as app:
-        await _replay_twice(rows, CoreDoor(app.as_caller(LOCAL_OPERATOR)), app)
+        await _replay_twice(rows, CoreLedgerClient(app.as_caller(LOCAL_OPERATOR)), app)
 
 
 async def test_the_whole_bank_over_http(rows: list[Row], postgres_url: str) -> None:
@@ -98,7 +98,7 @@ async def test_the_whole_bank_over_http(rows: list[Row], postgres_url: str) -> N
         _served(postgres_url) as (app, transport),
         httpx.AsyncClient(transport=transport, base_url="http://tekana.test") as client,
     ):
-        await _replay_twice(rows, HttpDoor(client), app)
+        await _replay_twice(rows, HttpLedgerClient(client), app)
 
 
 async def test_a_wrong_balance_is_found(rows: list[Row]) -> None:
@@ -107,7 +107,7 @@ async def test_a_wrong_balance_is_found(rows: list[Row]) -> None:
     planted = [*rows[:place], rows[place]._replace(balance=str(wrong)), *rows[place + 1 :]]
     async with connect("memory://") as app:
         tally = Tally.of(planted)
-        await replay(planted, CoreDoor(app.as_caller(LOCAL_OPERATOR)), tally)
+        await replay(planted, CoreLedgerClient(app.as_caller(LOCAL_OPERATOR)), tally)
     [mismatch] = tally.mismatches
     assert mismatch.startswith(f"row {rows[place].trans_id} of account {rows[place].account_id}, ")
     assert mismatch.endswith(f": the wallet has {rows[place].balance}, the bank says {wrong}")
@@ -118,7 +118,7 @@ async def test_a_refused_row_is_found() -> None:
     planted = [*SMALL[:3], SMALL[3]._replace(amount="50.51"), SMALL[4]]
     async with connect("memory://") as app:
         tally = Tally.of(planted)
-        await replay(planted, CoreDoor(app.as_caller(LOCAL_OPERATOR)), tally)
+        await replay(planted, CoreLedgerClient(app.as_caller(LOCAL_OPERATOR)), tally)
     assert tally.mismatches == ["row 4 of account 8, 1993-01-03: refused, insufficient_funds"]
     assert tally.sum_of_balances == Decimal("550.50")
     assert not tally.agrees
@@ -130,7 +130,7 @@ async def test_lost_answers_do_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
     async with _served("memory://") as (app, transport):
         async with httpx.AsyncClient(transport=Unreliable(transport), base_url="http://tekana.test") as client:
             tally = Tally.of(SMALL)
-            await replay(SMALL, HttpDoor(client, say=said.append), tally)
+            await replay(SMALL, HttpLedgerClient(client, say=said.append), tally)
         assert tally.agrees
         assert tally.replayed > 0
         await _assert_whole(app)
@@ -143,7 +143,7 @@ async def test_it_waits_as_long_as_the_server_asks() -> None:
     transport = httpx.MockTransport(lambda _: answers.pop(0))
     async with httpx.AsyncClient(transport=transport, base_url="http://tekana.test") as client:
         began = asyncio.get_running_loop().time()
-        assert await HttpDoor(client).balance("a wallet") == 7
+        assert await HttpLedgerClient(client).balance("a wallet") == 7
         assert asyncio.get_running_loop().time() - began >= 1
 
 
@@ -156,7 +156,7 @@ async def test_it_gives_up_in_the_end(problem: str) -> None:
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(fail), base_url="http://tekana.test") as client:
         with pytest.raises(GaveUp, match=r"no answer for 0\.3 seconds"):
-            await replay(SMALL, HttpDoor(client, patience=0.3), Tally.of(SMALL))
+            await replay(SMALL, HttpLedgerClient(client, patience=0.3), Tally.of(SMALL))
 
 
 async def test_it_needs_a_server_that_is_ready() -> None:
@@ -164,9 +164,9 @@ async def test_it_needs_a_server_that_is_ready() -> None:
     transport = httpx.MockTransport(lambda _: answers.pop(0))
     async with httpx.AsyncClient(transport=transport, base_url="http://tekana.test") as client:
         with pytest.raises(NotReachable, match="is not ready: the database is down"):
-            await HttpDoor(client).check()
+            await HttpLedgerClient(client).check()
         with pytest.raises(NotReachable, match="is not tekana"):
-            await HttpDoor(client).check()
+            await HttpLedgerClient(client).check()
 
 
 def test_rows_become_requests() -> None:
@@ -210,11 +210,11 @@ async def test_the_command_itself(tmp_path: Path) -> None:
     assert said[0].startswith(f"replay_bank: cannot read {tmp_path / 'nowhere.csv'}: No such file")
 
 
-async def _replay_twice(rows: Sequence[Row], door: replay_bank.Door, app: Tekana) -> None:
+async def _replay_twice(rows: Sequence[Row], client: replay_bank.LedgerClient, app: Tekana) -> None:
     """The second time changes nothing, and says so."""
     first, second = Tally.of(rows), Tally.of(rows)
-    await replay(rows, door, first)
-    await replay(rows, door, second)
+    await replay(rows, client, first)
+    await replay(rows, client, second)
     for tally, replayed in ((first, 0), (second, len(rows))):
         assert (tally.done, tally.accounts) == (13_089, 800)
         assert tally.mismatches == []

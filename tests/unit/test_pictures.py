@@ -41,11 +41,11 @@ def test_what_was_just_drawn_is_not_stale(copy: Path) -> None:
     assert (done.returncode, done.stdout) == (0, "")
 
 
-def test_a_new_import_makes_the_rooms_stale(copy: Path) -> None:
+def test_a_new_import_makes_the_packages_stale(copy: Path) -> None:
     plant(copy / "adapters" / "tekana_memory" / "__init__.py", "def planted() -> None:\n    import tekana.cli")
     done = draw(copy, "--check")
     assert (done.returncode, done.stdout.count("is stale")) == (1, 1)
-    assert "docs/pictures/rooms.svg is stale" in done.stdout
+    assert "docs/pictures/packages.svg is stale" in done.stdout
 
 
 def test_a_new_table_makes_the_database_stale(copy: Path) -> None:
@@ -57,14 +57,14 @@ def test_a_new_table_makes_the_database_stale(copy: Path) -> None:
 
 
 def test_a_missing_picture_is_stale(copy: Path) -> None:
-    (copy / "docs" / "pictures" / "rooms.svg").unlink()
+    (copy / "docs" / "pictures" / "packages.svg").unlink()
     done = draw(copy, "--check")
     assert done.returncode == 1
-    assert "docs/pictures/rooms.svg is stale" in done.stdout
+    assert "docs/pictures/packages.svg is stale" in done.stdout
 
 
 def test_a_check_writes_nothing(copy: Path) -> None:
-    picture = copy / "docs" / "pictures" / "rooms.svg"
+    picture = copy / "docs" / "pictures" / "packages.svg"
     picture.write_text("old", "utf-8")
     draw(copy, "--check")
     assert picture.read_text("utf-8") == "old"

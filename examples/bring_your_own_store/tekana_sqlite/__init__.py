@@ -1,4 +1,4 @@
-"""A partner's own store for tekana: everything in one SQLite file. Read `store.py` first."""
+"""A partner's own store for tekana: everything in one SQLite file. Start reading with `store.py`."""
 
 from .store import SqliteStore
 

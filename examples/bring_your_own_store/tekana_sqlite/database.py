@@ -1,4 +1,4 @@
-"""The connection: the only file that knows the sqlite3 module. Its errors leave here as tekana's."""
+"""The connection: the only module that uses sqlite3. Its errors are translated to tekana's."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from uuid import UUID
 
 from tekana.domain.errors import Conflict, Unavailable
 
-_PATIENCE = 10.0  # seconds that a unit of work waits for another process to end its own
+_PATIENCE = 10.0  # seconds that a unit of work waits for one of another process
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Database:
-    """One connection to the file. SQLite answers in microseconds, so its calls are made right on the event loop.
+    """One connection to the file. SQLite returns in microseconds, so its calls are made on the event loop.
 
-    `timeout` is in seconds: how long a call may hold the loop until another process lets go of the file.
+    `timeout` is in seconds: how long a call may block the loop while another process has locked the file.
     """
 
     def __init__(self, path: str, *, timeout: float) -> None:
@@ -29,12 +29,12 @@ class Database:
         self._connection: sqlite3.Connection | None = None
 
     async def open(self) -> None:
-        """Connect. Creates the file if there is none."""
+        """Connect, and create the file if there is none."""
         with _errors():
             self._connection = sqlite3.connect(self._path, timeout=self._timeout, isolation_level=None)
-        # Patiently, as another process may be making the file's log at this moment, and locks it for that.
-        await self.patiently("PRAGMA synchronous = FULL")  # a commit is on the disk when it returns
-        await self.patiently("PRAGMA foreign_keys = ON")
+        # With retries, as another process may be creating the file's log, with the file locked.
+        await self.execute_with_retries("PRAGMA synchronous = FULL")  # a commit is on the disk when it returns
+        await self.execute_with_retries("PRAGMA foreign_keys = ON")
 
     def close(self) -> None:
         """Disconnect, if connected."""
@@ -43,19 +43,19 @@ class Database:
             connection.close()
 
     def rows(self, statement: str, *values: object) -> list[Any]:
-        """Run a statement. Ids go in as text, moments as microseconds since 1970.
+        """Run a statement. Ids are stored as text, times as microseconds since 1970.
 
         Raises:
-            Conflict: it would break a rule of the schema.
-            Unavailable: the database cannot do it now.
+            Conflict: the statement breaks a constraint of the schema.
+            Unavailable: the database cannot execute it now.
         """
         if self._connection is None:
             raise Unavailable("the store is not started")
         with _errors():
             return self._connection.execute(statement, [_plain(value) for value in values]).fetchall()
 
-    async def patiently(self, statement: str) -> None:
-        """Run a statement that has to wait for other writers, and let the event loop go on meanwhile."""
+    async def execute_with_retries(self, statement: str) -> None:
+        """Run a statement, and retry it while other processes write, without blocking the event loop."""
         deadline = time.monotonic() + _PATIENCE
         while True:
             try:
@@ -70,13 +70,13 @@ class Database:
             await asyncio.sleep(0.001)
 
     def roll_back(self) -> None:
-        """Take back what is not committed, if there is anything."""
+        """Roll back the transaction, if there is one."""
         if self._connection is not None and self._connection.in_transaction:
             self.rows("ROLLBACK")
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """Everything read in here is of one moment."""
+        """Open a context in which all reads see one snapshot."""
         self.rows("BEGIN")
         try:
             yield
@@ -89,9 +89,9 @@ def _errors() -> Iterator[None]:
     try:
         yield
     except sqlite3.IntegrityError as error:
-        raise Conflict(f"SQLite refuses it: {error}") from error
+        raise Conflict(f"SQLite refused the statement: {error}") from error
     except sqlite3.Error as error:
-        raise Unavailable(f"SQLite cannot do it now: {error}") from error
+        raise Unavailable(f"SQLite cannot execute the statement now: {error}") from error
 
 
 def _plain(value: object) -> object:

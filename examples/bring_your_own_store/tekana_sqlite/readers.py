@@ -1,4 +1,4 @@
-"""The readers: each method is a query or two. Every list is read by keyset: what comes after the cursor."""
+"""The readers: each method runs a query or two. Lists use keyset pagination: the rows after the cursor."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ class SqliteTransactions:
 class SqliteEvents:
     """Implements tekana.ports.events.Events.
 
-    Units of work commit one after the other, so positions appear in their own order: no event comes late.
+    Units of work commit one after the other, so positions become readable in order.
     """
 
     def __init__(self, database: Database) -> None:
@@ -165,7 +165,7 @@ class SqliteEvents:
 
 
 def read_outbox(database: Database, start: int, limit: int) -> list[tuple[int, Transaction | Event]]:
-    """What happened from that position on: transactions, whose events follow from them, and other events."""
+    """Return the outbox from a position on: transactions, from which their events are derived, and other events."""
     statement = """
         SELECT position, event_type, coalesce(event, body) FROM outbox LEFT JOIN transactions ON id = transaction_id
         WHERE position >= ? ORDER BY position LIMIT ?
@@ -177,7 +177,7 @@ def read_outbox(database: Database, start: int, limit: int) -> list[tuple[int, T
 
 
 def _line(wallet_id: WalletId, version: int, body: str) -> PostedEntry:
-    """Return a line of the wallet's history: the entry of this version, with its transaction."""
+    """Return the wallet's entry of this version, with its transaction."""
     one = transaction_of(body)
     [entry] = [entry for entry in one.entries if (entry.wallet_id, entry.version) == (wallet_id, version)]
     request = one.request
@@ -194,7 +194,7 @@ def _page(
     order: str = "id",
     newest_first: bool = False,
 ) -> Page[Item]:
-    """Return the rows that meet every condition whose value is given, after the one whose id is the cursor."""
+    """Return the rows that meet every condition with a value, after the row whose id is the cursor."""
     given = {condition: value for condition, value in conditions.items() if value is not None}
     if page.cursor is not None:
         known = f"SELECT 1 FROM {table} WHERE id = ?"  # noqa: S608 - a name from this file, not from input

@@ -1,6 +1,6 @@
-"""The tables. Each thing is kept whole, as JSON, in `body`; SQLite reads the columns to search by out of it.
+"""The tables. Each object is stored whole, as JSON, in `body`; the columns to search by are generated from it.
 
-The database is the last guard: the rules in here hold whatever the code above them does.
+The constraints enforce the rules independently of the code.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The store: the file, and the doors to it."""
+"""The store: it opens the file, and begins units of work and readers on it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from .unit_of_work import SqliteUnitOfWork, record_of
 class SqliteStore:
     """Implements tekana.ports.store.Store in the file that the URL names: `sqlite:///folder/wallets.db`.
 
-    One connection writes, another reads what is committed. Any number of processes may use the file at once.
+    One connection writes, another reads committed data. Any number of processes may use the file at once.
     """
 
     def __init__(self, url: str, *, clock: Clock | None = None) -> None:
@@ -60,16 +60,16 @@ class SqliteStore:
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[SqliteUnitOfWork]:
-        """Begin a unit of work. It ends with the context; without `save`, as if it had never begun."""
+        """Begin a unit of work. It ends with the context, and is rolled back unless it was saved."""
         async with self._turn:
-            await self._writer.patiently("BEGIN IMMEDIATE")
+            await self._writer.execute_with_retries("BEGIN IMMEDIATE")
             try:
                 yield SqliteUnitOfWork(self._writer, self.clock)
             finally:
                 self._writer.roll_back()
 
     async def audit(self) -> AsyncIterator[Finding]:
-        """Check every invariant, in plain Python, on all that the file holds at this moment."""
+        """Check every invariant, in plain Python, on a snapshot of the file."""
         for finding in check(self._snapshot()):
             yield finding
 
@@ -85,7 +85,7 @@ class SqliteStore:
             )
 
     async def start(self) -> None:
-        """Open the file. Raises Unavailable if that cannot be."""
+        """Open the file. Raises Unavailable if that fails."""
         await self._writer.open()
         await self._reader.open()
 
@@ -95,8 +95,10 @@ class SqliteStore:
         self._writer.close()
 
     async def migrate(self) -> list[str]:
-        """Make the tables, unless they are there."""
-        await self._writer.patiently("PRAGMA journal_mode = WAL")  # readers and the writer do not wait for each other
+        """Create the tables, unless they exist."""
+        await self._writer.execute_with_retries(
+            "PRAGMA journal_mode = WAL"
+        )  # readers and the writer do not wait for each other
         async with self.begin():
             if self._schema_version() == VERSION:
                 return []
@@ -106,7 +108,7 @@ class SqliteStore:
         return [f"SQLite schema {VERSION}"]
 
     async def check_ready(self) -> None:
-        """Raises Unavailable unless the tables are there."""
+        """Raise Unavailable unless the tables exist."""
         if self._schema_version() != VERSION:
             raise Unavailable("the file does not have the tables yet: run `tekana migrate`")
 

@@ -1,4 +1,4 @@
-"""Transactions as they are kept: whole, as JSON."""
+"""Transactions as they are stored: whole, as JSON."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tekana.domain.transaction import TRANSACTION_TYPES, Transaction
 
 
 def transaction_of(body: str) -> Transaction:
-    """Read a transaction. Its details, of which the JSON does not name the class, are of the one that its type has."""
+    """Decode a transaction. The class of its details follows from its type, as the JSON does not name it."""
     transaction = json.decode(body, type=Transaction)
     request = transaction.request
     rules = TRANSACTION_TYPES.get(request.type)

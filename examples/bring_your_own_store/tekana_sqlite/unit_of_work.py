@@ -1,4 +1,4 @@
-"""The unit of work: one SQLite transaction. SQLite has one writer at a time, so to begin is to lock everything."""
+"""The unit of work: one SQLite transaction. SQLite has one writer at a time, so beginning one locks everything."""
 
 from __future__ import annotations
 
@@ -54,11 +54,11 @@ class SqliteUnitOfWork:
         return {key: record_of(*row) for key in keys for row in self._database.rows(statement, *key)}
 
     async def read(self, locks: LockSet) -> LockedState:
-        """Read what is named, as `lock` does."""
+        """Read the items of the lock set, as `lock` does."""
         return await self.lock(locks)
 
     async def lock(self, locks: LockSet, *, wait: bool = True) -> LockedState:  # noqa: ARG002 - there is no need to wait
-        """Read what is named; no other unit can write until this one ends. A customer brings all their wallets."""
+        """Read the lock set, and all wallets of its customers. No other unit can write until this one ends."""
         rows = self._database.rows
         customers = {
             customer_id: json.decode(body, type=Customer)
@@ -82,7 +82,7 @@ class SqliteUnitOfWork:
         return LockedState(self._clock(), wallets, {CUSTOMERS.name: customers, CONTACTS.name: contacts})
 
     async def save(self, book: Book, records: Mapping[IdempotencyKey, IdempotencyRecord]) -> None:
-        """Keep everything on the Book, and the keys: all of it is there after the commit, or none."""
+        """Save all changes on the Book, and the keys, in one commit."""
         changes = book.changes
         self._save_customers([*changes.changed_of(CUSTOMERS).values(), *changes.added_of(CUSTOMERS).values()])
         for house in book.house_wallets.values():
@@ -99,7 +99,7 @@ class SqliteUnitOfWork:
         self._database.rows("COMMIT")
 
     def _save_customers(self, customers: Collection[Customer]) -> None:
-        """Free all contacts before any is taken: customers may swap theirs."""
+        """Save customers. All old contacts are deleted before new ones are inserted, as customers may swap theirs."""
         for customer in customers:
             self._database.rows("DELETE FROM contacts WHERE customer_id = ?", customer.id)
             self._database.rows(_UPSERT_CUSTOMER, customer.id, json.encode(customer).decode())
@@ -109,7 +109,7 @@ class SqliteUnitOfWork:
                     self._database.rows("INSERT INTO contacts VALUES (?, ?, ?)", *contact, customer.id)
 
     def _save_to_outbox(self, one: Transaction | Event) -> None:
-        """Save a transaction once; the outbox only names it, and its events follow from it."""
+        """Add an event, or the id of a transaction, from which its events are derived, to the outbox."""
         if not isinstance(one, Transaction):
             statement = "INSERT INTO outbox (event_type, event) VALUES (?, ?)"
             self._database.rows(statement, one.NAME, json.encode(one).decode())

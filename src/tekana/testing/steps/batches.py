@@ -67,7 +67,7 @@ def number_refused(scene: ScenarioContext, number: int, reason: str) -> None:
     assert problem["code"] == kept["rejection_code"] == reason
 
 
-@state("it was number {number:d} that kept the others from being done")
+@state("the others are not done because of number {number:d}")
 def number_to_blame(scene: ScenarioContext, number: int) -> None:
     """All could have been done, had it not been for this one."""
     outcome = scene.last.outcome

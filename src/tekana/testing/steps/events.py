@@ -11,20 +11,20 @@ from tekana.testing.steps.step_types import event_type, state, then, words
 Table = list[list[str]]
 
 
-@then(words("what happened to {wallet:Wallet} is:"))
+@then(words("the events of {wallet:Wallet} are:"))
 def happened_to(scene: ScenarioContext, wallet: str, datatable: Table) -> None:
     """Everything that is told of the wallet, in order."""
     assert rows_of(scene.events(), scene.wallet(wallet)) == expected(datatable)
 
 
-@then(words('what happened under the reference "{reference:Text}" is:'))
+@then(words('the events with the reference "{reference:Text}" are:'))
 def happened_under(scene: ScenarioContext, reference: str, datatable: Table) -> None:
     """Everything that is told of the movements with this reference, in order."""
     found = [_row(event) for event in scene.events() if event["data"].get("reference") == reference]
     assert found == expected(datatable)
 
 
-@state("nothing that is told names {who:Person}")
+@state("no event contains the name or contacts of {who:Person}")
 def names_nobody(scene: ScenarioContext, who: str) -> None:
     """Neither the person's name nor how to reach them is told to those who follow what happens."""
     customer = scene.get("customers", scene.person(who))

@@ -90,8 +90,8 @@ class ScenarioContext:
         return self.people[name] if name != "a stranger" else str(uuid4())
 
     def wallet(self, phrase: str) -> str:
-        """The id of the wallet that the phrase names; nobody's wallet has one that no wallet has."""
-        return self.wallets[phrase] if phrase != "nobody's wallet" else str(uuid4())
+        """The id of the wallet that the phrase names; a missing wallet has one that no wallet has."""
+        return self.wallets[phrase] if phrase != "a missing wallet" else str(uuid4())
 
     def learn_customer(self, name: str) -> Callable[[Record], None]:
         """Remember who was registered, and their first wallet."""

@@ -8,20 +8,20 @@ from tekana.testing.steps.step_types import moment, state, then, when, words
 Table = list[list[str]]
 
 
-@when(words('I look for customers by {detail} "{value:Text}"'))
+@when(words('I search customers by {detail} "{value:Text}"'))
 def look_for_customers(scene: ScenarioContext, detail: str, value: str) -> None:
     """Search customers by one detail."""
     found = scene.find("customers", **{detail.replace(" ", "_"): value})
     scene.found = [customer["full_name"] for customer in found]
 
 
-@when(words('I look for transactions by {detail:w} "{value:Text}"'))
+@when(words('I search transactions by {detail:w} "{value:Text}"'))
 def look_for_transactions(scene: ScenarioContext, detail: str, value: str) -> None:
     """Search transactions by one detail."""
     _look(scene, {detail: value})
 
 
-@when("I look for transactions by these details:")
+@when("I search transactions by these details:")
 def look_for_transactions_by(scene: ScenarioContext, datatable: Table) -> None:
     """Search transactions by several details."""
     _look(scene, dict(datatable))
@@ -65,7 +65,7 @@ def history_is(scene: ScenarioContext, wallet: str, datatable: Table) -> None:
     assert shown == [[cell.replace(",", "") for cell in row] for row in datatable[1:]]
 
 
-@state("the history of {wallet:Wallet} has {count:d} lines, each with {money:Money} more")
+@state("the history of {wallet:Wallet} has {count:d} entries, each with {money:Money} more")
 def history_grows(scene: ScenarioContext, wallet: str, count: int, money: tuple[str, str]) -> None:
     """So many lines, in order, none missing."""
     lines = scene.entries(wallet)

@@ -61,7 +61,7 @@ def event_type(text: str) -> str:
 
 _WORDS = {
     "Person": _Word(r"[A-Z][a-z]+|a stranger"),
-    "Wallet": _Word(r"[A-Z][a-z]+'s (?:[a-z]+ )?wallet|nobody's wallet"),
+    "Wallet": _Word(r"[A-Z][a-z]+'s (?:[a-z]+ )?wallet|a missing wallet"),
     "Money": _Word(r"-?[\d,.]+ [A-Z]{3}", _money),
     "Office": _Word(r"the [a-z ]+"),
     "Field": _Word(

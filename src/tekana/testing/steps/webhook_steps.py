@@ -15,20 +15,20 @@ from tekana.testing.steps.step_types import action, event_type, given, state, th
 _A_MOMENT: Final = timedelta(seconds=5)  # less than the time after which what was sent and not noted is sent again
 
 
-@action("a partner asks to be told everything")
+@action("a partner subscribes to all events")
 def asks_for_everything(scene: ScenarioContext) -> Request:
     """Somebody wants to know what happens from now on."""
     return _asks(scene, {"url": scene.partner().url})
 
 
-@action('a partner asks to be told of "{types:Text}"')
+@action('a partner subscribes to "{types:Text}"')
 def asks_for_some(scene: ScenarioContext, types: str) -> Request:
     """Somebody wants to know some of what happens from now on."""
     wanted = [event_type(one.strip()) for one in types.split(",")]
     return _asks(scene, {"url": scene.partner().url, "event_types": wanted})
 
 
-@action('a partner asks to be told at "{address:Text}"')
+@action('a partner subscribes with the address "{address:Text}"')
 def asks_at(scene: ScenarioContext, address: str) -> Request:
     """Somebody wants to know what happens, somewhere."""
     scene.partner()
@@ -41,33 +41,33 @@ def out_of_reach(scene: ScenarioContext) -> None:
     scene.partner().answer = lambda _: 503
 
 
-@given("the partner cannot be reached about wallets that are frozen")
+@given("the partner cannot receive events about frozen wallets")
 def out_of_reach_for_some(scene: ScenarioContext) -> None:
     """From now on, some of it does not get through."""
     scene.partner().answer = lambda one: 503 if one.event["type"] == "WalletFrozen" else 200
 
 
-@when("the partner is in reach again")
+@when("the partner can be reached again")
 def in_reach(scene: ScenarioContext) -> None:
     """From now on, everything gets through."""
     scene.wait(lambda: bool(scene.partner().received), passing=_A_MOMENT)  # or it was never out of reach
     scene.partner().answer = lambda _: 200
 
 
-@when("the partner asks to be told again from now on")
+@when("the partner subscribes again")
 def asks_again(scene: ScenarioContext) -> None:
     """They are back."""
     scene.when(Request("update_webhook", scene.endpoint_id, {"status": "active"}))
 
 
-@when(words('the partner asks to be told once more of "{what:Event}"'))
+@when(words('the partner requests "{what:Event}" again'))
 def asks_once_more(scene: ScenarioContext, what: str) -> None:
     """They lost it."""
     [delivery] = [one for one in scene.deliveries() if one["event_type"] == what]
     scene.when(Request("resend", delivery["id"], {}))
 
 
-@then(words("the partner is told of {wallet:Wallet}:"))
+@then(words("the partner receives these events of {wallet:Wallet}:"))
 def told_of(scene: ScenarioContext, wallet: str, datatable: Table) -> None:
     """What arrives about the wallet, in order, each thing once for those who drop what they know."""
     rows = expected(datatable)
@@ -75,7 +75,7 @@ def told_of(scene: ScenarioContext, wallet: str, datatable: Table) -> None:
     assert rows_of(_told(scene), scene.wallet(wallet)) == rows
 
 
-@state('the partner is told of "{types:Text}", and no more')
+@state('the partner receives "{types:Text}" and nothing else')
 def told_only_of(scene: ScenarioContext, types: str) -> None:
     """What arrives, and nothing else is on its way."""
     wanted = sorted(event_type(one.strip()) for one in types.split(","))
@@ -84,7 +84,7 @@ def told_only_of(scene: ScenarioContext, types: str) -> None:
     assert sorted(one["event_type"] for one in scene.deliveries()) == wanted
 
 
-@state('the partner is told of "{what:Event}" {times:d} times, as the same thing')
+@state('the partner receives "{what:Event}" {times:d} times with the same id')
 def told_times(scene: ScenarioContext, what: str, times: int) -> None:
     """It arrives again and again, and can be recognized."""
 
@@ -96,7 +96,7 @@ def told_times(scene: ScenarioContext, what: str, times: int) -> None:
     assert len({one.headers["webhook-id"] for one in arrived()}) == 1
 
 
-@state("the partner is told no more, after {days:d} days")
+@state("deliveries to the partner stop after {days:d} days")
 def told_no_more(scene: ScenarioContext, days: int) -> None:
     """Nobody has listened for so long, and no sooner, that nothing is sent."""
     began = scene.world.clock()
