@@ -14,6 +14,7 @@ Headers = Iterable[tuple[bytes, bytes]]
 """As ASGI has them: names in lower case."""
 
 _KEY: Final = re.compile(r"[\x20-\x7e]{1,255}")
+_KEY_BYTES: Final = re.compile(_KEY.pattern.encode())
 _HOST: Final = re.compile(rb"[A-Za-z0-9\-._~!$&'()*+,;=%:@\[\]]*")
 _ETAG: Final = re.compile(r'(W/)?"([1-9][0-9]{0,17})"')
 _PARAMETER: Final = re.compile(
@@ -51,7 +52,7 @@ def check_host(headers: Headers) -> None:
 
 def is_idempotency_key(value: bytes) -> bool:
     """Return whether the value is 1 to 255 printable ASCII characters."""
-    return _KEY.fullmatch(value.decode("latin-1")) is not None
+    return _KEY_BYTES.fullmatch(value) is not None
 
 
 def idempotency_key(headers: Headers, *, required: bool) -> str | None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
+from operator import attrgetter
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -29,12 +33,15 @@ def has_each_name_once(body: bytes, decoded: object) -> bool:
     if isinstance(config.tag, str):
         quotes = 4
         hyphens = config.tag.count("-") + (config.tag_field or "").count("-")
-    for name, default in _fields(type(decoded)):
-        value = getattr(decoded, name)
+    values_of, defaults = _fields(type(decoded))
+    for value, default in zip(values_of(decoded), defaults, strict=True):
+        if value is default:
+            continue
         kind = type(value)
-        if kind is str and value != default:
-            quotes += 4
-            hyphens += value.count("-")
+        if kind is str:
+            if value != default:
+                quotes += 4
+                hyphens += value.count("-")
         elif kind is UUID:
             quotes += 4
             hyphens += _UUID_HYPHENS
@@ -45,18 +52,15 @@ def has_each_name_once(body: bytes, decoded: object) -> bool:
                     return False
                 quotes += 4
                 hyphens += key.count("-") + inner.count("-")
-        elif value is not default:
+        else:
             return False
     return body.count(b'"') == quotes and body.count(b"-") == hyphens
 
 
-_known_fields: dict[type[msgspec.Struct], tuple[tuple[str, object], ...]] = {}
-
-
-def _fields(kind: type[msgspec.Struct]) -> tuple[tuple[str, object], ...]:
-    """The names and defaults of a Struct's fields, which are named in JSON as they are here."""
-    found = _known_fields.get(kind)
-    if found is None:
-        fields = msgspec.structs.fields(kind)
-        found = _known_fields[kind] = tuple((field.name, field.default) for field in fields)
-    return found
+@cache
+def _fields(kind: type[msgspec.Struct]) -> tuple[Callable[[object], tuple[Any, ...]], tuple[object, ...]]:
+    """Return a function that gives the values of a Struct's fields, and their defaults."""
+    fields = msgspec.structs.fields(kind)
+    names = [field.name for field in fields]  # which are those in JSON
+    values_of = attrgetter(*names) if len(names) > 1 else lambda one: tuple(getattr(one, name) for name in names)
+    return values_of, tuple(field.default for field in fields)

@@ -34,7 +34,7 @@ _NO_SNIFF: Final = (b"x-content-type-options", b"nosniff")
 def request_id_of(*given: bytes) -> str:
     """The first of the ids that the caller gave that logs can hold; else a new one."""
     for value in given:
-        if _REQUEST_ID.fullmatch(value):
+        if value and _REQUEST_ID.fullmatch(value):
             return value.decode("ascii")
     return str(uuid7())
 
@@ -42,8 +42,10 @@ def request_id_of(*given: bytes) -> str:
 def common_headers(headers: Iterable[tuple[bytes, bytes]], request_id: str) -> list[tuple[bytes, bytes]]:
     """The headers of a response, with those that all responses have."""
     complete = [*headers, (b"x-request-id", request_id.encode("ascii")), _NO_SNIFF]
-    if not any(name == b"cache-control" for name, _ in complete):
-        complete.append(_NO_STORE)
+    for name, _ in complete:
+        if name == b"cache-control":
+            return complete
+    complete.append(_NO_STORE)
     return complete
 
 

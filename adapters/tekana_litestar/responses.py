@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
@@ -18,6 +19,12 @@ TEXT = "text/plain"
 # Keys of metadata are sorted, so that a repeated response is the first one byte for byte, in whatever order a store
 # gives them back.
 encode = msgspec.json.Encoder(order="deterministic").encode
+
+
+@cache
+def _name(text: str) -> bytes:
+    """Return the name of a header or of a media type, of which there are few, in lower case."""
+    return text.lower().encode("latin-1")
 
 
 class Response(Protocol):
@@ -47,11 +54,11 @@ class HttpResponse:
         self.status = status
         self.body = body
         self.pause_seconds = pause_seconds
-        self.headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+        self.headers = [(_name(name), value.encode("latin-1")) for name, value in headers]
         if status != 204:
             self.headers.append((b"content-length", b"%d" % len(body)))
         if body:
-            self.headers.append((b"content-type", media_type.encode("latin-1")))
+            self.headers.append((b"content-type", _name(media_type)))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - an ASGI app's shape
         """Send the response; to HEAD, without its body."""

@@ -181,7 +181,7 @@ _TRANSACTION: Final = json_content(Transaction)
 
 def posted_response(executed: Executed[DomainTransaction]) -> HttpResponse:
     """Return a transaction that was posted, as a response. Also for the hot route."""
-    location = ("Location", f"/v1/transactions/{executed.answer.id}")
+    location = ("Location", f"/v1/transactions/{msgspec.to_builtins(executed.answer.id)}")  # faster than str()
     return json_response(201, Transaction.from_domain(executed.answer), location, *replay_header(executed.replayed))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final, NewType
 
 from tekana.domain.errors import invalid
@@ -18,6 +19,12 @@ BALANCE_MAX_MINOR: Final = 2**63 - 1
 """The most that a wallet can hold, in minor units: a signed 64-bit integer."""
 
 _MOST_DIGITS: Final = 16
+
+# By decimals: amounts as format_minor writes them, under AMOUNT_MAX_MINOR, and not under one major unit.
+_NORMAL_AMOUNTS: Final = {
+    places: re.compile(rf"[1-9][0-9]{{0,{14 - places}}}" + (rf"\.[0-9]{{{places}}}" if places else ""))
+    for places in set(EXPONENTS.values())
+}
 
 
 def parse_currency(code: str) -> Currency:
@@ -93,6 +100,17 @@ class Money:
         if self.currency != other.currency:
             raise ValueError(f"{self.currency} and {other.currency} do not mix")
         return other
+
+
+def normalize_amount(text: str, currency: str) -> str:
+    """Return a positive decimal string with all the currency's decimals, so that "5" and "5.00" are one.
+
+    Raises InvalidRequest as `Money.parse` does.
+    """
+    is_known = type(text) is str and type(currency) is str and currency in EXPONENTS
+    if is_known and _NORMAL_AMOUNTS[EXPONENTS[currency]].fullmatch(text):  # as it mostly is
+        return text
+    return Money.parse(text, currency).major
 
 
 def _digits(text: str) -> bool:

@@ -24,7 +24,7 @@ from tekana.domain.errors import InvalidRequest, Refused
 from tekana.domain.events import TransactionType
 from tekana.domain.identifiers import WalletId
 from tekana.domain.lock_set import LockSet
-from tekana.domain.money import Currency, Money
+from tekana.domain.money import Currency, Money, normalize_amount
 from tekana.domain.transaction import Leg, Transaction, TransactionRequest
 from tekana.domain.wallet import Wallet
 
@@ -126,7 +126,9 @@ class MoneyFields(Struct, frozen=True, kw_only=True):
 
     def _normalize_amount(self) -> None:
         """Write the amount with all decimals, so that "5" and "5.00" are one request."""
-        force_setattr(self, "amount", Money.parse(self.amount, self.currency).major)
+        amount = normalize_amount(self.amount, self.currency)
+        if amount is not self.amount:
+            force_setattr(self, "amount", amount)
 
     def _checks(self) -> Iterator[Callable[[], None]]:
         if (description := self.description) is not None:
