@@ -15,6 +15,7 @@ import tekana
 from tekana.testing import builders
 from tekana.testing.contracts.helpers import a_wallet, all_outcomes, kinds
 from tekana.testing.session import session
+from tekana_postgres.unit_of_work import PostgresUnitOfWork
 from tests.integration.postgres_support import superuser
 
 LOCK = "SELECT FROM wallets WHERE id = $1 FOR UPDATE"
@@ -151,3 +152,25 @@ async def test_backends_that_are_terminated_while_they_commit(app: tekana.Sessio
     assert failures == []
     await asyncio.gather(*(app.execute(builders.deposit(wallet.id, "1"), key=key) for key in keys))
     assert (await app.wallets.get(wallet.id)).ledger_balance == len(keys)
+
+
+async def test_a_slow_group_of_the_same_engine_is_not_taken_for_a_stuck_wallet(
+    app: tekana.Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payer, payee = await a_wallet(app, "10000"), await a_wallet(app)
+    save, lock, waits = PostgresUnitOfWork.save, PostgresUnitOfWork.lock, []
+
+    async def save_slowly(self: PostgresUnitOfWork, *args: Any) -> None:
+        await asyncio.sleep(0.8)  # longer than a wait for a lock
+        await save(self, *args)
+
+    async def note_wait(self: PostgresUnitOfWork, locks: Any, *, wait: bool = True) -> Any:
+        waits.append(wait)
+        return await lock(self, locks, wait=wait)
+
+    monkeypatch.setattr(PostgresUnitOfWork, "save", save_slowly)
+    monkeypatch.setattr(PostgresUnitOfWork, "lock", note_wait)
+    transfers = [app.execute(builders.transfer(payer.id, payee.id, "1")) for _ in range(1000)]  # two groups at once
+    assert kinds(await all_outcomes(transfers)) == ["Transaction"] * 1000
+    assert len(waits) > 2
+    assert all(waits)

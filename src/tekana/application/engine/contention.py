@@ -13,6 +13,7 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple
@@ -187,6 +188,32 @@ class Lanes:
         """Return when no command waits any more, which is within PATIENCE_SECONDS."""
         while tasks := [lane.task for lane in self._lanes.values() if lane.task is not None]:
             await asyncio.wait(tasks)
+
+
+class OwnLocks:
+    """What this engine's own units of work lock, so that a wait for one of them is never taken for a stuck item."""
+
+    def __init__(self) -> None:
+        self._held: dict[asyncio.Future[None], set[Hashable]] = {}
+
+    @contextmanager
+    def held(self, locks: LockSet) -> Iterator[None]:
+        """Count these as locked for as long as the context lasts, which must be as long as the unit of work."""
+        ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._held[ended] = items_of(locks)
+        try:
+            yield
+        finally:
+            del self._held[ended]
+            ended.set_result(None)
+
+    async def wait(self, locks: LockSet) -> bool:
+        """Wait for the end of a unit of work that locks one of these. False if there is none."""
+        needed = items_of(locks)
+        units = [ended for ended, items in self._held.items() if not items.isdisjoint(needed)]
+        if units:
+            await asyncio.wait(units, return_when=asyncio.FIRST_COMPLETED)
+        return bool(units)
 
 
 def _gives_up(part: Sequence[QueuedCommand], now: float) -> bool:

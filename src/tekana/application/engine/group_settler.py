@@ -6,9 +6,10 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Hashable, Sequence
+from contextlib import AsyncExitStack
 
 from tekana.application.engine.command_queue import QueuedCommand, fail
-from tekana.application.engine.contention import Blocked, find_blocked, only
+from tekana.application.engine.contention import Blocked, OwnLocks, find_blocked, only
 from tekana.application.engine.decide import all_keys, all_locks, decide_group, outcome_of
 from tekana.application.engine.envelope import Outcome
 from tekana.domain.book import Book
@@ -39,6 +40,7 @@ class GroupSettler:
         self._begin = begin
         self._book_on = book_on
         self._stripe = stripe
+        self._own_locks = OwnLocks()
 
     async def settle(self, group: Sequence[QueuedCommand], item: Hashable = None) -> list[Blocked]:
         """Settle a group, and return the commands that have no outcome, as they need a stuck item.
@@ -97,6 +99,8 @@ class GroupSettler:
 
     async def _settle_failed(self, group: Sequence[QueuedCommand], failed: _Failed, *, wait: bool) -> list[Blocked]:
         if isinstance(failed.error, Busy) and wait:
+            if await self._own_locks.wait(all_locks(group, self._stripe)):  # which was slow, not stuck
+                return await self._settle(group, unknown=failed.unknown)
             return await self._settle_around(group, unknown=failed.unknown)
         no_command_is_the_reason = isinstance(failed.error, Unavailable) and not isinstance(failed.error, Conflict)
         middle = _middle(group)
@@ -143,12 +147,15 @@ class GroupSettler:
 
     async def _post(self, group: Sequence[QueuedCommand], *, wait: bool) -> list[Outcome | Refused | Blocked]:
         blocked: dict[int, Blocked] = {}
-        async with self._begin() as unit:
+        async with AsyncExitStack() as stack:
+            unit = await stack.enter_async_context(self._begin())
             known = dict(await unit.find_keys(all_keys(group)))
             old = frozenset(known)
             fresh = [one for one in group if one.key not in old]
             if fresh:
-                locked = await unit.lock(all_locks(fresh, self._stripe), wait=wait)
+                locks = all_locks(fresh, self._stripe)
+                stack.enter_context(self._own_locks.held(locks))
+                locked = await unit.lock(locks, wait=wait)
                 blocked = _left_out(fresh, locked, self._stripe) if locked.busy else {}
                 ready = [one for one in fresh if id(one) not in blocked] if blocked else fresh
                 if ready:
