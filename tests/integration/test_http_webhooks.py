@@ -15,13 +15,13 @@ from tekana.application.workers import webhook_dispatcher
 from tekana.testing.receiver import Receiver, receiving
 from tekana_litestar import create_app
 from tests.integration.http_support import (
-    NOBODY,
+    UNKNOWN_ID,
     Json,
     assert_problem,
     assert_whole,
-    at_work,
     client,
     register,
+    started_app,
 )
 from tests.integration.http_support import both_stores as store_url
 
@@ -37,7 +37,7 @@ async def app(store_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
     for name in ("_POLL_SECONDS", "_REFRESH_SECONDS"):
         monkeypatch.setattr(webhook_dispatcher, name, 0.02)
     settings = Settings(database_url=store_url, webhooks_allow_private=True)
-    async with at_work(create_app(settings)) as made:
+    async with started_app(create_app(settings)) as made:
         yield made
         await assert_whole(made.state.tekana)
 
@@ -196,7 +196,7 @@ async def test_what_is_no_endpoint(client: httpx.AsyncClient, body: Json, field:
 
 @pytest.mark.parametrize("url", ["https://127.0.0.1/", "https://localhost/", "http://93.184.216.34/", "https://[::1]/"])
 async def test_where_nobody_may_send(url: str) -> None:
-    async with at_work(create_app("memory://")) as app:
+    async with started_app(create_app("memory://")) as app:
         transport = httpx.ASGITransport(app)  # type: ignore[arg-type] # one ASGI, two notations
         async with httpx.AsyncClient(transport=transport, base_url="http://tekana.test") as client:
             assert_problem(await client.post(ENDPOINTS, json={"url": url}), 400, "invalid_request", "url")
@@ -204,15 +204,15 @@ async def test_where_nobody_may_send(url: str) -> None:
 
 async def test_what_is_not_there(client: httpx.AsyncClient) -> None:
     for method, path in (
-        ("GET", f"{ENDPOINTS}/{NOBODY}"),
-        ("PATCH", f"{ENDPOINTS}/{NOBODY}"),
-        ("DELETE", f"{ENDPOINTS}/{NOBODY}"),
-        ("POST", f"{ENDPOINTS}/{NOBODY}/rotate-secret"),
-        ("POST", f"{ENDPOINTS}/{NOBODY}/test"),
-        ("GET", f"{ENDPOINTS}/{NOBODY}/deliveries"),
-        ("POST", f"/v1/webhook-deliveries/{NOBODY}/resend"),
+        ("GET", f"{ENDPOINTS}/{UNKNOWN_ID}"),
+        ("PATCH", f"{ENDPOINTS}/{UNKNOWN_ID}"),
+        ("DELETE", f"{ENDPOINTS}/{UNKNOWN_ID}"),
+        ("POST", f"{ENDPOINTS}/{UNKNOWN_ID}/rotate-secret"),
+        ("POST", f"{ENDPOINTS}/{UNKNOWN_ID}/test"),
+        ("GET", f"{ENDPOINTS}/{UNKNOWN_ID}/deliveries"),
+        ("POST", f"/v1/webhook-deliveries/{UNKNOWN_ID}/resend"),
     ):
         body = {"json": {}} if method in ("POST", "PATCH") else {}
         assert_problem(await client.request(method, path, **body), 404, "not_found")  # type: ignore[arg-type]
-        wrong = await client.request(method, path.replace(str(NOBODY), "nonsense"), **body)  # type: ignore[arg-type]
+        wrong = await client.request(method, path.replace(str(UNKNOWN_ID), "nonsense"), **body)  # type: ignore[arg-type]
         assert_problem(wrong, 400, "invalid_request")
