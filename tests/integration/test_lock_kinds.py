@@ -20,7 +20,7 @@ from tekana.domain.wallet import Wallet
 from tekana.ports.store import Store
 from tekana.testing import builders
 from tekana.testing.clock import FrozenClock
-from tekana.testing.contracts.fixtures import started
+from tekana.testing.contracts.fixtures import at_work
 from tekana.testing.contracts.helpers import a_wallet
 from tekana.testing.contracts.ledger_checks import assert_whole
 from tekana_memory import MemoryStore
@@ -76,9 +76,7 @@ class UseVoucher(Struct, frozen=True, kw_only=True):
             raise NotFound("no such voucher")
         voucher.used = True
         book.change(VOUCHERS, voucher.id, voucher)
-        return book.customer_wallet(
-            voucher.wallet_id
-        )  # locked through the voucher, as the command does not name the wallet
+        return book.customer_wallet(voucher.wallet_id)  # locked through the voucher
 
 
 class VoucherRows:
@@ -117,7 +115,7 @@ async def store(
 
 
 async def test_locking_an_item_locks_its_wallets(store: Store) -> None:
-    async with started(store) as app:
+    async with at_work(store) as app:
         wallet = await a_wallet(app, "100")
         await app.execute(IssueVoucher(wallet_id=wallet.id, voucher_id="v-1"))
         used = await app.execute(UseVoucher(voucher_id="v-1"))
@@ -129,7 +127,7 @@ async def test_locking_an_item_locks_its_wallets(store: Store) -> None:
 
 
 async def test_of_concurrent_uses_of_a_voucher_one_succeeds(store: Store) -> None:
-    async with started(store) as app, started(store) as other:
+    async with at_work(store) as app, at_work(store) as other:
         wallet = await a_wallet(app)
         await app.execute(IssueVoucher(wallet_id=wallet.id, voucher_id="v-1"))
         commands = [UseVoucher(voucher_id="v-1")] * 16

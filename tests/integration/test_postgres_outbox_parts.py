@@ -112,7 +112,7 @@ async def test_the_drop_waits_for_readers_while_transactions_are_posted(old: Pos
 
 
 async def test_a_reader_sees_no_gap(old: PostgresStore, postgres_url: str) -> None:
-    """While parts are dropped under a reader, it is query so, or reads on."""
+    """While partitions are dropped, a reader gets EventsDropped or continues without a gap."""
     async with session(postgres_url) as app:
         feed = await every(app.events.list)
         cursors: list[str | None] = [None, *(one.cursor for one in feed)]

@@ -1,4 +1,4 @@
-"""The relay: everything is told, each aggregate's in order, whoever dies meanwhile."""
+"""The relay: every event is published, in order per aggregate, also when relays or the bus fail."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ PATIENCE = 20.0
 
 
 class FaultyPublisher(MemoryPublisher):
-    """Fails so many times first, half way through each run; never takes the events with the ids `refused`."""
+    """Fails the first `failures` runs half-way; always rejects the events with the ids `refused`."""
 
     def __init__(self, failures: int = 0) -> None:
         super().__init__()
@@ -55,14 +55,14 @@ class FaultyPublisher(MemoryPublisher):
             self.failures -= 1
             self.published += events[: len(events) // 2]
             raise Unavailable("the bus is away")
-        unsendable, blocked = [], set()
+        rejected, blocked = [], set()
         for place, event in enumerate(events):
             if event_id(event) in self.refused:
-                unsendable.append(RejectedEvent(place, "it is too large"))
+                rejected.append(RejectedEvent(place, "it is too large"))
                 blocked.add(aggregate_id(event))
             elif aggregate_id(event) not in blocked:
                 self.published.append(event)
-        return unsendable
+        return rejected
 
 
 @pytest.fixture(autouse=True)
@@ -96,7 +96,7 @@ async def relaying(outbox: Outbox, publisher: MemoryPublisher, holder: str = "a 
 
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(PATIENCE):
-        while not condition():  # noqa: ASYNC110 - a relay tells nobody how far it is
+        while not condition():  # noqa: ASYNC110 - the relay has no event for its progress
             await asyncio.sleep(0.005)
 
 
@@ -111,7 +111,7 @@ async def moved(app: Session, times: int) -> None:
 
 
 def in_order(events: Sequence[Event]) -> bool:
-    """Whether each aggregate's events run without a gap, once those that come again are dropped."""
+    """Return whether each aggregate's events have no gap, duplicates ignored."""
     last: dict[UUID, int] = defaultdict(int)
     for event in events:
         if event.sequence > last[aggregate_id(event)]:
@@ -121,7 +121,7 @@ def in_order(events: Sequence[Event]) -> bool:
     return True
 
 
-async def test_everything_is_told_in_order(store: MemoryStore, app: Session) -> None:
+async def test_every_event_is_published_in_order(store: MemoryStore, app: Session) -> None:
     publisher = MemoryPublisher()
     await moved(app, 30)
     async with relaying(store.outbox("bus"), publisher):
@@ -133,7 +133,7 @@ async def test_everything_is_told_in_order(store: MemoryStore, app: Session) -> 
     assert (state.holder, state.unpublished, state.parked) == (None, 0, 0)
 
 
-async def test_a_bus_that_is_away_costs_nothing(
+async def test_an_outage_of_the_bus_loses_no_event(
     store: MemoryStore, app: Session, caplog: pytest.LogCaptureFixture
 ) -> None:
     publisher = FaultyPublisher(failures=5)
@@ -148,7 +148,7 @@ async def test_a_bus_that_is_away_costs_nothing(
     assert len([one for one in caplog.records if "the bus is away" in one.getMessage()]) == 1
 
 
-async def test_others_stand_by_and_take_over(store: MemoryStore, app: Session) -> None:
+async def test_another_relay_takes_over(store: MemoryStore, app: Session) -> None:
     publishers = [MemoryPublisher() for _ in range(3)]
     works = [
         asyncio.create_task(relay_worker("relay", store.outbox("bus"), publisher, holder=str(number)).run())
@@ -156,8 +156,8 @@ async def test_others_stand_by_and_take_over(store: MemoryStore, app: Session) -
     ]
     for round_number in range(3):
         await moved(app, 5)
-        told = len(await everything(store))
-        await until(lambda told=told: sum(len(one.published) for one in publishers) >= told)  # type: ignore[misc]
+        count = len(await everything(store))
+        await until(lambda count=count: sum(len(one.published) for one in publishers) >= count)  # type: ignore[misc]
         assert sum(bool(one.published) for one in publishers) <= round_number + 1
         holder = (await store.outbox("bus").state()).holder
         assert holder is not None
@@ -167,21 +167,21 @@ async def test_others_stand_by_and_take_over(store: MemoryStore, app: Session) -
     assert {event_id(one) for one in together} == {event_id(one.event) for one in await everything(store)}
 
 
-async def test_one_that_slept_through_its_lease_does_no_harm(store: MemoryStore, app: Session) -> None:
+async def test_a_relay_that_outlived_its_lease_publishes_nothing_more(store: MemoryStore, app: Session) -> None:
     asleep, woken = asyncio.Event(), asyncio.Event()
 
-    class Sleepy(MemoryPublisher):
+    class SlowPublisher(MemoryPublisher):
         async def publish(self, events: Sequence[Event]) -> Sequence[RejectedEvent]:
             asleep.set()
             await woken.wait()
             return await super().publish(events)
 
     await moved(app, 3)
-    outbox, first, second = store.outbox("bus"), Sleepy(), MemoryPublisher()
+    outbox, first, second = store.outbox("bus"), SlowPublisher(), MemoryPublisher()
     feed = [one.event for one in await everything(store)]
     async with relaying(outbox, first, "sleepy"):
         await asleep.wait()
-        await outbox.rewind(None)  # takes the lease away, as its end would
+        await outbox.rewind(None)  # ends the lease, as its expiry does
         async with relaying(outbox, second, "awake"):
             await until(lambda: second.published == feed)
             woken.set()
@@ -190,7 +190,7 @@ async def test_one_that_slept_through_its_lease_does_no_harm(store: MemoryStore,
     assert in_order(second.published + first.published)
 
 
-async def test_what_the_bus_never_takes_is_parked_with_its_aggregate(
+async def test_a_rejected_event_is_parked_with_the_later_ones_of_its_aggregate(
     store: MemoryStore, app: Session, caplog: pytest.LogCaptureFixture
 ) -> None:
     publisher = FaultyPublisher()
@@ -210,7 +210,7 @@ async def test_what_the_bus_never_takes_is_parked_with_its_aggregate(
             assert f"event {event_id(bad)} (WalletDebited) is parked: it is too large" in caplog.text
 
             assert await outbox.parked_events.request_retry() == len(waiting)
-            await until(lambda: caplog.text.count("is parked") == 2)  # it is as large as before
+            await until(lambda: caplog.text.count("is parked") == 2)  # it is rejected again
             assert await outbox.parked_events.aggregates() == {aggregate_id(bad)}
 
             publisher.refused.clear()
@@ -224,7 +224,7 @@ async def test_what_the_bus_never_takes_is_parked_with_its_aggregate(
     assert {event_id(one) for one in publisher.published} == {event_id(one) for one in feed}
 
 
-async def test_what_waits_for_long_and_what_is_parked_is_warned_of() -> None:
+async def test_old_unpublished_and_parked_events_give_warnings() -> None:
     clock = FrozenClock()
     store = MemoryStore(clock=clock)
     outbox = store.outbox(BUS)
@@ -248,7 +248,7 @@ async def test_what_waits_for_long_and_what_is_parked_is_warned_of() -> None:
         assert await app.check_ready() == []
 
 
-async def test_what_was_published_long_ago_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_old_published_events_are_pruned(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention, "_PERIOD_SECONDS", 0.01)
     clock, publisher = FrozenClock(), MemoryPublisher()
     store = MemoryStore(clock=clock)
@@ -269,7 +269,7 @@ async def test_what_was_published_long_ago_is_dropped(monkeypatch: pytest.Monkey
     await assert_whole(store, [one.event for one in feed[: len(feed) - kept]])
 
 
-async def test_a_retention_that_fails_stops_nothing_else(
+async def test_a_failing_retention_does_not_stop_publishing(
     store: MemoryStore, app: Session, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Broken(MemoryRetention):
@@ -287,8 +287,8 @@ async def test_a_retention_that_fails_stops_nothing_else(
     assert publisher.published == feed
 
 
-async def test_two_runs_are_never_published_at_once(store: MemoryStore, app: Session) -> None:
-    """Not even when the run after the one that is published cannot be read."""
+async def test_runs_are_never_published_concurrently(store: MemoryStore, app: Session) -> None:
+    """Also when the read of the next run fails during the publish."""
     at_once, most, reads = 0, 0, 0
 
     class Slow(MemoryPublisher):
@@ -320,10 +320,10 @@ async def test_two_runs_are_never_published_at_once(store: MemoryStore, app: Ses
     assert reads > 10
 
 
-async def test_a_bus_that_stays_away_takes_one_lease_and_one_line(
+async def test_a_long_outage_keeps_one_lease_and_logs_one_line(
     store: MemoryStore, app: Session, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(leased_worker, "LEASE_SECONDS", 30.0)  # however busy the machine is
+    monkeypatch.setattr(leased_worker, "LEASE_SECONDS", 30.0)  # long enough for a slow machine
     publisher = FaultyPublisher(failures=10**9)
     await moved(app, 3)
     with caplog.at_level(logging.INFO, "tekana"):

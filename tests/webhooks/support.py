@@ -23,7 +23,7 @@ from tekana.ports.page import PageRequest
 from tekana.ports.webhook_store import WebhookStore
 from tekana.testing import builders
 from tekana.testing.clock import FrozenClock
-from tekana.testing.contracts.fixtures import started
+from tekana.testing.contracts.fixtures import at_work
 from tekana.testing.contracts.helpers import a_wallet
 from tekana.testing.contracts.ledger_checks import assert_whole, every
 from tekana.testing.receiver import Json, Receiver, receiving
@@ -64,7 +64,7 @@ async def store(store_url: str, clock: FrozenClock) -> AsyncIterator[WebhookStor
 
 @pytest.fixture
 async def app(store: WebhookStore) -> AsyncIterator[Session]:
-    async with started(store) as app:
+    async with at_work(store) as app:
         yield app
 
 
