@@ -538,16 +538,16 @@ def test_programs_the_account_cannot_reach_are_copied(folder: Path) -> None:
 
 @needs_root
 def test_an_ordinary_user_runs_it_in_their_own_folder(folder: Path) -> None:
-    nobody = pwd.getpwnam("nobody")
+    account = pwd.getpwnam("nobody")
     data = folder / "theirs"
     data.mkdir()
-    os.chown(data, nobody.pw_uid, nobody.pw_gid)
-    identity = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": [], "cwd": "/"}
+    os.chown(data, account.pw_uid, account.pw_gid)
+    identity = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": [], "cwd": "/"}
     packages = os.pathsep.join(path for path in sys.path if path.endswith("-packages"))
     with user(data, python=public_python(), path=packages, **identity) as (process, url):
         assert ask(url, "SELECT 1") == 1
         owners = {Path(f"/proc/{pid}").stat().st_uid for pid in [*servers(data), *watchers(data)]}
-        assert owners == {nobody.pw_uid}
+        assert owners == {account.pw_uid}
         with EmbeddedPostgres(data, durable=False) as ours:  # root may share the server, and stop last
             assert ours == url
             process.communicate()

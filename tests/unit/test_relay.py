@@ -167,7 +167,7 @@ async def test_another_relay_takes_over(store: MemoryStore, app: Session) -> Non
     assert {event_id(one) for one in together} == {event_id(one.event) for one in await everything(store)}
 
 
-async def test_a_relay_that_outlived_its_lease_publishes_nothing_more(store: MemoryStore, app: Session) -> None:
+async def test_a_relay_with_an_expired_lease_does_not_disturb_the_next_one(store: MemoryStore, app: Session) -> None:
     asleep, woken = asyncio.Event(), asyncio.Event()
 
     class SlowPublisher(MemoryPublisher):
