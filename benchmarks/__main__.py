@@ -49,7 +49,11 @@ DATA_DIR = Path("/var/tmp" if os.geteuid() == 0 else tempfile.gettempdir(), "tek
 @click.option(
     "--table", "tables", multiple=True, metavar="NAME", type=click.Choice(list(TABLES)), help="Instead; repeatable."
 )
-@click.option("--against", metavar="COMMIT", help="Instead: this commit beside the tree, in turns on the same server.")
+@click.option(
+    "--against",
+    metavar="COMMIT",
+    help="Instead: compare this commit with the working tree, in turn on the same server.",
+)
 @click.option("--hours", type=click.FloatRange(min=0, min_open=True), help="How long worker_memory is watched.")
 @click.option(
     "--data-dir",
@@ -104,7 +108,9 @@ def _interrupt(*_: object) -> None:
     signal.raise_signal(signal.SIGINT)
 
 
-def _measure(plan: Plan, names: list[str], data_dir: Path, extras: Sequence[TableDefinition], against: str | None) -> int:
+def _measure(
+    plan: Plan, names: list[str], data_dir: Path, extras: Sequence[TableDefinition], against: str | None
+) -> int:
     console = Console()
     results_file = ROOT / "build" / "bench.json"
     results_file.unlink(missing_ok=True)  # left by an earlier run
@@ -131,7 +137,7 @@ def _measure(plan: Plan, names: list[str], data_dir: Path, extras: Sequence[Tabl
                 drawn += extra.make(bench)
                 progress.advance(bar)
             if against:
-                progress.update(bar, description=f"beside {against}")
+                progress.update(bar, description=f"comparison with {against}")
                 figures = comparison.compare(bench, against)
                 write(figures, ROOT / "build" / "compared.json")
                 drawn.append(comparison.table(figures, against))

@@ -40,7 +40,7 @@ class Service:
         self.port = port
 
     def cpu_seconds(self) -> float:
-        """The processor time that the server and its workers have used, from /proc."""
+        """Return the CPU time that the server and its workers have used, from /proc."""
         parent = Path("/proc", str(self._process.pid))
         children = (parent / "task" / parent.name / "children").read_text().split()
         return sum(_cpu_seconds(pid) for pid in (parent.name, *children))
