@@ -127,9 +127,9 @@ class ReplaysPresentState(BrokenStore):
     class unit(MemoryUnitOfWork):  # noqa: N801
         async def find_keys(self, keys: Collection[IdempotencyKey]) -> Mapping[IdempotencyKey, IdempotencyRecord]:
             known = await super().find_keys(keys)
-            return {key: claimed._replace(answer=self._now_is(claimed.answer)) for key, claimed in known.items()}
+            return {key: claimed._replace(answer=self._present_state(claimed.answer)) for key, claimed in known.items()}
 
-        def _now_is(self, answer: Any) -> Any:
+        def _present_state(self, answer: Any) -> Any:
             if isinstance(answer, CustomerWithWallets):
                 wallets = tuple(replace(self._state.wallets[wallet.id]) for wallet in answer.wallets)
                 return CustomerWithWallets(replace(self._state.customers[answer.customer.id]), wallets)

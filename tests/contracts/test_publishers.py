@@ -70,7 +70,7 @@ class TestKafkaPublisherFailures(PublisherFailuresContract):
 
     @asynccontextmanager
     async def away(self, publisher: KafkaPublisher) -> AsyncIterator[None]:
-        with self.broker.hanging():
+        with self.broker.suspended():
             yield
 
     async def make_unacceptable(self, publisher: KafkaPublisher, event: Event) -> Event:

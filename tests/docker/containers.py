@@ -51,11 +51,11 @@ class Network:
         """Return the local port for a port of the service."""
         return self._ports[service.name, port]
 
-    def give_socket(self, service: Service, folder: str) -> None:
+    def map_socket(self, service: Service, folder: str) -> None:
         """Map the service, a PostgreSQL, to a socket in this percent-encoded folder instead of a port."""
         self._sockets[service.name] = folder
 
-    def here(self, service: Service, text: str) -> str:
+    def to_local(self, service: Service, text: str) -> str:
         """Replace the addresses in a text of the service. 127.0.0.1 or an empty host means the service itself."""
         for name, folder in self._sockets.items():
             text = re.sub(rf"@{name}:5432/(\w+)", rf"@/\1?host={folder}&port=5432", text)
@@ -107,7 +107,7 @@ class Container(ABC):
     def is_healthy(self) -> bool:
         """Run its health check, and return whether it succeeds."""
         assert self.service.check, f"{self.service.name} has no health check"
-        words = [self.network.here(self.service, word) for word in self.service.check]
+        words = [self.network.to_local(self.service, word) for word in self.service.check]
         done = subprocess.run(words, env=self.environment(), capture_output=True, check=False, timeout=PATIENCE)
         return done.returncode == 0
 
@@ -117,7 +117,9 @@ class Container(ABC):
 
     def environment(self) -> dict[str, str]:
         """Return its variables, and PATH as the only other one."""
-        variables = {name: self.network.here(self.service, value) for name, value in self.service.environment.items()}
+        variables = {
+            name: self.network.to_local(self.service, value) for name, value in self.service.environment.items()
+        }
         return variables | {"PATH": os.pathsep.join([str(_PROGRAMS), os.environ["PATH"]])}
 
 
@@ -130,7 +132,7 @@ class Process(Container):
 
     def words(self) -> list[str]:
         """Return the command."""
-        return [self.network.here(self.service, word) for word in self.service.command]
+        return [self.network.to_local(self.service, word) for word in self.service.command]
 
     def start(self) -> None:
         with (self.folder / "log").open("wb") as log:
@@ -194,7 +196,7 @@ class Postgres(Container):
     def start(self) -> None:
         url = self._server.start()
         self._socket = str(make_url(url).query["host"])
-        self.network.give_socket(self.service, url.partition("host=")[2].partition("&")[0])
+        self.network.map_socket(self.service, url.partition("host=")[2].partition("&")[0])
         asyncio.run(self._set_up(url))
 
     async def _set_up(self, url: str) -> None:

@@ -50,20 +50,20 @@ def test_a_tekana_service_inherits_entrypoint_and_environment_of_its_image() -> 
 def test_addresses_are_replaced_by_local_ports() -> None:
     door, bus = service("door", {3333: 45678}), service("bus", {})
     network = Network([door, bus])
-    assert network.here(door, "http://127.0.0.1:3333/x") == "http://127.0.0.1:45678/x"
-    assert network.here(bus, "http://door:3333") == "http://127.0.0.1:45678"
+    assert network.to_local(door, "http://127.0.0.1:3333/x") == "http://127.0.0.1:45678/x"
+    assert network.to_local(bus, "http://door:3333") == "http://127.0.0.1:45678"
     port = network.port(bus, 9092)
-    assert network.here(door, "kafka://bus:9092") == f"kafka://127.0.0.1:{port}"
+    assert network.to_local(door, "kafka://bus:9092") == f"kafka://127.0.0.1:{port}"
     listens = "ONE://:9092,OTHER://bus:9092 1@127.0.0.1:9092 </dev/tcp/127.0.0.1/9092"
     here = f"127.0.0.1:{port}"
-    assert network.here(bus, listens) == f"ONE://{here},OTHER://{here} 1@{here} </dev/tcp/127.0.0.1/{port}"
+    assert network.to_local(bus, listens) == f"ONE://{here},OTHER://{here} 1@{here} </dev/tcp/127.0.0.1/{port}"
     assert network.port(door, 9092) != port
-    assert network.here(door, "ratio 1:9092, bus:9092 outside a URL") == "ratio 1:9092, bus:9092 outside a URL"
+    assert network.to_local(door, "ratio 1:9092, bus:9092 outside a URL") == "ratio 1:9092, bus:9092 outside a URL"
 
 
 def test_the_address_of_postgresql_is_replaced_by_its_socket() -> None:
     database = service("postgres", {})
     network = Network([database])
-    network.give_socket(database, "%2Fa%2Fb")
-    url = network.here(database, "postgresql+asyncpg://me:secret@postgres:5432/tekana")
+    network.map_socket(database, "%2Fa%2Fb")
+    url = network.to_local(database, "postgresql+asyncpg://me:secret@postgres:5432/tekana")
     assert url == "postgresql+asyncpg://me:secret@/tekana?host=%2Fa%2Fb&port=5432"

@@ -47,7 +47,7 @@ def container(service: Service, network: Network, folder: Path) -> Container:
 
 
 @contextmanager
-def up(described: list[Service], folder: Path) -> Iterator[dict[str, Container]]:
+def start_services(described: list[Service], folder: Path) -> Iterator[dict[str, Container]]:
     """Start the services as `docker compose up --wait` does, and remove them at the end."""
     network = Network(described)
     running: dict[str, Container] = {}
@@ -70,7 +70,7 @@ def test_the_composed_services_move_money_and_publish_events(folder: Path) -> No
     if "TEKANA_TEST_KAFKA_JARS" not in os.environ:
         pytest.skip("not here: Apache Kafka")
     port = free_port()
-    with up(services({"TEKANA_PORT": str(port), "POSTGRES_PASSWORD": "chosen"}), folder) as running:
+    with start_services(services({"TEKANA_PORT": str(port), "POSTGRES_PASSWORD": "chosen"}), folder) as running:
         migrate, kafka = running["migrate"], running["kafka"]
         assert isinstance(migrate, TekanaContainer)
         assert isinstance(kafka, Kafka)
@@ -80,7 +80,7 @@ def test_the_composed_services_move_money_and_publish_events(folder: Path) -> No
 
         audit = migrate.run("audit")
         assert audit.returncode == 0, audit.stdout
-        published_types = asyncio.run(types_once_all_are_published(migrate, kafka))
+        published_types = asyncio.run(wait_for_published_types(migrate, kafka))
         assert {"CustomerRegistered", "FundsDeposited", "FundsTransferred", "TransactionRejected"} <= published_types
 
         codes = {name: one.stop() for name, one in reversed(running.items()) if name != "migrate"}
@@ -118,7 +118,7 @@ def move(client: httpx.Client, key: str, body: dict[str, str]) -> httpx.Response
     return client.post("/v1/transactions", json=body, headers={"Idempotency-Key": key})
 
 
-async def types_once_all_are_published(one: TekanaContainer, kafka: Kafka) -> set[str]:
+async def wait_for_published_types(one: TekanaContainer, kafka: Kafka) -> set[str]:
     """Wait until the relay has published everything, and return the types of the events on the bus."""
     end = time.monotonic() + PATIENCE
     while json.loads(one.run("outbox", "status", "--json").stdout)["unpublished"]:

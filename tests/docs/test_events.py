@@ -115,8 +115,8 @@ def valid(message: Message, name: str) -> None:
         json.loads(message.value)
     )
     headers = {header: value.decode() for header, value in message.headers}
-    said = schema("asyncapi")["components"]["schemas"]["Headers"]
-    jsonschema.Draft202012Validator({**said, "additionalProperties": False}, **strict).validate(headers)
+    definition = schema("asyncapi")["components"]["schemas"]["Headers"]
+    jsonschema.Draft202012Validator({**definition, "additionalProperties": False}, **strict).validate(headers)
 
 
 @pytest.mark.parametrize("name", EVENT_TYPES)

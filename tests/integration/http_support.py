@@ -27,7 +27,7 @@ UNKNOWN_ID = UUID("01a00000-0000-7000-8000-00000000abcd")
 _numbers = itertools.count(1)
 
 
-def some_number() -> int:
+def unique_number() -> int:
     """Return a number that no other test uses."""
     return next(_numbers)
 
@@ -97,7 +97,7 @@ async def assert_whole(tekana: Tekana) -> None:
 
 def registration(**other: Any) -> Json:
     """Return the body of a registration with unused contacts."""
-    number = some_number()
+    number = unique_number()
     return {
         "full_name": "Aline Uwase",
         "email": f"aline{number}@example.com",
@@ -126,7 +126,7 @@ async def wallet_with(client: httpx.AsyncClient, amount: str | None = None, curr
 
 async def move(client: httpx.AsyncClient, body: Json, key: str | None = None) -> httpx.Response:
     """Post a transaction, with a new idempotency key if none is given."""
-    headers = {"Idempotency-Key": key or f"test-{some_number()}"}
+    headers = {"Idempotency-Key": key or f"test-{unique_number()}"}
     return await client.post("/v1/transactions", json=body, headers=headers)
 
 

@@ -14,7 +14,7 @@ import uvicorn
 from litestar import Litestar
 
 from tekana_litestar.server import _config
-from tests.integration.http_support import Json, some_number
+from tests.integration.http_support import Json, unique_number
 
 PATIENCE_SECONDS = 20.0
 
@@ -82,12 +82,12 @@ class Peer:
         await self.send(*parts)
         return await self.receive()
 
-    async def interim(self) -> bytes:
+    async def receive_interim(self) -> bytes:
         """Read the bytes of one interim response."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             return await self._reader.readuntil(b"\r\n\r\n")
 
-    async def rest(self, seconds: float = PATIENCE_SECONDS) -> bytes:
+    async def read_to_end(self, seconds: float = PATIENCE_SECONDS) -> bytes:
         """Read everything up to the end of the connection. Raises TimeoutError if it does not end."""
         async with asyncio.timeout(seconds):
             with contextlib.suppress(ConnectionError):
@@ -133,7 +133,7 @@ def deposit(wallet: str | UUID, amount: str = "5", **more: Any) -> bytes:
 
 async def new_wallet(port: int) -> str:
     """Register a customer, and return the id of the wallet."""
-    number = some_number()
+    number = unique_number()
     body = {"full_name": "A B", "email": f"raw{number}@example.com", "phone_number": f"+25078{number:07}"}
     async with connected(port) as peer:
         answer = await peer.ask(request("POST", "/v1/customers", json.dumps(body).encode()))
@@ -152,4 +152,4 @@ async def balance(port: int, wallet: str) -> str:
 def numbered_keys(name: str) -> Iterator[str]:
     """Yield idempotency keys that no other test uses."""
     while True:
-        yield f"{name}-{some_number()}"
+        yield f"{name}-{unique_number()}"

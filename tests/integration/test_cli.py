@@ -54,14 +54,14 @@ def port() -> int:
     return number
 
 
-def until(done: float, url: str) -> None:
-    while time.monotonic() < done:
+def wait_until_served(end: float, url: str) -> None:
+    while time.monotonic() < end:
         try:
             if httpx.get(url).status_code == 200:
                 return
         except httpx.TransportError:
             time.sleep(0.05)
-    raise AssertionError(f"{url} did not come up")
+    raise AssertionError(f"{url} did not start")
 
 
 def processes_in(folder: Path) -> list[str]:
@@ -89,7 +89,7 @@ def test_serve_keeps_its_data_and_stops_all_processes(
     answers = []
     for _ in range(2):
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
-            until(time.monotonic() + 240, f"{url}/health/ready")
+            wait_until_served(time.monotonic() + 240, f"{url}/health/ready")
             same = httpx.post(f"{url}/v1/customers", json=person, headers={"Idempotency-Key": "one"})
             answers.append((same.status_code, same.text))
             server.send_signal(number)
@@ -117,7 +117,7 @@ def test_serve_reports_a_port_in_use(folder: Path) -> None:
 def test_serve_without_a_database_returns_503_without_secrets(port: int) -> None:
     command = [*TEKANA, "serve", "--port", str(port), "--database-url", "postgresql://who:secret@127.0.0.1:1/none"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
-        until(time.monotonic() + 240, f"http://127.0.0.1:{port}/health/live")
+        wait_until_served(time.monotonic() + 240, f"http://127.0.0.1:{port}/health/live")
         answer = httpx.get(f"http://127.0.0.1:{port}/health/ready")
         wallets = httpx.get(f"http://127.0.0.1:{port}/v1/wallets")
         server.terminate()
@@ -170,17 +170,17 @@ def test_audit_exits_with_0_when_whole_and_1_when_broken(postgres_url: str) -> N
 
 @pytest.mark.parametrize("verb", ["audit", "migrate"])
 @pytest.mark.parametrize(
-    ("url", "said"),
+    ("url", "message"),
     [
         ("postgresql+asyncpg://who:secret@127.0.0.1:1/none", "cannot be reached"),
         ("mongodb://127.0.0.1/none", "no adapter for 'mongodb' is installed"),
         ("nonsense", "must be a URL"),
     ],
 )
-def test_an_unusable_url_exits_with_2_and_one_line(verb: str, url: str, said: str) -> None:
+def test_an_unusable_url_exits_with_2_and_one_line(verb: str, url: str, message: str) -> None:
     done = tekana(verb, "--database-url", url)
     assert (done.returncode, done.stdout) == (2, "")
-    assert said in done.stderr
+    assert message in done.stderr
     assert "secret" not in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
@@ -199,8 +199,8 @@ def test_audit_of_a_folder_without_data_exits_with_2(folder: Path) -> None:
 
 
 def test_migrate_prints_each_migration(empty_postgres_url: str) -> None:
-    said = [tekana("migrate", "--database-url", empty_postgres_url).stdout for _ in range(2)]
-    assert said == [
+    outputs = [tekana("migrate", "--database-url", empty_postgres_url).stdout for _ in range(2)]
+    assert outputs == [
         "".join(f"tekana: migrated up {step}\n" for step in STEPS),
         "tekana: the schema is the newest already\n",
     ]

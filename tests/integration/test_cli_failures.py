@@ -55,7 +55,7 @@ def tekana(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str
     return subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=180)
 
 
-def all_of(commands: dict[str, tuple[str, ...]], *more: str) -> dict[str, subprocess.CompletedProcess[str]]:
+def run_all(commands: dict[str, tuple[str, ...]], *more: str) -> dict[str, subprocess.CompletedProcess[str]]:
     """Run the commands one after the other in this process, as separate processes would take seconds each."""
     return {name: _run_in_process(*words, *more) for name, words in commands.items()}
 
@@ -104,7 +104,7 @@ MALFORMED = {
 
 @pytest.mark.parametrize(("url", "message"), MALFORMED.values(), ids=MALFORMED.keys())
 def test_a_malformed_url_is_refused(url: str, message: str) -> None:
-    for name, done in all_of(SHORT | LONG, "--database-url", url).items():
+    for name, done in run_all(SHORT | LONG, "--database-url", url).items():
         assert_fails_with(done, message, name)
 
 
@@ -115,10 +115,10 @@ def test_a_malformed_url_of_a_replica_is_refused() -> None:
 
 
 def test_invalid_arguments_are_refused() -> None:
-    for name, done in all_of(SHORT | LONG, "--nonsense").items():
+    for name, done in run_all(SHORT | LONG, "--nonsense").items():
         assert_fails_with(done, "No such option '--nonsense'. See tekana ", name)
     both = ("--database-url", "memory://", "--data-dir", "/var/tmp/none")
-    for name, done in all_of(SHORT | LONG, *both).items():
+    for name, done in run_all(SHORT | LONG, *both).items():
         assert_fails_with(done, "give --database-url or --data-dir, not both", name)
     assert_fails_with(tekana("nonsense"), "No such command 'nonsense'. See tekana --help.", "nonsense")
     assert_fails_with(tekana("serve", TEKANA_PORT="x"), "'x' is not a valid integer", "serve")
@@ -138,17 +138,17 @@ def tls_server() -> Iterator[TcpPostgres]:
 
 
 def test_a_wrong_password_is_reported(server: TcpPostgres) -> None:
-    for name, done in all_of(SHORT, "--database-url", server.url(password=SECRET)).items():
+    for name, done in run_all(SHORT, "--database-url", server.url(password=SECRET)).items():
         assert_fails_with(done, 'now: password authentication failed for user "postgres"', name)
 
 
 def test_a_missing_database_is_reported(server: TcpPostgres) -> None:
-    for name, done in all_of(SHORT, "--database-url", server.url(database="none")).items():
+    for name, done in run_all(SHORT, "--database-url", server.url(database="none")).items():
         assert_fails_with(done, 'now: database "none" does not exist', name)
 
 
 def test_an_unknown_host_is_reported() -> None:
-    for name, done in all_of(SHORT, "--database-url", f"postgresql://u:{SECRET}@host.invalid/db").items():
+    for name, done in run_all(SHORT, "--database-url", f"postgresql://u:{SECRET}@host.invalid/db").items():
         assert_fails_with(done, "the database cannot be reached now: ", name)
         assert "ame" in done.stderr  # "Name or service not known", "Temporary failure in name resolution"
 
@@ -159,25 +159,25 @@ def test_a_separate_process_prints_the_same() -> None:
 
 
 def test_a_closed_port_is_reported() -> None:
-    for name, done in all_of(SHORT, "--database-url", f"postgresql://u:{SECRET}@127.0.0.1:1/db").items():
+    for name, done in run_all(SHORT, "--database-url", f"postgresql://u:{SECRET}@127.0.0.1:1/db").items():
         assert_fails_with(done, "Connect call failed ('127.0.0.1', 1)", name)
 
 
 def test_a_server_without_required_tls_is_reported(server: TcpPostgres) -> None:
-    for name, done in all_of(SHORT, "--database-url", server.url(more="?sslmode=require")).items():
+    for name, done in run_all(SHORT, "--database-url", server.url(more="?sslmode=require")).items():
         assert_fails_with(done, "rejected SSL upgrade", name)
 
 
 def test_a_certificate_of_another_authority_is_refused(tls_server: TcpPostgres) -> None:
     with trustme.CA().cert_pem.tempfile() as other:
         url = tls_server.url(more=f"?sslmode=verify-full&sslrootcert={other}")
-        for name, done in all_of(SHORT, "--database-url", url).items():
+        for name, done in run_all(SHORT, "--database-url", url).items():
             assert_fails_with(done, "certificate verify failed", name)
 
 
 def test_a_missing_certificate_file_is_reported(tls_server: TcpPostgres) -> None:
     url = tls_server.url(more="?sslmode=verify-full&sslrootcert=/var/tmp/none.pem")
-    for name, done in all_of(SHORT, "--database-url", url).items():
+    for name, done in run_all(SHORT, "--database-url", url).items():
         assert_fails_with(done, "the database cannot be reached now: ", name)
 
 
@@ -212,7 +212,7 @@ async def execute(url: str, *statements: str) -> None:
 
 
 def test_a_database_without_a_schema_is_reported(empty_postgres_url: str) -> None:
-    for name, done in all_of(
+    for name, done in run_all(
         {k: v for k, v in SHORT.items() if k != "migrate"}, "--database-url", empty_postgres_url
     ).items():
         assert_fails_with(done, "run tekana migrate", name)
@@ -222,15 +222,15 @@ def test_a_newer_schema_is_refused_by_audit_and_migrate(postgres_url: str) -> No
     """The other commands accept it, as during an upgrade."""
     asyncio.run(execute(postgres_url, "UPDATE alembic_version SET version_num = '0999'"))
     for name in ("audit", "audit --json"):
-        done = all_of({name: SHORT[name]}, "--database-url", postgres_url)[name]
+        done = run_all({name: SHORT[name]}, "--database-url", postgres_url)[name]
         assert_fails_with(done, "and the database is at 0999: run tekana migrate, or audit with the version", name)
-    done = all_of({"migrate": ("migrate",)}, "--database-url", postgres_url)["migrate"]
+    done = run_all({"migrate": ("migrate",)}, "--database-url", postgres_url)["migrate"]
     assert_fails_with(done, "the database is at schema 0999, which is newer than 00", "migrate")
 
 
 def test_an_older_schema_is_reported(postgres_url: str) -> None:
     asyncio.run(migrate(postgres_url, "0005"))
-    for name, done in all_of(short_commands_except("migrate"), "--database-url", postgres_url).items():
+    for name, done in run_all(short_commands_except("migrate"), "--database-url", postgres_url).items():
         assert_fails_with(done, "the database is at schema 0005, not 00", name)
 
 
@@ -250,7 +250,7 @@ def user(postgres_url: str) -> Iterator[str]:
 
 def test_a_user_without_the_grant_is_reported(postgres_url: str, user: str) -> None:
     url = make_url(postgres_url).set(username=user).render_as_string(hide_password=False)
-    for name, done in all_of(SHORT, "--database-url", url).items():
+    for name, done in run_all(SHORT, "--database-url", url).items():
         if name == "migrate":
             assert_fails_with(done, "permission denied", name)
         else:
@@ -311,5 +311,5 @@ def test_ctrl_c_during_the_start_prints_no_traceback(postgres_url: str, command:
 
 @pytest.mark.parametrize("cursor", ["999999.0", "nonsense", "1.99999"])
 def test_replay_after_an_unknown_cursor_is_refused(postgres_url: str, cursor: str) -> None:
-    done = all_of({"replay": ("outbox", "replay", "--after", cursor)}, "--database-url", postgres_url)["replay"]
+    done = run_all({"replay": ("outbox", "replay", "--after", cursor)}, "--database-url", postgres_url)["replay"]
     assert_fails_with(done, "cursor: is not one that this list gave out", "replay")

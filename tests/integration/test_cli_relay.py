@@ -54,19 +54,19 @@ def test_a_relay_waits_for_its_bus_and_stops_cleanly(folder: Path, number: signa
     command = [*TEKANA, "relay", "--data-dir", str(folder), "--bus-url", NOWHERE]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as relay:
         assert relay.stderr is not None
-        said = [relay.stderr.readline() for _ in range(2)]
+        lines = [relay.stderr.readline() for _ in range(2)]
         relay.send_signal(number)
         out, err = relay.communicate(timeout=60)
     assert (relay.returncode, out) == (0, "")
-    assert said[0] == f"tekana: relaying from {folder} to Kafka at 127.0.0.1:1\n"
-    assert "at work, in epoch 1" in said[1]
+    assert lines[0] == f"tekana: relaying from {folder} to Kafka at 127.0.0.1:1\n"
+    assert "at work, in epoch 1" in lines[1]
     assert err.splitlines()[-1] == "tekana: stopped"
     assert "Traceback" not in err
     assert processes_in(folder) == []
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (("relay",), "say where to publish, with --bus-url or TEKANA_BUS_URL"),
         (("relay", "--bus-url", "kafka://nowhere"), "must be a URL such as kafka://host:9092"),
@@ -77,10 +77,10 @@ def test_a_relay_waits_for_its_bus_and_stops_cleanly(folder: Path, number: signa
         (("relay", "--bus-url", NOWHERE, "--keep-events", "0"), "Invalid value for '--keep-events'"),
     ],
 )
-def test_invalid_arguments_are_reported(words: tuple[str, ...], said: str, postgres_url: str) -> None:
+def test_invalid_arguments_are_reported(words: tuple[str, ...], message: str, postgres_url: str) -> None:
     done = tekana(*words, "--database-url", postgres_url)
     assert (done.returncode, done.stdout) == (2, "")
-    assert said in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -25,7 +25,7 @@ __all__ = ["app", "client", "store_url"]
 JSON = {"Content-Type": "application/json"}
 
 
-async def _nothing_but_wallets(client: httpx.AsyncClient) -> bool:
+async def _has_no_transactions(client: httpx.AsyncClient) -> bool:
     events = (await client.get("/v1/events?limit=200")).json()["items"]
     return {one["type"] for one in events} <= {"CustomerRegistered", "WalletOpened"}
 
@@ -43,7 +43,7 @@ async def test_invalid_amounts_are_refused(client: httpx.AsyncClient, amount: An
     wallet = await wallet_with(client, currency="USD")
     body = {"type": "deposit", "wallet_id": wallet, "amount": amount, "currency": "USD"}
     assert_problem(await move(client, body), 400, "invalid_request", "amount")
-    assert await _nothing_but_wallets(client)
+    assert await _has_no_transactions(client)
 
 
 @pytest.mark.parametrize("raw", [b"NaN", b"Infinity", b"-Infinity", b"1e400", b"0x1", b"01", b"5.", b"'5'"])
@@ -53,7 +53,7 @@ async def test_invalid_json_numbers_are_refused(client: httpx.AsyncClient, raw: 
     answer = await client.post("/v1/transactions", content=body, headers={**JSON, "Idempotency-Key": "x"})
     assert answer.status_code == 400
     assert answer.json()["errors"][0]["field"] in ("amount", "body")
-    assert await _nothing_but_wallets(client)
+    assert await _has_no_transactions(client)
 
 
 async def test_decimals_depend_on_the_currency(client: httpx.AsyncClient) -> None:
@@ -100,7 +100,7 @@ async def test_decimals_depend_on_the_currency(client: httpx.AsyncClient) -> Non
 async def test_invalid_fields_are_refused(client: httpx.AsyncClient, change: dict[str, Any], field: str) -> None:
     body = {"type": "deposit", "wallet_id": await wallet_with(client), "amount": "1", "currency": "RWF", **change}
     assert_problem(await move(client, body), 400, "invalid_request", field)
-    assert await _nothing_but_wallets(client)
+    assert await _has_no_transactions(client)
 
 
 @pytest.mark.parametrize("missing", ["type", "wallet_id", "amount", "currency"])
@@ -185,7 +185,7 @@ async def test_duplicate_fields_are_refused(client: httpx.AsyncClient) -> None:
             "/v1/transactions", content=(head + tail).encode(), headers={**JSON, "Idempotency-Key": "x"}
         )
         assert_problem(answer, 400, "invalid_request", field)
-    assert await _nothing_but_wallets(client)
+    assert await _has_no_transactions(client)
 
 
 @pytest.mark.parametrize(

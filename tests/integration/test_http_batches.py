@@ -17,7 +17,7 @@ from tests.integration.http_support import (
     client,
     move,
     register,
-    some_number,
+    unique_number,
     wallet_with,
 )
 from tests.integration.http_support import (
@@ -33,7 +33,7 @@ MIB = 1024 * 1024
 
 async def send(client: httpx.AsyncClient, mode: Any, *movements: Any, key: str | None = None) -> httpx.Response:
     """Post a batch, with a new idempotency key if none is given."""
-    headers = {"Idempotency-Key": key or f"batch-{some_number()}", "X-Request-ID": f"request-{some_number()}"}
+    headers = {"Idempotency-Key": key or f"batch-{unique_number()}", "X-Request-ID": f"request-{unique_number()}"}
     answer = await client.post("/v1/batches", json={"mode": mode, "transactions": movements}, headers=headers)
     if "results" in answer.json():
         _validator({"$ref": "#/components/schemas/BatchResults"}).validate(answer.json())

@@ -16,7 +16,7 @@ from tests.integration.http_support import (
     move,
     register,
     registration,
-    some_number,
+    unique_number,
     wallet_with,
 )
 from tests.integration.http_support import (
@@ -285,7 +285,7 @@ async def test_the_life_cycle_of_a_customer(client: httpx.AsyncClient) -> None:
 
 async def test_optional_idempotency_keys_are_honoured(client: httpx.AsyncClient) -> None:
     customer = (await register(client))["id"]
-    headers = {"Idempotency-Key": f"verify-{some_number()}"}
+    headers = {"Idempotency-Key": f"verify-{unique_number()}"}
     first = await client.post(f"/v1/customers/{customer}/verify", json={"tier": "one"}, headers=headers)
     assert (await client.post(f"/v1/customers/{customer}/verify", json={"tier": "two"})).status_code == 200
     again = await client.post(f"/v1/customers/{customer}/verify", json={"tier": "one"}, headers=headers)

@@ -151,11 +151,11 @@ async def _send(page: Any, served: str, place: str, operation: str) -> Any:
     method, _, path = operation.partition(" ")
     pattern = re.compile(re.sub(r"{\w+}", "[^/]+", path))
 
-    def is_it(answer: Any) -> bool:
+    def is_response(answer: Any) -> bool:
         asked = answer.request.method.lower() == method and pattern.fullmatch(httpx.URL(answer.url).path) is not None
         return asked and "limit=200" not in answer.url  # sent by the page itself
 
-    async with page.expect_response(is_it) as waiting:
+    async with page.expect_response(is_response) as waiting:
         await send.click()
     return await waiting.value
 

@@ -78,7 +78,7 @@ async def test_connect_is_refused(port: int) -> None:
     async with connected(port) as peer:
         answer = await peer.ask(b"CONNECT tekana.test:443 HTTP/1.1\r\nHost: tekana.test\r\n\r\n")
         assert (answer.status, answer.json()["code"]) == (400, "invalid_request")
-        assert await peer.rest() == b""
+        assert await peer.read_to_end() == b""
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ async def test_ambiguous_framing_is_refused(port: int, framing: str) -> None:
         answer = await peer.receive()
         assert (answer.status, answer.headers["connection"]) == (400, "close")
         assert answer.headers["content-type"] == "application/problem+json"
-        assert await peer.rest() == b""
+        assert await peer.read_to_end() == b""
     assert await balance(port, wallet) == "0"
 
 
@@ -151,7 +151,7 @@ async def test_expect_continue_gets_an_interim_response(port: int) -> None:
     end = whole.index(b"\r\n\r\n") + 4
     async with connected(port) as peer:
         await peer.send(whole[:end])
-        assert await peer.interim() == b"HTTP/1.1 100 Continue\r\n\r\n"
+        assert await peer.receive_interim() == b"HTTP/1.1 100 Continue\r\n\r\n"
         await peer.send(whole[end:])
         answer = await peer.receive()
         assert answer.status == 201
@@ -173,7 +173,7 @@ async def test_an_early_response_to_expect_closes_the_connection(
         answer = await peer.receive()
         assert (answer.status, answer.headers.get("connection")) == (status, "close")
         await peer.send(request("POST", "/v1/transactions", deposit(wallet), Idempotency_Key="next"))
-        assert await peer.rest() == b""
+        assert await peer.read_to_end() == b""
     assert await balance(port, wallet) == "0"
 
 
@@ -185,7 +185,7 @@ async def test_a_client_that_still_sends_receives_an_early_response(port: int) -
         await peer.send(head + b"\r\n", *[b" " * 1_000_000] * 8, hidden, pause_seconds=0.01)
         answer = await peer.receive()
         assert (answer.status, answer.headers.get("connection")) == (413, "close")
-        assert await peer.rest() == b""
+        assert await peer.read_to_end() == b""
     assert await balance(port, wallet) == "0"
 
 
@@ -204,7 +204,7 @@ async def test_requests_after_connection_close_are_ignored(port: int) -> None:
         await peer.send(first + request("POST", "/v1/transactions", deposit(wallet), Idempotency_Key="after"))
         answer = await peer.receive()
         assert (answer.status, answer.headers["connection"]) == (200, "close")
-        assert await peer.rest() == b""
+        assert await peer.read_to_end() == b""
     assert await balance(port, wallet) == "0"
 
 
@@ -229,7 +229,7 @@ async def test_a_malformed_pipelined_request_is_refused_after_the_valid_one(port
     async with connected(port) as peer:
         await peer.send(good + request("GET", "/health/live") + b"nonsense\r\n\r\n")
         assert [(await peer.receive()).status for _ in range(3)] == [201, 200, 400]
-        assert await peer.rest() == b""
+        assert await peer.read_to_end() == b""
 
 
 @pytest.mark.parametrize("trailing", [" ", "\t", "  \t "])
@@ -271,7 +271,7 @@ async def test_malformed_requests_get_a_problem(port: int, sent: bytes) -> None:
         assert answer.headers["content-type"] == "application/problem+json"
         assert answer.headers["x-request-id"] == problem["request_id"]
         assert (answer.headers["cache-control"], answer.headers["connection"]) == ("no-store", "close")
-        assert await peer.rest() == b""
+        assert await peer.read_to_end() == b""
 
 
 async def test_a_response_before_malformed_chunks_is_sent_once(port: int) -> None:
@@ -279,7 +279,7 @@ async def test_a_response_before_malformed_chunks_is_sent_once(port: int) -> Non
         head = b"POST /v1/customers HTTP/1.1\r\nHost: a\r\n" + CHUNKED
         await peer.send(head + b"1\r\n{\r\n", b"zz\r\n", pause_seconds=0.1)
         assert (await peer.receive()).status == 400
-        assert await peer.rest() == b""
+        assert await peer.read_to_end() == b""
 
 
 @pytest.mark.skipif(shutil.which("nginx") is None, reason="not here: nginx")

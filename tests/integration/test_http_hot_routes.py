@@ -71,7 +71,7 @@ def comparable(one: Response) -> tuple[bytes, bytes]:
 
 
 @contextlib.asynccontextmanager
-async def two_ways(app: Litestar, other: Litestar) -> AsyncIterator[BothRoutes]:
+async def both_routes(app: Litestar, other: Litestar) -> AsyncIterator[BothRoutes]:
     served = counting(app)
     async with listening(app) as hot_port:
         other.state.tekana = app.state.tekana  # both servers share one core
@@ -85,12 +85,12 @@ async def two_ways(app: Litestar, other: Litestar) -> AsyncIterator[BothRoutes]:
 async def both(store_url: str) -> AsyncIterator[BothRoutes]:
     app, other = create_app(store_url), create_app("memory://")
     other.hot_routes = HotRoutes()  # type: ignore[attr-defined]
-    async with two_ways(app, other) as made:
+    async with both_routes(app, other) as made:
         yield made
         await assert_whole(app.state.tekana)
 
 
-async def wallet_of(both: BothRoutes) -> str:
+async def new_wallet_on(both: BothRoutes) -> str:
     body = {"full_name": "A B", "email": "a@example.com", "phone_number": "+250788123456"}
     answer = await both.hot.ask(request("POST", "/v1/customers", json.dumps(body).encode()))
     wallet: str = answer.json()["wallets"][0]["id"]
@@ -102,7 +102,7 @@ def move(body: bytes, key: str = "key", **headers: str) -> bytes:
 
 
 async def test_hot_routes_return_the_same_responses(both: BothRoutes) -> None:
-    wallet = await wallet_of(both)
+    wallet = await new_wallet_on(both)
     good = deposit(wallet)
     withdrawal = json.dumps({"type": "withdrawal", "wallet_id": wallet, "amount": "99", "currency": "RWF"}).encode()
     transfer = {"type": "transfer", "from_wallet_id": wallet, "to_wallet_id": wallet, "amount": "1", "currency": "RWF"}
@@ -138,7 +138,7 @@ async def test_hot_routes_return_the_same_responses(both: BothRoutes) -> None:
 
 
 async def test_unusual_requests_go_through_litestar(both: BothRoutes) -> None:
-    wallet = await wallet_of(both)
+    wallet = await new_wallet_on(both)
     good = deposit(wallet)
     cold: list[tuple[int, bytes]] = [
         (404, request("POST", "/v1/transactions?dry_run=true", deposit(UNKNOWN_ID))),
@@ -173,14 +173,14 @@ async def test_unusual_requests_go_through_litestar(both: BothRoutes) -> None:
 
 @pytest.mark.parametrize("line", [b"Connection: close\r\n", b"HTTP/1.0"])
 async def test_connection_close_is_honoured(both: BothRoutes, line: bytes) -> None:
-    sent = move(deposit(await wallet_of(both)))
+    sent = move(deposit(await new_wallet_on(both)))
     sent = sent.replace(b"HTTP/1.1", line) if line == b"HTTP/1.0" else sent.replace(b"Host:", line + b"Host:")
     await both.cold.send(sent)
     cold = await both.cold.receive()
-    assert await both.cold.rest() == b""
+    assert await both.cold.read_to_end() == b""
     await both.hot.send(sent)
     hot = await both.hot.receive()
-    assert await both.hot.rest() == b""
+    assert await both.hot.read_to_end() == b""
     assert cold.body == hot.body
     assert hot.headers["connection"] == cold.headers["connection"] == "close"
     assert len(both.served_hot) == (0 if line == b"HTTP/1.0" else 1)
@@ -200,7 +200,7 @@ _FIELDS = {
 
 
 async def test_fuzzed_bodies_get_the_same_responses(both: BothRoutes) -> None:
-    wallet = await wallet_of(both)
+    wallet = await new_wallet_on(both)
     loop = asyncio.get_running_loop()
 
     @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
@@ -229,8 +229,8 @@ async def test_overload_pauses_the_connection_on_hot_routes() -> None:
     store = MemoryStore()
     app, other = create_app(store=store), create_app("memory://")
     other.hot_routes = HotRoutes()  # type: ignore[attr-defined]
-    async with two_ways(app, other) as both:
-        wallet = await wallet_of(both)
+    async with both_routes(app, other) as both:
+        wallet = await new_wallet_on(both)
         await app.state.tekana._engine.stop()
         answer = await both.same(move(deposit(wallet)), is_hot=True)
         assert (answer.status, answer.headers["retry-after"]) == (503, "1")
@@ -244,8 +244,8 @@ async def test_store_errors_return_503_and_are_logged(caplog: pytest.LogCaptureF
     store = StalledStore()
     app, other = create_app(store=store), create_app("memory://")
     other.hot_routes = HotRoutes()  # type: ignore[attr-defined]
-    async with two_ways(app, other) as both:
-        wallet = await wallet_of(both)
+    async with both_routes(app, other) as both:
+        wallet = await new_wallet_on(both)
         for error in (Unavailable("down"), RuntimeError("secret")):
             store.error = error
             answer = await both.same(move(deposit(wallet)), is_hot=True)

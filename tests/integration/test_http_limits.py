@@ -30,7 +30,7 @@ async def port() -> AsyncIterator[int]:
 
 
 @pytest.fixture
-def short(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_deadlines(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shorten the deadlines."""
     monkeypatch.setattr(limits, "CHECK_INTERVAL_SECONDS", 0.05)
     monkeypatch.setattr(limits, "HEAD_TIMEOUT_SECONDS", 0.4)
@@ -46,7 +46,7 @@ async def assert_refused(peer: Peer, status: int) -> None:
     assert (answer.status, answer.json()["status"], answer.headers["connection"]) == (status, status, "close")
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.headers["x-request-id"] == answer.json()["request_id"]
-    assert await peer.rest() == b""
+    assert await peer.read_to_end() == b""
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ async def test_endless_headers_do_not_grow_memory(port: int, line: bytes) -> Non
             await peer.send(b"GET / HTTP/1.1\r\nHost: a\r\nX: ", *[line] * 3_000, pause_seconds=0)  # 190 MB
         with contextlib.suppress(ConnectionError):
             assert (await peer.receive()).status == 431
-            assert await peer.rest() == b""
+            assert await peer.read_to_end() == b""
     assert resident_kib() - before < 20 * KIB
 
 
@@ -114,7 +114,7 @@ async def test_endless_line_ends_are_refused(port: int) -> None:
         await assert_refused(peer, 431)
 
 
-@pytest.mark.usefixtures("short")
+@pytest.mark.usefixtures("short_deadlines")
 async def test_a_slow_head_is_refused_at_the_deadline(port: int) -> None:
     began = time.monotonic()
     async with connected(port) as peer:
@@ -125,7 +125,7 @@ async def test_a_slow_head_is_refused_at_the_deadline(port: int) -> None:
     assert 0.4 < time.monotonic() - began < 1.2
 
 
-@pytest.mark.usefixtures("short")
+@pytest.mark.usefixtures("short_deadlines")
 async def test_a_missing_body_is_refused_at_the_deadline(port: int) -> None:
     wallet = await new_wallet(port)
     whole = request("POST", "/v1/transactions", deposit(wallet), Idempotency_Key="late")
@@ -136,7 +136,7 @@ async def test_a_missing_body_is_refused_at_the_deadline(port: int) -> None:
     assert await balance(port, wallet) == "0"
 
 
-@pytest.mark.usefixtures("short")
+@pytest.mark.usefixtures("short_deadlines")
 async def test_a_slow_body_is_refused_at_the_deadline(port: int) -> None:
     wallet = await new_wallet(port)
     whole = request("POST", "/v1/transactions", deposit(wallet), Idempotency_Key="slow")
@@ -146,18 +146,18 @@ async def test_a_slow_body_is_refused_at_the_deadline(port: int) -> None:
         await peer.send(b"}")
 
 
-@pytest.mark.usefixtures("short")
+@pytest.mark.usefixtures("short_deadlines")
 async def test_idle_connections_are_closed(port: int) -> None:
     began = time.monotonic()
     async with connected(port) as silent, connected(port) as idle, connected(port) as line_ends:
         await idle.ask(request("GET", "/health/live"))
         sending = asyncio.create_task(line_ends.send(*[b"\r\n"] * 20, pause_seconds=0.1))
-        assert [await peer.rest(3) for peer in (silent, idle, line_ends)] == [b""] * 3
+        assert [await peer.read_to_end(3) for peer in (silent, idle, line_ends)] == [b""] * 3
         sending.cancel()
     assert 1.1 < time.monotonic() - began < 2.5
 
 
-@pytest.mark.usefixtures("short")
+@pytest.mark.usefixtures("short_deadlines")
 async def test_an_idle_connection_in_use_is_kept(port: int) -> None:
     async with connected(port) as peer:
         for _ in range(4):
@@ -165,7 +165,7 @@ async def test_an_idle_connection_in_use_is_kept(port: int) -> None:
             await asyncio.sleep(0.6)
 
 
-@pytest.mark.usefixtures("short")
+@pytest.mark.usefixtures("short_deadlines")
 async def test_a_client_that_does_not_read_is_disconnected(port: int) -> None:
     with socket.create_connection(("127.0.0.1", port)) as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
@@ -183,13 +183,13 @@ async def test_a_client_that_does_not_read_is_disconnected(port: int) -> None:
                         raise ConnectionError from None
 
 
-@pytest.mark.usefixtures("short")
+@pytest.mark.usefixtures("short_deadlines")
 async def test_streams_have_no_deadline(port: int) -> None:
     async with connected(port) as peer:
         await peer.send(request("GET", "/v1/events", Accept="text/event-stream"))
         assert (await peer.receive()).status == 200
         with pytest.raises(TimeoutError):
-            await peer.rest(3)
+            await peer.read_to_end(3)
 
 
 async def test_many_pipelined_requests_are_not_buffered(port: int) -> None:

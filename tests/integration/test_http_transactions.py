@@ -16,7 +16,7 @@ from tests.integration.http_support import (
     client,
     move,
     register,
-    some_number,
+    unique_number,
     wallet_with,
 )
 from tests.integration.http_support import (
@@ -245,7 +245,7 @@ async def test_a_disconnect_does_not_cancel_the_transaction(
 ) -> None:
     wallet = await wallet_with(client)
     body = {"type": "deposit", "wallet_id": wallet, "amount": "7", "currency": "RWF"}
-    key = f"hang-up-{some_number()}"
+    key = f"hang-up-{unique_number()}"
     engine, queued = app.state.tekana._engine, asyncio.Event()
     enqueue = engine.enqueue
 

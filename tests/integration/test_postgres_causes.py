@@ -44,7 +44,7 @@ async def ask_for_a_password(url: str) -> None:
         await connection.execute("SELECT pg_reload_conf(), pg_sleep(0.5)")
 
 
-def changed(url: str, **parts: object) -> str:
+def with_parts(url: str, **parts: object) -> str:
     return make_url(url).set(**parts).render_as_string(hide_password=False)  # type: ignore[arg-type]
 
 
@@ -82,7 +82,7 @@ async def test_the_operator_sees_the_cause(
 ) -> None:
     caplog.clear()
     reset_the_log_limit()
-    message = await cause(changed(server, **parts), caplog)
+    message = await cause(with_parts(server, **parts), caplog)
     assert shown in message
     assert "wrong" not in message
 
@@ -123,7 +123,7 @@ async def test_an_untrusted_certificate_is_reported(tmp_path: Path, caplog: pyte
 
 
 async def test_a_client_never_sees_the_cause(server: str) -> None:
-    url = changed(server, username="asked", password="wrong")  # noqa: S106
+    url = with_parts(server, username="asked", password="wrong")  # noqa: S106
     async with started_app(create_app(url)) as app, client_of(app) as client:
         move = {"type": "deposit", "wallet_id": "019a0000-0000-7000-8000-000000000000", "amount": "1"}
         answers = [
@@ -141,7 +141,7 @@ async def test_a_client_never_sees_the_cause(server: str) -> None:
 
 async def test_the_cause_of_many_failures_is_logged_once(server: str, caplog: pytest.LogCaptureFixture) -> None:
     reset_the_log_limit()
-    store = PostgresStore(changed(server, username="asked", password="wrong"))  # noqa: S106
+    store = PostgresStore(with_parts(server, username="asked", password="wrong"))  # noqa: S106
     for _ in range(20):
         with pytest.raises(tekana.Unavailable):
             await store.check_ready()

@@ -28,7 +28,7 @@ ALTER TABLE outbox ENABLE ALWAYS TRIGGER append_only
 
 
 @pytest.fixture
-async def old(postgres_url: str) -> AsyncIterator[PostgresStore]:
+async def store(postgres_url: str) -> AsyncIterator[PostgresStore]:
     """A store with a partition that can be dropped, and events after it."""
     async with session(postgres_url) as app:
         aline, _ = await some_history(app)
@@ -45,41 +45,41 @@ async def broken(url: str) -> set[int]:
         return {finding.invariant.number async for finding in app.audit() if not finding.whole}
 
 
-async def test_only_rows_of_transactions_are_dropped(old: PostgresStore, postgres_url: str) -> None:
+async def test_only_rows_of_transactions_are_dropped(store: PostgresStore, postgres_url: str) -> None:
     query = "SELECT count(transaction_id), count(event) FROM outbox"
     async with superuser(postgres_url) as connection:
         transactions, events = await connection.fetchrow(query)
         size = "SELECT sum(pg_total_relation_size(relid)) FROM pg_partition_tree('outbox') WHERE isleaf"
         assert await connection.fetchval(size) > 0
-        assert await old.retention.prune(ALL) == transactions - 1
+        assert await store.retention.prune(ALL) == transactions - 1
         assert tuple(await connection.fetchrow(query)) == (1, events)
     assert await broken(postgres_url) == set()
 
 
-async def test_the_audit_accounts_for_a_dropped_partition(old: PostgresStore, postgres_url: str) -> None:
-    await old.retention.prune(ALL)
+async def test_the_audit_accounts_for_a_dropped_partition(store: PostgresStore, postgres_url: str) -> None:
+    await store.retention.prune(ALL)
     async with superuser(postgres_url) as connection:
         await connection.execute("UPDATE outbox_parts SET digest = digest + 1 WHERE dropped_at IS NOT NULL")
     assert await broken(postgres_url) == {9}
 
 
-async def test_events_lost_before_the_drop_are_still_reported(old: PostgresStore, postgres_url: str) -> None:
+async def test_events_lost_before_the_drop_are_still_reported(store: PostgresStore, postgres_url: str) -> None:
     async with superuser(postgres_url) as connection:
         await connection.execute(DELETE.format(await connection.fetchval(AN_OLD_TRANSACTION)))
-    await old.retention.prune(ALL)
+    await store.retention.prune(ALL)
     assert await broken(postgres_url) == {9}
 
 
-async def test_events_lost_after_the_drop_are_reported(old: PostgresStore, postgres_url: str) -> None:
-    await old.retention.prune(ALL)
+async def test_events_lost_after_the_drop_are_reported(store: PostgresStore, postgres_url: str) -> None:
+    await store.retention.prune(ALL)
     async with superuser(postgres_url) as connection:
         await connection.execute(DELETE.format(await connection.fetchval(AN_OLD_TRANSACTION)))
         await connection.execute("SELECT pg_stat_force_next_flush()")
     assert {9, 11} <= await broken(postgres_url)
 
 
-async def test_partitions_are_append_only(old: PostgresStore, postgres_url: str) -> None:
-    await old.retention.prune(ALL)
+async def test_partitions_are_append_only(store: PostgresStore, postgres_url: str) -> None:
+    await store.retention.prune(ALL)
     assert await broken(postgres_url) == set()
     async with superuser(postgres_url) as connection:
         for part in ("outbox_part_1", "outbox_part_2", "outbox_part_3", "outbox_rest"):
@@ -92,13 +92,15 @@ async def test_partitions_are_append_only(old: PostgresStore, postgres_url: str)
     assert await broken(postgres_url) == {11, 14}
 
 
-async def test_the_drop_waits_for_readers_while_transactions_are_posted(old: PostgresStore, postgres_url: str) -> None:
+async def test_the_drop_waits_for_readers_while_transactions_are_posted(
+    store: PostgresStore, postgres_url: str
+) -> None:
     async with session(postgres_url) as app, superuser(postgres_url) as reader:
         wallet = await a_wallet(app)
         held_open = reader.transaction()
         await held_open.start()
         await reader.fetch("SELECT FROM outbox")  # holds a lock for long, like an audit
-        dropping = asyncio.create_task(old.retention.prune(ALL))
+        dropping = asyncio.create_task(store.retention.prune(ALL))
         moved = 0
         async with asyncio.timeout(30):
             while moved < 20 or not dropping.done():
@@ -111,12 +113,12 @@ async def test_the_drop_waits_for_readers_while_transactions_are_posted(old: Pos
     assert await broken(postgres_url) == set()
 
 
-async def test_a_reader_sees_no_gap(old: PostgresStore, postgres_url: str) -> None:
+async def test_a_reader_sees_no_gap(store: PostgresStore, postgres_url: str) -> None:
     """While partitions are dropped, a reader gets EventsDropped or continues without a gap."""
     async with session(postgres_url) as app:
         feed = await every(app.events.list)
         cursors: list[str | None] = [None, *(one.cursor for one in feed)]
-        dropping = asyncio.create_task(old.retention.prune(ALL))
+        dropping = asyncio.create_task(store.retention.prune(ALL))
         refused = 0
         while not dropping.done():
             for place, cursor in enumerate(cursors):
@@ -132,7 +134,7 @@ async def test_a_reader_sees_no_gap(old: PostgresStore, postgres_url: str) -> No
     assert 0 < len(kept) < len(feed)
 
 
-async def test_transactions_beyond_the_last_partition_are_accepted(old: PostgresStore, postgres_url: str) -> None:
+async def test_transactions_beyond_the_last_partition_are_accepted(store: PostgresStore, postgres_url: str) -> None:
     async with superuser(postgres_url) as connection:
         await connection.execute("SELECT setval('outbox_position_seq', (SELECT max(ends) FROM outbox_parts) + 10)")
         async with session(postgres_url) as app:
@@ -140,7 +142,7 @@ async def test_transactions_beyond_the_last_partition_are_accepted(old: Postgres
             await app.execute(builders.deposit(wallet, "1"), key="beyond all partitions")
             feed = await every(app.events.list)
         assert await connection.fetchval("SELECT count(*) FROM outbox_rest") == 1
-        await old.retention.prune(ALL)  # also creates the next partitions
+        await store.retention.prune(ALL)  # also creates the next partitions
         rest = await connection.fetchval("SELECT max(position) FROM outbox_rest")
         assert await connection.fetchval("SELECT count(*) FROM outbox_parts WHERE begins > $1", rest) >= 4
         await connection.execute("SELECT setval('outbox_position_seq', (SELECT max(begins) FROM outbox_parts))")

@@ -1,4 +1,4 @@
-"""No statement of the store scans or sorts a large table, checked on a ledger of a million customers.
+"""No statement of the store scans or sorts a large table, checked on a ledger of a large_ledger customers.
 
 The server logs the plan of every statement, so new statements are checked automatically; a new reader, filter or
 command without samples fails by name. Each is run with custom and with generic plans, as PostgreSQL changes from the
@@ -36,7 +36,7 @@ from tekana_postgres import PostgresStore
 from tekana_postgres.connections import ConnectionPool, raw_connection
 from tekana_postgres.embedded import EmbeddedPostgres
 from tekana_postgres.tables import metadata
-from tests.integration import million
+from tests.integration import large_ledger
 from tests.integration.postgres_support import superuser
 
 MODES = ("force_custom_plan", "force_generic_plan")
@@ -100,8 +100,8 @@ def fault_of(node: Plan, most: int) -> str | None:
 
 @pytest.fixture(scope="module")
 def ledger() -> Iterator[str]:
-    """Yield the URL of a database with a million customers."""
-    folder = Path(tempfile.mkdtemp(prefix="tekana-million-", dir="/var/tmp"))
+    """Yield the URL of a database with a large_ledger customers."""
+    folder = Path(tempfile.mkdtemp(prefix="tekana-large_ledger-", dir="/var/tmp"))
     folder.chmod(0o755)  # so that the account PostgreSQL runs as can enter it
     try:
         with EmbeddedPostgres(folder, durable=False) as url:
@@ -116,7 +116,7 @@ async def _fill(url: str) -> None:
     await store.migrate()
     await store.stop()
     async with superuser(url) as connection:
-        await million.fill(connection)
+        await large_ledger.fill(connection)
         await connection.execute("LOAD 'auto_explain'")  # otherwise its settings are unknown
         for name, value in EXPLAIN.items():
             await connection.execute(f"ALTER DATABASE postgres SET {name} = '{value}'")
@@ -167,10 +167,10 @@ def record_messages(pool: ConnectionPool, record: Callable[[object, Any], None])
 RWF = Currency("RWF")
 NUMBER = 172  # sent one transfer, and received one
 PAYER = 460  # paid the merchant
-MINE, THEIRS = CustomerId(million.customer_id(NUMBER)), CustomerId(million.customer_id(PAYER))
-WALLET, BUSY = WalletId(million.wallet_id(NUMBER)), WalletId(million.wallet_id(million.MERCHANT))
+MINE, THEIRS = CustomerId(large_ledger.customer_id(NUMBER)), CustomerId(large_ledger.customer_id(PAYER))
+WALLET, BUSY = WalletId(large_ledger.wallet_id(NUMBER)), WalletId(large_ledger.wallet_id(large_ledger.MERCHANT))
 HOUSE = house_wallet_id("settlement", RWF)
-SOME = TransactionId(million.transaction_id(150_000))
+SOME = TransactionId(large_ledger.transaction_id(150_000))
 
 FILTERS: dict[type[Any], dict[str, tuple[Any, ...]]] = {
     CustomerFilter: {
@@ -186,14 +186,14 @@ FILTERS: dict[type[Any], dict[str, tuple[Any, ...]]] = {
         "type": (None, "withdrawal", "transfer"),  # the ledger has no withdrawals
         "status": (None, "posted", "rejected"),
         "reference": (None, "order-300"),
-        "start": (None, million.transaction_time(200_000)),
-        "end": (None, million.transaction_time(210_000)),
+        "start": (None, large_ledger.transaction_time(200_000)),
+        "end": (None, large_ledger.transaction_time(210_000)),
     },
 }
-WAGES = TransactionFilter(reference=million.COMMON_REFERENCE)
+WAGES = TransactionFilter(reference=large_ledger.COMMON_REFERENCE)
 LATER = {
-    CustomerFilter: str(million.customer_id(400_000)),
-    WalletFilter: str(million.wallet_id(400_000)),
+    CustomerFilter: str(large_ledger.customer_id(400_000)),
+    WalletFilter: str(large_ledger.wallet_id(400_000)),
     TransactionFilter: str(SOME),
 }
 
@@ -236,7 +236,7 @@ def questions() -> dict[tuple[type[Any], str], list[tuple[str, int, Question]]]:
         (Wallets, "balance_at"): [
             (f"{wallet} {at}", MOST_ROWS, lambda app, wallet=wallet, at=at: app.wallets.balance_at(wallet, at))
             for wallet in (WALLET, BUSY, HOUSE)
-            for at in (None, million.transaction_time(200_000))
+            for at in (None, large_ledger.transaction_time(200_000))
         ],
         (Transactions, "get"): [("", MOST_ROWS, lambda app: app.transactions.get(SOME))],
         (Transactions, "list"): [

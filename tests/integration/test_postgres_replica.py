@@ -72,7 +72,7 @@ class Replica(NamedTuple):
         run_as(home.account, [f"{find_programs(home.path, home.account)}/{program}", *words], self.folder)
 
     @contextlib.asynccontextmanager
-    async def behind(self) -> AsyncIterator[None]:
+    async def replay_paused(self) -> AsyncIterator[None]:
         """Pause the replay of WAL; resume it at the end."""
         assert self.urls.read_database_url
         async with superuser(self.urls.database_url) as connection:
@@ -137,7 +137,7 @@ async def read_state(client: httpx.AsyncClient, wallet: str) -> tuple[str, str, 
 async def test_the_replica_serves_reads_and_the_primary_commands(client: httpx.AsyncClient, replica: Replica) -> None:
     wallet = await wallet_with(client, "1000")
     withdrawal = {"type": "withdrawal", "wallet_id": wallet, "amount": "600", "currency": "RWF"}
-    async with replica.behind():
+    async with replica.replay_paused():
         feed = (await client.get("/v1/events?limit=200")).json()["items"]
         taken = await move(client, withdrawal, "once")
         assert taken.status_code == 201
@@ -188,7 +188,7 @@ async def test_each_of_several_workers_reads_from_the_replica(replica: Replica) 
     assert urls.read_database_url
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TEKANA_")}
     words = ["serve", "--port", str(port), "--workers", "2", "--database-url", urls.database_url]
-    async with replica.behind():
+    async with replica.replay_paused():
         server = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "tekana.cli", *words),
             env=environment | {"TEKANA_READ_DATABASE_URL": urls.read_database_url},
@@ -210,6 +210,6 @@ async def test_each_of_several_workers_reads_from_the_replica(replica: Replica) 
                     assert (await http.get(f"/v1/customers/{customer['id']}")).status_code == 404
         finally:
             server.send_signal(signal.SIGTERM)
-            _, said = await server.communicate()
+            _, log = await server.communicate()
     assert server.returncode == 0
-    assert b"WARNING" not in said
+    assert b"WARNING" not in log

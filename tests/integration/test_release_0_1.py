@@ -86,7 +86,7 @@ async def rows(url: str) -> dict[str, list[Json]]:
         return await fixture.rows_of_all_tables(connection)
 
 
-async def differing(client: httpx.AsyncClient, exchanges: list[fixture.Exchange]) -> list[Any]:
+async def differing_exchanges(client: httpx.AsyncClient, exchanges: list[fixture.Exchange]) -> list[Any]:
     """Return the exchanges whose response differs now: name, recorded response, present response."""
     found: list[Any] = []
     for one in exchanges:
@@ -182,14 +182,14 @@ def test_the_requests_cover_every_response() -> None:
 async def test_migrate_audit_and_outbox_commands_work(released_url: str) -> None:
     await fixture.run_command("migrate", url=released_url)
     assert "the ledger is whole" in await fixture.run_command("audit", url=released_url)
-    for verb, said in ABOUT["commands"].items():
-        assert await fixture.run_command(*verb.split(), url=released_url) == said
+    for verb, output in ABOUT["commands"].items():
+        assert await fixture.run_command(*verb.split(), url=released_url) == output
 
 
 async def test_replays_get_the_same_responses(migrated_url: str) -> None:
     async with serving(migrated_url) as (client, app):
         await assert_whole(app)
-        assert await differing(client, REQUESTS) == []
+        assert await differing_exchanges(client, REQUESTS) == []
         for call in CALLS:
             assert await fixture.perform(tekana, app, call) == call["leads_to"], call
         await assert_whole(app)
@@ -197,7 +197,7 @@ async def test_replays_get_the_same_responses(migrated_url: str) -> None:
 
 async def test_reads_get_the_same_responses(migrated_url: str) -> None:
     async with serving(migrated_url) as (client, _):
-        assert await differing(client, [_open_one_first(one) for one in READS]) == []
+        assert await differing_exchanges(client, [_open_one_first(one) for one in READS]) == []
 
 
 def _open_one_first(recorded: fixture.Exchange) -> fixture.Exchange:
@@ -241,8 +241,8 @@ async def test_the_downgrade_keeps_new_transactions(released_url: str) -> None:
     await migrate_up(url)
     async with serving(url) as (client, app):
         await assert_whole(app)
-        assert await differing(client, new) == []
-        assert await differing(client, [one for one in REQUESTS if "webhook" not in one.path]) == []
+        assert await differing_exchanges(client, new) == []
+        assert await differing_exchanges(client, [one for one in REQUESTS if "webhook" not in one.path]) == []
         await move_money(client, "once more")
         await assert_whole(app)
 
@@ -288,37 +288,37 @@ async def two_wallets(client: httpx.AsyncClient) -> tuple[str, str]:
 # ---------------------------------------------------------------------- these tests detect damage
 
 
-def a_row(dump: str, table: str, part: str) -> str:
+def insert_of_row(dump: str, table: str, part: str) -> str:
     """Return the statement of the dump that inserts the first row of a table that contains `part`."""
     rows = [one for one in dump.splitlines(keepends=True) if one.startswith(f"INSERT INTO public.{table} VALUES")]
     return next(row for row in rows if part in row and row.endswith(");\n"))
 
 
-def changed(dump: str, table: str, old: str, new: str) -> str:
+def replace_in_row(dump: str, table: str, old: str, new: str) -> str:
     """Replace a part of the first row of a table that contains `old`; return the dump."""
-    row = a_row(dump, table, old)
+    row = insert_of_row(dump, table, old)
     return dump.replace(row, row.replace(old, new, 1), 1)
 
 
 def change_a_response(dump: str) -> str:
-    return changed(dump, "idempotency_keys", "a lost phone", "a lost phony")
+    return replace_in_row(dump, "idempotency_keys", "a lost phone", "a lost phony")
 
 
 def remove_a_key_of_a_wallet(dump: str) -> str:
-    return dump.replace(a_row(dump, "idempotency_keys", "a lost phone"), "", 1)
+    return dump.replace(insert_of_row(dump, "idempotency_keys", "a lost phone"), "", 1)
 
 
 def remove_a_key_of_a_transaction(dump: str) -> str:
-    transaction = a_row(dump, "transactions", "the smallest amount").split("'")[1]
-    return dump.replace(a_row(dump, "idempotency_keys", transaction), "", 1)
+    transaction = insert_of_row(dump, "transactions", "the smallest amount").split("'")[1]
+    return dump.replace(insert_of_row(dump, "idempotency_keys", transaction), "", 1)
 
 
 def change_a_balance_of_an_entry(dump: str) -> str:
-    return changed(dump, "entries", ", 100000, 'RWF', 100000, ", ", 100000, 'RWF', 100001, ")
+    return replace_in_row(dump, "entries", ", 100000, 'RWF', 100000, ", ", 100000, 'RWF', 100001, ")
 
 
 def change_a_transaction(dump: str) -> str:
-    return changed(dump, "transactions", "the smallest amount", "the smallest amounT")
+    return replace_in_row(dump, "transactions", "the smallest amount", "the smallest amounT")
 
 
 DAMAGES = [
@@ -328,7 +328,7 @@ DAMAGES = [
     (change_a_balance_of_an_entry, {2}, 1, 1),
     (change_a_transaction, set(), 1, 1),
 ]
-"""The damage, the invariants that it breaks, and the minimal numbers of differing replays and reads."""
+"""The damage, the invariants that it breaks, and the minimal numbers of differing_exchanges replays and reads."""
 
 
 @pytest.mark.parametrize(("damage", "broken", "replays", "reads"), DAMAGES)
@@ -344,5 +344,5 @@ async def test_damage_is_detected(
             async for finding in app.as_caller(tekana.LOCAL_OPERATOR).audit()
             if not finding.whole
         } == broken
-        assert len(await differing(client, REQUESTS)) >= replays
-        assert len(await differing(client, READS)) >= reads
+        assert len(await differing_exchanges(client, REQUESTS)) >= replays
+        assert len(await differing_exchanges(client, READS)) >= reads

@@ -74,7 +74,7 @@ class Broker(ABC):
             self._process = None
 
     @contextmanager
-    def hanging(self) -> Iterator[None]:
+    def suspended(self) -> Iterator[None]:
         """Suspend the process: it accepts connections and sends no responses."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)

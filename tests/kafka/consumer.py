@@ -20,7 +20,7 @@ async def read(address: str, topic_prefix: str) -> Sequence[ConsumerRecord]:
     """Read all messages of the topics, each partition in order."""
     partitions = [
         TopicPartition(topic["topic"], one["partition"])
-        for topic in await described(address, topic_prefix)
+        for topic in await describe_topics(address, topic_prefix)
         for one in topic["partitions"]
     ]
     consumer = AIOKafkaConsumer(bootstrap_servers=address, auto_offset_reset="earliest")
@@ -37,7 +37,7 @@ async def read(address: str, topic_prefix: str) -> Sequence[ConsumerRecord]:
         await consumer.stop()
 
 
-async def described(address: str, topic_prefix: str) -> Sequence[dict[str, Any]]:
+async def describe_topics(address: str, topic_prefix: str) -> Sequence[dict[str, Any]]:
     """Return the broker's description of the topics with this prefix."""
     admin = AIOKafkaAdminClient(bootstrap_servers=address)
     await admin.start()

@@ -95,13 +95,13 @@ def bus(kafka_address: str, topic_prefix: str) -> Bus:
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_delays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(consumer, "FIRST_PAUSE", 0.005)
     monkeypatch.setattr(consumer, "LONGEST_PAUSE", 0.05)
 
 
 @pytest.fixture
-def quick_groups() -> None:
+def needs_quick_groups() -> None:
     if not (os.environ.get("TEKANA_TEST_KAFKA_JARS") or os.environ.get("TEKANA_TEST_KAFKA")):
         pytest.skip("not here: a broker whose consumer groups form at once")
 

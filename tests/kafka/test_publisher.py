@@ -23,7 +23,7 @@ from tekana.testing.clock import FrozenClock
 from tekana.testing.sample_events import ALINES_WALLET, sample_events
 from tekana_kafka import KafkaPublisher, publisher
 from tests.kafka.brokers import Broker, free_port
-from tests.kafka.consumer import described, document_of, read
+from tests.kafka.consumer import describe_topics, document_of, read
 
 pytestmark = pytest.mark.kafka
 
@@ -94,7 +94,7 @@ async def test_topics_are_created_with_the_configured_partitions(
 ) -> None:
     for _ in range(2):  # the second publisher finds existing topics
         await publisher_on(kafka_address).start()
-    topics = await described(kafka_address, topic_prefix)
+    topics = await describe_topics(kafka_address, topic_prefix)
     assert {one["topic"]: len(one["partitions"]) for one in topics} == {
         f"{topic_prefix}.{aggregate}": 2 for aggregate in ("customer", "wallet", "transaction")
     }
@@ -122,7 +122,7 @@ async def test_a_suspended_broker_is_unavailable(
     bus = publisher_on(kafka_broker.address)
     await bus.start()
     event = verified()
-    with kafka_broker.hanging(), pytest.raises(Unavailable):
+    with kafka_broker.suspended(), pytest.raises(Unavailable):
         await bus.publish([event])
     await bus.publish([event])
     assert event_id(event) in await arrived(kafka_broker.address, topic_prefix)
@@ -201,13 +201,13 @@ class RejectingProducer(AIOKafkaProducer):  # type: ignore[misc]
         batch.values = []
         append = batch.append
 
-        def noted(**message: Any) -> Any:
+        def append_and_record(**message: Any) -> Any:
             done = append(**message)
             if done is not None:
                 batch.values.append(message["value"])
             return done
 
-        batch.append = noted
+        batch.append = append_and_record
         return batch
 
     async def send_batch(self, batch: Any, topic: str, *, partition: int) -> Any:

@@ -8,7 +8,7 @@ from tekana.testing import builders
 from tekana.testing.contracts.fixtures import at_work
 from tekana.testing.contracts.helpers import a_customer, a_wallet, all_outcomes
 from tekana_memory import MemoryStore
-from tests.unit.audit_plants import CORRUPTIONS
+from tests.unit.audit_corruptions import CORRUPTIONS
 
 
 @pytest.fixture

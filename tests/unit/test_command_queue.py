@@ -18,7 +18,7 @@ from tekana.testing import builders
 from tekana.testing.contracts.faults import Failing, Point
 from tekana.testing.contracts.helpers import a_wallet, all_outcomes, kinds
 from tekana_memory import MemoryStore
-from tests.unit.test_posting_engine import a_crowd, engines, gate, store
+from tests.unit.test_posting_engine import engines, gate, start_commands, store
 
 __all__ = ["engines", "gate", "store"]
 
@@ -114,7 +114,7 @@ async def test_a_thousand_commands_are_one_group(store, gate, engines) -> None:
 async def test_a_full_queue_refuses_a_batch_at_once(store, gate, engines) -> None:
     _, app = engines(largest_group=5, most_groups=1)
     wallet = await a_wallet(app)
-    crowd = await a_crowd(app, gate, wallet, 5)
+    crowd = await start_commands(app, gate, wallet, 5)
     with pytest.raises(Overloaded):
         await app.execute(builders.deposit(wallet.id, "1"))
     fits = asyncio.create_task(
@@ -139,7 +139,7 @@ async def test_single_commands_pass_batches_in_flight(store, gate, engines) -> N
     for _ in range(10):  # iterations of the event loop until the first groups are at the gate
         await asyncio.sleep(0)
     gate.begun = 0
-    single = await a_crowd(app, gate, wallet, 3)
+    single = await start_commands(app, gate, wallet, 3)
     for _ in range(10):
         await asyncio.sleep(0)
     assert gate.begun == 1  # one group of single commands passes; the others wait for it
@@ -170,7 +170,7 @@ async def test_cancelled_callers_do_not_cancel_their_commands(store, gate, engin
 async def test_a_cancelled_caller_does_not_cancel_its_batch(store, gate, engines) -> None:
     _, app = engines()
     wallet = await a_wallet(app)
-    crowd = await a_crowd(app, gate, wallet, 1)
+    crowd = await start_commands(app, gate, wallet, 1)
     left = asyncio.create_task(app.submit_batch(batch_of(5, wallet.id), key="a key"))
     await asyncio.sleep(0)
     left.cancel()
@@ -185,7 +185,7 @@ async def test_a_cancelled_caller_does_not_cancel_its_batch(store, gate, engines
 async def test_stopping_decides_the_queued_batches(store, gate, engines) -> None:
     engine, app = engines()
     wallet = await a_wallet(app)
-    crowd = await a_crowd(app, gate, wallet, 1)
+    crowd = await start_commands(app, gate, wallet, 1)
     batches = [asyncio.create_task(app.submit_batch(batch_of(BATCH_SIZE_MAX, wallet.id))) for _ in range(3)]
     await asyncio.sleep(0)
     stopping = asyncio.create_task(engine.stop())

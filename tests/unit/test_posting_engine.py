@@ -76,7 +76,7 @@ def deposits(app: Session, wallet: Wallet, count: int) -> list[asyncio.Task[obje
     return [asyncio.create_task(app.execute(builders.deposit(wallet.id, "1"))) for _ in range(count)]  # type: ignore[misc]
 
 
-async def a_crowd(app: Session, gate: Gate, wallet: Wallet, count: int) -> list[asyncio.Task[object]]:
+async def start_commands(app: Session, gate: Gate, wallet: Wallet, count: int) -> list[asyncio.Task[object]]:
     """Start one command, held at the gate, and `count` commands that wait behind it."""
     gate.open.clear()
     gate.arrived.clear()
@@ -91,7 +91,7 @@ async def test_commands_that_arrive_during_a_group_form_the_next_one(store, gate
     _, app = engines()
     wallet = await a_wallet(app)
     gate.begun = 0
-    crowd = await a_crowd(app, gate, wallet, 50)
+    crowd = await start_commands(app, gate, wallet, 50)
     gate.open.set()
     await asyncio.gather(*crowd)
     assert gate.begun == 2
@@ -102,7 +102,7 @@ async def test_the_size_of_groups_is_limited(store, gate, engines) -> None:
     _, app = engines(largest_group=10)
     wallet = await a_wallet(app)
     gate.begun = 0
-    crowd = await a_crowd(app, gate, wallet, 25)
+    crowd = await start_commands(app, gate, wallet, 25)
     gate.open.set()
     await asyncio.gather(*crowd)
     assert gate.begun == 1 + 3
@@ -111,7 +111,7 @@ async def test_the_size_of_groups_is_limited(store, gate, engines) -> None:
 async def test_commands_over_the_queue_limit_are_refused(store, gate, engines) -> None:
     _, app = engines(largest_group=5, most_groups=1)
     wallet = await a_wallet(app)
-    crowd = await a_crowd(app, gate, wallet, 8)
+    crowd = await start_commands(app, gate, wallet, 8)
     refused = [task for task in crowd if task.done()]
     assert kinds(await all_outcomes(refused)) == ["Overloaded"] * 3
     gate.open.set()
@@ -123,7 +123,7 @@ async def test_commands_over_the_queue_limit_are_refused(store, gate, engines) -
 async def test_stopping_decides_the_queued_commands(store, gate, engines) -> None:
     engine, app = engines(largest_group=4)
     wallet = await a_wallet(app)
-    crowd = await a_crowd(app, gate, wallet, 10)
+    crowd = await start_commands(app, gate, wallet, 10)
     stopping = asyncio.create_task(engine.stop())
     await asyncio.sleep(0)
     with pytest.raises(Overloaded):
@@ -221,10 +221,10 @@ NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
 def fingerprint_of(**fields: object) -> int:
-    return of(DepositFunds(**({"wallet_id": ID, "amount": "10", "currency": "RWF"} | fields)))  # type: ignore[arg-type]
+    return fingerprint_of_command(DepositFunds(**({"wallet_id": ID, "amount": "10", "currency": "RWF"} | fields)))  # type: ignore[arg-type]
 
 
-def of(command: Any) -> int:
+def fingerprint_of_command(command: Any) -> int:
     return fingerprint(command.NAME, command)
 
 
@@ -250,10 +250,10 @@ def test_different_commands_have_different_fingerprints() -> None:
         fingerprint_of(metadata={"a": True}),
         fingerprint_of(metadata={"a": "1"}),
         fingerprint_of(effective_at=NOON),
-        of(builders.withdrawal(ID, "10")),
-        of(UpdateCustomer(customer_id=customer.id, full_name="A")),
-        of(UpdateCustomer(customer_id=customer.id, full_name="A", country=None)),
-        of(UpdateCustomer(customer_id=customer.id, full_name="A", expected_version=1)),
+        fingerprint_of_command(builders.withdrawal(ID, "10")),
+        fingerprint_of_command(UpdateCustomer(customer_id=customer.id, full_name="A")),
+        fingerprint_of_command(UpdateCustomer(customer_id=customer.id, full_name="A", country=None)),
+        fingerprint_of_command(UpdateCustomer(customer_id=customer.id, full_name="A", expected_version=1)),
     ]
     assert len(set(others)) == len(others)
 

@@ -25,7 +25,7 @@ PATIENCE = 20.0
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_delays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leased_worker, "LEASE_SECONDS", 0.3)
     for name in ("_RENEW_SECONDS", "_STANDBY_SECONDS", "_NEED_CHECK_SECONDS"):
         monkeypatch.setattr(leased_worker, name, 0.02)
