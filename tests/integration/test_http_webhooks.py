@@ -78,9 +78,9 @@ async def test_an_endpoint_from_beginning_to_end(client: httpx.AsyncClient, rece
     assert (delivery["event_id"], delivery["event_type"]) == (f"{customer['id']}:1", "CustomerRegistered")
     [attempt] = delivery["attempts"]
     assert (attempt["status_code"], attempt["answer"], attempt["error"]) == (200, "thanks", None)
-    [told] = receiver.events
-    [fed] = [one for one in (await client.get("/v1/events")).json()["items"] if one["id"] == told["id"]]
-    assert told == {name: value for name, value in fed.items() if name != "cursor"}
+    [sent] = receiver.events
+    [listed] = [one for one in (await client.get("/v1/events")).json()["items"] if one["id"] == sent["id"]]
+    assert sent == {name: value for name, value in listed.items() if name != "cursor"}
 
     rotated = (await client.post(f"{ENDPOINTS}/{endpoint['id']}/rotate-secret")).json()
     assert rotated["secret"] not in (endpoint["secret"], None)
@@ -195,7 +195,7 @@ async def test_what_is_no_endpoint(client: httpx.AsyncClient, body: Json, field:
 
 
 @pytest.mark.parametrize("url", ["https://127.0.0.1/", "https://localhost/", "http://93.184.216.34/", "https://[::1]/"])
-async def test_where_nobody_may_send(url: str) -> None:
+async def test_an_address_that_is_not_public_is_refused(url: str) -> None:
     async with started_app(create_app("memory://")) as app:
         transport = httpx.ASGITransport(app)  # type: ignore[arg-type] # one ASGI, two notations
         async with httpx.AsyncClient(transport=transport, base_url="http://tekana.test") as client:
