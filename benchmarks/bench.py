@@ -1,4 +1,4 @@
-"""What every row needs: the server with its ledgers, the reference, and runs in pairs."""
+"""What every row needs: the PostgreSQL server with its ledgers, the reference, and paired runs."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _PER_REQUEST: dict[Kind, int] = {"random": 1, "hot": 1, "batch": 1000, "wallet":
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """How much is measured: pairs of runs, the seconds of a run, and the size of the ledgers.
+    """How much is measured: the number of pairs, the seconds of a run, and the size of the ledgers.
 
-    A reference run takes `reference_seconds` for each number of clients. `rounds` is how often every wallet has paid
-    in the grown ledger, `growth_rounds` the same for each ledger of the growth table.
+    A reference run takes `reference_seconds` for each number of clients. In the grown ledger every wallet has
+    paid `rounds` times; `growth_rounds` is the same for each ledger of the growth table.
     """
 
     pairs: int
@@ -58,56 +58,57 @@ LEDGER, GROWN_LEDGER = "tekana_bench", "tekana_bench_grown"
 
 
 class Bench:
-    """A server to measure on. Its two ledgers are made when first needed, and audited at the end.
+    """A server to measure on. Its two ledgers are created when first needed, and audited at the end.
 
-    So is `tekana serve` on the first of them, for all rows that have no server of their own; `close` ends it.
+    `tekana serve` on the first ledger is also started when first needed; rows without a server of their own share it,
+    and `close` stops it.
     """
 
-    def __init__(self, server: Server, plan: Plan, tell: Callable[[str], None]) -> None:
+    def __init__(self, server: Server, plan: Plan, log: Callable[[str], None]) -> None:
         self.server = server
         self.plan = plan
-        self.tell = tell
+        self.log = log
         self.ledgers: list[str] = []
-        self.generator_share = 0.0  # of one CPU, which is all it can use: the most of any run so far
+        self.generator_share = 0.0  # of one CPU, the most that it can use; the maximum of all runs so far
         self._tpcb: TpcB | None = None
         self._service: Service | None = None
         self._stack = ExitStack()
 
     def close(self) -> None:
-        """Stop what was started, but for the database."""
+        """Stop everything that was started, except the database."""
         self._service = None
         self._stack.close()
 
     @property
     def service(self) -> Service:
-        """`tekana serve` with WORKERS workers."""
+        """Return the shared `tekana serve` with WORKERS workers."""
         if self._service is None:
             self._service = self._stack.enter_context(tekana_serving(self.ledger(), workers=WORKERS))
         return self._service
 
     @property
     def tpcb(self) -> TpcB:
-        """The reference."""
+        """Return the reference, TPC-B."""
         if self._tpcb is None:
             if not self.server.has(tpcb.DATABASE):
-                self.tell("pgbench: making its database")
+                self.log("pgbench: creating its database")
             self._tpcb = TpcB(self.server)
         return self._tpcb
 
     def ledger(self) -> str:
-        """The URL of the ledger in which nothing has moved yet but a deposit into each wallet."""
+        """Return the URL of the ledger with one deposit into each wallet and no transfers."""
         return self._copy(LEDGER, rounds=0)
 
     def grown_ledger(self) -> str:
-        """The URL of a ledger with a long history of transfers."""
+        """Return the URL of the ledger with a long history of transfers."""
         return self._copy(GROWN_LEDGER, rounds=self.plan.rounds)
 
     def _copy(self, name: str, rounds: int) -> str:
         if name not in self.ledgers:
             template = template_name(self.plan.wallets, rounds)
-            making = "copying it" if self.server.has(template) else "making it, once"
-            self.tell(f"{name}, {self.plan.wallets:,} wallets, {rounds * self.plan.wallets:,} transfers: {making}")
-            self.server.make_template(template, self.plan.wallets, rounds, self.tell)
+            making = "copying" if self.server.has(template) else "creating its template"
+            self.log(f"{name}, {self.plan.wallets:,} wallets, {rounds * self.plan.wallets:,} transfers: {making}")
+            self.server.make_template(template, self.plan.wallets, rounds, self.log)
             self.server.copy(template, name)
             self.ledgers.append(name)
         return self.server.url(name)
@@ -115,22 +116,22 @@ class Bench:
     # ------------------------------------------------------------------ runs
 
     def pairs(self, name: str, reference: Callable[[], float], ours: Callable[[], Run]) -> list[Run]:
-        """Runs in pairs: the reference, then ours."""
+        """Measure in pairs: a run of the reference, then a run of tekana."""
         runs = []
         for number in range(1, self.plan.pairs + 1):
             compared = reference()
             run = ours()
             run = Run(value=run.value, reference=compared, p50_ms=run.p50_ms, p99_ms=run.p99_ms)
-            self.tell(f"{name} {number}/{self.plan.pairs}: {run.value:,.4g}, reference {compared:,.4g}")
+            self.log(f"{name} {number}/{self.plan.pairs}: {run.value:,.4g}, reference {compared:,.4g}")
             runs.append(run)
         return runs
 
     def tpcb_per_second(self) -> float:
-        """A reference run."""
+        """Run the reference; return its transactions per second."""
         return self.tpcb.per_second(self.plan.reference_seconds)
 
     def http(self, service: Service, kind: Kind) -> Run:
-        """A run over HTTP, in transfers (for wallets: requests) a second. What was answered must have been posted.
+        """Run a load over HTTP; return transfers (for wallets: requests) per second, all confirmed to be posted.
 
         Raises NotAnswered if anything was refused, failed or not posted.
         """

@@ -1,8 +1,8 @@
-"""`python -m benchmarks.bus`: money moves while relays, the broker and the database die. Is anything lost on the bus?
+"""`python -m benchmarks.bus`: check that no event is lost on the bus while relays, the broker and the database fail.
 
-It starts a PostgreSQL and an Apache Kafka of its own, and measures the engine and a relay alone. The rest of the money
-then moves while each relay that gets to work is killed, the broker is stopped, a process of the database is killed, and
-then all of it. At last it reads all topics and holds them against the outbox.
+It starts its own PostgreSQL and Apache Kafka, and measures the engine and a relay alone. During the remaining
+transactions each active relay is killed, the broker is stopped, one process of the database is killed, and then the
+whole database. At the end it reads all topics and compares them with the outbox.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ _FOLDER = "/var/tmp" if os.geteuid() == 0 else tempfile.gettempdir()  # noqa: S1
 
 @click.command
 @click.option(
-    "--movements", default=100_000, show_default=True, type=click.IntRange(1000), help="How much money moves."
+    "--movements", default=100_000, show_default=True, type=click.IntRange(1000), help="Number of transactions."
 )
 def main(movements: int) -> None:
-    """Exits with 0 if nothing is lost, without cause or out of order; 1 if anything is; 2 if it could not run."""
+    """Exit with 0 if no event is lost, unexplained or out of order; with 1 if one is; with 2 if it could not run."""
     jars = os.environ.get("TEKANA_TEST_KAFKA_JARS")
     if not jars:
         click.echo("bus: run it with `nox -s bus`, which fetches Apache Kafka", err=True)
@@ -46,14 +46,14 @@ def main(movements: int) -> None:
     try:
         drill, tally = _drill(Path(jars), movements)
     except KeyboardInterrupt:
-        click.echo("bus: interrupted; nothing is left running", err=True)
+        click.echo("bus: interrupted; all processes are stopped", err=True)
         sys.exit(INTERRUPTED)
     Console().print(_table(drill, tally))
     sys.exit(0 if tally.sound and drill.whole else FAILED)
 
 
 def _drill(jars: Path, movements: int) -> tuple[Drill, Tally]:
-    """Begin, and leave nothing behind, however it ends."""
+    """Run the drill; remove its processes and data however it ends."""
     with ExitStack() as undo:
         folder = Path(tempfile.mkdtemp(prefix="tekana-bus-", dir=_FOLDER))
         undo.callback(shutil.rmtree, folder, ignore_errors=True)
@@ -69,29 +69,29 @@ def _drill(jars: Path, movements: int) -> tuple[Drill, Tally]:
 
 
 def _table(drill: Drill, tally: Tally) -> Table:
-    """What to tell, once all is known."""
-    told = Table("", "", title="The bus, while everything dies")
+    """Return the table of results."""
+    table = Table("", "", title="Delivery on the bus during failures")
     for name, value in (
-        ("movements of money", f"{drill.done:,}"),
-        ("relays killed while at work", f"{drill.killed:,}"),
+        ("transactions", f"{drill.done:,}"),
+        ("active relays killed", f"{drill.killed:,}"),
         ("events in the outbox", f"{tally.events:,}"),
         ("messages on the bus", f"{tally.messages:,}"),
         ("lost", f"{tally.lost:,}"),
-        ("without cause", f"{tally.without_cause:,}"),
-        ("out of order, once duplicates are dropped", f"{tally.out_of_order:,}"),
+        ("messages without an event in the outbox", f"{tally.without_cause:,}"),
+        ("out of order, duplicates ignored", f"{tally.out_of_order:,}"),
         ("duplicates", f"{tally.duplicates:,}"),
         ("ledger", "whole" if drill.whole else "NOT WHOLE"),
         ("engine alone", f"{drill.engine:,.0f} transfers/s"),
         ("one relay alone", f"{drill.relay:,.0f} events/s, which are {drill.relay / 3:,.0f} transfers/s"),
-        (f"until another relay works ({len(drill.failovers)} times)", _median_and_worst(drill.failovers)),
+        (f"until another relay is active ({len(drill.failovers)} times)", _median_and_worst(drill.failovers)),
     ):
-        told.add_row(name, value)
-    return told
+        table.add_row(name, value)
+    return table
 
 
 def _median_and_worst(seconds: list[float]) -> str:
     if not seconds:
-        return "not seen"
+        return "not measured"
     return f"median {statistics.median(seconds):.1f} s, worst {max(seconds):.1f} s"
 
 

@@ -1,4 +1,4 @@
-"""Holds what is on the bus against the outbox."""
+"""Compare the messages on the bus with the outbox."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from tekana.domain.events import event_id
 from tekana_kafka.address import parse_address
 from tekana_postgres import PostgresStore
 
-_RUN = 6000  # events
+_RUN = 6000  # events read at once
 
 
 class Tally(NamedTuple):
-    """What a consumer makes of the topics, beside what happened."""
+    """What a consumer reads on the topics, compared with the outbox."""
 
     events: int
     messages: int
@@ -27,17 +27,17 @@ class Tally(NamedTuple):
 
     @property
     def sound(self) -> bool:
-        """Whether the bus keeps its promises. Duplicates are among them."""
+        """Whether the delivery guarantees hold. Duplicates are allowed."""
         return not (self.lost or self.without_cause or self.out_of_order)
 
 
 async def check(database_url: str, bus_url: str) -> Tally:
-    """Read all of the outbox and all of the topics."""
-    expected = {one async for one in _happened(database_url)}
+    """Read the whole outbox and all topics, and compare them."""
+    expected = {one async for one in _outbox_events(database_url)}
     last: dict[str, int] = defaultdict(int)
     arrived = set()
     messages = duplicates = out_of_order = 0
-    async for record in _told(bus_url):
+    async for record in _messages(bus_url):
         messages += 1
         headers = dict(record.headers)
         aggregate, sequence = headers["ce_subject"].decode(), int(headers["ce_sequence"])
@@ -51,7 +51,7 @@ async def check(database_url: str, bus_url: str) -> Tally:
     return Tally(len(expected), messages, lost, without_cause, out_of_order, duplicates)
 
 
-async def _happened(database_url: str) -> AsyncIterator[str]:
+async def _outbox_events(database_url: str) -> AsyncIterator[str]:
     store = PostgresStore(database_url)
     outbox, cursor = store.outbox("check"), None
     while run := await outbox.read(cursor, _RUN):
@@ -61,7 +61,7 @@ async def _happened(database_url: str) -> AsyncIterator[str]:
     await store.stop()
 
 
-async def _told(bus_url: str) -> AsyncIterator[ConsumerRecord]:
+async def _messages(bus_url: str) -> AsyncIterator[ConsumerRecord]:
     address = parse_address(bus_url)
     consumer = AIOKafkaConsumer(bootstrap_servers=list(address.servers), auto_offset_reset="earliest")
     await consumer.start()

@@ -1,4 +1,4 @@
-"""Money that moves while relays, the broker and the database die."""
+"""Post transactions while relays, the broker and the database fail."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from tests.kafka.brokers import ApacheKafka
 _MOVERS = 256
 _WALLETS = 500
 _EVENTS_OF_A_WALLET = 5  # two of its customer's registration, three of its first deposit
-_RELAYS = 4  # one is killed every few seconds, and a new one needs seconds to start
-_STEADY = 0.2  # of the movements, to measure undisturbed
-_DISTURBED = 90.0  # seconds that the others take at least, so that much can happen meanwhile
+_RELAYS = 4  # one is killed every few seconds, and a replacement takes seconds to start
+_STEADY = 0.2  # share of the transactions that is measured without failures
+_DISTURBED = 90.0  # minimal seconds for the remaining transactions, so that many failures happen meanwhile
 _BROKER_AWAY = 3.0
 _PATIENCE = 600.0
 _RELAY = "SELECT holder, epoch FROM relays WHERE name = 'bus' AND expires_at > clock_timestamp()"
@@ -41,7 +41,7 @@ SELECT count(*) FROM outbox WHERE position > COALESCE(
 
 
 class Drill:
-    """One run: what it works on, and what it found."""
+    """One run: its database and broker, and its figures."""
 
     def __init__(self, database_url: str, folder: Path, broker: ApacheKafka) -> None:
         self._url = database_url
@@ -59,7 +59,7 @@ class Drill:
 
     @contextmanager
     def relays(self) -> Iterator[None]:
-        """None is left when this ends."""
+        """Start the relays, and kill all of them at the end."""
         try:
             yield
         finally:
@@ -69,7 +69,7 @@ class Drill:
                 process.wait()
 
     async def run(self, movements: int) -> Tally:
-        """All of it."""
+        """Run the whole drill; return the comparison of bus and outbox."""
         store = PostgresStore(self._url)
         await store.migrate()
         await store.stop()
@@ -80,30 +80,30 @@ class Drill:
             begin = time.perf_counter()
             await self._move(app, wallets, steady)
             self.engine = steady / (time.perf_counter() - begin)
-            self._tell(f"{steady:,} movements without a relay: {self.engine:,.0f} transfers/s")
+            self._log(f"{steady:,} transactions without a relay: {self.engine:,.0f} transfers/s")
             await self._publish_alone(3 * steady + _EVENTS_OF_A_WALLET * _WALLETS)
-            disasters = asyncio.create_task(self._disasters(movements))
+            disasters = asyncio.create_task(self._cause_failures(movements))
             kills = asyncio.create_task(self._kill_relays())
             await self._move(app, wallets, movements, _DISTURBED)
             await disasters
             kills.cancel()
             await asyncio.gather(kills, return_exceptions=True)
-            self._tell(f"{movements:,} movements done; publishing the rest")
+            self._log(f"{movements:,} transactions done; publishing the remaining events")
             await self._until(self._all_published)
             findings = [one async for one in app.audit()]
             self.whole = all(one.whole for one in findings)
-            self._tell(f"audit: {sum(one.whole for one in findings)} of {len(findings)} invariants hold")
+            self._log(f"audit: {sum(one.whole for one in findings)} of {len(findings)} invariants hold")
         if self._connection is not None:
             self._connection.terminate()
-        self._tell("reading the topics")
+        self._log("reading the topics")
         return await check(self._url, self._bus_url)
 
     async def _move(
         self, app: tekana.Session, wallets: list[tekana.WalletId], until: int, seconds: float = 0.0
     ) -> None:
-        """Move money until there were so many movements, in so many seconds or more.
+        """Post transactions until there are that many, over at least that many seconds.
 
-        Each is asked for until it is answered.
+        Each is retried until it is answered.
         """
         first, begin = self.done + 1, time.monotonic()
         numbers = itertools.count(first)
@@ -125,28 +125,28 @@ class Drill:
         await asyncio.gather(*(mover() for _ in range(_MOVERS)))
 
     async def _publish_alone(self, events: int) -> None:
-        """One relay, with so many events before it and nothing else to do."""
+        """Measure one relay that publishes that many events while no transactions are posted."""
         self._start_relay()
-        await self._until(self._somebody_works)
+        await self._until(self._relay_is_active)
         begin = time.perf_counter()
         await self._until(self._all_published)
         self.relay = events / (time.perf_counter() - begin)
-        self._tell(f"{events:,} events by one relay: {self.relay:,.0f} events/s")
+        self._log(f"{events:,} events by one relay: {self.relay:,.0f} events/s")
 
-    async def _disasters(self, movements: int) -> None:
-        """The broker is stopped, a process of the database is killed, and then the database, as the money moves."""
+    async def _cause_failures(self, movements: int) -> None:
+        """Stop the broker, kill a process of the database, then restart the database, while transactions are posted."""
 
-        async def at(share: float, disaster: Callable[[], None], told: str) -> None:
-            while self.done < movements * share:  # noqa: ASYNC110 - nobody tells how much is done
+        async def at(share: float, fail: Callable[[], None], description: str) -> None:
+            while self.done < movements * share:  # noqa: ASYNC110 - there is no event to wait for
                 await asyncio.sleep(0.05)
-            self._tell(f"at {self.done:,} movements: {told}")
+            self._log(f"at {self.done:,} transactions: {description}")
             self._outage = True
-            await asyncio.to_thread(disaster)
+            await asyncio.to_thread(fail)
             self._outage = False
 
         await at(0.35, self._stop_broker, f"the broker is stopped for {_BROKER_AWAY:.0f} s")
         await at(0.55, self._kill_backend, "kill -9 of a process of the database")
-        await at(0.75, self._kill_database, "the database is stopped at once, and started")
+        await at(0.75, self._kill_database, "the database is stopped without a shutdown, and started again")
 
     def _stop_broker(self) -> None:
         self._broker.stop()
@@ -161,7 +161,7 @@ class Drill:
         os.kill(self._postmaster, signal.SIGQUIT)
         again = EmbeddedPostgres(self._folder)
         again.start()
-        again.stop()  # leaves it to its other user, this program
+        again.stop()  # this program still uses the server, so it keeps running
 
     @property
     def _postmaster(self) -> int:
@@ -169,19 +169,19 @@ class Drill:
         return int(file.read_text().split()[0])
 
     async def _kill_relays(self) -> None:
-        """Kill the one at work, every second that there is one; note how long it takes until another one works.
+        """Kill the active relay once a second; record how long it takes until another one is active.
 
-        The others are left alone: they are what has to take over.
+        The others are not killed: one of them has to take over.
         """
         while len(self._running) < _RELAYS:
             self._start_relay()
         waiting: tuple[float, int] | None = None
         following = time.monotonic() + 1.0
         while True:
-            pid, epoch = await self._at_work()
+            pid, epoch = await self._active_relay()
             now = time.monotonic()
             if self._outage:
-                waiting = None  # how long an outage lasts is another question
+                waiting = None  # an outage of the database is not counted as a failover
             elif waiting is not None and pid and epoch > waiting[1]:
                 self.failovers.append(now - waiting[0])
                 waiting = None
@@ -198,25 +198,25 @@ class Drill:
 
     def _start_relay(self) -> None:
         words = ["-m", "tekana.cli", "relay", "--database-url", self._url, "--bus-url", self._bus_url]
-        # In a session of its own: a terminal's Ctrl-C is for this program, which ends its relays.
+        # In its own session, so that Ctrl-C reaches only this program, which stops its relays itself.
         self._running.append(
             subprocess.Popen([sys.executable, *words], cwd=ROOT, start_new_session=True, stderr=subprocess.DEVNULL)
         )
 
-    async def _at_work(self) -> tuple[int, int]:
-        """The pid and the epoch of the relay at work; 0 for none."""
+    async def _active_relay(self) -> tuple[int, int]:
+        """Return the pid and the epoch of the active relay; 0 for none."""
         row = await self._ask(_RELAY)
         return (int(row["holder"].rpartition(":")[2]), row["epoch"]) if row else (0, 0)
 
-    async def _somebody_works(self) -> bool:
-        return (await self._at_work())[0] > 0
+    async def _relay_is_active(self) -> bool:
+        return (await self._active_relay())[0] > 0
 
     async def _all_published(self) -> bool:
         row = await self._ask(_LEFT)
         return row is not None and row[0] == 0
 
     async def _ask(self, question: str) -> asyncpg.Record | None:
-        """One row of the database; None if there is none, or no database now."""
+        """Return one row of the database; None if there is none or the database is down."""
         url = make_url(self._url)
         try:
             if self._connection is None:
@@ -234,7 +234,7 @@ class Drill:
             while not await condition():  # noqa: ASYNC110 - nor when
                 await asyncio.sleep(0.1)
 
-    def _tell(self, text: str) -> None:
+    def _log(self, text: str) -> None:
         click.echo(f"bus: {text}", err=True)
 
 

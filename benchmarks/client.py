@@ -1,6 +1,6 @@
-"""The generator of load of our own: raw sockets, one process, the same requests as `requests.lua`.
+"""tekana's own load generator: raw sockets, one process, the same requests as `requests.lua`.
 
-It stands in where wrk is not installed, and is the one that measures overload: wrk cannot time answers by their status.
+It replaces wrk where wrk is not installed, and always measures overload: wrk cannot time responses by their status.
 
 python -m benchmarks.client PORT CONNECTIONS SECONDS KIND WALLETS RUN
 """
@@ -25,14 +25,14 @@ _READ, _CREATED, _REFUSED = b"HTTP/1.1 200", b"HTTP/1.1 201", b"HTTP/1.1 503"
 _END_OF_HEAD = b"\r\n\r\n"
 
 
-class Told(msgspec.Struct, kw_only=True):
-    """What came of a load, as every generator tells it in one line of JSON. Latencies are in milliseconds.
+class LoadReport(msgspec.Struct, kw_only=True):
+    """The result of a load, printed by every generator as one line of JSON. Latencies are in milliseconds.
 
-    `failed` counts answers otherwise than they must be, and connections that were lost. A 503 is neither answered nor
-    failed but `refused`, where the generator can tell; it is asked again at once, with the same key. The latencies of
-    refusals are of the first for each request, as a server lets those wait who do not heed `Retry-After`. `unpromising`
-    are the refusals without that header. `each_second` is how many were answered in each. `cpu_seconds` is what the
-    generator used, without its start.
+    `failed` counts unexpected responses and lost connections. A 503 is counted neither as answered nor as failed but as
+    `refused`, where the generator can distinguish it; the request is repeated immediately with the same key. Only the
+    first refusal of each request counts in the latencies of refusals, as the server delays clients that ignore
+    `Retry-After`. `without_retry_after` counts the refusals without that header. `each_second` is the number of
+    answered requests in each second. `cpu_seconds` is the CPU time of the generator after its start.
     """
 
     answered: int
@@ -43,13 +43,13 @@ class Told(msgspec.Struct, kw_only=True):
     refused: int = 0
     refused_p50_ms: float = 0.0
     refused_p99_ms: float = 0.0
-    unpromising: int = 0
+    without_retry_after: int = 0
     each_second: list[int] = []
     cpu_seconds: float | None = None
 
 
 def request(kind: str, wallets: int, key: str) -> tuple[str, str, dict[str, str], str]:
-    """The method, the path, the headers and the body of a request."""
+    """Return the method, the path, the headers and the body of a request."""
     if kind == "wallet":
         return "GET", f"/v1/wallets/{WALLET_ID % int(random.random() * wallets)}", {}, ""
     headers = {"Content-Type": "application/json", "Idempotency-Key": key}
@@ -71,8 +71,8 @@ def _transfer(wallets: int, *, hot: bool) -> str:
     return _TRANSFER % (from_ + (from_ >= to), to)
 
 
-class _Crowd:
-    """What all connections share."""
+class _SharedState:
+    """State that all connections share: the requests still to send, and the counts."""
 
     def __init__(self, kind: str, wallets: int, run: str, seconds: float) -> None:
         self.kind = kind
@@ -88,7 +88,7 @@ class _Crowd:
         self.refused_first: list[float] = []
         self.each_second: Counter[int] = Counter()
         self.failed = 0
-        self.unpromising = 0
+        self.without_retry_after = 0
         self.expected = _READ if kind == "wallet" else _CREATED
 
     def start(self) -> None:
@@ -103,7 +103,7 @@ class _Crowd:
         return f"{method} {path} HTTP/1.1\r\nHost: benchmark\r\n{lines}{length}\r\n{body}".encode()
 
     def take(self, answer: bytes, sent: float, now: float, *, again: bool) -> bool:
-        """Count an answer to a request, which may have been refused before; whether the request is done with."""
+        """Count a response; return whether its request is finished. `again` if the request was refused before."""
         if answer.startswith(self.expected):
             if now < self.end:
                 self.waited.append(now - sent)
@@ -112,16 +112,16 @@ class _Crowd:
             self.refused += 1
             if not again:
                 self.refused_first.append(now - sent)
-            self.unpromising += b"\r\nretry-after:" not in answer.lower()
+            self.without_retry_after += b"\r\nretry-after:" not in answer.lower()
             return False
         else:
             self.failed += 1
         return True
 
-    def told(self) -> Told:
+    def report(self) -> LoadReport:
         p50, p99 = _percentiles(self.waited)
         refused_p50, refused_p99 = _percentiles(self.refused_first)
-        return Told(
+        return LoadReport(
             answered=len(self.waited),
             seconds=self.seconds,
             p50_ms=p50,
@@ -130,7 +130,7 @@ class _Crowd:
             refused=self.refused,
             refused_p50_ms=refused_p50,
             refused_p99_ms=refused_p99,
-            unpromising=self.unpromising,
+            without_retry_after=self.without_retry_after,
             each_second=[self.each_second[second] for second in range(int(self.seconds))],
             cpu_seconds=time.process_time() - self.begin_cpu,
         )
@@ -142,11 +142,11 @@ def _percentiles(waited: list[float]) -> tuple[float, float]:
     return p50, p99
 
 
-class _Caller(asyncio.Protocol):
-    """One connection: sends, waits for the whole answer, sends again."""
+class _Connection(asyncio.Protocol):
+    """One connection: send a request, wait for the complete response, send the next."""
 
-    def __init__(self, crowd: _Crowd) -> None:
-        self._crowd = crowd
+    def __init__(self, shared: _SharedState) -> None:
+        self._shared = shared
         self._transport: asyncio.Transport | None = None
         self._request = b""
         self._received = b""
@@ -165,20 +165,20 @@ class _Caller(asyncio.Protocol):
             return
         self._received = b""
         now = time.perf_counter()
-        self._again = not self._crowd.take(data, self._sent, now, again=self._again)
+        self._again = not self._shared.take(data, self._sent, now, again=self._again)
         self.send(now)
 
     def connection_lost(self, _: Exception | None) -> None:
         if not self.over.done():
-            self._crowd.failed += 1
+            self._shared.failed += 1
             self.over.set_result(None)
 
     def send(self, now: float) -> None:
-        """Send the next request, or the same again if it was not taken; at the end, hang up."""
+        """Send the next request, or repeat a refused one; close the connection when the time is over."""
         assert self._transport is not None  # noqa: S101 - there is one, once the connection is made
-        if now < self._crowd.end:
+        if now < self._shared.end:
             if not self._again:
-                self._request = self._crowd.next_request()
+                self._request = self._shared.next_request()
             self._sent = now
             self._transport.write(self._request)
         elif not self.over.done():
@@ -187,7 +187,7 @@ class _Caller(asyncio.Protocol):
 
 
 def _whole(received: bytes) -> bool:
-    """Whether this is all of an answer. Ours all say how long they are, in lower case."""
+    """Return whether the response is complete. The servers measured always send a lower-case content-length."""
     head = received.find(_END_OF_HEAD)
     if head < 0:
         return False
@@ -198,20 +198,20 @@ def _whole(received: bytes) -> bool:
     return len(received) >= head + 4 + int(received[length : received.index(b"\r\n", length)])
 
 
-async def _load(port: int, connections: int, crowd: _Crowd) -> Told:
+async def _load(port: int, connections: int, shared: _SharedState) -> LoadReport:
     loop = asyncio.get_running_loop()
-    made = [await loop.create_connection(lambda: _Caller(crowd), "127.0.0.1", port) for _ in range(connections)]
-    crowd.start()
+    made = [await loop.create_connection(lambda: _Connection(shared), "127.0.0.1", port) for _ in range(connections)]
+    shared.start()
     for _, caller in made:
         caller.send(time.perf_counter())
     await asyncio.gather(*(caller.over for _, caller in made))
-    return crowd.told()
+    return shared.report()
 
 
 if __name__ == "__main__":
     port_, connections_, seconds_, kind_, wallets_, run_ = sys.argv[1:]
     _, most_files_ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most_files_, most_files_))  # each connection is an open file
-    crowd_ = _Crowd(kind_, int(wallets_), run_, float(seconds_))
-    told_ = uvloop.run(_load(int(port_), int(connections_), crowd_))
-    print(msgspec.json.encode(told_).decode())
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most_files_, most_files_))  # one open file per connection
+    shared_ = _SharedState(kind_, int(wallets_), run_, float(seconds_))
+    report_ = uvloop.run(_load(int(port_), int(connections_), shared_))
+    print(msgspec.json.encode(report_).decode())

@@ -1,7 +1,7 @@
-"""Another commit beside this one: both on the same server, in the same minutes, on copies of the same ledger.
+"""Compare another commit with the working tree: in turn, on the same server, on copies of the same ledger.
 
-Rates depend on what else the machine does; the processor time of a transfer depends on it much less. So a comparison
-has both, and each figure is the median of runs that take turns.
+Rates depend on other load of the machine; the CPU time of a transfer depends on it much less. So a comparison has
+both, and each figure is the median of alternating runs.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _PER_REQUEST: dict[Kind, int] = {"random": 1, "hot": 1, "batch": 1000, "wallet":
 
 @dataclass
 class Side:
-    """A commit with an environment and a ledger of its own."""
+    """A commit with its own environment and ledger."""
 
     name: str
     root: Path
@@ -41,11 +41,11 @@ class Side:
     figures: dict[str, list[float]] = field(default_factory=dict)
 
     def add(self, figure: str, value: float) -> None:
-        """Keep what a run measured."""
+        """Add the value of a run."""
         self.figures.setdefault(figure, []).append(value)
 
     def median(self, figure: str) -> float:
-        """The median of a figure's runs."""
+        """Return the median of a figure's runs."""
         return statistics.median(self.figures[figure])
 
     def run(self, *words: str) -> str:
@@ -68,25 +68,25 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
     goal: str
 
 
-_GOALS: dict[str, tuple[str, str]] = {  # unit, and the ratio that was wanted to release 0.1
-    "engine_cpu": ("us of Python a transfer", "≤ 0.67"),
+_GOALS: dict[str, tuple[str, str]] = {  # unit, and the goal for the ratio to release 0.1
+    "engine_cpu": ("us of Python per transfer", "≤ 0.67"),
     "engine_random": ("transfers/s", ""),
     "latency_alone": ("ms", "≤ 0.5"),
-    "http_worker_cpu": ("us of the workers a transfer", "≤ 0.5"),
+    "http_worker_cpu": ("us of the workers per transfer", "≤ 0.5"),
     "http_random": ("transfers/s", "≥ 1.6"),
-    "batch_worker_cpu": ("us of the workers a transfer", ""),
+    "batch_worker_cpu": ("us of the workers per transfer", ""),
     "batch": ("transfers/s", "≥ 1.3"),
-    "read_wallet_worker_cpu": ("us of the workers a request", "≤ 1"),
+    "read_wallet_worker_cpu": ("us of the workers per request", "≤ 1"),
     "read_wallet": ("requests/s", "≥ 1"),
     "disk_per_transfer": ("bytes", "≤ 1"),
 }
 
 
 def compare(bench: Bench, commit: str) -> list[Figure]:
-    """Measure a commit and the working tree in turns.
+    """Measure a commit and the working tree in turn.
 
     Raises:
-        CannotMeasure: the commit is not there, or cannot be installed.
+        CannotMeasure: the commit does not exist, or cannot be installed.
         NotAnswered: a request failed.
     """
     with _worktree(commit) as before:
@@ -96,7 +96,7 @@ def compare(bench: Bench, commit: str) -> list[Figure]:
         for number in range(bench.plan.pairs):
             for side in sides if number % 2 == 0 else sides[::-1]:
                 _engine(bench, side)
-            bench.tell(f"engine {number + 1}/{bench.plan.pairs}: {_ratio_text(sides, 'engine_cpu')} of the time")
+            bench.log(f"engine {number + 1}/{bench.plan.pairs}: {_ratio_text(sides, 'engine_cpu')} of the time")
         with (
             tekana_serving(before.url, workers=WORKERS, python=before.python, root=before.root) as old,
             tekana_serving(after.url, workers=WORKERS) as new,
@@ -107,15 +107,15 @@ def compare(bench: Bench, commit: str) -> list[Figure]:
                     for side, service in services if number % 2 == 0 else services[::-1]:
                         _http(bench, side, service, kind, figure)  # type: ignore[arg-type]
                     text = _ratio_text(sides, _cpu_name(figure))
-                    bench.tell(f"{figure} {number + 1}/{bench.plan.pairs}: {text} of the workers' time")
+                    bench.log(f"{figure} {number + 1}/{bench.plan.pairs}: {text} of the workers' time")
         bench.ledgers.append("tekana_compared_after")
     return [_figure(name, before, after) for name in _GOALS]
 
 
 def table(figures: list[Figure], commit: str) -> Table:
-    """Show the figures of both commits."""
+    """Return the table of figures of both commits."""
     drawn = Table(
-        title=f"Medians of this tree beside {commit}; in brackets the ratios of the pairs", title_justify="left"
+        title=f"Medians of this tree and {commit}; in brackets the range of the pairs' ratios", title_justify="left"
     )
     for column in ("Figure", "Unit", "Before", "After", "Ratio", "Goal"):
         drawn.add_column(column, justify="left" if column in {"Figure", "Unit"} else "right", no_wrap=True)
@@ -127,7 +127,7 @@ def table(figures: list[Figure], commit: str) -> Table:
 
 @contextmanager
 def _worktree(commit: str) -> Iterator[Side]:
-    """Check a commit out beside the tree and install it, or use what an earlier run installed."""
+    """Check out a commit in a worktree and install it, or use the installation of an earlier run."""
     found = subprocess.run(
         ["git", "rev-parse", "--short=10", f"{commit}^{{commit}}"],
         cwd=ROOT,
@@ -136,7 +136,7 @@ def _worktree(commit: str) -> Iterator[Side]:
         check=False,
     )
     if found.returncode:
-        raise CannotMeasure(f"there is no commit {commit}")
+        raise CannotMeasure(f"the commit {commit} does not exist")
     name = found.stdout.strip()
     root = _FOLDER / name
     python = root / ".venv" / "bin" / "python"
@@ -157,10 +157,10 @@ def _worktree(commit: str) -> Iterator[Side]:
 
 
 def _make_ledgers(bench: Bench, before: Side, after: Side) -> None:
-    """Fill a ledger by the earlier commit's own program; migrate a copy of it for this tree."""
+    """Fill a ledger with the program of the earlier commit; migrate a copy of it for this tree."""
     template = f"tekana_compared_{before.name}_{bench.plan.wallets}"
     if not bench.server.has(template):
-        bench.tell(f"{template}: making it, once")
+        bench.log(f"{template}: creating it")
         unfinished = f"{template}_unfinished"
         bench.server.drop(unfinished)
         bench.server.execute(f"CREATE DATABASE {unfinished}")

@@ -1,7 +1,7 @@
-"""A ledger of any size, made inside the database: customers, wallets, deposits and a history of transfers.
+"""Create a ledger of any size inside the database: customers, wallets, deposits and a history of transfers.
 
-It is whole: every balance is backed by entries, every transaction by its key and its place in the outbox, so the audit
-passes. Wallets are numbered from 0, and a wallet's id follows from its number, here and in `requests.lua`.
+The audit passes on it: every balance is the sum of entries, every transaction has its key and its row in the outbox.
+Wallets are numbered from 0, and a wallet's id is computed from its number, here and in `requests.lua`.
 """
 
 from __future__ import annotations
@@ -20,29 +20,29 @@ from tekana_postgres.rows import WALLET_COLUMNS, wallet_row
 
 CURRENCY = Currency("RWF")
 START_BALANCE = 1_000_000_000
-"""What each wallet has, in minor units: enough for everything that a benchmark asks of it."""
+"""The initial balance of each wallet, in minor units: enough for every benchmark."""
 
 _EPOCH = datetime(2025, 10, 20, 2, tzinfo=UTC)
 _AMOUNT = 100
 _AUTHOR = "benchmarks"
-_LONGEST = 3600.0  # seconds for one statement
+_LONGEST = 3600.0  # timeout of one statement, in seconds
 
 _WALLET, _CUSTOMER = "7000", "7001"
 
 WALLET_ID = f"019a0000-0000-{_WALLET}-8000-%012x"
-"""The id of a wallet, to be filled with its number: a UUIDv7 that ends with it."""
+"""Template of a wallet's id: a UUIDv7 that ends with the wallet's number."""
 
 
 def wallet_id(number: int) -> WalletId:
-    """The id of a wallet."""
+    """Return the id of the wallet with this number."""
     return WalletId(UUID(WALLET_ID % number))
 
 
 def random_pair(wallets: int, *, hot: bool) -> tuple[WalletId, WalletId]:
-    """Who pays whom next: two of the wallets, and if `hot`, half of the time the first of all is paid."""
+    """Choose payer and payee at random; with `hot`, the payee is wallet 0 in half of the cases."""
     to = 0 if hot and random.random() < 0.5 else random.randrange(wallets)
     from_ = random.randrange(wallets - 1)
-    from_ += from_ >= to  # any but the other
+    from_ += from_ >= to  # differs from the payee
     return wallet_id(from_), wallet_id(to)
 
 
@@ -74,7 +74,7 @@ async def _open_house(connection: Any, wallets: int, rounds: int) -> None:
 
 
 def _bound(statement: str, wallets: int, rounds: int) -> str:
-    """The statement with its numbers, all of them our own."""
+    """Return the statement with its numbers inserted; all of them come from this module."""
     step = next(one for one in count(int(wallets * 0.618) + 1) if math.gcd(one, wallets) == 1)
     return statement.format(
         wallets=wallets,
@@ -96,7 +96,7 @@ def _id(kind: str, number: str) -> str:
 
 
 def _transaction_id(number: str) -> str:
-    """The id that belongs to the moment of the transaction; see tekana.domain.identifiers.first_transaction_id."""
+    """Return the SQL of a transaction's id; see tekana.domain.identifiers.first_transaction_id."""
     milliseconds = f"lpad(to_hex({int(_EPOCH.timestamp()) * 1000} + ({number}) / 1000), 12, '0')"
     microseconds = f"lpad(to_hex(({number}) % 1000), 3, '0')"
     return f"({milliseconds} || '7' || {microseconds} || '8000' || lpad(to_hex({number}), 12, '0'))::uuid"
@@ -148,8 +148,8 @@ LATERAL (VALUES ('{{settlement}}'::uuid, n + 1, n + 1, -{{balance}}, -(n + 1) * 
 ) AS legs (wallet_id, version, sequence, amount, after)
 """
 
-# A round is a ring of all wallets: the one at `place` pays the one at `paid`, which is some `distance` further along.
-# So each wallet pays once and is paid once, and whichever comes first, its balance and version follow without a sum.
+# A round is a ring of all wallets: the one at `place` pays the one at `paid`, which is `distance` further along. So
+# each wallet pays once and is paid once, and its balance and version follow without a sum, whichever comes first.
 _RING = f"""
 FROM generate_series({{wallets}}::bigint, {{transactions}} - 1) number,
 LATERAL (SELECT number / {{wallets}} - 1 AS round, number % {{wallets}} AS place) a,

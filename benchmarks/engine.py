@@ -1,4 +1,4 @@
-"""Load on the posting engine in this process."""
+"""Generate load on the posting engine in this process."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from benchmarks.data import CURRENCY, random_pair
 
 WAITERS = 1000
 
-_WARM_UP = 0.5  # seconds that do not count: connections are made, statements prepared
+_WARM_UP = 0.5  # seconds not measured, in which connections are opened and statements prepared
 
 
 class Load(NamedTuple):
-    """What came of a load: how many were answered each second, and how long they waited."""
+    """The result of a load: answered requests per second, and their latencies."""
 
     per_second: float
     p50_ms: float
     p99_ms: float
     answered: int
-    generator_share: float = 0.0  # of one CPU, that the load took to make where it was made by a process of its own
+    generator_share: float = 0.0  # of one CPU, used by the generator where it is a separate process
 
 
 def transfers(url: str, seconds: float, wallets: int, *, hot: bool = False, waiters: int = WAITERS) -> Load:
-    """Transfers between random wallets, `hot`: half of them to one; so many callers wait for theirs at any time.
+    """Post transfers between random wallets, with `hot` half of them to one wallet, from `waiters` concurrent callers.
 
-    Raises Refused or Unavailable if one is not posted. `answered` counts those of the warm-up as well.
+    `answered` includes the warm-up. Raises Refused or Unavailable if a transfer is not posted.
     """
     return uvloop.run(_transfers(url, seconds, wallets, hot=hot, waiters=waiters))
 
 
 async def _transfers(url: str, seconds: float, wallets: int, *, hot: bool, waiters: int) -> Load:
-    gc.freeze()  # as a server does: what is there at the start is not looked through again
+    gc.freeze()  # as the server does: objects from the start are excluded from collection
     gc.set_threshold(20_000, 20, 50)
     waited: list[float] = []
     numbers = itertools.count()

@@ -1,4 +1,4 @@
-"""How cost grows with history: the same figures of a ledger without transfers, and of ledgers with ever more."""
+"""How cost grows with history: the same figures for a ledger without transfers and for ever larger ledgers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tekana.cli.audit import as_line
 LEDGER, EMPTY_LEDGER = "tekana_growth", "tekana_growth_empty"
 _HISTORY = ("transactions", "entries", "idempotency_keys", "outbox")
 
-# What there is, and what PostgreSQL has counted so far. A connection's share is in it once it has ended.
+# Sizes and cumulative statistics of PostgreSQL. Those of a connection are included once it has ended.
 _COUNTERS = """
 WITH sized AS (  -- the outbox is in parts
     SELECT relid, CASE WHEN relid IN (SELECT p.relid FROM pg_partition_tree('outbox') p) THEN 'outbox' ELSE relname END
@@ -38,13 +38,13 @@ UNION ALL SELECT name || ' indexes', sum(pg_indexes_size(relid))::bigint FROM si
 
 
 class NotWhole(Exception):
-    """The audit found a breach, so no figure is told."""
+    """The audit found a breach, so no figures are reported."""
 
 
 def growth_table(bench: Bench) -> Table:
-    """Measure each ledger of the plan, one after the other, and leave none behind.
+    """Measure each ledger of the plan, one after the other, and drop it afterwards.
 
-    Raises NotWhole if one is broken after that, Refused or Unavailable if a transfer is not posted.
+    Raises NotWhole if the audit then finds a breach, Refused or Unavailable if a transfer is not posted.
     """
     columns = {}
     for rounds in bench.plan.growth_rounds:
@@ -68,10 +68,10 @@ def _drop(bench: Bench, *ledgers: str) -> None:
 
 def _figures(bench: Bench, rounds: int) -> dict[str, str]:
     for name, its_rounds in ((EMPTY_LEDGER, 0), (LEDGER, rounds)):
-        _drop(bench, name)  # that of a run that was killed
-        bench.tell(f"{name}, {bench.plan.wallets:,} wallets, {its_rounds * bench.plan.wallets:,} transfers: making it")
-        bench.server.make_template(name, bench.plan.wallets, its_rounds, bench.tell)
-        _run(bench, name)  # does not count: a new ledger is not in PostgreSQL's memory
+        _drop(bench, name)  # left by a killed run
+        bench.log(f"{name}, {bench.plan.wallets:,} wallets, {its_rounds * bench.plan.wallets:,} transfers: creating it")
+        bench.server.make_template(name, bench.plan.wallets, its_rounds, bench.log)
+        _run(bench, name)  # not measured: a new ledger is not in PostgreSQL's cache yet
     spent: Counter[str] = Counter()
 
     def grown() -> Run:
@@ -83,20 +83,20 @@ def _figures(bench: Bench, rounds: int) -> dict[str, str]:
 
     runs = bench.pairs(f"with {rounds * bench.plan.wallets:,}", lambda: _run(bench, EMPTY_LEDGER).per_second, grown)
     left = _counters(bench)
-    _drop(bench, EMPTY_LEDGER)  # makes room for what the audit sorts on disk
+    _drop(bench, EMPTY_LEDGER)  # frees disk space for the sorts of the audit
     seconds = asyncio.run(_audit_seconds(bench))
     each = {name: count / spent["transfers"] for name, count in spent.items()}
     found = {kind: spent[f"{kind} found"] for kind in ("tables", "indexes")}
     return {
         "Transfers a second": f"{statistics.median(run.value for run in runs):,.0f}",
-        "To a ledger without any": f"{statistics.median(run.ratio or 0 for run in runs):.2f}",
-        "Bytes on disk, each": f"{sum(each[name] + each[f'{name} indexes'] for name in _HISTORY):,.0f}",
+        "Ratio to the empty ledger": f"{statistics.median(run.ratio or 0 for run in runs):.2f}",
+        "Bytes on disk per transfer": f"{sum(each[name] + each[f'{name} indexes'] for name in _HISTORY):,.0f}",
         **{f"  {name} + indexes": f"{each[name]:,.0f} + {each[f'{name} indexes']:,.0f}" for name in _HISTORY},
-        "Bytes of WAL, each": f"{each['WAL']:,.0f}",
-        "  whole pages in them": f"{each['whole pages in WAL']:.2f}",
-        **{f"Pages of {kind} in memory": f"{n / (n + spent[f'{kind} read']):.1%}" for kind, n in found.items()},
+        "Bytes of WAL per transfer": f"{each['WAL']:,.0f}",
+        "  full-page images per transfer": f"{each['whole pages in WAL']:.2f}",
+        **{f"Cache hits of {kind}": f"{n / (n + spent[f'{kind} read']):.1%}" for kind, n in found.items()},
         "Dead rows of wallets": f"{left['dead rows']:,}",
-        "Autovacuum runs meanwhile": f"{spent['autovacuum runs']:,}",
+        "Autovacuum runs": f"{spent['autovacuum runs']:,}",
         "Size of the database": f"{left['database'] / 1e9:.1f} GB",
         "Audit": f"{seconds:,.0f} s",
     }
@@ -117,8 +117,8 @@ async def _audit_seconds(bench: Bench) -> float:
     async with tekana.connect(bench.server.url(LEDGER)) as backend:
         app = backend.as_caller(tekana.LOCAL_OPERATOR)
         async for finding in app.audit():
-            bench.tell(as_line(finding))
+            bench.log(as_line(finding))
             seconds, whole = seconds + finding.seconds, whole and finding.whole
     if not whole:
-        raise NotWhole(f"{LEDGER} is not whole, so no figure is told")
+        raise NotWhole(f"{LEDGER} is not whole, so no figures are reported")
     return seconds

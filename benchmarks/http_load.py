@@ -1,4 +1,4 @@
-"""Load over HTTP: wrk where it is installed, else a generator of our own; the same requests, the same line of JSON."""
+"""Generate load over HTTP with wrk where it is installed, else with `benchmarks.client`: the same requests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Literal
 import msgspec
 
 from benchmarks import client
-from benchmarks.client import Told
+from benchmarks.client import LoadReport
 from benchmarks.engine import Load
 from benchmarks.processes import ROOT, end_with_parent
 
@@ -28,11 +28,11 @@ _SCRIPT = Path(__file__).with_name("requests.lua")
 
 
 class NotAnswered(Exception):
-    """Requests were answered otherwise than they must be, or not at all."""
+    """Requests got an unexpected response, or none."""
 
 
 class Running:
-    """A load that is on its way."""
+    """A load that is running."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
@@ -48,28 +48,28 @@ class Running:
 
     @property
     def ended(self) -> bool:
-        """Whether it is over."""
+        """Whether it has ended."""
         return self._process.poll() is not None
 
     def finish(self) -> Load:
-        """Wait until it is over. Raises NotAnswered if a single request failed or was refused."""
-        told = self.told()
-        if told.failed or told.refused or not told.answered:
-            failed = told.failed + told.refused
-            raise NotAnswered(f"{failed:,} requests failed, {told.answered:,} were answered")
-        share = (told.cpu_seconds or 0) / told.seconds
-        return Load(told.answered / told.seconds, told.p50_ms, told.p99_ms, told.answered, share)
+        """Wait until it ends, and return its figures. Raises NotAnswered if a request failed or was refused."""
+        report = self.report()
+        if report.failed or report.refused or not report.answered:
+            failed = report.failed + report.refused
+            raise NotAnswered(f"{failed:,} requests failed, {report.answered:,} were answered")
+        share = (report.cpu_seconds or 0) / report.seconds
+        return Load(report.answered / report.seconds, report.p50_ms, report.p99_ms, report.answered, share)
 
-    def told(self) -> Told:
-        """Wait until it is over, and tell all of it. Raises NotAnswered if the generator itself failed."""
+    def report(self) -> LoadReport:
+        """Wait until it ends, and return the generator's report. Raises NotAnswered if the generator itself failed."""
         output, _ = self._process.communicate()
         line = next((line for line in output.splitlines() if line.startswith("{")), None)
         if self._process.returncode or line is None:
             raise NotAnswered(f"the generator of load ended with {self._process.returncode}")
-        told = msgspec.json.decode(line, type=Told)
-        if told.cpu_seconds is None:
-            told.cpu_seconds = _cpu_seconds() - self._cpu_seconds
-        return told
+        report = msgspec.json.decode(line, type=LoadReport)
+        if report.cpu_seconds is None:
+            report.cpu_seconds = _cpu_seconds() - self._cpu_seconds
+        return report
 
 
 def start(
@@ -81,7 +81,7 @@ def start(
     connections: int | None = None,
     generator: str | None = None,
 ) -> Running:
-    """Begin to send requests, over so many connections that each wait for their answer before they send again."""
+    """Start to send requests over `connections` connections; each waits for a response before its next request."""
     connections = connections or CONNECTIONS[kind]
     words = [kind, str(wallets), uuid.uuid4().hex]
     if (generator or GENERATOR) == "wrk":
@@ -101,19 +101,19 @@ def start(
 
 
 def run(port: int, kind: Kind, wallets: int, seconds: float) -> Load:
-    """Send requests for so long. Raises NotAnswered if a single one failed."""
+    """Send requests for `seconds`. Raises NotAnswered if one failed."""
     with start(port, kind, wallets, seconds) as running:
         return running.finish()
 
 
 def _cpu_seconds() -> float:
-    """The CPU time of every load that is over, and of whatever else was started here and has ended."""
+    """Return the CPU time of all ended child processes, in seconds."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
 
 def status_of_one(port: int, kind: Kind, wallets: int) -> int:
-    """Send one request, and give its answer's status."""
+    """Send one request, and return the status of its response."""
     connection = HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         method, path, headers, body = client.request(kind, wallets, uuid.uuid4().hex)

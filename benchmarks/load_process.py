@@ -1,9 +1,9 @@
-"""Load on the posting engine in a process of its own, for this commit or an earlier one.
+"""Generate load on the posting engine in a separate process, for this commit or an earlier one.
 
 python -P benchmarks/load_process.py URL SECONDS WALLETS CALLERS
 
-It imports nothing but tekana and the event loop, so that it runs unchanged in the environment of another commit. It
-prints one line of JSON: transfers answered, the processor time that each took here, and the median of their waits.
+It imports only tekana and the event loop, so that it runs unchanged in the environment of another commit. It prints
+one line of JSON: answered transfers, CPU time per transfer in this process, and the median latency.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import uvloop
 import tekana
 
 _WARM_UP_SECONDS = 1.0
-_WALLET_ID = "019a0000-0000-7000-8000-%012x"  # as benchmarks.data has it
+_WALLET_ID = "019a0000-0000-7000-8000-%012x"  # as in benchmarks.data
 
 
 async def _measure(url: str, seconds: float, wallets: int, callers: int) -> dict[str, float]:
@@ -43,7 +43,7 @@ async def _measure(url: str, seconds: float, wallets: int, callers: int) -> dict
                 waits.append(time.perf_counter() - sent)
 
     async with tekana.connect(url) as backend:
-        # Sessions came after release 0.1, where the backend itself took commands.
+        # Release 0.1 has no sessions: the backend itself executes commands.
         session = backend.as_caller(tekana.LOCAL_OPERATOR) if hasattr(backend, "as_caller") else backend
         started_at = time.perf_counter() + _WARM_UP_SECONDS
         work = asyncio.gather(*(call(session, started_at, started_at + seconds) for _ in range(callers)))

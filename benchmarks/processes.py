@@ -1,4 +1,4 @@
-"""Processes that a benchmark starts, and stops whatever happens."""
+"""Processes that a benchmark starts, and always stops."""
 
 from __future__ import annotations
 
@@ -27,32 +27,32 @@ _SIGNAL_WHEN_PARENT_ENDS = 1  # PR_SET_PDEATHSIG
 
 
 def end_with_parent() -> None:
-    """For the child of a fork: SIGTERM comes when its parent ends, even by SIGKILL. Does nothing but on Linux."""
+    """In a forked child: request SIGTERM for when its parent ends, even by SIGKILL. Does nothing except on Linux."""
     if _LIBC is not None:
         _LIBC.prctl(_SIGNAL_WHEN_PARENT_ENDS, signal.SIGTERM)
 
 
 class Service:
-    """A server of HTTP on this machine."""
+    """An HTTP server on this machine."""
 
     def __init__(self, process: subprocess.Popen[bytes], port: int) -> None:
         self._process = process
         self.port = port
 
     def cpu_seconds(self) -> float:
-        """The processor time that the server and its workers have used, from /proc."""
+        """Return the CPU time that the server and its workers have used, from /proc."""
         parent = Path("/proc", str(self._process.pid))
         children = (parent / "task" / parent.name / "children").read_text().split()
         return sum(_cpu_seconds(pid) for pid in (parent.name, *children))
 
     def workers_memory(self) -> list[float]:
-        """The resident memory of each worker process, in MB.
+        """Return the resident memory of each worker process, in MB.
 
         Raises CannotMeasure where there is no /proc.
         """
         parent = Path("/proc", str(self._process.pid))
         if not parent.exists():
-            raise CannotMeasure("the memory of a process is read from /proc, which is not here")
+            raise CannotMeasure("the memory of a process is read from /proc, which this machine does not have")
         children = (parent / "task" / parent.name / "children").read_text().split()
         workers = [one for one in children if b"spawn_main" in Path("/proc", one, "cmdline").read_bytes()]
         return [_resident(int(one)) for one in workers or [parent.name]]
@@ -72,7 +72,7 @@ def _resident(pid: int) -> float:
 def tekana_serving(
     database_url: str, *, workers: int, python: Path = Path(sys.executable), root: Path = ROOT
 ) -> Iterator[Service]:
-    """`tekana serve` on a database; of another commit, where its Python and folder are given."""
+    """Run `tekana serve` on a database; with `python` and `root`, that of another commit."""
     port = free_port()
     words = ["tekana.cli", "serve", "--port", str(port), "--workers", str(workers), "--database-url", database_url]
     with _serving(words, port, "/health/ready", python=python, root=root) as service:
@@ -81,7 +81,7 @@ def tekana_serving(
 
 @contextmanager
 def role_serving(role: str, bus_url: str, database_url: str | None) -> Iterator[Service]:
-    """`tekana serve` in one role; a gateway has no database."""
+    """Run `tekana serve` in one role; a gateway has no database."""
     port = free_port()
     words = ["tekana.cli", "serve", "--port", str(port), "--role", role, "--bus-url", bus_url]
     words += ["--database-url", database_url] if database_url else []
@@ -91,14 +91,14 @@ def role_serving(role: str, bus_url: str, database_url: str | None) -> Iterator[
 
 @contextmanager
 def bare_serving(*, workers: int) -> Iterator[Service]:
-    """The bare route, on the same HTTP server with the same options as tekana's."""
+    """Serve the bare route on the same HTTP server with the same options as tekana."""
     port = free_port()
     with _serving(["benchmarks.bare", str(port), str(workers)], port, "/") as service:
         yield service
 
 
 def free_port() -> int:
-    """A port that nobody listens on now."""
+    """Return a port that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -108,20 +108,20 @@ def free_port() -> int:
 def _serving(
     words: list[str], port: int, ready: str, *, python: Path = Path(sys.executable), root: Path = ROOT
 ) -> Iterator[Service]:
-    with tempfile.TemporaryFile() as told:
-        # In a session of its own: a terminal's Ctrl-C is for the benchmark, which then ends its servers in turn.
+    with tempfile.TemporaryFile() as output:
+        # In its own session, so that Ctrl-C reaches only the benchmark, which stops its servers itself.
         process = subprocess.Popen(
             [python, "-m", *words],
             cwd=root,
             start_new_session=True,
-            stdout=told,
+            stdout=output,
             stderr=subprocess.STDOUT,
             preexec_fn=end_with_parent,  # noqa: PLW1509 - it takes no lock
         )
         try:
             if not _comes_up(process, port, ready):
-                told.seek(0)
-                raise CannotMeasure(f"{words[0]} did not come up: {os.fsdecode(told.read()[-2000:])}")
+                output.seek(0)
+                raise CannotMeasure(f"{words[0]} did not start: {os.fsdecode(output.read()[-2000:])}")
             yield Service(process, port)
         finally:
             _stop(process)
@@ -138,7 +138,7 @@ def _comes_up(process: subprocess.Popen[bytes], port: int, path: str) -> bool:
 
 
 def get_status(port: int, path: str) -> int:
-    """The status of a GET. Raises OSError if nobody answers."""
+    """Return the status of a GET. Raises OSError if there is no response."""
     connection = HTTPConnection("127.0.0.1", port, timeout=10)
     try:
         connection.request("GET", path)

@@ -1,5 +1,5 @@
--- What wrk sends. Arguments: kind (random, hot, batch or wallet), number of wallets, name of the run (in every key).
--- At the end it prints one line of JSON, the same as `client.py` does.
+-- The requests of wrk. Arguments: kind (random, hot, batch or wallet), number of wallets, name of the run (in every
+-- key). At the end it prints one line of JSON, in the format of `client.py`.
 
 local threads = {}
 
@@ -10,13 +10,13 @@ end
 
 local kind, wallets, run
 local sent = 0
-unexpected = 0 -- answers that wrk counts as good, and are not; of the thread, hence not local
+unexpected = 0 -- wrong statuses that wrk counts as success; a variable of the thread, hence not local
 
 function init(args)
   kind, wallets, run = args[1], tonumber(args[2]), args[3]
   math.randomseed(os.time() * 64 + number)
   if kind == "batch" then
-    response = count_unexpected -- for batches alone: to look at every answer costs wrk more than to send a transfer
+    response = count_unexpected -- for batches only, as reading every response costs wrk more than sending a transfer
   end
 end
 

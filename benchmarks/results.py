@@ -1,4 +1,4 @@
-"""What was measured, told as a table for people and as JSON for programs."""
+"""The results: as a table for people and as JSON for programs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rich.table import Table
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
-    """One run of ours, and the run of what it is compared with just before it; what has no reference has no ratio."""
+    """One run of tekana with the reference run just before it; without a reference there is no ratio."""
 
     value: float
     reference: float | None = None
@@ -22,13 +22,13 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def ratio(self) -> float | None:
-        """Ours to the reference."""
+        """The value divided by the reference."""
         return self.value / self.reference if self.reference else None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Goal:
-    """What is wanted of the median: of the ratio where there is one, else of the value; and of the 99th percentile."""
+    """The goal for the median of the ratio, or of the value where there is no ratio; and for the 99th percentile."""
 
     at_least: float | None = None
     at_most: float | None = None
@@ -39,7 +39,7 @@ class Goal:
         return ", ".join(f"{sign} {bound:g}" for sign, bound in bounds if bound is not None)
 
     def met(self, ratio_or_value: float, p99_ms: float | None) -> bool:
-        """Whether these medians are as wanted."""
+        """Return whether these medians meet the goal."""
         return (
             (self.at_least is None or ratio_or_value >= self.at_least)
             and (self.at_most is None or ratio_or_value <= self.at_most)
@@ -48,7 +48,7 @@ class Goal:
 
 
 class Result(msgspec.Struct, kw_only=True):
-    """A row of the table: medians of the runs. Without runs it was not measured, and `note` says why.
+    """A row of the table: medians of the runs. Without runs the row was not measured, and `note` gives the reason.
 
     `value` and `reference` are in `unit`; `ratio` is the median of the pairs' own ratios.
     """
@@ -67,7 +67,7 @@ class Result(msgspec.Struct, kw_only=True):
 
 
 class Measured(NamedTuple):
-    """What measuring a row gave, and a remark. `as_wanted` is a demand beside the goal's numbers."""
+    """The runs of a row, and a note. `as_wanted` is a condition in addition to the goal's numbers."""
 
     runs: Sequence[Run]
     note: str
@@ -75,7 +75,7 @@ class Measured(NamedTuple):
 
 
 def result_of(name: str, unit: str, goal: Goal, measured: Measured) -> Result:
-    """The medians of the runs, held against the goal."""
+    """Compute the medians of the runs, and compare them with the goal."""
     runs = list(measured.runs)
     value, ratio = _median([run.value for run in runs]), _median([run.ratio for run in runs])
     p99 = _median([run.p99_ms for run in runs])
@@ -101,7 +101,7 @@ def _median(values: Sequence[float | None]) -> float | None:
 
 
 def table(results: Sequence[Result]) -> Table:
-    """All rows, with the lowest and the highest ratio of each row's runs."""
+    """Return the table of all rows, with the lowest and the highest ratio of each row's runs."""
     drawn = Table(title="Medians; in brackets the lowest and the highest of the ratios", title_justify="left")
     drawn.add_column("Row", no_wrap=True)
     for column in ("Measured", "Unit", "Reference", "Ratio", "Goal", "p50 ms", "p99 ms"):

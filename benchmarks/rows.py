@@ -1,4 +1,4 @@
-"""The rows of the benchmark: what each measures, and what is wanted of it."""
+"""The rows of the benchmark: what each measures, and its goal."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from benchmarks.results import Goal, Measured, Run
 
 _TRANSFERS = "transfers/s"
 _HISTORY = ("transactions", "entries", "idempotency_keys", "outbox")
-_STILL_FLAT = 1.05  # the last quarter's mean to the second quarter's
+_STILL_FLAT = 1.05  # maximal ratio of the last quarter's mean to the second quarter's
 
 
 class Row(NamedTuple):
-    """A row: what it is about, the unit of its values, what is wanted, and how it is measured."""
+    """A row: its description, the unit of its values, its goal, and how it is measured."""
 
     about: str
     unit: str
@@ -30,20 +30,22 @@ class Row(NamedTuple):
 def _growth(bench: Bench) -> Measured:
     grown, fresh = bench.grown_ledger(), bench.ledger()
     for url in (grown, fresh):
-        _engine_run(bench, url)  # does not count: a new copy is not in PostgreSQL's memory
+        _engine_run(bench, url)  # not measured: a new copy is not in PostgreSQL's cache yet
     runs = bench.pairs("growth", lambda: _engine_run(bench, fresh).value, lambda: _engine_run(bench, grown))
-    return Measured(runs, f"with {bench.plan.rounds * bench.plan.wallets:,} transfers in the tables, to none")
+    return Measured(
+        runs, f"with {bench.plan.rounds * bench.plan.wallets:,} transfers in the tables, compared with none"
+    )
 
 
 def _disk(bench: Bench) -> Measured:
     grown = bench.grown_ledger()
     before = _sizes(bench)
-    # In one run: files grow by many pages at a time, which a short one would count too much or not at all.
+    # One long run: files grow by many pages at a time, so short runs would measure too much or nothing.
     done = engine.transfers(grown, bench.plan.pairs * bench.plan.seconds, bench.plan.wallets).answered
     grew = {table: (size - before[table]) / done for table, size in _sizes(bench).items()}
     history = sum(grew[table] for table in _HISTORY)
-    bench.tell(f"disk_per_transfer: {history:,.0f} bytes, over {done:,} transfers")
-    beside = f"wallets, whose rows only change, {grew['wallets']:+,.0f} bytes beside"
+    bench.log(f"disk_per_transfer: {history:,.0f} bytes, over {done:,} transfers")
+    beside = f"wallets, whose rows are only updated, {grew['wallets']:+,.0f} bytes in addition"
     return Measured([Run(value=history)], f"{', '.join(_HISTORY)}, with their indexes; {beside}")
 
 
@@ -69,7 +71,7 @@ def _engine_hot(bench: Bench) -> Measured:
     url = bench.ledger()
     return Measured(
         bench.pairs("engine_hot", lambda: _engine_run(bench, url).value, lambda: _engine_run(bench, url, hot=True)),
-        f"to engine_random; {engine.WAITERS:,} callers",
+        f"compared with engine_random; {engine.WAITERS:,} callers",
     )
 
 
@@ -86,13 +88,13 @@ def _latency(bench: Bench) -> Measured:
         return Run(value=load.p50_ms, p50_ms=load.p50_ms, p99_ms=load.p99_ms)
 
     runs = bench.pairs("latency_alone", lambda: bench.tpcb.milliseconds_alone(seconds), alone)
-    return Measured(runs, "medians; to a TPC-B transaction alone")
+    return Measured(runs, "medians; compared with a single TPC-B transaction")
 
 
 def _over_http(name: str, kind: Kind) -> Callable[[Bench], Measured]:
     def measure(bench: Bench) -> Measured:
         if http_load.status_of_one(bench.service.port, kind, bench.plan.wallets) == 404:
-            bench.tell(f"{name}: not measured, as there is no such route yet")
+            bench.log(f"{name}: not measured, as the route does not exist")
             return Measured([], "not measured: 404")
         runs = bench.pairs(name, bench.tpcb_per_second, lambda: bench.http(bench.service, kind))
         return Measured(runs, f"to TPC-B; {_how(bench, kind)}")
@@ -105,11 +107,11 @@ def _read_wallet(bench: Bench) -> Measured:
         runs = bench.pairs(
             "read_wallet", lambda: bench.http(bare, "wallet").value, lambda: bench.http(bench.service, "wallet")
         )
-    return Measured(runs, f"to a bare route; {_how(bench, 'wallet')}")
+    return Measured(runs, f"compared with a bare route; {_how(bench, 'wallet')}")
 
 
 def _how(bench: Bench, kind: Kind) -> str:
-    generator = f"{http_load.GENERATOR} never used more than {bench.generator_share:.0%} of a CPU"
+    generator = f"{http_load.GENERATOR} used at most {bench.generator_share:.0%} of a CPU"
     return f"{WORKERS} workers, {http_load.CONNECTIONS[kind]} connections; {generator}"
 
 
@@ -128,21 +130,21 @@ def _memory(bench: Bench) -> Measured:
     quarter = max(1, len(samples) // 4)
     early, late = statistics.fmean(samples[quarter : 2 * quarter]), statistics.fmean(samples[-quarter:])
     flat = late <= _STILL_FLAT * early
-    slope = (late - early) / (seconds / 2 / 60)  # the middles of the two quarters are half the time apart
-    told = f"{'flat' if flat else 'not flat'}, {slope:+.2f} MB a minute in {seconds:.0f} s of load"
-    return Measured([Run(value=max(samples))], told, as_wanted=flat)
+    slope = (late - early) / (seconds / 2 / 60)  # minutes between the middles of the two quarters
+    note = f"{'flat' if flat else 'not flat'}, {slope:+.2f} MB a minute in {seconds:.0f} s of load"
+    return Measured([Run(value=max(samples))], note, as_wanted=flat)
 
 
 ROWS: dict[str, Row] = {
     "growth": Row(
-        "the engine on a ledger with a long history, to one without", _TRANSFERS, Goal(at_least=0.8), _growth
+        "the engine on a ledger with a long history, compared with one without", _TRANSFERS, Goal(at_least=0.8), _growth
     ),
-    "disk_per_transfer": Row("what a transfer takes in tables and indexes", "bytes", Goal(at_most=900), _disk),
+    "disk_per_transfer": Row("bytes that a transfer adds to tables and indexes", "bytes", Goal(at_most=900), _disk),
     "engine_random": Row(
         "the posting engine in this process, between random wallets", _TRANSFERS, Goal(at_least=4), _engine
     ),
     "engine_hot": Row("the same, half of them to one wallet", _TRANSFERS, Goal(at_least=0.9), _engine_hot),
-    "latency_alone": Row("one transfer alone on an idle system", "ms", Goal(at_most=4), _latency),
+    "latency_alone": Row("a single transfer on an idle system", "ms", Goal(at_most=4), _latency),
     "http_random": Row(
         "single transfers over HTTP, between random wallets",
         _TRANSFERS,
@@ -153,7 +155,9 @@ ROWS: dict[str, Row] = {
         "the same, half of them to one wallet", _TRANSFERS, Goal(at_least=1.8), _over_http("http_hot", "hot")
     ),
     "batch": Row("batches of 1,000 transfers over HTTP", _TRANSFERS, Goal(at_least=3.5), _over_http("batch", "batch")),
-    "read_wallet": Row("reading a wallet over HTTP, to a bare route", "requests/s", Goal(at_least=0.6), _read_wallet),
+    "read_wallet": Row(
+        "reads of a wallet over HTTP, compared with a bare route", "requests/s", Goal(at_least=0.6), _read_wallet
+    ),
     "worker_memory": Row("memory of a worker under load", "MB", Goal(at_most=150), _memory),
 }
-"""In the order in which they are measured: growth first, while the ledger it is compared with is new."""
+"""The rows in the order of measurement: growth first, while the ledger that it compares with is new."""

@@ -1,4 +1,4 @@
-"""Where the time of a transfer goes: each step of the posting engine, in groups of 500 one after the other."""
+"""Measure the time of each step of a transfer in the posting engine, in sequential groups of 500."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _STEPS = (
 
 
 class _Watch:
-    """Sums the seconds of each step: all of them, and those that this process was busy."""
+    """Sum the seconds of each step: elapsed time, and CPU time of this process."""
 
     def __init__(self) -> None:
         self.all: defaultdict[str, float] = defaultdict(float)
@@ -67,7 +67,7 @@ class _Watch:
 
 
 def measure(url: str, wallets: int) -> Table:
-    """A table of the steps, in microseconds for each transfer. Patches the engine: for a process of its own."""
+    """Return the table of steps, in microseconds per transfer. Patches the engine, so run it in a separate process."""
     watch = uvloop.run(_measure(url, wallets))
     each = 1e6 / (_GROUP * _GROUPS)
     table = Table(title=f"A transfer, in microseconds (groups of {_GROUP}, one at a time)", title_justify="left")
@@ -83,11 +83,11 @@ def measure(url: str, wallets: int) -> Table:
 
 
 def draw(table: Table) -> None:
-    """Write the picture of the documentation."""
+    """Write the picture for the documentation."""
     console = Console(record=True, width=120, file=StringIO())
     console.print(table)
     picture = console.export_svg(title="tekana: where the time of a transfer goes")
-    picture = re.sub(r"\s*@font-face {.*?}", "", picture, flags=re.DOTALL)  # no font from another host
+    picture = re.sub(r"\s*@font-face {.*?}", "", picture, flags=re.DOTALL)  # load no font from another host
     PICTURE.write_text(picture.replace("Fira Code", "monospace"), encoding="utf-8")
 
 

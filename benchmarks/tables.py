@@ -1,4 +1,4 @@
-"""What is measured in place of the rows: how things go as something else grows, and where time goes."""
+"""Tables measured in place of the rows: behaviour as load or history grows, and the time of each step."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from benchmarks.topology import topology_table
 from benchmarks.workers import workers_table
 
 
-class Making(NamedTuple):
-    """What some tables are about, and how they are made."""
+class TableDefinition(NamedTuple):
+    """The description of a table, and the function that measures it."""
 
     about: str
     make: Callable[[Bench], Sequence[Table]]
@@ -31,14 +31,22 @@ def _steps(bench: Bench) -> Sequence[Table]:
 
 
 def _overload(bench: Bench) -> Sequence[Table]:
-    with tekana_serving(bench.ledger(), workers=1) as service:  # one, as each has a line of its own
+    with tekana_serving(bench.ledger(), workers=1) as service:  # one worker, as each has its own command queue
         return [overload_table(overload(bench, service)), fairness_table(*fairness(bench, service))]
 
 
-TABLES: dict[str, Making] = {
-    "steps": Making("where the time of a transfer goes, and its picture", _steps),
-    "workers": Making("http_random with 1, 2 and 4 workers, and two servers", lambda bench: [workers_table(bench)]),
-    "overload": Making("many times as many connections, and batches beside single transfers", _overload),
-    "topology": Making("one process, and a gateway with services over Kafka", lambda bench: [topology_table(bench)]),
-    "growth": Making("what a transfer costs as the ledger grows; needs 15 GB", lambda bench: [growth_table(bench)]),
+TABLES: dict[str, TableDefinition] = {
+    "steps": TableDefinition("the time of each step of a transfer, and the picture of it", _steps),
+    "workers": TableDefinition(
+        "http_random with 1, 2 and 4 workers, and two servers", lambda bench: [workers_table(bench)]
+    ),
+    "overload": TableDefinition(
+        "a multiple of the normal connections, and batches concurrent with single transfers", _overload
+    ),
+    "topology": TableDefinition(
+        "one process compared with a gateway and services over Kafka", lambda bench: [topology_table(bench)]
+    ),
+    "growth": TableDefinition(
+        "the cost of a transfer as the ledger grows; needs 15 GB", lambda bench: [growth_table(bench)]
+    ),
 }

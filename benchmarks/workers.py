@@ -1,4 +1,4 @@
-"""How http_random fares with more workers, and with two servers on one database."""
+"""Measure http_random with several workers, and with two servers on one database."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from benchmarks.engine import Load
 from benchmarks.http_load import NotAnswered
 from benchmarks.processes import tekana_serving
 
-_SERVERS: dict[str, tuple[int, ...]] = {  # the workers of each
+_SERVERS: dict[str, tuple[int, ...]] = {  # the number of workers of each server
     "1 worker": (1,),
     "2 workers": (2,),
     "4 workers": (4,),
@@ -23,7 +23,7 @@ _SERVERS: dict[str, tuple[int, ...]] = {  # the workers of each
 
 
 def workers_table(bench: Bench) -> Table:
-    """Measure http_random with each, and count what got in each other's way."""
+    """Measure http_random with each set of servers, and count deadlocks and lock timeouts."""
     drawn = Table(title="http_random by workers", title_justify="left")
     drawn.add_column("Served by", no_wrap=True)
     for column in ("Transfers/s", "p50 ms", "p99 ms", "Deadlocks", "Lock timeouts"):
@@ -38,7 +38,7 @@ def workers_table(bench: Bench) -> Table:
         deadlocks, timeouts = (now - then for now, then in zip(_conflicts(bench), before, strict=True))
         rate = sum(load.per_second for load in loads)
         p50, p99 = max(load.p50_ms for load in loads), max(load.p99_ms for load in loads)
-        bench.tell(f"{name}: {rate:,.0f} transfers/s")
+        bench.log(f"{name}: {rate:,.0f} transfers/s")
         drawn.add_row(name, f"{rate:,.0f}", f"{p50:.1f}", f"{p99:.1f}", str(deadlocks), str(timeouts))
     return drawn
 
@@ -57,7 +57,7 @@ def _loads(bench: Bench, workers: Sequence[int]) -> list[Load]:
 
 
 def _conflicts(bench: Bench) -> tuple[int, int]:
-    """Deadlocks, and waits for a lock that were given up, of all time: as the server's log tells them."""
+    """Return the total numbers of deadlocks and of lock timeouts, from statistics and the log of the server."""
     bench.ledger()
     log = Path(bench.server.socket_folder).parent.joinpath("data", "server.log").read_text(errors="replace")
     database = bench.server.execute(f"SELECT deadlocks FROM pg_stat_database WHERE datname = '{LEDGER}'")

@@ -1,8 +1,8 @@
-"""A real PostgreSQL and a real broker for every test that asks for one, each started once.
+"""Fixtures with a real PostgreSQL and a real broker, each started once per run.
 
-PostgreSQL is the embedded one, so that tests need nothing installed, with a fresh migrated database each time.
-`TEKANA_TEST_DATABASE_URL` (of a database whose user may create others) uses a server that is there. So is
-`TEKANA_TEST_KAFKA=host:port` a broker that is there; otherwise see `tests.kafka.brokers`.
+PostgreSQL is the embedded one, so that nothing has to be installed; each test gets a new migrated database.
+`TEKANA_TEST_DATABASE_URL` (of a database whose user may create others) uses an existing server instead.
+`TEKANA_TEST_KAFKA=host:port` uses an existing broker; otherwise see `tests.kafka.brokers`.
 """
 
 from __future__ import annotations
@@ -30,32 +30,32 @@ _skipped: list[str] = []
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Note what was skipped without naming an optional tool that is missing."""
+    """Record every test that was skipped without the name of a missing optional tool."""
     if report.skipped and isinstance(report.longrepr, tuple) and _SKIPPED_FOR_A_REASON not in report.longrepr[2]:
         _skipped.append(f"{report.nodeid}: {report.longrepr[2]}")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Fail the run if anything was skipped for another reason than `pytest.skip("not here: <an optional tool>")`."""
+    """Fail the run if a test was skipped for another reason than `pytest.skip("not here: <an optional tool>")`."""
     if _skipped and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say which tests were skipped that must not be."""
+    """List the tests that were skipped without an accepted reason."""
     for one in _skipped:
         terminalreporter.write_line(f"SKIPPED without a missing tool: {one}", red=True)
 
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
-    """The URL of a server's maintenance database."""
+    """Return the URL of the server's maintenance database."""
     given = os.environ.get("TEKANA_TEST_DATABASE_URL")
     if given:
         yield given
         return
     folder = Path(tempfile.mkdtemp(prefix="tekana-test-", dir="/var/tmp"))
-    folder.chmod(0o755)  # the account that PostgreSQL runs as has to pass through
+    folder.chmod(0o755)  # so that the account PostgreSQL runs as can enter it
     server = EmbeddedPostgres(folder, durable=False)
     try:
         yield server.start()
@@ -66,7 +66,7 @@ def postgres_server() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def template_database(postgres_server: str) -> str:
-    """A migrated, empty database to make copies of."""
+    """Return the name of a migrated, empty database, the template of all others."""
     name = f"tekana_template_{uuid.uuid4().hex[:8]}"
     _maintain(postgres_server, f"CREATE DATABASE {name}")
     asyncio.run(PostgresStore(_database(postgres_server, name)).migrate())
@@ -75,7 +75,7 @@ def template_database(postgres_server: str) -> str:
 
 @pytest.fixture
 def postgres_url(postgres_server: str, template_database: str) -> Iterator[str]:
-    """The URL of a fresh database with the newest schema, gone after the test."""
+    """Return the URL of a new database with the newest schema; it is dropped after the test."""
     name = f"tekana_{uuid.uuid4().hex[:12]}"
     _maintain(postgres_server, f"CREATE DATABASE {name} TEMPLATE {template_database} STRATEGY file_copy")
     try:
@@ -86,7 +86,7 @@ def postgres_url(postgres_server: str, template_database: str) -> Iterator[str]:
 
 @pytest.fixture
 def empty_postgres_url(postgres_server: str) -> Iterator[str]:
-    """The URL of a fresh database with nothing in it, gone after the test."""
+    """Return the URL of a new, empty database; it is dropped after the test."""
     name = f"tekana_{uuid.uuid4().hex[:12]}"
     _maintain(postgres_server, f"CREATE DATABASE {name}")
     try:
@@ -98,7 +98,7 @@ def empty_postgres_url(postgres_server: str) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def kafka_address() -> Iterator[str]:
-    """host:port of a broker that all tests share: each takes topics with names of its own."""
+    """Return host:port of a broker that all tests share; each test uses its own `topic_prefix`."""
     given = os.environ.get("TEKANA_TEST_KAFKA")
     if given:
         yield given
@@ -113,7 +113,7 @@ def kafka_address() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def stoppable_broker() -> Iterator[Broker]:
-    """A broker apart from the one that is shared; not started yet."""
+    """Return a broker that is not shared, and not started yet."""
     if os.environ.get("TEKANA_TEST_KAFKA"):
         pytest.skip("not here: a broker that may be stopped")
     broker = _broker()
@@ -123,7 +123,7 @@ def stoppable_broker() -> Iterator[Broker]:
 
 @pytest.fixture
 def kafka_broker(stoppable_broker: Broker) -> Broker:
-    """A broker that runs, for this test to stop, kill and start again. What earlier tests did may be on it."""
+    """Return a running broker that the test may stop, kill and restart. It may hold messages of earlier tests."""
     if not stoppable_broker.running:
         stoppable_broker.start()
     return stoppable_broker
@@ -131,7 +131,7 @@ def kafka_broker(stoppable_broker: Broker) -> Broker:
 
 @pytest.fixture
 def topic_prefix() -> str:
-    """What the names of this test's topics begin with."""
+    """Return the prefix of this test's topics."""
     return f"test-{uuid.uuid4().hex[:12]}"
 
 

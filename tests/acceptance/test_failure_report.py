@@ -1,4 +1,4 @@
-"""A product owner who changes a number sees the line, the step and both sides, and nothing of the tests' insides."""
+"""The failure report of a feature: line, step, expected and found value, and no traceback or internals of the tests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FEATURE = "transactions/deposit_and_withdraw.feature"
 
 
 def run_changed(folder: Path, old: str, new: str) -> tuple[int, str]:
-    """Run one feature with a change in it, as `nox -s features` does."""
+    """Replace a text of one feature, and run it as `nox -s features` does."""
     features = folder / "features"
     shutil.copytree(features_dir(), features)
     text = (features / FEATURE).read_text("utf-8")
@@ -29,9 +29,9 @@ def run_changed(folder: Path, old: str, new: str) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
-def test_a_changed_number(tmp_path: Path) -> None:
+def test_a_changed_number_is_reported_with_both_values(tmp_path: Path) -> None:
     row = "| 1,500 RWF | 500 RWF       | {} RWF     |"
-    code, said = run_changed(tmp_path, row.format("2,000"), row.format("2,100"))
+    code, output = run_changed(tmp_path, row.format("2,000"), row.format("2,100"))
     assert code == 1
     assert re.search(
         rf"^features/{FEATURE}, line \d+\n"
@@ -39,34 +39,34 @@ def test_a_changed_number(tmp_path: Path) -> None:
         r"  Step:     And .*2,100 RWF.*\n"
         r"  Expected: 2100 RWF\n"
         r"  Found:    2000 RWF\n",
-        said,
+        output,
         re.MULTILINE,
-    ), said
-    assert not re.search(r"assert |Traceback|\.py:\d+|scene\.", said), said
+    ), output
+    assert not re.search(r"assert |Traceback|\.py:\d+|scene\.", output), output
 
 
-def test_a_changed_outcome(tmp_path: Path) -> None:
-    code, said = run_changed(tmp_path, "Then it is refused: it is another currency", "Then it is done")
+def test_a_changed_outcome_is_reported_with_the_refusal(tmp_path: Path) -> None:
+    code, output = run_changed(tmp_path, "Then it is refused: it is another currency", "Then it is done")
     assert code == 1
-    assert re.search(r"  Step:     Then it is done\n  Found:    it was refused: ", said), said
-    assert not re.search(r"assert |Traceback|\.py:\d+|scene\.", said), said
+    assert re.search(r"  Step:     Then it is done\n  Found:    it was refused: ", output), output
+    assert not re.search(r"assert |Traceback|\.py:\d+|scene\.", output), output
 
 
-def test_a_step_that_is_left_out(tmp_path: Path) -> None:
+def test_a_refusal_that_no_step_expects_is_reported(tmp_path: Path) -> None:
     step = "      Then it is refused: it is another currency\n      And Aline's wallet holds 5,000 RWF\n"
-    code, said = run_changed(tmp_path, step, "")
+    code, output = run_changed(tmp_path, step, "")
     assert code == 1
-    assert "  After its last step: it was refused, and no step expected that" in said, said
-    assert not re.search(r"assert |Traceback|\.py:\d+|scene\.", said), said
+    assert "  After its last step: it was refused, and no step expected that" in output, output
+    assert not re.search(r"assert |Traceback|\.py:\d+|scene\.", output), output
 
 
-def test_a_step_with_unknown_words(tmp_path: Path) -> None:
-    code, said = run_changed(tmp_path, "Then it is refused: it is another currency", "Then it is frowned upon")
+def test_an_undefined_step_is_reported(tmp_path: Path) -> None:
+    code, output = run_changed(tmp_path, "Then it is refused: it is another currency", "Then it is frowned upon")
     assert code == 1
-    assert "  Step:     Then it is frowned upon\n  No step of tekana has these words.\n" in said, said
-    assert not re.search(r"assert |Traceback|\.py:\d+|scene\.", said), said
+    assert "  Step:     Then it is frowned upon\n  No step of tekana has these words.\n" in output, output
+    assert not re.search(r"assert |Traceback|\.py:\d+|scene\.", output), output
 
 
-def test_what_is_right_passes(tmp_path: Path) -> None:
-    code, said = run_changed(tmp_path, "2,000 RWF", "2,000 RWF")
-    assert (code, "passed" in said) == (0, True), said
+def test_an_unchanged_feature_passes(tmp_path: Path) -> None:
+    code, output = run_changed(tmp_path, "2,000 RWF", "2,000 RWF")
+    assert (code, "passed" in output) == (0, True), output

@@ -1,6 +1,6 @@
-"""The features, over HTTP, against a gateway in front of services on PostgreSQL, which it reaches over Kafka only.
+"""Run the features over HTTP against a gateway, which reaches services on PostgreSQL over Kafka only.
 
-By default one of them: the broker out of the wheel answers in quarters of a second. `nox -s kafka` runs all.
+By default only one feature, as the broker from the wheel takes 250 ms per answer. `nox -s kafka` runs all features.
 """
 
 from collections.abc import Iterator
@@ -37,7 +37,9 @@ def world(portal: Portal, postgres_url: str, kafka_address: str, topic_prefix: s
         portal.entered(client),
     ):
         if REAL:
-            portal.call(until_it_answers(app.state.tekana))  # the first groups of a broker take seconds
+            portal.call(
+                until_it_answers(app.state.tekana)
+            )  # the first consumer groups of a broker take seconds to form
         yield AcceptanceTarget(HttpDriver(client), clock, audited=beside)
 
 

@@ -1,4 +1,4 @@
-"""The features, over HTTP, against PostgreSQL."""
+"""Run the features over HTTP against PostgreSQL."""
 
 from collections.abc import Iterator
 

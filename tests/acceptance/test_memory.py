@@ -1,4 +1,4 @@
-"""The features, against the store in memory."""
+"""Run the features against the in-memory store."""
 
 from collections.abc import Iterator
 

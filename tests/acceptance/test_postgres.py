@@ -1,4 +1,4 @@
-"""The features, against PostgreSQL."""
+"""Run the features against PostgreSQL."""
 
 from collections.abc import Iterator
 

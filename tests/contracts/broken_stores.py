@@ -1,4 +1,4 @@
-"""Stores in memory, each with one bug that the contract suite has to catch."""
+"""In-memory stores, each with one bug that the contract suite has to detect."""
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping
@@ -22,8 +22,8 @@ from tekana_memory.readers import MemoryCustomers, MemoryEvents, MemoryTransacti
 from tekana_memory.unit_of_work import MemoryUnitOfWork
 
 
-class Broken(MemoryStore):
-    """A store whose unit of work, or whose reader, has a bug."""
+class BrokenStore(MemoryStore):
+    """A store with a bug in its unit of work or in a reader."""
 
     unit: type[MemoryUnitOfWork] = MemoryUnitOfWork
 
@@ -33,16 +33,16 @@ class Broken(MemoryStore):
             yield self.unit(self._state, self._clock())
 
 
-class NoLock(Broken):
-    """Units of work run at the same time, on the same wallets."""
+class NoLock(BrokenStore):
+    """Units of work run concurrently on the same wallets."""
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[MemoryUnitOfWork]:
         yield self.unit(self._state, self._clock())
 
 
-class HandsOutOriginals(Broken):
-    """What a unit decides shows at once, saved or not."""
+class ReturnsSharedObjects(BrokenStore):
+    """Changes of a unit of work are visible before they are saved."""
 
     class unit(MemoryUnitOfWork):  # noqa: N801
         async def lock(self, locks: LockSet, *, wait: bool = True) -> LockedState:
@@ -51,8 +51,8 @@ class HandsOutOriginals(Broken):
             return replace(locked, wallets={one: kept.wallets[one] for one in locked.wallets})
 
 
-class SavesByHalves(Broken):
-    """Wallets are saved, and then, if nothing goes wrong, the rest."""
+class SavesInTwoParts(BrokenStore):
+    """Wallets are saved before everything else, so a failure saves only a part."""
 
     class unit(MemoryUnitOfWork):  # noqa: N801
         async def lock(self, locks: LockSet, *, wait: bool = True) -> LockedState:
@@ -70,8 +70,8 @@ class SavesByHalves(Broken):
                     self._state.wallets.update(unit.locked.wallets)
 
 
-class SavesAtTheEnd(Broken):
-    """What was saved is gone if anything goes wrong afterwards."""
+class SavesAtExit(BrokenStore):
+    """A failure after `save` discards what was saved."""
 
     class unit(MemoryUnitOfWork):  # noqa: N801
         saved: tuple[Book, Mapping[IdempotencyKey, IdempotencyRecord]] | None = None
@@ -88,20 +88,20 @@ class SavesAtTheEnd(Broken):
                 await MemoryUnitOfWork.save(unit, *unit.saved)
 
 
-class KeysElsewhere(Broken):
-    """Keys are kept when they are claimed, before the work they stand for is saved."""
+class StoresKeysEarly(BrokenStore):
+    """Idempotency keys are stored before the changes that they belong to."""
 
     class unit(MemoryUnitOfWork):  # noqa: N801
         async def save(self, book: Book, claims: Mapping[IdempotencyKey, IdempotencyRecord]) -> None:
             self._state.keys.update(claims)
             await asyncio.sleep(0)
             if book.transactions and book.transactions[0].status == "rejected":
-                return  # "nothing happened, so there is nothing to keep"
+                return  # the bug: no entries and no changes, so no key is stored
             await super().save(book, claims)
 
 
-class ForgetsRefusals(Broken):
-    """A refused request is no request: its key is free again."""
+class DropsKeysOfRefusals(BrokenStore):
+    """The key of a refused request is not stored."""
 
     class unit(MemoryUnitOfWork):  # noqa: N801
         async def save(self, book: Book, claims: Mapping[IdempotencyKey, IdempotencyRecord]) -> None:
@@ -111,8 +111,8 @@ class ForgetsRefusals(Broken):
                     del self._state.keys[key]
 
 
-class KeepsOnlyTransactionsKeys(Broken):
-    """A key that leads to no transaction is not worth keeping: so it says, and forgets what was a batch's."""
+class DropsKeysOfBatches(BrokenStore):
+    """Only keys of transactions are stored; keys of batches are not."""
 
     class unit(MemoryUnitOfWork):  # noqa: N801
         async def save(self, book: Book, claims: Mapping[IdempotencyKey, IdempotencyRecord]) -> None:
@@ -121,23 +121,23 @@ class KeepsOnlyTransactionsKeys(Broken):
             )
 
 
-class DecidesAgain(Broken):
-    """A replay is answered with how things are now."""
+class ReplaysPresentState(BrokenStore):
+    """A replay returns the present state instead of the stored answer."""
 
     class unit(MemoryUnitOfWork):  # noqa: N801
         async def find_keys(self, keys: Collection[IdempotencyKey]) -> Mapping[IdempotencyKey, IdempotencyRecord]:
             known = await super().find_keys(keys)
-            return {key: claimed._replace(answer=self._now_is(claimed.answer)) for key, claimed in known.items()}
+            return {key: claimed._replace(answer=self._present_state(claimed.answer)) for key, claimed in known.items()}
 
-        def _now_is(self, answer: Any) -> Any:
+        def _present_state(self, answer: Any) -> Any:
             if isinstance(answer, CustomerWithWallets):
                 wallets = tuple(replace(self._state.wallets[wallet.id]) for wallet in answer.wallets)
                 return CustomerWithWallets(replace(self._state.customers[answer.customer.id]), wallets)
             return replace(self._state.wallets[answer.id]) if hasattr(answer, "ledger_balance") else answer
 
 
-class SharesKeys(Broken):
-    """A key is a key, whoever uses it."""
+class SharesKeysAmongCallers(BrokenStore):
+    """All callers share one set of keys."""
 
     class unit(MemoryUnitOfWork):  # noqa: N801
         async def find_keys(self, keys: Collection[IdempotencyKey]) -> Mapping[IdempotencyKey, IdempotencyRecord]:
@@ -145,29 +145,29 @@ class SharesKeys(Broken):
             return {key: used[key.key] for key in keys if key.key in used}
 
 
-class SloppyKeys(Broken):
-    """Keys are compared as some databases compare text."""
+class NormalizesKeys(BrokenStore):
+    """Keys are compared without regard to case and trailing blanks, as some databases compare text."""
 
     class unit(MemoryUnitOfWork):  # noqa: N801
         async def find_keys(self, keys: Collection[IdempotencyKey]) -> Mapping[IdempotencyKey, IdempotencyRecord]:
-            used = {self._sloppy(key): claimed for key, claimed in self._state.keys.items()}
-            found = {key: used.get(self._sloppy(key)) for key in keys}
+            used = {self._normalized(key): claimed for key, claimed in self._state.keys.items()}
+            found = {key: used.get(self._normalized(key)) for key in keys}
             return {key: claimed for key, claimed in found.items() if claimed}
 
-        def _sloppy(self, key: IdempotencyKey) -> IdempotencyKey:
+        def _normalized(self, key: IdempotencyKey) -> IdempotencyKey:
             return key._replace(key=key.key.strip().lower())
 
 
-class ForgetsToFreeContacts(Broken):
-    """Whoever closes takes their email with them."""
+class NeverReleasesContacts(BrokenStore):
+    """The contacts of a closed customer stay taken."""
 
     class unit(MemoryUnitOfWork):  # noqa: N801
         def _release_contacts(self, customer: Any) -> None:
             pass
 
 
-class SharesContacts(Broken):
-    """Nobody looks whether an email is taken."""
+class AllowsDuplicateContacts(BrokenStore):
+    """The uniqueness of contacts is not checked."""
 
     class unit(MemoryUnitOfWork):  # noqa: N801
         async def lock(self, locks: LockSet, *, wait: bool = True) -> LockedState:
@@ -176,8 +176,8 @@ class SharesContacts(Broken):
             return locked
 
 
-class NoHouse(Broken):
-    """The operator's wallets are made again with each first wallet, and lose what they held."""
+class RecreatesHouseWallets(BrokenStore):
+    """House wallets are created again with each first wallet of a currency, and lose their balance."""
 
     class unit(MemoryUnitOfWork):  # noqa: N801
         def _keep_owner(self, wallet: Any) -> None:
@@ -186,8 +186,8 @@ class NoHouse(Broken):
                 self._state.wallets[one.id] = replace(one, ledger_balance=0)
 
 
-class WallClock(Broken):
-    """The store does not look at the clock it was given."""
+class IgnoresClock(BrokenStore):
+    """The store ignores the clock that it was given."""
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[MemoryUnitOfWork]:
@@ -195,8 +195,8 @@ class WallClock(Broken):
             yield self.unit(self._state, datetime.now().astimezone())
 
 
-class NoOutbox(Broken):
-    """A transaction of every ten is not announced."""
+class SkipsOutboxEvents(BrokenStore):
+    """The events of every tenth transaction are missing in the outbox."""
 
     class unit(MemoryUnitOfWork):  # noqa: N801
         async def save(self, book: Book, claims: Mapping[IdempotencyKey, IdempotencyRecord]) -> None:
@@ -206,8 +206,8 @@ class NoOutbox(Broken):
                 del self._state.outbox[before:]
 
 
-class EventsOutOfOrder(Broken):
-    """What happened in one unit of work is announced backwards."""
+class ReversesEvents(BrokenStore):
+    """The events of one unit of work are stored in reverse order."""
 
     class unit(MemoryUnitOfWork):  # noqa: N801
         async def save(self, book: Book, claims: Mapping[IdempotencyKey, IdempotencyRecord]) -> None:
@@ -216,8 +216,8 @@ class EventsOutOfOrder(Broken):
             self._state.outbox[before:] = reversed(self._state.outbox[before:])
 
 
-class LateEvents(Broken):
-    """Events that come late are put where they belong, behind the back of those who have read on."""
+class InsertsEventsLate(BrokenStore):
+    """Late events are inserted before positions that were already read."""
 
     class unit(MemoryUnitOfWork):  # noqa: N801
         async def save(self, book: Book, claims: Mapping[IdempotencyKey, IdempotencyRecord]) -> None:
@@ -240,14 +240,14 @@ def broken_reader(part: str, reader: type) -> type[MemoryStore]:
     return BrokenReader
 
 
-class DropsTheLast(MemoryWallets):
+class DropsLastEntry(MemoryWallets):
     async def entries(self, wallet_id: Any, page: PageRequest) -> Page[Any]:
         items, cursor = await super().entries(wallet_id, page)
         return Page(items if cursor else items[:-1], cursor)
 
 
-class CountsFromTheStart(MemoryTransactions):
-    """Pages by offset: what comes meanwhile shifts them."""
+class PagesByOffset(MemoryTransactions):
+    """Pages by offset, which new rows shift."""
 
     async def list(self, which: TransactionFilter, page: PageRequest) -> Page[Transaction]:
         begin = int(page.cursor or 0)
@@ -256,25 +256,25 @@ class CountsFromTheStart(MemoryTransactions):
         return Page(whole[begin:end], str(end) if end < len(whole) else None)
 
 
-class OldestFirst(MemoryTransactions):
+class SortsOldestFirst(MemoryTransactions):
     async def list(self, which: TransactionFilter, page: PageRequest) -> Page[Transaction]:
         items, cursor = await super().list(which, page)
         return Page(items[::-1], cursor)
 
 
-class IncludesTheEnd(MemoryTransactions):
+class IncludesUpperBound(MemoryTransactions):
     def _matches(self, transaction: Transaction, which: TransactionFilter) -> bool:
         if which.end == transaction.created_at:
             which = which._replace(end=None)
         return super()._matches(transaction, which)
 
 
-class PostedOnly(MemoryTransactions):
+class ListsPostedOnly(MemoryTransactions):
     def _matches(self, transaction: Transaction, which: TransactionFilter) -> bool:
         return transaction.status == "posted" and super()._matches(transaction, which)
 
 
-class TakesAnyCursor(MemoryCustomers):
+class AcceptsAnyCursor(MemoryCustomers):
     async def list(self, which: Any, page: PageRequest) -> Page[CustomerWithWallets]:
         try:
             return await super().list(which, page)
@@ -282,27 +282,27 @@ class TakesAnyCursor(MemoryCustomers):
             return await super().list(which, page._replace(cursor=None))
 
 
-class JustBefore(MemoryWallets):
+class ExcludesExactTime(MemoryWallets):
     async def balance_at(self, wallet_id: Any, at: datetime | None) -> BalanceAt:
         if at is None:
             return await super().balance_at(wallet_id, at)
         return (await super().balance_at(wallet_id, at - datetime.resolution))._replace(at=at)
 
 
-class LosesAnEvent(MemoryEvents):
+class LosesEvent(MemoryEvents):
     async def list(self, page: PageRequest) -> Page[FeedEvent]:
         items, cursor = await super().list(page)
         return Page(items[1:] if page.cursor else items, cursor)
 
 
-class AlwaysLeadsOn(MemoryEvents):
+class AlwaysReturnsCursor(MemoryEvents):
     async def list(self, page: PageRequest) -> Page[FeedEvent]:
         items, cursor = await super().list(page)
         return Page(items, cursor or (items[-1].cursor if items else None))
 
 
-class PleasedWithItself(MemoryStore):
-    """The audit finds nothing, because it looks at nothing."""
+class AuditsNothing(MemoryStore):
+    """The audit checks nothing, and reports no breach."""
 
     async def audit(self) -> AsyncIterator[Finding]:
         async for finding in super().audit():

@@ -1,4 +1,4 @@
-"""The reference adapter keeps the contract."""
+"""The in-memory store, the reference adapter, fulfils the contracts."""
 
 from collections.abc import AsyncIterator
 

@@ -1,4 +1,4 @@
-"""The PostgreSQL adapter keeps the contract, and what it keeps outlives it."""
+"""The PostgreSQL adapter fulfils the contracts, and its data survive a restart of the store."""
 
 from collections.abc import AsyncIterator
 
@@ -23,7 +23,7 @@ class TestPostgresStore(StoreContract, OutboxContract, WebhooksContract):
         await store.stop()
 
     async def old_enough(self, store: Store) -> None:
-        """The next position is one of the next part."""
+        """Move the next position of the outbox into the next partition."""
         async with superuser(self.url) as connection:
             await connection.execute(BEGIN_THE_NEXT_PART)
 

@@ -1,4 +1,4 @@
-"""Each of these broken publishers has to fail the suite; that the sound one passes is in test_publishers.py."""
+"""The publisher contract suite detects each of these bugs; test_publishers.py shows that correct publishers pass."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ from tekana.testing.contracts import PublisherContract, PublisherFailuresContrac
 from tekana_memory import MemoryPublisher
 
 
-class ForgetsTheLast(MemoryPublisher):
-    """Does not wait for what it put in line."""
+class LosesLastEvent(MemoryPublisher):
+    """Returns before its last event was sent."""
 
     async def publish(self, events: Sequence[Event]) -> Sequence[Any]:
         return await super().publish(events[:-1] if len(events) > 1 else events)
 
 
-class Overtakes(MemoryPublisher):
-    """Sends a long run in two halves at once."""
+class SendsInParallel(MemoryPublisher):
+    """Sends the two halves of a long run concurrently."""
 
     async def publish(self, events: Sequence[Event]) -> Sequence[Any]:
         half = len(events) // 2 if len(events) > 100 else 0
         return await super().publish([*events[half:], *events[:half]])
 
 
-class Remembers(MemoryPublisher):
-    """Will not send an event again, though it may not have arrived."""
+class SkipsRepeatedEvents(MemoryPublisher):
+    """Never sends an event twice, although the first attempt may have failed."""
 
     async def publish(self, events: Sequence[Event]) -> Sequence[Any]:
         known = {event_id(one) for one in self.published}
@@ -46,7 +46,7 @@ class Remembers(MemoryPublisher):
 
 
 class CountsInMajorUnits(MemoryPublisher):
-    """Changes what the event says."""
+    """Publishes other amounts than the event has."""
 
     async def publish(self, events: Sequence[Event]) -> Sequence[Any]:
         return await super().publish(
@@ -54,8 +54,8 @@ class CountsInMajorUnits(MemoryPublisher):
         )
 
 
-class WantsToBeStarted(MemoryPublisher):
-    """Publishes nothing until it is started."""
+class PublishesOnlyWhenStarted(MemoryPublisher):
+    """Publishes nothing before `start` is called."""
 
     started = False
 
@@ -67,7 +67,7 @@ class WantsToBeStarted(MemoryPublisher):
 
 
 class FaultyBus(MemoryPublisher):
-    """A sound publisher, on a bus that can be away and that refuses some events."""
+    """A correct publisher on a bus that can be unavailable and that rejects some events."""
 
     away = False
 
@@ -108,22 +108,22 @@ class EncodesArrays(FaultyBus):
         return msgspec.json.encode(payload)
 
 
-class SwallowsOutages(FaultyBus):
-    """Returns as if everything had arrived."""
+class HidesOutages(FaultyBus):
+    """Returns without an error although the bus is unavailable."""
 
     def is_away(self) -> None:
         return
 
 
-class RaisesItsOwnErrors(FaultyBus):
-    """Lets the errors of its library through."""
+class RaisesLibraryErrors(FaultyBus):
+    """Raises the exceptions of its library instead of Unavailable."""
 
     def is_away(self) -> None:
         raise ConnectionRefusedError
 
 
-class SendsWhatIsLeftLater(FaultyBus):
-    """Keeps a run that failed, and sends it after the one that is repeated."""
+class SendsFailedRunLater(FaultyBus):
+    """Stores a failed run, and sends it again after the repeated one."""
 
     async def publish(self, events: Sequence[Event]) -> Sequence[RejectedEvent]:
         left, self.left = getattr(self, "left", ()), ()
@@ -138,15 +138,15 @@ class SendsWhatIsLeftLater(FaultyBus):
         return rejected
 
 
-class SkipsTheRejected(FaultyBus):
-    """Sends what comes after it."""
+class SendsAfterRejected(FaultyBus):
+    """Sends the later events of an aggregate whose event was rejected."""
 
     def refuse(self, place: int, event: Event, rejected: list[RejectedEvent], held: set[UUID]) -> None:
         rejected.append(RejectedEvent(place, "too large"))
 
 
-class StopsAtTheRejected(FaultyBus):
-    """Holds all other aggregates back as well."""
+class HoldsAllBehindRejected(FaultyBus):
+    """Holds back the events of all other aggregates too."""
 
     def refuse(self, place: int, event: Event, rejected: list[RejectedEvent], held: set[UUID]) -> None:
         rejected.append(RejectedEvent(place, "too large"))
@@ -154,21 +154,21 @@ class StopsAtTheRejected(FaultyBus):
 
 
 class NeverRejects(FaultyBus):
-    """Says "not now" of what it will never take."""
+    """Raises Unavailable for an event that the bus never accepts."""
 
     def refuse(self, place: int, event: Event, rejected: list[RejectedEvent], held: set[UUID]) -> None:
         raise Unavailable("a message was not taken")
 
 
-class CountsFromOne(FaultyBus):
-    """Names the event after the rejected one."""
+class IndexesFromOne(FaultyBus):
+    """Reports the index of the event after the rejected one."""
 
     def refuse(self, place: int, event: Event, rejected: list[RejectedEvent], held: set[UUID]) -> None:
         super().refuse(place + 1, event, rejected, held)
 
 
-class GoesOnWhenCancelled(FaultyBus):
-    """Sends in a task that a cancelled call leaves behind, beside whatever comes after it."""
+class ContinuesAfterCancellation(FaultyBus):
+    """Sends in a task that continues after the call was cancelled, concurrently with later calls."""
 
     async def publish(self, events: Sequence[Event]) -> Sequence[RejectedEvent]:
         task = asyncio.create_task(self._slowly(events))
@@ -181,8 +181,8 @@ class GoesOnWhenCancelled(FaultyBus):
         return await super().publish(events)
 
 
-class SkipsWhatWasCancelled(FaultyBus):
-    """Takes half of what was cancelled for sent."""
+class SkipsCancelledEvents(FaultyBus):
+    """Treats half of a cancelled run as sent."""
 
     cancelled = False
 
@@ -195,8 +195,8 @@ class SkipsWhatWasCancelled(FaultyBus):
             raise
 
 
-class Finds(PublisherContract):
-    """Reads the bus. Not collected: its name does not begin with Test."""
+class ContractUnderTest(PublisherContract):
+    """The contract suite on the bus in memory. pytest does not collect it, as its name does not begin with Test."""
 
     can_be_away = True
     can_reject = True
@@ -222,37 +222,37 @@ FAILURES = [name for name in vars(PublisherFailuresContract) if name.startswith(
 
 
 @pytest.mark.parametrize("test", [*FAILURES, "test_bodies_are_json_objects_with_the_fields_of_the_event"])
-async def test_the_sound_one_passes(test: str) -> None:
-    await getattr(Finds(), test)(FaultyBus())
+async def test_a_correct_publisher_passes(test: str) -> None:
+    await getattr(ContractUnderTest(), test)(FaultyBus())
 
 
 @pytest.mark.parametrize(
     ("broken", "test"),
     [
-        (ForgetsTheLast, Finds.test_every_type_arrives_as_the_feed_shows_it),
-        (ForgetsTheLast, Finds.test_runs_of_every_size_keep_the_order),
-        (Overtakes, Finds.test_runs_of_every_size_keep_the_order),
-        (Remembers, Finds.test_a_run_again_arrives_again_after_the_first),
-        (CountsInMajorUnits, Finds.test_every_type_arrives_as_the_feed_shows_it),
-        (WantsToBeStarted, Finds.test_it_starts_when_it_has_to),
-        (EncodesArrays, Finds.test_bodies_are_json_objects_with_the_fields_of_the_event),
-        (SwallowsOutages, Finds.test_a_bus_that_is_away_is_unavailable_and_gets_everything_later),
-        (RaisesItsOwnErrors, Finds.test_a_bus_that_is_away_is_unavailable_and_gets_everything_later),
-        (SendsWhatIsLeftLater, Finds.test_a_bus_that_is_away_is_unavailable_and_gets_everything_later),
-        (SkipsTheRejected, Finds.test_an_event_that_is_never_taken_holds_back_its_aggregate_alone),
-        (StopsAtTheRejected, Finds.test_an_event_that_is_never_taken_holds_back_its_aggregate_alone),
-        (NeverRejects, Finds.test_an_event_that_is_never_taken_holds_back_its_aggregate_alone),
-        (CountsFromOne, Finds.test_every_event_that_is_never_taken_is_named),
-        (GoesOnWhenCancelled, Finds.test_a_call_that_is_cancelled_leaves_no_gap),
-        (SkipsWhatWasCancelled, Finds.test_a_call_that_is_cancelled_leaves_no_gap),
+        (LosesLastEvent, ContractUnderTest.test_every_type_arrives_as_the_feed_shows_it),
+        (LosesLastEvent, ContractUnderTest.test_runs_of_every_size_keep_the_order),
+        (SendsInParallel, ContractUnderTest.test_runs_of_every_size_keep_the_order),
+        (SkipsRepeatedEvents, ContractUnderTest.test_a_run_again_arrives_again_after_the_first),
+        (CountsInMajorUnits, ContractUnderTest.test_every_type_arrives_as_the_feed_shows_it),
+        (PublishesOnlyWhenStarted, ContractUnderTest.test_it_starts_when_it_has_to),
+        (EncodesArrays, ContractUnderTest.test_bodies_are_json_objects_with_the_fields_of_the_event),
+        (HidesOutages, ContractUnderTest.test_a_bus_that_is_away_is_unavailable_and_gets_everything_later),
+        (RaisesLibraryErrors, ContractUnderTest.test_a_bus_that_is_away_is_unavailable_and_gets_everything_later),
+        (SendsFailedRunLater, ContractUnderTest.test_a_bus_that_is_away_is_unavailable_and_gets_everything_later),
+        (SendsAfterRejected, ContractUnderTest.test_an_event_that_is_never_taken_holds_back_its_aggregate_alone),
+        (HoldsAllBehindRejected, ContractUnderTest.test_an_event_that_is_never_taken_holds_back_its_aggregate_alone),
+        (NeverRejects, ContractUnderTest.test_an_event_that_is_never_taken_holds_back_its_aggregate_alone),
+        (IndexesFromOne, ContractUnderTest.test_every_event_that_is_never_taken_is_named),
+        (ContinuesAfterCancellation, ContractUnderTest.test_a_call_that_is_cancelled_leaves_no_gap),
+        (SkipsCancelledEvents, ContractUnderTest.test_a_call_that_is_cancelled_leaves_no_gap),
     ],
     ids=lambda one: one.__name__,
 )
-async def test_the_suite_catches(
+async def test_the_suite_detects_the_bug(
     broken: type[MemoryPublisher], test: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(publishing_failures, "PATIENCE_SECONDS", 5.0)
     assert list(inspect.signature(test).parameters) == ["self", "publisher"]
-    await test(Finds(), FaultyBus())
+    await test(ContractUnderTest(), FaultyBus())
     with pytest.raises((AssertionError, TekanaError, OSError)):
-        await test(Finds(), broken())
+        await test(ContractUnderTest(), broken())

@@ -1,4 +1,4 @@
-"""Every publisher keeps the contract, on a real broker where there is one."""
+"""Every publisher fulfils the contract; KafkaPublisher does so on a real broker."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class TestKafkaPublisher(PublisherContract):
 
 @pytest.mark.kafka
 class TestKafkaPublisherFailures(PublisherFailuresContract):
-    """On a broker that is suspended; one with a limit of bytes is needed for events that are never taken."""
+    """Failures on a suspended broker. Rejected events need a broker that enforces a maximal message size."""
 
     can_be_away = True
     can_reject = REAL
@@ -70,10 +70,10 @@ class TestKafkaPublisherFailures(PublisherFailuresContract):
 
     @asynccontextmanager
     async def away(self, publisher: KafkaPublisher) -> AsyncIterator[None]:
-        with self.broker.hanging():
+        with self.broker.suspended():
             yield
 
     async def make_unacceptable(self, publisher: KafkaPublisher, event: Event) -> Event:
         assert isinstance(event, WalletFrozen)
-        too_large = secrets.token_hex(2 * 1024 * 1024)  # bytes, in twice as many characters, as it compresses to half
+        too_large = secrets.token_hex(2 * 1024 * 1024)  # twice as many characters, as they compress to half the size
         return replace(event, scope=too_large)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""What docker/compose.yaml describes, read as compose reads it, as far as this file needs it."""
+"""Parse docker/compose.yaml as compose does, for the features that the file uses."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _VARIABLE = re.compile(r"\$(?:(\$)|\{([A-Z_]+):-([^}]*)\})")
 
 
 class Service(NamedTuple):
-    """A service, with what it has from its image. `check` is its health check's command, None if it has none."""
+    """A service, including the values of its image. `check` is the command of its health check, None without one."""
 
     name: str
     image: str
@@ -26,21 +26,21 @@ class Service(NamedTuple):
     command: list[str]
     environment: dict[str, str]
     check: list[str] | None
-    depends_on: dict[str, str]  # and in what condition
-    published: dict[int, int]  # its own port: the one of the machine
+    depends_on: dict[str, str]  # service: required condition
+    published: dict[int, int]  # container port: host port
 
 
 def services(variables: Mapping[str, str]) -> list[Service]:
-    """The services, each after those that it depends on, with variables as docker/.env would give them."""
-    told = _with(variables, yaml.safe_load(COMPOSE.read_text("utf-8")))["services"]
-    built = {one["image"] for one in told.values() if "build" in one}
-    found = {name: _service(name, one, image() if one["image"] in built else None) for name, one in told.items()}
+    """Return the services in order of dependency, with the variables of docker/.env replaced."""
+    definitions = _substitute(variables, yaml.safe_load(COMPOSE.read_text("utf-8")))["services"]
+    built = {one["image"] for one in definitions.values() if "build" in one}
+    found = {name: _service(name, one, image() if one["image"] in built else None) for name, one in definitions.items()}
     order = TopologicalSorter({name: set(one.depends_on) for name, one in found.items()})
     return [found[name] for name in order.static_order()]
 
 
 def variables_used() -> dict[str, set[str]]:
-    """The variables that compose.yaml takes from docker/.env, each with the values it has without one."""
+    """Return the variables that compose.yaml takes from docker/.env, each with its default values."""
     used: dict[str, set[str]] = {}
     for _, name, default in _VARIABLE.findall(COMPOSE.read_text("utf-8")):
         if name:
@@ -49,42 +49,42 @@ def variables_used() -> dict[str, set[str]]:
 
 
 def example_variables() -> dict[str, str]:
-    """The variables of .env.example."""
+    """Return the variables of .env.example."""
     lines = ENV_EXAMPLE.read_text("utf-8").splitlines()
     return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
 
 
-def _service(name: str, told: dict[str, Any], ours: Image | None) -> Service:
-    environment = {key: str(value) for key, value in told.get("environment", {}).items()}
+def _service(name: str, definition: dict[str, Any], ours: Image | None) -> Service:
+    environment = {key: str(value) for key, value in definition.get("environment", {}).items()}
     return Service(
         name=name,
-        image=told["image"],
+        image=definition["image"],
         ours=ours is not None,
-        command=[*ours.entrypoint, *told.get("command", ours.command)] if ours else told.get("command", []),
+        command=[*ours.entrypoint, *definition.get("command", ours.command)] if ours else definition.get("command", []),
         environment=ours.environment | environment if ours else environment,
-        check=_check(told.get("healthcheck", {}), ours.check if ours else None),
-        depends_on={other: how["condition"] for other, how in told.get("depends_on", {}).items()},
-        published={int(port): int(here) for _, here, port in (one.split(":") for one in told.get("ports", []))},
+        check=_check(definition.get("healthcheck", {}), ours.check if ours else None),
+        depends_on={other: how["condition"] for other, how in definition.get("depends_on", {}).items()},
+        published={int(port): int(here) for _, here, port in (one.split(":") for one in definition.get("ports", []))},
     )
 
 
-def _check(told: dict[str, Any], inherited: list[str] | None) -> list[str] | None:
-    if told.get("disable"):
+def _check(definition: dict[str, Any], inherited: list[str] | None) -> list[str] | None:
+    if definition.get("disable"):
         return None
-    if "test" not in told:
+    if "test" not in definition:
         return inherited
-    kind, *words = told["test"]
-    assert kind == "CMD", f"a health check of the kind {kind} is not understood here"
+    kind, *words = definition["test"]
+    assert kind == "CMD", f"a health check of the kind {kind} is not supported here"
     return list(words)
 
 
-def _with(variables: Mapping[str, str], told: Any) -> Any:
-    """What is told, with each ${VARIABLE:-default} replaced."""
-    if isinstance(told, dict):
-        return {key: _with(variables, value) for key, value in told.items()}
-    if isinstance(told, list):
-        return [_with(variables, value) for value in told]
-    if not isinstance(told, str):
-        return told
-    assert "$" not in _VARIABLE.sub("", told), f"a variable without a default: {told}"
-    return _VARIABLE.sub(lambda found: found[1] or variables.get(found[2]) or found[3], told)
+def _substitute(variables: Mapping[str, str], definition: Any) -> Any:
+    """Return the definition with each ${VARIABLE:-default} replaced."""
+    if isinstance(definition, dict):
+        return {key: _substitute(variables, value) for key, value in definition.items()}
+    if isinstance(definition, list):
+        return [_substitute(variables, value) for value in definition]
+    if not isinstance(definition, str):
+        return definition
+    assert "$" not in _VARIABLE.sub("", definition), f"a variable without a default: {definition}"
+    return _VARIABLE.sub(lambda found: found[1] or variables.get(found[2]) or found[3], definition)

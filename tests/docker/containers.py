@@ -1,8 +1,8 @@
-"""This machine in the place of a container engine: each service of compose.yaml is run as processes of 127.0.0.1.
+"""Run the services of compose.yaml as processes on 127.0.0.1, without a container engine.
 
-What is ours is the installed command, with the words and the environment that the files give it. PostgreSQL is the
-embedded one, on its socket; Apache Kafka is set up by the very program that its image sets it up with. Addresses become
-those that there are here.
+tekana's services run the installed command, with the arguments and the environment that the files define. PostgreSQL
+is the embedded one, on its socket; Apache Kafka is configured by the same program as in its image. Addresses are
+replaced by those of this machine.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from tests.integration.postgres_support import superuser
 from tests.kafka.brokers import free_port, java
 
 PATIENCE = 90.0
-"""How long a container may take to become healthy, to end or to stop, in seconds."""
+"""Timeout for a container to become healthy, to end or to stop, in seconds."""
 
 _PROGRAMS = Path(sys.executable).parent
 
 
 class Network:
-    """What the addresses in the files are on this machine."""
+    """Map the addresses in the files to addresses of this machine."""
 
     def __init__(self, services: list[Service]) -> None:
         self._ports: dict[tuple[str, int], int] = defaultdict(free_port)
@@ -48,15 +48,15 @@ class Network:
         self._sockets: dict[str, str] = {}
 
     def port(self, service: Service, port: int) -> int:
-        """The port here that is this one of the service."""
+        """Return the local port for a port of the service."""
         return self._ports[service.name, port]
 
-    def give_socket(self, service: Service, folder: str) -> None:
-        """The service is a PostgreSQL with a socket in this folder, percent-encoded, and no port."""
+    def map_socket(self, service: Service, folder: str) -> None:
+        """Map the service, a PostgreSQL, to a socket in this percent-encoded folder instead of a port."""
         self._sockets[service.name] = folder
 
-    def here(self, service: Service, text: str) -> str:
-        """A text of the service with the addresses here. 127.0.0.1, or no host at all, is the service itself."""
+    def to_local(self, service: Service, text: str) -> str:
+        """Replace the addresses in a text of the service. 127.0.0.1 or an empty host means the service itself."""
         for name, folder in self._sockets.items():
             text = re.sub(rf"@{name}:5432/(\w+)", rf"@/\1?host={folder}&port=5432", text)
 
@@ -69,7 +69,7 @@ class Network:
 
 
 class Container(ABC):
-    """A service, run here in a folder of its own."""
+    """A service that runs on this machine, in its own folder."""
 
     def __init__(self, service: Service, network: Network, folder: Path) -> None:
         self.service = service
@@ -79,58 +79,60 @@ class Container(ABC):
 
     @abstractmethod
     def start(self) -> None:
-        """Start it, without waiting until it is of use."""
+        """Start it, without waiting until it is healthy."""
 
     @abstractmethod
     def stop(self) -> int:
-        """Stop it as the engine does, and give its exit code."""
+        """Stop it as a container engine does, and return its exit code."""
 
     @abstractmethod
     def remove(self) -> None:
-        """See to it that nothing of it runs, however it is."""
+        """Kill all of its processes that still run."""
 
-    def told(self) -> str:
-        """What it has to say."""
+    def output(self) -> str:
+        """Return its output."""
         return ""
 
     def wait_until(self, condition: str) -> None:
-        """Wait until it is as compose.yaml wants it before others start."""
+        """Wait until it meets the condition of `depends_on`."""
         reached: Callable[[], bool] = {
             "service_healthy": self.is_healthy,
             "service_completed_successfully": self.has_ended,
         }[condition]
         end = time.monotonic() + PATIENCE
         while not reached():
-            assert time.monotonic() < end, f"{self.service.name}: no {condition}\n{self.told()}"
+            assert time.monotonic() < end, f"{self.service.name}: no {condition}\n{self.output()}"
             time.sleep(0.1)
 
     def is_healthy(self) -> bool:
-        """Whether its health check, run as it is written, says so."""
+        """Run its health check, and return whether it succeeds."""
         assert self.service.check, f"{self.service.name} has no health check"
-        words = [self.network.here(self.service, word) for word in self.service.check]
+        words = [self.network.to_local(self.service, word) for word in self.service.check]
         done = subprocess.run(words, env=self.environment(), capture_output=True, check=False, timeout=PATIENCE)
         return done.returncode == 0
 
     def has_ended(self) -> bool:
-        """Whether it ran to its end, and well."""
+        """Return whether it ended successfully."""
         raise AssertionError(f"{self.service.name} does not end")
 
     def environment(self) -> dict[str, str]:
-        """Its variables, and no others but the way to programs."""
-        told = {name: self.network.here(self.service, value) for name, value in self.service.environment.items()}
-        return told | {"PATH": os.pathsep.join([str(_PROGRAMS), os.environ["PATH"]])}
+        """Return its variables, and PATH as the only other one."""
+        variables = {
+            name: self.network.to_local(self.service, value) for name, value in self.service.environment.items()
+        }
+        return variables | {"PATH": os.pathsep.join([str(_PROGRAMS), os.environ["PATH"]])}
 
 
 class Process(Container):
-    """A service that is one process here."""
+    """A service that is a single process."""
 
     def __init__(self, service: Service, network: Network, folder: Path) -> None:
         super().__init__(service, network, folder)
         self._process: subprocess.Popen[bytes] | None = None
 
     def words(self) -> list[str]:
-        """The command."""
-        return [self.network.here(self.service, word) for word in self.service.command]
+        """Return the command."""
+        return [self.network.to_local(self.service, word) for word in self.service.command]
 
     def start(self) -> None:
         with (self.folder / "log").open("wb") as log:
@@ -148,22 +150,22 @@ class Process(Container):
             self._process.kill()
             self._process.wait()
 
-    def told(self) -> str:
+    def output(self) -> str:
         return (self.folder / "log").read_text("utf-8")
 
     def is_healthy(self) -> bool:
         assert self._process
-        assert self._process.poll() is None, self.told()
+        assert self._process.poll() is None, self.output()
         return super().is_healthy()
 
     def has_ended(self) -> bool:
         assert self._process
-        assert self._process.poll() in (None, 0), self.told()
+        assert self._process.poll() in (None, 0), self.output()
         return self._process.returncode == 0
 
 
-class OneOfOurs(Process):
-    """A container of the image that is built from the Dockerfile, with a read-only root if that can be had here."""
+class TekanaContainer(Process):
+    """A container of the image built from the Dockerfile, with a read-only root where this machine allows it."""
 
     def words(self) -> list[str]:
         temporary = Path(self.environment()["TMPDIR"])
@@ -171,20 +173,20 @@ class OneOfOurs(Process):
         return [*read_only_but(temporary), *super().words()]
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """As `docker compose run --rm` does: another command with the service's environment."""
+        """Run another command with the service's environment, as `docker compose run --rm` does."""
         words = [*image().entrypoint, *arguments]
         return subprocess.run(
             words, env=self.environment(), cwd=self.folder, capture_output=True, text=True, check=False
         )
 
     def environment(self) -> dict[str, str]:
-        told = super().environment()
-        port = self.network.port(self.service, int(told["TEKANA_PORT"]))
-        return told | {"TEKANA_HOST": "127.0.0.1", "TEKANA_PORT": str(port), "TMPDIR": str(self.folder / "tmp")}
+        variables = super().environment()
+        port = self.network.port(self.service, int(variables["TEKANA_PORT"]))
+        return variables | {"TEKANA_HOST": "127.0.0.1", "TEKANA_PORT": str(port), "TMPDIR": str(self.folder / "tmp")}
 
 
 class Postgres(Container):
-    """PostgreSQL as its image makes it: with the user and the database that the environment names."""
+    """PostgreSQL with the user and the database that the environment names, as its image creates them."""
 
     def __init__(self, service: Service, network: Network, folder: Path) -> None:
         super().__init__(service, network, folder)
@@ -194,18 +196,18 @@ class Postgres(Container):
     def start(self) -> None:
         url = self._server.start()
         self._socket = str(make_url(url).query["host"])
-        self.network.give_socket(self.service, url.partition("host=")[2].partition("&")[0])
+        self.network.map_socket(self.service, url.partition("host=")[2].partition("&")[0])
         asyncio.run(self._set_up(url))
 
     async def _set_up(self, url: str) -> None:
-        told = self.service.environment
+        variables = self.service.environment
         async with superuser(url) as raw:
-            role = f"{told['POSTGRES_USER']} SUPERUSER LOGIN PASSWORD '{told['POSTGRES_PASSWORD']}'"
+            role = f"{variables['POSTGRES_USER']} SUPERUSER LOGIN PASSWORD '{variables['POSTGRES_PASSWORD']}'"
             await raw.execute(f"CREATE ROLE {role}")
-            await raw.execute(f"CREATE DATABASE {told['POSTGRES_DB']} OWNER {told['POSTGRES_USER']}")
+            await raw.execute(f"CREATE DATABASE {variables['POSTGRES_DB']} OWNER {variables['POSTGRES_USER']}")
 
     def stop(self) -> int:
-        self._server.stop()  # which raises if it does not
+        self._server.stop()  # raises if it does not stop
         return 0
 
     def remove(self) -> None:
@@ -225,7 +227,7 @@ class Postgres(Container):
 
 
 class Kafka(Process):
-    """Apache Kafka as its image makes it: out of the environment, into a folder that was empty."""
+    """Apache Kafka, configured from the environment into an empty folder, as its image does."""
 
     def __init__(self, service: Service, network: Network, folder: Path) -> None:
         super().__init__(service, network, folder)

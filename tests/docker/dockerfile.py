@@ -1,4 +1,4 @@
-"""What docker/Dockerfile describes, read as Docker reads it, as far as this file needs it."""
+"""Parse docker/Dockerfile as Docker does, for the features that the file uses."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ DOCKERFILE = ROOT / "docker" / "Dockerfile"
 
 
 class Instruction(NamedTuple):
-    """The word that it begins with, and the rest, in one line."""
+    """An instruction: its first word, and its arguments in one line."""
 
     word: str
     rest: str
 
 
 class Image(NamedTuple):
-    """What the last stage of the Dockerfile gives each container."""
+    """The settings that the last stage of the Dockerfile gives each container."""
 
     environment: dict[str, str]
     entrypoint: list[str]
@@ -32,7 +32,7 @@ class Image(NamedTuple):
 
 
 def stages() -> list[list[Instruction]]:
-    """The instructions, by stage; the last one is the image."""
+    """Return the instructions of each stage; the last stage is the image."""
     lines = [line for line in DOCKERFILE.read_text("utf-8").splitlines() if not line.lstrip().startswith("#")]
     whole = re.sub(r"\\\n\s*", " ", "\n".join(lines))
     found: list[list[Instruction]] = []
@@ -44,22 +44,22 @@ def stages() -> list[list[Instruction]]:
 
 
 def image() -> Image:
-    """The image of our own services."""
-    told: dict[str, list[str]] = {}
+    """Return the image of tekana's services."""
+    instructions: dict[str, list[str]] = {}
     for word, rest in stages()[-1]:
-        told.setdefault(word, []).append(rest)
+        instructions.setdefault(word, []).append(rest)
     [entrypoint], [command], [user], [stop_signal] = (
-        told[word] for word in ("ENTRYPOINT", "CMD", "USER", "STOPSIGNAL")
+        instructions[word] for word in ("ENTRYPOINT", "CMD", "USER", "STOPSIGNAL")
     )
-    [check] = told["HEALTHCHECK"]
+    [check] = instructions["HEALTHCHECK"]
     return Image(
-        environment=_pairs(told["ENV"]),
+        environment=_pairs(instructions["ENV"]),
         entrypoint=json.loads(entrypoint),
         command=json.loads(command),
         check=json.loads(check[check.index("CMD") + 3 :]),
         user=user,
         stop_signal=stop_signal,
-        labels=_pairs(told["LABEL"]),
+        labels=_pairs(instructions["LABEL"]),
     )
 
 

@@ -1,4 +1,4 @@
-"""A root file system that is read-only, for one process: where the machine lets us have mounts of our own."""
+"""Run a process with a read-only root file system, where this machine allows private mounts."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ mount -t tmpfs tmpfs "$0" && cd "$0" && exec "$@"
 
 
 def read_only_but(folder: Path) -> list[str]:
-    """Words to put before a command, so that it may write into this folder alone, which is then empty and in memory.
+    """Return the words to prepend to a command, so that it can write only into this folder, an empty tmpfs.
 
-    No words where the machine does not let us: there the command is run as it is.
+    Returns no words where the machine does not allow it; the command then runs unchanged.
     """
-    return _words(folder) if lets_us() else []
+    return _words(folder) if private_mounts_allowed() else []
 
 
 @cache
-def lets_us() -> bool:
-    """Whether the machine does. Root may, as a rule."""
+def private_mounts_allowed() -> bool:
+    """Return whether this process may create private mounts. Root usually may."""
     try:
         return subprocess.run([*_words(Path("/tmp")), "true"], capture_output=True, check=False).returncode == 0
     except FileNotFoundError:  # not Linux

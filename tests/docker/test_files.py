@@ -1,4 +1,4 @@
-"""The files of docker/: tools that know their formats accept them, and they name nothing that is not there."""
+"""The files of docker/: the tools for their formats accept them, and all names in them exist."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ OF_POSTGRES = {"POSTGRES_USER", "POSTGRES_PASSWORD", "POSTGRES_DB"}
 names = pytest.mark.parametrize("service", SERVICES, ids=lambda one: one.name)
 
 
-def told_by(*words: str | Path) -> tuple[int, str]:
+def run_tool(*words: str | Path) -> tuple[int, str]:
     done = subprocess.run([*map(str, words)], capture_output=True, text=True, check=False, cwd=ROOT)
     return done.returncode, done.stdout + done.stderr
 
 
 def options() -> dict[str, click.Option]:
-    """Every option of the command, by its variable."""
+    """Return every option of the command, by its variable."""
     every = (option for verb in command.commands.values() for option in verb.params)
     return {str(option.envvar): option for option in every if isinstance(option, click.Option) and option.envvar}
 
@@ -41,28 +41,28 @@ def pin(name: str) -> str:
     return str(found)
 
 
-def test_the_dockerfile_is_without_reproach() -> None:
-    assert told_by(PROGRAMS / "hadolint", DOCKERFILE) == (0, "")
+def test_hadolint_accepts_the_dockerfile() -> None:
+    assert run_tool(PROGRAMS / "hadolint", DOCKERFILE) == (0, "")
 
 
-def test_the_dockerfiles_tool_sees_a_fault(tmp_path: Path) -> None:
+def test_hadolint_rejects_a_faulty_dockerfile(tmp_path: Path) -> None:
     bad = tmp_path / "Dockerfile"
     bad.write_text(DOCKERFILE.read_text("utf-8").replace("uv==", "uv>="))
-    assert told_by(PROGRAMS / "hadolint", bad)[0] != 0
+    assert run_tool(PROGRAMS / "hadolint", bad)[0] != 0
 
 
-def test_compose_is_as_its_schema_says() -> None:
-    code, said = told_by(PROGRAMS / "check-jsonschema", "--builtin-schema", "vendor.compose-spec", COMPOSE)
-    assert code == 0, said
+def test_compose_file_is_valid_by_its_schema() -> None:
+    code, output = run_tool(PROGRAMS / "check-jsonschema", "--builtin-schema", "vendor.compose-spec", COMPOSE)
+    assert code == 0, output
 
 
-def test_composes_tool_sees_a_fault(tmp_path: Path) -> None:
+def test_the_schema_rejects_a_faulty_compose_file(tmp_path: Path) -> None:
     bad = tmp_path / "compose.yaml"
     bad.write_text(COMPOSE.read_text("utf-8").replace("stop_grace_period", "grace"))
-    assert told_by(PROGRAMS / "check-jsonschema", "--builtin-schema", "vendor.compose-spec", bad)[0] != 0
+    assert run_tool(PROGRAMS / "check-jsonschema", "--builtin-schema", "vendor.compose-spec", bad)[0] != 0
 
 
-def test_the_image_is_built_with_what_was_tested() -> None:
+def test_the_image_has_the_tested_versions() -> None:
     building = stages()[0]
     assert pin("uv") in " ".join(rest for word, rest in building if word == "RUN").split()
     assert image().labels["org.opencontainers.image.version"] == PROJECT["project"]["version"]
@@ -71,25 +71,25 @@ def test_the_image_is_built_with_what_was_tested() -> None:
     assert {line.removeprefix("!") for line in ignored if line.startswith("!")} == copied
 
 
-def test_the_image_runs_as_nobody_in_particular() -> None:
+def test_the_image_runs_as_an_unprivileged_user() -> None:
     assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", image().user)
     assert image().stop_signal == "SIGTERM"
     assert image().environment["PYTHONDONTWRITEBYTECODE"] == "1"
 
 
-def test_kafka_is_the_one_that_was_tested() -> None:
+def test_kafka_has_the_tested_version() -> None:
     pom = (ROOT / "tests" / "kafka" / "pom.xml").read_text("utf-8")
     tested = re.search(r"<artifactId>kafka_[\d.]+</artifactId>\s*<version>(.+?)</version>", pom)
     assert tested
     assert f"apache/kafka:{tested[1]}" in {one.image for one in SERVICES}
 
 
-def test_the_example_has_every_variable_with_the_value_that_it_has_without() -> None:
+def test_the_example_lists_every_variable_with_its_default() -> None:
     assert {name: {value} for name, value in example_variables().items()} == variables_used()
     assert set(example_variables()) <= OF_POSTGRES | set(options())
 
 
-def test_the_guide_lists_the_services_and_the_settings() -> None:
+def test_the_guide_lists_services_and_settings() -> None:
     guide = (ROOT / "docs" / "how-to" / "run-with-docker.md").read_text("utf-8")
     listed = re.findall(r"^\| ((?:`[a-z]+`(?:, )?)+) \|", guide, re.MULTILINE)
     assert set(re.findall(r"\w+", " ".join(listed))) == {one.name for one in SERVICES}
@@ -99,47 +99,47 @@ def test_the_guide_lists_the_services_and_the_settings() -> None:
 
 
 @names
-def test_every_command_is_one_that_tekana_knows(service: Service) -> None:
+def test_every_command_and_option_exists(service: Service) -> None:
     if service.ours:
         program, verb, *arguments = service.command
         assert program in PROJECT["project"]["scripts"]
         known = command.commands[verb]
-        known.make_context(verb, arguments)  # or it says what is wrong
+        known.make_context(verb, arguments)  # raises if an argument is wrong
         variables = {option.envvar for option in known.params if isinstance(option, click.Option)}
-        of_serving = {"TEKANA_HOST", "TEKANA_PORT"}  # the image's, which the other verbs leave alone
+        of_serving = {"TEKANA_HOST", "TEKANA_PORT"}  # set by the image, and ignored by the other commands
         assert {name for name in service.environment if name.startswith("TEKANA_")} - of_serving <= variables
 
 
 @names
-def test_every_container_may_do_as_little_as_it_can(service: Service) -> None:
-    told = RAW["services"][service.name]
-    assert told["read_only"] is True
-    assert told["cap_drop"] == ["ALL"]
-    assert "cap_add" not in told
-    assert not told.get("privileged")
-    assert told["security_opt"] == ["no-new-privileges:true"]
-    assert ("ports" in told) == (service.name == "gateway")
-    assert all(one.startswith("127.0.0.1:") for one in told.get("ports", []))
+def test_every_container_has_minimal_rights(service: Service) -> None:
+    definition = RAW["services"][service.name]
+    assert definition["read_only"] is True
+    assert definition["cap_drop"] == ["ALL"]
+    assert "cap_add" not in definition
+    assert not definition.get("privileged")
+    assert definition["security_opt"] == ["no-new-privileges:true"]
+    assert ("ports" in definition) == (service.name == "gateway")
+    assert all(one.startswith("127.0.0.1:") for one in definition.get("ports", []))
 
 
-def test_the_image_is_built_once_and_never_looked_for_elsewhere() -> None:
-    assert [name for name, told in RAW["services"].items() if "build" in told] == ["migrate"]
+def test_the_image_is_built_once_and_never_pulled() -> None:
+    assert [name for name, definition in RAW["services"].items() if "build" in definition] == ["migrate"]
     assert {RAW["services"][one.name]["pull_policy"] for one in SERVICES if one.ours} == {"never"}
 
 
-def test_what_must_last_is_in_a_volume() -> None:
-    mounted = {name: told["volumes"] for name, told in RAW["services"].items() if "volumes" in told}
+def test_persistent_data_are_in_volumes() -> None:
+    mounted = {name: definition["volumes"] for name, definition in RAW["services"].items() if "volumes" in definition}
     [kafka] = [one for one in SERVICES if one.name == "kafka"]
     assert mounted == {
-        "postgres": ["postgres:/var/lib/postgresql"],  # where the image has its data from version 18 on
+        "postgres": ["postgres:/var/lib/postgresql"],  # the image's data folder from version 18 on
         "kafka": [f"kafka:{kafka.environment['KAFKA_LOG_DIRS']}"],
     }
     assert RAW["services"]["postgres"]["image"] == "postgres:18"
 
 
-def test_what_runs_once_is_waited_for() -> None:
-    """Or `up --wait` would take its end for a failure."""
-    once = {name for name, told in RAW["services"].items() if told["restart"] == "no"}
+def test_one_shot_services_are_awaited() -> None:
+    """Otherwise `up --wait` treats their exit as a failure."""
+    once = {name for name, definition in RAW["services"].items() if definition["restart"] == "no"}
     waited_for = {
         name
         for service in SERVICES

@@ -1,6 +1,6 @@
-"""The processes that docker/compose.yaml describes, in its order and by its words, do the main job on this machine.
+"""The services of docker/compose.yaml, run as processes in its order and with its commands, work together.
 
-A real PostgreSQL, a real Apache Kafka, and whatever else the file lists. Containers alone are missing.
+With a real PostgreSQL, a real Apache Kafka and every other service in the file; only the containers are missing.
 """
 
 from __future__ import annotations
@@ -21,34 +21,34 @@ import httpx
 import pytest
 
 from tests.docker.compose_file import Service, services
-from tests.docker.containers import PATIENCE, Container, Kafka, Network, OneOfOurs, Postgres
+from tests.docker.containers import PATIENCE, Container, Kafka, Network, Postgres, TekanaContainer
 from tests.kafka.brokers import free_port
 from tests.kafka.consumer import AGGREGATES, document_of, read
 
 pytestmark = pytest.mark.kafka
 
 STOPPED_BY_SIGTERM = 128 + signal.SIGTERM
-"""How every Java ends that is told to stop, Kafka among them."""
+"""The exit code of a Java process after SIGTERM, also of Kafka."""
 
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="tekana-docker-", dir="/var/tmp"))
-    folder.chmod(0o755)  # the account that PostgreSQL runs as has to pass through
+    folder.chmod(0o755)  # so that the account PostgreSQL runs as can enter it
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
 
 
 def container(service: Service, network: Network, folder: Path) -> Container:
     if service.ours:
-        return OneOfOurs(service, network, folder)
+        return TekanaContainer(service, network, folder)
     kinds = {"postgres": Postgres, "apache/kafka": Kafka}
     return kinds[service.image.partition(":")[0]](service, network, folder)
 
 
 @contextmanager
-def up(described: list[Service], folder: Path) -> Iterator[dict[str, Container]]:
-    """As `docker compose up --wait` does; and what is left at the end is removed."""
+def start_services(described: list[Service], folder: Path) -> Iterator[dict[str, Container]]:
+    """Start the services as `docker compose up --wait` does, and remove them at the end."""
     network = Network(described)
     running: dict[str, Container] = {}
     try:
@@ -66,30 +66,30 @@ def up(described: list[Service], folder: Path) -> Iterator[dict[str, Container]]
             one.remove()
 
 
-def test_what_compose_describes_does_the_main_job(folder: Path) -> None:
+def test_the_composed_services_move_money_and_publish_events(folder: Path) -> None:
     if "TEKANA_TEST_KAFKA_JARS" not in os.environ:
         pytest.skip("not here: Apache Kafka")
     port = free_port()
-    with up(services({"TEKANA_PORT": str(port), "POSTGRES_PASSWORD": "chosen"}), folder) as running:
+    with start_services(services({"TEKANA_PORT": str(port), "POSTGRES_PASSWORD": "chosen"}), folder) as running:
         migrate, kafka = running["migrate"], running["kafka"]
-        assert isinstance(migrate, OneOfOurs)
+        assert isinstance(migrate, TekanaContainer)
         assert isinstance(kafka, Kafka)
 
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE) as client:
-            the_main_job(client)
+            move_money_over_http(client)
 
         audit = migrate.run("audit")
         assert audit.returncode == 0, audit.stdout
-        told_on_the_bus = asyncio.run(types_once_all_are_published(migrate, kafka))
-        assert {"CustomerRegistered", "FundsDeposited", "FundsTransferred", "TransactionRejected"} <= told_on_the_bus
+        published_types = asyncio.run(wait_for_published_types(migrate, kafka))
+        assert {"CustomerRegistered", "FundsDeposited", "FundsTransferred", "TransactionRejected"} <= published_types
 
         codes = {name: one.stop() for name, one in reversed(running.items()) if name != "migrate"}
-        said = {name: running[name].told() for name, code in codes.items() if code}
-        assert codes == dict.fromkeys(codes, 0) | {"kafka": STOPPED_BY_SIGTERM}, said
+        outputs = {name: running[name].output() for name, code in codes.items() if code}
+        assert codes == dict.fromkeys(codes, 0) | {"kafka": STOPPED_BY_SIGTERM}, outputs
 
 
-def the_main_job(client: httpx.Client) -> None:
-    """What the README's session does."""
+def move_money_over_http(client: httpx.Client) -> None:
+    """Do the steps of the session in the README."""
     grace, eric = (
         register(client, name, number) for name, number in (("grace", "+250788000201"), ("eric", "+250788000202"))
     )
@@ -106,7 +106,7 @@ def the_main_job(client: httpx.Client) -> None:
 
 
 def register(client: httpx.Client, name: str, number: str) -> str:
-    """Register a customer, and give the wallet's id."""
+    """Register a customer, and return the id of the wallet."""
     person = {"full_name": name.title(), "email": f"{name}@example.com", "phone_number": number}
     answer = client.post("/v1/customers", json=person, headers={"Idempotency-Key": f"register-{name}"})
     assert answer.status_code == 201, answer.text
@@ -118,8 +118,8 @@ def move(client: httpx.Client, key: str, body: dict[str, str]) -> httpx.Response
     return client.post("/v1/transactions", json=body, headers={"Idempotency-Key": key})
 
 
-async def types_once_all_are_published(one: OneOfOurs, kafka: Kafka) -> set[str]:
-    """The types of the events on the bus, once the relay has put all of them there."""
+async def wait_for_published_types(one: TekanaContainer, kafka: Kafka) -> set[str]:
+    """Wait until the relay has published everything, and return the types of the events on the bus."""
     end = time.monotonic() + PATIENCE
     while json.loads(one.run("outbox", "status", "--json").stdout)["unpublished"]:
         assert time.monotonic() < end, "the relay does not publish"

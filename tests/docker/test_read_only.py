@@ -1,4 +1,4 @@
-"""What the processes of compose.yaml are run in here is a read-only root file system indeed."""
+"""The root file system in which the services of compose.yaml run here is read-only."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.docker.read_only import lets_us, read_only_but
+from tests.docker.read_only import private_mounts_allowed, read_only_but
 
 
 def test_only_one_folder_can_be_written(tmp_path: Path) -> None:
-    if not lets_us():
+    if not private_mounts_allowed():
         pytest.skip("not here: the right to mount")
     (tmp_path / "ours").mkdir()
     words = read_only_but(tmp_path / "ours")

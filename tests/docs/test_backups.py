@@ -1,4 +1,4 @@
-"""The guide's commands of a backup and of its restore are run, into a server that has never seen tekana."""
+"""Run the guide's commands for backup and restore, with a new server as the target."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def folder() -> Iterator[Path]:
 
 
 def commands() -> list[str]:
-    """The blocks of the section about backups: dump, restore, copy."""
+    """Return the code blocks of the section about backups: dump, restore, copy."""
     section = (ROOT / "docs/how-to/run-it.md").read_text("utf-8").partition("\n## Backups\n")[2]
     return re.findall(r"^```sh\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
 
@@ -71,8 +71,8 @@ def test_a_dump_is_restored_into_a_fresh_server(postgres_url: str, folder: Path)
     asyncio.run(fill())
     run(dump, folder, DATABASE=postgres_url.replace("+asyncpg", ""))
     with EmbeddedPostgres(folder / "fresh", durable=False) as url:
-        said = run(restore, folder, DATABASE=url.replace("+asyncpg", ""))
-        assert said.endswith("tekana: the ledger is whole\n")
+        output = run(restore, folder, DATABASE=url.replace("+asyncpg", ""))
+        assert output.endswith("tekana: the ledger is whole\n")
         assert asyncio.run(look(url)) == ("tekana_app_postgres", 4)
 
 
@@ -80,10 +80,10 @@ def test_a_copy_of_the_data_folder_is_a_backup(folder: Path) -> None:
     _, _, copy = commands()
     data = folder / "data"
     run('tekana demo --data-dir "$TEKANA_DATA_DIR"', folder, TEKANA_DATA_DIR=str(data))
-    said = run(
+    output = run(
         copy.replace("tekana audit", "env -u TEKANA_DATA_DIR tekana audit"),
         folder,
         TEKANA_DATA_DIR=str(data),
         COPY=str(folder / "copy"),
     )
-    assert said.endswith("tekana: the ledger is whole\n")
+    assert output.endswith("tekana: the ledger is whole\n")

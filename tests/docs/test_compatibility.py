@@ -1,4 +1,4 @@
-"""Every change that would break those who consume events is seen, and no other."""
+"""The check of event schemas reports every change that breaks consumers, and no other change."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ def contract() -> Contract:
 
 
 def opened(new: Contract) -> Contract:
-    """The data of one event, to be changed."""
+    """Return the data schema of one event, to be changed."""
     data: Contract = new["Opened"].data
     return data
 
 
-def test_nothing_new_breaks_nothing() -> None:
+def test_an_unchanged_contract_is_compatible() -> None:
     assert breaches(contract(), contract()) == []
     assert breaches({}, contract()) == []
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (lambda new: new.pop("Opened"), "Opened is gone"),
         (lambda new: new.update(Opened=new["Opened"]._replace(topic="other")), "Opened moved from news to other"),
@@ -78,11 +78,11 @@ def test_nothing_new_breaks_nothing() -> None:
         (lambda new: new["Opened"].headers["properties"].pop("ce_id"), "a header of Opened: ce_id is gone"),
     ],
 )
-def test_a_change_that_breaks_is_found(change: Callable[[Contract], object], said: str) -> None:
+def test_a_breaking_change_is_reported(change: Callable[[Contract], object], message: str) -> None:
     new = contract()
     change(new)
     [first, *_] = breaches(contract(), new)
-    assert first.startswith(said)
+    assert first.startswith(message)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_a_change_that_breaks_is_found(change: Callable[[Contract], object], sai
         lambda new: new["Opened"].headers["properties"].update(ce_new={"type": "string"}),
     ],
 )
-def test_an_addition_is_none(change: Callable[[Contract], object]) -> None:
+def test_an_addition_is_compatible(change: Callable[[Contract], object]) -> None:
     new = contract()
     change(new)
     assert breaches(contract(), new) == []

@@ -1,4 +1,4 @@
-"""The documentation is true: what can be run is run, what it lists is held against the code, and no link is dead."""
+"""The documentation is correct: its code runs, its lists match the code, and its links have targets."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ def text_of(page: str) -> str:
 
 
 def blocks(page: str) -> list[tuple[str, str]]:
-    """The language and the content of each fenced block, in order."""
+    """Return the language and the content of each fenced block, in order."""
     return _BLOCK.findall(text_of(page))
 
 
 def rows(page: str, *header: str) -> list[list[str]]:
-    """The cells of the tables whose header begins with these."""
+    """Return the cells of the tables whose header begins with these columns."""
     found: list[list[str]] = []
     inside = False
     for line in text_of(page).splitlines():
@@ -69,7 +69,7 @@ def rows(page: str, *header: str) -> list[list[str]]:
 
 
 def in_order(wanted: str, output: str) -> str | None:
-    """The first line of `wanted` that does not come in `output`, after those before it. An … stands for anything."""
+    """Return the first line of `wanted` that is missing in `output` in this order, or None. … matches any text."""
     lines = iter(output.replace("\r", "").splitlines())
     for line in filter(None, wanted.splitlines()):
         pattern = re.compile(".*".join(map(re.escape, line.rstrip().split("…"))))
@@ -78,22 +78,22 @@ def in_order(wanted: str, output: str) -> str | None:
     return None
 
 
-def test_a_promise_that_is_not_kept_is_seen() -> None:
+def test_in_order_finds_the_first_missing_line() -> None:
     output = 'HTTP/1.1 201 Created\r\nvia: x\r\n\r\n{"id":"1","status":"posted"}\n'
     assert in_order('HTTP/1.1 201 Created\n{"id":"…","status":"posted"}\n', output) is None
     assert in_order('{"id":"…","status":"rejected"}', output) == '{"id":"…","status":"rejected"}'
-    assert in_order("{…\nHTTP…", output) == "HTTP…"  # the wrong way round
+    assert in_order("{…\nHTTP…", output) == "HTTP…"  # in the wrong order
     assert in_order("HTTP/1.1 422…", output) == "HTTP/1.1 422…"
 
 
-# ---------------------------------------------------------------------- what can be run
+# ---------------------------------------------------------------------- code that runs
 
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[tuple[int, Path]]:
-    """`tekana serve` on a free port and a new data folder."""
+    """Run `tekana serve` on a free port and a new data folder."""
     folder = Path(tempfile.mkdtemp(prefix="tekana-docs-", dir="/var/tmp"))
-    folder.chmod(0o755)  # the account that PostgreSQL runs as has to pass through
+    folder.chmod(0o755)  # so that the account PostgreSQL runs as can enter it
     with socket.create_server(("127.0.0.1", 0)) as free:
         port: int = free.getsockname()[1]
     words = [str(PROGRAMS / "tekana"), "serve", "--port", str(port), "--data-dir", str(folder)]
@@ -105,9 +105,9 @@ def served() -> Iterator[tuple[int, Path]]:
         finally:
             server.send_signal(signal.SIGTERM)
             code = server.wait(60)
-    said = (folder / "log").read_text()
+    output = (folder / "log").read_text()
     shutil.rmtree(folder, ignore_errors=True)
-    assert code == 0, said
+    assert code == 0, output
 
 
 def _wait_until_ready(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
@@ -122,9 +122,9 @@ def _wait_until_ready(server: subprocess.Popen[bytes], port: int, log: Path) -> 
 
 
 @pytest.mark.skipif(not (shutil.which("bash") and shutil.which("curl")), reason="not here: bash and curl")
-def test_the_curl_session_does_what_it_says(served: tuple[int, Path]) -> None:
+def test_the_curl_session_prints_the_documented_output(served: tuple[int, Path]) -> None:
     port, folder = served
-    steps: list[list[str]] = []  # each with what it promises
+    steps: list[list[str]] = []  # each with its documented output
     for language, content in blocks("README.md"):
         if language == "bash":
             steps.append([content, ""])
@@ -133,7 +133,7 @@ def test_the_curl_session_does_what_it_says(served: tuple[int, Path]) -> None:
         elif language == "python":
             break
     assert sum("curl" in step for step, _ in steps) >= 6
-    assert sum(bool(promised) for _, promised in steps) >= 6
+    assert sum(bool(documented_output) for _, documented_output in steps) >= 6
     script = "\n".join(f"echo '=== {number}'\n{step}\necho" for number, (step, _) in enumerate(steps))
     script = 'uv() { shift; command "$@"; }\n' + script.replace(":3333", f":{port}")  # `uv run tekana` is `tekana`
     environment = {
@@ -142,19 +142,19 @@ def test_the_curl_session_does_what_it_says(served: tuple[int, Path]) -> None:
         "TEKANA_DATA_DIR": str(folder),
         "no_proxy": "127.0.0.1",
     }
-    for time_ in ("once", "twice"):  # README says that it may be pasted again
+    for time_ in ("once", "twice"):  # the README states that it can be repeated
         done = subprocess.run(
             ["bash", "-eu"], input=script, env=environment, capture_output=True, check=False, text=True, timeout=60
         )
         assert (done.returncode, done.stderr.count("Traceback")) == (0, 0), done.stderr
-        said = re.split(r"^=== \d+\n", done.stdout, flags=re.MULTILINE)[1:]
-        for (step, promised), output in zip(steps, said, strict=True):
-            assert (line := in_order(promised, output)) is None, f"{time_}: {step}\nlacks {line}\n{output}"
+        outputs = re.split(r"^=== \d+\n", done.stdout, flags=re.MULTILINE)[1:]
+        for (step, documented_output), output in zip(steps, outputs, strict=True):
+            assert (line := in_order(documented_output, output)) is None, f"{time_}: {step}\nlacks {line}\n{output}"
             assert time_ == "once" or "transactions" not in step or "idempotency-replayed: true" in output
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/quickstart.md"])
-def test_python_prints_what_it_says(page: str, tmp_path: Path) -> None:
+def test_python_examples_print_the_documented_output(page: str, tmp_path: Path) -> None:
     all_blocks = blocks(page)
     [place] = [index for index, (language, _) in enumerate(all_blocks) if language == "python"]
     (tmp_path / "example.py").write_text(all_blocks[place][1], encoding="utf-8")
@@ -175,7 +175,7 @@ _SQLITE = (
 
 
 @pytest.mark.parametrize("store", [_MEMORY, _SQLITE], ids=["as written", "with the store of the example"])
-def test_the_adapter_guide_works_as_written(tmp_path: Path, store: tuple[str, str]) -> None:
+def test_the_code_of_the_adapter_guide_passes_its_tests(tmp_path: Path, store: tuple[str, str]) -> None:
     suite, conftest, features = (
         content for language, content in blocks("docs/how-to/write-an-adapter.md") if language == "python"
     )
@@ -186,7 +186,7 @@ def test_the_adapter_guide_works_as_written(tmp_path: Path, store: tuple[str, st
     _run_pytest_without_settings(tmp_path, "spenders or transfer")
 
 
-def test_the_example_of_a_store_works_as_written(tmp_path: Path) -> None:
+def test_the_example_of_a_store_passes_its_tests(tmp_path: Path) -> None:
     text = text_of("examples/bring_your_own_store/README.md")
     [block] = re.findall(r"^   ```python\n(.*?)^   ```$", text, re.MULTILINE | re.DOTALL)
     (tmp_path / "test_suite.py").write_text(textwrap.dedent(block), encoding="utf-8")
@@ -194,7 +194,7 @@ def test_the_example_of_a_store_works_as_written(tmp_path: Path) -> None:
 
 
 def _run_pytest_without_settings(folder: Path, picked: str) -> None:
-    """As a partner who has pasted the text of a guide into an empty folder."""
+    """Run pytest in a folder with only the files of a guide, as a partner would."""
     words = [sys.executable, "-m", "pytest", "-q", "--rootdir", str(folder), "-p", "no:cacheprovider", "-k", picked]
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "examples" / "bring_your_own_store")}
     done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, check=False, text=True, timeout=300)
@@ -202,17 +202,17 @@ def _run_pytest_without_settings(folder: Path, picked: str) -> None:
     assert re.search(r"\d+ passed", done.stdout), done.stdout
 
 
-# ---------------------------------------------------------------------- what it lists
+# ---------------------------------------------------------------------- lists
 
 
 def operations() -> dict[str, dict[str, Any]]:
-    """The operations of the OpenAPI document, by method and path."""
+    """Return the operations of the OpenAPI document, by method and path."""
     paths = json.loads(document())["paths"]
     return {f"{method.upper()} {path}": one for path, methods in paths.items() for method, one in methods.items()}
 
 
 def fields(schema: dict[str, Any]) -> set[str]:
-    """The fields of a body, with ? after those that may be left out."""
+    """Return the fields of a body; optional ones end with ?."""
     schema = json.loads(document())["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
     required = schema.get("required", [])
     return {name if name in required else f"{name}?" for name in schema["properties"] if name != "type"}
@@ -222,25 +222,25 @@ def listed(cell: str) -> set[str]:
     return set(re.findall(r"\w+\??", "".join(re.findall(r"{(.*?)}", cell))))
 
 
-def test_the_reference_lists_every_route_as_it_is() -> None:
+def test_the_reference_lists_every_route_with_parameters_and_statuses() -> None:
     documented = {cells[0].strip("`"): cells for cells in rows("docs/reference/http.md", "Route", "Takes")}
     assert documented.keys() == operations().keys()
     for route, (_, takes, key, answer) in documented.items():
-        told = operations()[route]
-        parameters = told["parameters"]
+        operation = operations()[route]
+        parameters = operation["parameters"]
         assert set(re.findall(r"\?(\w+)=", takes)) == {one["name"] for one in parameters if one["in"] == "query"}, route
         keys = ["required" if one["required"] else "optional" for one in parameters if one["name"] == "Idempotency-Key"]
         assert [key] == (keys or [""]), route
         assert ("If-Match" in answer) == any(one["name"] == "If-Match" for one in parameters), route
-        assert set(re.findall(r"\b2\d\d\b", answer)) == {status for status in told["responses"] if status < "300"}, (
-            route
-        )
-        schema = told.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
+        assert set(re.findall(r"\b2\d\d\b", answer)) == {
+            status for status in operation["responses"] if status < "300"
+        }, route
+        schema = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
         if "$ref" in schema:
             assert listed(takes) == fields(schema), route
 
 
-def test_the_reference_lists_every_way_of_moving_money() -> None:
+def test_the_reference_lists_every_transaction_type() -> None:
     body = operations()["POST /v1/transactions"]["requestBody"]["content"]["application/json"]["schema"]
     documented = {cells[0].strip("`"): listed(cells[1]) for cells in rows("docs/reference/http.md", "`type`", "Takes")}
     common = {"description?", "reference?", "metadata?", "effective_at?"}
@@ -253,20 +253,20 @@ def test_the_reference_lists_every_problem_with_its_status() -> None:
     documented = {
         (code.strip("`"), int(status)) for code, status, *_ in rows("docs/reference/http.md", "Code", "Status")
     }
-    told = {
+    problems = {
         (example["value"]["code"], int(status))
         for operation in operations().values()
         for status, response in operation["responses"].items()
         for example in response["content"].get("application/problem+json", {}).get("examples", {}).values()
     }
     results = operations()["POST /v1/batches"]["responses"]["422"]["content"]["application/json"]["examples"]
-    for example in results.values():  # some problems are told in the results of a batch only
-        told |= {(one["problem"]["code"], one["problem"]["status"]) for one in example["value"]["results"]}
-    assert documented == told
-    # Some kinds of error never reach a client: the roots that are not raised, and what concerns the operator.
-    # The refusals of partners in tests are none of ours.
+    for example in results.values():  # some problems occur only in the results of a batch
+        problems |= {(one["problem"]["code"], one["problem"]["status"]) for one in example["value"]["results"]}
+    assert documented == problems
+    # Some error classes never reach a client: abstract roots, and errors for the operator. Refusals that tests
+    # define as partners are left out.
     ours = {kind.code for kind in _kinds(TekanaError) if not kind.__module__.startswith(("tekana.testing.", "tests."))}
-    assert ours - {code for code, _ in told} <= {"internal", "missing_adapter"}
+    assert ours - {code for code, _ in problems} <= {"internal", "missing_adapter"}
 
 
 def _kinds(kind: type[TekanaError]) -> Iterator[type[TekanaError]]:
@@ -276,12 +276,12 @@ def _kinds(kind: type[TekanaError]) -> Iterator[type[TekanaError]]:
 
 
 def test_the_reference_lists_every_type_of_event() -> None:
-    told = re.search(r"Its `type` is one of: (.*?)\. ", text_of("docs/reference/http.md"), re.DOTALL)
-    assert told
-    assert set(re.findall(r"`(\w+)`", told[1])) == set(EVENT_TYPES)
+    listed_types = re.search(r"Its `type` is one of: (.*?)\. ", text_of("docs/reference/http.md"), re.DOTALL)
+    assert listed_types
+    assert set(re.findall(r"`(\w+)`", listed_types[1])) == set(EVENT_TYPES)
 
 
-def test_the_settings_are_those_of_the_command() -> None:
+def test_the_documented_settings_match_the_options() -> None:
     documented = {
         cells[0].strip("`"): (cells[1].strip("`"), set(cells[2].split(", ")), cells[3].strip("`"))
         for cells in rows("docs/how-to/run-it.md", "Flag", "Variable")
@@ -295,13 +295,13 @@ def test_the_settings_are_those_of_the_command() -> None:
             real.setdefault(option.opts[0], (str(variable), set()))[1].add(name)
             if option.default and not option.is_flag and isinstance(option.default, str | int):
                 assert documented[option.opts[0]][2] == str(option.default)
-    assert {flag: told[:2] for flag, told in documented.items()} == real
+    assert {flag: cells[:2] for flag, cells in documented.items()} == real
     assert {cells[0] for cells in rows("docs/how-to/run-it.md", "Command")} == {
         f"`tekana {one}`" for one in command.commands
     }
 
 
-def test_every_variable_that_is_named_is_read_somewhere() -> None:
+def test_every_documented_variable_is_read_by_the_code() -> None:
     code = "".join(
         path.read_text("utf-8") for room in ("src", "adapters", "tests") for path in (ROOT / room).rglob("*.py")
     )
@@ -311,14 +311,14 @@ def test_every_variable_that_is_named_is_read_somewhere() -> None:
     assert {name for name in named - settings - fields_of_settings if name not in code} == set()
 
 
-def test_the_invariants_are_those_of_the_audit() -> None:
+def test_the_documented_invariants_match_the_audit() -> None:
     documented = [
         (int(number), line) for number, line, *_ in rows("docs/explanation/invariants.md", "No.", "Line of the audit")
     ]
     assert documented == [tuple(invariant) for invariant in (*INVARIANTS, SCHEMA)]
 
 
-def test_every_decision_is_in_the_index() -> None:
+def test_every_decision_record_is_in_the_index() -> None:
     records = sorted((ROOT / "docs" / "adr").glob("0*.md"))
     index = rows("docs/adr/README.md", "No.", "Decision")
     assert [cells[0] for cells in index] == [f"[{path.name[:4]}]({path.name})" for path in records]
@@ -327,7 +327,7 @@ def test_every_decision_is_in_the_index() -> None:
         assert re.findall(r"^##? (.*)$", text, re.MULTILINE)[1:] == ["Context", "Decision", "Consequences"], path
 
 
-def test_every_session_of_nox_is_named() -> None:
+def test_every_nox_session_is_documented() -> None:
     sessions = re.findall(r"^@nox\.session.*\ndef (\w+)", text_of("noxfile.py"), re.MULTILINE)
     assert [cells[0] for cells in rows("CONTRIBUTING.md", "Session")] == [f"`uv run nox -s {one}`" for one in sessions]
 
@@ -336,14 +336,14 @@ def test_every_session_of_nox_is_named() -> None:
 
 
 def anchors(page: Path) -> set[str]:
-    """What GitHub makes of the headings."""
+    """Return the anchors that GitHub generates for the headings."""
     text = _BLOCK.sub("", page.read_text("utf-8"))
     headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
-def test_links_lead_somewhere(page: Path) -> None:
+def test_links_have_targets(page: Path) -> None:
     dead = []
     for link in _LINK.findall(_BLOCK.sub("", page.read_text("utf-8"))):
         if re.match(r"https?://", link):

@@ -1,4 +1,4 @@
-"""docs/events and the page about events are true: they match the code, each other, and what really happens."""
+"""docs/events and the page about events match the code, each other and the events that commands record."""
 
 from __future__ import annotations
 
@@ -59,10 +59,10 @@ def write(root: Path, *options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, str(script), *options], capture_output=True, text=True, check=False)
 
 
-# ---------------------------------------------------------------------- the files are those of the code
+# ---------------------------------------------------------------------- the files match the code
 
 
-def test_the_files_are_those_of_the_code() -> None:
+def test_the_files_match_the_code() -> None:
     done = write(ROOT, "--check")
     assert done.returncode == 0, done.stdout + done.stderr
     assert {path.stem for path in FOLDER.iterdir()} == {*EVENT_TYPES, "asyncapi"}
@@ -70,7 +70,7 @@ def test_the_files_are_those_of_the_code() -> None:
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """This tree, as far as it is needed."""
+    """Copy the files that the generator needs, and return the folder."""
     for part in ("src", "adapters", "docs"):
         shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__", "docs_page"))
     return tmp_path
@@ -83,7 +83,7 @@ def plant(root: Path, old: str, new: str) -> None:
     file.write_text(text.replace(old, new, 1), "utf-8")
 
 
-def test_an_addition_is_stale_until_it_is_written(copy: Path) -> None:
+def test_an_addition_makes_the_files_stale(copy: Path) -> None:
     plant(copy, "    country: str | None\n", "    country: str | None\n    tier: str | None = None\n")
     done = write(copy, "--check")
     assert done.returncode == 1
@@ -92,7 +92,7 @@ def test_an_addition_is_stale_until_it_is_written(copy: Path) -> None:
     assert write(copy, "--check").stdout == ""
 
 
-def test_what_breaks_consumers_is_not_written(copy: Path) -> None:
+def test_a_breaking_change_is_not_written(copy: Path) -> None:
     plant(copy, "    scope: FreezeScope\n", "    scope: int\n")
     for options in ((), ("--check",)):
         done = write(copy, *options)
@@ -104,35 +104,35 @@ def test_what_breaks_consumers_is_not_written(copy: Path) -> None:
     assert written == (FOLDER / "WalletFrozen.json").read_text("utf-8")
 
 
-# ---------------------------------------------------------------------- they are valid, and so is what is published
+# ---------------------------------------------------------------------- schemas and messages are valid
 
 
 def valid(message: Message, name: str) -> None:
-    """Raises ValidationError unless the message is as the documents say."""
-    told = schema(name)
+    """Validate the message against schema and headers; raises ValidationError."""
+    definition = schema(name)
     strict = {"format_checker": jsonschema.Draft202012Validator.FORMAT_CHECKER}
-    jsonschema.Draft202012Validator({**told, "additionalProperties": False}, **strict).validate(
+    jsonschema.Draft202012Validator({**definition, "additionalProperties": False}, **strict).validate(
         json.loads(message.value)
     )
     headers = {header: value.decode() for header, value in message.headers}
-    said = schema("asyncapi")["components"]["schemas"]["Headers"]
-    jsonschema.Draft202012Validator({**said, "additionalProperties": False}, **strict).validate(headers)
+    definition = schema("asyncapi")["components"]["schemas"]["Headers"]
+    jsonschema.Draft202012Validator({**definition, "additionalProperties": False}, **strict).validate(headers)
 
 
 @pytest.mark.parametrize("name", EVENT_TYPES)
-def test_each_schema_is_one(name: str) -> None:
-    told = schema(name)
-    jsonschema.Draft202012Validator.check_schema(told)
-    assert told["examples"]
+def test_each_schema_is_valid_and_has_examples(name: str) -> None:
+    definition = schema(name)
+    jsonschema.Draft202012Validator.check_schema(definition)
+    assert definition["examples"]
 
 
 @pytest.mark.parametrize("event", sample_events(), ids=lambda event: type(event).__name__)
-def test_each_message_is_valid(event: Event) -> None:
+def test_each_message_matches_its_schema(event: Event) -> None:
     valid(message_of(event), type(event).__name__)
 
 
 @pytest.mark.parametrize("wrong", [b"{}", b'{"scope": 1}', b'{"scope": "all", "reason": "x"}'])
-def test_a_message_that_is_not_as_told_is_seen(wrong: bytes) -> None:
+def test_an_invalid_message_is_rejected(wrong: bytes) -> None:
     [sound] = [message_of(event) for event in sample_events() if type(event).__name__ == "WalletFrozen"]
     with pytest.raises(jsonschema.ValidationError):
         valid(sound._replace(value=wrong), "WalletFrozen")
@@ -141,7 +141,7 @@ def test_a_message_that_is_not_as_told_is_seen(wrong: bytes) -> None:
 
 
 def test_the_asyncapi_document_is_valid() -> None:
-    """By its own schema: schemas/3.0.0-without-$id.json of the npm package @asyncapi/specs 6.11.1 (Apache-2.0)."""
+    """By its schema: schemas/3.0.0-without-$id.json of the npm package @asyncapi/specs 6.11.1 (Apache-2.0)."""
     official = json.loads((ROOT / "tests" / "docs" / "asyncapi-3.0.0.json").read_text("utf-8"))
     document = schema("asyncapi")
     jsonschema.Draft7Validator(official).validate(document)
@@ -163,11 +163,11 @@ def references(document: Any) -> list[str]:
     return [one for value in document for one in references(value)] if isinstance(document, list) else []
 
 
-# ---------------------------------------------------------------------- the page tells what really happens
+# ---------------------------------------------------------------------- the page matches the recorded events
 
 
 class ScenarioContext(NamedTuple):
-    """What there is before an act: Aline, whose wallet has 500 francs in it, and Bosco, whose wallet is empty."""
+    """The state before an act: Aline's wallet holds 500 francs, and Bosco's wallet is empty."""
 
     aline: CustomerId
     alines: WalletId
@@ -207,7 +207,7 @@ async def app() -> AsyncIterator[Session]:
 
 
 @pytest.fixture
-async def scene(app: Session) -> ScenarioContext:
+async def context(app: Session) -> ScenarioContext:
     aline, bosco = await a_customer(app, "500", **PERSONAL), await a_customer(app)
     await app.execute(
         UpdateCustomer(customer_id=aline.customer.id, email="aline@example.com", phone_number="+250788000101")
@@ -215,19 +215,19 @@ async def scene(app: Session) -> ScenarioContext:
     return ScenarioContext(aline.customer.id, aline.wallets[0].id, bosco.customer.id, bosco.wallets[0].id)
 
 
-async def told(app: Session) -> list[Event]:
+async def recorded_events(app: Session) -> list[Event]:
     return [one.event for one in (await app.events.list(PageRequest(PAGE_SIZE_MAX))).items]
 
 
 @pytest.mark.parametrize("act", ACTS)
-async def test_an_act_leads_to_the_events_that_the_page_names(app: Session, scene: ScenarioContext, act: str) -> None:
+async def test_an_act_records_the_events_that_the_page_lists(app: Session, context: ScenarioContext, act: str) -> None:
     if act in BEFORE:
-        await app.execute(ACTS[BEFORE[act]](scene))
-    before = await told(app)
-    command = ACTS[act](scene)
+        await app.execute(ACTS[BEFORE[act]](context))
+    before = await recorded_events(app)
+    command = ACTS[act](context)
     with suppress(Refused):
         await (app.submit_batch(command) if isinstance(command, Batch) else app.execute(command))
-    events = (await told(app))[len(before) :]
+    events = (await recorded_events(app))[len(before) :]
     assert [type(event).__name__ for event in events] == DOCUMENTED[act]
     for event in events:
         message = message_of(event)
@@ -236,15 +236,15 @@ async def test_an_act_leads_to_the_events_that_the_page_names(app: Session, scen
         assert [words for words in (*PERSONAL.values(), WORDS) if words in everything] == []
 
 
-async def test_what_changes_nothing_leads_to_no_event(app: Session, scene: ScenarioContext) -> None:
-    await app.execute(builders.deposit(scene.alines), key="a key")
-    before = await told(app)
-    await app.execute(builders.deposit(scene.alines), key="a key")
-    await app.preview(builders.deposit(scene.alines))
-    assert await told(app) == before
+async def test_an_act_without_effect_records_no_event(app: Session, context: ScenarioContext) -> None:
+    await app.execute(builders.deposit(context.alines), key="a key")
+    before = await recorded_events(app)
+    await app.execute(builders.deposit(context.alines), key="a key")
+    await app.preview(builders.deposit(context.alines))
+    assert await recorded_events(app) == before
 
 
-def test_the_page_names_every_act_and_every_type() -> None:
+def test_the_page_lists_every_act_and_every_type() -> None:
     assert set(DOCUMENTED) == {*ACTS, NOTHING}
     assert DOCUMENTED[NOTHING] == []
     assert {name for names in DOCUMENTED.values() for name in names} == set(EVENT_TYPES)

@@ -1,4 +1,4 @@
-"""The examples are not installed: their folders are on the path while their tests run."""
+"""Put the folders of the examples on the path while their tests run, as they are not installed."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The partner's store keeps the contract, as every store must; and what is in its file outlives a killed process."""
+"""The example store on SQLite fulfils the store contract, and its file survives a killed process."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tekana.testing.session import session
 
 FOLDER = Path(__file__).parents[2] / "examples" / "bring_your_own_store"
 
-# Deposits one franc after the other and says so; told nothing else, it would never end.
+# Deposits one franc at a time, and prints the number of each deposit, until it is killed.
 DEPOSIT_FOR_EVER = """
 import asyncio, sys, tekana, tekana_sqlite
 
@@ -67,7 +67,7 @@ class TestSqliteStore(StoreContract):
         return SqliteStore(store.url, clock=store.clock)
 
 
-async def test_what_was_answered_survives_a_killed_process(tmp_path: Path) -> None:
+async def test_confirmed_deposits_survive_a_killed_process(tmp_path: Path) -> None:
     url = f"sqlite://{tmp_path}/wallets.db"
     wallet = await _new_file_with_a_wallet(url)
     answered = 0
@@ -75,12 +75,12 @@ async def test_what_was_answered_survives_a_killed_process(tmp_path: Path) -> No
         answered = _deposit_until_killed(url, wallet.id, at_least=round_ * 20)
         async with session(store=SqliteStore(url)) as app:
             kept = (await app.wallets.get(wallet.id)).ledger_balance
-            assert answered <= kept <= answered + 1  # the last one may be there with nobody left to tell
+            assert answered <= kept <= answered + 1  # the last one may be stored without its confirmation
             assert [finding async for finding in app.audit() if not finding.whole] == []
     assert answered >= 40
 
 
-async def test_many_processes_migrate_at_once_and_one_does_the_work(tmp_path: Path) -> None:
+async def test_of_concurrent_migrations_one_does_the_work(tmp_path: Path) -> None:
     command = [sys.executable, "-c", MIGRATE, f"sqlite://{tmp_path}/wallets.db"]
     processes = [
         await asyncio.create_subprocess_exec(*command, cwd=FOLDER, stdout=asyncio.subprocess.PIPE) for _ in range(3)
@@ -95,12 +95,12 @@ async def test_a_file_without_tables_is_not_ready(tmp_path: Path) -> None:
             await app.check_ready()
 
 
-async def test_a_folder_that_is_not_there_is_unavailable(tmp_path: Path) -> None:
+async def test_a_missing_folder_is_unavailable(tmp_path: Path) -> None:
     with pytest.raises(tekana.Unavailable, match="unable to open"):
         await SqliteStore(f"sqlite://{tmp_path}/nowhere/new.db").start()
 
 
-async def test_the_database_is_the_last_guard(tmp_path: Path) -> None:
+async def test_the_database_rejects_an_overdraft(tmp_path: Path) -> None:
     store = SqliteStore(f"sqlite://{tmp_path}/wallets.db")
     await _new_file_with_a_wallet(store.url)
     await store.start()
@@ -112,8 +112,8 @@ async def test_the_database_is_the_last_guard(tmp_path: Path) -> None:
     await store.stop()
 
 
-async def test_it_is_found_by_the_scheme_of_its_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With its pyproject.toml's entry point, as an installed package has it."""
+async def test_the_store_is_found_by_the_scheme_of_its_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Registered through the entry point of its pyproject.toml, as for an installed package."""
     points = tomllib.loads((FOLDER / "pyproject.toml").read_text())["project"]["entry-points"]
     lines = [f"[{group}]\n{name} = {value}" for group, named in points.items() for name, value in named.items()]
     installed = tmp_path / "tekana_sqlite-1.0.0.dist-info"
@@ -127,7 +127,7 @@ async def test_it_is_found_by_the_scheme_of_its_url(tmp_path: Path, monkeypatch:
 
 
 @pytest.mark.parametrize("run_workers", [False, True])
-async def test_it_has_no_outbox_to_relay_from_and_says_so(tmp_path: Path, run_workers: bool) -> None:
+async def test_a_bus_url_is_refused_for_a_store_without_an_outbox(tmp_path: Path, run_workers: bool) -> None:
     store = SqliteStore(f"sqlite://{tmp_path}/wallets.db")
     with_a_bus = tekana.Settings(database_url=store.url, bus_url="kafka://127.0.0.1:9092")
     with pytest.raises(tekana.InvalidRequest, match="cannot be given with SqliteStore") as refused:
@@ -147,7 +147,7 @@ async def _new_file_with_a_wallet(url: str) -> tekana.Wallet:
 
 
 def _deposit_until_killed(url: str, wallet_id: tekana.WalletId, at_least: int) -> int:
-    """Gives the number of the last deposit that was answered before the process was killed."""
+    """Return the number of the last confirmed deposit before the process was killed."""
     command = [sys.executable, "-c", DEPOSIT_FOR_EVER, url, str(wallet_id)]
     last = 0
     with subprocess.Popen(command, cwd=FOLDER, stdout=subprocess.PIPE, text=True) as process:

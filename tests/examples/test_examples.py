@@ -1,4 +1,4 @@
-"""Every example with a checked-in output still says exactly that."""
+"""Every example with a checked-in output prints exactly that output."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def test_there_are_examples() -> None:
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
-def test_the_output_is_what_it_was(script: Path) -> None:
+def test_the_output_matches_the_file(script: Path) -> None:
     ran = subprocess.run(
         [sys.executable, "-W", "error", str(script)], capture_output=True, text=True, timeout=60, check=False
     )

@@ -1,4 +1,4 @@
-"""The bank replay, in this process: every balance of the real bank, and what happens when something goes wrong."""
+"""The replay of a bank's transactions: every balance matches, and failures and mismatches are handled."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SMALL = (
 
 
 class CoreLedgerClient:
-    """A replay_bank.LedgerClient to the core in this process: the same bodies, as the commands that they stand for."""
+    """A replay_bank.LedgerClient to the core in this process: converts the bodies to commands."""
 
     def __init__(self, app: Session) -> None:
         self._app = app
@@ -59,8 +59,8 @@ class CoreLedgerClient:
         return Decimal(wallet.ledger_balance).scaleb(-2)
 
 
-class Unreliable(httpx.AsyncBaseTransport):
-    """Loses every third request before it arrives, and of the others every third answer; sometimes it is busy."""
+class UnreliableTransport(httpx.AsyncBaseTransport):
+    """Lose every third request, every third response of the remaining ones, and return 503 at times."""
 
     def __init__(self, reliable: httpx.AsyncBaseTransport) -> None:
         self._reliable = reliable
@@ -82,18 +82,18 @@ class Unreliable(httpx.AsyncBaseTransport):
 
 @pytest.fixture(scope="module")
 def rows() -> list[Row]:
-    """The bank's transactions, all of them."""
+    """Return all transactions of the bank."""
     if not BANK.is_file():
         pytest.skip(f"not here: {BANK}, the bank's transactions")
     return replay_bank.read_rows(BANK)
 
 
-async def test_the_whole_bank_in_process(rows: list[Row]) -> None:
+async def test_all_rows_replay_in_process(rows: list[Row]) -> None:
     async with connect("memory://") as app:
         await _replay_twice(rows, CoreLedgerClient(app.as_caller(LOCAL_OPERATOR)), app)
 
 
-async def test_the_whole_bank_over_http(rows: list[Row], postgres_url: str) -> None:
+async def test_all_rows_replay_over_http(rows: list[Row], postgres_url: str) -> None:
     async with (
         _served(postgres_url) as (app, transport),
         httpx.AsyncClient(transport=transport, base_url="http://tekana.test") as client,
@@ -101,7 +101,7 @@ async def test_the_whole_bank_over_http(rows: list[Row], postgres_url: str) -> N
         await _replay_twice(rows, HttpLedgerClient(client), app)
 
 
-async def test_a_wrong_balance_is_found(rows: list[Row]) -> None:
+async def test_a_wrong_balance_is_reported(rows: list[Row]) -> None:
     place = 6_000
     wrong = Decimal(rows[place].balance) + Decimal("0.01")
     planted = [*rows[:place], rows[place]._replace(balance=str(wrong)), *rows[place + 1 :]]
@@ -114,7 +114,7 @@ async def test_a_wrong_balance_is_found(rows: list[Row]) -> None:
     assert not tally.agrees
 
 
-async def test_a_refused_row_is_found() -> None:
+async def test_a_refused_row_is_reported() -> None:
     planted = [*SMALL[:3], SMALL[3]._replace(amount="50.51"), SMALL[4]]
     async with connect("memory://") as app:
         tally = Tally.of(planted)
@@ -124,21 +124,21 @@ async def test_a_refused_row_is_found() -> None:
     assert not tally.agrees
 
 
-async def test_lost_answers_do_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_lost_responses_are_retried_without_duplicates(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replay_bank, "_pause", lambda _: 0.0)
-    said: list[str] = []
+    output: list[str] = []
     async with _served("memory://") as (app, transport):
-        async with httpx.AsyncClient(transport=Unreliable(transport), base_url="http://tekana.test") as client:
+        async with httpx.AsyncClient(transport=UnreliableTransport(transport), base_url="http://tekana.test") as client:
             tally = Tally.of(SMALL)
-            await replay(SMALL, HttpLedgerClient(client, say=said.append), tally)
+            await replay(SMALL, HttpLedgerClient(client, say=output.append), tally)
         assert tally.agrees
         assert tally.replayed > 0
         await _assert_whole(app)
-    assert said[0].startswith("No answer from the server (planted): trying again, with the same keys")
-    assert said[-1] == "The server answers again."
+    assert output[0].startswith("No answer from the server (planted): trying again, with the same keys")
+    assert output[-1] == "The server answers again."
 
 
-async def test_it_waits_as_long_as_the_server_asks() -> None:
+async def test_a_retry_waits_for_the_seconds_of_retry_after() -> None:
     answers = [httpx.Response(503, headers={"Retry-After": "1"}), httpx.Response(200, json={"ledger_balance": "7.00"})]
     transport = httpx.MockTransport(lambda _: answers.pop(0))
     async with httpx.AsyncClient(transport=transport, base_url="http://tekana.test") as client:
@@ -148,7 +148,7 @@ async def test_it_waits_as_long_as_the_server_asks() -> None:
 
 
 @pytest.mark.parametrize("problem", ["silence", "busy"])
-async def test_it_gives_up_in_the_end(problem: str) -> None:
+async def test_retries_end_after_the_time_limit(problem: str) -> None:
     def fail(_: httpx.Request) -> httpx.Response:
         if problem == "silence":
             raise httpx.ConnectError("planted")
@@ -159,7 +159,7 @@ async def test_it_gives_up_in_the_end(problem: str) -> None:
             await replay(SMALL, HttpLedgerClient(client, patience=0.3), Tally.of(SMALL))
 
 
-async def test_it_needs_a_server_that_is_ready() -> None:
+async def test_a_server_that_is_not_ready_or_not_tekana_is_refused() -> None:
     answers = [httpx.Response(503, json={"detail": "the database is down"}), httpx.Response(200, text="<html>")]
     transport = httpx.MockTransport(lambda _: answers.pop(0))
     async with httpx.AsyncClient(transport=transport, base_url="http://tekana.test") as client:
@@ -169,7 +169,7 @@ async def test_it_needs_a_server_that_is_ready() -> None:
             await HttpLedgerClient(client).check()
 
 
-def test_rows_become_requests() -> None:
+def test_rows_are_converted_to_requests() -> None:
     assert replay_bank.movement(SMALL[1], "a wallet") == {
         "type": "deposit",
         "wallet_id": "a wallet",
@@ -182,36 +182,36 @@ def test_rows_become_requests() -> None:
     assert replay_bank.movement(SMALL[4], "a wallet")["description"] == "interest"
 
 
-async def test_the_command_itself(tmp_path: Path) -> None:
-    """Against a server on a socket: a first run, a second, one with a wrong balance; and what cannot be run."""
+async def test_the_command_replays_repeats_and_reports_errors(tmp_path: Path) -> None:
+    """Against a server on a socket: a first run, a second run, a wrong balance, and unusable arguments."""
     small, wrong, not_rows = tmp_path / "small.csv", tmp_path / "wrong.csv", tmp_path / "not_rows.csv"
     _write(small, SMALL)
     _write(wrong, [*SMALL[:4], SMALL[4]._replace(balance="500.01")])
     _write(not_rows, [SMALL[0]._replace(amount="much")])
     async with _served_on_a_socket() as url:
-        code, said = await _run("--url", url, str(small))
-        assert (code, said[:3], said[3].split()) == (
+        code, output = await _run("--url", url, str(small))
+        assert (code, output[:3], output[3].split()) == (
             *(0, ["rows                  5", "accounts              2", "mismatches            0"]),
             ["replayed", "rows", "0"],
         )
-        assert said[5:] == ["sum of balances  550.00 CZK", "", "Every balance is the bank's own, after every row."]
-        code, said = await _run("--url", url, str(small))
-        assert (code, said[-1]) == (0, "Every row had been posted before: this run changed nothing.")
-        code, said = await _run("--url", url, str(wrong))
+        assert output[5:] == ["sum of balances  550.00 CZK", "", "Every balance is the bank's own, after every row."]
+        code, output = await _run("--url", url, str(small))
+        assert (code, output[-1]) == (0, "Every row had been posted before: this run changed nothing.")
+        code, output = await _run("--url", url, str(wrong))
         assert code == 1
-        assert "row 5 of account 7, 1993-01-31: the wallet has 500.00, the bank says 500.01" in said
-        code, said = await _run("--url", url, str(not_rows))
-        assert (code, said) == (2, [f"replay_bank: {not_rows}, line 2: not a transaction of the bank's"])
-    code, said = await _run("--url", url, str(small))
+        assert "row 5 of account 7, 1993-01-31: the wallet has 500.00, the bank says 500.01" in output
+        code, output = await _run("--url", url, str(not_rows))
+        assert (code, output) == (2, [f"replay_bank: {not_rows}, line 2: not a transaction of the bank's"])
+    code, output = await _run("--url", url, str(small))
     assert code == 2
-    assert said[0].startswith(f"replay_bank: no server answers at {url}")
-    code, said = await _run(str(tmp_path / "nowhere.csv"))
+    assert output[0].startswith(f"replay_bank: no server answers at {url}")
+    code, output = await _run(str(tmp_path / "nowhere.csv"))
     assert code == 2
-    assert said[0].startswith(f"replay_bank: cannot read {tmp_path / 'nowhere.csv'}: No such file")
+    assert output[0].startswith(f"replay_bank: cannot read {tmp_path / 'nowhere.csv'}: No such file")
 
 
 async def _replay_twice(rows: Sequence[Row], client: replay_bank.LedgerClient, app: Tekana) -> None:
-    """The second time changes nothing, and says so."""
+    """Replay the rows twice; the second run changes nothing and reports that."""
     first, second = Tally.of(rows), Tally.of(rows)
     await replay(rows, client, first)
     await replay(rows, client, second)
@@ -233,7 +233,7 @@ async def _assert_whole(app: Tekana) -> None:
 
 @asynccontextmanager
 async def _served(url: str) -> AsyncIterator[tuple[Tekana, httpx.ASGITransport]]:
-    """The HTTP app over a store, without a socket."""
+    """Serve the HTTP app over a store, without a socket."""
     app = create_app(url)
     async with app.lifespan():
         yield app.state.tekana, httpx.ASGITransport(app)
@@ -241,7 +241,7 @@ async def _served(url: str) -> AsyncIterator[tuple[Tekana, httpx.ASGITransport]]
 
 @asynccontextmanager
 async def _served_on_a_socket() -> AsyncIterator[str]:
-    """The HTTP app over a store in memory; gives its URL."""
+    """Serve the HTTP app over a store in memory on a socket; yield its URL."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         config = uvicorn.Config(create_app("memory://"), lifespan="on", ws="none", log_level="warning")
         server = uvicorn.Server(config)
@@ -254,15 +254,15 @@ async def _served_on_a_socket() -> AsyncIterator[str]:
 
 
 async def _run(*arguments: str) -> tuple[int | None, list[str]]:
-    """Run the command; gives its exit code and all that it said."""
+    """Run the command; return its exit code and its output lines."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-W", "error", replay_bank.__file__, *arguments),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
-    said, _ = await process.communicate()
+    output, _ = await process.communicate()
     progress = re.compile(r"[\d,]+ of [\d,]+ rows, .* a second, \d+ mismatches")  # as often as it takes
-    return process.returncode, [line for line in said.decode().splitlines() if not progress.fullmatch(line)]
+    return process.returncode, [line for line in output.decode().splitlines() if not progress.fullmatch(line)]
 
 
 def _write(file: Path, rows: Sequence[Row]) -> None:

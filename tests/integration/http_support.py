@@ -1,6 +1,6 @@
-"""What the HTTP tests share: a client of the app over a fresh store, and people with money.
+"""Fixtures and helpers of the HTTP tests: a client of the app over a new store, and customers with money.
 
-`store_url` or `both_stores` name the stores that the tests run over.
+`store_url` or `both_stores` select the stores that the tests run on.
 """
 
 from __future__ import annotations
@@ -21,40 +21,40 @@ from tekana_litestar import create_app
 
 Json = dict[str, Any]
 
-NOBODY = UUID("01a00000-0000-7000-8000-00000000abcd")
-"""An id that nothing has."""
+UNKNOWN_ID = UUID("01a00000-0000-7000-8000-00000000abcd")
+"""An id that does not exist."""
 
 _numbers = itertools.count(1)
 
 
-def some_number() -> int:
-    """A number that no other test got."""
+def unique_number() -> int:
+    """Return a number that no other test uses."""
     return next(_numbers)
 
 
 @pytest.fixture
 def store_url() -> str:
-    """The URL of an empty store: for what does not depend on the store."""
+    """Return the URL of an empty in-memory store, for tests that do not depend on the store."""
     return "memory://"
 
 
 @pytest.fixture(params=["memory", "postgres"])
 def both_stores(request: pytest.FixtureRequest) -> str:
-    """The URL of an empty store, once of each kind; test modules import it as `store_url`."""
+    """Return the URL of an empty store, once for each kind; test modules import it as `store_url`."""
     return "memory://" if request.param == "memory" else str(request.getfixturevalue("postgres_url"))
 
 
 @pytest.fixture
 async def app(store_url: str) -> AsyncIterator[Litestar]:
-    """The app at work. However a test ends, the ledger is whole after it."""
-    async with at_work(create_app(store_url)) as made:
+    """Start the app; after the test, check that the ledger is whole."""
+    async with started_app(create_app(store_url)) as made:
         yield made
         await assert_whole(made.state.tekana)
 
 
 @asynccontextmanager
-async def at_work(app: Litestar) -> AsyncIterator[Litestar]:
-    """Start the app and stop it at the end. One task does both, as a server's does: Litestar relies on it."""
+async def started_app(app: Litestar) -> AsyncIterator[Litestar]:
+    """Start the app and stop it at the end, both in one task, as Litestar requires."""
     started, done = asyncio.Event(), asyncio.Event()
 
     async def live() -> None:
@@ -67,7 +67,7 @@ async def at_work(app: Litestar) -> AsyncIterator[Litestar]:
     await asyncio.wait({life, starting}, return_when=asyncio.FIRST_COMPLETED)
     if not started.is_set():
         starting.cancel()
-        await life  # raises what kept it from starting
+        await life  # raises the exception that prevented the start
     try:
         yield app
     finally:
@@ -77,27 +77,27 @@ async def at_work(app: Litestar) -> AsyncIterator[Litestar]:
 
 @pytest.fixture
 async def client(app: Litestar) -> AsyncIterator[httpx.AsyncClient]:
-    """Talks to the app."""
+    """Return a client of the app."""
     async with client_of(app) as made:
         yield made
 
 
 def client_of(app: Litestar) -> httpx.AsyncClient:
-    """A client of an app in this process. What the app does not handle is raised here."""
+    """Return a client of an app in this process. Exceptions that the app does not handle are raised in the client."""
     transport = httpx.ASGITransport(app)  # type: ignore[arg-type] # one ASGI, two notations
     return httpx.AsyncClient(transport=transport, base_url="http://tekana.test")
 
 
 async def assert_whole(tekana: Tekana) -> None:
-    """Every invariant of the ledger holds."""
+    """Assert that every invariant of the ledger holds."""
     findings = [finding async for finding in tekana.as_caller(LOCAL_OPERATOR).audit()]
     assert findings
     assert [finding for finding in findings if not finding.whole] == []
 
 
 def registration(**other: Any) -> Json:
-    """The body of a registration that nobody made before."""
-    number = some_number()
+    """Return the body of a registration with unused contacts."""
+    number = unique_number()
     return {
         "full_name": "Aline Uwase",
         "email": f"aline{number}@example.com",
@@ -107,7 +107,7 @@ def registration(**other: Any) -> Json:
 
 
 async def register(client: httpx.AsyncClient, **other: Any) -> Json:
-    """Register somebody; gives the customer."""
+    """Register a customer, and return it."""
     answer = await client.post("/v1/customers", json=registration(**other))
     assert answer.status_code == 201, answer.text
     customer: Json = answer.json()
@@ -115,7 +115,7 @@ async def register(client: httpx.AsyncClient, **other: Any) -> Json:
 
 
 async def wallet_with(client: httpx.AsyncClient, amount: str | None = None, currency: str = "RWF") -> str:
-    """The id of a wallet of a new customer, with money in it."""
+    """Register a customer, deposit the amount, and return the id of the wallet."""
     customer = await register(client, currency=currency)
     wallet: str = customer["wallets"][0]["id"]
     if amount is not None:
@@ -125,13 +125,13 @@ async def wallet_with(client: httpx.AsyncClient, amount: str | None = None, curr
 
 
 async def move(client: httpx.AsyncClient, body: Json, key: str | None = None) -> httpx.Response:
-    """Post a movement of money, under a key of its own if none is given."""
-    headers = {"Idempotency-Key": key or f"test-{some_number()}"}
+    """Post a transaction, with a new idempotency key if none is given."""
+    headers = {"Idempotency-Key": key or f"test-{unique_number()}"}
     return await client.post("/v1/transactions", json=body, headers=headers)
 
 
 def assert_problem(answer: httpx.Response, status: int, code: str, field: str | None = None) -> Json:
-    """The answer is a problem of this kind, whole and without anything that is nobody's business."""
+    """Assert that the response is a complete problem of this kind without internal details; return its body."""
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     problem: Json = answer.json()

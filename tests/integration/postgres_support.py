@@ -1,4 +1,4 @@
-"""What the tests of the PostgreSQL adapter share."""
+"""Helpers of the tests of the PostgreSQL adapter."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tekana.testing import builders
 
 @asynccontextmanager
 async def superuser(url: str) -> AsyncIterator[Any]:
-    """A raw connection with every right, for what the application would never do."""
+    """Open a superuser's connection, for statements that the application never sends."""
     engine = create_async_engine(url, poolclass=NullPool)
     async with engine.connect() as connection:
         raw: asyncpg.Connection = (await connection.get_raw_connection()).driver_connection
@@ -27,11 +27,11 @@ async def superuser(url: str) -> AsyncIterator[Any]:
 BEGIN_THE_NEXT_PART = (
     "SELECT setval('outbox_position_seq', (SELECT min(ends) FROM outbox_parts WHERE dropped_at IS NULL))"
 )
-"""Leaves the rest of the outbox's first part empty."""
+"""Moves to the next partition of the outbox; leaves the rest of the first one empty."""
 
 
 async def some_history(app: tekana.Session) -> tuple[tekana.CustomerWithWallets, tekana.CustomerWithWallets]:
-    """Two customers; a deposit, a transfer, a withdrawal and a refusal between them."""
+    """Register two customers; post a deposit, a transfer, a withdrawal and a refusal. Return the customers."""
     aline = await app.execute(builders.person())
     bosco = await app.execute(builders.person())
     mine, his = aline.wallets[0].id, bosco.wallets[0].id
@@ -42,4 +42,4 @@ async def some_history(app: tekana.Session) -> tuple[tekana.CustomerWithWallets,
         await app.execute(builders.transfer(mine, his, "99999"), key="refused")
     except tekana.InsufficientFunds:
         return aline, bosco
-    raise AssertionError("an overdraft went through")
+    raise AssertionError("an overdraft was posted")

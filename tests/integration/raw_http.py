@@ -1,4 +1,4 @@
-"""A real server in this process, and a client that sends exactly the bytes that a test writes."""
+"""A real HTTP server in this process, and a client that sends exactly the bytes of a test."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ import uvicorn
 from litestar import Litestar
 
 from tekana_litestar.server import _config
-from tests.integration.http_support import Json, some_number
+from tests.integration.http_support import Json, unique_number
 
 PATIENCE_SECONDS = 20.0
 
 
 class Response(NamedTuple):
-    """A response as it was received. `head` holds the raw bytes of status line and headers."""
+    """A received response. `head` has the raw bytes of status line and headers."""
 
     status: int
     headers: dict[str, str]
@@ -28,13 +28,13 @@ class Response(NamedTuple):
     head: bytes
 
     def json(self) -> Any:
-        """The decoded body."""
+        """Return the decoded body."""
         return json.loads(self.body)
 
 
 @contextlib.asynccontextmanager
 async def listening(app: Litestar) -> AsyncIterator[int]:
-    """Serve the app with the server's own settings, and give the port."""
+    """Serve the app with the settings of the real server, and yield the port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = uvicorn.Server(_config(app, 1))
         server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign, assignment]
@@ -50,14 +50,14 @@ async def listening(app: Litestar) -> AsyncIterator[int]:
 
 
 class Peer:
-    """One connection to the server."""
+    """A client's connection to the server."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
 
     async def send(self, *parts: bytes, pause_seconds: float = 0.05) -> None:
-        """Send each part in a packet of its own."""
+        """Send each part in a separate packet."""
         for index, part in enumerate(parts):
             if index:
                 await asyncio.sleep(pause_seconds)
@@ -65,7 +65,7 @@ class Peer:
             await self._writer.drain()
 
     async def receive(self, *, head_only: bool = False) -> Response:
-        """Read one final response; interim ones (100) are skipped."""
+        """Read one final response; skip interim responses (100)."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             while True:
                 head = await self._reader.readuntil(b"\r\n\r\n")
@@ -82,20 +82,20 @@ class Peer:
         await self.send(*parts)
         return await self.receive()
 
-    async def interim(self) -> bytes:
+    async def receive_interim(self) -> bytes:
         """Read the bytes of one interim response."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             return await self._reader.readuntil(b"\r\n\r\n")
 
-    async def rest(self, seconds: float = PATIENCE_SECONDS) -> bytes:
-        """Everything up to the end of the connection. Raises TimeoutError if it does not end."""
+    async def read_to_end(self, seconds: float = PATIENCE_SECONDS) -> bytes:
+        """Read everything up to the end of the connection. Raises TimeoutError if it does not end."""
         async with asyncio.timeout(seconds):
             with contextlib.suppress(ConnectionError):
                 return await self._reader.read()
             return b""
 
     async def is_silent(self, seconds: float = 0.3) -> bool:
-        """Whether nothing comes for a while."""
+        """Return whether nothing arrives for this long."""
         try:
             async with asyncio.timeout(seconds):
                 await self._reader.read(1)
@@ -117,7 +117,7 @@ async def connected(port: int) -> AsyncIterator[Peer]:
 
 
 def request(method: str, path: str, body: bytes = b"", **headers: str) -> bytes:
-    """The bytes of a request. Underscores in the names of headers stand for hyphens."""
+    """Return the bytes of a request. Underscores in names of headers become hyphens."""
     lines = [f"{method} {path} HTTP/1.1", "Host: tekana.test"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
     if body:
@@ -126,14 +126,14 @@ def request(method: str, path: str, body: bytes = b"", **headers: str) -> bytes:
 
 
 def deposit(wallet: str | UUID, amount: str = "5", **more: Any) -> bytes:
-    """The body of a deposit in RWF."""
+    """Return the body of a deposit in RWF."""
     fields: Json = {"type": "deposit", "wallet_id": str(wallet), "amount": amount, "currency": "RWF", **more}
     return json.dumps(fields).encode()
 
 
 async def new_wallet(port: int) -> str:
-    """The id of a wallet of a new customer."""
-    number = some_number()
+    """Register a customer, and return the id of the wallet."""
+    number = unique_number()
     body = {"full_name": "A B", "email": f"raw{number}@example.com", "phone_number": f"+25078{number:07}"}
     async with connected(port) as peer:
         answer = await peer.ask(request("POST", "/v1/customers", json.dumps(body).encode()))
@@ -142,7 +142,7 @@ async def new_wallet(port: int) -> str:
 
 
 async def balance(port: int, wallet: str) -> str:
-    """The ledger balance of a wallet."""
+    """Return the ledger balance of a wallet."""
     async with connected(port) as peer:
         answer = await peer.ask(request("GET", f"/v1/wallets/{wallet}"))
     found: str = answer.json()["ledger_balance"]
@@ -150,6 +150,6 @@ async def balance(port: int, wallet: str) -> str:
 
 
 def numbered_keys(name: str) -> Iterator[str]:
-    """Idempotency keys that no other test uses."""
+    """Yield idempotency keys that no other test uses."""
     while True:
-        yield f"{name}-{some_number()}"
+        yield f"{name}-{unique_number()}"

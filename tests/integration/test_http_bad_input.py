@@ -1,4 +1,4 @@
-"""What bad input gets: a clear problem with the field and the reason, and nothing stored."""
+"""Invalid input is refused with a problem that names the field and the reason, and nothing is stored."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.integration.http_support import (
-    NOBODY,
+    UNKNOWN_ID,
     app,
     assert_problem,
     client,
@@ -25,7 +25,7 @@ __all__ = ["app", "client", "store_url"]
 JSON = {"Content-Type": "application/json"}
 
 
-async def _nothing_but_wallets(client: httpx.AsyncClient) -> bool:
+async def _has_no_transactions(client: httpx.AsyncClient) -> bool:
     events = (await client.get("/v1/events?limit=200")).json()["items"]
     return {one["type"] for one in events} <= {"CustomerRegistered", "WalletOpened"}
 
@@ -39,24 +39,24 @@ async def _nothing_but_wallets(client: httpx.AsyncClient) -> bool:
         *(5, 5.0, 1.5, 0, -1, 2**63, True, None, [], {}, ["5"]),
     ],
 )
-async def test_amounts(client: httpx.AsyncClient, amount: Any) -> None:
+async def test_invalid_amounts_are_refused(client: httpx.AsyncClient, amount: Any) -> None:
     wallet = await wallet_with(client, currency="USD")
     body = {"type": "deposit", "wallet_id": wallet, "amount": amount, "currency": "USD"}
     assert_problem(await move(client, body), 400, "invalid_request", "amount")
-    assert await _nothing_but_wallets(client)
+    assert await _has_no_transactions(client)
 
 
 @pytest.mark.parametrize("raw", [b"NaN", b"Infinity", b"-Infinity", b"1e400", b"0x1", b"01", b"5.", b"'5'"])
-async def test_amounts_that_json_does_not_know(client: httpx.AsyncClient, raw: bytes) -> None:
+async def test_invalid_json_numbers_are_refused(client: httpx.AsyncClient, raw: bytes) -> None:
     wallet = (await wallet_with(client)).encode()
     body = b'{"type":"deposit","currency":"RWF","wallet_id":"' + wallet + b'","amount":' + raw + b"}"
     answer = await client.post("/v1/transactions", content=body, headers={**JSON, "Idempotency-Key": "x"})
     assert answer.status_code == 400
     assert answer.json()["errors"][0]["field"] in ("amount", "body")
-    assert await _nothing_but_wallets(client)
+    assert await _has_no_transactions(client)
 
 
-async def test_decimals_are_the_currencys(client: httpx.AsyncClient) -> None:
+async def test_decimals_depend_on_the_currency(client: httpx.AsyncClient) -> None:
     for currency, fine, wrong in [("RWF", "1", "1.0"), ("USD", "1.10", "1.001"), ("KWD", "1.001", "1.0001")]:
         wallet = await wallet_with(client, currency=currency)
         body = {"type": "deposit", "wallet_id": wallet, "currency": currency}
@@ -76,11 +76,11 @@ async def test_decimals_are_the_currencys(client: httpx.AsyncClient) -> None:
         ({"wallet_id": ""}, "wallet_id"),
         ({"wallet_id": None}, "wallet_id"),
         ({"wallet_id": 7}, "wallet_id"),
-        ({"wallet_id": NOBODY.hex}, "wallet_id"),
-        ({"wallet_id": f"{{{NOBODY}}}"}, "wallet_id"),
-        ({"wallet_id": f"urn:uuid:{NOBODY}"}, "wallet_id"),
-        ({"wallet_id": f"{NOBODY}\x00"}, "wallet_id"),
-        ({"from_wallet_id": str(NOBODY)}, "from_wallet_id"),
+        ({"wallet_id": UNKNOWN_ID.hex}, "wallet_id"),
+        ({"wallet_id": f"{{{UNKNOWN_ID}}}"}, "wallet_id"),
+        ({"wallet_id": f"urn:uuid:{UNKNOWN_ID}"}, "wallet_id"),
+        ({"wallet_id": f"{UNKNOWN_ID}\x00"}, "wallet_id"),
+        ({"from_wallet_id": str(UNKNOWN_ID)}, "from_wallet_id"),
         ({"note": "x"}, "note"),
         ({"n" * 200: "x"}, "n" * 63 + "…"),
         ({"description": ""}, "description"),
@@ -97,14 +97,14 @@ async def test_decimals_are_the_currencys(client: httpx.AsyncClient) -> None:
         ({"effective_at": 1769860800}, "effective_at"),
     ],
 )
-async def test_fields(client: httpx.AsyncClient, change: dict[str, Any], field: str) -> None:
+async def test_invalid_fields_are_refused(client: httpx.AsyncClient, change: dict[str, Any], field: str) -> None:
     body = {"type": "deposit", "wallet_id": await wallet_with(client), "amount": "1", "currency": "RWF", **change}
     assert_problem(await move(client, body), 400, "invalid_request", field)
-    assert await _nothing_but_wallets(client)
+    assert await _has_no_transactions(client)
 
 
 @pytest.mark.parametrize("missing", ["type", "wallet_id", "amount", "currency"])
-async def test_missing_fields(client: httpx.AsyncClient, missing: str) -> None:
+async def test_missing_fields_are_refused(client: httpx.AsyncClient, missing: str) -> None:
     body = {"type": "deposit", "wallet_id": await wallet_with(client), "amount": "1", "currency": "RWF"}
     del body[missing]
     assert_problem(await move(client, body), 400, "invalid_request", missing)
@@ -145,7 +145,7 @@ NESTED = 5_000
     ids=lambda body: repr(body[:24]),
 )
 @pytest.mark.parametrize("path", ["/v1/customers", "/v1/wallets", "/v1/transactions"])
-async def test_bodies_that_are_no_object(client: httpx.AsyncClient, path: str, body: bytes) -> None:
+async def test_a_body_that_is_not_an_object_is_refused(client: httpx.AsyncClient, path: str, body: bytes) -> None:
     answer = await client.post(path, content=body, headers={**JSON, "Idempotency-Key": "x"})
     problem = assert_problem(answer, 400, "invalid_request")
     assert problem["errors"]
@@ -156,7 +156,7 @@ async def test_bodies_that_are_no_object(client: httpx.AsyncClient, path: str, b
 @pytest.mark.parametrize(
     "place", [b'{"metadata": %b}', b'{"x": %b, "type": "deposit"}', b'{"type": "deposit", "x": %b}']
 )
-async def test_deep_nesting(client: httpx.AsyncClient, place: bytes, inner: bytes) -> None:
+async def test_deep_nesting_is_refused(client: httpx.AsyncClient, place: bytes, inner: bytes) -> None:
     headers = {**JSON, "Idempotency-Key": "x"}
     for path in ("/v1/customers", "/v1/transactions"):
         answer = await client.post(path, content=place % inner, headers=headers)
@@ -165,14 +165,16 @@ async def test_deep_nesting(client: httpx.AsyncClient, place: bytes, inner: byte
 
 @pytest.mark.parametrize("escaped", ["\\u0000", "\\ud800", "\\udfff\\ud800"])
 @pytest.mark.parametrize("field", ["full_name", "email", "phone_number", "external_id"])
-async def test_characters_that_no_store_keeps(client: httpx.AsyncClient, field: str, escaped: str) -> None:
+async def test_characters_that_cannot_be_stored_are_refused(
+    client: httpx.AsyncClient, field: str, escaped: str
+) -> None:
     body = json.dumps(registration(**{field: "a?b"})).replace("?", escaped)
     answer = await client.post("/v1/customers", content=body.encode(), headers=JSON)
     assert assert_problem(answer, 400, "invalid_request")["errors"][0]["field"] in (field, "body")
     assert (await client.get("/v1/events")).json()["items"] == []
 
 
-async def test_fields_given_twice(client: httpx.AsyncClient) -> None:
+async def test_duplicate_fields_are_refused(client: httpx.AsyncClient) -> None:
     wallet = await wallet_with(client)
     head = f'{{"type": "deposit", "wallet_id": "{wallet}", "currency": "RWF", '
     for tail, field in [
@@ -183,7 +185,7 @@ async def test_fields_given_twice(client: httpx.AsyncClient) -> None:
             "/v1/transactions", content=(head + tail).encode(), headers={**JSON, "Idempotency-Key": "x"}
         )
         assert_problem(answer, 400, "invalid_request", field)
-    assert await _nothing_but_wallets(client)
+    assert await _has_no_transactions(client)
 
 
 @pytest.mark.parametrize(
@@ -200,7 +202,7 @@ async def test_fields_given_twice(client: httpx.AsyncClient) -> None:
     ],
 )
 @pytest.mark.parametrize("path", ["/v1/customers", "/v1/transactions"])
-async def test_content_types(client: httpx.AsyncClient, path: str, content_type: str | None) -> None:
+async def test_other_content_types_are_refused(client: httpx.AsyncClient, path: str, content_type: str | None) -> None:
     headers = {"Idempotency-Key": "x"} | ({} if content_type is None else {"Content-Type": content_type})
     answer = await client.post(path, content=json.dumps(registration()).encode(), headers=headers)
     assert_problem(answer, 415, "invalid_request", "Content-Type")
@@ -220,7 +222,7 @@ async def test_content_types(client: httpx.AsyncClient, path: str, content_type:
         *("application/json; profile=x", 'application/json; profile="a, b"; charset=utf-8', "application/json;v=1"),
     ],
 )
-async def test_content_types_that_are_fine(client: httpx.AsyncClient, content_type: str) -> None:
+async def test_json_content_types_are_accepted(client: httpx.AsyncClient, content_type: str) -> None:
     body = json.dumps(registration()).encode()
     answer = await client.post("/v1/customers", content=body, headers={"Content-Type": content_type})
     assert answer.status_code == 201
@@ -241,14 +243,14 @@ async def _chunks(size: int) -> AsyncIterator[bytes]:
 
 @pytest.mark.parametrize("size", [64 * 1024 + 1, 200_000, 1024 * 1024 + 1, 5_000_000])
 @pytest.mark.parametrize("chunked", [False, True])
-async def test_bodies_over_the_cap(client: httpx.AsyncClient, size: int, chunked: bool) -> None:
-    for path in ("/v1/customers", "/v1/transactions", f"/v1/wallets/{NOBODY}/close"):
+async def test_a_body_over_the_limit_is_refused(client: httpx.AsyncClient, size: int, chunked: bool) -> None:
+    for path in ("/v1/customers", "/v1/transactions", f"/v1/wallets/{UNKNOWN_ID}/close"):
         content = _chunks(size) if chunked else b" " * size
         answer = await client.post(path, content=content, headers={**JSON, "Idempotency-Key": "x"})
         assert_problem(answer, 413, "invalid_request", "body")
     assert (await client.get("/v1/events")).json()["items"] == []
 
 
-async def test_the_largest_body_is_fine(client: httpx.AsyncClient) -> None:
+async def test_a_body_at_the_limit_is_accepted(client: httpx.AsyncClient) -> None:
     body = json.dumps(registration()).encode().ljust(64 * 1024)
     assert (await client.post("/v1/customers", content=body, headers=JSON)).status_code == 201

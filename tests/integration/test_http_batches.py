@@ -1,4 +1,4 @@
-"""Batches over HTTP: all or none, or each on its own; what was malformed, and what is answered again."""
+"""Batches over HTTP: atomic and independent ones, malformed ones, and replays."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import httpx
 import pytest
 
 from tests.integration.http_support import (
-    NOBODY,
+    UNKNOWN_ID,
     Json,
     app,
     assert_problem,
     client,
     move,
     register,
-    some_number,
+    unique_number,
     wallet_with,
 )
 from tests.integration.http_support import (
@@ -32,8 +32,8 @@ MIB = 1024 * 1024
 
 
 async def send(client: httpx.AsyncClient, mode: Any, *movements: Any, key: str | None = None) -> httpx.Response:
-    """Post a batch, under a key of its own if none is given."""
-    headers = {"Idempotency-Key": key or f"batch-{some_number()}", "X-Request-ID": f"request-{some_number()}"}
+    """Post a batch, with a new idempotency key if none is given."""
+    headers = {"Idempotency-Key": key or f"batch-{unique_number()}", "X-Request-ID": f"request-{unique_number()}"}
     answer = await client.post("/v1/batches", json={"mode": mode, "transactions": movements}, headers=headers)
     if "results" in answer.json():
         _validator({"$ref": "#/components/schemas/BatchResults"}).validate(answer.json())
@@ -58,7 +58,7 @@ async def recorded(client: httpx.AsyncClient) -> int:
     return len((await client.get("/v1/transactions?limit=200")).json()["items"])
 
 
-async def test_all_done(client: httpx.AsyncClient) -> None:
+async def test_an_atomic_batch_is_posted(client: httpx.AsyncClient) -> None:
     one, other = await wallet_with(client), await wallet_with(client)
     for mode in ("atomic", "independent"):
         answer = await send(client, mode, deposit(one), transfer(one, other, "4"))
@@ -76,7 +76,7 @@ async def test_all_done(client: httpx.AsyncClient) -> None:
     assert [await balance(client, wallet) for wallet in (one, other)] == ["12", "8"]
 
 
-async def test_an_atomic_batch_is_undone_by_one_refusal(client: httpx.AsyncClient) -> None:
+async def test_one_refusal_rejects_an_atomic_batch(client: httpx.AsyncClient) -> None:
     one, other = await wallet_with(client, "100"), await wallet_with(client)
     movements = [transfer(one, other, "60"), transfer(one, other, "41"), transfer(other, one, "60")]
     first = await send(client, "atomic", *movements, key="all or none")
@@ -97,7 +97,7 @@ async def test_an_atomic_batch_is_undone_by_one_refusal(client: httpx.AsyncClien
     assert (first.headers.get("idempotency-replayed"), again.headers["idempotency-replayed"]) == (None, "true")
 
 
-async def test_an_independent_batch_is_done_as_far_as_it_can_be(client: httpx.AsyncClient) -> None:
+async def test_an_independent_batch_posts_every_valid_movement(client: httpx.AsyncClient) -> None:
     one, other = await wallet_with(client, "100"), await wallet_with(client)
     dollars = await wallet_with(client, currency="USD")
     suspended = await register(client)
@@ -105,7 +105,7 @@ async def test_an_independent_batch_is_done_as_far_as_it_can_be(client: httpx.As
     movements = [
         transfer(one, other, "60"),
         transfer(one, other, "41"),
-        transfer(one, str(NOBODY), "1"),
+        transfer(one, str(UNKNOWN_ID), "1"),
         transfer(one, suspended["wallets"][0]["id"], "1"),
         transfer(one, dollars, "1"),
         transfer(other, one, "60"),
@@ -114,8 +114,8 @@ async def test_an_independent_batch_is_done_as_far_as_it_can_be(client: httpx.As
     body = first.json()
     assert (first.status_code, body["failed_index"]) == (207, None)
     assert [result["status"] for result in body["results"]] == [201, 422, 422, 422, 422, 201]
-    told = [(problem["code"], problem["status"]) for one in body["results"] if (problem := one.get("problem"))]
-    assert told == [
+    refusals = [(problem["code"], problem["status"]) for one in body["results"] if (problem := one.get("problem"))]
+    assert refusals == [
         ("insufficient_funds", 422),
         ("not_found", 404),
         ("customer_not_active", 409),
@@ -127,14 +127,14 @@ async def test_an_independent_batch_is_done_as_far_as_it_can_be(client: httpx.As
     assert [await balance(client, wallet) for wallet in (one, other)] == ["100", "0"]
 
 
-async def test_an_independent_batch_of_which_nothing_can_be_done(client: httpx.AsyncClient) -> None:
+async def test_an_independent_batch_can_be_refused_entirely(client: httpx.AsyncClient) -> None:
     one, other = await wallet_with(client), await wallet_with(client)
     answer = await send(client, "independent", transfer(one, other, "1"), transfer(other, one, "1"))
     assert (answer.status_code, answer.json()["failed_index"]) == (422, None)
     assert [result["problem"]["code"] for result in answer.json()["results"]] == ["insufficient_funds"] * 2
 
 
-async def test_a_refused_movement_gets_the_problem_that_it_gets_alone(client: httpx.AsyncClient) -> None:
+async def test_a_refused_movement_has_the_same_problem_as_alone(client: httpx.AsyncClient) -> None:
     wallet = await wallet_with(client)
     movement = {**deposit(wallet, "1"), "type": "withdrawal"}
     [result] = (await send(client, "independent", movement)).json()["results"]
@@ -145,7 +145,7 @@ async def test_a_refused_movement_gets_the_problem_that_it_gets_alone(client: ht
     }
 
 
-async def test_a_key_serves_one_batch(client: httpx.AsyncClient) -> None:
+async def test_a_key_belongs_to_one_batch(client: httpx.AsyncClient) -> None:
     wallet = await wallet_with(client)
     assert (await send(client, "atomic", deposit(wallet), key="a")).status_code == 201
     assert (await move(client, deposit(wallet), "b")).status_code == 201
@@ -166,7 +166,7 @@ async def test_a_batch_needs_a_key(client: httpx.AsyncClient) -> None:
     assert await recorded(client) == 0
 
 
-async def test_a_thousand_movements_and_not_one_more(client: httpx.AsyncClient) -> None:
+async def test_a_batch_has_at_most_a_thousand_movements(client: httpx.AsyncClient) -> None:
     wallet = await wallet_with(client)
     answer = await send(client, "independent", *[deposit(wallet, "1")] * 1000)
     assert (answer.status_code, len(answer.json()["results"])) == (201, 1000)
@@ -184,7 +184,7 @@ async def test_a_thousand_movements_and_not_one_more(client: httpx.AsyncClient) 
         ({"currency": "EURO"}, "transactions[1].currency"),
         ({"currency": "x - at `$[3]`"}, "transactions[1].currency"),
         ({"wallet_id": "1"}, "transactions[1].wallet_id"),
-        ({"wallet_id": NOBODY.hex}, "transactions[1].wallet_id"),
+        ({"wallet_id": UNKNOWN_ID.hex}, "transactions[1].wallet_id"),
         ({"type": "hold"}, "transactions[1].type"),
         ({"type": None}, "transactions[1].type"),
         ({"note": "x"}, "transactions[1].note"),
@@ -195,7 +195,7 @@ async def test_a_thousand_movements_and_not_one_more(client: httpx.AsyncClient) 
         ({"effective_at": "yesterday"}, "transactions[1].effective_at"),
     ],
 )
-async def test_one_malformed_movement_refuses_the_batch(
+async def test_one_malformed_movement_refuses_the_whole_batch(
     client: httpx.AsyncClient, change: dict[str, Any], field: str
 ) -> None:
     wallet = await wallet_with(client)
@@ -203,12 +203,14 @@ async def test_one_malformed_movement_refuses_the_batch(
         answer = await send(client, mode, deposit(wallet), {**deposit(wallet), **change}, deposit(wallet), key="a key")
         assert_problem(answer, 400, "invalid_request", field)
     assert await recorded(client) == 0
-    assert (await send(client, "atomic", deposit(wallet), key="a key")).status_code == 201  # the key was not used up
+    assert (
+        await send(client, "atomic", deposit(wallet), key="a key")
+    ).status_code == 201  # the refused batch did not use the key
 
 
 @pytest.mark.parametrize("missing", ["type", "wallet_id", "amount", "currency"])
-async def test_missing_fields(client: httpx.AsyncClient, missing: str) -> None:
-    movement = deposit(str(NOBODY))
+async def test_missing_fields_of_a_movement_are_refused(client: httpx.AsyncClient, missing: str) -> None:
+    movement = deposit(str(UNKNOWN_ID))
     del movement[missing]
     answer = await send(client, "atomic", movement)
     assert_problem(answer, 400, "invalid_request", f"transactions[0].{missing}")
@@ -217,25 +219,25 @@ async def test_missing_fields(client: httpx.AsyncClient, missing: str) -> None:
 @pytest.mark.parametrize(
     ("body", "field"),
     [
-        ({"mode": "both", "transactions": [deposit(str(NOBODY))]}, "mode"),
-        ({"mode": None, "transactions": [deposit(str(NOBODY))]}, "mode"),
-        ({"transactions": [deposit(str(NOBODY))]}, "mode"),
+        ({"mode": "both", "transactions": [deposit(str(UNKNOWN_ID))]}, "mode"),
+        ({"mode": None, "transactions": [deposit(str(UNKNOWN_ID))]}, "mode"),
+        ({"transactions": [deposit(str(UNKNOWN_ID))]}, "mode"),
         ({"mode": "atomic"}, "transactions"),
         ({"mode": "atomic", "transactions": None}, "transactions"),
         ({"mode": "atomic", "transactions": {}}, "transactions"),
         ({"mode": "atomic", "transactions": [1]}, "transactions[0]"),
         ({"mode": "atomic", "transactions": [None]}, "transactions[0]"),
         ({"mode": "atomic", "transactions": [[]]}, "transactions[0]"),
-        ({"mode": "atomic", "transactions": [deposit(str(NOBODY))], "type": "batch"}, "type"),
+        ({"mode": "atomic", "transactions": [deposit(str(UNKNOWN_ID))], "type": "batch"}, "type"),
         ([], "body"),
     ],
 )
-async def test_bodies_that_are_no_batch(client: httpx.AsyncClient, body: Any, field: str) -> None:
+async def test_invalid_batches_are_refused(client: httpx.AsyncClient, body: Any, field: str) -> None:
     answer = await client.post("/v1/batches", json=body, headers={"Idempotency-Key": "x"})
     assert_problem(answer, 400, "invalid_request", field)
 
 
-async def test_names_given_twice(client: httpx.AsyncClient) -> None:
+async def test_duplicate_names_are_refused(client: httpx.AsyncClient) -> None:
     wallet = await wallet_with(client)
     fine = json.dumps(deposit(wallet))
     for raw, field in [
@@ -252,7 +254,7 @@ async def test_names_given_twice(client: httpx.AsyncClient) -> None:
     assert await recorded(client) == 0
 
 
-async def test_the_largest_body(client: httpx.AsyncClient) -> None:
+async def test_the_largest_body_of_a_batch_is_accepted(client: httpx.AsyncClient) -> None:
     wallet = await wallet_with(client)
     body = json.dumps({"mode": "atomic", "transactions": [deposit(wallet)]}).encode()
     headers = {**JSON, "Idempotency-Key": "x"}
@@ -263,19 +265,19 @@ async def test_the_largest_body(client: httpx.AsyncClient) -> None:
     assert (await client.post("/v1/batches", content=body.ljust(MIB), headers=headers)).status_code == 201
 
 
-async def test_the_same_batch_many_times_at_once(client: httpx.AsyncClient) -> None:
+async def test_concurrent_repeats_of_a_batch_post_it_once(client: httpx.AsyncClient) -> None:
     wallet = await wallet_with(client)
     answers = await asyncio.gather(
-        *(send(client, "independent", deposit(wallet), deposit(str(NOBODY)), key="the same") for _ in range(16))
+        *(send(client, "independent", deposit(wallet), deposit(str(UNKNOWN_ID)), key="the same") for _ in range(16))
     )
-    # Each request has its own id, but what was refused tells that of the first.
+    # Each response has its own request id, but stored refusals have that of the first request.
     assert {answer.content for answer in answers} == {answers[0].content}
     assert sum("idempotency-replayed" not in answer.headers for answer in answers) == 1
     assert await balance(client, wallet) == "10"
 
 
-async def test_everything_wrong_with_a_batch_is_reported_at_once(client: httpx.AsyncClient) -> None:
-    good = {"type": "deposit", "wallet_id": str(NOBODY), "amount": "1", "currency": "RWF"}
+async def test_all_faults_of_a_batch_are_reported_together(client: httpx.AsyncClient) -> None:
+    good = {"type": "deposit", "wallet_id": str(UNKNOWN_ID), "amount": "1", "currency": "RWF"}
     movements = [good, {**good, "amount": "-1", "currency": "EURO"}, {"type": "gift"}, 7, {**good, "wallet_id": "x"}]
     body = {"mode": "some", "transactions": movements}
     answer = await client.post("/v1/batches", json=body, headers={"Idempotency-Key": "wrong"})

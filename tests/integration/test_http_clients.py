@@ -1,4 +1,4 @@
-"""Clients that are generated from the OpenAPI document compile, work, and survive what is added later."""
+"""Clients generated from the OpenAPI document compile, work, and accept later additions."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ export function amountOf(event: Delivered): string {
 
 @pytest.fixture(scope="module")
 def generated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """The package that openapi-python-client generates."""
+    """Return the package that openapi-python-client generates."""
     pytest.importorskip("openapi_python_client")
     folder = tmp_path_factory.mktemp("client")
     (folder / "openapi.json").write_bytes(document())
@@ -65,11 +65,11 @@ def generated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 def as_sent(read: Any) -> Any:
-    """What was read as JSON again, with times as tekana writes them."""
+    """Convert a parsed object back to JSON, with times in tekana's format."""
     return json.loads(json.dumps(read.to_dict()).replace('+00:00"', 'Z"'))
 
 
-async def test_the_python_client_reads_what_is_returned(client: httpx.AsyncClient, generated: Any) -> None:
+async def test_the_python_client_parses_every_response(client: httpx.AsyncClient, generated: Any) -> None:
     wallet = await wallet_with(client, "100")
     for path, name in [
         ("/v1/customers", "CustomerPage"),
@@ -81,7 +81,7 @@ async def test_the_python_client_reads_what_is_returned(client: httpx.AsyncClien
         assert as_sent(getattr(generated, name).from_dict(answer)) == answer
 
 
-async def test_the_python_client_survives_additions(client: httpx.AsyncClient, generated: Any) -> None:
+async def test_the_python_client_accepts_additions(client: httpx.AsyncClient, generated: Any) -> None:
     await wallet_with(client, "100")
     page = (await client.get("/v1/events?limit=200")).json()
     for event in page["items"]:
@@ -95,12 +95,12 @@ async def test_the_python_client_survives_additions(client: httpx.AsyncClient, g
     assert generated.Transaction.from_dict(transaction | {"status": "something new"}).status == "something new"
 
 
-def test_what_may_be_left_out_may_be_left_out(generated: Any) -> None:
+def test_optional_fields_can_be_omitted(generated: Any) -> None:
     body = registration()
     assert generated.RegisterCustomer(**body).to_dict() == body
 
 
-def test_the_data_of_an_event_is_of_its_type(generated: Any) -> None:
+def test_the_data_of_an_event_have_the_class_of_its_type(generated: Any) -> None:
     [example] = DOCUMENT["components"]["schemas"]["Event"]["properties"]["data"]["examples"]
     event = {
         name: schema["examples"][0] for name, schema in DOCUMENT["components"]["schemas"]["Event"]["properties"].items()
@@ -127,14 +127,14 @@ def _run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False, timeout=180)
 
 
-def test_optional_fields_have_no_null_for_a_default() -> None:
+def test_optional_fields_do_not_default_to_null() -> None:
     for schema in DOCUMENT["components"]["schemas"].values():
         assert [name for name, one in schema.get("properties", {}).items() if one.get("default", "") is None] == []
 
 
-def test_what_is_returned_is_open() -> None:
+def test_response_schemas_allow_additional_fields() -> None:
     operations = [one for methods in DOCUMENT["paths"].values() for one in methods.values()]
     sent = set(re.findall(r"schemas/(\w+)", json.dumps([one.get("requestBody") for one in operations])))
     closed = {name for name, one in DOCUMENT["components"]["schemas"].items() if '"enum"' in json.dumps(one)}
     assert {"DepositFunds", "Freeze"} <= sent & closed
-    assert closed - sent == {"BatchResult"}  # whose statuses are HTTP's
+    assert closed - sent == {"BatchResult"}  # its statuses are those of HTTP

@@ -9,14 +9,14 @@ import httpx
 import pytest
 
 from tests.integration.http_support import (
-    NOBODY,
+    UNKNOWN_ID,
     app,
     assert_problem,
     client,
     move,
     register,
     registration,
-    some_number,
+    unique_number,
     wallet_with,
 )
 from tests.integration.http_support import (
@@ -26,7 +26,7 @@ from tests.integration.http_support import (
 __all__ = ["app", "client", "store_url"]
 
 
-async def test_registering_opens_the_first_wallet(client: httpx.AsyncClient) -> None:
+async def test_a_registration_opens_the_first_wallet(client: httpx.AsyncClient) -> None:
     body = registration(country="RW", external_id="crm-1", currency="USD", metadata={"vip": True, "age": 44, "x": None})
     answer = await client.post("/v1/customers", json=body)
     customer = answer.json()
@@ -66,14 +66,14 @@ async def test_the_first_wallet_is_in_the_operators_currency_by_default(client: 
 
 
 @pytest.mark.parametrize("field", ["email", "phone_number", "external_id"])
-async def test_contacts_belong_to_one_customer(client: httpx.AsyncClient, field: str) -> None:
+async def test_a_contact_of_another_customer_is_refused(client: httpx.AsyncClient, field: str) -> None:
     first = await register(client, external_id="mine")
     body = registration(**{field: first[field]})
     problem = assert_problem(await client.post("/v1/customers", json=body), 409, "customer_exists")
     assert "transaction_id" not in problem
 
 
-async def test_a_registration_repeated_under_its_key_is_done_once(client: httpx.AsyncClient) -> None:
+async def test_a_registration_repeated_with_its_key_is_executed_once(client: httpx.AsyncClient) -> None:
     body, headers = registration(metadata={"b": 1, "a": "x"}), {"Idempotency-Key": "register-1"}
     first = await client.post("/v1/customers", json=body, headers=headers)
     again = await client.post("/v1/customers", json=body, headers=headers)
@@ -81,12 +81,12 @@ async def test_a_registration_repeated_under_its_key_is_done_once(client: httpx.
     assert again.headers["idempotency-replayed"] == "true"
     assert (again.status_code, again.content) == (201, first.content)
     assert (again.headers["etag"], again.headers["location"]) == (first.headers["etag"], first.headers["location"])
-    other = await client.post("/v1/customers", json={**body, "full_name": "Somebody Else"}, headers=headers)
+    other = await client.post("/v1/customers", json={**body, "full_name": "Another Name"}, headers=headers)
     assert_problem(other, 422, "idempotency_key_reused")
     assert len((await client.get("/v1/customers")).json()["items"]) == 1
 
 
-async def test_a_refused_registration_repeated_under_its_key_is_refused_alike(client: httpx.AsyncClient) -> None:
+async def test_a_refused_registration_repeated_with_its_key_gets_the_same_response(client: httpx.AsyncClient) -> None:
     taken = await register(client)
     body, headers = registration(email=taken["email"]), {"Idempotency-Key": "refused"}
     first = await client.post("/v1/customers", json=body, headers=headers)
@@ -107,7 +107,7 @@ async def test_a_refused_registration_repeated_under_its_key_is_refused_alike(cl
         ("full_name", "a\nb"),
         ("full_name", 7),
         ("full_name", None),
-        ("email", "nobody"),
+        ("email", "unknown"),
         ("email", "a@b@c"),
         ("email", ""),
         ("email", "a\x00@example.com"),
@@ -123,17 +123,17 @@ async def test_a_refused_registration_repeated_under_its_key_is_refused_alike(cl
         ("metadata", []),
         ("metadata", "x"),
         ("unheard_of", 1),
-        ("id", str(NOBODY)),
+        ("id", str(UNKNOWN_ID)),
     ],
 )
-async def test_a_registration_that_cannot_be_right(client: httpx.AsyncClient, field: str, value: Any) -> None:
+async def test_an_invalid_registration_is_refused(client: httpx.AsyncClient, field: str, value: Any) -> None:
     answer = await client.post("/v1/customers", json=registration(**{field: value}))
     assert_problem(answer, 400, "invalid_request", field)
     assert (await client.get("/v1/customers")).json() == {"items": [], "next_cursor": None}
 
 
-async def test_everything_wrong_with_a_registration_is_reported_at_once(client: httpx.AsyncClient) -> None:
-    body = {"full_name": 7, "email": "nobody", "phone_number": "call me", "country": "rw", "external_id": "", "x": 1}
+async def test_all_faults_of_a_registration_are_reported_together(client: httpx.AsyncClient) -> None:
+    body = {"full_name": 7, "email": "unknown", "phone_number": "call me", "country": "rw", "external_id": "", "x": 1}
     problem = assert_problem(await client.post("/v1/customers", json=body), 400, "invalid_request")
     named = {one["field"] for one in problem["errors"]}
     assert named == {"full_name", "email", "phone_number", "country", "external_id", "x"}
@@ -149,7 +149,9 @@ async def test_everything_wrong_with_a_registration_is_reported_at_once(client: 
         ({"full_name": "A", "email": "x", "currency": "EURO", "id": 1}, ["phone_number", "id", "email", "currency"]),
     ],
 )
-async def test_faults_of_every_kind_together(client: httpx.AsyncClient, body: Any, fields: list[str]) -> None:
+async def test_faults_of_different_kinds_are_reported_together(
+    client: httpx.AsyncClient, body: Any, fields: list[str]
+) -> None:
     problem = assert_problem(await client.post("/v1/customers", json=body), 400, "invalid_request")
     assert [one["field"] for one in problem["errors"]] == fields
 
@@ -166,12 +168,14 @@ async def test_faults_of_every_kind_together(client: httpx.AsyncClient, body: An
         ({f"n{number}": 1 for number in range(51)}, "metadata"),
     ],
 )
-async def test_metadata_holds_plain_values_only(client: httpx.AsyncClient, metadata: Any, field: str) -> None:
+async def test_metadata_of_invalid_type_or_size_are_refused(
+    client: httpx.AsyncClient, metadata: Any, field: str
+) -> None:
     answer = await client.post("/v1/customers", json=registration(metadata=metadata))
     assert_problem(answer, 400, "invalid_request", field)
 
 
-async def test_finding_customers(client: httpx.AsyncClient) -> None:
+async def test_customers_are_found_by_filters(client: httpx.AsyncClient) -> None:
     aline = await register(client, email="Aline+x@Example.com", phone_number="+250788123456", external_id="a b")
     await register(client)
 
@@ -186,11 +190,11 @@ async def test_finding_customers(client: httpx.AsyncClient) -> None:
     assert await find("phone_number=+250%20788%20123%20456") == [aline["id"]]
     assert await find("external_id=a+b&status=active") == [aline["id"]]
     assert await find("status=closed") == []
-    assert await find("email=nobody@example.com") == []
+    assert await find("email=unknown@example.com") == []
     assert len(await find("")) == 2
 
 
-async def test_pages_of_customers(client: httpx.AsyncClient) -> None:
+async def test_customers_are_listed_in_pages(client: httpx.AsyncClient) -> None:
     ids = [(await register(client))["id"] for _ in range(5)]
     seen, cursor, sizes = [], "", []
     while True:
@@ -206,7 +210,7 @@ async def test_pages_of_customers(client: httpx.AsyncClient) -> None:
     assert (len(everyone["items"]), everyone["next_cursor"]) == (5, None)
 
 
-async def test_changing_details_needs_the_version_that_was_read(client: httpx.AsyncClient) -> None:
+async def test_an_update_requires_the_current_etag(client: httpx.AsyncClient) -> None:
     customer = await register(client, external_id="x", metadata={"a": 1})
     path = f"/v1/customers/{customer['id']}"
     assert_problem(await client.patch(path, json={"full_name": "B"}), 428, "invalid_request", "If-Match")
@@ -226,24 +230,24 @@ async def test_changing_details_needs_the_version_that_was_read(client: httpx.As
 
 
 @pytest.mark.parametrize("tags", ['W/"1"', '"7", "8"', 'W/"1", "7"', '"7"'])
-async def test_a_tag_that_is_not_the_customers(client: httpx.AsyncClient, tags: str) -> None:
+async def test_an_etag_that_does_not_match_is_refused(client: httpx.AsyncClient, tags: str) -> None:
     customer = await register(client)
     path = f"/v1/customers/{customer['id']}"
     answer = await client.patch(path, json={"full_name": "B"}, headers={"If-Match": tags})
     assert "version 1 now" in assert_problem(answer, 412, "concurrent_update")["detail"]
     assert (await client.get(path)).json() == customer
-    nobody = await client.patch(f"/v1/customers/{NOBODY}", json={"full_name": "B"}, headers={"If-Match": tags})
-    assert_problem(nobody, 404, "not_found")
+    unknown = await client.patch(f"/v1/customers/{UNKNOWN_ID}", json={"full_name": "B"}, headers={"If-Match": tags})
+    assert_problem(unknown, 404, "not_found")
 
 
 @pytest.mark.parametrize("tags", ['"7", "1"', '"1","7"', ' "1" ', 'W/"7" , "1"'])
-async def test_one_of_several_tags(client: httpx.AsyncClient, tags: str) -> None:
+async def test_one_matching_etag_of_several_is_accepted(client: httpx.AsyncClient, tags: str) -> None:
     path = f"/v1/customers/{(await register(client))['id']}"
     answer = await client.patch(path, json={"full_name": "B"}, headers={"If-Match": tags})
     assert (answer.status_code, answer.headers["etag"]) == (200, '"2"')
 
 
-async def test_a_change_must_be_right(client: httpx.AsyncClient) -> None:
+async def test_an_invalid_update_is_refused(client: httpx.AsyncClient) -> None:
     customer, other = await register(client), await register(client)
     path, headers = f"/v1/customers/{customer['id']}", {"If-Match": "*"}
     assert_problem(await client.patch(path, json={}, headers=headers), 400, "invalid_request", "body")
@@ -252,12 +256,12 @@ async def test_a_change_must_be_right(client: httpx.AsyncClient) -> None:
         assert_problem(answer, 400, "invalid_request", next(iter(body)))
     taken = await client.patch(path, json={"email": other["email"]}, headers=headers)
     assert_problem(taken, 409, "customer_exists")
-    nobody = await client.patch(f"/v1/customers/{NOBODY}", json={"full_name": "B"}, headers=headers)
-    assert_problem(nobody, 404, "not_found")
+    unknown = await client.patch(f"/v1/customers/{UNKNOWN_ID}", json={"full_name": "B"}, headers=headers)
+    assert_problem(unknown, 404, "not_found")
     assert (await client.get(path)).json() == customer
 
 
-async def test_the_life_of_a_customer(client: httpx.AsyncClient) -> None:
+async def test_the_life_cycle_of_a_customer(client: httpx.AsyncClient) -> None:
     wallet = await wallet_with(client, "100")
     customer = (await client.get(f"/v1/wallets/{wallet}")).json()["customer_id"]
     path = f"/v1/customers/{customer}"
@@ -279,9 +283,9 @@ async def test_the_life_of_a_customer(client: httpx.AsyncClient) -> None:
     assert_problem(await client.post(f"{path}/reactivate"), 409, "customer_not_active")
 
 
-async def test_keys_are_honoured_where_they_are_optional(client: httpx.AsyncClient) -> None:
+async def test_optional_idempotency_keys_are_honoured(client: httpx.AsyncClient) -> None:
     customer = (await register(client))["id"]
-    headers = {"Idempotency-Key": f"verify-{some_number()}"}
+    headers = {"Idempotency-Key": f"verify-{unique_number()}"}
     first = await client.post(f"/v1/customers/{customer}/verify", json={"tier": "one"}, headers=headers)
     assert (await client.post(f"/v1/customers/{customer}/verify", json={"tier": "two"})).status_code == 200
     again = await client.post(f"/v1/customers/{customer}/verify", json={"tier": "one"}, headers=headers)
@@ -301,15 +305,15 @@ async def test_keys_are_honoured_where_they_are_optional(client: httpx.AsyncClie
         ("close", {"force": True}, "force"),
     ],
 )
-async def test_an_action_must_be_right(client: httpx.AsyncClient, action: str, body: Any, field: str) -> None:
+async def test_an_invalid_action_is_refused(client: httpx.AsyncClient, action: str, body: Any, field: str) -> None:
     customer = await register(client)
     answer = await client.post(f"/v1/customers/{customer['id']}/{action}", json=body)
     assert_problem(answer, 400, "invalid_request", field)
     assert (await client.get(f"/v1/customers/{customer['id']}")).json() == customer
 
 
-async def test_nobody_there(client: httpx.AsyncClient) -> None:
-    path = f"/v1/customers/{NOBODY}"
+async def test_an_unknown_customer_is_not_found(client: httpx.AsyncClient) -> None:
+    path = f"/v1/customers/{UNKNOWN_ID}"
     assert_problem(await client.get(path), 404, "not_found")
     assert_problem(await client.post(f"{path}/close"), 404, "not_found")
     assert_problem(await client.post(f"{path}/suspend", json={"reason": "x"}), 404, "not_found")

@@ -1,4 +1,4 @@
-"""The documentation page: everything it needs comes from this server, and requests can be tried on it."""
+"""The documentation page: all assets come from this server, and requests can be sent from it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ needs_browser = pytest.mark.skipif(
 )
 
 
-async def test_the_page_and_its_assets(client: httpx.AsyncClient) -> None:
+async def test_the_page_loads_only_local_assets(client: httpx.AsyncClient) -> None:
     root = await client.get("/")
     assert (root.status_code, root.headers["location"]) == (302, "/api")
     page = await client.get("/api")
@@ -50,7 +50,7 @@ async def test_the_page_and_its_assets(client: httpx.AsyncClient) -> None:
         assert asset.headers["cache-control"] == "max-age=3600"
 
 
-def test_the_vendored_assets_come_with_their_licence() -> None:
+def test_the_vendored_assets_have_their_licence() -> None:
     spec = importlib.util.find_spec("tekana_litestar")
     assert spec is not None
     assert spec.origin is not None
@@ -62,7 +62,7 @@ def test_the_vendored_assets_come_with_their_licence() -> None:
 
 @pytest.fixture
 def served() -> Iterator[str]:
-    """The address of a real server, in a thread of its own."""
+    """Run a real server in a separate thread; yield its address."""
     listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(create_app("memory://"), log_level="warning", access_log=False, lifespan="on")
     server = uvicorn.Server(config)
@@ -75,7 +75,7 @@ def served() -> Iterator[str]:
 
 
 @needs_browser
-async def test_trying_requests_on_the_page(served: str, tmp_path: Path) -> None:
+async def test_requests_can_be_sent_from_the_page(served: str, tmp_path: Path) -> None:
     from playwright.async_api import async_playwright  # noqa: PLC0415 - may be missing
 
     asked: list[str] = []
@@ -104,7 +104,7 @@ async def test_trying_requests_on_the_page(served: str, tmp_path: Path) -> None:
     assert [url for url in asked if not url.startswith((f"{served}/", "data:", "blob:"))] == []
 
 
-FIRST_CLICKS = [  # in this order on an empty ledger: what each one needs is there by then
+FIRST_CLICKS = [  # in this order on an empty ledger: each one finds what it needs
     ("customers/POST/v1/customers", "post /v1/customers", 201),
     ("customers/POST/v1/customers", "post /v1/customers", 201),
     ("transactions/POST/v1/transactions", "post /v1/transactions", 201),
@@ -125,7 +125,7 @@ FIRST_CLICKS = [  # in this order on an empty ledger: what each one needs is the
 
 @needs_browser
 @pytest.mark.timeout(300)
-async def test_operations_work_at_the_first_click(served: str) -> None:
+async def test_example_requests_succeed_unchanged(served: str) -> None:
     from playwright.async_api import async_playwright  # noqa: PLC0415 - may be missing
 
     keys = []
@@ -142,7 +142,7 @@ async def test_operations_work_at_the_first_click(served: str) -> None:
 
 
 async def _send(page: Any, served: str, place: str, operation: str) -> Any:
-    """Open an operation by its address, and send it as it is; gives the answer."""
+    """Open an operation by its address, and send its example request; return the response."""
     await page.goto("about:blank")
     await page.goto(f"{served}/api#tag/{place}")
     await page.get_by_role("button", name=f"Test Request ({operation})").click()
@@ -151,17 +151,17 @@ async def _send(page: Any, served: str, place: str, operation: str) -> Any:
     method, _, path = operation.partition(" ")
     pattern = re.compile(re.sub(r"{\w+}", "[^/]+", path))
 
-    def is_it(answer: Any) -> bool:
+    def is_response(answer: Any) -> bool:
         asked = answer.request.method.lower() == method and pattern.fullmatch(httpx.URL(answer.url).path) is not None
-        return asked and "limit=200" not in answer.url  # which the page asks for by itself
+        return asked and "limit=200" not in answer.url  # sent by the page itself
 
-    async with page.expect_response(is_it) as waiting:
+    async with page.expect_response(is_response) as waiting:
         await send.click()
     return await waiting.value
 
 
 async def _try(page: Any, served: str, place: str, operation: str, body: str | None = None) -> dict[str, Any]:
-    """Open an operation by its address, try it, and give the status, the request's headers and the answer's body."""
+    """Open an operation and send it; return the status, the request headers and the response body."""
     await page.goto("about:blank")
     await page.goto(f"{served}/api#tag/{place}")
     await page.get_by_role("button", name=f"Test Request ({operation})").click()

@@ -10,7 +10,7 @@ from tests.integration.http_support import both_stores as store_url
 __all__ = ["app", "client", "store_url"]
 
 
-async def test_the_feed_tells_everything_in_order(client: httpx.AsyncClient) -> None:
+async def test_the_feed_lists_all_events_in_order(client: httpx.AsyncClient) -> None:
     customer = await register(client, currency="USD", country="RW")
     wallet = customer["wallets"][0]["id"]
     deposit = {"type": "deposit", "wallet_id": wallet, "amount": "12.5", "currency": "USD", "reference": "r"}
@@ -50,7 +50,7 @@ async def test_the_feed_tells_everything_in_order(client: httpx.AsyncClient) -> 
         assert one["occurred_at"].endswith("Z")
 
 
-async def test_following_the_feed(client: httpx.AsyncClient) -> None:
+async def test_the_feed_continues_after_a_cursor(client: httpx.AsyncClient) -> None:
     await register(client)
     whole = (await client.get("/v1/events?limit=200")).json()["items"]
     seen = []

@@ -1,4 +1,4 @@
-"""Framing: where a message ends, whatever its headers say, and what is never taken for a request."""
+"""Framing of HTTP messages: their end is found with any headers, and bodies are never parsed as requests."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def port() -> AsyncIterator[int]:
 
 
 def head_of(key: str, *lines: str, path: str = "/v1/transactions") -> bytes:
-    """A request line and headers without the empty line that ends them."""
+    """Return a request line and headers, without the empty line that ends them."""
     first = f"POST {path} HTTP/1.1\r\nHost: tekana.test\r\nIdempotency-Key: {key}\r\n"
     return (first + "".join(f"{line}\r\n" for line in lines)).encode()
 
@@ -47,7 +47,7 @@ async def test_upgrade_is_ignored(port: int, headers: dict[str, str], *, split: 
     async with connected(port) as peer:
         answer = await peer.ask(*((whole[:end], whole[end:]) if split else (whole,)))
         assert answer.status == 201, answer
-        again = await peer.ask(whole)  # the connection is as usable as before
+        again = await peer.ask(whole)  # the connection is still usable
         assert (again.status, again.headers["idempotency-replayed"]) == (201, "true")
         assert again.body == answer.body
     assert await balance(port, wallet) == "5"
@@ -66,7 +66,7 @@ async def test_a_body_of_an_upgrade_is_not_executed_as_a_request(port: int, head
     assert await balance(port, wallet) == "0"
 
 
-async def test_many_upgrades_in_one_packet(port: int) -> None:
+async def test_many_upgrade_requests_in_one_packet_are_answered(port: int) -> None:
     one = request("GET", "/health/live", Connection="Upgrade", Upgrade="h2c")
     async with connected(port) as peer:
         await peer.send(one * 2_000)
@@ -78,7 +78,7 @@ async def test_connect_is_refused(port: int) -> None:
     async with connected(port) as peer:
         answer = await peer.ask(b"CONNECT tekana.test:443 HTTP/1.1\r\nHost: tekana.test\r\n\r\n")
         assert (answer.status, answer.json()["code"]) == (400, "invalid_request")
-        assert await peer.rest() == b""
+        assert await peer.read_to_end() == b""
 
 
 @pytest.mark.parametrize(
@@ -108,11 +108,11 @@ async def test_ambiguous_framing_is_refused(port: int, framing: str) -> None:
         answer = await peer.receive()
         assert (answer.status, answer.headers["connection"]) == (400, "close")
         assert answer.headers["content-type"] == "application/problem+json"
-        assert await peer.rest() == b""
+        assert await peer.read_to_end() == b""
     assert await balance(port, wallet) == "0"
 
 
-async def test_a_key_in_a_trailer_is_no_header(port: int) -> None:
+async def test_a_key_in_a_trailer_is_ignored(port: int) -> None:
     wallet = await new_wallet(port)
     body = deposit(wallet)
     whole = (
@@ -127,7 +127,7 @@ async def test_a_key_in_a_trailer_is_no_header(port: int) -> None:
     assert await balance(port, wallet) == "0"
 
 
-async def test_chunks_with_extensions(port: int) -> None:
+async def test_chunk_extensions_are_ignored(port: int) -> None:
     wallet = await new_wallet(port)
     body = deposit(wallet)
     chunks = b"".join(b'1;name="value";x\r\n%c\r\n' % byte for byte in body)
@@ -137,7 +137,7 @@ async def test_chunks_with_extensions(port: int) -> None:
     assert await balance(port, wallet) == "5"
 
 
-async def test_a_body_cut_short_does_nothing(port: int) -> None:
+async def test_a_truncated_body_is_not_executed(port: int) -> None:
     wallet = await new_wallet(port)
     async with connected(port) as peer:
         await peer.send(request("POST", "/v1/transactions", deposit(wallet), Idempotency_Key="cut")[:-1])
@@ -145,13 +145,13 @@ async def test_a_body_cut_short_does_nothing(port: int) -> None:
     assert await balance(port, wallet) == "0"
 
 
-async def test_expect_continue(port: int) -> None:
+async def test_expect_continue_gets_an_interim_response(port: int) -> None:
     wallet = await new_wallet(port)
     whole = request("POST", "/v1/transactions", deposit(wallet), Idempotency_Key="expect", Expect="100-continue")
     end = whole.index(b"\r\n\r\n") + 4
     async with connected(port) as peer:
         await peer.send(whole[:end])
-        assert await peer.interim() == b"HTTP/1.1 100 Continue\r\n\r\n"
+        assert await peer.receive_interim() == b"HTTP/1.1 100 Continue\r\n\r\n"
         await peer.send(whole[end:])
         answer = await peer.receive()
         assert answer.status == 201
@@ -160,8 +160,10 @@ async def test_expect_continue(port: int) -> None:
 
 
 @pytest.mark.parametrize(("path", "body_size", "status"), [("/nothing", 10, 404), ("/v1/transactions", 3_000_000, 413)])
-async def test_an_early_answer_to_expect_ends_the_connection(port: int, path: str, body_size: int, status: int) -> None:
-    # A client that was not asked to continue may send its next request where the body would be.
+async def test_an_early_response_to_expect_closes_the_connection(
+    port: int, path: str, body_size: int, status: int
+) -> None:
+    # A client that got no 100 response may send its next request in the place of the body.
     wallet = await new_wallet(port)
     head = head_of(
         "early", "Content-Type: application/json", f"Content-Length: {body_size}", "Expect: 100-continue", path=path
@@ -171,11 +173,11 @@ async def test_an_early_answer_to_expect_ends_the_connection(port: int, path: st
         answer = await peer.receive()
         assert (answer.status, answer.headers.get("connection")) == (status, "close")
         await peer.send(request("POST", "/v1/transactions", deposit(wallet), Idempotency_Key="next"))
-        assert await peer.rest() == b""
+        assert await peer.read_to_end() == b""
     assert await balance(port, wallet) == "0"
 
 
-async def test_an_answer_before_the_body_reaches_a_client_that_still_sends(port: int) -> None:
+async def test_a_client_that_still_sends_receives_an_early_response(port: int) -> None:
     wallet = await new_wallet(port)
     hidden = request("POST", "/v1/transactions", deposit(wallet), Idempotency_Key="hidden")
     head = head_of("large", "Content-Type: application/json", f"Content-Length: {8_000_000 + len(hidden)}")
@@ -183,11 +185,11 @@ async def test_an_answer_before_the_body_reaches_a_client_that_still_sends(port:
         await peer.send(head + b"\r\n", *[b" " * 1_000_000] * 8, hidden, pause_seconds=0.01)
         answer = await peer.receive()
         assert (answer.status, answer.headers.get("connection")) == (413, "close")
-        assert await peer.rest() == b""
+        assert await peer.read_to_end() == b""
     assert await balance(port, wallet) == "0"
 
 
-async def test_a_connection_is_kept_after_a_body_that_was_read(port: int) -> None:
+async def test_the_connection_is_kept_after_a_refused_body_was_read(port: int) -> None:
     async with connected(port) as peer:
         for status, body, media_type in ((413, b" " * 70_000, "application/json"), (415, b"{}", "text/plain")):
             head = head_of("k", f"Content-Type: {media_type}", f"Content-Length: {len(body)}")
@@ -195,14 +197,14 @@ async def test_a_connection_is_kept_after_a_body_that_was_read(port: int) -> Non
             assert (answer.status, answer.headers.get("connection")) == (status, None)
 
 
-async def test_nothing_is_read_after_the_last_request_of_a_connection(port: int) -> None:
+async def test_requests_after_connection_close_are_ignored(port: int) -> None:
     wallet = await new_wallet(port)
     first = request("GET", "/health/live", Connection="close")
     async with connected(port) as peer:
         await peer.send(first + request("POST", "/v1/transactions", deposit(wallet), Idempotency_Key="after"))
         answer = await peer.receive()
         assert (answer.status, answer.headers["connection"]) == (200, "close")
-        assert await peer.rest() == b""
+        assert await peer.read_to_end() == b""
     assert await balance(port, wallet) == "0"
 
 
@@ -221,17 +223,17 @@ async def test_pipelined_requests_are_answered_in_order(port: int) -> None:
     assert await balance(port, wallet) == "5"
 
 
-async def test_a_malformed_request_behind_a_good_one_is_refused_after_its_answer(port: int) -> None:
+async def test_a_malformed_pipelined_request_is_refused_after_the_valid_one(port: int) -> None:
     wallet = await new_wallet(port)
     good = request("POST", "/v1/transactions", deposit(wallet), Idempotency_Key="good")
     async with connected(port) as peer:
         await peer.send(good + request("GET", "/health/live") + b"nonsense\r\n\r\n")
         assert [(await peer.receive()).status for _ in range(3)] == [201, 200, 400]
-        assert await peer.rest() == b""
+        assert await peer.read_to_end() == b""
 
 
 @pytest.mark.parametrize("trailing", [" ", "\t", "  \t "])
-async def test_blanks_around_a_header_are_no_part_of_it(port: int, trailing: str) -> None:
+async def test_blanks_around_a_header_value_are_removed(port: int, trailing: str) -> None:
     wallet = await new_wallet(port)
     headers = {"Idempotency_Key": "pay-1", "X_Request_ID": "name"}
     async with connected(port) as peer:
@@ -261,7 +263,7 @@ async def test_blanks_around_a_header_are_no_part_of_it(port: int, trailing: str
         b"POST /v1/customers HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
     ],
 )
-async def test_what_is_no_http_is_answered_with_a_problem(port: int, sent: bytes) -> None:
+async def test_malformed_requests_get_a_problem(port: int, sent: bytes) -> None:
     async with connected(port) as peer:
         answer = await peer.ask(sent)
         problem = answer.json()
@@ -269,19 +271,19 @@ async def test_what_is_no_http_is_answered_with_a_problem(port: int, sent: bytes
         assert answer.headers["content-type"] == "application/problem+json"
         assert answer.headers["x-request-id"] == problem["request_id"]
         assert (answer.headers["cache-control"], answer.headers["connection"]) == ("no-store", "close")
-        assert await peer.rest() == b""
+        assert await peer.read_to_end() == b""
 
 
-async def test_an_answer_in_front_of_malformed_chunks_is_not_given_twice(port: int) -> None:
+async def test_a_response_before_malformed_chunks_is_sent_once(port: int) -> None:
     async with connected(port) as peer:
         head = b"POST /v1/customers HTTP/1.1\r\nHost: a\r\n" + CHUNKED
         await peer.send(head + b"1\r\n{\r\n", b"zz\r\n", pause_seconds=0.1)
         assert (await peer.receive()).status == 400
-        assert await peer.rest() == b""
+        assert await peer.read_to_end() == b""
 
 
 @pytest.mark.skipif(shutil.which("nginx") is None, reason="not here: nginx")
-async def test_behind_a_reverse_proxy(port: int, tmp_path: Path) -> None:
+async def test_requests_work_behind_a_reverse_proxy(port: int, tmp_path: Path) -> None:
     import socket  # noqa: PLC0415
 
     with socket.create_server(("127.0.0.1", 0)) as taken:

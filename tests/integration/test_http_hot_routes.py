@@ -1,4 +1,4 @@
-"""Hot routes give the same bytes as the operations behind Litestar: each request is sent on both ways."""
+"""Hot routes return the same bytes as the routes of Litestar: each request is sent to both."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tekana import Overloaded, Unavailable
 from tekana_litestar import create_app, middleware
 from tekana_litestar.protocol import HotRoutes, limits
 from tekana_memory import MemoryStore
-from tests.integration.http_support import NOBODY, assert_whole
+from tests.integration.http_support import UNKNOWN_ID, assert_whole
 from tests.integration.http_support import both_stores as store_url
 from tests.integration.raw_http import Peer, Response, balance, connected, deposit, listening, new_wallet, request
 
@@ -26,22 +26,22 @@ __all__ = ["store_url"]
 
 
 def counting(app: Litestar) -> list[bytes]:
-    """Have the paths noted that an app serves as hot routes."""
+    """Record the paths that an app serves as hot routes."""
     served: list[bytes] = []
     find = app.hot_routes.find  # type: ignore[attr-defined]
 
-    def find_and_note(method: bytes, url: bytes, headers: Any) -> Any:
+    def find_and_record(method: bytes, url: bytes, headers: Any) -> Any:
         found = find(method, url, headers)
         if found is not None:
             served.append(url)
         return found
 
-    app.hot_routes.find = find_and_note  # type: ignore[attr-defined]
+    app.hot_routes.find = find_and_record  # type: ignore[attr-defined]
     return served
 
 
-class Ways:
-    """Two servers over the same core, one of them without hot routes."""
+class BothRoutes:
+    """Two servers over the same core, one with and one without hot routes."""
 
     def __init__(self, hot: Peer, cold: Peer, served_hot: list[bytes]) -> None:
         self.hot = hot
@@ -49,7 +49,7 @@ class Ways:
         self.served_hot = served_hot
 
     async def same(self, sent: bytes, *, is_hot: bool, head_only: bool = False) -> Response:
-        """Send on both ways and compare. Requests have a key: the second one is answered as the first one was."""
+        """Send the request to both servers and compare. Requests have a key, so the second response is a replay."""
         before = len(self.served_hot)
         await self.cold.send(sent)
         cold = await self.cold.receive(head_only=head_only)
@@ -64,35 +64,35 @@ class Ways:
 
 
 def comparable(one: Response) -> tuple[bytes, bytes]:
-    """What is alike in two responses to the same request: all but the date and ids that the server makes up."""
+    """Return the response without its date and generated ids, which differ between two responses."""
     head = re.sub(rb"(?m)^date: .*$", b"date", one.head)
     made_up = one.headers["x-request-id"].encode()
     return head.replace(made_up, b"id"), one.body.replace(made_up, b"id")
 
 
 @contextlib.asynccontextmanager
-async def two_ways(app: Litestar, other: Litestar) -> AsyncIterator[Ways]:
+async def both_routes(app: Litestar, other: Litestar) -> AsyncIterator[BothRoutes]:
     served = counting(app)
     async with listening(app) as hot_port:
-        other.state.tekana = app.state.tekana  # one core for both
+        other.state.tekana = app.state.tekana  # both servers share one core
         async with listening(other) as cold_port:
             other.state.tekana = app.state.tekana
             async with connected(hot_port) as hot, connected(cold_port) as cold:
-                yield Ways(hot, cold, served)
+                yield BothRoutes(hot, cold, served)
 
 
 @pytest.fixture
-async def ways(store_url: str) -> AsyncIterator[Ways]:
+async def both(store_url: str) -> AsyncIterator[BothRoutes]:
     app, other = create_app(store_url), create_app("memory://")
     other.hot_routes = HotRoutes()  # type: ignore[attr-defined]
-    async with two_ways(app, other) as made:
+    async with both_routes(app, other) as made:
         yield made
         await assert_whole(app.state.tekana)
 
 
-async def wallet_of(ways: Ways) -> str:
+async def new_wallet_on(both: BothRoutes) -> str:
     body = {"full_name": "A B", "email": "a@example.com", "phone_number": "+250788123456"}
-    answer = await ways.hot.ask(request("POST", "/v1/customers", json.dumps(body).encode()))
+    answer = await both.hot.ask(request("POST", "/v1/customers", json.dumps(body).encode()))
     wallet: str = answer.json()["wallets"][0]["id"]
     return wallet
 
@@ -101,8 +101,8 @@ def move(body: bytes, key: str = "key", **headers: str) -> bytes:
     return request("POST", "/v1/transactions", body, Idempotency_Key=key, **headers)
 
 
-async def test_good_and_bad_requests(ways: Ways) -> None:
-    wallet = await wallet_of(ways)
+async def test_hot_routes_return_the_same_responses(both: BothRoutes) -> None:
+    wallet = await new_wallet_on(both)
     good = deposit(wallet)
     withdrawal = json.dumps({"type": "withdrawal", "wallet_id": wallet, "amount": "99", "currency": "RWF"}).encode()
     transfer = {"type": "transfer", "from_wallet_id": wallet, "to_wallet_id": wallet, "amount": "1", "currency": "RWF"}
@@ -115,7 +115,7 @@ async def test_good_and_bad_requests(ways: Ways) -> None:
         (422, move(withdrawal, "refused")),
         (422, move(withdrawal)),
         (422, move(json.dumps(transfer).encode(), "same wallet")),
-        (404, move(deposit(NOBODY), "nobody")),
+        (404, move(deposit(UNKNOWN_ID), "unknown")),
         (422, move(deposit(wallet, currency="USD", amount="5.00"), "currency")),
         (400, move(b"{", "broken")),
         (400, move(b"[]", "list")),
@@ -131,17 +131,17 @@ async def test_good_and_bad_requests(ways: Ways) -> None:
         (400, move(b"[" * 5_000, "nested")),
         (400, move(b"{}" + b" " * 65_000, "blanks")),
         (200, request("GET", f"/v1/wallets/{wallet}")),
-        (404, request("GET", f"/v1/wallets/{NOBODY}")),
+        (404, request("GET", f"/v1/wallets/{UNKNOWN_ID}")),
     ]
     for status, sent in hot:
-        assert (await ways.same(sent, is_hot=True)).status == status, sent
+        assert (await both.same(sent, is_hot=True)).status == status, sent
 
 
-async def test_unusual_requests_go_through_litestar(ways: Ways) -> None:
-    wallet = await wallet_of(ways)
+async def test_unusual_requests_go_through_litestar(both: BothRoutes) -> None:
+    wallet = await new_wallet_on(both)
     good = deposit(wallet)
     cold: list[tuple[int, bytes]] = [
-        (404, request("POST", "/v1/transactions?dry_run=true", deposit(NOBODY))),
+        (404, request("POST", "/v1/transactions?dry_run=true", deposit(UNKNOWN_ID))),
         (400, request("POST", "/v1/transactions?x=1", good, Idempotency_Key="key")),
         (201, request("POST", "/v1/transactions/", good, Idempotency_Key="key")),
         (201, request("POST", "/v1/%74ransactions", good, Idempotency_Key="key")),
@@ -157,7 +157,7 @@ async def test_unusual_requests_go_through_litestar(ways: Ways) -> None:
                       Content_Length="0").replace(b"Content-Length: 0", b"Transfer-Encoding: chunked") + b"0\r\n\r\n"),
         (413, move(b" " * 65_537)),
         (201, move(good, Expect="100-continue")),
-        (404, request("GET", f"/v1/wallets/{NOBODY}/nothing")),
+        (404, request("GET", f"/v1/wallets/{UNKNOWN_ID}/nothing")),
         (400, request("GET", "/v1/wallets/x")),
         (200, request("GET", f"/v1/wallets/{wallet.upper()}")),
         (400, request("GET", f"/v1/wallets/{wallet}?x=1")),
@@ -166,31 +166,31 @@ async def test_unusual_requests_go_through_litestar(ways: Ways) -> None:
         (405, request("DELETE", f"/v1/wallets/{wallet}")),
     ]  # fmt: skip
     for status, sent in cold:
-        assert (await ways.same(sent, is_hot=False)).status == status, sent
-    head = await ways.same(request("HEAD", f"/v1/wallets/{wallet}"), is_hot=False, head_only=True)
+        assert (await both.same(sent, is_hot=False)).status == status, sent
+    head = await both.same(request("HEAD", f"/v1/wallets/{wallet}"), is_hot=False, head_only=True)
     assert (head.status, head.body) == (200, b"")
 
 
 @pytest.mark.parametrize("line", [b"Connection: close\r\n", b"HTTP/1.0"])
-async def test_the_last_request_of_a_connection(ways: Ways, line: bytes) -> None:
-    sent = move(deposit(await wallet_of(ways)))
+async def test_connection_close_is_honoured(both: BothRoutes, line: bytes) -> None:
+    sent = move(deposit(await new_wallet_on(both)))
     sent = sent.replace(b"HTTP/1.1", line) if line == b"HTTP/1.0" else sent.replace(b"Host:", line + b"Host:")
-    await ways.cold.send(sent)
-    cold = await ways.cold.receive()
-    assert await ways.cold.rest() == b""
-    await ways.hot.send(sent)
-    hot = await ways.hot.receive()
-    assert await ways.hot.rest() == b""
+    await both.cold.send(sent)
+    cold = await both.cold.receive()
+    assert await both.cold.read_to_end() == b""
+    await both.hot.send(sent)
+    hot = await both.hot.receive()
+    assert await both.hot.read_to_end() == b""
     assert cold.body == hot.body
     assert hot.headers["connection"] == cold.headers["connection"] == "close"
-    assert len(ways.served_hot) == (0 if line == b"HTTP/1.0" else 1)
+    assert len(both.served_hot) == (0 if line == b"HTTP/1.0" else 1)
 
 
 _FIELDS = {
     "type": st.sampled_from(["deposit", "withdrawal", "transfer", "gift", None, 1]),
-    "wallet_id": st.sampled_from(["WALLET", str(NOBODY), "x", None, 5]),
-    "from_wallet_id": st.sampled_from(["WALLET", str(NOBODY)]),
-    "to_wallet_id": st.sampled_from(["WALLET", str(NOBODY)]),
+    "wallet_id": st.sampled_from(["WALLET", str(UNKNOWN_ID), "x", None, 5]),
+    "from_wallet_id": st.sampled_from(["WALLET", str(UNKNOWN_ID)]),
+    "to_wallet_id": st.sampled_from(["WALLET", str(UNKNOWN_ID)]),
     "amount": st.sampled_from(["1", "0", "-1", "1.5", "1e3", "9" * 30, 1, None]) | st.text(max_size=5),
     "currency": st.sampled_from(["RWF", "USD", "rwf", "", None]),
     "description": st.none() | st.text(max_size=20),
@@ -199,8 +199,8 @@ _FIELDS = {
 }
 
 
-async def test_fuzzed_bodies(ways: Ways) -> None:
-    wallet = await wallet_of(ways)
+async def test_fuzzed_bodies_get_the_same_responses(both: BothRoutes) -> None:
+    wallet = await new_wallet_on(both)
     loop = asyncio.get_running_loop()
 
     @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
@@ -209,13 +209,13 @@ async def test_fuzzed_bodies(ways: Ways) -> None:
         body = json.dumps(fields, ensure_ascii=escape).encode("utf-8", "surrogatepass")
         body = body.replace(b"WALLET", wallet.encode()) + tail.strip(b"\r\n")
         sent = move(body, key=f"fuzz-{hash(body)}")
-        asyncio.run_coroutine_threadsafe(ways.same(sent, is_hot=True), loop).result(20)
+        asyncio.run_coroutine_threadsafe(both.same(sent, is_hot=True), loop).result(20)
 
     await asyncio.to_thread(compare)
 
 
 class StalledStore(MemoryStore):
-    """A store whose units of work fail, or never begin."""
+    """A store whose units of work fail or never begin."""
 
     error: BaseException | None = None
 
@@ -225,37 +225,37 @@ class StalledStore(MemoryStore):
         return super().begin()
 
 
-async def test_overload_pauses_the_connection() -> None:
+async def test_overload_pauses_the_connection_on_hot_routes() -> None:
     store = MemoryStore()
     app, other = create_app(store=store), create_app("memory://")
     other.hot_routes = HotRoutes()  # type: ignore[attr-defined]
-    async with two_ways(app, other) as ways:
-        wallet = await wallet_of(ways)
+    async with both_routes(app, other) as both:
+        wallet = await new_wallet_on(both)
         await app.state.tekana._engine.stop()
-        answer = await ways.same(move(deposit(wallet)), is_hot=True)
+        answer = await both.same(move(deposit(wallet)), is_hot=True)
         assert (answer.status, answer.headers["retry-after"]) == (503, "1")
         loop = asyncio.get_running_loop()
         began = loop.time()
-        assert (await ways.hot.ask(request("GET", f"/v1/wallets/{wallet}"))).status == 200
+        assert (await both.hot.ask(request("GET", f"/v1/wallets/{wallet}"))).status == 200
         assert loop.time() - began > 0.8
 
 
-async def test_errors_of_the_store(caplog: pytest.LogCaptureFixture) -> None:
+async def test_store_errors_return_503_and_are_logged(caplog: pytest.LogCaptureFixture) -> None:
     store = StalledStore()
     app, other = create_app(store=store), create_app("memory://")
     other.hot_routes = HotRoutes()  # type: ignore[attr-defined]
-    async with two_ways(app, other) as ways:
-        wallet = await wallet_of(ways)
+    async with both_routes(app, other) as both:
+        wallet = await new_wallet_on(both)
         for error in (Unavailable("down"), RuntimeError("secret")):
             store.error = error
-            answer = await ways.same(move(deposit(wallet)), is_hot=True)
+            answer = await both.same(move(deposit(wallet)), is_hot=True)
             assert (answer.status, answer.json()["detail"]) == (503, "unknown: retry with the same key")
             assert b"secret" not in answer.body
         store.error = None
-        assert (await ways.same(move(deposit(wallet)), is_hot=True)).status == 201
+        assert (await both.same(move(deposit(wallet)), is_hot=True)).status == 201
 
 
-async def test_a_hot_answer_that_takes_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_hot_response_after_the_deadline_is_503(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(middleware, "REQUEST_TIMEOUT_SECONDS", 0.2)
     monkeypatch.setattr(limits, "CHECK_INTERVAL_SECONDS", 0.1)
     store = MemoryStore()
@@ -267,12 +267,12 @@ async def test_a_hot_answer_that_takes_too_long(monkeypatch: pytest.MonkeyPatch)
             late = await peer.ask(move(deposit(wallet)))
             assert (late.status, late.json()["detail"]) == (503, "unknown: retry with the same key")
             store._lock.release()
-            again = await peer.ask(move(deposit(wallet)))  # the command went on, and its late answer was dropped
+            again = await peer.ask(move(deposit(wallet)))  # the command was executed, and its late response was dropped
             assert (again.status, again.headers["idempotency-replayed"]) == (201, "true")
         assert await balance(port, wallet) == "5"
 
 
-async def test_a_client_that_hangs_up_takes_nothing_back() -> None:
+async def test_a_disconnect_does_not_cancel_the_command() -> None:
     store = MemoryStore()
     app = create_app(store=store)
     async with listening(app) as port:
@@ -287,7 +287,7 @@ async def test_a_client_that_hangs_up_takes_nothing_back() -> None:
         assert await balance(port, wallet) == "5"
 
 
-async def test_requests_behind_a_hot_one_wait_for_it() -> None:
+async def test_pipelined_requests_wait_for_a_hot_one() -> None:
     store = MemoryStore()
     app = create_app(store=store)
     async with listening(app) as port:
@@ -302,7 +302,7 @@ async def test_requests_behind_a_hot_one_wait_for_it() -> None:
             assert (await peer.receive()).status == 400
 
 
-async def test_overload_is_what_a_full_queue_says(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_full_queue_returns_its_overload_detail(monkeypatch: pytest.MonkeyPatch) -> None:
     app = create_app("memory://")
     async with listening(app) as port:
         wallet = await new_wallet(port)

@@ -1,4 +1,4 @@
-"""Limits and deadlines of connections."""
+"""Size limits and deadlines of connections."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ async def port() -> AsyncIterator[int]:
 
 
 @pytest.fixture
-def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Deadlines that a test can wait for."""
+def short_deadlines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shorten the deadlines."""
     monkeypatch.setattr(limits, "CHECK_INTERVAL_SECONDS", 0.05)
     monkeypatch.setattr(limits, "HEAD_TIMEOUT_SECONDS", 0.4)
     monkeypatch.setattr(limits, "BODY_TIMEOUT_SECONDS", 0.8)
@@ -46,7 +46,7 @@ async def assert_refused(peer: Peer, status: int) -> None:
     assert (answer.status, answer.json()["status"], answer.headers["connection"]) == (status, status, "close")
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.headers["x-request-id"] == answer.json()["request_id"]
-    assert await peer.rest() == b""
+    assert await peer.read_to_end() == b""
 
 
 @pytest.mark.parametrize(
@@ -59,19 +59,19 @@ async def assert_refused(peer: Peer, status: int) -> None:
     ],
 )
 @pytest.mark.parametrize("path", ["/health/live", "/" + "x" * 10])
-async def test_headers_over_a_limit(port: int, headers: bytes, path: str) -> None:
+async def test_headers_over_a_limit_are_refused(port: int, headers: bytes, path: str) -> None:
     async with connected(port) as peer:
         await peer.send(f"GET {path} HTTP/1.1\r\nHost: a\r\n".encode() + headers + b"\r\n")
         await assert_refused(peer, 431)
 
 
-async def test_a_path_over_the_limit(port: int) -> None:
+async def test_a_path_over_the_limit_is_refused(port: int) -> None:
     async with connected(port) as peer:
         await peer.send(b"GET /" + b"x" * 65 * KIB + b" HTTP/1.1\r\nHost: a\r\n\r\n")
         await assert_refused(peer, 431)
 
 
-async def test_headers_within_the_limits(port: int) -> None:
+async def test_headers_within_the_limits_are_accepted(port: int) -> None:
     headers = b"".join(b"X-%d: %b\r\n" % (number, b"x" * 500) for number in range(120))
     async with connected(port) as peer:
         for _ in range(3):
@@ -85,21 +85,21 @@ def resident_kib() -> int:
 
 
 @pytest.mark.parametrize("line", [b"x" * 64 * KIB, b"X: x\r\n" * 10_000])
-async def test_endless_headers_keep_nothing(port: int, line: bytes) -> None:
+async def test_endless_headers_do_not_grow_memory(port: int, line: bytes) -> None:
     before = resident_kib()
     async with connected(port) as peer:
         with contextlib.suppress(ConnectionError):
             await peer.send(b"GET / HTTP/1.1\r\nHost: a\r\nX: ", *[line] * 3_000, pause_seconds=0)  # 190 MB
         with contextlib.suppress(ConnectionError):
             assert (await peer.receive()).status == 431
-            assert await peer.rest() == b""
+            assert await peer.read_to_end() == b""
     assert resident_kib() - before < 20 * KIB
 
 
 @pytest.mark.parametrize(
     "ends", [b"0\r\nX-Large: " + b"x" * 200 * KIB, b"0;" + b"x" * 200 * KIB, b"0\r\n" + b"X: x\r\n" * 50_000]
 )
-async def test_endless_trailers_and_chunk_extensions(port: int, ends: bytes) -> None:
+async def test_endless_trailers_and_chunk_extensions_are_refused(port: int, ends: bytes) -> None:
     async with connected(port) as peer:
         head = b"POST /v1/customers HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n"
         await peer.send(
@@ -108,14 +108,14 @@ async def test_endless_trailers_and_chunk_extensions(port: int, ends: bytes) -> 
         await assert_refused(peer, 431)
 
 
-async def test_endless_line_ends(port: int) -> None:
+async def test_endless_line_ends_are_refused(port: int) -> None:
     async with connected(port) as peer:
         await peer.send(*[b"\r\n" * 20_000] * 4)
         await assert_refused(peer, 431)
 
 
-@pytest.mark.usefixtures("short")
-async def test_a_head_that_comes_byte_by_byte(port: int) -> None:
+@pytest.mark.usefixtures("short_deadlines")
+async def test_a_slow_head_is_refused_at_the_deadline(port: int) -> None:
     began = time.monotonic()
     async with connected(port) as peer:
         await peer.send(request("GET", "/health/live"))
@@ -125,8 +125,8 @@ async def test_a_head_that_comes_byte_by_byte(port: int) -> None:
     assert 0.4 < time.monotonic() - began < 1.2
 
 
-@pytest.mark.usefixtures("short")
-async def test_a_body_that_does_not_come(port: int) -> None:
+@pytest.mark.usefixtures("short_deadlines")
+async def test_a_missing_body_is_refused_at_the_deadline(port: int) -> None:
     wallet = await new_wallet(port)
     whole = request("POST", "/v1/transactions", deposit(wallet), Idempotency_Key="late")
     for sent in (whole, whole.replace(b"transactions", b"transactions?dry_run=true")):
@@ -136,8 +136,8 @@ async def test_a_body_that_does_not_come(port: int) -> None:
     assert await balance(port, wallet) == "0"
 
 
-@pytest.mark.usefixtures("short")
-async def test_a_body_that_comes_slowly(port: int) -> None:
+@pytest.mark.usefixtures("short_deadlines")
+async def test_a_slow_body_is_refused_at_the_deadline(port: int) -> None:
     wallet = await new_wallet(port)
     whole = request("POST", "/v1/transactions", deposit(wallet), Idempotency_Key="slow")
     async with connected(port) as peer:
@@ -146,27 +146,27 @@ async def test_a_body_that_comes_slowly(port: int) -> None:
         await peer.send(b"}")
 
 
-@pytest.mark.usefixtures("short")
-async def test_connections_without_a_request_end(port: int) -> None:
+@pytest.mark.usefixtures("short_deadlines")
+async def test_idle_connections_are_closed(port: int) -> None:
     began = time.monotonic()
     async with connected(port) as silent, connected(port) as idle, connected(port) as line_ends:
         await idle.ask(request("GET", "/health/live"))
         sending = asyncio.create_task(line_ends.send(*[b"\r\n"] * 20, pause_seconds=0.1))
-        assert [await peer.rest(3) for peer in (silent, idle, line_ends)] == [b""] * 3
+        assert [await peer.read_to_end(3) for peer in (silent, idle, line_ends)] == [b""] * 3
         sending.cancel()
     assert 1.1 < time.monotonic() - began < 2.5
 
 
-@pytest.mark.usefixtures("short")
-async def test_an_idle_connection_that_is_used_stays(port: int) -> None:
+@pytest.mark.usefixtures("short_deadlines")
+async def test_an_idle_connection_in_use_is_kept(port: int) -> None:
     async with connected(port) as peer:
         for _ in range(4):
             assert (await peer.ask(request("GET", "/health/live"))).status == 200
             await asyncio.sleep(0.6)
 
 
-@pytest.mark.usefixtures("short")
-async def test_a_client_that_does_not_read(port: int) -> None:
+@pytest.mark.usefixtures("short_deadlines")
+async def test_a_client_that_does_not_read_is_disconnected(port: int) -> None:
     with socket.create_connection(("127.0.0.1", port)) as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
         client.setblocking(False)
@@ -183,16 +183,16 @@ async def test_a_client_that_does_not_read(port: int) -> None:
                         raise ConnectionError from None
 
 
-@pytest.mark.usefixtures("short")
+@pytest.mark.usefixtures("short_deadlines")
 async def test_streams_have_no_deadline(port: int) -> None:
     async with connected(port) as peer:
         await peer.send(request("GET", "/v1/events", Accept="text/event-stream"))
         assert (await peer.receive()).status == 200
         with pytest.raises(TimeoutError):
-            await peer.rest(3)
+            await peer.read_to_end(3)
 
 
-async def test_a_flood_of_pipelined_requests_waits_outside(port: int) -> None:
+async def test_many_pipelined_requests_are_not_buffered(port: int) -> None:
     before = resident_kib()
     flood = request("GET", "/health/live") * 20_000
     async with connected(port) as peer:

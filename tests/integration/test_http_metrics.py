@@ -1,4 +1,4 @@
-"""Metrics: in the format that Prometheus reads, also while something is amiss."""
+"""Metrics in the format of Prometheus, also while the store fails."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tekana import Settings, Unavailable
 from tekana.testing.clock import FrozenClock
 from tekana_litestar import create_app
 from tekana_memory import MemoryStore
-from tests.integration.http_support import app, at_work, client, client_of, register, store_url
+from tests.integration.http_support import app, client, client_of, register, started_app, store_url
 
 __all__ = ["app", "client", "store_url"]
 
@@ -20,7 +20,7 @@ NO_BUS_THERE = "kafka://127.0.0.1:1"
 
 
 async def read(client: httpx.AsyncClient) -> dict[str, float]:
-    """What is told of tekana, by name."""
+    """Return tekana's metrics by name."""
     answer = await client.get("/metrics?debug=1")
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/plain; version=")
@@ -31,15 +31,15 @@ async def read(client: httpx.AsyncClient) -> dict[str, float]:
     return {name: family.samples[0].value for name, family in ours.items()}
 
 
-async def test_without_a_bus(client: httpx.AsyncClient) -> None:
+async def test_without_a_bus_there_are_no_relay_metrics(client: httpx.AsyncClient) -> None:
     assert await read(client) == {"tekana_ready": 1}
 
 
-async def test_how_far_behind_the_relay_is() -> None:
+async def test_the_lag_of_the_relay_is_exported() -> None:
     clock = FrozenClock()
     store = MemoryStore(clock=clock)
     settings = Settings(database_url="memory://", bus_url=NO_BUS_THERE)
-    async with at_work(create_app(settings, store=store, clock=clock)) as app, client_of(app) as client:
+    async with started_app(create_app(settings, store=store, clock=clock)) as app, client_of(app) as client:
         nothing_waits = await read(client)
         assert nothing_waits.keys() == PUBLISHING | {"tekana_ready"}
         assert (nothing_waits["tekana_outbox_lag_seconds"], nothing_waits["tekana_outbox_unpublished"]) == (0, 0)
@@ -51,11 +51,11 @@ async def test_how_far_behind_the_relay_is() -> None:
         assert (waiting["tekana_outbox_parked"], waiting["tekana_ready"]) == (0, 1)
 
 
-async def test_while_the_store_is_down() -> None:
+async def test_metrics_are_served_while_the_store_is_down() -> None:
     class Down(MemoryStore):
         async def check_ready(self) -> None:
             raise Unavailable("the database is down")
 
     settings = Settings(database_url="memory://", bus_url=NO_BUS_THERE)
-    async with at_work(create_app(settings, store=Down())) as app, client_of(app) as client:
+    async with started_app(create_app(settings, store=Down())) as app, client_of(app) as client:
         assert await read(client) == {"tekana_ready": 0}

@@ -1,4 +1,4 @@
-"""What holds for every request: its name, its headers, the paths and methods there are, and what failures look like."""
+"""The middleware of every request: request ids, headers, unknown paths and methods, and failures."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from tekana_litestar.problems import problem_response
 from tekana_litestar.responses import JSON, HttpResponse
 from tekana_memory import MemoryStore
 from tests.integration.http_support import (
-    NOBODY,
+    UNKNOWN_ID,
     app,
     assert_problem,
-    at_work,
     client,
     client_of,
     move,
     registration,
+    started_app,
     store_url,
     wallet_with,
 )
@@ -39,7 +39,7 @@ __all__ = ["app", "client", "store_url"]
 WORDS = "postgresql://tekana:hunter2@db/tekana: SELECT * FROM wallet"
 
 
-async def test_requests_have_names(client: httpx.AsyncClient) -> None:
+async def test_requests_have_ids(client: httpx.AsyncClient) -> None:
     made_up = (await client.get("/v1/customers")).headers["x-request-id"]
     assert uuid.UUID(made_up).version == 7
     taken = await client.get("/v1/nothing", headers={"X-Request-ID": "My.request_1-2"})
@@ -49,8 +49,8 @@ async def test_requests_have_names(client: httpx.AsyncClient) -> None:
         assert uuid.UUID(answer.headers["x-request-id"]).version == 7
 
 
-async def test_headers_of_every_answer(client: httpx.AsyncClient) -> None:
-    for path in ("/v1/customers", "/v1/nothing", "/health/live", f"/v1/wallets/{NOBODY}"):
+async def test_every_response_has_the_common_headers(client: httpx.AsyncClient) -> None:
+    for path in ("/v1/customers", "/v1/nothing", "/health/live", f"/v1/wallets/{UNKNOWN_ID}"):
         headers = (await client.get(path)).headers
         assert (headers["x-content-type-options"], headers["cache-control"]) == ("nosniff", "no-store")
         assert headers["x-request-id"]
@@ -69,17 +69,17 @@ async def test_headers_of_every_answer(client: httpx.AsyncClient) -> None:
             "/schema",
         ),
         *(
-            f"/v1/wallets/{NOBODY}/statement",
-            f"/v1/transactions/{NOBODY}/capture",
+            f"/v1/wallets/{UNKNOWN_ID}/statement",
+            f"/v1/transactions/{UNKNOWN_ID}/capture",
             "/v1/%00",
             "/docs",
             "/schema",
         ),
-        *(f"/v1/customers/{NOBODY}/limits", f"/v1/transactions/{NOBODY}/reverse", "/v1/customers/a/b/c/d"),
+        *(f"/v1/customers/{UNKNOWN_ID}/limits", f"/v1/transactions/{UNKNOWN_ID}/reverse", "/v1/customers/a/b/c/d"),
         *("/api/nothing", "/api/index.html", "/api/..%2fapp.py", "/api/%2e%2e/app.py"),
     ],
 )
-async def test_paths_that_are_not_there(client: httpx.AsyncClient, path: str) -> None:
+async def test_unknown_paths_are_not_found(client: httpx.AsyncClient, path: str) -> None:
     for method in ("GET", "POST", "HEAD", "OPTIONS"):
         answer = await client.request(method, path)
         if method == "HEAD":
@@ -92,16 +92,18 @@ async def test_paths_that_are_not_there(client: httpx.AsyncClient, path: str) ->
     ("method", "path", "allowed"),
     [
         ("DELETE", "/v1/customers", "GET, HEAD, OPTIONS, POST"),
-        ("PUT", f"/v1/customers/{NOBODY}", "GET, HEAD, OPTIONS, PATCH"),
-        ("DELETE", f"/v1/transactions/{NOBODY}", "GET, HEAD, OPTIONS"),
-        ("GET", f"/v1/wallets/{NOBODY}/freeze", "OPTIONS, POST"),
+        ("PUT", f"/v1/customers/{UNKNOWN_ID}", "GET, HEAD, OPTIONS, PATCH"),
+        ("DELETE", f"/v1/transactions/{UNKNOWN_ID}", "GET, HEAD, OPTIONS"),
+        ("GET", f"/v1/wallets/{UNKNOWN_ID}/freeze", "OPTIONS, POST"),
         ("POST", "/v1/events", "GET, HEAD, OPTIONS"),
         ("POST", "/health/live", "GET, HEAD, OPTIONS"),
         ("TRACE", "/v1/wallets", "GET, HEAD, OPTIONS, POST"),
         ("BREW", "/v1/wallets", "GET, HEAD, OPTIONS, POST"),
     ],
 )
-async def test_methods_that_are_not_there(client: httpx.AsyncClient, method: str, path: str, allowed: str) -> None:
+async def test_unknown_methods_list_the_allowed_ones(
+    client: httpx.AsyncClient, method: str, path: str, allowed: str
+) -> None:
     answer = await client.request(method, path)
     assert_problem(answer, 405, "invalid_request")
     assert sorted(answer.headers["allow"].split(", ")) == allowed.split(", ")
@@ -109,12 +111,12 @@ async def test_methods_that_are_not_there(client: httpx.AsyncClient, method: str
     assert (options.status_code, options.content, options.headers["allow"]) == (204, b"", allowed)
 
 
-async def test_head_is_get_without_the_body(client: httpx.AsyncClient) -> None:
+async def test_head_returns_the_headers_of_get(client: httpx.AsyncClient) -> None:
     wallet = await wallet_with(client)
     for path in (
         "/v1/customers",
         f"/v1/wallets/{wallet}",
-        f"/v1/wallets/{NOBODY}",
+        f"/v1/wallets/{UNKNOWN_ID}",
         "/v1/wallets?x=1",
         "/api",
         "/",
@@ -125,17 +127,17 @@ async def test_head_is_get_without_the_body(client: httpx.AsyncClient) -> None:
         assert head.headers.get("content-length") == got.headers.get("content-length")
 
 
-async def test_slashes_at_the_end_are_nobodys_mistake(client: httpx.AsyncClient) -> None:
+async def test_trailing_slashes_are_ignored(client: httpx.AsyncClient) -> None:
     assert (await client.get("/v1/customers/")).status_code == 200
 
 
-async def test_health(client: httpx.AsyncClient) -> None:
+async def test_health_routes_return_200(client: httpx.AsyncClient) -> None:
     assert (await client.get("/health/live")).json() == {"status": "alive"}
     assert (await client.get("/health/ready?probe=1")).json() == {"status": "ready"}
 
 
 class FailingStore(MemoryStore):
-    """A store whose every door fails as told."""
+    """A store whose every method raises the given error."""
 
     def __init__(self, error: BaseException) -> None:
         super().__init__()
@@ -164,13 +166,13 @@ class _Failing:
 
 
 @pytest.mark.parametrize("error", [Unavailable(WORDS), OSError(WORDS), RuntimeError(WORDS), KeyError("x")])
-async def test_a_store_that_fails(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
-    async with at_work(create_app(store=FailingStore(error))) as app, client_of(app) as client:
-        for path in ("/v1/customers", f"/v1/wallets/{NOBODY}", "/v1/events", "/health/ready"):
+async def test_a_failing_store_returns_503_and_is_logged(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
+    async with started_app(create_app(store=FailingStore(error))) as app, client_of(app) as client:
+        for path in ("/v1/customers", f"/v1/wallets/{UNKNOWN_ID}", "/v1/events", "/health/ready"):
             answer = await client.get(path)
             problem = assert_problem(answer, 503, "unavailable")
             assert (answer.headers["retry-after"], problem["detail"]) == ("1", "cannot be answered now: try again")
-        body = {"type": "deposit", "wallet_id": str(NOBODY), "amount": "1", "currency": "RWF"}
+        body = {"type": "deposit", "wallet_id": str(UNKNOWN_ID), "amount": "1", "currency": "RWF"}
         caplog.clear()
         answer = await client.post(
             "/v1/transactions", json=body, headers={"Idempotency-Key": "x", "X-Request-ID": "find-me"}
@@ -182,36 +184,36 @@ async def test_a_store_that_fails(error: Exception, caplog: pytest.LogCaptureFix
         assert_problem(await client.post("/v1/transactions?dry_run=true", json=body), 503, "unavailable")
         assert (await client.get("/health/live")).status_code == 200
     noted = next(record for record in caplog.records if "find-me" in record.getMessage())
-    assert (noted.exc_info is None) == isinstance(error, Unavailable)  # what was not foreseen comes with its traceback
+    assert (noted.exc_info is None) == isinstance(error, Unavailable)  # unexpected errors are logged with a traceback
     assert noted.levelno == (logging.WARNING if isinstance(error, Unavailable) else logging.ERROR)
 
 
-async def test_too_much_at_once_is_told_as_not_begun() -> None:
+async def test_overload_is_reported_as_not_executed() -> None:
     store = FailingStore(Overloaded("too many requests are waiting: nothing was done, try again"))
-    async with at_work(create_app(store=store)) as app, client_of(app) as client:
+    async with started_app(create_app(store=store)) as app, client_of(app) as client:
         answer = await client.post("/v1/customers", json=registration())
     problem = assert_problem(answer, 503, "unavailable")
     assert (problem["detail"], answer.headers["retry-after"]) == (str(store.error), "1")
 
 
-async def test_who_is_sent_away_is_told_at_once_and_looked_at_again_later(monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[Any] = []
+async def test_an_overload_response_is_sent_at_once_and_ends_after_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[Any] = []
 
     async def send(message: Any) -> None:
-        told.append((message["type"], message.get("more_body")))
+        sent.append((message["type"], message.get("more_body")))
 
     async def sleep(seconds: float) -> None:
-        told.append(seconds)
+        sent.append(seconds)
 
     monkeypatch.setattr(asyncio, "sleep", sleep)
     answer = problem_response(Overloaded("too many"), "a request", reading=False)
     await answer({"method": "POST"}, None, send)  # type: ignore[arg-type]
     whole, end = ("http.response.body", True), ("http.response.body", False)
-    assert told == [("http.response.start", None), whole, 1, end]
+    assert sent == [("http.response.start", None), whole, 1, end]
     assert problem_response(Unavailable("down"), "a request", reading=False).pause_seconds == 0
 
 
-def test_a_crowd_that_is_sent_away_does_not_fill_the_log(
+def test_many_overload_responses_are_logged_in_few_lines(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = iter((10.0, 10.1, 10.9, 11.0))
@@ -223,29 +225,29 @@ def test_a_crowd_that_is_sent_away_does_not_fill_the_log(
     assert noted == ["1 refused since this was last noted", "3 refused since this was last noted"]
 
 
-async def test_service_resumes_when_the_store_is_back() -> None:
+async def test_service_resumes_when_the_store_recovers() -> None:
     store = MemoryStore()
     begin, down = store.begin, True
 
-    def sometimes() -> Any:
+    def fails_at_first() -> Any:
         if down:
             raise Unavailable("down")
         return begin()
 
-    store.begin = sometimes  # type: ignore[method-assign]
-    async with at_work(create_app(store=store)) as app, client_of(app) as client:
+    store.begin = fails_at_first  # type: ignore[method-assign]
+    async with started_app(create_app(store=store)) as app, client_of(app) as client:
         assert_problem(await client.post("/v1/customers", json=registration()), 503, "unavailable")
         down = False
         assert (await client.post("/v1/customers", json=registration())).status_code == 201
 
 
-async def test_an_answer_that_takes_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_response_after_the_deadline_is_503(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(middleware, "REQUEST_TIMEOUT_SECONDS", 0.05)
     store = MemoryStore()
-    async with at_work(create_app(store=store)) as app, client_of(app) as client:
+    async with started_app(create_app(store=store)) as app, client_of(app) as client:
         wallet = await wallet_with(client)
         lock = store._lock
-        await lock.acquire()  # the unit of work waits, as behind another's lock
+        await lock.acquire()  # the unit of work waits, as for a lock of another process
         body = {"type": "deposit", "wallet_id": wallet, "amount": "5", "currency": "RWF"}
         late = await move(client, body, "late")
         problem = assert_problem(late, 503, "unavailable")
@@ -257,27 +259,27 @@ async def test_an_answer_that_takes_too_long(monkeypatch: pytest.MonkeyPatch) ->
         assert (await client.get(f"/v1/wallets/{wallet}")).json()["ledger_balance"] == "5"
 
 
-async def test_a_host_header_that_is_none(client: httpx.AsyncClient) -> None:
+async def test_an_invalid_host_header_is_refused(client: httpx.AsyncClient) -> None:
     assert_problem(await client.get("/v1/customers", headers={"Host": "a b"}), 400, "invalid_request")
 
 
-async def test_nothing_is_served_before_the_start() -> None:
+async def test_requests_before_the_start_fail() -> None:
     async with client_of(create_app("memory://")) as client:
         assert_problem(await client.get("/v1/customers"), 503, "unavailable")
 
 
-async def test_the_app_keeps_to_its_own_documentation(app: Litestar) -> None:
+async def test_litestars_openapi_and_debug_mode_are_off(app: Litestar) -> None:
     assert app.openapi_config is None
     assert app.debug is False
 
 
-async def test_another_app_is_served_beside_it() -> None:
+async def test_another_app_can_be_mounted() -> None:
     async def console(scope: Any, receive: Any, send: Any) -> None:
         await scope["state"]["tekana"].check_ready()
         body = f"{scope['path']} for {scope['user'].subject}".encode()
         await HttpResponse(200, body, media_type="text/plain")(scope, receive, send)
 
-    async with at_work(create_app("memory://", mounts={"/console": console})) as app, client_of(app) as client:
+    async with started_app(create_app("memory://", mounts={"/console": console})) as app, client_of(app) as client:
         for path in ("/console", "/console/", "/console/customers/7"):
             answer = await client.post(path)
             assert (answer.status_code, answer.headers["content-type"]) == (200, "text/plain")
@@ -304,25 +306,25 @@ async def test_guards_and_middleware_are_in_front_of_every_route(kind: str, monk
 
     guarded = {"guards": [guard]} if kind == "guards" else {"middleware": [middleware_of]}
     monkeypatch.setattr("tekana_litestar.app.TekanaApp", partial(TekanaApp, **guarded))
-    async with at_work(create_app("memory://")) as app, client_of(app) as client:
-        paths = ["/v1/customers", f"/v1/wallets/{NOBODY}", "/v1/events"]
+    async with started_app(create_app("memory://")) as app, client_of(app) as client:
+        paths = ["/v1/customers", f"/v1/wallets/{UNKNOWN_ID}", "/v1/events"]
         for path in paths:
             assert_problem(await client.get(path), 403, "forbidden")
-        body = {"type": "deposit", "wallet_id": str(NOBODY), "amount": "1", "currency": "RWF"}
+        body = {"type": "deposit", "wallet_id": str(UNKNOWN_ID), "amount": "1", "currency": "RWF"}
         assert_problem(await move(client, body), 403, "forbidden")
     assert seen == [*paths, "/v1/transactions"]
 
 
-async def test_a_caller_does_only_what_it_may(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_caller_needs_the_scope_of_the_operation(monkeypatch: pytest.MonkeyPatch) -> None:
     reader = Caller(MAIN_TENANT, "reader", frozenset({"wallets:read"}))
     monkeypatch.setattr("tekana_litestar.app.identify_caller", lambda _: reader)
-    async with at_work(create_app("memory://")) as app, client_of(app) as client:
+    async with started_app(create_app("memory://")) as app, client_of(app) as client:
         assert (await client.get("/v1/wallets")).status_code == 200
-        assert_problem(await client.get(f"/v1/wallets/{NOBODY}"), 404, "not_found")
+        assert_problem(await client.get(f"/v1/wallets/{UNKNOWN_ID}"), 404, "not_found")
         for path in ("/v1/customers", "/v1/events"):
             assert_problem(await client.get(path), 403, "forbidden")
         assert_problem(await client.post("/v1/customers", json=registration()), 403, "forbidden")
-        body = {"type": "deposit", "wallet_id": str(NOBODY), "amount": "1", "currency": "RWF"}
+        body = {"type": "deposit", "wallet_id": str(UNKNOWN_ID), "amount": "1", "currency": "RWF"}
         assert_problem(await move(client, body), 403, "forbidden")
 
 
@@ -339,6 +341,6 @@ async def test_a_caller_does_only_what_it_may(monkeypatch: pytest.MonkeyPatch) -
         ("text/csv;q=0", JSON),
     ],
 )
-def test_the_form_of_a_response_is_what_accept_names(accept: str | None, expected: str) -> None:
+def test_the_accept_header_selects_the_format(accept: str | None, expected: str) -> None:
     headers = [] if accept is None else [(b"accept", accept.encode())]
     assert preferred_type(headers, (JSON, "text/csv", "application/pdf")) == expected

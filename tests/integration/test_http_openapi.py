@@ -20,7 +20,7 @@ from tekana_litestar.openapi import document
 from tekana_litestar.operation import Operation
 from tekana_litestar.problems import Problem
 from tekana_litestar.routers import ROUTERS
-from tests.integration.http_support import NOBODY, app, client, move, register, store_url, wallet_with
+from tests.integration.http_support import UNKNOWN_ID, app, client, move, register, store_url, wallet_with
 
 __all__ = ["app", "client", "store_url"]
 
@@ -206,7 +206,7 @@ def test_examples_are_what_the_code_takes_and_gives(name: tuple[str, Any]) -> No
 @pytest.mark.parametrize(("body", "example"), BODY_EXAMPLES)
 def test_examples_of_bodies_are_what_the_code_takes(body: Body[Any], example: dict[str, Any]) -> None:
     assert bool(example) != body.may_be_absent
-    in_path = {name: NOBODY for name in body.without if name.endswith("_id")}
+    in_path = {name: UNKNOWN_ID for name in body.without if name.endswith("_id")}
     assert body.decode(msgspec.json.encode(example), in_path)
 
 

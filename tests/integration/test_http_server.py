@@ -1,4 +1,4 @@
-"""`serve`, as a process of its own: it starts, says why when it cannot, and ends on a signal with its work done."""
+"""`serve` in a separate process: it starts, reports why it cannot, and finishes its requests before it stops."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ container.LocalContainer.store.set_provides(lambda url, clock, read_url: SlowSto
 
 @pytest.fixture
 def port() -> int:
-    """A port that nobody listens on."""
+    """Return a free port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         number: int = listener.getsockname()[1]
         return number
@@ -80,7 +80,7 @@ def _served(
         if process.poll() is None:
             workers = _children(process.pid)
             process.kill()
-            for pid in workers:  # which would go on, and hold the pipes
+            for pid in workers:  # orphaned workers would continue, and hold the pipes open
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(int(pid), signal.SIGKILL)
         process.communicate()
@@ -97,7 +97,7 @@ def _wait_until_ready(port: int, process: subprocess.Popen[str]) -> httpx.Respon
 
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_serving_until_a_signal(
+def test_serve_stops_cleanly_on_a_signal(
     tmp_path: Path, port: int, workers: int, number: signal.Signals, request: pytest.FixtureRequest
 ) -> None:
     with _served(tmp_path, port, workers, _store_url(workers, request)) as process:
@@ -114,7 +114,7 @@ def test_serving_until_a_signal(
 
 
 def _store_url(workers: int, request: pytest.FixtureRequest) -> str:
-    """Several workers need a store that they share."""
+    """Return the URL of a store that all workers share: several workers need PostgreSQL."""
     return "memory://" if workers == 1 else str(request.getfixturevalue("postgres_url"))
 
 
@@ -123,7 +123,7 @@ def _children(pid: int) -> list[str]:
 
 
 def _wait_until_gone(pids: list[str]) -> None:
-    """Python's own helper process of several workers notices a moment later that they are gone."""
+    """Wait until the processes have ended. Python's resource tracker ends a moment after the workers."""
     end = time.monotonic() + 10
     while running := [pid for pid in pids if _state(pid) not in ("", "Z")]:
         assert time.monotonic() < end, running
@@ -137,36 +137,39 @@ def _state(pid: str) -> str:
         return ""
 
 
-def test_requests_in_flight_end_before_the_server_does(tmp_path: Path, port: int) -> None:
+def test_the_server_finishes_requests_in_flight(tmp_path: Path, port: int) -> None:
     body = {"full_name": "A B", "email": "a@example.com", "phone_number": "+250788123456"}
     with _served(tmp_path, port, prelude=SLOW_STORE) as process, ThreadPoolExecutor() as threads:
         _wait_until_ready(port, process)
         in_flight = threads.submit(httpx.post, f"http://127.0.0.1:{port}/v1/customers", json=body, timeout=20)
-        time.sleep(0.5)  # it has arrived, and waits for the store
+        time.sleep(0.5)  # the request has arrived, and waits for the store
         process.send_signal(signal.SIGTERM)
         assert in_flight.result().status_code == 201
         assert process.wait(timeout=30) == 0
 
 
-async def test_a_thousand_clients_who_hang_up_cost_nothing(tmp_path: Path, port: int, postgres_url: str) -> None:
+async def test_a_thousand_disconnected_clients_leave_no_connection_open(
+    tmp_path: Path, port: int, postgres_url: str
+) -> None:
     async with session(postgres_url) as app:
         wallet = await a_wallet(app)
     requests = [_deposit_request(wallet.id, f"key {number}") for number in range(1000)]
     with _served(tmp_path, port, url=postgres_url) as process:
         _wait_until_ready(port, process)
-        for begin in range(0, 1000, 250):  # a test may not have as many files open as a server
+        for begin in range(0, 1000, 250):  # in groups, as the limit of open files is low in tests
             await asyncio.gather(*(_send_and_hang_up(port, request) for request in requests[begin : begin + 250]))
         at_once = await asyncio.gather(*(_answer(port, request) for request in [*requests[-15:], *requests[:15]]))
-        assert {answer.split(b" ")[1] for answer in at_once} == {b"201"}  # more than there are connections to lose
+        # More requests than there are connections to the database.
+        assert {answer.split(b" ")[1] for answer in at_once} == {b"201"}
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=30) == 0  # nothing waits
+        assert process.wait(timeout=30) == 0  # no request is left waiting
     async with session(postgres_url) as app:
         before = await app.wallets.get(wallet.id)
         assert before.ledger_balance == before.version <= 1000
         keys = [f"key {number}" for number in range(1000)]
         done = await asyncio.gather(*(app.submit(builders.deposit(wallet.id, "1"), key=key) for key in keys))
         assert sum(one.replayed for one in done) == before.version
-        assert (await app.wallets.get(wallet.id)).ledger_balance == 1000  # each of them once
+        assert (await app.wallets.get(wallet.id)).ledger_balance == 1000  # each deposit once
         await assert_whole(app)
 
 
@@ -192,8 +195,8 @@ async def _answer(port: int, request: bytes) -> bytes:
     return answer
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="not here: /proc, and a system that deals connections out")
-def test_connections_are_dealt_out_evenly_and_a_dead_workers_place_is_taken(
+@pytest.mark.skipif(sys.platform != "linux", reason="not here: Linux, which has /proc and distributes connections")
+def test_connections_are_distributed_evenly_and_a_dead_worker_is_replaced(
     tmp_path: Path, port: int, postgres_url: str
 ) -> None:
     with _served(tmp_path, port, 2, postgres_url) as process, contextlib.ExitStack() as opened:
@@ -202,10 +205,10 @@ def test_connections_are_dealt_out_evenly_and_a_dead_workers_place_is_taken(
         counts = _connections(process.pid, port)
         assert sum(counts.values()) == 200
         assert len(counts) == 2
-        assert min(counts.values()) >= 50  # fair coins, thrown 200 times, show a side less often once in 10^12 times
+        assert min(counts.values()) >= 50  # with even distribution, fewer has a probability of 1 in 10^12
 
         os.kill(min(counts), signal.SIGKILL)
-        _connect(port, 50, opened)  # those of the dead worker's wait for the one in its place
+        _connect(port, 50, opened)  # connections of the dead worker wait for its replacement
         after = _connections(process.pid, port)
         assert len(after) == 2
         assert len(after.keys() & counts.keys()) == 1
@@ -214,7 +217,7 @@ def test_connections_are_dealt_out_evenly_and_a_dead_workers_place_is_taken(
         assert process.wait(timeout=30) == 0
 
 
-def test_workers_end_when_their_parent_is_killed(tmp_path: Path, port: int, postgres_url: str) -> None:
+def test_workers_stop_when_their_parent_is_killed(tmp_path: Path, port: int, postgres_url: str) -> None:
     with _served(tmp_path, port, 2, postgres_url) as process:
         _wait_until_ready(port, process)
         workers = _children(process.pid)
@@ -226,7 +229,7 @@ def test_workers_end_when_their_parent_is_killed(tmp_path: Path, port: int, post
 
 
 def _connect(port: int, many: int, opened: contextlib.ExitStack) -> None:
-    """Open so many connections at once, and have each one answered."""
+    """Open `many` connections concurrently, and get a response on each."""
     made = [opened.enter_context(socket.create_connection(("127.0.0.1", port), timeout=30)) for _ in range(many)]
     for one in made:
         one.sendall(b"GET /health/live HTTP/1.1\r\nHost: tekana\r\n\r\n")
@@ -235,7 +238,7 @@ def _connect(port: int, many: int, opened: contextlib.ExitStack) -> None:
 
 
 def _connections(parent: int, port: int) -> dict[int, int]:
-    """How many connections to the port each child has."""
+    """Return the number of connections to the port by child process."""
     lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     mine = {fields[9] for fields in lines if int(fields[1].split(":")[1], 16) == port and fields[3] == "01"}
     counts: dict[int, int] = {}
@@ -249,7 +252,7 @@ def _connections(parent: int, port: int) -> dict[int, int]:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_port_that_another_tekana_has(tmp_path: Path, port: int, workers: int, postgres_url: str) -> None:
+def test_a_port_of_another_tekana_is_reported(tmp_path: Path, port: int, workers: int, postgres_url: str) -> None:
     with _served(tmp_path, port, 2, postgres_url) as first:
         _wait_until_ready(port, first)
         (tmp_path / "second").mkdir()
@@ -262,14 +265,14 @@ def test_a_port_that_another_tekana_has(tmp_path: Path, port: int, workers: int,
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_port_that_is_taken(tmp_path: Path, port: int, workers: int, postgres_url: str) -> None:
+def test_a_port_in_use_is_reported(tmp_path: Path, port: int, workers: int, postgres_url: str) -> None:
     with socket.create_server(("127.0.0.1", port)), _served(tmp_path, port, workers, postgres_url) as process:
         _, err = process.communicate(timeout=30)
     assert process.returncode == 1
     assert err == f"tekana: cannot listen on 127.0.0.1:{port}: Address already in use\n"
 
 
-def test_a_port_that_is_none(tmp_path: Path) -> None:
+def test_an_invalid_port_is_reported(tmp_path: Path) -> None:
     with _served(tmp_path, 70_000) as process:
         _, err = process.communicate(timeout=30)
     assert process.returncode == 1
@@ -277,7 +280,7 @@ def test_a_port_that_is_none(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_store_that_is_not_installed(tmp_path: Path, port: int, workers: int) -> None:
+def test_a_store_without_an_adapter_is_reported(tmp_path: Path, port: int, workers: int) -> None:
     with _served(tmp_path, port, workers, url="carrier-pigeon://loft") as process:
         _, err = process.communicate(timeout=30)
     assert process.returncode == 1
@@ -285,7 +288,7 @@ def test_a_store_that_is_not_installed(tmp_path: Path, port: int, workers: int) 
     assert "Traceback" not in err
 
 
-def test_bodies_over_the_cap_over_a_real_socket(tmp_path: Path, port: int) -> None:
+def test_a_body_over_the_limit_is_refused_on_a_real_socket(tmp_path: Path, port: int) -> None:
     with _served(tmp_path, port) as process:
         _wait_until_ready(port, process)
         for size in (64 * 1024 + 1, 900_000):

@@ -1,4 +1,4 @@
-"""The event feed as Server-Sent Events, from a real server."""
+"""The event feed as Server-Sent Events from a real server."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ STREAM = {"Accept": "text/event-stream"}
 
 @contextlib.asynccontextmanager
 async def serving(app: Litestar) -> AsyncIterator[httpx.AsyncClient]:
-    """The app behind a real server."""
+    """Run the app on a real server; yield a client."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = uvicorn.Server(_config(app, 1))
         server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign, assignment]
         life = asyncio.create_task(server.serve([listener]))
         try:
             async with asyncio.timeout(PATIENCE):
-                while not server.started:  # noqa: ASYNC110 - uvicorn tells nobody
+                while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
                     await asyncio.sleep(0.01)
             address = f"http://127.0.0.1:{listener.getsockname()[1]}"
             async with httpx.AsyncClient(base_url=address, timeout=PATIENCE) as client:
@@ -63,15 +63,15 @@ async def client(app: Litestar) -> AsyncIterator[httpx.AsyncClient]:
         yield made
 
 
-class Followed:
-    """A stream, as a client reads it."""
+class StreamReader:
+    """A client's reader of a stream."""
 
     def __init__(self, answer: httpx.Response) -> None:
         self.answer = answer
         self._lines = answer.aiter_lines()
 
     async def block(self) -> dict[str, str]:
-        """The fields of the next block; a comment is one under an empty name."""
+        """Return the fields of the next block; a comment has an empty name."""
         fields: dict[str, str] = {}
         async with asyncio.timeout(PATIENCE):
             async for line in self._lines:
@@ -91,13 +91,13 @@ class Followed:
 
 
 @contextlib.asynccontextmanager
-async def following(client: httpx.AsyncClient, path: str = "/v1/events", **headers: str) -> AsyncIterator[Followed]:
+async def following(client: httpx.AsyncClient, path: str = "/v1/events", **headers: str) -> AsyncIterator[StreamReader]:
     async with client.stream("GET", path, headers={**STREAM, **headers}) as answer:
         assert answer.status_code == 200, await answer.aread()
         assert answer.headers["content-type"] == "text/event-stream"
         assert answer.headers["cache-control"] == "no-store"
         assert answer.headers["x-request-id"]
-        yield Followed(answer)
+        yield StreamReader(answer)
 
 
 async def feed(client: httpx.AsyncClient) -> list[dict[str, Any]]:
@@ -105,33 +105,33 @@ async def feed(client: httpx.AsyncClient) -> list[dict[str, Any]]:
     return items
 
 
-async def test_what_was_and_what_comes(client: httpx.AsyncClient) -> None:
+async def test_a_stream_sends_past_and_new_events(client: httpx.AsyncClient) -> None:
     await register(client)
     before = await feed(client)
     async with following(client) as stream:
-        told = await stream.events(len(before))
+        received = await stream.events(len(before))
         await register(client)
-        told += await stream.events(len(before))
-    assert [json.loads(one["data"]) for one in told] == await feed(client)
-    for one in told:
+        received += await stream.events(len(before))
+    assert [json.loads(one["data"]) for one in received] == await feed(client)
+    for one in received:
         event = json.loads(one["data"])
         assert (one["id"], one["event"]) == (event["cursor"], event["type"])
 
 
-async def test_going_on_after_a_break(client: httpx.AsyncClient) -> None:
+async def test_a_stream_continues_after_last_event_id(client: httpx.AsyncClient) -> None:
     await register(client)
     whole = await feed(client)
     first, later = whole[0]["cursor"], whole[1]["cursor"]
     async with following(client, f"/v1/events?after={first}") as stream:
         assert (await stream.event())["id"] == later
-    headers = {"Last-Event-ID": later}  # outranks the query, which a browser repeats as it was
+    headers = {"Last-Event-ID": later}  # takes precedence over the query, which a browser repeats unchanged
     async with following(client, f"/v1/events?after={first}", **headers) as stream:
         await register(client)
         assert (await stream.event())["id"] not in (first, later)
     assert (await feed(client))[2]["id"]
 
 
-async def test_more_than_a_page(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_stream_sends_more_than_a_page(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tekana_litestar.server_sent_events.PAGE_SIZE_MAX", 2)
     for _ in range(4):
         await register(client)
@@ -148,25 +148,25 @@ async def test_more_than_a_page(client: httpx.AsyncClient, monkeypatch: pytest.M
         ("/v1/events?limit=5", {}, "limit"),
     ],
 )
-async def test_what_no_stream_can_begin_with(
+async def test_an_invalid_start_of_a_stream_is_refused(
     client: httpx.AsyncClient, path: str, headers: dict[str, str], field: str
 ) -> None:
     assert_problem(await client.get(path, headers=STREAM | headers), 400, "invalid_request", field)
 
 
-async def test_head_has_no_body(client: httpx.AsyncClient) -> None:
+async def test_head_on_a_stream_has_no_body(client: httpx.AsyncClient) -> None:
     answer = await client.head("/v1/events", headers=STREAM)
     assert (answer.status_code, answer.content) == (200, b"")
 
 
-async def test_a_quiet_stream_shows_that_it_lives(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_idle_stream_sends_comments(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server_sent_events, "_HEARTBEAT", 0.1)
     monkeypatch.setattr(server_sent_events, "_LOOK", 0.05)
     async with following(client) as stream:
         assert [await stream.block() for _ in range(4)] == [{"": ""}] * 4
 
 
-async def test_the_deadline_of_requests_is_not_a_streams(monkeypatch: pytest.MonkeyPatch, store_url: str) -> None:
+async def test_streams_outlive_the_request_deadline(monkeypatch: pytest.MonkeyPatch, store_url: str) -> None:
     monkeypatch.setattr(middleware, "REQUEST_TIMEOUT_SECONDS", 0.3)
     async with serving(create_app(store_url)) as client, following(client) as stream:
         await asyncio.sleep(0.8)
@@ -174,7 +174,7 @@ async def test_the_deadline_of_requests_is_not_a_streams(monkeypatch: pytest.Mon
         assert (await stream.event())["event"] == "CustomerRegistered"
 
 
-async def test_a_worker_serves_so_many(
+async def test_a_worker_limits_the_number_of_streams(
     app: Litestar, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server_sent_events, "MOST_STREAMS", 2)
@@ -190,7 +190,7 @@ async def test_a_worker_serves_so_many(
         pass
 
 
-async def test_those_who_are_up_to_date_share_what_is_read(
+async def test_streams_at_the_end_share_one_read(
     app: Litestar, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await register(client)
@@ -210,7 +210,7 @@ async def test_those_who_are_up_to_date_share_what_is_read(
     assert read == [None, None]
 
 
-async def test_a_store_that_is_away_for_a_while(
+async def test_a_stream_survives_a_store_outage(
     app: Litestar, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server_sent_events, "_LOOK", 0.02)
@@ -232,7 +232,7 @@ async def test_a_store_that_is_away_for_a_while(
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_streams_end_when_the_server_does(
+def test_streams_end_when_the_server_stops(
     tmp_path: Any, port: int, workers: int, request: pytest.FixtureRequest
 ) -> None:
     with _served(tmp_path, port, workers, _store_url(workers, request)) as process:
@@ -241,6 +241,6 @@ def test_streams_end_when_the_server_does(
             chunks = answer.iter_bytes()
             assert next(chunks) == b":\n\n"
             process.send_signal(signal.SIGTERM)
-            assert list(chunks) == []  # and no error: the answer has its end
+            assert list(chunks) == []  # and no error, as the response ends properly
         out, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, out, err) == (0, "ended\n", "")

@@ -1,4 +1,4 @@
-"""Money over HTTP: moved once, refused for the record, and found again."""
+"""Transactions over HTTP: posted once, refusals recorded, and found by filters."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import pytest
 from litestar import Litestar
 
 from tests.integration.http_support import (
-    NOBODY,
+    UNKNOWN_ID,
     app,
     assert_problem,
     client,
     move,
     register,
-    some_number,
+    unique_number,
     wallet_with,
 )
 from tests.integration.http_support import (
@@ -26,7 +26,7 @@ from tests.integration.http_support import (
 __all__ = ["app", "client", "store_url"]
 
 
-async def test_a_transfer(client: httpx.AsyncClient) -> None:
+async def test_a_transfer_is_posted_with_both_entries(client: httpx.AsyncClient) -> None:
     wallet, other = await wallet_with(client, "20", "USD"), await wallet_with(client, currency="USD")
     body = {
         "type": "transfer",
@@ -80,7 +80,7 @@ def _entry(wallet: str, direction: str, amount: str, version: int, after: str) -
     }
 
 
-async def test_deposits_and_withdrawals_name_their_wallet(client: httpx.AsyncClient) -> None:
+async def test_deposits_and_withdrawals_use_the_settlement_wallet(client: httpx.AsyncClient) -> None:
     wallet = await wallet_with(client)
     deposit = {"type": "deposit", "wallet_id": wallet, "amount": "1500", "currency": "RWF"}
     came, went = (await move(client, deposit)).json(), (await move(client, {**deposit, "type": "withdrawal"})).json()
@@ -90,7 +90,7 @@ async def test_deposits_and_withdrawals_name_their_wallet(client: httpx.AsyncCli
     assert (await client.get(f"/v1/wallets/{wallet}")).json()["ledger_balance"] == "0"
 
 
-async def test_money_needs_a_key(client: httpx.AsyncClient) -> None:
+async def test_a_transaction_requires_an_idempotency_key(client: httpx.AsyncClient) -> None:
     wallet = await wallet_with(client)
     body = {"type": "deposit", "wallet_id": wallet, "amount": "1", "currency": "RWF"}
     answer = await client.post("/v1/transactions", json=body)
@@ -106,7 +106,7 @@ async def test_money_needs_a_key(client: httpx.AsyncClient) -> None:
     assert (await move(client, body, " ~" + "x" * 253)).status_code == 201
 
 
-async def test_a_movement_repeated_under_its_key_moves_once(client: httpx.AsyncClient) -> None:
+async def test_a_transaction_repeated_with_its_key_is_posted_once(client: httpx.AsyncClient) -> None:
     wallet = await wallet_with(client)
     body = {"type": "deposit", "wallet_id": wallet, "amount": "100", "currency": "RWF", "metadata": {"b": 1, "a": 2}}
     first, again = await move(client, body, "once"), await move(client, dict(reversed(body.items())), "once")
@@ -121,7 +121,7 @@ async def test_a_movement_repeated_under_its_key_moves_once(client: httpx.AsyncC
     assert (await client.get(f"/v1/wallets/{wallet}")).json()["ledger_balance"] == "100"
 
 
-async def test_a_refusal_is_kept_and_repeated_byte_for_byte(client: httpx.AsyncClient) -> None:
+async def test_a_refusal_is_stored_and_replayed_byte_for_byte(client: httpx.AsyncClient) -> None:
     wallet = await wallet_with(client, "100")
     body = {"type": "withdrawal", "wallet_id": wallet, "amount": "101", "currency": "RWF"}
     first = await client.post(
@@ -140,21 +140,21 @@ async def test_a_refusal_is_kept_and_repeated_byte_for_byte(client: httpx.AsyncC
     assert (kept["rejection_detail"], kept["posted_at"], kept["amount"]) == (problem["detail"], None, "101")
 
 
-async def test_what_rules_refuse(client: httpx.AsyncClient) -> None:
+async def test_each_rule_has_its_status_and_code(client: httpx.AsyncClient) -> None:
     wallet, other, dollars = (
         await wallet_with(client, "10"),
         await wallet_with(client),
         await wallet_with(client, "1", "USD"),
     )
     transfer = {"type": "transfer", "from_wallet_id": wallet, "to_wallet_id": other, "amount": "5", "currency": "RWF"}
-    nobody = str(NOBODY)
+    unknown = str(UNKNOWN_ID)
     for change, status, code in [
         ({"amount": "11"}, 422, "insufficient_funds"),
         ({"to_wallet_id": wallet}, 422, "same_wallet"),
         ({"to_wallet_id": dollars}, 422, "currency_mismatch"),
         ({"currency": "USD"}, 422, "currency_mismatch"),
-        ({"to_wallet_id": nobody}, 404, "not_found"),
-        ({"from_wallet_id": nobody}, 404, "not_found"),
+        ({"to_wallet_id": unknown}, 404, "not_found"),
+        ({"from_wallet_id": unknown}, 404, "not_found"),
     ]:
         problem = assert_problem(await move(client, {**transfer, **change}), status, code)
         kept = (await client.get(f"/v1/transactions/{problem['transaction_id']}")).json()
@@ -162,7 +162,7 @@ async def test_what_rules_refuse(client: httpx.AsyncClient) -> None:
     assert (await client.get(f"/v1/wallets/{wallet}")).json()["ledger_balance"] == "10"
 
 
-async def test_a_dry_run_keeps_nothing(client: httpx.AsyncClient) -> None:
+async def test_a_dry_run_stores_nothing(client: httpx.AsyncClient) -> None:
     wallet = await wallet_with(client, "100")
     before = (await client.get("/v1/events?limit=200")).json()
     body = {"type": "withdrawal", "wallet_id": wallet, "amount": "40", "currency": "RWF"}
@@ -181,13 +181,13 @@ async def test_a_dry_run_keeps_nothing(client: httpx.AsyncClient) -> None:
 
 
 @pytest.mark.parametrize("kind", ["hold", "exchange", "reversal", "", "Deposit", "\x00", None, 1])
-async def test_types_that_do_not_work_yet(client: httpx.AsyncClient, kind: Any) -> None:
+async def test_an_unknown_transaction_type_is_refused(client: httpx.AsyncClient, kind: Any) -> None:
     wallet = await wallet_with(client, "10")
     body = {"type": kind, "wallet_id": wallet, "amount": "1", "currency": "RWF"}
     assert_problem(await move(client, body), 400, "invalid_request", "type")
 
 
-async def test_finding_transactions(client: httpx.AsyncClient) -> None:
+async def test_transactions_are_found_by_filters(client: httpx.AsyncClient) -> None:
     customer = await register(client)
     wallet, other = customer["wallets"][0]["id"], await wallet_with(client)
     ids = []
@@ -207,7 +207,7 @@ async def test_finding_transactions(client: httpx.AsyncClient) -> None:
     assert await find(wallet_id=wallet) == everything
     assert await find(customer_id=customer["id"]) == everything
     assert await find(wallet_id=other) == [moved["id"], rejected]
-    assert await find(customer_id=str(NOBODY)) == []
+    assert await find(customer_id=str(UNKNOWN_ID)) == []
     assert await find(wallet_id=wallet, type="transfer", status="posted") == [moved["id"]]
     assert await find(status="rejected") == [rejected]
     assert await find(reference="r 1") == [ids[1]]
@@ -220,18 +220,18 @@ async def test_finding_transactions(client: httpx.AsyncClient) -> None:
     assert rest["next_cursor"] is None
 
 
-async def test_no_such_transaction(client: httpx.AsyncClient) -> None:
-    assert_problem(await client.get(f"/v1/transactions/{NOBODY}"), 404, "not_found")
+async def test_an_unknown_transaction_is_not_found(client: httpx.AsyncClient) -> None:
+    assert_problem(await client.get(f"/v1/transactions/{UNKNOWN_ID}"), 404, "not_found")
 
 
-async def test_sixty_four_spenders_of_one_balance(app: Litestar, client: httpx.AsyncClient) -> None:
+async def test_of_64_concurrent_withdrawals_one_succeeds(app: Litestar, client: httpx.AsyncClient) -> None:
     wallet = await wallet_with(client, "100")
     body = {"type": "withdrawal", "wallet_id": wallet, "amount": "100", "currency": "RWF"}
     answers = await asyncio.gather(*(move(client, body, f"spend-{number}") for number in range(64)))
     assert sorted(answer.status_code for answer in answers) == [201] + [422] * 63
 
 
-async def test_sixty_four_of_the_same_request(client: httpx.AsyncClient) -> None:
+async def test_64_concurrent_repeats_are_posted_once(client: httpx.AsyncClient) -> None:
     wallet = await wallet_with(client)
     body = {"type": "deposit", "wallet_id": wallet, "amount": "7", "currency": "RWF"}
     answers = await asyncio.gather(*(move(client, body, "the same") for _ in range(64)))
@@ -240,21 +240,21 @@ async def test_sixty_four_of_the_same_request(client: httpx.AsyncClient) -> None
     assert (await client.get(f"/v1/wallets/{wallet}")).json()["ledger_balance"] == "7"
 
 
-async def test_a_caller_that_hangs_up_takes_nothing_back(
+async def test_a_disconnect_does_not_cancel_the_transaction(
     app: Litestar, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wallet = await wallet_with(client)
     body = {"type": "deposit", "wallet_id": wallet, "amount": "7", "currency": "RWF"}
-    key = f"hang-up-{some_number()}"
+    key = f"hang-up-{unique_number()}"
     engine, queued = app.state.tekana._engine, asyncio.Event()
     enqueue = engine.enqueue
 
-    def enqueue_and_note(envelope: Any) -> Any:
+    def enqueue_and_record(envelope: Any) -> Any:
         outcome = enqueue(envelope)
         queued.set()
         return outcome
 
-    monkeypatch.setattr(engine, "enqueue", enqueue_and_note)
+    monkeypatch.setattr(engine, "enqueue", enqueue_and_record)
     request = asyncio.create_task(move(client, body, key))
     await queued.wait()
     request.cancel()
@@ -264,7 +264,7 @@ async def test_a_caller_that_hangs_up_takes_nothing_back(
     assert (await client.get(f"/v1/wallets/{wallet}")).json()["ledger_balance"] == "7"
 
 
-async def test_blanks_around_a_key_are_no_part_of_it(client: httpx.AsyncClient) -> None:
+async def test_blanks_around_an_idempotency_key_are_removed(client: httpx.AsyncClient) -> None:
     wallet = await wallet_with(client)
     body = {"type": "deposit", "wallet_id": wallet, "amount": "5", "currency": "RWF"}
     first = await move(client, body, "pay-1")
@@ -274,7 +274,7 @@ async def test_blanks_around_a_key_are_no_part_of_it(client: httpx.AsyncClient) 
     assert (await client.get(f"/v1/wallets/{wallet}")).json()["ledger_balance"] == "5"
 
 
-async def test_everything_wrong_with_a_movement_is_reported_at_once(client: httpx.AsyncClient) -> None:
+async def test_all_faults_of_a_transaction_are_reported_together(client: httpx.AsyncClient) -> None:
     body = {"type": "transfer", "from_wallet_id": "x", "amount": 5, "reference": "", "note": 1}
     problem = assert_problem(await move(client, body), 400, "invalid_request")
     fields = ["from_wallet_id", "amount", "reference", "note", "to_wallet_id", "currency"]

@@ -7,12 +7,21 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.integration.http_support import NOBODY, app, assert_problem, client, move, register, store_url, wallet_with
+from tests.integration.http_support import (
+    UNKNOWN_ID,
+    app,
+    assert_problem,
+    client,
+    move,
+    register,
+    store_url,
+    wallet_with,
+)
 
 __all__ = ["app", "client", "store_url"]
 
 
-async def test_opening_another_wallet(client: httpx.AsyncClient) -> None:
+async def test_a_customer_opens_a_second_wallet(client: httpx.AsyncClient) -> None:
     customer = await register(client)
     body = {"customer_id": customer["id"], "currency": "KWD", "name": "Savings", "metadata": {"goal": "bike"}}
     opened = await client.post("/v1/wallets", json=body, headers={"Idempotency-Key": "open"})
@@ -30,9 +39,9 @@ async def test_opening_another_wallet(client: httpx.AsyncClient) -> None:
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("customer_id", "nobody"),
+        ("customer_id", "unknown"),
         ("customer_id", None),
-        ("customer_id", NOBODY.hex),
+        ("customer_id", UNKNOWN_ID.hex),
         ("currency", "XAU"),
         ("currency", 840),
         ("name", ""),
@@ -41,7 +50,7 @@ async def test_opening_another_wallet(client: httpx.AsyncClient) -> None:
         ("ledger_balance", "100"),
     ],
 )
-async def test_an_opening_that_cannot_be_right(client: httpx.AsyncClient, field: str, value: Any) -> None:
+async def test_an_invalid_wallet_is_refused(client: httpx.AsyncClient, field: str, value: Any) -> None:
     customer = await register(client)
     body = {"customer_id": customer["id"], "currency": "USD", field: value}
     assert_problem(await client.post("/v1/wallets", json=body), 400, "invalid_request", field)
@@ -49,7 +58,7 @@ async def test_an_opening_that_cannot_be_right(client: httpx.AsyncClient, field:
 
 
 async def test_wallets_open_for_active_customers_only(client: httpx.AsyncClient) -> None:
-    body = {"customer_id": str(NOBODY), "currency": "USD"}
+    body = {"customer_id": str(UNKNOWN_ID), "currency": "USD"}
     assert_problem(await client.post("/v1/wallets", json=body), 404, "not_found")
     customer = await register(client)
     await client.post(f"/v1/customers/{customer['id']}/close")
@@ -57,7 +66,7 @@ async def test_wallets_open_for_active_customers_only(client: httpx.AsyncClient)
     assert_problem(await client.post("/v1/wallets", json=body), 409, "customer_not_active")
 
 
-async def test_finding_wallets(client: httpx.AsyncClient) -> None:
+async def test_wallets_are_found_by_filters(client: httpx.AsyncClient) -> None:
     customer = await register(client)
     body = {"customer_id": customer["id"], "currency": "USD"}
     dollars = (await client.post("/v1/wallets", json=body)).json()
@@ -70,13 +79,13 @@ async def test_finding_wallets(client: httpx.AsyncClient) -> None:
 
     assert await find(f"customer_id={customer['id']}") == [customer["wallets"][0], dollars]
     assert await find(f"customer_id={customer['id']}&currency=USD") == [dollars]
-    assert await find(f"customer_id={NOBODY}") == []
+    assert await find(f"customer_id={UNKNOWN_ID}") == []
     assert await find(f"customer_id={customer['id'].upper()}&currency=USD") == [dollars]
     houses = {one["house"] for one in await find("currency=USD")}
     assert houses == {None, "settlement", "fees", "exchange", "suspense"}
 
 
-async def test_history_and_balance_at_a_time(client: httpx.AsyncClient) -> None:
+async def test_entries_and_past_balances(client: httpx.AsyncClient) -> None:
     wallet, other = await wallet_with(client, "10000"), await wallet_with(client)
     transfer = {
         "type": "transfer",
@@ -122,7 +131,7 @@ async def test_history_and_balance_at_a_time(client: httpx.AsyncClient) -> None:
     assert (whole["ledger_balance"], whole["available_balance"], whole["version"]) == ("8500", "8500", 2)
 
 
-async def test_the_life_of_a_wallet(client: httpx.AsyncClient) -> None:
+async def test_the_life_cycle_of_a_wallet(client: httpx.AsyncClient) -> None:
     wallet = await wallet_with(client, "100")
     path = f"/v1/wallets/{wallet}"
     deposit = {"type": "deposit", "wallet_id": wallet, "amount": "1", "currency": "RWF"}
@@ -153,24 +162,24 @@ async def test_the_life_of_a_wallet(client: httpx.AsyncClient) -> None:
         ({"scope": "credits", "reason": "x"}, "scope"),
         ({"scope": "all"}, "reason"),
         ({"scope": "all", "reason": " "}, "reason"),
-        ({"scope": "all", "reason": "x", "wallet_id": str(NOBODY)}, "wallet_id"),
+        ({"scope": "all", "reason": "x", "wallet_id": str(UNKNOWN_ID)}, "wallet_id"),
     ],
 )
-async def test_a_freeze_that_cannot_be_right(client: httpx.AsyncClient, body: Any, field: str) -> None:
+async def test_an_invalid_freeze_is_refused(client: httpx.AsyncClient, body: Any, field: str) -> None:
     wallet = await wallet_with(client)
     assert_problem(await client.post(f"/v1/wallets/{wallet}/freeze", json=body), 400, "invalid_request", field)
     assert (await client.get(f"/v1/wallets/{wallet}")).json()["status"] == "active"
 
 
-async def test_no_such_wallet(client: httpx.AsyncClient) -> None:
-    path = f"/v1/wallets/{NOBODY}"
+async def test_an_unknown_wallet_is_not_found(client: httpx.AsyncClient) -> None:
+    path = f"/v1/wallets/{UNKNOWN_ID}"
     for read in ("", "/entries", "/balance"):
         assert_problem(await client.get(f"{path}{read}"), 404, "not_found")
     assert_problem(await client.post(f"{path}/close"), 404, "not_found")
     assert_problem(await client.post(f"{path}/freeze", json={"scope": "all", "reason": "x"}), 404, "not_found")
 
 
-async def test_the_operators_wallets_are_read_only(client: httpx.AsyncClient) -> None:
+async def test_house_wallets_are_read_only(client: httpx.AsyncClient) -> None:
     await wallet_with(client, "100")
     house = next(one for one in (await client.get("/v1/wallets")).json()["items"] if one["house"] == "settlement")
     assert (house["ledger_balance"], house["customer_id"]) == ("-100", None)

@@ -1,4 +1,4 @@
-"""Webhooks over HTTP: endpoints and deliveries, as their owner sees them."""
+"""Webhooks over HTTP: the owner's endpoints and deliveries."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from tekana.application.workers import webhook_dispatcher
 from tekana.testing.receiver import Receiver, receiving
 from tekana_litestar import create_app
 from tests.integration.http_support import (
-    NOBODY,
+    UNKNOWN_ID,
     Json,
     assert_problem,
     assert_whole,
-    at_work,
     client,
     register,
+    started_app,
 )
 from tests.integration.http_support import both_stores as store_url
 
@@ -33,11 +33,11 @@ PATIENCE = 30.0
 
 @pytest.fixture
 async def app(store_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Litestar]:
-    """The app at work, which may send webhooks to this machine."""
+    """Start an app that may send webhooks to this machine."""
     for name in ("_POLL_SECONDS", "_REFRESH_SECONDS"):
         monkeypatch.setattr(webhook_dispatcher, name, 0.02)
     settings = Settings(database_url=store_url, webhooks_allow_private=True)
-    async with at_work(create_app(settings)) as made:
+    async with started_app(create_app(settings)) as made:
         yield made
         await assert_whole(made.state.tekana)
 
@@ -56,8 +56,10 @@ async def create(client: httpx.AsyncClient, url: str, **other: Any) -> Json:
     return endpoint
 
 
-async def delivered(client: httpx.AsyncClient, endpoint: Json, condition: Callable[[list[Json]], bool]) -> list[Json]:
-    """The endpoint's deliveries, once they are like that."""
+async def wait_for_deliveries(
+    client: httpx.AsyncClient, endpoint: Json, condition: Callable[[list[Json]], bool]
+) -> list[Json]:
+    """Wait until the endpoint's deliveries meet the condition, and return them."""
     async with asyncio.timeout(PATIENCE):
         while True:
             found: list[Json] = (await client.get(f"{ENDPOINTS}/{endpoint['id']}/deliveries")).json()["items"]
@@ -66,7 +68,7 @@ async def delivered(client: httpx.AsyncClient, endpoint: Json, condition: Callab
             await asyncio.sleep(0.02)
 
 
-async def test_an_endpoint_from_beginning_to_end(client: httpx.AsyncClient, receiver: Receiver) -> None:
+async def test_the_life_cycle_of_an_endpoint(client: httpx.AsyncClient, receiver: Receiver) -> None:
     endpoint = await create(client, receiver.url, description="Accounting", event_types=["CustomerRegistered"])
     assert endpoint["secret"].startswith("whsec_")
     shown = {name: value for name, value in endpoint.items() if name != "secret"}
@@ -74,23 +76,25 @@ async def test_an_endpoint_from_beginning_to_end(client: httpx.AsyncClient, rece
     assert (await client.get(ENDPOINTS)).json() == {"items": [shown], "next_cursor": None}
 
     customer = await register(client)
-    [delivery] = await delivered(client, endpoint, lambda found: bool(found) and found[0]["status"] == "delivered")
+    [delivery] = await wait_for_deliveries(
+        client, endpoint, lambda found: bool(found) and found[0]["status"] == "delivered"
+    )
     assert (delivery["event_id"], delivery["event_type"]) == (f"{customer['id']}:1", "CustomerRegistered")
     [attempt] = delivery["attempts"]
     assert (attempt["status_code"], attempt["answer"], attempt["error"]) == (200, "thanks", None)
-    [told] = receiver.events
-    [fed] = [one for one in (await client.get("/v1/events")).json()["items"] if one["id"] == told["id"]]
-    assert told == {name: value for name, value in fed.items() if name != "cursor"}
+    [sent] = receiver.events
+    [listed] = [one for one in (await client.get("/v1/events")).json()["items"] if one["id"] == sent["id"]]
+    assert sent == {name: value for name, value in listed.items() if name != "cursor"}
 
     rotated = (await client.post(f"{ENDPOINTS}/{endpoint['id']}/rotate-secret")).json()
     assert rotated["secret"] not in (endpoint["secret"], None)
     again = await client.post(f"/v1/webhook-deliveries/{delivery['id']}/resend")
     assert (again.status_code, again.json()["status"]) == (202, "pending")
-    [delivery] = await delivered(client, endpoint, lambda found: len(found[0]["attempts"]) == 2)
+    [delivery] = await wait_for_deliveries(client, endpoint, lambda found: len(found[0]["attempts"]) == 2)
     assert receiver.received[0].headers["webhook-id"] == receiver.received[1].headers["webhook-id"]
     tested = await client.post(f"{ENDPOINTS}/{endpoint['id']}/test", json={})
     assert (tested.status_code, tested.json()["event_type"]) == (202, "WebhookTest")
-    await delivered(client, endpoint, lambda found: len(found) == 2 and found[0]["status"] == "delivered")
+    await wait_for_deliveries(client, endpoint, lambda found: len(found) == 2 and found[0]["status"] == "delivered")
 
     deleted = await client.delete(f"{ENDPOINTS}/{endpoint['id']}")
     assert (deleted.status_code, deleted.content) == (204, b"")
@@ -98,7 +102,7 @@ async def test_an_endpoint_from_beginning_to_end(client: httpx.AsyncClient, rece
     assert (await client.get(ENDPOINTS)).json()["items"] == []
 
 
-async def test_keys_make_a_repeated_request_harmless(client: httpx.AsyncClient, receiver: Receiver) -> None:
+async def test_a_request_repeated_with_its_key_is_executed_once(client: httpx.AsyncClient, receiver: Receiver) -> None:
     body, key = {"url": receiver.url, "event_types": ["WalletOpened"]}, {"Idempotency-Key": "my first endpoint"}
     first = await client.post(ENDPOINTS, json=body, headers=key)
     assert (first.status_code, "idempotency-replayed" in first.headers) == (201, False)
@@ -132,7 +136,7 @@ async def test_keys_make_a_repeated_request_harmless(client: httpx.AsyncClient, 
     assert (await client.get(ENDPOINTS)).json()["items"] == []
 
 
-async def test_changes_to_an_endpoint(client: httpx.AsyncClient, receiver: Receiver) -> None:
+async def test_an_endpoint_is_updated_and_disabled(client: httpx.AsyncClient, receiver: Receiver) -> None:
     endpoint = await create(client, receiver.url, description="first", event_types=["WalletOpened"])
     path = f"{ENDPOINTS}/{endpoint['id']}"
     assert (await client.patch(path, json={})).json()["description"] == "first"
@@ -145,11 +149,11 @@ async def test_changes_to_an_endpoint(client: httpx.AsyncClient, receiver: Recei
     on = (await client.patch(path, json={"status": "active"})).json()
     assert (on["status"], on["disabled_reason"]) == ("active", None)
     customer = await register(client)
-    await delivered(client, endpoint, lambda found: [one["status"] for one in found] == ["delivered"] * 2)
+    await wait_for_deliveries(client, endpoint, lambda found: [one["status"] for one in found] == ["delivered"] * 2)
     assert [one["aggregate_id"] for one in receiver.events if one["aggregate"] == "customer"] == [customer["id"]]
 
 
-async def test_nothing_is_sent_to_a_disabled_endpoint_on_request(client: httpx.AsyncClient, receiver: Receiver) -> None:
+async def test_a_disabled_endpoint_gets_no_test_event_or_resend(client: httpx.AsyncClient, receiver: Receiver) -> None:
     endpoint = await create(client, receiver.url)
     path = f"{ENDPOINTS}/{endpoint['id']}"
     delivery = (await client.post(f"{path}/test")).json()
@@ -160,7 +164,7 @@ async def test_nothing_is_sent_to_a_disabled_endpoint_on_request(client: httpx.A
     assert (await client.post(f"/v1/webhook-deliveries/{delivery['id']}/resend")).status_code == 202
 
 
-async def test_pages(client: httpx.AsyncClient, receiver: Receiver) -> None:
+async def test_endpoints_are_listed_in_pages(client: httpx.AsyncClient, receiver: Receiver) -> None:
     made = [(await create(client, receiver.url))["id"] for _ in range(3)]
     first = (await client.get(f"{ENDPOINTS}?limit=2")).json()
     second = (await client.get(f"{ENDPOINTS}?limit=2&cursor={first['next_cursor']}")).json()
@@ -190,29 +194,29 @@ async def test_pages(client: httpx.AsyncClient, receiver: Receiver) -> None:
         ({"url": "https://example.com/", "secret": "mine"}, "secret"),
     ],
 )
-async def test_what_is_no_endpoint(client: httpx.AsyncClient, body: Json, field: str) -> None:
+async def test_an_invalid_endpoint_is_refused(client: httpx.AsyncClient, body: Json, field: str) -> None:
     assert_problem(await client.post(ENDPOINTS, json=body), 400, "invalid_request", field)
 
 
 @pytest.mark.parametrize("url", ["https://127.0.0.1/", "https://localhost/", "http://93.184.216.34/", "https://[::1]/"])
-async def test_where_nobody_may_send(url: str) -> None:
-    async with at_work(create_app("memory://")) as app:
+async def test_an_address_that_is_not_public_is_refused(url: str) -> None:
+    async with started_app(create_app("memory://")) as app:
         transport = httpx.ASGITransport(app)  # type: ignore[arg-type] # one ASGI, two notations
         async with httpx.AsyncClient(transport=transport, base_url="http://tekana.test") as client:
             assert_problem(await client.post(ENDPOINTS, json={"url": url}), 400, "invalid_request", "url")
 
 
-async def test_what_is_not_there(client: httpx.AsyncClient) -> None:
+async def test_an_unknown_endpoint_is_not_found(client: httpx.AsyncClient) -> None:
     for method, path in (
-        ("GET", f"{ENDPOINTS}/{NOBODY}"),
-        ("PATCH", f"{ENDPOINTS}/{NOBODY}"),
-        ("DELETE", f"{ENDPOINTS}/{NOBODY}"),
-        ("POST", f"{ENDPOINTS}/{NOBODY}/rotate-secret"),
-        ("POST", f"{ENDPOINTS}/{NOBODY}/test"),
-        ("GET", f"{ENDPOINTS}/{NOBODY}/deliveries"),
-        ("POST", f"/v1/webhook-deliveries/{NOBODY}/resend"),
+        ("GET", f"{ENDPOINTS}/{UNKNOWN_ID}"),
+        ("PATCH", f"{ENDPOINTS}/{UNKNOWN_ID}"),
+        ("DELETE", f"{ENDPOINTS}/{UNKNOWN_ID}"),
+        ("POST", f"{ENDPOINTS}/{UNKNOWN_ID}/rotate-secret"),
+        ("POST", f"{ENDPOINTS}/{UNKNOWN_ID}/test"),
+        ("GET", f"{ENDPOINTS}/{UNKNOWN_ID}/deliveries"),
+        ("POST", f"/v1/webhook-deliveries/{UNKNOWN_ID}/resend"),
     ):
         body = {"json": {}} if method in ("POST", "PATCH") else {}
         assert_problem(await client.request(method, path, **body), 404, "not_found")  # type: ignore[arg-type]
-        wrong = await client.request(method, path.replace(str(NOBODY), "nonsense"), **body)  # type: ignore[arg-type]
+        wrong = await client.request(method, path.replace(str(UNKNOWN_ID), "nonsense"), **body)  # type: ignore[arg-type]
         assert_problem(wrong, 400, "invalid_request")

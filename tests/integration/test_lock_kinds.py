@@ -1,4 +1,4 @@
-"""A new kind of aggregate can be locked and kept without a change to any file: here, vouchers that pay a wallet."""
+"""A new kind of aggregate can be locked and stored without a change to any file; here vouchers that pay a wallet."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class UseVoucher(Struct, frozen=True, kw_only=True):
             raise NotFound("no such voucher")
         voucher.used = True
         book.change(VOUCHERS, voucher.id, voucher)
-        return book.customer_wallet(voucher.wallet_id)  # which the command could not name: the voucher brought it
+        return book.customer_wallet(voucher.wallet_id)  # locked through the voucher
 
 
 class VoucherRows:
@@ -114,7 +114,7 @@ async def store(
     await store.stop()
 
 
-async def test_a_locked_item_brings_its_wallets(store: Store) -> None:
+async def test_locking_an_item_locks_its_wallets(store: Store) -> None:
     async with at_work(store) as app:
         wallet = await a_wallet(app, "100")
         await app.execute(IssueVoucher(wallet_id=wallet.id, voucher_id="v-1"))
@@ -126,7 +126,7 @@ async def test_a_locked_item_brings_its_wallets(store: Store) -> None:
     await assert_whole(store)
 
 
-async def test_of_many_at_once_one_wins(store: Store) -> None:
+async def test_of_concurrent_uses_of_a_voucher_one_succeeds(store: Store) -> None:
     async with at_work(store) as app, at_work(store) as other:
         wallet = await a_wallet(app)
         await app.execute(IssueVoucher(wallet_id=wallet.id, voucher_id="v-1"))
@@ -139,7 +139,7 @@ async def test_of_many_at_once_one_wins(store: Store) -> None:
     await assert_whole(store)
 
 
-def test_a_rollback_takes_back_what_happened_to_any_kind() -> None:
+def test_a_rollback_restores_items_of_every_kind() -> None:
     wallet = builders.wallet(ledger_balance=10)
     book = builders.book(wallet)
     book.locked.of(VOUCHERS)["v-1"] = voucher = Voucher("v-1", wallet.id)

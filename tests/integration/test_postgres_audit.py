@@ -1,4 +1,4 @@
-"""Each invariant's query catches the bug that was planted for it, and says nothing when there is none."""
+"""Each invariant's query detects the corruption made for it, and reports nothing on a whole ledger."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ _OPEN_GUARDS = "ALTER TABLE {0} DISABLE TRIGGER append_only; {1}; ALTER TABLE {0
 
 
 def entries(statement: str) -> str:
-    """A change of entries by a superuser, with the guard put back in place."""
+    """Return the SQL that changes entries as a superuser, with the trigger disabled meanwhile."""
     return _OPEN_GUARDS.format("entries", statement)
 
 
 def transactions(statement: str) -> str:
-    """The same, of transactions."""
+    """Return the same SQL for transactions."""
     return _OPEN_GUARDS.format("transactions", statement)
 
 
 def keys(statement: str) -> str:
-    """The same, of idempotency keys."""
+    """Return the same SQL for idempotency keys."""
     return _OPEN_GUARDS.format("idempotency_keys", statement)
 
 
 def outbox(statement: str) -> str:
-    """The same, of the outbox."""
+    """Return the same SQL for the outbox."""
     return _OPEN_GUARDS.format("outbox", statement)
 
 
 def event(event_type: str, sequence: str, table: str = "wallets", more: str = "") -> str:
-    """An event of each customer, or of each customer's wallet, whose number is an expression of the row's columns."""
+    """Return the SQL that adds an event of each row, whose sequence is an expression of the row's columns."""
     condition = "house IS NULL" if table == "wallets" else "true"
     return (
         f"INSERT INTO outbox (event_type, event) SELECT '{event_type}', json_build_object("
@@ -45,8 +45,8 @@ def event(event_type: str, sequence: str, table: str = "wallets", more: str = ""
 
 _SCOPE = ", 'scope', 'all'"
 
-# What was planted, and the numbers of the invariants that must break: these and no others.
-PLANTED: dict[str, tuple[str, set[int]]] = {
+# The corruption, and the numbers of the invariants that must be broken: these and no others.
+CORRUPTIONS: dict[str, tuple[str, set[int]]] = {
     "a transaction's amount changed": (
         transactions("UPDATE transactions SET amount = amount + 1 WHERE status = 'posted'"),
         {1, 11},
@@ -72,11 +72,11 @@ PLANTED: dict[str, tuple[str, set[int]]] = {
         entries("UPDATE entries SET version = 9, sequence = 9 WHERE version = 2"),
         {3, 10, 11},
     ),
-    "history that runs backwards": (
+    "times that run backwards": (
         entries("UPDATE entries SET posted_at = posted_at - interval '1 day' WHERE version = 2"),
         {1, 3, 11},
     ),
-    "a moment that is not that of the id": (
+    "a time that differs from the id": (
         "WITH lie AS (INSERT INTO transactions SELECT overlay(id::text PLACING '00000' FROM 32)::uuid, type, status,"
         " amount, currency, from_wallet_id, to_wallet_id, description, reference, metadata, rejection, created_by,"
         " created_at + interval '1 microsecond' FROM transactions WHERE status = 'rejected' RETURNING id),"
@@ -135,7 +135,7 @@ PLANTED: dict[str, tuple[str, set[int]]] = {
         {10, 11},
     ),
     "a change without an event": ("UPDATE customers SET version = version + 1", {9}),
-    "a guard taken away": ("ALTER TABLE entries DISABLE TRIGGER append_only", {11, 14}),
+    "a trigger disabled": ("ALTER TABLE entries DISABLE TRIGGER append_only", {11, 14}),
     "a closed customer with an open wallet": ("UPDATE customers SET status = 'closed'", {12}),
     "money that went to another wallet than the transaction says": (
         transactions(
@@ -183,17 +183,17 @@ PLANTED: dict[str, tuple[str, set[int]]] = {
         f"{event('CustomerVerified', 'version + 2', 'customers')} UPDATE customers SET version = version + 1",
         {10},
     ),
-    "a wallet that does not know of its freeze": (
+    "a frozen wallet with status active": (
         f"{event('WalletFrozen', 'sequence + 1', more=_SCOPE)}"
         " UPDATE wallets SET sequence = sequence + 1 WHERE house IS NULL",
         {12},
     ),
-    "a wallet that stayed frozen": (
+    "an unfrozen wallet with status frozen": (
         f"{event('WalletFrozen', 'sequence + 1', more=_SCOPE)} {event('WalletUnfrozen', 'sequence + 2')}"
         " UPDATE wallets SET sequence = sequence + 2, status = 'frozen', freeze_scope = 'all' WHERE house IS NULL",
         {12},
     ),
-    "a closed wallet that lives on": (
+    "a closed wallet that is unfrozen": (
         f"{event('WalletClosed', 'sequence + 1')} {event('WalletUnfrozen', 'sequence + 2')}"
         " UPDATE wallets SET sequence = sequence + 2 WHERE house IS NULL",
         {12},
@@ -203,7 +203,7 @@ PLANTED: dict[str, tuple[str, set[int]]] = {
         f" {event('CustomerReactivated', 'version + 2', 'customers')} UPDATE customers SET version = version + 2",
         {12},
     ),
-    "a deposit from nowhere": (
+    "a deposit that is not from the settlement wallet": (
         "UPDATE wallets SET house = 'suspense' WHERE house = 'settlement'",
         {1},
     ),
@@ -228,7 +228,7 @@ PLANTED: dict[str, tuple[str, set[int]]] = {
         "UPDATE wallets SET customer_id = gen_random_uuid() WHERE house IS NULL AND version = 2",
         {12},
     ),
-    "an entry after the end": (
+    "an entry after the wallet was closed": (
         "INSERT INTO outbox (event_type, event) SELECT 'WalletClosed', json_build_object('wallet_id', id,"
         " 'sequence', 2) FROM wallets WHERE house IS NULL AND version = 2 LIMIT 1",
         {9, 10, 12},
@@ -238,30 +238,30 @@ PLANTED: dict[str, tuple[str, set[int]]] = {
 
 _PART = "(SELECT relid FROM pg_partition_tree('outbox') WHERE isleaf ORDER BY relid::text LIMIT 1)"
 
-# Changes of the schema that leave every row as it was, and what the audit says of them.
+# Changes of the schema that leave every row unchanged, and the breach that the audit reports.
 TAMPERED: dict[str, tuple[str, str]] = {
-    "a guard whose function does nothing": (
+    "a trigger function that does nothing": (
         "CREATE OR REPLACE FUNCTION tekana_refuse_change() RETURNS trigger LANGUAGE plpgsql AS "
         "$$ BEGIN RETURN coalesce(NEW, OLD); END $$",
         "function tekana_refuse_change(): is ",
     ),
-    "a guard that calls another function": (
+    "a trigger that calls another function": (
         "CREATE FUNCTION harmless() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$; "
         "CREATE OR REPLACE TRIGGER append_only BEFORE UPDATE OR DELETE ON entries FOR EACH ROW "
         "EXECUTE FUNCTION harmless(); ALTER TABLE entries ENABLE ALWAYS TRIGGER append_only",
         "trigger entries.append_only: is ",
     ),
-    "a guard on fewer statements": (
+    "a trigger on fewer statements": (
         "CREATE OR REPLACE TRIGGER append_only BEFORE DELETE ON entries FOR EACH ROW "
         "EXECUTE FUNCTION tekana_refuse_change(); ALTER TABLE entries ENABLE ALWAYS TRIGGER append_only",
         "trigger entries.append_only: is ",
     ),
-    "a guard with a condition": (
+    "a trigger with a condition": (
         "CREATE OR REPLACE TRIGGER append_only BEFORE UPDATE OR DELETE ON entries FOR EACH ROW WHEN (OLD.amount > 0) "
         "EXECUTE FUNCTION tekana_refuse_change(); ALTER TABLE entries ENABLE ALWAYS TRIGGER append_only",
         "trigger entries.append_only: is ",
     ),
-    "a part of the outbox without its guard": (
+    "a partition of the outbox without its trigger": (
         f"DO $$ BEGIN EXECUTE format('DROP TRIGGER append_only_truncate ON %s', {_PART}); END $$",
         "part outbox_part_1 append_only_truncate: is missing",
     ),
@@ -270,7 +270,7 @@ TAMPERED: dict[str, tuple[str, str]] = {
         "CREATE TRIGGER other BEFORE INSERT ON entries FOR EACH ROW EXECUTE FUNCTION other()",
         "trigger entries.other: is not one of tekana's",
     ),
-    "a rule that swallows what is added": (
+    "a rule that discards inserts": (
         "CREATE RULE swallow AS ON INSERT TO entries DO INSTEAD NOTHING",
         "rule entries.swallow: is not one of tekana's",
     ),
@@ -278,7 +278,7 @@ TAMPERED: dict[str, tuple[str, str]] = {
         "ALTER TABLE entries ENABLE ROW LEVEL SECURITY; CREATE POLICY hide ON entries USING (amount > 0)",
         "policy entries.hide: is not one of tekana's",
     ),
-    "a table that adds rows to another": (
+    "a child table": (
         "CREATE TABLE more () INHERITS (customers)",
         "child table customers.more: is not one of tekana's",
     ),
@@ -292,7 +292,7 @@ TAMPERED: dict[str, tuple[str, str]] = {
         "ALTER TABLE wallets ADD CONSTRAINT ck_wallets_held CHECK (held >= -5)",
         "constraint wallets.ck_wallets_held: is ",
     ),
-    "a check that old rows need not meet": (
+    "a check that is not validated": (
         "ALTER TABLE wallets DROP CONSTRAINT ck_wallets_held; "
         "ALTER TABLE wallets ADD CONSTRAINT ck_wallets_held CHECK (held >= 0) NOT VALID",
         "constraint wallets.ck_wallets_held: is ",
@@ -314,7 +314,7 @@ TAMPERED: dict[str, tuple[str, str]] = {
     "a default that was dropped": ("ALTER TABLE outbox ALTER position DROP DEFAULT", "column outbox.position: is "),
     "a dropped column": ("ALTER TABLE customers DROP COLUMN tier", "column customers.tier: is missing"),
     "a table that a crash empties": ("ALTER TABLE entries SET UNLOGGED", "table entries: is 'table, not logged"),
-    "a sequence that counts otherwise": (
+    "a sequence with another increment": (
         "ALTER SEQUENCE outbox_position_seq INCREMENT BY -1",
         "sequence outbox_position_seq: is ",
     ),
@@ -329,37 +329,37 @@ TAMPERED: dict[str, tuple[str, str]] = {
     "a dropped function": ("DROP FUNCTION tekana_mark_position", "function tekana_mark_position(): is missing"),
     "the right to change history": ("GRANT UPDATE ON entries TO {role}", "has the right to UPDATE"),
     "the right to change a column": ("GRANT UPDATE (amount) ON entries TO {role}", "table entries.amount: "),
-    "the right to empty a part": ("GRANT TRUNCATE ON outbox_part_1 TO {role}", "has the right to TRUNCATE"),
-    "a right of everyone": ("GRANT INSERT ON entries TO PUBLIC", "table entries: PUBLIC has the right to INSERT"),
-    "a function for everyone": (
+    "the right to truncate a partition": ("GRANT TRUNCATE ON outbox_part_1 TO {role}", "has the right to TRUNCATE"),
+    "a right of PUBLIC": ("GRANT INSERT ON entries TO PUBLIC", "table entries: PUBLIC has the right to INSERT"),
+    "a function executable by PUBLIC": (
         "GRANT EXECUTE ON FUNCTION tekana_drop_outbox_part TO PUBLIC",
         "function tekana_drop_outbox_part: PUBLIC has the right to EXECUTE",
     ),
     "a right that is missing": ("REVOKE INSERT ON entries FROM {role}", "lacks the right to INSERT"),
-    "all rights": ("ALTER ROLE {role} SUPERUSER", "has all the rights of "),
+    "superuser rights": ("ALTER ROLE {role} SUPERUSER", "has all the rights of "),
 }
 
 
 @pytest_asyncio.fixture
 async def migrated_postgres_url(empty_postgres_url: str) -> str:
-    """The URL of a database with a role of its own: other tests' databases are copies, which share one."""
+    """Return the URL of a database with its own role; the databases of other tests share one."""
     await migrate(empty_postgres_url)
     return empty_postgres_url
 
 
-@pytest.mark.parametrize(("tampered", "said"), TAMPERED.values(), ids=TAMPERED.keys())
-async def test_a_schema_that_was_tampered_with_is_found(migrated_postgres_url: str, tampered: str, said: str) -> None:
+@pytest.mark.parametrize(("tampered", "message"), TAMPERED.values(), ids=TAMPERED.keys())
+async def test_a_changed_schema_is_reported(migrated_postgres_url: str, tampered: str, message: str) -> None:
     async with superuser(migrated_postgres_url) as connection:
         role = role_name(await connection.fetchval("SELECT current_database()"))
         assert await _breaches(migrated_postgres_url) == {}
         await connection.execute(tampered.replace("{role}", role))
     broken = await _breaches(migrated_postgres_url)
-    assert any(said in breach for breach in broken[14]), broken
+    assert any(message in breach for breach in broken[14]), broken
     assert broken.keys() <= {11, 14}
 
 
-async def test_what_others_may_add_is_no_breach(postgres_url: str) -> None:
-    """An index of the operator's own, and a role that reads for reports."""
+async def test_permitted_additions_are_no_breach(postgres_url: str) -> None:
+    """The operator may add indexes, and roles with read access."""
     async with superuser(postgres_url) as connection:
         await connection.execute("CREATE INDEX mine ON transactions (created_at)")
         await connection.execute("CREATE ROLE reports_of_a_test")
@@ -376,21 +376,25 @@ async def _breaches(url: str) -> dict[int, tuple[str, ...]]:
         return {finding.invariant.number: finding.breaches async for finding in app.audit() if not finding.whole}
 
 
-@pytest.mark.parametrize(("planted", "expected"), PLANTED.values(), ids=PLANTED.keys())
-async def test_a_planted_bug_is_found(postgres_url: str, planted: str, expected: set[int]) -> None:
+@pytest.mark.parametrize(("corruption", "expected"), CORRUPTIONS.values(), ids=CORRUPTIONS.keys())
+async def test_a_corruption_breaks_exactly_its_invariants(
+    postgres_url: str, corruption: str, expected: set[int]
+) -> None:
     async with session(postgres_url) as app:
         await some_history(app)
         assert {finding.invariant.number async for finding in app.audit() if not finding.whole} == set()
         async with superuser(postgres_url) as connection:
-            await connection.execute(planted)
-            await connection.execute("SELECT pg_stat_force_next_flush()")  # what was changed is counted a second later
+            await connection.execute(corruption)
+            await connection.execute(
+                "SELECT pg_stat_force_next_flush()"
+            )  # otherwise changes are counted only a second later
         broken = [finding async for finding in app.audit() if not finding.whole]
         assert {finding.invariant.number for finding in broken} == expected
         for finding in broken:
             assert 0 < len(finding.breaches) <= finding.breach_count
 
 
-async def test_breaches_are_counted_and_only_some_are_shown(postgres_url: str) -> None:
+async def test_all_breaches_are_counted_and_the_first_are_listed(postgres_url: str) -> None:
     async with session(postgres_url) as app:
         aline, _ = await some_history(app)
         async with superuser(postgres_url) as connection:

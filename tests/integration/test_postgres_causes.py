@@ -1,4 +1,4 @@
-"""Why the database cannot be used: the operator reads the cause, a client never does."""
+"""Causes of database failures are reported to the operator and never to clients."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ import tekana
 from tekana_litestar import create_app
 from tekana_postgres import PostgresStore
 from tekana_postgres.embedded import EmbeddedPostgres
-from tests.integration.http_support import assert_problem, at_work, client_of
+from tests.integration.http_support import assert_problem, client_of, started_app
 from tests.integration.postgres_support import superuser
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    """The URL of a server that asks the role `asked` for a password."""
+    """Yield the URL of a server that requires a password from the role `asked`."""
     folder = Path(tempfile.mkdtemp(prefix="tekana-causes-", dir="/var/tmp"))
-    folder.chmod(0o755)  # the account that PostgreSQL runs as has to pass through
+    folder.chmod(0o755)  # so that the account PostgreSQL runs as can enter it
     try:
         with EmbeddedPostgres(folder, durable=False) as url:
             asyncio.run(ask_for_a_password(url))
@@ -44,7 +44,7 @@ async def ask_for_a_password(url: str) -> None:
         await connection.execute("SELECT pg_reload_conf(), pg_sleep(0.5)")
 
 
-def changed(url: str, **parts: object) -> str:
+def with_parts(url: str, **parts: object) -> str:
     return make_url(url).set(**parts).render_as_string(hide_password=False)  # type: ignore[arg-type]
 
 
@@ -55,7 +55,7 @@ def closed_port() -> int:
 
 
 async def cause(url: str, log: pytest.LogCaptureFixture) -> str:
-    """What the operator is shown of it, in the message and in the log."""
+    """Return the cause that the operator sees in the message and in the log."""
     store = PostgresStore(url)
     with pytest.raises(tekana.Unavailable, match="the database cannot be reached now: ") as raised:
         await store.check_ready()
@@ -71,23 +71,23 @@ async def cause(url: str, log: pytest.LogCaptureFixture) -> str:
     [
         ({"username": "asked", "password": "wrong"}, 'password authentication failed for user "asked"'),
         ({"database": "nowhere"}, 'database "nowhere" does not exist'),
-        ({"username": "stranger"}, 'role "stranger" does not exist'),
+        ({"username": "unknown_role"}, 'role "unknown_role" does not exist'),
         ({"host": "no-such-host.invalid", "port": 5432, "query": {}}, "Errno"),
         ({"host": "127.0.0.1", "port": closed_port(), "query": {}}, "Connect call failed"),
     ],
     ids=["password", "database", "role", "host", "port"],
 )
-async def test_the_operator_reads_why(
+async def test_the_operator_sees_the_cause(
     server: str, caplog: pytest.LogCaptureFixture, parts: dict[str, object], shown: str
 ) -> None:
     caplog.clear()
-    forget_what_was_logged()
-    message = await cause(changed(server, **parts), caplog)
+    reset_the_log_limit()
+    message = await cause(with_parts(server, **parts), caplog)
     assert shown in message
     assert "wrong" not in message
 
 
-def forget_what_was_logged() -> None:
+def reset_the_log_limit() -> None:
     from tekana_postgres import connections  # noqa: PLC0415 - private, and only here
 
     connections._causes.__init__()  # type: ignore[misc]
@@ -95,7 +95,7 @@ def forget_what_was_logged() -> None:
 
 @asynccontextmanager
 async def tls_server(certificate: trustme.LeafCert) -> AsyncIterator[int]:
-    """A server that begins TLS as PostgreSQL does, and has this certificate."""
+    """Run a server that starts TLS like PostgreSQL, with this certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     certificate.configure_cert(context)
 
@@ -113,8 +113,8 @@ async def tls_server(certificate: trustme.LeafCert) -> AsyncIterator[int]:
         yield listening.sockets[0].getsockname()[1]
 
 
-async def test_a_bad_certificate_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    forget_what_was_logged()
+async def test_an_untrusted_certificate_is_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    reset_the_log_limit()
     trusted = tmp_path / "trusted.pem"
     trustme.CA().cert_pem.write_to_path(trusted)
     async with tls_server(trustme.CA().issue_cert("127.0.0.1")) as port:
@@ -122,9 +122,9 @@ async def test_a_bad_certificate_is_named(tmp_path: Path, caplog: pytest.LogCapt
         assert "certificate verify failed" in await cause(url, caplog)
 
 
-async def test_a_client_never_reads_why(server: str) -> None:
-    url = changed(server, username="asked", password="wrong")  # noqa: S106
-    async with at_work(create_app(url)) as app, client_of(app) as client:
+async def test_a_client_never_sees_the_cause(server: str) -> None:
+    url = with_parts(server, username="asked", password="wrong")  # noqa: S106
+    async with started_app(create_app(url)) as app, client_of(app) as client:
         move = {"type": "deposit", "wallet_id": "019a0000-0000-7000-8000-000000000000", "amount": "1"}
         answers = [
             await client.get("/health/ready"),
@@ -140,10 +140,12 @@ async def test_a_client_never_reads_why(server: str) -> None:
 
 
 async def test_the_cause_of_many_failures_is_logged_once(server: str, caplog: pytest.LogCaptureFixture) -> None:
-    forget_what_was_logged()
-    store = PostgresStore(changed(server, username="asked", password="wrong"))  # noqa: S106
+    reset_the_log_limit()
+    store = PostgresStore(with_parts(server, username="asked", password="wrong"))  # noqa: S106
     for _ in range(20):
         with pytest.raises(tekana.Unavailable):
             await store.check_ready()
     await store.stop()
-    assert caplog.text.count("password authentication failed") == 2  # in one line: the message, and the cause
+    assert (
+        caplog.text.count("password authentication failed") == 2
+    )  # in one line: once in the message, once as the cause

@@ -1,4 +1,4 @@
-"""What a failure costs: a statement that fails costs itself, a lost connection also those that idle beside it."""
+"""Failures in the connection pool: a failed statement keeps its connection, a lost connection closes idle ones."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ async def pool(postgres_url: str) -> AsyncIterator[ConnectionPool]:
 
 
 async def both(pool: ConnectionPool) -> set[int]:
-    """The server's processes behind the two connections of the pool."""
+    """Return the backend pids of the two connections of the pool."""
     async with raw_connection(pool) as one, raw_connection(pool) as other:
         return {await connection.fetchval("SELECT pg_backend_pid()") for connection in (one, other)}
 
@@ -33,7 +33,7 @@ async def both(pool: ConnectionPool) -> set[int]:
     ["SET statement_timeout = 1; SELECT pg_sleep(60)", "DO $$ BEGIN RAISE disk_full; END $$"],
     ids=["over its time", "no room"],
 )
-async def test_a_statement_that_is_given_up_costs_no_connection(pool: ConnectionPool, failing: str) -> None:
+async def test_a_timed_out_statement_keeps_its_connection(pool: ConnectionPool, failing: str) -> None:
     before = await both(pool)
     with pytest.raises(tekana.Unavailable, match="no time or no room"):
         async with raw_connection(pool) as connection:
@@ -41,7 +41,7 @@ async def test_a_statement_that_is_given_up_costs_no_connection(pool: Connection
     assert await both(pool) == before
 
 
-async def test_a_lost_connection_costs_those_that_idle_beside_it(pool: ConnectionPool) -> None:
+async def test_a_lost_connection_closes_the_idle_ones(pool: ConnectionPool) -> None:
     before = await both(pool)
     with pytest.raises(tekana.Unavailable, match="cannot be reached"):
         async with raw_connection(pool) as connection:
@@ -49,7 +49,7 @@ async def test_a_lost_connection_costs_those_that_idle_beside_it(pool: Connectio
     assert before.isdisjoint(await both(pool))
 
 
-async def test_settings_of_a_connection_last_while_it_is_in_the_pool(pool: ConnectionPool) -> None:
+async def test_connection_settings_survive_a_return_to_the_pool(pool: ConnectionPool) -> None:
     async def settings() -> tuple[Any, ...]:
         async with raw_connection(pool) as connection:
             query = "SELECT current_user::text, current_setting('lock_timeout'), current_setting('search_path')"
@@ -61,7 +61,7 @@ async def test_settings_of_a_connection_last_while_it_is_in_the_pool(pool: Conne
 
 
 @pytest.mark.parametrize("ending", [asyncio.CancelledError, ValueError, None], ids=["cancelled", "error", "no error"])
-async def test_no_connection_goes_back_inside_an_open_transaction(
+async def test_no_connection_returns_with_an_open_transaction(
     pool: ConnectionPool, ending: type[BaseException] | None
 ) -> None:
     before = await both(pool)
@@ -79,8 +79,8 @@ async def test_no_connection_goes_back_inside_an_open_transaction(
             assert not other.is_in_transaction()
 
 
-async def test_what_was_written_after_cancellations_is_visible(postgres_url: str, pool: ConnectionPool) -> None:
-    """Tasks are cancelled at every moment of their use of a connection; then each write that succeeded is there."""
+async def test_writes_after_cancellations_are_visible(postgres_url: str, pool: ConnectionPool) -> None:
+    """Tasks are cancelled at every point of their use of a connection; every successful write is stored."""
     async with superuser(postgres_url) as connection:
         await connection.execute("CREATE TABLE writes (number int); GRANT ALL ON writes TO PUBLIC")
 
@@ -102,7 +102,7 @@ async def test_what_was_written_after_cancellations_is_visible(postgres_url: str
         for task in doomed:
             task.cancel()
             await asyncio.sleep(0)
-            task.cancel()  # also while the transaction is rolled back
+            task.cancel()  # also during the rollback of the transaction
         await asyncio.gather(*doomed, return_exceptions=True)
         done |= {await write(round_)}
     async with superuser(postgres_url) as connection:
@@ -110,8 +110,8 @@ async def test_what_was_written_after_cancellations_is_visible(postgres_url: str
     assert {row["number"] for row in rows} == done
 
 
-async def test_no_place_in_the_pool_is_lost(pool: ConnectionPool) -> None:
-    """Those who give up at the very moment when a connection becomes free leave it to the next."""
+async def test_no_connection_of_the_pool_is_lost_on_a_timeout(pool: ConnectionPool) -> None:
+    """A waiter that times out at the moment when a connection becomes free leaves it to the next waiter."""
     for _ in range(200):
         async with raw_connection(pool), raw_connection(pool):
             waiting = [asyncio.create_task(both(pool)) for _ in range(3)]

@@ -1,4 +1,4 @@
-"""A row that another process keeps locked delays those who need it, and only them."""
+"""A row locked by another process delays only the commands that need it."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ async def app(postgres_url: str) -> AsyncIterator[tekana.Session]:
 
 @asynccontextmanager
 async def locked(url: str, wallet_id: object) -> AsyncIterator[None]:
-    """Another session has the wallet locked."""
+    """Lock the wallet in another database session."""
     async with superuser(url) as connection, connection.transaction():
         await connection.execute(LOCK, wallet_id)
         yield
 
 
-async def test_others_do_not_wait_for_a_locked_wallet(app: tekana.Session, postgres_url: str) -> None:
+async def test_a_locked_wallet_does_not_delay_other_commands(app: tekana.Session, postgres_url: str) -> None:
     wallets = [await a_wallet(app, "1000") for _ in range(9)]
     victim, *others = wallets
     async with locked(postgres_url, victim.id):
         waiting = asyncio.create_task(app.execute(builders.transfer(others[0].id, victim.id, "1")))
-        await all_outcomes(app.execute(builders.deposit(one.id, "1")) for one in others)  # finds what is stuck
+        await all_outcomes(app.execute(builders.deposit(one.id, "1")) for one in others)  # finds the locked wallet
         late = [asyncio.create_task(app.execute(builders.deposit(victim.id, "1"))) for _ in range(20)]
         begin = time.monotonic()
         for _ in range(10):
@@ -54,9 +54,7 @@ async def test_others_do_not_wait_for_a_locked_wallet(app: tekana.Session, postg
     assert (await app.execute(builders.deposit(victim.id, "1"))).status == "posted"
 
 
-async def test_who_needs_a_wallet_that_stays_locked_is_told_to_try_again(
-    app: tekana.Session, postgres_url: str
-) -> None:
+async def test_commands_on_a_wallet_that_stays_locked_are_unavailable(app: tekana.Session, postgres_url: str) -> None:
     victim, other = await a_wallet(app), await a_wallet(app)
     atomic = builders.atomic(builders.deposit(other.id, "5"), builders.deposit(victim.id, "5"))
     async with locked(postgres_url, victim.id):
@@ -81,7 +79,7 @@ async def test_who_needs_a_wallet_that_stays_locked_is_told_to_try_again(
     assert [(await app.wallets.get(one.id)).ledger_balance for one in (victim, other)] == [6, 6]
 
 
-async def test_a_known_key_is_answered_though_its_wallet_is_locked(app: tekana.Session, postgres_url: str) -> None:
+async def test_a_replay_does_not_wait_for_a_locked_wallet(app: tekana.Session, postgres_url: str) -> None:
     victim = await a_wallet(app)
     await app.submit(builders.deposit(victim.id, "1"), key="done")
     async with locked(postgres_url, victim.id):
@@ -91,7 +89,7 @@ async def test_a_known_key_is_answered_though_its_wallet_is_locked(app: tekana.S
     await waiting
 
 
-async def test_a_customer_with_a_locked_wallet_is_waited_for(app: tekana.Session, postgres_url: str) -> None:
+async def test_a_customer_command_waits_for_a_locked_wallet(app: tekana.Session, postgres_url: str) -> None:
     aline = await app.execute(builders.person())
     async with locked(postgres_url, aline.wallets[0].id):
         opening = asyncio.create_task(app.execute(builders.open_wallet(aline.customer.id, "USD")))
@@ -100,7 +98,7 @@ async def test_a_customer_with_a_locked_wallet_is_waited_for(app: tekana.Session
     assert (await opening).currency == "USD"
 
 
-async def test_a_preview_waits_for_no_lock(app: tekana.Session, postgres_url: str) -> None:
+async def test_a_preview_does_not_wait_for_locks(app: tekana.Session, postgres_url: str) -> None:
     victim = await a_wallet(app, "10")
     async with locked(postgres_url, victim.id):
         async with asyncio.timeout(1):
@@ -109,7 +107,7 @@ async def test_a_preview_waits_for_no_lock(app: tekana.Session, postgres_url: st
                 await app.preview(builders.withdrawal(victim.id, "11"))
 
 
-async def test_a_preview_locks_nothing(app: tekana.Session, postgres_url: str) -> None:
+async def test_a_preview_takes_no_locks(app: tekana.Session, postgres_url: str) -> None:
     wallet = await a_wallet(app, "10")
     async with superuser(postgres_url) as connection:
         store: Any = app._store
@@ -119,8 +117,8 @@ async def test_a_preview_locks_nothing(app: tekana.Session, postgres_url: str) -
                 await connection.execute(f"{LOCK} NOWAIT", wallet.id)
 
 
-async def test_backends_that_are_terminated_while_they_commit(app: tekana.Session, postgres_url: str) -> None:
-    """Whatever the driver makes of it, the engine tries again under the keys; each deposit is there once."""
+async def test_deposits_survive_backends_terminated_during_commit(app: tekana.Session, postgres_url: str) -> None:
+    """Whatever the driver raises, the engine retries with the same keys; each deposit is posted once."""
     wallet = await a_wallet(app)
     chance = random.Random(20261129)
     end = time.monotonic() + 4
@@ -131,7 +129,7 @@ async def test_backends_that_are_terminated_while_they_commit(app: tekana.Sessio
         try:
             await app.execute(builders.deposit(wallet.id, "1"), key=key)
         except tekana.Unavailable:
-            """Its outcome is unknown."""
+            """The outcome of the deposit is unknown."""
         except BaseException as error:
             failures.append(error)
             raise

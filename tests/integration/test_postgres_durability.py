@@ -1,4 +1,4 @@
-"""What was confirmed is on disk: connections ask for it, and a server that cannot promise it is warned of."""
+"""Confirmed commits are on disk: connections set synchronous_commit, and unsafe server settings give a warning."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.integration.postgres_support import superuser
 @contextmanager
 def server(*, durable: bool) -> Iterator[str]:
     folder = Path(tempfile.mkdtemp(prefix="tekana-durable-", dir="/var/tmp"))
-    folder.chmod(0o755)  # the account that PostgreSQL runs as has to pass through
+    folder.chmod(0o755)  # so that the account PostgreSQL runs as can enter it
     try:
         with EmbeddedPostgres(folder, durable=durable) as url:
             asyncio.run(PostgresStore(url).migrate())
@@ -34,14 +34,14 @@ def server(*, durable: bool) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def durable_url() -> Iterator[str]:
-    """A migrated database of a server that syncs to disk."""
+    """Return the URL of a migrated database on a server that syncs to disk."""
     with server(durable=True) as url:
         yield url
 
 
 @pytest.fixture(scope="module")
-def careless_url() -> Iterator[str]:
-    """A migrated database of a server that does not."""
+def unsafe_url() -> Iterator[str]:
+    """Return the URL of a migrated database on a server that does not sync to disk."""
     with server(durable=False) as url:
         yield url
 
@@ -50,7 +50,7 @@ def careless_url() -> Iterator[str]:
     ("wanted", "got"),
     [("off", "on"), ("local", "on"), ("on", "on"), ("remote_write", "remote_write"), ("remote_apply", "remote_apply")],
 )
-async def test_a_commit_is_on_disk_whatever_the_database_was_set_to(durable_url: str, wanted: str, got: str) -> None:
+async def test_commits_are_synchronous_whatever_the_database_default(durable_url: str, wanted: str, got: str) -> None:
     async with superuser(durable_url) as connection:
         await connection.execute(f"ALTER DATABASE postgres SET synchronous_commit = {wanted}")
     store = PostgresStore(durable_url)
@@ -60,8 +60,8 @@ async def test_a_commit_is_on_disk_whatever_the_database_was_set_to(durable_url:
     await store.stop()
 
 
-async def test_a_server_that_is_not_durable_stays_as_fast_as_it_was_and_is_told(careless_url: str) -> None:
-    store = PostgresStore(careless_url)
+async def test_an_unsafe_server_stays_asynchronous_and_gives_a_warning(unsafe_url: str) -> None:
+    store = PostgresStore(unsafe_url)
     [warning] = await store.check_ready()
     assert warning.startswith("the database runs with fsync=off, full_page_writes=off, synchronous_commit=off: ")
     async with store.begin() as unit:
@@ -69,14 +69,14 @@ async def test_a_server_that_is_not_durable_stays_as_fast_as_it_was_and_is_told(
     await store.stop()
 
 
-def test_serve_warns_of_it_before_anybody_is_served(careless_url: str) -> None:
+def test_serve_prints_the_warning_before_it_listens(unsafe_url: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port: int = free.getsockname()[1]
-    words = ["serve", "--port", str(port), "--database-url", careless_url]
+    words = ["serve", "--port", str(port), "--database-url", unsafe_url]
     with subprocess.Popen([sys.executable, "-m", "tekana.cli", *words], stderr=subprocess.PIPE, text=True) as serve:
         assert serve.stderr
-        said = [serve.stderr.readline() for _ in range(3)]
+        output = [serve.stderr.readline() for _ in range(3)]
         serve.send_signal(signal.SIGTERM)
         serve.communicate(timeout=60)
-    assert said[1].startswith("tekana: WARNING: the database runs with fsync=off")
-    assert said[2].startswith("tekana: http://")
+    assert output[1].startswith("tekana: WARNING: the database runs with fsync=off")
+    assert output[2].startswith("tekana: http://")

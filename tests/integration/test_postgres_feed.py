@@ -1,4 +1,4 @@
-"""The feed waits for a position that may still be filled, and no longer."""
+"""The feed waits for positions of transactions in flight, and for no others."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tekana_postgres import PostgresStore
 
 @pytest.fixture
 async def store(postgres_url: str) -> AsyncIterator[PostgresStore]:
-    """A store whose first customer is there: with them came the house wallets, which nobody has to wait for now."""
+    """A store with one customer, so that the house wallets exist and later registrations do not wait for them."""
     store = PostgresStore(postgres_url)
     async with store.begin() as first:
         await register(first, commit=True)
@@ -29,7 +29,7 @@ async def store(postgres_url: str) -> AsyncIterator[PostgresStore]:
 
 
 async def register(unit: UnitOfWork, *, commit: bool) -> None:
-    """Do all that registering a customer does, up to the end, or short of it."""
+    """Do everything that a registration does, with or without the commit."""
     command = builders.person()
     book = Book(await unit.lock(command.locks()), uuid7, Currency("RWF"), LOCAL_OPERATOR)
     answer = command.decide(book)
@@ -47,11 +47,11 @@ async def register(unit: UnitOfWork, *, commit: bool) -> None:
 
 class _NeverCommits:
     async def commit(self) -> None:
-        """Everything is written, and the end is still to come."""
+        """Skip the commit, after all statements were sent."""
 
 
-async def fed(store: PostgresStore) -> list[str]:
-    """The names of all events but the first customer's."""
+async def feed_types(store: PostgresStore) -> list[str]:
+    """Return the types of all events except those of the first customer."""
     page = await store.events(LOCAL_OPERATOR).list(PageRequest(200))
     return [type(one.event).__name__ for one in page.items[2:]]
 
@@ -59,28 +59,30 @@ async def fed(store: PostgresStore) -> list[str]:
 ONE = ["CustomerRegistered", "WalletOpened"]
 
 
-async def test_what_came_later_waits_for_what_may_still_come_before_it(store: PostgresStore) -> None:
+async def test_later_events_wait_for_an_earlier_transaction_in_flight(store: PostgresStore) -> None:
     async with store.begin() as slow:
         await register(slow, commit=False)
         async with store.begin() as quick:
             await register(quick, commit=True)
-        assert await fed(store) == []  # positions 3 and 4 are on their way: whoever read 5 and 6 would lose them
+        assert (
+            await feed_types(store) == []
+        )  # positions 3 and 4 are in flight: a reader that got 5 and 6 would miss them
         await slow._connection.execute("COMMIT")
         slow.saved = True
-        assert await fed(store) == ONE + ONE
+        assert await feed_types(store) == ONE + ONE
 
 
-async def test_what_never_comes_is_not_waited_for(store: PostgresStore) -> None:
+async def test_the_feed_does_not_wait_for_a_rolled_back_transaction(store: PostgresStore) -> None:
     async with store.begin() as failing:
         await register(failing, commit=False)
         async with store.begin() as quick:
             await register(quick, commit=True)
-        assert await fed(store) == []
-        failing.saved = False  # left without its end: rolled back
-    assert await fed(store) == ONE
+        assert await feed_types(store) == []
+        failing.saved = False  # not committed, so rolled back
+    assert await feed_types(store) == ONE
 
 
-async def test_a_unit_that_began_later_holds_up_nothing(store: PostgresStore) -> None:
+async def test_a_later_transaction_in_flight_does_not_delay_earlier_events(store: PostgresStore) -> None:
     async with store.begin() as failing:
         await register(failing, commit=False)
         failing.saved = False
@@ -88,11 +90,11 @@ async def test_a_unit_that_began_later_holds_up_nothing(store: PostgresStore) ->
         await register(quick, commit=True)
     async with store.begin() as later:
         await register(later, commit=False)
-        assert await fed(store) == ONE
+        assert await feed_types(store) == ONE
         later.saved = False
 
 
-async def test_a_page_may_end_within_a_transaction(store: PostgresStore) -> None:
+async def test_a_page_can_end_inside_a_transaction(store: PostgresStore) -> None:
     async with session(store=store) as app:
         aline = await app.execute(builders.person())
         for number in range(5):

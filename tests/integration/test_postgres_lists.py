@@ -1,4 +1,4 @@
-"""Lists of transactions are exact, whichever way they are found, while the clock stands still or is put back."""
+"""Lists of transactions are exact for every filter and query plan, also while the clock stands still or is set back."""
 
 from __future__ import annotations
 
@@ -17,11 +17,13 @@ from tekana.testing.session import session
 from tekana_postgres import PostgresStore, transactions
 
 STEPS = [0, 1, 0, 1000, -3_000_000, 0, 500_000, 86_400_000_000, -1, 0]
-"""By how many microseconds the clock goes on from one group of movements to the next."""
+"""Microseconds by which the clock advances from one group of transactions to the next."""
 
 
 @pytest.mark.parametrize("long_history", [0, 1_000], ids=["by reference", "by wallet"])
-async def test_lists_are_exact(postgres_url: str, monkeypatch: pytest.MonkeyPatch, long_history: int) -> None:
+async def test_lists_match_a_scan_of_all_transactions(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch, long_history: int
+) -> None:
     monkeypatch.setattr(transactions, "_LONG_HISTORY", long_history)
     clock = FrozenClock()
     async with session(store=PostgresStore(postgres_url, clock=clock)) as app:

@@ -1,4 +1,4 @@
-"""A database that dies takes no money with it, and service resumes by itself when it is back."""
+"""A killed database loses no confirmed transaction, and service resumes by itself when it is running again."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def folder() -> Iterator[Path]:
 
 
 def kill_server(folder: Path) -> None:
-    """Kill the postmaster as a power cut would."""
+    """Kill the postmaster with SIGKILL."""
     [pid_file] = folder.glob("*/data/postmaster.pid")
     os.kill(int(pid_file.read_text().split()[0]), signal.SIGKILL)
 
@@ -44,7 +44,7 @@ async def until_ready(store: EmbeddedPostgresStore) -> None:
                 return
 
 
-async def test_killed_in_the_middle_of_money(folder: Path) -> None:
+async def test_a_database_killed_during_deposits_loses_none(folder: Path) -> None:
     store = EmbeddedPostgresStore(f"embedded://{folder}")
     async with session(store=store) as app:
         aline = await app.execute(builders.person())
@@ -64,11 +64,13 @@ async def test_killed_in_the_middle_of_money(folder: Path) -> None:
         await asyncio.gather(*crowd)
         before = dict(answered)
         assert 0 < len(before) < len(keys)
-        with EmbeddedPostgres(folder):  # it is started again; the application was not restarted
+        with EmbeddedPostgres(folder):  # the server is started again, the application is not
             await until_ready(store)
             await asyncio.gather(*(deposit(key) for key in keys))
             assert len(answered) == len(keys)
-            assert {key: answered[key] for key in before} == before  # what was answered is kept, and not done again
+            assert {
+                key: answered[key] for key in before
+            } == before  # confirmed deposits are stored, and not executed again
             assert (await app.wallets.get(mine)).ledger_balance == len(keys)
             assert [finding async for finding in app.audit() if not finding.whole] == []
 
@@ -84,11 +86,11 @@ async def test_the_embedded_server_is_started_again_when_it_dies(folder: Path) -
         assert [finding async for finding in app.audit() if not finding.whole] == []
 
 
-async def test_a_wallet_that_is_busy_elsewhere_is_waited_for(folder: Path) -> None:
+async def test_a_command_waits_for_a_wallet_locked_elsewhere(folder: Path) -> None:
     store = EmbeddedPostgresStore(f"embedded://{folder}")
     async with session(store=store) as app:
         aline = await app.execute(builders.person())
-        async with store.begin() as elsewhere:  # another unit of work sits on the wallet
+        async with store.begin() as elsewhere:  # another unit of work has locked the wallet
             await elsewhere.lock(builders.deposit(aline.wallets[0].id).locks())
             waiting = asyncio.create_task(app.execute(builders.deposit(aline.wallets[0].id, "7"), key="waits"))
             await asyncio.sleep(0)

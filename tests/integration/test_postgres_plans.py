@@ -1,8 +1,8 @@
-"""No statement that the store sends walks through a large table, or sorts one: seen on a ledger of a million customers.
+"""No statement of the store scans or sorts a large table, checked on a ledger of a large_ledger customers.
 
-The server itself tells how it ran each statement, so that a new one is looked at without anybody's thinking of it; a
-new reader, filter or command without samples is missed by name. Each is run with plans made for its values and with
-plans made for any, as PostgreSQL changes from the first to the second after a few runs.
+The server logs the plan of every statement, so new statements are checked automatically; a new reader, filter or
+command without samples fails by name. Each is run with custom and with generic plans, as PostgreSQL changes from the
+first to the second after a few runs.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ from tekana_postgres import PostgresStore
 from tekana_postgres.connections import ConnectionPool, raw_connection
 from tekana_postgres.embedded import EmbeddedPostgres
 from tekana_postgres.tables import metadata
-from tests.integration import million
+from tests.integration import large_ledger
 from tests.integration.postgres_support import superuser
 
 MODES = ("force_custom_plan", "force_generic_plan")
 MOST_ROWS = 5_000
-"""That a statement may look at, or expect to sort: a few pages, and all that was rejected, but no large table."""
+"""The maximal number of rows that a statement may scan, or expect to sort: some pages and all refusals."""
 HISTORY_OF_THE_MERCHANT = 40_000
-"""The bound where a filter of types matches little of a long history."""
+"""The bound where a filter by type matches few rows of a long history."""
 
 EXPLAIN = {
     "session_preload_libraries": "auto_explain",
@@ -57,11 +57,11 @@ EXPLAIN = {
 Plan = dict[str, Any]
 
 
-# ---------------------------------------------------------------------- what is wrong with a plan
+# ---------------------------------------------------------------------- faults of a plan
 
 
 def nodes(plan: Plan) -> Iterator[Plan]:
-    """The nodes of a plan, without those under a LIMIT of no rows, which are never run."""
+    """Yield the nodes of a plan, except those under a LIMIT of no rows, which are never executed."""
     yield plan
     for child in plan.get("Plans", ()):
         if plan["Node Type"] != "Limit" or child["Actual Loops"]:
@@ -69,14 +69,14 @@ def nodes(plan: Plan) -> Iterator[Plan]:
 
 
 def _grows(table: str) -> bool:
-    """Whether a table is one of ours, or a part of one; but for that which has a row for each of these parts."""
+    """Return whether the table is one of tekana's, or a partition, and grows with the ledger."""
     return (table in metadata.tables and table != "outbox_parts") or bool(
         re.fullmatch(r"outbox_(part_\d+|rest)", table)
     )
 
 
 def faults(plan: Plan, most: int = MOST_ROWS) -> list[str]:
-    """What must not be in a plan that was run. The driver's own questions, about types, are not looked at."""
+    """Return the faults of an executed plan. Queries of the driver about types are ignored."""
     if not any(_grows(node.get("Relation Name", "")) for node in nodes(plan)):
         return []
     return [fault for node in nodes(plan) if (fault := fault_of(node, most))]
@@ -89,20 +89,20 @@ def fault_of(node: Plan, most: int) -> str | None:
         return where
     seen = sum(node.get(rows, 0) for rows in ("Actual Rows", "Rows Removed by Filter", "Rows Removed by Index Recheck"))
     if "Scan" in kind and seen * node["Actual Loops"] > most:
-        return f"{where} looked at {seen * node['Actual Loops']:.0f} rows"
+        return f"{where} scanned {seen * node['Actual Loops']:.0f} rows"
     if kind in ("Sort", "Hash", "Aggregate", "Materialize", "Memoize") and node["Plans"][0]["Plan Rows"] > most:
         return f"{where} expects {node['Plans'][0]['Plan Rows']} rows"
     return None
 
 
-# ---------------------------------------------------------------------- the ledger, and a store that is watched
+# ---------------------------------------------------------------------- the ledger, and the plans of a store
 
 
 @pytest.fixture(scope="module")
 def ledger() -> Iterator[str]:
-    """The URL of a database with a million customers."""
-    folder = Path(tempfile.mkdtemp(prefix="tekana-million-", dir="/var/tmp"))
-    folder.chmod(0o755)  # the account that PostgreSQL runs as has to pass through
+    """Yield the URL of a database with a large_ledger customers."""
+    folder = Path(tempfile.mkdtemp(prefix="tekana-large_ledger-", dir="/var/tmp"))
+    folder.chmod(0o755)  # so that the account PostgreSQL runs as can enter it
     try:
         with EmbeddedPostgres(folder, durable=False) as url:
             asyncio.run(_fill(url))
@@ -116,14 +116,14 @@ async def _fill(url: str) -> None:
     await store.migrate()
     await store.stop()
     async with superuser(url) as connection:
-        await million.fill(connection)
-        await connection.execute("LOAD 'auto_explain'")  # or its settings are not known yet
+        await large_ledger.fill(connection)
+        await connection.execute("LOAD 'auto_explain'")  # otherwise its settings are unknown
         for name, value in EXPLAIN.items():
             await connection.execute(f"ALTER DATABASE postgres SET {name} = '{value}'")
 
 
-class Watched(NamedTuple):
-    """A store at work, and how the server ran what it was sent since `plans` was last emptied."""
+class ObservedStore(NamedTuple):
+    """A started store, and the plans of the statements that it sent since `plans` was last cleared."""
 
     app: tekana.Session
     check_ready: Callable[[], Awaitable[object]]
@@ -131,50 +131,50 @@ class Watched(NamedTuple):
 
 
 @asynccontextmanager
-async def watched(url: str, mode: str) -> AsyncIterator[Watched]:
+async def observed(url: str, mode: str) -> AsyncIterator[ObservedStore]:
     async with superuser(url) as connection:
         await connection.execute(f"ALTER DATABASE postgres SET plan_cache_mode = {mode}")
     plans: list[Plan] = []
 
-    def note(_: object, message: Any) -> None:
+    def record(_: object, message: Any) -> None:
         plans.append(json.loads(message.message.partition("plan:\n")[2]))
 
     store = PostgresStore(url)
     for pool in (store._readers, store._writers, store._background, store._wallet_readers):
-        watch(pool, note)
+        record_messages(pool, record)
     async with tekana.connect(store=store) as app:
-        yield Watched(app.as_caller(tekana.LOCAL_OPERATOR), app.check_ready, plans)
+        yield ObservedStore(app.as_caller(tekana.LOCAL_OPERATOR), app.check_ready, plans)
 
 
-def watch(pool: ConnectionPool, note: Callable[[object, Any], None]) -> None:
-    """Have what the server says to a connection noted while it is in use."""
+def record_messages(pool: ConnectionPool, record: Callable[[object, Any], None]) -> None:
+    """Record the server's messages to a connection while it is in use."""
     acquire, release = pool.acquire, pool.release
 
     async def acquire_and_listen() -> Any:
         connection = await acquire()
-        connection.add_log_listener(note)
+        connection.add_log_listener(record)
         return connection
 
     async def release_without_listener(connection: Any, *, close: bool = False) -> None:
-        connection.remove_log_listener(note)
+        connection.remove_log_listener(record)
         await release(connection, close=close)
 
     pool.acquire, pool.release = acquire_and_listen, release_without_listener  # type: ignore[method-assign]
 
 
-# ---------------------------------------------------------------------- everything that can be asked
+# ---------------------------------------------------------------------- all queries and commands
 
 RWF = Currency("RWF")
-NUMBER = 172  # who sent money once, and got some once
-PAYER = 460  # who paid the merchant
-MINE, THEIRS = CustomerId(million.customer_id(NUMBER)), CustomerId(million.customer_id(PAYER))
-WALLET, BUSY = WalletId(million.wallet_id(NUMBER)), WalletId(million.wallet_id(million.MERCHANT))
+NUMBER = 172  # sent one transfer, and received one
+PAYER = 460  # paid the merchant
+MINE, THEIRS = CustomerId(large_ledger.customer_id(NUMBER)), CustomerId(large_ledger.customer_id(PAYER))
+WALLET, BUSY = WalletId(large_ledger.wallet_id(NUMBER)), WalletId(large_ledger.wallet_id(large_ledger.MERCHANT))
 HOUSE = house_wallet_id("settlement", RWF)
-SOME = TransactionId(million.transaction_id(150_000))
+SOME = TransactionId(large_ledger.transaction_id(150_000))
 
 FILTERS: dict[type[Any], dict[str, tuple[Any, ...]]] = {
     CustomerFilter: {
-        "email": (None, f"c{NUMBER}@example.com", "nobody@example.com"),
+        "email": (None, f"c{NUMBER}@example.com", "unknown@example.com"),
         "phone_number": (None, f"+250{700_000_000 + NUMBER}"),
         "external_id": (None, f"crm-{NUMBER}"),
         "status": (None, "active", "suspended", "closed"),
@@ -183,17 +183,17 @@ FILTERS: dict[type[Any], dict[str, tuple[Any, ...]]] = {
     TransactionFilter: {
         "wallet_id": (None, WALLET, BUSY),
         "customer_id": (None, THEIRS),
-        "type": (None, "withdrawal", "transfer"),  # there is no withdrawal
+        "type": (None, "withdrawal", "transfer"),  # the ledger has no withdrawals
         "status": (None, "posted", "rejected"),
         "reference": (None, "order-300"),
-        "start": (None, million.transaction_time(200_000)),
-        "end": (None, million.transaction_time(210_000)),
+        "start": (None, large_ledger.transaction_time(200_000)),
+        "end": (None, large_ledger.transaction_time(210_000)),
     },
 }
-WAGES = TransactionFilter(reference=million.COMMON_REFERENCE)
+WAGES = TransactionFilter(reference=large_ledger.COMMON_REFERENCE)
 LATER = {
-    CustomerFilter: str(million.customer_id(400_000)),
-    WalletFilter: str(million.wallet_id(400_000)),
+    CustomerFilter: str(large_ledger.customer_id(400_000)),
+    WalletFilter: str(large_ledger.wallet_id(400_000)),
     TransactionFilter: str(SOME),
 }
 
@@ -201,7 +201,7 @@ READERS = (Customers, Wallets, Transactions, Events)
 
 BAD = {
     "SELECT FROM wallets WHERE name = 'x'": "Seq Scan of wallets",
-    "SET LOCAL enable_seqscan = off; SELECT FROM transactions WHERE amount < 0 ORDER BY id LIMIT 1": "looked at 30",
+    "SET LOCAL enable_seqscan = off; SELECT FROM transactions WHERE amount < 0 ORDER BY id LIMIT 1": "scanned 30",
     "SELECT FROM customers ORDER BY created_at LIMIT 1": "Sort of rows expects ",
 }
 
@@ -209,7 +209,7 @@ Question = Callable[[tekana.Session], Awaitable[Any]]
 
 
 def lists(of: type[Any], which: Callable[[tekana.Session], Any]) -> Iterator[tuple[str, int, Question]]:
-    """Every combination of filters, each with its first page and a later one."""
+    """Yield every combination of filters, each with its first page and a later one."""
     assert set(FILTERS[of]) == set(of._fields), "a filter without samples"
     for values in itertools.product(*FILTERS[of].values()):
         wanted = of(*values)
@@ -221,7 +221,7 @@ def lists(of: type[Any], which: Callable[[tekana.Session], Any]) -> Iterator[tup
 
 
 def questions() -> dict[tuple[type[Any], str], list[tuple[str, int, Question]]]:
-    """By reader: what can be asked, how many rows that may look at, and the asking."""
+    """Return by reader: the description of each query, the rows that it may scan, and the query."""
     pages = [PageRequest(), PageRequest(200, "250")]
     return {
         (Customers, "get"): [("", MOST_ROWS, lambda app: app.customers.get(MINE))],
@@ -236,7 +236,7 @@ def questions() -> dict[tuple[type[Any], str], list[tuple[str, int, Question]]]:
         (Wallets, "balance_at"): [
             (f"{wallet} {at}", MOST_ROWS, lambda app, wallet=wallet, at=at: app.wallets.balance_at(wallet, at))
             for wallet in (WALLET, BUSY, HOUSE)
-            for at in (None, million.transaction_time(200_000))
+            for at in (None, large_ledger.transaction_time(200_000))
         ],
         (Transactions, "get"): [("", MOST_ROWS, lambda app: app.transactions.get(SOME))],
         (Transactions, "list"): [
@@ -254,7 +254,7 @@ def questions() -> dict[tuple[type[Any], str], list[tuple[str, int, Question]]]:
 
 
 async def commands(app: tekana.Session) -> list[Command[Any]]:
-    """One of every kind, in an order in which all succeed."""
+    """Return one command of every kind, in an order in which all succeed."""
     leaving = await app.execute(builders.person())
     return [
         builders.person(external_id=f"new-{uuid4()}"),
@@ -277,13 +277,13 @@ async def commands(app: tekana.Session) -> list[Command[Any]]:
 # ---------------------------------------------------------------------- the test
 
 
-async def test_no_statement_walks_through_a_large_table(ledger: str) -> None:
+async def test_no_statement_scans_a_large_table(ledger: str) -> None:
     found: list[str] = []
     for mode in MODES:
-        async with watched(ledger, mode) as (app, check_ready, plans):
+        async with observed(ledger, mode) as (app, check_ready, plans):
 
             def look(what: str, most: int, plans: list[Plan] = plans, mode: str = mode) -> None:
-                assert plans, f"{what}: no statement was seen"
+                assert plans, f"{what}: no statement was recorded"
                 for plan in plans:
                     statement = " ".join(plan["Query Text"].split())
                     found.extend(f"{mode}: {what}: {fault}: {statement}" for fault in faults(plan["Plan"], most))
@@ -296,7 +296,7 @@ async def test_no_statement_walks_through_a_large_table(ledger: str) -> None:
             for (port, name), ways in asked.items():
                 for what, most, ask in ways:
                     await ask(app)
-                    await asyncio.sleep(0)  # what the server said is handed over by the event loop
+                    await asyncio.sleep(0)  # the event loop delivers the server's messages
                     look(f"{port.__name__}.{name} {what}", most)
             every = await commands(app)
             assert {type(command) for command in every} == set(COMMANDS.values())
@@ -307,7 +307,7 @@ async def test_no_statement_walks_through_a_large_table(ledger: str) -> None:
                     await asyncio.sleep(0)
                     look(type(command).__name__, MOST_ROWS)
 
-            # The eyes are open: each of these is seen.
+            # The check can fail: it reports each of these statements.
             for bad, fault in BAD.items():
                 async with raw_connection(app._store._readers) as connection, connection.transaction():  # type: ignore[attr-defined]
                     for statement in bad.split(";"):

@@ -1,4 +1,4 @@
-"""Ready says that money can be written, and not ready that it cannot."""
+"""The readiness check succeeds exactly when transactions can be stored."""
 
 from __future__ import annotations
 
@@ -52,34 +52,36 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-async def test_not_ready_while_money_cannot_be_written(store: PostgresStore, postgres_url: str, fault: str) -> None:
+async def test_not_ready_while_transactions_cannot_be_stored(
+    store: PostgresStore, postgres_url: str, fault: str
+) -> None:
     assert not [one for one in await store.check_ready() if "durab" not in one and "fsync" not in one]
     statement, reason = FAULTS[fault]
     name = postgres_url.partition("?")[0].rpartition("/")[2]
     await execute(postgres_url, statement.format(name=name, role=await role_of(postgres_url)))
-    await store.stop()  # settings are those of new connections
+    await store.stop()  # new settings apply to new connections
     with pytest.raises(tekana.Unavailable, match=r"(?i)reached now|no room|cannot be written|not set up") as raised:
         await store.check_ready()
     assert reason in f"{raised.value} {raised.value.__cause__}"
 
 
-async def test_ready_beside_the_migrations_of_another_program(store: PostgresStore, postgres_url: str) -> None:
+async def test_ready_with_foreign_alembic_versions(store: PostgresStore, postgres_url: str) -> None:
     await execute(postgres_url, "INSERT INTO alembic_version VALUES ('of another')")
     await store.check_ready()
 
 
-async def test_ready_with_a_warning_on_a_schema_of_a_later_version(store: PostgresStore, postgres_url: str) -> None:
+async def test_ready_with_a_warning_on_a_newer_schema(store: PostgresStore, postgres_url: str) -> None:
     await execute(postgres_url, "UPDATE alembic_version SET version_num = '9999'")
     assert any("at schema 9999, which this version does not know" in one for one in await store.check_ready())
 
 
-async def test_not_ready_on_a_schema_of_an_earlier_version(store: PostgresStore, postgres_url: str) -> None:
+async def test_not_ready_on_an_older_schema(store: PostgresStore, postgres_url: str) -> None:
     await execute(postgres_url, "UPDATE alembic_version SET version_num = '0005'")
     with pytest.raises(tekana.Unavailable, match="run tekana migrate"):
         await store.check_ready()
 
 
-async def test_the_probe_leaves_nothing_behind(store: PostgresStore, postgres_url: str) -> None:
+async def test_the_readiness_check_stores_nothing(store: PostgresStore, postgres_url: str) -> None:
     async with session(postgres_url) as app:
         await app.execute(builders.person())
         for _ in range(3):

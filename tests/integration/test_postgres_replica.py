@@ -1,4 +1,4 @@
-"""Reading from a replica, a real one: it answers what is only read, and decides nothing."""
+"""Reads from a real replica: it serves queries, and commands use the primary only."""
 
 from __future__ import annotations
 
@@ -25,36 +25,44 @@ from tekana_postgres import PostgresStore
 from tekana_postgres.embedded import EmbeddedPostgres
 from tekana_postgres.embedded.account import run_as
 from tekana_postgres.embedded.programs import find_programs
-from tests.integration.http_support import assert_problem, assert_whole, at_work, client_of, move, register, wallet_with
+from tests.integration.http_support import (
+    assert_problem,
+    assert_whole,
+    client_of,
+    move,
+    register,
+    started_app,
+    wallet_with,
+)
 from tests.integration.postgres_support import superuser
 
 
 class Replica(NamedTuple):
-    """A streaming replica of an embedded PostgreSQL, on a socket of its own."""
+    """A streaming replica of an embedded PostgreSQL, on its own socket."""
 
     primary: EmbeddedPostgres
     folder: Path
 
     @property
     def urls(self) -> Settings:
-        """The primary's URL and the replica's."""
+        """Return settings with the URLs of the primary and the replica."""
         place = f"postgresql+asyncpg://postgres@/postgres?host={quote(str(self.folder))}&port=5432"
         return Settings(database_url=self.primary.start(), read_database_url=place)
 
     def copy(self) -> None:
-        """Take the primary's data."""
+        """Copy the primary's data."""
         assert self.primary._use
         source = str(self.primary._use[0].socket_folder)
         words = ["-h", source, "-p", "5432", "-U", "postgres", "-D", "data", "-R", "-c", "fast", "--no-sync"]
         self._run("pg_basebackup", *words)
 
     def start(self) -> None:
-        """Start it, and wait until it answers."""
+        """Start the replica, and wait until it accepts connections."""
         options = f"--listen_addresses= --port=5432 --unix_socket_directories={self.folder} --fsync=off"
         self._run("pg_ctl", "start", "-w", "-D", "data", "-l", "data/server.log", "-o", options)
 
     def stop(self) -> None:
-        """Stop it, if it runs."""
+        """Stop the replica if it runs."""
         if (self.folder / "data" / "postmaster.pid").exists():
             self._run("pg_ctl", "stop", "-w", "-m", "fast", "-D", "data")
 
@@ -64,8 +72,8 @@ class Replica(NamedTuple):
         run_as(home.account, [f"{find_programs(home.path, home.account)}/{program}", *words], self.folder)
 
     @contextlib.asynccontextmanager
-    async def behind(self) -> AsyncIterator[None]:
-        """Let it stand still at what the primary has now, and catch up in the end."""
+    async def replay_paused(self) -> AsyncIterator[None]:
+        """Pause the replay of WAL; resume it at the end."""
         assert self.urls.read_database_url
         async with superuser(self.urls.database_url) as connection:
             now = await connection.fetchval("SELECT pg_current_wal_lsn()")
@@ -89,9 +97,9 @@ async def until(connection: Any, query: str, *arguments: object) -> None:
 
 @pytest.fixture(scope="module")
 def replica() -> Iterator[Replica]:
-    """A migrated primary, and a replica of it."""
+    """A migrated primary and its replica."""
     folder = Path(tempfile.mkdtemp(prefix="tekana-replica-", dir="/var/tmp"))
-    folder.chmod(0o755)  # the account that PostgreSQL runs as has to pass through
+    folder.chmod(0o755)  # so that the account PostgreSQL runs as can enter it
     place = folder / "replica"
     place.mkdir()
     with contextlib.ExitStack() as ending:
@@ -110,14 +118,14 @@ def replica() -> Iterator[Replica]:
 
 @pytest.fixture
 async def client(replica: Replica) -> AsyncIterator[httpx.AsyncClient]:
-    """Talks to an app that reads from the replica. However a test ends, the ledger is whole after it."""
-    async with at_work(create_app(replica.urls)) as app, client_of(app) as made:
+    """Return a client of an app that reads from the replica; after the test, check that the ledger is whole."""
+    async with started_app(create_app(replica.urls)) as app, client_of(app) as made:
         yield made
         await assert_whole(app.state.tekana)
 
 
-async def shown(client: httpx.AsyncClient, wallet: str) -> tuple[str, str, int, int]:
-    """What readers are told: the wallet's balance, twice, and how many entries and posted transactions it has."""
+async def read_state(client: httpx.AsyncClient, wallet: str) -> tuple[str, str, int, int]:
+    """Read the wallet's balance from two routes, and the numbers of its entries and posted transactions."""
     return (
         (await client.get(f"/v1/wallets/{wallet}")).json()["ledger_balance"],
         (await client.get(f"/v1/wallets/{wallet}/balance")).json()["ledger_balance"],
@@ -126,18 +134,18 @@ async def shown(client: httpx.AsyncClient, wallet: str) -> tuple[str, str, int, 
     )
 
 
-async def test_the_replica_answers_reads_and_the_primary_decides(client: httpx.AsyncClient, replica: Replica) -> None:
+async def test_the_replica_serves_reads_and_the_primary_commands(client: httpx.AsyncClient, replica: Replica) -> None:
     wallet = await wallet_with(client, "1000")
     withdrawal = {"type": "withdrawal", "wallet_id": wallet, "amount": "600", "currency": "RWF"}
-    async with replica.behind():
+    async with replica.replay_paused():
         feed = (await client.get("/v1/events?limit=200")).json()["items"]
         taken = await move(client, withdrawal, "once")
         assert taken.status_code == 201
-        assert await shown(client, wallet) == ("1000", "1000", 1, 1)  # as before: the replica stands still
+        assert await read_state(client, wallet) == ("1000", "1000", 1, 1)  # unchanged, as the replica is paused
         assert (await client.get(f"/v1/transactions/{taken.json()['id']}")).status_code == 404
         assert (await client.get(f"/v1/customers/{(await register(client))['id']}")).status_code == 404
 
-        # What moves money, or only says whether it would, or remembers that it did, knows better.
+        # Commands, dry runs and replays use the primary, which has the new state.
         assert_problem(await move(client, withdrawal), 422, "insufficient_funds")
         preview = await client.post("/v1/transactions?dry_run=true", json=withdrawal)
         assert_problem(preview, 422, "insufficient_funds")
@@ -147,12 +155,14 @@ async def test_the_replica_answers_reads_and_the_primary_decides(client: httpx.A
         assert "FundsWithdrawn" in {one["type"] for one in events}
     async with asyncio.timeout(30):
         while True:
-            if await shown(client, wallet) == ("400", "400", 2, 2):
+            if await read_state(client, wallet) == ("400", "400", 2, 2):
                 break
             await asyncio.sleep(0.01)
 
 
-async def test_without_the_replica_money_moves_and_reads_wait(client: httpx.AsyncClient, replica: Replica) -> None:
+async def test_without_the_replica_commands_work_and_reads_are_unavailable(
+    client: httpx.AsyncClient, replica: Replica
+) -> None:
     wallet = await wallet_with(client, "1000")
     assert (await client.get("/health/ready")).json() == {"status": "ready"}
     await asyncio.to_thread(replica.stop)
@@ -167,7 +177,7 @@ async def test_without_the_replica_money_moves_and_reads_wait(client: httpx.Asyn
         assert "the replica does not answer" in ready.json()["warnings"][0]
     finally:
         await asyncio.to_thread(replica.start)
-    assert (await client.get(f"/v1/wallets/{wallet}")).status_code == 200  # nothing had to be restarted
+    assert (await client.get(f"/v1/wallets/{wallet}")).status_code == 200  # nothing was restarted
     assert (await client.get("/health/ready")).json() == {"status": "ready"}
 
 
@@ -178,7 +188,7 @@ async def test_each_of_several_workers_reads_from_the_replica(replica: Replica) 
     assert urls.read_database_url
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TEKANA_")}
     words = ["serve", "--port", str(port), "--workers", "2", "--database-url", urls.database_url]
-    async with replica.behind():
+    async with replica.replay_paused():
         server = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "tekana.cli", *words),
             env=environment | {"TEKANA_READ_DATABASE_URL": urls.read_database_url},
@@ -195,11 +205,11 @@ async def test_each_of_several_workers_reads_from_the_replica(replica: Replica) 
                     assert time.monotonic() < end
                     await asyncio.sleep(0.05)
                 customer = await register(http)
-            for _ in range(20):  # each on a connection of its own, which either worker may take
+            for _ in range(20):  # each on a new connection, which either worker may accept
                 async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
                     assert (await http.get(f"/v1/customers/{customer['id']}")).status_code == 404
         finally:
             server.send_signal(signal.SIGTERM)
-            _, said = await server.communicate()
+            _, log = await server.communicate()
     assert server.returncode == 0
-    assert b"WARNING" not in said
+    assert b"WARNING" not in log

@@ -1,4 +1,4 @@
-"""The application's rights end at its database, and reach a user by one GRANT."""
+"""The application's rights are limited to its database, and one GRANT gives them to a user."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.conftest import _database, _maintain
 from tests.integration.postgres_support import superuser
 
 
-class Ours(NamedTuple):
+class MigratedDatabase(NamedTuple):
     """A migrated database: its URL, its name, and the application's role in it."""
 
     url: str
@@ -42,16 +42,16 @@ def other_postgres_url(postgres_server: str) -> Iterator[str]:
 
 
 @pytest_asyncio.fixture
-async def ours(empty_postgres_url: str) -> Ours:
+async def migrated(empty_postgres_url: str) -> MigratedDatabase:
     await migrate(empty_postgres_url)
     name = make_url(empty_postgres_url).database
     assert name
-    return Ours(empty_postgres_url, name, role_name(name))
+    return MigratedDatabase(empty_postgres_url, name, role_name(name))
 
 
 @pytest_asyncio.fixture
 async def user(postgres_server: str) -> AsyncIterator[str]:
-    """A user who may connect, and nothing else."""
+    """A user that may connect, with no other rights."""
     name = f"user_{uuid.uuid4().hex[:12]}"
     async with superuser(postgres_server) as connection:
         await connection.execute(f"CREATE ROLE {name} LOGIN")
@@ -62,7 +62,7 @@ async def user(postgres_server: str) -> AsyncIterator[str]:
 
 @pytest_asyncio.fixture
 async def first_role(postgres_server: str) -> AsyncIterator[str]:
-    """The role of the first versions, which all databases of a server shared."""
+    """The role of the first versions, shared by all databases of a server."""
     async with superuser(postgres_server) as connection:
         await connection.execute("CREATE ROLE tekana_app")
     yield "tekana_app"
@@ -76,54 +76,58 @@ async def execute(url: str, *statements: str) -> Any:
         return [await connection.fetchval(one) for one in statements][-1]
 
 
-async def test_a_user_of_one_database_cannot_read_another(ours: Ours, other_postgres_url: str, user: str) -> None:
+async def test_a_user_of_one_database_cannot_read_another(
+    migrated: MigratedDatabase, other_postgres_url: str, user: str
+) -> None:
     await migrate(other_postgres_url)
-    await execute(ours.url, f"GRANT {ours.role} TO {user}")
-    async with session(ours.as_user(user)) as app:
+    await execute(migrated.url, f"GRANT {migrated.role} TO {user}")
+    async with session(migrated.as_user(user)) as app:
         await app.execute(builders.person())
     theirs = make_url(other_postgres_url).set(username=user).render_as_string(hide_password=False)
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await execute(theirs, "SELECT count(*) FROM customers")
 
 
-async def test_a_user_without_the_grant_learns_which_it_is(ours: Ours, user: str) -> None:
-    store = PostgresStore(ours.as_user(user))
+async def test_the_error_for_a_missing_grant_names_it(migrated: MigratedDatabase, user: str) -> None:
+    store = PostgresStore(migrated.as_user(user))
     with pytest.raises(tekana.Unavailable, match="no right to work with the tables") as refused:
         await store.check_ready()
     await store.stop()
-    assert user not in str(refused.value)  # clients over HTTP read this one
-    assert str(refused.value.__cause__) == f"GRANT {ours.role} TO {user}"
-    await execute(ours.url, str(refused.value.__cause__))
-    store = PostgresStore(ours.as_user(user))
+    assert user not in str(refused.value)  # HTTP clients see this message
+    assert str(refused.value.__cause__) == f"GRANT {migrated.role} TO {user}"
+    await execute(migrated.url, str(refused.value.__cause__))
+    store = PostgresStore(migrated.as_user(user))
     await store.check_ready()
     await store.stop()
 
 
-async def as_in_the_first_versions(ours: Ours) -> None:
-    """Give the rights to the role of the first versions alone."""
+async def grant_rights_as_in_the_first_versions(migrated: MigratedDatabase) -> None:
+    """Give the rights only to the role of the first versions."""
     await execute(
-        ours.url,
+        migrated.url,
         *(
             f"GRANT {privilege} ON {kind} {name} TO tekana_app"
             for kind, objects in (("TABLE", TABLES), ("SEQUENCE", SEQUENCES), ("FUNCTION", FUNCTIONS))
             for name, privileges in objects.items()
             for privilege in privileges
         ),
-        f"DROP OWNED BY {ours.role}",
-        f"DROP ROLE {ours.role}",
+        f"DROP OWNED BY {migrated.role}",
+        f"DROP ROLE {migrated.role}",
     )
 
 
-async def test_a_database_of_the_first_versions_gets_a_role_of_its_own(ours: Ours, first_role: str, user: str) -> None:
-    await as_in_the_first_versions(ours)
-    await execute(ours.url, f"GRANT {first_role} TO {user}")
-    async with session(ours.as_user(user)) as app:  # as it is, until it is migrated
+async def test_a_database_of_the_first_versions_gets_its_own_role(
+    migrated: MigratedDatabase, first_role: str, user: str
+) -> None:
+    await grant_rights_as_in_the_first_versions(migrated)
+    await execute(migrated.url, f"GRANT {first_role} TO {user}")
+    async with session(migrated.as_user(user)) as app:  # works before the migration
         await app.execute(builders.person())
-    assert await migrate(ours.url) == []
-    assert await execute(ours.url, f"SELECT pg_has_role('{user}', '{ours.role}', 'MEMBER')")
-    assert not await execute(ours.url, f"SELECT has_table_privilege('{first_role}', 'customers', 'SELECT')")
-    assert await execute(ours.url, BREACHES) is None
-    async with session(ours.as_user(user)) as app:
+    assert await migrate(migrated.url) == []
+    assert await execute(migrated.url, f"SELECT pg_has_role('{user}', '{migrated.role}', 'MEMBER')")
+    assert not await execute(migrated.url, f"SELECT has_table_privilege('{first_role}', 'customers', 'SELECT')")
+    assert await execute(migrated.url, BREACHES) is None
+    async with session(migrated.as_user(user)) as app:
         await app.execute(builders.person())
 
 
@@ -138,7 +142,7 @@ async def test_members_of_the_first_role_get_no_rights_in_a_new_database(
     assert await execute(empty_postgres_url, BREACHES) is None
 
 
-async def test_an_owner_who_may_not_create_roles_goes_on_without(empty_postgres_url: str, user: str) -> None:
+async def test_migrate_works_for_an_owner_that_may_not_create_roles(empty_postgres_url: str, user: str) -> None:
     name = make_url(empty_postgres_url).database
     await execute(empty_postgres_url, f"ALTER DATABASE {name} OWNER TO {user}")
     theirs = make_url(empty_postgres_url).set(username=user).render_as_string(hide_password=False)
@@ -150,7 +154,7 @@ async def test_an_owner_who_may_not_create_roles_goes_on_without(empty_postgres_
 
 
 @pytest.mark.parametrize("name", ["wallets", "w" * 52, "w" * 53, "é" * 31])
-def test_the_name_of_the_role_fits(name: str) -> None:
+def test_the_role_name_is_within_the_length_limit(name: str) -> None:
     role = role_name(name)
     assert role.startswith(f"tekana_app_{name[:10]}")
     assert len(role.encode()) <= 63

@@ -1,4 +1,4 @@
-"""The schema: migrations lead to the tables of the code, both ways, however many migrate at once."""
+"""The schema: migrations produce the tables of the code, can be reverted, and may run concurrently."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.integration.write_schema import as_text, reference
 _VERSIONS = files("tekana_postgres").joinpath("migrations", "versions")
 STEPS = sorted(one.name[:4] for one in _VERSIONS.iterdir() if one.name.endswith(".py"))
 
-# Those of the code: not Alembic's own, and not the parts of the outbox, which come and go.
+# Tables of the code, without Alembic's own and without the partitions of the outbox, which change over time.
 _TABLES = """SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
              AND NOT relispartition AND relname <> 'alembic_version'"""
 CATALOGUE = {
@@ -29,7 +29,7 @@ CATALOGUE = {
         ORDER BY table_name, ordinal_position""",
     "constraints": f"""
         SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
-        WHERE conrelid IN ({_TABLES}) AND contype <> 'n'  -- of which the columns tell
+        WHERE conrelid IN ({_TABLES}) AND contype <> 'n'  -- those are compared with the columns
         ORDER BY 1, 2""",
     "indexes": f"""
         SELECT tablename, indexdef FROM pg_indexes
@@ -48,7 +48,7 @@ async def catalogue(url: str) -> dict[str, list[Any]]:
     return found
 
 
-async def test_migrations_lead_to_the_tables_of_the_code(postgres_url: str, empty_postgres_url: str) -> None:
+async def test_migrations_produce_the_tables_of_the_code(postgres_url: str, empty_postgres_url: str) -> None:
     engine = create_async_engine(empty_postgres_url, poolclass=NullPool)
     async with engine.begin() as connection:
         await connection.run_sync(metadata.create_all)
@@ -59,15 +59,15 @@ async def test_migrations_lead_to_the_tables_of_the_code(postgres_url: str, empt
         assert migrated[what] == rows, what
 
 
-async def test_the_schema_file_is_that_of_the_migrations(postgres_url: str) -> None:
+async def test_the_schema_file_matches_the_migrations(postgres_url: str) -> None:
     assert SCHEMA_FILE.read_text("utf-8") == as_text(await reference(postgres_url)), "run `nox -s schema`"
 
 
-async def test_each_table_has_its_rights() -> None:
+async def test_every_table_has_an_entry_in_the_rights() -> None:
     assert rights.TABLES.keys() == metadata.tables.keys() | {"alembic_version"}
 
 
-async def test_migrations_run_both_ways(empty_postgres_url: str) -> None:
+async def test_migrations_can_be_reverted(empty_postgres_url: str) -> None:
     url = empty_postgres_url
     assert await migrate(url) == [f"up {step}" for step in STEPS]
     first = await catalogue(url)
@@ -96,15 +96,15 @@ async def functions(url: str) -> list[str]:
     return names
 
 
-async def test_many_machines_migrate_at_once(empty_postgres_url: str) -> None:
+async def test_concurrent_migrations_run_once(empty_postgres_url: str) -> None:
     command = (sys.executable, "-m", "tekana.cli", "migrate", "--database-url", empty_postgres_url)
     machines = [
         await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE)
         for _ in range(4)
     ]
-    said = [await machine.communicate() for machine in machines]
-    assert [machine.returncode for machine in machines] == [0, 0, 0, 0], said
-    assert sorted(out.decode() for out, _ in said) == [
+    output = [await machine.communicate() for machine in machines]
+    assert [machine.returncode for machine in machines] == [0, 0, 0, 0], output
+    assert sorted(out.decode() for out, _ in output) == [
         "".join(f"tekana: migrated up {step}\n" for step in STEPS),
         *["tekana: the schema is the newest already\n"] * 3,
     ]

@@ -1,4 +1,4 @@
-"""Workers on PostgreSQL: connections of their own, leases that survive a clock set back, and a cheap idle relay."""
+"""Workers on PostgreSQL: reserved connections, leases while the clock is set back, and few queries when idle."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.005)
 
 
-async def test_slow_lists_take_no_connection_from_workers(store: PostgresStore) -> None:
-    """They hold all connections for longer than a lease lasts."""
+async def test_slow_reads_do_not_delay_workers(store: PostgresStore) -> None:
+    """Slow reads use all connections for longer than a lease."""
     publisher = MemoryPublisher()
     outbox = store.outbox("bus")
     async with session(store=store) as app, running([relay_worker("relay", outbox, publisher, holder="me")]):
@@ -58,7 +58,9 @@ async def test_slow_lists_take_no_connection_from_workers(store: PostgresStore) 
 
 
 @pytest.mark.parametrize("table", ["leases", "relays"])
-async def test_a_clock_set_back_by_two_days(store: PostgresStore, postgres_url: str, table: str) -> None:
+async def test_a_clock_set_back_by_two_days_keeps_the_lease(
+    store: PostgresStore, postgres_url: str, table: str
+) -> None:
     lease = store.lease("worker") if table == "leases" else store.outbox("worker").lease
     seconds = leased_worker.LEASE_SECONDS
     before = await lease.acquire("before", seconds)
@@ -71,8 +73,8 @@ async def test_a_clock_set_back_by_two_days(store: PostgresStore, postgres_url: 
     assert await lease.acquire("third", seconds) is None
 
 
-async def test_an_idle_relay_asks_for_no_locks_and_is_awake_at_once(store: PostgresStore, postgres_url: str) -> None:
-    """What tells apart the transactions in flight is asked for once a second, not at each look."""
+async def test_an_idle_relay_queries_locks_rarely_and_wakes_quickly(store: PostgresStore, postgres_url: str) -> None:
+    """The locks of transactions in flight are queried once a second, not at every poll."""
     name = make_url(postgres_url).database
     publisher = MemoryPublisher()
     async with superuser(postgres_url) as connection, session(store=store) as app:
@@ -94,7 +96,7 @@ async def test_an_idle_relay_asks_for_no_locks_and_is_awake_at_once(store: Postg
                 delays.append(asyncio.get_running_loop().time() - decided)
         feed = [one.event for one in await every(store.events(LOCAL_OPERATOR).list)]
     assert [event_id(one) for one in publisher.published] == [event_id(one) for one in feed]
-    assert sorted(delays)[5] < 0.2, "half a second or so would be the slow look"
+    assert sorted(delays)[5] < 0.2, "about 0.5 s would be the slow poll"
 
 
 async def _calls(connection: object) -> int:

@@ -1,6 +1,6 @@
-"""A ledger that release 0.1 made: at the newest schema it answers as it did then, and it goes back as it was.
+"""A ledger of release 0.1: at the newest schema it gives the same responses, and the downgrade restores every row.
 
-`release_0_1` has the files, and the program that made them.
+`release_0_1` has the files, and the program that created them.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ import tekana
 from tekana.testing.clock import FrozenClock
 from tekana_litestar import create_app
 from tekana_postgres.migrator import migrate
-from tests.integration.http_support import Json, assert_whole, at_work, client_of, registration
+from tests.integration.http_support import Json, assert_whole, client_of, registration, started_app
 from tests.integration.postgres_support import superuser
 from tests.integration.release_0_1 import fixture
 from tests.integration.test_postgres_schema import catalogue
 
 ABOUT = json.loads(fixture.read_text(fixture.ABOUT))
-# Blanks around a header's value are no part of it, since: a key that was stored with them is another one now.
+# Later releases remove blanks around a header's value, so a key stored with blanks is a different key now.
 REQUESTS = [
     one
     for one in fixture.read_exchanges(fixture.REQUESTS)
@@ -38,37 +38,37 @@ CALLS = fixture.read_lines(fixture.CALLS)
 APPEND_ONLY = ("transactions", "entries", "idempotency_keys", "outbox")
 
 
-# ---------------------------------------------------------------------- the product's insides, in one place
+# ---------------------------------------------------------------------- access to internals
 
 
 async def migrate_up(url: str) -> None:
-    """Bring the schema to the newest revision."""
+    """Upgrade the schema to the newest revision."""
     await migrate(url)
 
 
 async def migrate_down(url: str) -> None:
-    """Bring the schema back to the revision of release 0.1."""
+    """Downgrade the schema to the revision of release 0.1."""
     await migrate(url, ABOUT["revision"])
 
 
 @asynccontextmanager
 async def serving(url: str) -> AsyncIterator[tuple[httpx.AsyncClient, tekana.Tekana]]:
-    """The HTTP app on a database, at the moment at which the ledger stands still.
+    """Serve the HTTP app on a database, with the clock at the time of the dump.
 
-    By that clock no webhook is due, and none is old enough to be forgotten. What is new may not be sent anywhere.
+    At that time no webhook delivery is due, and none is old enough to be deleted. New ones cannot be sent.
     """
     clock = FrozenClock(datetime.fromisoformat(ABOUT["moment"]))
     app = create_app(tekana.Settings(database_url=url, webhooks_allow_private=False), clock=clock)
-    async with at_work(app), client_of(app) as client:
+    async with started_app(app), client_of(app) as client:
         yield client, app.state.tekana
 
 
-# ---------------------------------------------------------------------- what the tests share
+# ---------------------------------------------------------------------- fixtures and helpers
 
 
 @pytest.fixture
 async def released_url(empty_postgres_url: str) -> str:
-    """The URL of a database with the ledger as release 0.1 left it."""
+    """Return the URL of a database with the ledger of release 0.1."""
     async with superuser(empty_postgres_url) as connection:
         await fixture.load(connection, fixture.read_text(fixture.LEDGER))
     return empty_postgres_url
@@ -76,7 +76,7 @@ async def released_url(empty_postgres_url: str) -> str:
 
 @pytest.fixture
 async def migrated_url(released_url: str) -> str:
-    """The URL of a database with that ledger at the newest schema."""
+    """Return the URL of a database with that ledger at the newest schema."""
     await migrate_up(released_url)
     return released_url
 
@@ -86,8 +86,8 @@ async def rows(url: str) -> dict[str, list[Json]]:
         return await fixture.rows_of_all_tables(connection)
 
 
-async def differing(client: httpx.AsyncClient, exchanges: list[fixture.Exchange]) -> list[Any]:
-    """Those that are answered otherwise now: their names, what they were answered, and what they are answered now."""
+async def differing_exchanges(client: httpx.AsyncClient, exchanges: list[fixture.Exchange]) -> list[Any]:
+    """Return the exchanges whose response differs now: name, recorded response, present response."""
     found: list[Any] = []
     for one in exchanges:
         now = _without_additions(await fixture.exchange(client, one.method, one.path, one.headers, one.body))
@@ -96,7 +96,7 @@ async def differing(client: httpx.AsyncClient, exchanges: list[fixture.Exchange]
     return found
 
 
-# What events gained since, by addition.
+# Fields that later releases added to events.
 ADDED = re.compile(r',"tenant":"main","caller":(?:"[^"]*"|null),"request_id":(?:"[^"]*"|null)(?=})')
 
 
@@ -170,7 +170,7 @@ async def test_the_ledger_has_every_state(released_url: str) -> None:
     assert {query: await values(released_url, query) for query in STATES} == STATES
 
 
-def test_the_requests_have_every_answer() -> None:
+def test_the_requests_cover_every_response() -> None:
     replayed = [one for one in REQUESTS if one.answer_headers.get("idempotency-replayed") == "true"]
     assert Counter(one.status for one in REQUESTS).keys() == {200, 201, 207, 404, 409, 422}
     assert len(replayed) > 120
@@ -179,29 +179,29 @@ def test_the_requests_have_every_answer() -> None:
     assert len(CALLS) > 10
 
 
-async def test_operators_migrate_it_audit_it_and_look_at_the_outbox(released_url: str) -> None:
+async def test_migrate_audit_and_outbox_commands_work(released_url: str) -> None:
     await fixture.run_command("migrate", url=released_url)
     assert "the ledger is whole" in await fixture.run_command("audit", url=released_url)
-    for verb, said in ABOUT["commands"].items():
-        assert await fixture.run_command(*verb.split(), url=released_url) == said
+    for verb, output in ABOUT["commands"].items():
+        assert await fixture.run_command(*verb.split(), url=released_url) == output
 
 
-async def test_what_is_asked_again_is_answered_the_same(migrated_url: str) -> None:
+async def test_replays_get_the_same_responses(migrated_url: str) -> None:
     async with serving(migrated_url) as (client, app):
         await assert_whole(app)
-        assert await differing(client, REQUESTS) == []
+        assert await differing_exchanges(client, REQUESTS) == []
         for call in CALLS:
             assert await fixture.perform(tekana, app, call) == call["leads_to"], call
         await assert_whole(app)
 
 
-async def test_what_is_read_is_the_same(migrated_url: str) -> None:
+async def test_reads_get_the_same_responses(migrated_url: str) -> None:
     async with serving(migrated_url) as (client, _):
-        assert await differing(client, [_open_one_first(one) for one in READS]) == []
+        assert await differing_exchanges(client, [_open_one_first(one) for one in READS]) == []
 
 
 def _open_one_first(recorded: fixture.Exchange) -> fixture.Exchange:
-    """Return the read as it is answered since: by a contact, the customer who is open comes before the closed ones."""
+    """Adapt the read to later releases: in a search by contact the open customer comes before closed ones."""
     if not re.match(r"/v1/customers\?(email|phone_number|external_id)=", recorded.path):
         return recorded
     page = json.loads(recorded.answer)
@@ -212,7 +212,7 @@ def _open_one_first(recorded: fixture.Exchange) -> fixture.Exchange:
     return recorded._replace(answer=json.dumps(page, ensure_ascii=False, separators=(",", ":")))
 
 
-async def test_the_way_back_leaves_every_row_as_it_was(released_url: str) -> None:
+async def test_the_downgrade_restores_every_row(released_url: str) -> None:
     before, schema = await rows(released_url), await catalogue(released_url)
     await migrate_up(released_url)
     await migrate_down(released_url)
@@ -227,7 +227,7 @@ async def test_the_way_back_leaves_every_row_as_it_was(released_url: str) -> Non
         await assert_whole(app)
 
 
-async def test_money_moves_and_the_way_back_keeps_that(released_url: str) -> None:
+async def test_the_downgrade_keeps_new_transactions(released_url: str) -> None:
     url, before = released_url, await rows(released_url)
     await migrate_up(url)
     async with serving(url) as (client, app):
@@ -241,14 +241,14 @@ async def test_money_moves_and_the_way_back_keeps_that(released_url: str) -> Non
     await migrate_up(url)
     async with serving(url) as (client, app):
         await assert_whole(app)
-        assert await differing(client, new) == []
-        assert await differing(client, [one for one in REQUESTS if "webhook" not in one.path]) == []
+        assert await differing_exchanges(client, new) == []
+        assert await differing_exchanges(client, [one for one in REQUESTS if "webhook" not in one.path]) == []
         await move_money(client, "once more")
         await assert_whole(app)
 
 
 async def move_money(client: httpx.AsyncClient, mark: str = "new") -> list[fixture.Exchange]:
-    """Deposit, transfer, freeze, and what else there is; gives the replays of that."""
+    """Execute one command of each kind; return the exchanges, to be replayed."""
     mine, other = await two_wallets(client)
     deposit = {"type": "deposit", "wallet_id": mine, "amount": "70", "currency": "RWF", "reference": mark}
     transfer = {"type": "transfer", "from_wallet_id": mine, "to_wallet_id": other, "amount": "7", "currency": "RWF"}
@@ -277,7 +277,7 @@ async def move_money(client: httpx.AsyncClient, mark: str = "new") -> list[fixtu
 
 
 async def two_wallets(client: httpx.AsyncClient) -> tuple[str, str]:
-    """Two wallets of active customers that money can be moved between."""
+    """Return two wallets of active customers."""
     customers = (await client.get("/v1/customers?status=active&limit=200")).json()["items"]
     owned = [wallet for customer in customers for wallet in customer["wallets"]]
     usable = [one for one in owned if (one["currency"], one["status"]) == ("RWF", "active")]
@@ -285,54 +285,54 @@ async def two_wallets(client: httpx.AsyncClient) -> tuple[str, str]:
     return mine["id"], other["id"]
 
 
-# ---------------------------------------------------------------------- these tests notice damage
+# ---------------------------------------------------------------------- these tests detect damage
 
 
-def a_row(dump: str, table: str, part: str) -> str:
-    """The statement of the dump that inserts the first row of a table with this part."""
+def insert_of_row(dump: str, table: str, part: str) -> str:
+    """Return the statement of the dump that inserts the first row of a table that contains `part`."""
     rows = [one for one in dump.splitlines(keepends=True) if one.startswith(f"INSERT INTO public.{table} VALUES")]
     return next(row for row in rows if part in row and row.endswith(");\n"))
 
 
-def changed(dump: str, table: str, old: str, new: str) -> str:
-    """The dump with a part of the first such row of a table replaced."""
-    row = a_row(dump, table, old)
+def replace_in_row(dump: str, table: str, old: str, new: str) -> str:
+    """Replace a part of the first row of a table that contains `old`; return the dump."""
+    row = insert_of_row(dump, table, old)
     return dump.replace(row, row.replace(old, new, 1), 1)
 
 
-def a_byte_of_an_answer(dump: str) -> str:
-    return changed(dump, "idempotency_keys", "a lost phone", "a lost phony")
+def change_a_response(dump: str) -> str:
+    return replace_in_row(dump, "idempotency_keys", "a lost phone", "a lost phony")
 
 
-def a_key_of_a_wallet(dump: str) -> str:
-    return dump.replace(a_row(dump, "idempotency_keys", "a lost phone"), "", 1)
+def remove_a_key_of_a_wallet(dump: str) -> str:
+    return dump.replace(insert_of_row(dump, "idempotency_keys", "a lost phone"), "", 1)
 
 
-def a_key_of_money(dump: str) -> str:
-    transaction = a_row(dump, "transactions", "the smallest amount").split("'")[1]
-    return dump.replace(a_row(dump, "idempotency_keys", transaction), "", 1)
+def remove_a_key_of_a_transaction(dump: str) -> str:
+    transaction = insert_of_row(dump, "transactions", "the smallest amount").split("'")[1]
+    return dump.replace(insert_of_row(dump, "idempotency_keys", transaction), "", 1)
 
 
-def a_balance_of_an_entry(dump: str) -> str:
-    return changed(dump, "entries", ", 100000, 'RWF', 100000, ", ", 100000, 'RWF', 100001, ")
+def change_a_balance_of_an_entry(dump: str) -> str:
+    return replace_in_row(dump, "entries", ", 100000, 'RWF', 100000, ", ", 100000, 'RWF', 100001, ")
 
 
-def a_byte_of_a_transaction(dump: str) -> str:
-    return changed(dump, "transactions", "the smallest amount", "the smallest amounT")
+def change_a_transaction(dump: str) -> str:
+    return replace_in_row(dump, "transactions", "the smallest amount", "the smallest amounT")
 
 
 DAMAGES = [
-    (a_byte_of_an_answer, set(), 1, 0),
-    (a_key_of_a_wallet, set(), 1, 0),
-    (a_key_of_money, {7}, 1, 1),
-    (a_balance_of_an_entry, {2}, 1, 1),
-    (a_byte_of_a_transaction, set(), 1, 1),
+    (change_a_response, set(), 1, 0),
+    (remove_a_key_of_a_wallet, set(), 1, 0),
+    (remove_a_key_of_a_transaction, {7}, 1, 1),
+    (change_a_balance_of_an_entry, {2}, 1, 1),
+    (change_a_transaction, set(), 1, 1),
 ]
-"""What is damaged, which invariants are broken by that, and how many replays and reads differ at least."""
+"""The damage, the invariants that it breaks, and the minimal numbers of differing_exchanges replays and reads."""
 
 
 @pytest.mark.parametrize(("damage", "broken", "replays", "reads"), DAMAGES)
-async def test_damage_is_noticed(
+async def test_damage_is_detected(
     empty_postgres_url: str, damage: Callable[[str], str], broken: set[int], replays: int, reads: int
 ) -> None:
     async with superuser(empty_postgres_url) as connection:
@@ -344,5 +344,5 @@ async def test_damage_is_noticed(
             async for finding in app.as_caller(tekana.LOCAL_OPERATOR).audit()
             if not finding.whole
         } == broken
-        assert len(await differing(client, REQUESTS)) >= replays
-        assert len(await differing(client, READS)) >= reads
+        assert len(await differing_exchanges(client, REQUESTS)) >= replays
+        assert len(await differing_exchanges(client, READS)) >= reads

@@ -1,4 +1,4 @@
-"""The supervisor of workers: whatever happens to a worker, connections are served or refused, and service resumes."""
+"""The supervisor of workers: failed workers are replaced, and connections are served or refused meanwhile."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ import tekana_litestar.supervisor as supervisor
 supervisor.HEARTBEAT_TIMEOUT_SECONDS = 6.0
 """
 
-# Workers in which a file is found do not start: as if the database refused them.
+# Workers fail to start while a file exists, as with a database that rejects them.
 REFUSED_WHILE_THERE = """
 import os
 import tekana_litestar.server as server
@@ -58,8 +58,8 @@ def _command(pid: int) -> str:
     return ""
 
 
-def _all_answer(port: int, many: int = 24, within_seconds: float = 5.0) -> bool:
-    """Whether each of many new connections is answered in time."""
+def _all_connections_served(port: int, many: int = 24, within_seconds: float = 5.0) -> bool:
+    """Return whether each of many new connections gets a response in time."""
     with contextlib.ExitStack() as opened:
         try:
             connections = [
@@ -73,9 +73,9 @@ def _all_answer(port: int, many: int = 24, within_seconds: float = 5.0) -> bool:
             return False
 
 
-def _wait_until_all_answer(port: int, process: subprocess.Popen[str], seconds: float = 120.0) -> None:
+def _wait_until_all_served(port: int, process: subprocess.Popen[str], seconds: float = 120.0) -> None:
     end = time.monotonic() + seconds
-    while not _all_answer(port, within_seconds=2.0):
+    while not _all_connections_served(port, within_seconds=2.0):
         assert process.poll() is None, "the supervisor ended"
         assert time.monotonic() < end, "some connections are not answered"
         time.sleep(0.1)
@@ -89,11 +89,11 @@ def _end(process: subprocess.Popen[str]) -> tuple[int, str]:
 
 def test_a_stopped_worker_is_replaced(tmp_path: Path, port: int, postgres_url: str) -> None:
     with _served(tmp_path, port, 2, postgres_url, QUICK) as process:
-        _wait_until_all_answer(port, process)
+        _wait_until_all_served(port, process)
         stopped, killed = _workers(process)
         os.kill(stopped, signal.SIGSTOP)
         os.kill(killed, signal.SIGKILL)
-        _wait_until_all_answer(port, process)
+        _wait_until_all_served(port, process)
         assert not {stopped, killed} & set(_workers(process))
         assert _state(str(stopped)) in ("", "Z")
         code, err = _end(process)
@@ -102,55 +102,55 @@ def test_a_stopped_worker_is_replaced(tmp_path: Path, port: int, postgres_url: s
 
 
 @pytest.mark.parametrize("number", [signal.SIGTTOU, signal.SIGTTIN])
-def test_signals_that_would_change_the_number_of_workers(
+def test_signals_of_uvicorn_do_not_change_the_number_of_workers(
     tmp_path: Path, port: int, postgres_url: str, number: signal.Signals
 ) -> None:
     with _served(tmp_path, port, 2, postgres_url) as process:
-        _wait_until_all_answer(port, process)
+        _wait_until_all_served(port, process)
         before = _workers(process)
         process.send_signal(number)
         time.sleep(1.0)
         assert _workers(process) == before
-        assert _all_answer(port)
+        assert _all_connections_served(port)
         assert _end(process) == (0, "")
 
 
-def test_a_replacement_that_fails_is_tried_again(tmp_path: Path, port: int, postgres_url: str) -> None:
+def test_a_failed_replacement_is_retried(tmp_path: Path, port: int, postgres_url: str) -> None:
     path = tmp_path / "refused"
     with _served(tmp_path, port, 2, postgres_url, REFUSED_WHILE_THERE.format(path=str(path))) as process:
-        _wait_until_all_answer(port, process)
+        _wait_until_all_served(port, process)
         path.touch()
         before = set(_workers(process))
         os.kill(min(before), signal.SIGKILL)
         failed: set[int] = set()
         end = time.monotonic() + 120
-        while len(failed - set(_workers(process))) < 2:  # the second one comes after a delay
-            assert time.monotonic() < end, "replacements are not tried again"
+        while len(failed - set(_workers(process))) < 2:  # the second attempt comes after a delay
+            assert time.monotonic() < end, "replacements are not retried"
             assert process.poll() is None, "the supervisor ended"
             failed |= set(_workers(process)) - before
             time.sleep(0.05)
         path.unlink()
         end = time.monotonic() + 60
         while len(_workers(process)) < 2:
-            assert time.monotonic() < end, "the place of the dead worker is not taken"
+            assert time.monotonic() < end, "the dead worker is not replaced"
             time.sleep(0.1)
-        _wait_until_all_answer(port, process)
+        _wait_until_all_served(port, process)
         code, err = _end(process)
     assert code == 0
     assert "ended with exit code 1" in err
 
 
-def test_all_workers_killed_again_and_again(tmp_path: Path, port: int, postgres_url: str) -> None:
+def test_service_resumes_after_all_workers_were_killed(tmp_path: Path, port: int, postgres_url: str) -> None:
     with _served(tmp_path, port, 2, postgres_url) as process:
-        _wait_until_all_answer(port, process)
+        _wait_until_all_served(port, process)
         for _ in range(2):
             for pid in _workers(process):
                 os.kill(pid, signal.SIGKILL)
-            _wait_until_all_answer(port, process)
+            _wait_until_all_served(port, process)
         assert _end(process)[0] == 0
 
 
-def test_workers_that_never_start(tmp_path: Path, port: int, postgres_url: str) -> None:
+def test_the_supervisor_ends_if_no_worker_starts(tmp_path: Path, port: int, postgres_url: str) -> None:
     path = tmp_path / "refused"
     path.touch()
     with _served(tmp_path, port, 2, postgres_url, REFUSED_WHILE_THERE.format(path=str(path))) as process:
@@ -161,13 +161,13 @@ def test_workers_that_never_start(tmp_path: Path, port: int, postgres_url: str) 
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_ready_is_reported_once_it_listens(
+def test_ready_is_reported_when_it_listens(
     tmp_path: Path, port: int, workers: int, request: pytest.FixtureRequest
 ) -> None:
     with _served(tmp_path, port, workers, _store_url(workers, request), READY_LINE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
-        assert _all_answer(port)
+        assert _all_connections_served(port)
         process.send_signal(signal.SIGTERM)
         assert process.communicate(timeout=120)[0] == "ended\n"
 

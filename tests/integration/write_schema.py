@@ -1,4 +1,4 @@
-"""Writes `schema.json` of the PostgreSQL adapter from a database that was just migrated; `nox -s schema` runs it."""
+"""Write `schema.json` of the PostgreSQL adapter from a newly migrated database; `nox -s schema` runs it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def _migrate_and_describe(url: str) -> Catalogue:
 def main() -> None:
     """Start a PostgreSQL, migrate it, and write the file."""
     folder = Path(tempfile.mkdtemp(prefix="tekana-schema-", dir="/var/tmp"))
-    folder.chmod(0o755)  # the account that PostgreSQL runs as has to pass through
+    folder.chmod(0o755)  # so that the account PostgreSQL runs as can enter it
     try:
         with EmbeddedPostgres(folder, durable=False) as url:
             SCHEMA_FILE.write_text(as_text(asyncio.run(_migrate_and_describe(url))), "utf-8")

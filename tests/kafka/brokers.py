@@ -1,7 +1,7 @@
-"""Brokers that tests start, stop and kill, one process each, on 127.0.0.1.
+"""Brokers that tests start, stop and kill, each a process on 127.0.0.1.
 
-By default it is one out of a wheel, with nothing to install: it is up at once, and forgets everything when it stops.
-`nox -s kafka` names the jars of Apache Kafka in TEKANA_TEST_KAFKA_JARS; that one remembers.
+The default is a broker from a wheel, which starts at once and loses all data when it stops. `nox -s kafka` passes the
+jars of Apache Kafka in TEKANA_TEST_KAFKA_JARS; that broker keeps its data.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from pathlib import Path
 from typing import ClassVar
 
 PATIENCE = 60.0
-"""How long a broker may take to come up or to go, in seconds."""
+"""Timeout for a broker to start or to stop, in seconds."""
 
 
 class Broker(ABC):
-    """A broker of one's own, on a port and in a folder that stay the same however often it is started."""
+    """A broker that is not shared, with the same port and folder after every restart."""
 
     durable: ClassVar[bool]
-    """Whether it still has after a stop or a kill what it had confirmed."""
+    """Whether confirmed messages survive a stop or a kill."""
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="tekana-kafka-", dir="/var/tmp"))
@@ -38,16 +38,16 @@ class Broker(ABC):
 
     @abstractmethod
     def command(self) -> list[str]:
-        """The words that run it in the foreground."""
+        """Return the command that runs it in the foreground."""
 
     @property
     def running(self) -> bool:
-        """Whether it was started, and not stopped since."""
+        """Whether it is running."""
         return self._process is not None
 
     def start(self) -> None:
-        """Start it, and wait until it answers."""
-        assert self._process is None, "it runs already"
+        """Start it, and wait until it accepts connections."""
+        assert self._process is None, "it is already running"
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 self.command(), cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log
@@ -56,26 +56,26 @@ class Broker(ABC):
         while not answers(self.port):
             if self._process.poll() is not None or time.monotonic() > end:
                 self.kill()
-                raise RuntimeError(f"the broker did not come up:\n{self.log.read_text('utf-8')}")
+                raise RuntimeError(f"the broker did not start:\n{self.log.read_text('utf-8')}")
             time.sleep(0.02)
 
     def stop(self) -> None:
-        """Stop it as an operator does (SIGTERM), if it runs."""
+        """Stop it with SIGTERM if it runs."""
         if self._process is not None:
             self._process.terminate()
             self._process.wait(PATIENCE)
             self._process = None
 
     def kill(self) -> None:
-        """Stop it as a power failure does (SIGKILL), if it runs."""
+        """Kill it with SIGKILL if it runs."""
         if self._process is not None:
             self._process.kill()
             self._process.wait(PATIENCE)
             self._process = None
 
     @contextmanager
-    def hanging(self) -> Iterator[None]:
-        """While this lasts it takes connections and answers nothing."""
+    def suspended(self) -> Iterator[None]:
+        """Suspend the process: it accepts connections and sends no responses."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
         try:
@@ -84,13 +84,13 @@ class Broker(ABC):
             self._process.send_signal(signal.SIGCONT)
 
     def remove(self) -> None:
-        """Stop it for good, with everything that it has."""
+        """Stop it, and remove its data."""
         self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     @property
     def log(self) -> Path:
-        """What it has to say."""
+        """The file with its output."""
         return self.folder / "log"
 
 
@@ -105,14 +105,14 @@ class PipBroker(Broker):
         [place] = found.submodule_search_locations or []
         program = Path(place) / "bin" / "tansu"
         if not os.access(program, os.X_OK):
-            program.chmod(0o755)  # some installers drop it, as it is no script of the wheel
-        url = f"tcp://{self.address}"  # both, as it would listen on every address otherwise
+            program.chmod(0o755)  # some installers do not set it, as the program is not a script of the wheel
+        url = f"tcp://{self.address}"  # for both options, as it listens on every address otherwise
         listen = ["--listener-url", url, "--advertised-listener-url", url]
         return [str(program), "broker", "--cluster-id", "tests", *listen, "--storage-engine", "memory://tansu/"]
 
 
 class ApacheKafka(Broker):
-    """Apache Kafka, one node that is broker and controller, from a folder of jars. Needs Java 17 or newer."""
+    """Apache Kafka from a folder of jars, one node as broker and controller. Needs Java 17 or newer."""
 
     durable = True
 
@@ -131,7 +131,7 @@ class ApacheKafka(Broker):
             "controller.listener.names": "CONTROLLER",
             "controller.quorum.bootstrap.servers": controller,
             "log.dirs": str(self.folder / "data"),
-            "broker.session.timeout.ms": "2000",  # how long the controller waits for one that was killed
+            "broker.session.timeout.ms": "2000",  # the controller's timeout for a killed broker
             "broker.heartbeat.interval.ms": "500",
             "auto.create.topics.enable": "false",
             "group.initial.rebalance.delay.ms": "0",
@@ -142,7 +142,7 @@ class ApacheKafka(Broker):
             "transaction.state.log.min.isr": "1",
         }
         self._properties.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
-        cluster = "dGVrYW5hLXRlc3RzLTAwMA"  # 16 bytes in base64, as its ids are
+        cluster = "dGVrYW5hLXRlc3RzLTAwMA"  # 16 bytes in base64, as Kafka requires
         form = ["kafka.tools.StorageTool", "format", "--standalone", "--cluster-id", cluster]
         subprocess.run([*self._java, *form, "--config", str(self._properties)], check=True, capture_output=True)
 
@@ -151,25 +151,25 @@ class ApacheKafka(Broker):
 
 
 def java(jars: Path) -> list[str]:
-    """The words that run a class out of a folder of jars, in a small and quickly started Java."""
+    """Return the command that runs a class from a folder of jars, with options for little memory and a quick start."""
     return ["java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{jars}{os.sep}*"]
 
 
 def new_broker() -> Broker:
-    """A broker of the kind that this run tests on, not started yet."""
+    """Return a broker of the kind that this test run uses, not started."""
     jars = os.environ.get("TEKANA_TEST_KAFKA_JARS")
     return ApacheKafka(Path(jars)) if jars else PipBroker()
 
 
 def free_port() -> int:
-    """A free port of 127.0.0.1."""
+    """Return a free port of 127.0.0.1."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port: int = free.getsockname()[1]
     return port
 
 
 def answers(port: int) -> bool:
-    """Whether the port accepts connections."""
+    """Return whether the port accepts connections."""
     try:
         socket.create_connection(("127.0.0.1", port), 1).close()
     except OSError:

@@ -1,4 +1,4 @@
-"""What all tests about Kafka share."""
+"""Fixtures of all Kafka tests."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ from tekana_kafka import log_limit
 
 
 @pytest.fixture(autouse=True)
-def every_line_is_logged(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lines that earlier tests have logged are not counted."""
+def without_log_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reset the counts of the log limit, so that lines of earlier tests do not count."""
     monkeypatch.setattr(log_limit, "INTERVAL_SECONDS", 0.0)

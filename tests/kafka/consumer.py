@@ -1,4 +1,4 @@
-"""What a consumer makes of the bus, knowing no more than Kafka and CloudEvents."""
+"""A consumer of the topics that knows only Kafka and CloudEvents."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ AGGREGATES = ("customer", "wallet", "transaction")
 
 
 async def read(address: str, topic_prefix: str) -> Sequence[ConsumerRecord]:
-    """All that is on the topics, each partition in order."""
+    """Read all messages of the topics, each partition in order."""
     partitions = [
         TopicPartition(topic["topic"], one["partition"])
-        for topic in await described(address, topic_prefix)
+        for topic in await describe_topics(address, topic_prefix)
         for one in topic["partitions"]
     ]
     consumer = AIOKafkaConsumer(bootstrap_servers=address, auto_offset_reset="earliest")
@@ -37,8 +37,8 @@ async def read(address: str, topic_prefix: str) -> Sequence[ConsumerRecord]:
         await consumer.stop()
 
 
-async def described(address: str, topic_prefix: str) -> Sequence[dict[str, Any]]:
-    """What the broker says of the topics with this prefix."""
+async def describe_topics(address: str, topic_prefix: str) -> Sequence[dict[str, Any]]:
+    """Return the broker's description of the topics with this prefix."""
     admin = AIOKafkaAdminClient(bootstrap_servers=address)
     await admin.start()
     try:
@@ -50,7 +50,7 @@ async def described(address: str, topic_prefix: str) -> Sequence[dict[str, Any]]
 
 
 def document_of(record: ConsumerRecord) -> EventPayload:
-    """What the message says."""
+    """Parse the message."""
     headers = {name: value.decode() for name, value in record.headers}
     assert headers["ce_subject"] == record.key.decode()
     aggregate = record.topic.rpartition(".")[2]

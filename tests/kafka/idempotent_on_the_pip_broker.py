@@ -1,6 +1,6 @@
-"""Lets aiokafka's idempotent producer talk to the broker out of the wheel. For tests alone.
+"""Make aiokafka's idempotent producer work with the broker from the wheel. For tests only.
 
-aiokafka asks for a producer's id in version 0 of the request, which the broker does not know; it wants 3, which is
+aiokafka sends InitProducerId in version 0, which the broker does not support; it requires version 3, which is version
 0 with two more fields, for a producer that had an id before.
 """
 
@@ -11,8 +11,8 @@ from aiokafka.protocol.transaction import InitProducerIdRequest, InitProducerIdR
 from aiokafka.protocol.types import CompactString, Int16, Int32, Int64, Schema, TaggedFields
 
 
-class InitProducerIdResponse_v3(Response):  # noqa: N801 - as aiokafka calls them
-    """The id, as before."""
+class InitProducerIdResponse_v3(Response):  # noqa: N801 - the naming of aiokafka
+    """The response with the id, as in version 0."""
 
     API_KEY, API_VERSION = 22, 3
     SCHEMA = Schema(
@@ -24,8 +24,8 @@ class InitProducerIdResponse_v3(Response):  # noqa: N801 - as aiokafka calls the
     )
 
 
-class InitProducerIdRequest_v3(RequestStruct):  # noqa: N801 - as aiokafka calls them
-    """Asks for an id; -1 stands for none before."""
+class InitProducerIdRequest_v3(RequestStruct):  # noqa: N801 - the naming of aiokafka
+    """The request for an id; -1 means none before."""
 
     FLEXIBLE_VERSION = True
     API_KEY, API_VERSION = 22, 3
@@ -45,6 +45,6 @@ def _build(request: InitProducerIdRequest, version: type[RequestStruct]) -> Requ
 
 
 def install() -> None:
-    """Let aiokafka choose between both versions, by what the broker knows."""
+    """Make aiokafka choose the version that the broker supports."""
     InitProducerIdRequest._CLASSES = (InitProducerIdRequest_v0, InitProducerIdRequest_v3)
     InitProducerIdRequest.build = _build  # type: ignore[method-assign]

@@ -1,6 +1,6 @@
-"""Lets a service work on the broker out of the wheel without joining a group, which takes that broker seconds.
+"""Make a service work on the broker from the wheel without joining a consumer group, which takes that broker seconds.
 
-For tests alone, and for one process per role: it is given all partitions at once. On Apache Kafka, groups are real.
+For tests only, and for one process per role: it is assigned all partitions. On Apache Kafka, real groups are used.
 """
 
 from __future__ import annotations
@@ -18,5 +18,5 @@ class _TakesEverything(AIOKafkaConsumer):  # type: ignore[misc]
 
 
 def install() -> None:
-    """Have services take all partitions where they would join a group. No other consumers change."""
+    """Assign all partitions to services instead of joining a group. Other consumers are unchanged."""
     service.AIOKafkaConsumer = _TakesEverything  # type: ignore[misc]

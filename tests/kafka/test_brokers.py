@@ -1,4 +1,4 @@
-"""The brokers that tests run on: they come up, come back on the same port, and keep what they say they keep."""
+"""The brokers of the tests: they start, restart on the same port, and keep confirmed messages if they claim to."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.kafka.brokers import Broker, PipBroker, answers
 pytestmark = pytest.mark.kafka
 
 
-async def test_a_message_goes_through(kafka_address: str, topic_prefix: str) -> None:
+async def test_a_message_is_delivered(kafka_address: str, topic_prefix: str) -> None:
     await _create(kafka_address, topic_prefix)
     await _send(kafka_address, topic_prefix, b"one")
     await _send(kafka_address, topic_prefix, b"two")
@@ -21,7 +21,7 @@ async def test_a_message_goes_through(kafka_address: str, topic_prefix: str) -> 
 
 
 @pytest.mark.parametrize("end", [Broker.stop, Broker.kill])
-async def test_it_comes_back_where_it_was(
+async def test_a_broker_restarts_on_the_same_port(
     kafka_broker: Broker, topic_prefix: str, end: Callable[[Broker], None]
 ) -> None:
     address = kafka_broker.address
@@ -37,7 +37,7 @@ async def test_it_comes_back_where_it_was(
     assert await _read(address, topic_prefix) == ([b"one", b"two"] if kafka_broker.durable else [b"two"])
 
 
-def test_it_leaves_nothing_behind() -> None:
+def test_remove_deletes_processes_and_files() -> None:
     broker = PipBroker()
     broker.start()
     assert answers(broker.port)
@@ -46,7 +46,7 @@ def test_it_leaves_nothing_behind() -> None:
     assert not answers(broker.port)
 
 
-def test_what_does_not_come_up_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broker_that_does_not_start_reports_its_output(monkeypatch: pytest.MonkeyPatch) -> None:
     broker = PipBroker()
     monkeypatch.setattr(broker, "command", lambda: ["sh", "-c", "echo no room; exit 1"])
     with pytest.raises(RuntimeError, match="no room"):
@@ -74,7 +74,7 @@ async def _send(address: str, topic: str, value: bytes) -> None:
 
 
 async def _read(address: str, topic: str) -> list[bytes]:
-    """All that is in the only partition."""
+    """Read all messages of the only partition."""
     consumer = AIOKafkaConsumer(bootstrap_servers=address, auto_offset_reset="earliest")
     await consumer.start()
     try:

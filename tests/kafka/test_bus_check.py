@@ -1,4 +1,4 @@
-"""The check of `nox -s bus` is shown what it has to find."""
+"""The check of `nox -s bus` detects each kind of fault."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tekana_kafka import KafkaPublisher
 pytestmark = pytest.mark.kafka
 
 
-async def test_what_is_lost_or_twice_or_out_of_order_is_counted(
+async def test_lost_duplicate_and_reordered_events_are_counted(
     postgres_url: str, kafka_address: str, topic_prefix: str
 ) -> None:
     async with session(postgres_url) as app:
@@ -50,4 +50,4 @@ async def test_what_is_lost_or_twice_or_out_of_order_is_counted(
     assert await counts([*events, replace(events[mine[-1]], sequence=len(mine) + 1)]) == (0, 1, 0, 0)
     swapped = list(events)
     swapped[mine[2]], swapped[mine[3]] = swapped[mine[3]], swapped[mine[2]]
-    assert await counts(swapped) == (1, 0, 1, 1)  # the one that is late is taken for old
+    assert await counts(swapped) == (1, 0, 1, 1)  # the late one counts as a duplicate

@@ -1,4 +1,4 @@
-"""Commands and queries over a real broker: a gateway in front of services, on one database."""
+"""Commands and queries from a gateway to services over a real broker, with one database."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ def bus_url(kafka_address: str, topic_prefix: str) -> str:
 
 @pytest.fixture
 async def store() -> AsyncIterator[MemoryStore]:
-    """What the services share; whole at the end."""
+    """The store that the services share; audited at the end."""
     store = MemoryStore(MEMORY)
     yield store
     await assert_whole(store)
 
 
-async def test_everything_can_be_asked(store: MemoryStore, bus_url: str) -> None:
+async def test_every_query_works_through_a_gateway(store: MemoryStore, bus_url: str) -> None:
     async with services(bus_url, MEMORY, store=store) as behind, gateway(bus_url) as app:
         await until_it_answers(app)
         mine, his = await a_wallet(app, "100"), await a_wallet(app)
@@ -63,12 +63,12 @@ async def test_everything_can_be_asked(store: MemoryStore, bus_url: str) -> None
             _ = app.audit
 
 
-async def test_a_gateway_is_ready_when_its_bus_answers(bus_url: str) -> None:
+async def test_a_gateway_is_ready_when_its_bus_is_reachable(bus_url: str) -> None:
     async with tekana.connect(Settings(role="gateway", bus_url=bus_url)) as app:
         assert await app.check_ready() == ()
 
 
-async def test_webhooks_are_kept_by_the_services(store: MemoryStore, bus_url: str) -> None:
+async def test_webhooks_are_stored_by_the_services(store: MemoryStore, bus_url: str) -> None:
     async with services(bus_url, MEMORY, store=store) as behind, gateway(bus_url) as app:
         await until_it_answers(app)
         wanted: Any = {"url": "https://93.184.215.14/hooks", "event_types": ["WalletCredited"], "key": "the first"}
@@ -76,7 +76,7 @@ async def test_webhooks_are_kept_by_the_services(store: MemoryStore, bus_url: st
         assert not replayed
         assert await app.webhooks.create(PARTNER, **wanted) == (made, True)
         assert await behind.webhooks.get(PARTNER, made.id) == made
-        shown = replace(made, secret="")  # its secret is in no reply but the first
+        shown = replace(made, secret="")  # only the first reply has the secret
         assert await app.webhooks.get(PARTNER, made.id) == shown
         assert (await app.webhooks.list(PARTNER, tekana.PageRequest())).items == (shown,)
         changed = await app.webhooks.update(
@@ -101,7 +101,7 @@ async def test_webhooks_are_kept_by_the_services(store: MemoryStore, bus_url: st
             await app.webhooks.get(PARTNER, made.id)
 
 
-async def test_errors_come_back_as_they_were_raised(store: MemoryStore, bus_url: str) -> None:
+async def test_errors_keep_their_class_and_fields(store: MemoryStore, bus_url: str) -> None:
     async with services(bus_url, MEMORY, store=store), gateway(bus_url) as app:
         await until_it_answers(app)
         wallet = await a_wallet(app)
@@ -121,7 +121,7 @@ async def test_errors_come_back_as_they_were_raised(store: MemoryStore, bus_url:
             await app.execute(builders.deposit(wallet.id, "1"), key="a\x1fb")
 
 
-async def test_a_batch_goes_as_one_command(store: MemoryStore, bus_url: str) -> None:
+async def test_a_batch_is_sent_as_one_command(store: MemoryStore, bus_url: str) -> None:
     async with services(bus_url, MEMORY, store=store), gateway(bus_url) as app:
         await until_it_answers(app)
         wallet = await a_wallet(app)
@@ -135,7 +135,7 @@ async def test_a_batch_goes_as_one_command(store: MemoryStore, bus_url: str) -> 
         assert (await app.wallets.get(wallet.id)).ledger_balance == 1000
 
 
-async def test_one_wallets_commands_stay_in_order(store: MemoryStore, bus_url: str) -> None:
+async def test_commands_of_one_wallet_stay_in_order(store: MemoryStore, bus_url: str) -> None:
     async with services(bus_url, MEMORY, store=store), gateway(bus_url) as app:
         await until_it_answers(app)
         mine, his = await a_wallet(app, "1000000"), await a_wallet(app)
@@ -146,8 +146,8 @@ async def test_one_wallets_commands_stay_in_order(store: MemoryStore, bus_url: s
         assert versions == sorted(versions)
 
 
-async def test_what_a_poll_brings_is_one_group(store: MemoryStore, bus_url: str, topic_prefix: str) -> None:
-    """Commands that wait on the topics when a service begins: all of them in one unit of work."""
+async def test_commands_of_one_poll_are_one_group(store: MemoryStore, bus_url: str, topic_prefix: str) -> None:
+    """Commands that wait on the topics when a service starts are decided in one unit of work."""
     async with services(bus_url, MEMORY, store=store) as behind:
         wallet = await a_wallet(behind)
     begun = 0
@@ -162,14 +162,14 @@ async def test_what_a_poll_brings_is_one_group(store: MemoryStore, bus_url: str,
         waiting = [
             asyncio.create_task(app.execute(builders.deposit(wallet.id, "1"), key=f"{each}")) for each in range(100)
         ]
-        await asyncio.sleep(0.5)  # until the bus has them
+        await asyncio.sleep(0.5)  # until they are on the bus
         store.begin = counted  # type: ignore[method-assign]
         async with services(bus_url, MEMORY, store=store, roles=("transaction",)):
             await asyncio.gather(*waiting)
-    assert begun <= 2  # one a poll; the topic has two partitions, fetched apart
+    assert begun <= 2  # one per poll; the two partitions of the topic are fetched separately
 
 
-async def test_two_gateways_do_not_get_each_others_replies(store: MemoryStore, bus_url: str) -> None:
+async def test_gateways_receive_only_their_own_replies(store: MemoryStore, bus_url: str) -> None:
     one_partition = bus_url.replace("partitions=2", "partitions=1")
     async with (
         services(one_partition, MEMORY, store=store),
@@ -184,7 +184,9 @@ async def test_two_gateways_do_not_get_each_others_replies(store: MemoryStore, b
         assert [answer.id for answer in answers] == [mine.id, his.id] * 50
 
 
-async def test_no_reply_in_time(store: MemoryStore, bus_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_missing_reply_is_an_unknown_outcome(
+    store: MemoryStore, bus_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with services(bus_url, MEMORY, store=store) as behind:
         wallet = await a_wallet(behind)
     deposit = builders.deposit(wallet.id, "5")
@@ -195,16 +197,18 @@ async def test_no_reply_in_time(store: MemoryStore, bus_url: str, monkeypatch: p
                 await app.execute(deposit, key="late")
         async with services(bus_url, MEMORY, store=store) as behind:
             await until_it_answers(app)
-            assert (await behind.wallets.get(wallet.id)).ledger_balance == 0  # it came too late, so it was not begun
+            assert (
+                await behind.wallets.get(wallet.id)
+            ).ledger_balance == 0  # it arrived after its deadline, so it was not executed
             posted = await app.execute(deposit, key="late")
             assert await app.submit(deposit, key="late") == (posted, True)
             assert (await behind.wallets.get(wallet.id)).ledger_balance == 5
 
 
-async def test_a_gateway_whose_clock_is_behind(
+async def test_a_gateway_with_a_slow_clock_is_not_late(
     store: MemoryStore, bus_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its deadlines are long past on the clock of the services, and yet its requests are not late."""
+    """Its deadlines have passed on the services' clock, and its requests are executed nevertheless."""
     if not REAL:
         pytest.skip("not here: a broker that stamps the messages that it receives")
     past = ("deadline", (datetime.now(UTC) - timedelta(minutes=1)).isoformat().encode())
@@ -215,7 +219,7 @@ async def test_a_gateway_whose_clock_is_behind(
         assert (await app.wallets.get(wallet.id)).ledger_balance == 5
 
 
-async def test_a_gateway_waits_for_its_bus() -> None:
+async def test_a_gateway_without_a_bus_is_unavailable() -> None:
     async with tekana.connect(Settings(role="gateway", bus_url="kafka://127.0.0.1:1")) as nowhere:
         with pytest.raises(tekana.Overloaded, match="nothing was begun"):
             await nowhere.as_caller(LOCAL_OPERATOR).wallets.get(WalletId(uuid7()))
@@ -224,12 +228,12 @@ async def test_a_gateway_waits_for_its_bus() -> None:
 
 
 def command(**headers: str) -> list[tuple[str, bytes]]:
-    """Headers of a command as a system without a gateway sends it, with some changed."""
+    """Return the headers of a command of a client without a gateway, with some changed."""
     usual = {"command": "DepositFunds", "caller": "a partner", "idempotency-key": str(uuid7())}
     return [(name.replace("_", "-"), value.encode()) for name, value in {**usual, **headers}.items()]
 
 
-async def test_what_makes_no_sense_is_a_dead_letter_and_blocks_nobody(
+async def test_malformed_commands_are_dead_lettered_and_delay_no_other(
     store: MemoryStore, bus_url: str, kafka_address: str, topic_prefix: str
 ) -> None:
     async with services(bus_url, MEMORY, store=store), gateway(bus_url) as app:
@@ -261,7 +265,7 @@ async def test_what_makes_no_sense_is_a_dead_letter_and_blocks_nobody(
         await producer.stop()
         letters = await _until_there(kafka_address, topic_prefix, "commands.dead-letters", len(nonsense) + 3)
         replies = await _until_there(kafka_address, topic_prefix, "replies", 1)
-        # One that asks for no reply is done, too; a repetition under its key finds it.
+        # A command without a reply topic is executed too; a repetition with its key is a replay.
         done = await app.as_caller(PARTNER).submit(builders.deposit(wallet.id, "1"), key="no reply")
         assert done.replayed
         assert (await app.wallets.get(wallet.id)).ledger_balance == 1
@@ -270,11 +274,11 @@ async def test_what_makes_no_sense_is_a_dead_letter_and_blocks_nobody(
     [reply] = [one.value for one in replies if dict(one.headers).get("correlation-id") == b"mine"]
     assert b'"error":"InvalidRequest"' in reply
     assert b'{"field":"amount",' in reply
-    assert {one.key or None for one in letters} == {None}  # a sender's key may be anything
+    assert {one.key or None for one in letters} == {None}  # a sender's key may contain personal data
 
 
 async def _until_there(address: str, topic_prefix: str, topic: str, number: int) -> list[ConsumerRecord]:
-    """The messages of a topic, once there are so many."""
+    """Wait until the topic has that many messages, and return them."""
     async with asyncio.timeout(60):
         while True:
             found = [one for one in await read(address, topic_prefix) if one.topic == f"{topic_prefix}.{topic}"]
@@ -282,10 +286,10 @@ async def _until_there(address: str, topic_prefix: str, topic: str, number: int)
                 return found
 
 
-async def test_services_of_one_group_share_the_work(store: MemoryStore, bus_url: str) -> None:
-    """One comes, one goes, while money moves: what was polled is finished, and every command is done once."""
+async def test_services_of_one_group_share_the_partitions(store: MemoryStore, bus_url: str) -> None:
+    """A service joins and another stops during deposits: polled commands are finished, each is executed once."""
     if not REAL:
-        pytest.skip("not here: a broker whose groups form in less than many seconds")
+        pytest.skip("not here: a broker whose groups form within seconds")
     async with services(bus_url, MEMORY, store=store), gateway(bus_url) as app:
         await until_it_answers(app)
         wallets = [await a_wallet(app) for _ in range(10)]
@@ -298,6 +302,6 @@ async def test_services_of_one_group_share_the_work(store: MemoryStore, bus_url:
         moving = [asyncio.create_task(deposits(number)) for number in range(10)]
         await asyncio.sleep(0.5)
         async with services(bus_url, MEMORY, store=store, roles=("transaction",)):
-            await asyncio.sleep(3)  # the partitions are shared now
+            await asyncio.sleep(3)  # until the partitions are rebalanced
         await asyncio.gather(*moving)
         assert [(await app.wallets.get(one.id)).version for one in wallets] == [50] * 10

@@ -1,4 +1,4 @@
-"""Dead letters on a real broker: a group reads its own, once, in bounded memory."""
+"""Dead letters on a real broker: a group reads its own letters once, with bounded memory."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tekana_kafka.topics import create_missing_topics
 pytestmark = pytest.mark.kafka
 
 MANY = int(os.environ.get("TEKANA_TEST_DEAD_LETTERS", "4000"))
-"""How many letters of other groups and of this one are on the topic."""
+"""The number of letters on the topic, of other groups and of this one."""
 
 
 @pytest.fixture
@@ -44,10 +44,10 @@ async def open_of(letters: DeadLetters, *partitions: TopicPartition) -> list[Rec
     return [one async for one in letters.open_letters(frozenset(partitions))]
 
 
-async def test_what_is_open_comes_back_in_its_order(address: Address, letters: DeadLetters) -> None:
+async def test_open_letters_are_returned_in_order(address: Address, letters: DeadLetters) -> None:
     mine = [message(address, 1, offset) for offset in range(20)]
     for one in mine:
-        await letters.add(one, "a reason \ud800 with half a character")
+        await letters.add(one, "a reason \ud800 with a lone surrogate")
     await letters.add(message(address, 1, 3, "transaction"), "another topic's, in the same partition")
     await letters.add(message(address, 2, 3), "another partition's")
     for one in mine[::2]:
@@ -66,7 +66,7 @@ async def test_what_is_open_comes_back_in_its_order(address: Address, letters: D
     }
 
 
-async def test_what_others_put_on_the_topic_is_passed_over(
+async def test_foreign_messages_on_the_topic_are_skipped(
     address: Address, letters: DeadLetters, kafka_address: str
 ) -> None:
     producer = AIOKafkaProducer(bootstrap_servers=kafka_address)
@@ -79,10 +79,10 @@ async def test_what_others_put_on_the_topic_is_passed_over(
     assert await open_of(letters, one.partition) == [one]
 
 
-async def test_many_letters_are_read_once_and_not_kept(
+async def test_many_letters_are_read_once_with_bounded_memory(
     address: Address, letters: DeadLetters, kafka_address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A release that set them all aside, another group's beside, and the next release that handles them."""
+    """Many letters of this group and of another one, handled after a restart."""
     other = DeadLetters(address, "another group")
     producer = AIOKafkaProducer(bootstrap_servers=kafka_address, linger_ms=5, compression_type="lz4")
     await producer.start()
@@ -118,7 +118,7 @@ async def test_many_letters_are_read_once_and_not_kept(
     assert polled == 2 * (MANY + 1)
     print(f"{MANY} letters: {took:.1f} s, at most {peak / 2**20:.0f} MiB")
     assert peak < 64 * 2**20
-    assert await open_of(letters, here) == []  # moves the offset past all of them
+    assert await open_of(letters, here) == []  # commits the offset after all of them
     tracemalloc.stop()
     polled = 0
     assert await open_of(letters, here) == []
@@ -128,6 +128,6 @@ async def test_many_letters_are_read_once_and_not_kept(
 
 
 async def _end(producer: AIOKafkaProducer, address: Address) -> None:
-    """Have everything sent; and one message alone, as the broker out of the wheel takes the last batch for one."""
+    """Flush the producer, then send a single message, as the broker from the wheel counts the last batch as one."""
     await producer.flush()
     await producer.send_and_wait(address.dead_letters, b"x", partition=0)

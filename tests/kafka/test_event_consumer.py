@@ -1,4 +1,4 @@
-"""The consumer for partner teams: nothing missed, nothing twice, each aggregate's events in order."""
+"""The event consumer for partners: every event is handled once, and in order per aggregate."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PATIENCE = 120.0
 
 
 class Service:
-    """What a partner team has: what it made of the events, and which of them those were."""
+    """A partner's service: it records the events that it handled, and can fail."""
 
     def __init__(self) -> None:
         self.handled: list[Event] = []
@@ -50,7 +50,7 @@ class Service:
 
 
 class Bus:
-    """The test's own topics."""
+    """The topics of this test."""
 
     def __init__(self, address: str, prefix: str) -> None:
         self.address, self.prefix = address, prefix
@@ -68,10 +68,10 @@ class Bus:
         await producer.stop()
 
     async def letters(self) -> list[dict[str, str]]:
-        """The headers of what is on the topic for dead letters, and its value."""
+        """Return the headers of the messages on the dead-letter topic, and whether the value is a tombstone."""
         found = [one for one in await read(self.address, self.prefix) if one.topic.endswith(".dead-letters")]
         return [
-            {name: value.decode() for name, value in one.headers} | {"taken back": str(one.value is None)}
+            {name: value.decode() for name, value in one.headers} | {"tombstone": str(one.value is None)}
             for one in found
         ]
 
@@ -95,13 +95,13 @@ def bus(kafka_address: str, topic_prefix: str) -> Bus:
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_delays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(consumer, "FIRST_PAUSE", 0.005)
     monkeypatch.setattr(consumer, "LONGEST_PAUSE", 0.05)
 
 
 @pytest.fixture
-def quick_groups() -> None:
+def needs_quick_groups() -> None:
     if not (os.environ.get("TEKANA_TEST_KAFKA_JARS") or os.environ.get("TEKANA_TEST_KAFKA")):
         pytest.skip("not here: a broker whose consumer groups form at once")
 
@@ -128,11 +128,11 @@ def by_aggregate(events: Sequence[Event]) -> dict[UUID, list[Event]]:
     return dict(found)
 
 
-async def test_every_event_once_and_in_order(bus: Bus) -> None:
+async def test_every_event_is_handled_once_and_in_order(bus: Bus) -> None:
     events = history(10, 20)
     await bus.publish(events)
     await bus.publish(sample_events())
-    await bus.publish(events[50:])  # again, as after a failure
+    await bus.publish(events[50:])  # published twice, as after a failure
     last = history(1, 1)
     service = Service()
     async with bus.consuming(service):
@@ -144,7 +144,7 @@ async def test_every_event_once_and_in_order(bus: Bus) -> None:
 
 
 @pytest.mark.usefixtures("quick_groups")
-async def test_the_next_process_goes_on_and_knows_what_was_seen(bus: Bus) -> None:
+async def test_the_next_process_continues_after_the_handled_events(bus: Bus) -> None:
     events = history(5, 10)
     service = Service()
     await bus.publish(events[:25])
@@ -157,22 +157,22 @@ async def test_the_next_process_goes_on_and_knows_what_was_seen(bus: Bus) -> Non
 
 
 @pytest.mark.usefixtures("quick_groups")
-async def test_what_fails_is_set_aside_with_what_follows_and_tried_again_at_the_next_start(
+async def test_a_failed_event_and_its_successors_are_dead_lettered_and_retried(
     bus: Bus, caplog: pytest.LogCaptureFixture
 ) -> None:
     events = history(3, 6)
-    bad = events[6]  # the third of the first customer
+    bad = events[6]  # the third event of the first customer
     mine = [one for one in events if aggregate_id(one) == aggregate_id(bad)]
     service = Service()
     service.failing = {event_id(bad): 2 * consumer.TRIES, event_id(events[1]): consumer.TRIES - 1}
     await bus.publish(events)
-    for _ in range(2):  # the second time it fails once more
+    for _ in range(2):  # it fails again at the second start
         async with bus.consuming(service, service):
             await until(lambda: len(service.handled) == 2 + 2 * 6)
             await until(lambda: service.failing[event_id(bad)] in (0, consumer.TRIES))
             async with asyncio.timeout(PATIENCE):
                 while len(await bus.letters()) < 4:
-                    continue  # what follows it is set aside after it
+                    continue  # its successors are dead-lettered after it
         letters = await bus.letters()
         assert [one["ce_id"] for one in letters] == [event_id(one) for one in mine[2:]]
         assert [one["tekana_reason"] for one in letters] == [
@@ -190,14 +190,14 @@ async def test_what_fails_is_set_aside_with_what_follows_and_tried_again_at_the_
         await bus.publish(more)
         await until(lambda: more[0] in service.handled)
     assert by_aggregate(service.handled) == by_aggregate([*events, *more])
-    assert [one["taken back"] for one in await bus.letters()] == ["False"] * 4 + ["True"] * 4
+    assert [one["tombstone"] for one in await bus.letters()] == ["False"] * 4 + ["True"] * 4
     async with bus.consuming(service, service):
         await bus.publish(history(1, 1))
         await until(lambda: len(service.handled) == len(events) + 2)
 
 
 @pytest.mark.usefixtures("quick_groups")
-async def test_not_now_is_tried_until_it_works_and_holds_nobody_else_up(bus: Bus) -> None:
+async def test_unavailable_is_retried_without_delaying_other_aggregates(bus: Bus) -> None:
     events = history(1, 3)
     service = Service()
     service.error = Unavailable("the partner's database is away")
@@ -210,7 +210,7 @@ async def test_not_now_is_tried_until_it_works_and_holds_nobody_else_up(bus: Bus
 
 
 @pytest.mark.usefixtures("quick_groups")
-async def test_stopping_does_not_wait_for_what_cannot_be_done_now(bus: Bus) -> None:
+async def test_stopping_does_not_wait_for_retries(bus: Bus) -> None:
     events = history(1, 2)
     service = Service()
     service.error = Unavailable("the partner's database is away")
@@ -222,11 +222,11 @@ async def test_stopping_does_not_wait_for_what_cannot_be_done_now(bus: Bus) -> N
     service.failing.clear()
     async with bus.consuming(service):
         await until(lambda: len(service.handled) >= 2)
-    assert service.handled == events  # the first one was committed
+    assert service.handled == events  # the first event was committed
 
 
 @pytest.mark.usefixtures("quick_groups")
-async def test_what_cannot_be_read_is_set_aside_and_what_is_not_known_is_passed_over(
+async def test_unreadable_messages_are_dead_lettered_and_unknown_types_skipped(
     bus: Bus, caplog: pytest.LogCaptureFixture
 ) -> None:
     [event] = history(1, 1)
@@ -247,8 +247,8 @@ async def test_what_cannot_be_read_is_set_aside_and_what_is_not_known_is_passed_
 
 
 @pytest.mark.usefixtures("quick_groups")
-async def test_partitions_change_hands_and_nothing_is_handled_twice(bus: Bus) -> None:
-    """Though neither process knows what the other has seen: the first one commits before it lets go."""
+async def test_a_rebalance_handles_no_event_twice(bus: Bus) -> None:
+    """The processes share no state: the first one commits before it releases its partitions."""
     events = history(12, 30)
     first, second = Service(), Service()
     await bus.publish(events[:120])
@@ -266,9 +266,9 @@ async def test_partitions_change_hands_and_nothing_is_handled_twice(bus: Bus) ->
             assert mine == sorted(mine, key=lambda one: one.sequence)
 
 
-async def test_a_broker_that_is_stopped_and_started(kafka_broker: Broker, topic_prefix: str) -> None:
+async def test_the_consumer_survives_a_restart_of_the_broker(kafka_broker: Broker, topic_prefix: str) -> None:
     if not kafka_broker.durable:
-        pytest.skip("not here: a broker that remembers what it had")
+        pytest.skip("not here: a broker that keeps its data")
     bus = Bus(kafka_broker.address, topic_prefix)
     events = history(5, 20)
     service = Service()
@@ -283,7 +283,7 @@ async def test_a_broker_that_is_stopped_and_started(kafka_broker: Broker, topic_
     assert by_aggregate(service.handled) == by_aggregate(events)
 
 
-async def test_a_bus_that_is_not_there() -> None:
+async def test_an_unreachable_bus_is_unavailable() -> None:
     lost = EventConsumer(f"kafka://127.0.0.1:{free_port()}", "a service", Service())
     with pytest.raises(Unavailable, match="cannot be reached"):
         await lost.run()

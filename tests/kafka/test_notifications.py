@@ -1,4 +1,4 @@
-"""The example of a consumer: killed again and again, it sends one message for each credit."""
+"""The example of a consumer: it sends one message for each credit, also when it is killed repeatedly."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.kafka
 EXAMPLE = Path(__file__).parents[2] / "examples" / "notifications"
 PATIENCE = 120.0
 
-# The example, able to talk to the broker out of a wheel.
+# The example, made to work with the broker from the wheel.
 _NOTIFY = """
 import runpy, sys
 from tests.kafka import idempotent_on_the_pip_broker
@@ -36,7 +36,7 @@ runpy.run_path(sys.argv.pop(1), run_name="__main__")
 
 
 class Notifying:
-    """The process, and what it has sent so far."""
+    """The process of the example, and the messages that it has sent."""
 
     def __init__(self, bus_url: str, file: Path) -> None:
         kind = "real" if os.environ.get("TEKANA_TEST_KAFKA_JARS") or os.environ.get("TEKANA_TEST_KAFKA") else "pip"
@@ -62,7 +62,7 @@ class Notifying:
         rows = sqlite3.connect(self._file)
         try:
             return rows.execute("SELECT wallet_id, message FROM sent ORDER BY number").fetchall()
-        except sqlite3.OperationalError:  # it has hardly begun
+        except sqlite3.OperationalError:  # it has not created its table yet
             return []
         finally:
             rows.close()
@@ -91,7 +91,7 @@ async def publish(bus_url: str, events: Sequence[Event]) -> None:
     await publisher.stop()
 
 
-async def test_the_story(bus_url: str, notifying: Notifying) -> None:
+async def test_each_credit_of_the_story_sends_a_message(bus_url: str, notifying: Notifying) -> None:
     async with session("memory://") as app:
         one, other = await a_wallet(app, "1500"), await a_wallet(app)
         await app.execute(builders.transfer(one.id, other.id, "500"), key="1")
@@ -109,7 +109,7 @@ async def test_the_story(bus_url: str, notifying: Notifying) -> None:
     ]
 
 
-async def test_killed_in_the_middle_it_sends_each_message_once(bus_url: str, notifying: Notifying) -> None:
+async def test_a_killed_consumer_sends_each_message_once(bus_url: str, notifying: Notifying) -> None:
     if not (os.environ.get("TEKANA_TEST_KAFKA_JARS") or os.environ.get("TEKANA_TEST_KAFKA")):
         pytest.skip("not here: a broker whose consumer groups form at once")
     async with session("memory://") as app:
@@ -128,9 +128,9 @@ async def test_killed_in_the_middle_it_sends_each_message_once(bus_url: str, not
     for least in (100, 300):
         await notifying.until_sent(least)
         assert notifying.stop(signal.SIGKILL) == -signal.SIGKILL
-        assert len(notifying.sent()) < len(expected)  # in the middle
+        assert len(notifying.sent()) < len(expected)  # killed before the last message
         notifying.start()
-    await publish(bus_url, events[half - 1000 :])  # a thousand of them again
+    await publish(bus_url, events[half - 1000 :])  # a thousand of them are duplicates
     await notifying.until_sent(len(expected))
     assert notifying.stop(signal.SIGTERM) == 0
     sent = [(wallet, int(message.rpartition("have ")[2].split()[0])) for wallet, message in notifying.sent()]

@@ -1,4 +1,4 @@
-"""The topics as another client reads them, librdkafka, which the clients of most languages build on."""
+"""The topics read with librdkafka, on which the clients of most languages are based."""
 
 from __future__ import annotations
 

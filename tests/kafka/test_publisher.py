@@ -1,4 +1,4 @@
-"""KafkaPublisher on a real broker: what a message looks like, and what happens when the broker is away or says no."""
+"""KafkaPublisher on a real broker: the format of messages, and outages and rejections of the broker."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tekana.testing.clock import FrozenClock
 from tekana.testing.sample_events import ALINES_WALLET, sample_events
 from tekana_kafka import KafkaPublisher, publisher
 from tests.kafka.brokers import Broker, free_port
-from tests.kafka.consumer import described, document_of, read
+from tests.kafka.consumer import describe_topics, document_of, read
 
 pytestmark = pytest.mark.kafka
 
@@ -32,7 +32,7 @@ MakePublisher = Callable[[str], KafkaPublisher]
 
 @pytest.fixture
 async def publisher_on(topic_prefix: str) -> AsyncIterator[MakePublisher]:
-    """Makes publishers on topics of this test's own, and stops them."""
+    """Create publishers on the topics of this test, and stop them."""
     made: list[KafkaPublisher] = []
 
     def make(address: str) -> KafkaPublisher:
@@ -45,22 +45,24 @@ async def publisher_on(topic_prefix: str) -> AsyncIterator[MakePublisher]:
 
 
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A broker that is away is not waited for as long as in life."""
+def short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shorten the timeouts for an unavailable broker."""
     monkeypatch.setattr(publisher, "CONFIRM_TIMEOUT", 1.5)
     monkeypatch.setattr(publisher, "_REQUEST_TIMEOUT", 1.0)
 
 
 @pytest.fixture(autouse=True)
-def nothing_forgotten(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """asyncio logs the errors of tasks and futures that were not retrieved."""
+def assert_no_unretrieved_errors(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Assert that asyncio logged no unretrieved exception of a task or future."""
     yield
     gc.collect()
     records = [*caplog.get_records("call"), *caplog.get_records("teardown")]
     assert [record.getMessage() for record in records if record.name == "asyncio"] == []
 
 
-async def test_a_message(publisher_on: MakePublisher, kafka_address: str, topic_prefix: str) -> None:
+async def test_a_message_has_the_documented_format(
+    publisher_on: MakePublisher, kafka_address: str, topic_prefix: str
+) -> None:
     await publisher_on(kafka_address).publish(sample_events())
     records = await read(kafka_address, topic_prefix)
     [record] = [one for one in records if header(one, "ce_type") == "WalletCredited"]
@@ -87,18 +89,18 @@ async def test_a_message(publisher_on: MakePublisher, kafka_address: str, topic_
     }
 
 
-async def test_topics_get_as_many_partitions_as_asked(
+async def test_topics_are_created_with_the_configured_partitions(
     publisher_on: MakePublisher, kafka_address: str, topic_prefix: str
 ) -> None:
-    for _ in range(2):  # the second finds them there
+    for _ in range(2):  # the second publisher finds existing topics
         await publisher_on(kafka_address).start()
-    topics = await described(kafka_address, topic_prefix)
+    topics = await describe_topics(kafka_address, topic_prefix)
     assert {one["topic"]: len(one["partitions"]) for one in topics} == {
         f"{topic_prefix}.{aggregate}": 2 for aggregate in ("customer", "wallet", "transaction")
     }
 
 
-async def test_a_broker_that_is_not_there(publisher_on: MakePublisher, impatient: None) -> None:
+async def test_a_closed_port_is_unavailable(publisher_on: MakePublisher, short_timeouts: None) -> None:
     port = free_port()
     away = publisher_on(f"127.0.0.1:{port}")
     with pytest.raises(Unavailable, match=f"^Kafka at 127.0.0.1:{port} does not take events now: "):
@@ -107,29 +109,29 @@ async def test_a_broker_that_is_not_there(publisher_on: MakePublisher, impatient
         await away.publish(sample_events())
 
 
-async def test_a_broker_that_says_nothing(publisher_on: MakePublisher, impatient: None) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:  # connections are taken, and never read
+async def test_a_server_without_responses_is_unavailable(publisher_on: MakePublisher, short_timeouts: None) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # connections are accepted, and never read
         port = silent.getsockname()[1]
         with pytest.raises(Unavailable):
             await publisher_on(f"127.0.0.1:{port}").start()
 
 
-async def test_a_broker_that_hangs(
-    publisher_on: MakePublisher, kafka_broker: Broker, topic_prefix: str, impatient: None
+async def test_a_suspended_broker_is_unavailable(
+    publisher_on: MakePublisher, kafka_broker: Broker, topic_prefix: str, short_timeouts: None
 ) -> None:
     bus = publisher_on(kafka_broker.address)
     await bus.start()
     event = verified()
-    with kafka_broker.hanging(), pytest.raises(Unavailable):
+    with kafka_broker.suspended(), pytest.raises(Unavailable):
         await bus.publish([event])
     await bus.publish([event])
     assert event_id(event) in await arrived(kafka_broker.address, topic_prefix)
 
 
-async def test_a_broker_that_goes_and_comes_back(
-    publisher_on: MakePublisher, kafka_broker: Broker, topic_prefix: str, impatient: None
+async def test_publishing_resumes_after_a_restart_of_the_broker(
+    publisher_on: MakePublisher, kafka_broker: Broker, topic_prefix: str, short_timeouts: None
 ) -> None:
-    """Whether the old producer's numbers mean anything to the new broker or not."""
+    """Whether the broker still knows the producer's id or not."""
     bus = publisher_on(kafka_broker.address)
     one, two, three = verified(), verified(), verified()
     await bus.publish([one])
@@ -145,8 +147,8 @@ async def test_a_broker_that_goes_and_comes_back(
     assert await arrived(kafka_broker.address, topic_prefix) == {event_id(event) for event in expected}
 
 
-async def test_a_restart_between_two_runs_may_cost_one_try(
-    publisher_on: MakePublisher, kafka_broker: Broker, topic_prefix: str, impatient: None
+async def test_a_restart_between_runs_fails_at_most_one_attempt(
+    publisher_on: MakePublisher, kafka_broker: Broker, topic_prefix: str, short_timeouts: None
 ) -> None:
     bus = publisher_on(kafka_broker.address)
     await bus.publish([verified()])
@@ -162,9 +164,7 @@ async def test_a_restart_between_two_runs_may_cost_one_try(
     assert event_id(event) in await arrived(kafka_broker.address, topic_prefix)
 
 
-async def test_cancelled_and_stopped_while_the_broker_is_away(
-    publisher_on: MakePublisher, kafka_broker: Broker
-) -> None:
+async def test_cancelling_and_stopping_work_during_an_outage(publisher_on: MakePublisher, kafka_broker: Broker) -> None:
     bus = publisher_on(kafka_broker.address)
     await bus.start()
     kafka_broker.kill()
@@ -175,39 +175,39 @@ async def test_cancelled_and_stopped_while_the_broker_is_away(
         await bus.stop()
 
 
-async def test_what_is_too_large_is_rejected_and_stops_no_other(
+async def test_a_too_large_event_is_rejected_and_others_are_sent(
     publisher_on: MakePublisher, kafka_broker: Broker, topic_prefix: str
 ) -> None:
-    """By a broker's own limit."""
+    """With the broker's own limit."""
     if not kafka_broker.durable:
-        pytest.skip("not here: a broker that minds max.message.bytes")
+        pytest.skip("not here: a broker that enforces max.message.bytes")
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka_broker.address)
     await admin.start()
     small = {"max.message.bytes": "1000"}
     await admin.create_topics([NewTopic(f"{topic_prefix}.customer", 1, 1, topic_configs=small)])
     await admin.close()
     events = [verified(tier="x" * size) for size in (1, 1, 1)]
-    large = verified(tier="".join(str(uuid7()) for _ in range(60)))  # which does not compress
+    large = verified(tier="".join(str(uuid7()) for _ in range(60)))  # random text, which does not compress
     rejected = await publisher_on(kafka_broker.address).publish([*events, large, *events])
     assert [(one.place, "Size" in one.reason) for one in rejected] == [(3, True)]
     assert await arrived(kafka_broker.address, topic_prefix) == {event_id(event) for event in events}
 
 
-class Picky(AIOKafkaProducer):  # type: ignore[misc]
-    """Refuses every batch with "huge" in it, as a broker would."""
+class RejectingProducer(AIOKafkaProducer):  # type: ignore[misc]
+    """Rejects every batch that contains "huge", as a broker does."""
 
     def create_batch(self) -> Any:
         batch = super().create_batch()
         batch.values = []
         append = batch.append
 
-        def noted(**message: Any) -> Any:
+        def append_and_record(**message: Any) -> Any:
             done = append(**message)
             if done is not None:
                 batch.values.append(message["value"])
             return done
 
-        batch.append = noted
+        batch.append = append_and_record
         return batch
 
     async def send_batch(self, batch: Any, topic: str, *, partition: int) -> Any:
@@ -218,11 +218,11 @@ class Picky(AIOKafkaProducer):  # type: ignore[misc]
         return await super().send_batch(batch, topic, partition=partition)
 
 
-async def test_refused_batches_are_taken_apart_in_order(
+async def test_rejected_batches_are_split_in_order(
     publisher_on: MakePublisher, kafka_address: str, topic_prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(publisher, "AIOKafkaProducer", Picky)
-    monkeypatch.setattr(publisher, "_BATCH_BYTES", 2000)  # several to a partition
+    monkeypatch.setattr(publisher, "AIOKafkaProducer", RejectingProducer)
+    monkeypatch.setattr(publisher, "_BATCH_BYTES", 2000)  # several batches per partition
     customers = [CustomerId(uuid7()) for _ in range(5)]
     events = [
         verified(customers[place % 5], sequence=place // 5 + 1, tier="huge" if place in (7, 8, 61) else "full")
@@ -236,12 +236,12 @@ async def test_refused_batches_are_taken_apart_in_order(
         theirs = [one for one in events if one.customer_id == customer]
         sent = [
             event_id(one) for one in takewhile(lambda one: one.tier != "huge", theirs)
-        ]  # the rest would overtake it
+        ]  # the later ones would overtake it
         assert [one.id for one in found if one.aggregate_id == customer] == sent
 
 
 @pytest.mark.parametrize("error", [UnknownProducerId, OutOfOrderSequenceNumber, ProducerFenced])
-async def test_a_producer_that_the_broker_knows_no_more_is_replaced(
+async def test_a_producer_with_an_expired_id_is_replaced(
     error: type[Exception],
     publisher_on: MakePublisher,
     kafka_address: str,
@@ -270,19 +270,19 @@ async def test_a_producer_that_the_broker_knows_no_more_is_replaced(
 
 
 def verified(customer_id: CustomerId | None = None, sequence: int = 1, tier: str = "full") -> CustomerVerified:
-    """An event of a customer, with text of any length in it."""
+    """Return an event of a customer, with text of any length."""
     return CustomerVerified(
         customer_id=customer_id or CustomerId(uuid7()), sequence=sequence, occurred_at=FrozenClock()(), tier=tier
     )
 
 
 async def arrived(address: str, topic_prefix: str) -> set[str]:
-    """The ids of the events on the bus."""
+    """Return the ids of the events on the bus."""
     return {header(record, "ce_id") for record in await read(address, topic_prefix)}
 
 
 def header(record: ConsumerRecord, name: str) -> str:
-    """A header's text."""
+    """Return the text of a header."""
     [value] = [value for one, value in record.headers if one == name]
     text: str = value.decode()
     return text

@@ -1,4 +1,4 @@
-"""Relays as processes: killed, and the broker stopped, while money moves. Nothing is lost, nothing is out of order."""
+"""Relays as processes: no event is lost or out of order when relays are killed and the broker is stopped."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.kafka
 
 PATIENCE = 60.0
 
-# The command, able to talk to the broker out of a wheel.
+# The command, made to work with the broker from the wheel.
 _RELAY = """
 import sys
 from tests.kafka import idempotent_on_the_pip_broker
@@ -41,7 +41,7 @@ main()
 
 
 class Relays:
-    """Processes that relay from a database to a broker."""
+    """The relay processes between a database and a broker."""
 
     def __init__(self, database_url: str, bus_url: str, broker_kind: str) -> None:
         self._words = [sys.executable, "-c", _RELAY, broker_kind, "relay"]
@@ -65,7 +65,7 @@ class Relays:
 
 
 @contextmanager
-def relays_at_work(database_url: str, broker: Broker, topic_prefix: str, number: int) -> Iterator[Relays]:
+def running_relays(database_url: str, broker: Broker, topic_prefix: str, number: int) -> Iterator[Relays]:
     bus_url = f"kafka://{broker.address}?topic_prefix={topic_prefix}&partitions=3"
     relays = Relays(database_url, bus_url, "real" if broker.durable else "pip")
     for _ in range(number):
@@ -73,11 +73,11 @@ def relays_at_work(database_url: str, broker: Broker, topic_prefix: str, number:
     try:
         yield relays
     finally:
-        assert set(relays.stop()) <= {0, -signal.SIGTERM}  # the latter, of one that had hardly begun
+        assert set(relays.stop()) <= {0, -signal.SIGTERM}  # -SIGTERM if it had not installed its handler yet
 
 
 async def until_published(store: PostgresStore) -> RelayState:
-    """Wait until nothing is unpublished."""
+    """Wait until everything is published."""
     async with asyncio.timeout(PATIENCE):
         while True:
             state = await store.outbox("bus").state()
@@ -87,7 +87,7 @@ async def until_published(store: PostgresStore) -> RelayState:
 
 
 async def holder(store: PostgresStore, *, but: int = 0) -> int:
-    """The pid of the relay that is at work, once it is another one than that."""
+    """Wait until another relay than `but` is active; return its pid."""
     async with asyncio.timeout(PATIENCE):
         while True:
             name = (await store.outbox("bus").state()).holder or ":0"
@@ -97,7 +97,7 @@ async def holder(store: PostgresStore, *, but: int = 0) -> int:
 
 
 async def assert_all_arrived(store: PostgresStore, broker: Broker, topic_prefix: str) -> None:
-    """Every event is on the bus; each aggregate's in order, once those that came again are dropped; and no others."""
+    """Assert that the bus has every event and no others, in order per aggregate, duplicates ignored."""
     last: dict[str, int] = defaultdict(int)
     arrived = []
     for record in await read(broker.address, topic_prefix):
@@ -109,7 +109,7 @@ async def assert_all_arrived(store: PostgresStore, broker: Broker, topic_prefix:
     assert sorted(arrived) == sorted(event_id(one.event) for one in await every(store.events(LOCAL_OPERATOR).list))
 
 
-async def test_relays_that_are_killed(postgres_url: str, kafka_broker: Broker, topic_prefix: str) -> None:
+async def test_killed_relays_lose_no_event(postgres_url: str, kafka_broker: Broker, topic_prefix: str) -> None:
     async with session(postgres_url) as app:
         store = app._store
         assert isinstance(store, PostgresStore)
@@ -119,7 +119,7 @@ async def test_relays_that_are_killed(postgres_url: str, kafka_broker: Broker, t
             there = builders.transfer(one.id, other.id, "1") if number % 2 else builders.transfer(other.id, one.id, "1")
             await app.execute(there, key=f"move {number}")
 
-        with relays_at_work(postgres_url, kafka_broker, topic_prefix, 2) as relays:
+        with running_relays(postgres_url, kafka_broker, topic_prefix, 2) as relays:
             for round_number in range(3):
                 pid = await holder(store)
                 await asyncio.gather(*(move(100 * round_number + each) for each in range(100)))
@@ -133,13 +133,15 @@ async def test_relays_that_are_killed(postgres_url: str, kafka_broker: Broker, t
     assert (await _status(postgres_url))["unpublished"] == 0
 
 
-async def test_a_broker_that_is_stopped_and_started(postgres_url: str, kafka_broker: Broker, topic_prefix: str) -> None:
+async def test_a_restart_of_the_broker_loses_no_event(
+    postgres_url: str, kafka_broker: Broker, topic_prefix: str
+) -> None:
     if not kafka_broker.durable:
-        pytest.skip("not here: a broker that remembers what it had")
+        pytest.skip("not here: a broker that keeps its data")
     async with session(postgres_url) as app:
         store = app._store
         assert isinstance(store, PostgresStore)
-        with relays_at_work(postgres_url, kafka_broker, topic_prefix, 2):
+        with running_relays(postgres_url, kafka_broker, topic_prefix, 2):
             wallet = await a_wallet(app, "100")
             await until_published(store)
             for stop in (kafka_broker.stop, kafka_broker.kill):

@@ -1,4 +1,4 @@
-"""How long the bus keeps what: topics are created so, and existing ones are changed where they keep longer."""
+"""Retention of topics: set at creation, and shortened on existing topics that keep data longer."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ async def settings(address: Address, topic: str) -> dict[str, str]:
         while True:
             try:
                 return {name: value for name, (value, _) in (await topics._settings(admin, topic)).items()}
-            except UnknownTopicOrPartitionError:  # created, and not known everywhere yet
+            except UnknownTopicOrPartitionError:  # created, but not known to every broker yet
                 await asyncio.sleep(0.1)
     finally:
         await admin.close()
 
 
-async def test_everything_with_personal_data_is_deleted_in_time(address: Address) -> None:
+async def test_topics_with_personal_data_have_a_short_retention(address: Address) -> None:
     await topics.create_missing_command_topics(address, 5)
     await topics.create_missing_topics(address, 5, dead_letters=True)
     hours = {address.commands(one): 24 for one in COMMANDS} | {address.queries(one): 1 for one in SERVICES}
@@ -50,10 +50,8 @@ async def test_everything_with_personal_data_is_deleted_in_time(address: Address
     assert (await settings(address, address.dead_letters))["retention.ms"] == str(24 * 90 * HOUR_MS)
 
 
-async def test_existing_topics_are_changed_by_services_alone(
-    address: Address, caplog: pytest.LogCaptureFixture
-) -> None:
-    """A shorter time of the operator's stays, and so does what else was set."""
+async def test_only_services_change_existing_topics(address: Address, caplog: pytest.LogCaptureFixture) -> None:
+    """A shorter retention set by the operator stays, as do other settings."""
     admin = AIOKafkaAdminClient(bootstrap_servers=list(address.servers))
     await admin.start()
     before = {
@@ -76,9 +74,7 @@ async def test_existing_topics_are_changed_by_services_alone(
     assert caplog.text.count("changed settings of the topic") == 1
 
 
-async def test_a_topic_that_may_not_be_read_is_no_reason_not_to_work(
-    address: Address, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_a_topic_without_read_access_is_only_logged(address: Address, caplog: pytest.LogCaptureFixture) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=list(address.servers))
     await admin.start()
     try:

@@ -1,4 +1,4 @@
-"""The topology as processes, as operators run it: killed while money moves, and every key has one outcome."""
+"""Gateway and services as processes: every key has one outcome, also when a service is killed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.kafka
 PATIENCE = 120.0
 TRANSFERS = 200
 
-# The command, able to work with the broker out of a wheel.
+# The command, made to work with the broker from the wheel.
 _TEKANA = """
 import sys
 from tests.kafka import idempotent_on_the_pip_broker, no_groups_on_the_pip_broker
@@ -75,7 +75,7 @@ class Process:
 
 @contextmanager
 def processes(bus_url: str, database_url: str) -> Iterator[dict[str, Process]]:
-    """A gateway and the services; each exits with 0 on SIGTERM."""
+    """Start a gateway and the services; each has to exit with 0 on SIGTERM."""
     running = {role: Process(role, bus_url, database_url) for role in ("customer", "wallet", "transaction")}
     running["gateway"] = Process("gateway", bus_url, None)
     try:
@@ -86,14 +86,14 @@ def processes(bus_url: str, database_url: str) -> Iterator[dict[str, Process]]:
 
 @pytest.fixture
 async def app(postgres_url: str) -> AsyncIterator[tekana.Tekana]:
-    """The core on the services' database, to look at the ledger with; whole at the end."""
+    """The core on the services' database, to read the ledger; audited at the end."""
     async with session(postgres_url) as app:
         yield app
         await assert_whole(app._store)  # type: ignore[arg-type]
 
 
 async def transfer(client: httpx.AsyncClient, number: int, body: dict[str, str]) -> httpx.Response:
-    """Move money as a careful client does: until there is an outcome, under one key."""
+    """Post a transaction as a careful client: retry with the same key until there is an outcome."""
     async with asyncio.timeout(PATIENCE):
         while True:
             answer = await client.post("/v1/transactions", json=body, headers={"Idempotency-Key": f"move {number}"})
@@ -104,7 +104,7 @@ async def transfer(client: httpx.AsyncClient, number: int, body: dict[str, str])
             await asyncio.sleep(0.2)
 
 
-async def test_a_service_that_is_killed_while_money_moves(
+async def test_a_killed_service_loses_no_transaction(
     app: tekana.Tekana, postgres_url: str, kafka_address: str, topic_prefix: str
 ) -> None:
     mine, his = await a_wallet(app, "100000"), await a_wallet(app)
@@ -136,10 +136,10 @@ async def test_a_service_that_is_killed_while_money_moves(
             assert (await client.get("/api")).status_code == 404
 
 
-async def test_no_reply_in_time_is_an_unknown_outcome(
+async def test_a_missing_reply_is_an_unknown_outcome(
     kafka_address: str, topic_prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Over HTTP, in words that a client can act on."""
+    """The HTTP response asks the client to retry with the same key."""
     monkeypatch.setattr(rpc_client, "REPLY_TIMEOUT", 0.3)
     bus_url = f"kafka://{kafka_address}?topic_prefix={topic_prefix}&partitions=1"
     gateway = create_app(Settings(role="gateway", bus_url=bus_url))

@@ -1,4 +1,4 @@
-"""A gateway and the services in one process, each with a part of its own of everything but the database."""
+"""A gateway and the services in one process; they share only the database."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tekana.testing.session import session
 from tests.kafka import no_groups_on_the_pip_broker
 
 REAL = any(name in os.environ for name in ("TEKANA_TEST_KAFKA_JARS", "TEKANA_TEST_KAFKA"))
-"""Whether the broker is Apache Kafka, whose groups form at once."""
+"""Whether the broker is Apache Kafka, whose consumer groups form at once."""
 
 SERVICES: tuple[ServiceName, ...] = ("customer", "wallet", "transaction")
 
@@ -33,7 +33,7 @@ async def services(
     roles: Sequence[ServiceName] = SERVICES,
     webhooks_allow_private: bool = False,
 ) -> AsyncIterator[Session]:
-    """The services at work; gives a session of the last of them, to look at the ledger with."""
+    """Start the services; yield a session of the last one, to read the ledger."""
     if not REAL:
         no_groups_on_the_pip_broker.install()
     async with AsyncExitStack() as running:
@@ -47,13 +47,13 @@ async def services(
 
 @asynccontextmanager
 async def gateway(bus_url: str) -> AsyncIterator[Session]:
-    """A session of a gateway, without HTTP."""
+    """Yield a session of a gateway, without HTTP."""
     async with session(Settings(role="gateway", bus_url=bus_url)) as app:
         yield app
 
 
 async def until_it_answers(app: Session) -> None:
-    """Wait until the services take what a gateway asks: a group takes its time to form."""
+    """Wait until the services answer the gateway: their consumer groups take time to form."""
     for ask in (app.customers.get, app.wallets.get, app.transactions.get):
         while True:
             try:

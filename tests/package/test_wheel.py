@@ -1,4 +1,4 @@
-"""The built wheel, installed into clean environments as a partner would: it works, and brings no more than asked."""
+"""The built wheel in clean environments: it works, and installs only the requested dependencies."""
 
 from __future__ import annotations
 
@@ -46,19 +46,19 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clean environment with the wheel and no extras."""
+    """Return the Python of a clean environment with the wheel and no extras."""
     return environment(tmp_path_factory.mktemp("core"), f"{wheel}")
 
 
 def environment(folder: Path, requirement: str) -> Path:
-    # From the root, where uv finds the versions that were tested.
+    # Run in the root folder, where uv finds the tested versions.
     run("uv", "venv", "--quiet", "--python", sys.executable, folder / "venv", cwd=ROOT)
     interpreter = folder / "venv" / "bin" / "python"
     run("uv", "pip", "install", "--quiet", "--python", interpreter, requirement, cwd=ROOT)
     return interpreter
 
 
-def test_the_wheel_holds_what_it_should(wheel: Path) -> None:
+def test_the_wheel_contains_the_expected_files(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.partition("/")[0] for name in names if ".dist-info" not in name}
     adapters = {"tekana_memory", "tekana_postgres", "tekana_kafka", "tekana_httpcore", "tekana_litestar"}
@@ -73,29 +73,29 @@ def test_the_wheel_holds_what_it_should(wheel: Path) -> None:
     assert [name for name in names if "LICENSE" in name and ".dist-info" in name]
 
 
-def test_the_core_works_alone(python: Path, tmp_path: Path) -> None:
+def test_the_core_works_without_extras(python: Path, tmp_path: Path) -> None:
     assert run(python, "-W", "error", "-c", REGISTER_AND_DEPOSIT, cwd=tmp_path) == "1500\n"
 
 
-def test_importing_the_core_pulls_in_no_adapter(python: Path, tmp_path: Path) -> None:
+def test_importing_the_core_imports_no_adapter_library(python: Path, tmp_path: Path) -> None:
     show = f"import sys, tekana; print([name for name in {ADAPTER_LIBRARIES!r} if name in sys.modules])"
     assert run(python, "-c", show, cwd=tmp_path) == "[]\n"
 
 
-def test_a_missing_extra_says_what_to_install(python: Path, tmp_path: Path) -> None:
-    command = [python.parent / "tekana", "audit", "--database-url", "postgresql+asyncpg://nobody@127.0.0.1:1/none"]
+def test_a_missing_extra_is_named_in_the_error(python: Path, tmp_path: Path) -> None:
+    command = [python.parent / "tekana", "audit", "--database-url", "postgresql+asyncpg://unknown@127.0.0.1:1/none"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert "pip install 'tekana[postgres]'" in done.stderr
 
 
-def test_a_missing_bus_says_what_to_install(python: Path, tmp_path: Path) -> None:
+def test_a_missing_extra_of_a_publisher_is_named_in_the_error(python: Path, tmp_path: Path) -> None:
     code = "from tekana.bootstrap.adapters import find_publisher; find_publisher('kafka://127.0.0.1:1')"
     done = subprocess.run([python, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert "pip install 'tekana[kafka]'" in done.stderr
 
 
-def test_everything_is_typed_and_there_with_all_extras(wheel: Path, tmp_path: Path) -> None:
+def test_all_extras_install_typed_packages_that_work(wheel: Path, tmp_path: Path) -> None:
     python = environment(tmp_path, f"tekana[all,testing] @ {wheel.as_uri()}")
     packages = (
         "tekana_postgres, tekana_kafka, tekana_httpcore, tekana_litestar, tekana_memory, tekana.testing.contracts"

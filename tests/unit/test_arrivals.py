@@ -1,6 +1,6 @@
-"""Whatever the pattern of arrivals, every command gets an answer: none is forgotten between two groups.
+"""Every command gets an answer, with any pattern of arrivals: none is lost between two groups.
 
-The soak session runs this for as long as TEKANA_SOAK_SECONDS says; by default it takes three seconds.
+The soak session runs this for TEKANA_SOAK_SECONDS; the default is three seconds.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from tekana.testing.contracts.ledger_checks import assert_whole
 from tekana_memory import MemoryStore
 
 SECONDS = float(os.environ.get("TEKANA_SOAK_SECONDS", "3"))
-REQUEST_TIMEOUT_SECONDS = 20.0  # seconds: far more than any group takes, and less than for ever
+REQUEST_TIMEOUT_SECONDS = 20.0  # far more than any group takes
 
 GROUP = 100
 
 
-class Uneven:
-    """Units of work that take no time, or some, or end in the very moment in which others arrive."""
+class UnitsOfRandomDuration:
+    """Units of work of random duration, some of which end at the moment when other commands arrive."""
 
     def __init__(self, store: MemoryStore, dice: random.Random) -> None:
         self.store = store
@@ -61,17 +61,17 @@ class Uneven:
 
 
 @pytest.mark.timeout(8 * SECONDS + 120)
-async def test_start_and_stop_arrivals_never_stall() -> None:
+async def test_arrivals_in_any_pattern_are_all_answered() -> None:
     end = time.monotonic() + SECONDS
     while time.monotonic() < end:
         seed = random.randrange(2**32)
-        print(f"seed {seed}")  # shown if it fails
+        print(f"seed {seed}")  # printed if the test fails
         await _arrive(random.Random(seed), until=min(end, time.monotonic() + 3))
 
 
 async def _arrive(dice: random.Random, until: float) -> None:
     store = MemoryStore()
-    units = Uneven(store, dice)
+    units = UnitsOfRandomDuration(store, dice)
     engine = PostingEngine(units, uuid7, default_currency=RWF, largest_group=GROUP)
     engine.start()
     app = Tekana(store, engine).as_caller(LOCAL_OPERATOR)
@@ -95,7 +95,7 @@ async def _arrive(dice: random.Random, until: float) -> None:
         for _ in range(dice.randint(1, 10)):
             await alone()
 
-    async def who_leaves() -> None:
+    async def cancelled_caller() -> None:
         leaving = asyncio.create_task(alone())
         for _ in range(dice.randint(1, 6)):
             await asyncio.sleep(0)
@@ -105,10 +105,10 @@ async def _arrive(dice: random.Random, until: float) -> None:
 
     while time.monotonic() < until:
         size = dice.choice((1, 1, 1, 2, 10, GROUP + _CROWD + 50))
-        arriving = [asyncio.create_task(dice.choice((alone, alone, together, one_after_the_other, who_leaves))())]
+        arriving = [asyncio.create_task(dice.choice((alone, alone, together, one_after_the_other, cancelled_caller))())]
         arriving += [asyncio.create_task(alone()) for _ in range(size - 1)]
         if dice.random() < 0.5:
-            await asyncio.gather(*arriving)  # the engine is idle when the next ones come
+            await asyncio.gather(*arriving)  # the engine is idle when the next commands arrive
         else:
             await asyncio.sleep(dice.choice((0, 0, 0.0005, 0.002)))
             await asyncio.gather(*arriving)
@@ -118,10 +118,10 @@ async def _arrive(dice: random.Random, until: float) -> None:
     await assert_whole(store)
 
 
-async def test_only_a_crowd_gets_a_second_group() -> None:
+async def test_a_second_group_starts_only_for_many_commands() -> None:
     for crowd, most in ((GROUP + _CROWD - 1, 1), (GROUP + _CROWD, 2)):
         store = MemoryStore()
-        units = Uneven(store, random.Random(1))
+        units = UnitsOfRandomDuration(store, random.Random(1))
         engine = PostingEngine(units, uuid7, default_currency=RWF, largest_group=GROUP)
         engine.start()
         app = Tekana(store, engine).as_caller(LOCAL_OPERATOR)
@@ -132,15 +132,15 @@ async def test_only_a_crowd_gets_a_second_group() -> None:
         await assert_whole(store)
 
 
-async def test_those_who_arrived_just_before_the_stop_are_decided_before_it_ends() -> None:
+async def test_commands_queued_before_the_stop_are_decided() -> None:
     store = MemoryStore()
-    units = Uneven(store, random.Random(1))
+    units = UnitsOfRandomDuration(store, random.Random(1))
     engine = PostingEngine(units, uuid7, default_currency=RWF)
     engine.start()
     app = Tekana(store, engine).as_caller(LOCAL_OPERATOR)
     wallet = await a_wallet(app)
     last = [asyncio.create_task(app.execute(builders.deposit(wallet.id, "1"))) for _ in range(3)]
-    await asyncio.sleep(0)  # they are in the line, and nothing is in flight yet
+    await asyncio.sleep(0)  # they are queued, and no group is in flight yet
     assert units.in_flight == 0
     await engine.stop()
     assert (await store.wallets(LOCAL_OPERATOR).get(wallet.id)).ledger_balance == 3

@@ -1,4 +1,4 @@
-"""A checker never shown a planted bug is false comfort: one bug for each way an invariant can break."""
+"""The audit detects a corruption for each way in which an invariant can be broken."""
 
 import pytest
 
@@ -8,12 +8,12 @@ from tekana.testing import builders
 from tekana.testing.contracts.fixtures import at_work
 from tekana.testing.contracts.helpers import a_customer, a_wallet, all_outcomes
 from tekana_memory import MemoryStore
-from tests.unit.audit_plants import PLANTS
+from tests.unit.audit_corruptions import CORRUPTIONS
 
 
 @pytest.fixture
 async def snapshot() -> Snapshot:
-    """A sound ledger with a bit of everything. Aline has the first wallet, with three entries; Chantal has left."""
+    """A whole ledger with every kind of row. Aline has the first wallet, with three entries; Chantal is closed."""
     store = MemoryStore()
     async with at_work(store) as app:
         aline, bosco = await a_customer(app, "700"), await a_customer(app)
@@ -41,26 +41,26 @@ def broken(snapshot: Snapshot) -> set[int]:
     return {finding.invariant.number for finding in check(snapshot) if not finding.whole}
 
 
-async def test_a_sound_ledger_is_whole(snapshot: Snapshot) -> None:
+async def test_a_correct_ledger_is_whole(snapshot: Snapshot) -> None:
     findings = list(check(snapshot))
     assert [finding.invariant for finding in findings] == list(INVARIANTS)
     assert all(finding.whole and finding.breaches == () for finding in findings)
     assert all(finding.checked > 0 for finding in findings)
 
 
-@pytest.mark.parametrize("plant", PLANTS)
-async def test_a_planted_bug_is_found(snapshot: Snapshot, plant: str) -> None:
-    function, expected = PLANTS[plant]
+@pytest.mark.parametrize("corruption", CORRUPTIONS)
+async def test_a_corruption_breaks_exactly_its_invariants(snapshot: Snapshot, corruption: str) -> None:
+    function, expected = CORRUPTIONS[corruption]
     assert broken(snapshot) == set()
-    planted = function(snapshot)
-    assert broken(planted) == expected, [one.breaches for one in check(planted)]
+    corrupted = function(snapshot)
+    assert broken(corrupted) == expected, [one.breaches for one in check(corrupted)]
 
 
-def test_every_invariant_has_its_plant() -> None:
-    assert {one for _, numbers in PLANTS.values() for one in numbers} == {one.number for one in INVARIANTS}
+def test_every_invariant_has_a_corruption() -> None:
+    assert {one for _, numbers in CORRUPTIONS.values() for one in numbers} == {one.number for one in INVARIANTS}
 
 
-async def test_breaches_are_counted_and_the_first_are_told(snapshot: Snapshot) -> None:
+async def test_all_breaches_are_counted_and_the_first_are_listed(snapshot: Snapshot) -> None:
     bad = [builders.wallet(customer_id=None, held=1, ledger_balance=0, sequence=0) for _ in range(25)]
     many = snapshot._replace(wallets=[*snapshot.wallets, *bad])
     [held] = [finding for finding in check(many) if finding.invariant.number == 4]

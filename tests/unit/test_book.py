@@ -1,4 +1,4 @@
-"""The Book: money is posted whole, or not at all."""
+"""The Book: transactions are posted completely or not at all."""
 
 import copy
 from collections.abc import Callable
@@ -38,12 +38,12 @@ SETTLEMENT = house_wallet_id("settlement", RWF)
 
 
 def state(book: Book) -> object:
-    """Everything about a Book that a decision may change."""
+    """Return everything in a Book that a decision may change."""
     parts = ("outbox", "wallets_with_entries", "changes", "house_wallets")
     return copy.deepcopy((book.locked, *(getattr(book, part) for part in parts)))
 
 
-def test_a_transfer() -> None:
+def test_a_transfer_posts_both_entries() -> None:
     one, two = builders.wallet(ledger_balance=500, version=3, sequence=7), builders.wallet()
     book = builders.book(one, two)
     posted = builders.transfer(one.id, two.id, "300", description="tea", reference="r").decide(book)
@@ -61,7 +61,7 @@ def test_a_transfer() -> None:
     assert book.wallets_with_entries == {one.id: one, two.id: two}
 
 
-def test_a_deposit_comes_from_the_world_outside() -> None:
+def test_a_deposit_debits_the_settlement_wallet() -> None:
     wallet = builders.wallet()
     book = builders.book(wallet)
     builders.deposit(wallet.id, "300").decide(book)
@@ -71,24 +71,30 @@ def test_a_deposit_comes_from_the_world_outside() -> None:
 
 ACTIVE = {"ledger_balance": 500}
 REFUSALS = {
-    "too much": (ACTIVE, {}, "501", RWF, InsufficientFunds),
+    "more than the balance": (ACTIVE, {}, "501", RWF, InsufficientFunds),
     "held": (ACTIVE | {"held": 1}, {}, "500", RWF, InsufficientFunds),
-    "nothing there": ({}, {}, "1", RWF, InsufficientFunds),
+    "empty wallet": ({}, {}, "1", RWF, InsufficientFunds),
     "another currency": (ACTIVE, {}, "1", "USD", CurrencyMismatch),
-    "into another currency": (ACTIVE, {"currency": Currency("USD")}, "1", RWF, CurrencyMismatch),
-    "out of a freeze": (ACTIVE | {"status": "frozen", "freeze_scope": "debits"}, {}, "1", RWF, WalletNotActive),
-    "out of a full freeze": (ACTIVE | {"status": "frozen", "freeze_scope": "all"}, {}, "1", RWF, WalletNotActive),
-    "into a full freeze": (ACTIVE, {"status": "frozen", "freeze_scope": "all"}, "1", RWF, WalletNotActive),
-    "out of the closed": (ACTIVE | {"status": "closed"}, {}, "1", RWF, WalletNotActive),
-    "into the closed": (ACTIVE, {"status": "closed"}, "1", RWF, WalletNotActive),
-    "from the suspended": (ACTIVE | {"customer_active": False}, {}, "1", RWF, CustomerNotActive),
-    "to the suspended": (ACTIVE, {"customer_active": False}, "1", RWF, CustomerNotActive),
-    "into the brimful": (ACTIVE, {"ledger_balance": BALANCE_MAX_MINOR}, "1", RWF, LimitExceeded),
+    "to another currency": (ACTIVE, {"currency": Currency("USD")}, "1", RWF, CurrencyMismatch),
+    "from a wallet frozen for debits": (
+        ACTIVE | {"status": "frozen", "freeze_scope": "debits"},
+        {},
+        "1",
+        RWF,
+        WalletNotActive,
+    ),
+    "from a frozen wallet": (ACTIVE | {"status": "frozen", "freeze_scope": "all"}, {}, "1", RWF, WalletNotActive),
+    "to a frozen wallet": (ACTIVE, {"status": "frozen", "freeze_scope": "all"}, "1", RWF, WalletNotActive),
+    "from a closed wallet": (ACTIVE | {"status": "closed"}, {}, "1", RWF, WalletNotActive),
+    "to a closed wallet": (ACTIVE, {"status": "closed"}, "1", RWF, WalletNotActive),
+    "from a suspended customer": (ACTIVE | {"customer_active": False}, {}, "1", RWF, CustomerNotActive),
+    "to a suspended customer": (ACTIVE, {"customer_active": False}, "1", RWF, CustomerNotActive),
+    "above the maximal balance": (ACTIVE, {"ledger_balance": BALANCE_MAX_MINOR}, "1", RWF, LimitExceeded),
 }
 
 
 @pytest.mark.parametrize("why", REFUSALS)
-def test_a_refused_decision_leaves_no_trace(why: str) -> None:
+def test_a_refused_decision_changes_nothing(why: str) -> None:
     one, two, amount, currency, refusal = REFUSALS[why]
     source, target = builders.wallet(**one), builders.wallet(**two)
     book = builders.book(source, target)
@@ -101,7 +107,7 @@ def test_a_refused_decision_leaves_no_trace(why: str) -> None:
     assert state(book) == before
 
 
-def test_into_a_freeze_of_debits_money_may_come() -> None:
+def test_a_wallet_frozen_for_debits_accepts_credits() -> None:
     source = builders.wallet(**ACTIVE)
     target = builders.wallet(status="frozen", freeze_scope="debits", freeze_reason="x")
     builders.transfer(source.id, target.id, "1").decide(builders.book(source, target))
@@ -109,7 +115,7 @@ def test_into_a_freeze_of_debits_money_may_come() -> None:
 
 
 @pytest.mark.parametrize("place", ["one", "other", "both"])
-def test_wallets_that_are_not_there(place: str) -> None:
+def test_an_unknown_wallet_is_not_found(place: str) -> None:
     here, nowhere = builders.wallet(**ACTIVE), builders.wallet()
     pair = {"one": (nowhere, here), "other": (here, nowhere), "both": (nowhere, nowhere)}[place]
     book = builders.book(here)
@@ -120,7 +126,7 @@ def test_wallets_that_are_not_there(place: str) -> None:
 
 
 @pytest.mark.parametrize("make", ["deposit", "withdrawal", "to", "from"])
-def test_no_command_names_a_wallet_of_the_house(make: str) -> None:
+def test_commands_on_house_wallets_are_refused(make: str) -> None:
     wallet = builders.wallet(**ACTIVE)
     fees = house_wallet_id("fees", RWF)
     command = {
@@ -133,7 +139,7 @@ def test_no_command_names_a_wallet_of_the_house(make: str) -> None:
         command.decide(builders.book(wallet))
 
 
-def test_a_wallet_cannot_pay_itself() -> None:
+def test_a_transfer_to_the_same_wallet_is_refused() -> None:
     wallet = builders.wallet(**ACTIVE)
     with pytest.raises(SameWallet):
         TransferFunds(from_wallet_id=wallet.id, to_wallet_id=wallet.id, amount="1", currency="RWF").decide(
@@ -143,14 +149,14 @@ def test_a_wallet_cannot_pay_itself() -> None:
 
 USD = Currency("USD")
 UNBALANCED = {
-    "too little comes in": ((-2, RWF), (1, RWF)),
+    "credits less than debits": ((-2, RWF), (1, RWF)),
     "no leg": (),
     "one leg": ((-2, RWF),),
     "one leg of zero": ((0, RWF),),
     "two legs of zero": ((0, RWF), (0, RWF)),
     "a leg of zero among others": ((-2, RWF), (0, RWF), (2, RWF)),
-    "zero only across currencies": ((-2, RWF), (2, USD)),
-    "one currency of two": ((-2, RWF), (2, RWF), (-1, USD), (2, USD)),
+    "zero only across two currencies": ((-2, RWF), (2, USD)),
+    "zero in one of two currencies": ((-2, RWF), (2, RWF), (-1, USD), (2, USD)),
 }
 
 
@@ -165,7 +171,7 @@ def test_legs_have_to_sum_to_zero_in_each_currency(why: str) -> None:
     assert state(book) == before
 
 
-def test_any_number_of_legs_in_any_currencies() -> None:
+def test_a_transaction_may_have_many_legs_and_currencies() -> None:
     francs, dollars = builders.wallet(**ACTIVE), builders.wallet(currency=USD)
     book = builders.book(francs, dollars)
     exchange, fees = book.house_wallet("exchange", RWF), book.house_wallet("fees", RWF)
@@ -181,8 +187,8 @@ def test_any_number_of_legs_in_any_currencies() -> None:
     assert balances == [190, 300, 10, -23, 23]
 
 
-def test_a_refused_leg_undoes_the_legs_before_it_also_of_the_same_wallet() -> None:
-    """The second debit is refused for what the first one left behind."""
+def test_a_refused_leg_rolls_back_the_earlier_legs() -> None:
+    """The second debit of a wallet is refused, as the first one reduced the balance."""
     one, two = builders.wallet(**ACTIVE), builders.wallet()
     book = builders.book(one, two)
     before = state(book)
@@ -194,7 +200,7 @@ def test_a_refused_leg_undoes_the_legs_before_it_also_of_the_same_wallet() -> No
     assert [(entry.version, entry.ledger_balance_after) for entry in posted.entries] == [(1, 200), (2, 0), (1, 500)]
 
 
-def test_the_outside_world_has_a_bottom() -> None:
+def test_the_settlement_balance_has_a_lower_limit() -> None:
     wallet = builders.wallet()
     book = builders.book(wallet)
     book.locked.wallets[SETTLEMENT].ledger_balance = -BALANCE_MAX_MINOR
@@ -202,19 +208,19 @@ def test_the_outside_world_has_a_bottom() -> None:
         builders.deposit(wallet.id, "1").decide(book)
 
 
-def test_history_never_runs_backwards() -> None:
+def test_times_never_run_backwards() -> None:
     late_at = builders.book().now + timedelta(hours=1)
     late = builders.wallet(ledger_balance=5, updated_at=late_at)
     other = builders.wallet()
     book = builders.book(late, other)
-    for _ in range(2):  # the second one at the same moment: nobody else came between
+    for _ in range(2):  # the second one at the same time
         posted = builders.transfer(late.id, other.id, "1").decide(book)
         assert posted.posted_at == posted.created_at == late.updated_at == other.updated_at
         assert posted.created_at == late_at + timedelta(microseconds=1)
 
 
 def test_a_wallets_transactions_have_ids_in_the_order_of_its_entries() -> None:
-    """Also from Book to Book, of other processes and while the clock is put back: whatever the numbers are."""
+    """Also across Books of other processes, and while the clock is set back."""
     wallet = builders.wallet(ledger_balance=100)
     ids = []
     for minutes, numbers in ((0, 5000), (-5, 7), (-5, 3), (-4, 1), (1, 0)):
@@ -230,7 +236,7 @@ def test_a_wallets_transactions_have_ids_in_the_order_of_its_entries() -> None:
     assert ids == sorted(set(ids))
 
 
-def test_a_rejected_movement_is_kept_with_its_reason() -> None:
+def test_a_rejected_transaction_is_recorded_with_its_reason() -> None:
     wallet = builders.wallet()
     book = builders.book(wallet)
     movement = builders.withdrawal(wallet.id, "1").to_request()
@@ -271,7 +277,7 @@ def commands_of(moves: Moves, wallets: list[Wallet]) -> list[MoneyCommand]:
     return [kinds[kind](wallets[one].id, wallets[other].id, amount) for kind, one, other, amount in moves]
 
 
-def decide_what_can_be(book: Book, commands: list[MoneyCommand]) -> None:
+def decide_ignoring_refusals(book: Book, commands: list[MoneyCommand]) -> None:
     for command in commands:
         with suppress(Refused):
             command.decide(book)
@@ -279,28 +285,28 @@ def decide_what_can_be(book: Book, commands: list[MoneyCommand]) -> None:
 
 @settings(deadline=None)
 @given(MOVES, MOVES, MOVES, st.sampled_from([0, 5]))
-def test_undo_restores_exactly_what_was_at_the_mark(before: Moves, undone: Moves, after: Moves, stripe: int) -> None:
+def test_rollback_restores_the_state_of_the_savepoint(before: Moves, undone: Moves, after: Moves, stripe: int) -> None:
     wallets = [builders.wallet(ledger_balance=50, version=1, sequence=2) for _ in range(3)]
     book, twin = builders.book(*wallets), builders.book(*copy.deepcopy(wallets))
     book.stripe = twin.stripe = stripe
-    decide_what_can_be(book, commands_of(before, wallets))
+    decide_ignoring_refusals(book, commands_of(before, wallets))
     commands = commands_of(undone, wallets)
     as_it_was, objects = state(book), {id(one) for one in book.locked.wallets.values()}
     savepoint = book.savepoint(merge((command.locks() for command in commands), stripe).wallets)
-    decide_what_can_be(book, commands)
+    decide_ignoring_refusals(book, commands)
     book.rollback_to(savepoint)
     assert state(book) == as_it_was
     assert (
         {id(one) for one in book.locked.wallets.values()} == objects >= set(map(id, book.wallets_with_entries.values()))
     )
-    decide_what_can_be(book, commands_of(after, wallets))
-    decide_what_can_be(twin, commands_of(before, wallets) + commands_of(after, wallets))
+    decide_ignoring_refusals(book, commands_of(after, wallets))
+    decide_ignoring_refusals(twin, commands_of(before, wallets) + commands_of(after, wallets))
     assert book.locked == twin.locked
     assert [one.entries for one in book.transactions] == [one.entries for one in twin.transactions]
     assert list(book.wallets_with_entries.items()) == list(twin.wallets_with_entries.items())
 
 
-def test_undo_leaves_alone_what_is_not_there() -> None:
+def test_a_savepoint_of_unlocked_wallets_restores_nothing() -> None:
     wallet = builders.wallet()
     book = builders.book()
     book.rollback_to(book.savepoint([wallet.id]))
@@ -309,7 +315,7 @@ def test_undo_leaves_alone_what_is_not_there() -> None:
 
 @settings(deadline=None)
 @given(MOVES)
-def test_whatever_is_decided_the_sum_is_zero_and_nobody_owes(moves: Moves) -> None:
+def test_the_sum_of_balances_is_zero_and_no_customer_is_negative(moves: Moves) -> None:
     wallets: list[Wallet] = [builders.wallet() for _ in range(3)]
     book = builders.book(*wallets)
     posted = 0
@@ -330,7 +336,7 @@ def test_whatever_is_decided_the_sum_is_zero_and_nobody_owes(moves: Moves) -> No
         assert sum(entry.amount_minor for entry in mine) == wallet.ledger_balance
 
 
-def test_the_largest_amount_fits() -> None:
+def test_the_largest_amount_is_accepted() -> None:
     wallet = builders.wallet()
     builders.deposit(wallet.id, str(AMOUNT_MAX_MINOR)).decide(builders.book(wallet))
     assert wallet.ledger_balance == AMOUNT_MAX_MINOR

@@ -1,4 +1,4 @@
-"""Which commands are next: batches are taken whole, and delay no single command."""
+"""The command queue: batches are taken completely, and do not delay single commands."""
 
 from __future__ import annotations
 
@@ -18,61 +18,61 @@ from tekana.testing import builders
 from tekana.testing.contracts.faults import Failing, Point
 from tekana.testing.contracts.helpers import a_wallet, all_outcomes, kinds
 from tekana_memory import MemoryStore
-from tests.unit.test_posting_engine import a_crowd, engines, gate, store
+from tests.unit.test_posting_engine import engines, gate, start_commands, store
 
 __all__ = ["engines", "gate", "store"]
 
 COMMAND = builders.deposit(builders.wallet().id, "1")
 
 
-def alone(number: int) -> QueuedCommand:
+def single(number: int) -> QueuedCommand:
     return QueuedCommand(
-        IdempotencyKey(MAIN_TENANT, "a test", f"alone {number}"),
+        IdempotencyKey(MAIN_TENANT, "a test", f"single {number}"),
         0,
         Envelope(COMMAND, builders.caller("a test")),
         asyncio.Future(),
     )
 
 
-def together(name: str, size: int) -> list[QueuedCommand]:
+def batch_commands(name: str, size: int) -> list[QueuedCommand]:
     batch = QueuedBatch(IdempotencyKey(MAIN_TENANT, "a test", name), 0, builders.independent(*[COMMAND] * size))
     return [
-        alone(0)._replace(key=IdempotencyKey(MAIN_TENANT, "a test", name), batch=batch, place=place)
+        single(0)._replace(key=IdempotencyKey(MAIN_TENANT, "a test", name), batch=batch, place=place)
         for place in range(size)
     ]
 
 
 def sizes_of(group: list[QueuedCommand]) -> dict[str, int]:
-    """How many are in the group, of those that came alone and of each batch."""
-    names = [one.key.key if one.batch else "alone" for one in group]
+    """Return the number of commands in the group by batch, and of single ones."""
+    names = [one.key.key if one.batch else "single" for one in group]
     return {name: names.count(name) for name in dict.fromkeys(names)}
 
 
-async def test_those_alone_are_never_behind_more_than_one_group_of_batches() -> None:
+async def test_single_commands_wait_for_at_most_one_group_of_batches() -> None:
     queue = CommandQueue(largest_group=10, most_groups=20)
     for number in range(5):
-        queue.put_batch(together(f"large {number}", BATCH_SIZE_MAX))
+        queue.put_batch(batch_commands(f"large {number}", BATCH_SIZE_MAX))
     for number in range(15):
-        queue.put(alone(number))
+        queue.put(single(number))
     assert len(queue) == 5 * BATCH_SIZE_MAX + 15
-    assert sizes_of(queue.take_group()) == {"alone": 10, "large 0": BATCH_SIZE_MAX}
-    queue.put(alone(15))
-    assert sizes_of(queue.take_group()) == {"alone": 6, "large 1": BATCH_SIZE_MAX}
+    assert sizes_of(queue.take_group()) == {"single": 10, "large 0": BATCH_SIZE_MAX}
+    queue.put(single(15))
+    assert sizes_of(queue.take_group()) == {"single": 6, "large 1": BATCH_SIZE_MAX}
     assert sizes_of(queue.take_group()) == {"large 2": BATCH_SIZE_MAX}
     assert len(queue) == 2 * BATCH_SIZE_MAX
 
 
-async def test_small_batches_share_a_group_and_none_is_torn() -> None:
+async def test_small_batches_share_a_group_and_none_is_split() -> None:
     queue = CommandQueue(largest_group=10, most_groups=20)
     for name, size in [("a", 300), ("b", 600), ("c", 101), ("d", 1)]:
-        queue.put_batch(together(name, size))
+        queue.put_batch(batch_commands(name, size))
     assert sizes_of(queue.take_group()) == {"a": 300, "b": 600}  # d waits behind c
     assert sizes_of(queue.take_group()) == {"c": 101, "d": 1}
     assert (queue.take_group(), len(queue)) == ([], 0)
 
 
-async def test_the_queue_is_bounded_by_bytes_too() -> None:
-    """Ten thousand commands with all the metadata that is allowed would take a gigabyte."""
+async def test_the_queue_is_bounded_by_bytes() -> None:
+    """Ten thousand commands with the maximal metadata would take a gigabyte."""
     queue = CommandQueue(largest_group=500, most_groups=20)
     metadata = {f"name {number:02}": chr(233) * 500 for number in range(50)}
     large = builders.deposit(builders.wallet().id, "1", metadata=metadata)
@@ -80,11 +80,11 @@ async def test_the_queue_is_bounded_by_bytes_too() -> None:
     assert size > sum(sys.getsizeof(value) for value in metadata.values())
     accepted = 0
     while queue.can_accept():
-        queue.put(alone(0)._replace(bytes=size))
+        queue.put(single(0)._replace(bytes=size))
         accepted += 1
     assert 100 * 2**20 <= accepted * size <= 101 * 2**20
-    assert queue.can_accept_batch(1000)  # batches have room of their own
-    queue.put_batch([one._replace(bytes=101 * 2**20) for one in together("large", 1)])
+    assert queue.can_accept_batch(1000)  # batches have a separate limit
+    queue.put_batch([one._replace(bytes=101 * 2**20) for one in batch_commands("large", 1)])
     assert not queue.can_accept_batch(1)
     taken = 0
     while queue:
@@ -98,11 +98,11 @@ async def test_commands_without_metadata_are_bounded_by_their_number() -> None:
     queue = CommandQueue(largest_group=500, most_groups=20)
     for _ in range(10_000):
         assert queue.can_accept()
-        queue.put(alone(0)._replace(bytes=estimate_bytes(COMMAND)))
+        queue.put(single(0)._replace(bytes=estimate_bytes(COMMAND)))
     assert not queue.can_accept()
 
 
-async def test_a_thousand_are_one_group(store, gate, engines) -> None:
+async def test_a_thousand_commands_are_one_group(store, gate, engines) -> None:
     _, app = engines()
     wallet = await a_wallet(app)
     gate.begun = 0
@@ -111,42 +111,44 @@ async def test_a_thousand_are_one_group(store, gate, engines) -> None:
     assert (await store.wallets(LOCAL_OPERATOR).get(wallet.id)).ledger_balance == 1000
 
 
-async def test_a_full_line_refuses_a_batch_whole_and_at_once(store, gate, engines) -> None:
+async def test_a_full_queue_refuses_a_batch_at_once(store, gate, engines) -> None:
     _, app = engines(largest_group=5, most_groups=1)
     wallet = await a_wallet(app)
-    crowd = await a_crowd(app, gate, wallet, 5)
+    crowd = await start_commands(app, gate, wallet, 5)
     with pytest.raises(Overloaded):
         await app.execute(builders.deposit(wallet.id, "1"))
-    fits = asyncio.create_task(app.submit_batch(batch_of(BATCH_SIZE_MAX - 6, wallet.id)))  # a queue of its own
+    fits = asyncio.create_task(
+        app.submit_batch(batch_of(BATCH_SIZE_MAX - 6, wallet.id))
+    )  # batches have a separate limit
     await asyncio.sleep(0)
     with pytest.raises(Overloaded):
         await app.submit_batch(batch_of(7, wallet.id), key="a key")
     small = asyncio.create_task(app.submit_batch(batch_of(6, wallet.id), key="a key"))
     await asyncio.sleep(0)
     gate.open.set()
-    assert not (await small).replayed  # nothing of the one that was refused had begun
+    assert not (await small).replayed  # nothing of the refused batch was executed
     assert kinds(await all_outcomes([fits, *crowd])) == ["BatchOutcome"] + ["Transaction"] * 6
     assert (await store.wallets(LOCAL_OPERATOR).get(wallet.id)).ledger_balance == BATCH_SIZE_MAX + 6
 
 
-async def test_those_alone_pass_by_the_batches_in_flight(store, gate, engines) -> None:
+async def test_single_commands_pass_batches_in_flight(store, gate, engines) -> None:
     _, app = engines()
     wallet = await a_wallet(app)
     gate.open.clear()
     batches = [asyncio.create_task(app.submit_batch(batch_of(BATCH_SIZE_MAX, wallet.id))) for _ in range(5)]
-    for _ in range(10):  # passes of the event loop, until the first groups are at the gate
+    for _ in range(10):  # iterations of the event loop until the first groups are at the gate
         await asyncio.sleep(0)
     gate.begun = 0
-    alone = await a_crowd(app, gate, wallet, 3)
+    single = await start_commands(app, gate, wallet, 3)
     for _ in range(10):
         await asyncio.sleep(0)
-    assert gate.begun == 1  # one group past the batches; the others wait for that
+    assert gate.begun == 1  # one group of single commands passes; the others wait for it
     gate.open.set()
-    assert kinds(await all_outcomes([*alone, *batches])) == ["BatchOutcome"] * 5 + ["Transaction"] * 4
+    assert kinds(await all_outcomes([*single, *batches])) == ["BatchOutcome"] * 5 + ["Transaction"] * 4
     assert (await store.wallets(LOCAL_OPERATOR).get(wallet.id)).ledger_balance == 5 * BATCH_SIZE_MAX + 4
 
 
-async def test_a_thousand_who_leave_at_once_are_decided_once_and_the_next_is_served(store, gate, engines) -> None:
+async def test_cancelled_callers_do_not_cancel_their_commands(store, gate, engines) -> None:
     engine, app = engines()
     wallet = await a_wallet(app)
     gate.open.clear()
@@ -161,14 +163,14 @@ async def test_a_thousand_who_leave_at_once_are_decided_once_and_the_next_is_ser
     await all_outcomes(leaving)
     assert all(task.cancelled() for task in leaving)
     assert not (await app.submit(builders.deposit(wallet.id, "1"), key="the next")).replayed
-    await engine.stop()  # which returns when no command waits any more
+    await engine.stop()  # returns when no command waits
     assert (await store.wallets(LOCAL_OPERATOR).get(wallet.id)).ledger_balance == 1001
 
 
-async def test_a_caller_who_leaves_takes_no_batch_back(store, gate, engines) -> None:
+async def test_a_cancelled_caller_does_not_cancel_its_batch(store, gate, engines) -> None:
     _, app = engines()
     wallet = await a_wallet(app)
-    crowd = await a_crowd(app, gate, wallet, 1)
+    crowd = await start_commands(app, gate, wallet, 1)
     left = asyncio.create_task(app.submit_batch(batch_of(5, wallet.id), key="a key"))
     await asyncio.sleep(0)
     left.cancel()
@@ -180,10 +182,10 @@ async def test_a_caller_who_leaves_takes_no_batch_back(store, gate, engines) -> 
     assert (await store.wallets(LOCAL_OPERATOR).get(wallet.id)).ledger_balance == 7
 
 
-async def test_stopping_decides_batches_that_wait(store, gate, engines) -> None:
+async def test_stopping_decides_the_queued_batches(store, gate, engines) -> None:
     engine, app = engines()
     wallet = await a_wallet(app)
-    crowd = await a_crowd(app, gate, wallet, 1)
+    crowd = await start_commands(app, gate, wallet, 1)
     batches = [asyncio.create_task(app.submit_batch(batch_of(BATCH_SIZE_MAX, wallet.id))) for _ in range(3)]
     await asyncio.sleep(0)
     stopping = asyncio.create_task(engine.stop())
@@ -194,7 +196,7 @@ async def test_stopping_decides_batches_that_wait(store, gate, engines) -> None:
 
 
 @pytest.mark.parametrize("alone_before", [0, 1, 2, 7])
-async def test_a_group_that_fails_is_split_but_no_atomic_batch_is_torn(
+async def test_a_failed_group_is_split_but_no_atomic_batch(
     store: MemoryStore, gate, engines, alone_before: int
 ) -> None:
     _, app = engines()
@@ -230,7 +232,7 @@ async def test_a_group_that_fails_is_split_but_no_atomic_batch_is_torn(
     assert (await store.wallets(LOCAL_OPERATOR).get(wallet.id)).ledger_balance == 1 + alone_before + 5 + 2
 
 
-async def test_a_key_of_a_caller_is_never_one_of_a_batchs_movements(engines) -> None:
+async def test_a_callers_key_never_equals_the_key_of_a_batch_item(engines) -> None:
     _, app = engines()
     wallet = await a_wallet(app)
     await app.submit_batch(batch_of(1, wallet.id), key="a key")

@@ -1,4 +1,4 @@
-"""The life of a customer, decided on a Book."""
+"""The life cycle of a customer, decided on a Book."""
 
 from dataclasses import replace
 
@@ -53,7 +53,7 @@ LIFE = {
 
 
 @pytest.mark.parametrize(("status", "verb"), LIFE)
-def test_what_is_possible_when(status: str, verb: str) -> None:
+def test_each_command_in_each_status(status: str, verb: str) -> None:
     customer = builders.customer(status=status, suspension_reason="x" if status == "suspended" else None)
     book = builders.book(customer)
     before = replace(customer)
@@ -75,12 +75,12 @@ def test_what_is_possible_when(status: str, verb: str) -> None:
 
 
 @pytest.mark.parametrize("verb", COMMANDS)
-def test_nobody_is_nobody(verb: str) -> None:
+def test_an_unknown_customer_is_not_found(verb: str) -> None:
     with pytest.raises(CustomerNotFound):
         COMMANDS[verb](builders.customer()).decide(builders.book())
 
 
-def test_registering_opens_a_wallet_in_the_operators_currency() -> None:
+def test_a_registration_opens_a_wallet_in_the_default_currency() -> None:
     book = builders.book()
     answer = builders.person().decide(book)
     [wallet] = answer.wallets
@@ -90,7 +90,7 @@ def test_registering_opens_a_wallet_in_the_operators_currency() -> None:
 
 
 @pytest.mark.parametrize("field", ["email", "phone_number", "external_id"])
-def test_contacts_are_free_or_taken(field: str) -> None:
+def test_a_contact_of_another_customer_is_refused(field: str) -> None:
     aline, bosco = builders.customer(external_id="crm-1"), builders.customer()
     book = builders.book(aline, bosco)
     taken = {field: getattr(aline, field)}
@@ -98,13 +98,13 @@ def test_contacts_are_free_or_taken(field: str) -> None:
     for command in commands:
         with pytest.raises(CustomerExists, match=field.replace("_", " ")):
             command.decide(book)
-    UpdateCustomer(customer_id=aline.id, **taken).decide(book)  # it is theirs
+    UpdateCustomer(customer_id=aline.id, **taken).decide(book)  # their own contacts are accepted
     assert book.outbox == []
     CloseCustomer(customer_id=aline.id).decide(book)
     builders.person(**taken).decide(book)
 
 
-def test_only_what_differs_is_changed() -> None:
+def test_an_update_records_only_the_changed_fields() -> None:
     customer = builders.customer()
     book = builders.book(customer)
     UpdateCustomer(customer_id=customer.id, full_name=customer.full_name, country="RW", metadata={}).decide(book)
@@ -113,7 +113,7 @@ def test_only_what_differs_is_changed() -> None:
     assert customer.version == 2
 
 
-def test_the_version_that_was_read_has_to_be_the_one_that_is() -> None:
+def test_an_update_of_an_old_version_is_refused() -> None:
     customer = builders.customer(version=3)
     book = builders.book(customer)
     for version in (2, 4):
@@ -124,7 +124,7 @@ def test_the_version_that_was_read_has_to_be_the_one_that_is() -> None:
         UpdateCustomer(customer_id=customer.id, expected_version=3, full_name="Y").decide(book)
 
 
-def test_the_wallets_follow_their_customer() -> None:
+def test_wallets_copy_the_status_of_their_customer() -> None:
     customer = builders.customer()
     mine, other = builders.wallet(customer_id=customer.id), builders.wallet()
     book = builders.book(customer, mine, other)
@@ -138,7 +138,7 @@ def test_the_wallets_follow_their_customer() -> None:
     assert (mine.status, mine.customer_active, other.status) == ("closed", False, "active")
 
 
-def test_closing_is_all_or_nothing() -> None:
+def test_a_refused_closing_closes_no_wallet() -> None:
     customer = builders.customer()
     empty, full = builders.wallet(customer_id=customer.id), builders.wallet(customer_id=customer.id, ledger_balance=1)
     book = builders.book(customer, empty, full)
@@ -147,7 +147,7 @@ def test_closing_is_all_or_nothing() -> None:
     assert (customer.status, empty.status, book.outbox) == ("active", "active", [])
 
 
-def test_an_answer_does_not_change_later() -> None:
+def test_an_answer_is_not_changed_by_later_commands() -> None:
     customer = builders.customer()
     book = builders.book(customer, builders.wallet(customer_id=customer.id))
     first = VerifyCustomer(customer_id=customer.id, tier="basic").decide(book)
@@ -155,6 +155,6 @@ def test_an_answer_does_not_change_later() -> None:
     assert (first.customer.status, first.wallets[0].customer_active) == ("active", True)
 
 
-def test_refusals_are_one_family() -> None:
+def test_every_refusal_of_the_life_cycle_is_a_refused() -> None:
     assert all(issubclass(one, Refused) for one in LIFE.values() if isinstance(one, type))
     assert isinstance(builders.customer(), Customer)

@@ -1,4 +1,4 @@
-"""Deadlines: who takes too long is cancelled, and nobody else."""
+"""Deadlines: only tasks that exceed theirs are cancelled."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tekana_litestar.deadlines import Deadlines
 LONGEST = 0.05
 
 
-async def test_who_takes_too_long_is_cancelled() -> None:
+async def test_a_task_over_its_deadline_is_cancelled() -> None:
     deadlines = Deadlines()
     ends: dict[str, bool] = {}
 
@@ -33,7 +33,7 @@ async def test_who_takes_too_long_is_cancelled() -> None:
     assert ends == {"after all had ended": True}
 
 
-async def test_who_is_cancelled_by_others_is_not_late() -> None:
+async def test_a_cancellation_from_outside_is_not_a_timeout() -> None:
     deadlines = Deadlines()
     late: list[bool] = []
 

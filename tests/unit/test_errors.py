@@ -1,4 +1,4 @@
-"""Errors: the codes are promised, and the tree in the docstring is the tree of the classes."""
+"""Errors: stable codes, and the tree in the docstring matches the classes."""
 
 import re
 
@@ -51,7 +51,7 @@ CODES = {
     "Busy": "unavailable",
     "Overloaded": "unavailable",
 }
-"""Clients program against these. A code is never changed, and never used for something else."""
+"""Clients depend on these codes. A code is never changed or reused."""
 
 CLASSES = {
     name: kind for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, TekanaError)
@@ -63,8 +63,8 @@ def test_codes_never_change() -> None:
     assert {name: kind.code for name, kind in CLASSES.items()} == CODES
 
 
-def test_the_tree_in_the_docstring() -> None:
-    """Each line's class is a child of the nearest class above it that is less indented. `Refused` is left out there."""
+def test_the_tree_in_the_docstring_matches_the_classes() -> None:
+    """The base of each line's class is the nearest less indented class above it. The docstring omits `Refused`."""
     assert errors.__doc__ is not None
     above: list[tuple[int, str]] = []
     drawn = {}
@@ -86,14 +86,14 @@ def test_the_tree_in_the_docstring() -> None:
 
 
 @pytest.mark.parametrize("kind", LEAVES)
-def test_a_stored_refusal_is_raised_as_what_it_was(kind: type[Refused]) -> None:
+def test_a_stored_refusal_is_rebuilt_with_its_class(kind: type[Refused]) -> None:
     again = rebuild_refusal(builders.book().rejection(kind("because")))
     assert type(again) is kind
     assert (str(again), again.code) == ("because", kind.code)
     assert (again.transaction, again.request_id, again.replayed) == (None, "a request", False)
 
 
-def test_every_refusal_has_a_stored_name_of_its_own_which_never_changes() -> None:
+def test_every_refusal_has_a_unique_stable_stored_name() -> None:
     refusals = {kind for kind in CLASSES.values() if issubclass(kind, Refused)}
     assert {kind.NAME: kind for kind in refusals} == {kind.__name__: kind for kind in refusals}
 
@@ -114,7 +114,7 @@ class TooYoung(StateConflict):
     ("refusal", "name", "family"),
     [(DailyLimit(5, "RWF"), "daily_limit", RuleRefused), (TooYoung("no"), "a partner's TooYoung", StateConflict)],
 )
-def test_a_partners_refusal_keeps_its_code_also_where_its_class_is_unknown(
+def test_a_partners_refusal_keeps_its_code_without_its_class(
     refusal: Refused, name: str, family: type[Refused]
 ) -> None:
     stored = builders.book().rejection(refusal)
@@ -126,8 +126,8 @@ def test_a_partners_refusal_keeps_its_code_also_where_its_class_is_unknown(
     assert type(elsewhere) is family
 
 
-def test_a_refusal_of_an_unknown_family_is_a_rule_that_says_no() -> None:
-    """Also one that was stored before families were."""
+def test_a_refusal_of_an_unknown_family_is_a_rule_refused() -> None:
+    """Also a refusal that was stored before families existed."""
     for family in (None, "a family that this process does not know"):
         again = rebuild_refusal(Rejection("Sanctioned", "sanctioned", "because", None, family))
         assert (type(again), again.code, str(again)) == (RuleRefused, "sanctioned", "because")
@@ -148,5 +148,5 @@ def test_invalid_input_names_its_fields() -> None:
 
 
 @pytest.mark.parametrize("kind", CLASSES.values())
-def test_every_class_says_what_it_is(kind: type[TekanaError]) -> None:
+def test_every_class_has_a_docstring(kind: type[TekanaError]) -> None:
     assert kind.__doc__

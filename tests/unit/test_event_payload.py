@@ -1,4 +1,4 @@
-"""Events as those outside see them."""
+"""The payload of events, as published and listed."""
 
 from dataclasses import replace
 from datetime import timedelta, timezone
@@ -17,20 +17,20 @@ from tekana_kafka.cloud_events import message_of
 from tekana_litestar.resources.events import Event
 
 
-def test_there_is_a_sample_of_each_type_and_it_is_the_same_each_time() -> None:
+def test_samples_cover_every_type_and_are_constant() -> None:
     assert sorted(type(event).__name__ for event in sample_events()) == sorted(EVENT_TYPES)
     assert sample_events() == sample_events()
 
 
-def test_data_is_what_the_type_has_of_its_own() -> None:
+def test_data_has_the_fields_of_the_type_only() -> None:
     for event in sample_events():
-        told = event_payload(event)
-        assert tuple(told.data) == OWN_FIELDS[told.type]
-        assert {"sequence", "occurred_at", f"{told.aggregate}_id"}.isdisjoint(told.data)
-        assert msgspec.json.encode(told)
+        payload = event_payload(event)
+        assert tuple(payload.data) == OWN_FIELDS[payload.type]
+        assert {"sequence", "occurred_at", f"{payload.aggregate}_id"}.isdisjoint(payload.data)
+        assert msgspec.json.encode(payload)
 
 
-def test_amounts_are_decimal_strings_and_no_other_number_is_money() -> None:
+def test_amounts_are_decimal_strings() -> None:
     credited = WalletCredited(
         wallet_id=ALINES_WALLET,
         sequence=1,
@@ -42,22 +42,22 @@ def test_amounts_are_decimal_strings_and_no_other_number_is_money() -> None:
         currency=Currency("USD"),
         ledger_balance_after=2**53 + 1,
     )
-    told = event_payload(credited).data
-    assert (told["amount"], told["ledger_balance_after"]) == ("12.50", "90071992547409.93")
+    payload = event_payload(credited).data
+    assert (payload["amount"], payload["ledger_balance_after"]) == ("12.50", "90071992547409.93")
     for event in sample_events():
         data = event_payload(event).data
         assert {name for name, value in data.items() if isinstance(value, int | float)} <= {"version"}
         assert all(isinstance(data[name], str) for name in AMOUNTS & data.keys())
 
 
-def test_times_are_told_in_utc() -> None:
+def test_times_are_in_utc() -> None:
     moment = FrozenClock()().astimezone(timezone(timedelta(hours=2)))
-    told = event_payload(WalletFrozen(wallet_id=ALINES_WALLET, sequence=1, occurred_at=moment, scope="all"))
-    assert msgspec.json.encode(told.occurred_at) == b'"2026-01-31T12:00:00Z"'
+    payload = event_payload(WalletFrozen(wallet_id=ALINES_WALLET, sequence=1, occurred_at=moment, scope="all"))
+    assert msgspec.json.encode(payload.occurred_at) == b'"2026-01-31T12:00:00Z"'
 
 
 @pytest.mark.parametrize("origin", [{}, {"caller": "partner-1", "request_id": "a request"}])
-def test_the_feed_and_the_bus_say_the_same(origin: dict[str, Any]) -> None:
+def test_feed_and_bus_have_the_same_payload(origin: dict[str, Any]) -> None:
     for event in [replace(one, **origin) for one in sample_events()]:
         fed = msgspec.json.decode(msgspec.json.encode(Event.from_domain("/v1/events", FeedEvent(event, "a cursor"))))
         message = message_of(event)

@@ -1,4 +1,4 @@
-"""Events that are read from what those outside are told."""
+"""Events parsed from published messages."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ SAMPLES = {type(event).__name__: event for event in sample_events()}
 
 
 def message(name: str, changes: dict[str, Any] | None = None, **headers: str | None) -> tuple[bytes, list[Header]]:
-    """A sample's message with some of its data and headers changed; None takes one away."""
-    told = message_of(SAMPLES[name])
-    data = msgspec.json.decode(told.value) | (changes or {})
+    """Return the message of a sample with some data and headers changed; None removes a header."""
+    sample = message_of(SAMPLES[name])
+    data = msgspec.json.decode(sample.value) | (changes or {})
     new = {one: value.encode() for one, value in headers.items() if value is not None}
-    kept = [one for one in told.headers if one[0] not in headers]
+    kept = [one for one in sample.headers if one[0] not in headers]
     return msgspec.json.encode({one: value for one, value in data.items() if value != "gone"}), [*kept, *new.items()]
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_every_event_is_read_as_it_was(name: str) -> None:
+def test_every_event_survives_a_round_trip(name: str) -> None:
     event = SAMPLES[name]
     assert event_of_payload(event_payload(event)) == event
-    told = message_of(event)
-    assert event_of(told.value, told.headers) == event
+    sample = message_of(event)
+    assert event_of(sample.value, sample.headers) == event
 
 
 @pytest.mark.parametrize("minor", [0, -1, -5, -1250, 2**62])
 @pytest.mark.parametrize("currency", ["RWF", "USD", "KWD"])
-def test_any_balance_is_read(minor: int, currency: str) -> None:
+def test_any_balance_survives_a_round_trip(minor: int, currency: str) -> None:
     sample = SAMPLES["WalletDebited"]
     assert isinstance(sample, WalletDebited)
     event = replace(sample, ledger_balance_after=minor, currency=currency)
     assert event_of_payload(event_payload(event)) == event
 
 
-def test_what_is_new_is_passed_over() -> None:
+def test_unknown_fields_and_headers_are_ignored() -> None:
     assert event_of(*message("WalletOpened", ce_type="WalletPainted")) is None
     assert event_of(*message("WalletOpened", {"colour": "green"}, ce_traceparent="00-1")) == SAMPLES["WalletOpened"]
     event = event_of(*message("WalletCredited", {"transaction_type": "raffle"}))
@@ -67,12 +67,12 @@ def test_what_is_new_is_passed_over() -> None:
         ({}, {"ce_subject": None}),
     ],
 )
-def test_what_is_no_event_is_said(changes: dict[str, Any], headers: dict[str, str | None]) -> None:
+def test_an_invalid_message_is_an_error(changes: dict[str, Any], headers: dict[str, str | None]) -> None:
     with pytest.raises(ValueError, match=r"."):
         event_of(*message("WalletCredited", changes, **headers))
 
 
 @pytest.mark.parametrize("value", [None, b"", b"{", b"[]", b'"text"', b"\xff"])
-def test_values_that_are_no_object(value: bytes | None) -> None:
+def test_a_value_that_is_not_an_object_is_an_error(value: bytes | None) -> None:
     with pytest.raises(ValueError, match=r"."):
         event_of(value, message_of(SAMPLES["WalletCredited"]).headers)

@@ -1,6 +1,6 @@
-"""What is stored for ever is read as it was written: rows of each release, which later releases only add to.
+"""Permanently stored rows of each release are read unchanged by later releases.
 
-A change that turns one of these red breaks every ledger in use. Add rows for what is new; never change one.
+A change that fails one of these tests breaks every ledger in use. Add rows for new types; never change a row.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ GOLDEN: dict[str, Any] = json.loads(Path(__file__).with_name("golden_rows.json")
 
 
 @pytest.mark.parametrize("name", GOLDEN["fingerprints"])
-def test_fingerprints_stay(name: str) -> None:
+def test_fingerprints_never_change(name: str) -> None:
     assert fingerprint(name, msgspec.convert(GOLDEN["commands"][name], COMMANDS[name])) == GOLDEN["fingerprints"][name]
 
 
@@ -39,7 +39,7 @@ def test_answers_are_read_and_written_as_they_were(text: str) -> None:
     assert answer_json(answer) == text  # type: ignore[arg-type]
 
 
-def test_there_is_a_row_for_everything() -> None:
+def test_every_command_event_and_answer_has_a_row() -> None:
     assert GOLDEN["fingerprints"].keys() == COMMANDS.keys()
     assert {name for name, _ in GOLDEN["events"]} == EVENT_TYPES.keys()
     assert {json.loads(text)[0] for text in GOLDEN["answers"]} == {

@@ -1,4 +1,4 @@
-"""The shape of the HTTP adapter: no circle of imports, and only what a reader can take in at once."""
+"""The structure of the HTTP adapter: no import cycles, short files and short functions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import tekana_litestar
 PACKAGE = Path(tekana_litestar.__file__).parent
 
 
-def test_no_files_import_one_another_in_a_circle() -> None:
+def test_there_are_no_import_cycles() -> None:
     graph = grimp.build_graph("tekana_litestar", exclude_type_checking_imports=True)
     circles = [
         (one, other)

@@ -1,4 +1,4 @@
-"""The table of countries is that of ISO 3166-1.
+"""The table of countries matches ISO 3166-1.
 
 When it changes, and the package `pycountry` with it, regenerate the table:
 
@@ -11,11 +11,11 @@ from tekana.domain.iso3166 import COUNTRIES
 
 
 def codes() -> list[str]:
-    """Every officially assigned alpha-2 code."""
+    """Return every officially assigned alpha-2 code."""
     return sorted(one.alpha_2 for one in pycountry.countries)
 
 
-def test_the_table_is_that_of_iso_3166_1() -> None:
+def test_the_table_matches_iso_3166_1() -> None:
     assert sorted(COUNTRIES) == codes()
     assert len(COUNTRIES) == 249
 

@@ -1,4 +1,4 @@
-"""The table of currencies is that of ISO 4217.
+"""The table of currencies matches ISO 4217.
 
 When it changes, and the package `iso4217` with it:
 
@@ -13,11 +13,11 @@ from tekana.domain.iso4217 import EXPONENTS, WITHDRAWN
 
 
 def active() -> dict[str, int]:
-    """Every active currency that has a minor unit, with its number of decimals."""
+    """Return every active currency that has a minor unit, with its number of decimals."""
     return {one.code: one.exponent for one in Currency if one.exponent is not None}
 
 
-def test_the_table_is_that_of_iso_4217() -> None:
+def test_the_table_matches_iso_4217() -> None:
     assert {code: exponent for code, exponent in EXPONENTS.items() if code not in WITHDRAWN} == active()
     assert list(EXPONENTS) == sorted(EXPONENTS)
 

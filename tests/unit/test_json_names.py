@@ -1,4 +1,4 @@
-"""The quick proof that no name is given twice never says so of a body that has one twice, or a UUID in another form."""
+"""The quick check for duplicate names never accepts a body with a duplicate name or a non-canonical UUID."""
 
 from __future__ import annotations
 
@@ -41,7 +41,9 @@ def as_json(members: list[tuple[str, object]], *, ascii_only: bool) -> bytes:
 @example([*complete, ("description", None), ("description", "d")], False, None)
 @example([*complete, ("description", "----"), ("wallet_id", WALLET.replace("-", ""))], False, None)
 @example([*complete, ("metadata", {"a": "-"}), ("metadata", {})], False, None)
-def test_it_is_never_wrong(members: list[tuple[str, object]], ascii_only: bool, order: object) -> None:
+def test_the_quick_check_never_accepts_duplicates(
+    members: list[tuple[str, object]], ascii_only: bool, order: object
+) -> None:
     if order is not None:
         order.shuffle(members)  # type: ignore[attr-defined]
     body = as_json(members, ascii_only=ascii_only)
@@ -55,7 +57,7 @@ def test_it_is_never_wrong(members: list[tuple[str, object]], ascii_only: bool, 
 
 
 @given(st.lists(st.tuples(texts, texts), min_size=2, max_size=4))
-def test_metadata_with_a_name_twice(members: list[tuple[str, str]]) -> None:
+def test_duplicate_names_in_metadata_are_not_accepted(members: list[tuple[str, str]]) -> None:
     inner = as_json(list(members), ascii_only=False)
     body = as_json(list(complete), ascii_only=False)[:-1] + b', "metadata": ' + inner + b"}"
     try:
@@ -66,7 +68,7 @@ def test_metadata_with_a_name_twice(members: list[tuple[str, str]]) -> None:
         assert len({name for name, _ in members}) == len(members)
 
 
-def test_usual_bodies_are_recognised() -> None:
+def test_usual_bodies_pass_the_quick_check() -> None:
     usual = [*complete, ("description", "tea - green"), ("metadata", {"order-id": "7", "note": "x"})]
     for members in (complete, usual):
         body = as_json(list(members), ascii_only=False)

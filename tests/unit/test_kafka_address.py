@@ -1,4 +1,4 @@
-"""Where the bus is, and what its topics are called."""
+"""The address of the bus, and the names of its topics."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from tekana_kafka.address import Address, parse_address
         ("kafka://one:9092?topic_prefix=a.b-c_d&partitions=3", Address(("one:9092",), "a.b-c_d", 3)),
     ],
 )
-def test_addresses(url: str, address: Address) -> None:
+def test_valid_urls_are_parsed(url: str, address: Address) -> None:
     assert parse_address(url) == address
 
 
-def test_a_topic_for_each_kind_of_aggregate() -> None:
+def test_each_aggregate_has_its_topics() -> None:
     assert parse_address("kafka://one:9092").topics == ("tekana.customer", "tekana.wallet", "tekana.transaction")
     assert parse_address("kafka://one:9092?topic_prefix=x").topic("wallet") == "x.wallet"
 
@@ -43,20 +43,20 @@ def test_a_topic_for_each_kind_of_aggregate() -> None:
         *("kafka://one:9092?partitions=0", "kafka://one:9092?partitions=-1", "kafka://one:9092?partitions=many"),
     ],
 )
-def test_what_is_no_address_is_refused_without_repeating_it(url: str) -> None:
+def test_an_invalid_url_is_refused_without_showing_it(url: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
         parse_address(url)
     assert [error.field for error in refused.value.errors] == ["bus_url"]
     assert "secret" not in str(refused.value)
 
 
-def test_a_list_with_an_ipv6_address_on_the_python_of_the_system() -> None:
-    """Some have a urllib that refuses it."""
+def test_an_ipv6_address_in_a_list_with_the_system_python() -> None:
+    """Some versions of urllib reject it."""
     python = Path("/usr/bin/python3")
     version = "import sys; print(*sys.version_info[:2])"
     ours = subprocess.run([sys.executable, "-c", version], capture_output=True, check=True).stdout
     if not python.exists() or subprocess.run([python, "-c", version], capture_output=True, check=True).stdout != ours:
-        pytest.skip("not here: a Python of the system with the version of this one, so that it can use its libraries")
+        pytest.skip("not here: a Python of the system of the same version, which can use the installed libraries")
     code = "from tekana_kafka.address import parse_address as p; print(p('kafka://127.0.0.1:9092,[::1]:9093').servers)"
     libraries = [path for path in sys.path if path and not path.startswith(sys.base_prefix)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(libraries)}

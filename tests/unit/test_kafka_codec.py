@@ -1,4 +1,4 @@
-"""What goes over the bus comes back as it was: every kind of value, and every error."""
+"""Values and errors survive a round trip over the bus."""
 
 from __future__ import annotations
 
@@ -29,41 +29,41 @@ from tekana_kafka.webhook_commands import WebhookCommand
 from tests.integration.postgres_support import some_history
 
 
-def assert_comes_back(hint: Any, value: object) -> None:
+def assert_round_trip(hint: Any, value: object) -> None:
     codec = codec_of(hint)
     back = codec.decode(codec.encode(value))
     assert back == value
     assert type(back) is type(value)
 
 
-async def test_answers_and_pages() -> None:
+async def test_answers_and_pages_survive_a_round_trip() -> None:
     async with session("memory://") as app:
         aline, _ = await some_history(app)
         everything = tekana.PageRequest(limit=200)
         transactions = await app.transactions.list(tekana.TransactionFilter(), everything)
         assert {one.status for one in transactions.items} == {"posted", "rejected"}
         for transaction in transactions.items:
-            assert_comes_back(Answer, transaction)
+            assert_round_trip(Answer, transaction)
         rejection = Rejection("WalletNotFound", "not_found", "no such wallet", None)
         for answer in (aline, aline.wallets[0], rejection, BatchRecord("atomic", 3)):
-            assert_comes_back(Answer, answer)
-        assert_comes_back(Page[tekana.Transaction], transactions)
+            assert_round_trip(Answer, answer)
+        assert_round_trip(Page[tekana.Transaction], transactions)
         entries = await app.wallets.entries(aline.wallets[0].id, everything)
-        assert_comes_back(Page[PostedEntry], entries)
+        assert_round_trip(Page[PostedEntry], entries)
 
 
-def test_every_event() -> None:
+def test_every_event_survives_a_round_trip() -> None:
     page = Page(tuple(FeedEvent(event, f"{place}") for place, event in enumerate(sample_events())), "next")
-    assert_comes_back(Page[FeedEvent], page)
+    assert_round_trip(Page[FeedEvent], page)
 
 
-def test_what_is_none_of_the_classes_is_refused() -> None:
+def test_a_value_of_an_unknown_class_is_refused() -> None:
     for nonsense in (b'{"class":"Robbery"}', b'{"class":"Wallet"}', b"[]", b'"Wallet"', b'{"mode":"atomic","size":1}'):
         with pytest.raises(msgspec.DecodeError):
             codec_of(Answer).decode(nonsense)
 
 
-def test_every_argument_of_every_query_is_sent() -> None:
+def test_every_argument_of_every_query_survives_a_round_trip() -> None:
     wallet = tekana.house_wallet_id("fees", tekana.Currency("RWF"))
     message = QUERIES["wallets.balance_at"].message(LOCAL_OPERATOR, wallet, at=None)
     assert message.value == f'{{"wallet_id":"{wallet}","at":null}}'.encode()
@@ -76,7 +76,7 @@ KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and is
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_error(kind: type[TekanaError]) -> None:
+def test_every_error_survives_a_round_trip(kind: type[TekanaError]) -> None:
     wrong = (errors.FieldError("amount", "is too much"), errors.FieldError("currency", "is unknown"))
     error = kind(*wrong) if issubclass(kind, tekana.InvalidRequest) else kind("no, because")
     if isinstance(error, Refused):
@@ -86,13 +86,13 @@ def test_every_error(kind: type[TekanaError]) -> None:
     assert (str(back), vars(back)) == (str(error), vars(error))
 
 
-def test_an_error_that_nobody_foresaw_keeps_its_words_to_itself() -> None:
+def test_an_unexpected_error_does_not_reveal_its_message() -> None:
     back = decode_error(encode_error(RuntimeError("postgresql://user:password@host")))
     assert type(back) is Unavailable
     assert "password" not in str(back)
 
 
-def test_a_partners_refusal_is_of_its_family_elsewhere() -> None:
+def test_a_partners_refusal_keeps_its_family_in_other_processes() -> None:
     class TooLate(tekana.LimitExceeded):
         code = "too_late"
 
@@ -122,7 +122,7 @@ def test_messages_of_one_wallet_have_one_key() -> None:
 
 
 def test_no_message_key_is_personal() -> None:
-    """Brokers keep keys, show them and compact by them."""
+    """Brokers store keys, show them, and compact by them."""
     person = builders.person(full_name="Aline Uwase", email="a@example.com", phone_number="+250788123456")
     first, again, other = (
         command_message(person, caller=LOCAL_OPERATOR, key=key, request_id=None).key for key in ("k", "k", "another")
@@ -132,7 +132,7 @@ def test_no_message_key_is_personal() -> None:
         assert secret not in (first or b"").lower()
 
 
-def test_a_command_without_an_id_has_a_key_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_without_an_id_has_a_message_key(monkeypatch: pytest.MonkeyPatch) -> None:
     class SetRate(WebhookCommand, frozen=True, kw_only=True):
         NAME = "SetRate"
         currency: str

@@ -1,4 +1,4 @@
-"""Processes of two versions on one bus: a type or a method that gains a field is understood in both directions."""
+"""Processes of two versions on one bus: an added field of a type or argument of a method is compatible both ways."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ GOLDEN: dict[str, str] = json.loads(GOLDEN_FILE.read_text("utf-8"))
 
 
 class Old:
-    """Types as an older version has them."""
+    """The types of an older version."""
 
     class Entry(NamedTuple):
         wallet_id: UUID
@@ -54,7 +54,7 @@ class Old:
 
 
 class New:
-    """The same types, with a field more each."""
+    """The same types, each with one more field."""
 
     class Entry(NamedTuple):
         wallet_id: UUID
@@ -80,7 +80,7 @@ class New:
 WALLET = UUID(int=7)
 
 
-def test_an_old_reader_ignores_new_fields_and_keeps_new_words() -> None:
+def test_an_old_reader_ignores_new_fields_and_accepts_new_values() -> None:
     answer = New.Posted((New.Entry(WALLET, -3, 1),), "pending", (New.Entry(WALLET, 3, 2),))
     data = codec_of(New.Reply).encode(New.Reply(answer, True, 4))
     expected = Old.Reply(Old.Posted((Old.Entry(WALLET, -3),), "pending"), True)  # type: ignore[arg-type]
@@ -96,7 +96,7 @@ def test_a_new_reader_uses_defaults_for_old_values() -> None:
     assert codec_of(New.Reply).decode(refusal) == New.Reply(New.Refusal("no"), False)
 
 
-def test_what_is_missing_without_a_default_is_an_error() -> None:
+def test_a_missing_field_without_a_default_is_an_error() -> None:
     with pytest.raises(msgspec.DecodeError, match="minor"):
         codec_of(New.Entry).decode(b'{"wallet_id":"00000000-0000-0000-0000-000000000007"}')
 
@@ -129,7 +129,7 @@ def query_of(port: type, monkeypatch: pytest.MonkeyPatch) -> query_messages.Quer
 
 
 def received(monkeypatch: pytest.MonkeyPatch, query: query_messages.Query, value: bytes) -> dict[str, Any]:
-    """The arguments that a service with this query reads."""
+    """Return the arguments that a service with this query reads."""
     monkeypatch.setitem(query_messages.QUERIES, "wallets.list", query)  # type: ignore[arg-type]
     return read_query(record(value, query="wallets.list"), "wallet")[2]
 
@@ -139,7 +139,7 @@ def record(value: bytes, **headers: str) -> ConsumerRecord:
     return ConsumerRecord("t", 0, 0, 0, 0, None, value, None, 0, len(value), named)
 
 
-def test_a_query_with_a_new_argument(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_argument_of_a_query_is_compatible_if_it_has_its_default(monkeypatch: pytest.MonkeyPatch) -> None:
     old, new = query_of(OldWallets, monkeypatch), query_of(NewWallets, monkeypatch)
     page = PageRequest(limit=3)
     asked = new.message(LOCAL_OPERATOR, NewFilter("RWF"), page).value
@@ -147,7 +147,7 @@ def test_a_query_with_a_new_argument(monkeypatch: pytest.MonkeyPatch) -> None:
     expected = {"which": NewFilter("RWF"), "page": page, "tenant": "default"}
     assert received(monkeypatch, new, old.message(LOCAL_OPERATOR, OldFilter("RWF"), page).value) == expected
     for unknown in (
-        new.message(LOCAL_OPERATOR, NewFilter("RWF", "descending"), page).value,  # to ignore it would be a wrong answer
+        new.message(LOCAL_OPERATOR, NewFilter("RWF", "descending"), page).value,  # must not be ignored
         new.message(LOCAL_OPERATOR, NewFilter("RWF"), page, tenant="another").value,
         b"[]",
     ):
@@ -155,13 +155,13 @@ def test_a_query_with_a_new_argument(monkeypatch: pytest.MonkeyPatch) -> None:
             received(monkeypatch, old, unknown)
 
 
-def test_a_query_that_the_service_does_not_know_is_no_mistake_of_the_client() -> None:
+def test_an_unknown_query_is_not_an_error_of_the_client() -> None:
     for query in ("wallets.steal", "customers.get"):
         with pytest.raises(Unavailable):
             read_query(record(b"{}", query=query), "wallet")
 
 
-def test_an_argument_that_is_wrong_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_argument_is_an_error_of_the_client(monkeypatch: pytest.MonkeyPatch) -> None:
     good = builders_preview("1")
     assert read_query(record(good, query="previews.preview"), "transaction")[2]["caller"].subject == "local"
     with pytest.raises(InvalidRequest, match="amount"):
@@ -173,7 +173,7 @@ def builders_preview(amount: str) -> bytes:
     return QUERIES["previews.preview"].message(LOCAL_OPERATOR, command).value
 
 
-def test_every_query_is_a_method_of_its_port_and_every_reader_can_be_asked() -> None:
+def test_every_method_of_a_reader_has_a_query() -> None:
     methods = {
         f"{port}.{name}"
         for port, protocol in query_messages.PORTS.items()
@@ -185,18 +185,20 @@ def test_every_query_is_a_method_of_its_port_and_every_reader_can_be_asked() -> 
 
 
 class Split(NamedTuple):
-    """Details of a type of transaction, as a partner brings them."""
+    """Details of a transaction type that a partner defines."""
 
     shares: tuple[Old.Entry, ...]
 
 
-def test_details_come_back_as_the_class_of_their_type(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_details_are_decoded_to_the_class_of_their_type(monkeypatch: pytest.MonkeyPatch) -> None:
     rules = replace(TRANSACTION_TYPES["transfer"], details=Split)
     details = Split((Old.Entry(WALLET, 3),))
     request = replace(TRANSACTION.request, type="split", details=details, relates_to=Relation("splits", TRANSACTION.id))  # type: ignore[arg-type]
     codec = codec_of(Transaction)
     data = codec.encode(replace(TRANSACTION, request=request))
-    assert codec.decode(data).request.details == {"shares": [{"wallet_id": str(WALLET), "minor": 3}]}  # not known here
+    assert codec.decode(data).request.details == {
+        "shares": [{"wallet_id": str(WALLET), "minor": 3}]
+    }  # the type is unknown here
     monkeypatch.setitem(TRANSACTION_TYPES, "split", rules)  # type: ignore[misc]
     assert codec.decode(data).request == request
 
@@ -240,22 +242,22 @@ SAMPLES: dict[str, tuple[Callable[[Any], bytes], Callable[[bytes], Any], Any]] =
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_these_bytes_stay(name: str) -> None:
-    """What this version writes and reads. A change that is more than a new field breaks the version before."""
+def test_encoded_values_never_change(name: str) -> None:
+    """Any change but a new field breaks the previous version."""
     encode, decode, value = SAMPLES[name]
     assert encode(value).decode() == GOLDEN[name]
     assert decode(GOLDEN[name].encode()) == value
 
 
 @pytest.mark.parametrize(("name", "error"), [("refused", refused()), ("invalid", WRONG)])
-def test_these_bytes_of_errors_stay(name: str, error: tekana.TekanaError) -> None:
+def test_encoded_errors_never_change(name: str, error: tekana.TekanaError) -> None:
     assert encode_error(error).decode() == GOLDEN[name]
     back = decode_error(GOLDEN[name].encode())
     assert (type(back), str(back), vars(back)) == (type(error), str(error), vars(error))
 
 
 @pytest.mark.parametrize("name", sorted(QUERIES))
-def test_these_bytes_of_queries_stay(name: str) -> None:
+def test_encoded_queries_never_change(name: str) -> None:
     query = QUERIES[name]
     given = {one: ARGUMENTS[hint] for one, hint in _hints(query).items()}
     assert query.arguments.encode(given).decode() == GOLDEN[f"query {name}"]
@@ -283,7 +285,7 @@ ARGUMENTS: dict[str, Any] = {
 
 
 def write() -> None:
-    """Write the golden bytes anew: `python -m tests.unit.test_kafka_compatibility`."""
+    """Regenerate the golden bytes: `python -m tests.unit.test_kafka_compatibility`."""
     golden = {name: encode(value).decode() for name, (encode, _, value) in SAMPLES.items()}
     golden |= {"refused": encode_error(refused()).decode(), "invalid": encode_error(WRONG).decode()}
     for name, query in sorted(QUERIES.items()):

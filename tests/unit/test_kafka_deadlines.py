@@ -1,4 +1,4 @@
-"""A command's age is reckoned on the broker's clock, whatever the clocks of gateway and service say."""
+"""The age of a command is measured with the broker's clock, independent of the clocks of gateway and service."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SetClock = Callable[[float], None]
 
 @pytest.fixture
 def set_clock(monkeypatch: pytest.MonkeyPatch) -> SetClock:
-    """Sets this machine's clock."""
+    """Return a function that sets this machine's clock."""
 
     def change(seconds: float) -> None:
         monkeypatch.setattr(deadlines, "now_seconds", lambda: seconds)
@@ -34,7 +34,7 @@ def record(headers: list[Header], stamped: float, stamped_by: int = BY_BROKER) -
 
 
 def clock_of_broker(seconds: float, sent_seconds: float, stamped_by: int = BY_BROKER) -> BrokerClock:
-    """A clock that saw this time on the broker."""
+    """Return a clock that received this time from the broker."""
     clock = BrokerClock()
     clock.observe(RecordMetadata("t", 0, TopicPartition("t", 0), 0, int(seconds * 1000), stamped_by, 0), sent_seconds)
     return clock
@@ -42,7 +42,9 @@ def clock_of_broker(seconds: float, sent_seconds: float, stamped_by: int = BY_BR
 
 @pytest.mark.parametrize("service_ahead", [-3600, -25, 0, 25, 3600])
 @pytest.mark.parametrize("gateway_ahead", [-3600, -25, 0, 25, 3600])
-def test_clocks_that_differ(set_clock: SetClock, gateway_ahead: float, service_ahead: float) -> None:
+def test_the_age_is_exact_with_differing_clocks(
+    set_clock: SetClock, gateway_ahead: float, service_ahead: float
+) -> None:
     set_clock(NOW + gateway_ahead)
     asked = record(deadline_headers(20), NOW)
     for passed, late in ((0, False), (19, False), (21, True), (3600, True)):
@@ -50,8 +52,8 @@ def test_clocks_that_differ(set_clock: SetClock, gateway_ahead: float, service_a
         assert is_late(asked, clock_of_broker(NOW + passed, NOW + service_ahead + passed)) is late
 
 
-def test_a_broker_that_does_not_stamp_messages(set_clock: SetClock) -> None:
-    """Then there is only the sender's deadline."""
+def test_without_timestamps_of_the_broker_the_deadline_counts(set_clock: SetClock) -> None:
+    """Then only the sender's deadline is known."""
     asked = record(deadline_headers(20), NOW, BY_SENDER)
     for clock in (BrokerClock(), clock_of_broker(NOW, NOW, BY_SENDER), clock_of_broker(NOW, NOW)):
         for passed, late in ((0, False), (19, False), (21, True)):
@@ -72,7 +74,7 @@ def test_a_broker_that_does_not_stamp_messages(set_clock: SetClock) -> None:
         [("time-to-live-ms", "٣".encode())],
     ],
 )
-def test_what_makes_no_sense_is_never_late(set_clock: SetClock, headers: list[Header]) -> None:
+def test_malformed_headers_are_never_late(set_clock: SetClock, headers: list[Header]) -> None:
     assert is_late(record(headers, NOW - 3600), clock_of_broker(NOW, NOW)) is False
 
 

@@ -1,4 +1,4 @@
-"""However often something fails, the log gets a bounded number of lines, and says how many it left out."""
+"""The log limit: repeated failures write a bounded number of lines, and the number of omitted lines."""
 
 from __future__ import annotations
 

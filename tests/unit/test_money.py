@@ -1,4 +1,4 @@
-"""Money: what is an amount, what is none, and that none is lost between text and number."""
+"""Money: valid and invalid amounts, and exact conversion between text and minor units."""
 
 import pytest
 from hypothesis import given, settings
@@ -16,13 +16,13 @@ RWF, USD, KWD = Currency("RWF"), Currency("USD"), Currency("KWD")
 
 @settings(deadline=None)
 @given(AMOUNTS, CURRENCIES)
-def test_what_is_written_is_read_again(minor: int, currency: Currency) -> None:
+def test_amounts_survive_a_round_trip(minor: int, currency: Currency) -> None:
     assert Money.parse(Money(minor, currency).major, currency) == Money(minor, currency)
 
 
 @settings(deadline=None)
 @given(AMOUNTS, CURRENCIES)
-def test_trailing_zeros_may_be_left_out(minor: int, currency: Currency) -> None:
+def test_trailing_zeros_can_be_omitted(minor: int, currency: Currency) -> None:
     text = Money(minor, currency).major
     shorter = text.rstrip("0").rstrip(".") if "." in text else text
     assert Money.parse(shorter, currency) == Money(minor, currency)
@@ -40,7 +40,7 @@ def test_every_balance_is_written_with_all_decimals(minor: int, currency: Curren
 
 @settings(deadline=None)
 @given(st.text(max_size=30), CURRENCIES)
-def test_anything_else_is_refused(text: str, currency: Currency) -> None:
+def test_any_other_text_is_refused(text: str, currency: Currency) -> None:
     try:
         money = Money.parse(text, currency)
     except InvalidRequest as error:
@@ -66,7 +66,7 @@ def test_anything_else_is_refused(text: str, currency: Currency) -> None:
         ("10000000000000.00", USD, AMOUNT_MAX_MINOR),
     ],
 )
-def test_amounts(text: str, currency: Currency, minor: int) -> None:
+def test_valid_amounts_are_parsed(text: str, currency: Currency, minor: int) -> None:
     assert Money.parse(text, currency) == Money(minor, currency)
 
 
@@ -81,7 +81,7 @@ def test_amounts(text: str, currency: Currency, minor: int) -> None:
         *(("1000000000000001", RWF), ("10000000000000.01", USD), (str(2**63), RWF), ("9" * 5000, RWF)),
     ],
 )
-def test_amounts_that_are_none(text: str, currency: Currency) -> None:
+def test_invalid_amounts_are_refused(text: str, currency: Currency) -> None:
     with pytest.raises(InvalidRequest) as refused:
         Money.parse(text, currency)
     assert [error.field for error in refused.value.errors] == ["amount"]
@@ -95,7 +95,7 @@ def test_numbers_are_not_amounts(value: object) -> None:
 
 
 @pytest.mark.parametrize("code", ["", "rwf", "RW", "RWFF", "XXX", "XAU", "XTS", "BTC", " RWF", "RWF ", None, 646, "Ｒ"])
-def test_currencies_that_are_none(code: object) -> None:
+def test_invalid_currencies_are_refused(code: object) -> None:
     for refuse in (parse_currency, lambda one: Money.parse("1", one), lambda one: Money(1, one)):
         with pytest.raises(InvalidRequest) as refused:
             refuse(code)  # type: ignore[operator]
@@ -103,14 +103,14 @@ def test_currencies_that_are_none(code: object) -> None:
 
 
 @pytest.mark.parametrize("minor", [1.0, 1.5, "1", None, True, float("nan")])
-def test_money_is_counted_in_whole_numbers(minor: object) -> None:
+def test_minor_units_must_be_integers(minor: object) -> None:
     with pytest.raises(TypeError):
         Money(minor, RWF)  # type: ignore[arg-type]
 
 
 @settings(deadline=None)
 @given(st.integers(), st.integers(), CURRENCIES)
-def test_arithmetic(one: int, other: int, currency: Currency) -> None:
+def test_addition_and_subtraction_are_exact(one: int, other: int, currency: Currency) -> None:
     left, right = Money(one, currency), Money(other, currency)
     assert left + right == Money(one + other, currency)
     assert left - right == Money(one - other, currency)
@@ -126,7 +126,7 @@ def test_currencies_never_mix() -> None:
     assert Money(1, RWF) != Money(1, USD)
 
 
-def test_how_people_read_it() -> None:
+def test_the_text_has_amount_and_currency() -> None:
     assert str(Money(1250, USD)) == "12.50 USD"
     assert str(Money(-5, KWD)) == "-0.005 KWD"
     assert str(Money(0, RWF)) == "0 RWF"

@@ -1,4 +1,4 @@
-"""The pictures under docs/pictures show the code as it is, and the check that says so can fail."""
+"""The pictures in docs/pictures match the code, and the check for that can fail."""
 
 import shutil
 import subprocess
@@ -17,7 +17,7 @@ def draw(root: Path, *options: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """This tree, with its pictures drawn."""
+    """Copy the repository, draw its pictures, and return the folder."""
     for part in ("src", "adapters"):
         shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__", "docs_page"))
     (tmp_path / "docs").mkdir()
@@ -31,24 +31,24 @@ def plant(file: Path, code: str) -> None:
     file.write_text(f"{file.read_text('utf-8')}\n\n{code}\n", "utf-8")
 
 
-def test_the_pictures_show_the_code() -> None:
+def test_the_pictures_match_the_code() -> None:
     done = draw(ROOT, "--check")
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_what_was_just_drawn_is_not_stale(copy: Path) -> None:
+def test_newly_drawn_pictures_are_not_stale(copy: Path) -> None:
     done = draw(copy, "--check")
     assert (done.returncode, done.stdout) == (0, "")
 
 
-def test_a_new_import_makes_the_packages_stale(copy: Path) -> None:
+def test_a_new_import_makes_the_picture_of_packages_stale(copy: Path) -> None:
     plant(copy / "adapters" / "tekana_memory" / "__init__.py", "def planted() -> None:\n    import tekana.cli")
     done = draw(copy, "--check")
     assert (done.returncode, done.stdout.count("is stale")) == (1, 1)
     assert "docs/pictures/packages.svg is stale" in done.stdout
 
 
-def test_a_new_table_makes_the_database_stale(copy: Path) -> None:
+def test_a_new_table_makes_the_picture_of_the_database_stale(copy: Path) -> None:
     planted = 'import sqlalchemy\nsqlalchemy.Table("planted", metadata, sqlalchemy.Column("id", sqlalchemy.Uuid))'
     plant(copy / "adapters" / "tekana_postgres" / "tables.py", planted)
     done = draw(copy, "--check")

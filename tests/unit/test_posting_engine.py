@@ -1,4 +1,4 @@
-"""The posting engine: groups, bounds, and what becomes of those who wait."""
+"""The posting engine: groups, limits, and queued commands."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -24,7 +24,7 @@ from tekana_memory import MemoryStore
 
 
 class Gate:
-    """Units of work that wait at a gate, and are counted."""
+    """Units of work that wait until the gate opens, and are counted."""
 
     def __init__(self, store: MemoryStore) -> None:
         self.store = store
@@ -76,54 +76,54 @@ def deposits(app: Session, wallet: Wallet, count: int) -> list[asyncio.Task[obje
     return [asyncio.create_task(app.execute(builders.deposit(wallet.id, "1"))) for _ in range(count)]  # type: ignore[misc]
 
 
-async def a_crowd(app: Session, gate: Gate, wallet: Wallet, count: int) -> list[asyncio.Task[object]]:
-    """One command is in flight, held at the gate, and `count` wait behind it."""
+async def start_commands(app: Session, gate: Gate, wallet: Wallet, count: int) -> list[asyncio.Task[object]]:
+    """Start one command, held at the gate, and `count` commands that wait behind it."""
     gate.open.clear()
     gate.arrived.clear()
     first = deposits(app, wallet, 1)
     await gate.arrived.wait()
     waiting = deposits(app, wallet, count)
-    await asyncio.sleep(0)  # each runs until it waits
+    await asyncio.sleep(0)  # each task runs until it waits
     return first + waiting
 
 
-async def test_those_who_arrive_meanwhile_make_up_the_next_group(store, gate, engines) -> None:
+async def test_commands_that_arrive_during_a_group_form_the_next_one(store, gate, engines) -> None:
     _, app = engines()
     wallet = await a_wallet(app)
     gate.begun = 0
-    crowd = await a_crowd(app, gate, wallet, 50)
+    crowd = await start_commands(app, gate, wallet, 50)
     gate.open.set()
     await asyncio.gather(*crowd)
     assert gate.begun == 2
     assert (await store.wallets(LOCAL_OPERATOR).get(wallet.id)).ledger_balance == 51
 
 
-async def test_groups_have_a_largest_size(store, gate, engines) -> None:
+async def test_the_size_of_groups_is_limited(store, gate, engines) -> None:
     _, app = engines(largest_group=10)
     wallet = await a_wallet(app)
     gate.begun = 0
-    crowd = await a_crowd(app, gate, wallet, 25)
+    crowd = await start_commands(app, gate, wallet, 25)
     gate.open.set()
     await asyncio.gather(*crowd)
     assert gate.begun == 1 + 3
 
 
-async def test_too_many_waiting_are_sent_away(store, gate, engines) -> None:
+async def test_commands_over_the_queue_limit_are_refused(store, gate, engines) -> None:
     _, app = engines(largest_group=5, most_groups=1)
     wallet = await a_wallet(app)
-    crowd = await a_crowd(app, gate, wallet, 8)
+    crowd = await start_commands(app, gate, wallet, 8)
     refused = [task for task in crowd if task.done()]
     assert kinds(await all_outcomes(refused)) == ["Overloaded"] * 3
     gate.open.set()
     assert kinds(await all_outcomes(crowd)) == ["Overloaded"] * 3 + ["Transaction"] * 6
     assert (await store.wallets(LOCAL_OPERATOR).get(wallet.id)).ledger_balance == 6
-    await app.execute(builders.deposit(wallet.id, "1"))  # there is room again
+    await app.execute(builders.deposit(wallet.id, "1"))  # the queue has capacity again
 
 
-async def test_stopping_decides_what_waits(store, gate, engines) -> None:
+async def test_stopping_decides_the_queued_commands(store, gate, engines) -> None:
     engine, app = engines(largest_group=4)
     wallet = await a_wallet(app)
-    crowd = await a_crowd(app, gate, wallet, 10)
+    crowd = await start_commands(app, gate, wallet, 10)
     stopping = asyncio.create_task(engine.stop())
     await asyncio.sleep(0)
     with pytest.raises(Overloaded):
@@ -132,12 +132,12 @@ async def test_stopping_decides_what_waits(store, gate, engines) -> None:
     await stopping
     assert kinds([task.result() for task in crowd]) == ["Transaction"] * 11
     assert (await store.wallets(LOCAL_OPERATOR).get(wallet.id)).ledger_balance == 11
-    await engine.stop()  # twice does no harm
+    await engine.stop()  # repeated calls have no effect
 
 
-async def test_it_serves_only_while_it_runs(store, engines) -> None:
+async def test_the_engine_accepts_commands_only_while_it_runs(store, engines) -> None:
     engine, app = engines()
-    engine.start()  # twice does no harm
+    engine.start()  # repeated calls have no effect
     wallet = await a_wallet(app)
     await engine.stop()
     with pytest.raises(Overloaded):
@@ -147,7 +147,7 @@ async def test_it_serves_only_while_it_runs(store, engines) -> None:
     assert (await store.wallets(LOCAL_OPERATOR).get(wallet.id)).ledger_balance == 1
 
 
-async def test_a_preview_keeps_nothing(store, engines) -> None:
+async def test_a_preview_stores_nothing(store, engines) -> None:
     _, app = engines()
     wallet = await a_wallet(app, "10")
     before = (
@@ -168,7 +168,7 @@ async def test_a_preview_keeps_nothing(store, engines) -> None:
     assert after == before
 
 
-async def test_the_previews_that_wait_are_bounded(store, gate, engines) -> None:
+async def test_the_number_of_waiting_previews_is_limited(store, gate, engines) -> None:
     _, app = engines()
     wallet = await a_wallet(app, "10")
     gate.open.clear()
@@ -176,7 +176,7 @@ async def test_the_previews_that_wait_are_bounded(store, gate, engines) -> None:
     await asyncio.sleep(0)
     gate.open.set()
     assert kinds(await all_outcomes(tasks)) == ["Overloaded"] * 50 + ["Transaction"] * 100
-    await app.preview(builders.withdrawal(wallet.id, "4"))  # there is room again
+    await app.preview(builders.withdrawal(wallet.id, "4"))  # the queue has capacity again
 
 
 class Uncopyable(Exception):
@@ -190,7 +190,7 @@ class Unreachable(Unavailable):
 
 
 @pytest.mark.parametrize("error", [Uncopyable("a", other="b"), invalid("amount", "is odd"), ZeroDivisionError("x")])
-async def test_whatever_a_store_raises_the_engine_lives_on(store, engines, error: Exception) -> None:
+async def test_the_engine_continues_after_any_exception_of_a_store(store, engines, error: Exception) -> None:
     _, app = engines(Failing(store.begin, Poison("bad", error)))
     wallet = await a_wallet(app)
     references = ["good", "bad", "better"]
@@ -199,7 +199,7 @@ async def test_whatever_a_store_raises_the_engine_lives_on(store, engines, error
     assert (await store.wallets(LOCAL_OPERATOR).get(wallet.id)).ledger_balance == 2
 
 
-async def test_a_store_that_cannot_be_reached_is_told_to_all(store, engines) -> None:
+async def test_an_unreachable_store_fails_every_command_of_the_group(store, engines) -> None:
     _, good = engines()
     wallet = await a_wallet(good)
     _, app = engines(Failing(store.begin, Times("begin", Unreachable(host="db"), 3)))
@@ -210,7 +210,7 @@ async def test_a_store_that_cannot_be_reached_is_told_to_all(store, engines) -> 
     assert (await store.wallets(LOCAL_OPERATOR).get(wallet.id)).ledger_balance == 1
 
 
-async def test_an_unknown_outcome_says_what_to_do(store, engines) -> None:
+async def test_an_unknown_outcome_asks_for_a_retry_with_the_same_key(store, engines) -> None:
     _, app = engines(Failing(store.begin, Times("begin", Unavailable("no connection"), 3)))
     with pytest.raises(Unavailable, match="retry with the same key"):
         await app.execute(builders.person())
@@ -221,10 +221,10 @@ NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
 def fingerprint_of(**fields: object) -> int:
-    return of(DepositFunds(**({"wallet_id": ID, "amount": "10", "currency": "RWF"} | fields)))  # type: ignore[arg-type]
+    return fingerprint_of_command(DepositFunds(**({"wallet_id": ID, "amount": "10", "currency": "RWF"} | fields)))  # type: ignore[arg-type]
 
 
-def of(command: Any) -> int:
+def fingerprint_of_command(command: Any) -> int:
     return fingerprint(command.NAME, command)
 
 
@@ -236,7 +236,7 @@ def test_equal_commands_have_equal_fingerprints() -> None:
     assert -(2**63) <= fingerprint_of() < 2**63
 
 
-def test_other_commands_have_other_fingerprints() -> None:
+def test_different_commands_have_different_fingerprints() -> None:
     customer = builders.customer()
     others = [
         fingerprint_of(),
@@ -250,10 +250,10 @@ def test_other_commands_have_other_fingerprints() -> None:
         fingerprint_of(metadata={"a": True}),
         fingerprint_of(metadata={"a": "1"}),
         fingerprint_of(effective_at=NOON),
-        of(builders.withdrawal(ID, "10")),
-        of(UpdateCustomer(customer_id=customer.id, full_name="A")),
-        of(UpdateCustomer(customer_id=customer.id, full_name="A", country=None)),
-        of(UpdateCustomer(customer_id=customer.id, full_name="A", expected_version=1)),
+        fingerprint_of_command(builders.withdrawal(ID, "10")),
+        fingerprint_of_command(UpdateCustomer(customer_id=customer.id, full_name="A")),
+        fingerprint_of_command(UpdateCustomer(customer_id=customer.id, full_name="A", country=None)),
+        fingerprint_of_command(UpdateCustomer(customer_id=customer.id, full_name="A", expected_version=1)),
     ]
     assert len(set(others)) == len(others)
 

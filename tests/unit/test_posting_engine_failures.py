@@ -1,4 +1,4 @@
-"""What the posting engine answers and does when its store fails: an answer is never more certain than the outcome."""
+"""The posting engine with a failing store: it reports an unknown outcome whenever the commit is uncertain."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ from tekana.application import Session
 from tekana.application.engine.decide import fingerprint
 from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.errors import Busy
-from tekana.domain.lock_set import LockedState as LockedByStore
-from tekana.domain.lock_set import LockSet
+from tekana.domain.lock_set import LockedState, LockSet
 from tekana.ports.unit_of_work import BeginUnit, UnitOfWork
 from tekana.testing import builders
 from tekana.testing.builders import RWF
@@ -39,8 +38,8 @@ async def engine_on(store: MemoryStore, begin: BeginUnit, **options: int) -> Asy
     await assert_whole(store)
 
 
-class Script:
-    """A fault at each attempt of its own: after the save, or before the lock."""
+class FaultSequence:
+    """One fault per attempt, after the save or before the lock."""
 
     def __init__(self, *errors: tuple[Point, Exception]) -> None:
         self.errors = list(errors)
@@ -52,8 +51,8 @@ class Script:
             raise self.errors.pop(0)[1]
 
 
-class LockedState:
-    """Another process keeps a wallet locked, for good."""
+class PermanentLock:
+    """A lock of another process on a wallet, never released."""
 
     def __init__(self, wallet_id: WalletId) -> None:
         self.wallet_id = wallet_id
@@ -62,48 +61,48 @@ class LockedState:
     def __call__(self, point: Point, what: object) -> None:
         if point == "lock" and isinstance(what, LockSet) and self.wallet_id in what.wallets:
             self.tries.append(len(what.wallets))
-            raise Busy("another unit of work is at it")
+            raise Busy("another unit of work has locked it")
 
 
-async def test_once_the_end_was_not_seen_a_failure_is_unknown_whatever_comes_after() -> None:
+async def test_after_a_lost_commit_any_failure_is_an_unknown_outcome() -> None:
     store = MemoryStore()
     async with session(store=store) as app:
         wallet = await a_wallet(app)
-    lost, busy = Unavailable("the line is dead"), Conflict("another request got there first")
-    failing = Failing(store.begin, Script(("saved", lost), ("claim", busy), ("claim", busy)))
+    lost, busy = Unavailable("the connection is lost"), Conflict("another request was faster")
+    failing = Failing(store.begin, FaultSequence(("saved", lost), ("claim", busy), ("claim", busy)))
     async with engine_on(store, failing) as app:
         with pytest.raises(Unavailable, match="unknown: retry with the same key") as raised:
             await app.execute(builders.deposit(wallet.id, "10"), key="a key")
-        assert not isinstance(raised.value, Conflict)  # which would say that nothing was stored
+        assert not isinstance(raised.value, Conflict)  # a Conflict would mean that nothing was stored
         done = await app.submit(builders.deposit(wallet.id, "10"), key="a key")
         assert done.replayed
         assert (await app.wallets.get(wallet.id)).ledger_balance == 10
 
 
-async def test_a_wallet_that_is_locked_elsewhere_holds_up_its_own_command_alone() -> None:
+async def test_a_locked_wallet_delays_only_its_own_command() -> None:
     store = MemoryStore()
     async with session(store=store) as app:
         wallets = [await a_wallet(app) for _ in range(8)]
-    locked = LockedState(wallets[3].id)
+    locked = PermanentLock(wallets[3].id)
     async with engine_on(store, Failing(store.begin, locked)) as app:
         commands = [builders.deposit(wallet.id, "10") for wallet in wallets]
         raised = await all_outcomes([app.submit(one, key=str(number)) for number, one in enumerate(commands)])
         assert kinds(raised) == ["Busy"] + ["Executed"] * 7
-    # With the settlement wallet: eight in one group, which waits in vain; then, as this store cannot name what is
+    # With the settlement wallet: eight in one group, which times out; then, as this store does not report what is
     # locked, the eight without waiting, four, two, and the one, thrice.
     assert locked.tries == [9, 9, 5, 3, 2, 2, 2]
 
 
-async def test_stopping_without_work_begins_none() -> None:
+async def test_stopping_without_commands_begins_no_unit_of_work() -> None:
     store = MemoryStore()
-    script = Script()
+    script = FaultSequence()
     async with engine_on(store, Failing(store.begin, script)):
         pass
     assert script.attempts == 0
 
 
 @pytest.mark.parametrize("key", ["", " ", "a\x00b", "\ud800", "x" * 256, 7])
-async def test_a_key_that_is_none_is_refused_and_never_ignored(key: str) -> None:
+async def test_an_invalid_idempotency_key_is_refused(key: str) -> None:
     async with session("memory://") as app:
         wallet = await a_wallet(app)
         with pytest.raises(InvalidRequest) as refused:
@@ -112,7 +111,7 @@ async def test_a_key_that_is_none_is_refused_and_never_ignored(key: str) -> None
         assert (await app.wallets.get(wallet.id)).ledger_balance == 0
 
 
-async def test_ready_only_while_commands_are_decided() -> None:
+async def test_the_engine_is_ready_only_while_it_decides_commands() -> None:
     store = MemoryStore()
     async with tekana.connect(store=store) as app:
         await app.check_ready()
@@ -120,7 +119,7 @@ async def test_ready_only_while_commands_are_decided() -> None:
         await app.check_ready()
 
 
-async def test_answers_are_the_callers_own() -> None:
+async def test_each_caller_gets_its_own_copy_of_the_answer() -> None:
     async with session("memory://") as app:
         wallet = await app.execute(builders.open_wallet((await app.execute(builders.person())).customer.id), key="open")
         wallet.status, wallet.ledger_balance = "closed", 10**9
@@ -128,8 +127,8 @@ async def test_answers_are_the_callers_own() -> None:
         assert (again.status, again.ledger_balance) == ("active", 0)
 
 
-def test_fingerprints_outlive_a_release() -> None:
-    """A client that repeats a request after an upgrade gets its answer, so these never change."""
+def test_fingerprints_are_stable_across_releases() -> None:
+    """A client that repeats a request after an upgrade gets the stored answer, so fingerprints never change."""
     one, two = (WalletId(UUID(int=number)) for number in (1, 2))
     at = datetime(2026, 1, 31, 12, tzinfo=UTC)
     known = {
@@ -151,8 +150,8 @@ CLOSE = 4687615333058705282
 BATCH = 4486306927212174275
 
 
-async def test_a_group_that_is_cut_off_fails_and_the_next_is_decided() -> None:
-    """A stray cancellation of the engine's work is no reason to serve no more."""
+async def test_after_a_cancelled_group_the_next_is_decided() -> None:
+    """A stray cancellation of the engine's task does not stop the engine."""
     store = MemoryStore()
     begun = asyncio.Event()
 
@@ -181,7 +180,7 @@ async def test_a_group_that_is_cut_off_fails_and_the_next_is_decided() -> None:
 
 
 @pytest.mark.parametrize("error", [asyncio.CancelledError, GeneratorExit])
-async def test_whatever_a_store_raises_the_engine_goes_on(error: type[BaseException]) -> None:
+async def test_the_engine_continues_after_any_base_exception(error: type[BaseException]) -> None:
     store = MemoryStore()
     raised: list[bool] = []
 
@@ -198,8 +197,8 @@ async def test_whatever_a_store_raises_the_engine_goes_on(error: type[BaseExcept
         assert (await app.execute(builders.deposit(wallet.id, "10"))).status == "posted"
 
 
-class Busied:
-    """Units of work that find some wallets locked by another process, as long as they are in `busy`."""
+class PartlyLockedStore:
+    """Units of work in which the wallets in `busy` are locked by another process."""
 
     def __init__(self, store: MemoryStore, *busy: WalletId) -> None:
         self.store = store
@@ -209,16 +208,16 @@ class Busied:
     @asynccontextmanager
     async def __call__(self) -> AsyncIterator[UnitOfWork]:
         async with self.store.begin() as unit:
-            yield _BusiedUnit(unit, self)
+            yield _PartlyLockedUnit(unit, self)
 
 
-class _BusiedUnit:
-    def __init__(self, unit: UnitOfWork, about: Busied) -> None:
+class _PartlyLockedUnit:
+    def __init__(self, unit: UnitOfWork, about: PartlyLockedStore) -> None:
         self._unit = unit
         self._about = about
         self.find_keys, self.save, self.read = unit.find_keys, unit.save, unit.read
 
-    async def lock(self, locks: LockSet, *, wait: bool = True) -> LockedByStore:
+    async def lock(self, locks: LockSet, *, wait: bool = True) -> LockedState:
         self._about.locked.append((len(locks.wallets), wait))
         busy = self._about.busy.intersection(locks.wallets)
         if busy and wait:
@@ -228,34 +227,34 @@ class _BusiedUnit:
         return replace(locked, wallets=wallets, busy=frozenset(busy))
 
 
-async def test_a_group_goes_on_around_what_is_locked() -> None:
+async def test_a_group_continues_without_the_locked_wallets() -> None:
     store = MemoryStore()
     async with session(store=store) as app:
         wallets = [await a_wallet(app) for _ in range(8)]
-    units = Busied(store, wallets[3].id)
+    units = PartlyLockedStore(store, wallets[3].id)
     async with engine_on(store, units) as app:
         tasks = [asyncio.create_task(app.submit(builders.deposit(one.id, "10"))) for one in wallets]
         done, waiting = await asyncio.wait(tasks, timeout=0.3)
         assert (len(done), waiting) == (7, {tasks[3]})
-        assert units.locked[:2] == [(9, True), (9, False)]  # one wait in vain, and one around it
+        assert units.locked[:2] == [(9, True), (9, False)]  # one timeout, then one attempt without the locked wallet
         units.locked.clear()
         later = [asyncio.create_task(app.submit(builders.deposit(one.id, "10"))) for one in wallets]
         done, waiting = await asyncio.wait(later, timeout=0.3)
         assert (len(done), waiting) == (7, {later[3]})
-        assert (8, True) in units.locked  # nothing that is known to be locked is waited for with others
+        assert (8, True) in units.locked  # commands on locked wallets do not wait together with others
         units.busy.clear()
         await asyncio.gather(tasks[3], later[3])
 
 
-async def test_the_order_of_a_batch_holds_for_each_wallet_around_what_is_locked() -> None:
+async def test_a_batch_keeps_its_order_per_wallet_despite_a_locked_wallet() -> None:
     store = MemoryStore()
     async with session(store=store) as app:
         locked, shared, other, free = [await a_wallet(app, "10") for _ in range(4)]
-    units = Busied(store, locked.id)
+    units = PartlyLockedStore(store, locked.id)
     async with engine_on(store, units) as app:
         batch = builders.independent(
             builders.transfer(locked.id, shared.id, "10"),  # waits
-            builders.transfer(shared.id, other.id, "20"),  # needs what that brings
+            builders.transfer(shared.id, other.id, "20"),  # needs the money of the first transfer
             builders.deposit(free.id, "1"),
         )
         waiting = asyncio.create_task(app.submit_batch(batch, key="a batch"))
@@ -266,11 +265,11 @@ async def test_the_order_of_a_batch_holds_for_each_wallet_around_what_is_locked(
         assert [one.status for one in (await waiting).transactions] == ["posted"] * 3
 
 
-async def test_the_lane_of_a_stuck_wallet_is_bounded() -> None:
+async def test_the_queue_of_a_locked_wallet_is_bounded() -> None:
     store = MemoryStore()
     async with session(store=store) as app:
         wallet, other = await a_wallet(app), await a_wallet(app)
-    units = Busied(store, wallet.id)
+    units = PartlyLockedStore(store, wallet.id)
     async with engine_on(store, units, largest_group=10) as app:
         tasks = [asyncio.create_task(app.submit(builders.deposit(wallet.id, "1"))) for _ in range(50)]
         done, waiting = await asyncio.wait(tasks, timeout=0.5)
@@ -281,18 +280,18 @@ async def test_the_lane_of_a_stuck_wallet_is_bounded() -> None:
         await asyncio.gather(*waiting)
 
 
-async def test_a_wallet_that_is_only_slow_refuses_no_one() -> None:
-    """Many more commands than a lane may hold need it, and it is free again by the time that the lane looks."""
+async def test_a_wallet_locked_briefly_refuses_no_command() -> None:
+    """More commands than its queue may hold need the wallet, and it is free again at the next attempt."""
     store = MemoryStore()
     async with session(store=store) as app:
         wallet = await a_wallet(app)
-    units = Busied(store, wallet.id)
+    units = PartlyLockedStore(store, wallet.id)
 
     @asynccontextmanager
     async def begin() -> AsyncIterator[UnitOfWork]:
         async with units() as unit:
             yield unit
-        if (2, False) in units.locked:  # it was waited for, and gone around
+        if (2, False) in units.locked:  # the lock timed out, and the group continued without it
             units.busy.clear()
 
     async with engine_on(store, begin, largest_group=10) as app:

@@ -1,4 +1,4 @@
-"""What partners import: every name is promised, and importing it costs them no library that they do not use."""
+"""The public names of tekana, and the libraries that importing it loads."""
 
 import subprocess
 import sys
@@ -17,7 +17,7 @@ TekanaError Transaction TransactionFilter TransactionId TransactionNotFound Tran
 UpdateCustomer VerifyCustomer Wallet WalletFilter WalletId WalletNotActive WalletNotEmpty WalletNotFound
 WebhookDelivery WebhookDeliveryId WebhookDeliveryNotFound WebhookEndpoint WebhookEndpointDisabled WebhookEndpointId
 WebhookEndpointNotFound Webhooks WithdrawFunds connect house_wallet_id
-""".split()  # noqa: SIM905 - easier to read than a column of eighty
+""".split()  # noqa: SIM905 - shorter than a list of 80 lines
 
 HEAVY = (
     "httpcore aiodns litestar sqlalchemy asyncpg alembic uvicorn aiokafka pytest pytest_bdd httpx hypothesis "
@@ -25,19 +25,19 @@ HEAVY = (
 )
 
 
-def test_the_public_names() -> None:
+def test_the_public_names_are_pinned() -> None:
     assert sorted(tekana.__all__) == NAMES
     for name in NAMES:
         assert getattr(tekana, name) is not None
 
 
-def test_importing_pulls_in_no_adapters_library() -> None:
+def test_importing_tekana_loads_no_library_of_an_adapter() -> None:
     code = f"import sys, tekana, tekana.cli, tekana_memory; print(*set({HEAVY.split()!r}) & set(sys.modules))"
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
     assert (done.stdout.strip(), done.stderr) == ("", "")
 
 
-def test_the_domain_needs_the_standard_library_only() -> None:
+def test_domain_and_ports_import_only_the_standard_library() -> None:
     code = """
 import importlib, pkgutil, sys
 bare = set(sys.modules)
@@ -53,5 +53,5 @@ print(*sorted(new - set(sys.stdlib_module_names) - {"tekana"}))
     assert (done.stdout.strip(), done.stderr) == ("", "")
 
 
-def test_it_is_typed() -> None:
+def test_the_package_is_marked_as_typed() -> None:
     assert (files("tekana") / "py.typed").is_file()

@@ -1,4 +1,4 @@
-"""Sessions: what a caller may do, what is recorded of them, and what is kept under their keys."""
+"""Sessions: the scopes of a caller, the record of caller and request, and the caller's idempotency keys."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ async def test_a_reader_needs_its_scope_and_no_other(app: Session, reader: str) 
     assert getattr(app.as_caller(caller_with(READERS[reader])), reader) is not None
 
 
-async def test_there_is_one_tenant(app: Session) -> None:
+async def test_a_caller_of_another_tenant_is_refused(app: Session) -> None:
     elsewhere = app.as_caller(replace(builders.caller(), tenant="another"))
     assert kinds(await all_outcomes([elsewhere.execute(builders.person())])) == ["Forbidden"]
     for reader in READERS:
@@ -97,12 +97,12 @@ async def test_there_is_one_tenant(app: Session) -> None:
             getattr(elsewhere, reader)
 
 
-async def test_a_session_opens_the_session_of_another_caller(app: Session) -> None:
+async def test_a_session_can_open_a_session_of_another_caller(app: Session) -> None:
     other = app.as_caller(tekana.LOCAL_OPERATOR).as_caller(builders.caller("partner 2"))
     assert (await other.execute(builders.person())).customer.created_by == "partner 2"
 
 
-async def test_who_asked_and_in_which_request_is_recorded_with_everything(store: MemoryStore, app: Session) -> None:
+async def test_caller_and_request_id_are_recorded(store: MemoryStore, app: Session) -> None:
     one, two = (app.as_caller(builders.caller(name)) for name in ("partner 1", "partner 2"))
     wallet = (await one.execute(builders.person(), request_id="request 1")).wallets[0]
     deposit = await two.execute(builders.deposit(wallet.id), request_id="request 2")
@@ -122,7 +122,7 @@ async def test_who_asked_and_in_which_request_is_recorded_with_everything(store:
     ]
 
 
-async def test_the_commands_of_a_batch_are_recorded_as_the_batchs_caller(store: MemoryStore, app: Session) -> None:
+async def test_items_of_a_batch_are_recorded_with_the_batchs_caller(store: MemoryStore, app: Session) -> None:
     wallet = await a_wallet(app.as_caller(tekana.LOCAL_OPERATOR))
     partner = app.as_caller(builders.caller("partner 1"))
     deposits = builders.deposit(wallet.id), builders.deposit(wallet.id)
@@ -141,7 +141,7 @@ async def test_a_key_belongs_to_its_caller(app: Session) -> None:
 
 
 class PayTwice(MoneyFields, frozen=True, kw_only=True):
-    """A command with a bug: it posts two transactions, of which one is the answer."""
+    """A faulty command: it posts two transactions, and returns one of them."""
 
     NAME: ClassVar[str] = "PayTwice"
     IDS: ClassVar[tuple[str, ...]] = ("from_wallet_id", "to_wallet_id")
@@ -164,18 +164,18 @@ class PayTwice(MoneyFields, frozen=True, kw_only=True):
         return book.post(self.to_request(), legs)
 
 
-async def test_a_command_posts_no_transaction_but_its_answer(store: MemoryStore, app: Session) -> None:
+async def test_a_command_that_posts_another_transaction_fails(store: MemoryStore, app: Session) -> None:
     operator = app.as_caller(tekana.LOCAL_OPERATOR)
     one, two = await a_wallet(operator, "1000"), await a_wallet(operator)
     twice = PayTwice(from_wallet_id=one.id, to_wallet_id=two.id, amount="1", currency="RWF")
-    for _ in range(2):  # nothing is kept under the key either
+    for _ in range(2):  # nothing is stored under the key either
         with pytest.raises(TypeError, match="PayTwice posted a transaction that is not its answer"):
             await operator.execute(twice, key="a key")
     assert (await operator.wallets.get(one.id)).ledger_balance == 1000
     assert (await operator.execute(builders.transfer(one.id, two.id), key="a key")).status == "posted"
 
 
-async def test_an_application_without_webhooks_or_a_ledger_says_so(store: MemoryStore) -> None:
+async def test_a_gateway_without_webhooks_or_a_ledger_raises_unavailable(store: MemoryStore) -> None:
     class Gateway:
         pass
 

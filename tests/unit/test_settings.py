@@ -1,4 +1,4 @@
-"""Settings: given, else from the environment, else the default."""
+"""Settings: an argument, else the environment variable, else the default."""
 
 from pathlib import Path
 
@@ -13,23 +13,23 @@ from tekana.cli.options import settings
 from tekana.testing.session import session
 
 
-def test_the_defaults() -> None:
+def test_defaults_apply_without_arguments_and_variables() -> None:
     assert Settings.from_environment({}) == Settings()
     assert (Settings().database_url, Settings().currency) == ("embedded://", "RWF")
 
 
-def test_the_environment() -> None:
+def test_environment_variables_are_read() -> None:
     environment = {"TEKANA_DATABASE_URL": "memory://", "TEKANA_CURRENCY": "USD", "OTHER": "x"}
     assert Settings.from_environment(environment) == Settings(database_url="memory://", currency=tekana.Currency("USD"))
 
 
-def test_what_is_given_counts_more() -> None:
+def test_arguments_override_environment_variables() -> None:
     environment = {"TEKANA_DATABASE_URL": "memory://", "TEKANA_CURRENCY": "USD"}
     settings = Settings.from_environment(environment, given={"currency": "KWD", "database_url": None})
     assert (settings.database_url, settings.currency) == ("memory://", "KWD")
 
 
-def test_an_empty_variable_is_as_good_as_none_but_what_is_given_counts() -> None:
+def test_an_empty_variable_is_ignored_but_an_empty_argument_is_not() -> None:
     assert Settings.from_environment({"TEKANA_CURRENCY": ""}, given={"database_url": None}) == Settings()
     with pytest.raises(InvalidRequest):
         Settings.from_environment({}, given={"database_url": ""})
@@ -44,27 +44,27 @@ def test_an_empty_variable_is_as_good_as_none_but_what_is_given_counts() -> None
         *(("keep_events", "0"), ("keep_events", "-1"), ("keep_events", "a month"), ("webhooks_allow_private", "maybe")),
     ],
 )
-def test_bad_settings_are_told_by_name(field: str, value: str) -> None:
+def test_an_invalid_setting_is_named_in_the_error(field: str, value: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
         Settings.from_environment({f"TEKANA_{field.upper()}": value})
     assert [error.field for error in refused.value.errors] == [field]
 
 
 @pytest.mark.parametrize("role", [role for role in ROLES if role != "all"])
-def test_every_role_but_all_needs_a_bus(role: Role) -> None:
+def test_every_role_except_all_requires_a_bus(role: Role) -> None:
     with pytest.raises(InvalidRequest, match="bus_url: is needed by the role"):
         Settings(role=role)
     assert Settings(role=role, bus_url="kafka://host:9092").has_clients == (role == "gateway")
 
 
-async def test_the_operators_currency_is_used() -> None:
+async def test_the_default_currency_is_used() -> None:
     settings = Settings(database_url="memory://", currency=tekana.Currency("KWD"))
     async with session(settings) as app:
         person = tekana.RegisterCustomer(full_name="A", email="a@example.com", phone_number="+250788123456")
         assert (await app.execute(person)).wallets[0].currency == "KWD"
 
 
-def test_no_secret_is_shown() -> None:
+def test_secrets_are_not_in_the_repr() -> None:
     settings = Settings(
         database_url="postgresql+asyncpg://user:s3cret/x@host/name?sslpassword=s3cret&application_name=x",
         read_database_url="postgresql://user:s3c@ret@replica/name",
@@ -75,19 +75,19 @@ def test_no_secret_is_shown() -> None:
     assert repr(Settings()).startswith("Settings(database_url='embedded://', read_database_url=None, ")
 
 
-async def test_an_unknown_store_says_which_there_are() -> None:
+async def test_the_error_for_an_unknown_store_lists_the_installed_ones() -> None:
     with pytest.raises(MissingAdapter, match="memory"):
         async with session("carrier-pigeon://"):
             pass
 
 
-async def test_what_is_no_store_is_refused() -> None:
+async def test_an_entry_point_that_is_not_a_store_is_refused() -> None:
     with pytest.raises(MissingAdapter, match="object is no tekana store"):
         async with session(store=object()):  # type: ignore[arg-type]
             pass
 
 
-def test_the_bus() -> None:
+def test_the_bus_url_is_read_and_validated() -> None:
     assert Settings().bus_url is None
     assert Settings.from_environment({"TEKANA_BUS_URL": ""}).bus_url is None
     assert Settings.from_environment({"TEKANA_BUS_URL": "kafka://one:1"}).bus_url == "kafka://one:1"
@@ -96,8 +96,8 @@ def test_the_bus() -> None:
 
 
 @pytest.mark.parametrize("run_workers", [False, True])
-async def test_a_bus_that_the_publisher_does_not_understand(run_workers: bool) -> None:
-    """Only a process that publishes needs it."""
+async def test_an_invalid_bus_url_is_refused_by_processes_that_publish(run_workers: bool) -> None:
+    """A process that does not publish ignores it."""
     settings = Settings(database_url="memory://", bus_url="kafka://nowhere")
     if not run_workers:
         async with session(settings):
@@ -113,12 +113,12 @@ def test_a_publisher_is_found_by_its_scheme() -> None:
     assert found.location == "Kafka at 127.0.0.1:9092, [::1]:9093"
 
 
-def test_an_unknown_publisher_says_which_there_are() -> None:
+def test_the_error_for_an_unknown_publisher_lists_the_installed_ones() -> None:
     with pytest.raises(MissingAdapter, match="there are: kafka"):
         find_publisher("carrier-pigeon://")
 
 
-def test_what_is_no_publisher_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_entry_point_that_is_not_a_publisher_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tekana.bootstrap.adapters.load", lambda *_: lambda _: object())
     with pytest.raises(MissingAdapter, match="object is no tekana publisher"):
         find_publisher("kafka://127.0.0.1:9092")
@@ -126,12 +126,12 @@ def test_what_is_no_publisher_is_refused(monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.parametrize("name", ["plain", "a b", "100%25", "what?", "a#b", "existing"])
 @pytest.mark.parametrize("existing", [False, True])
-def test_a_folder_of_any_name_is_found(tmp_path: Path, name: str, existing: bool) -> None:
+def test_a_data_folder_may_have_any_name(tmp_path: Path, name: str, existing: bool) -> None:
     chosen = settings(None, tmp_path / name, existing=existing)
     assert find_store(chosen.database_url, None).location == str(tmp_path / name)
 
 
-async def test_a_store_that_knows_of_no_replica_is_not_asked_to_read_from_one() -> None:
+async def test_a_replica_is_refused_for_a_store_without_replicas() -> None:
     settings = Settings(database_url="memory://", read_database_url="memory://other")
     with pytest.raises(InvalidRequest, match="memory://, which has no replicas") as refused:
         async with session(settings):
@@ -139,7 +139,7 @@ async def test_a_store_that_knows_of_no_replica_is_not_asked_to_read_from_one() 
     assert [error.field for error in refused.value.errors] == ["read_database_url"]
 
 
-async def test_a_database_named_in_code_is_not_read_through_the_environments_replica(
+async def test_a_database_given_in_code_ignores_the_replica_of_the_environment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("TEKANA_READ_DATABASE_URL", "postgresql://replica/name")

@@ -1,4 +1,4 @@
-"""The shipped steps: as a partner runs them, and that they can fail."""
+"""The shipped steps run in a partner's project, and they can fail."""
 
 import re
 import subprocess
@@ -45,21 +45,21 @@ scenarios("steps.feature")
 
 @given("something async")
 async def something_async():
-    raise AssertionError("nobody awaits this")
+    raise AssertionError("this is never awaited")
 """,
     "audit": 'STORE = Forgetful\nscenarios("audit.feature")',
 }
 
-Told = dict[str, dict[str, list[str]]]
+Outcomes = dict[str, dict[str, list[str]]]
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
-    """The outcomes of a partner's tests: of each file, of each test."""
+def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Outcomes:
+    """Run a partner's tests; return the outcomes by file and test."""
     folder = tmp_path_factory.mktemp("partner")
     (folder / "conftest.py").write_text(CONFTEST)
     (folder / "steps.feature").write_text(STEPS)
-    (folder / "audit.feature").write_text("Feature: F\n  Scenario: A sound one\n    Given Aline is a customer\n")
+    (folder / "audit.feature").write_text("Feature: F\n  Scenario: A valid one\n    Given Aline is a customer\n")
     for name, code in FILES.items():
         (folder / f"test_{name}.py").write_text(WORLD + code)
     done = subprocess.run(
@@ -70,7 +70,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
         check=False,
         cwd=folder,
     )
-    outcomes: Told = {name: {} for name in FILES}
+    outcomes: Outcomes = {name: {} for name in FILES}
     for outcome, file, test in re.findall(r"^(PASSED|FAILED|ERROR) test_(\w+)\.py::(\S+)", done.stdout, re.MULTILINE):
         outcomes[file].setdefault(test, []).append(outcome)
     assert all(outcomes.values()), done.stdout + done.stderr
@@ -86,11 +86,11 @@ Feature: Steps that fail
     Given Aline is a customer with 5,000 RWF
     Then Aline's wallet holds 4,999 RWF
 
-  Scenario: A refusal that nobody expected
+  Scenario: A refusal that no step expects
     Given Aline is a customer
     When 5 RWF is withdrawn from Aline's wallet
 
-  Scenario: A refusal that nobody expected, and then something else
+  Scenario: A refusal that no step expects, and then something else
     Given Aline is a customer
     When 5 RWF is withdrawn from Aline's wallet
     And 5 RWF is deposited into Aline's wallet
@@ -117,16 +117,16 @@ Feature: Steps that fail
 """
 
 
-def test_a_partner_runs_the_features(told: Told) -> None:
-    assert list(told["rule"].values()) == [["PASSED"]] * 7
+def test_the_features_pass_in_a_partners_project(outcomes: Outcomes) -> None:
+    assert list(outcomes["rule"].values()) == [["PASSED"]] * 7
 
 
-def test_steps_can_fail(told: Told) -> None:
-    assert told["steps"] == {
+def test_steps_can_fail(outcomes: Outcomes) -> None:
+    assert outcomes["steps"] == {
         "test_an_async_step": ["FAILED"],
         "test_a_wrong_balance": ["FAILED"],
-        "test_a_refusal_that_nobody_expected": ["PASSED", "ERROR"],
-        "test_a_refusal_that_nobody_expected_and_then_something_else": ["ERROR", "FAILED"],
+        "test_a_refusal_that_no_step_expects": ["PASSED", "ERROR"],
+        "test_a_refusal_that_no_step_expects_and_then_something_else": ["ERROR", "FAILED"],
         "test_a_given_that_is_refused": ["FAILED"],
         "test_refused_for_another_reason": ["FAILED"],
         "test_done_not_refused": ["FAILED"],
@@ -134,8 +134,8 @@ def test_steps_can_fail(told: Told) -> None:
     }
 
 
-def test_each_scenario_ends_with_the_audit(told: Told) -> None:
-    assert told["audit"] == {"test_a_sound_one": ["PASSED", "ERROR"]}
+def test_each_scenario_ends_with_the_audit(outcomes: Outcomes) -> None:
+    assert outcomes["audit"] == {"test_a_valid_one": ["PASSED", "ERROR"]}
 
 
 def test_every_rule_is_tagged_with_its_number() -> None:
@@ -147,14 +147,14 @@ def test_every_rule_is_tagged_with_its_number() -> None:
                 number, text = re.match(r"Rule: ([CWTE]\d+)\. (.+)", line).groups()  # type: ignore[union-attr]
                 kind = {"C": "customer", "W": "wallet", "T": "transaction", "E": "event"}[number[0]]
                 assert before == f"@{kind}-{number[1:]}", line
-                assert rules.setdefault(number, text) == text, f"{number} says two things"
+                assert rules.setdefault(number, text) == text, f"{number} has two texts"
     counts = {kind: [int(one[1:]) for one in rules if one[0] == kind] for kind in "CWTE"}
     assert {kind: sorted(numbers) for kind, numbers in counts.items()} == {
         kind: list(range(1, len(numbers) + 1)) for kind, numbers in counts.items()
     }
 
 
-def test_the_features_speak_the_words_of_the_business() -> None:
+def test_the_features_use_no_technical_words() -> None:
     technical = re.compile(
         r"\b(HTTP|JSON|API|POST|GET|PATCH|header|status code|endpoint|UUID|idempoten\w+|null|database|SQL)\b",
         re.IGNORECASE,
@@ -163,12 +163,12 @@ def test_the_features_speak_the_words_of_the_business() -> None:
         assert technical.findall(feature.read_text(encoding="utf-8")) == [], feature
 
 
-def test_every_reason_is_shown_by_an_example() -> None:
+def test_every_refusal_reason_has_an_example() -> None:
     text = "\n".join(feature.read_text(encoding="utf-8") for feature in FEATURES)
     assert [reason for reason in REASONS if reason not in text] == []
 
 
-def test_the_portal_passes_on_what_is_raised() -> None:
+def test_the_portal_raises_exceptions_of_the_coroutine() -> None:
     async def fail() -> None:
         raise ZeroDivisionError("planted")
 

@@ -1,4 +1,4 @@
-"""The life of a wallet, decided on a Book."""
+"""The life cycle of a wallet, decided on a Book."""
 
 import copy
 from dataclasses import replace
@@ -63,7 +63,7 @@ def state_of(wallet: Wallet) -> str:
 
 
 @pytest.mark.parametrize(("state", "verb"), LIFE)
-def test_what_is_possible_when(state: str, verb: str) -> None:
+def test_each_command_in_each_status(state: str, verb: str) -> None:
     wallet = builders.wallet(**STATES[state])
     before = replace(wallet)
     book = builders.book(wallet)
@@ -95,7 +95,7 @@ MOVES = {
 
 @pytest.mark.parametrize("state", MOVES)
 @pytest.mark.parametrize("debit", [True, False])
-def test_when_money_moves(state: str, debit: bool) -> None:
+def test_debits_and_credits_in_each_status(state: str, debit: bool) -> None:
     wallet = builders.wallet(**STATES[state])
     if MOVES[state][0 if debit else 1]:
         wallet.require_moves(debit=debit)
@@ -105,7 +105,7 @@ def test_when_money_moves(state: str, debit: bool) -> None:
 
 
 @pytest.mark.parametrize("what", [{"ledger_balance": 1}, {"held": 1}, {"ledger_balance": 5, "held": 5}])
-def test_only_empty_wallets_are_closed(what: dict[str, int]) -> None:
+def test_a_wallet_that_is_not_empty_is_not_closed(what: dict[str, int]) -> None:
     wallet = builders.wallet(**what)
     with pytest.raises(WalletNotEmpty):
         CloseWallet(wallet_id=wallet.id).decide(builders.book(wallet))
@@ -113,13 +113,13 @@ def test_only_empty_wallets_are_closed(what: dict[str, int]) -> None:
 
 
 @pytest.mark.parametrize("verb", COMMANDS)
-def test_the_houses_wallets_are_nobodys_business(verb: str) -> None:
+def test_commands_on_house_wallets_are_refused(verb: str) -> None:
     for wallet_id in (WalletId(uuid4()), *(house_wallet_id(role, Currency("RWF")) for role in HOUSE_ROLES)):
         with pytest.raises(WalletNotFound):
             COMMANDS[verb](wallet_id).decide(builders.book())
 
 
-def test_opening() -> None:
+def test_an_opened_wallet_is_empty_and_active() -> None:
     customer = builders.customer()
     book = builders.book(customer)
     wallet = OpenWallet(customer_id=customer.id, currency="KWD", name="Travel", metadata={"a": 1}).decide(book)
@@ -139,7 +139,7 @@ def test_opening() -> None:
 def test_a_customer_has_two_hundred_wallets_at_most() -> None:
     customer = builders.customer()
     wallets = [builders.wallet(customer_id=customer.id) for _ in range(199)]
-    wallets[7].status = "closed"  # it is locked with the customer like the others
+    wallets[7].status = "closed"  # closed wallets are locked with the customer, and count
     book = builders.book(customer, *wallets, builders.wallet())
     OpenWallet(customer_id=customer.id, currency="KWD").decide(book)
     before = copy.deepcopy((book.locked, book.changes, book.outbox, book.house_wallets))
@@ -148,11 +148,11 @@ def test_a_customer_has_two_hundred_wallets_at_most() -> None:
     assert (book.locked, book.changes, book.outbox, book.house_wallets) == before
 
 
-def test_available_is_what_is_not_held() -> None:
+def test_the_available_balance_excludes_held_money() -> None:
     assert builders.wallet(ledger_balance=100, held=30).available_balance == 70
 
 
-def test_house_wallets_begin_empty() -> None:
+def test_house_wallets_start_empty() -> None:
     houses = house_wallets(Currency("USD"), created_by="x", at=FrozenClock()())
     assert [(one.house, one.customer_id, one.ledger_balance, one.may_overdraw) for one in houses] == [
         (role, None, 0, True) for role in HOUSE_ROLES

@@ -1,4 +1,4 @@
-"""Workers: restarted when they fail, stopped in time, and under a lease run by one process at a time."""
+"""Workers: restarted after failures, stopped within a time limit, and with a lease run by one process at a time."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PATIENCE = 20.0
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_delays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leased_worker, "LEASE_SECONDS", 0.3)
     for name in ("_RENEW_SECONDS", "_STANDBY_SECONDS", "_NEED_CHECK_SECONDS"):
         monkeypatch.setattr(leased_worker, name, 0.02)
@@ -38,8 +38,8 @@ def store() -> MemoryStore:
     return MemoryStore()
 
 
-class Tasks:
-    """Counts what it does for whom, and how often two do it at once. `failure` is raised instead, if there is one."""
+class RecordedTasks:
+    """Count runs by holder, and concurrent runs. If `failure` is set, it is raised instead."""
 
     def __init__(self) -> None:
         self.done: list[str] = []
@@ -74,9 +74,9 @@ def failures_in(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [one.getMessage() for one in caplog.records if one.levelno >= logging.WARNING]
 
 
-async def test_a_new_worker_edits_no_file(store: MemoryStore) -> None:
-    """Of two processes on one store, one does the work under the lease; and the other once that one has ended."""
-    tasks = Tasks()
+async def test_a_new_worker_needs_no_change_to_other_files(store: MemoryStore) -> None:
+    """Of two processes on one store, the one with the lease works; the other takes over when it ends."""
+    tasks = RecordedTasks()
     async with tekana.connect(store=store, workers=[tasks.leased(store, "one")]):
         await until(lambda: len(tasks.done) > 3)
         async with tekana.connect(store=store, workers=[tasks.leased(store, "two")]):
@@ -119,9 +119,9 @@ async def test_a_failure_is_retried_and_logged_once(
     failure: BaseException,
     kind: str,
 ) -> None:
-    """A CancelledError that something raises inside is no request to stop."""
-    monkeypatch.setattr(leased_worker, "LEASE_SECONDS", 30.0)  # however busy the machine is
-    tasks = Tasks()
+    """A CancelledError raised inside the work is not a request to stop."""
+    monkeypatch.setattr(leased_worker, "LEASE_SECONDS", 30.0)  # long enough for a slow machine
+    tasks = RecordedTasks()
     tasks.failure = failure
 
     class Bare:
@@ -149,8 +149,8 @@ async def test_a_failure_is_retried_and_logged_once(
     assert tasks.at_work == 0
 
 
-async def test_another_failure_is_logged_too(caplog: pytest.LogCaptureFixture) -> None:
-    tasks = Tasks()
+async def test_a_different_failure_is_logged_too(caplog: pytest.LogCaptureFixture) -> None:
+    tasks = RecordedTasks()
     tasks.failure = Unavailable("it is away")
     async with running([PeriodicWorker("tasks", lambda: tasks.do("me"))]):
         await until(lambda: len(failures_in(caplog)) == 1)
@@ -160,7 +160,7 @@ async def test_another_failure_is_logged_too(caplog: pytest.LogCaptureFixture) -
     assert failures_in(caplog) == ["tasks: it is away; trying until it works", "tasks: failed; trying until it works"]
 
 
-async def test_the_delays_grow_up_to_a_maximum() -> None:
+async def test_retry_delays_grow_up_to_a_maximum() -> None:
     delays = backoff.Backoff(0.5, 5.0)
     first = [delays.next_delay() for _ in range(8)]
     for delay, most in zip(first, (0.5, 1, 2, 4, 5, 5, 5, 5), strict=True):
@@ -169,7 +169,7 @@ async def test_the_delays_grow_up_to_a_maximum() -> None:
     assert delays.next_delay() <= 0.5
 
 
-async def test_a_worker_that_ignores_cancellation_is_left_behind(
+async def test_stopping_does_not_wait_for_a_worker_that_ignores_cancellation(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(worker, "STOP_SECONDS", 0.1)
@@ -192,12 +192,12 @@ async def test_a_worker_that_ignores_cancellation_is_left_behind(
 
 
 @pytest.mark.parametrize("failure", [Unavailable("away"), RuntimeError("a bug"), ExceptionGroup("two", [ValueError()])])
-async def test_a_lease_that_cannot_be_released_does_not_keep_the_worker(store: MemoryStore, failure: Exception) -> None:
+async def test_a_failed_release_of_the_lease_does_not_block_the_stop(store: MemoryStore, failure: Exception) -> None:
     class Kept(MemoryLease):
         async def release(self, epoch: int) -> None:
             raise failure
 
-    tasks = Tasks()
+    tasks = RecordedTasks()
     work = asyncio.create_task(tasks.leased(store, "me", Kept(store.lease("tasks")._row, store._clock)).run())
     await until(lambda: bool(tasks.done))
     work.cancel()
@@ -208,7 +208,7 @@ async def test_a_lease_that_cannot_be_released_does_not_keep_the_worker(store: M
 
 @pytest.mark.parametrize("hangs", [False, True])
 async def test_work_ends_when_the_lease_cannot_be_renewed(store: MemoryStore, hangs: bool) -> None:
-    """Before another process may have it."""
+    """The work ends before another process can acquire the lease."""
 
     class Unreachable(MemoryLease):
         async def renew(self, epoch: int, seconds: float) -> None:
@@ -216,7 +216,7 @@ async def test_work_ends_when_the_lease_cannot_be_renewed(store: MemoryStore, ha
                 await asyncio.sleep(PATIENCE)
             raise Unavailable("the database is away")
 
-    tasks = Tasks()
+    tasks = RecordedTasks()
     mine = Unreachable(store.lease("tasks")._row, store._clock)
     async with running([tasks.leased(store, "one", mine)]):
         await until(lambda: "one" in tasks.done)
@@ -228,8 +228,8 @@ async def test_work_ends_when_the_lease_cannot_be_renewed(store: MemoryStore, ha
     assert tasks.collisions == 0
 
 
-async def test_the_next_lease_waits_for_what_the_last_one_began(store: MemoryStore) -> None:
-    """Even if that takes its time to end."""
+async def test_the_next_lease_waits_for_work_of_the_previous_one(store: MemoryStore) -> None:
+    """Also if that work ends slowly."""
     at_once, most = 0, 0
 
     async def slow_to_end(_: int) -> float:
@@ -258,14 +258,16 @@ async def test_a_cancellation_that_a_library_suppressed_is_repeated(
     monkeypatch.setattr(tasks_module, "_CANCEL_AGAIN_SECONDS", 0.05)
     at_work = asyncio.Event()
 
-    async def hard_of_hearing(_: int) -> float:
+    async def suppress_first_cancellation(_: int) -> float:
         at_work.set()
         with suppress(asyncio.CancelledError):
             await asyncio.sleep(PATIENCE)
         await asyncio.sleep(PATIENCE)
         return 0.0
 
-    work = asyncio.create_task(LeasedWorker("tasks", store.lease("tasks"), hard_of_hearing, holder="me").run())
+    work = asyncio.create_task(
+        LeasedWorker("tasks", store.lease("tasks"), suppress_first_cancellation, holder="me").run()
+    )
     await at_work.wait()
     work.cancel()
     async with asyncio.timeout(PATIENCE / 2):
@@ -273,9 +275,11 @@ async def test_a_cancellation_that_a_library_suppressed_is_repeated(
     assert work.cancelled()
 
 
-async def test_who_only_fails_hands_over(store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_worker_that_always_fails_releases_the_lease(
+    store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(leased_worker, "_HAND_OVER_SECONDS", 0.1)
-    sick, well = Tasks(), Tasks()
+    sick, well = RecordedTasks(), RecordedTasks()
     sick.failure = Unavailable("no way to the bus from here")
     async with running([sick.leased(store, "sick")]):
         await until(lambda: store.lease("tasks").holder == "sick")
@@ -284,7 +288,7 @@ async def test_who_only_fails_hands_over(store: MemoryStore, monkeypatch: pytest
 
 
 async def test_no_lease_is_held_while_there_is_nothing_to_do(store: MemoryStore) -> None:
-    tasks, lease = Tasks(), store.lease("tasks")
+    tasks, lease = RecordedTasks(), store.lease("tasks")
     tasks.pause_seconds = 1000.0
     async with running([tasks.leased(store, "me")]):
         await until(lambda: tasks.done == ["me"] and lease.holder is None)
@@ -304,7 +308,7 @@ async def test_no_lease_is_held_while_there_is_nothing_to_do(store: MemoryStore)
         await until(lambda: lease.holder is None)
 
 
-async def test_what_fails_while_it_ends_is_not_begun_again(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_failure_during_the_stop_is_not_retried(caplog: pytest.LogCaptureFixture) -> None:
     begun = 0
 
     class Careless:
@@ -325,7 +329,7 @@ async def test_what_fails_while_it_ends_is_not_begun_again(caplog: pytest.LogCap
 
 
 async def test_a_group_of_tasks_that_fails_is_retried(caplog: pytest.LogCaptureFixture) -> None:
-    """Some versions of Python leave a task marked as cancelled after that."""
+    """Some versions of Python leave a task marked as cancelled after a failed task group."""
     done = 0
 
     async def fail(delay: float) -> None:

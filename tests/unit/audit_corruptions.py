@@ -1,4 +1,4 @@
-"""Bugs to plant into a sound ledger: each says which invariants have to notice."""
+"""Corruptions of a whole ledger; each declares the invariants that it breaks."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -17,18 +17,18 @@ from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord
 from tekana.testing import builders
 from tekana.testing.builders import RWF
 
-Plant = Callable[[Snapshot], Snapshot]
-PLANTS: dict[str, tuple[Plant, set[int]]] = {}
+Corruption = Callable[[Snapshot], Snapshot]
+CORRUPTIONS: dict[str, tuple[Corruption, set[int]]] = {}
 
 
-def fires(*numbers: int) -> Callable[[Plant], Plant]:
-    """The plant makes exactly these invariants fail."""
+def breaks(*numbers: int) -> Callable[[Corruption], Corruption]:
+    """Register a corruption that breaks exactly these invariants."""
 
-    def plant(function: Plant) -> Plant:
-        PLANTS[function.__name__] = function, set(numbers)
+    def corruption(function: Corruption) -> Corruption:
+        CORRUPTIONS[function.__name__] = function, set(numbers)
         return function
 
-    return plant
+    return corruption
 
 
 def _with(ones: Sequence[Any], which: Callable[[Any], bool], changes: dict[str, Any]) -> list[Any]:
@@ -37,17 +37,17 @@ def _with(ones: Sequence[Any], which: Callable[[Any], bool], changes: dict[str, 
 
 
 def with_wallet(snapshot: Snapshot, which: Callable[[Wallet], bool], **changes: Any) -> Snapshot:
-    """The first such wallet is changed."""
+    """Return the snapshot with the first matching wallet changed."""
     return snapshot._replace(wallets=_with(snapshot.wallets, which, changes))
 
 
 def with_customer(snapshot: Snapshot, which: Callable[[Customer], bool], **changes: Any) -> Snapshot:
-    """The first such customer is changed."""
+    """Return the snapshot with the first matching customer changed."""
     return snapshot._replace(customers=_with(snapshot.customers, which, changes))
 
 
 def with_transaction(snapshot: Snapshot, index: int, status: str = "posted", **changes: Any) -> Snapshot:
-    """The transaction of this status and place is changed, in the outbox and under its key as well."""
+    """Return the snapshot with this transaction changed, also in the outbox and under its key."""
     old = [one for one in snapshot.transactions if one.status == status][index]
     new = replace(old, **changes)
 
@@ -65,7 +65,7 @@ def with_transaction(snapshot: Snapshot, index: int, status: str = "posted", **c
 
 
 def with_one_more(snapshot: Snapshot, transaction: Transaction) -> Snapshot:
-    """The transaction is added, with its key and its place in the outbox."""
+    """Return the snapshot with a transaction added, including its key and its row in the outbox."""
     return snapshot._replace(
         transactions=[*snapshot.transactions, transaction],
         keys={
@@ -77,7 +77,7 @@ def with_one_more(snapshot: Snapshot, transaction: Transaction) -> Snapshot:
 
 
 def another(transaction: Transaction, **changes: Any) -> Transaction:
-    """One of the same moment, with the next id."""
+    """Return a copy at the same time with the next id."""
     return replace(transaction, id=TransactionId(UUID(int=transaction.id.int + 1)), **changes)
 
 
@@ -89,7 +89,7 @@ def full(wallet: Wallet) -> bool:
     return wallet.house is None and wallet.ledger_balance > 0 and wallet.status == "active"
 
 
-@fires(1)
+@breaks(1)
 def entries_that_do_not_sum_to_zero(snapshot: Snapshot) -> Snapshot:
     debit, credit = posted(snapshot, -1).entries
     credit = credit._replace(amount_minor=credit.amount_minor + 1, ledger_balance_after=credit.ledger_balance_after + 1)
@@ -98,81 +98,81 @@ def entries_that_do_not_sum_to_zero(snapshot: Snapshot) -> Snapshot:
     return with_wallet(changed, lambda one: one.id == credit.wallet_id, ledger_balance=mine[0].ledger_balance + 1)
 
 
-@fires(1, 3)
+@breaks(1, 3)
 def a_rejected_transaction_with_entries(snapshot: Snapshot) -> Snapshot:
     entry = posted(snapshot, 0).entries[0]._replace(wallet_id=WalletId(uuid4()))
     return with_transaction(snapshot, 0, "rejected", entries=(entry, entry._replace(amount_minor=-entry.amount_minor)))
 
 
-@fires(1)
+@breaks(1)
 def a_posted_transaction_without_entries(snapshot: Snapshot) -> Snapshot:
     deposit = builders.deposit(WalletId(uuid4())).to_request()
     return with_one_more(snapshot, another(posted(snapshot, 0), request=deposit, entries=()))
 
 
-@fires(2)
+@breaks(2)
 def a_balance_that_is_not_the_sum(snapshot: Snapshot) -> Snapshot:
     return with_wallet(snapshot, full, ledger_balance=99999)
 
 
-@fires(2)
-def an_entry_that_tells_a_wrong_balance(snapshot: Snapshot) -> Snapshot:
+@breaks(2)
+def an_entry_with_a_wrong_balance(snapshot: Snapshot) -> Snapshot:
     debit, credit = posted(snapshot, 0).entries
     return with_transaction(snapshot, 0, entries=(debit, credit._replace(ledger_balance_after=12345)))
 
 
-@fires(3)
+@breaks(3)
 def a_version_that_is_not_the_last(snapshot: Snapshot) -> Snapshot:
     return with_wallet(snapshot, full, version=9)
 
 
-@fires(3)
+@breaks(3)
 def a_gap_in_the_versions(snapshot: Snapshot) -> Snapshot:
     debit, credit = posted(snapshot, -1).entries
     return with_transaction(snapshot, -1, entries=(debit, credit._replace(version=credit.version + 1)))
 
 
-@fires(3)
+@breaks(3)
 def a_version_twice(snapshot: Snapshot) -> Snapshot:
     debit, credit = posted(snapshot, -1).entries
     return with_transaction(snapshot, -1, entries=(debit, credit._replace(version=credit.version - 1)))
 
 
-@fires(3)
-def a_history_that_runs_backwards(snapshot: Snapshot) -> Snapshot:
+@breaks(3)
+def times_that_run_backwards(snapshot: Snapshot) -> Snapshot:
     earlier = posted(snapshot, 0).created_at - timedelta(microseconds=1)
     return with_transaction(snapshot, -1, id=first_transaction_id(earlier), created_at=earlier, posted_at=earlier)
 
 
-@fires(11)
-def a_moment_that_is_not_that_of_the_id(snapshot: Snapshot) -> Snapshot:
+@breaks(11)
+def a_time_that_differs_from_the_id(snapshot: Snapshot) -> Snapshot:
     later = posted(snapshot, -1).created_at + timedelta(microseconds=1)
     return with_transaction(snapshot, -1, created_at=later, posted_at=later)
 
 
-@fires(11)
-def an_id_that_no_version_7_has(snapshot: Snapshot) -> Snapshot:
+@breaks(11)
+def an_id_that_is_not_a_uuid_version_7(snapshot: Snapshot) -> Snapshot:
     return with_transaction(snapshot, -1, id=TransactionId(UUID(int=posted(snapshot, -1).id.int ^ 1 << 63)))
 
 
-@fires(4)
-def money_held_by_nothing(snapshot: Snapshot) -> Snapshot:
+@breaks(4)
+def money_held_without_a_hold(snapshot: Snapshot) -> Snapshot:
     return with_wallet(snapshot, full, held=1)
 
 
-@fires(4, 5)
+@breaks(4, 5)
 def more_held_than_there_is(snapshot: Snapshot) -> Snapshot:
     return with_wallet(snapshot, full, held=100_000)
 
 
-@fires(5)
+@breaks(5)
 def a_customer_below_zero(snapshot: Snapshot) -> Snapshot:
     return with_wallet(snapshot, lambda one: one.ledger_balance < 0, house=None)
 
 
-@fires(5)
+@breaks(5)
 def a_customer_once_below_zero(snapshot: Snapshot) -> Snapshot:
-    """All is paid back in the end."""
+    """The balance is positive again at the end."""
     owes, pays = (next(one for one in snapshot.wallets if one.house == role) for role in ("settlement", "fees"))
     debt = -owes.ledger_balance
     entries = (
@@ -193,18 +193,18 @@ def a_customer_once_below_zero(snapshot: Snapshot) -> Snapshot:
     return with_wallet(changed, lambda one: one.id == owes.id, house=None, **after)
 
 
-@fires(1)
+@breaks(1)
 def money_in_another_wallet_than_the_transaction_says(snapshot: Snapshot) -> Snapshot:
     movement = replace(posted(snapshot, 0).request, to_wallet_id=WalletId(uuid4()))
     return with_transaction(snapshot, 0, request=movement)
 
 
-@fires(12)
-def a_wallet_frozen_by_nobody(snapshot: Snapshot) -> Snapshot:
+@breaks(12)
+def a_wallet_frozen_without_an_event(snapshot: Snapshot) -> Snapshot:
     return with_wallet(snapshot, full, status="frozen", freeze_scope="all")
 
 
-@fires(12)
+@breaks(12)
 def a_wallet_given_to_another_customer(snapshot: Snapshot) -> Snapshot:
     other = next(one for one in snapshot.customers if one.status == "active" and one.id != _owner(snapshot))
     return with_wallet(snapshot, full, customer_id=other.id)
@@ -214,36 +214,36 @@ def _owner(snapshot: Snapshot) -> CustomerId | None:
     return next(one.customer_id for one in snapshot.wallets if full(one))
 
 
-@fires(6, 12)
+@breaks(6, 12)
 def an_entry_in_another_currency(snapshot: Snapshot) -> Snapshot:
     return with_wallet(snapshot, full, currency="KWD")
 
 
-@fires(1, 6)
-def an_amount_below_nothing(snapshot: Snapshot) -> Snapshot:
+@breaks(1, 6)
+def a_negative_amount(snapshot: Snapshot) -> Snapshot:
     return with_transaction(snapshot, 0, request=replace(posted(snapshot, 0).request, amount=Money(-5, RWF)))
 
 
-@fires(7)
+@breaks(7)
 def a_transaction_without_a_key(snapshot: Snapshot) -> Snapshot:
     [key, *_] = [key for key, claimed in snapshot.keys.items() if isinstance(claimed.answer, Transaction)]
     return snapshot._replace(keys={one: claimed for one, claimed in snapshot.keys.items() if one != key})
 
 
-@fires(7)
+@breaks(7)
 def a_refused_transaction_without_a_key(snapshot: Snapshot) -> Snapshot:
     keys = {k: c for k, c in snapshot.keys.items() if getattr(c.answer, "status", None) != "rejected"}
     assert len(keys) == len(snapshot.keys) - 1
     return snapshot._replace(keys=keys)
 
 
-@fires(7)
+@breaks(7)
 def two_keys_for_one_transaction(snapshot: Snapshot) -> Snapshot:
     [claimed, *_] = [one for one in snapshot.keys.values() if isinstance(one.answer, Transaction)]
     return snapshot._replace(keys={**snapshot.keys, IdempotencyKey(MAIN_TENANT, "another", "key"): claimed})
 
 
-@fires(7)
+@breaks(7)
 def a_key_without_its_transaction(snapshot: Snapshot) -> Snapshot:
     lost = replace(posted(snapshot, 0), id=uuid4())
     return snapshot._replace(
@@ -251,40 +251,40 @@ def a_key_without_its_transaction(snapshot: Snapshot) -> Snapshot:
     )
 
 
-@fires(9)
-def a_transaction_that_nobody_hears_of(snapshot: Snapshot) -> Snapshot:
+@breaks(9)
+def a_transaction_missing_in_the_outbox(snapshot: Snapshot) -> Snapshot:
     assert isinstance(snapshot.outbox[-1], Transaction)
     return snapshot._replace(outbox=snapshot.outbox[:-1])
 
 
-@fires(9, 10)
-def a_transaction_announced_twice(snapshot: Snapshot) -> Snapshot:
+@breaks(9, 10)
+def a_transaction_twice_in_the_outbox(snapshot: Snapshot) -> Snapshot:
     return snapshot._replace(outbox=[*snapshot.outbox, snapshot.outbox[-1]])
 
 
-@fires(9)
-def a_transaction_announced_that_is_not_there(snapshot: Snapshot) -> Snapshot:
+@breaks(9)
+def an_unknown_transaction_in_the_outbox(snapshot: Snapshot) -> Snapshot:
     [rejected] = [one for one in snapshot.transactions if one.status == "rejected"]
     return snapshot._replace(outbox=[*snapshot.outbox, replace(rejected, id=uuid4())])
 
 
-@fires(9)
+@breaks(9)
 def a_change_of_a_customer_without_an_event(snapshot: Snapshot) -> Snapshot:
     return with_customer(snapshot, lambda one: one.status == "active", version=5)
 
 
-@fires(9)
+@breaks(9)
 def a_change_of_a_wallet_without_an_event(snapshot: Snapshot) -> Snapshot:
     return with_wallet(snapshot, full, sequence=50)
 
 
-@fires(9)
-def an_event_of_somebody_who_is_not_there(snapshot: Snapshot) -> Snapshot:
+@breaks(9)
+def an_event_of_an_unknown_customer(snapshot: Snapshot) -> Snapshot:
     event = CustomerVerified(customer_id=CustomerId(uuid4()), sequence=1, occurred_at=builders._NOW, tier="full")
     return snapshot._replace(outbox=[*snapshot.outbox, event])
 
 
-@fires(10)
+@breaks(10)
 def events_out_of_order(snapshot: Snapshot) -> Snapshot:
     first, second, *_ = [i for i, one in enumerate(snapshot.outbox) if isinstance(one, Transaction) and one.entries]
     outbox = list(snapshot.outbox)
@@ -292,50 +292,50 @@ def events_out_of_order(snapshot: Snapshot) -> Snapshot:
     return snapshot._replace(outbox=outbox)
 
 
-@fires(10)
+@breaks(10)
 def a_gap_in_the_sequence(snapshot: Snapshot) -> Snapshot:
-    """The last event of a wallet has a number too high; how many there are is right."""
+    """The last event of a wallet has a sequence too high; the number of events is correct."""
     debit, credit = posted(snapshot, -1).entries
     return with_transaction(snapshot, -1, entries=(debit, credit._replace(sequence=credit.sequence + 1)))
 
 
-@fires(11)
-def posted_and_nobody_knows_when(snapshot: Snapshot) -> Snapshot:
+@breaks(11)
+def a_posted_transaction_without_a_time(snapshot: Snapshot) -> Snapshot:
     return with_transaction(snapshot, 0, posted_at=None)
 
 
-@fires(11)
-def rejected_and_nobody_knows_why(snapshot: Snapshot) -> Snapshot:
+@breaks(11)
+def a_rejected_transaction_without_a_reason(snapshot: Snapshot) -> Snapshot:
     return with_transaction(snapshot, 0, "rejected", rejection=None)
 
 
-@fires(12)
+@breaks(12)
 def a_closed_wallet_with_money(snapshot: Snapshot) -> Snapshot:
     return with_wallet(snapshot, full, status="closed")
 
 
-@fires(4, 5, 12)
+@breaks(4, 5, 12)
 def a_closed_wallet_with_money_held(snapshot: Snapshot) -> Snapshot:
     return with_wallet(snapshot, lambda one: one.status == "closed", held=1)
 
 
-@fires(12)
+@breaks(12)
 def a_closed_customer_with_an_open_wallet(snapshot: Snapshot) -> Snapshot:
     return with_wallet(snapshot, lambda one: one.status == "closed" and not one.customer_active, status="active")
 
 
-@fires(12)
-def a_wallet_that_takes_its_customer_for_active(snapshot: Snapshot) -> Snapshot:
+@breaks(12)
+def a_wallet_that_disagrees_with_its_customers_status(snapshot: Snapshot) -> Snapshot:
     return with_wallet(snapshot, lambda one: one.status == "active" and not one.customer_active, customer_active=True)
 
 
-@fires(12)
-def a_wallet_of_nobody(snapshot: Snapshot) -> Snapshot:
+@breaks(12)
+def a_wallet_without_a_customer(snapshot: Snapshot) -> Snapshot:
     return with_wallet(snapshot, full, customer_id=uuid4())
 
 
-@fires(12)
-def something_happens_to_a_closed_wallet(snapshot: Snapshot) -> Snapshot:
+@breaks(12)
+def an_event_after_a_wallet_was_closed(snapshot: Snapshot) -> Snapshot:
     [wallet, *_] = [one for one in snapshot.wallets if one.status == "closed"]
     sequence = wallet.sequence + 1
     event = WalletFrozen(wallet_id=wallet.id, sequence=sequence, occurred_at=builders._NOW, scope="all")
@@ -343,8 +343,8 @@ def something_happens_to_a_closed_wallet(snapshot: Snapshot) -> Snapshot:
     return changed._replace(outbox=[*snapshot.outbox, event])
 
 
-@fires(12)
-def something_happens_to_a_closed_customer(snapshot: Snapshot) -> Snapshot:
+@breaks(12)
+def an_event_after_a_customer_was_closed(snapshot: Snapshot) -> Snapshot:
     [customer] = [one for one in snapshot.customers if one.status == "closed"]
     version = customer.version + 1
     event = CustomerVerified(customer_id=customer.id, sequence=version, occurred_at=builders._NOW, tier="full")

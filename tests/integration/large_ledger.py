@@ -1,7 +1,7 @@
-"""A ledger of a million customers, made by the database itself: for what shows on large tables only.
+"""Create a ledger of a million customers inside the database, for tests that need large tables.
 
-The core decided nothing in it, so it is not whole; its sizes, its spread and the order of its ids are those of a real
-one. Customers came one a second, and then transactions, ten a second.
+The core did not create it, so the audit does not pass on it; its sizes, its distribution and the order of its ids are
+realistic. Customers were registered one per second, then transactions were posted ten per second.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from tekana_postgres.rows import WALLET_COLUMNS, wallet_row
 CUSTOMERS = 1_000_000
 TRANSACTIONS = 300_000
 REGISTRATIONS = 100_000
-"""How many of the customers were registered under a key that is kept."""
+"""The number of customers whose registration has a stored key."""
 MERCHANT = 1
-"""The number of the customer to whom every tenth transaction goes."""
+"""The number of the customer that receives every tenth transaction."""
 COMMON_REFERENCE = "wages"
-"""What every third transaction bears."""
+"""The reference of every third transaction."""
 IN_USE = 1_000
-"""The numbers up to this one are of wallets that know how many entries they have; all would take long."""
+"""Wallets up to this number have a correct version; to compute it for all would take long."""
 
 _CUSTOMER, _WALLET, _TRANSACTION = 1, 2, 3
 _BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -116,7 +116,7 @@ def customer_id(number: int) -> UUID:
 
 
 def wallet_id(number: int) -> UUID:
-    """The wallet of the customer of this number."""
+    """Return the id of the wallet of the customer with this number."""
     return _id(_WALLET, number, _BEGIN + timedelta(seconds=number))
 
 
@@ -133,10 +133,10 @@ def _id(kind: int, number: int, at: datetime) -> UUID:
 
 
 async def fill(connection: Any) -> None:
-    """Fill a migrated, empty database. Takes a connection with every right (asyncpg)."""
+    """Fill a migrated, empty database through a superuser's asyncpg connection."""
     await connection.execute("SET maintenance_work_mem = '256MB'; SET work_mem = '64MB'")
     indexes = await connection.fetch(_INDEXES)
-    for index in indexes:  # made anew at the end: quicker than one row at a time
+    for index in indexes:  # created again at the end, which is faster than row by row
         await connection.execute(f"DROP INDEX {index['name']}")
     for table in ("customers", "wallets", "transactions", "entries", "idempotency_keys", "customer_answers"):
         await connection.execute(f"ALTER TABLE {table} SET UNLOGGED")

@@ -1,7 +1,7 @@
-"""A crowd of clients moves money between a few wallets, over HTTP, for as long as TEKANA_SOAK_SECONDS says (60).
+"""Many concurrent clients move money between a few wallets over HTTP, for TEKANA_SOAK_SECONDS (default 60).
 
-Some repeat themselves, some ask for more than there is, some hang up before the answer comes. At the end the ledger is
-whole, the money that was put in is all there, and nobody ever saw a 500.
+Some repeat requests, some ask for more than the balance, some disconnect before the response. At the end the ledger is
+whole, the sum of money is unchanged, and no response had the status 500.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ async def _client(http: httpx.AsyncClient, wallets: list[str], seen: Counter[str
             "currency": "RWF",
         }
         key = {"Idempotency-Key": str(uuid.uuid4())}
-        if random.random() < 0.05:  # hangs up, then asks what became of it
+        if random.random() < 0.05:  # disconnects, then repeats the request
             try:
                 await http.post("/v1/transactions", json=transfer, headers=key, timeout=random.uniform(0.001, 0.05))
             except httpx.TimeoutException:
@@ -105,7 +105,7 @@ async def _client(http: httpx.AsyncClient, wallets: list[str], seen: Counter[str
             seen[f"{answer.status_code} {code}"] += 1
 
 
-async def test_a_crowd_between_twenty_wallets(server: str, folder: Path) -> None:
+async def test_many_clients_between_twenty_wallets_keep_the_ledger_whole(server: str, folder: Path) -> None:
     seen: Counter[str] = Counter()
     limits = httpx.Limits(max_connections=CLIENTS * 3)
     async with httpx.AsyncClient(base_url=server, timeout=30, limits=limits) as http:

@@ -1,4 +1,4 @@
-"""Every operation has the same way in: the same limits, the same errors, the same headers, the busiest one too."""
+"""Every operation has the same limits, errors and headers, hot routes included."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ JSON = {"Content-Type": "application/json", "Idempotency-Key": "a key", "If-Matc
 
 
 class Wrong(NamedTuple):
-    """A request that is wrong in one way, whatever it asks for; and how it is refused."""
+    """A fault of a request that applies to every operation, and the expected problem."""
 
     status: int
     field: str
@@ -53,13 +53,17 @@ def _operations(*, with_body: bool) -> list[Any]:
 
 @pytest.mark.parametrize(("method", "path"), _operations(with_body=True))
 @pytest.mark.parametrize("how", WRONG_BODIES)
-async def test_bodies(client: httpx.AsyncClient, method: str, path: str, how: str) -> None:
+async def test_a_faulty_body_is_refused_by_every_operation(
+    client: httpx.AsyncClient, method: str, path: str, how: str
+) -> None:
     await _assert_refused(client, method, path, WRONG_BODIES[how])
 
 
 @pytest.mark.parametrize(("method", "path"), _operations(with_body=False))
 @pytest.mark.parametrize("how", WRONG_ANYWHERE)
-async def test_the_way_in(client: httpx.AsyncClient, method: str, path: str, how: str) -> None:
+async def test_a_faulty_request_is_refused_by_every_operation(
+    client: httpx.AsyncClient, method: str, path: str, how: str
+) -> None:
     await _assert_refused(client, method, path, WRONG_ANYWHERE[how])
 
 
