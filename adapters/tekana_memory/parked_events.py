@@ -21,7 +21,7 @@ class MemoryParkedEvents:
 
     async def aggregates(self) -> AbstractSet[UUID]:
         """Return the ids of the aggregates that have parked events."""
-        return {aggregate_id(one.fed.event) for one in self._row.parked.values()}
+        return {aggregate_id(one.feed_event.event) for one in self._row.parked.values()}
 
     async def list(self, limit: int) -> Sequence[ParkedEvent]:
         """Return the first parked events."""
@@ -50,8 +50,8 @@ class MemoryParkedEvents:
     def add(self, parked: Sequence[ParkedEvent]) -> None:
         """Park these events."""
         for one in parked:
-            self._row.parked[position_of(one.fed.cursor)] = one
+            self._row.parked[position_of(one.feed_event.cursor)] = one
 
 
 def _aggregate_of(one: ParkedEvent) -> UUID:
-    return aggregate_id(one.fed.event)
+    return aggregate_id(one.feed_event.event)

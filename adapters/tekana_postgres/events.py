@@ -38,8 +38,8 @@ class PostgresEvents:
 
     async def list(self, page: PageRequest) -> Page[FeedEvent]:
         async with raw_connection(self._pool) as connection:
-            fed = await read_feed(connection, page.cursor, page.limit + 2)
-        return page_of(fed, page, lambda one: one.cursor)
+            feed_events = await read_feed(connection, page.cursor, page.limit + 2)
+        return page_of(feed_events, page, lambda one: one.cursor)
 
 
 async def read_feed(
@@ -66,7 +66,7 @@ async def read_feed(
         return await read_feed(connection, cursor, positions)
     ids = [row["transaction_id"] for row in rows if row["transaction_id"] is not None]
     transactions = await read_transactions(connection, ids)
-    fed: list[FeedEvent] = []
+    feed_events: list[FeedEvent] = []
     for row in rows:
         events: list[Event]
         if row["transaction_id"] is not None:
@@ -75,8 +75,8 @@ async def read_feed(
             events = [event_of(row["event_type"], row["event"])]
         for index, event in enumerate(events):
             if (row["position"], index) > (position, place):
-                fed.append(FeedEvent(event, f"{row['position']}.{index}"))
-    return fed
+                feed_events.append(FeedEvent(event, f"{row['position']}.{index}"))
+    return feed_events
 
 
 async def require_kept(connection: asyncpg.Connection, position: int) -> None:

@@ -70,12 +70,12 @@ class PostgresOutbox:
                     return []
             settled = await connection.fetchval(SETTLED_POSITION)
             taken = await connection.fetchval(_TAKEN_POSITION)
-            fed = await read_feed(connection, after, math.ceil(limit / self._events_per_position) + 2, settled)
+            feed_events = await read_feed(connection, after, math.ceil(limit / self._events_per_position) + 2, settled)
         self._read_fully_at = now + _FULL_READ_SECONDS
-        self._nothing_after = (after, taken) if not fed and settled == taken else None
-        if len(fed) > limit // 2:  # enough to measure
-            self._events_per_position = len(fed) / len({place_of(one.cursor)[0] for one in fed})
-        return _whole_positions(fed, limit)
+        self._nothing_after = (after, taken) if not feed_events and settled == taken else None
+        if len(feed_events) > limit // 2:  # enough to measure
+            self._events_per_position = len(feed_events) / len({place_of(one.cursor)[0] for one in feed_events})
+        return _whole_positions(feed_events, limit)
 
     async def advance(self, epoch: int, cursor: str, parked: Sequence[ParkedEvent] = ()) -> None:
         async with raw_connection(self._pool) as connection, connection.transaction():
@@ -112,17 +112,17 @@ class PostgresOutbox:
         return waits
 
 
-def _whole_positions(fed: Sequence[FeedEvent], limit: int) -> Sequence[FeedEvent]:
+def _whole_positions(feed_events: Sequence[FeedEvent], limit: int) -> Sequence[FeedEvent]:
     """Return the events of the first positions: at most `limit`, or those of the first position if it has more."""
-    if len(fed) <= limit:
-        return fed
-    positions = [place_of(one.cursor)[0] for one in fed]
-    return fed[: positions.index(positions[limit])] or fed[: positions.count(positions[0])]
+    if len(feed_events) <= limit:
+        return feed_events
+    positions = [place_of(one.cursor)[0] for one in feed_events]
+    return feed_events[: positions.index(positions[limit])] or feed_events[: positions.count(positions[0])]
 
 
 async def _first_after(connection: asyncpg.Connection, cursor: str | None) -> Event | None:
-    fed = await read_feed(connection, cursor, 2)  # the cursor's own position, and the next
-    return fed[0].event if fed else None
+    feed_events = await read_feed(connection, cursor, 2)  # the cursor's own position, and the next
+    return feed_events[0].event if feed_events else None
 
 
 async def _require_event(connection: asyncpg.Connection, cursor: str) -> None:

@@ -72,15 +72,17 @@ class PostgresParkedEvents:
             require_held(await connection.fetchval(_HOLD_LEASE, self._relay, epoch))
             await connection.execute(_UNPARK, self._relay, positions, places)
             await park(connection, self._relay, parked)
-            await connection.execute(_FORGET_REQUEST, self._relay, [aggregate_id(one.fed.event) for one in parked])
+            await connection.execute(
+                _FORGET_REQUEST, self._relay, [aggregate_id(one.feed_event.event) for one in parked]
+            )
 
 
 async def park(connection: asyncpg.Connection, relay: str, parked: Sequence[ParkedEvent]) -> None:
     """Park these events, in the transaction of the connection."""
     if not parked:
         return
-    events = [one.fed.event for one in parked]
-    positions, places = zip(*(place_of(one.fed.cursor) for one in parked), strict=True)
+    events = [one.feed_event.event for one in parked]
+    positions, places = zip(*(place_of(one.feed_event.cursor) for one in parked), strict=True)
     await connection.execute(
         _PARK,
         relay,
@@ -94,8 +96,8 @@ async def park(connection: asyncpg.Connection, relay: str, parked: Sequence[Park
 
 
 def _parked_event(row: asyncpg.Record) -> ParkedEvent:
-    fed = FeedEvent(event_of(row["event_type"], row["event"]), f"{row['position']}.{row['place']}")
-    return ParkedEvent(fed, row["reason"])
+    feed_event = FeedEvent(event_of(row["event_type"], row["event"]), f"{row['position']}.{row['place']}")
+    return ParkedEvent(feed_event, row["reason"])
 
 
 def _row_count(status: str) -> int:

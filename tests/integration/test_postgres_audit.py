@@ -373,18 +373,18 @@ async def test_what_others_may_add_is_no_breach(postgres_url: str) -> None:
 
 async def _breaches(url: str) -> dict[int, tuple[str, ...]]:
     async with session(url) as app:
-        return {finding.invariant.number: finding.breaches async for finding in app.audit() if not finding.whole}
+        return {finding.invariant.number: finding.breaches async for finding in app.audit() if not finding.ok}
 
 
 @pytest.mark.parametrize(("planted", "expected"), PLANTED.values(), ids=PLANTED.keys())
 async def test_a_planted_bug_is_found(postgres_url: str, planted: str, expected: set[int]) -> None:
     async with session(postgres_url) as app:
         await some_history(app)
-        assert {finding.invariant.number async for finding in app.audit() if not finding.whole} == set()
+        assert {finding.invariant.number async for finding in app.audit() if not finding.ok} == set()
         async with superuser(postgres_url) as connection:
             await connection.execute(planted)
             await connection.execute("SELECT pg_stat_force_next_flush()")  # what was changed is counted a second later
-        broken = [finding async for finding in app.audit() if not finding.whole]
+        broken = [finding async for finding in app.audit() if not finding.ok]
         assert {finding.invariant.number for finding in broken} == expected
         for finding in broken:
             assert 0 < len(finding.breaches) <= finding.breach_count
@@ -398,6 +398,6 @@ async def test_breaches_are_counted_and_only_some_are_shown(postgres_url: str) -
                 "INSERT INTO idempotency_keys SELECT gen_random_uuid(), 1, gen_random_uuid(), NULL"
                 " FROM generate_series(1, 50)"
             )
-        [broken] = [finding async for finding in app.audit() if not finding.whole]
+        [broken] = [finding async for finding in app.audit() if not finding.ok]
         assert (broken.breach_count, len(broken.breaches)) == (50, 20)
         assert aline.customer.status == "active"

@@ -70,7 +70,7 @@ async def test_killed_in_the_middle_of_money(folder: Path) -> None:
             assert len(answered) == len(keys)
             assert {key: answered[key] for key in before} == before  # what was answered is kept, and not done again
             assert (await app.wallets.get(mine)).ledger_balance == len(keys)
-            assert [finding async for finding in app.audit() if not finding.whole] == []
+            assert [finding async for finding in app.audit() if not finding.ok] == []
 
 
 async def test_the_embedded_server_is_started_again_when_it_dies(folder: Path) -> None:
@@ -81,7 +81,7 @@ async def test_the_embedded_server_is_started_again_when_it_dies(folder: Path) -
         await asyncio.to_thread(kill_server, folder)
         await until_ready(store)
         assert (await app.submit(builders.deposit(aline.wallets[0].id, "7"), key="before")).replayed
-        assert [finding async for finding in app.audit() if not finding.whole] == []
+        assert [finding async for finding in app.audit() if not finding.ok] == []
 
 
 async def test_a_wallet_that_is_busy_elsewhere_is_waited_for(folder: Path) -> None:
@@ -93,4 +93,4 @@ async def test_a_wallet_that_is_busy_elsewhere_is_waited_for(folder: Path) -> No
             waiting = asyncio.create_task(app.execute(builders.deposit(aline.wallets[0].id, "7"), key="waits"))
             await asyncio.sleep(0)
         assert (await waiting).status == "posted"
-        assert [finding async for finding in app.audit() if not finding.whole] == []
+        assert [finding async for finding in app.audit() if not finding.ok] == []

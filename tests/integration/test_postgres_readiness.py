@@ -90,4 +90,4 @@ async def test_the_probe_leaves_nothing_behind(store: PostgresStore, postgres_ur
                 for table in ("transactions", "entries", "idempotency_keys", "outbox")
             ]
         assert counts == [0, 0, 1, 2]
-        assert [finding async for finding in app.audit() if not finding.whole] == []
+        assert [finding async for finding in app.audit() if not finding.ok] == []

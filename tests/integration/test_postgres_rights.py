@@ -145,7 +145,7 @@ async def test_an_owner_who_may_not_create_roles_goes_on_without(empty_postgres_
     assert len(await migrate(theirs)) >= 6
     async with session(theirs) as app:
         await app.execute(builders.person())
-        assert [finding async for finding in app.audit() if not finding.whole] == []
+        assert [finding async for finding in app.audit() if not finding.ok] == []
     await execute(empty_postgres_url, f"REASSIGN OWNED BY {user} TO current_user")
 
 

@@ -38,7 +38,7 @@ async def _audit(chosen: Settings, *, as_json: bool) -> bool:
         findings = app.as_caller(LOCAL_OPERATOR).audit()
         try:
             async for finding in findings:
-                broken += not finding.whole
+                broken += not finding.ok
                 click.echo(msgspec.json.encode(as_object(finding)).decode() if as_json else as_line(finding))
                 for breach in () if as_json else finding.breaches:
                     click.echo(f"        {breach}")
@@ -58,8 +58,8 @@ def _summary(broken: int) -> str:
 
 def as_line(finding: Finding) -> str:
     """Return the finding as a line for people: result, number, invariant, things checked, time, breaches."""
-    mark = "ok  " if finding.whole else "FAIL"
-    broken = "" if finding.whole else f"  {finding.breach_count:,} broken"
+    mark = "ok  " if finding.ok else "FAIL"
+    broken = "" if finding.ok else f"  {finding.breach_count:,} broken"
     invariant = f"{finding.invariant.number:>2}  {finding.invariant.name}"
     return f"{mark}  {invariant:<62}{finding.checked:>12,} checked {finding.seconds:>7.2f} s{broken}"
 
@@ -69,7 +69,7 @@ def as_object(finding: Finding) -> dict[str, Any]:
     return {
         "number": finding.invariant.number,
         "invariant": finding.invariant.name,
-        "whole": finding.whole,
+        "whole": finding.ok,
         "checked": finding.checked,
         "seconds": round(finding.seconds, 3),
         "breach_count": finding.breach_count,

@@ -125,9 +125,9 @@ def _in_words(state: RelayState) -> str:
 
 
 def _as_object(one: ParkedEvent) -> dict[str, Any]:
-    payload = event_payload(one.fed.event)
+    payload = event_payload(one.feed_event.event)
     return {
-        "cursor": one.fed.cursor,
+        "cursor": one.feed_event.cursor,
         "id": payload.id,
         "type": payload.type,
         "reason": one.reason or "waits behind one that is parked",

@@ -57,7 +57,7 @@ BatchMode = Literal["atomic", "independent"]
 
 
 class BatchRecord(NamedTuple):
-    """The answer stored under a batch's own key: its mode and size. Each transaction is stored under a key of its own."""
+    """The answer stored under a batch's key: its mode and size. Each transaction has a key of its own."""
 
     mode: BatchMode
     size: int

@@ -147,4 +147,4 @@ CUSTOMERS: Final = LockKind[CustomerId, Customer]("customer")
 """The lock kind of customers: their wallets are locked with them."""
 
 CONTACTS: Final = LockKind[Contact, CustomerId]("contact")
-"""The lock kind of contacts: which customer has one. Read with the locks but not locked: unique indexes decide races."""
+"""The lock kind of contacts: which customer has one. Read but not locked, as unique indexes decide races."""

@@ -2,8 +2,8 @@
 
 Each event belongs to one aggregate (a customer, a wallet or a transaction), which numbers its events 1, 2, 3 … without
 a gap (`sequence`). Events are delivered at least once, and per aggregate in order; drop duplicates by `event_id`.
-No event contains a name, a phone number, an email or free text, except the caller's own `reference`. Amounts are in minor
-units.
+No event contains a name, a phone number, an email or free text, except the caller's own `reference`. Amounts are in
+minor units.
 """
 
 from __future__ import annotations

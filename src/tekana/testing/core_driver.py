@@ -227,9 +227,9 @@ def _major(minor: int, currency: Currency) -> str:
     return format_minor(minor, currency)
 
 
-def _event(fed: FeedEvent) -> Record:
-    told: Record = msgspec.to_builtins(event_payload(fed.event)._asdict())
-    return told
+def _event(item: FeedEvent) -> Record:
+    payload: Record = msgspec.to_builtins(event_payload(item.event)._asdict())
+    return payload
 
 
 def _webhook(endpoint: WebhookEndpoint) -> Record:

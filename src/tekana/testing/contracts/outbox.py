@@ -128,7 +128,7 @@ class OutboxContract(LeasesContract):
         await outbox.advance(lease, mine[1].cursor, [*parked, ParkedEvent(other, "odd")])
         await outbox.advance(lease, feed[-1].cursor, [ParkedEvent(one, None) for one in mine[2:]])
         assert await outbox.parked_events.aggregates() == {wallet, aggregate_id(other.event)}
-        assert [one.fed.cursor for one in await outbox.parked_events.list(1)] == [
+        assert [one.feed_event.cursor for one in await outbox.parked_events.list(1)] == [
             min(mine[0], other, key=feed.index).cursor
         ]
         assert await outbox.parked_events.retry_requested(100) == []
@@ -139,13 +139,13 @@ class OutboxContract(LeasesContract):
         ]
         await outbox.parked_events.unpark(lease, [mine[0].cursor], [ParkedEvent(mine[1], "too large, too")])
         assert await outbox.parked_events.retry_requested(100) == []
-        left = [one for one in await outbox.parked_events.list(100) if one.fed != other]
-        assert [(one.fed, one.reason) for one in left] == [
+        left = [one for one in await outbox.parked_events.list(100) if one.feed_event != other]
+        assert [(one.feed_event, one.reason) for one in left] == [
             (one, "too large, too" if one is mine[1] else None) for one in mine[1:]
         ]
         assert await outbox.parked_events.request_retry() == len(mine)  # those of the other aggregate, too
         await outbox.parked_events.unpark(
-            lease, [one.fed.cursor for one in await outbox.parked_events.retry_requested(100)]
+            lease, [one.feed_event.cursor for one in await outbox.parked_events.retry_requested(100)]
         )
         assert await outbox.parked_events.aggregates() == set()
         assert (await outbox.state()).parked == 0

@@ -80,7 +80,7 @@ class PublisherFailuresContract(CapabilityContract):
         for _ in range(2):  # what is rejected once is rejected again
             async with asyncio.timeout(PATIENCE_SECONDS):
                 rejected = await publisher.publish(run)
-            assert [one.place for one in rejected] == [run.index(bad[4])]
+            assert [one.event_index for one in rejected] == [run.index(bad[4])]
             assert rejected[0].reason
         await self._assert_without_gaps(publisher, [bad[:4], *good])
 
@@ -92,7 +92,7 @@ class PublisherFailuresContract(CapabilityContract):
             histories[number][0] = await self.make_unacceptable(publisher, histories[number][0])
         run = [one for history in histories for one in history]
         rejected = await publisher.publish(run)
-        assert [one.place for one in rejected] == [3, 9]
+        assert [one.event_index for one in rejected] == [3, 9]
         await self._assert_without_gaps(publisher, [histories[0], histories[2], histories[4]])
 
     async def test_a_call_that_is_cancelled_leaves_no_gap(self, publisher: Publisher) -> None:
