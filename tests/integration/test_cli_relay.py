@@ -94,7 +94,7 @@ def test_the_outbox_of_a_folder(folder: Path) -> None:
     assert tekana("demo", "--data-dir", str(folder)).returncode == 0
     done = tekana("outbox", "status", "--data-dir", str(folder))
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("nobody is at work, in epoch 0; 7 unpublished, the oldest for ")
+    assert done.stdout.startswith("no relay is at work, in epoch 0; 7 unpublished, the oldest for ")
     assert done.stdout.endswith(" s; 0 parked; at cursor none yet\n")
 
 
@@ -137,7 +137,7 @@ async def test_everything_is_told_again(told: str) -> None:
     assert "6 unpublished" in tekana("outbox", "status", "--database-url", told).stdout
     whole = tekana("outbox", "replay", "--database-url", told)
     assert whole.stdout == "tekana: everything that is kept will be published again\n"
-    assert "nobody is at work, in epoch 3; 7 unpublished" in tekana("outbox", "status", "--database-url", told).stdout
+    assert "no relay is at work, in epoch 3; 7 unpublished" in tekana("outbox", "status", "--database-url", told).stdout
 
 
 async def test_what_is_old_is_dropped(told: str) -> None:
