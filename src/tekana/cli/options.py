@@ -19,7 +19,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 def setting(flag: str, **attributes: Any) -> Callable[[Command], Command]:
     """Add a flag with a TEKANA_ variable of the same name for all commands.
 
-    `auto_envvar_prefix` of click would include the name of the command, and add variables for `--json` and `--help` too.
+    click's `auto_envvar_prefix` would include the name of the command, and add variables for `--json` and `--help`.
     """
     variable = f"TEKANA_{flag.removeprefix('--').replace('-', '_').upper()}"
     return click.option(flag, envvar=variable, show_envvar=True, **attributes)

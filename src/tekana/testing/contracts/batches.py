@@ -1,4 +1,4 @@
-"""Batches: all or none, or each on its own; and once, however often they are sent."""
+"""Batches: atomic or independent, and executed once for repeated requests."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MODES: tuple[BatchMode, ...] = get_args(BatchMode)
 
 
 class BatchesContract(Contract):
-    """Many movements of money in one request."""
+    """The contract of batches."""
 
     async def test_an_atomic_batch_that_is_done(self, app: Session, store: Store) -> None:
         one, two = await a_wallet(app, "100"), await a_wallet(app)

@@ -26,10 +26,10 @@ ALL = timedelta()
 
 
 class OutboxContract(LeasesContract):
-    """What an outbox must do. A subclass brings the fixture `store`, as for `StoreContract`."""
+    """The contract of an outbox. A subclass defines the fixture `store`, as for `StoreContract`."""
 
     def leases_of(self, store: RelayedStore) -> Sequence[Lease]:
-        """The lease of a relay is one as any other."""
+        """Include the lease of a relay, which is like any other."""
         return [*super().leases_of(store), store.outbox("a relay").lease]
 
     async def test_it_reads_what_the_feed_shows(self, store: RelayedStore, app: Session) -> None:
@@ -76,7 +76,7 @@ class OutboxContract(LeasesContract):
         state = await outbox.state()
         assert (state.holder, state.cursor) == ("two", None)
 
-    async def test_the_next_one_goes_on_from_the_mark(self, store: RelayedStore, app: Session) -> None:
+    async def test_the_next_relay_continues_from_the_cursor(self, store: RelayedStore, app: Session) -> None:
         feed = await _some_events(app, store)
         outbox = store.outbox("bus")
         lease = await outbox.lease.acquire("one", LONG)
@@ -96,7 +96,7 @@ class OutboxContract(LeasesContract):
         outbox = store.outbox("bus")
         assert await outbox.lag() == 0.0
         feed = await _some_events(app, store)
-        clock.advance(timedelta(seconds=10))  # for stores that go by it; by that of others it is longer ago
+        clock.advance(timedelta(seconds=10))  # for stores that use it; by the clock of others it is longer
         lease = await outbox.lease.acquire("one", LONG)
         assert lease is not None
         for one in feed:
@@ -169,7 +169,7 @@ class OutboxContract(LeasesContract):
             await outbox.rewind("nonsense")
 
     async def old_enough(self, store: RelayedStore) -> None:
-        """Make what was told so far all that can be dropped at once, where the store drops larger parts."""
+        """Complete the present part of the outbox, for a store that drops whole parts only."""
 
     async def test_what_was_published_long_ago_is_dropped(self, store: RelayedStore, app: Session) -> None:
         feed = await _some_events(app, store)
