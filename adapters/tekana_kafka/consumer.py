@@ -183,14 +183,14 @@ class EventConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         """Retry the dead letters of newly assigned partitions."""
         while self._new_partitions:
             partitions = frozenset(self._new_partitions)
-            await self._until_it_works(partial(self._retry_all, partitions))
+            await self._until_success(partial(self._retry_all, partitions))
             self._new_partitions -= partitions
 
     async def _retry_all(self, partitions: Collection[TopicPartition]) -> None:
         async with aclosing(self._letters.open_letters(partitions)) as letters:  # type: ignore[type-var]
             async for letter in letters:
                 if await self._handle_message(letter) is None:
-                    await self._until_it_works(partial(self._letters.close, letter))
+                    await self._until_success(partial(self._letters.close, letter))
 
     async def _process_partition(self, partition: TopicPartition, records: Sequence[ConsumerRecord]) -> int | None:
         """Process messages in order. Return the offset to continue from; None if no message was processed."""
@@ -201,7 +201,7 @@ class EventConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
                 reason = await self._handle_message(message)
                 if reason is not None:
                     _log.error("a message of %s at %d is set aside: %s", partition.topic, message.offset, reason)
-                    await self._until_it_works(partial(self._letters.add, message, reason))
+                    await self._until_success(partial(self._letters.add, message, reason))
             except _Stopping:
                 break
             end = record.offset + 1
@@ -255,7 +255,7 @@ class EventConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             state.last.move_to_end(of)
         return known
 
-    async def _until_it_works(self, ask: Callable[[], Awaitable[T]]) -> T:
+    async def _until_success(self, action: Callable[[], Awaitable[T]]) -> T:
         """Await an action repeatedly until it succeeds.
 
         Raises:
@@ -264,7 +264,7 @@ class EventConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         tries = 0
         while not self._interrupted.is_set():
             try:
-                return await ask()
+                return await action()
             except KafkaError as error:
                 _log.warning("dead letters wait: %r", error)
             tries += 1

@@ -61,9 +61,9 @@ class ReplyProducer:
         Raises:
             KafkaError: the broker does not accept it.
         """
-        place = f"{record.topic}/{record.partition}/{record.offset}"
-        _log.warning("a dead letter, from %s", place)  # without the reason, which may contain data of the message
-        headers = [*record.headers, ("dead-reason", reason.encode(errors="replace")), ("dead-from", place.encode())]
+        origin = f"{record.topic}/{record.partition}/{record.offset}"
+        _log.warning("a dead letter, from %s", origin)  # without the reason, which may contain data of the message
+        headers = [*record.headers, ("dead-reason", reason.encode(errors="replace")), ("dead-from", origin.encode())]
         key = b"" if record.value is None else None  # the client library requires one of them
         await self._producer.send_and_wait(self._address.dead_commands, record.value, key, headers=headers)
 

@@ -79,8 +79,8 @@ async def _findings(connection: asyncpg.Connection, check: Check, counts: dict[s
     rows = await connection.fetch(
         "SELECT number, breach, breaches FROM ("
         " SELECT number, breach, count(*) OVER (PARTITION BY number) AS breaches,"
-        f"  row_number() OVER (PARTITION BY number) AS place FROM ({breaches}) q (number, breach)"
-        ") numbered WHERE place <= $1",
+        f"  row_number() OVER (PARTITION BY number) AS breach_number FROM ({breaches}) q (number, breach)"
+        ") numbered WHERE breach_number <= $1",
         BREACHES_SHOWN_MAX,
         timeout=_CHECK_TIMEOUT_SECONDS,
     )

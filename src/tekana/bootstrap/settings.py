@@ -84,7 +84,7 @@ class Settings:
 
     @property
     def has_clients(self) -> bool:
-        """Whether the process serves clients over HTTP; a service replies over the bus."""
+        """Return whether the process serves clients over HTTP; a service replies over the bus."""
         return self.role in ("all", "gateway")
 
     @classmethod

@@ -14,10 +14,10 @@ from tekana.cli.options import database_options, settings
 @click.command
 @database_options
 def migrate(database_url: str | None, data_dir: Path | None) -> None:
-    """Bring the database to the schema that this version needs.
+    """Migrate the database to the schema that this version needs.
 
-    May be run at any time, by any number of machines at once: one does the work. It also grants the application's role
-    what it lacks.
+    May be run at any time, by any number of processes at once: one does the work. It also grants missing rights to the
+    role of the application.
     """
     steps = asyncio.run(_migrate(settings(database_url, data_dir).database_url))
     for step in steps:

@@ -51,8 +51,8 @@ def serve(host: str, port: int, workers: int, database_url: str | None, data_dir
     Webhooks are delivered meanwhile; `tekana webhooks` does so in a process of its own.
     Without settings, starts a PostgreSQL of its own, whose data stay in the user's data folder.
 
-    With --role gateway, answers HTTP without a database: the services execute what it asks for, which are processes
-    with --role customer, wallet and transaction, and answer health checks over HTTP.
+    With --role gateway, serves HTTP without a database: commands and queries are executed by the services, which are
+    processes with --role customer, wallet and transaction, and serve health checks over HTTP.
     """
     chosen = settings(database_url, data_dir, existing=False, **{name: value or None for name, value in more.items()})
     serve_http = load("tekana.servers", "litestar")

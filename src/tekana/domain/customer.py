@@ -68,7 +68,7 @@ class Customer:
 
     @property
     def active(self) -> bool:
-        """Whether the customer's wallets may move money."""
+        """Return whether the customer's wallets may move money."""
         return self.status == "active"
 
     @property

@@ -23,7 +23,7 @@ TransactionType = str
 """The name of a type of transaction: a key of `tekana.domain.transaction.TRANSACTION_TYPES`."""
 
 FreezeScope = Literal["debits", "all"]
-"""What a freeze stops: money going out, or money going out and coming in."""
+"""The scope of a freeze: `debits` stops money that leaves the wallet, `all` also money that enters it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

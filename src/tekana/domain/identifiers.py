@@ -30,7 +30,7 @@ _LAST_HOUSE_ID = _VERSION_7 | 0xFFF << 64 | _VARIANT | (1 << 62) - 1
 
 
 STRIPES_MAX: Final = 64
-"""How many wallets a house role may have in a currency."""
+"""The largest number of wallets of a house role in a currency."""
 
 _CURRENCY_BITS = 24
 _STRIPE_MASK = STRIPES_MAX - 1 << _CURRENCY_BITS
@@ -62,7 +62,7 @@ def first_stripe(wallet_id: WalletId) -> WalletId:
 
 
 def is_house_wallet(wallet_id: WalletId) -> bool:
-    """Whether the id is one that `house_wallet_id` makes."""
+    """Return whether the id is one of `house_wallet_id`."""
     return wallet_id.int <= _LAST_HOUSE_ID
 
 

@@ -119,7 +119,7 @@ class Rejection(NamedTuple):
 
 
 class Relation(NamedTuple):
-    """How a transaction relates to an earlier one, such as `reverses` or `captures`."""
+    """The relation of a transaction to an earlier one, such as `reverses` or `captures`."""
 
     kind: str
     transaction_id: TransactionId

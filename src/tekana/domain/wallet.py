@@ -62,7 +62,7 @@ class Wallet:
 
     @property
     def may_overdraw(self) -> bool:
-        """Whether the balance may be negative: for house wallets only."""
+        """Return whether the balance may be negative: for house wallets only."""
         return self.house is not None
 
     def open(self) -> WalletOpened:

@@ -32,7 +32,7 @@ class Finding(NamedTuple):
 
     @property
     def ok(self) -> bool:
-        """Whether the invariant holds."""
+        """Return whether the invariant holds."""
         return self.breach_count == 0
 
 

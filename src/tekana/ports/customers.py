@@ -26,7 +26,7 @@ class CustomerFilter(NamedTuple):
 
     @property
     def by_contact(self) -> bool:
-        """Whether a contact is given. At most one open customer has it."""
+        """Return whether a contact is given. At most one open customer has it."""
         return any(one is not None for one in (self.email, self.phone_number, self.external_id))
 
 

@@ -114,8 +114,8 @@ class CoreDriver:
         if verb == "update_webhook":
             changed = await webhooks.update(LOCAL_OPERATOR, WebhookEndpointId(UUID(subject)), details)
             return Reply(_webhook(changed), replayed=False)
-        asked = await webhooks.resend(LOCAL_OPERATOR, WebhookDeliveryId(UUID(subject)))
-        return Reply(_delivery(asked), replayed=False)
+        delivery = await webhooks.resend(LOCAL_OPERATOR, WebhookDeliveryId(UUID(subject)))
+        return Reply(_delivery(delivery), replayed=False)
 
 
 async def _all(
@@ -180,7 +180,7 @@ def _record(answer: object) -> Record:
         case BalanceAt():
             return {"ledger_balance": answer.ledger_balance.major, "version": answer.version}
         case _:
-            raise TypeError(f"the steps do not know {type(answer).__name__}")
+            raise TypeError(f"no record for answers of type {type(answer).__name__}")
 
 
 def _wallet(wallet: Wallet) -> Record:

@@ -1,4 +1,4 @@
-"""The outbox in parts, each a range of positions: what was published long ago is dropped with its part.
+"""Partitions of the outbox, each a range of positions: old published events are dropped with their partition.
 
 Revision ID: 0006
 """
@@ -13,10 +13,10 @@ branch_labels = None
 depends_on = None
 
 PART = 2**23
-"""Positions in a part. Some 500 MB."""
+"""The number of positions in a part: about 500 MB."""
 
 AHEAD = 4
-"""How many parts there are beyond the one in use. Beyond them is `outbox_rest`, so that nothing is ever refused."""
+"""The number of parts after the one in use. Later positions go to `outbox_rest`, so that no insert fails."""
 
 OUTBOX = """
 CREATE TABLE outbox (

@@ -54,9 +54,9 @@ class EventFeedContract(Contract):
     async def test_each_event_leads_to_the_next(self, store: Store, app: Session) -> None:
         await _execute_all_commands(app)
         whole = await every(store.events(LOCAL_OPERATOR).list)
-        for place, one in enumerate(whole):
+        for index, one in enumerate(whole):
             page = await store.events(LOCAL_OPERATOR).list(PageRequest(2, one.cursor))
-            assert list(page.items) == whole[place + 1 : place + 3]
+            assert list(page.items) == whole[index + 1 : index + 3]
 
     async def test_the_end_leads_on_when_more_happens(self, store: Store, app: Session) -> None:
         wallet = await a_wallet(app)
@@ -72,7 +72,7 @@ class EventFeedContract(Contract):
         over = asyncio.Event()
         limits = (1, 7, 200)
         followers = [
-            asyncio.create_task(_follow(stores[place % len(stores)], limit, over)) for place, limit in enumerate(limits)
+            asyncio.create_task(_follow(stores[index % len(stores)], limit, over)) for index, limit in enumerate(limits)
         ]
         await all_outcomes(_work(app, wallets, number) for number, app in enumerate(crew))
         over.set()

@@ -96,17 +96,17 @@ class LostAnswersContract(Contract):
         assert done.answer.customer == (await store.customers(LOCAL_OPERATOR).get(done.answer.customer.id)).customer
 
     @pytest.mark.parametrize("error", [RuntimeError("planted"), Conflict("planted"), ValueError("planted")])
-    @pytest.mark.parametrize("place", [0, 7, 19])
-    async def test_one_bad_command_fails_alone(self, store: Store, app: Session, error: Exception, place: int) -> None:
+    @pytest.mark.parametrize("index", [0, 7, 19])
+    async def test_one_bad_command_fails_alone(self, store: Store, app: Session, error: Exception, index: int) -> None:
         wallet = await a_wallet(app)
         references = [f"reference {number}" for number in range(20)]
-        async with at_work(store, Failing(store.begin, Poison(references[place], error))) as failing:
+        async with at_work(store, Failing(store.begin, Poison(references[index], error))) as failing:
             outcomes = await all_outcomes(
                 failing.execute(builders.deposit(wallet.id, "10", reference=reference)) for reference in references
             )
         assert [type(outcome).__name__ for outcome in outcomes] == [
-            type(error).__name__ if number == place else "Transaction" for number in range(20)
+            type(error).__name__ if number == index else "Transaction" for number in range(20)
         ]
         kept = {one.request.reference for one in await transactions(store)}
-        assert kept == set(references) - {references[place]}
+        assert kept == set(references) - {references[index]}
         assert (await store.wallets(LOCAL_OPERATOR).get(wallet.id)).ledger_balance == 190

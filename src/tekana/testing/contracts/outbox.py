@@ -37,8 +37,8 @@ class OutboxContract(LeasesContract):
         feed = await every(store.events(LOCAL_OPERATOR).list)
         outbox = store.outbox("bus")
         assert await _all(outbox, None) == feed
-        for place, one in enumerate(feed):
-            assert await _all(outbox, one.cursor) == feed[place + 1 :]
+        for index, one in enumerate(feed):
+            assert await _all(outbox, one.cursor) == feed[index + 1 :]
 
     async def test_a_run_has_no_more_events_than_asked_for(self, store: RelayedStore, app: Session) -> None:
         one, other = await a_wallet(app, "100"), await a_wallet(app)

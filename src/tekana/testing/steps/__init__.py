@@ -42,9 +42,9 @@ pytest_plugins = [f"{__name__}.{part}" for part in ("failure_report", *_PARTS)]
 def features_dir() -> str:
     """Return the folder of the features: in the installed package, or in the repository."""
     package = Path(__file__).resolve().parents[1]
-    for place in (package / "features", package.parents[2] / "features"):
-        if any(place.glob("*/*.feature")):
-            return str(place)
+    for folder in (package / "features", package.parents[2] / "features"):
+        if any(folder.glob("*/*.feature")):
+            return str(folder)
     raise FileNotFoundError("the features of tekana are neither in the package nor in the repo")
 
 
