@@ -61,7 +61,7 @@ class ReadCustomersContract(Contract):
         cases = {
             CustomerFilter(): [aline, bosco, chantal],
             CustomerFilter(email=aline.email): [aline],
-            CustomerFilter(email="nobody@example.com"): [],
+            CustomerFilter(email="unknown@example.com"): [],
             CustomerFilter(phone_number=bosco.phone_number): [bosco],
             CustomerFilter(phone_number="+250"): [],
             CustomerFilter(external_id="crm-3"): [chantal],

@@ -113,7 +113,7 @@ class UnitOfWorkContract(Contract):
         await app.execute(builders.open_wallet(aline.customer.id, "USD"))
         aline = await app.customers.get(aline.customer.id)
         other = await a_wallet(app, "70")
-        free = Contact("email", "nobody@example.com")
+        free = Contact("email", "unknown@example.com")
         locks = LockSet(
             wallets=(other.id, WalletId(uuid4()), house_wallet_id("settlement", RWF)),
             others=(
