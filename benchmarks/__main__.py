@@ -178,10 +178,10 @@ async def _whole(bench: Bench, ledger: str) -> bool:
         app = backend.as_caller(tekana.LOCAL_OPERATOR)
         findings = [finding async for finding in app.audit()]
     for finding in findings:
-        if not finding.whole:
+        if not finding.ok:
             bench.log(as_line(finding))
-    bench.log(f"audit of {ledger}: {sum(one.whole for one in findings)} of {len(findings)} invariants hold")
-    return all(finding.whole for finding in findings)
+    bench.log(f"audit of {ledger}: {sum(one.ok for one in findings)} of {len(findings)} invariants hold")
+    return all(finding.ok for finding in findings)
 
 
 if __name__ == "__main__":

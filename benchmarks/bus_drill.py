@@ -91,8 +91,8 @@ class Drill:
             self._log(f"{movements:,} transactions done; publishing the remaining events")
             await self._until(self._all_published)
             findings = [one async for one in app.audit()]
-            self.whole = all(one.whole for one in findings)
-            self._log(f"audit: {sum(one.whole for one in findings)} of {len(findings)} invariants hold")
+            self.whole = all(one.ok for one in findings)
+            self._log(f"audit: {sum(one.ok for one in findings)} of {len(findings)} invariants hold")
         if self._connection is not None:
             self._connection.terminate()
         self._log("reading the topics")

@@ -118,7 +118,7 @@ async def _audit_seconds(bench: Bench) -> float:
         app = backend.as_caller(tekana.LOCAL_OPERATOR)
         async for finding in app.audit():
             bench.log(as_line(finding))
-            seconds, whole = seconds + finding.seconds, whole and finding.whole
+            seconds, whole = seconds + finding.seconds, whole and finding.ok
     if not whole:
         raise NotWhole(f"{LEDGER} is not whole, so no figures are reported")
     return seconds

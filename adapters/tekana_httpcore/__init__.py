@@ -1,8 +1,8 @@
-"""Webhooks sent over HTTP with httpcore: to addresses of the public internet only, unless others are allowed.
+"""The sender of webhooks, with httpcore: to addresses of the public internet only, unless others are allowed.
 
 sender     one POST a delivery
-resolver   the addresses of a host, found without threads
-addresses  which addresses are public
+resolver   resolves host names without threads
+addresses  the check of addresses
 """
 
 from tekana_httpcore.sender import HttpSender

@@ -1,26 +1,26 @@
-"""Which addresses webhooks may be sent to: a URL from outside must not reach what only this machine can reach."""
+"""The check of addresses, so that webhooks cannot reach internal networks (server-side request forgery)."""
 
 from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final
 
-# NAT64: a gateway sends on to the IPv4 address in the last 32 bits.
+# NAT64: a gateway forwards to the IPv4 address in the last 32 bits.
 _NAT64: Final = IPv6Network("64:ff9b::/96")
 
-# Not of the public internet either, though `is_global` says so in some version of Python that we support.
+# Not public either, although `is_global` is true for them in some supported versions of Python.
 _SPECIAL: Final[tuple[IPv4Network | IPv6Network, ...]] = (
-    IPv4Network("192.0.0.0/24"),  # IETF protocol assignments: before Python 3.12.4 only two parts of it are known
+    IPv4Network("192.0.0.0/24"),  # IETF protocol assignments: Python before 3.12.4 has only two parts of it
     IPv4Network("192.88.99.0/24"),  # relays of 6to4, deprecated
-    IPv6Network("3fff::/20"),  # documentation: known from Python 3.14
+    IPv6Network("3fff::/20"),  # documentation: in Python from 3.14
     IPv6Network("fec0::/10"),  # site-local, deprecated
 )
 
 
 def is_public(address: str) -> bool:
-    """Return whether an address is one of the public internet.
+    """Return whether an address belongs to the public internet.
 
-    An IPv6 address that contains an IPv4 address (mapped, 6to4, NAT64) is public if that one is.
+    An IPv6 address that contains an IPv4 address (mapped, 6to4, NAT64) is public if the IPv4 address is.
     """
     parsed = ip_address(address.partition("%")[0])  # without the zone of a link-local address
     inner = _embedded_ipv4(parsed) if isinstance(parsed, IPv6Address) else None
@@ -28,7 +28,7 @@ def is_public(address: str) -> bool:
 
 
 def _is_public(address: IPv4Address | IPv6Address) -> bool:
-    # `is_global` is true of some multicast and reserved addresses.
+    # `is_global` is true for some multicast and reserved addresses.
     special = address.is_multicast or address.is_reserved or address.is_unspecified
     return address.is_global and not special and not any(address in network for network in _SPECIAL)
 

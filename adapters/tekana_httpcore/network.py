@@ -1,4 +1,4 @@
-"""Connections to addresses that were checked before, so that a URL cannot reach what only this machine can."""
+"""Connections to checked addresses only, so that a URL cannot reach internal networks."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class HostNotFound(httpcore.ConnectError):
 
 
 class AddressRefused(httpcore.ConnectError):
-    """The host has an address that may not be sent to."""
+    """The host has an address that is not allowed."""
 
 
 class CheckedNetwork(httpcore.AsyncNetworkBackend):
-    """Resolves a host itself, and connects to the very addresses that it has checked.
+    """Resolves a host, checks its addresses, and connects to the checked ones only.
 
-    A name that leads somewhere else at the next lookup (DNS rebinding) gains nothing.
+    A second lookup with another result (DNS rebinding) has no effect.
     """
 
     def __init__(self, resolve: Resolve, allow_private: bool) -> None:

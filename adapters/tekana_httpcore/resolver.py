@@ -1,8 +1,8 @@
-"""Host names to addresses, with c-ares.
+"""Resolution of host names, with c-ares.
 
-`getaddrinfo` of the C library holds a thread until the name server answers, which a timeout does not end: some hosts
-whose name servers never answer would hold every thread of the executor, and stop all lookups. A lookup here holds a
-socket, and ends when it is cancelled.
+`getaddrinfo` of the C library blocks a thread until the name server answers, and a timeout does not free it: hosts
+whose name servers never answer would block all threads of the executor, and so all lookups. A lookup with c-ares uses
+a socket, and ends when it is cancelled.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ import aiodns
 
 
 class Resolver:
-    """Finds the addresses of a host, in the hosts file and from name servers. For tasks of one event loop at a time.
+    """Resolves host names with the hosts file and name servers. For tasks of one event loop at a time.
 
     Args:
-        name_servers: `address:port` of each; those of the system if none is given.
+        name_servers: the `address:port` of each; if empty, those of the system.
     """
 
     def __init__(self, name_servers: Sequence[str] = ()) -> None:

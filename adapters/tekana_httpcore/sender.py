@@ -1,4 +1,4 @@
-"""The sender: one POST a delivery, over connections whose addresses were checked before they were made."""
+"""The sender: one POST for each delivery, over connections to checked addresses."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ _LOST: Final = (httpcore.ReadError, httpcore.WriteError, httpcore.RemoteProtocol
 class HttpSender:
     """Implements tekana.ports.webhook_sender.WebhookSender.
 
-    Each URL has a connection pool of its own: httpcore's pool looks at all of its connections and requests whenever one
-    of them begins or ends, so one pool for all would cost the square of what is in flight. The pools of the URLs used
-    last are kept.
+    Each URL has a connection pool of its own: httpcore's pool iterates over all of its connections and requests
+    whenever one of them begins or ends, so the cost of a common pool would be quadratic in the requests in flight. Only
+    the most recently used pools are kept.
 
-    Proxies that the environment names are not used: they would connect to what is refused here.
+    Proxies of the environment are not used: they would connect to addresses that are not allowed.
 
     Args:
-        allow_private: also send to http:// and to any address.
-        resolve: finds the addresses of a host.
-        tls: what to trust; the system's certificate authorities by default.
+        allow_private: whether to send to http:// and to any address too.
+        resolver: resolves host names; a Resolver by default.
+        tls: the TLS configuration; by default, the certificate authorities of the system are trusted.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class HttpSender:
         self._in_use: dict[str, int] = {}
 
     async def check(self, url: str) -> None:
-        """Check that all addresses of the URL's host are public, now. Raises InvalidRequest."""
+        """Check that all present addresses of the URL's host are public. Raise InvalidRequest otherwise."""
         parts = urlsplit(url)
         if self._allow_private:
             return
@@ -72,7 +72,9 @@ class HttpSender:
         self, url: str, headers: Mapping[str, str], body: bytes, *, timeout_seconds: float
     ) -> WebhookResponse:
         """POST a body. Return the status, the first KiB of the response, and its Retry-After."""
-        if not url.startswith("https:") and not self._allow_private:  # it was allowed when the endpoint was created
+        if (
+            not url.startswith("https:") and not self._allow_private
+        ):  # may have been allowed when the endpoint was created
             raise Undeliverable("http:// is not allowed")
         try:
             async with self._pool(url) as pool:
@@ -99,7 +101,7 @@ class HttpSender:
     @asynccontextmanager
     async def _pool(self, url: str) -> AsyncIterator[httpcore.AsyncConnectionPool]:
         pool = self._pools.pop(url, None) or self._new_pool()
-        self._pools[url] = pool  # the one used last is the last
+        self._pools[url] = pool  # the most recently used is the last
         self._in_use[url] = self._in_use.get(url, 0) + 1
         try:
             yield pool
@@ -119,7 +121,7 @@ class HttpSender:
             self._tls = ssl.create_default_context()
         return httpcore.AsyncConnectionPool(
             ssl_context=self._tls,
-            max_connections=None,  # the caller bounds what it sends to each endpoint
+            max_connections=None,  # the caller limits the requests to each endpoint
             keepalive_expiry=_KEEP_ALIVE_SECONDS,
             network_backend=CheckedNetwork(self._resolve, self._allow_private),
         )
@@ -128,7 +130,7 @@ class HttpSender:
 async def _post(
     pool: httpcore.AsyncConnectionPool, url: str, headers: Mapping[str, str], body: bytes
 ) -> httpcore.Response:
-    """Send a request, and again if it fails on a connection kept from an earlier one: its receiver has closed it."""
+    """Send a request; retry it if it fails on a reused connection, which the receiver may have closed."""
     parts = urlsplit(url)
     target = httpcore.URL(
         scheme=parts.scheme,
@@ -155,7 +157,7 @@ async def _post(
 
 
 async def _start_of_body(response: httpcore.Response) -> bytes:
-    """Read the first KiB, as far as it comes at once. The rest is not waited for: the connection is closed instead."""
+    """Read the first KiB that is available at once. If there is more, the connection is closed."""
     found = b""
     with suppress(TimeoutError, httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError):
         async with asyncio.timeout(_BODY_SECONDS):
@@ -167,7 +169,7 @@ async def _start_of_body(response: httpcore.Response) -> bytes:
 
 
 def _retry_after(response: httpcore.Response) -> timedelta | None:
-    """Return how long the response asks to wait: `Retry-After` is a number of seconds, or a date."""
+    """Return the delay of `Retry-After`, which is a number of seconds or a date."""
     headers: dict[bytes, bytes] = {name.lower(): value for name, value in response.headers}
     value = headers.get(b"retry-after", b"").decode("ascii", "replace").strip()
     try:
@@ -176,12 +178,12 @@ def _retry_after(response: httpcore.Response) -> timedelta | None:
         until = parsedate_to_datetime(value)
         now = parsedate_to_datetime(headers[b"date"].decode()) if b"date" in headers else datetime.now(UTC)
         return max(timedelta(0), until - now)
-    except (ValueError, TypeError, OverflowError):  # none, or not a valid one
+    except (ValueError, TypeError, OverflowError):  # missing or invalid
         return None
 
 
 def _describe(error: Exception) -> str:
-    """Return what went wrong, in words for the endpoint's owner: nothing about this machine or its network."""
+    """Describe an error for the owner of the endpoint, without details of this machine or its network."""
     if any(isinstance(one, ssl.SSLError) for one in _causes(error)):
         return "the certificate or the TLS of the host is not in order"
     if isinstance(error, AddressRefused):

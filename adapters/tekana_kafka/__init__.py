@@ -1,10 +1,10 @@
-"""Apache Kafka (`kafka://…`): the bus that carries events, commands and queries.
+"""Apache Kafka (`kafka://…`): the bus for events, commands and queries.
 
 publisher       publishes events
 consumer        consumes them, for partner teams
 gateway         sends commands and queries to the services: an engine and readers without a database
 service         executes commands and answers queries
-service_table   which service answers what, on which topics
+service_table   the commands and queries of each service, and their topics
 """
 
 from tekana_kafka.consumer import EventConsumer, ProcessedEvents

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 from tekana.domain.errors import InvalidRequest, invalid
 from tekana.domain.events import Aggregate
 
-# Not by urllib, whose newer versions refuse a list of hosts with an IPv6 address in it.
+# Not with urllib, whose newer versions reject a list of hosts with an IPv6 address in it.
 _URL = re.compile(r"kafka://(?P<servers>[^/?#]*)/?(?:\?(?P<options>[^#]*))?", re.ASCII)
 _SERVER = re.compile(r"(?:[\w.-]+|\[[0-9a-fA-F:.]+\]):(?P<port>\d{1,5})", re.ASCII)
 _PREFIX = re.compile(r"[\w.-]{1,200}", re.ASCII)
@@ -21,22 +21,28 @@ AGGREGATES: Final[tuple[Aggregate, ...]] = get_args(Aggregate)
 
 
 class Address(NamedTuple):
-    """The first brokers to connect to, each host:port; the prefix of topics; and how many partitions a new one gets."""
+    """The address of the bus.
+
+    Attributes:
+        servers: the first brokers to connect to, each host:port.
+        topic_prefix: the first part of the names of topics.
+        partitions: the number of partitions of new topics.
+    """
 
     servers: tuple[str, ...]
     topic_prefix: str = "tekana"
     partitions: int = 12
 
     def topic(self, aggregate: Aggregate) -> str:
-        """The topic of the events of this kind of aggregate."""
+        """Return the topic of the events of a kind of aggregate."""
         return f"{self.topic_prefix}.{aggregate}"
 
     def commands(self, name: str) -> str:
-        """The topic of commands with this name in `service_table`."""
+        """Return the topic of commands with this name in `service_table`."""
         return f"{self.topic_prefix}.{name}.commands"
 
     def queries(self, service: str) -> str:
-        """The topic of the queries that this service answers."""
+        """Return the topic of the queries of a service."""
         return f"{self.topic_prefix}.{service}.queries"
 
     @property
@@ -61,7 +67,7 @@ class Address(NamedTuple):
 
 
 def parse_address(url: str) -> Address:
-    """Read `kafka://host:port[,host:port …][?topic_prefix=tekana&partitions=12]`.
+    """Parse `kafka://host:port[,host:port …][?topic_prefix=tekana&partitions=12]`.
 
     Raises:
         InvalidRequest: the URL has another form.

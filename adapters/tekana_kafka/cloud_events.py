@@ -1,4 +1,4 @@
-"""An event as a message, both ways: CloudEvents 1.0 in Kafka's binary mode, with the event's own data as JSON."""
+"""Conversion between events and messages: CloudEvents 1.0 in Kafka's binary mode, with the event's data as JSON."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Header = tuple[str, bytes]
 
 
 class Message(NamedTuple):
-    """An event as a message. Messages with one key arrive in the order in which they were sent."""
+    """A message with an event. Messages with the same key arrive in the order of sending."""
 
     aggregate: Aggregate
     key: bytes
@@ -34,9 +34,9 @@ class Message(NamedTuple):
 
 
 def message_of(event: Event) -> Message:
-    """The message of an event.
+    """Build the message of an event.
 
-    `ce_sequence` has 19 digits, so that it sorts as text too, which is what CloudEvents asks of it.
+    `ce_sequence` has 19 digits, so that it sorts as text, as CloudEvents requires.
     """
     payload = event_payload(event)
     subject = str(payload.aggregate_id).encode()
@@ -57,10 +57,10 @@ def message_of(event: Event) -> Message:
 
 
 def event_of(value: bytes | None, headers: Sequence[Header]) -> Event | None:
-    """The event in a message; None for a type that this version does not know.
+    """Read the event in a message; None for a type that is unknown to this version.
 
     Raises:
-        ValueError: the message holds no event.
+        ValueError: the message does not contain an event.
     """
     try:
         texts = {name: text.decode() for name, text in headers}

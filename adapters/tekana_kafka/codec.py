@@ -1,9 +1,9 @@
-"""Values of the core as JSON and back, by their type hints alone: no query and no answer needs code of its own.
+"""Conversion between values of the core and JSON, derived from type hints: no query or answer needs its own code.
 
-Every NamedTuple, dataclass and Struct is a JSON object with its fields by name. Where a value may be of one of several
-classes, the member `class` names it. msgspec reads and writes these objects by Structs that are derived from the
-classes, so a field that a reader does not know is ignored, and one that is missing has its default: processes of two
-versions understand each other while a field with a default is added.
+Every NamedTuple, dataclass and Struct is a JSON object with its fields by name. In a union of classes, the member
+`class` has the name of the class. msgspec reads and writes these objects with Structs that are derived from the
+classes, so a reader ignores unknown fields and uses the defaults of missing ones: processes of two versions are
+compatible while a field with a default is added.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Codec(NamedTuple):
-    """How values of one type are written and read. `decode` raises msgspec.DecodeError for anything else."""
+    """The encoder and decoder of one type. `decode` raises msgspec.DecodeError for other data."""
 
     encode: Callable[[Any], bytes]
     decode: Callable[[bytes], Any]
@@ -38,7 +38,7 @@ class Field(NamedTuple):
 
 
 class _Form(NamedTuple):
-    """A type as msgspec reads and writes it, and the conversion from values (`pack`) and to values (`unpack`)."""
+    """The type that msgspec reads and writes, and the conversion from values (`pack`) and to values (`unpack`)."""
 
     type: Any
     pack: Callable[[Any], Any]
@@ -51,14 +51,14 @@ def _unchanged(value: Any) -> Any:
 
 @cache
 def codec_of(hint: Any) -> Codec:
-    """The codec of answers of this type: what the reader does not know is ignored."""
+    """Return the codec of answers of a type. It ignores unknown fields."""
     return _codec(_form_of(hint, False))
 
 
 def arguments_codec(name: str, fields: Iterable[Field]) -> Codec:
-    """The codec of a mapping with these items, the arguments of a query.
+    """Return the codec of the arguments of a query, a mapping with these fields.
 
-    Defaults are not written. A reader refuses what it does not know: to ignore a filter would be a wrong answer.
+    Defaults are not written. A reader rejects unknown fields: ignoring a filter would lead to a wrong answer.
     """
     return _codec(_record(name, dict, tuple(fields), strict=True, tagged=False, get=getitem))
 
@@ -85,7 +85,7 @@ def _form_of(hint: Any, strict: bool) -> _Form:
     if origin in (Union, types.UnionType):
         return _union(hint, arguments, strict)
     if origin is Literal and not strict:
-        # A later version may have more words; they are given as they come.
+        # Accept any text: a later version may have more values.
         return _Form(str, _unchanged, _unchanged) if all(isinstance(one, str) for one in arguments) else _plain(hint)
     if origin is tuple and arguments[1:] == (...,):
         return _many(_form_of(arguments[0], strict))
@@ -121,7 +121,7 @@ def _fields_of(kind: Any, arguments: tuple[Any, ...]) -> Iterator[Field]:
 
 
 def _defaults_of(kind: Any) -> dict[str, Any]:
-    """The default of each field, by name; NODEFAULT for a required one."""
+    """Return the default of each field, by name; NODEFAULT for a required one."""
     if issubclass(kind, msgspec.Struct):
         return {one.name: one.default for one in msgspec.structs.fields(kind)}
     if issubclass(kind, tuple):
@@ -132,7 +132,7 @@ def _defaults_of(kind: Any) -> dict[str, Any]:
 
 
 def _filled_in(hint: Any, stands_for: Mapping[Any, Any]) -> Any:
-    """The hint of a generic class's field, with what its type variables stand for."""
+    """Substitute the type variables in the hint of a generic class's field."""
     if isinstance(hint, TypeVar):
         return stands_for[hint]
     parameters = getattr(hint, "__parameters__", ())
@@ -146,7 +146,7 @@ def _record_of(kind: Any, arguments: tuple[Any, ...], *, strict: bool, tagged: b
 
 
 def _with_details(form: _Form) -> _Form:
-    """The form of a TransactionRequest, whose details are of the class that its type has."""
+    """Return the form of a TransactionRequest, whose type determines the class of its details."""
 
     def pack(request: TransactionRequest) -> Any:
         packed = form.pack(request)
@@ -211,7 +211,7 @@ def _union(hint: Any, arguments: tuple[Any, ...], strict: bool) -> _Form:
         return _plain(hint)
     if not all(map(_is_record, members)):
         raise TypeError(f"no codec for {hint}: records and other types together")
-    # By name, as a dataclass with slots replaces a class that may still be listed before it.
+    # By name: a dataclass with slots replaces a class that may still be listed before it.
     kinds = {_name_of(kind): kind for one in members for kind in _with_subclasses(one)}
     forms = {kind: _record_of(kind, (), strict=strict, tagged=True) for kind in kinds.values()}
     by_type = {form.type: form for form in forms.values()}
@@ -224,7 +224,7 @@ def _union(hint: Any, arguments: tuple[Any, ...], strict: bool) -> _Form:
 
 
 def _name_of(kind: type) -> str:
-    """The stable name of a class where it has one, so that a class may be renamed."""
+    """Return the stable name of a class if it has one, so that a class may be renamed."""
     name: str = vars(kind).get("NAME", kind.__name__)
     return name
 

@@ -1,4 +1,4 @@
-"""Consumes one topic of commands: what one poll brings is executed together, and committed when it is done."""
+"""The consumer of one topic of commands: those of one poll are executed together, then committed."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from tekana_kafka.reply_producer import ReplyProducer
 
 _log = limited_logger("tekana.bus")
 
-_POLL_RECORDS_MAX: Final = 500  # as many as the posting engine takes in one group
-_POLL_MS: Final = 200  # for how long a poll waits, and a stop with it
-_RETRY_SECONDS: Final = 0.5  # between two tries of a command whose sender does not wait
+_POLL_RECORDS_MAX: Final = 500  # the size of a group of the posting engine
+_POLL_MS: Final = 200  # the duration of a poll, and the delay of a stop
+_RETRY_SECONDS: Final = 0.5  # between two attempts at a command whose sender does not wait
 
 
 class _Task(NamedTuple):
-    """A command to execute, with the message it came in."""
+    """A command to execute, with its message."""
 
     record: ConsumerRecord
     command: ReceivedCommand
@@ -43,7 +43,7 @@ class CommandConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aioka
         self._executors = executors
         self._replies = replies
         self._stopping = stopping
-        self._busy = asyncio.Lock()  # while what was polled is not committed
+        self._busy = asyncio.Lock()  # held while polled messages are not committed
         self._revoked: frozenset[TopicPartition] = frozenset()
 
     async def run(self, consumer: AIOKafkaConsumer, topic: str) -> None:
@@ -61,22 +61,22 @@ class CommandConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aioka
                     return
                 try:
                     await consumer.commit({partition: records[-1].offset + 1 for partition, records in mine.items()})
-                except (CommitFailedError, IllegalStateError) as error:  # another process has it, and finds it done
+                except (CommitFailedError, IllegalStateError) as error:  # another process gets it, and finds the keys
                     _log.info("a partition was reassigned before its offset was committed: %r", error)
 
     async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
-        """Finish what was polled before other processes get these partitions."""
+        """Finish polled messages before other processes get these partitions."""
         async with self._busy:
             self._revoked = frozenset(revoked)
 
-    async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:  # noqa: ARG002 - for others
-        """Consume the partitions that this process has from now on."""
+    async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:  # noqa: ARG002 - the signature of the listener
+        """Start to consume newly assigned partitions."""
         self._revoked = frozenset()
 
     async def _execute_all(self, records: Sequence[ConsumerRecord]) -> None:
         """Execute the commands of these messages: in their order where they have the same key.
 
-        Those for the engine are submitted in the same pass of the event loop, so that they are one group of its own.
+        Those for the engine are submitted in the same pass of the event loop, so that they form one group.
         """
         sequences: list[list[_Task]] = []
         by_key: dict[bytes | None, list[_Task]] = defaultdict(list)
@@ -96,7 +96,7 @@ class CommandConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aioka
                 raise outcome
 
     async def _read(self, record: ConsumerRecord) -> _Task | None:
-        """The command of a message; None if there is none, when the message is a dead letter."""
+        """Read the command of a message. If it has none, send it to the dead letters and return None."""
         try:
             command = read_command(record, self._name)
         except InvalidRequest as error:
@@ -127,11 +127,11 @@ class CommandConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aioka
             await self._replies.answer(record, answer)
 
     async def _answer(self, task: _Task) -> object:
-        """Execute a command. One whose sender does not wait is tried until it has an outcome.
+        """Execute a command. One whose sender does not wait is retried until it has an outcome.
 
         Raises:
-            Unavailable: the sender does not wait any more, so the command is not begun. Sent again with its key, it is
-                executed then, unless it was before.
+            Unavailable: the sender's deadline has passed, so the command is not begun. A retry with the same key
+                executes it, unless it was executed before.
             TekanaError: as the handler raises it.
         """
         if is_late(task.record, self._replies.clock):

@@ -1,4 +1,4 @@
-"""What executes each command of the bus, and how its answer is encoded."""
+"""The handlers of the commands on the bus, and the codecs of their answers."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ from tekana_kafka.webhook_commands import (
 
 
 class Executors(NamedTuple):
-    """What a service executes commands with."""
+    """The engine and webhooks that execute the commands of a service."""
 
     engine: Engine
     webhooks: Callable[[], Webhooks]
 
 
 class CommandHandler(NamedTuple):
-    """How one class of commands is executed.
+    """The handler of one class of commands.
 
-    `queued`: the engine keeps the order in which commands are submitted, so many are submitted at once. All others are
-    executed one at a time for each message key.
+    `queued`: whether many commands are submitted at once, as the engine keeps their order. Other commands are executed
+    one at a time for each message key.
     """
 
     answer: Codec
@@ -46,7 +46,7 @@ class CommandHandler(NamedTuple):
 
 
 def without_secrets(endpoint: WebhookEndpoint) -> WebhookEndpoint:
-    """The endpoint as replies carry it: many may read the topic of replies, and only a new secret is needed there."""
+    """Return the endpoint without its secret: many can read the topic of replies, which needs new secrets only."""
     return replace(endpoint, secret="", previous_secret=None)
 
 

@@ -1,4 +1,4 @@
-"""A command as a message: its own JSON as the value; sender, idempotency key and reply address in the headers."""
+"""Command messages: JSON as the value; caller, idempotency key and reply address in the headers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class RequestMessage(NamedTuple):
-    """A command or a query as a message, and the topic it goes to; messages with the same key stay in order."""
+    """A message with a command or a query, and its topic. Messages with the same key stay in order."""
 
     topic: str
     key: bytes | None
@@ -33,7 +33,7 @@ class RequestMessage(NamedTuple):
 
 
 class ReplyTo(NamedTuple):
-    """Where the sender reads the reply: a partition of the topic of replies, and the correlation id."""
+    """The reply address: a partition of the topic of replies, and the correlation id."""
 
     partition: int
     correlation_id: bytes
@@ -49,7 +49,7 @@ class ReceivedCommand(NamedTuple):
 
 
 def command_message(command: AnyCommand, *, caller: Caller, key: str, request_id: str | None) -> RequestMessage:
-    """The message of this command or batch. Its `topic` is a name in `service_table`.
+    """Build the message of a command or batch. Its `topic` is a name in `service_table`.
 
     Raises:
         InvalidRequest: no service executes commands of this class.
@@ -69,13 +69,13 @@ def command_message(command: AnyCommand, *, caller: Caller, key: str, request_id
 
 
 def caller_headers(caller: Caller) -> list[Header]:
-    """The headers that say who asks."""
+    """Return the headers with the caller."""
     scopes = " ".join(sorted(caller.scopes))
     return [("caller", caller.subject.encode()), ("tenant", caller.tenant.encode()), ("scopes", scopes.encode())]
 
 
 def read_caller(headers: Mapping[str, bytes]) -> Caller:
-    """Who asks. A message with the subject alone is of the main tenant, and may do everything.
+    """Read the caller. A message with the subject only is of the main tenant, with all scopes.
 
     Raises:
         InvalidRequest: a header is missing or malformed.
@@ -86,9 +86,9 @@ def read_caller(headers: Mapping[str, bytes]) -> Caller:
 
 
 def _message_key(command: AnyCommand, caller: Caller, key: str) -> bytes:
-    """What orders the command among others: the aggregate that it names, or else a digest of its idempotency key.
+    """Return the message key, which orders commands: the id of the aggregate, or else a digest of the idempotency key.
 
-    Nothing personal: brokers keep keys, show them in their tools, and compact by them.
+    It has no personal data: brokers store keys, show them in their tools, and compact by them.
     """
     first = command.transactions[0] if isinstance(command, Batch) else command
     aggregate_id = first.partition_key()
@@ -99,10 +99,10 @@ def _message_key(command: AnyCommand, caller: Caller, key: str) -> bytes:
 
 
 def read_command(record: ConsumerRecord, topic: str) -> ReceivedCommand:
-    """The command in a message from the topic of commands with this name.
+    """Read the command in a message from the topic of commands with this name.
 
     Raises:
-        InvalidRequest: the message holds no command that belongs on this topic.
+        InvalidRequest: the message does not contain a command of this topic.
     """
     headers = headers_of(record)
     name = _text(headers, "command")
@@ -131,17 +131,17 @@ def _text(headers: Mapping[str, bytes], name: str) -> str:
 
 
 def headers_of(record: ConsumerRecord) -> dict[str, bytes]:
-    """A message's headers; of several with one name, the last."""
+    """Return the headers of a message by name; the last one of several with the same name."""
     return {name: value or b"" for name, value in record.headers}
 
 
 def reply_headers(reply_to: ReplyTo) -> list[Header]:
-    """The headers that ask for a reply."""
+    """Return the headers that request a reply."""
     return [("reply-to", b"%d" % reply_to.partition), ("correlation-id", reply_to.correlation_id)]
 
 
 def reply_to(record: ConsumerRecord) -> ReplyTo | None:
-    """Where the sender reads the reply; None if it asks for none, or its headers are malformed."""
+    """Return the reply address; None if no reply is requested, or the headers are malformed."""
     headers = headers_of(record)
     partition, correlation_id = headers.get("reply-to", b""), headers.get("correlation-id", b"")
     if not (partition.isdigit() and len(partition) <= 5 and correlation_id):

@@ -1,8 +1,9 @@
-"""Consumes events: what a partner team runs to learn what happens.
+"""The consumer of events, for partner teams.
 
     fetch ─> drop what was processed ─> handle ─> commit the offset ─> …
 
-A process may die at any point. Its successor gets again what was not committed, and drops what `ProcessedEvents` has.
+After a crash at any point, the next process gets the messages that were not committed again, and drops those events
+that `ProcessedEvents` has.
 """
 
 from __future__ import annotations
@@ -33,36 +34,36 @@ TRIES: Final = 5
 FIRST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 10.0
 REBALANCE_TIMEOUT: Final = 60.0
-"""Seconds in which a process finishes its events before its partitions are reassigned. A slower handler overlaps."""
+"""The time in which a process finishes its events before a reassignment, in seconds. A slower handler overlaps."""
 
 _POLL_RECORDS_MAX: Final = 500
 _POLL_MS: Final = 200
 _CONNECT_TIMEOUT_SECONDS: Final = 10.0
-_AGGREGATES_MAX: Final = 100_000  # whose last sequences are remembered for each partition
+_AGGREGATES_MAX: Final = 100_000  # the number of last sequences to store for each partition
 
 Handler = Callable[[Event], Awaitable[None]]
 T = TypeVar("T")
 
 
 class ProcessedEvents(Protocol):
-    """Which events were handled, kept in the same place as their effects, so that both are there or neither."""
+    """The processed events, stored in the same transaction as their effects."""
 
     async def last(self, aggregate_id: UUID) -> int:
-        """The sequence of the last handled event of this customer, wallet or transaction; 0 if there is none."""
+        """Return the sequence of the last processed event of a customer, wallet or transaction; 0 if there is none."""
         ...
 
 
 class _NoneProcessed:
-    async def last(self, aggregate_id: UUID) -> int:  # noqa: ARG002 - as ProcessedEvents has it
+    async def last(self, aggregate_id: UUID) -> int:  # noqa: ARG002 - the signature of ProcessedEvents
         return 0
 
 
 class _Stopping(Exception):
-    """The consumer stops, or its partitions are reassigned: no event is begun."""
+    """The consumer stops, or its partitions are reassigned: it begins no other event."""
 
 
 class _PartitionState:
-    """Of an assigned partition: the last sequences, and the keys of messages that are set aside."""
+    """The state of an assigned partition: the last sequences, and the keys of dead letters."""
 
     def __init__(self) -> None:
         self.last: OrderedDict[UUID, int] = OrderedDict()
@@ -70,21 +71,21 @@ class _PartitionState:
 
 
 class EventConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Has every event of some kinds of aggregates handled, at least once, each aggregate's in order.
+    """Calls a handler with every event of some kinds of aggregates: at least once, and in order for each aggregate.
 
     Args:
-        url: as for publishing, `kafka://host:port`, with the same `topic_prefix`.
+        url: the URL of the bus, `kafka://host:port`, with the same `topic_prefix` as the publisher.
         group: the name of the consuming service. Its processes share the work; a new group begins with the oldest
-            event that the topics hold.
-        handle: called with one event of an aggregate at a time. If it raises Unavailable ("not now"), the event is
-            tried until it works. If it raises anything else, the event is the trouble: after TRIES tries it is set
-            aside on the topic `{topic_prefix}.dead-letters`, and so are later ones of the same aggregate.
-        seen: asked for an aggregate's last sequence before its first event here. Without it, duplicates are dropped
-            while the process lives, for the last 100,000 aggregates of a partition.
+            event on the topics.
+        handle: called with one event of an aggregate at a time. If it raises Unavailable, the event is retried until
+            it succeeds. If it raises another exception, the event is sent to the topic `{topic_prefix}.dead-letters`
+            after TRIES attempts, and so are later events of the same aggregate.
+        seen: returns an aggregate's last sequence before its first event in this process. Without it, duplicates are
+            dropped by the same process only, for the last 100,000 aggregates of a partition.
         aggregates: the kinds of aggregates whose events are consumed.
 
-    Dead letters are tried again, in their order, when a process of the group is assigned the partition that they came
-    from: at every start, so after every repair.
+    Dead letters are retried, in their order, when a process of the group is assigned the partition that they came from:
+    at every start, and so after every repair.
     """
 
     def __init__(
@@ -109,12 +110,12 @@ class EventConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self._stopping = False
 
     def stop(self) -> None:
-        """Have `run` finish the events it has begun, commit, leave the group and return."""
+        """Request that `run` finishes the current events, commits, leaves the group and returns."""
         self._stopping = True
         self._interrupted.set()
 
     async def run(self) -> None:
-        """Consume until `stop`. Later failures of the bus are waited out.
+        """Consume until `stop`. Later failures of the bus are retried.
 
         Raises:
             Unavailable: the bus cannot be reached at the start.
@@ -143,8 +144,8 @@ class EventConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             await consumer.stop()
             await self._letters.stop()
 
-    async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:  # noqa: ARG002 - all of them
-        """Finish the events that were begun and commit them, before other processes get these partitions."""
+    async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:  # noqa: ARG002 - always all partitions
+        """Finish the current events and commit them, before other processes get these partitions."""
         self._interrupted.set()
         async with self._working:
             self._states.clear()
@@ -153,16 +154,16 @@ class EventConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
                 self._interrupted.clear()
 
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
-        """Consume these partitions, from the committed offsets on."""
+        """Start to consume these partitions, from the committed offsets."""
         self._states = {one: _PartitionState() for one in assigned}
         self._new_partitions = set(assigned)
 
     async def _process_batch(
         self, consumer: AIOKafkaConsumer, fetched: dict[TopicPartition, Sequence[ConsumerRecord]]
     ) -> None:
-        """Process the fetched messages, partitions concurrently, and commit how far that came.
+        """Process the fetched messages, partitions concurrently, and commit the offsets of processed ones.
 
-        What is left after an interruption is not committed, so it is fetched again.
+        Messages left after an interruption are not committed, so they are fetched again.
         """
         try:
             await self._retry_dead_letters()
@@ -179,20 +180,20 @@ class EventConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
                 _log.warning("offsets are not committed, events will come again: %r", error)
 
     async def _retry_dead_letters(self) -> None:
-        """Try again the dead letters of newly assigned partitions."""
+        """Retry the dead letters of newly assigned partitions."""
         while self._new_partitions:
             partitions = frozenset(self._new_partitions)
-            await self._until_it_works(partial(self._retry_all, partitions))
+            await self._until_success(partial(self._retry_all, partitions))
             self._new_partitions -= partitions
 
     async def _retry_all(self, partitions: Collection[TopicPartition]) -> None:
         async with aclosing(self._letters.open_letters(partitions)) as letters:  # type: ignore[type-var]
             async for letter in letters:
                 if await self._handle_message(letter) is None:
-                    await self._until_it_works(partial(self._letters.close, letter))
+                    await self._until_success(partial(self._letters.close, letter))
 
     async def _process_partition(self, partition: TopicPartition, records: Sequence[ConsumerRecord]) -> int | None:
-        """Process messages in order. Return the offset to continue from; None if not even the first is processed."""
+        """Process messages in order. Return the offset to continue from; None if no message was processed."""
         end = None
         for record in records:
             message = ReceivedMessage(partition, record.offset, record.key or b"", record.value, tuple(record.headers))
@@ -200,7 +201,7 @@ class EventConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
                 reason = await self._handle_message(message)
                 if reason is not None:
                     _log.error("a message of %s at %d is set aside: %s", partition.topic, message.offset, reason)
-                    await self._until_it_works(partial(self._letters.add, message, reason))
+                    await self._until_success(partial(self._letters.add, message, reason))
             except _Stopping:
                 break
             end = record.offset + 1
@@ -254,8 +255,8 @@ class EventConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             state.last.move_to_end(of)
         return known
 
-    async def _until_it_works(self, ask: Callable[[], Awaitable[T]]) -> T:
-        """Call until the bus does what is asked.
+    async def _until_success(self, action: Callable[[], Awaitable[T]]) -> T:
+        """Await an action repeatedly until it succeeds.
 
         Raises:
             _Stopping: the consumer was interrupted meanwhile.
@@ -263,7 +264,7 @@ class EventConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         tries = 0
         while not self._interrupted.is_set():
             try:
-                return await ask()
+                return await action()
             except KafkaError as error:
                 _log.warning("dead letters wait: %r", error)
             tries += 1
@@ -271,7 +272,7 @@ class EventConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         raise _Stopping
 
     async def _pause(self, tries: int) -> None:
-        """Wait, longer after each try, or until interrupted."""
+        """Wait before the next attempt, longer after each, or until interrupted."""
         longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(tries, 16))
         try:
             async with asyncio.timeout(random.uniform(longest / 2, longest)):  # noqa: S311 - no secret

@@ -1,8 +1,9 @@
-"""Messages that a consumer could not handle, on a topic of their own.
+"""Dead letters: messages that a consumer could not handle, on a topic of their own.
 
-A dead letter is a copy of the message, with headers that say which group set it aside, where it was, and why. When it
-is handled after all, a message with the same headers and no value closes it. What came from one partition is in one
-partition here, and a group commits up to where all its letters are closed, so a consumer reads only what it has to.
+A dead letter is a copy of the message, with headers for the consumer group, the original partition and offset, and the
+reason. When it is handled later, a message with the same headers and no value closes it. Letters of one partition are
+in one partition of this topic, and a group commits the offset before its first open letter, so that a consumer reads
+only the necessary part.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ _POLL_RECORDS_MAX: Final = 500
 
 
 class ReceivedMessage(NamedTuple):
-    """A message, and where it was."""
+    """A message, with its partition and offset."""
 
     partition: TopicPartition
     offset: int
@@ -44,7 +45,7 @@ class ReceivedMessage(NamedTuple):
 
 
 class _Letter(NamedTuple):
-    """A letter, or what closes one, as it is on the topic."""
+    """A record of the topic: a dead letter, or one that closes it."""
 
     record: ConsumerRecord
     partition: TopicPartition
@@ -52,36 +53,36 @@ class _Letter(NamedTuple):
 
     @property
     def message(self) -> ReceivedMessage:
-        """The message as it came."""
+        """Return the original message."""
         headers = tuple(one for one in self.record.headers if one[0] not in _OURS)
         return ReceivedMessage(self.partition, self.offset, self.record.key or b"", self.record.value, headers)
 
 
-class _Closed:
-    """Which letters are closed: eight bytes each."""
+class _ClosedLetters:
+    """The offsets of closed letters, with eight bytes each."""
 
     def __init__(self) -> None:
         self._offsets: dict[TopicPartition, array[int]] = defaultdict(lambda: array("q"))
 
     def add(self, letter: _Letter) -> None:
-        """Note the place of a closed letter."""
+        """Add a closed letter."""
         self._offsets[letter.partition].append(letter.offset)
 
     def sort(self) -> None:
-        """To be called between `add` and `has`."""
+        """Sort the offsets. Must be called after `add` and before `has`."""
         self._offsets = {one: array("q", sorted(offsets)) for one, offsets in self._offsets.items()}
 
     def has(self, letter: _Letter) -> bool:
-        """Whether the letter is closed."""
+        """Return whether the letter is closed."""
         offsets = self._offsets.get(letter.partition)
         if offsets is None:
             return False
-        place = bisect_left(offsets, letter.offset)
-        return place < len(offsets) and offsets[place] == letter.offset
+        index = bisect_left(offsets, letter.offset)
+        return index < len(offsets) and offsets[index] == letter.offset
 
 
 class DeadLetters:
-    """The dead letters of one group of consumers. What fails raises KafkaError."""
+    """The dead letters of one consumer group. All methods may raise KafkaError."""
 
     def __init__(self, address: Address, group: str) -> None:
         self._address = address
@@ -107,27 +108,29 @@ class DeadLetters:
             await producer.stop()
 
     async def add(self, message: ReceivedMessage, reason: str) -> None:
-        """Set a message aside. It is confirmed when this returns."""
+        """Send a message to the dead letters, and wait for the confirmation."""
         headers = [*message.headers, *self._coordinates(message), (_REASON, reason.encode(errors="replace"))]
         await self._send(message, message.value, headers)
 
     async def close(self, message: ReceivedMessage) -> None:
-        """Note that a message that was set aside is handled."""
+        """Close the dead letter of a message that was handled."""
         await self._send(message, None, self._coordinates(message))
 
     async def open_letters(self, partitions: Collection[TopicPartition]) -> AsyncIterator[ReceivedMessage]:
-        """The messages from these partitions that are set aside and not closed, those of each key in their order.
+        """Yield the messages of open dead letters from these partitions, those of each key in order.
 
-        The topic is read twice, first for what is closed, so that no more than one poll of it is in memory. At the end
-        the group's offset moves to its first open letter.
+        The topic is read twice, the first time to find closed letters, so that only one poll is in memory. At the end,
+        the group's offset is moved to its first open letter.
         """
         async with self._reader() as reader:
             numbers = await self._numbers()
-            topic = [self._place(number) for number in sorted({self._number(one, numbers) for one in partitions})]
+            topic = [
+                self._topic_partition(number) for number in sorted({self._number(one, numbers) for one in partitions})
+            ]
             reader.assign(topic)
             starts = {one: await reader.position(one) for one in topic}
             ends = await reader.end_offsets(topic)
-            closed = _Closed()
+            closed = _ClosedLetters()
             async for letter in self._read(reader, ends):
                 if letter.record.value is None:
                     closed.add(letter)
@@ -138,26 +141,26 @@ class DeadLetters:
             async for letter in self._read(reader, ends):
                 if letter.record.value is None or closed.has(letter):
                     continue
-                here = self._place(letter.record.partition)
-                first_open[here] = min(first_open[here], letter.record.offset)
+                source = self._topic_partition(letter.record.partition)
+                first_open[source] = min(first_open[source], letter.record.offset)
                 if letter.partition in partitions:
                     yield letter.message
             await self._commit(reader, {one: at for one, at in first_open.items() if at > starts[one]})
 
     async def _read(self, reader: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> AsyncIterator[_Letter]:
-        """The group's letters from the reader's positions to these ends."""
+        """Yield the group's records from the reader's positions to these ends."""
         left = [one for one in ends if await reader.position(one) < ends[one]]
         while left:
             polled = await reader.getmany(*left, timeout_ms=_POLL_MS, max_records=_POLL_RECORDS_MAX)
-            for place, records in polled.items():
+            for partition, records in polled.items():
                 for record in records:
-                    letter = self._letter(record) if record.offset < ends[place] else None
+                    letter = self._letter(record) if record.offset < ends[partition] else None
                     if letter is not None:
                         yield letter
             left = [one for one in left if await reader.position(one) < ends[one]]
 
     def _letter(self, record: ConsumerRecord) -> _Letter | None:
-        """What a message on the topic is; None for what is another group's, or no letter at all."""
+        """Parse a record of the topic; None if it is of another group, or malformed."""
         headers = dict(record.headers)
         if headers.get(_GROUP) != self._group.encode():
             return None
@@ -194,11 +197,11 @@ class DeadLetters:
 
     @staticmethod
     def _number(origin: TopicPartition, numbers: list[int]) -> int:
-        """The partition for letters from this one."""
+        """Return the number of the partition for letters from this one."""
         chosen: int = origin.partition % len(numbers)
         return numbers[chosen]
 
-    def _place(self, number: int) -> TopicPartition:
+    def _topic_partition(self, number: int) -> TopicPartition:
         return TopicPartition(self._address.dead_letters, number)
 
     @property

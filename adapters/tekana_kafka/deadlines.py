@@ -1,9 +1,9 @@
-"""Until when a command or a query is worth beginning.
+"""The deadlines of commands and queries.
 
-The clocks of gateways and services differ. So a message says for how long its sender waits, and its age is reckoned on
-one clock, the broker's: the broker stamps each message when it takes it, and a service learns the broker's time from
-the stamps of its own messages. Where the broker does not stamp messages, the sender's deadline is compared with the
-clock of the service.
+The clocks of gateways and services differ. So a message has the waiting time of its sender, and its age is computed
+with one clock, the broker's: the broker sets the timestamp of each message, and a service computes the broker's time
+from the timestamps of its own messages. If the broker does not set timestamps, the sender's deadline is compared with
+the clock of the service.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from tekana_kafka.log_limit import limited_logger
 
 _log: logging.Logger = limited_logger("tekana.bus")
 
-_BY_BROKER: Final = 1  # the type of timestamps that the broker sets when it takes a message
+_BY_BROKER: Final = 1  # the type of timestamps that the broker sets when it appends a message
 _SKEW_WARNING_SECONDS: Final = 5.0
 
 
 def now_seconds() -> float:
-    """This machine's time, in seconds since 1970."""
+    """Return this machine's time, in seconds since 1970."""
     return time.time()
 
 
 class BrokerClock:
-    """The broker's time, reckoned from this machine's clock. Unknown until the first `observe`."""
+    """The broker's time, computed from this machine's clock. Unknown until the first `observe`."""
 
     def __init__(self) -> None:
         self._offset_seconds: float | None = None
@@ -40,18 +40,18 @@ class BrokerClock:
 
     @property
     def offset_seconds(self) -> float | None:
-        """How far the broker's clock is ahead of this machine's; None if unknown."""
+        """Return the seconds by which the broker's clock is ahead of this machine's; None if unknown."""
         return self._offset_seconds
 
     def now_seconds(self) -> float | None:
-        """The broker's time, in seconds since 1970; None if unknown."""
+        """Return the broker's time, in seconds since 1970; None if unknown."""
         return None if self._offset_seconds is None else now_seconds() + self._offset_seconds
 
     def observe(self, metadata: RecordMetadata, sent_seconds: float) -> None:
-        """Learn from a message of this process that the broker took between `sent_seconds` and now."""
+        """Update the offset with a message of this process, appended between `sent_seconds` and now."""
         if metadata.timestamp_type != _BY_BROKER or metadata.timestamp is None:
             return
-        # Between the two moments the broker's time was the stamp: the middle is at most half a round trip wrong.
+        # The timestamp was the broker's time between the two: the error of the middle is at most half a round trip.
         middle_seconds = (sent_seconds + now_seconds()) / 2
         self._offset_seconds = metadata.timestamp / 1000 - middle_seconds
         skewed = abs(self._offset_seconds) > _SKEW_WARNING_SECONDS
@@ -61,13 +61,13 @@ class BrokerClock:
 
 
 def deadline_headers(wait_seconds: float) -> list[Header]:
-    """The headers that say for how long, and until when, the sender waits."""
+    """Return the headers with the waiting time and the deadline of the sender."""
     deadline = datetime.fromtimestamp(now_seconds(), UTC) + timedelta(seconds=wait_seconds)
     return [("deadline", deadline.isoformat().encode()), ("time-to-live-ms", b"%d" % (wait_seconds * 1000))]
 
 
 def is_late(record: ConsumerRecord, clock: BrokerClock) -> bool:
-    """Whether its sender does not wait any more. False for a message that does not say, or is malformed."""
+    """Return whether the deadline has passed. False if the message has none, or a malformed one."""
     headers = headers_of(record)
     time_to_live, now = headers.get("time-to-live-ms", b""), clock.now_seconds()
     if time_to_live.isdigit() and len(time_to_live) <= 12 and record.timestamp_type == _BY_BROKER and now is not None:

@@ -1,4 +1,4 @@
-"""A gateway's end of the bus: an engine and readers that ask the services, and keep nothing."""
+"""The gateway: an engine and readers that send commands and queries to the services, and store nothing."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tekana_kafka.service_table import AnyCommand, CoreCommand
 
 
 class KafkaGateway:
-    """Implements tekana.application.bus.Gateway. It is built from a URL without connecting."""
+    """Implements tekana.application.bus.Gateway. Built from a URL without connecting."""
 
     def __init__(self, url: str) -> None:
         address = parse_address(url)
@@ -40,14 +40,15 @@ class KafkaGateway:
 
 
 class Requests:
-    """Commands and queries of a gateway, each to the topic of the service that `service_table` names."""
+    """Sends commands and queries to the topics of `service_table`."""
 
     def __init__(self, address: Address, client: RpcClient) -> None:
         self._address = address
         self._client = client
 
     async def execute(self, command: AnyCommand, caller: Caller, key: str | None, request_id: str | None = None) -> Any:
-        """Have a command executed, and return its answer. Without a key it gets one, as the bus may deliver it twice.
+        """Have a service execute a command, and return the answer. Without a key, a new one is used, as the bus may
+        deliver the command twice.
 
         Raises:
             TekanaError: as `RpcClient.call` does.
@@ -61,12 +62,12 @@ class Requests:
         return await self._client.call(message, self._address.commands(message.topic), answer)
 
     def port(self, name: str, caller: Caller) -> Any:
-        """The port with this name, for this caller: each of its methods that is a query is asked over the bus."""
+        """Return the port with this name for the caller: its query methods are executed over the bus."""
         return _RemotePort(name, caller, self._address, self._client)
 
 
 class RemoteEngine:
-    """Implements tekana.application.Engine: the services decide the commands."""
+    """Implements tekana.application.Engine: the services execute the commands."""
 
     def __init__(self, requests: Requests, client: RpcClient) -> None:
         self._requests = requests
@@ -78,41 +79,41 @@ class RemoteEngine:
         self._serving = True
 
     async def stop(self) -> None:
-        """Accept no more commands, and wait for the replies to those that were sent."""
+        """Accept no more commands, and wait for the replies to sent ones."""
         self._serving = False
         await self._client.settle()
 
     def check_serving(self) -> None:
-        """Raises Overloaded unless commands are accepted."""
+        """Raise Overloaded unless commands are accepted."""
         if not self._serving:
             raise Overloaded("not serving: starting up or shutting down")
 
     async def submit(self, envelope: Envelope) -> Outcome:
-        """Have a command decided, for good."""
+        """Have a service execute a command."""
         self.check_serving()
         command = cast("CoreCommand", envelope.command)
         outcome = await self._requests.execute(command, envelope.caller, envelope.key, envelope.request_id)
         return cast("Outcome", outcome)
 
     def enqueue(self, envelope: Envelope) -> asyncio.Future[Outcome]:
-        """Have a command decided, as `submit` does, for a caller without a task of its own."""
+        """Have a service execute a command like `submit`, without a task of its own."""
         return asyncio.ensure_future(self.submit(envelope))
 
     async def submit_batch(
         self, batch: Batch, *, caller: Caller, key: str | None = None, request_id: str | None = None
     ) -> list[Outcome]:
-        """Have the movements of a batch decided, for good; returns the outcome of each."""
+        """Have a service execute a batch, and return the outcome of each command."""
         self.check_serving()
         return list(await self._requests.execute(batch, caller, key, request_id))
 
     async def preview(self, envelope: Envelope) -> Answer:
-        """The answer that the command would have now. Nothing is kept."""
+        """Return the answer that the command would have now. Nothing is stored."""
         answer: Answer = await self._requests.port("previews", envelope.caller).preview(envelope.command)
         return answer
 
 
 class RemoteReaders:
-    """Implements tekana.ports.store.Readers: the services read."""
+    """Implements tekana.ports.store.Readers with queries to the services."""
 
     def __init__(self, address: Address, requests: Requests, client: RpcClient) -> None:
         self.location = f"the services behind Kafka at {', '.join(address.servers)}"
@@ -120,19 +121,19 @@ class RemoteReaders:
         self._client = client
 
     def customers(self, caller: Caller) -> Customers:
-        """Return a reader of customers that asks on behalf of the caller."""
+        """Return a reader of customers for the caller."""
         return cast("Customers", self._requests.port("customers", caller))
 
     def wallets(self, caller: Caller) -> Wallets:
-        """Return a reader of wallets that asks on behalf of the caller."""
+        """Return a reader of wallets for the caller."""
         return cast("Wallets", self._requests.port("wallets", caller))
 
     def transactions(self, caller: Caller) -> Transactions:
-        """Return a reader of transactions that asks on behalf of the caller."""
+        """Return a reader of transactions for the caller."""
         return cast("Transactions", self._requests.port("transactions", caller))
 
     def events(self, caller: Caller) -> Events:
-        """Return a reader of events that asks on behalf of the caller."""
+        """Return a reader of events for the caller."""
         return cast("Events", self._requests.port("events", caller))
 
     async def start(self) -> None:
@@ -144,13 +145,13 @@ class RemoteReaders:
         await self._client.stop()
 
     async def check_ready(self) -> Sequence[str]:
-        """Raises Unavailable unless the bus answers. The services report their own readiness."""
+        """Raise Unavailable if the bus cannot be reached. The services report their own readiness."""
         await self._client.check_ready()
         return ()
 
 
 class _RemotePort:
-    """A port with the methods that QUERIES has of it, without their caller."""
+    """A port with its methods in QUERIES, without their parameter `caller`."""
 
     def __init__(self, port: str, caller: Caller, address: Address, client: RpcClient) -> None:
         self._port = port

@@ -1,4 +1,4 @@
-"""Loggers whose lines are limited: however often something fails, the log stays readable and its disk does not fill."""
+"""Loggers with a rate limit, so that repeated failures do not fill the log."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections import defaultdict
 from typing import Final
 
 LINES_MAX: Final = 10
-"""Lines of one kind that are logged in each interval; the text before its values are filled in is the kind."""
+"""The number of lines of one kind to log in each interval; the kind is the text without its values."""
 
 INTERVAL_SECONDS: Final = 60.0
 
@@ -22,7 +22,7 @@ class _Limit(logging.Filter):
         self._lines: dict[str, int] = defaultdict(int)
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether the line is logged. The first one after others were left out says how many."""
+        """Return whether to log the line. The first one after omitted lines has their number."""
         kind, now = str(record.msg), time.monotonic()
         if now - self._began.get(kind, -INTERVAL_SECONDS) >= INTERVAL_SECONDS:
             left_out = self._lines[kind] - LINES_MAX
@@ -35,7 +35,7 @@ class _Limit(logging.Filter):
 
 
 def limited_logger(name: str) -> logging.Logger:
-    """The logger with this name, limited to LINES_MAX lines of each kind in INTERVAL_SECONDS."""
+    """Return the logger with this name, limited to LINES_MAX lines of each kind in INTERVAL_SECONDS."""
     logger = logging.getLogger(name)
     if not any(isinstance(one, _Limit) for one in logger.filters):
         logger.addFilter(_Limit())

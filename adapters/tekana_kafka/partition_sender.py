@@ -1,4 +1,4 @@
-"""Sends the messages of a run to one partition, in order."""
+"""The sender of the messages of a run to one partition, in order."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from tekana_kafka.address import AGGREGATES, Address
 from tekana_kafka.cloud_events import Message
 
 _REFUSALS: Final = (MessageSizeTooLargeError, RecordListTooLargeError, InvalidTimestampError, PolicyViolationError)
-"""The broker read the batch, and will never accept it."""
+"""The errors with which the broker rejects a batch for good."""
 
-_partition_of: Final = DefaultPartitioner()  # the one that clients in other languages use
+_partition_of: Final = DefaultPartitioner()  # the same as in clients of other languages
 
 
 class IndexedMessage(NamedTuple):
@@ -32,10 +32,10 @@ class IndexedMessage(NamedTuple):
 
 
 class PartitionSender:
-    """Sends messages to one partition: each batch when the one before it is confirmed, so none overtakes a failed one.
+    """Sends messages to one partition: each batch after the confirmation of the previous one, which keeps the order.
 
-    `waiting` are the messages that are not confirmed. If the broker refused a batch, it was the first `refused` of
-    them, for the `reason`.
+    `waiting` has the unconfirmed messages. If the broker rejected a batch, it had the first `refused` of them, and
+    `reason` is why.
     """
 
     def __init__(self, topic: str, partition: int) -> None:
@@ -46,11 +46,11 @@ class PartitionSender:
         self._partition = partition
 
     async def send(self, producer: AIOKafkaProducer, alone: set[int]) -> None:
-        """Send all waiting messages, until the broker refuses a batch.
+        """Send all waiting messages, until the broker rejects a batch.
 
         Args:
             producer: the connected producer.
-            alone: the positions of messages that are sent in a batch of their own.
+            alone: the positions of messages to send in batches of their own.
 
         Raises:
             KafkaError: the broker does not accept a batch now.
@@ -78,17 +78,17 @@ class PartitionSender:
                 self.waiting.popleft()
 
     def drop(self, key: bytes) -> None:
-        """Do not send the waiting messages with this key."""
+        """Remove the waiting messages with this key."""
         self.waiting = deque(one for one in self.waiting if one.message.key != key)
 
 
 async def partition_senders(
     messages: Iterable[IndexedMessage], address: Address, producer: AIOKafkaProducer
 ) -> list[PartitionSender]:
-    """A sender for each partition that these messages go to. Messages with one key have one sender, in their order.
+    """Build a sender for each partition of these messages. Messages with the same key are in one sender, in order.
 
     Raises:
-        KafkaError: the broker does not answer which partitions there are.
+        KafkaError: the partitions are unknown, as the broker does not answer.
     """
     partitions = {one: sorted(await producer.partitions_for(address.topic(one))) for one in AGGREGATES}
     by_partition: dict[tuple[str, int], PartitionSender] = {}

@@ -1,4 +1,4 @@
-"""Publishes events on Kafka."""
+"""The publisher of events on Kafka."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from tekana_kafka.partition_sender import IndexedMessage, PartitionSender, parti
 from tekana_kafka.topics import create_missing_topics
 
 CONFIRM_TIMEOUT: Final = 10.0
-"""Seconds that `publish` waits for the broker's confirmation; twice as many if it connects first."""
+"""The time that `publish` waits for confirmations, in seconds; twice as long if it connects first."""
 
 _REQUEST_TIMEOUT: Final = 5.0
 _BATCH_BYTES: Final = 256 * 1024  # before compression; after it, brokers accept 1 MiB by default
 
 
 class KafkaPublisher:
-    """Implements tekana.ports.publisher.Publisher. An event counts as confirmed when all in-sync replicas have it.
+    """Implements tekana.ports.publisher.Publisher. An event is confirmed when all in-sync replicas have it.
 
-    The producer is idempotent: what it sends again by itself arrives once. After any failure it is replaced, because it
-    numbers its batches and the broker would wait for the number that failed.
+    The producer is idempotent: its own retries do not duplicate events. After any failure it is replaced, because it
+    numbers its batches and the broker would wait for the failed number.
     """
 
     def __init__(self, url: str) -> None:
@@ -41,7 +41,7 @@ class KafkaPublisher:
         await self._connected()
 
     async def stop(self) -> None:
-        """Disconnect. What the broker has not confirmed is abandoned."""
+        """Disconnect, and abandon unconfirmed events."""
         producer, self._producer = self._producer, None
         if producer is not None:
             await _abandon(producer)
@@ -59,13 +59,13 @@ class KafkaPublisher:
                     position, message = sender.waiting.popleft()
                     rejected.append(RejectedEvent(position, sender.reason))
                     sender.drop(message.key)
-                else:  # to find out which of them it is, each gets a batch of its own
+                else:  # send each in a batch of its own, to find the rejected one
                     alone.update(one.position for one, _ in zip(sender.waiting, range(sender.refused), strict=False))
                 rest += sender.waiting
         return sorted(rejected)
 
     async def _send(self, messages: Sequence[IndexedMessage], alone: set[int]) -> list[PartitionSender]:
-        """Send all of these. Return the senders of which the broker refused a batch."""
+        """Send messages. Return the senders with a rejected batch."""
         producer = await self._connected()
         try:
             async with asyncio.timeout(CONFIRM_TIMEOUT):
@@ -109,7 +109,7 @@ class KafkaPublisher:
 
 
 async def _abandon(producer: AIOKafkaProducer) -> None:
-    """Stop the producer without what it has not sent. Its own `stop` waits until the broker is back."""
+    """Stop the producer without sending its messages. Its own `stop` would wait until the broker is reachable."""
     sending = producer._sender.sender_task  # noqa: SLF001 - there is no public way
     sending.cancel()
     await asyncio.wait([sending])  # what is in flight is confirmed or times out

@@ -1,4 +1,4 @@
-"""Consumes the queries of one service, and answers many of them at once."""
+"""The consumer of the queries of one service, which answers many of them concurrently."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _POLL_MS: Final = 200
 
 
 class QueryConsumer:
-    """Answers queries in any order. One that is lost with its process is asked again by the client."""
+    """Answers queries in any order. A query that is lost in a crash is repeated by the client."""
 
     def __init__(
         self,
@@ -98,12 +98,12 @@ class _Previews:
         self._engine = executors.engine
 
     async def preview(self, command: CoreCommand, caller: Caller) -> Answer:
-        """The answer that the command would have now."""
+        """Return the answer that the command would have now."""
         return await self._engine.preview(Envelope(command, caller))
 
 
 class _WebhooksWithoutSecrets:
-    """The queries about webhooks. No answer has a secret."""
+    """The queries about webhooks, with answers without secrets."""
 
     def __init__(self, webhooks: Webhooks) -> None:
         self._webhooks = webhooks

@@ -1,6 +1,6 @@
-"""A query as a message: the name of a port's method, and its arguments by name, encoded by the port's type hints.
+"""Query messages: the name of a port's method, and its arguments by name, encoded according to the port's type hints.
 
-There is no code here for any one query: a method of a port that `service_table` lists can be asked over the bus.
+Queries need no code of their own: every method of a port that `service_table` lists is a query.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from tekana_kafka.service_table import SERVICE_OF, CoreCommand
 
 
 class Previews(Protocol):
-    """The engine's previews, as a port that can be asked."""
+    """The port of the engine's previews."""
 
     async def preview(self, command: CoreCommand, caller: Caller) -> Answer:
-        """As the engine's `preview`."""
+        """Preview a command, like the engine's `preview`."""
         ...
 
 
@@ -42,7 +42,7 @@ PORTS: Final[Mapping[str, type]] = {
     "previews": Previews,
     "webhooks": Webhooks,
 }
-"""The ports whose methods can be asked, by the first part of a query's name."""
+"""The ports with queries, by the first part of a query's name."""
 
 
 _CALLER: Final = "caller"
@@ -50,9 +50,9 @@ _CALLER: Final = "caller"
 
 
 class Query(NamedTuple):
-    """A method that can be asked, the service that answers, and how arguments and answer are encoded.
+    """A query: a method of a port, its service, and the codecs of arguments and answer.
 
-    The caller is in the headers, also where the method takes it as an argument: `takes_caller`.
+    The caller is in the headers, also if the method has it as a parameter (`takes_caller`).
     """
 
     name: str
@@ -63,7 +63,7 @@ class Query(NamedTuple):
     answer: Codec
 
     def message(self, caller: Caller, *positional: Any, **named: Any) -> RequestMessage:
-        """The message that asks for the caller, with these arguments. Its `topic` is the name of the service."""
+        """Build the message of the query with these arguments. Its `topic` is the name of the service."""
         bound = self.signature.bind(*positional, **named)
         bound.apply_defaults()
         headers = [("content-type", b"application/json"), ("query", self.name.encode()), *caller_headers(caller)]
@@ -88,12 +88,12 @@ QUERIES: Final[Mapping[str, Query]] = {name: _query(name, service) for name, ser
 
 
 def read_query(record: ConsumerRecord, service: ServiceName) -> tuple[Query, Caller, dict[str, Any]]:
-    """The query that a message holds, who asks, and all arguments.
+    """Read the query in a message, its caller, and all arguments.
 
     Raises:
-        InvalidRequest: an argument can be read, and is wrong.
-        Unavailable: this version of the service does not know the query, or cannot read its arguments. That is no
-            mistake of the client whom the gateway asks for: a gateway of another version may be at work.
+        InvalidRequest: an argument is invalid.
+        Unavailable: the query or its arguments are unknown to this version of the service. The client is not at fault:
+            the gateway may have another version.
     """
     headers = headers_of(record)
     name = headers.get("query", b"").decode(errors="replace")

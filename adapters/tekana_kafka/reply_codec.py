@@ -1,4 +1,4 @@
-"""The bodies of replies: an answer, or an error that is raised again by the one who asked."""
+"""The bodies of replies: an answer, or an error for the client to raise."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _KINDS: Final = {
 
 
 class Failure(NamedTuple):
-    """An error on the bus: the name of its class, words for people, and what else errors of its kind say."""
+    """An error on the bus: the name of its class, its message, and the other attributes of its class."""
 
     error: str
     code: str
@@ -41,7 +41,7 @@ _FAILURE: Final = codec_of(Failure)
 
 
 def encode_error(error: Exception) -> bytes:
-    """The error as the body of a reply. An unexpected one goes without its text, which may hold secrets."""
+    """Encode an error as the body of a reply. Unexpected errors lose their text, which may contain secrets."""
     if not isinstance(error, TekanaError):
         error = Unavailable("the service failed")
     refused = error if isinstance(error, Refused) else Refused()
@@ -60,16 +60,16 @@ def encode_error(error: Exception) -> bytes:
 
 
 def decode_error(body: bytes) -> TekanaError:
-    """The error in the body of a reply; Unavailable for one that this version does not know.
+    """Decode the error in the body of a reply; Unavailable for one that is unknown to this version.
 
     Raises:
-        msgspec.DecodeError: the body holds no error.
+        msgspec.DecodeError: the body does not contain an error.
     """
     failure: Failure = _FAILURE.decode(body)
     kind = _KINDS.get(failure.error, Unavailable)
     if issubclass(kind, InvalidRequest):
         return kind(*failure.errors)
-    if failure.family is not None:  # a partner's own, which may be unknown here
+    if failure.family is not None:  # of a class that may be unknown in this process
         values = (failure.error, failure.code, failure.detail, failure.request_id, failure.family)
         error: TekanaError = rebuild_refusal(Rejection(*values))
     else:

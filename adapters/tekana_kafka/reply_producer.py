@@ -1,4 +1,4 @@
-"""Sends what a service has to send: replies, and dead letters."""
+"""The producer of a service: replies and dead letters."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _CLOCK: Final = ("outcome", b"clock")
 
 
 class ReplyProducer:
-    """Sends replies, each to the partition that its receiver reads; `clock` learns the broker's time from them.
+    """Sends replies, each to the partition of its reply address, and updates `clock` with the broker's timestamps.
 
-    A reply that is lost does no harm: the client sends its request again with the same key. A dead letter must not be
-    lost, so its confirmation is waited for.
+    Replies may be lost: the client repeats its request with the same key. Dead letters must not be lost, so each waits
+    for its confirmation.
     """
 
     def __init__(self, address: Address, producer: AIOKafkaProducer) -> None:
@@ -36,35 +36,35 @@ class ReplyProducer:
         self._unconfirmed: set[asyncio.Future[object]] = set()
 
     async def read_clock(self) -> None:
-        """Learn the broker's time before the first command, by a message that no gateway waits for.
+        """Read the broker's time before the first command, with a message that no gateway waits for.
 
         Raises:
-            KafkaError: the broker does not take it.
+            KafkaError: the broker does not accept it.
         """
         sent_seconds = now_seconds()
         metadata = await self._producer.send_and_wait(self._address.replies, b"", partition=0, headers=[_CLOCK])
         self.clock.observe(metadata, sent_seconds)
 
     async def answer(self, record: ConsumerRecord, body: bytes) -> None:
-        """Answer a message, if its sender asks for a reply."""
+        """Reply to a message, if its sender requests a reply."""
         await self._reply(record, body, _ANSWER)
 
     async def fail(self, record: ConsumerRecord, error: Exception) -> None:
-        """Answer a message with an error, if its sender asks for a reply."""
+        """Reply to a message with an error, if its sender requests a reply."""
         await self._reply(record, encode_error(error), _ERROR)
 
     async def dead_letter(self, record: ConsumerRecord, reason: str) -> None:
-        """Set a message aside as a dead letter: its value and headers, with the reason and where it was.
+        """Send the value and headers of a message to the dead letters, with the reason, partition and offset.
 
-        Not its key, which may be anything, and by which nothing is ordered there.
+        The key is left out: it may be anything, and dead letters are not ordered by it.
 
         Raises:
-            KafkaError: the broker does not take it.
+            KafkaError: the broker does not accept it.
         """
-        place = f"{record.topic}/{record.partition}/{record.offset}"
-        _log.warning("a dead letter, from %s", place)  # without the reason, which may repeat what was sent
-        headers = [*record.headers, ("dead-reason", reason.encode(errors="replace")), ("dead-from", place.encode())]
-        key = b"" if record.value is None else None  # the client library wants one of both
+        origin = f"{record.topic}/{record.partition}/{record.offset}"
+        _log.warning("a dead letter, from %s", origin)  # without the reason, which may contain data of the message
+        headers = [*record.headers, ("dead-reason", reason.encode(errors="replace")), ("dead-from", origin.encode())]
+        key = b"" if record.value is None else None  # the client library requires one of them
         await self._producer.send_and_wait(self._address.dead_commands, record.value, key, headers=headers)
 
     async def flush(self) -> None:

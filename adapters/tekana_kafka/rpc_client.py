@@ -1,4 +1,4 @@
-"""Sends commands and queries over the bus, and waits for the replies."""
+"""The RPC client: sends commands and queries over the bus, and waits for the replies."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from tekana_kafka.topics import MESSAGE_BYTES_MAX, create_missing_command_topics
 _log = limited_logger("tekana.bus")
 
 REPLY_TIMEOUT: Final = 20.0
-"""Seconds that a request waits for its reply: longer than a store's own timeouts, shorter than HTTP's."""
+"""The timeout of a request, in seconds: longer than those of a store, shorter than that of HTTP."""
 
 CONNECT_TIMEOUT: Final = 5.0
-"""Seconds that the broker may take to answer."""
+"""The timeout of the broker, in seconds."""
 
 _RECONNECT_SECONDS: Final = 1.0
 _POLL_MS: Final = 60_000
@@ -37,9 +37,9 @@ _BUS_ERRORS: Final = (KafkaError, OSError, TimeoutError)
 
 
 class RpcClient:
-    """The requests that wait for replies. Each process reads one partition of replies, and picks those to its requests.
+    """The requests that wait for replies. Each process reads one partition of replies, and ignores those of others.
 
-    It connects in the background, however long that takes. Until then every request is Overloaded, and not begun.
+    It connects in the background, retrying without limit. Until then every request raises Overloaded.
     """
 
     def __init__(self, address: Address) -> None:
@@ -53,7 +53,7 @@ class RpcClient:
         self._tried = asyncio.Event()
 
     async def start(self) -> None:
-        """Begin to connect; returns after the first try, whether it succeeded or not."""
+        """Begin to connect. Return after the first attempt, whether it succeeded or not."""
         self._tried.clear()
         self._work = asyncio.create_task(self._run(), name="replies")
         await self._tried.wait()
@@ -66,13 +66,13 @@ class RpcClient:
             await asyncio.gather(work, return_exceptions=True)
 
     async def settle(self) -> None:
-        """Wait until every request has its reply, or has waited long enough."""
+        """Wait until every request has its reply, or its timeout has passed."""
         while self._waiting:
             await asyncio.wait(self._waiting.values())
             await asyncio.sleep(0)
 
     async def check_ready(self) -> None:
-        """Raises Unavailable unless the bus answers."""
+        """Raise Unavailable if the bus cannot be reached."""
         if self._consumer is not None:
             with contextlib.suppress(*_BUS_ERRORS):
                 async with asyncio.timeout(CONNECT_TIMEOUT):
@@ -81,12 +81,12 @@ class RpcClient:
         raise Unavailable(f"Kafka at {', '.join(self._address.servers)} does not answer")
 
     async def call(self, message: RequestMessage, topic: str, answer: Codec) -> object:
-        """Send the message to the topic, and return the answer.
+        """Send a message to a topic, and return the answer in the reply.
 
         Raises:
-            TekanaError: as the service raised it.
+            TekanaError: the error of the service.
             Overloaded: the bus cannot be reached, or too many requests wait; nothing was begun.
-            Unavailable: no reply came in time, or one that cannot be read: the outcome is unknown.
+            Unavailable: the reply did not arrive in time, or cannot be read: the outcome is unknown.
         """
         record = await self._request(message, topic)
         body = record.value or b""
@@ -132,7 +132,7 @@ class RpcClient:
                 await self._receive(consumer)
             except _BUS_ERRORS as error:
                 _log.warning("the bus cannot be reached: %r", error)
-            except Exception:  # a defect; to connect again is better than never to reply
+            except Exception:  # a defect: reconnect instead of failing for good
                 _log.exception("replies cannot be read")
             finally:
                 self._tried.set()
@@ -143,8 +143,8 @@ class RpcClient:
         servers = list(self._address.servers)
         async with asyncio.timeout(2 * CONNECT_TIMEOUT):
             await create_missing_command_topics(self._address, CONNECT_TIMEOUT)
-            # Not idempotent: after one failure it would have to be replaced, and a command that arrives twice is
-            # executed once. One batch at a time is in flight to a partition, so the order is kept all the same.
+            # Not idempotent: it would have to be replaced after each failure, and a command that arrives twice is
+            # executed once. Only one batch is in flight to a partition, which keeps the order.
             producer = AIOKafkaProducer(
                 bootstrap_servers=servers,
                 acks="all",
@@ -166,7 +166,7 @@ class RpcClient:
             mine = TopicPartition(self._address.replies, self._partition)
             consumer.assign([mine])
             await consumer.seek_to_end(mine)
-            await consumer.position(mine)  # the reply to whatever is sent from now on comes after this position
+            await consumer.position(mine)  # replies to later requests come after this position
         self._producer, self._consumer = producer, consumer
         return consumer
 

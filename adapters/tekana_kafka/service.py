@@ -1,4 +1,4 @@
-"""A service's end of the bus: consumes the commands and queries that `service_table` lists for it, and replies."""
+"""The service: consumes its commands and queries of `service_table`, and replies."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from tekana_kafka.topics import MESSAGE_BYTES_MAX, create_missing_command_topics
 _log = limited_logger("tekana.bus")
 
 CONNECT_TIMEOUT: Final = 5.0
-"""Seconds that the broker may take to answer."""
+"""The timeout of the broker, in seconds."""
 
 _RECONNECT_SECONDS: Final = 1.0
-_SESSION_TIMEOUT_SECONDS: Final = 6.0  # after which a killed process is replaced: the least that brokers allow
+_SESSION_TIMEOUT_SECONDS: Final = 6.0  # until a killed process is replaced: the minimum of brokers
 
 _BUS_ERRORS: Final = (KafkaError, OSError, TimeoutError)
 
@@ -39,7 +39,7 @@ _BUS_ERRORS: Final = (KafkaError, OSError, TimeoutError)
 class KafkaService:
     """Implements tekana.application.bus.Service. Any number of processes share the work of one service.
 
-    Queries, and each topic of commands, are consumed apart, so that none of them waits for another.
+    Queries and each topic of commands have consumers of their own, so that none waits for another.
     """
 
     def __init__(
@@ -59,14 +59,14 @@ class KafkaService:
         self._work = asyncio.create_task(self._run(), name=f"{self._service} service")
 
     async def stop(self) -> None:
-        """Finish what was polled, reply, and disconnect. May be called twice, or without `start`."""
+        """Finish polled messages, reply, and disconnect. May be called twice, or without `start`."""
         self._stopping.set()
         work, self._work = self._work, None
         if work is not None:
             await work
 
     async def check_ready(self) -> None:
-        """Raises Unavailable unless the bus answers."""
+        """Raise Unavailable if the bus cannot be reached."""
         if self._connected is not None:
             with contextlib.suppress(*_BUS_ERRORS):
                 async with asyncio.timeout(CONNECT_TIMEOUT):
@@ -80,7 +80,7 @@ class KafkaService:
                 await self._serve()
             except* _BUS_ERRORS as errors:
                 _log.warning("the %s service cannot work: %r", self._service, errors.exceptions)
-            except* Exception as errors:  # a defect; to connect again is better than to be there and do nothing
+            except* Exception as errors:  # a defect: reconnect instead of staying idle
                 _log.error("the %s service failed", self._service, exc_info=errors)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), _RECONNECT_SECONDS)
@@ -129,9 +129,9 @@ async def _producer(address: Address) -> AsyncIterator[AIOKafkaProducer]:
 
 @asynccontextmanager
 async def _consumer(address: Address, group: str, *, auto_commit: bool) -> AsyncIterator[AIOKafkaConsumer]:
-    """A member of the group, which reads from the group's offsets, or else from the beginning.
+    """Run a consumer of the group, which begins at the group's offsets, or else at the first message.
 
-    With `auto_commit`, what was polled is committed in the background; otherwise its user commits.
+    With `auto_commit`, polled messages are committed in the background; otherwise the caller commits.
     """
     consumer = AIOKafkaConsumer(
         bootstrap_servers=list(address.servers),

@@ -1,7 +1,7 @@
-"""The services, and what each of them answers: the one table that says which topic a command or a query goes to.
+"""The table of services: the commands and queries of each, and their topics.
 
-A service is a unit of deployment, not a kind of aggregate: what is new is added to a service that is there. Each topic
-of commands is consumed in order and apart from the others, so that one with slow work does not delay another.
+A service is a unit of deployment, not a kind of aggregate: new commands and queries are added to an existing service.
+Each topic of commands is consumed in order and separately, so that slow commands do not delay other topics.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ AnyCommand = CoreCommand | Batch | WebhookCommand
 
 
 class ServiceEntry(NamedTuple):
-    """The commands that a service executes, by the name of their topic, and the queries that it answers, by name."""
+    """The commands of a service, by the name of their topic, and its queries, by name."""
 
     commands: Mapping[str, tuple[type[AnyCommand], ...]]
     queries: tuple[str, ...]
@@ -74,9 +74,9 @@ COMMANDS: Final[Mapping[str, tuple[type[AnyCommand], ...]]] = {
 """The commands on each topic of commands."""
 
 TOPIC_OF: Final[Mapping[type[AnyCommand], str]] = {kind: topic for topic, kinds in COMMANDS.items() for kind in kinds}
-"""The name of the topic that a command goes to."""
+"""The name of the topic of each command."""
 
 SERVICE_OF: Final[Mapping[str, ServiceName]] = {
     query: name for name, entry in SERVICES.items() for query in entry.queries
 }
-"""The service that answers a query."""
+"""The service of each query."""

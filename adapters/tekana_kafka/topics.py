@@ -1,4 +1,4 @@
-"""Creates the topics, and keeps the settings of those that hold personal data."""
+"""Creation of topics, and the settings of topics with personal data."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from tekana_kafka.service_table import COMMANDS, SERVICES
 _log = limited_logger("tekana.bus")
 
 _BROKERS_DEFAULT: Final = -1
-_SET_FOR_THE_TOPIC: Final = 1  # the source of a setting in the broker's answer
+_SET_FOR_THE_TOPIC: Final = 1  # the source of a setting in the broker's response
 
 MESSAGE_BYTES_MAX: Final = 8 * 1024 * 1024
-"""Bytes that a command or a reply may have: well over what the largest batch over HTTP and its answer take."""
+"""The maximum size of a command or reply, in bytes: larger than the largest batch over HTTP and its answer."""
 
 _HOUR_MS: Final = 3_600_000
 _DAY_MS: Final = 24 * _HOUR_MS
 
 
 def _kept_for(retention_ms: int, segment_ms: int) -> dict[str, str]:
-    """The settings of a topic with personal data.
+    """Return the settings of a topic with personal data.
 
-    A broker deletes whole segments only, so these are short; and their age is reckoned by the broker's own clock, not
-    by what a sender claims.
+    A broker deletes whole segments only, so they are short. Their age is measured with the broker's clock, not with
+    timestamps of senders.
     """
     return {
         "cleanup.policy": "delete",
@@ -40,16 +40,16 @@ def _kept_for(retention_ms: int, segment_ms: int) -> dict[str, str]:
 
 
 QUERIES_AND_REPLIES: Final = _kept_for(_HOUR_MS, _HOUR_MS // 4)
-"""No gateway waits longer than seconds for these."""
+"""For queries and replies: gateways wait for seconds only."""
 
 COMMANDS_KEPT: Final = _kept_for(_DAY_MS, _HOUR_MS)
-"""A command without a deadline outlives an outage of its service of this length."""
+"""For commands: those without a deadline survive an outage of the service of this duration."""
 
 DEAD_COMMANDS_KEPT: Final = _kept_for(7 * _DAY_MS, _DAY_MS)
-"""The time in which a team that debugs its client looks at them."""
+"""For dead commands: the time to debug a client."""
 
 DEAD_LETTERS_KEPT: Final = {"retention.ms": str(90 * _DAY_MS), "segment.ms": str(_DAY_MS)}
-"""Events have no personal data; the time is for repairs."""
+"""For dead letters, which have no personal data: the time for repairs."""
 
 
 class _Topic(NamedTuple):
@@ -61,10 +61,13 @@ class _Topic(NamedTuple):
 async def create_missing_topics(address: Address, timeout_seconds: float, *, dead_letters: bool = False) -> None:
     """Create the topics of events that do not exist, replicated by the broker's default.
 
-    Only consumers need the topic of dead letters.
+    Args:
+        address: the address of the bus.
+        timeout_seconds: the timeout of the broker.
+        dead_letters: whether to create the topic of dead letters too, which only consumers need.
 
     Raises:
-        KafkaError: the broker does not answer within `timeout_seconds`, or does not allow it.
+        KafkaError: the broker does not answer within `timeout_seconds`, or does not permit it.
     """
     wanted = [_Topic(name, address.partitions, {}) for name in address.topics]
     if dead_letters:
@@ -73,12 +76,12 @@ async def create_missing_topics(address: Address, timeout_seconds: float, *, dea
 
 
 async def create_missing_command_topics(address: Address, timeout_seconds: float, *, align: bool = False) -> None:
-    """Create the topics of commands, queries, replies and dead commands likewise.
+    """Create the missing topics of commands, queries, replies and dead commands.
 
-    With `align`, those that exist get the settings about deletion, unless they have shorter times.
+    With `align`, existing topics get the settings for deletion, unless they have shorter times.
 
     Raises:
-        KafkaError: the broker does not answer within `timeout_seconds`, or does not let them be created.
+        KafkaError: the broker does not answer within `timeout_seconds`, or does not permit it.
     """
     wanted = [
         *(_Topic(address.commands(one), address.partitions, COMMANDS_KEPT) for one in COMMANDS),
@@ -100,7 +103,7 @@ async def _create_missing(address: Address, wanted: Sequence[_Topic], timeout_se
             answer = await admin.create_topics(missing)
             for name, code, *_ in answer.topic_errors:
                 error = for_code(code)
-                if code and error is not TopicAlreadyExistsError:  # another process was faster
+                if code and error is not TopicAlreadyExistsError:  # another process may have created it
                     raise error(f"cannot create the topic {name}")
         if align:
             await _align(admin, [topic for topic in wanted if topic.name in existing])
@@ -113,12 +116,12 @@ def _new(topic: _Topic) -> NewTopic:
     if topic.settings is not DEAD_LETTERS_KEPT and settings:
         settings["max.message.bytes"] = str(MESSAGE_BYTES_MAX)
     new = NewTopic(topic.name, num_partitions=topic.partitions, replication_factor=1, topic_configs=settings)
-    new.replication_factor = _BROKERS_DEFAULT  # the protocol has it, and NewTopic refuses it
+    new.replication_factor = _BROKERS_DEFAULT  # valid in the protocol, but NewTopic rejects it
     return new
 
 
 async def _align(admin: AIOKafkaAdminClient, topics: Sequence[_Topic]) -> None:
-    """Give each topic the settings that it lacks. A broker that does not allow this is no reason not to work."""
+    """Set the missing settings of each topic. If the broker does not permit it, only log a warning."""
     for topic in topics:
         try:
             current = await _settings(admin, topic.name)
@@ -137,7 +140,7 @@ def _is_weaker(name: str, current: Mapping[str, tuple[str, int]], wanted: str) -
 
 
 async def _settings(admin: AIOKafkaAdminClient, topic: str) -> dict[str, tuple[str, int]]:
-    """The settings of a topic: the value of each, and its source."""
+    """Return the settings of a topic: the value of each, and its source."""
     [answer] = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
     [(code, _, _, _, entries)] = answer.resources
     if code:
@@ -148,7 +151,7 @@ async def _settings(admin: AIOKafkaAdminClient, topic: str) -> dict[str, tuple[s
 async def _change(
     admin: AIOKafkaAdminClient, topic: str, lacking: Mapping[str, str], current: Mapping[str, tuple[str, int]]
 ) -> None:
-    """Change these settings. The request replaces all that were set for the topic, so it repeats the others."""
+    """Change settings of a topic. The request replaces all its settings, so it repeats the others."""
     kept = {name: value for name, (value, source) in current.items() if source == _SET_FOR_THE_TOPIC}
     [answer, *_] = await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, {**kept, **lacking})])
     for code, *_ in answer.resources:

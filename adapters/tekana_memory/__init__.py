@@ -1,6 +1,6 @@
-"""A store and a bus in this process's memory: the reference adapter. Copy this one first.
+"""A store and a bus in memory: the reference adapter, and a template for others.
 
-It keeps nothing when the process ends. Its files have the names of the ports they implement.
+Its data end with the process. Its files have the names of the ports that they implement.
 """
 
 from tekana_memory.publisher import MemoryPublisher

@@ -10,7 +10,7 @@ from tekana_memory.state import LeaseRow
 
 
 class MemoryLease:
-    """Implements tekana.ports.lease.Lease. Nothing here awaits, so each step is all or nothing."""
+    """Implements tekana.ports.lease.Lease. No method awaits, so each is atomic."""
 
     def __init__(self, row: LeaseRow, clock: Clock) -> None:
         self._row = row
@@ -36,11 +36,11 @@ class MemoryLease:
 
     @property
     def holder(self) -> str | None:
-        """The process that holds the lease now."""
+        """Return the process that holds the lease now."""
         expires_at = self._row.expires_at
         return self._row.holder if expires_at is not None and expires_at > self._clock() else None
 
     def require(self, epoch: int) -> None:
-        """Raises LeaseLost unless this epoch is the last one."""
+        """Raise LeaseLost unless this is the epoch of the last holder."""
         if epoch != self._row.epoch:
             raise LeaseLost("another process holds the lease")

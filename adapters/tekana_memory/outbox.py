@@ -1,4 +1,4 @@
-"""The outbox for a relay: what it reads, and how far it is."""
+"""The outbox for a relay: its events, and the relay's cursor."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tekana_memory.state import RelayRow, position_of
 
 
 class MemoryOutbox:
-    """Implements tekana.ports.outbox.Outbox. Nothing here awaits, so each step is all or nothing."""
+    """Implements tekana.ports.outbox.Outbox. No method awaits, so each is atomic."""
 
     def __init__(self, row: RelayRow, events: MemoryEvents, clock: Clock) -> None:
         self._row = row
@@ -26,11 +26,11 @@ class MemoryOutbox:
         self.parked_events = MemoryParkedEvents(row, self.lease)
 
     async def cursor(self) -> str | None:
-        """Return up to where everything is published or parked."""
+        """Return the cursor up to which all events are published or parked."""
         return self._row.cursor
 
     async def read(self, after: str | None, limit: int) -> Sequence[FeedEvent]:
-        """Return what happened after the cursor."""
+        """Return the events after the cursor."""
         return (await self._events.list(PageRequest(min(limit, PAGE_SIZE_MAX), after))).items
 
     async def advance(self, epoch: int, cursor: str, parked: Sequence[ParkedEvent] = ()) -> None:
@@ -40,8 +40,8 @@ class MemoryOutbox:
         self.parked_events.add(parked)
 
     async def rewind(self, cursor: str | None) -> None:
-        """Begin again after the cursor, under a new epoch."""
-        await self._events.list(PageRequest(1, cursor))  # raises for a bad one
+        """Move the cursor back, under a new epoch."""
+        await self._events.list(PageRequest(1, cursor))  # raises if the cursor is invalid
         row = self._row
         row.cursor, row.epoch, row.holder, row.expires_at = cursor, row.epoch + 1, None, None
 
@@ -63,6 +63,6 @@ class MemoryOutbox:
         )
 
     async def lag(self) -> float:
-        """Return for how many seconds the first unpublished event has waited."""
+        """Return the age of the first unpublished event in seconds."""
         first = await self.read(self._row.cursor, 1)
         return (self._clock() - first[0].event.occurred_at).total_seconds() if first else 0.0

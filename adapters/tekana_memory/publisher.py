@@ -1,4 +1,4 @@
-"""A bus in this process's memory, for tests. No URL leads to it: nobody would get what an operator put on it."""
+"""A bus in memory, for tests. It has no URL, as no consumer of another process could read from it."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from tekana.ports.publisher import RejectedEvent
 
 
 class MemoryPublisher:
-    """Implements tekana.ports.publisher.Publisher. `published` is everything that was put on the bus, in order."""
+    """Implements tekana.ports.publisher.Publisher. `published` has all published events, in order."""
 
     def __init__(self) -> None:
         self.location = "this process's memory"
         self.published: list[Event] = []
 
     async def start(self) -> None:
-        """Nothing to connect to."""
+        """Do nothing: there is no connection."""
 
     async def stop(self) -> None:
-        """Nothing to let go of."""
+        """Do nothing: there are no resources."""
 
     async def publish(self, events: Sequence[Event]) -> Sequence[RejectedEvent]:
-        """Take them all."""
+        """Append all events to `published`."""
         self.published += events
         return ()

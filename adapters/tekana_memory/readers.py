@@ -1,4 +1,4 @@
-"""The readers: plain loops over what is kept."""
+"""The readers: loops over the state."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class MemoryWallets:
         await self.get(wallet_id)
         history = self._state.entries[wallet_id]
         begin = 0
-        if page.cursor is not None:  # a version, which is also how many entries were read by then
+        if page.cursor is not None:  # a version, which is also the number of entries read before
             begin = _number(page.cursor)
             if not 1 <= begin <= len(history):
                 raise _bad_cursor()
@@ -151,7 +151,7 @@ class MemoryEvents:
         self._state = state
 
     async def list(self, page: PageRequest) -> Page[FeedEvent]:
-        begin, read_already = self._place(page.cursor)
+        begin, read_already = self._start(page.cursor)
         outbox = self._state.outbox
         following = (
             FeedEvent(event, f"{position}.{index}")
@@ -162,8 +162,8 @@ class MemoryEvents:
         more = next(following, None) is not None
         return Page(items, items[-1].cursor if more else None)
 
-    def _place(self, cursor: str | None) -> tuple[int, int]:
-        """Where in the outbox to begin, and how many of the events there come before."""
+    def _start(self, cursor: str | None) -> tuple[int, int]:
+        """Return the position in the outbox to begin at, and the number of its events to skip."""
         if cursor is None:
             return self._state.dropped, 0
         first, _, second = cursor.partition(".")
@@ -189,15 +189,15 @@ def page_of(
     newest_first: bool = False,
     order: Callable[[UUID], Any] = lambda item_id: item_id,
 ) -> Page[Item]:
-    """Return the items after the id in the cursor, which need not be among those found any more.
+    """Return the items after the id in the cursor, which need not be one of those found.
 
     Args:
         found: all items, in order.
-        page: which of them.
-        id_of: the id of an item.
-        known: every id that a cursor may have.
-        newest_first: whether the order is the reverse one.
-        order: what an id is sorted by.
+        page: the requested page.
+        id_of: returns the id of an item.
+        known: all ids that a cursor may have.
+        newest_first: whether the items are in descending order.
+        order: returns the sort key of an id.
     """
     if page.cursor is not None:
         last = order(_id(page.cursor, known))

@@ -12,14 +12,14 @@ from tekana_memory.state import MemoryState, position_of
 
 
 class MemoryRetention:
-    """Implements tekana.ports.retention.Retention. What is dropped stays for the audit, and is read no more."""
+    """Implements tekana.ports.retention.Retention. Dropped events stay for the audit only."""
 
     def __init__(self, state: MemoryState, clock: Clock) -> None:
         self._state = state
         self._clock = clock
 
     async def prune(self, older_than: timedelta) -> int | None:
-        """Drop what is published everywhere and old enough."""
+        """Drop old events that every relay has published."""
         outbox, before = self._state.outbox, self._state.dropped
         cursors = [one.cursor for name, one in self._state.relays.items() if one.epoch and self._publishes(name)]
         published = min((position_of(cursor)[0] if cursor else 0 for cursor in cursors), default=len(outbox))
@@ -29,7 +29,7 @@ class MemoryRetention:
         return sum(isinstance(one, Transaction) for one in dropped) if dropped else None
 
     def _publishes(self, relay: str) -> bool:
-        """Whether the relay's cursor counts. The one of webhooks stands still while no endpoint is active."""
+        """Return whether the relay's cursor counts. That of webhooks does not move while no endpoint is active."""
         return relay != WEBHOOKS or any(one.status == "active" for one in self._state.webhook_endpoints.values())
 
 

@@ -1,4 +1,4 @@
-"""What the store keeps."""
+"""The state of the store."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord
 
 @dataclass(slots=True)
 class MemoryState:
-    """Everything, as of the last unit of work that was saved.
+    """The data of the store, as of the last saved unit of work.
 
     Attributes:
-        items: whatever can be locked, by kind's name, then by id.
-        dropped: how many of the outbox's rows are shown to the audit only.
+        items: the lockable items, by kind's name, then by id.
+        dropped: the number of rows of the outbox that only the audit reads.
     """
 
     items: dict[str, dict[Any, Any]] = field(default_factory=lambda: defaultdict(dict))
@@ -54,7 +54,7 @@ class MemoryState:
         return self.items[WALLETS.name]
 
     def wallets_locked_with(self, ref: Ref) -> Iterable[WalletId]:
-        """Return the wallets that a locked item brings along: a customer, all of theirs."""
+        """Return the wallets to lock with an item: those of a customer, for example."""
         if ref.kind == CUSTOMERS:
             return self.wallets_of[ref.id]
         return () if ref.kind.wallets_of is None else ref.kind.wallets_of(self.items[ref.kind.name][ref.id])
@@ -62,7 +62,7 @@ class MemoryState:
 
 @dataclass(slots=True)
 class LeaseRow:
-    """A lease: its last holder and epoch, and when it ends; None once it was released."""
+    """A lease: its last holder and epoch, and the time of its end; None after a release."""
 
     holder: str | None = None
     epoch: int = 0
@@ -71,15 +71,15 @@ class LeaseRow:
 
 @dataclass(slots=True)
 class RelayRow(LeaseRow):
-    """A relay's lease and cursor. `parked` is by position; `asked` names aggregates whose retry was requested."""
+    """A relay's lease and cursor. `parked` is by position; `retry_requested` has ids of aggregates."""
 
     cursor: str | None = None
     parked: dict[tuple[int, int], ParkedEvent] = field(default_factory=dict)
-    asked: set[UUID] = field(default_factory=set)
+    retry_requested: set[UUID] = field(default_factory=set)
 
 
 def position_of(cursor: str) -> tuple[int, int]:
-    """Return the position in the outbox, and the index of the event in it, that a cursor stands for."""
+    """Parse a cursor: a position in the outbox, and the index of the event at it."""
     position, _, index = cursor.partition(".")
     return int(position), int(index)
 

@@ -1,4 +1,4 @@
-"""The store: what is kept, and the doors to it."""
+"""The store: the state, and the adapters that read and change it."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class MemoryStore:
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[MemoryUnitOfWork]:
-        """Begin a unit of work. It ends with the context; without `save`, as if it had never begun."""
+        """Begin a unit of work. It ends with the context; without `save`, nothing has changed."""
         async with self._lock:
             yield MemoryUnitOfWork(self._state, self._clock())
 
@@ -82,13 +82,13 @@ class MemoryStore:
             yield finding
 
     async def start(self) -> None:
-        """Nothing to start."""
+        """Do nothing: there are no resources."""
 
     async def stop(self) -> None:
-        """Nothing to let go of."""
+        """Do nothing: there are no resources."""
 
     async def migrate(self) -> list[str]:
-        """Nothing to migrate."""
+        """Do nothing: there is no schema."""
         return []
 
     async def check_ready(self) -> None:

@@ -1,4 +1,4 @@
-"""The unit of work: hands out copies, and keeps what is saved."""
+"""The unit of work: it reads copies of the state, and `save` writes them back."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tekana_memory.state import MemoryState
 
 
 class MemoryUnitOfWork:
-    """Implements tekana.ports.unit_of_work.UnitOfWork. `save` never awaits, so it is all or nothing."""
+    """Implements tekana.ports.unit_of_work.UnitOfWork. `save` never awaits, so it is atomic."""
 
     def __init__(self, state: MemoryState, now: datetime) -> None:
         self._state = state
@@ -29,11 +29,11 @@ class MemoryUnitOfWork:
         return {key: deepcopy(self._state.keys[key]) for key in keys if key in self._state.keys}
 
     async def read(self, locks: LockSet) -> LockedState:
-        """Return copies of what is named, as `lock` does."""
+        """Return copies of the items, like `lock`."""
         return await self.lock(locks)
 
-    async def lock(self, locks: LockSet, *, wait: bool = True) -> LockedState:  # noqa: ARG002 - there is no need to wait
-        """Return copies of what is named; the store's lock is held already."""
+    async def lock(self, locks: LockSet, *, wait: bool = True) -> LockedState:  # noqa: ARG002 - it never has to wait
+        """Return copies of the items; the store's lock is held already."""
         state = self._state
         others: dict[str, dict[Any, Any]] = {}
         wallet_ids = set(locks.wallets)
@@ -46,7 +46,7 @@ class MemoryUnitOfWork:
         return LockedState(self._now, wallets, others)
 
     async def save(self, book: Book, records: Mapping[IdempotencyKey, IdempotencyRecord]) -> None:
-        """Keep everything on the Book."""
+        """Save the changes of the Book."""
         state = self._state
         for customer in book.changes.changed_of(CUSTOMERS).values():
             self._release_contacts(customer)
@@ -64,7 +64,7 @@ class MemoryUnitOfWork:
         for transaction in book.transactions:
             self._keep_transaction(transaction)
         state.outbox.extend(book.outbox)
-        state.keys.update(deepcopy(dict(records)))  # answers are the callers' to change
+        state.keys.update(deepcopy(dict(records)))  # callers may change their answers
 
     def _release_contacts(self, customer: Customer) -> None:
         owners = self._state.items[CONTACTS.name]

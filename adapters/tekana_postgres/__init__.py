@@ -1,4 +1,4 @@
-"""PostgreSQL: a server of your own (`postgresql+asyncpg://…`), or one that tekana starts by itself (`embedded://…`)."""
+"""PostgreSQL: an existing server (`postgresql+asyncpg://…`), or one that tekana starts (`embedded://…`)."""
 
 from tekana_postgres.store import PostgresStore
 

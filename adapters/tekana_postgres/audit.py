@@ -1,4 +1,4 @@
-"""The audit in SQL, on one snapshot: it sees one moment of a ledger that stays in use."""
+"""The audit in SQL, on one snapshot of a ledger that stays in use."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import asyncpg
 from tekana.application.audit.checks import BREACHES_SHOWN_MAX
 from tekana.domain.errors import Unavailable
 from tekana.ports.audit import Finding
-from tekana_postgres.catalogue import differences, objects_count, read_catalogue
+from tekana_postgres.catalogue import count_objects, differences, read_catalogue
 from tekana_postgres.connections import ConnectionPool, raw_connection
 from tekana_postgres.invariants import CHECKS, SCHEMA, Check, with_types
 from tekana_postgres.migrator import newest_revision
 from tekana_postgres.rights import BREACHES, RIGHTS_COUNT
 
-_CHECK_TIMEOUT_SECONDS = 6 * 3600  # of one check: a large ledger takes its time
+_CHECK_TIMEOUT_SECONDS = 6 * 3600  # of one check of a large ledger
 
-# Every row is read, so tables are scanned without their indexes: what an index has lost is not missed. Hardly a row is
-# ever found, which the planner cannot know: the cost of rows from parallel workers must not keep it from using them.
+# Every row is read, so tables are scanned without indexes, which may be corrupt. The queries return hardly any rows,
+# which the planner cannot know: the cost of rows from parallel workers must not prevent parallel plans.
 _SETTINGS = """
 SET LOCAL statement_timeout = 0;
 SET LOCAL idle_in_transaction_session_timeout = 0;
@@ -33,7 +33,7 @@ SET LOCAL enable_bitmapscan = off
 
 
 async def audit(url: str) -> AsyncIterator[Finding]:
-    """Check every invariant on one snapshot, and give one finding for each."""
+    """Check every invariant on one snapshot, and yield a finding for each."""
     pool = ConnectionPool(url, size=1)
     try:
         async with (
@@ -61,12 +61,12 @@ async def _require_newest(connection: asyncpg.Connection) -> None:
 
 
 async def _findings(connection: asyncpg.Connection, check: Check, counts: dict[str, int]) -> list[Finding]:
-    """Return a finding for each invariant of a check, which share its time.
+    """Return a finding for each invariant of a check, with equal shares of its duration.
 
     Args:
         connection: a connection on the snapshot.
-        check: what to check.
-        counts: the numbers of rows of the tables that were counted so far; it is added to.
+        check: the check to run.
+        counts: the numbers of rows of tables, which this updates.
     """
     begin = time.perf_counter()
     if check.table not in counts:
@@ -79,8 +79,8 @@ async def _findings(connection: asyncpg.Connection, check: Check, counts: dict[s
     rows = await connection.fetch(
         "SELECT number, breach, breaches FROM ("
         " SELECT number, breach, count(*) OVER (PARTITION BY number) AS breaches,"
-        f"  row_number() OVER (PARTITION BY number) AS place FROM ({breaches}) q (number, breach)"
-        ") numbered WHERE place <= $1",
+        f"  row_number() OVER (PARTITION BY number) AS breach_number FROM ({breaches}) q (number, breach)"
+        ") numbered WHERE breach_number <= $1",
         BREACHES_SHOWN_MAX,
         timeout=_CHECK_TIMEOUT_SECONDS,
     )
@@ -101,13 +101,13 @@ async def _findings(connection: asyncpg.Connection, check: Check, counts: dict[s
 
 
 async def _check_schema(connection: asyncpg.Connection) -> Finding:
-    """Compare tables, constraints, guards and rights with what this version needs."""
+    """Compare tables, constraints, guards and rights with those that this version needs."""
     begin = time.perf_counter()
     found = await read_catalogue(connection)
     breaches = [*differences(found), *(row[0] for row in await connection.fetch(BREACHES))]
     return Finding(
         SCHEMA,
-        checked=objects_count(found) + RIGHTS_COUNT,
+        checked=count_objects(found) + RIGHTS_COUNT,
         seconds=time.perf_counter() - begin,
         breach_count=len(breaches),
         breaches=tuple(breaches[:BREACHES_SHOWN_MAX]),

@@ -1,7 +1,7 @@
-"""The schema as PostgreSQL describes it, and as this version needs it.
+"""The descriptions of the schema: by PostgreSQL, and as this version needs it.
 
-`schema.json` describes a database that was just migrated; `nox -s schema` writes it. The audit compares the two, and so
-finds a constraint that was dropped, and a guard whose function does nothing any more.
+`schema.json` describes a newly migrated database; `nox -s schema` writes it. The audit compares it with a database, and
+so finds a dropped constraint, or a guard whose function was replaced.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from pathlib import Path
 import asyncpg
 
 Catalogue = dict[str, dict[str, str]]
-"""By kind and name, how PostgreSQL describes each object."""
+"""PostgreSQL's description of each object, by kind and name."""
 
 SCHEMA_FILE = Path(__file__).with_name("schema.json")
 
 _UNEXPECTED = frozenset(("trigger", "rule", "policy", "child table", "part"))
-"""The kinds of which none may be added either, as they change what a statement does. More indexes do no harm."""
+"""The kinds without additional objects, which would change the effect of statements. More indexes are allowed."""
 
-# The parts of the outbox come and go; each is described as `part`, with {part} for its name.
+# Parts of the outbox are created and dropped; each is described as `part`, with {part} for its name.
 _TABLES = """
     SELECT oid, relname::text AS name FROM pg_class
     WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
@@ -89,7 +89,7 @@ WHERE pronamespace = current_schema()::regnamespace AND starts_with(proname, 'te
 
 
 async def read_catalogue(connection: asyncpg.Connection) -> Catalogue:
-    """Describe the schema of a database. Of the parts of its outbox, each has an entry of its own."""
+    """Describe the schema of a database, with an entry for each part of its outbox."""
     found: Catalogue = {}
     for kind, name, definition in await connection.fetch(_QUERY):
         if kind == "part":
@@ -102,7 +102,7 @@ async def read_catalogue(connection: asyncpg.Connection) -> Catalogue:
 
 
 def as_reference(found: Catalogue) -> Catalogue:
-    """Return the description that others are compared with: one part of the outbox stands for all."""
+    """Return the description to compare with: it has one entry for all parts of the outbox."""
     parts = [kind for kind in found if kind.startswith("part ")]
     reference = {kind: objects for kind, objects in found.items() if kind not in parts}
     reference["part"] = found[parts[0]]
@@ -117,7 +117,7 @@ def needed() -> Catalogue:
 
 
 def differences(found: Catalogue) -> Iterator[str]:
-    """Say in words where a schema is not the one that this version needs."""
+    """Yield a description of each difference from the schema that this version needs."""
     reference = needed()
     parts = [kind for kind in found if kind.startswith("part ")]
     for kind in (*(one for one in reference if one != "part"), *(one for one in _UNEXPECTED if one not in reference)):
@@ -137,6 +137,6 @@ def _differences(kind: str, expected: dict[str, str], found: dict[str, str]) -> 
         yield from (f"{kind} {name}: is not one of tekana's: {found[name]}" for name in found.keys() - expected.keys())
 
 
-def objects_count(found: Catalogue) -> int:
-    """Return how many objects a description contains."""
+def count_objects(found: Catalogue) -> int:
+    """Return the number of objects in a description."""
     return sum(len(objects) for objects in found.values())

@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL: the one way to take one, and the port errors that its failures become."""
+"""Connections to PostgreSQL: the pool, and the conversion of its failures to the errors of the ports."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tekana_postgres.rights import take_role
 
 _log = logging.getLogger("tekana.postgres")
 
-# Each limit is shorter than the one that encloses it: a lock, a statement, the server's answer to it.
+# Each timeout is shorter than the next: of a lock, of a statement, of the server's response.
 LOCK_TIMEOUT_SECONDS = 0.5
 STATEMENT_TIMEOUT_SECONDS = 10
 ANSWER_TIMEOUT_SECONDS = 15
@@ -38,8 +38,8 @@ _SERVER_SETTINGS = {
     "jit": "off",
 }
 
-# What is confirmed has to be on disk, so a commit waits for that, whatever the role or the database was set to. Levels
-# above `on`, which wait for replicas too, stay. A server that runs without fsync is not meant to be durable.
+# A commit waits for the disk, whatever the settings of the role or database. Levels above `on`, which also wait for
+# replicas, are not changed. A server without fsync is not meant to be durable.
 _COMMIT_DURABLY = """
 SELECT set_config('synchronous_commit', 'on', false)
 WHERE current_setting('synchronous_commit') IN ('off', 'local') AND current_setting('fsync') = 'on'
@@ -50,16 +50,16 @@ _LOST_RACE = (
     asyncpg.SerializationError,
     asyncpg.DeadlockDetectedError,
 )
-# The statement failed; its connection is as good as before.
-_GIVEN_UP = (
+# The statement failed; its connection can still be used.
+_STATEMENT_FAILURES = (
     asyncpg.QueryCanceledError,  # it ran for longer than the statement timeout
     asyncpg.InsufficientResourcesError,  # too many connections, a full disk
 )
-# Only a new connection can help.
+# A new connection is necessary.
 _LOST_CONNECTION = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # the driver lost track of the protocol, as when a connection ends during a commit
+    asyncpg.InternalClientError,  # an error in the protocol, as when a connection ends during a commit
     asyncpg.OperatorInterventionError,  # shutting down, starting up, terminated by an operator
     asyncpg.PostgresSystemError,  # an I/O error
     asyncpg.UndefinedTableError,
@@ -73,20 +73,25 @@ _LOST_CONNECTION = (
 
 
 def _is_lost(error: BaseException | None) -> bool:
-    """Whether the connection was lost, or is of no use any more."""
+    """Return whether the connection was lost, or cannot be used any more."""
     wrong_value = isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError)  # a statement's argument
-    return isinstance(error, _LOST_CONNECTION) and not isinstance(error, _GIVEN_UP) and not wrong_value
+    return isinstance(error, _LOST_CONNECTION) and not isinstance(error, _STATEMENT_FAILURES) and not wrong_value
 
 
 class StoreError(Exception):
-    """The database refused what it should accept: a constraint that the core's rules should have kept. A bug."""
+    """The database refused a valid statement: a constraint that the rules of the core should keep. A defect."""
 
 
 class ConnectionPool:
-    """At most `size` connections to a database, each made when it is first needed. See `raw_connection`."""
+    """A pool of at most `size` connections, each opened when it is first needed. See `raw_connection`."""
 
     def __init__(self, url: str, *, size: int, setting: str = "database_url") -> None:
-        """Parse the URL; `setting` is the name of the setting that it comes from, for messages.
+        """Create the pool, without a connection.
+
+        Args:
+            url: the URL of the database.
+            size: the maximum number of connections.
+            setting: the name of the setting with the URL, for messages.
 
         Raises:
             InvalidRequest: the URL is malformed, or has an unknown option.
@@ -97,27 +102,27 @@ class ConnectionPool:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def acquire(self) -> asyncpg.Connection:
-        """Take a connection out of the pool, or make one.
+        """Take a connection from the pool, or open one.
 
         Raises:
-            TimeoutError: none became free in time.
+            TimeoutError: no connection became free in time.
         """
         try:
             async with asyncio.timeout(max(CONNECT_TIMEOUT_SECONDS, self._url.connect_timeout_seconds)):
-                return await (await self._opened()).acquire()
+                return await (await self._open_pool()).acquire()
         except TimeoutError as error:
             raise TimeoutError("no connection became free in time") from error
 
     async def release(self, connection: asyncpg.Connection, *, close: bool = False) -> None:
-        """Put a connection back. One inside an open transaction is closed instead, and one that is to be closed."""
-        with suppress(asyncpg.InterfaceError):  # the server closed it, so it is out of the pool already
+        """Return a connection to the pool. It is closed instead with `close`, and if a transaction is open."""
+        with suppress(asyncpg.InterfaceError):  # the server closed it, so the pool has removed it
             if close or connection.is_in_transaction():
                 connection.terminate()
         if self._pool is not None:
             await self._pool.release(connection)
 
     async def expire(self) -> None:
-        """Replace all present connections at their next use."""
+        """Replace all open connections at their next use."""
         if self._pool is not None:
             await self._pool.expire_connections()
 
@@ -125,11 +130,11 @@ class ConnectionPool:
         """Close all connections. The pool opens again at the next use."""
         pool, self._pool = self._pool, None
         if pool is not None and self._loop is asyncio.get_running_loop():
-            with suppress(TimeoutError):  # those still in use were closed all the same
+            with suppress(TimeoutError):  # connections in use were closed nevertheless
                 async with asyncio.timeout(_CLOSE_TIMEOUT_SECONDS):
                     await pool.close()
 
-    async def _opened(self) -> asyncpg.Pool:
+    async def _open_pool(self) -> asyncpg.Pool:
         loop = asyncio.get_running_loop()
         if self._pool is None or self._loop is not loop:
             self._loop = loop
@@ -140,7 +145,7 @@ class ConnectionPool:
                 connect=self._connect,
                 connection_class=_PooledConnection,
             )
-            await self._pool  # makes no connection yet
+            await self._pool  # opens no connection yet
         return self._pool
 
     async def _connect(self, *_: object, **options: Any) -> asyncpg.Connection:
@@ -155,7 +160,7 @@ class ConnectionPool:
 
 
 class _PooledConnection(asyncpg.Connection):  # type: ignore[misc]
-    """A connection that keeps its role and settings while it is in the pool."""
+    """A connection whose role and settings are not reset in the pool."""
 
     __slots__ = ()
 
@@ -164,7 +169,7 @@ class _PooledConnection(asyncpg.Connection):  # type: ignore[misc]
 
 
 def create_engine(url: str) -> AsyncEngine:
-    """Create an engine for Alembic: it works as the user that connects, without a limit for an answer."""
+    """Create an engine for Alembic, with the role of the connecting user and no timeout of responses."""
     parsed = parse_database_url(url)
     return create_async_engine("postgresql+asyncpg://", poolclass=NullPool, async_creator=lambda: _connect(parsed))
 
@@ -179,20 +184,19 @@ async def _connect(url: DatabaseUrl, **options: Any) -> asyncpg.Connection:
 
 
 class _CannotConnect(OSError):
-    """A connection could not be made. The text is the driver's or the system's own, and free of secrets."""
+    """A connection attempt failed. The text is that of the driver or the system, without secrets."""
 
 
 @asynccontextmanager
 async def raw_connection(pool: ConnectionPool) -> AsyncIterator[asyncpg.Connection]:
-    """Take a connection for as long as the context lasts: the only way to one.
+    """Take a connection from the pool until the context ends. All connections are taken here.
 
-    It goes back to the pool outside any transaction, or not at all: after a cancellation, or anything else that is no
-    ordinary Exception, its state is unknown, so it is closed. One that was lost is closed too, and all others are
-    replaced, as they were probably lost with it.
+    After a cancellation, or another exception that is not an Exception, the state of the connection is unknown, so it
+    is closed. If it was lost, all connections of the pool are replaced, as they were probably lost too.
 
     Raises:
-        Conflict: PostgreSQL gave up on a race.
-        Unavailable: PostgreSQL cannot be reached, or cannot do it now.
+        Conflict: another transaction won a race.
+        Unavailable: PostgreSQL cannot be reached, or lacks resources.
         StoreError: PostgreSQL refused a statement.
     """
     with translate_errors():
@@ -225,9 +229,9 @@ async def fetch(connection: asyncpg.Connection, query: ClauseElement) -> Sequenc
 
 @contextmanager
 def translate_errors() -> Iterator[None]:
-    """Turn what the driver raises into what the ports promise, with the driver's error as the `__cause__`.
+    """Convert errors of the driver to those of the ports, with the driver's error as the `__cause__`.
 
-    The message never has the driver's words, which may contain data, but for what keeps a connection from being made.
+    The message does not contain the driver's text, which may contain data, except for failed connection attempts.
     """
     try:
         yield
@@ -243,11 +247,11 @@ def _port_error(error: BaseException) -> BaseException:
         return Busy("another unit of work has locked what this one needs")
     if isinstance(error, _LOST_RACE):
         return Conflict("another request got there first")
-    if not isinstance(error, _GIVEN_UP) and not _is_lost(error):
+    if not isinstance(error, _STATEMENT_FAILURES) and not _is_lost(error):
         return StoreError("the database refused a statement")
     if isinstance(error, asyncpg.UndefinedTableError):
         unavailable = Unavailable("the database is not set up for this version: run tekana migrate")
-    elif isinstance(error, _GIVEN_UP):
+    elif isinstance(error, _STATEMENT_FAILURES):
         unavailable = Unavailable("the database has no time or no room for this now")
     elif isinstance(error, _CannotConnect):
         unavailable = Unavailable(f"the database cannot be reached now: {error}")
@@ -264,14 +268,14 @@ def describe(error: BaseException) -> str:
 
 
 class _CauseLog:
-    """Logs why the database is unavailable: each kind of cause at most once in an interval, with their number."""
+    """Logs why the database is unavailable: each kind of cause at most once in an interval, with a count."""
 
     def __init__(self) -> None:
         self._quiet_until: dict[str, float] = {}
         self._counts: dict[str, int] = {}
 
     def note(self, error: Unavailable, cause: BaseException) -> None:
-        """Log the cause, unless one of its kind was logged just before."""
+        """Log the cause, unless one of its kind was logged in this interval."""
         kind = type(cause.__cause__ or cause).__name__
         self._counts[kind] = self._counts.get(kind, 0) + 1
         now = time.monotonic()

@@ -19,7 +19,7 @@ from tekana.ports.customers import CustomerFilter
 from tekana.ports.page import Page, PageRequest
 from tekana_postgres import tables
 from tekana_postgres.connections import ConnectionPool, fetch, raw_connection
-from tekana_postgres.pages import at_most, id_cursor, page_of, written
+from tekana_postgres.pages import id_cursor, limit_literal, literal_value, page_of
 from tekana_postgres.rows import CUSTOMER_COLUMNS, WALLET_COLUMNS, customer_of, wallet_of
 
 _CUSTOMER = f"SELECT {', '.join(CUSTOMER_COLUMNS)} FROM customers WHERE id = $1"
@@ -41,10 +41,10 @@ class PostgresCustomers:
 
     async def list(self, which: CustomerFilter, page: PageRequest) -> Page[CustomerWithWallets]:
         table = tables.customers
-        query = select(table).limit(at_most(page.limit + 1))
+        query = select(table).limit(limit_literal(page.limit + 1))
         for name, value in which._asdict().items():
             if value is not None:
-                query = query.where(table.c[name] == (written(value) if name == "status" else value))
+                query = query.where(table.c[name] == (literal_value(value) if name == "status" else value))
         query = _in_order(query, id_cursor(page), by_contact=which.by_contact)
         async with raw_connection(self._pool) as connection:
             found = [customer_of(row) for row in await fetch(connection, query)]
@@ -52,16 +52,16 @@ class PostgresCustomers:
 
 
 def _in_order(query: Select[Any], after: UUID | None, *, by_contact: bool) -> Select[Any]:
-    """Begin after a customer, in the order of ids; by a contact, the open one first."""
+    """Order by id, or with a contact, the open customer first, and begin after a customer."""
     table = tables.customers
     if not by_contact:
         return query.order_by(table.c.id).where(true() if after is None else table.c.id > after)
-    closed = case((table.c.status == written("closed"), 1), else_=0)
+    closed = case((table.c.status == literal_value("closed"), 1), else_=0)
     query = query.order_by(closed, table.c.id)
     if after is None:
         return query
     last = table.alias("last")
-    last_closed = select(case((last.c.status == written("closed"), 1), else_=0)).where(last.c.id == after)
+    last_closed = select(case((last.c.status == literal_value("closed"), 1), else_=0)).where(last.c.id == after)
     begin = last_closed.scalar_subquery()
     return query.where((closed > begin) | ((closed == begin) & (table.c.id > after)))
 

@@ -1,4 +1,4 @@
-"""Reads a database URL: its parts, and the options after `?`, under libpq's names."""
+"""Database URLs: their parts, and the options after `?`, with the names of libpq."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tekana.domain.errors import invalid
 
 CONNECT_TIMEOUT_SECONDS = 5
 
-# asyncpg reads these by itself. `ssl` is its own name for `sslmode`.
+# asyncpg parses these. `ssl` is its name for `sslmode`.
 _ASYNCPG_OPTIONS = frozenset(
     (
         *("user", "password", "passfile", "host", "port", "dbname", "database", "service", "target_session_attrs"),
@@ -29,10 +29,11 @@ _EXAMPLE = "postgresql+asyncpg://user@host:5432/name"
 class DatabaseUrl(NamedTuple):
     """The parts of a database URL.
 
-    dsn: what asyncpg connects to, every part of it an option.
-    application_name: the name that PostgreSQL shows for the connections.
-    connect_timeout_seconds: how long to wait for a connection.
-    location: the URL without passwords and options, for messages.
+    Attributes:
+        dsn: the argument for asyncpg, with every part as an option.
+        application_name: the name of the connections in PostgreSQL.
+        connect_timeout_seconds: the timeout of a connection attempt.
+        location: the URL without passwords and options, for messages.
     """
 
     dsn: str
@@ -49,11 +50,11 @@ def parse_database_url(url: str, setting: str = "database_url") -> DatabaseUrl:
 
     Args:
         url: `postgresql://user:password@host:port/name?option=value`; several hosts are separated by commas.
-        setting: the name of the setting that it comes from, for messages.
+        setting: the name of the setting with the URL, for messages.
 
     Raises:
-        InvalidRequest: it cannot be parsed, or an option is unknown or has a wrong value. The message does not
-            contain any part of the URL but the names of its options.
+        InvalidRequest: the URL cannot be parsed, or an option is unknown or has a wrong value. Of the URL, the message
+            contains the names of options only.
     """
     try:
         scheme, rest = url.split("://", 1)
@@ -92,13 +93,13 @@ def _options(pairs: list[tuple[str, str]], setting: str) -> dict[str, str]:
             raise invalid(setting, "the option connect_timeout must be a number of seconds from 1")
         if name == "port" and not all(_is_port(one) for one in value.split(",")):
             raise invalid(setting, "the option port must be a number from 1 to 65535")
-        # SQLAlchemy's way to name several hosts is to repeat the option.
+        # SQLAlchemy repeats the option for several hosts.
         options[known] = f"{options[known]},{value}" if name == "host" and name in options else value
     return options
 
 
 def _is_host(host: str) -> bool:
-    """Whether `name`, `name:port`, `[address]` or `[address]:port`."""
+    """Return whether the text is `name`, `name:port`, `[address]` or `[address]:port`."""
     name, _, port = host.rpartition(":") if ":" in host.rpartition("]")[2] else (host, "", "")
     return (not port or _is_port(port)) and (":" not in name or (name[0], name[-1]) == ("[", "]"))
 

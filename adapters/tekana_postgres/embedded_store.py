@@ -1,4 +1,4 @@
-"""The store on a PostgreSQL that tekana starts by itself. A module of its own, as starting one needs Unix."""
+"""The store on an embedded PostgreSQL. A module of its own, as embedding needs Unix."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _CHECK_INTERVAL_SECONDS = 2.0
 
 
 class EmbeddedPostgresStore(PostgresStore):
-    """A PostgreSQL that tekana starts by itself: `embedded:///folder`, or `embedded://` for the user's data folder.
+    """A store on a PostgreSQL that tekana starts: `embedded:///folder`, or `embedded://` for the user's data folder.
 
-    Any number of processes may share a folder; the server runs while one of them does, is started again should it die,
-    and the data stay. With `?existing` at the end, a folder without data is an error.
+    Any number of processes may share a folder. The server runs while one of them uses it, and is restarted after a
+    crash. With `?existing` at the end of the URL, a folder without data is an error.
     """
 
     def __init__(self, url: str, *, clock: Clock | None = None) -> None:
@@ -38,10 +38,10 @@ class EmbeddedPostgresStore(PostgresStore):
         return str(self._folder)
 
     async def start(self) -> None:
-        """Start the server, or join the one that runs, and bring its schema to the newest version.
+        """Start the server, or join a running one, and migrate its schema to the newest version.
 
         Raises:
-            Unavailable: it cannot be started; the message says why.
+            Unavailable: the server cannot be started; the message gives the reason.
         """
         if self._existing and not any(self._folder.glob("postgres-*/data/PG_VERSION")):
             raise Unavailable(f"there are no data in {self._folder}")
@@ -57,20 +57,20 @@ class EmbeddedPostgresStore(PostgresStore):
         """Close all connections; stop the server unless another process uses it."""
         watch, self._watch = self._watch, None
         if watch is not None and not watch.get_loop().is_closed():
-            self._stopping.set()  # not cancelled: that would end a connection in the middle of a query
+            self._stopping.set()  # not cancelled, which would close a connection during a query
             await watch
             self._stopping.clear()
         await super().stop()
         await asyncio.to_thread(self._server.stop)
 
     async def _keep_running(self) -> None:
-        """Start the server again when it does not answer. Starting joins one that still runs."""
+        """Start the server again when it does not answer. If it still runs, the start joins it."""
         while not await self._asked_to_stop():
             try:
                 async with raw_connection(self._background) as connection:
                     await connection.execute("SELECT 1")
             except Unavailable:
-                with contextlib.suppress(EmbeddedPostgresError):  # still ending, or hung: look again
+                with contextlib.suppress(EmbeddedPostgresError):  # still stopping, or hung: retry
                     await asyncio.to_thread(self._join_and_leave)
 
     async def _asked_to_stop(self) -> bool:
@@ -80,4 +80,4 @@ class EmbeddedPostgresStore(PostgresStore):
 
     def _join_and_leave(self) -> None:
         with EmbeddedPostgres(self._folder):
-            """It runs, and this store's own use of it goes on."""
+            """The server runs, and this store continues to use it."""

@@ -1,9 +1,9 @@
-"""Reading what happened.
+"""The reader of events.
 
-Positions in the outbox are taken in order, but units of work end in any order: while position 7 is there to read, 6 may
-still be on its way, and whoever moves on past it would never see it. So a reader first asks how far everything is
-settled, written or never to come (`tekana_settled_position`, in the migration that made the outbox), and then, in a
-statement of its own that sees all of that, reads no further.
+Positions in the outbox are assigned in order, but units of work commit in any order: when position 7 is committed, 6
+may not be, and a reader that continued after 7 would never read it. So a reader first reads the settled position, up to
+which all positions are committed or rolled back (`tekana_settled_position`, in the migration that created the outbox),
+and then, in a second statement that sees all of them, events up to that position.
 """
 
 from __future__ import annotations
@@ -31,42 +31,48 @@ WHERE position > $1 AND position <= $2 ORDER BY position LIMIT $3
 
 
 class PostgresEvents:
-    """Implements tekana.ports.events.Events. A cursor is a position in the outbox and the event's place in it."""
+    """Implements tekana.ports.events.Events. A cursor is a position in the outbox and the event's index at it."""
 
     def __init__(self, pool: ConnectionPool) -> None:
         self._pool = pool
 
     async def list(self, page: PageRequest) -> Page[FeedEvent]:
         async with raw_connection(self._pool) as connection:
-            fed = await read_feed(connection, page.cursor, page.limit + 2)
-        return page_of(fed, page, lambda one: one.cursor)
+            feed_events = await read_feed(connection, page.cursor, page.limit + 2)
+        return page_of(feed_events, page, lambda one: one.cursor)
 
 
 async def read_feed(
     connection: asyncpg.Connection, cursor: str | None, positions: int, settled: int | None = None
 ) -> list[FeedEvent]:
-    """Return the events at so many positions of the outbox that come after the cursor, as far as it is settled.
+    """Return the events after the cursor, up to the settled position.
 
-    `settled` is the settled position if the caller has just read it, in a statement before.
+    Args:
+        connection: the connection to read from.
+        cursor: the cursor; None begins with the first stored event.
+        positions: the largest number of positions of the outbox to read.
+        settled: the settled position, if the caller has just read it in an earlier statement.
 
-    Raises InvalidRequest for a bad cursor, EventsDropped for one of what was dropped.
+    Raises:
+        InvalidRequest: the cursor is malformed.
+        EventsDropped: events after the cursor were dropped.
     """
     if cursor is None:
-        position, place = await connection.fetchval(_DROPPED), -1
+        position, last_index = await connection.fetchval(_DROPPED), -1
     else:
-        position, place = place_of(cursor)
-    begin = position - 1 if place >= 0 else position  # the cursor's own position may hold more events
+        position, last_index = position_of(cursor)
+    begin = position - 1 if last_index >= 0 else position  # there may be more events at the cursor's own position
     if settled is None:
         settled = await connection.fetchval(SETTLED_POSITION)
     rows = await connection.fetch(_SETTLED, begin, settled, positions)
-    # Asked once the rows are here, which then cannot have been dropped from among them.
+    # Checked after the rows were read, so that a part dropped meanwhile is noticed.
     if cursor is not None:
-        await require_kept(connection, position)
+        await require_not_dropped(connection, position)
     elif position < await connection.fetchval(_DROPPED):
         return await read_feed(connection, cursor, positions)
     ids = [row["transaction_id"] for row in rows if row["transaction_id"] is not None]
     transactions = await read_transactions(connection, ids)
-    fed: list[FeedEvent] = []
+    feed_events: list[FeedEvent] = []
     for row in rows:
         events: list[Event]
         if row["transaction_id"] is not None:
@@ -74,20 +80,20 @@ async def read_feed(
         else:
             events = [event_of(row["event_type"], row["event"])]
         for index, event in enumerate(events):
-            if (row["position"], index) > (position, place):
-                fed.append(FeedEvent(event, f"{row['position']}.{index}"))
-    return fed
+            if (row["position"], index) > (position, last_index):
+                feed_events.append(FeedEvent(event, f"{row['position']}.{index}"))
+    return feed_events
 
 
-async def require_kept(connection: asyncpg.Connection, position: int) -> None:
-    """Raises EventsDropped if what follows the position was dropped, or some of it may have been."""
+async def require_not_dropped(connection: asyncpg.Connection, position: int) -> None:
+    """Raise EventsDropped if events after the position were dropped, or may have been."""
     if position <= await connection.fetchval(_DROPPED):
         raise EventsDropped
 
 
-def place_of(cursor: str) -> tuple[int, int]:
-    """The position in the outbox, and the place in it, that a cursor stands for. Raises InvalidRequest."""
-    position, dot, place = cursor.partition(".")
+def position_of(cursor: str) -> tuple[int, int]:
+    """Parse a cursor: a position in the outbox, and the index of an event at it. Raise InvalidRequest if malformed."""
+    position, dot, index = cursor.partition(".")
     if not dot:
         raise bad_cursor()
-    return number_cursor(position), number_cursor(place, least=0)
+    return number_cursor(position), number_cursor(index, least=0)

@@ -1,7 +1,7 @@
-"""The invariants as SQL: queries that return no row as long as the ledger is whole.
+"""The invariants in SQL: queries that return no rows while the ledger has no breaches.
 
-A ledger has many millions of rows, so each is written for tables that are read from end to end, hash joins and
-parallel workers. `tekana.application.audit.checks` says the same in Python; tests plant bugs for both.
+A ledger has many millions of rows, so the queries are written for sequential scans, hash joins and parallel workers.
+`tekana.application.audit.checks` has the same invariants in Python; tests plant breaches for both.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from tekana.domain.transaction import TRANSACTION_TYPES
 from tekana.ports.audit import Invariant
 
 SCHEMA = Invariant(14, "tables, guards and rights are as this version needs")
-"""Only a database has a schema, so the audit in Python does not know this one."""
+"""Only a database has a schema, so the audit in Python lacks this invariant."""
 
 
 def with_types(query: str) -> str:
-    """Return a query with the types of transactions, and the house roles that they pay from or to, filled in."""
+    """Return a query with the types of transactions, and the house roles of their payers and payees, filled in."""
     rows = (f"('{name}', {_text(one.payer)}, {_text(one.payee)})" for name, one in TRANSACTION_TYPES.items())
     return query.replace("{types}", ", ".join(rows))
 
@@ -39,9 +39,9 @@ def _text(value: str | None) -> str:
 
 
 class Check(NamedTuple):
-    """A query that gives a row of text for each breach, and the table whose rows it is about.
+    """A query with a row of text for each breach, and the table that it checks.
 
-    Where it looks at several invariants at once, the number of the broken one comes before the text.
+    A query for several invariants has the number of the broken one as its first column.
     """
 
     invariants: tuple[Invariant, ...]
@@ -49,9 +49,9 @@ class Check(NamedTuple):
     breaches: str
 
 
-# The join shows a transaction that no row names, and a row that names none. If there is neither, as many rows as
-# transactions means one each. So only where the numbers differ are rows grouped, to find the transaction that has two.
-# `dropped` rows are gone on purpose, of transactions up to `newest`.
+# The join finds transactions without a row, and rows without a transaction. If there are none, equal numbers of both
+# mean one row for each transaction. So rows are grouped only if the numbers differ, to find transactions with two rows.
+# `dropped` is the number of rows that were dropped deliberately, of transactions up to `newest`.
 _ONE_EACH = """
     SELECT CASE WHEN t.id IS NULL THEN format('transaction %s: in {table}, but not there', o.transaction_id)
                 ELSE format('transaction %s: not in {table}', t.id) END
@@ -66,9 +66,9 @@ _ONE_EACH = """
     GROUP BY transaction_id HAVING count(*) > 1
 """
 
-# Joined in full: a transaction may lack its entries, and an entry its transaction. Where a type has no details of its
-# own, all debits are the payer's and all credits the payee's. A request names the first stripe of a house wallet, and
-# entries may be in any.
+# A full join: a transaction may lack entries, and an entry its transaction. For a type without details, all debits are
+# in the payer's wallet and all credits in the payee's. A request names the first stripe of a house wallet, and entries
+# may be in any stripe.
 _BALANCED = """
     WITH houses AS (
         SELECT id, first_value(id) OVER (PARTITION BY house, currency ORDER BY id) AS first
@@ -155,7 +155,7 @@ _CURRENCIES = """
     FROM entries e JOIN wallets w ON w.id = e.wallet_id WHERE e.currency <> w.currency OR e.amount = 0
 """
 
-# Of each part of the outbox that was dropped, the number of its transactions is known, and the sum of their hashes.
+# For each dropped part of the outbox, the number of its transactions and the sum of their hashes are stored.
 _NEWEST_DROPPED = 'max(last_transaction_id::text COLLATE "C")::uuid'
 _DROPPED = f"""
     SELECT format('%s transactions have no place in the outbox, and %s were dropped from it, or others',
@@ -176,8 +176,8 @@ _PLACED_ONCE = _ONE_EACH.format(
     newest=f"(SELECT {_NEWEST_DROPPED} FROM outbox_parts)",
 )
 
-# The events of entries follow from their transaction's place in the outbox; where that was dropped, they have none. A
-# WalletOpened names its customer as well; what it happened to is the wallet.
+# The events of entries have the position of their transaction in the outbox; if that was dropped, they have none. A
+# WalletOpened also has a customer_id; its aggregate is the wallet.
 _EVENTS_OF = {
     "wallet": f"""
         SELECT e.wallet_id AS id, e.sequence, o.position FROM entries e LEFT JOIN outbox o USING (transaction_id)
@@ -194,7 +194,7 @@ _EVENTS_OF = {
 
 
 def _sequences(aggregate: str, last: str) -> str:
-    """Return a query for wallets or customers whose events differ from what column `last` counts, or are misplaced."""
+    """Return a query for wallets or customers whose events differ in number from column `last`, or are misplaced."""
     return f"""
         SELECT '{aggregate}' AS aggregate, coalesce(a.id, e.id) AS id, a.{last} AS sequence,
                coalesce(e.events, 0) AS events, e.misplaced
@@ -210,7 +210,7 @@ def _sequences(aggregate: str, last: str) -> str:
     """
 
 
-_TOLD = f"""
+_EVENT_BREACHES = f"""
     WITH broken AS ({_sequences("wallet", "sequence")} UNION ALL {_sequences("customer", "version")})
     SELECT {EVENTS.number}, breach FROM ({_PLACED_ONCE} UNION ALL {_DROPPED}) announced (breach)
     UNION ALL
@@ -242,7 +242,7 @@ _APPEND_ONLY = """
        OR uuid_send(id) NOT BETWEEN begins || '\\x80' AND begins || '\\xc0'  -- see first_transaction_id
 """
 
-# Few events change a status, beside the many that open: without one, a wallet or customer is active, as at first.
+# Most wallets and customers have no event that changes their status: they are active, as at the beginning.
 _FINAL = """
     WITH changes AS MATERIALIZED (
         SELECT coalesce(event ->> 'wallet_id', event ->> 'customer_id')::uuid AS id, event_type,
@@ -297,7 +297,7 @@ CHECKS = (
     Check((COVERED,), "entries", _COVERED),
     Check((CURRENCIES,), "entries", _CURRENCIES),
     Check((KEYS,), "idempotency_keys", _ONE_EACH.format(table="idempotency_keys", dropped="0", newest="NULL")),
-    Check((EVENTS, SEQUENCES), "outbox", _TOLD),
+    Check((EVENTS, SEQUENCES), "outbox", _EVENT_BREACHES),
     Check((APPEND_ONLY,), "transactions", _APPEND_ONLY),
     Check((FINAL,), "wallets", _FINAL),
 )

@@ -1,4 +1,4 @@
-"""Leases. The row of a relay in `relays` holds its own; those of other workers are rows of `leases`."""
+"""Leases. The lease of a relay is in its row of `relays`; those of other workers are rows of `leases`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tekana_postgres.connections import ConnectionPool, raw_connection
 
 LeaseTable = Literal["leases", "relays"]
 
-# A lease that ends later than it can last was granted before the database's clock was set back.
+# A lease that ends later than its duration from now was granted before the database's clock was set back.
 _ACQUIRE = """
 UPDATE {0} SET holder = $2, epoch = epoch + 1, expires_at = clock_timestamp() + $3 * interval '1 second'
 WHERE name = $1 AND (
@@ -24,7 +24,7 @@ _RELEASE = "UPDATE {0} SET holder = NULL, expires_at = NULL WHERE name = $1 AND 
 
 
 class PostgresLease:
-    """Implements tekana.ports.lease.Lease. The database's clock decides."""
+    """Implements tekana.ports.lease.Lease, with the database's clock."""
 
     def __init__(self, pool: ConnectionPool, table: LeaseTable, name: str) -> None:
         self._pool = pool
@@ -48,6 +48,6 @@ class PostgresLease:
 
 
 def require_held(found: int | None) -> None:
-    """Raises LeaseLost if no row with the epoch was found."""
+    """Raise LeaseLost if no row with the epoch was found."""
     if found is None:
         raise LeaseLost("another process holds the lease")

@@ -1,4 +1,4 @@
-"""Brings a database to a version of the schema, with Alembic."""
+"""Migration of a database to a version of the schema, with Alembic."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from tekana.domain.errors import Unavailable
 from tekana_postgres.connections import create_engine, translate_errors
 
-# Alembic keeps its context in a global. Other processes wait for a lock in the database.
+# Alembic has a global context. Other processes wait for a lock in the database.
 _ONE_AT_A_TIME = threading.Lock()
 
 
@@ -29,7 +29,7 @@ def _config() -> Config:
 
 @cache
 def known_revisions() -> frozenset[str]:
-    """Return the revisions of the schema that this version has migrations to."""
+    """Return the revisions of the schema with migrations in this version."""
     return frozenset(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())
 
 
@@ -42,7 +42,7 @@ def _newer(revision: str) -> Unavailable:
 
 @cache
 def newest_revision() -> str:
-    """Return the revision of the schema that this version works with."""
+    """Return the revision of the schema that this version needs."""
     revision = ScriptDirectory.from_config(_config()).get_current_head()
     if revision is None:
         raise RuntimeError("the package has no migrations")
@@ -50,9 +50,9 @@ def newest_revision() -> str:
 
 
 async def migrate(url: str, revision: str = "head") -> list[str]:
-    """Bring the schema to a revision, up or down, and return the names of the steps taken.
+    """Migrate the schema up or down to a revision, and return the names of the migrations that ran.
 
-    It is done in a thread of its own, where waiting for another migration does not block the event loop.
+    Runs in a thread of its own, so that waiting for another migration does not block the event loop.
 
     Args:
         url: the database's URL.

@@ -1,4 +1,4 @@
-"""The outbox for a relay: what it reads, and how far it is."""
+"""The outbox for a relay: its events, and the relay's cursor."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tekana.ports.events import FeedEvent
 from tekana.ports.outbox import RelayState
 from tekana.ports.parked_events import ParkedEvent
 from tekana_postgres.connections import ConnectionPool, raw_connection
-from tekana_postgres.events import SETTLED_POSITION, place_of, read_feed, require_kept
+from tekana_postgres.events import SETTLED_POSITION, position_of, read_feed, require_not_dropped
 from tekana_postgres.lease import PostgresLease, require_held
 from tekana_postgres.pages import bad_cursor
 from tekana_postgres.parked_events import PostgresParkedEvents, park
@@ -36,15 +36,14 @@ _TAKEN_POSITION = "SELECT CASE WHEN is_called THEN last_value ELSE last_value - 
 _SECONDS_SINCE = "SELECT extract(epoch FROM clock_timestamp() - $1)::float8"
 
 _FULL_READ_SECONDS: Final = 1.0
-"""After so long a read looks into the outbox even if no position was taken since the last one."""
+"""The interval in which a read queries the outbox even if no position was assigned since the last one."""
 
 
 class PostgresOutbox:
     """Implements tekana.ports.outbox.Outbox. A relay's lease and cursor are its row of `relays`.
 
-    An idle relay reads often, and a read has to ask for the locks of all transactions in flight. So a read that found
-    nothing is remembered with the last position that was taken by then: until another one is taken, there is nothing
-    new, which one look at a sequence shows.
+    An idle relay polls often, and a read has to query the locks of all transactions in flight. So an empty read is
+    cached with the last position that was assigned: until the sequence assigns another one, there are no new events.
     """
 
     def __init__(self, pool: ConnectionPool, lease_pool: ConnectionPool, relay: str) -> None:
@@ -52,7 +51,7 @@ class PostgresOutbox:
         self._relay = relay
         self.lease = PostgresLease(lease_pool, "relays", relay)
         self.parked_events = PostgresParkedEvents(pool, relay)
-        self._events_per_position = 3.0  # of a transfer; measured as they are read
+        self._events_per_position = 3.0  # those of a transfer; measured with each read
         self._nothing_after: tuple[str | None, int] | None = None
         self._read_fully_at = 0.0
 
@@ -70,12 +69,12 @@ class PostgresOutbox:
                     return []
             settled = await connection.fetchval(SETTLED_POSITION)
             taken = await connection.fetchval(_TAKEN_POSITION)
-            fed = await read_feed(connection, after, math.ceil(limit / self._events_per_position) + 2, settled)
+            feed_events = await read_feed(connection, after, math.ceil(limit / self._events_per_position) + 2, settled)
         self._read_fully_at = now + _FULL_READ_SECONDS
-        self._nothing_after = (after, taken) if not fed and settled == taken else None
-        if len(fed) > limit // 2:  # enough to measure
-            self._events_per_position = len(fed) / len({place_of(one.cursor)[0] for one in fed})
-        return _whole_positions(fed, limit)
+        self._nothing_after = (after, taken) if not feed_events and settled == taken else None
+        if len(feed_events) > limit // 2:  # enough to measure
+            self._events_per_position = len(feed_events) / len({position_of(one.cursor)[0] for one in feed_events})
+        return _whole_positions(feed_events, limit)
 
     async def advance(self, epoch: int, cursor: str, parked: Sequence[ParkedEvent] = ()) -> None:
         async with raw_connection(self._pool) as connection, connection.transaction():
@@ -95,7 +94,7 @@ class PostgresOutbox:
             row = await connection.fetchrow(_STATE, self._relay)
             cursor = row["cursor"]
             first = await _first_after(connection, cursor)
-            unpublished = await connection.fetchval(_UNPUBLISHED, 0 if cursor is None else place_of(cursor)[0])
+            unpublished = await connection.fetchval(_UNPUBLISHED, 0 if cursor is None else position_of(cursor)[0])
         return RelayState(
             holder=row["holder"],
             epoch=row["epoch"],
@@ -112,26 +111,26 @@ class PostgresOutbox:
         return waits
 
 
-def _whole_positions(fed: Sequence[FeedEvent], limit: int) -> Sequence[FeedEvent]:
+def _whole_positions(feed_events: Sequence[FeedEvent], limit: int) -> Sequence[FeedEvent]:
     """Return the events of the first positions: at most `limit`, or those of the first position if it has more."""
-    if len(fed) <= limit:
-        return fed
-    positions = [place_of(one.cursor)[0] for one in fed]
-    return fed[: positions.index(positions[limit])] or fed[: positions.count(positions[0])]
+    if len(feed_events) <= limit:
+        return feed_events
+    positions = [position_of(one.cursor)[0] for one in feed_events]
+    return feed_events[: positions.index(positions[limit])] or feed_events[: positions.count(positions[0])]
 
 
 async def _first_after(connection: asyncpg.Connection, cursor: str | None) -> Event | None:
-    fed = await read_feed(connection, cursor, 2)  # the cursor's own position, and the next
-    return fed[0].event if fed else None
+    feed_events = await read_feed(connection, cursor, 2)  # at the cursor's own position, and the next
+    return feed_events[0].event if feed_events else None
 
 
 async def _require_event(connection: asyncpg.Connection, cursor: str) -> None:
     """Raise InvalidRequest if no event has the cursor, EventsDropped if it may have been dropped."""
-    position, place = place_of(cursor)
-    await require_kept(connection, position)
-    if place == 0:
+    position, index = position_of(cursor)
+    await require_not_dropped(connection, position)
+    if index == 0:
         found = await connection.fetchval(_EXISTS, position)
     else:
-        found = any(one.cursor == cursor for one in await read_feed(connection, f"{position}.{place - 1}", 1))
+        found = any(one.cursor == cursor for one in await read_feed(connection, f"{position}.{index - 1}", 1))
     if not found:
         raise bad_cursor()

@@ -12,7 +12,7 @@ from tekana.domain.events import aggregate_id
 from tekana.ports.events import FeedEvent
 from tekana.ports.parked_events import ParkedEvent
 from tekana_postgres.connections import ConnectionPool, raw_connection
-from tekana_postgres.events import place_of
+from tekana_postgres.events import position_of
 from tekana_postgres.lease import require_held
 from tekana_postgres.rows import event_of, write_json
 
@@ -67,25 +67,27 @@ class PostgresParkedEvents:
             return [_parked_event(row) for row in await connection.fetch(_REQUESTED, self._relay, limit)]
 
     async def unpark(self, epoch: int, published: Sequence[str], parked: Sequence[ParkedEvent] = ()) -> None:
-        positions, places = zip(*map(place_of, published), strict=True) if published else ((), ())
+        positions, indexes = zip(*map(position_of, published), strict=True) if published else ((), ())
         async with raw_connection(self._pool) as connection, connection.transaction():
             require_held(await connection.fetchval(_HOLD_LEASE, self._relay, epoch))
-            await connection.execute(_UNPARK, self._relay, positions, places)
+            await connection.execute(_UNPARK, self._relay, positions, indexes)
             await park(connection, self._relay, parked)
-            await connection.execute(_FORGET_REQUEST, self._relay, [aggregate_id(one.fed.event) for one in parked])
+            await connection.execute(
+                _FORGET_REQUEST, self._relay, [aggregate_id(one.feed_event.event) for one in parked]
+            )
 
 
 async def park(connection: asyncpg.Connection, relay: str, parked: Sequence[ParkedEvent]) -> None:
     """Park these events, in the transaction of the connection."""
     if not parked:
         return
-    events = [one.fed.event for one in parked]
-    positions, places = zip(*(place_of(one.fed.cursor) for one in parked), strict=True)
+    events = [one.feed_event.event for one in parked]
+    positions, indexes = zip(*(position_of(one.feed_event.cursor) for one in parked), strict=True)
     await connection.execute(
         _PARK,
         relay,
         positions,
-        places,
+        indexes,
         [aggregate_id(event) for event in events],
         [type(event).__name__ for event in events],
         [write_json(event) for event in events],
@@ -94,8 +96,8 @@ async def park(connection: asyncpg.Connection, relay: str, parked: Sequence[Park
 
 
 def _parked_event(row: asyncpg.Record) -> ParkedEvent:
-    fed = FeedEvent(event_of(row["event_type"], row["event"]), f"{row['position']}.{row['place']}")
-    return ParkedEvent(fed, row["reason"])
+    feed_event = FeedEvent(event_of(row["event_type"], row["event"]), f"{row['position']}.{row['place']}")
+    return ParkedEvent(feed_event, row["reason"])
 
 
 def _row_count(status: str) -> int:

@@ -1,4 +1,4 @@
-"""Readiness: whether money can be written now, found out by writing some and taking it back."""
+"""Readiness: a check that transfers can be written now, with a write that is rolled back."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from tekana_postgres.tables import metadata
 
 _PROBE_INTERVAL_SECONDS = 5.0
 
-# Fails where a table, a column or a right to read is missing.
+# Fails if a table, a column or the right to read one is missing.
 _COLUMNS = "SELECT FROM " + ", ".join(
     f"(SELECT {', '.join(table.columns.keys())} FROM {table.name} LIMIT 0) AS some_{table.name}"
     for table in metadata.sorted_tables
 )
-# What the posting of a transfer writes. Its ids are random, and it is rolled back.
+# The rows of a transfer, with random ids. They are rolled back.
 _WRITE = """
 WITH ids AS (
     SELECT gen_random_uuid() AS id, gen_random_uuid() AS payer, gen_random_uuid() AS payee, clock_timestamp() AS at
@@ -38,17 +38,17 @@ INSERT INTO outbox (transaction_id) SELECT id FROM ids
 
 
 class WriteProbe:
-    """Checks now and then whether money can be written."""
+    """Checks whether transfers can be written, at most once every few seconds."""
 
     def __init__(self, pool: ConnectionPool) -> None:
         self._pool = pool
         self._good_until = 0.0
 
     async def check(self) -> None:
-        """Write what a transfer writes, and roll it back; not again within seconds of a success.
+        """Write the rows of a transfer, and roll back. Do nothing within seconds of a success.
 
         Raises:
-            Unavailable: it failed. The message says why.
+            Unavailable: the write failed; the message gives the reason.
         """
         if time.monotonic() < self._good_until:
             return

@@ -1,4 +1,4 @@
-"""Dropping old parts of the outbox. The functions of the database do it, as the user that migrated."""
+"""Retention of the outbox, with functions of the database that run as the user that migrated."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tekana_postgres.connections import ConnectionPool, raw_connection
 _ADD_PARTS = "SELECT tekana_add_outbox_parts()"
 _DROP_PART = "SELECT tekana_drop_outbox_part($1)"
 
-_DROP_TIMEOUT_SECONDS = 600  # it reads a whole part, and locks nothing meanwhile
+_DROP_TIMEOUT_SECONDS = 600  # it reads a whole part, without locks
 
 
 class PostgresRetention:

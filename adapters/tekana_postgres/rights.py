@@ -1,7 +1,7 @@
-"""The rights of the application: a role for each database, what it may do, and who may use it.
+"""The rights of the application: a role for each database, its privileges and its members.
 
-The application works as this role on every connection of a user who is a member of it. It may add to history, and not
-change it. Its name contains that of the database, as roles belong to the whole server: so rights end at the database.
+The application uses this role on every connection of a user who is a member of it. The role may insert history, but not
+change it. Its name contains that of the database, as roles are common to all databases of a server.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from sqlalchemy import Connection, text
 from tekana.domain.errors import Unavailable
 
 ROLE_PREFIX: Final = "tekana_app"
-"""Of the names of all these roles. A role of just this name is that of the first versions, for all databases."""
+"""The prefix of the names of these roles. The first versions had a role with just this name for all databases."""
 
 TABLES: Final = {
     "alembic_version": ("SELECT",),
@@ -37,9 +37,9 @@ TABLES: Final = {
 SEQUENCES: Final = {"outbox_position_seq": ("SELECT", "USAGE")}
 FUNCTIONS: Final = {"tekana_add_outbox_parts": ("EXECUTE",), "tekana_drop_outbox_part": ("EXECUTE",)}
 CLOSED_FUNCTIONS: Final = (*FUNCTIONS, "tekana_attach_outbox_part")
-"""They work with the rights of the owner, so they are not for everyone."""
+"""The functions with the rights of their owner, which not every user may execute."""
 
-_NAME_BYTES_MAX = 63  # of any name in PostgreSQL
+_NAME_BYTES_MAX = 63  # of identifiers in PostgreSQL
 
 
 def role_name(database: str) -> str:
@@ -58,7 +58,7 @@ _EXPECTED = ", ".join(
     for privilege in privileges
 )
 RIGHTS_COUNT: Final = _EXPECTED.count("(")
-"""How many rights the application needs."""
+"""The number of rights that the application needs."""
 
 _GRANTED = f"""
     expected (kind, name, privilege) AS (
@@ -93,7 +93,7 @@ _GRANTED = f"""
     )
 """
 
-# A role that only reads, for reports, does no harm. The rights on the schema are the owner's to give.
+# Roles with SELECT only, for reports, are allowed. The owner decides on rights on the schema.
 BREACHES: Final = f"""
     WITH {_GRANTED}
     SELECT format('%s %s: %s lacks the right to %s', kind, name, role_name, privilege)
@@ -112,7 +112,7 @@ BREACHES: Final = f"""
     FROM roles, objects JOIN pg_roles o ON o.oid = owner
     WHERE kind = 'table' AND pg_has_role(role, owner, 'MEMBER')
 """
-"""A query: a row of text for each right that the application's role lacks, or that any role has beyond need."""
+"""A query with a row of text for each right that the application's role lacks, or that a role has unnecessarily."""
 
 _MISSING = f"""
     WITH {_GRANTED}
@@ -145,13 +145,13 @@ def first_role_has_rights(connection: Connection) -> bool:
 
 
 def grant_rights(connection: Connection, *, move_members: bool) -> None:
-    """Create the application's role, unless it is there, and grant it what it lacks.
+    """Create the application's role unless it exists, and grant the missing rights.
 
-    Where the user may not create roles, nothing is granted: then the triggers alone guard history.
+    If the user may not create roles, no rights are granted: then only the triggers protect history.
 
     Args:
-        connection: that of the migration, in its transaction.
-        move_members: make the members of the role of the first versions members of this one.
+        connection: the connection of the migration, in its transaction.
+        move_members: whether to make the members of the role of the first versions members of this one.
     """
     if connection.execute(text("SELECT to_regclass('outbox')")).scalar_one() is None:
         return
@@ -185,8 +185,8 @@ def _leave_first_role(connection: Connection, role: str, *, move_members: bool) 
     connection.exec_driver_sql(f"REVOKE ALL ON SCHEMA {schema} FROM {ROLE_PREFIX}")
 
 
-# The schema is found first: afterwards, "$user" in a search path would mean the role. The role is the one that has the
-# rights: a copy of a database by CREATE DATABASE … TEMPLATE, or one that was renamed, has that of the original.
+# The search path is resolved first: afterwards, "$user" in it would be the role. The role is the one with the rights: a
+# copy of a database (CREATE DATABASE … TEMPLATE), or a renamed one, uses the role of the original.
 _TAKE_ROLE = f"""
     SELECT set_config('search_path', quote_ident(current_schema()), false), set_config('role', rolname, false)
     FROM (
@@ -211,20 +211,20 @@ _MISSING_GRANT = f"""
 
 
 async def take_role(connection: asyncpg.Connection) -> None:
-    """Work as the application's role on this connection, where its user may.
+    """Switch to the application's role on this connection, if its user is a member.
 
     Raises:
-        Unavailable: the user has no right to work with the tables. Its cause is the statement that grants it.
+        Unavailable: the user has no rights on the tables. The cause has the statement that grants them.
     """
     try:
         if await connection.execute(_TAKE_ROLE) != "SELECT 0":
             return
     except asyncpg.InsufficientPrivilegeError:
-        return  # a member that may not take the role works as itself, with the role's rights
+        return  # a member that may not switch keeps its own role, which has the same rights
     missing = await connection.fetchval(_MISSING_GRANT)
     if missing is not None:
         raise Unavailable("the database user has no right to work with the tables of tekana") from MissingGrant(missing)
 
 
 class MissingGrant(Exception):
-    """The statement that gives the user of a connection the rights that it lacks."""
+    """Contains the statement that grants the missing rights to the user of a connection."""

@@ -1,4 +1,4 @@
-"""How a statement locks the rows that it reads: what stands at the end of a SELECT."""
+"""The row locks of a statement: the end of a SELECT."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ WAIT: Final = RowLock("FOR NO KEY UPDATE")
 """Wait for rows that another transaction has locked."""
 
 SKIP_LOCKED: Final = RowLock("FOR NO KEY UPDATE SKIP LOCKED")
-"""Leave such rows out."""
+"""Omit rows that another transaction has locked."""
 
 NO_LOCK: Final = RowLock("")
 """Only read."""

@@ -1,4 +1,4 @@
-"""The store: connections to a database, and the doors to what it keeps."""
+"""The store: the connection pools of a database, and the adapters that use them."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from tekana_postgres.wallets import PostgresWallets
 from tekana_postgres.webhook_deliveries import PostgresWebhookDeliveries
 from tekana_postgres.webhook_endpoints import PostgresWebhookEndpoints
 
-# Connections at a time. Money, reads and background work have connections of their own, so that none waits for another.
-_WRITERS = 6  # of the posting engine: three groups, and three lanes that wait for a lock
+# The sizes of pools. Commands, reads and background work have separate pools, so that none waits for another.
+_WRITERS = 6  # of the posting engine: three groups, and three waits for a lock
 _READERS = 8
 _BACKGROUND = 3
-_LEASES = 2  # for leases alone: one that cannot be renewed in time is lost
-_REPLICA_TIMEOUT_SECONDS = 2.0  # a slower replica does not hold up the answer that money can be moved
+_LEASES = 2  # for leases only: a late renewal loses the lease
+_REPLICA_TIMEOUT_SECONDS = 2.0  # a slower replica does not delay the readiness check
 
 _STATE = """
 SELECT array(SELECT version_num FROM alembic_version) AS revisions, array(
@@ -48,9 +48,11 @@ SELECT array(SELECT version_num FROM alembic_version) AS revisions, array(
 class PostgresStore:
     """Implements tekana.ports.store.Store on a PostgreSQL of version 15 or newer.
 
-    `url` is SQLAlchemy's, `postgresql+asyncpg://user:password@host:port/database`. Moments come from the database's
-    clock, unless a `clock` is given. `read_url` is that of a streaming replica. Customers, wallets and transactions are
-    then read there; all that decides, the event feed and the audit stay with the primary.
+    Args:
+        url: the URL in SQLAlchemy's form, `postgresql+asyncpg://user:password@host:port/database`.
+        clock: replaces the database's clock, for tests.
+        read_url: the URL of a streaming replica for reads of customers, wallets and transactions. Commands, the event
+            feed and the audit use the primary.
     """
 
     def __init__(self, url: str, *, clock: Clock | None = None, read_url: str | None = None) -> None:
@@ -61,7 +63,7 @@ class PostgresStore:
 
     @property
     def location(self) -> str:
-        """The database's URL, without its password and options."""
+        """Return the database's URL, without its password and options."""
         return parse_database_url(self._url).location
 
     def _connect(self) -> None:
@@ -78,7 +80,7 @@ class PostgresStore:
         self._customers = PostgresCustomers(readers)
         self._wallets = PostgresWallets(readers, WalletLoader(self._wallet_readers), self._clock)
         self._transactions = PostgresTransactions(readers)
-        # Not from a replica, which does not show the locks that say how far the feed may be read.
+        # Not from a replica, which lacks the locks that limit reads of the feed.
         self._events = PostgresEvents(self._readers)
         self.retention = PostgresRetention(self._background)
         self.webhook_endpoints = PostgresWebhookEndpoints(self._readers, self._background, self._clock)
@@ -119,7 +121,7 @@ class PostgresStore:
         return PostgresLease(self._leases, "leases", name)
 
     def outbox(self, relay: str) -> PostgresOutbox:
-        """Return the outbox for the relay of this name. It is read from the primary, as the feed is."""
+        """Return the outbox for the relay of this name. It is read from the primary, like the feed."""
         return PostgresOutbox(self._background, self._leases, relay)
 
     def audit(self) -> AsyncIterator[Finding]:
@@ -127,7 +129,7 @@ class PostgresStore:
         return audit(self._url)
 
     async def start(self) -> None:
-        """Nothing to do: connections are made when they are first needed."""
+        """Do nothing: connections are opened when they are first needed."""
 
     async def stop(self) -> None:
         """Close all connections."""
@@ -137,18 +139,18 @@ class PostgresStore:
                 await pool.close()
 
     async def migrate(self) -> list[str]:
-        """Bring the schema to the newest version."""
+        """Migrate the schema to the newest version."""
         return await migrate(self._url)
 
     async def check_ready(self) -> Sequence[str]:
-        """Check that money can be written, and return warnings of what else is wrong.
+        """Check that transfers can be written.
 
-        Warnings: the database is not durable, the schema is newer than this version, or the replica does not answer, so
-        that reads fail while money moves.
+        Returns:
+            Warnings: the database is not durable, the schema is newer than this version, or the replica does not
+            answer, so that reads fail while commands succeed.
 
         Raises:
-            Unavailable: the database does not answer, its schema is too old, or it refuses to write what a transfer
-                writes.
+            Unavailable: the database does not answer, its schema is too old, or it refuses to write a transfer.
         """
         async with raw_connection(self._background) as connection:
             state = await connection.fetchrow(_STATE)
@@ -165,7 +167,7 @@ class PostgresStore:
 
 
 def _check_revisions(found: Sequence[str]) -> list[str]:
-    """Check that the schema is one that this version can work with. Another program's revisions may stand beside it."""
+    """Check that this version supports the schema. There may also be revisions of another program."""
     newest = newest_revision()
     if newest in found:
         return []

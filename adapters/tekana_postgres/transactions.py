@@ -1,9 +1,9 @@
-"""Reading transactions, the newest first.
+"""The reader of transactions, newest first.
 
-An id begins with the moment at which its transaction was created (first_transaction_id), so a span of time is a range
-of ids. A page walks along an index in the order of ids, from its first transaction to its last: that of all, of the
-rare types and states alone, of a reference, or of a wallet's entries. The walk is longer than the page only where
-another filter matches little of it.
+An id begins with the time at which its transaction was created (first_transaction_id), so a period of time is a range
+of ids. A page scans an index in the order of ids, from its first transaction to its last: the index of all, of rare
+types and statuses only, of a reference, or of a wallet's entries. It scans more than the page only if another filter
+matches few of the rows.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from tekana.ports.page import Page, PageRequest
 from tekana.ports.transactions import TransactionFilter
 from tekana_postgres.aggregates.transaction import read_transactions
 from tekana_postgres.connections import ConnectionPool, fetch, raw_connection
-from tekana_postgres.pages import at_most, id_cursor, page_of, written
+from tekana_postgres.pages import id_cursor, limit_literal, literal_value, page_of
 from tekana_postgres.tables import wallets
 
 _FROM_ALL = """
 SELECT t.id FROM transactions t WHERE t.id >= :first AND t.id < :before {and_also} ORDER BY t.id DESC LIMIT :count
 """
 
-# A wallet's entries are in the order of their transactions' ids, so how many come before the first id, and before the
-# last, is found by halving: entry `low` comes before the bound (0 stands for none), entry `high` does not. LIMIT keeps
-# each look at one entry: a plain join may be planned as reading all of them each time.
+# A wallet's entries are in the order of their transactions' ids, so the entries before each bound are found by binary
+# search: entry `low` comes before the bound (0: no entry), entry `high` does not. LIMIT makes each step read one entry:
+# for a plain join, the plan may read all of them in each step.
 _FROM_WALLETS = """
 WITH RECURSIVE search (wallet_id, bound, low, high) AS (
     SELECT id, bound, 0::bigint, version + 1
@@ -52,8 +52,8 @@ WITH RECURSIVE search (wallet_id, bound, low, high) AS (
 )
 SELECT id FROM ({arms}) found ORDER BY id DESC LIMIT :count
 """
-# What else is asked is asked of one transaction at a time, behind LIMIT and OFFSET: a plan that led with it would read
-# all that bears a common reference.
+# The other conditions are checked for one transaction at a time, behind LIMIT and OFFSET: a plan that began with them
+# would read all transactions with a common reference.
 _POSTED = """
 SELECT newest.id FROM span, LATERAL (
     SELECT t.id FROM entries e, LATERAL (SELECT * FROM transactions WHERE id = e.transaction_id LIMIT 1) t
@@ -73,7 +73,7 @@ SELECT newest.id FROM unnest(:wallets) wallet (id), LATERAL (
 _LOWEST, _HIGHEST = UUID(int=0), UUID(int=(1 << 128) - 1)
 
 _LONG_HISTORY = 1_000
-"""Entries. A reference may be that of millions; up to here, all of a history is read sooner."""
+"""The number of entries up to which a history is read as a whole, instead of the index of references."""
 
 
 class PostgresTransactions:
@@ -92,63 +92,63 @@ class PostgresTransactions:
     async def list(self, which: TransactionFilter, page: PageRequest) -> Page[Transaction]:
         before = id_cursor(page)
         async with raw_connection(self._pool) as connection:
-            query = _query(which, before, await _theirs(connection, which), page.limit + 1)
+            query = _query(which, before, await _wallet_scope(connection, which), page.limit + 1)
             ids = [row["id"] for row in await fetch(connection, query)]
             found = await read_transactions(connection, ids)
         return page_of([found[one] for one in ids], page, lambda transaction: str(transaction.id))
 
 
-class _Theirs(NamedTuple):
-    """Whose transactions are meant: those of these wallets, and at once of `others`, unless that is None."""
+class _WalletScope(NamedTuple):
+    """The wallets of a filter: transactions of one of `wallets`, and also of one of `others` unless that is None."""
 
     wallets: list[UUID]
     history: int
-    """How many entries the wallets have."""
+    """The number of entries of the wallets."""
     others: list[UUID] | None = None
 
 
-async def _theirs(connection: asyncpg.Connection, which: TransactionFilter) -> _Theirs | None:
-    """The wallets that the filter means, None for all. Of a wallet and a customer, the shorter history leads."""
+async def _wallet_scope(connection: asyncpg.Connection, which: TransactionFilter) -> _WalletScope | None:
+    """Return the wallets of a filter; None for all. Of a wallet and a customer, the one with fewer entries leads."""
     of_wallet, of_customer = {}, {}
-    if which.wallet_id is not None:  # which may not be there: what was refused may name any wallet
+    if which.wallet_id is not None:  # which may not exist: a rejected transaction may name any wallet
         of_wallet = {which.wallet_id: 0} | await _versions(connection, wallets.c.id == which.wallet_id)
     if which.customer_id is not None:
         of_customer = await _versions(connection, wallets.c.customer_id == which.customer_id)
     if which.wallet_id is None:
-        return None if which.customer_id is None else _Theirs([*of_customer], sum(of_customer.values()))
+        return None if which.customer_id is None else _WalletScope([*of_customer], sum(of_customer.values()))
     if which.customer_id is None or which.wallet_id in of_customer:
-        return _Theirs([*of_wallet], sum(of_wallet.values()))
+        return _WalletScope([*of_wallet], sum(of_wallet.values()))
     first, second = sorted((of_wallet, of_customer), key=lambda versions: sum(versions.values()))
-    return _Theirs([*first], sum(first.values()), [*second])
+    return _WalletScope([*first], sum(first.values()), [*second])
 
 
 async def _versions(connection: asyncpg.Connection, condition: ColumnElement[bool]) -> dict[UUID, int]:
-    """How many entries each of these wallets has."""
+    """Return the number of entries of each of these wallets."""
     query = select(wallets.c.id, wallets.c.version).where(condition)
     return {row["id"]: row["version"] for row in await fetch(connection, query)}
 
 
-def _query(which: TransactionFilter, before: UUID | None, theirs: _Theirs | None, count: int) -> TextClause:
-    """The statement that finds the ids of a page."""
-    values: list[BindParameter[Any]] = [*_span(which, before), at_most(count, "count")]
+def _query(which: TransactionFilter, before: UUID | None, scope: _WalletScope | None, count: int) -> TextClause:
+    """Build the statement that finds the ids of a page."""
+    values: list[BindParameter[Any]] = [*_span(which, before), limit_literal(count, "count")]
     conditions = list(_conditions(which))
-    if theirs is not None and theirs.others is not None:
-        conditions.append(_touching("others", theirs.others))
-    if theirs is None:
+    if scope is not None and scope.others is not None:
+        conditions.append(_involving("others", scope.others))
+    if scope is None:
         statement = _FROM_ALL
-    elif which.reference is not None and theirs.history > _LONG_HISTORY:
+    elif which.reference is not None and scope.history > _LONG_HISTORY:
         statement = _FROM_ALL
-        conditions.append(_touching("wallets", theirs.wallets))
+        conditions.append(_involving("wallets", scope.wallets))
     else:
         statement = _FROM_WALLETS.replace("{arms}", " UNION ".join(_arms(which)))
-        values.append(bindparam("wallets", theirs.wallets, ARRAY(Uuid)))
+        values.append(bindparam("wallets", scope.wallets, ARRAY(Uuid)))
     and_also = "".join(f" AND {condition.sql}" for condition in conditions)
     values += [condition.value for condition in conditions]
     return text(statement.replace("{and_also}", and_also)).bindparams(*values)
 
 
 class _Condition(NamedTuple):
-    """Something asked of a transaction `t`, and the value that it names."""
+    """A condition on a transaction `t`, and its parameter."""
 
     sql: str
     value: BindParameter[Any]
@@ -156,28 +156,28 @@ class _Condition(NamedTuple):
 
 def _conditions(which: TransactionFilter) -> Iterator[_Condition]:
     if which.type is not None:
-        yield _Condition("t.type = :type", written(which.type, "type"))
+        yield _Condition("t.type = :type", literal_value(which.type, "type"))
     if which.status is not None:
-        yield _Condition("t.status = :status", written(which.status, "status"))
+        yield _Condition("t.status = :status", literal_value(which.status, "status"))
     if which.reference is not None:
         yield _Condition("t.reference = :reference", bindparam("reference", which.reference, Text))
 
 
-def _touching(name: str, ids: list[UUID]) -> _Condition:
-    """Money was to leave or enter one of these wallets."""
+def _involving(name: str, ids: list[UUID]) -> _Condition:
+    """Build the condition that the payer or the payee is one of these wallets."""
     sql = f"(t.from_wallet_id = ANY (:{name}) OR t.to_wallet_id = ANY (:{name}))"
     return _Condition(sql, bindparam(name, ids, ARRAY(Uuid)))
 
 
 def _span(which: TransactionFilter, before: UUID | None) -> tuple[BindParameter[UUID], BindParameter[UUID]]:
-    """The ids of the time asked for that come after the cursor: from the first to before the second."""
+    """Return the range of ids of the period that come after the cursor: from the first to before the second."""
     first = _LOWEST if which.start is None else first_transaction_id(which.start)
     end = _HIGHEST if which.end is None else first_transaction_id(which.end)
     return bindparam("first", first, Uuid), bindparam("before", min(end, before or _HIGHEST), Uuid)
 
 
 def _arms(which: TransactionFilter) -> Iterator[str]:
-    """Where a wallet's transactions are found: what was posted has entries, anything else has none."""
+    """Yield the subqueries for a wallet's transactions: posted ones have entries, others have not."""
     if which.status is None or which.status == "posted":
         yield _POSTED
     if which.status != "posted":

@@ -18,7 +18,7 @@ from tekana.ports.page import Page, PageRequest
 from tekana.ports.wallets import BalanceAt, WalletFilter
 from tekana_postgres import tables
 from tekana_postgres.connections import ConnectionPool, fetch, raw_connection
-from tekana_postgres.pages import at_most, id_cursor, number_cursor, page_of, written
+from tekana_postgres.pages import id_cursor, limit_literal, literal_value, number_cursor, page_of
 from tekana_postgres.rows import entry_of, wallet_of
 from tekana_postgres.wallet_loader import WalletLoader
 
@@ -66,10 +66,10 @@ class PostgresWallets:
 
     async def list(self, which: WalletFilter, page: PageRequest) -> Page[Wallet]:
         table = tables.wallets
-        query = select(table).order_by(table.c.id).limit(at_most(page.limit + 1))
+        query = select(table).order_by(table.c.id).limit(limit_literal(page.limit + 1))
         for name, value in which._asdict().items():
             if value is not None:
-                query = query.where(table.c[name] == (written(value) if name == "currency" else value))
+                query = query.where(table.c[name] == (literal_value(value) if name == "currency" else value))
         after = id_cursor(page)
         if after is not None:
             query = query.where(table.c.id > after)

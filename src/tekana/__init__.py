@@ -1,11 +1,11 @@
-"""The public face: an e-wallet back-end in which no money is lost and none is counted twice.
+"""tekana: an e-wallet back-end in which no money is lost and none is counted twice.
 
     async with tekana.connect("memory://") as app:
         session = app.as_caller(tekana.LOCAL_OPERATOR)
         customer, wallets = await session.execute(RegisterCustomer(full_name=..., email=..., phone_number=...))
         await session.execute(DepositFunds(wallet_id=wallets[0].id, amount="1500", currency="RWF"), key="a-new-key")
 
-Everything public is here; `tekana.ports` is for those who write an adapter, `tekana.testing` for those who test one.
+The public API is here. `tekana.ports` is for adapters, `tekana.testing` for their tests.
 """
 
 from typing import TYPE_CHECKING

@@ -76,7 +76,7 @@ async def test_confirmed_deposits_survive_a_killed_process(tmp_path: Path) -> No
         async with session(store=SqliteStore(url)) as app:
             kept = (await app.wallets.get(wallet.id)).ledger_balance
             assert answered <= kept <= answered + 1  # the last one may be stored without its confirmation
-            assert [finding async for finding in app.audit() if not finding.whole] == []
+            assert [finding async for finding in app.audit() if not finding.ok] == []
     assert answered >= 40
 
 

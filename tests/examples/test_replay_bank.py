@@ -228,7 +228,7 @@ async def _replay_twice(rows: Sequence[Row], client: replay_bank.LedgerClient, a
 async def _assert_whole(app: Tekana) -> None:
     findings = [finding async for finding in app.as_caller(LOCAL_OPERATOR).audit()]
     assert findings
-    assert [finding for finding in findings if not finding.whole] == []
+    assert [finding for finding in findings if not finding.ok] == []
 
 
 @asynccontextmanager

@@ -92,7 +92,7 @@ async def assert_whole(tekana: Tekana) -> None:
     """Assert that every invariant of the ledger holds."""
     findings = [finding async for finding in tekana.as_caller(LOCAL_OPERATOR).audit()]
     assert findings
-    assert [finding for finding in findings if not finding.whole] == []
+    assert [finding for finding in findings if not finding.ok] == []
 
 
 def registration(**other: Any) -> Json:

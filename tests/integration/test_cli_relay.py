@@ -94,7 +94,7 @@ def test_outbox_status_of_a_data_folder(folder: Path) -> None:
     assert tekana("demo", "--data-dir", str(folder)).returncode == 0
     done = tekana("outbox", "status", "--data-dir", str(folder))
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("nobody is at work, in epoch 0; 7 unpublished, the oldest for ")
+    assert done.stdout.startswith("no relay is at work, in epoch 0; 7 unpublished, the oldest for ")
     assert done.stdout.endswith(" s; 0 parked; at cursor none yet\n")
 
 
@@ -142,7 +142,7 @@ async def test_replay_publishes_the_events_again(url_with_events: str) -> None:
     whole = tekana("outbox", "replay", "--database-url", url_with_events)
     assert whole.stdout == "tekana: everything that is kept will be published again\n"
     assert (
-        "nobody is at work, in epoch 3; 7 unpublished"
+        "no relay is at work, in epoch 3; 7 unpublished"
         in tekana("outbox", "status", "--database-url", url_with_events).stdout
     )
 

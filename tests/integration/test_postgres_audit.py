@@ -373,7 +373,7 @@ async def test_permitted_additions_are_no_breach(postgres_url: str) -> None:
 
 async def _breaches(url: str) -> dict[int, tuple[str, ...]]:
     async with session(url) as app:
-        return {finding.invariant.number: finding.breaches async for finding in app.audit() if not finding.whole}
+        return {finding.invariant.number: finding.breaches async for finding in app.audit() if not finding.ok}
 
 
 @pytest.mark.parametrize(("corruption", "expected"), CORRUPTIONS.values(), ids=CORRUPTIONS.keys())
@@ -382,13 +382,13 @@ async def test_a_corruption_breaks_exactly_its_invariants(
 ) -> None:
     async with session(postgres_url) as app:
         await some_history(app)
-        assert {finding.invariant.number async for finding in app.audit() if not finding.whole} == set()
+        assert {finding.invariant.number async for finding in app.audit() if not finding.ok} == set()
         async with superuser(postgres_url) as connection:
             await connection.execute(corruption)
             await connection.execute(
                 "SELECT pg_stat_force_next_flush()"
             )  # otherwise changes are counted only a second later
-        broken = [finding async for finding in app.audit() if not finding.whole]
+        broken = [finding async for finding in app.audit() if not finding.ok]
         assert {finding.invariant.number for finding in broken} == expected
         for finding in broken:
             assert 0 < len(finding.breaches) <= finding.breach_count
@@ -402,6 +402,6 @@ async def test_all_breaches_are_counted_and_the_first_are_listed(postgres_url: s
                 "INSERT INTO idempotency_keys SELECT gen_random_uuid(), 1, gen_random_uuid(), NULL"
                 " FROM generate_series(1, 50)"
             )
-        [broken] = [finding async for finding in app.audit() if not finding.whole]
+        [broken] = [finding async for finding in app.audit() if not finding.ok]
         assert (broken.breach_count, len(broken.breaches)) == (50, 20)
         assert aline.customer.status == "active"

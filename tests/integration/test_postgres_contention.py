@@ -25,7 +25,7 @@ LOCK = "SELECT FROM wallets WHERE id = $1 FOR UPDATE"
 async def app(postgres_url: str) -> AsyncIterator[tekana.Session]:
     async with session(postgres_url) as app:
         yield app
-        assert [finding async for finding in app.audit() if not finding.whole] == []
+        assert [finding async for finding in app.audit() if not finding.ok] == []
 
 
 @asynccontextmanager

@@ -111,4 +111,4 @@ async def test_a_page_can_end_inside_a_transaction(store: PostgresStore) -> None
                 assert len(page.items) == limit
             assert tuple(seen) == whole
         assert len(whole) == 4 + 5 * 3
-        assert [finding async for finding in app.audit() if not finding.whole] == []
+        assert [finding async for finding in app.audit() if not finding.ok] == []

@@ -62,7 +62,7 @@ async def test_history_is_append_only_for_a_superuser(postgres_url: str, stateme
                 await connection.execute(f"SET session_replication_role = {role}")
                 with pytest.raises(asyncpg.RestrictViolationError, match="never changed nor removed"):
                     await connection.execute(statement)
-        assert [finding async for finding in app.audit() if not finding.whole] == []
+        assert [finding async for finding in app.audit() if not finding.ok] == []
 
 
 @pytest.mark.parametrize("statement", HISTORY_CHANGES.values(), ids=HISTORY_CHANGES.keys())

@@ -72,7 +72,7 @@ async def test_a_database_killed_during_deposits_loses_none(folder: Path) -> Non
                 key: answered[key] for key in before
             } == before  # confirmed deposits are stored, and not executed again
             assert (await app.wallets.get(mine)).ledger_balance == len(keys)
-            assert [finding async for finding in app.audit() if not finding.whole] == []
+            assert [finding async for finding in app.audit() if not finding.ok] == []
 
 
 async def test_the_embedded_server_is_started_again_when_it_dies(folder: Path) -> None:
@@ -83,7 +83,7 @@ async def test_the_embedded_server_is_started_again_when_it_dies(folder: Path) -
         await asyncio.to_thread(kill_server, folder)
         await until_ready(store)
         assert (await app.submit(builders.deposit(aline.wallets[0].id, "7"), key="before")).replayed
-        assert [finding async for finding in app.audit() if not finding.whole] == []
+        assert [finding async for finding in app.audit() if not finding.ok] == []
 
 
 async def test_a_command_waits_for_a_wallet_locked_elsewhere(folder: Path) -> None:
@@ -95,4 +95,4 @@ async def test_a_command_waits_for_a_wallet_locked_elsewhere(folder: Path) -> No
             waiting = asyncio.create_task(app.execute(builders.deposit(aline.wallets[0].id, "7"), key="waits"))
             await asyncio.sleep(0)
         assert (await waiting).status == "posted"
-        assert [finding async for finding in app.audit() if not finding.whole] == []
+        assert [finding async for finding in app.audit() if not finding.ok] == []

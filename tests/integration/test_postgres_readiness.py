@@ -92,4 +92,4 @@ async def test_the_readiness_check_stores_nothing(store: PostgresStore, postgres
                 for table in ("transactions", "entries", "idempotency_keys", "outbox")
             ]
         assert counts == [0, 0, 1, 2]
-        assert [finding async for finding in app.audit() if not finding.whole] == []
+        assert [finding async for finding in app.audit() if not finding.ok] == []

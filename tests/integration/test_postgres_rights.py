@@ -149,7 +149,7 @@ async def test_migrate_works_for_an_owner_that_may_not_create_roles(empty_postgr
     assert len(await migrate(theirs)) >= 6
     async with session(theirs) as app:
         await app.execute(builders.person())
-        assert [finding async for finding in app.audit() if not finding.whole] == []
+        assert [finding async for finding in app.audit() if not finding.ok] == []
     await execute(empty_postgres_url, f"REASSIGN OWNED BY {user} TO current_user")
 
 

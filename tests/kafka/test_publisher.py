@@ -189,7 +189,7 @@ async def test_a_too_large_event_is_rejected_and_others_are_sent(
     events = [verified(tier="x" * size) for size in (1, 1, 1)]
     large = verified(tier="".join(str(uuid7()) for _ in range(60)))  # random text, which does not compress
     rejected = await publisher_on(kafka_broker.address).publish([*events, large, *events])
-    assert [(one.place, "Size" in one.reason) for one in rejected] == [(3, True)]
+    assert [(one.event_index, "Size" in one.reason) for one in rejected] == [(3, True)]
     assert await arrived(kafka_broker.address, topic_prefix) == {event_id(event) for event in events}
 
 
@@ -229,7 +229,7 @@ async def test_rejected_batches_are_split_in_order(
         for place in range(100)
     ]
     rejected = await publisher_on(kafka_address).publish(events)
-    assert [one.place for one in rejected] == [7, 8, 61]
+    assert [one.event_index for one in rejected] == [7, 8, 61]
     assert "MessageSizeTooLarge" in rejected[0].reason
     found = [document_of(record) for record in await read(kafka_address, topic_prefix)]
     for customer in customers:

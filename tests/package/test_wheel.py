@@ -25,7 +25,7 @@ async def main():
         deposit = tekana.DepositFunds(wallet_id=aline.wallets[0].id, amount="1500", currency="RWF")
         await app.execute(deposit, key="k")
         print((await app.wallets.get(aline.wallets[0].id)).available_balance)
-        assert [finding async for finding in app.audit() if not finding.whole] == []
+        assert [finding async for finding in app.audit() if not finding.ok] == []
 asyncio.run(main())
 """
 

@@ -206,7 +206,7 @@ async def test_a_rejected_event_is_parked_with_the_later_ones_of_its_aggregate(
             waiting = [one for one in feed if aggregate_id(one) == aggregate_id(bad) and one.sequence >= 4]
             await until(lambda: len(publisher.published) == len(feed) - len(waiting))
             await asyncio.sleep(0.1)
-            assert [one.fed.event for one in await outbox.parked_events.list(1000)] == waiting
+            assert [one.feed_event.event for one in await outbox.parked_events.list(1000)] == waiting
             assert f"event {event_id(bad)} (WalletDebited) is parked: it is too large" in caplog.text
 
             assert await outbox.parked_events.request_retry() == len(waiting)

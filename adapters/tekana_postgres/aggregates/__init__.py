@@ -1,7 +1,7 @@
-"""How each kind of aggregate is locked, inserted and updated. To add one, add its file, and its row mapping to KINDS.
+"""The row mappings of aggregates: how to lock, insert and update. A new kind needs a file, and an entry in KINDS.
 
-The unit of work locks kind by kind in the order of KINDS, and wallets last: everywhere the same, so that no two units
-wait for each other.
+The unit of work locks kind by kind in the order of KINDS, and wallets last: always the same order, so that units never
+deadlock.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ class KindRows(Protocol):
     """The rows of one kind. Every method runs inside the transaction of a unit of work."""
 
     async def lock(self, connection: asyncpg.Connection, ids: Sequence[Any], row_lock: RowLock) -> dict[Any, Any]:
-        """Lock the rows with these ids, in the order of ids, and return what they hold, by id."""
+        """Lock the rows with these ids, in order of ids, and return their items, by id."""
         ...
 
     async def wallets_of(self, connection: asyncpg.Connection, items: Mapping[Any, Any]) -> Collection[WalletId]:
-        """Return the wallets that locked items bring along."""
+        """Return the wallets to lock with the items."""
         ...
 
     async def save(self, connection: asyncpg.Connection, added: Mapping[Any, Any], changed: Mapping[Any, Any]) -> None:
-        """Update the changed items, then insert the new ones: a change may free what a new one takes."""
+        """Update the changed items, then insert the new ones: a change may release a contact that a new item has."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Which customer has a contact: read with the locks; unique indexes settle a race."""
+"""The customers of contacts: read with the locks, not locked, as unique indexes decide races."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ContactRows:
         self,
         connection: asyncpg.Connection,
         ids: Sequence[Contact],
-        row_lock: RowLock,  # noqa: ARG002 - only read
+        row_lock: RowLock,  # noqa: ARG002 - contacts are not locked
     ) -> dict[Contact, CustomerId]:
         values: dict[Any, list[str]] = {}
         for contact in ids:

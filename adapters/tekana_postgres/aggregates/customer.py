@@ -1,4 +1,4 @@
-"""Customers: a locked one brings all their wallets."""
+"""The rows of customers, whose wallets are locked with them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tekana_postgres.row_locks import RowLock
 from tekana_postgres.rows import CUSTOMER_COLUMNS, customer_of, customer_row
 
 _LOCK = f"SELECT {', '.join(CUSTOMER_COLUMNS)} FROM customers WHERE id = ANY($1) ORDER BY id {{row_lock}}"
-# No wallet is opened for a customer who is locked, so the list holds until the unit ends.
+# No wallet can be opened for a locked customer, so the list stays valid until the unit ends.
 _WALLETS_OF = "SELECT id FROM wallets WHERE customer_id = ANY($1)"
 _UPDATE = f"""
 UPDATE customers SET {", ".join(f"{name} = ${number}" for number, name in enumerate(CUSTOMER_COLUMNS[1:], 2))}

@@ -1,4 +1,4 @@
-"""Transactions with their entries, as they are read."""
+"""The rows of transactions and their entries, and how to read them."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from tekana.domain.transaction import Transaction
 from tekana_postgres.rows import entry_of, transaction_of
 
 _TRANSACTIONS = "SELECT * FROM transactions WHERE id = ANY($1)"
-# Before entries had a `leg`, a transaction had two of them: first what left a wallet, then what came in.
+# Entries from before the column `leg` are two for each transaction: the debit, then the credit.
 _ENTRIES = "SELECT * FROM entries WHERE transaction_id = ANY($1) ORDER BY leg, amount"
 
 
 async def read_transactions(
     connection: asyncpg.Connection, ids: Sequence[TransactionId]
 ) -> dict[TransactionId, Transaction]:
-    """Return the transactions with these ids, with their entries in the order of posting."""
+    """Return the transactions with these ids, with their entries in order of posting."""
     if not ids:
         return {}
     rows = await connection.fetch(_TRANSACTIONS, ids)

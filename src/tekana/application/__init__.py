@@ -1,13 +1,13 @@
-"""The application: commands in, answers out.
+"""The application layer: it executes commands and runs background work.
 
-commands        what callers can have done, one file a command
+commands        the commands, one file each
 engine          decides commands in groups, each in one unit of work
-tekana          the front door: sessions of callers
-policy          who may do what
-webhooks        delivery of events over HTTP: what owners of endpoints can do
+tekana          the entry point: sessions of callers
+policy          the authorization of callers
+webhooks        webhook endpoints: the operations of their owners
 workers         background work: publish the outbox, deliver webhooks
-audit           every invariant of the ledger, checked on a snapshot
-event_payload   an event as consumers see it
+audit           checks of the ledger's invariants on a snapshot
+event_payload   the public form of events
 bus             the two ends of a bus for commands and queries
 """
 

@@ -9,34 +9,34 @@ from tekana.application.webhooks.webhooks import Webhooks
 from tekana.ports.store import Readers
 
 ServiceName = Literal["customer", "wallet", "transaction"]
-"""The services: units of deployment. What each of them answers is the adapter's table, not its name."""
+"""The services: units of deployment. The adapter's table defines which commands and queries each handles."""
 
 
 @runtime_checkable
 class Gateway(Protocol):
-    """The end that sends. It is built from a URL without connecting; `readers` start and stop its work."""
+    """The sending end. Built from a URL without connecting; `readers.start` and `readers.stop` start and stop it."""
 
     @property
     def engine(self) -> Engine:
-        """An engine whose commands the services decide."""
+        """The engine that sends commands to the services."""
         ...
 
     @property
     def readers(self) -> Readers:
-        """Readers that ask the services over the bus."""
+        """The readers that send queries to the services."""
         ...
 
     @property
     def webhooks(self) -> Webhooks:
-        """Webhooks that the services keep."""
+        """The operations on webhooks, which the services execute."""
         ...
 
 
 @runtime_checkable
 class Service(Protocol):
-    """The end that answers: consumes the commands and queries of one service, and replies.
+    """The receiving end: consumes the commands and queries of one service, and replies.
 
-    It is built from a URL, the name of the service, the engine and readers that do the work, and a factory of webhooks.
+    Built from a URL, the name of the service, the engine and readers that execute them, and a factory of webhooks.
     """
 
     async def start(self) -> None:
@@ -44,9 +44,9 @@ class Service(Protocol):
         ...
 
     async def stop(self) -> None:
-        """Finish what was consumed, reply, and disconnect."""
+        """Finish the consumed commands and queries, reply, and disconnect."""
         ...
 
     async def check_ready(self) -> None:
-        """Raises Unavailable, with the reason, unless the bus answers."""
+        """Raise Unavailable, with the reason, if the bus cannot be reached."""
         ...

@@ -1,4 +1,4 @@
-"""An event as consumers see it. The feed and the bus both build their JSON from this, so they agree."""
+"""The payload of an event: its public form. The feed and the bus both build their JSON from it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tekana.domain.iso4217 import EXPONENTS
 from tekana.domain.money import Currency, format_minor
 
 AMOUNTS: Final = frozenset({"amount", "ledger_balance_after"})
-"""Fields that hold money: minor units in the event, in the payload a decimal string in major units."""
+"""The fields with amounts: minor units in the event, a decimal string in major units in the payload."""
 
 _COMMON_FIELDS: Final = frozenset(field.name for field in fields(RecordedEvent))
 
@@ -23,14 +23,14 @@ OWN_FIELDS: Final = {
     name: tuple(field.name for field in fields(kind) if field.name not in {*_COMMON_FIELDS, f"{kind.aggregate}_id"})
     for name, kind in EVENT_TYPES.items()
 }
-"""The fields of `data` by type of event: what it says beyond what every event says."""
+"""The fields of `data` by type of event: those that not all events have."""
 
 
 class EventPayload(NamedTuple):
-    """What every event has, and in `data` what is its own. The moment is in UTC.
+    """The common fields of all events, and in `data` those of the type. Times are in UTC.
 
     Attributes:
-        tenant, caller, request_id: who caused it, and in which request; None where that was not recorded.
+        tenant, caller, request_id: of the request that caused the event; None if they were not recorded.
     """
 
     id: str
@@ -46,7 +46,7 @@ class EventPayload(NamedTuple):
 
 
 def event_payload(event: Event) -> EventPayload:
-    """Return the event as consumers see it."""
+    """Return the payload of an event."""
     kind = type(event)
     data = {name: getattr(event, name) for name in OWN_FIELDS[kind.NAME]}
     for name in AMOUNTS & data.keys():
@@ -69,16 +69,16 @@ _READ_AS: Final = {
     name: {field: str if get_origin(hint) is Literal else hint for field, hint in get_type_hints(kind).items()}
     for name, kind in EVENT_TYPES.items()
 }
-"""What each field is read as. Where a field has one of a few words, others may come some day, so any will do."""
+"""The type of each field for decoding. An enumerated field accepts any text, as later versions may add values."""
 
 
 def event_of_payload(payload: EventPayload) -> Event | None:
-    """Return the event that a payload holds; None for a type that this version does not know.
+    """Return the event of a payload; None for a type that is unknown to this version.
 
-    Fields that this version does not know are passed over, and words such as a `transaction_type` are as they came.
+    Unknown fields are ignored, and unknown values of fields such as `transaction_type` are accepted.
 
     Raises:
-        ValueError: a field that was always there is missing, or is not what it should be.
+        ValueError: a required field is missing, or a field has a wrong type or value.
     """
     kind = EVENT_TYPES.get(payload.type)
     if kind is None:

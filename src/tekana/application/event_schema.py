@@ -1,4 +1,4 @@
-"""JSON Schemas of what each type of event says of its own: its `data` over HTTP, and the value of its message."""
+"""JSON Schemas of the `data` of each type of event: over HTTP, and as the value of a message on the bus."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ _MEANINGS: Final = {
 
 
 def event_meaning(name: str) -> str:
-    """Return what a type of event means, from its class."""
+    """Return the description of a type of event: the docstring of its class."""
     return re.sub(r"\s+", " ", EVENT_TYPES[name].__doc__ or "").strip()
 
 
 def event_data_schema(name: str) -> dict[str, Any]:
-    """Return the schema of the data of a type of event. It is open: fields may be added."""
+    """Return the schema of the data of a type of event. Additional fields are allowed."""
     kind = EVENT_TYPES[name]
     hints = get_type_hints(kind)
     optional = {one.name for one in fields(kind) if one.default is not MISSING or one.default_factory is not MISSING}

@@ -1,4 +1,4 @@
-"""The policy: who may do what. The one place that decides, for HTTP, the bus and embedded use alike."""
+"""The authorization policy, the same for HTTP, the bus and embedded use."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from tekana.domain.errors import Forbidden
 
 
 def require_scope(caller: Caller, scope: Scope) -> None:
-    """Raises Forbidden unless the caller has the scope, in the one tenant that there is."""
+    """Raise Forbidden unless the caller has the scope and belongs to the only tenant."""
     if caller.tenant != MAIN_TENANT:
         raise Forbidden(f"there is no tenant {caller.tenant!r}")
     if scope not in caller.scopes:

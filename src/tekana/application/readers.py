@@ -1,4 +1,4 @@
-"""Readers as a session gives them: identifiers are checked, and converted where they are text, for every store."""
+"""The readers of a session: they check identifiers, and convert those given as text, for all stores."""
 
 from __future__ import annotations
 

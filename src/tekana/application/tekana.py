@@ -1,4 +1,4 @@
-"""The front door of the core: a caller's session, with commands and readers."""
+"""The entry point of the core: the application, and a caller's session with commands and readers."""
 
 from __future__ import annotations
 
@@ -29,14 +29,19 @@ from tekana.ports.wallets import Wallets
 
 
 class Executed(NamedTuple, Generic[AnswerT]):
-    """A command's answer, and whether it was given before under the same key."""
+    """The answer of a command.
+
+    Attributes:
+        answer: the customer, wallet or transaction that the command returns.
+        replayed: whether the answer is the stored one of an earlier request with the same key.
+    """
 
     answer: AnswerT
     replayed: bool
 
 
 class Tekana:
-    """An e-wallet back-end at work: `as_caller` opens a session, through which everything is done and read.
+    """A running e-wallet back-end. `as_caller` returns a session, which executes commands and reads.
 
     Safe to use from many tasks of one event loop.
     """
@@ -50,13 +55,14 @@ class Tekana:
         service: Service | None = None,
         webhooks: Callable[[], Webhooks] | None = None,
     ) -> None:
-        """Put an application together.
+        """Create an application. Use `tekana.connect` instead, which also starts and stops its parts.
 
         Args:
-            store, engine: do the work, here or through a gateway.
-            outbox: the one that a relay publishes, if one does: `check_ready` warns when it does not keep up.
-            service: takes work off a bus in this process.
-            webhooks: builds what owners of endpoints use.
+            store: the readers of a database, or of a gateway.
+            engine: executes commands, in this process or through a gateway.
+            outbox: the outbox of the relay, if events are published: `check_ready` warns when the relay lags behind.
+            service: the consumer of commands and queries from a bus, in a process of a service.
+            webhooks: builds the operations on webhooks; None if the application has no webhooks.
         """
         self._store = store
         self._engine = engine
@@ -65,18 +71,22 @@ class Tekana:
         self._webhooks = webhooks
 
     def as_caller(self, caller: Caller) -> Session:
-        """Return a session in which everything is done and read on behalf of this caller. Cheap: one per request."""
+        """Return the session of a caller, in whose name it executes and reads. Cheap: one per request."""
         return Session(caller, self._store, self._engine, self._webhooks)
 
     @property
     def outbox(self) -> Outbox | None:
-        """How far the relay is that publishes what happens; None where no bus is known."""
+        """The outbox of the relay that publishes events; None if no bus is configured."""
         return self._outbox
 
     async def check_ready(self) -> Sequence[str]:
-        """Check that money can be moved now, and return warnings for an operator, each in a sentence.
+        """Check that commands can be executed now.
 
-        Raises Unavailable, with the reason, if it cannot.
+        Returns:
+            Warnings for an operator, one sentence each.
+
+        Raises:
+            Unavailable: commands cannot be executed; the message gives the reason.
         """
         self._engine.check_serving()
         if self._service is not None:
@@ -86,11 +96,10 @@ class Tekana:
 
 
 class Session:
-    """What one caller can do and read.
+    """The operations of one caller. All of them raise Forbidden if the caller lacks the required scope.
 
-    `execute` a command from `tekana` (its `__all__` lists them), or `submit_batch` many that move money; read through
-    `customers`, `wallets`, `transactions` and `events`; have events delivered with `webhooks`; check that the ledger is
-    whole with `audit`. Everything raises Forbidden where the caller lacks the scope.
+    `execute` a command (`tekana.__all__` lists them), or `submit_batch` many money commands; read with `customers`,
+    `wallets`, `transactions` and `events`; manage webhooks with `webhooks`; check the ledger with `audit`.
     """
 
     __slots__ = ("_engine", "_store", "_webhooks", "caller")
@@ -109,38 +118,38 @@ class Session:
 
     @property
     def customers(self) -> Customers:
-        """Read customers."""
+        """The reader of customers."""
         require_scope(self.caller, "customers:read")
         return CheckedCustomers(self._store.customers(self.caller))
 
     @property
     def wallets(self) -> Wallets:
-        """Read wallets, their entries, and their balance at a time."""
+        """The reader of wallets, their entries and past balances."""
         require_scope(self.caller, "wallets:read")
         return CheckedWallets(self._store.wallets(self.caller))
 
     @property
     def transactions(self) -> Transactions:
-        """Read transactions."""
+        """The reader of transactions."""
         require_scope(self.caller, "transactions:read")
         return CheckedTransactions(self._store.transactions(self.caller))
 
     @property
     def events(self) -> Events:
-        """Read what happened."""
+        """The reader of events."""
         require_scope(self.caller, "events:read")
         return self._store.events(self.caller)
 
     @property
     def webhooks(self) -> Webhooks:
-        """Have events delivered over HTTP. Raises Unavailable if this application was put together without."""
+        """The operations on webhooks. Raises Unavailable if this application has none."""
         if self._webhooks is None:
             raise Unavailable("this application delivers no webhooks")
         return self._webhooks()
 
     @property
     def audit(self) -> Audit:
-        """Check every invariant of the ledger. Raises Unavailable at a gateway, which has no ledger."""
+        """The check of all invariants of the ledger. Raises Unavailable at a gateway, which has no ledger."""
         require_scope(self.caller, "audit:read")
         if not isinstance(self._store, Store):
             raise Unavailable("there is no ledger here: audit it where it is kept")
@@ -149,28 +158,41 @@ class Session:
     async def execute(
         self, command: Command[AnswerT], *, key: str | None = None, request_id: str | None = None
     ) -> AnswerT:
-        """Do what the command says; with a `key`, once, however often it is asked.
+        """Execute a command; with a `key`, at most once for any number of requests.
+
+        Args:
+            command: the command.
+            key: an idempotency key of 1 to 255 characters; None executes the command each time.
+            request_id: an id of the request, recorded with every change.
+
+        Returns:
+            The answer of the command: a new one, or the stored one of the same key.
 
         Raises:
             Forbidden: the caller lacks the command's scope.
-            Refused: a rule says no; a refused transaction is recorded as `error.transaction`.
-            Unavailable: the outcome is unknown; ask again with the same key.
+            Refused: a rule forbids the command; `error.transaction` is the rejected transaction of a money command.
+            IdempotencyKeyReused: the key was used for another command (a Refused).
+            Unavailable: the outcome is unknown; retry with the same key.
         """
         return (await self.submit(command, key=key, request_id=request_id)).answer
 
     async def submit(
         self, command: Command[AnswerT], *, key: str | None = None, request_id: str | None = None
     ) -> Executed[AnswerT]:
-        """Do as `execute`, and return whether the answer is a repeated one; a refusal raised carries `replayed`."""
+        """Execute a command like `execute`, and also return whether the answer was replayed.
+
+        A raised Refused has it in its attribute `replayed`.
+        """
         require_scope(self.caller, command.SCOPE)
         return executed(command, await self._engine.submit(Envelope(command, self.caller, key, request_id)))
 
     def enqueue(
         self, command: Command[AnswerT], *, key: str | None = None, request_id: str | None = None
     ) -> asyncio.Future[Outcome]:
-        """Do as `submit`, for a caller without a task of its own; `executed` reads the outcome.
+        """Queue a command like `submit`, without a task of its own; `executed` converts the outcome.
 
-        Raises Forbidden, InvalidRequest and Overloaded at once; the future raises the rest.
+        Raises:
+            Forbidden, InvalidRequest, Overloaded: at once; the future raises all other errors.
         """
         require_scope(self.caller, command.SCOPE)
         return self._engine.enqueue(Envelope(command, self.caller, key, request_id))
@@ -178,14 +200,14 @@ class Session:
     async def submit_batch(
         self, batch: Batch, *, key: str | None = None, request_id: str | None = None
     ) -> BatchOutcome:
-        """Execute many money commands in one request; with a `key`, once, however often it is asked.
+        """Execute many money commands in one request; with a `key`, at most once for any number of requests.
 
-        A command that is refused raises nothing: its transaction is a rejected one.
+        A refused command does not raise: its transaction is a rejected one.
 
         Raises:
             Forbidden: the caller lacks the scope.
-            IdempotencyKeyReused: the key was used for something else; nothing was done.
-            Unavailable: the outcome of some of it is unknown; ask again with the same key.
+            IdempotencyKeyReused: the key was used for another request; nothing was done.
+            Unavailable: the outcome of some commands is unknown; retry with the same key.
         """
         require_scope(self.caller, batch.SCOPE)
         outcomes = await self._engine.submit_batch(batch, caller=self.caller, key=key, request_id=request_id)
@@ -194,7 +216,7 @@ class Session:
         return BatchOutcome(transactions, failed_index(batch, transactions), replayed)
 
     async def preview(self, command: Command[AnswerT]) -> AnswerT:
-        """Return or raise what `execute` would now. Nothing is kept."""
+        """Return or raise what `execute` would now (a dry run). Nothing is stored."""
         require_scope(self.caller, command.SCOPE)
         answer = await self._engine.preview(Envelope(command, self.caller))
         _raise_refusal(answer, replayed=False)
@@ -202,13 +224,13 @@ class Session:
 
 
 def executed(command: Command[AnswerT], outcome: Outcome) -> Executed[AnswerT]:  # noqa: ARG001 - its type is needed
-    """The command's answer. Raises Refused if a rule refused it."""
+    """Return the answer of a command. Raise Refused if it was refused."""
     _raise_refusal(outcome.answer, replayed=outcome.replayed)
     return Executed(cast("AnswerT", outcome.answer), outcome.replayed)
 
 
 def refusal_of(answer: Answer) -> Refused | None:
-    """Build the refusal that an answer records, as an error; None if the command was done."""
+    """Build the error of a refused command from its answer; None if the command was not refused."""
     rejection = answer.rejection if isinstance(answer, Transaction) else answer
     if not isinstance(rejection, Rejection):
         return None

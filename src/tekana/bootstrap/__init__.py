@@ -1,10 +1,10 @@
-"""Wiring: the only place where the core meets its adapters.
+"""The composition root: it connects the core with its adapters.
 
-settings   what an operator can set, as flags and TEKANA_ variables
+settings   the settings of an operator, as flags and TEKANA_ variables
 adapters   finds stores and servers by the scheme of a URL or by name
 container  builds the application from settings
 roles      which workers run in which kind of process
-lifespan   starts and stops what was built
+lifespan   starts and stops the application
 """
 
 from tekana.bootstrap.adapters import MissingAdapter

@@ -1,6 +1,6 @@
-"""Finds adapters: stores and buses by the scheme of their URL, servers by name, all through entry points.
+"""Lookup of adapters through entry points: stores and buses by the scheme of their URL, servers by name.
 
-A third party adds a store with a line in the `tekana.stores` group of its own package; this repo needs no change.
+Another package adds a store with an entry point in the group `tekana.stores`.
 """
 
 from __future__ import annotations
@@ -21,22 +21,27 @@ from tekana.ports.store import Readers, Store
 from tekana.ports.webhook_sender import WebhookSender
 from tekana.ports.webhook_store import WebhookStore
 
-# Others have the name of their extra.
+# The other schemes are the names of their extras.
 _EXTRAS = {"postgresql": "postgres", "postgresql+asyncpg": "postgres", "https": "webhooks"}
 
 
 class MissingAdapter(TekanaError):
-    """No adapter for this is installed, or a library that it needs is not. Says what to install."""
+    """An adapter, or a library that it needs, is not installed. The message names what to install."""
 
     code = "missing_adapter"
 
 
 def find_store(url: str, clock: Clock | None, read_url: str | None = None) -> Store:
-    """Build the store for a URL. It is not started yet. `read_url` names a replica for it to read from.
+    """Build the store for a URL. It is not started yet.
+
+    Args:
+        url: the URL of the database; its scheme is the name of the entry point.
+        clock: replaces the store's clock, for tests.
+        read_url: the URL of a replica to read from, if any.
 
     Raises:
-        MissingAdapter: none is installed for the URL's scheme.
-        InvalidRequest: it cannot read from a replica.
+        MissingAdapter: no store is installed for the URL's scheme.
+        InvalidRequest: the store cannot read from a replica.
     """
     scheme = url.partition("://")[0]
     factory = load("tekana.stores", scheme)
@@ -50,10 +55,10 @@ def find_store(url: str, clock: Clock | None, read_url: str | None = None) -> St
 
 
 def require_store(store: object) -> Store:
-    """The store, if it is one.
+    """Return the object as a Store.
 
     Raises:
-        MissingAdapter: it lacks a part of what every store gives.
+        MissingAdapter: it does not implement tekana.ports.store.Store.
     """
     if not isinstance(store, Store):
         raise MissingAdapter(f"{type(store).__name__} is no tekana store: it lacks a part of tekana.ports.store.Store")
@@ -61,10 +66,10 @@ def require_store(store: object) -> Store:
 
 
 def relayed_store_of(store: Store) -> RelayedStore:
-    """Return the store, if it has an outbox that relays can publish.
+    """Return the store as a RelayedStore.
 
     Raises:
-        InvalidRequest: it has none.
+        InvalidRequest: it has no outbox that relays can publish.
     """
     if not isinstance(store, RelayedStore):
         raise invalid("bus_url", f"cannot be given with {type(store).__name__}, whose events cannot be relayed")
@@ -75,7 +80,7 @@ def outbox_of(store: Store, relay: str) -> Outbox:
     """Return the store's outbox for the relay of this name.
 
     Raises:
-        InvalidRequest: the store has none.
+        InvalidRequest: the store has no outbox that relays can publish.
     """
     return relayed_store_of(store).outbox(relay)
 
@@ -84,8 +89,8 @@ def find_publisher(url: str) -> Publisher:
     """Build the publisher for a URL. It is not started yet.
 
     Raises:
-        MissingAdapter: none is installed for the URL's scheme.
-        InvalidRequest: the URL says more than the scheme's publisher understands.
+        MissingAdapter: no publisher is installed for the URL's scheme.
+        InvalidRequest: the publisher does not support a part of the URL.
     """
     publisher = load("tekana.publishers", url.partition("://")[0])(url)
     if not isinstance(publisher, Publisher):
@@ -94,11 +99,11 @@ def find_publisher(url: str) -> Publisher:
 
 
 def find_gateway(url: str) -> Gateway:
-    """Build the gateway's end of the bus at this URL. It is not started yet.
+    """Build the gateway for the bus at this URL. It is not started yet.
 
     Raises:
-        MissingAdapter: none is installed for the URL's scheme.
-        InvalidRequest: the URL says more than the scheme's gateway understands.
+        MissingAdapter: no gateway is installed for the URL's scheme.
+        InvalidRequest: the gateway does not support a part of the URL.
     """
     gateway = load("tekana.gateways", url.partition("://")[0])(url)
     if not isinstance(gateway, Gateway):
@@ -109,11 +114,16 @@ def find_gateway(url: str) -> Gateway:
 def find_service(
     url: str, name: ServiceName, engine: Engine, readers: Readers, webhooks: Callable[[], Webhooks]
 ) -> Service:
-    """Build a service's end of the bus at this URL, over what does its work. It is not started yet.
+    """Build a service for the bus at this URL. It is not started yet.
+
+    Args:
+        url: the URL of the bus.
+        name: the name of the service.
+        engine, readers, webhooks: execute the commands, queries and operations on webhooks.
 
     Raises:
-        MissingAdapter: none is installed for the URL's scheme.
-        InvalidRequest: the URL says more than the scheme's service understands.
+        MissingAdapter: no service is installed for the URL's scheme.
+        InvalidRequest: the service does not support a part of the URL.
     """
     service = load("tekana.services", url.partition("://")[0])(url, name, engine, readers, webhooks)
     if not isinstance(service, Service):
@@ -122,10 +132,10 @@ def find_service(
 
 
 def webhook_store_of(store: Store) -> WebhookStore:
-    """The store, if it keeps webhooks.
+    """Return the store as a WebhookStore.
 
     Raises:
-        MissingAdapter: it does not.
+        MissingAdapter: it does not store webhooks.
     """
     if not isinstance(store, WebhookStore):
         raise MissingAdapter(f"{type(store).__name__} keeps no webhooks: see tekana.ports.webhook_store")
@@ -133,20 +143,23 @@ def webhook_store_of(store: Store) -> WebhookStore:
 
 
 def find_sender(allow_private: bool) -> WebhookSender:
-    """Build what sends webhooks.
+    """Build the sender of webhooks.
+
+    Args:
+        allow_private: whether it may send to private addresses, and over http://.
 
     Raises:
-        MissingAdapter: it is not installed.
+        MissingAdapter: no sender is installed.
     """
     sender: WebhookSender = load("tekana.senders", "https")(allow_private=allow_private)
     return sender
 
 
 def load(group: str, name: str) -> Any:
-    """What the entry point of this group and name stands for.
+    """Load the object of an entry point.
 
     Raises:
-        MissingAdapter: there is no such entry point, or its libraries are not installed.
+        MissingAdapter: there is no such entry point, or a library that it needs is not installed.
     """
     found = list(entry_points(group=group, name=name))
     if not found:

@@ -1,4 +1,4 @@
-"""The composition root: what is built from what. Building starts and connects nothing; see `lifespan`."""
+"""The dependency injection containers. Building starts and connects nothing; see `lifespan`."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ from tekana.bootstrap.settings import Settings
 from tekana.ports.clock import Clock
 
 BUS = "bus"
-"""The name of the relay that publishes on the bus."""
+"""The name of the relay that publishes to the bus."""
 
 HOLDER = providers.Callable(lambda: f"{socket.gethostname()}:{os.getpid()}")
-"""What this process is called where it holds a lease."""
+"""The name of this process as the holder of leases."""
 
 # Containers stay synchronous: an async resource would turn every provider that needs it into a Future.
 
 
 class LocalContainer(containers.DeclarativeContainer):
-    """A process with a database: it decides and reads by itself."""
+    """The container of a process with a database, which executes commands and queries."""
 
     settings = providers.Dependency(instance_of=Settings)
-    clock: providers.Object[Clock | None] = providers.Object(None)  # the store's own, unless a test brings one
+    clock: providers.Object[Clock | None] = providers.Object(None)  # the store's own, unless a test sets one
     new_id = providers.Object(uuid7)
     store = providers.Singleton(find_store, settings.provided.database_url, clock, settings.provided.read_database_url)
     readers = providers.Callable(lambda store: store, store)
@@ -59,7 +59,7 @@ class LocalContainer(containers.DeclarativeContainer):
     publisher = providers.Singleton(find_publisher, settings.provided.bus_url)
     relay = providers.Singleton(relay_worker, "relay", outbox, publisher, holder=HOLDER)
     retention = providers.Singleton(retention_worker, relayed_store, settings.provided.keep_events, holder=HOLDER)
-    # None where there is no bus, and in a process that is no service.
+    # None without a bus, and in a process that is not a service.
     relay_outbox = providers.Callable(
         lambda settings, outbox: None if settings.bus_url is None else outbox(), settings, outbox.provider
     )
@@ -75,7 +75,7 @@ class LocalContainer(containers.DeclarativeContainer):
 
 
 class GatewayContainer(containers.DeclarativeContainer):
-    """A process without a database: it asks the services over the bus."""
+    """The container of a gateway, which sends commands and queries to the services over the bus."""
 
     settings = providers.Dependency(instance_of=Settings)
     gateway = providers.Singleton(find_gateway, settings.provided.bus_url)

@@ -1,4 +1,4 @@
-"""Starts and stops what a container built."""
+"""Start and stop of an application."""
 
 from __future__ import annotations
 
@@ -28,21 +28,25 @@ async def connect(
     run_workers: bool = False,
     workers: Sequence[Worker] = (),
 ) -> AsyncIterator[Tekana]:
-    """Run an e-wallet back-end in this process until the context ends. What was begun by then is finished first.
+    """Run an e-wallet back-end in this process until the context ends. Commands in progress are finished first.
 
     Args:
-        settings: the settings, or just the URL of a database, which then is read from as well; those of the
-            environment if None.
-        store: a store of your own, instead of one found by URL.
+        settings: the settings; or the URL of a database, which is then also read from; or None for the settings of the
+            environment.
+        store: a store to use instead of the one that the settings name.
         clock: replaces the store's clock, for tests.
-        run_workers: whether to do the background work of the role. A process of the role `all` publishes what happens
-            if the settings name a bus, and delivers webhooks if the store keeps any. A service takes commands and
+        run_workers: whether to run the background work of the role. A process of the role `all` publishes events if
+            the settings name a bus, and delivers webhooks if the store supports them. A service consumes commands and
             queries from the bus.
-        workers: further workers to run meanwhile.
+        workers: additional workers to run.
+
+    Yields:
+        The application; `as_caller` opens a session.
 
     Raises:
-        MissingAdapter: no adapter is installed for the URL, and says what to install; or `store` is not a store.
-        InvalidRequest: a setting is wrong, or the store cannot do what it asks for.
+        MissingAdapter: no adapter is installed for the URL (the message names what to install), or `store` is not a
+            store.
+        InvalidRequest: a setting is wrong, or the store does not support it.
         Unavailable: the database cannot be started.
     """
     container = build(settings, store=store, clock=clock)
@@ -61,16 +65,16 @@ async def connect(
 
 @asynccontextmanager
 async def _background_work(container: Container) -> AsyncIterator[None]:
-    """Do the background work of the role, meanwhile."""
+    """Run the background work of the role until the context ends."""
     role = container.settings().role
-    local = cast("LocalContainer", container)  # no role of a gateway has a service or workers
+    local = cast("LocalContainer", container)  # the role of a gateway has no service and no workers
     async with _service(local) if ROLES[role].is_service else nullcontext(), running(workers_of(role, local)):
         yield
 
 
 @asynccontextmanager
 async def _service(container: LocalContainer) -> AsyncIterator[None]:
-    """Take commands and queries from the bus, meanwhile."""
+    """Consume commands and queries from the bus until the context ends."""
     service = container.service()
     await service.start()
     try:
@@ -82,13 +86,17 @@ async def _service(container: LocalContainer) -> AsyncIterator[None]:
 def build(
     settings: Settings | str | None = None, *, store: Store | None = None, clock: Clock | None = None
 ) -> Container:
-    """Build the container for these settings, with a store or clock of your own. Nothing is started."""
+    """Build the container for these settings. Nothing is started.
+
+    Args:
+        settings, store, clock: as for `connect`.
+    """
     resolved = resolve_settings(settings)
     return GatewayContainer(settings=resolved) if resolved.role == "gateway" else _local(resolved, store, clock)
 
 
 def build_local(settings: Settings) -> LocalContainer:
-    """Build the container of a process that works on the database itself, whatever the role in the settings."""
+    """Build the container of a process with a database, ignoring the role in the settings."""
     return _local(settings, None, None)
 
 
@@ -100,9 +108,9 @@ def _local(settings: Settings, store: Store | None, clock: Clock | None) -> Loca
 
 
 def resolve_settings(settings: Settings | str | None) -> Settings:
-    """Return the settings that the first argument of `connect` stands for."""
+    """Return the settings of the first argument of `connect`."""
     if isinstance(settings, str):
-        # Not with the environment's replica, which may be one of another database, nor as a gateway without any.
+        # Without the replica of the environment, which may belong to another database, and not as a gateway.
         settings = Settings.from_environment(given={"database_url": settings, "role": "all"})
         return replace(settings, read_database_url=None)
     return settings or Settings.from_environment()

@@ -1,6 +1,6 @@
-"""Roles: what each kind of process does in the background. A new worker, or a new kind of process, is an entry here.
+"""The roles of processes, and their background work. A new worker or a new role is an entry here.
 
-The adapter of the bus has the table of what each service answers, as both ends of the bus have to agree on that.
+The adapter of the bus defines the commands and queries of each service, as both ends of the bus need that table.
 """
 
 from __future__ import annotations
@@ -14,47 +14,47 @@ from tekana.bootstrap.settings import Role
 from tekana.ports.webhook_store import WebhookStore
 
 WorkersOf = Callable[[LocalContainer], Sequence[Worker]]
-"""Builds workers of a process; none, if its settings or its store give them nothing to do."""
+"""Builds workers of a process; none, if its settings or its store do not need them."""
 
 ProcessRole = Role | Literal["relay", "webhooks"]
 """The roles of `tekana serve`, and those of the commands that run workers alone."""
 
 
 class RoleDefinition(NamedTuple):
-    """What a process of a role does besides answering clients: its workers, and whether it is a service of the bus."""
+    """The background work of a role: its workers, and whether it consumes commands and queries from the bus."""
 
     workers: tuple[WorkersOf, ...] = ()
     is_service: bool = False
 
 
-def publishing(container: LocalContainer) -> Sequence[Worker]:
-    """Publish the outbox on the bus, and drop from it what is too old."""
+def publishing_workers(container: LocalContainer) -> Sequence[Worker]:
+    """Build the workers that publish the outbox and drop its old events."""
     if container.settings().bus_url is None:
         return ()
     keeps_all = container.settings().keep_events is None
     return (container.relay(),) if keeps_all else (container.relay(), container.retention())
 
 
-def webhook_delivery(container: LocalContainer) -> Sequence[Worker]:
-    """Queue and deliver webhooks. Raises MissingAdapter if the store keeps none."""
+def webhook_workers(container: LocalContainer) -> Sequence[Worker]:
+    """Build the workers that queue and deliver webhooks. Raise MissingAdapter if the store does not store them."""
     return (container.webhook_queue(), container.webhook_dispatcher())
 
 
-def optional_webhook_delivery(container: LocalContainer) -> Sequence[Worker]:
-    """Queue and deliver webhooks, if the store keeps any."""
-    return webhook_delivery(container) if isinstance(container.store(), WebhookStore) else ()
+def optional_webhook_workers(container: LocalContainer) -> Sequence[Worker]:
+    """Build the workers that queue and deliver webhooks; none if the store does not store them."""
+    return webhook_workers(container) if isinstance(container.store(), WebhookStore) else ()
 
 
 ROLES: Final[Mapping[ProcessRole, RoleDefinition]] = {
-    "all": RoleDefinition(workers=(publishing, optional_webhook_delivery)),
+    "all": RoleDefinition(workers=(publishing_workers, optional_webhook_workers)),
     "gateway": RoleDefinition(),
     "customer": RoleDefinition(is_service=True),
     "wallet": RoleDefinition(is_service=True),
     "transaction": RoleDefinition(is_service=True),
-    "relay": RoleDefinition(workers=(publishing,)),
-    "webhooks": RoleDefinition(workers=(webhook_delivery,)),
+    "relay": RoleDefinition(workers=(publishing_workers,)),
+    "webhooks": RoleDefinition(workers=(webhook_workers,)),
 }
-"""Every kind of process."""
+"""All roles."""
 
 
 def workers_of(role: ProcessRole, container: LocalContainer) -> list[Worker]:

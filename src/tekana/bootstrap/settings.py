@@ -1,4 +1,4 @@
-"""What an operator can set: each setting is a field here, a flag of the command and a TEKANA_ variable."""
+"""The settings of an operator: each is a field here, a flag of the command and a TEKANA_ variable."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tekana.domain.errors import InvalidRequest, invalid
 from tekana.domain.money import Currency, parse_currency
 
 Role = Literal["all", "gateway", "customer", "wallet", "transaction"]
-"""What a process is: everything; the HTTP server alone; or one of the services."""
+"""The role of a process: all in one; the gateway, which is the HTTP server only; or one of the services."""
 
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
 
@@ -38,20 +38,20 @@ _REQUIREMENTS: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """How tekana is set up.
+    """The settings of a process.
 
     Args:
-        database_url: where the data are kept: `memory://` (gone at the end), `postgresql+asyncpg://…`, or
-            `embedded:///folder`, a PostgreSQL that tekana starts; `embedded://` takes the user's data folder.
-        read_database_url: a replica of that database, which answers reads, and may be behind; None: the database does.
-            Only for `postgresql+asyncpg://…`.
-        bus_url: where events are published, `kafka://host:port`; None: nowhere, they stay in the outbox. Commands and
-            queries go over it between a gateway and the services.
-        role: "all" does everything in one process. The others need a `bus_url`: "gateway" answers HTTP without a
-            database; "customer", "wallet" and "transaction" execute what it asks for.
-        webhooks_allow_private: whether webhooks may go to private addresses, and over http:// too.
-        keep_events: days after which the relay may drop published events from the outbox; None: never.
-        currency: the currency of a first wallet when a registration does not name one.
+        database_url: the URL of the database: `memory://` (not persistent), `postgresql+asyncpg://…`, or
+            `embedded:///folder`, a PostgreSQL that tekana starts; `embedded://` uses the user's data folder.
+        read_database_url: the URL of a replica for reads, which may lag behind; None reads from the database. Only for
+            `postgresql+asyncpg://…`.
+        bus_url: the URL of the message bus, `kafka://host:port`, for events, and for the commands and queries between
+            a gateway and the services. With None, events stay in the outbox.
+        role: "all" does everything in one process. The others need a `bus_url`: "gateway" serves HTTP without a
+            database; "customer", "wallet" and "transaction" execute the commands and queries of the gateway.
+        webhooks_allow_private: whether webhooks may be sent to private addresses, and over http://.
+        keep_events: the age in days from which on the relay may drop published events from the outbox; None: never.
+        currency: the ISO 4217 code of a customer's first wallet if the registration does not name one.
 
     Raises:
         InvalidRequest: a setting is wrong, or two contradict each other.
@@ -84,14 +84,18 @@ class Settings:
 
     @property
     def has_clients(self) -> bool:
-        """Whether the process answers clients over HTTP; a service answers over the bus."""
+        """Return whether the process serves clients over HTTP; a service replies over the bus."""
         return self.role in ("all", "gateway")
 
     @classmethod
     def from_environment(
         cls, environment: Mapping[str, str] = os.environ, *, given: Mapping[str, str | bool | int | None] | None = None
     ) -> Settings:
-        """Read the settings: those given (not None), else the TEKANA_ variables (not empty), else the defaults.
+        """Build the settings from arguments, the environment and the defaults, in this order.
+
+        Args:
+            environment: the TEKANA_ variables; empty ones count as unset.
+            given: values by the names of settings; None counts as unset.
 
         Raises:
             InvalidRequest: a setting is wrong, or two contradict each other.
@@ -118,7 +122,10 @@ def _as_invalid_request(error: msgspec.ValidationError) -> InvalidRequest:
 
 
 _SECRETS: Final = (
-    (re.compile(r"(://[^:/?#@\s]*):[^\s'\"]*@"), r"\1:***@"),  # up to the last @: one in a password may be unquoted
+    (
+        re.compile(r"(://[^:/?#@\s]*):[^\s'\"]*@"),
+        r"\1:***@",
+    ),  # up to the last @, as a password may contain one unquoted
     (re.compile(r"(?<=[?&])((?:ssl)?password)=[^&\s'\"]*"), r"\1=***"),
 )
 

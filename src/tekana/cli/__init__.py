@@ -1,7 +1,7 @@
 """The command line: serve, relay, webhooks, migrate, audit, outbox, demo.
 
-Every setting is a flag and a TEKANA_ variable. A command that cannot run says why in one sentence on stderr and exits
-with 2.
+Every setting is a flag and a TEKANA_ variable. A command that cannot run prints the reason as one sentence to stderr
+and exits with 2.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from tekana.cli.serve import serve
 from tekana.cli.webhooks import webhooks
 
 _SERVERS = (serve, relay, webhooks)
-"""They log while they run. The others print what there is to say, and nothing twice."""
+"""The commands that log to stderr. The output of the others contains what they would log."""
 
 
 class _Commands(click.RichGroup):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command; what the short ones log is part of what they print."""
+        """Find the command, and turn off logging for those that do not run for long."""
         found = super().resolve_command(ctx, args)
         if found[1] not in _SERVERS:
             logging.getLogger("tekana").addHandler(logging.NullHandler())
         return found
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run the command; that the reader of its output is gone does not mean that the ledger is broken."""
+        """Run the command. A closed output pipe must not exit with the code of a broken ledger."""
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
@@ -55,7 +55,7 @@ for _command in (*_SERVERS, migrate, audit, outbox, demo):
 
 
 def main() -> None:
-    """Run the command that the arguments name, and exit with its code."""
+    """Run the command of the arguments, and exit with its code."""
     try:
         code = command.main(prog_name="tekana", standalone_mode=False)
     except Abort:
@@ -64,7 +64,7 @@ def main() -> None:
     except click.ClickException as error:
         click.echo(f"tekana: {explain_usage(error)}", err=True)
         code = COULD_NOT_RUN
-    except Exception as error:  # of any kind: an operator gets a sentence and no stack
+    except Exception as error:  # any kind: an operator gets a sentence, no traceback
         click.echo(f"tekana: {explain(error)}", err=True)
         code = COULD_NOT_RUN
     sys.exit(code if isinstance(code, int) else 0)

@@ -1,4 +1,4 @@
-"""`tekana audit`: checks every invariant of the ledger."""
+"""`tekana audit`: check every invariant of the ledger."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import msgspec
 import rich_click as click
 
 from tekana.bootstrap import Settings, connect
-from tekana.cli.options import settings, where_data_are
+from tekana.cli.options import database_options, settings
 from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.ports.audit import Finding
 
@@ -20,7 +20,7 @@ BROKEN = 1
 
 
 @click.command
-@where_data_are
+@database_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line for each invariant.")
 def audit(database_url: str | None, data_dir: Path | None, as_json: bool) -> None:
     """Check every invariant of the ledger, on one snapshot, while it stays in use.
@@ -33,17 +33,17 @@ def audit(database_url: str | None, data_dir: Path | None, as_json: bool) -> Non
 
 async def _audit(chosen: Settings, *, as_json: bool) -> bool:
     broken = 0
-    async with connect(chosen.database_url) as app:  # never on a replica, which may be behind
+    async with connect(chosen.database_url) as app:  # never on a replica, which may lag behind
         await app.check_ready()
         findings = app.as_caller(LOCAL_OPERATOR).audit()
         try:
             async for finding in findings:
-                broken += not finding.whole
+                broken += not finding.ok
                 click.echo(msgspec.json.encode(as_object(finding)).decode() if as_json else as_line(finding))
                 for breach in () if as_json else finding.breaches:
                     click.echo(f"        {breach}")
         finally:
-            if isinstance(findings, AsyncGenerator):  # or its connection stays open where printing fails
+            if isinstance(findings, AsyncGenerator):  # else its connection stays open if printing fails
                 await findings.aclose()
     if not as_json:
         click.echo(f"tekana: {_summary(broken)}")
@@ -57,19 +57,19 @@ def _summary(broken: int) -> str:
 
 
 def as_line(finding: Finding) -> str:
-    """Return the finding as a line for people: result, number, invariant, things checked, time, breaches."""
-    mark = "ok  " if finding.whole else "FAIL"
-    broken = "" if finding.whole else f"  {finding.breach_count:,} broken"
+    """Format a finding as a line for people: result, number, invariant, number of checks, duration, breaches."""
+    mark = "ok  " if finding.ok else "FAIL"
+    broken = "" if finding.ok else f"  {finding.breach_count:,} broken"
     invariant = f"{finding.invariant.number:>2}  {finding.invariant.name}"
     return f"{mark}  {invariant:<62}{finding.checked:>12,} checked {finding.seconds:>7.2f} s{broken}"
 
 
 def as_object(finding: Finding) -> dict[str, Any]:
-    """Return the finding for programs."""
+    """Return a finding as a JSON object."""
     return {
         "number": finding.invariant.number,
         "invariant": finding.invariant.name,
-        "whole": finding.whole,
+        "whole": finding.ok,
         "checked": finding.checked,
         "seconds": round(finding.seconds, 3),
         "breach_count": finding.breach_count,

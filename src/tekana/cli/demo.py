@@ -1,4 +1,4 @@
-"""`tekana demo`: a short story of two customers and their money."""
+"""`tekana demo`: an example with two customers and their money."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rich.text import Text
 from tekana.application import DepositFunds, RegisterCustomer, Session, TransferFunds
 from tekana.bootstrap import connect
 from tekana.cli.audit import as_line
-from tekana.cli.options import settings, where_data_are
+from tekana.cli.options import database_options, settings
 from tekana.domain.book import CustomerWithWallets
 from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.errors import InsufficientFunds
@@ -25,12 +25,12 @@ from tekana.ports.page import PageRequest
 
 class _Console(Console):
     def on_broken_pipe(self) -> None:
-        """Leave it to the command line, which knows the exit code."""
+        """Raise the error, so that the command line sets the exit code."""
         raise BrokenPipeError
 
 
 @click.command
-@where_data_are
+@database_options
 def demo(database_url: str | None, data_dir: Path | None) -> None:
     """Show a short story: two customers, a deposit, a transfer, a refusal, and the books.
 

@@ -1,4 +1,4 @@
-"""Explains in one sentence why a command could not run. No password gets into it."""
+"""Error messages of commands, as one sentence without passwords."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from tekana.domain.errors import TekanaError
 
 COULD_NOT_RUN: Final = 2
 INTERRUPTED: Final = 130
-"""What shells give a program that Ctrl-C ended."""
+"""The exit code of a program that Ctrl-C ended, as in shells."""
 
 
 def explain(error: BaseException) -> str:
-    """Return why a command could not run: the error, and the error that caused it all."""
+    """Describe why a command could not run: the error and its root cause."""
     text = _one_line(error)
     cause = error
     while cause.__cause__ is not None:
@@ -30,14 +30,14 @@ def explain(error: BaseException) -> str:
 
 
 def explain_usage(error: click.ClickException) -> str:
-    """Return what is wrong with the arguments, and where to read about them."""
+    """Describe what is wrong with the arguments, with a reference to --help."""
     text = " ".join(error.format_message().split())
     context = getattr(error, "ctx", None)
     return hide_secrets(f"{text} See {context.command_path} --help." if context is not None else text)
 
 
 def ignore_output() -> None:
-    """Discard what is still printed: the program that read it is gone."""
+    """Discard further output, as its reader has closed the pipe."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -1,4 +1,4 @@
-"""`tekana migrate`: brings a database to the schema that this version needs."""
+"""`tekana migrate`: migrate a database to the schema of this version."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from pathlib import Path
 import rich_click as click
 
 from tekana.bootstrap.adapters import find_store
-from tekana.cli.options import settings, where_data_are
+from tekana.cli.options import database_options, settings
 
 
 @click.command
-@where_data_are
+@database_options
 def migrate(database_url: str | None, data_dir: Path | None) -> None:
-    """Bring the database to the schema that this version needs.
+    """Migrate the database to the schema that this version needs.
 
-    May be run at any time, by any number of machines at once: one does the work. It also grants the application's role
-    what it lacks.
+    May be run at any time, by any number of processes at once: one does the work. It also grants missing rights to the
+    role of the application.
     """
     steps = asyncio.run(_migrate(settings(database_url, data_dir).database_url))
     for step in steps:

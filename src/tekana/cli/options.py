@@ -1,4 +1,4 @@
-"""Flags that several commands share."""
+"""The flags that several commands share."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def setting(flag: str, **attributes: Any) -> Callable[[Command], Command]:
-    """Add a flag that is a TEKANA_ variable as well, named like the flag whatever the command.
+    """Add a flag with a TEKANA_ variable of the same name for all commands.
 
-    `auto_envvar_prefix` of click would name the variable after the command too, and give one to `--json` and `--help`.
+    click's `auto_envvar_prefix` would include the name of the command, and add variables for `--json` and `--help`.
     """
     variable = f"TEKANA_{flag.removeprefix('--').replace('-', '_').upper()}"
     return click.option(flag, envvar=variable, show_envvar=True, **attributes)
 
 
-def where_data_are(command: Command) -> Command:
-    """Add --database-url and --data-dir, which say where the data are."""
+def database_options(command: Command) -> Command:
+    """Add --database-url and --data-dir, the location of the data."""
     url = setting(
         "--database-url",
         metavar="URL",
@@ -42,13 +42,13 @@ def where_data_are(command: Command) -> Command:
     return url(folder(command))
 
 
-def the_bus(command: Command) -> Command:
-    """Add --bus-url, which says where events are published."""
+def bus_option(command: Command) -> Command:
+    """Add --bus-url, the bus to publish events to."""
     return setting("--bus-url", metavar="URL", help="Where to publish events: kafka://host:9092.")(command)
 
 
-def kept_events(command: Command) -> Command:
-    """Add --keep-events, which says for how long published events stay in the outbox."""
+def retention_option(command: Command) -> Command:
+    """Add --keep-events, the retention of published events in the outbox."""
     return setting(
         "--keep-events",
         metavar="DAYS",
@@ -57,8 +57,8 @@ def kept_events(command: Command) -> Command:
     )(command)
 
 
-def private_webhooks(command: Command) -> Command:
-    """Add --webhooks-allow-private, which says where webhooks may be sent."""
+def private_webhooks_option(command: Command) -> Command:
+    """Add --webhooks-allow-private, which permits webhooks to private addresses."""
     return setting(
         "--webhooks-allow-private", is_flag=True, help="Send webhooks to private addresses too, and over http://."
     )(command)
@@ -67,16 +67,16 @@ def private_webhooks(command: Command) -> Command:
 def settings(
     database_url: str | None, data_dir: Path | None, *, existing: bool = False, **more: str | bool | int | None
 ) -> Settings:
-    """Return the settings that the flags ask for.
+    """Return the settings of the flags.
 
     Args:
         database_url: the value of --database-url.
         data_dir: the value of --data-dir.
-        existing: a data folder without data is an error, and is not filled.
+        existing: whether the data folder must already have data.
         more: other settings by their names.
 
     Raises:
-        InvalidRequest: they contradict each other, or one is wrong.
+        InvalidRequest: a setting is wrong, or two contradict each other.
     """
     if database_url and data_dir:
         raise click.UsageError("give --database-url or --data-dir, not both")

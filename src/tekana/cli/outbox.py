@@ -1,4 +1,4 @@
-"""`tekana outbox`: shows how far the relay is and what it parked, and publishes events again."""
+"""`tekana outbox`: show the state of the relay and its parked events, and publish events again."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tekana.bootstrap import Settings
 from tekana.bootstrap.container import LocalContainer
 from tekana.bootstrap.lifespan import build_local
 from tekana.bootstrap.settings import DAYS_MAX
-from tekana.cli.options import settings, where_data_are
+from tekana.cli.options import database_options, settings
 from tekana.ports.outbox import RelayState
 from tekana.ports.parked_events import ParkedEvent
 
@@ -29,11 +29,11 @@ _LISTED_MAX = 1000
 
 @click.group
 def outbox() -> None:
-    """How far the relay is, and what it had to set aside."""
+    """Show the state of the relay and its parked events, and publish events again."""
 
 
 @asynccontextmanager
-async def _opened(chosen: Settings) -> AsyncIterator[LocalContainer]:
+async def _started_container(chosen: Settings) -> AsyncIterator[LocalContainer]:
     container = build_local(chosen)
     store = container.store()
     await store.start()
@@ -45,13 +45,13 @@ async def _opened(chosen: Settings) -> AsyncIterator[LocalContainer]:
 
 
 def _on_outbox(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Call the command with the container of the database that the options name."""
+    """Call the command with a started container for the database of the options."""
 
-    @where_data_are
+    @database_options
     @wraps(command)
     def run(database_url: str | None, data_dir: Path | None, **options: Any) -> None:
         async def work() -> None:
-            async with _opened(settings(database_url, data_dir, existing=True)) as container:
+            async with _started_container(settings(database_url, data_dir, existing=True)) as container:
                 await command(container, **options)
 
         asyncio.run(work())
@@ -63,15 +63,15 @@ def _on_outbox(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @_on_outbox
 async def status(container: LocalContainer, as_json: bool) -> None:
-    """How far the relay is, how much waits and since when, and who is at work."""
+    """Show the relay at work, its cursor, and how many events wait and since when."""
     state = await container.outbox().state()
-    click.echo(msgspec.json.encode(state._asdict()).decode() if as_json else _in_words(state))
+    click.echo(msgspec.json.encode(state._asdict()).decode() if as_json else _format_state(state))
 
 
 @outbox.command(name="list")
 @_on_outbox
 async def list_parked(container: LocalContainer) -> None:
-    """List what the bus never took, with the reason, and what waits behind it; one JSON object a line."""
+    """List the events that the bus rejected, with the reason, and those parked behind them; one JSON object a line."""
     for one in await container.outbox().parked_events.list(_LISTED_MAX):
         click.echo(msgspec.json.encode(_as_object(one)).decode())
 
@@ -80,7 +80,7 @@ async def list_parked(container: LocalContainer) -> None:
 @click.option("--aggregate", "aggregate_id", type=click.UUID, help="Only of this customer, wallet or transaction.")
 @_on_outbox
 async def redrive(container: LocalContainer, aggregate_id: UUID | None) -> None:
-    """Have what was set aside tried once more, in its order, by the relay that is at work."""
+    """Request that the relay publishes the parked events again, in their order."""
     requested = await container.outbox().parked_events.request_retry(aggregate_id)
     click.echo(f"tekana: {requested:,} events will be tried once more")
 
@@ -91,7 +91,7 @@ async def redrive(container: LocalContainer, aggregate_id: UUID | None) -> None:
 )
 @_on_outbox
 async def replay(container: LocalContainer, cursor: str | None) -> None:
-    """Have everything after a cursor published once more. Consumers know the events by their ids."""
+    """Publish all events after a cursor again. Consumers drop duplicates by their ids."""
     await container.outbox().rewind(cursor)
     click.echo(f"tekana: everything {f'after {cursor}' if cursor else 'that is kept'} will be published again")
 
@@ -102,7 +102,7 @@ async def replay(container: LocalContainer, cursor: str | None) -> None:
 )
 @_on_outbox
 async def drop(container: LocalContainer, days: int) -> None:
-    """Drop what was published everywhere and is older, part by part. The feed then begins after it.
+    """Drop older events that every relay has published, part by part. The feed then begins after them.
 
     Transactions, balances and the audit are not touched. Ctrl-C stops it between two parts.
     """
@@ -114,20 +114,20 @@ async def drop(container: LocalContainer, days: int) -> None:
     click.echo(f"tekana: the places of {dropped:,} transactions were dropped from the outbox")
 
 
-def _in_words(state: RelayState) -> str:
+def _format_state(state: RelayState) -> str:
     waits = f"{state.unpublished:,} unpublished"
     if state.oldest is not None:
         waits += f", the oldest for {(datetime.now(UTC) - state.oldest).total_seconds():,.1f} s"
-    at_work = f"{state.holder} is at work" if state.holder else "nobody is at work"
+    at_work = f"{state.holder} is at work" if state.holder else "no relay is at work"
     return (
         f"{at_work}, in epoch {state.epoch}; {waits}; {state.parked:,} parked; at cursor {state.cursor or 'none yet'}"
     )
 
 
 def _as_object(one: ParkedEvent) -> dict[str, Any]:
-    payload = event_payload(one.fed.event)
+    payload = event_payload(one.feed_event.event)
     return {
-        "cursor": one.fed.cursor,
+        "cursor": one.feed_event.cursor,
         "id": payload.id,
         "type": payload.type,
         "reason": one.reason or "waits behind one that is parked",

@@ -1,4 +1,4 @@
-"""`tekana relay`: publishes what happens, in a process of its own."""
+"""`tekana relay`: publish events, in a process of its own."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from pathlib import Path
 
 import rich_click as click
 
-from tekana.cli.options import kept_events, settings, the_bus, where_data_are
+from tekana.cli.options import bus_option, database_options, retention_option, settings
 from tekana.cli.worker_process import run_worker_process
 
 
 @click.command
-@the_bus
-@kept_events
-@where_data_are
+@bus_option
+@retention_option
+@database_options
 def relay(bus_url: str | None, keep_events: int | None, database_url: str | None, data_dir: Path | None) -> None:
-    """Publish what happens until Ctrl-C or SIGTERM.
+    """Publish events until Ctrl-C or SIGTERM.
 
-    Run as many as you like: one works, the others stand by, and take over within seconds.
+    Any number of processes may run: one publishes, the others are on standby and take over within seconds.
     """
     chosen = settings(database_url, data_dir, bus_url=bus_url or None, keep_events=keep_events)
     if chosen.bus_url is None:

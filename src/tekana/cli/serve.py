@@ -1,4 +1,4 @@
-"""`tekana serve`: the HTTP server, and everything behind it."""
+"""`tekana serve`: run the HTTP server and its background work."""
 
 from __future__ import annotations
 
@@ -18,7 +18,14 @@ from tekana.bootstrap.adapters import load
 from tekana.bootstrap.lifespan import build, build_local
 from tekana.bootstrap.settings import ROLES
 from tekana.cli.failures import explain
-from tekana.cli.options import kept_events, private_webhooks, setting, settings, the_bus, where_data_are
+from tekana.cli.options import (
+    bus_option,
+    database_options,
+    private_webhooks_option,
+    retention_option,
+    setting,
+    settings,
+)
 from tekana.domain.errors import Unavailable
 
 
@@ -33,10 +40,10 @@ from tekana.domain.errors import Unavailable
     type=click.Choice(ROLES),
     help="What this process does of the work; all but `all` need --bus-url. [default: all]",
 )
-@the_bus
-@kept_events
-@private_webhooks
-@where_data_are
+@bus_option
+@retention_option
+@private_webhooks_option
+@database_options
 def serve(host: str, port: int, workers: int, database_url: str | None, data_dir: Path | None, **more: Any) -> None:
     """Serve HTTP until Ctrl-C or SIGTERM.
 
@@ -44,16 +51,16 @@ def serve(host: str, port: int, workers: int, database_url: str | None, data_dir
     Webhooks are delivered meanwhile; `tekana webhooks` does so in a process of its own.
     Without settings, starts a PostgreSQL of its own, whose data stay in the user's data folder.
 
-    With --role gateway, answers HTTP without a database: the services execute what it asks for, which are processes
-    with --role customer, wallet and transaction, and answer health checks over HTTP.
+    With --role gateway, serves HTTP without a database: commands and queries are executed by the services, which are
+    processes with --role customer, wallet and transaction, and serve health checks over HTTP.
     """
     chosen = settings(database_url, data_dir, existing=False, **{name: value or None for name, value in more.items()})
     serve_http = load("tekana.servers", "litestar")
     container = build(chosen)
     click.echo(f"tekana: starting, data in {container.readers().location}", err=True)
-    # Kept started for as long as the workers run: they join a database that is started once, with its schema in place.
+    # Started before the workers and stopped after them: they share one database, with its schema up to date.
     store = None if chosen.role == "gateway" else build_local(chosen).store()
-    with _signals_to(signal.SIG_IGN):  # while it stops, a second Ctrl-C does not cut off what was begun
+    with _signals_to(signal.SIG_IGN):  # while it stops, ignore a second Ctrl-C, so that requests are finished
         try:
             with _signals_to(_leave):  # until the server handles them itself
                 if store is not None:
@@ -71,7 +78,7 @@ def serve(host: str, port: int, workers: int, database_url: str | None, data_dir
 
 
 async def _warn(chosen: Settings) -> None:
-    """Print what an operator should know before the first request."""
+    """Print the warnings of the readiness check."""
     async with connect(chosen) as app:
         try:
             for warning in await app.check_ready():

@@ -6,17 +6,17 @@ from pathlib import Path
 
 import rich_click as click
 
-from tekana.cli.options import private_webhooks, settings, where_data_are
+from tekana.cli.options import database_options, private_webhooks_option, settings
 from tekana.cli.worker_process import run_worker_process
 
 
 @click.command
-@private_webhooks
-@where_data_are
+@private_webhooks_option
+@database_options
 def webhooks(webhooks_allow_private: bool, database_url: str | None, data_dir: Path | None) -> None:
     """Deliver webhooks until Ctrl-C or SIGTERM.
 
-    Run as many as you like: they share the work. `tekana serve` does the same beside serving.
+    Any number of processes may run: they share the work. `tekana serve` also delivers webhooks.
     """
     chosen = settings(database_url, data_dir, webhooks_allow_private=webhooks_allow_private or None)
     run_worker_process(

@@ -1,4 +1,4 @@
-"""Runs the workers of a role in a process of its own, until a signal ends it."""
+"""A process that runs the workers of a role until a signal ends it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tekana.bootstrap.lifespan import build_local
 from tekana.bootstrap.roles import ProcessRole, workers_of
 
 GRACE_SECONDS: Final = 30.0
-"""How long the process may take to stop after a signal, in seconds. It exits with 1 if that is not enough."""
+"""The time to stop after a signal, in seconds. If the process takes longer, it exits with 1."""
 
 _FAILED: Final = 1
 
@@ -30,8 +30,8 @@ def run_worker_process(settings: Settings, role: ProcessRole, announcement: Call
 
     Args:
         settings: the settings of the process.
-        role: the entry of `tekana.bootstrap.roles.ROLES` that names the workers.
-        announcement: what is written to stderr at the start.
+        role: the key of the workers in `tekana.bootstrap.roles.ROLES`.
+        announcement: returns the text to print to stderr at the start.
 
     Raises:
         MissingAdapter, InvalidRequest: a worker cannot be built.
@@ -42,9 +42,9 @@ def run_worker_process(settings: Settings, role: ProcessRole, announcement: Call
 
 
 def log_to_stderr() -> None:
-    """Write what tekana logs, from INFO on, and what asyncio logs, as lines of the command.
+    """Write the log of tekana, from INFO on, and of asyncio to stderr, as lines of the command.
 
-    Other libraries log nothing: what they raise is logged here, once.
+    Other loggers are off: the exceptions of other libraries are logged by tekana, once.
     """
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("tekana: %(message)s"))
@@ -71,7 +71,7 @@ async def _run(container: LocalContainer, role: ProcessRole, announcement: Calla
 def _stop_on_signals() -> asyncio.Event:
     """Return an event that the first signal sets. The process exits at the latest GRACE_SECONDS after that.
 
-    The handler is not the event loop's, so that it runs even if the loop is held up.
+    The handler is not one of the event loop, so that it runs even if the loop is blocked.
     """
     loop, stopping = asyncio.get_running_loop(), asyncio.Event()
     exit_late = threading.Timer(GRACE_SECONDS, _exit_now)

@@ -1,5 +1,5 @@
-"""What a wallet is: pure Python, standard library only, no I/O, no clock, no randomness.
+"""The domain model: pure Python, standard library only, no I/O, no clock, no randomness.
 
-Read `events` first to see what can happen, `book` to see how money moves, `errors` to see what can be refused,
-and `invariants` for what must never break.
+Read `events` first for what can happen, `book` for how money moves and `errors` for what can be refused.
+`tekana.application.audit.checks` has the invariants.
 """

@@ -1,7 +1,7 @@
-"""The Book: everything locked for one unit of work, and what was decided on it so far.
+"""The Book: the locked aggregates of one unit of work, and the changes decided on them so far.
 
 Every change to a customer, a wallet or money is decided here, by pure code. A decision checks everything before it
-changes anything, so a refused one leaves no trace. The store that keeps what was decided reads it off the Book.
+changes anything, so a refused command changes nothing. A store saves the changes that the Book has collected.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from tekana.domain.wallet import WALLETS, WALLETS_PER_CUSTOMER_MAX, Wallet, hous
 
 
 class CustomerWithWallets(NamedTuple):
-    """A customer and all their wallets, in the order they were opened."""
+    """A customer and all their wallets, in order of opening."""
 
     customer: Customer
     wallets: tuple[Wallet, ...]
@@ -53,18 +53,18 @@ class CustomerWithWallets(NamedTuple):
 _TICK: Final = timedelta(microseconds=1)
 
 BatchMode = Literal["atomic", "independent"]
-"""Whether the transactions of a batch are done all or none, or each on its own."""
+"""Whether the transactions of a batch are all posted or all rejected, or decided one by one."""
 
 
 class BatchRecord(NamedTuple):
-    """What is kept under a batch's own key: its mode and size. Each transaction has a key of its own."""
+    """The answer stored under a batch's key: its mode and size. Each transaction has a key of its own."""
 
     mode: BatchMode
     size: int
 
 
 Answer = Transaction | Wallet | CustomerWithWallets | Rejection | BatchRecord
-"""The result of a command, kept under its idempotency key and given again for every repetition."""
+"""The result of a command, stored under its idempotency key and returned again for every repetition."""
 
 _WALLET_FIELDS = tuple(one.name for one in fields(Wallet))
 _wallet_values = attrgetter(*_WALLET_FIELDS)
@@ -72,7 +72,7 @@ _wallet_values = attrgetter(*_WALLET_FIELDS)
 
 @dataclass(slots=True)
 class Changes:
-    """What a unit of work has to keep besides transactions and events, by kind's name, then by id."""
+    """The aggregates that a unit of work added or changed, by kind's name, then by id."""
 
     added: dict[str, dict[Any, Any]] = field(default_factory=dict)
     changed: dict[str, dict[Any, Any]] = field(default_factory=dict)
@@ -90,7 +90,7 @@ class Changes:
 
 
 class Savepoint(NamedTuple):
-    """A state to go back to: copies of what may change, and how much had been decided."""
+    """A state to roll back to: copies of what may change, and the lengths of the collections of changes."""
 
     wallets: list[tuple[Wallet, tuple[Any, ...]]]
     others: dict[str, dict[Any, tuple[Any, Any]]]
@@ -102,15 +102,15 @@ class Savepoint(NamedTuple):
 
 @dataclass(slots=True)
 class Book:
-    """The locked aggregates of one unit of work. The only place where anything changes.
+    """The locked aggregates of one unit of work. All changes to them go through its methods.
 
     Attributes:
-        locked: what the store found.
-        numbers: count up, also from one Book of a process to the next.
-        caller, request_id: of the command that is being decided; recorded with everything that it changes.
-        stripe: which of the house wallets of a role and currency this process posts to.
-        outbox: what happened, in order: transactions (whose events follow from them) and the events of everything else.
-        changes: what was added or changed otherwise.
+        locked: the aggregates as the store read them.
+        numbers: increasing numbers for transaction ids, shared by all Books of a process.
+        caller, request_id: those of the command that is being decided; recorded with every change.
+        stripe: the number of the house wallet, for each role and currency, that this process posts to.
+        outbox: transactions (their events are derived from them) and all other events, in order.
+        changes: the aggregates that were added or changed.
         wallets_with_entries: the wallets that had entries posted.
         house_wallets: house wallets that the store has to open unless they exist.
     """
@@ -130,12 +130,12 @@ class Book:
 
     @property
     def now(self) -> datetime:
-        """The moment of the unit of work, by the store's clock."""
+        """Return the time of the unit of work, by the store's clock."""
         return self.locked.now
 
     @property
     def transactions(self) -> list[Transaction]:
-        """The transactions among what happened, in order."""
+        """Return the transactions in the outbox, in order."""
         return [one for one in self.outbox if isinstance(one, Transaction)]
 
     # ------------------------------------------------------------------ reading
@@ -148,16 +148,16 @@ class Book:
             raise CustomerNotFound(f"no customer has the id {customer_id}") from None
 
     def wallets_of(self, customer_id: CustomerId) -> list[Wallet]:
-        """Return the customer's wallets, in the order they were opened."""
+        """Return the customer's wallets, in order of opening."""
         wallets = (wallet for wallet in self.locked.wallets.values() if wallet.customer_id == customer_id)
         return sorted(wallets, key=lambda wallet: (wallet.created_at, wallet.id))
 
     def customer_wallet(self, wallet_id: WalletId, currency: str | None = None) -> Wallet:
-        """Return a wallet that a command may name: never one of the operator's own.
+        """Return a locked wallet of a customer: never a house wallet.
 
         Raises:
-            WalletNotFound: there is none.
-            CurrencyMismatch: its currency is not the one given.
+            WalletNotFound: no customer has a wallet with this id.
+            CurrencyMismatch: the wallet has another currency than the one given.
         """
         wallet = self.locked.wallets.get(wallet_id)
         if wallet is None or wallet.house is not None:
@@ -167,9 +167,10 @@ class Book:
         return wallet
 
     def house_wallet(self, role: HouseRole, currency: Currency) -> Wallet:
-        """Return the operator's own wallet for a role in a currency, of this process's stripe; open it if it is new.
+        """Return the house wallet of a role and currency, of this process's stripe; open it unless it exists.
 
-        Raises WalletNotFound if no customer has a wallet in the currency: no house wallet is opened before that.
+        Raises:
+            WalletNotFound: no customer has a wallet in the currency, so its house wallets are not open yet.
         """
         wallet_id = house_wallet_id(role, currency, self.stripe)
         wallet = self.locked.wallets.get(wallet_id)
@@ -181,7 +182,7 @@ class Book:
         return wallet
 
     def with_wallets(self, customer: Customer) -> CustomerWithWallets:
-        """Return the customer as they are now: copies, which later decisions do not change."""
+        """Return copies of the customer and their wallets, which later decisions do not change."""
         return CustomerWithWallets(replace(customer), tuple(replace(wallet) for wallet in self.wallets_of(customer.id)))
 
     # ------------------------------------------------------------------ changing
@@ -192,17 +193,17 @@ class Book:
         self.changes.added_of(kind)[item_id] = item
 
     def change(self, kind: LockKind[IdT, ItemT], item_id: IdT, item: ItemT) -> None:
-        """Have a changed item of a kind kept, unless it is a new one, which is kept anyway."""
+        """Register a changed item of a kind to be saved. An item that `add` registered is saved anyway."""
         if item_id not in self.changes.added_of(kind):
             self.changes.changed_of(kind)[item_id] = item
 
     def record(self, event: Event) -> None:
-        """Put an event into the outbox, with who caused it and in which request."""
+        """Append an event to the outbox, with its caller and request id."""
         origin = {"tenant": self.caller.tenant, "caller": self.caller.subject, "request_id": self.request_id}
         self.outbox.append(replace(event, **origin))  # type: ignore[arg-type]
 
     def require_contacts_unused(self, contacts: Sequence[Contact], customer_id: CustomerId | None = None) -> None:
-        """Raises CustomerExists if anyone but this customer has one of the contacts."""
+        """Raise CustomerExists if another customer has one of the contacts."""
         owners = self.locked.of(CONTACTS)
         for contact in contacts:
             owner = owners.get(contact)
@@ -216,14 +217,15 @@ class Book:
         self.record(customer.register())
 
     def change_customer(self, customer: Customer, event: Event) -> None:
-        """Have a changed customer kept, and the event recorded."""
+        """Register a changed customer to be saved, and record the event."""
         self.change(CUSTOMERS, customer.id, customer)
         self.record(event)
 
     def open_wallet(self, wallet: Wallet) -> None:
         """Add a new wallet of a customer, and the house wallets of its currency unless they exist.
 
-        Raises LimitExceeded if the customer has WALLETS_PER_CUSTOMER_MAX wallets.
+        Raises:
+            LimitExceeded: the customer has WALLETS_PER_CUSTOMER_MAX wallets.
         """
         owned = sum(one.customer_id == wallet.customer_id for one in self.locked.wallets.values())
         if owned >= WALLETS_PER_CUSTOMER_MAX:
@@ -236,12 +238,12 @@ class Book:
         self.record(wallet.open())
 
     def change_wallet(self, wallet: Wallet, event: Event) -> None:
-        """Have a changed wallet kept, and the event recorded."""
+        """Register a changed wallet to be saved, and record the event."""
         self.change(WALLETS, wallet.id, wallet)
         self.record(event)
 
     def propagate_status(self, customer: Customer) -> None:
-        """Copy to the customer's wallets whether their money may move."""
+        """Copy the customer's status (active or not) to their wallets."""
         for wallet in self.wallets_of(customer.id):
             wallet.customer_active = customer.active
             self.change(WALLETS, wallet.id, wallet)
@@ -251,7 +253,7 @@ class Book:
         self.locked.of(CONTACTS).update(dict.fromkeys(customer.contacts, customer.id))
 
     def release_contacts(self, customer: Customer) -> None:
-        """Free the contacts that the customer had."""
+        """Release the customer's contacts for other customers."""
         owners = self.locked.of(CONTACTS)
         for contact in [contact for contact, owner in owners.items() if owner == customer.id]:
             del owners[contact]
@@ -264,8 +266,8 @@ class Book:
         Each leg is checked against the balance that the legs before it leave.
 
         Raises:
-            Refused: the rule that one of the legs breaks.
-            ValueError: fewer than two legs, a leg of zero, or legs that do not sum to zero: a bug of the command.
+            Refused: a leg breaks a rule; the class is that of the rule.
+            ValueError: fewer than two legs, a leg of zero, or legs that do not sum to zero: a defect of the command.
         """
         _require_balanced(legs)
         entries: list[Entry] = []
@@ -290,11 +292,11 @@ class Book:
         return transaction
 
     def reject(self, request: TransactionRequest, refusal: Refused) -> Transaction:
-        """Record a transaction that was refused."""
+        """Record a rejected transaction and return it."""
         return self._transaction(self.now, request, "rejected", rejection=self.rejection(refusal))
 
     def rejection(self, refusal: Refused) -> Rejection:
-        """Return a refusal as it is kept, with the id of the request that was refused."""
+        """Return a refusal in its stored form, with the id of the refused request."""
         return Rejection(refusal.NAME, refusal.code, str(refusal), self.request_id, refusal.stored_family())
 
     def _transaction(
@@ -330,15 +332,15 @@ class Book:
         return moment
 
     def _new_transaction_id(self, moment: datetime) -> TransactionId:
-        if moment is not self._id_prefix[0]:  # mostly it is the same for a whole group
+        if moment is not self._id_prefix[0]:  # the same for most transactions of a group
             noise = self.new_id().int & ((1 << RANDOM_BITS) - 1)
             self._id_prefix = moment, first_transaction_id(moment).int | noise
         return TransactionId(UUID(int=self._id_prefix[1] | next(self.numbers) << RANDOM_BITS))
 
-    # ------------------------------------------------------------------ taking back
+    # ------------------------------------------------------------------ rolling back
 
     def savepoint(self, wallet_ids: Iterable[WalletId]) -> Savepoint:
-        """Return a savepoint for `rollback_to`, if no other wallets than these change meanwhile."""
+        """Return a savepoint for `rollback_to`. Only these wallets may change until then."""
         wallets = self.locked.wallets
         found = [wallets[one] for one in wallet_ids if one in wallets]
         return Savepoint(
@@ -369,7 +371,7 @@ class Book:
 
 
 def _require_balanced(legs: Sequence[Leg]) -> None:
-    """Raises ValueError unless the legs are two or more, none is zero, and they sum to zero in each currency."""
+    """Raise ValueError unless there are two or more legs, none is zero, and they sum to zero in each currency."""
     if len(legs) == 2 and legs[0].currency == legs[1].currency:
         first, second = legs[0].amount_minor, legs[1].amount_minor
         if first and first + second == 0:
@@ -382,7 +384,7 @@ def _require_balanced(legs: Sequence[Leg]) -> None:
 
 
 def _require_postable(wallet: Wallet, amount_minor: int, currency: Currency) -> None:
-    """Raises the Refused that says which rule keeps this amount from entering or leaving the wallet."""
+    """Raise the Refused of the first rule that forbids this amount to enter or leave the wallet."""
     if wallet.currency != currency:
         raise CurrencyMismatch(f"wallet {wallet.id} holds {wallet.currency}, not {currency}")
     if not wallet.customer_active:
@@ -397,7 +399,7 @@ def _require_postable(wallet: Wallet, amount_minor: int, currency: Currency) -> 
 
 
 def _restored(item: Any, before: Any) -> Any:
-    """Return a locked item as it was: the same object with its fields set back, or the value itself."""
+    """Return a locked item in its earlier state: the same object with its fields reset, or the value itself."""
     if hasattr(before, "__dataclass_fields__"):
         for one in fields(before):
             setattr(item, one.name, getattr(before, one.name))

@@ -1,4 +1,4 @@
-"""The caller: who asks, for which tenant, and what they may do."""
+"""The caller: the tenant, subject and scopes of a request."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ Scope = Literal[
     "webhooks:write",
     "audit:read",
 ]
-"""A right. Each command and each query names the one that it needs."""
+"""A right of a caller. Each command and each query requires one."""
 
 SCOPES: Final[frozenset[Scope]] = frozenset(get_args(Scope))
 
 MAIN_TENANT: Final = "main"
-"""The tenant of an installation that has one only."""
+"""The only tenant of a single-tenant installation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks. Required by every command and every reader; recorded with everything that changes.
+    """The subject of a request. Every command and every reader requires one; every change is recorded with it.
 
     Attributes:
-        tenant: whose customers and money are meant.
-        subject: who asks, as an identifier that is no personal data. Recorded as `created_by`; idempotency keys belong
-            to it.
+        tenant: the tenant that owns the customers and the money.
+        subject: an identifier of the person or program, without personal data. Recorded as `created_by`; the scope of
+            idempotency keys.
         scopes: what the subject may do.
     """
 
@@ -42,4 +42,4 @@ class Caller:
 
 
 LOCAL_OPERATOR: Final = Caller(MAIN_TENANT, "local", SCOPES)
-"""The operator who runs tekana in their own process: may do everything, for the main tenant."""
+"""The operator who runs tekana in their own process: has all scopes, for the main tenant."""

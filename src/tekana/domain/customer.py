@@ -36,7 +36,7 @@ class Contact(NamedTuple):
 
 
 def contacts(email: str | None, phone_number: str | None, external_id: str | None) -> tuple[Contact, ...]:
-    """The contacts among these that are given."""
+    """Return a Contact for each value that is not None."""
     email_contact = () if email is None else (Contact("email", email),)
     phone_contact = () if phone_number is None else (Contact("phone_number", phone_number),)
     external_contact = () if external_id is None else (Contact("external_id", external_id),)
@@ -48,7 +48,7 @@ class Customer:
     """A person who owns wallets. Email, phone number and external id are unique among customers that are not closed.
 
     `version` counts the changes: 1 when registered, one more with each; it is also the sequence of the customer's last
-    event. `tier` is what the operator's checks of the person's identity established; None until verified.
+    event. `tier` is the level to which the operator has verified the person's identity; None until then.
     """
 
     id: CustomerId
@@ -68,12 +68,12 @@ class Customer:
 
     @property
     def active(self) -> bool:
-        """Whether the customer's wallets may move money."""
+        """Return whether the customer's wallets may move money."""
         return self.status == "active"
 
     @property
     def contacts(self) -> tuple[Contact, ...]:
-        """What no other customer may have."""
+        """Return the contact details, which no other open customer may have."""
         return contacts(self.email, self.phone_number, self.external_id)
 
     def register(self) -> CustomerRegistered:
@@ -92,59 +92,59 @@ class Customer:
         )
 
     def verify(self, tier: str, at: datetime) -> CustomerVerified:
-        """Record to which degree the customer's identity is established."""
+        """Record the level to which the customer's identity is verified."""
         self.tier = tier
         self._change(at)
         return CustomerVerified(customer_id=self.id, sequence=self.version, occurred_at=self.updated_at, tier=tier)
 
     def suspend(self, reason: str, at: datetime) -> CustomerSuspended:
-        """Stop all money of an active customer."""
+        """Suspend an active customer: none of their wallets may move money."""
         self.status = "suspended"
         self.suspension_reason = reason
         self._change(at)
         return CustomerSuspended(customer_id=self.id, sequence=self.version, occurred_at=self.updated_at)
 
     def reactivate(self, at: datetime) -> CustomerReactivated:
-        """Let a suspended customer's money move again."""
+        """End the suspension of a customer."""
         self.status = "active"
         self.suspension_reason = None
         self._change(at)
         return CustomerReactivated(customer_id=self.id, sequence=self.version, occurred_at=self.updated_at)
 
     def close(self, at: datetime) -> CustomerClosed:
-        """Close the customer. Final."""
+        """Close the customer for good."""
         self.status = "closed"
         self.suspension_reason = None
         self._change(at)
         return CustomerClosed(customer_id=self.id, sequence=self.version, occurred_at=self.updated_at)
 
     def _change(self, at: datetime) -> None:
-        """Count a change. A customer's history never runs backwards, even where a clock does."""
+        """Count a change. `updated_at` never decreases, even if the clock was set back."""
         self.version += 1
         self.updated_at = max(at, self.updated_at)
 
     def require_version(self, expected: int | None) -> None:
-        """Refuse to go on if the caller read another version; None stands for any.
+        """Check that the caller read the present version. None means any version.
 
         Raises:
-            ConcurrentUpdate: the customer changed since.
+            ConcurrentUpdate: the customer has another version now.
         """
         if expected is not None and expected != self.version:
             raise ConcurrentUpdate(f"the customer is at version {self.version} now, not {expected}: read it again")
 
     def require_open(self) -> None:
-        """Raises CustomerNotActive if the customer is closed: that is final."""
+        """Raise CustomerNotActive if the customer is closed."""
         if self.status == "closed":
             raise CustomerNotActive("the customer is closed")
 
     def require_active(self) -> None:
-        """Raises CustomerNotActive if the customer is suspended or closed."""
+        """Raise CustomerNotActive if the customer is suspended or closed."""
         if not self.active:
             raise CustomerNotActive(f"the customer is {self.status}")
 
 
 CUSTOMERS: Final = LockKind[CustomerId, Customer]("customer")
-"""A locked customer brings all their wallets."""
+"""The lock kind of customers: their wallets are locked with them."""
 
 CONTACTS: Final = LockKind[Contact, CustomerId]("contact")
-"""Which customer has a contact; read with the locks, not locked: unique indexes settle a race."""
+"""The lock kind of contacts: which customer has one. Read but not locked, as unique indexes decide races."""

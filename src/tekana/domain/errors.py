@@ -1,8 +1,8 @@
-"""Everything that tekana can refuse or fail to do, and the stable code of each.
+"""The errors of tekana, and the stable code of each.
 
     TekanaError
-    ├── InvalidRequest              invalid_request          the input itself is wrong; names the fields
-    ├── EventsDropped               events_dropped           what a cursor asks for is not kept any more
+    ├── InvalidRequest              invalid_request          the input is invalid; names the fields
+    ├── EventsDropped               events_dropped           the events after a cursor are no longer stored
     ├── Forbidden                   forbidden                the caller lacks a scope
     ├── NotFound                    not_found
     │   ├── CustomerNotFound
@@ -16,7 +16,7 @@
     │   ├── WalletNotActive         wallet_not_active
     │   ├── WalletNotEmpty          wallet_not_empty
     │   └── WebhookEndpointDisabled  webhook_endpoint_disabled
-    ├── RuleRefused                                          a rule about money or keys says no
+    ├── RuleRefused                                          a rule about money or keys forbids it
     │   ├── InsufficientFunds       insufficient_funds
     │   ├── CurrencyMismatch        currency_mismatch
     │   ├── SameWallet              same_wallet
@@ -25,13 +25,13 @@
     │   └── IdempotencyKeyReused    idempotency_key_reused
     ├── ConcurrentUpdate            concurrent_update        changed since it was read: read again, then decide
     └── Unavailable                 unavailable              outcome unknown: retry with the same key
-        ├── Conflict                unavailable              the store gave up on a race; nothing was stored
-        │   └── Busy                unavailable              somebody else keeps locked what this needs
-        └── Overloaded              unavailable              too much waits; nothing was begun
+        ├── Conflict                unavailable              another unit of work won a race; nothing was stored
+        │   └── Busy                unavailable              a lock was not granted in time
+        └── Overloaded              unavailable              the queue is full; nothing was begun
 
-Clients program against `code`; `str(error)` is for people. A refusal is stored under its `NAME` with its code, and a
-partner's own with the name of its family (a direct child of Refused): it can be raised again in a version, or a
-process, that does not have its class.
+Clients program against `code`; `str(error)` is for people. A refusal is stored with its `NAME` and code; one of a class
+that is not defined here also with the name of its family (a direct child of Refused), so that a version or a process
+without that class can still raise it.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 
 class FieldError(NamedTuple):
-    """One thing that is wrong with the input: a dotted field name, and why."""
+    """One invalid field of the input: its dotted name, and what is wrong with it."""
 
     field: str
     message: str
@@ -53,13 +53,13 @@ _KINDS: dict[str, type[Refused]] = {}
 
 
 class TekanaError(Exception):
-    """The root of everything tekana raises on purpose."""
+    """The base class of all errors that tekana raises deliberately."""
 
     code: str = "internal"
 
 
 class InvalidRequest(TekanaError, ValueError):
-    """The input cannot be right, whatever the state of things. Nothing was stored."""
+    """The input is invalid in any state of the ledger. Nothing was stored."""
 
     code = "invalid_request"
 
@@ -69,12 +69,12 @@ class InvalidRequest(TekanaError, ValueError):
 
 
 def invalid(field: str, message: str) -> InvalidRequest:
-    """An InvalidRequest about one field."""
+    """Build an InvalidRequest about one field."""
     return InvalidRequest(FieldError(field, message))
 
 
 class EventsDropped(TekanaError):
-    """The events that would come next are not kept any more: begin again, without a cursor, with what is kept."""
+    """The events after the cursor are no longer stored. Begin again without a cursor, with the first stored event."""
 
     code = "events_dropped"
 
@@ -83,19 +83,19 @@ class EventsDropped(TekanaError):
 
 
 class Forbidden(TekanaError):
-    """The caller lacks the scope that this needs. Nothing was done, and nothing is kept under the key."""
+    """The caller lacks the required scope. Nothing was done, and nothing is stored under the key."""
 
     code = "forbidden"
 
 
 class Refused(TekanaError):
-    """A command was understood, decided, and refused. The refusal is the command's lasting answer.
+    """A valid command was decided and refused. The refusal is stored as the answer under its key.
 
     Attributes:
-        NAME: the stable name under which it is stored; the code, where a class of a partner's gives none.
-        transaction: the rejected transaction that records the attempt, where the command was to move money.
-        request_id: the request that was refused first.
-        replayed: whether this request repeats it.
+        NAME: the stable name under which it is stored; defaults to the code for classes outside this module.
+        transaction: the rejected transaction of a money command; None for other commands.
+        request_id: the id of the request that was refused first.
+        replayed: whether this request repeats that one.
     """
 
     NAME: ClassVar[str] = "Refused"
@@ -111,9 +111,9 @@ class Refused(TekanaError):
 
     @classmethod
     def stored_family(cls) -> str | None:
-        """Return the name of the direct child of Refused that a partner's class descends from.
+        """Return the name of the direct child of Refused that a class outside this module descends from.
 
-        None for the classes here: every version and every process has them.
+        None for the classes of this module, which every version and every process has.
         """
         if cls.__module__ == __name__:
             return None
@@ -122,7 +122,7 @@ class Refused(TekanaError):
 
 
 class NotFound(Refused):
-    """There is no such thing."""
+    """The named object does not exist."""
 
     NAME = "NotFound"
     code = "not_found"
@@ -135,7 +135,7 @@ class CustomerNotFound(NotFound):
 
 
 class WalletNotFound(NotFound):
-    """No wallet that a customer's command may touch has this id."""
+    """No customer's wallet has this id. House wallets count as absent for commands that name a wallet."""
 
     NAME = "WalletNotFound"
 
@@ -159,7 +159,7 @@ class WebhookDeliveryNotFound(NotFound):
 
 
 class StateConflict(Refused):
-    """The request would be right in another state of things."""
+    """The request is valid; the present state forbids it."""
 
     NAME = "StateConflict"
 
@@ -186,7 +186,7 @@ class WalletNotActive(StateConflict):
 
 
 class WalletNotEmpty(StateConflict):
-    """A wallet with money in it, or held, cannot be closed."""
+    """The wallet still has a balance or a hold."""
 
     NAME = "WalletNotEmpty"
     code = "wallet_not_empty"
@@ -200,7 +200,7 @@ class WebhookEndpointDisabled(StateConflict):
 
 
 class RuleRefused(Refused):
-    """A rule about money or keys says no."""
+    """A rule about money or keys forbids it."""
 
     NAME = "RuleRefused"
 
@@ -248,14 +248,14 @@ class IdempotencyKeyReused(RuleRefused):
 
 
 class ConcurrentUpdate(Refused):
-    """It is no longer the version that the caller read."""
+    """The object has another version than the one that the caller read."""
 
     NAME = "ConcurrentUpdate"
     code = "concurrent_update"
 
 
 class Unavailable(TekanaError):
-    """It could not be done now, and may or may not have happened: retry with the same key.
+    """The outcome is unknown: the command may or may not have been executed. Retry with the same key.
 
     `retry_after` is in seconds.
     """
@@ -265,24 +265,24 @@ class Unavailable(TekanaError):
 
 
 class Conflict(Unavailable):
-    """The store lost a race (a serialization failure, a deadlock, a key taken meanwhile). Nothing was stored."""
+    """Another unit of work won a race (serialization failure, deadlock, duplicate key). Nothing was stored."""
 
 
 class Busy(Conflict):
-    """Another unit of work kept something locked for too long. Nothing was stored."""
+    """A lock held by another unit of work was not granted in time. Nothing was stored."""
 
 
 class Overloaded(Unavailable):
-    """Too many commands wait already. Nothing was begun."""
+    """The queue of commands is full. Nothing was begun."""
 
 
 def rebuild_refusal(rejection: Rejection) -> Refused:
-    """Build a stored refusal again, to be raised.
+    """Build the error of a stored refusal.
 
-    Where its class does not exist here, it is one of its family, with the code that was stored.
+    If its class is unknown here, the error has the class of its family and the stored code.
     """
     kind = _KINDS.get(rejection.error) or _KINDS.get(rejection.family or "", RuleRefused)
-    error = kind.__new__(kind, rejection.detail)  # not by its own __init__, which may want more than a text
+    error = kind.__new__(kind, rejection.detail)  # not by its own __init__, which may need other arguments
     error.code = rejection.code
     error.request_id = rejection.request_id
     return error

@@ -1,9 +1,9 @@
-"""Every event: what has happened, in the past tense, for those who want to know. Read this file to see what can happen.
+"""The events: every kind of change, named in the past tense.
 
 Each event belongs to one aggregate (a customer, a wallet or a transaction), which numbers its events 1, 2, 3 … without
 a gap (`sequence`). Events are delivered at least once, and per aggregate in order; drop duplicates by `event_id`.
-No event holds a name, a phone number, an email or free text, but for the caller's own `reference`. Amounts are in minor
-units.
+No event contains a name, a phone number, an email or free text, except the caller's own `reference`. Amounts are in
+minor units.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ TransactionType = str
 """The name of a type of transaction: a key of `tekana.domain.transaction.TRANSACTION_TYPES`."""
 
 FreezeScope = Literal["debits", "all"]
-"""What a freeze stops: money going out, or money going out and coming in."""
+"""The scope of a freeze: `debits` stops money that leaves the wallet, `all` also money that enters it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedEvent:
-    """What every event says.
+    """The fields that all events have.
 
     Attributes:
         NAME: the stable name under which it is stored and published. It never changes, even where the class does.
         sequence: numbers the events of the aggregate, from 1.
-        tenant, caller, request_id: who caused it, and in which request; None where that was not recorded.
+        tenant, caller, request_id: of the request that caused the event; None if they were not recorded.
     """
 
     NAME: ClassVar[str]
@@ -47,7 +47,7 @@ class RecordedEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerEvent(RecordedEvent):
-    """Something happened to a customer."""
+    """An event of a customer."""
 
     aggregate: ClassVar[Aggregate] = "customer"
     customer_id: CustomerId
@@ -100,7 +100,7 @@ class CustomerClosed(CustomerEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WalletEvent(RecordedEvent):
-    """Something happened to a wallet."""
+    """An event of a wallet."""
 
     aggregate: ClassVar[Aggregate] = "wallet"
     wallet_id: WalletId
@@ -163,7 +163,7 @@ class WalletDebited(_EntryPosted):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransactionEvent(RecordedEvent):
-    """Something happened to a transaction."""
+    """An event of a transaction."""
 
     aggregate: ClassVar[Aggregate] = "transaction"
     transaction_id: TransactionId

@@ -1,7 +1,7 @@
-"""The lock set: what a command needs locked before it is decided, and what a store found.
+"""The lock set: the aggregates that a command has locked before it is decided, and their locked state.
 
-Wallets are named apart, as most commands lock nothing else. Everything else is named by its `LockKind`, of which there
-may be any number: an aggregate declares its own beside its class, and each store has a row mapping for it.
+Wallets have a field of their own, as most commands lock nothing else. All other aggregates are named by a `LockKind`,
+which each aggregate declares beside its class; each store has a row mapping for it.
 """
 
 from __future__ import annotations
@@ -23,53 +23,53 @@ ItemT = TypeVar("ItemT")
 
 @dataclass(frozen=True)
 class LockKind(Generic[IdT, ItemT]):
-    """A kind of things that can be locked, and which wallets are locked with one of them.
+    """A kind of lockable item, and the wallets that are locked with an item.
 
     Attributes:
         name: the stable name, unique among kinds.
-        wallets_of: the wallets that a locked item brings along, where the item itself names them.
+        wallets_of: returns the wallets to lock with an item, if the item itself names them.
     """
 
     name: str
     wallets_of: Callable[[ItemT], Iterable[WalletId]] | None = None
 
     def ref(self, item_id: IdT) -> Ref:
-        """Name one item for a LockSet."""
+        """Return a reference to one item, for a LockSet."""
         return Ref(self, item_id)
 
 
 class Ref(NamedTuple):
-    """One item of a kind."""
+    """A reference to one item of a kind."""
 
     kind: LockKind[Any, Any]
     id: Any
 
 
 class HouseWalletRef(NamedTuple):
-    """One of the operator's wallets: the engine that locks it chooses the stripe."""
+    """A reference to a house wallet. The engine that locks it chooses the stripe."""
 
     role: HouseRole
     currency: Currency
 
 
 class LockSet(NamedTuple):
-    """What a command needs locked before it is decided."""
+    """The aggregates to lock before a command is decided."""
 
     wallets: tuple[WalletId, ...] = ()
     house_wallets: tuple[HouseWalletRef, ...] = ()
     others: tuple[Ref, ...] = ()
 
     def of(self, kind: LockKind[IdT, ItemT]) -> list[IdT]:
-        """Return the ids that are named of a kind."""
+        """Return the ids of a kind in this set."""
         return [ref.id for ref in self.others if ref.kind == kind]
 
 
 def merge(lock_sets: Iterable[LockSet], stripe: int) -> LockSet:
-    """Return one lock set for all of these, with house wallets named by their ids.
+    """Return the union of lock sets, with house wallets resolved to their ids.
 
     Args:
-        lock_sets: what each command of a group needs.
-        stripe: which of the house wallets of a role and currency to use.
+        lock_sets: one for each command of a group.
+        stripe: the number of the house wallet to use for each role and currency.
     """
     wallets: set[WalletId] = set()
     others: dict[Ref, None] = {}
@@ -84,13 +84,13 @@ def merge(lock_sets: Iterable[LockSet], stripe: int) -> LockSet:
 
 @dataclass(slots=True)
 class LockedState:
-    """What a store found, locked until the unit of work ends. What does not exist is absent.
+    """The items that a store read and locked until the unit of work ends. Items that do not exist are absent.
 
     Attributes:
-        now: the moment of the unit of work, by the store's clock.
+        now: the time of the unit of work, by the store's clock.
         wallets: by id.
         others: by kind's name, then by id.
-        busy: the wallets' ids and the Refs of what exists and is absent, as another unit of work has locked it.
+        busy: the ids of wallets and the Refs of items that another unit of work has locked; they are absent above.
     """
 
     now: datetime

@@ -1,4 +1,4 @@
-"""Metadata: names and plain values that a caller keeps beside a record. tekana never reads them."""
+"""Metadata: names and plain values that a caller stores with a record. tekana does not interpret them."""
 
 from __future__ import annotations
 

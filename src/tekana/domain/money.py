@@ -1,4 +1,4 @@
-"""Money: integer minor units of an ISO 4217 currency. Never a float; currencies never mix."""
+"""Money: integer minor units of an ISO 4217 currency. Never a float; amounts of different currencies never mix."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ Currency = NewType("Currency", str)
 """The alphabetic code of an ISO 4217 currency that has minor units, such as "RWF"."""
 
 AMOUNT_MAX_MINOR: Final = 10**15
-"""The most that one transaction moves, in minor units: far under 2**63, so sums stay exact in a database too."""
+"""The largest amount of one transaction, in minor units: far below 2**63, so that sums fit a database integer."""
 
 BALANCE_MAX_MINOR: Final = 2**63 - 1
-"""The most that a wallet can hold, in minor units: a signed 64-bit integer."""
+"""The largest balance of a wallet, in minor units: the maximum of a signed 64-bit integer."""
 
 _MOST_DIGITS: Final = 16
 
@@ -49,11 +49,11 @@ class Money:
         if type(self.minor) is not int:
             raise TypeError(f"money is counted in whole minor units, not in {type(self.minor).__name__}")
         if self.currency not in EXPONENTS:
-            parse_currency(self.currency)  # says what is wrong
+            parse_currency(self.currency)  # raises InvalidRequest
 
     @classmethod
     def parse(cls, text: str, currency: str) -> Money:
-        """Read a positive decimal string in major units, as people and JSON write it: "12.50", "12.5", "1500".
+        """Parse a positive decimal string in major units: "12.50", "12.5", "1500".
 
         Raises:
             InvalidRequest: the currency is unknown; or the text is not plain ASCII digits with at most the currency's
@@ -93,7 +93,7 @@ class Money:
 
     @property
     def major(self) -> str:
-        """The amount in major units, with all the currency's decimals: "12.50", "1500", "-0.005"."""
+        """Return the amount in major units, with all the currency's decimals: "12.50", "1500", "-0.005"."""
         return format_minor(self.minor, self.currency)
 
     def _same_currency(self, other: Money) -> Money:
@@ -118,7 +118,7 @@ def _digits(text: str) -> bool:
 
 
 def format_minor(minor: int, currency: Currency) -> str:
-    """Minor units as a decimal string in major units, with all the currency's decimals."""
+    """Format minor units as a decimal string in major units, with all the currency's decimals."""
     places = EXPONENTS[currency]
     if places == 0:
         return str(minor)

@@ -1,4 +1,4 @@
-"""The transaction: entries that sum to zero per currency, or the record of an attempt that was refused."""
+"""The transaction: entries that sum to zero per currency, or the record of a refused money command."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ Direction = Literal["debit", "credit"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransactionTypeRules:
-    """What is particular to a type of transaction.
+    """The rules of one type of transaction.
 
     Attributes:
-        event: what happened once it is posted.
-        payer, payee: the house role of the wallet that pays or is paid; None: a wallet that the request names.
-        details: the class of `TransactionRequest.details`; None: it has none.
+        event: the class of the event of a posted transaction.
+        payer, payee: the house role of the paying or the paid wallet; None if the request names the wallet.
+        details: the class of `TransactionRequest.details`; None if the type has no details.
     """
 
     event: type[TransactionEvent]
@@ -58,7 +58,7 @@ TRANSACTION_TYPES: Final[dict[TransactionType, TransactionTypeRules]] = {
 
 
 class Leg(NamedTuple):
-    """One change of a balance to post: an amount above zero is a credit, below zero a debit."""
+    """One balance change to post: a positive amount is a credit, a negative one a debit."""
 
     wallet: Wallet
     amount_minor: int
@@ -66,13 +66,13 @@ class Leg(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """One leg of a posted transaction: immutable, numbered within its wallet, with the balance it left behind.
+    """One posted leg: immutable, numbered within its wallet, with the resulting balance.
 
     Attributes:
-        version: numbers the wallet's entries.
-        sequence: numbers the wallet's events.
-        amount_minor: in minor units: above zero a credit, below zero a debit.
-        ledger_balance_after: in minor units.
+        version: the number of the entry within its wallet, from 1.
+        sequence: the number of the entry's event within the wallet, from 1.
+        amount_minor: in minor units; positive for a credit, negative for a debit.
+        ledger_balance_after: the wallet's ledger balance after the entry, in minor units.
     """
 
     wallet_id: WalletId
@@ -84,12 +84,12 @@ class Entry(NamedTuple):
 
     @property
     def direction(self) -> Direction:
-        """From the wallet's side: a credit puts money in, a debit takes it out."""
+        """Return "credit" if money enters the wallet, "debit" if it leaves."""
         return "credit" if self.amount_minor > 0 else "debit"
 
 
 class PostedEntry(NamedTuple):
-    """An entry as a line of its wallet's history: with its transaction and the moment it was posted."""
+    """An entry in its wallet's history, with its transaction and the time of posting."""
 
     entry: Entry
     transaction_id: TransactionId
@@ -100,15 +100,15 @@ class PostedEntry(NamedTuple):
 
 
 class Rejection(NamedTuple):
-    """Why a transaction was refused.
+    """The stored form of a refusal.
 
     Attributes:
         error: the stable name of the error (`Refused.NAME`).
         code: the error's code, for clients.
-        detail: words for a person.
-        request_id: the request that was refused first.
-        family: of a partner's own error, the stable name of its family, from which it is rebuilt where the error itself
-            is unknown.
+        detail: a description for people.
+        request_id: the id of the request that was refused first.
+        family: the stable name of the error's family, for errors that are not defined in `tekana.domain.errors`: it
+            replaces the error's class where that is unknown.
     """
 
     error: str
@@ -119,7 +119,7 @@ class Rejection(NamedTuple):
 
 
 class Relation(NamedTuple):
-    """How a transaction relates to an earlier one, such as `reverses` or `captures`."""
+    """The relation of a transaction to an earlier one, such as `reverses` or `captures`."""
 
     kind: str
     transaction_id: TransactionId
@@ -127,15 +127,15 @@ class Relation(NamedTuple):
 
 @value(kw_only=True)
 class TransactionRequest:
-    """What a money command asks for, in the terms that every type of transaction shares.
+    """The data of a money command, in the fields that all types of transaction share.
 
     A deposit comes from the currency's settlement wallet; a withdrawal goes to it.
 
     Attributes:
-        amount: what the payer gives, without fees.
-        details: what only this type has; an instance of its rules' `details` class.
-        relates_to: the earlier transaction that this one is about.
-        effective_at: the value date, where it is not the moment of the decision.
+        amount: the amount that leaves the payer's wallet, without fees.
+        details: the fields of this type only; an instance of its rules' `details` class.
+        relates_to: the earlier transaction that this one refers to.
+        effective_at: the value date; None if it is the time of the decision.
     """
 
     type: TransactionType
@@ -152,11 +152,11 @@ class TransactionRequest:
 
 @value(kw_only=True)
 class Transaction:
-    """A money command that was decided. Immutable; a posted one is undone only by another.
+    """A decided money command. Immutable; only another transaction can reverse a posted one.
 
     Attributes:
         entries: sum to zero per currency, in the order in which they were posted; a rejected transaction has none.
-        tenant, created_by, request_id: whose it is, who asked for it, and in which request.
+        tenant, created_by, request_id: of the request that created it.
     """
 
     id: TransactionId
@@ -172,14 +172,14 @@ class Transaction:
 
     @property
     def effective_at(self) -> datetime:
-        """The value date: what the caller said, or else when it was decided."""
+        """Return the value date: the one of the request, or else the time of the decision."""
         return self.request.effective_at or self.created_at
 
 
 def events_of(transaction: Transaction) -> Iterator[Event]:
     """Return the events of a transaction: its own, then one for each entry.
 
-    They say nothing that the transaction does not, so a store keeps the transaction alone and derives them.
+    They can be derived from the transaction, so a store saves the transaction only.
     """
     request = transaction.request
     common: dict[str, Any] = {

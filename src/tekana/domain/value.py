@@ -1,4 +1,4 @@
-"""A cheaper `dataclass(frozen=True)` for the values that every transfer creates."""
+"""A faster alternative to `dataclass(frozen=True)`, for the values that every transfer creates."""
 
 from __future__ import annotations
 
@@ -13,6 +13,6 @@ T = TypeVar("T")
 def value(*, kw_only: bool = False) -> Callable[[type[T]], type[T]]:
     """Make a slotted, hashable dataclass whose fields must not be assigned.
 
-    Type checkers enforce that; nothing does at run time, where a frozen dataclass takes twice as long to create.
+    Type checkers enforce that. There is no check at run time: a frozen dataclass takes twice as long to create.
     """
     return dataclass(slots=True, kw_only=kw_only, unsafe_hash=True)

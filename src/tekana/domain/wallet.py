@@ -23,18 +23,18 @@ from tekana.domain.money import Currency
 WalletStatus = Literal["active", "frozen", "closed"]
 
 WALLETS_PER_CUSTOMER_MAX: Final = 200
-"""How many wallets a customer may have, closed ones included: a command about a customer locks all of them."""
+"""The largest number of wallets of a customer, closed ones included. A command on a customer locks all of them."""
 
 
 @dataclass(slots=True)
 class Wallet:
     """Money of one owner in one currency. Balances are in minor units.
 
-    `ledger_balance` is what was posted, `held` the sum of open holds. `version` counts the wallet's entries and
-    `sequence` its events, both without a gap. Balances change in one place only: `Book.post`.
+    `ledger_balance` is the sum of the entries, `held` the sum of open holds. `version` counts the wallet's entries and
+    `sequence` its events, both without a gap. Only `Book.post` changes balances.
 
-    A house wallet (`house` names its role) belongs to the operator, has no customer, and alone may go below zero.
-    `customer_active` repeats the customer's status here, so that one row lock settles whether money may move.
+    A house wallet (`house` names its role) belongs to the operator, has no customer, and may have a negative
+    balance. `customer_active` is a copy of the customer's status, so that posting needs the lock of one row only.
     """
 
     id: WalletId
@@ -57,17 +57,17 @@ class Wallet:
 
     @property
     def available_balance(self) -> int:
-        """What the owner can spend, in minor units."""
+        """Return the amount that the owner can spend, in minor units."""
         return self.ledger_balance - self.held
 
     @property
     def may_overdraw(self) -> bool:
-        """Whether the balance may go below zero: for the operator's own wallets only."""
+        """Return whether the balance may be negative: for house wallets only."""
         return self.house is not None
 
     def open(self) -> WalletOpened:
         """Return the event of a new wallet of a customer."""
-        assert self.customer_id is not None  # noqa: S101 - house wallets have no events of opening
+        assert self.customer_id is not None  # noqa: S101 - house wallets have no opening event
         self.sequence = 1
         return WalletOpened(
             wallet_id=self.id,
@@ -86,31 +86,31 @@ class Wallet:
         return WalletFrozen(wallet_id=self.id, sequence=self.sequence, occurred_at=self.updated_at, scope=scope)
 
     def unfreeze(self, at: datetime) -> WalletUnfrozen:
-        """Let money move again."""
+        """End the freeze of the wallet."""
         self.status = "active"
         self.freeze_scope = self.freeze_reason = None
         self._change(at)
         return WalletUnfrozen(wallet_id=self.id, sequence=self.sequence, occurred_at=self.updated_at)
 
     def close(self, at: datetime) -> WalletClosed:
-        """Close an empty wallet. Final."""
+        """Close an empty wallet for good."""
         self.status = "closed"
         self.freeze_scope = self.freeze_reason = None
         self._change(at)
         return WalletClosed(wallet_id=self.id, sequence=self.sequence, occurred_at=self.updated_at)
 
     def _change(self, at: datetime) -> None:
-        """Count an event. A wallet's history never runs backwards, even where a clock does."""
+        """Count an event. `updated_at` never decreases, even if the clock was set back."""
         self.sequence += 1
         self.updated_at = max(at, self.updated_at)
 
     def require_open(self) -> None:
-        """Raises WalletNotActive if the wallet is closed: that is final."""
+        """Raise WalletNotActive if the wallet is closed."""
         if self.status == "closed":
             raise WalletNotActive("the wallet is closed")
 
     def require_moves(self, *, debit: bool) -> None:
-        """Raises WalletNotActive if money cannot leave (`debit`) or enter the wallet."""
+        """Raise WalletNotActive if money cannot leave (`debit`) or enter the wallet."""
         if self.status == "active":
             return
         if self.status == "closed" or self.freeze_scope == "all":
@@ -119,13 +119,13 @@ class Wallet:
             raise WalletNotActive(f"wallet {self.id} is frozen: money can come in, not go out")
 
     def require_empty(self) -> None:
-        """Raises WalletNotEmpty if there is money in the wallet, or held."""
+        """Raise WalletNotEmpty if the wallet has a balance or a hold."""
         if self.ledger_balance or self.held:
             raise WalletNotEmpty(f"wallet {self.id} still has money in it: move it out first")
 
 
 def new_house_wallet(role: HouseRole, currency: Currency, stripe: int = 0, *, created_by: str, at: datetime) -> Wallet:
-    """Build one of the operator's own wallets, empty."""
+    """Build an empty house wallet."""
     return Wallet(
         id=house_wallet_id(role, currency, stripe),
         customer_id=None,

@@ -1,4 +1,4 @@
-"""Checks that the ledger of a store is whole."""
+"""The audit: checks of the invariants of a ledger."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 
 
 class Invariant(NamedTuple):
-    """A rule that must never be broken, by its fixed number and its name."""
+    """A rule that must always hold, with its fixed number and its name."""
 
     number: int
     name: str
@@ -16,11 +16,12 @@ class Invariant(NamedTuple):
 class Finding(NamedTuple):
     """The result of checking one invariant.
 
-    invariant: the invariant.
-    checked: how many rows or objects were checked.
-    seconds: how long it took; invariants that one query checks share its time evenly.
-    breach_count: how many breaches there are.
-    breaches: the first breaches in words, twenty at most.
+    Attributes:
+        invariant: the invariant.
+        checked: the number of rows or objects that were checked.
+        seconds: the duration of the check; invariants that one query checks share its duration evenly.
+        breach_count: the number of breaches.
+        breaches: descriptions of the first breaches, twenty at most.
     """
 
     invariant: Invariant
@@ -30,8 +31,8 @@ class Finding(NamedTuple):
     breaches: tuple[str, ...]
 
     @property
-    def whole(self) -> bool:
-        """Whether the invariant holds."""
+    def ok(self) -> bool:
+        """Return whether the invariant holds."""
         return self.breach_count == 0
 
 
@@ -39,7 +40,7 @@ class Audit(Protocol):
     """Checks every invariant of the ledger on one consistent view of the store, while it stays in use."""
 
     def __call__(self) -> AsyncIterator[Finding]:
-        """Return a finding for each invariant, as it is checked.
+        """Check the invariants, and yield a finding for each.
 
         Raises:
             Unavailable: the store cannot be reached.

@@ -1,4 +1,4 @@
-"""Time and identity, from outside."""
+"""Sources of the present time and of new identifiers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 Clock = Callable[[], datetime]
-"""Gives the present moment: aware, in UTC."""
+"""Returns the present time: an aware datetime in UTC."""
 
 NewId = Callable[[], UUID]
-"""Gives an identifier that was never given before: a UUIDv7, so that ids sort by the time they were made."""
+"""Returns a new unique identifier: a UUIDv7 (RFC 9562), so that ids sort by the time of their creation."""

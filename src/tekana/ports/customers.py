@@ -1,4 +1,4 @@
-"""Reading customers."""
+"""The reader of customers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,13 @@ from tekana.ports.page import Page, PageRequest
 
 
 class CustomerFilter(NamedTuple):
-    """Which customers: those that match everything given. Email and phone number as the core normalises them."""
+    """Selects the customers that match all given fields; None matches any value.
+
+    Attributes:
+        email, phone_number: in the normal form of `tekana.application.commands.validation`.
+        external_id: the caller's own name for the customer, compared exactly.
+        status: the status of the customer.
+    """
 
     email: str | None = None
     phone_number: str | None = None
@@ -20,7 +26,7 @@ class CustomerFilter(NamedTuple):
 
     @property
     def by_contact(self) -> bool:
-        """Whether a contact is given, which at most one open customer has."""
+        """Return whether a contact is given. At most one open customer has it."""
         return any(one is not None for one in (self.email, self.phone_number, self.external_id))
 
 
@@ -28,12 +34,21 @@ class Customers(Protocol):
     """The customers as last saved. Safe to use from many tasks at once."""
 
     async def get(self, customer_id: CustomerId) -> CustomerWithWallets:
-        """Raises CustomerNotFound if there is none; Unavailable if the store cannot be reached."""
+        """Return a customer and all their wallets, in order of opening.
+
+        Raises:
+            CustomerNotFound: no customer has this id.
+            Unavailable: the store cannot be reached.
+        """
         ...
 
     async def list(self, which: CustomerFilter, page: PageRequest) -> Page[CustomerWithWallets]:
-        """List in the order of their ids, which is the order of registration; by a contact, the open one first.
+        """List customers in order of their ids, which is the order of registration.
 
-        Raises InvalidRequest for a bad cursor; Unavailable if the store cannot be reached.
+        If the filter has a contact, the open customer comes first.
+
+        Raises:
+            InvalidRequest: the cursor is not one of this list.
+            Unavailable: the store cannot be reached.
         """
         ...

@@ -1,4 +1,4 @@
-"""Reading what happened."""
+"""The reader of events: the feed."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from tekana.ports.page import Page, PageRequest
 
 
 class FeedEvent(NamedTuple):
-    """An event with its place in the feed: ask for what comes after it with this cursor."""
+    """An event and the cursor of its position in the feed; a page after this cursor begins with the next event."""
 
     event: Event
     cursor: str
 
 
 class Events(Protocol):
-    """The feed of every event since the beginning, or since what was dropped. Safe to use from many tasks at once."""
+    """The feed of all events that are still stored. Safe to use from many tasks at once."""
 
     async def list(self, page: PageRequest) -> Page[FeedEvent]:
-        """What happened after the cursor, the oldest first.
+        """List the events after the cursor, oldest first. Without a cursor, begin with the first stored event.
 
-        The contract that consumers build on: each event appears once; an event that was not there yet when a page was
-        read is never put before that page's end, so nobody who follows the cursors misses one; and each aggregate's
-        events come in the order of their sequence.
+        The guarantees to consumers: each event appears once; an event that is committed after a page was read appears
+        after the end of that page, so a consumer that follows the cursors misses none; and the events of an aggregate
+        are in order of their sequence.
 
-        Without a cursor it begins with the first event that is kept.
-
-        Raises InvalidRequest for a bad cursor; EventsDropped if what came after it was dropped; Unavailable if the
-        store cannot be reached.
+        Raises:
+            InvalidRequest: the cursor is not one of the feed.
+            EventsDropped: events after the cursor were dropped.
+            Unavailable: the store cannot be reached.
         """
         ...

@@ -1,7 +1,7 @@
 """The outbox as a relay reads it.
 
-A relay reads the outbox in order and publishes what it reads. Its cursor is kept with the outbox under the relay's
-name, so that another process can continue where one stopped. The process that holds the relay's lease may advance it.
+A relay reads the outbox in order and publishes what it reads. Its cursor is stored with the outbox under the relay's
+name, so that another process can continue. Only the process that holds the relay's lease may advance it.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ from tekana.ports.retention import Retention
 class RelayState(NamedTuple):
     """The state of a relay, for operators.
 
-    holder: the process that holds the lease; None while the lease is free.
-    epoch: the number of the last lease.
-    cursor: up to where everything is published or parked; None at the beginning.
-    unpublished: how many positions of the outbox are not published yet.
-    oldest: when the first unpublished event happened; None if everything is published.
-    parked: how many events are parked.
+    Attributes:
+        holder: the process that holds the lease; None while the lease is free.
+        epoch: the number of the last lease.
+        cursor: all events up to it are published or parked; None at the beginning.
+        unpublished: the number of outbox positions that are not published yet.
+        oldest: the time of the first unpublished event; None if all are published.
+        parked: the number of parked events.
     """
 
     holder: str | None
@@ -40,34 +41,48 @@ class Outbox(Protocol):
 
     @property
     def lease(self) -> Lease:
-        """The lease of this relay. Its epoch is what `advance` and `unpark` ask for."""
+        """The lease of this relay. `advance` and `unpark` require its epoch."""
         ...
 
     @property
     def parked_events(self) -> ParkedEvents:
-        """The events that this relay set aside."""
+        """The events that this relay parked."""
         ...
 
     async def cursor(self) -> str | None:
-        """Return up to where everything is published or parked; None to begin with the first event that is kept."""
+        """Return the cursor up to which all events are published or parked; None before the first stored event."""
         ...
 
     async def read(self, after: str | None, limit: int) -> Sequence[FeedEvent]:
-        """Return at most `limit` events after the cursor, ordered as `tekana.ports.events` promises.
+        """Return about `limit` events after the cursor, in the order that `tekana.ports.events` guarantees.
 
-        There may be more than `limit` if all are of one transaction. None begins with the first event that is kept.
-        Cheap while nothing new happens, so that it can be called often.
+        Cheap while there are no new events, so that it can be polled.
+
+        Args:
+            after: the cursor; None begins with the first stored event.
+            limit: the largest number of events; the result exceeds it only to include all events of one transaction.
         """
         ...
 
     async def advance(self, epoch: int, cursor: str, parked: Sequence[ParkedEvent] = ()) -> None:
-        """Move the cursor, as everything up to it is published or in `parked`: all or nothing. Raises LeaseLost."""
+        """Move the cursor and park events, in one transaction.
+
+        Args:
+            epoch: the epoch of the relay's lease.
+            cursor: all events up to it are published or in `parked`.
+            parked: the events to park.
+
+        Raises:
+            LeaseLost: this epoch of the lease has ended.
+        """
         ...
 
     async def rewind(self, cursor: str | None) -> None:
-        """Have everything after the cursor published once more. The holder of the lease loses it.
+        """Move the cursor back, so that all events after it are published again. Ends the present lease.
 
-        Raises InvalidRequest for a bad cursor, EventsDropped for one of what was dropped.
+        Raises:
+            InvalidRequest: the cursor is not one of the feed.
+            EventsDropped: events after the cursor were dropped.
         """
         ...
 
@@ -76,9 +91,9 @@ class Outbox(Protocol):
         ...
 
     async def lag(self) -> float:
-        """Return for how many seconds the first unpublished event has waited, by the store's clock; 0.0 if none waits.
+        """Return the age of the first unpublished event in seconds, by the store's clock; 0.0 if there is none.
 
-        Parked events do not count. Cheap, however many events wait.
+        Parked events do not count. Cheap for any number of unpublished events.
         """
         ...
 

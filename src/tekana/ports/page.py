@@ -1,4 +1,4 @@
-"""Pages: how every list is read, by keyset, never by offset."""
+"""Pages of lists, by keyset, never by offset."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ from typing import Generic, NamedTuple, TypeVar
 Item = TypeVar("Item")
 
 PAGE_SIZE_MAX = 200
+"""The largest number of items on a page."""
 
 
 class Page(NamedTuple, Generic[Item]):
-    """Some items in order, and the cursor that leads to the next; None when there are no more now.
+    """A page of a list.
 
-    A cursor is opaque, and means something to the same query of the same store only.
+    Attributes:
+        items: the items, in order.
+        next_cursor: the cursor of the next page; None if there are no more items now. It is opaque, and valid only for
+            the same query on the same store.
     """
 
     items: tuple[Item, ...]
@@ -20,9 +24,11 @@ class Page(NamedTuple, Generic[Item]):
 
 
 class PageRequest(NamedTuple):
-    """Which page: `limit` items (1 to PAGE_SIZE_MAX) after `cursor`, from the start without one.
+    """A request for a page. A reader raises InvalidRequest for a cursor that it did not return.
 
-    A reader raises InvalidRequest for a cursor that it never gave out.
+    Attributes:
+        limit: the largest number of items, 1 to PAGE_SIZE_MAX.
+        cursor: `next_cursor` of the page before; None for the first page.
     """
 
     limit: int = 50

@@ -1,4 +1,4 @@
-"""Parked events: those that the bus refused for good, and those that wait behind them."""
+"""Parked events: those that the bus rejected for good, and the later events of the same aggregates."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from tekana.ports.events import FeedEvent
 
 
 class ParkedEvent(NamedTuple):
-    """An event that was set aside. `reason` says why the bus refuses it.
+    """An event that a relay could not publish.
 
-    A reason of None marks an event that waits behind a refused one of the same aggregate, to keep their order.
+    Attributes:
+        feed_event: the event and its cursor.
+        reason: why the bus rejects the event; None if it was parked only to keep the order, after a rejected event of
+            the same aggregate.
     """
 
-    fed: FeedEvent
+    feed_event: FeedEvent
     reason: str | None
 
 
@@ -28,20 +31,30 @@ class ParkedEvents(Protocol):
         ...
 
     async def list(self, limit: int) -> Sequence[ParkedEvent]:
-        """Return the first parked events, in order."""
+        """Return the first `limit` parked events, in order."""
         ...
 
     async def request_retry(self, aggregate_id: UUID | None = None) -> int:
-        """Have the parked events of one aggregate, or all, published once more. Returns how many events that is."""
+        """Request that the parked events of one aggregate, or all of them (None), are published again.
+
+        Returns:
+            The number of these events.
+        """
         ...
 
     async def retry_requested(self, limit: int) -> Sequence[ParkedEvent]:
-        """Return the first parked events whose retry was requested, in order."""
+        """Return the first `limit` parked events with a requested retry, in order."""
         ...
 
     async def unpark(self, epoch: int, published: Sequence[str], parked: Sequence[ParkedEvent] = ()) -> None:
-        """Remove the events at the cursors in `published`, and park those in `parked` again, all or nothing.
+        """Remove published events and park others again, in one transaction.
 
-        No retry is requested any more for the aggregates of `parked`. Raises LeaseLost.
+        Args:
+            epoch: the epoch of the relay's lease.
+            published: the cursors of the events to remove.
+            parked: the events to park again; requests to retry their aggregates are cleared.
+
+        Raises:
+            LeaseLost: this epoch of the lease has ended.
         """
         ...

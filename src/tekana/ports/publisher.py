@@ -1,4 +1,4 @@
-"""Telling others what happened."""
+"""The publisher: a message bus for events."""
 
 from __future__ import annotations
 
@@ -9,41 +9,51 @@ from tekana.domain.events import Event
 
 
 class RejectedEvent(NamedTuple):
-    """An event that the bus will never take: its place in the run, from 0, and why, in words for an operator."""
+    """An event that the bus rejects for good.
 
-    place: int
+    Attributes:
+        event_index: the index of the event in the run that was published, from 0.
+        reason: a description for an operator.
+    """
+
+    event_index: int
     reason: str
 
 
 @runtime_checkable
 class Publisher(Protocol):
-    """A bus that events are put on. It is built from a URL without touching the world. For one task at a time."""
+    """A bus that events are published to. Built from a URL without I/O. For one task at a time."""
 
     @property
     def location(self) -> str:
-        """Where the bus is, in words for an operator, without anything secret."""
+        """The address of the bus, for an operator, without secrets."""
         ...
 
     async def start(self) -> None:
-        """Connect, and make what is missing on the bus. `publish` does so too, where this failed or was left out.
+        """Connect, and create what is missing on the bus. `publish` does so too if this failed or was not called.
 
-        Raises Unavailable if the bus cannot be reached, or does not let this happen.
+        Raises:
+            Unavailable: the bus cannot be reached, or does not permit it.
         """
         ...
 
     async def stop(self) -> None:
-        """Let go of everything; sends nothing more. May be called twice, or without `start`."""
+        """Disconnect and release all resources; send nothing more. May be called twice, or without `start`."""
         ...
 
     async def publish(self, events: Sequence[Event]) -> Sequence[RejectedEvent]:
-        """Put a run of events on the bus, and wait until it has confirmed each of them; gives those it will never take.
+        """Publish a run of events, and wait until the bus has confirmed each of them.
 
-        An event of an aggregate is sent when those before it in the run have arrived, so consumers get each aggregate's
-        events in the order of the runs. After one that the bus will never take, no more of that aggregate's are sent,
-        and nothing is told of them. The same run again brings the same events again: consumers know them by their
-        `event_id`. A call that is cancelled may still send what it was given, before anything that comes after it.
+        An event is sent once the earlier events of its aggregate in the run are confirmed, so consumers receive the
+        events of each aggregate in order. After a rejected event, no later event of its aggregate is sent, and the
+        result does not name those. Publishing a run twice sends its events twice; consumers drop duplicates by
+        `event_id`. A cancelled call may still send its events, before those of any later call.
 
-        Raises Unavailable if the bus does not confirm in time. Of each aggregate's events, the first ones may have
-        arrived then, and nobody knows how many: publish the run again, as a whole and before any other.
+        Returns:
+            The events that the bus rejects for good.
+
+        Raises:
+            Unavailable: the bus did not confirm in time. An unknown number of each aggregate's first events may have
+                arrived: publish the whole run again, before any other.
         """
         ...

@@ -1,4 +1,4 @@
-"""Retention: dropping what was published long ago from the outbox."""
+"""Retention: dropping old published events from the outbox."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ class Retention(Protocol):
     """Drops old parts of the outbox. Safe to call from many processes at once."""
 
     async def prune(self, older_than: timedelta) -> int | None:
-        """Drop one part of what every relay has published and what happened longer ago than `older_than`.
+        """Drop one part of the outbox that every relay has published and that is older than `older_than`.
 
-        Events that only the outbox holds, those of customers and of changes to wallets, stay for the audit. The feed
-        and the relays begin after the dropped part.
+        Events that are stored in the outbox only (those of customers and of changes to wallets) stay for the audit. The
+        feed and the relays begin after the dropped part.
 
         Returns:
-            How many transactions the dropped part announced, or None if there is nothing to drop.
+            The number of transactions in the dropped part, or None if there is nothing to drop.
 
         Raises:
-            Unavailable: the store cannot be reached, or is too busy.
+            Unavailable: the store cannot be reached, or a lock was not granted in time.
         """
         ...

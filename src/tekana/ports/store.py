@@ -1,4 +1,4 @@
-"""Everything an adapter for a database gives."""
+"""The store: the port of a database adapter."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from tekana.ports.wallets import Wallets
 
 @runtime_checkable
 class Readers(Protocol):
-    """How things stand: readers, wherever they find it. `start` and `stop` begin and end the work behind them."""
+    """The readers of the ledger. `start` and `stop` open and release the resources behind them."""
 
     @property
     def location(self) -> str:
-        """Where the data are, in words for an operator, without anything secret."""
+        """The address of the data, for an operator, without secrets."""
         ...
 
     def customers(self, caller: Caller) -> Customers:
@@ -36,47 +36,54 @@ class Readers(Protocol):
         ...
 
     def events(self, caller: Caller) -> Events:
-        """Return a reader of what happened, for this caller. Cheap: one per request."""
+        """Return a reader of events, for this caller. Cheap: one per request."""
         ...
 
     async def start(self) -> None:
-        """Get ready to serve. The database need not be reachable yet, unless it is this store that starts it."""
+        """Prepare to serve. The database need not be reachable yet, unless this store starts it."""
         ...
 
     async def stop(self) -> None:
-        """Let go of everything. May be called twice, or without `start`."""
+        """Release all resources. May be called twice, or without `start`."""
         ...
 
     async def check_ready(self) -> Sequence[str] | None:
-        """Raises Unavailable, with the reason, unless the store is reachable and its schema is the one needed.
+        """Check that the store is reachable and its schema is the required one.
 
-        Gives what an operator should know though money can be moved, each in a sentence; nothing (or None) if all is
-        well.
+        Returns:
+            Warnings for an operator that do not prevent commands, one sentence each; empty or None without any.
+
+        Raises:
+            Unavailable: the store cannot serve; the message gives the reason.
         """
         ...
 
 
 @runtime_checkable
 class Store(Readers, Protocol):
-    """A place where customers, wallets, transactions and events are kept.
+    """A database of customers, wallets, transactions and events.
 
-    It is built from a URL (`Store(url, clock=None)`) without touching the world; `start` and `stop` do that. One
-    that can read from a replica takes `read_url` as well.
+    Built from a URL (`Store(url, clock=None)`) without I/O; `start` and `stop` do the I/O. A store that can read from a
+    replica also takes `read_url`.
     """
 
     @property
     def begin(self) -> BeginUnit:
-        """Begin a unit of work."""
+        """The factory of units of work."""
         ...
 
     @property
     def audit(self) -> Audit:
-        """Check every invariant."""
+        """The check of all invariants."""
         ...
 
     async def migrate(self) -> list[str]:
-        """Bring the schema to what this version needs; gives the names of the steps taken, none if it was there.
+        """Migrate the schema to the version of this code. Any number of processes may call it at once.
 
-        Any number of processes may call it at once; one does the work. Raises Unavailable if unreachable.
+        Returns:
+            The names of the migrations that ran; empty if the schema was up to date.
+
+        Raises:
+            Unavailable: the store cannot be reached.
         """
         ...

@@ -1,4 +1,4 @@
-"""Reading transactions."""
+"""The reader of transactions."""
 
 from __future__ import annotations
 
@@ -12,10 +12,13 @@ from tekana.ports.page import Page, PageRequest
 
 
 class TransactionFilter(NamedTuple):
-    """Which transactions: those that match everything given.
+    """Selects the transactions that match all given fields; None matches any value.
 
-    A transaction is a wallet's, or a customer's, if money was to leave or enter there. `start` is inclusive and `end`
-    exclusive, and both are about `created_at`.
+    Attributes:
+        wallet_id: the payer or the payee.
+        customer_id: the customer of the payer or of the payee.
+        type, status, reference: compared exactly.
+        start, end: the range of `created_at`: `start` inclusive, `end` exclusive.
     """
 
     wallet_id: WalletId | None = None
@@ -28,15 +31,22 @@ class TransactionFilter(NamedTuple):
 
 
 class Transactions(Protocol):
-    """The transactions as saved: they never change. Safe to use from many tasks at once."""
+    """The transactions, which never change. Safe to use from many tasks at once."""
 
     async def get(self, transaction_id: TransactionId) -> Transaction:
-        """Raises TransactionNotFound if there is none; Unavailable if the store cannot be reached."""
+        """Return a transaction.
+
+        Raises:
+            TransactionNotFound: no transaction has this id.
+            Unavailable: the store cannot be reached.
+        """
         ...
 
     async def list(self, which: TransactionFilter, page: PageRequest) -> Page[Transaction]:
-        """In the order of their ids, the newest first.
+        """List transactions in order of their ids, newest first.
 
-        Raises InvalidRequest for a bad cursor; Unavailable if the store cannot be reached.
+        Raises:
+            InvalidRequest: the cursor is not one of this list.
+            Unavailable: the store cannot be reached.
         """
         ...

@@ -1,4 +1,4 @@
-"""How changes are kept."""
+"""The unit of work: one database transaction."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from tekana.domain.webhooks import ConfiguredWebhook
 
 
 class IdempotencyKey(NamedTuple):
-    """An idempotency key. It belongs to a caller: the same key of another caller is another key.
+    """An idempotency key. Callers have separate keys: the same text of two callers makes two keys.
 
-    Callers' own keys are text of 1 to 255 characters. What a batch did is kept under longer ones that the core makes of
-    the batch's: that, U+001F and a number.
+    The text of a caller's key has 1 to 255 characters. The key of a transaction of a batch is longer: the batch's key,
+    U+001F and a number.
     """
 
     tenant: str
@@ -24,9 +24,9 @@ class IdempotencyKey(NamedTuple):
 
 
 class IdempotencyRecord(NamedTuple):
-    """What is kept under a key: the fingerprint of the command (64 bits, signed), and its answer.
+    """The record of a used key: the fingerprint of the command (64 bits, signed), and its answer.
 
-    A ConfiguredWebhook is the answer to no command, but a key that led to one is used all the same.
+    The answer of a webhook operation is a ConfiguredWebhook; its key is used like that of a command.
     """
 
     fingerprint: int
@@ -34,46 +34,51 @@ class IdempotencyRecord(NamedTuple):
 
 
 class UnitOfWork(Protocol):
-    """One database transaction over a set of commands. Left without `save`, it never happened.
+    """One database transaction for a group of commands. Without `save`, it is rolled back.
 
-    The steps come in this order: `find_keys`, `lock`, `save`. `lock` may come twice: first for one item that is worth
-    waiting for, then for everything. Any of them may raise Conflict (another unit won a race; nothing was stored; begin
-    again) or Unavailable (the connection is gone; after `save` the outcome is unknown until the keys are looked up).
+    The order of calls is `find_keys`, `lock`, `save`. `lock` may be called twice: first for one contended item with
+    `wait`, then for all items.
+
+    Raises:
+        Conflict: from any method: another unit won a race, and nothing was stored. Begin a new unit.
+        Unavailable: from any method: the connection is lost. After `save`, the outcome is unknown until the keys are
+            looked up.
     """
 
     async def find_keys(self, keys: Collection[IdempotencyKey]) -> Mapping[IdempotencyKey, IdempotencyRecord]:
-        """Return the records of those keys that were used before."""
+        """Return the records of those of the keys that were used before."""
         ...
 
     async def lock(self, locks: LockSet, *, wait: bool = True) -> LockedState:
-        """Lock everything that is named, kind by kind and wallets last, each in the order of ids, and read it.
+        """Lock and read items, kind by kind and wallets last, each kind in order of ids.
 
-        What a locked item brings along (see `LockKind`) is locked with it: a customer brings all their wallets. Until
-        the unit ends no other unit can change any of it. Locks never deadlock between units.
+        The wallets of a locked item (see `LockKind`) are locked with it: those of a customer, for example. Until the
+        unit ends, no other unit can change a locked item. Locks of units never deadlock.
 
         Args:
-            locks: what to lock.
-            wait: whether to wait for what another unit has locked. Otherwise only what is free is locked, and the rest
-                is named in `busy`. A store that cannot tell them apart may wait all the same.
+            locks: the items to lock.
+            wait: whether to wait for items that another unit has locked. Otherwise only free items are locked, and
+                `busy` names the others. A store that cannot find out which are free may wait nevertheless.
 
         Raises:
-            Busy: the wait took too long.
+            Busy: a lock was not granted in time.
         """
         ...
 
     async def read(self, locks: LockSet) -> LockedState:
-        """Read what `lock` would lock, at one moment, without locking or waiting. Nothing can be saved after it."""
+        """Read what `lock` would lock, on one snapshot, without locks or waits. `save` must not be called after it."""
         ...
 
     async def save(self, book: Book, records: Mapping[IdempotencyKey, IdempotencyRecord]) -> None:
-        """Keep everything that was decided on the Book, and the records of the keys, all or nothing, durably.
+        """Save the changes of the Book and the records of the keys, and commit durably.
 
-        Raises Conflict if a key, a contact or a wallet was taken by another unit meanwhile.
+        Raises:
+            Conflict: another unit has used a key, taken a contact or opened a wallet meanwhile. Nothing was stored.
         """
         ...
 
 
 class BeginUnit(Protocol):
-    """Begins a unit of work; leaving the context without `save` takes back everything."""
+    """A factory of units of work. Leaving the context without `save` rolls back."""
 
     def __call__(self) -> AbstractAsyncContextManager[UnitOfWork]: ...

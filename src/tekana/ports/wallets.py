@@ -1,4 +1,4 @@
-"""Reading wallets and their history."""
+"""The reader of wallets and their history."""
 
 from __future__ import annotations
 
@@ -13,14 +13,21 @@ from tekana.ports.page import Page, PageRequest
 
 
 class WalletFilter(NamedTuple):
-    """Which wallets: those that match everything given."""
+    """Selects the wallets that match all given fields; None matches any value."""
 
     customer_id: CustomerId | None = None
     currency: Currency | None = None
 
 
 class BalanceAt(NamedTuple):
-    """A wallet's ledger balance at a moment, and the version of the last entry posted by then (0: none)."""
+    """A wallet's ledger balance at a time.
+
+    Attributes:
+        wallet_id: the wallet.
+        at: the time, aware.
+        ledger_balance: the balance after all entries posted at or before `at`.
+        version: the version of the last of these entries; 0 if there are none.
+    """
 
     wallet_id: WalletId
     at: datetime
@@ -35,23 +42,38 @@ class Wallets(Protocol):
     """
 
     async def get(self, wallet_id: WalletId) -> Wallet:
-        """Raises WalletNotFound if there is none."""
+        """Return a wallet.
+
+        Raises:
+            WalletNotFound: no wallet has this id.
+        """
         ...
 
     async def list(self, which: WalletFilter, page: PageRequest) -> Page[Wallet]:
-        """In the order of their ids, which is the order of opening. Raises InvalidRequest for a bad cursor."""
+        """List wallets in order of their ids, which is the order of opening.
+
+        Raises:
+            InvalidRequest: the cursor is not one of this list.
+        """
         ...
 
     async def entries(self, wallet_id: WalletId, page: PageRequest) -> Page[PostedEntry]:
-        """The wallet's history, by version, the first entry first: complete and without a gap.
+        """List all entries of a wallet in order of their versions, which have no gaps.
 
-        Raises WalletNotFound if there is no such wallet; InvalidRequest for a bad cursor.
+        Raises:
+            WalletNotFound: no wallet has this id.
+            InvalidRequest: the cursor is not one of this list.
         """
         ...
 
     async def balance_at(self, wallet_id: WalletId, at: datetime | None) -> BalanceAt:
-        """The ledger balance after everything posted at or before `at` (aware); None stands for now.
+        """Return the ledger balance at a time.
 
-        Raises WalletNotFound if there is no such wallet.
+        Args:
+            wallet_id: the wallet.
+            at: an aware datetime, inclusive; None means now.
+
+        Raises:
+            WalletNotFound: no wallet has this id.
         """
         ...

@@ -1,6 +1,6 @@
-"""Customers, wallets and commands with sensible defaults: name only what your test is about.
+"""Builders of customers, wallets and commands with default values.
 
-Emails and phone numbers are new with every call, so that nobody is refused by accident.
+Every call has a new email and phone number, so that registrations do not conflict.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ RWF = Currency("RWF")
 
 
 def person(**changes: Any) -> RegisterCustomer:
-    """The registration of somebody new."""
+    """Build the registration of a new customer."""
     number = next(_people)
     fields = {
         "full_name": f"Person {number}",
@@ -47,46 +47,46 @@ def person(**changes: Any) -> RegisterCustomer:
 
 
 def open_wallet(customer_id: CustomerId, currency: str = "RWF", **changes: Any) -> OpenWallet:
-    """Another wallet for a customer."""
+    """Build the opening of a wallet."""
     return OpenWallet(customer_id=customer_id, currency=currency, **changes)
 
 
 def deposit(wallet_id: WalletId, amount: str = "1000", currency: str = "RWF", **changes: Any) -> DepositFunds:
-    """Money into a wallet."""
+    """Build a deposit."""
     return DepositFunds(wallet_id=wallet_id, amount=amount, currency=currency, **changes)
 
 
 def withdrawal(wallet_id: WalletId, amount: str = "1000", currency: str = "RWF", **changes: Any) -> WithdrawFunds:
-    """Money out of a wallet."""
+    """Build a withdrawal."""
     return WithdrawFunds(wallet_id=wallet_id, amount=amount, currency=currency, **changes)
 
 
 def transfer(
     from_wallet_id: WalletId, to_wallet_id: WalletId, amount: str = "1000", currency: str = "RWF", **changes: Any
 ) -> TransferFunds:
-    """Money from one wallet to another."""
+    """Build a transfer."""
     return TransferFunds(
         from_wallet_id=from_wallet_id, to_wallet_id=to_wallet_id, amount=amount, currency=currency, **changes
     )
 
 
 def atomic(*transactions: AnyMoneyCommand) -> Batch:
-    """Movements that are done all or none."""
+    """Build an atomic batch."""
     return Batch(mode="atomic", transactions=transactions)
 
 
 def independent(*transactions: AnyMoneyCommand) -> Batch:
-    """Movements of which each is done or refused on its own."""
+    """Build an independent batch."""
     return Batch(mode="independent", transactions=transactions)
 
 
 def freeze(wallet_id: WalletId, scope: str = "debits", reason: str = "a lost phone") -> FreezeWallet:
-    """A freeze of a wallet."""
+    """Build a freeze of a wallet."""
     return FreezeWallet(wallet_id=wallet_id, scope=scope, reason=reason)  # type: ignore[arg-type]
 
 
 def customer(**changes: Any) -> Customer:
-    """A customer as the domain sees one."""
+    """Build a Customer of the domain."""
     registration = person()
     fields: dict[str, Any] = {
         "id": CustomerId(uuid7()),
@@ -104,7 +104,7 @@ def customer(**changes: Any) -> Customer:
 
 
 def wallet(**changes: Any) -> Wallet:
-    """A customer's wallet as the domain sees one."""
+    """Build a customer's Wallet of the domain."""
     fields: dict[str, Any] = {
         "id": WalletId(uuid7()),
         "customer_id": CustomerId(uuid7()),
@@ -118,7 +118,7 @@ def wallet(**changes: Any) -> Wallet:
 
 
 def book(*locked: Wallet | Customer) -> Book:
-    """A Book on which these are locked, and the house wallets of their currencies."""
+    """Build a Book with these aggregates locked, and the house wallets of their currencies."""
     wallets = [one for one in locked if isinstance(one, Wallet)]
     customers = [one for one in locked if isinstance(one, Customer)]
     houses = [
@@ -138,5 +138,5 @@ def book(*locked: Wallet | Customer) -> Book:
 
 
 def caller(subject: str = "a partner") -> Caller:
-    """Build a caller who may do everything."""
+    """Build a caller with all scopes."""
     return Caller(MAIN_TENANT, subject, SCOPES)

@@ -1,4 +1,4 @@
-"""The door of those who import the package: a `Tekana` in this process."""
+"""The driver for a session in this process."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ Item = TypeVar("Item")
 
 
 class CoreDriver:
-    """Implements `Driver` on a Tekana, such as `tekana.connect` gives."""
+    """Implements `Driver` with a session of a `Tekana`."""
 
     def __init__(self, app: Session) -> None:
         self._app = app
@@ -114,8 +114,8 @@ class CoreDriver:
         if verb == "update_webhook":
             changed = await webhooks.update(LOCAL_OPERATOR, WebhookEndpointId(UUID(subject)), details)
             return Reply(_webhook(changed), replayed=False)
-        asked = await webhooks.resend(LOCAL_OPERATOR, WebhookDeliveryId(UUID(subject)))
-        return Reply(_delivery(asked), replayed=False)
+        delivery = await webhooks.resend(LOCAL_OPERATOR, WebhookDeliveryId(UUID(subject)))
+        return Reply(_delivery(delivery), replayed=False)
 
 
 async def _all(
@@ -154,7 +154,7 @@ def _reply(done: core.BatchOutcome) -> Reply:
 
 
 def _typed(details: Record) -> dict[str, Any]:
-    """The details as Python has them: ids and times are more than text."""
+    """Convert the ids and times in the details from text."""
     typed = dict(details)
     for name, value in details.items():
         if value is not None and name.endswith("_id") and name != "external_id":
@@ -165,7 +165,7 @@ def _typed(details: Record) -> dict[str, Any]:
 
 
 def _record(answer: object) -> Record:
-    """The answer as the HTTP contract writes it, as far as the steps look at it."""
+    """Return the fields of an answer that the steps use, as in the HTTP contract."""
     match answer:
         case CustomerWithWallets(customer, wallets):
             names = ("full_name", "email", "phone_number", "country", "external_id", "status", "tier", "version")
@@ -180,7 +180,7 @@ def _record(answer: object) -> Record:
         case BalanceAt():
             return {"ledger_balance": answer.ledger_balance.major, "version": answer.version}
         case _:
-            raise TypeError(f"the steps do not know {type(answer).__name__}")
+            raise TypeError(f"no record for answers of type {type(answer).__name__}")
 
 
 def _wallet(wallet: Wallet) -> Record:
@@ -227,9 +227,9 @@ def _major(minor: int, currency: Currency) -> str:
     return format_minor(minor, currency)
 
 
-def _event(fed: FeedEvent) -> Record:
-    told: Record = msgspec.to_builtins(event_payload(fed.event)._asdict())
-    return told
+def _event(item: FeedEvent) -> Record:
+    payload: Record = msgspec.to_builtins(event_payload(item.event)._asdict())
+    return payload
 
 
 def _webhook(endpoint: WebhookEndpoint) -> Record:

@@ -1,6 +1,6 @@
-"""How the Gherkin steps reach what they test: a few verbs, and records in the shapes of the HTTP contract.
+"""The driver: the interface between the Gherkin steps and the system under test.
 
-Ids, amounts and times are text, as on the wire; so a step does not know which door it went through.
+Records have the fields of the HTTP contract; ids, amounts and times are text, the same for all drivers.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ Kind = Literal["customers", "wallets", "transactions"]
 
 
 class Reply(NamedTuple):
-    """The answer to what was done, and whether it repeats an earlier one."""
+    """The answer to a successful request, and whether it was replayed."""
 
     record: Record
     replayed: bool
 
 
 class Refusal(Exception):
-    """It was not done: the stable code, and the fields that were wrong, if that is why."""
+    """A request was refused: the stable code, and the names of the invalid fields, if any."""
 
     def __init__(self, code: str, fields: Sequence[str] = (), *, replayed: bool = False) -> None:
         super().__init__(f"{code} {' '.join(fields)}".strip())
@@ -40,41 +40,45 @@ class Refusal(Exception):
 
 
 class Driver(Protocol):
-    """A door to a tekana. Every method raises Refusal for what tekana says no to."""
+    """A connection to a tekana under test. Every method raises Refusal if the request is refused."""
 
     async def do(self, verb: Verb, subject: str | None, details: Record, *, key: str) -> Reply:
-        """Do something to the one with the id `subject`; registering, moving money and creating webhooks have none.
+        """Send a request.
 
-        `update` takes the version that the change is made from as `expected_version`; without, any will do. `batch`
-        takes its `mode` and `transactions`, and replies even if nothing of it was done: the `results` tell. `resend`
-        takes the id of a webhook's delivery; it and `update_webhook` have no use for the key.
+        Args:
+            verb: the operation.
+            subject: the id of the customer, wallet, webhook endpoint or (for `resend`) webhook delivery; None for
+                `register`, `batch`, `create_webhook` and money commands.
+            details: the fields of the request. `update` may have an `expected_version`; `batch` has its `mode` and
+                `transactions`, and its reply has `results` even if all of them were refused.
+            key: the idempotency key; `update_webhook` and `resend` do not use it.
         """
         ...
 
     async def get(self, kind: Kind, id: str) -> Record:
-        """The one with this id."""
+        """Return the customer, wallet or transaction with this id."""
         ...
 
     async def find(self, kind: Kind, **which: str) -> list[Record]:
-        """All that match, page after page, in the order in which they are listed."""
+        """Return all records that match, from all pages, in order."""
         ...
 
     async def entries(self, wallet_id: str) -> list[Record]:
-        """A wallet's whole history."""
+        """Return all entries of a wallet."""
         ...
 
     async def balance_at(self, wallet_id: str, at: str) -> Record:
-        """A wallet's balance at a time."""
+        """Return a wallet's balance at a time."""
         ...
 
     async def events(self) -> list[Record]:
-        """Everything that happened, in the order of the feed."""
+        """Return all events, in the order of the feed."""
         ...
 
     async def webhook(self, endpoint_id: str) -> Record:
-        """A webhook endpoint."""
+        """Return a webhook endpoint."""
         ...
 
     async def deliveries(self, endpoint_id: str) -> list[Record]:
-        """What was delivered to a webhook endpoint, or is to be, the newest first."""
+        """Return the deliveries of a webhook endpoint, newest first."""
         ...

@@ -1,4 +1,4 @@
-"""The door of HTTP clients: any server that keeps the contract, reached with httpx."""
+"""The driver for HTTP: it tests any server of the HTTP contract, with httpx."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def _reply(response: httpx.Response) -> Reply:
 
 
 def _check_results(status: int, body: Record) -> None:
-    """The status of a batch sums up those of its results."""
+    """Check the status of a batch against those of its results."""
     statuses = {result["status"] for result in body.get("results", ())}
     if statuses:
         assert status == (207 if len(statuses) > 1 else statuses.pop()), body

@@ -1,4 +1,4 @@
-"""An event loop in a thread of its own, so that code which is not async can have things done by code which is."""
+"""An event loop in a thread of its own, for calls of coroutines from synchronous code."""
 
 from __future__ import annotations
 
@@ -14,10 +14,14 @@ T = TypeVar("T")
 
 
 class Portal:
-    """`call` coroutines from any thread; they all run on one loop, and what they start there goes on between calls."""
+    """Runs coroutines of any thread on one event loop, which also runs between the calls.
 
-    def __init__(self, patience: float = 60.0) -> None:
-        self._patience = patience
+    Args:
+        timeout_seconds: the longest duration of a call; a longer one raises TimeoutError.
+    """
+
+    def __init__(self, timeout_seconds: float = 60.0) -> None:
+        self._timeout_seconds = timeout_seconds
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="tekana portal", daemon=True)
 
@@ -29,28 +33,28 @@ class Portal:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(self._patience)
+        self._thread.join(self._timeout_seconds)
         self._loop.close()
 
     def call(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run the coroutine on the loop, and wait for what it gives or raises."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(self._patience)
+        """Run a coroutine on the loop, and return its result."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(self._timeout_seconds)
 
     @contextmanager
     def entered(self, context: AbstractAsyncContextManager[T]) -> Iterator[T]:
-        """Be inside an async context for as long as this one lasts. One task enters and leaves it, as some demand."""
+        """Enter an async context on the loop, and exit it with this one. The same task enters and exits it."""
         entered: Future[T] = Future()
         leave = asyncio.Event()
         task = asyncio.run_coroutine_threadsafe(_stay(context, entered, leave), self._loop)
         either: list[Future[Any]] = [entered, task]
-        wait(either, self._patience, FIRST_COMPLETED)
+        wait(either, self._timeout_seconds, FIRST_COMPLETED)
         if not entered.done():
-            task.result(0)  # it failed to enter, and says why; or nothing happened in time
+            task.result(0)  # raises its error, or TimeoutError if it is still entering
         try:
             yield entered.result(0)
         finally:
             self._loop.call_soon_threadsafe(leave.set)
-            task.result(self._patience)
+            task.result(self._timeout_seconds)
 
 
 async def _stay(context: AbstractAsyncContextManager[T], entered: Future[T], leave: asyncio.Event) -> None:

@@ -1,4 +1,4 @@
-"""A receiver of webhooks: an HTTP server on this machine that keeps what it gets, and answers as a test says."""
+"""A receiver of webhooks: a local HTTP server that records requests, with configurable responses."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Json = dict[str, Any]
 
 
 class Received(NamedTuple):
-    """A request as it came in, and when, in seconds of the monotonic clock."""
+    """A received request. `at` is the time of its arrival, in seconds of the monotonic clock."""
 
     path: str
     headers: dict[str, str]
@@ -24,7 +24,7 @@ class Received(NamedTuple):
 
     @property
     def event(self) -> Json:
-        """The event in the body."""
+        """Return the event in the body."""
         event: Json = msgspec.json.decode(self.body)
         return event
 
@@ -32,13 +32,17 @@ class Received(NamedTuple):
 class Receiver:
     """Receives webhooks until its context ends.
 
-    answer: gives the status for a request; None: never answer.
-    headers, body: what each answer has. declared_length: its Content-Length, if that is not the length of the body.
-    requests_per_connection: after so many answers, a kept connection is closed when the next request comes in.
-    may_answer: while it is not set, answers wait.
-    received: all requests. accepted: those that were answered with a status of 2xx.
-    connections: how many were accepted. open_connections: how many of them are open now.
-    url: where it receives, a URL of 127.0.0.1, to which only a tekana with `webhooks_allow_private` sends.
+    Attributes:
+        answer: returns the status for a request; None: never respond.
+        headers, body: of each response.
+        declared_length: the Content-Length of responses, if it is not the length of the body.
+        requests_per_connection: the number of responses after which a connection is closed by the next request.
+        may_answer: while it is not set, responses wait.
+        received: all requests.
+        accepted: the requests with a response of status 2xx.
+        connections: the number of accepted connections.
+        open_connections: the number of open connections.
+        url: the URL of the receiver, on 127.0.0.1: tekana sends to it only with `webhooks_allow_private`.
     """
 
     def __init__(self) -> None:
@@ -57,7 +61,7 @@ class Receiver:
 
     @property
     def events(self) -> list[Json]:
-        """The events received, in the order of arrival."""
+        """Return the received events, in order of arrival."""
         return [one.event for one in self.received]
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -77,7 +81,7 @@ class Receiver:
                 status = self.answer(one)
                 await self.may_answer.wait()
                 if status is None:
-                    await reader.read()  # until the other side gives up
+                    await reader.read()  # until the client closes the connection
                     return
                 if 200 <= status < 300:
                     self.accepted.append(one)
@@ -96,7 +100,12 @@ class Receiver:
 
 @asynccontextmanager
 async def receiving(port: int = 0, *, tls: ssl.SSLContext | None = None) -> AsyncIterator[Receiver]:
-    """Run a receiver on a port of 127.0.0.1; with `tls`, at https://."""
+    """Run a receiver on 127.0.0.1 until the context ends.
+
+    Args:
+        port: the port; 0 chooses a free one.
+        tls: the TLS configuration for https://; None for http://.
+    """
     receiver = Receiver()
     server = await asyncio.start_server(receiver.serve, "127.0.0.1", port, ssl=tls)
     receiver.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.sockets[0].getsockname()[1]}/hooks"

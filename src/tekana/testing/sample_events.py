@@ -1,4 +1,4 @@
-"""One event of every type, the same each time: what happens to Aline, her wallets and her money."""
+"""Fixed sample events: one of every type, in the history of one customer."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ DEPOSIT, TRANSFER, WITHDRAWAL, REFUSED = (
 
 
 def sample_events() -> list[Event]:
-    """In the order in which they happened."""
+    """Return the sample events, in order."""
     clock = FrozenClock()
     sequences: dict[UUID, int] = {}
 

@@ -1,4 +1,4 @@
-"""A session on an application of its own, for tests."""
+"""A session on a separate application, for tests."""
 
 from __future__ import annotations
 
@@ -13,6 +13,6 @@ from tekana.domain.caller import LOCAL_OPERATOR, Caller
 
 @asynccontextmanager
 async def session(settings: Any = None, *, caller: Caller = LOCAL_OPERATOR, **options: Any) -> AsyncIterator[Session]:
-    """Connect as `tekana.connect` does, and open the caller's session."""
+    """Connect like `tekana.connect`, and yield the caller's session."""
     async with connect(settings, **options) as app:
         yield app.as_caller(caller)

@@ -132,7 +132,7 @@ CREATE TABLE outbox (
 );
 """
 
-# Posted history is never changed: not by the application, not by a hasty hand at a prompt, not by a replica's tools.
+# Posted history never changes: triggers refuse updates of the application, of psql sessions and of replication tools.
 REFUSE = """
 CREATE FUNCTION tekana_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -147,10 +147,11 @@ CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON {table}
 ALTER TABLE {table} ENABLE ALWAYS TRIGGER append_only, ENABLE ALWAYS TRIGGER append_only_truncate;
 """
 
-# Positions in the outbox are taken in order, but units of work end in any order. A unit says, by an advisory lock that
-# it holds until it has ended, that it may yet fill any position after those `taken` by then; a reader goes no further
-# than the lowest of these. The order of steps makes it right: first say it, then take; first note what is taken, then
-# look who is at work. 0x7465 ("te") marks the locks as ours and leaves 48 bits for a position.
+# Positions in the outbox are assigned in order, but units of work commit in any order. A unit holds an advisory lock with
+# the last position that was assigned when it began (`taken`): it may still commit any later position. A reader reads up
+# to the lowest of these positions. The order of steps is essential: a unit locks before positions are assigned; a reader
+# reads the last assigned position before the locks. 0x7465 ("te") is the prefix of these locks, and leaves 48 bits for a
+# position.
 TAKE_POSITIONS = """
 CREATE FUNCTION tekana_take_positions(count bigint) RETURNS SETOF bigint LANGUAGE plpgsql AS $$
 DECLARE
@@ -173,7 +174,7 @@ BEGIN
 END $$
 """
 
-# To the role of the first versions, where a server has it. `tekana_postgres.rights` grants what is needed now.
+# For the role of the first versions, if the server has it. `tekana_postgres.rights` grants the present rights.
 GRANTS = """
 DO $$
 BEGIN
@@ -189,7 +190,7 @@ END $$
 
 
 def upgrade() -> None:
-    """Create everything."""
+    """Create all objects."""
     _execute(TABLES)
     op.execute(REFUSE)
     for table in ("transactions", "entries", "idempotency_keys", "outbox"):
@@ -206,6 +207,6 @@ def _execute(statements: str) -> None:
 
 
 def downgrade() -> None:
-    """Remove everything but the role, which other databases of the server may use."""
+    """Drop all objects except the role, which other databases of the server may use."""
     op.execute("DROP TABLE outbox, idempotency_keys, entries, transactions, wallets, customers")
     op.execute("DROP FUNCTION tekana_refuse_change, tekana_take_positions, tekana_settled_position")

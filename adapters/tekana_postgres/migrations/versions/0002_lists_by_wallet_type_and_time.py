@@ -1,6 +1,6 @@
-"""Lists by wallet, type and time: fewer indexes, as ids carry time and wallets find what was posted by their entries.
+"""Lists by wallet, type and time: fewer indexes, as ids contain the time, and entries lead to a wallet's transactions.
 
-Each index is built in one pass over transactions, in which they cannot be written.
+Each index is built in one scan of transactions, during which they cannot be written.
 
 Revision ID: 0002
 """
@@ -16,7 +16,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Indexes of few rows, instead of those of all."""
+    """Replace the indexes of all rows by partial ones."""
     op.execute(
         "DROP INDEX ix_transactions_created_at, ix_transactions_from_wallet_id_id, ix_transactions_to_wallet_id_id"
     )
@@ -26,7 +26,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """The way it was."""
+    """Restore the former indexes."""
     op.execute("DROP INDEX ix_transactions_type_id, ix_transactions_from_wallet_id_id, ix_transactions_to_wallet_id_id")
     op.execute("CREATE INDEX ix_transactions_created_at ON transactions USING brin (created_at)")
     for side in ("from_wallet_id", "to_wallet_id"):

@@ -1,4 +1,4 @@
-"""Positions by default: a unit marks how far the outbox was, and the rows then take their positions as they are written.
+"""Positions by default: a unit locks the last assigned position, and the column default assigns those of its rows.
 
 Revision ID: 0003
 """
@@ -12,7 +12,7 @@ down_revision = "0002"
 branch_labels = None
 depends_on = None
 
-# The first half of what tekana_take_positions did; see there, in the migration that made the outbox.
+# The first half of tekana_take_positions: see the migration that created the outbox.
 MARK_POSITION = """
 CREATE FUNCTION tekana_mark_position() RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
@@ -33,12 +33,12 @@ END $$
 
 
 def upgrade() -> None:
-    """Marking alone."""
+    """Create a function that only locks."""
     op.execute(MARK_POSITION)
     op.execute("DROP FUNCTION tekana_take_positions")
 
 
 def downgrade() -> None:
-    """Marking and taking in one."""
+    """Restore the function that locks and assigns positions."""
     op.execute(TAKE_POSITIONS)
     op.execute("DROP FUNCTION tekana_mark_position")

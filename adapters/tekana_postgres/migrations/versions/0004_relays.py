@@ -1,4 +1,4 @@
-"""Relays: how far each has come in telling what happened, and what it had to set aside.
+"""Relays: the cursor of each, and its parked events.
 
 Revision ID: 0004
 """
@@ -60,5 +60,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Forget how far the relays were: everything is told again then."""
+    """Drop the cursors of relays: all events are published again then."""
     op.execute("DROP TABLE parked_events, relays")

@@ -1,4 +1,4 @@
-"""The outbox in parts, each a range of positions: what was published long ago is dropped with its part.
+"""Partitions of the outbox, each a range of positions: old published events are dropped with their partition.
 
 Revision ID: 0006
 """
@@ -13,10 +13,10 @@ branch_labels = None
 depends_on = None
 
 PART = 2**23
-"""Positions in a part. Some 500 MB."""
+"""The number of positions in a part: about 500 MB."""
 
 AHEAD = 4
-"""How many parts there are beyond the one in use. Beyond them is `outbox_rest`, so that nothing is ever refused."""
+"""The number of parts after the one in use. Later positions go to `outbox_rest`, so that no insert fails."""
 
 OUTBOX = """
 CREATE TABLE outbox (
@@ -60,8 +60,8 @@ CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON outbox
 ALTER TABLE outbox ENABLE ALWAYS TRIGGER append_only, ENABLE ALWAYS TRIGGER append_only_truncate
 """
 
-# What was dropped is told by how many transactions it announced, and by the sum of their hashes: so the audit knows
-# whether those that are announced no more are the very ones.
+# A dropped part is recorded with the number of its transactions and the sum of their hashes, so that the audit can check
+# that no other rows are missing.
 PARTS = """
 CREATE TABLE outbox_parts (
     number INTEGER NOT NULL,
@@ -80,8 +80,8 @@ CREATE TABLE outbox_parts (
 )
 """
 
-# These work for the application, which may not change the schema, as the user that migrated; with a search path of
-# their own, in which nobody else can put anything.
+# These run for the application, which may not change the schema, as the user that migrated; with a search path of
+# schemas that no other user can write to.
 ATTACH = """
 CREATE FUNCTION tekana_attach_outbox_part(part text, begins bigint, ends bigint) RETURNS void LANGUAGE plpgsql
 SET search_path = {schema}, pg_temp AS $$
@@ -115,11 +115,12 @@ BEGIN
 END $$
 """
 
-# Of a part that is dropped, the events stay that are told nowhere else: those of customers, and of what was done to
-# wallets. What a transaction's place in the outbox says, the transaction says as well, but for its place.
+# Events that are stored in the outbox only (of customers, and of changes to wallets) stay when a part is dropped. The
+# rows of transactions have no other data than their position.
 #
-# Nobody waits while the part is read: what stays is put aside first, and then takes the place of the whole. That is
-# tried again and again for a moment each, as who waits for such a lock has others wait behind.
+# Other transactions do not wait while the part is read: the rows that stay are copied first, and the copy then replaces
+# the part. That needs an exclusive lock, which is tried repeatedly for a moment, as other statements queue behind a
+# waiting lock.
 DROP = """
 CREATE FUNCTION tekana_drop_outbox_part(older_than interval) RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = {schema}, pg_temp SET lock_timeout = '100ms' AS $$

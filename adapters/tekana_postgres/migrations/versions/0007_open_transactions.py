@@ -1,11 +1,11 @@
 """Transactions of any type, with any legs, on behalf of a tenant; answers about customers can be erased.
 
-- `transactions` gains whose it is and in which request, the details of its type, and the earlier transaction that it is
-  about. A type is no longer one of a list: the audit asks for unknown ones.
-- `entries` gains the place of an entry in its transaction. The table is written anew, with its columns in an order that
-  leaves no padding: a row takes no more room than before.
-- `customer_answers` holds the answers under idempotency keys that contain a customer's data. Under the key itself,
-  which is kept for ever, only the customer's id remains.
+- `transactions` gains the tenant, the request id, the details of its type, and the earlier transaction that it relates
+  to. The type is no longer limited to a list: the audit finds unknown ones.
+- `entries` gains the index of an entry in its transaction. The table is rewritten, with its columns in an order without
+  padding: a row is not larger than before.
+- `customer_answers` has the answers under idempotency keys that contain a customer's data. The row of the key, which is
+  never deleted, has the customer's id only.
 
 Revision ID: 0007
 """
@@ -93,8 +93,8 @@ CREATE TABLE customer_answers (
     CONSTRAINT pk_customer_answers PRIMARY KEY (key_digest)
 )
 """
-# What 0006 stores is the JSON text ["Wallet",{...}] or ["CustomerWithWallets",[{...},[...]]]: moved as it is, so that a
-# replay is the same to the byte.
+# Revision 0006 stores the JSON text ["Wallet",{...}] or ["CustomerWithWallets",[{...},[...]]]: moved unchanged, so that
+# a replay has the same bytes.
 MOVE_ANSWERS = """
 INSERT INTO customer_answers (key_digest, customer_id, answer)
 SELECT key_digest, (CASE answer->>0 WHEN 'Wallet' THEN answer->1->>'customer_id' ELSE answer->1->0->>'id' END)::uuid,
@@ -135,7 +135,7 @@ END $$
 
 
 def upgrade() -> None:
-    """Open transactions to any type and legs, and move customers' answers to where they can be erased."""
+    """Allow any type and legs of transactions, and move answers about customers to a table that permits erasure."""
     for statement in TRANSACTIONS:
         op.execute(statement)
     _replace(

@@ -1,4 +1,4 @@
-"""Leases of workers that are no relays. A relay's lease stays in its row of `relays`, where the cursor is.
+"""Leases of other workers than relays. A relay's lease stays in its row of `relays`, with the cursor.
 
 Revision ID: 0008
 """
@@ -39,5 +39,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop the table. Workers of the version before need no lease but those of relays."""
+    """Drop the table. In the previous version, only relays need leases."""
     op.execute("DROP TABLE leases")

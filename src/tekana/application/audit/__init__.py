@@ -1,1 +1,1 @@
-"""The audit: every invariant of the ledger, checked on a snapshot of a store."""
+"""The audit: checks of the ledger's invariants on a snapshot of a store."""

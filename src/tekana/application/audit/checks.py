@@ -1,8 +1,8 @@
-"""What must never break, checked in plain Python on a snapshot of a whole store.
+"""The invariants of the ledger, checked in plain Python on a snapshot of a whole store.
 
-A store that keeps everything in memory or in files audits itself with `check`; one with a query language asks each
-question there, and tests hold the two against each other. The numbers are the rules' own: a rule about something that
-tekana does not do yet is absent.
+A store in memory or in files implements its audit with `check`; a store with a query language has a query for each
+invariant, and tests compare the two. Invariants have fixed numbers; those about features that do not exist yet are
+absent.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ BREACHES_SHOWN_MAX = 20
 
 
 class Snapshot(NamedTuple):
-    """Everything a store holds, at one moment. `outbox` is in the order in which it is fed to consumers."""
+    """The contents of a store at one time. `outbox` is in the order of the feed."""
 
     customers: Sequence[Customer]
     wallets: Sequence[Wallet]
@@ -55,7 +55,7 @@ class Snapshot(NamedTuple):
     outbox: Sequence[Transaction | Event]
 
     def history(self) -> dict[WalletId, list[Entry]]:
-        """Each wallet's entries, by version."""
+        """Return each wallet's entries, by version."""
         entries: dict[WalletId, list[Entry]] = defaultdict(list)
         for transaction in self.transactions:
             for entry in transaction.entries:
@@ -65,7 +65,7 @@ class Snapshot(NamedTuple):
         return entries
 
     def moments(self) -> dict[WalletId, list[datetime]]:
-        """When each wallet's entries were posted, by version."""
+        """Return the posting times of each wallet's entries, by version."""
         posted: dict[WalletId, list[tuple[int, datetime]]] = defaultdict(list)
         for transaction in self.transactions:
             for entry in transaction.entries:
@@ -73,7 +73,7 @@ class Snapshot(NamedTuple):
         return {wallet_id: [at for _, at in sorted(lines)] for wallet_id, lines in posted.items()}
 
     def events(self) -> Iterator[Event]:
-        """Every event of the outbox."""
+        """Yield every event of the outbox, in order."""
         for one in self.outbox:
             if isinstance(one, Transaction):
                 yield from events_of(one)
@@ -85,7 +85,7 @@ Breaches = Iterator[str]
 
 
 def check(snapshot: Snapshot) -> Iterator[Finding]:
-    """Check every invariant; one finding each, in the order of their numbers."""
+    """Check every invariant, and yield one finding for each, in order of their numbers."""
     for invariant, (count, find) in _CHECKS.items():
         begin = time.perf_counter()
         breaches = list(find(snapshot))
@@ -113,7 +113,7 @@ def _balanced(snapshot: Snapshot) -> Breaches:
 
 
 def _misplaced(transaction: Transaction) -> Breaches:
-    """Find entries of other wallets than the request names; for a type with details of its own, house wallets only."""
+    """Yield entries in other wallets than the request names; for a type with details, only those in house wallets."""
     request = transaction.request
     rules = TRANSACTION_TYPES.get(request.type)
     if rules is None:

@@ -1,10 +1,10 @@
-"""Commands: what callers can have done. This is the table of contents.
+"""The commands. This is the table of contents.
 
     customers   RegisterCustomer, UpdateCustomer, VerifyCustomer, SuspendCustomer, ReactivateCustomer, CloseCustomer
     wallets     OpenWallet, FreezeWallet, UnfreezeWallet, CloseWallet
-    money       DepositFunds, WithdrawFunds, TransferFunds, MakePayment; many of them in a Batch
+    money       DepositFunds, WithdrawFunds, TransferFunds, MakePayment; a Batch of these
 
-A command declares on its class what HTTP, the bus, the drivers of the features and the reference derive from it: see
+HTTP, the bus, the feature drivers and the reference are derived from the class attributes of commands: see
 `tekana.application.commands.command.Command`.
 """
 
@@ -22,7 +22,7 @@ from tekana.application.commands.money import AnyMoneyCommand as AnyMoneyCommand
 from tekana.application.commands.wallets import *
 from tekana.application.commands.wallets import AnyWalletCommand
 
-if not TYPE_CHECKING:  # mypy reads a literal list only, and would have each command named here again
+if not TYPE_CHECKING:  # mypy accepts only a literal list, which would repeat the name of each command
     __all__ = [*customers.__all__, *wallets.__all__, *money.__all__, "Batch", "BatchOutcome", "Command", "MoneyCommand"]
 
 COMMANDS: Final[dict[str, type[Command[Any]]]] = {

@@ -1,4 +1,4 @@
-"""A batch: many money commands in one request, all or none, or each on its own."""
+"""A batch: many money commands in one request, executed atomically or independently."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ BATCH_SIZE_MAX = 1_000
 class Batch(Struct, frozen=True, kw_only=True):
     """1 to 1,000 money commands in one request.
 
-    "atomic": all are done, or none. "independent": each is done or refused as if it had been sent alone.
+    "atomic": all commands are executed, or none. "independent": each is executed or refused as if it were sent alone.
 
-    Each is refused with what it is refused with alone; in an atomic batch, all the others with RolledBack.
+    A refused command has the same error as if it were sent alone; in an atomic batch, all others have RolledBack.
     """
 
     NAME: ClassVar[str] = "Batch"
@@ -47,10 +47,10 @@ class BatchOutcome(NamedTuple):
     """The result of a batch.
 
     Attributes:
-        transactions: for each command, in their order, a transaction, posted or rejected.
-        failed_index: which command, counted from 0, kept an atomic batch from being done; None if it was done, and for
-            an independent batch.
-        replayed: whether all of it was decided before, under the same key.
+        transactions: one for each command, in order, posted or rejected.
+        failed_index: the index, from 0, of the command that an atomic batch failed on; None if none was refused, and
+            for an independent batch.
+        replayed: whether all transactions are stored answers of an earlier request with the same key.
     """
 
     transactions: tuple[Transaction, ...]
@@ -59,7 +59,7 @@ class BatchOutcome(NamedTuple):
 
 
 def failed_index(batch: Batch, transactions: Sequence[Transaction]) -> int | None:
-    """Return which command kept an atomic batch from being done, or None."""
+    """Return the index of the command that was refused in an atomic batch, or None."""
     if batch.mode == "independent":
         return None
     rejected = ((index, one.rejection) for index, one in enumerate(transactions) if one.rejection)

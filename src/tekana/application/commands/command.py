@@ -1,4 +1,4 @@
-"""What a command is: data that can cross a process border, and a pure decision on a Book."""
+"""The base of commands: serializable data, and a pure decision on a Book."""
 
 from __future__ import annotations
 
@@ -33,15 +33,14 @@ AnswerT_co = TypeVar("AnswerT_co", bound=Answer, covariant=True)
 
 
 class Command(Protocol[AnswerT_co]):
-    """Something that a caller can have done, once for each idempotency key. The answer is kept under the key.
+    """A command of a caller, executed at most once for each idempotency key. Its answer is stored under the key.
 
-    It declares on its class, once, what everything around it needs to know of it:
 
     Attributes:
-        NAME: the stable name, on a bus and in fingerprints. It never changes, even where the class does.
-        SCOPE: what a caller must be allowed to do.
-        REFUSALS: the errors that it is refused with.
-        EXAMPLE: a body, as a client would send it.
+        NAME: the stable name, on a bus and in fingerprints. It never changes, even if the class is renamed.
+        SCOPE: the scope that a caller needs.
+        REFUSALS: the errors that `decide` raises.
+        EXAMPLE: an example of a request body.
     """
 
     NAME: ClassVar[str]
@@ -50,37 +49,40 @@ class Command(Protocol[AnswerT_co]):
     EXAMPLE: ClassVar[Mapping[str, Any]]
 
     def partition_key(self) -> UUID | None:
-        """Return the aggregate whose commands a bus keeps in order; None if there is none yet."""
+        """Return the id of the aggregate whose commands a bus keeps in order; None if it does not exist yet."""
         ...
 
     def locks(self) -> LockSet:
-        """Return what to lock before deciding."""
+        """Return the items to lock before `decide`."""
         ...
 
     def decide(self, book: Book) -> AnswerT_co:
-        """Change the Book, or raise a Refused and leave it as it was. Pure: time and ids come from the Book.
+        """Change the Book and return the answer. Pure: the time and new ids come from the Book.
 
-        It posts at most one transaction, which then is the answer: one key leads to one.
+        A command posts at most one transaction, which is then its answer.
+
+        Raises:
+            Refused: a rule forbids the command; the Book is unchanged.
         """
         ...
 
 
 @runtime_checkable
 class MoneyCommand(Command[Transaction], Protocol):
-    """A command that moves money. Refused, it leaves a rejected transaction behind."""
+    """A command that moves money. If it is refused, a rejected transaction is stored."""
 
     def to_request(self) -> TransactionRequest:
-        """Return what is asked for, in the terms that every type of transaction shares."""
+        """Return the transaction request, in the fields that all types of transaction share."""
         ...
 
 
 class Struct(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """The base of every command: immutable data, the same over HTTP, a bus or a file.
+    """The base class of commands: immutable data, the same over HTTP, a bus or a file.
 
-    Defaults are left out when it is encoded, so that a field that comes later changes no fingerprint of today.
+    Encoding omits default values, so that a new field with a default does not change existing fingerprints.
 
     Attributes:
-        IDS: the fields that hold identifiers; text is converted, anything else refused.
+        IDS: the names of the fields with identifiers; text is converted to UUIDs.
     """
 
     IDS: ClassVar[tuple[str, ...]] = ()
@@ -92,19 +94,19 @@ class Struct(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
                 force_setattr(self, name, to_id(name, given))
 
     def partition_key(self) -> UUID | None:
-        """Return the first identifier."""
+        """Return the first of the IDS."""
         key: UUID | None = getattr(self, self.IDS[0]) if self.IDS else None
         return key
 
 
 class MoneyFields(Struct, frozen=True, kw_only=True):
-    """What every command that moves money carries.
+    """The common fields of commands that move money.
 
     Attributes:
         amount: a positive decimal string in major units of the currency, such as "12.50".
         currency: an ISO 4217 code.
         reference: the caller's own name for the transaction.
-        effective_at: the value date, where it is not the moment of posting.
+        effective_at: the value date; left out if it is the time of posting.
     """
 
     SCOPE: ClassVar[Scope] = "transactions:write"
@@ -125,7 +127,7 @@ class MoneyFields(Struct, frozen=True, kw_only=True):
         check_all(*self._checks())
 
     def _normalize_amount(self) -> None:
-        """Write the amount with all decimals, so that "5" and "5.00" are one request."""
+        """Write the amount with all decimals, so that "5" and "5.00" have the same fingerprint."""
         amount = normalize_amount(self.amount, self.currency)
         if amount is not self.amount:
             force_setattr(self, "amount", amount)
@@ -143,12 +145,12 @@ class MoneyFields(Struct, frozen=True, kw_only=True):
     @property
     def money(self) -> Money:
         """The amount."""
-        return Money(int(self.amount.replace(".", "")), Currency(self.currency))  # all decimals are there
+        return Money(int(self.amount.replace(".", "")), Currency(self.currency))  # normalized: it has all decimals
 
     def transaction_request(
         self, type_: TransactionType, from_wallet_id: WalletId, to_wallet_id: WalletId
     ) -> TransactionRequest:
-        """Return the request for a transaction of this type, from the one wallet to the other."""
+        """Return the request for a transaction of this type between two wallets."""
         return TransactionRequest(
             type=type_,
             amount=self.money,
@@ -162,6 +164,6 @@ class MoneyFields(Struct, frozen=True, kw_only=True):
 
 
 def post_transfer(book: Book, request: TransactionRequest, payer: Wallet, payee: Wallet) -> Transaction:
-    """Post the amount whole: out of the one wallet, into the other."""
+    """Post two legs: the whole amount leaves the payer and enters the payee."""
     minor, currency = request.amount.minor, request.amount.currency
     return book.post(request, (Leg(payer, -minor, currency), Leg(payee, minor, currency)))

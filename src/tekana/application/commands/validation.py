@@ -1,4 +1,4 @@
-"""Checks of input. Every check raises InvalidRequest, naming the field."""
+"""Validation of input. Every check raises InvalidRequest with the name of the field."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ if TYPE_CHECKING:
     Time = datetime
 else:
     Time = Annotated[Any, msgspec.Meta(extra_json_schema={"type": "string", "format": "date-time"})]
-"""The type of a field that holds a time: decoders leave its text to `to_time`, as msgspec's own decoder rounds up."""
+"""The type of a field with a time: decoders leave its text to `to_time`, as msgspec's own decoder rounds up."""
 
 if TYPE_CHECKING:
     MetadataField = dict[str, str | int | float | bool | None]
 else:
     MetadataField = dict[str, Any]
-"""The type of a field that holds metadata: with `read_number` as its `float_hook`, a decoder keeps every digit."""
+"""The type of a field with metadata: with `read_number` as its `float_hook`, a decoder keeps every digit."""
 
 KEY_SEPARATOR = "\x1f"
-"""Stands between a batch's key and the place of one of its movements. No caller's own key has it."""
+"""Separates a batch's key from an index in the key of one of its transactions. Not allowed in callers' keys."""
 
-_MOST_METADATA = 50
-_LARGEST_INTEGER = 2**53 - 1  # beyond it, JSON readers that use floats lose digits
+_METADATA_NAMES_MAX = 50
+_INTEGER_MAX = 2**53 - 1  # beyond it, JSON readers that use floats lose digits
 _FIRST_YEAR, _LAST_YEAR = 1000, 9998
 _PHONE_NUMBER = re.compile(r"\+?[0-9 ().\-/]{3,32}", re.ASCII)  # no letters, extensions or URIs
-_LONGEST_LOCAL_PART = 64  # RFC 5321
+_LOCAL_PART_LENGTH_MAX = 64  # RFC 5321
 _BEYOND_MICROSECONDS = re.compile(r"(?<=\.[0-9]{6})[0-9]+", re.ASCII)
 
 _JOINERS = "\u200c\u200d"
@@ -51,11 +51,11 @@ _JOINERS = "\u200c\u200d"
 _INVISIBLE = re.compile(
     r"[\s\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200c\u200d\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]*"
 )
-"""Spaces, joiners, variation selectors and fillers: a name of these alone cannot be seen."""
+"""Spaces, joiners, variation selectors and fillers: a name of these alone is invisible."""
 
 
 def check_all(*checks: Callable[[], object]) -> None:
-    """Run every check, and raise one InvalidRequest that names everything they found."""
+    """Run every check, and raise one InvalidRequest with all their errors."""
     errors: list[FieldError] = []
     for check in checks:
         try:
@@ -73,7 +73,7 @@ def check_optional(value: T | UnsetType | None, check: Callable[[T], object]) ->
 
 
 def to_id(field: str, value: object) -> UUID:
-    """Return an identifier as a UUID, also where it was given as text."""
+    """Convert an identifier to a UUID, if it is text."""
     if isinstance(value, UUID):
         return value
     try:
@@ -83,9 +83,9 @@ def to_id(field: str, value: object) -> UUID:
 
 
 def to_time(field: str, value: object) -> datetime:
-    """Return an RFC 3339 time, given as text or a datetime, cut to whole microseconds.
+    """Convert an RFC 3339 time, given as text or a datetime, to an aware datetime.
 
-    Digits beyond microseconds are cut, never rounded: the last moment of a day stays on that day.
+    Digits beyond microseconds are truncated, never rounded: the last moment of a day stays on that day.
     """
     if isinstance(value, str):
         try:
@@ -99,14 +99,14 @@ def to_time(field: str, value: object) -> datetime:
 
 
 def check_text(field: str, value: str, *, most: int, one_line: bool = False) -> None:
-    """Check text of 1 to `most` characters that any database and driver can keep.
+    """Check text of 1 to `most` characters that any database and driver can store.
 
     Args:
         field: the name of the field.
         value: the text.
-        most: how many characters it may have.
-        one_line: whether control characters, spaces other than the plain one, and invisible characters are refused;
-            joiners are not.
+        most: the largest number of characters.
+        one_line: whether to refuse control characters, spaces other than U+0020, and invisible characters except
+            joiners.
     """
     _check_storable(field, value, most)
     if not value or value.isspace():
@@ -116,7 +116,7 @@ def check_text(field: str, value: str, *, most: int, one_line: bool = False) -> 
 
 
 def _check_storable(field: str, value: str, most: int) -> None:
-    """Check for a length of at most `most`, no NUL, and no half of a surrogate pair."""
+    """Check for a length of at most `most` characters, no NUL, and no lone surrogate."""
     if not isinstance(value, str):
         raise invalid(field, f"must be text, not {type(value).__name__}")
     if len(value) > most:
@@ -137,14 +137,14 @@ def _check_visible(field: str, value: str) -> None:
 
 
 def _with_plain_spaces(value: str) -> str:
-    """Replace hard, wide and other special spaces (category Zs) by the plain one."""
+    """Replace all space characters (Unicode category Zs) by U+0020."""
     if value.isascii():
         return value
     return "".join(" " if unicodedata.category(one) == "Zs" else one for one in value)
 
 
 def _without_pasted(value: str) -> str:
-    """Remove what copying from a page or a list of contacts adds: invisible characters, and spaces at the ends."""
+    """Remove what copy and paste adds: format characters (Unicode category Cf), and spaces at both ends."""
     if value.isascii():
         return value.strip(" ")
     visible = "".join(one for one in value if unicodedata.category(one) != "Cf")
@@ -152,18 +152,18 @@ def _without_pasted(value: str) -> str:
 
 
 def check_key(key: str) -> None:
-    """An idempotency key of a caller's own: text of 1 to 255 characters, without the one that separates (U+001F)."""
+    """Check a caller's idempotency key: text of 1 to 255 characters, without KEY_SEPARATOR."""
     check_text("key", key, most=255)
     if KEY_SEPARATOR in key:
         raise invalid("key", "must not contain the character U+001F")
 
 
 def read_number(text: str) -> float | Decimal:
-    """Read a JSON number with a fraction or an exponent: the `float_hook` of decoders of commands.
+    """Parse a JSON number with a fraction or an exponent: the `float_hook` of decoders of commands.
 
     Returns:
-        A float, if that has the same digits when it is written, in its shortest form or with 17 digits; else a
-        Decimal, which `check_metadata` refuses.
+        A float if it is written with the same digits, in its shortest form or with 17 digits; else a Decimal, which
+        `check_metadata` refuses.
     """
     nearest = float(text)
     try:
@@ -174,11 +174,11 @@ def read_number(text: str) -> float | Decimal:
 
 
 def check_metadata(metadata: Mapping[str, object]) -> None:
-    """At most 50 names of at most 64 characters, with plain values; texts of at most 500 characters."""
+    """Check metadata: at most 50 names of at most 64 characters, with plain values; texts of at most 500 characters."""
     if not isinstance(metadata, Mapping):
         raise invalid("metadata", "must be names with plain values")
-    if len(metadata) > _MOST_METADATA:
-        raise invalid("metadata", f"must have at most {_MOST_METADATA} names")
+    if len(metadata) > _METADATA_NAMES_MAX:
+        raise invalid("metadata", f"must have at most {_METADATA_NAMES_MAX} names")
     for name, value in metadata.items():
         check_text("metadata", name, most=64)
         field = f"metadata.{name}"
@@ -188,7 +188,7 @@ def check_metadata(metadata: Mapping[str, object]) -> None:
             case bool() | None:
                 pass
             case int():
-                if abs(value) > _LARGEST_INTEGER:
+                if abs(value) > _INTEGER_MAX:
                     raise invalid(field, "is too large for a JSON number: send it as text")
             case Decimal():
                 raise invalid(field, "is a number that cannot be kept exactly: send it as text")
@@ -200,7 +200,7 @@ def check_metadata(metadata: Mapping[str, object]) -> None:
 
 
 def check_moment(field: str, moment: datetime) -> None:
-    """Check a moment: with its offset from UTC, in the years 1000 to 9998, as databases read the ends as infinite."""
+    """Check a time: aware, in the years 1000 to 9998, as databases read the extremes as infinite."""
     if moment.tzinfo is None:
         raise invalid(field, "must say its offset from UTC, such as 2026-01-31T12:00:00Z")
     if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
@@ -214,12 +214,12 @@ def check_country(value: str) -> None:
 
 
 def require_active_currency(code: str) -> Currency:
-    """Return the currency of a new wallet.
+    """Return a currency that a new wallet may have.
 
-    A command calls it when it is decided, not when it is built: a stored answer can still be replayed under its key.
+    Called by `decide`, not when a command is built, so that stored answers in a withdrawn currency can be replayed.
 
     Raises:
-        InvalidRequest: ISO 4217 has no such currency any more; wallets that exist in it can still be used.
+        InvalidRequest: the currency is withdrawn from ISO 4217; existing wallets in it can still be used.
     """
     currency = parse_currency(code)
     if currency in WITHDRAWN:
@@ -230,12 +230,12 @@ def require_active_currency(code: str) -> Currency:
 
 
 def check_external_id(value: str) -> None:
-    """Check the caller's own name for a customer: 1 to 200 characters on one line. It is kept exactly as given."""
+    """Check the caller's own name for a customer: 1 to 200 characters on one line. It is stored unchanged."""
     check_text("external_id", value, most=200, one_line=True)
 
 
 def normal_name(field: str, value: str, *, most: int) -> str:
-    """Return a name for people to read, with plain spaces only."""
+    """Return a name in its normal form: visible, on one line, with plain spaces only."""
     if isinstance(value, str):
         value = _with_plain_spaces(value)
     check_text(field, value, most=most, one_line=True)
@@ -243,20 +243,20 @@ def normal_name(field: str, value: str, *, most: int) -> str:
 
 
 def normal_full_name(value: str) -> str:
-    """Return a person's name as it is kept, without blanks around it."""
+    """Return a person's name in its normal form, without spaces at both ends."""
     return normal_name("full_name", value, most=200).strip()
 
 
 def normal_email(value: str) -> str:
-    """Return the address as it is kept and compared. Its syntax is checked, not its mailbox.
+    """Return an email address in its normal form. The syntax is checked, not whether the mailbox exists.
 
-    Upper and lower case are one, and so are all the forms of a letter, such as the three of sigma.
+    The normal form has one case, and one form of each letter, such as the three of sigma.
     """
     wrong = invalid("email", "must be an email address, such as aline@example.com")
     if not isinstance(value, str):
         raise wrong
     value = _without_pasted(value)
-    if len(value.partition("@")[0]) > _LONGEST_LOCAL_PART:
+    if len(value.partition("@")[0]) > _LOCAL_PART_LENGTH_MAX:
         raise wrong
     try:
         address = validate_email(value, check_deliverability=False, test_environment=True).normalized
@@ -272,18 +272,23 @@ _FINAL_SIGMA = re.compile(r"(?<=[^\W\d_])\u03c3(?![^\W\d_])")
 
 
 def _fold_case(text: str) -> str:
-    """Fold case letter by letter, with sigma as it is spelled: final at the end of a word.
+    """Fold case letter by letter, with the final sigma at the end of a word.
 
-    What folding would make two letters of, such as the German sharp s, is another mailbox and stays.
+    Letters that fold to two, such as the German sharp s, are unchanged: the result would be another mailbox.
     """
     folded = "".join(one if len(one.casefold()) > 1 else one.casefold() for one in text).lower()
     return _FINAL_SIGMA.sub("\u03c2", folded)
 
 
 def normal_phone_number(value: str, country: str | None = None) -> str:
-    """Return the number in E.164 form. Without a leading +, it is read as one of the country, if there is one.
+    """Return a phone number in E.164 form.
 
-    It must be possible to call it from any country: a number that works within a town only is refused.
+    Args:
+        value: the number; without a leading +, a national number of the country.
+        country: an ISO 3166-1 alpha-2 code; None if it is unknown.
+
+    Raises:
+        InvalidRequest: the number cannot be called from any country: it is a local one, for example.
     """
     wrong = invalid("phone_number", "must be a phone number, such as +250788123456")
     if not isinstance(value, str):
@@ -301,7 +306,7 @@ def normal_phone_number(value: str, country: str | None = None) -> str:
 
 
 def _can_be_called_from_anywhere(number: phonenumbers.PhoneNumber) -> bool:
-    """Check the length: as long as a whole number, not as one without its area code, even if service numbers are."""
+    """Return whether the number has the length of one with an area code, which service numbers may lack."""
     whole, local = phonenumbers.ValidationResult.IS_POSSIBLE, phonenumbers.ValidationResult.IS_POSSIBLE_LOCAL_ONLY
     kinds = (phonenumbers.PhoneNumberType.FIXED_LINE, phonenumbers.PhoneNumberType.MOBILE)
     reasons = [phonenumbers.is_possible_number_for_type_with_reason(number, kind) for kind in kinds]

@@ -1,4 +1,4 @@
-"""Retrying: the one way in which work that failed is tried again."""
+"""Retries with exponential backoff, for all background work."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ ResultT = TypeVar("ResultT")
 
 
 class Backoff:
-    """Delays between attempts: each is twice the one before, up to a maximum, less a random part."""
+    """The delays between attempts: exponential, up to a maximum, with jitter."""
 
     def __init__(self, first_seconds: float | None = None, max_seconds: float | None = None) -> None:
-        """Create it. The defaults are FIRST_DELAY_SECONDS and MAX_DELAY_SECONDS."""
+        """Create the delays. The defaults are FIRST_DELAY_SECONDS and MAX_DELAY_SECONDS."""
         self._first_seconds = FIRST_DELAY_SECONDS if first_seconds is None else first_seconds
         self._max_seconds = MAX_DELAY_SECONDS if max_seconds is None else max_seconds
         self._next_seconds = self._first_seconds
 
     def next_delay(self) -> float:
-        """Return how many seconds to wait before the next attempt."""
+        """Return the delay before the next attempt, in seconds."""
         delay = min(self._next_seconds, self._max_seconds)
         self._next_seconds = 2 * delay
         return delay * random.uniform(1 - _JITTER, 1)  # noqa: S311 - jitter, not a secret
@@ -40,18 +40,18 @@ class Backoff:
 
 
 class Retry:
-    """Repeats work that fails, with a growing delay, and logs only when the state changes.
+    """Retries failed work with a growing delay, and logs changes of state only.
 
-    Unavailable is logged as a warning without a stack, any other exception as an error with one. Repeated failures with
+    Unavailable is logged as a warning without a traceback, other exceptions as errors with one. Repeated failures with
     the same type of exception are not logged again.
     """
 
     def __init__(self, subject: str, log: logging.Logger, backoff: Backoff | None = None) -> None:
-        """Create it.
+        """Create the retry of one piece of work.
 
         Args:
-            subject: what is repeated; log lines begin with it.
-            log: where changes of state are logged.
+            subject: the name of the work; log lines begin with it.
+            log: the logger for changes of state.
             backoff: the delays; the default ones if None.
         """
         self._subject = subject
@@ -62,22 +62,23 @@ class Retry:
 
     @property
     def failing_since(self) -> float | None:
-        """The moment of the first failure since the last success, by the event loop's clock; None if there is none."""
+        """The time of the first failure since the last success, by the event loop's clock; None if there is none."""
         return None if self._failure is None else self._failing_since
 
     async def until_success(
         self, action: Callable[[], Awaitable[ResultT]], *, give_up_on: tuple[type[Exception], ...] = ()
     ) -> ResultT:
-        """Await `action` again and again until it succeeds, and return its result.
+        """Await `action` repeatedly until it succeeds, and return its result.
 
-        Cancelling the current task always ends it, whatever the action then raises. A CancelledError that the action
-        raises while the task is not being cancelled is a failure as any other.
+        Cancelling the current task always ends it, even if the action suppresses the cancellation. A CancelledError of
+        the action while the task is not being cancelled counts as a failure.
 
-        Raises:
-            the exceptions in `give_up_on`, as the action raised them.
+        Args:
+            action: the work.
+            give_up_on: exceptions that are not retried but raised.
         """
         while True:
-            # In a task of its own: what the action makes of a cancellation, its own or another's, stays there.
+            # In a separate task, so that cancellations within the action do not affect this one.
             task = asyncio.create_task(_awaited(action), name=self._subject)
             try:
                 await asyncio.wait((task,))
@@ -110,13 +111,13 @@ class Retry:
         await asyncio.sleep(self._backoff.next_delay())
 
     def succeeded(self) -> None:
-        """Log that it works again if it failed before, and start again with the first delay."""
+        """Log the recovery if the work failed before, and start again with the first delay."""
         if self._failure is not None:
             self._log.warning("%s: it works again", self._subject)
             self.reset()
 
     def reset(self) -> None:
-        """Forget earlier failures without logging anything."""
+        """Clear earlier failures without logging."""
         self._failure = None
         self._backoff.reset()
 

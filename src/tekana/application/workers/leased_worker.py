@@ -1,4 +1,4 @@
-"""A worker that any number of processes run and one at a time does: the one that holds the lease."""
+"""A worker that is active in one of any number of processes: the one that holds the lease."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from tekana.ports.lease import Lease, LeaseLost
 _log = logging.getLogger("tekana.workers")
 
 LEASE_SECONDS: Final = 3.0
-"""Seconds after which a worker that does not renew its lease is replaced by another one."""
+"""The duration of a lease in seconds: another process takes over from one that does not renew it."""
 
 _RENEW_SECONDS: Final = LEASE_SECONDS / 3
-_HELD_PART: Final = 0.9  # of a lease that is not renewed; the rest is for ending the work
+_HELD_PART: Final = 0.9  # of the lease; the rest is for stopping the work if it is not renewed
 _STANDBY_SECONDS: Final = 0.5
 _NEED_CHECK_SECONDS: Final = 1.0
 _HAND_OVER_SECONDS: Final = 60.0
 _RELEASE_SECONDS: Final = 1.0
 
 RunOnceUnderLease = Callable[[int], Awaitable[float]]
-"""Does what is due under the lease of this epoch, and returns for how many seconds there is nothing more to do."""
+"""Does the due work under the lease of the given epoch. Returns the seconds until there is more to do."""
 
 
 async def _always() -> bool:
@@ -37,10 +37,10 @@ async def _nothing_to_stop() -> None:
 
 
 class LeasedWorker:
-    """Calls `run_once` again and again, while this process holds the lease.
+    """Calls `run_once` repeatedly while this process holds the lease.
 
-    What fails is retried under the same lease. A process in which it fails for a minute hands over to another one, if
-    one stands by. The lease is released while there is nothing to do for longer than it lasts.
+    A failure is retried under the same lease. After a minute of failures, the lease is left to another process, if one
+    is on standby. The lease is released while there is nothing to do for longer than its duration.
     """
 
     def __init__(
@@ -54,15 +54,15 @@ class LeasedWorker:
         stop: Callable[[], Awaitable[None]] = _nothing_to_stop,
         backoff: Backoff | None = None,
     ) -> None:
-        """Create it.
+        """Create the worker.
 
         Args:
-            name: what the work is called in logs.
-            lease: the right to do it.
-            run_once: does what is due. It may raise LeaseLost.
-            holder: names this process, for operators.
-            is_needed: whether there can be anything to do; while not, no lease is held.
-            stop: releases what `run_once` holds open, when the worker ends.
+            name: the name of the work in logs.
+            lease: the right to do the work.
+            run_once: does the due work. It may raise LeaseLost.
+            holder: a name of this process, for operators.
+            is_needed: whether there can be anything to do; while False, no lease is held.
+            stop: releases the resources of `run_once` when the worker ends.
             backoff: the delays after failures; the default ones if None.
         """
         self.name = name
@@ -75,7 +75,7 @@ class LeasedWorker:
         self._retry = Retry(self._subject, _log, backoff)
 
     async def run(self) -> None:
-        """Work until cancelled."""
+        """Run until cancelled."""
         try:
             while True:
                 pause = await self._acquire_and_work()
@@ -87,7 +87,7 @@ class LeasedWorker:
                 _log.exception("%s: could not be stopped cleanly", self._subject)
 
     async def _acquire_and_work(self) -> float:
-        """Work as long as the lease is held. Returns after how many seconds to try again."""
+        """Acquire the lease and work while it is held. Return the seconds until the next attempt."""
         requested_at = asyncio.get_running_loop().time()
         try:
             needed = await self._is_needed()
@@ -106,13 +106,13 @@ class LeasedWorker:
             await self._release(epoch)
 
     async def _work_while_held(self, epoch: int, held_until: float) -> float:
-        """Work until there is nothing to do for a while, or the lease ends, which ends the work."""
+        """Work until there is nothing to do, or the lease ends, which cancels the work."""
         renewal = asyncio.create_task(self._renew(epoch, held_until), name=f"lease of {self._subject}")
         work = asyncio.create_task(self._work(epoch), name=self._subject)
         try:
             await asyncio.wait((renewal, work), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            await end_tasks(renewal, work)  # whatever was begun under this lease ends before anything else begins
+            await end_tasks(renewal, work)  # work under this lease ends before any other work begins
         if not work.cancelled():
             return work.result()
         return 0.0 if renewal.cancelled() else renewal.result()
@@ -135,7 +135,7 @@ class LeasedWorker:
             await asyncio.sleep(pause)
 
     async def _renew(self, epoch: int, held_until: float) -> float:
-        """Renew the lease until it is lost, or should be handed over. Returns for how long to leave it to others."""
+        """Renew the lease until it is lost, or to be handed over. Return the seconds to leave it to other processes."""
         clock = asyncio.get_running_loop().time
         began = clock()
         while True:
@@ -148,7 +148,7 @@ class LeasedWorker:
             except LeaseLost:
                 _log.warning("%s: another process works now", self._subject)
                 return 0.0
-            except Exception as error:  # tried again as long as the lease lasts
+            except Exception as error:  # retried until the lease ends
                 if clock() >= held_until:
                     _log.warning("%s: the lease ended, as it could not be renewed: %r", self._subject, error)
                     return 2 * _STANDBY_SECONDS
@@ -157,9 +157,9 @@ class LeasedWorker:
                 return 2 * _STANDBY_SECONDS
 
     async def _release(self, epoch: int) -> None:
-        """Let others acquire the lease at once. If this fails, the lease ends by itself."""
+        """Release the lease, so that other processes can acquire it at once. If this fails, it expires."""
         try:
             async with asyncio.timeout(_RELEASE_SECONDS):
                 await self._lease.release(epoch)
         except Exception as error:
-            _log.info("%s: the lease was not released, and ends by itself: %r", self._subject, error)
+            _log.info("%s: the lease was not released, and will expire: %r", self._subject, error)

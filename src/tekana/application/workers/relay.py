@@ -2,8 +2,8 @@
 
     read what is unpublished ─> publish ─> wait until the bus has confirmed it ─> advance the cursor ─> …
 
-It may stop at any point: the next relay continues from the cursor, so what was published after the cursor is published
-again. That is the only way in which an event is published twice, and consumers recognise it by its id.
+It may stop at any point: the next relay continues from the cursor, so events published after the cursor are published
+again. This is the only case in which an event is published twice; consumers drop duplicates by its id.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tekana.ports.publisher import Publisher
 _log = logging.getLogger("tekana.relay")
 
 LAG_WARNING_SECONDS: Final = 60.0
-"""Seconds after which an event that is not published yet is worth a warning."""
+"""The age of an unpublished event, in seconds, from which on there is a warning."""
 
 _IDLE_SECONDS: Final = 0.02
 _RETRY_CHECK_SECONDS: Final = 1.0
@@ -36,7 +36,12 @@ _RUN_EVENTS_MAX: Final = 1500
 
 @dataclass(slots=True)
 class _Progress:
-    """How far the relay is under one lease. `run` is read and not published yet; `blocked` aggregates are parked."""
+    """The progress of the relay under one lease.
+
+    Attributes:
+        run: the events that were read and are not published yet.
+        blocked: the aggregates with parked events.
+    """
 
     epoch: int
     cursor: str | None
@@ -46,10 +51,10 @@ class _Progress:
 
 
 class Relay:
-    """Publishes an outbox on a bus, run by run. `relay_worker` makes it a worker."""
+    """Publishes an outbox on a bus, run by run. `relay_worker` creates a worker from it."""
 
     def __init__(self, outbox: Outbox, publisher: Publisher, *, idle_seconds: float = _IDLE_SECONDS) -> None:
-        """Create it. With nothing to publish, it looks again after `idle_seconds`."""
+        """Create the relay. While there is nothing to publish, it polls every `idle_seconds`."""
         self._outbox = outbox
         self._parked_events = outbox.parked_events
         self._publisher = publisher
@@ -60,13 +65,13 @@ class Relay:
         """Publish the next run of events under the lease of this epoch.
 
         Returns:
-            For how many seconds there is nothing to do.
+            The seconds until there may be more to publish.
 
         Raises:
-            LeaseLost: another process holds the lease.
-            Unavailable: the store or the bus cannot be reached; what was published is published again.
+            LeaseLost: this epoch of the lease has ended.
+            Unavailable: the store or the bus cannot be reached; the run will be published again.
         """
-        progress, self._progress = self._progress, None  # after a failure, begin where the outbox says
+        progress, self._progress = self._progress, None  # after a failure, begin at the cursor of the outbox
         if progress is None or progress.epoch != epoch:
             progress = await self._begin(epoch)
         delay = await self._publish_next(progress)
@@ -86,7 +91,7 @@ class Relay:
         run = progress.run or await self._outbox.read(progress.cursor, _RUN_EVENTS_MAX)
         if not run:
             return self._idle_seconds
-        if progress.cursor is not None and not progress.run:  # raises LeaseLost where the cursor was moved meanwhile
+        if progress.cursor is not None and not progress.run:  # raises LeaseLost if the cursor was moved meanwhile
             await self._outbox.advance(progress.epoch, progress.cursor)
         cursor = run[-1].cursor
         parked, progress.run = await self._publish_and_read(run, progress.blocked, cursor)
@@ -97,7 +102,7 @@ class Relay:
     async def _publish_and_read(
         self, run: Sequence[FeedEvent], blocked: set[UUID], cursor: str
     ) -> tuple[list[ParkedEvent], Sequence[FeedEvent]]:
-        """Publish a run, and read the next one meanwhile. If either fails, the other has ended when this raises."""
+        """Publish a run, and read the next one concurrently. If one fails, the other has ended when this raises."""
         publishing = asyncio.create_task(self._publish(run, blocked))
         reading = asyncio.create_task(_read(self._outbox, cursor))
         try:
@@ -110,28 +115,28 @@ class Relay:
         return publishing.result(), reading.result()
 
     async def _publish(self, run: Sequence[FeedEvent], blocked: set[UUID]) -> list[ParkedEvent]:
-        """Publish a run without the events of blocked aggregates. Returns what has to be parked, in order."""
-        free = [fed for fed in run if aggregate_id(fed.event) not in blocked]
-        rejected = await self._publisher.publish([fed.event for fed in free]) if free else ()
-        reasons = {free[one.place].cursor: one.reason for one in rejected}
+        """Publish a run without the events of blocked aggregates. Return the events to park, in order."""
+        free = [item for item in run if aggregate_id(item.event) not in blocked]
+        rejected = await self._publisher.publish([item.event for item in free]) if free else ()
+        reasons = {free[one.event_index].cursor: one.reason for one in rejected}
         parked = []
-        for fed in run:
-            reason = reasons.get(fed.cursor)
+        for item in run:
+            reason = reasons.get(item.cursor)
             if reason is not None:
-                blocked.add(aggregate_id(fed.event))
-                _log.error("event %s (%s) is parked: %s", event_id(fed.event), type(fed.event).__name__, reason)
-            if aggregate_id(fed.event) in blocked:
-                parked.append(ParkedEvent(fed, reason))
+                blocked.add(aggregate_id(item.event))
+                _log.error("event %s (%s) is parked: %s", event_id(item.event), type(item.event).__name__, reason)
+            if aggregate_id(item.event) in blocked:
+                parked.append(ParkedEvent(item, reason))
         return parked
 
     async def _retry_parked(self, progress: _Progress) -> None:
-        """Publish parked events again whose retry an operator requested."""
+        """Publish the parked events whose retry an operator requested."""
         while requested := await self._parked_events.retry_requested(_RUN_EVENTS_MAX):
-            run = [one.fed for one in requested]
-            progress.blocked.difference_update(aggregate_id(fed.event) for fed in run)
+            run = [one.feed_event for one in requested]
+            progress.blocked.difference_update(aggregate_id(item.event) for item in run)
             parked = await self._publish(run, progress.blocked)
-            still = {one.fed.cursor for one in parked}
-            published = [fed.cursor for fed in run if fed.cursor not in still]
+            still = {one.feed_event.cursor for one in parked}
+            published = [item.cursor for item in run if item.cursor not in still]
             await self._parked_events.unpark(progress.epoch, published, parked)
             progress.blocked = set(await self._parked_events.aggregates())
 
@@ -152,15 +157,15 @@ def relay_worker(
 ) -> LeasedWorker:
     """Create the worker that publishes an outbox while it holds the outbox's lease.
 
-    Any number of processes may run one for the same outbox: one publishes, the others stand by.
+    Any number of processes may run one for the same outbox: one publishes, the others are on standby.
 
     Args:
-        name: what the worker is called in logs.
-        outbox: what is published.
-        publisher: where it is published. It is stopped with the worker.
-        holder: names this process, for operators.
-        idle_seconds: after how long it looks again when there was nothing to publish.
-        is_needed: whether anything has to be published at all; always, if None.
+        name: the name of the worker in logs.
+        outbox: the outbox to publish.
+        publisher: the bus. It is stopped with the worker.
+        holder: a name of this process, for operators.
+        idle_seconds: the polling interval while there is nothing to publish.
+        is_needed: whether publishing is needed at all; always, if None.
         backoff: the delays after failures; the default ones if None.
     """
     relay = Relay(outbox, publisher, idle_seconds=idle_seconds)
@@ -171,14 +176,15 @@ def relay_worker(
 
 
 async def relay_warnings(outbox: Outbox) -> list[str]:
-    """Return what an operator should know about publishing, each in a sentence; empty if all is well.
+    """Return warnings for an operator about publishing, one sentence each; empty if there are none.
 
-    Raises Unavailable.
+    Raises:
+        Unavailable: the store cannot be reached.
     """
     warnings = []
     lag = await outbox.lag()
     if lag > LAG_WARNING_SECONDS:
         warnings.append(f"events have waited for {lag:,.0f} s to be published: is a relay at work, and the bus up?")
     if await outbox.parked_events.list(1):
-        warnings.append("the bus refused events, which were set aside: `tekana outbox list` tells which")
+        warnings.append("the bus refused events, which were set aside: `tekana outbox list` shows them")
     return warnings

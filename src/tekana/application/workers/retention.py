@@ -1,4 +1,4 @@
-"""Retention: drops what was published long ago from the outbox."""
+"""Retention: drops old published events from the outbox."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FIRST_RETRY_SECONDS: Final = 60.0
 
 
 def retention_worker(store: RelayedStore, keep_days: int, *, holder: str) -> LeasedWorker:
-    """Create the worker that drops what every relay has published and is older than `keep_days`, once an hour."""
+    """Create the worker that drops events older than `keep_days` that every relay has published, once an hour."""
     older_than = timedelta(days=keep_days)
 
     async def run_once(_: int) -> float:
@@ -31,16 +31,18 @@ def retention_worker(store: RelayedStore, keep_days: int, *, holder: str) -> Lea
 
 
 async def prune(retention: Retention, older_than: timedelta, report: Callable[[int], object] = lambda _: None) -> int:
-    """Drop what every relay has published and what happened longer ago, part by part.
+    """Drop events that are older and that every relay has published, part by part, each in a transaction of its own.
 
-    `report` is called after each part with the number of transactions dropped so far. What is dropped stays dropped
-    when this is stopped between two parts.
+    Args:
+        retention: the retention of a store.
+        older_than: the age of the events to drop.
+        report: called after each part with the number of transactions dropped so far.
 
     Returns:
-        How many transactions the dropped parts announced.
+        The number of transactions in the dropped parts.
 
     Raises:
-        Unavailable: the store cannot be reached, or is too busy.
+        Unavailable: the store cannot be reached, or a lock was not granted in time.
     """
     dropped = 0
     while (transactions := await retention.prune(older_than)) is not None:

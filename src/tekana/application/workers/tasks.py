@@ -11,7 +11,7 @@ _CANCEL_AGAIN_SECONDS: Final = 3.0
 async def end_tasks(*tasks: asyncio.Task[Any]) -> None:
     """Cancel the tasks and wait until they have ended. A cancellation that a library suppressed is repeated.
 
-    A cancellation of the current task is passed on to them, and raised once they have ended.
+    A cancellation of the current task is forwarded to them, and raised once they have ended.
     """
     pending = {task for task in tasks if not task.done()}
     cancelled: asyncio.CancelledError | None = None

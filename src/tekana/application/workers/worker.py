@@ -1,4 +1,4 @@
-"""Workers: what a process does in the background, and how it is started, restarted and stopped."""
+"""Workers: background work of a process, and its start, restart and stop."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from tekana.application.workers.backoff import Backoff, Retry
 _log = logging.getLogger("tekana.workers")
 
 STOP_SECONDS: Final = 10.0
-"""How long workers may take to stop, in seconds. What has not ended by then is left behind."""
+"""The time that workers have to stop, in seconds. Those that take longer are abandoned."""
 
 _HEALTHY_SECONDS: Final = 60.0
 
 RunOnce = Callable[[], Awaitable[float]]
-"""Does what is due, and returns for how many seconds there is nothing more to do."""
+"""Does the due work. Returns the seconds until there is more to do."""
 
 
 class Worker(Protocol):
-    """Background work. `run` works until it is cancelled; a worker that is finished may return.
+    """Background work. `run` runs until it is cancelled; a worker that has finished may return.
 
     If `run` raises, it is called again after a delay. It must not suppress its own cancellation.
     """
 
     @property
     def name(self) -> str:
-        """What the work is called in logs."""
+        """The name of the work in logs."""
         ...
 
     async def run(self) -> None:
@@ -38,7 +38,7 @@ class Worker(Protocol):
 
 
 class PeriodicWorker:
-    """Calls `run_once` again and again, in each process that runs the worker. What fails is retried with a delay."""
+    """Calls `run_once` repeatedly, in each process that runs the worker. Failures are retried with a delay."""
 
     def __init__(self, name: str, run_once: RunOnce, *, backoff: Backoff | None = None) -> None:
         self.name = name
@@ -46,7 +46,7 @@ class PeriodicWorker:
         self._retry = Retry(name, _log, backoff)
 
     async def run(self) -> None:
-        """Work until cancelled."""
+        """Run until cancelled."""
         while True:
             pause = await self._retry.until_success(self._run_once)
             await asyncio.sleep(pause)
@@ -56,7 +56,7 @@ class PeriodicWorker:
 async def running(workers: Sequence[Worker]) -> AsyncIterator[None]:
     """Run the workers in the background until the context ends.
 
-    A worker that raises is started again, with a growing delay. At the end all are cancelled, and awaited for at most
+    A worker that raises is restarted, with a growing delay. At the end all are cancelled, and awaited for at most
     STOP_SECONDS.
     """
     tasks = [asyncio.create_task(_keep_running(worker), name=worker.name) for worker in workers]

@@ -1,7 +1,7 @@
-"""The suites that a store and a publisher must pass. Every guarantee of `tekana.ports` is a test here.
+"""The contract suites for stores and publishers. Every guarantee of `tekana.ports` has a test here.
 
     class TestMyStore(StoreContract):
-        persistent = True  # and `another`, if your store outlives its object
+        persistent = True  # and define `another`, if other store objects can read the data
 
         @pytest_asyncio.fixture
         async def store(self, clock):
@@ -12,14 +12,14 @@
             await store.stop()
 
         async def another(self, store):
-            return MyStore(store.url, clock=store.clock)  # not started: the suite does it
+            return MyStore(store.url, clock=store.clock)  # not started: the suite starts it
 
-The fixture gives each test a started, migrated and empty store whose clock is the fixture `clock`. After every test the
-suite audits the store, by the store's own audit and by everything that its readers show. What a store does not claim to
-be able to do is not collected. pytest-asyncio runs it, in either mode.
+The fixture `store` is a started, migrated and empty store with the fixture `clock` as its clock. After every test the
+suite audits the store: with the store's own audit, and with everything that its readers return. Tests of capabilities
+that a subclass does not declare are not collected. pytest-asyncio runs the suite, in either mode.
 
-A `PublisherContract` asks for less: a fixture `publisher`, and `arrived` and `bodies`, which read what is on its bus.
-Half of it, `PublisherFailuresContract`, is about failures; for these a bus brings `away` and `make_unacceptable`.
+A `PublisherContract` needs a fixture `publisher`, and the methods `arrived` and `bodies`, which read from the bus. Its
+base `PublisherFailuresContract` tests failures, with the methods `away` and `make_unacceptable`.
 """
 
 from tekana.testing.contracts.leases import LeasesContract

@@ -1,4 +1,4 @@
-"""Batches: all or none, or each on its own; and once, however often they are sent."""
+"""Batches: atomic or independent, and executed once for repeated requests."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MODES: tuple[BatchMode, ...] = get_args(BatchMode)
 
 
 class BatchesContract(Contract):
-    """Many movements of money in one request."""
+    """The contract of batches."""
 
     async def test_an_atomic_batch_that_is_done(self, app: Session, store: Store) -> None:
         one, two = await a_wallet(app, "100"), await a_wallet(app)
@@ -39,16 +39,16 @@ class BatchesContract(Contract):
         )
         assert await _balances(store, one, two) == [30, 0]
 
-    @pytest.mark.parametrize("place", [0, 2, 3])
+    @pytest.mark.parametrize("index", [0, 2, 3])
     async def test_an_atomic_batch_leaves_no_trace_but_its_refusals(
-        self, app: Session, store: Store, place: int
+        self, app: Session, store: Store, index: int
     ) -> None:
         one, two = await a_wallet(app, "100"), await a_wallet(app)
         movements = [builders.transfer(one.id, two.id, "20", reference=f"part {number}") for number in range(3)]
-        movements.insert(place, builders.transfer(two.id, one.id, "61", reference="too much"))
+        movements.insert(index, builders.transfer(two.id, one.id, "61", reference="too much"))
         done = await app.submit_batch(atomic(*movements), key="a key")
-        assert done.failed_index == place
-        assert _codes(done) == ["insufficient_funds" if n == place else "rolled_back" for n in range(4)]
+        assert done.failed_index == index
+        assert _codes(done) == ["insufficient_funds" if n == index else "rolled_back" for n in range(4)]
         assert [await store.transactions(LOCAL_OPERATOR).get(each.id) for each in done.transactions] == list(
             done.transactions
         )

@@ -1,4 +1,4 @@
-"""Many at once, through the posting engine: no money lost, none made, no command without an answer."""
+"""Concurrent commands through the posting engine: balances stay right, and every command gets an answer."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tekana.testing.contracts.ledger_checks import transactions
 
 
 class ConcurrencyContract(Contract):
-    """Applications that work on the same wallets at the same time."""
+    """Applications that use the same wallets concurrently."""
 
     @pytest.mark.parametrize("engines", [1, 4])
     async def test_one_of_64_spenders_wins(self, crew: Sequence[Session], store: Store, engines: int) -> None:
@@ -87,7 +87,7 @@ class ConcurrencyContract(Contract):
                 assert deposited.code == "wallet_not_active"
 
     async def test_no_command_waits_for_ever(self, app: Session, store: Store) -> None:
-        """Bursts and pauses of every pattern: a lost wake-up leaves a command without an answer."""
+        """Submit random bursts: a lost wake-up would leave a command without an answer."""
         wallet = await a_wallet(app)
         chance = random.Random(1)  # noqa: S311 - the same every time
         waiting: list[asyncio.Task[Transaction]] = []

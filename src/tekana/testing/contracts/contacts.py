@@ -1,4 +1,4 @@
-"""Email, phone number and external id: one open customer has them, whoever else tries at the same moment."""
+"""Email, phone number and external id are unique among open customers, also under concurrency."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FIELDS = pytest.mark.parametrize(
 
 
 class ContactsContract(Contract):
-    """The uniqueness of contacts, through the engine."""
+    """The contract of unique contacts, tested through the engine."""
 
     @FIELDS
     async def test_one_of_many_registrations_wins(
@@ -86,7 +86,7 @@ class ContactsContract(Contract):
         assert getattr((await app.customers.get(second.id)).customer, field) == value
 
     async def test_contacts_can_be_swapped_in_one_group(self, app: Session) -> None:
-        """What the first gives up, the second takes, in one unit of work; and back, the other way round."""
+        """Release a contact and reserve it for another customer in one unit of work, in both directions."""
         one, two = (await a_customer(app)).customer, (await a_customer(app)).customer
         for first, second, free in ((one, two, "free@example.com"), (two, one, "freed@example.com")):
             old = (await app.customers.get(first.id)).customer.email

@@ -1,4 +1,4 @@
-"""The feed of events: each once, in order, and none missed by those who follow it."""
+"""The feed of events: each once, in order, and none missed by readers that follow the cursors."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class EventFeedContract(Contract):
     """`tekana.ports.events`."""
 
     async def test_every_event_there_is(self, store: Store, app: Session) -> None:
-        await _a_life(app)
+        await _execute_all_commands(app)
         events = await feed(store)
         assert {type(event).__name__ for event in events} == set(EVENT_TYPES)
         by_aggregate: dict[UUID, list[Event]] = defaultdict(list)
@@ -45,18 +45,18 @@ class EventFeedContract(Contract):
             assert [event.sequence for event in mine] == list(range(1, len(mine) + 1))
 
     async def test_pages_of_every_size(self, store: Store, app: Session) -> None:
-        await _a_life(app)
+        await _execute_all_commands(app)
         whole = await every(store.events(LOCAL_OPERATOR).list)
         assert len({one.cursor for one in whole}) == len(whole)
         for limit in range(1, 12):
             assert await every(store.events(LOCAL_OPERATOR).list, limit) == whole
 
     async def test_each_event_leads_to_the_next(self, store: Store, app: Session) -> None:
-        await _a_life(app)
+        await _execute_all_commands(app)
         whole = await every(store.events(LOCAL_OPERATOR).list)
-        for place, one in enumerate(whole):
+        for index, one in enumerate(whole):
             page = await store.events(LOCAL_OPERATOR).list(PageRequest(2, one.cursor))
-            assert list(page.items) == whole[place + 1 : place + 3]
+            assert list(page.items) == whole[index + 1 : index + 3]
 
     async def test_the_end_leads_on_when_more_happens(self, store: Store, app: Session) -> None:
         wallet = await a_wallet(app)
@@ -72,7 +72,7 @@ class EventFeedContract(Contract):
         over = asyncio.Event()
         limits = (1, 7, 200)
         followers = [
-            asyncio.create_task(_follow(stores[place % len(stores)], limit, over)) for place, limit in enumerate(limits)
+            asyncio.create_task(_follow(stores[index % len(stores)], limit, over)) for index, limit in enumerate(limits)
         ]
         await all_outcomes(_work(app, wallets, number) for number, app in enumerate(crew))
         over.set()
@@ -87,7 +87,7 @@ class EventFeedContract(Contract):
 
 
 async def _follow(store: Store, limit: int, over: asyncio.Event) -> list[str]:
-    """Read on and on, until there is nothing new after it is over."""
+    """Read the feed until `over` is set and there are no more events."""
     seen: list[str] = []
     cursor = None
     while True:
@@ -102,7 +102,7 @@ async def _follow(store: Store, limit: int, over: asyncio.Event) -> list[str]:
 
 
 async def _work(app: Session, wallets: Sequence[Wallet], number: int) -> None:
-    """Transfers, some refused, and registrations in between, one after the other."""
+    """Execute transfers, some of them refused, and registrations, one after the other."""
     for turn in range(12):
         one, two = wallets[(number + turn) % 4], wallets[(number + turn + 1 + turn % 3) % 4]
         try:
@@ -113,8 +113,8 @@ async def _work(app: Session, wallets: Sequence[Wallet], number: int) -> None:
             await app.execute(builders.person())
 
 
-async def _a_life(app: Session) -> None:
-    """Everything that can happen to a customer, a wallet and money."""
+async def _execute_all_commands(app: Session) -> None:
+    """Execute every command."""
     aline, bosco = await a_customer(app, "700"), await a_customer(app)
     customer, wallet = aline.customer, aline.wallets[0]
     await app.execute(UpdateCustomer(customer_id=customer.id, full_name="Aline Uwase"))
@@ -126,7 +126,7 @@ async def _a_life(app: Session) -> None:
     await app.execute(builders.transfer(wallet.id, bosco.wallets[0].id, "300"))
     [refused] = await all_outcomes([app.execute(builders.withdrawal(wallet.id, "401"))])
     assert isinstance(refused, Refused)
-    for kind in get_args(AnyMoneyCommand):  # one more of each type between two customers' wallets
+    for kind in get_args(AnyMoneyCommand):  # one of each type between two customers' wallets
         if kind.IDS == ("from_wallet_id", "to_wallet_id"):
             ids = {"from_wallet_id": bosco.wallets[0].id, "to_wallet_id": wallet.id}
             await app.execute(kind(**ids, amount="1", currency="RWF"))

@@ -1,4 +1,4 @@
-"""Stores that fail at a chosen point, made of one that does not."""
+"""Fault injection: units of work that fail at a chosen point."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from tekana.domain.lock_set import LockedState, LockSet
 from tekana.ports.unit_of_work import BeginUnit, IdempotencyKey, IdempotencyRecord, UnitOfWork
 
 Point = Literal["begin", "claim", "lock", "save", "saved"]
-"""Before the unit begins, or before one of its moves; `saved`: after the save, when only the answer is lost."""
+"""Before the unit begins, or before one of its methods; `saved`: after the save, when only the answer is lost."""
 
 POINTS: tuple[Point, ...] = ("begin", "claim", "lock", "save", "saved")
 
 Fault = Callable[[Point, object], None]
-"""Called at each point with what the step was given; may raise."""
+"""Called at each point with the argument of the step; may raise."""
 
 
 class Failing:
-    """Begins units of work that fail where the fault says so."""
+    """Begins units of work that fail where the fault raises."""
 
     def __init__(self, begin: BeginUnit, fault: Fault) -> None:
         self._begin = begin
@@ -59,7 +59,7 @@ class _FailingUnit:
 
 
 class Times:
-    """A fault that strikes a number of times at one point, then never again."""
+    """A fault that raises a number of times at one point."""
 
     def __init__(self, point: Point, error: Exception, times: int) -> None:
         self.point = point
@@ -67,21 +67,21 @@ class Times:
         self.left = times
 
     def __call__(self, point: Point, what: object) -> None:
-        """Raise the error, if this is the point."""
+        """Raise the error at the point."""
         if point == self.point and self.left:
             self.left -= 1
             raise self.error
 
 
 class Poison:
-    """A fault that strikes whenever a transaction has this reference, as a database that cannot take it would."""
+    """A fault that raises whenever a transaction with this reference is saved."""
 
     def __init__(self, reference: str, error: Exception) -> None:
         self.reference = reference
         self.error = error
 
     def __call__(self, point: Point, what: object) -> None:
-        """Raise the error, if the transaction is about to be saved."""
+        """Raise the error if the transaction is to be saved."""
         transactions = what.transactions if point == "save" and isinstance(what, Book) else ()
         if any(one.request.reference == self.reference for one in transactions):
             raise self.error

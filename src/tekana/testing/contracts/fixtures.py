@@ -1,4 +1,4 @@
-"""What every part of the suite stands on: the fixtures, and the audit at the end of each test."""
+"""The base classes of the suites: capabilities, fixtures, and the audit after each test."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _TestT = TypeVar("_TestT", bound=Callable[..., Any])
 
 
 def needs(capability: str) -> Callable[[_TestT], _TestT]:
-    """A test of something that not every store can do: it is collected only where the class says it can."""
+    """Mark a test of an optional capability: it is collected only in classes whose attribute `capability` is True."""
 
     def mark(test: _TestT) -> _TestT:
         test.needs = capability  # type: ignore[attr-defined]
@@ -33,9 +33,9 @@ def needs(capability: str) -> Callable[[_TestT], _TestT]:
 
 
 class CapabilityContract:
-    """Tests of which a subclass has those that it has the capabilities for: see `needs`."""
+    """A suite whose subclasses have the tests of their capabilities only: see `needs`."""
 
-    _needing: ClassVar[Mapping[str, Callable[..., object]]] = {}  # also those that a base lacks the capability for
+    _needing: ClassVar[Mapping[str, Callable[..., object]]] = {}  # including those that a base class removed
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -49,11 +49,13 @@ class CapabilityContract:
 
 
 class Contract(CapabilityContract):
-    """The fixtures that the tests of a store use. A subclass brings the fixture `store`:
-    started, migrated and empty, its clock being the fixture `clock`.
+    """The base of all suites for stores, with their fixtures.
 
-    dropped: what a test had dropped from the feed.
-    persistent: other store objects can open what this one keeps, at the same time and after it; `another` makes one.
+    A subclass defines the fixture `store`: started, migrated and empty, with the fixture `clock` as its clock.
+
+    Attributes:
+        dropped: the events that a test has dropped from the feed.
+        persistent: whether other store objects can use the same data, concurrently and later; `another` creates one.
     """
 
     pytestmark = pytest.mark.asyncio
@@ -62,32 +64,32 @@ class Contract(CapabilityContract):
 
     @pytest.fixture
     def clock(self) -> FrozenClock:
-        """What time it is, for the store under test."""
+        """The clock of the store under test."""
         return FrozenClock()
 
     async def another(self, store: Store) -> Store:
-        """One more store object on what the first keeps. The suite starts and stops it."""
-        raise NotImplementedError("a persistent store brings `another`: see tekana.testing.contracts")
+        """Return another store object on the same data, not started: the suite starts and stops it."""
+        raise NotImplementedError("a persistent store implements `another`: see tekana.testing.contracts")
 
     @pytest.fixture
     def transaction_types(self) -> None:
-        """Register the types of transactions that tests bring; a part of the suite that has any overrides this."""
+        """Register additional types of transactions; suites that need some override this."""
 
     @pytest_asyncio.fixture(autouse=True)
-    async def whole_at_the_end(self, store: Store, transaction_types: None) -> AsyncIterator[None]:
-        """Audit what the test left behind."""
+    async def audit_at_the_end(self, store: Store, transaction_types: None) -> AsyncIterator[None]:
+        """Audit the store after the test."""
         yield
         await assert_whole(store, self.dropped)
 
     @pytest_asyncio.fixture
     async def app(self, store: Store) -> AsyncIterator[Session]:
-        """An application at work on the store."""
+        """A session on an application with the store."""
         async with at_work(store) as app:
             yield app
 
     @pytest_asyncio.fixture
     async def stores(self, store: Store) -> AsyncIterator[Sequence[Store]]:
-        """The store; a persistent one twice, as two processes have it."""
+        """The store; for a persistent one also a second object, as in another process."""
         async with AsyncExitStack() as stack:
             opened = [store]
             if self.persistent:
@@ -99,14 +101,19 @@ class Contract(CapabilityContract):
 
     @pytest_asyncio.fixture
     async def crew(self, stores: Sequence[Store]) -> AsyncIterator[Sequence[Session]]:
-        """Several applications at work at once on what is kept, as several processes are."""
+        """Sessions on several applications with the same data, as in several processes."""
         async with AsyncExitStack() as stack:
             yield [await stack.enter_async_context(at_work(stores[number % len(stores)])) for number in range(4)]
 
 
 @asynccontextmanager
 async def at_work(store: Store, begin: BeginUnit | None = None) -> AsyncIterator[Session]:
-    """The operator's session on an application at work on the store; `begin` replaces the store's, to make it fail."""
+    """Run an application on the store, and yield the operator's session.
+
+    Args:
+        store: the store.
+        begin: replaces `store.begin`, for fault injection.
+    """
     engine = PostingEngine(begin or store.begin, uuid7, default_currency=RWF)
     engine.start()
     try:

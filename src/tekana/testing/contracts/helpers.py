@@ -1,4 +1,4 @@
-"""What the tests of the suite do again and again."""
+"""Helpers of the suites."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from tekana.testing import builders
 
 T = TypeVar("T")
 
-_numbers = count()  # for all Books, as in a process
+_numbers = count()  # shared by all Books, as in a process
 
 PATIENCE = 60.0
-"""How long a test waits for what must happen, in seconds. Only a store that hangs ever waits so long."""
+"""The timeout of waits, in seconds."""
 
 MOST_TRIES = 100
 
 
 async def a_customer(app: Session, amount: str | None = None, **changes: object) -> CustomerWithWallets:
-    """A new customer, whose first wallet has the amount in it."""
+    """Register a customer, and deposit the amount into their first wallet."""
     registered = await app.execute(builders.person(**changes))
     if amount is not None:
         wallet = registered.wallets[0]
@@ -41,21 +41,24 @@ async def a_customer(app: Session, amount: str | None = None, **changes: object)
 
 
 async def a_wallet(app: Session, amount: str | None = None, **changes: object) -> Wallet:
-    """The wallet of a new customer, with the amount in it."""
+    """Register a customer, and return their first wallet, with the amount in it."""
     return (await a_customer(app, amount, **changes)).wallets[0]
 
 
 def book_on(found: LockedState, subject: str = "a partner") -> Book:
-    """A Book on what a unit of work has locked."""
+    """Return a Book for a locked state."""
     return Book(found, uuid7, Currency("RWF"), builders.caller(subject), _numbers)
 
 
 async def by_hand(
     store: Store, command: Command[Answer], key: str | None = None, subject: str = "a partner"
 ) -> tuple[Answer, bool]:
-    """Decide a command in a unit of work of its own, as the engine would; says whether the answer is a repeated one.
+    """Execute a command in a unit of work of its own, as the engine does.
 
-    It lets others run between any two moves, and begins again when another unit won a race.
+    Other tasks may run between any two steps. After a lost race, it begins a new unit.
+
+    Returns:
+        The answer, and whether it was replayed.
     """
     full_key = IdempotencyKey(MAIN_TENANT, subject, key or str(uuid7()))
     for _ in range(MOST_TRIES):
@@ -90,17 +93,17 @@ async def _decide_and_save(unit: UnitOfWork, command: Command[Answer], key: Idem
 
 
 async def all_at_once(work: Iterable[Awaitable[T]]) -> list[T]:
-    """Await all of these at the same time; the first error ends it."""
+    """Await concurrently; raise the first error."""
     async with asyncio.timeout(PATIENCE):
         return await asyncio.gather(*work)
 
 
 async def all_outcomes(work: Iterable[Awaitable[T]]) -> list[T | BaseException]:
-    """Await all of these at the same time; errors are outcomes too."""
+    """Await concurrently; return results and errors."""
     async with asyncio.timeout(PATIENCE):
         return await asyncio.gather(*work, return_exceptions=True)
 
 
 def kinds(outcomes: Sequence[object]) -> list[str]:
-    """The class names of the outcomes, sorted, for comparing."""
+    """Return the class names of the outcomes, sorted."""
     return sorted(type(one).__name__ for one in outcomes)

@@ -19,7 +19,7 @@ TWO_DAYS = 2 * 86_400.0
 
 
 class LeasesContract(Contract):
-    """What leases must do. A subclass brings the fixture `store`, as for `StoreContract`."""
+    """The contract of leases. A subclass defines the fixture `store`, as for `StoreContract`."""
 
     def leases_of(self, store: Any) -> Sequence[Lease]:
         """Return a lease of each kind that the store has."""
@@ -51,7 +51,7 @@ class LeasesContract(Contract):
         for lease in self.leases_of(store):
             first = await lease.acquire("one", SHORT)
             assert first is not None
-            clock.advance(timedelta(seconds=1))  # for stores that go by it; others by a clock of their own
+            clock.advance(timedelta(seconds=1))  # for stores that use it; others have a clock of their own
             await asyncio.sleep(2 * SHORT)
             second = await lease.acquire("two", LONG)
             assert second is not None
@@ -71,7 +71,7 @@ class LeasesContract(Contract):
 
     async def test_a_lease_from_before_the_clock_was_set_back_is_void(self, store: Any) -> None:
         for lease in self.leases_of(store):
-            first = await lease.acquire("one", TWO_DAYS)  # as one of the usual length was two days ahead
+            first = await lease.acquire("one", TWO_DAYS)  # as if granted while the clock was two days ahead
             assert first is not None
             second = await lease.acquire("two", LONG)
             assert second is not None

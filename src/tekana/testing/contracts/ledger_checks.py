@@ -1,4 +1,4 @@
-"""Is the ledger whole? Asked of the store's own audit, and once more of everything that its readers show."""
+"""Checks of the ledger: with the store's own audit, and with everything that its readers return."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ItemT = TypeVar("ItemT")
 
 
 Auditable = Store | Session | Tekana
-"""What can be audited."""
+"""The objects that can be audited."""
 
 
 def session_of(audited: Auditable) -> Session:
@@ -35,17 +35,22 @@ def session_of(audited: Auditable) -> Session:
 
 
 async def assert_whole(store: Auditable, dropped: Sequence[Event] = ()) -> None:
-    """Fail, saying what is broken, unless every invariant holds; `dropped` are events that the feed began with once."""
+    """Check that every invariant holds.
+
+    Args:
+        store: the store, application or session to audit.
+        dropped: the first events of the feed, if they were dropped from it.
+    """
     findings = [finding async for finding in session_of(store).audit()]
     missing = {one.number for one in INVARIANTS} - {finding.invariant.number for finding in findings}
     assert not missing, f"the store's audit does not check the invariants {sorted(missing)}"
-    broken = [finding for finding in findings if not finding.whole]
-    assert not broken, f"the store's audit says: {broken}"
+    broken = [finding for finding in findings if not finding.ok]
+    assert not broken, f"the store's audit found breaches: {broken}"
     await _assert_readers_agree(store, dropped)
 
 
 async def every(read: Callable[[PageRequest], Awaitable[Page[ItemT]]], limit: int = PAGE_SIZE_MAX) -> list[ItemT]:
-    """Everything that a list gives, page by page."""
+    """Return all items of a list, read in pages."""
     items: list[ItemT] = []
     cursor = None
     read_already: set[str] = set()
@@ -68,17 +73,17 @@ async def customers(store: Auditable) -> list[Customer]:
 
 
 async def wallets(store: Auditable) -> list[Wallet]:
-    """Every wallet, house wallets included."""
+    """Return all wallets, house wallets included."""
     return await every(lambda page: session_of(store).wallets.list(WalletFilter(), page))
 
 
 async def transactions(store: Auditable) -> list[Transaction]:
-    """Every transaction, the newest first."""
+    """Return all transactions, newest first."""
     return await every(lambda page: session_of(store).transactions.list(TransactionFilter(), page))
 
 
 async def feed(store: Auditable) -> list[Event]:
-    """Every event, the oldest first."""
+    """Return all events, oldest first."""
     return [one.event for one in await every(session_of(store).events.list)]
 
 
@@ -86,15 +91,15 @@ async def _assert_readers_agree(store: Auditable, dropped: Sequence[Event]) -> N
     events = [*dropped, *await feed(store)]
     shown = Snapshot(await customers(store), await wallets(store), await transactions(store), {}, events)
     for finding in check(shown):
-        if finding.invariant not in (KEYS, EVENTS):  # keys are not shown; events are checked more closely below
-            assert finding.whole, f"what the readers show breaks an invariant: {finding}"
+        if finding.invariant not in (KEYS, EVENTS):  # readers do not return keys; events are checked below
+            assert finding.ok, f"the data of the readers break an invariant: {finding}"
     announced = Counter(map(event_id, events))
     twice = [one for one, times in announced.items() if times > 1]
     assert not twice, f"events in the feed more than once: {twice}"
     kinds = (TransactionEvent, WalletCredited, WalletDebited)
     about_money = {event_id(event): event for event in events if isinstance(event, kinds)}
     expected = {event_id(event): event for one in shown.transactions for event in events_of(one)}
-    assert about_money == expected, "the feed does not say what the transactions say"
+    assert about_money == expected, "the feed differs from the transactions"
     for customer in shown.customers:
         assert announced[f"{customer.id}:{customer.version}"] == 1, f"{customer} has changes without an event"
     for wallet in shown.wallets:

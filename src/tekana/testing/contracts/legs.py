@@ -1,4 +1,4 @@
-"""Transactions of any type: any number of legs, several currencies, in the order in which they were posted."""
+"""Transactions of additional types: any number of legs, several currencies, in the order of posting."""
 
 from __future__ import annotations
 
@@ -38,20 +38,20 @@ USD = Currency("USD")
 
 @dataclass(frozen=True, slots=True)
 class FeeDetails:
-    """The fee that the payer pays besides, in minor units."""
+    """The additional fee of the payer, in minor units."""
 
     fee_minor: int
 
 
 @dataclass(frozen=True, slots=True)
 class ExchangeDetails:
-    """What the payee gets, in minor units of their currency."""
+    """The amount of the payee, in minor units of their currency."""
 
     bought_minor: int
 
 
 class PayWithFee(MoneyFields, frozen=True, kw_only=True):
-    """A partner's own command: a payment and its fee in one transaction. The fee is posted first."""
+    """A custom command: a payment and its fee in one transaction. The fee is posted first."""
 
     NAME: ClassVar[str] = "contracts.PayWithFee"
     IDS: ClassVar[tuple[str, ...]] = ("from_wallet_id", "to_wallet_id")
@@ -86,7 +86,7 @@ class PayWithFee(MoneyFields, frozen=True, kw_only=True):
 
 
 class Exchange(MoneyFields, frozen=True, kw_only=True):
-    """A partner's own command: money of one currency for money of another, through the exchange wallets."""
+    """A custom command: a currency exchange through the exchange wallets."""
 
     NAME: ClassVar[str] = "contracts.Exchange"
     IDS: ClassVar[tuple[str, ...]] = ("from_wallet_id", "to_wallet_id")
@@ -124,7 +124,7 @@ class Exchange(MoneyFields, frozen=True, kw_only=True):
 
 
 class RefuseAtNight(MoneyFields, frozen=True, kw_only=True):
-    """A partner's own command that is refused for a reason of the partner's own."""
+    """A custom command that is refused with a custom error."""
 
     NAME: ClassVar[str] = "contracts.RefuseAtNight"
     IDS: ClassVar[tuple[str, ...]] = ("wallet_id",)
@@ -144,17 +144,17 @@ class RefuseAtNight(MoneyFields, frozen=True, kw_only=True):
 
 
 class TooLateAtNight(RuleRefused):
-    """A refusal of a partner's own."""
+    """A custom refusal."""
 
     code = "too_late_at_night"
 
 
 class LegsContract(Contract):
-    """`Book.post`, kept by a store."""
+    """The contract of a store for transactions of `Book.post`."""
 
     @pytest.fixture
     def transaction_types(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Register the types of the partner's commands, for as long as a test and its audit last."""
+        """Register the types of the custom commands until the audit has ended."""
         for name, details in (("fee_payment", FeeDetails), ("currency_exchange", ExchangeDetails)):
             rules = TransactionTypeRules(event=FundsTransferred, details=details)
             monkeypatch.setitem(TRANSACTION_TYPES, name, rules)

@@ -1,4 +1,4 @@
-"""Answers that got lost: asked again with the same key, the thing was done once."""
+"""Lost answers: a repeated request with the same key has one effect."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from tekana.testing.contracts.fixtures import Contract, at_work
 from tekana.testing.contracts.helpers import a_wallet, all_at_once, all_outcomes, kinds
 from tekana.testing.contracts.ledger_checks import transactions
 
-TRIES = 3  # of the engine, before it gives up
+TRIES = 3  # of the engine, before it raises
 
 LOSSES = [
     *((point, Unavailable) for point in POINTS),
-    *((point, Conflict) for point in POINTS if point != "saved"),  # a Conflict says that nothing was stored
+    *((point, Conflict) for point in POINTS if point != "saved"),  # a Conflict means that nothing was stored
 ]
 
 
 class LostAnswersContract(Contract):
-    """Callers that go away, and connections that break at the worst moment."""
+    """Cancelled callers, and connections that fail at each step of a unit of work."""
 
     @pytest.mark.parametrize("patience", range(12))
     async def test_a_caller_who_leaves_takes_nothing_back(self, app: Session, store: Store, patience: int) -> None:
@@ -53,7 +53,7 @@ class LostAnswersContract(Contract):
             done = await all_at_once(
                 failing.submit(builders.deposit(wallet.id, "10"), key=f"key {number}") for number in range(5)
             )
-        assert fault.left == (times - 1 if point == "saved" else 0)  # once it is saved, the keys show it
+        assert fault.left == (times - 1 if point == "saved" else 0)  # after the save, the key is found
         assert [one.answer.status for one in done] == ["posted"] * 5
         after = await store.wallets(LOCAL_OPERATOR).get(wallet.id)
         assert (after.ledger_balance, after.version) == (50, 5)
@@ -67,7 +67,7 @@ class LostAnswersContract(Contract):
         fault = Times(point, error("planted"), 1000)
         async with at_work(store, Failing(store.begin, fault)) as failing:
             [outcome] = await all_outcomes([failing.submit(command, key="a key")])
-            if point == "saved":  # the second try finds the key, and need not save
+            if point == "saved":  # the second try finds the key and does not save
                 assert kinds([outcome]) == ["Executed"]
             else:
                 assert kinds([outcome]) == [error.__name__]
@@ -92,21 +92,21 @@ class LostAnswersContract(Contract):
         fault = Times("saved", Unavailable("planted"), 1)
         person = builders.person()
         async with at_work(store, Failing(store.begin, fault)) as failing:
-            done = await failing.submit(person)  # without a key: the engine has one of its own
+            done = await failing.submit(person)  # without a key: the engine generates one
         assert done.answer.customer == (await store.customers(LOCAL_OPERATOR).get(done.answer.customer.id)).customer
 
     @pytest.mark.parametrize("error", [RuntimeError("planted"), Conflict("planted"), ValueError("planted")])
-    @pytest.mark.parametrize("place", [0, 7, 19])
-    async def test_one_bad_command_fails_alone(self, store: Store, app: Session, error: Exception, place: int) -> None:
+    @pytest.mark.parametrize("index", [0, 7, 19])
+    async def test_one_bad_command_fails_alone(self, store: Store, app: Session, error: Exception, index: int) -> None:
         wallet = await a_wallet(app)
         references = [f"reference {number}" for number in range(20)]
-        async with at_work(store, Failing(store.begin, Poison(references[place], error))) as failing:
+        async with at_work(store, Failing(store.begin, Poison(references[index], error))) as failing:
             outcomes = await all_outcomes(
                 failing.execute(builders.deposit(wallet.id, "10", reference=reference)) for reference in references
             )
         assert [type(outcome).__name__ for outcome in outcomes] == [
-            type(error).__name__ if number == place else "Transaction" for number in range(20)
+            type(error).__name__ if number == index else "Transaction" for number in range(20)
         ]
         kept = {one.request.reference for one in await transactions(store)}
-        assert kept == set(references) - {references[place]}
+        assert kept == set(references) - {references[index]}
         assert (await store.wallets(LOCAL_OPERATOR).get(wallet.id)).ledger_balance == 190

@@ -26,10 +26,10 @@ ALL = timedelta()
 
 
 class OutboxContract(LeasesContract):
-    """What an outbox must do. A subclass brings the fixture `store`, as for `StoreContract`."""
+    """The contract of an outbox. A subclass defines the fixture `store`, as for `StoreContract`."""
 
     def leases_of(self, store: RelayedStore) -> Sequence[Lease]:
-        """The lease of a relay is one as any other."""
+        """Include the lease of a relay, which is like any other."""
         return [*super().leases_of(store), store.outbox("a relay").lease]
 
     async def test_it_reads_what_the_feed_shows(self, store: RelayedStore, app: Session) -> None:
@@ -37,8 +37,8 @@ class OutboxContract(LeasesContract):
         feed = await every(store.events(LOCAL_OPERATOR).list)
         outbox = store.outbox("bus")
         assert await _all(outbox, None) == feed
-        for place, one in enumerate(feed):
-            assert await _all(outbox, one.cursor) == feed[place + 1 :]
+        for index, one in enumerate(feed):
+            assert await _all(outbox, one.cursor) == feed[index + 1 :]
 
     async def test_a_run_has_no_more_events_than_asked_for(self, store: RelayedStore, app: Session) -> None:
         one, other = await a_wallet(app, "100"), await a_wallet(app)
@@ -76,7 +76,7 @@ class OutboxContract(LeasesContract):
         state = await outbox.state()
         assert (state.holder, state.cursor) == ("two", None)
 
-    async def test_the_next_one_goes_on_from_the_mark(self, store: RelayedStore, app: Session) -> None:
+    async def test_the_next_relay_continues_from_the_cursor(self, store: RelayedStore, app: Session) -> None:
         feed = await _some_events(app, store)
         outbox = store.outbox("bus")
         lease = await outbox.lease.acquire("one", LONG)
@@ -96,7 +96,7 @@ class OutboxContract(LeasesContract):
         outbox = store.outbox("bus")
         assert await outbox.lag() == 0.0
         feed = await _some_events(app, store)
-        clock.advance(timedelta(seconds=10))  # for stores that go by it; by that of others it is longer ago
+        clock.advance(timedelta(seconds=10))  # for stores that use it; by the clock of others it is longer
         lease = await outbox.lease.acquire("one", LONG)
         assert lease is not None
         for one in feed:
@@ -128,7 +128,7 @@ class OutboxContract(LeasesContract):
         await outbox.advance(lease, mine[1].cursor, [*parked, ParkedEvent(other, "odd")])
         await outbox.advance(lease, feed[-1].cursor, [ParkedEvent(one, None) for one in mine[2:]])
         assert await outbox.parked_events.aggregates() == {wallet, aggregate_id(other.event)}
-        assert [one.fed.cursor for one in await outbox.parked_events.list(1)] == [
+        assert [one.feed_event.cursor for one in await outbox.parked_events.list(1)] == [
             min(mine[0], other, key=feed.index).cursor
         ]
         assert await outbox.parked_events.retry_requested(100) == []
@@ -139,13 +139,13 @@ class OutboxContract(LeasesContract):
         ]
         await outbox.parked_events.unpark(lease, [mine[0].cursor], [ParkedEvent(mine[1], "too large, too")])
         assert await outbox.parked_events.retry_requested(100) == []
-        left = [one for one in await outbox.parked_events.list(100) if one.fed != other]
-        assert [(one.fed, one.reason) for one in left] == [
+        left = [one for one in await outbox.parked_events.list(100) if one.feed_event != other]
+        assert [(one.feed_event, one.reason) for one in left] == [
             (one, "too large, too" if one is mine[1] else None) for one in mine[1:]
         ]
         assert await outbox.parked_events.request_retry() == len(mine)  # those of the other aggregate, too
         await outbox.parked_events.unpark(
-            lease, [one.fed.cursor for one in await outbox.parked_events.retry_requested(100)]
+            lease, [one.feed_event.cursor for one in await outbox.parked_events.retry_requested(100)]
         )
         assert await outbox.parked_events.aggregates() == set()
         assert (await outbox.state()).parked == 0
@@ -169,7 +169,7 @@ class OutboxContract(LeasesContract):
             await outbox.rewind("nonsense")
 
     async def old_enough(self, store: RelayedStore) -> None:
-        """Make what was told so far all that can be dropped at once, where the store drops larger parts."""
+        """Complete the present part of the outbox, for a store that drops whole parts only."""
 
     async def test_what_was_published_long_ago_is_dropped(self, store: RelayedStore, app: Session) -> None:
         feed = await _some_events(app, store)

@@ -1,4 +1,4 @@
-"""Stores that outlive their object: what one keeps, another finds."""
+"""Persistence: one store object reads what another has saved."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tekana.testing.contracts.ledger_checks import assert_whole, customers, feed
 
 
 class PersistenceContract(Contract):
-    """`Store.start`, `stop`, `migrate` and `check_ready`."""
+    """The contract of `Store.start`, `stop`, `migrate` and `check_ready`."""
 
     async def test_a_started_store_is_ready(self, store: Store) -> None:
         await store.check_ready()

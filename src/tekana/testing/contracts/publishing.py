@@ -1,4 +1,4 @@
-"""The suite that a bus must pass: `tekana.ports.publisher`. `publishing_failures` has its failures."""
+"""The suite for a bus: `tekana.ports.publisher`. `publishing_failures` has the tests of failures."""
 
 from __future__ import annotations
 
@@ -23,21 +23,24 @@ from tekana.testing.sample_events import sample_events
 
 
 class PublisherContract(PublisherFailuresContract):
-    """What a publisher must do. A subclass brings the fixture `publisher`, on a bus of its own and not started, and the
-    methods `arrived` and `bodies`; those for failures are in `PublisherFailuresContract`. It stops the publisher.
+    """The contract of a publisher.
 
-    encoded: whether the bus carries bytes; False for one that hands over objects, which has no `bodies`.
+    A subclass defines the fixture `publisher`, which has an empty bus, is not started, and stops at the end; and the
+    methods `arrived` and `bodies`, besides those of `PublisherFailuresContract`.
+
+    Attributes:
+        encoded: whether the bus transports bytes; False for one that transports objects, without `bodies`.
     """
 
     encoded: bool = True
 
     async def arrived(self, publisher: Publisher, number: int) -> Sequence[EventPayload]:
-        """The first `number` events on the bus, as a consumer reads them: each aggregate's in their order."""
-        raise NotImplementedError("bring `arrived`: see tekana.testing.contracts.publishing")
+        """Return the first `number` events on the bus, as a consumer reads them: those of each aggregate in order."""
+        raise NotImplementedError("implement `arrived`: see tekana.testing.contracts.publishing")
 
     async def bodies(self, publisher: Publisher, number: int) -> Sequence[bytes]:
-        """The bodies of the first `number` messages on the bus, byte for byte."""
-        raise NotImplementedError("bring `bodies`: see tekana.testing.contracts.publishing")
+        """Return the bodies of the first `number` messages on the bus, unchanged."""
+        raise NotImplementedError("implement `bodies`: see tekana.testing.contracts.publishing")
 
     async def test_every_type_arrives_as_the_feed_shows_it(self, publisher: Publisher) -> None:
         events = sample_events()
@@ -96,17 +99,17 @@ class PublisherContract(PublisherFailuresContract):
 
 
 def frozen(wallet_id: WalletId, sequence: int) -> Event:
-    """An event of a wallet with this sequence."""
+    """Return an event of a wallet with this sequence."""
     return WalletFrozen(wallet_id=wallet_id, sequence=sequence, occurred_at=FrozenClock()(), scope="debits")
 
 
 def by_id(events: Iterable[EventPayload]) -> dict[str, EventPayload]:
-    """Each event by its id, with its data as JSON has them."""
+    """Return the events by their ids, with their data as in JSON."""
     return {one.id: one._replace(data=_plain(one.data)) for one in events}
 
 
 def in_order(events: Iterable[EventPayload]) -> dict[UUID, list[str]]:
-    """The ids of each aggregate's events, in the order in which they came."""
+    """Return the ids of each aggregate's events, in order of arrival."""
     found: dict[UUID, list[str]] = defaultdict(list)
     for one in events:
         found[one.aggregate_id].append(one.id)

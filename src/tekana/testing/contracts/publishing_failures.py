@@ -1,6 +1,6 @@
-"""The failures that a bus must survive: it is away, it never takes an event, or a call is cancelled half-way.
+"""The suite for failures of a bus: it is unreachable, it rejects an event, or a call is cancelled.
 
-They decide whether consumers can trust the order of events: whatever fails, an aggregate's events arrive without a gap.
+With any failure, the events of an aggregate must arrive in order and without a gap.
 """
 
 from __future__ import annotations
@@ -23,14 +23,15 @@ from tekana.testing.clock import FrozenClock
 from tekana.testing.contracts.fixtures import CapabilityContract, needs
 
 PATIENCE_SECONDS = 60.0
-"""How long a publisher may take to raise Unavailable: the test of one that waits for ever ends too."""
+"""The time in which a publisher must raise Unavailable, in seconds."""
 
 
 class PublisherFailuresContract(CapabilityContract):
-    """What a publisher must do when something fails.
+    """The contract of a publisher for failures.
 
-    can_be_away: the subclass brings `away`, which makes the bus unreachable.
-    can_reject: the subclass brings `make_unacceptable`.
+    Attributes:
+        can_be_away: whether the subclass implements `away`, which makes the bus unreachable.
+        can_reject: whether the subclass implements `make_unacceptable`.
     """
 
     pytestmark = pytest.mark.asyncio
@@ -38,16 +39,16 @@ class PublisherFailuresContract(CapabilityContract):
     can_reject: bool = False
 
     async def arrived(self, publisher: Publisher, number: int) -> Sequence[EventPayload]:
-        """As in `PublisherContract`."""
+        """Return the first events on the bus, as in `PublisherContract`."""
         raise NotImplementedError
 
     def away(self, publisher: Publisher) -> AbstractAsyncContextManager[object]:
-        """Within this context, the bus confirms nothing. After it, it has what it confirmed before."""
-        raise NotImplementedError("bring `away`: see tekana.testing.contracts.publishing_failures")
+        """Make the bus unreachable until the context ends. The bus must keep the events that it confirmed before."""
+        raise NotImplementedError("implement `away`: see tekana.testing.contracts.publishing_failures")
 
     async def make_unacceptable(self, publisher: Publisher, event: Event) -> Event:
-        """An event of the same aggregate and sequence that the bus never takes, for being too large for instance."""
-        raise NotImplementedError("bring `make_unacceptable`: see tekana.testing.contracts.publishing_failures")
+        """Return an event of the same aggregate and sequence that the bus rejects, such as one that is too large."""
+        raise NotImplementedError("implement `make_unacceptable`: see tekana.testing.contracts.publishing_failures")
 
     @needs("can_be_away")
     async def test_a_bus_that_is_away_is_unavailable_and_gets_everything_later(self, publisher: Publisher) -> None:
@@ -77,10 +78,10 @@ class PublisherFailuresContract(CapabilityContract):
         await publisher.start()
         bad[4] = await self.make_unacceptable(publisher, bad[4])
         run = _mixed(histories)
-        for _ in range(2):  # what is rejected once is rejected again
+        for _ in range(2):  # a rejected event is rejected again
             async with asyncio.timeout(PATIENCE_SECONDS):
                 rejected = await publisher.publish(run)
-            assert [one.place for one in rejected] == [run.index(bad[4])]
+            assert [one.event_index for one in rejected] == [run.index(bad[4])]
             assert rejected[0].reason
         await self._assert_without_gaps(publisher, [bad[:4], *good])
 
@@ -92,7 +93,7 @@ class PublisherFailuresContract(CapabilityContract):
             histories[number][0] = await self.make_unacceptable(publisher, histories[number][0])
         run = [one for history in histories for one in history]
         rejected = await publisher.publish(run)
-        assert [one.place for one in rejected] == [3, 9]
+        assert [one.event_index for one in rejected] == [3, 9]
         await self._assert_without_gaps(publisher, [histories[0], histories[2], histories[4]])
 
     async def test_a_call_that_is_cancelled_leaves_no_gap(self, publisher: Publisher) -> None:
@@ -112,7 +113,7 @@ class PublisherFailuresContract(CapabilityContract):
         await self._assert_without_gaps(publisher, histories)
 
     async def _assert_without_gaps(self, publisher: Publisher, histories: Iterable[Sequence[Event]]) -> None:
-        """Everything arrived; of each aggregate, none before one that precedes it, however often some came again."""
+        """Check that all events arrived, and those of each aggregate in order, ignoring repeated runs."""
         expected = {one[0].wallet_id: [event_id(each) for each in one] for one in histories}  # type: ignore[union-attr]
         await publisher.publish([_last_of(wallet_id, len(ids)) for wallet_id, ids in expected.items()])
         number = sum(len(one) + 1 for one in expected.values())
@@ -122,13 +123,13 @@ class PublisherFailuresContract(CapabilityContract):
                 found = {}
                 for one in await self.arrived(publisher, number):
                     found.setdefault(one.aggregate_id, []).append(one.id)
-                number += 1  # for each event that came again
+                number += 1  # for each repeated event
         for aggregate_id, arrived in found.items():
             ids = [*expected.get(aggregate_id, ()), f"{aggregate_id}:{len(expected.get(aggregate_id, ())) + 1}"]
-            assert set(arrived) == set(ids), "each event arrives, and none that waits behind a rejected one"
+            assert set(arrived) == set(ids), "all events must arrive, and none after a rejected one of its aggregate"
             first = [ids.index(one) for one in dict.fromkeys(arrived)]
-            assert first == sorted(first), "none arrives before one that precedes it"
-            # A run that is repeated begins again somewhere in what was there, and goes on without a gap.
+            assert first == sorted(first), "the events of an aggregate must arrive in order"
+            # A repeated run begins at an earlier event, and continues without a gap.
             for earlier, later in pairwise(arrived):
                 assert ids.index(later) <= ids.index(earlier) + 1
 
@@ -143,7 +144,7 @@ def _frozen(wallet_id: WalletId, sequence: int) -> Event:
 
 
 def _last_of(wallet_id: UUID, size: int) -> Event:
-    """The event after a history: once it arrived, so has all that came before it."""
+    """Return the event after a history: once it has arrived, so have all events before it."""
     return _frozen(WalletId(wallet_id), size + 1)
 
 
@@ -152,7 +153,7 @@ def _ended(found: dict[UUID, list[str]], expected: dict[WalletId, list[str]]) ->
 
 
 def _mixed(histories: Iterable[Sequence[Event]]) -> list[Event]:
-    """One run of all of them: a history's events in their order, among those of the others."""
+    """Interleave the histories in one run, each in its order."""
     return [event for several in zip(*histories, strict=True) for event in several]
 
 
@@ -170,7 +171,7 @@ async def _is_unavailable(publisher: Publisher, run: Sequence[Event]) -> bool:
 
 
 async def _publish_until_confirmed(publisher: Publisher, run: Sequence[Event]) -> None:
-    """As the relay does: the same run, as a whole and before any other."""
+    """Publish a run repeatedly until it is confirmed, as the relay does."""
     async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             try:

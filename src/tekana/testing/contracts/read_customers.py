@@ -1,4 +1,4 @@
-"""Reading customers and wallets: every filter, in order, page by page."""
+"""Readers of customers and wallets: every filter, the order, and pages."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ BAD_CURSORS = ("", "nonsense", "0", "-1", "\x00", "💥", "'; --", "9" * 400, "A
 
 
 class ReadCustomersContract(Contract):
-    """`tekana.ports.customers` and the lists of `tekana.ports.wallets`."""
+    """The contract of `tekana.ports.customers`, and of lists in `tekana.ports.wallets`."""
 
     async def test_who_is_not_there_is_not_found(self, store: Store, app: Session) -> None:
         await a_customer(app)
@@ -61,7 +61,7 @@ class ReadCustomersContract(Contract):
         cases = {
             CustomerFilter(): [aline, bosco, chantal],
             CustomerFilter(email=aline.email): [aline],
-            CustomerFilter(email="nobody@example.com"): [],
+            CustomerFilter(email="unknown@example.com"): [],
             CustomerFilter(phone_number=bosco.phone_number): [bosco],
             CustomerFilter(phone_number="+250"): [],
             CustomerFilter(external_id="crm-3"): [chantal],
@@ -157,7 +157,7 @@ class ReadCustomersContract(Contract):
             )
 
     async def test_pages_stay_right_while_things_change(self, store: Store, app: Session) -> None:
-        """Those who leave the filter, at the cursor itself too, and those who come, disturb no other."""
+        """Change records between pages: those that still match are returned exactly once."""
         before = [(await a_customer(app)).customer for _ in range(9)]
         seen: list[CustomerId] = []
         cursor = None

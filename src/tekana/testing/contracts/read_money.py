@@ -1,4 +1,4 @@
-"""Reading money: a wallet's history, its balance at a time, and transactions by whatever one knows of them."""
+"""Readers of money: a wallet's entries, its balance at a time, and transactions by every filter."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MICROSECOND = timedelta(microseconds=1)
 
 
 class ReadMoneyContract(Contract):
-    """The history of `tekana.ports.wallets`, and `tekana.ports.transactions`."""
+    """The contract of entries and balances in `tekana.ports.wallets`, and of `tekana.ports.transactions`."""
 
     async def test_a_wallets_history(self, store: Store, app: Session, clock: FrozenClock) -> None:
         one, two = await a_wallet(app), await a_wallet(app)
@@ -111,7 +111,7 @@ class ReadMoneyContract(Contract):
     async def test_history_never_runs_backwards(self, store: Store, app: Session, clock: FrozenClock) -> None:
         wallet = await a_wallet(app, "700")
         noon = clock()
-        clock.set(noon - timedelta(hours=1))  # a clock that was put right
+        clock.set(noon - timedelta(hours=1))  # a clock that was set back
         posted = await app.execute(builders.deposit(wallet.id, "1"))
         assert posted.created_at == posted.posted_at == noon + MICROSECOND
         for at, version in ((noon - MICROSECOND, 0), (noon, 1), (noon + MICROSECOND, 2)):

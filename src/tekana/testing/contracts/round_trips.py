@@ -1,4 +1,4 @@
-"""Everything that goes in comes out again, to the last detail."""
+"""Round trips: readers return exactly what was written."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ TEXTS = ("plain", "Ñandú 鍵 🔑 e\u0301", "\"'\\%_;--", "  inner  spaces  ",
 
 
 class RoundTripsContract(Contract):
-    """Every field of every aggregate, written through the engine and read through the readers."""
+    """Every field of every aggregate, written by the engine and read by the readers."""
 
     @pytest.mark.parametrize("metadata", METADATA, ids=range(len(METADATA)))
     async def test_metadata(self, stores: Sequence[Store], app: Session, metadata: dict[str, Any] | None) -> None:

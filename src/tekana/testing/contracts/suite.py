@@ -1,12 +1,12 @@
-"""The whole suite: every theme in one class."""
+"""The complete suite for a store, in one class."""
 
 from __future__ import annotations
 
 from tekana.testing.contracts.batches import BatchesContract
-from tekana.testing.contracts.claims import ClaimsContract
 from tekana.testing.contracts.concurrency import ConcurrencyContract
 from tekana.testing.contracts.contacts import ContactsContract
 from tekana.testing.contracts.event_feed import EventFeedContract
+from tekana.testing.contracts.idempotency import IdempotencyContract
 from tekana.testing.contracts.legs import LegsContract
 from tekana.testing.contracts.lost_answers import LostAnswersContract
 from tekana.testing.contracts.persistence import PersistenceContract
@@ -20,7 +20,7 @@ from tekana.testing.contracts.withdrawn_currencies import WithdrawnCurrenciesCon
 class StoreContract(
     PersistenceContract,
     UnitOfWorkContract,
-    ClaimsContract,
+    IdempotencyContract,
     BatchesContract,
     LegsContract,
     ContactsContract,
@@ -32,4 +32,8 @@ class StoreContract(
     RoundTripsContract,
     WithdrawnCurrenciesContract,
 ):
-    """What a store must do to be one: see `tekana.testing.contracts` for how to run it."""
+    """The contract of a store. `tekana.testing.contracts` shows how to run it.
+
+    A subclass defines the fixture `store`: started, migrated and empty, with the fixture `clock` as its clock. With
+    `persistent = True`, it also defines the method `another`.
+    """

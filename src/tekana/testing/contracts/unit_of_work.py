@@ -1,4 +1,4 @@
-"""The unit of work: all or nothing, and nobody else in between."""
+"""The unit of work: atomic and isolated."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from tekana.testing.contracts.fixtures import Contract
 from tekana.testing.contracts.helpers import a_customer, a_wallet, all_at_once, book_on, by_hand
 from tekana.testing.contracts.ledger_checks import customers, feed, transactions, wallets
 
-A_WHILE = 0.2  # seconds, to see that something does not happen
+A_WHILE = 0.2  # seconds, to check that something does not happen
 
 
 class UnitOfWorkContract(Contract):
-    """`tekana.ports.unit_of_work` and `Store.begin`."""
+    """The contract of `tekana.ports.unit_of_work` and `Store.begin`."""
 
     async def test_a_unit_without_save_never_happened(self, store: Store, app: Session) -> None:
         wallet = await a_wallet(app, "500")
@@ -72,7 +72,7 @@ class UnitOfWorkContract(Contract):
         with pytest.raises(asyncio.CancelledError):
             await task
         assert await _everything(store) == before
-        await by_hand(store, builders.deposit(wallet.id))  # and its locks are gone
+        await by_hand(store, builders.deposit(wallet.id))  # its locks are released
 
     async def test_what_is_saved_stays_whatever_comes_after(self, store: Store, app: Session) -> None:
         wallet = await a_wallet(app, "500")
@@ -113,7 +113,7 @@ class UnitOfWorkContract(Contract):
         await app.execute(builders.open_wallet(aline.customer.id, "USD"))
         aline = await app.customers.get(aline.customer.id)
         other = await a_wallet(app, "70")
-        free = Contact("email", "nobody@example.com")
+        free = Contact("email", "unknown@example.com")
         locks = LockSet(
             wallets=(other.id, WalletId(uuid4()), house_wallet_id("settlement", RWF)),
             others=(
@@ -216,7 +216,7 @@ class UnitOfWorkContract(Contract):
 
 
 async def store_wallet(stores: Sequence[Store], wallet_id: WalletId) -> Wallet:
-    """The wallet as every store shows it, which must be the same."""
+    """Return the wallet, which must be equal in all stores."""
     shown = [await store.wallets(LOCAL_OPERATOR).get(wallet_id) for store in stores]
     assert all(one == shown[0] for one in shown)
     return shown[0]
@@ -225,7 +225,7 @@ async def store_wallet(stores: Sequence[Store], wallet_id: WalletId) -> Wallet:
 async def _decide_much(
     unit: UnitOfWork, wallet_id: WalletId, key: IdempotencyKey
 ) -> tuple[Book, dict[IdempotencyKey, IdempotencyRecord]]:
-    """Change a bit of everything on a Book."""
+    """Register changes of every kind on a Book."""
     person = builders.person()
     commands: list[Command[Any]] = [
         builders.deposit(wallet_id, "1000"),

@@ -1,4 +1,4 @@
-"""A currency that ISO 4217 withdraws while wallets have money in it: only new wallets are refused."""
+"""A currency that ISO 4217 withdraws while wallets exist in it: only new wallets are refused."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tekana.testing.contracts.ledger_checks import customers, feed, transactions
 
 
 class WithdrawnCurrenciesContract(Contract):
-    """What stays possible in a currency that is not active any more."""
+    """The operations in a withdrawn currency."""
 
     async def test_wallets_can_be_read_emptied_and_closed(
         self, app: Session, store: Store, monkeypatch: pytest.MonkeyPatch
@@ -52,7 +52,7 @@ class WithdrawnCurrenciesContract(Contract):
             assert [error.field for error in refused.value.errors] == ["currency"]
             with pytest.raises(InvalidRequest):
                 await app.preview(refused_command)
-        await app.execute(builders.person(), key="new")  # nothing was kept under the key
+        await app.execute(builders.person(), key="new")  # nothing was stored under the key
 
         await app.execute(deposit)  # such as a payout that the bank returned
         await app.execute(builders.transfer(mine.id, theirs.id, "4.000", currency="KWD"))

@@ -1,4 +1,4 @@
-"""The steps of the shipped features, as a pytest plugin. To run the features against a store of your own:
+"""The steps of the shipped features, as a pytest plugin. To run the features against your store:
 
     # conftest.py, at the top of your tests
     pytest_plugins = ["tekana.testing.steps"]
@@ -14,10 +14,10 @@
 
     pytest_bdd.scenarios(features_dir())
 
-A store that keeps webhooks is connected with `Settings(webhooks_allow_private=True)` and `run_workers=True`, without
-`webhooks=False`. For a server, give the target an `HttpDriver`, and as `audited` a Tekana or Store on the same data.
-Each scenario ends with a whole audit. Steps are sync: pytest-bdd would not await an `async def` one, and would
-report it as passed.
+Connect a store that supports webhooks with `Settings(webhooks_allow_private=True)` and `run_workers=True`, without
+`webhooks=False`. For a server, use an `HttpDriver`, and for `audited` a Session or Store on the same data. Each
+scenario ends with an audit. Steps are synchronous: pytest-bdd would not await an `async def` step, and report it as
+passed.
 """
 
 from __future__ import annotations
@@ -40,16 +40,16 @@ pytest_plugins = [f"{__name__}.{part}" for part in ("failure_report", *_PARTS)]
 
 
 def features_dir() -> str:
-    """Where the features are: beside this package once it is installed, at the top of the repo while it is not."""
+    """Return the folder of the features: in the installed package, or in the repository."""
     package = Path(__file__).resolve().parents[1]
-    for place in (package / "features", package.parents[2] / "features"):
-        if any(place.glob("*/*.feature")):
-            return str(place)
+    for folder in (package / "features", package.parents[2] / "features"):
+        if any(folder.glob("*/*.feature")):
+            return str(folder)
     raise FileNotFoundError("the features of tekana are neither in the package nor in the repo")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make every tag of the features a marker, so that `pytest -m transaction-9` runs what shows rule T9."""
+    """Register the tags of the features as markers, so that `pytest -m transaction-9` runs the scenarios of rule T9."""
     tags = {
         tag
         for feature in Path(features_dir()).glob("*/*.feature")
@@ -62,21 +62,21 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_bdd_before_step_call(step: Any, step_func: Callable[..., object]) -> None:
-    """Refuse a step that would pass without having run."""
+    """Reject an async step, which would pass without having run."""
     if inspect.iscoroutinefunction(step_func) or inspect.isasyncgenfunction(step_func):
         raise TypeError(f"the step {step.name!r} is an async function: pytest-bdd would not await it; use the portal")
 
 
 @pytest.fixture(scope="session")
 def portal() -> Iterator[Portal]:
-    """The one event loop, in a thread of its own, that everything async in the features runs on."""
+    """The event loop of all async code in the features, in a thread of its own."""
     with Portal() as portal:
         yield portal
 
 
 @pytest.fixture
 def scene(portal: Portal, world: AcceptanceTarget) -> Iterator[ScenarioContext]:
-    """What the steps of one scenario know. At its end, nothing may be left unsaid, and the ledger is whole."""
+    """The state of one scenario. At its end, unexpected refusals are an error, and the ledger is audited."""
     scene = ScenarioContext(portal, world)
     yield scene
     scene.end()

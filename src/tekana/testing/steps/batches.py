@@ -1,4 +1,4 @@
-"""Many movements in one request."""
+"""Steps about batches."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ OUTSIDE = "the world outside"
 
 @action("these are requested together, {mode:Mode}:")
 def requested_together(scene: ScenarioContext, mode: str, datatable: list[list[str]]) -> Request:
-    """Several movements; a table says from where, to where, how much, and under which reference if that matters."""
+    """Send a batch; the table has the payer, the payee, the amount, and optionally the reference."""
     titles, *rows = datatable
     movements = [_movement(scene, **_row(titles, row)) for row in rows]
     return Request("batch", None, {"mode": mode, "transactions": movements})
@@ -21,47 +21,47 @@ def requested_together(scene: ScenarioContext, mode: str, datatable: list[list[s
 
 @when(words("{count:d} times {money:Money} from {one:Wallet} to {other:Wallet} are requested together, {mode:Mode}"))
 def many_requested(scene: ScenarioContext, count: int, money: tuple[str, str], one: str, other: str, mode: str) -> None:
-    """The same movement, many times over."""
+    """Send a batch of equal transfers."""
     movement = _movement(scene, one, other, " ".join(money))
     scene.when(Request("batch", None, {"mode": mode, "transactions": [movement] * count}))
 
 
 @when("the same are requested again, in another order")
 def in_another_order(scene: ScenarioContext) -> None:
-    """The sender does not mean the same."""
+    """Repeat the batch in another order."""
     movements: list[Record] = scene.last.request.details["transactions"]
     scene.again(transactions=movements[::-1])
 
 
 @when("the same are requested again, with one more")
 def with_one_more(scene: ScenarioContext) -> None:
-    """The sender does not mean the same."""
+    """Repeat the batch with one more transaction."""
     movements: list[Record] = scene.last.request.details["transactions"]
     scene.again(transactions=[*movements, movements[0]])
 
 
 @when(words("the same are requested again, but {mode:Mode}"))
 def in_another_mode(scene: ScenarioContext, mode: str) -> None:
-    """The sender does not mean the same."""
+    """Repeat the batch in another mode."""
     scene.again(mode=mode)
 
 
 @then("every one of them is done")
 def every_one_done(scene: ScenarioContext) -> None:
-    """Nothing was refused."""
+    """Check that all transactions are posted."""
     assert {result["status"] for result in _results(scene)} == {201}
     assert {result["transaction"]["status"] for result in _results(scene)} == {"posted"}
 
 
 @state("number {number:d} is done")
 def number_done(scene: ScenarioContext, number: int) -> None:
-    """One of the movements was done."""
+    """Check that a transaction is posted."""
     assert _result(scene, number)["transaction"]["status"] == "posted"
 
 
 @state("number {number:d} is refused: {reason:Reason}")
 def number_refused(scene: ScenarioContext, number: int, reason: str) -> None:
-    """One of the movements was refused, and is on record so."""
+    """Check that a transaction is rejected, and stored."""
     problem = _result(scene, number)["problem"]
     kept = scene.get("transactions", problem["transaction_id"])
     assert problem["code"] == kept["rejection_code"] == reason
@@ -69,7 +69,7 @@ def number_refused(scene: ScenarioContext, number: int, reason: str) -> None:
 
 @state("the others are not done because of number {number:d}")
 def number_to_blame(scene: ScenarioContext, number: int) -> None:
-    """All could have been done, had it not been for this one."""
+    """Check the index of the command that an atomic batch failed on."""
     outcome = scene.last.outcome
     assert isinstance(outcome, Reply), outcome
     assert outcome.record["failed_index"] == number - 1
@@ -77,7 +77,7 @@ def number_to_blame(scene: ScenarioContext, number: int) -> None:
 
 @state("none is accepted: the {field} of number {number:d} is wrong")
 def none_accepted(scene: ScenarioContext, field: str, number: int) -> None:
-    """One of the movements made no sense."""
+    """Check that one of the commands was invalid."""
     outcome = scene.last.outcome
     assert isinstance(outcome, Refusal), "they were accepted"
     assert (outcome.code, outcome.fields) == ("invalid_request", (f"transactions[{number - 1}].{field}",))

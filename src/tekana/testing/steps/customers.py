@@ -1,4 +1,4 @@
-"""What happens to customers."""
+"""Steps about customers."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from tekana.testing.steps.step_types import action, given, state, words
 
 @given(words("{who:Person} is a customer"))
 def is_a_customer(scene: ScenarioContext, who: str) -> None:
-    """Somebody who registered before, with nothing yet."""
+    """Register a customer."""
     scene.given(Request("register", None, scene.contact(who), scene.learn_customer(who)))
 
 
 @given(words("{who:Person} is a customer with {money:Money}"))
 def is_a_customer_with(scene: ScenarioContext, who: str, money: tuple[str, str]) -> None:
-    """Somebody whose first wallet has money in it."""
+    """Register a customer and deposit money."""
     amount, currency = money
     details = {**scene.contact(who), "currency": currency}
     scene.given(Request("register", None, details, scene.learn_customer(who)))
@@ -24,38 +24,38 @@ def is_a_customer_with(scene: ScenarioContext, who: str, money: tuple[str, str])
 
 @action("{who:Person} registers")
 def registers(scene: ScenarioContext, who: str) -> Request:
-    """A person becomes a customer."""
+    """Register a customer."""
     return Request("register", None, scene.contact(who), scene.learn_customer(who))
 
 
 @action('{who:Person} registers with the {field:Field} "{value:Text}"')
 def registers_with(scene: ScenarioContext, who: str, field: str, value: str) -> Request:
-    """A person becomes a customer, one detail being as given."""
+    """Register a customer with one given detail."""
     return Request("register", None, {**scene.contact(who), field: value}, scene.learn_customer(who))
 
 
 @action("{who:Person} registers with these details:")
 def registers_with_details(scene: ScenarioContext, who: str, datatable: list[list[str]]) -> Request:
-    """A person becomes a customer, some details being as given."""
+    """Register a customer with the given details."""
     details = {field.replace(" ", "_"): value for field, value in datatable}
     return Request("register", None, {**scene.contact(who), **details}, scene.learn_customer(who))
 
 
 @given(words('{who:Person}\'s {field:Field} is "{value:Text}"'))
 def has_the_detail(scene: ScenarioContext, who: str, field: str, value: str) -> None:
-    """A detail that was given later."""
+    """Update a detail of a customer."""
     scene.given(Request("update", scene.person(who), {field: value}))
 
 
 @given(words("{office:Office} looks up {who:Person}"))
 def looks_up(scene: ScenarioContext, office: str, who: str) -> None:
-    """Somebody reads how the customer is now."""
+    """Read a customer, and store their version."""
     scene.seen[office, who] = scene.get("customers", scene.person(who))["version"]
 
 
 @action('{office:Office} changes {who:Person}\'s {field:Field} to "{value:Text}"')
 def changes(scene: ScenarioContext, office: str, who: str, field: str, value: str) -> Request:
-    """Somebody changes the customer, from what they have seen, if they looked."""
+    """Update a customer, with the version that was read before, if any."""
     details = {field: value}
     seen = scene.seen.get((office, who))
     return Request("update", scene.person(who), details if seen is None else {**details, "expected_version": seen})
@@ -63,19 +63,19 @@ def changes(scene: ScenarioContext, office: str, who: str, field: str, value: st
 
 @action('{who:Person} is verified as "{tier:Text}"')
 def is_verified(scene: ScenarioContext, who: str, tier: str) -> Request:
-    """We know who they are."""
+    """Verify a customer."""
     return Request("verify", scene.person(who), {"tier": tier})
 
 
 @action("{who:Person} is suspended")
 def is_suspended(scene: ScenarioContext, who: str) -> Request:
-    """Their money stands still."""
+    """Suspend a customer."""
     return Request("suspend", scene.person(who), {"reason": "a court order"})
 
 
 @action("{who:Person} is reactivated")
 def is_reactivated(scene: ScenarioContext, who: str) -> Request:
-    """Their money moves again."""
+    """Reactivate a customer."""
     return Request("reactivate", scene.person(who), {})
 
 
@@ -87,18 +87,18 @@ def is_closed(scene: ScenarioContext, who: str) -> Request:
 
 @state("{who:Person} is {status:w}")
 def customer_is(scene: ScenarioContext, who: str, status: str) -> None:
-    """How the customer is now."""
+    """Check the status of a customer."""
     assert scene.get("customers", scene.person(who))["status"] == status
 
 
 @state('{who:Person}\'s {field:Field} is "{value:Text}"')
 def detail_is(scene: ScenarioContext, who: str, field: str, value: str) -> None:
-    """What is known of the customer now."""
+    """Check a detail of a customer."""
     assert scene.get("customers", scene.person(who))[field] == value
 
 
 @state("there is {count:d} customer")
 @state("there are {count:d} customers")
 def customers_there_are(scene: ScenarioContext, count: int) -> None:
-    """How many customers there are, in all."""
+    """Check the number of customers."""
     assert len(scene.find("customers")) == count

@@ -1,4 +1,4 @@
-"""What is told of what happened."""
+"""Steps about events."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ Table = list[list[str]]
 
 @then(words("the events of {wallet:Wallet} are:"))
 def happened_to(scene: ScenarioContext, wallet: str, datatable: Table) -> None:
-    """Everything that is told of the wallet, in order."""
+    """Check the events of a wallet, in order."""
     assert rows_of(scene.events(), scene.wallet(wallet)) == expected(datatable)
 
 
 @then(words('the events with the reference "{reference:Text}" are:'))
 def happened_under(scene: ScenarioContext, reference: str, datatable: Table) -> None:
-    """Everything that is told of the movements with this reference, in order."""
+    """Check the events of the transactions with this reference, in order."""
     found = [_row(event) for event in scene.events() if event["data"].get("reference") == reference]
     assert found == expected(datatable)
 
 
 @state("no event contains the name or contacts of {who:Person}")
-def names_nobody(scene: ScenarioContext, who: str) -> None:
-    """Neither the person's name nor how to reach them is told to those who follow what happens."""
+def has_no_personal_data(scene: ScenarioContext, who: str) -> None:
+    """Check that no event of the customer contains their name or contacts."""
     customer = scene.get("customers", scene.person(who))
-    told = [event for event in scene.events() if event["aggregate_id"] == customer["id"]]
-    assert told
+    events = [event for event in scene.events() if event["aggregate_id"] == customer["id"]]
+    assert events
     for detail in ("full_name", "email", "phone_number"):
         assert customer[detail] not in json.dumps(scene.events(), ensure_ascii=False)
 
 
 def rows_of(events: list[Record], wallet_id: str) -> Table:
-    """What is told of one wallet, as tables have it: the number, what happened, and how much money moved."""
+    """Return the events of a wallet as a table: sequence, type and amount."""
     return [_row(event) for event in events if event["aggregate_id"] == wallet_id]
 
 
 def expected(datatable: Table) -> Table:
-    """A table of the features, as `rows_of` gives it."""
+    """Return a table of a feature in the form of `rows_of`."""
     return [[number, event_type(what), money.replace(",", "")] for number, what, money in datatable[1:]]
 
 

@@ -1,4 +1,4 @@
-"""Reports a failed scenario in the words of its feature: file, line, step, what was expected and what was found."""
+"""Reports of failed scenarios: file, line, step, expected and found values."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _in_step: list[Comparison] | None = None  # while a step runs: the comparisons t
 
 
 class Comparison(NamedTuple):
-    """A comparison that failed. The steps write what they found on its left, what they expected on its right."""
+    """A failed comparison. Steps write the found value on its left, the expected one on its right."""
 
     operator: str
     found: object
@@ -22,7 +22,7 @@ class Comparison(NamedTuple):
 
 
 class FailedStep(NamedTuple):
-    """A step that failed, and the comparison that failed in it, if there was one."""
+    """A failed step, and the failed comparison in it, if any."""
 
     feature: Any
     scenario: Any
@@ -32,35 +32,35 @@ class FailedStep(NamedTuple):
 
 
 def pytest_bdd_before_scenario(request: pytest.FixtureRequest, scenario: Any) -> None:
-    """Note which scenario a test is."""
+    """Store the scenario of a test."""
     request.node.stash[_SCENARIO] = scenario
 
 
 def pytest_bdd_step_func_lookup_error(request: pytest.FixtureRequest, feature: Any, scenario: Any, step: Any) -> None:
-    """Note a step whose words are not known."""
+    """Store a step without a definition."""
     request.node.stash[_FAILED_STEP] = FailedStep(feature, scenario, step, None, known=False)
 
 
 def pytest_bdd_before_step_call() -> None:
-    """Note the comparisons of this step."""
-    global _in_step  # noqa: PLW0603 - pytest's hook for comparisons does not know in which test it is called
+    """Begin to record comparisons."""
+    global _in_step  # noqa: PLW0603 - pytest's hook for comparisons has no reference to the test
     _in_step = []
 
 
 def pytest_bdd_after_step() -> None:
-    """The step has passed."""
+    """Discard the comparisons of a passed step."""
     global _in_step  # noqa: PLW0603
     _in_step = None
 
 
 def pytest_assertrepr_compare(op: str, left: object, right: object) -> None:
-    """Note what a step compares; how pytest shows it is not changed."""
+    """Record a failed comparison, without a change of its representation."""
     if _in_step is not None:
         _in_step.append(Comparison(op, left, right))
 
 
 def pytest_bdd_step_error(request: pytest.FixtureRequest, feature: Any, scenario: Any, step: Any) -> None:
-    """Note the step that failed."""
+    """Store the failed step."""
     global _in_step  # noqa: PLW0603
     comparison = _in_step[-1] if _in_step else None
     request.node.stash[_FAILED_STEP] = FailedStep(feature, scenario, step, comparison)
@@ -71,7 +71,7 @@ def pytest_bdd_step_error(request: pytest.FixtureRequest, feature: Any, scenario
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Replace the stack of a failed step by words, unless what failed is a program and not a rule."""
+    """Replace the traceback of a failed assertion in a step by a report. Other errors keep theirs."""
     report = yield
     failed, scenario = item.stash.get(_FAILED_STEP, None), item.stash.get(_SCENARIO, None)
     if not report.failed or call.excinfo is None:
@@ -88,7 +88,7 @@ def pytest_runtest_makereport(
 
 
 def in_words(failed: FailedStep, error: BaseException) -> str:
-    """Return where a scenario failed, at which step, and why."""
+    """Format the report of a failed step."""
     lines = [
         f"{_path(failed.feature)}, line {failed.step.line_number}",
         f"  Scenario: {failed.scenario.name}",

@@ -1,4 +1,4 @@
-"""What came of it."""
+"""Steps about the outcomes of requests."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tekana.testing.steps.step_types import state, then
 
 @then("it is done")
 def it_is_done(scene: ScenarioContext) -> None:
-    """The last request was done."""
+    """Check that the last request succeeded."""
     outcome = scene.last.outcome
     assert isinstance(outcome, Reply), f"it was refused: {outcome}"
     if scene.last.request.verb in ("deposit", "withdrawal", "transfer"):
@@ -18,19 +18,19 @@ def it_is_done(scene: ScenarioContext) -> None:
 
 @state("it is refused: {reason:Reason}")
 def it_is_refused(scene: ScenarioContext, reason: str) -> None:
-    """The last request was understood, and refused."""
+    """Check that the last request was refused."""
     _refused(scene, reason, replayed=False)
 
 
 @state("it is refused again: {reason:Reason}")
 def it_is_refused_again(scene: ScenarioContext, reason: str) -> None:
-    """The last request was refused before, and that is repeated."""
+    """Check that a stored refusal was replayed."""
     _refused(scene, reason, replayed=True)
 
 
 @state("it is not accepted: the {field:Field} is wrong")
 def it_is_not_accepted(scene: ScenarioContext, field: str) -> None:
-    """The last request made no sense, because of one field."""
+    """Check that the last request was invalid because of one field."""
     outcome = scene.last.outcome
     assert isinstance(outcome, Refusal), "it was accepted"
     assert (outcome.code, outcome.fields) == ("invalid_request", (field,))
@@ -38,7 +38,7 @@ def it_is_not_accepted(scene: ScenarioContext, field: str) -> None:
 
 @then("the answer is the same as before")
 def same_answer(scene: ScenarioContext) -> None:
-    """Sent twice, the request got one answer."""
+    """Check that the last two requests have the same answer."""
     first, second = scene.before.outcome, scene.last.outcome
     assert isinstance(first, Reply)
     assert isinstance(second, Reply)
@@ -48,7 +48,7 @@ def same_answer(scene: ScenarioContext) -> None:
 
 @then("every answer is the same")
 def same_answers(scene: ScenarioContext) -> None:
-    """Sent many times, the request got one answer."""
+    """Check that all concurrent requests have the same answer."""
     first = scene.last.outcome
     assert isinstance(first, Reply)
     assert scene.many
@@ -57,7 +57,7 @@ def same_answers(scene: ScenarioContext) -> None:
 
 @then("all of them are done")
 def all_done(scene: ScenarioContext) -> None:
-    """Nobody was refused."""
+    """Check that all concurrent requests succeeded."""
     assert scene.many
     refused = [one for one in scene.many if isinstance(one, Refusal)]
     assert not refused

@@ -1,4 +1,4 @@
-"""What the steps of one scenario share: who is who, and what came of the last request."""
+"""The state of one scenario: the ids behind its names, and the outcome of the last request."""
 
 from __future__ import annotations
 
@@ -18,15 +18,18 @@ from tekana.testing.driver import Driver, Record, Refusal, Reply, Verb
 from tekana.testing.portal import Portal
 from tekana.testing.receiver import Receiver, receiving
 
-_PATIENCE: Final = 30.0
-_LOOK: Final = 0.05
+_TIMEOUT_SECONDS: Final = 30.0
+_POLL_SECONDS: Final = 0.05
 
 
 class AcceptanceTarget(NamedTuple):
-    """What the features run against.
+    """The system under test.
 
-    audited: whatever keeps the data; it is audited after each scenario.
-    webhooks: whether it delivers any, also to this machine; if not, the scenarios that are about them are skipped.
+    Attributes:
+        driver: sends the requests.
+        clock: the clock of the system.
+        audited: the store or application to audit after each scenario.
+        webhooks: whether webhooks are delivered, also to this machine; if not, scenarios with webhooks are skipped.
     """
 
     driver: Driver
@@ -36,7 +39,7 @@ class AcceptanceTarget(NamedTuple):
 
 
 class Request(NamedTuple):
-    """Something to be done; `learn` is told the answer if it is."""
+    """A request. `learn` is called with the answer if it succeeds."""
 
     verb: Verb
     subject: str | None
@@ -44,8 +47,8 @@ class Request(NamedTuple):
     learn: Callable[[Record], None] = lambda _: None
 
 
-class Sent(NamedTuple):
-    """A request as it was sent, under its key, and what came of it."""
+class SentRequest(NamedTuple):
+    """A request that was sent, with its key and its outcome."""
 
     request: Request
     key: str
@@ -53,7 +56,7 @@ class Sent(NamedTuple):
 
 
 class ScenarioContext:
-    """Keeps names apart from ids, sends requests, and sees to it that no refusal goes unnoticed."""
+    """Maps names to ids, sends requests, and fails a scenario with a refusal that no step expected."""
 
     def __init__(self, portal: Portal, world: AcceptanceTarget) -> None:
         self.world = world
@@ -68,14 +71,14 @@ class ScenarioContext:
         self._receiver: Receiver | None = None
         self._keys = 0
         self._mentioned: list[str] = []
-        self._last: Sent | None = None
-        self._before: Sent | None = None
-        self._unsaid: Refusal | None = None
+        self._last: SentRequest | None = None
+        self._before: SentRequest | None = None
+        self._unexpected_refusal: Refusal | None = None
 
     # ------------------------------------------------------------------ names
 
     def contact(self, name: str) -> dict[str, Any]:
-        """The details that a person registers with, unless the scenario gives others."""
+        """Return the default registration details of a person."""
         if name not in self._mentioned:
             self._mentioned.append(name)
         number = self._mentioned.index(name) + 1
@@ -86,15 +89,15 @@ class ScenarioContext:
         }
 
     def person(self, name: str) -> str:
-        """The person's id; a stranger has one that nobody has."""
+        """Return the person's id; for "a stranger", an unknown one."""
         return self.people[name] if name != "a stranger" else str(uuid4())
 
     def wallet(self, phrase: str) -> str:
-        """The id of the wallet that the phrase names; a missing wallet has one that no wallet has."""
+        """Return the id of the wallet that the phrase names; an unknown one for "a missing wallet"."""
         return self.wallets[phrase] if phrase != "a missing wallet" else str(uuid4())
 
     def learn_customer(self, name: str) -> Callable[[Record], None]:
-        """Remember who was registered, and their first wallet."""
+        """Return a function that stores the ids of a registered customer and their first wallet."""
 
         def learn(record: Record) -> None:
             self.people[name] = record["id"]
@@ -103,43 +106,43 @@ class ScenarioContext:
         return learn
 
     def learn_wallet(self, name: str, label: str) -> Callable[[Record], None]:
-        """Remember which wallet was opened."""
+        """Return a function that stores the id of an opened wallet."""
         return lambda record: self.wallets.__setitem__(f"{name}'s {label} wallet", record["id"])
 
     # ------------------------------------------------------------------ reading
 
     def get(self, kind: Any, id: str) -> Record:
-        """The one with this id, as it is now."""
+        """Return the record with this id."""
         return self._portal.call(self.world.driver.get(kind, id))
 
     def find(self, kind: Any, **which: str) -> list[Record]:
-        """All that match."""
+        """Return all records that match."""
         return self._portal.call(self.world.driver.find(kind, **which))
 
     def entries(self, wallet: str) -> list[Record]:
-        """The history of the wallet that the phrase names."""
+        """Return the entries of the wallet that the phrase names."""
         return self._portal.call(self.world.driver.entries(self.wallet(wallet)))
 
     def balance_at(self, wallet: str, at: str) -> Record:
-        """What was in the wallet at a time."""
+        """Return the balance of a wallet at a time."""
         return self._portal.call(self.world.driver.balance_at(self.wallet(wallet), at))
 
     def events(self) -> list[Record]:
-        """Everything that happened."""
+        """Return all events."""
         return self._portal.call(self.world.driver.events())
 
     def webhook(self) -> Record:
-        """The partner's webhook endpoint."""
+        """Return the partner's webhook endpoint."""
         return self._portal.call(self.world.driver.webhook(self.endpoint_id))
 
     def deliveries(self) -> list[Record]:
-        """What the partner was told, or is to be, the newest first."""
+        """Return the deliveries to the partner, newest first."""
         return self._portal.call(self.world.driver.deliveries(self.endpoint_id))
 
     # ------------------------------------------------------------------ a partner
 
     def partner(self) -> Receiver:
-        """The partner who is told by webhooks."""
+        """Return the receiver of the partner's webhooks; start it if necessary."""
         if not self.world.webhooks:
             pytest.skip("webhooks are not delivered here")
         if self._receiver is None:
@@ -147,45 +150,45 @@ class ScenarioContext:
         return self._receiver
 
     def learn_endpoint(self, record: Record) -> None:
-        """Remember where the partner is told."""
+        """Store the id of the partner's webhook endpoint."""
         self.endpoint_id = record["id"]
 
     def wait(self, until: Callable[[], bool], *, passing: timedelta) -> None:
-        """Wait for what comes by itself, such as another attempt: at each look, so much time has passed."""
-        patience = time.monotonic() + _PATIENCE
+        """Poll a condition that background work fulfils, advancing the clock by `passing` each time."""
+        deadline = time.monotonic() + _TIMEOUT_SECONDS
         while not until():
-            assert time.monotonic() < patience, "it does not come"
+            assert time.monotonic() < deadline, "the condition is not fulfilled in time"
             self.world.clock.advance(passing)
-            time.sleep(_LOOK)
+            time.sleep(_POLL_SECONDS)
 
     # ------------------------------------------------------------------ doing
 
     def given(self, request: Request) -> None:
-        """Do what has to succeed for the scenario to make sense."""
+        """Send a request of a Given, which must succeed."""
         outcome = self._send(request, self._new_key())
         assert isinstance(outcome, Reply), f"{request.verb} {request.details} was refused: {outcome}"
 
     def when(self, request: Request, key: str | None = None) -> None:
-        """Do what the scenario is about; a later step says what is to come of it."""
-        self.nothing_unsaid()
+        """Send a request of a When. A later step checks its outcome."""
+        self.assert_no_unexpected_refusal()
         key = key or self._new_key()
         outcome = self._send(request, key)
-        self._before, self._last = self._last, Sent(request, key, outcome)
-        self._unsaid = outcome if isinstance(outcome, Refusal) else None
+        self._before, self._last = self._last, SentRequest(request, key, outcome)
+        self._unexpected_refusal = outcome if isinstance(outcome, Refusal) else None
 
     def again(self, **changes: Any) -> None:
-        """Send the last request once more, under its key."""
+        """Send the last request again, under its key, with these changes."""
         last = self.last
         self.when(last.request._replace(details={**last.request.details, **changes}), last.key)
 
     def at_once(self, requests: list[Request], key: str | None = None) -> None:
-        """Do all of these at the same time, under one key or each under its own."""
-        self.nothing_unsaid()
+        """Send requests concurrently, under one key or each under its own."""
+        self.assert_no_unexpected_refusal()
 
-        async def all_of_them() -> list[Reply | Refusal]:
+        async def send_all() -> list[Reply | Refusal]:
             return await asyncio.gather(*(self._outcome(one, key or self._new_key()) for one in requests))
 
-        self.many = self._portal.call(all_of_them())
+        self.many = self._portal.call(send_all())
 
     def _send(self, request: Request, key: str) -> Reply | Refusal:
         outcome = self._portal.call(self._outcome(request, key))
@@ -206,24 +209,26 @@ class ScenarioContext:
     # ------------------------------------------------------------------ what came of it
 
     @property
-    def last(self) -> Sent:
-        """The last request of a When, with what came of it. Whoever asks has dealt with a refusal."""
+    def last(self) -> SentRequest:
+        """Return the last request of a When. Its refusal then counts as expected."""
         assert self._last is not None, "nothing was requested yet"
-        self._unsaid = None
+        self._unexpected_refusal = None
         return self._last
 
     @property
-    def before(self) -> Sent:
-        """The request before the last."""
+    def before(self) -> SentRequest:
+        """Return the request before the last."""
         assert self._before is not None, "only one thing was requested"
         return self._before
 
-    def nothing_unsaid(self) -> None:
-        """Fail if the last request was refused and no step has said that it would be."""
-        assert self._unsaid is None, f"it was refused, and no step expected that: {self._unsaid}"
+    def assert_no_unexpected_refusal(self) -> None:
+        """Fail if the last request was refused and no step has read that."""
+        assert self._unexpected_refusal is None, (
+            f"it was refused, and no step expected that: {self._unexpected_refusal}"
+        )
 
     def end(self) -> None:
-        """The end of the scenario."""
+        """End the scenario: check for an unexpected refusal, and audit the ledger."""
         with self._leaving:
-            self.nothing_unsaid()
+            self.assert_no_unexpected_refusal()
             self._portal.call(assert_whole(self.world.audited))

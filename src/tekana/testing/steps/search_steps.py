@@ -1,4 +1,4 @@
-"""What is on record, and who finds it."""
+"""Steps about searches and histories."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ Table = list[list[str]]
 
 @when(words('I search customers by {detail} "{value:Text}"'))
 def look_for_customers(scene: ScenarioContext, detail: str, value: str) -> None:
-    """Search customers by one detail."""
+    """Search customers by one filter."""
     found = scene.find("customers", **{detail.replace(" ", "_"): value})
     scene.found = [customer["full_name"] for customer in found]
 
 
 @when(words('I search transactions by {detail:w} "{value:Text}"'))
 def look_for_transactions(scene: ScenarioContext, detail: str, value: str) -> None:
-    """Search transactions by one detail."""
+    """Search transactions by one filter."""
     _look(scene, {detail: value})
 
 
 @when("I search transactions by these details:")
 def look_for_transactions_by(scene: ScenarioContext, datatable: Table) -> None:
-    """Search transactions by several details."""
+    """Search transactions by several filters."""
     _look(scene, dict(datatable))
 
 
 @state('I find "{names:Text}"')
 def i_find(scene: ScenarioContext, names: str) -> None:
-    """Exactly these, in this order."""
+    """Check the references found, and their order."""
     assert scene.found == [name.strip() for name in names.split(",") if name.strip()]
 
 
 @state('the attempt with the reference "{reference:Text}" is on record as refused: {reason:Reason}')
 def on_record(scene: ScenarioContext, reference: str, reason: str) -> None:
-    """The one transaction with this reference tells why it was refused, and moved nothing."""
+    """Check that the only transaction with this reference is a rejected one, with the reason and without entries."""
     [found] = scene.find("transactions", reference=reference)
     assert (found["status"], found["rejection_code"]) == ("rejected", reason)
     assert list(found["entries"]) == []
@@ -45,13 +45,13 @@ def on_record(scene: ScenarioContext, reference: str, reason: str) -> None:
 @state("there is {count:d} transaction")
 @state("there are {count:d} transactions")
 def transactions_there_are(scene: ScenarioContext, count: int) -> None:
-    """How many movements were recorded, done or refused."""
+    """Check the number of transactions, posted or rejected."""
     assert len(scene.find("transactions")) == count
 
 
 @then(words("the history of {wallet:Wallet} is:"))
 def history_is(scene: ScenarioContext, wallet: str, datatable: Table) -> None:
-    """Every line of the wallet's history."""
+    """Check the entries of a wallet."""
     shown = [
         [
             str(entry["version"]),
@@ -67,7 +67,7 @@ def history_is(scene: ScenarioContext, wallet: str, datatable: Table) -> None:
 
 @state("the history of {wallet:Wallet} has {count:d} entries, each with {money:Money} more")
 def history_grows(scene: ScenarioContext, wallet: str, count: int, money: tuple[str, str]) -> None:
-    """So many lines, in order, none missing."""
+    """Check the number, order and amounts of the entries of a wallet."""
     lines = scene.entries(wallet)
     assert [line["version"] for line in lines] == list(range(1, count + 1))
     assert {line["amount"] for line in lines} <= {money[0]}

@@ -1,4 +1,4 @@
-"""The words that steps are made of, and how a step is made of them."""
+"""The parameter types of steps, and the decorators that define steps."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ def _money(text: str) -> tuple[str, str]:
 
 
 def moment(text: str) -> str:
-    """A moment as the features write it, in UTC, as the wire writes it."""
+    """Convert a UTC time in the format of the features to the one of the HTTP contract."""
     return f"{text.replace(' ', 'T')}{'' if text.count(':') == 2 else ':00'}Z"
 
 
 def event_type(text: str) -> str:
-    """The type of event that is written in small words, such as `wallet opened`."""
+    """Return the event type of lowercase words, such as `wallet opened`."""
     name = text.title().replace(" ", "")
-    assert name in EVENT_TYPES, f"{text!r} is nothing that happens"
+    assert name in EVENT_TYPES, f"{text!r} is not a type of event"
     return name
 
 
@@ -78,12 +78,12 @@ _WORDS = {
 
 
 def words(text: str) -> Any:
-    """A step's text, with the words above in it, such as {who:Person}."""
+    """Return a parser for a step's text with parameters of the types above, such as {who:Person}."""
     return parsers.cfparse(text, extra_types=_WORDS)
 
 
 def action(text: str) -> Callable[[Callable[..., Request]], Callable[..., Request]]:
-    """A step that asks for something: as a Given it has to succeed, as a When it may be refused."""
+    """Define a step that sends a request: as a Given it must succeed, as a When it may be refused."""
 
     def register(function: Callable[..., Request]) -> Callable[..., Request]:
         @functools.wraps(function)
@@ -102,7 +102,7 @@ def action(text: str) -> Callable[[Callable[..., Request]], Callable[..., Reques
 
 
 def state(text: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """A step that says how things are afterwards."""
+    """Define a step that checks a state."""
     return then(words(text), stacklevel=1)
 
 

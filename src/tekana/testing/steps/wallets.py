@@ -1,4 +1,4 @@
-"""What happens to wallets."""
+"""Steps about wallets."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from tekana.testing.steps.step_types import action, given, state, words
 
 @given(words("{who:Person} has a {label:w} wallet in {currency:w}"))
 def has_a_wallet(scene: ScenarioContext, who: str, label: str, currency: str) -> None:
-    """Another wallet, with nothing in it."""
+    """Open an empty wallet."""
     scene.given(opens(scene, currency, label, who))
 
 
 @given(words("{who:Person} has a {label:w} wallet with {money:Money}"))
 def has_a_wallet_with(scene: ScenarioContext, who: str, label: str, money: tuple[str, str]) -> None:
-    """Another wallet, with money in it."""
+    """Open a wallet and deposit money."""
     amount, currency = money
     scene.given(opens(scene, currency, label, who))
     wallet = scene.wallet(f"{who}'s {label} wallet")
@@ -27,38 +27,38 @@ def has_a_wallet_with(scene: ScenarioContext, who: str, label: str, money: tuple
 
 @action('a wallet in {currency:w} named "{label:Text}" is opened for {who:Person}')
 def opens(scene: ScenarioContext, currency: str, label: str, who: str) -> Request:
-    """A customer gets another wallet."""
+    """Open another wallet."""
     details = {"customer_id": scene.person(who), "currency": currency, "name": label}
     return Request("open_wallet", None, details, scene.learn_wallet(who, label))
 
 
 @action("{wallet:Wallet} is frozen for {scope:Scope}")
 def is_frozen(scene: ScenarioContext, wallet: str, scope: str) -> Request:
-    """Money stands still, going out or both ways."""
+    """Freeze a wallet."""
     return Request("freeze", scene.wallet(wallet), {"scope": scope, "reason": "a lost phone"})
 
 
 @action("{wallet:Wallet} is unfrozen")
 def is_unfrozen(scene: ScenarioContext, wallet: str) -> Request:
-    """Money moves again."""
+    """Unfreeze a wallet."""
     return Request("unfreeze", scene.wallet(wallet), {})
 
 
 @action("{wallet:Wallet} is closed")
 def is_closed(scene: ScenarioContext, wallet: str) -> Request:
-    """The wallet is no longer needed."""
+    """Close a wallet."""
     return Request("close_wallet", scene.wallet(wallet), {})
 
 
 @state("{wallet:Wallet} is {status:w}")
 def wallet_is(scene: ScenarioContext, wallet: str, status: str) -> None:
-    """How the wallet is now."""
+    """Check the status of a wallet."""
     assert scene.get("wallets", scene.wallet(wallet))["status"] == status
 
 
 @state("{wallet:Wallet} holds {money:Money}")
 def holds(scene: ScenarioContext, wallet: str, money: tuple[str, str]) -> None:
-    """What is in the wallet, and can be spent, now."""
+    """Check the ledger and available balance of a wallet."""
     shown = scene.get("wallets", scene.wallet(wallet))
     assert (shown["ledger_balance"], shown["currency"]) == money
     assert shown["available_balance"] == shown["ledger_balance"]
@@ -66,7 +66,7 @@ def holds(scene: ScenarioContext, wallet: str, money: tuple[str, str]) -> None:
 
 @state("the world outside holds {money:Money}")
 def outside_holds(scene: ScenarioContext, money: tuple[str, str]) -> None:
-    """What came in from the world outside is missing there."""
+    """Check the balance of the settlement wallet."""
     amount, currency = money
     shown = scene.get("wallets", str(house_wallet_id("settlement", parse_currency(currency))))
     assert (shown["ledger_balance"], shown["currency"]) == (amount, currency)
@@ -74,7 +74,7 @@ def outside_holds(scene: ScenarioContext, money: tuple[str, str]) -> None:
 
 @state("all wallets in {currency:w}, with the world outside, sum to zero")
 def sum_to_zero(scene: ScenarioContext, currency: str) -> None:
-    """Nothing was lost, and nothing was made."""
+    """Check that all balances of a currency sum to zero."""
     balances = [Decimal(wallet["ledger_balance"]) for wallet in scene.find("wallets", currency=currency)]
     assert balances
     assert sum(balances) == 0
@@ -83,7 +83,7 @@ def sum_to_zero(scene: ScenarioContext, currency: str) -> None:
 @state("{who:Person} has {count:d} wallet")
 @state("{who:Person} has {count:d} wallets")
 def wallets_there_are(scene: ScenarioContext, who: str, count: int) -> None:
-    """How many wallets the customer has."""
+    """Check the number of wallets of a customer."""
     customer = scene.get("customers", scene.person(who))
     assert len(customer["wallets"]) == count
     assert scene.find("wallets", customer_id=customer["id"]) == customer["wallets"]
@@ -91,5 +91,5 @@ def wallets_there_are(scene: ScenarioContext, who: str, count: int) -> None:
 
 @state("{wallet:Wallet} held {money:Money} at {at:Moment}")
 def held_at(scene: ScenarioContext, wallet: str, money: tuple[str, str], at: str) -> None:
-    """What was in the wallet at a time."""
+    """Check the balance of a wallet at a time."""
     assert scene.balance_at(wallet, at)["ledger_balance"] == money[0]

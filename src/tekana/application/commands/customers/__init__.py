@@ -1,4 +1,4 @@
-"""Commands about customers. To add one, add its file, and its name here."""
+"""Commands on customers. A new one needs a file, and its name here."""
 
 from tekana.application.commands.customers.close_customer import CloseCustomer
 from tekana.application.commands.customers.reactivate_customer import ReactivateCustomer

@@ -1,4 +1,4 @@
-"""Close a customer: they leave, and their email, phone number and external id are free again."""
+"""Close a customer, and release their email, phone number and external id."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tekana.domain.lock_set import LockSet
 
 
 class CloseCustomer(Struct, frozen=True, kw_only=True):
-    """Close a customer and their wallets, which must all be empty. Final. A closed customer stays closed."""
+    """Close a customer and their wallets, which must all be empty. Final. Does nothing if they are closed already."""
 
     NAME: ClassVar[str] = "CloseCustomer"
     SCOPE: ClassVar[Scope] = "customers:write"

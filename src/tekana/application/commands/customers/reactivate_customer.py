@@ -1,4 +1,4 @@
-"""Reactivate: a suspended customer's wallets may move money again."""
+"""Reactivate a customer: their wallets may move money again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tekana.domain.lock_set import LockSet
 
 
 class ReactivateCustomer(Struct, frozen=True, kw_only=True):
-    """End a suspension. A customer who is active already stays as they are."""
+    """End the suspension of a customer. Does nothing if they are active already."""
 
     NAME: ClassVar[str] = "ReactivateCustomer"
     SCOPE: ClassVar[Scope] = "customers:write"

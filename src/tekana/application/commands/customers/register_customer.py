@@ -1,4 +1,4 @@
-"""Register: a person becomes a customer, with a first wallet."""
+"""Register a customer, with a first wallet."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tekana.domain.wallet import Wallet
 
 
 class RegisterCustomer(Struct, frozen=True, kw_only=True):
-    """Register a person and open their first wallet in `currency`, or in the operator's when it is not given.
+    """Register a person and open their first wallet in `currency`, or in the operator's if it is left out.
 
     Attributes:
         country: an ISO 3166 code of two letters; a phone number without a leading + is read as one of that country.

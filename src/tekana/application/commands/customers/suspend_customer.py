@@ -1,4 +1,4 @@
-"""Suspend: none of a customer's wallets may move money."""
+"""Suspend a customer: none of their wallets may move money."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tekana.domain.lock_set import LockSet
 
 
 class SuspendCustomer(Struct, frozen=True, kw_only=True):
-    """Stop all money of a customer, with the reason. A customer who is suspended already stays as they are."""
+    """Suspend a customer, with the reason. Does nothing if they are suspended already."""
 
     NAME: ClassVar[str] = "SuspendCustomer"
     SCOPE: ClassVar[Scope] = "customers:write"

@@ -1,4 +1,4 @@
-"""Update: what is known of a customer changes."""
+"""Update the details of a customer."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ _CHANGEABLE = ("full_name", "email", "phone_number", "country", "external_id", "
 
 
 class UpdateCustomer(Struct, frozen=True, kw_only=True):
-    """Change the details that are given; None clears one that may be empty; metadata is replaced whole.
+    """Change the given details of a customer. None clears an optional one; metadata is replaced as a whole.
 
     Attributes:
-        expected_version: the version that the caller read; None stands for any.
+        expected_version: the version that the caller read; None means any.
     """
 
     NAME: ClassVar[str] = "UpdateCustomer"
@@ -85,12 +85,12 @@ class UpdateCustomer(Struct, frozen=True, kw_only=True):
             force_setattr(self, name, normal(given))
 
     def changes(self) -> dict[str, object]:
-        """The fields that are given, with their new values."""
+        """Return the given fields with their new values."""
         given = msgspec.structs.asdict(self)
         return {name: given[name] for name in _CHANGEABLE if given[name] is not UNSET}
 
     def contacts(self) -> tuple[Contact, ...]:
-        """What the customer would now have, and no other may."""
+        """Return the new contacts, which no other customer may have."""
         return contacts(self.email or None, self.phone_number or None, self.external_id or None)
 
     def locks(self) -> LockSet:

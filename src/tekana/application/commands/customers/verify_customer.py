@@ -1,4 +1,4 @@
-"""Verify: the operator has established who a customer is."""
+"""Verify a customer: record the level of their identity verification."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TIER = re.compile(r"[A-Za-z0-9_-]{1,32}", re.ASCII)
 
 
 class VerifyCustomer(Struct, frozen=True, kw_only=True):
-    """Record to which degree (`tier`, such as "basic" or "full") the customer's identity is established."""
+    """Record the level (`tier`, such as "basic" or "full") to which the operator verified a customer's identity."""
 
     NAME: ClassVar[str] = "VerifyCustomer"
     SCOPE: ClassVar[Scope] = "customers:write"

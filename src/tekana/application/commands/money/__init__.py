@@ -1,4 +1,4 @@
-"""Commands that move money. To add one, add its file, and its name here."""
+"""Commands that move money. A new one needs a file, and its name here."""
 
 from tekana.application.commands.money.deposit_funds import DepositFunds
 from tekana.application.commands.money.make_payment import MakePayment
@@ -6,6 +6,6 @@ from tekana.application.commands.money.transfer_funds import TransferFunds
 from tekana.application.commands.money.withdraw_funds import WithdrawFunds
 
 AnyMoneyCommand = DepositFunds | WithdrawFunds | TransferFunds | MakePayment
-"""A command that moves money. Its `type` says which."""
+"""Any command that moves money, with its `type` as the tag."""
 
 __all__ = ["AnyMoneyCommand", "DepositFunds", "MakePayment", "TransferFunds", "WithdrawFunds"]

@@ -1,4 +1,4 @@
-"""Deposit: money comes in from the world outside."""
+"""Deposit money that comes from outside the ledger."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Payment: a customer pays another one for goods or services."""
+"""Pay another customer for goods or services."""
 
 from __future__ import annotations
 

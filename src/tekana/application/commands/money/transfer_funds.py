@@ -1,4 +1,4 @@
-"""Transfer: money goes from one wallet to another."""
+"""Transfer money from one wallet to another."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tekana.domain.transaction import Transaction, TransactionRequest
 
 
 class BetweenWallets(MoneyFields, frozen=True, kw_only=True):
-    """What moves money from one customer's wallet to another of the same currency."""
+    """The base of commands that move money between two customer wallets of the same currency."""
 
     IDS: ClassVar[tuple[str, ...]] = ("from_wallet_id", "to_wallet_id")
     REFUSALS: ClassVar[tuple[type[Refused], ...]] = (
@@ -43,7 +43,7 @@ class BetweenWallets(MoneyFields, frozen=True, kw_only=True):
         return LockSet((self.from_wallet_id, self.to_wallet_id))
 
     def post(self, book: Book, request: TransactionRequest) -> Transaction:
-        """Post the request from the one wallet to the other."""
+        """Post the transaction between the two wallets."""
         payer = book.customer_wallet(self.from_wallet_id, self.currency)
         payee = book.customer_wallet(self.to_wallet_id, self.currency)
         if payer is payee:

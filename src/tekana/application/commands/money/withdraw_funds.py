@@ -1,4 +1,4 @@
-"""Withdrawal: money goes out to the world outside."""
+"""Withdraw money to outside the ledger."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commands about wallets. To add one, add its file, and its name here."""
+"""Commands on wallets. A new one needs a file, and its name here."""
 
 from tekana.application.commands.wallets.close_wallet import CloseWallet
 from tekana.application.commands.wallets.freeze_wallet import FreezeWallet

@@ -1,4 +1,4 @@
-"""Close a wallet: it is empty and stays so."""
+"""Close a wallet."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tekana.domain.wallet import Wallet
 
 
 class CloseWallet(Struct, frozen=True, kw_only=True):
-    """Close an empty wallet. Final. A closed wallet stays closed."""
+    """Close an empty wallet. Final. Does nothing if it is closed already."""
 
     NAME: ClassVar[str] = "CloseWallet"
     SCOPE: ClassVar[Scope] = "wallets:write"

@@ -1,4 +1,4 @@
-"""Freeze: money can no longer leave a wallet, or no longer move at all."""
+"""Freeze a wallet: no money may leave it, or none may leave or enter it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tekana.domain.wallet import Wallet
 class FreezeWallet(Struct, frozen=True, kw_only=True):
     """Stop money from leaving the wallet ("debits"), or from leaving and entering ("all"), with the reason.
 
-    A wallet that is frozen already takes the new scope and reason.
+    If the wallet is frozen already, the new scope and reason replace the old ones.
     """
 
     NAME: ClassVar[str] = "FreezeWallet"

@@ -1,4 +1,4 @@
-"""Open a wallet: a customer gets one more, in a currency of their choice."""
+"""Open another wallet of a customer."""
 
 from __future__ import annotations
 

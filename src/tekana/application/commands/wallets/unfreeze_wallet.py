@@ -1,4 +1,4 @@
-"""Unfreeze: money can move again."""
+"""Unfreeze a wallet: money may move again."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tekana.domain.wallet import Wallet
 
 
 class UnfreezeWallet(Struct, frozen=True, kw_only=True):
-    """End a freeze. A wallet that is active already stays as it is."""
+    """End the freeze of a wallet. Does nothing if it is active already."""
 
     NAME: ClassVar[str] = "UnfreezeWallet"
     SCOPE: ClassVar[Scope] = "wallets:write"

@@ -1,4 +1,4 @@
-"""Keys: the same request twice has one effect and one answer."""
+"""Idempotency keys: a repeated request has one effect and one answer."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from tekana.testing.contracts.ledger_checks import customers, transactions, wall
 ODD_KEYS = ("a", "A", "a ", " a", "clé-ключ-鍵-🔑", "%_'\";--", "x" * 255, "\\", "a\nb", "null", "x" * 255 + "\x1f999")
 
 
-class ClaimsContract(Contract):
-    """`UnitOfWork.claim`, and what the engine makes of it."""
+class IdempotencyContract(Contract):
+    """The contract of `UnitOfWork.find_keys`, and of idempotency in the engine."""
 
-    async def test_only_used_keys_are_claimed(self, store: Store, app: Session) -> None:
+    async def test_only_used_keys_are_found(self, store: Store, app: Session) -> None:
         used = IdempotencyKey(MAIN_TENANT, "a partner", "used")
         answer, _ = await by_hand(store, builders.person(), used.key)
         async with store.begin() as unit:
@@ -153,14 +153,14 @@ class ClaimsContract(Contract):
         assert (await app.wallets.get(wallet.id)).ledger_balance == 10
 
     async def test_units_that_race_for_a_key_from_apart(self, stores: Sequence[Store], app: Session) -> None:
-        """The commands lock nothing in common: only the key can tell that they are the same."""
+        """The commands lock nothing in common: they conflict on the key only."""
         command = builders.person()
         before = len(await wallets(stores[0]))
         outcomes = await all_at_once(by_hand(stores[n % len(stores)], command, "one key") for n in range(20))
         assert sorted(repeated for _, repeated in outcomes) == [False] + [True] * 19
         assert all(answer == outcomes[0][0] for answer, _ in outcomes)
         assert len(await customers(stores[0])) == 1
-        assert len(await wallets(stores[0])) == before + 5  # hers, and the four of the house
+        assert len(await wallets(stores[0])) == before + 5  # one of the customer, and four house wallets
 
     async def test_the_same_request_fifty_times_at_once(self, crew: Sequence[Session], store: Store) -> None:
         wallet = await a_wallet(crew[0])
