@@ -89,7 +89,7 @@ async def park(connection: asyncpg.Connection, relay: str, parked: Sequence[Park
         positions,
         indexes,
         [aggregate_id(event) for event in events],
-        [type(event).__name__ for event in events],
+        [event.NAME for event in events],
         [write_json(event) for event in events],
         [one.reason for one in parked],
     )

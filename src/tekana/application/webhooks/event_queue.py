@@ -40,7 +40,7 @@ class WebhookEventQueue:
         return ()
 
     def _deliveries(self, event: Event, endpoints: Sequence[ActiveWebhookEndpoint]) -> list[NewWebhookDelivery]:
-        wanted_by = [one.id for one in endpoints if one.wants(type(event).__name__)]
+        wanted_by = [one.id for one in endpoints if one.wants(event.NAME)]
         if not wanted_by:
             return []
         payload = event_payload(event)

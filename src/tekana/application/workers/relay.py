@@ -124,7 +124,7 @@ class Relay:
             reason = reasons.get(item.cursor)
             if reason is not None:
                 blocked.add(aggregate_id(item.event))
-                _log.error("event %s (%s) is parked: %s", event_id(item.event), type(item.event).__name__, reason)
+                _log.error("event %s (%s) is parked: %s", event_id(item.event), item.event.NAME, reason)
             if aggregate_id(item.event) in blocked:
                 parked.append(ParkedEvent(item, reason))
         return parked
