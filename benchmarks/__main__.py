@@ -19,7 +19,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 
 import tekana
-from benchmarks import comparison
+from benchmarks import comparison, interpreter
 from benchmarks.bench import FULL, QUICK, Bench, Plan
 from benchmarks.growth import NotWhole
 from benchmarks.http_load import GENERATOR, NotAnswered
@@ -118,6 +118,7 @@ def _measure(
     with started(data_dir) as server, Progress(*columns, console=console, transient=True) as progress:
         settings = " ".join(f"{name}={value}" for name, value in server.settings().items())
         console.print(f"PostgreSQL: {settings}", soft_wrap=True)
+        console.print(interpreter.describe(), soft_wrap=True)
         console.print(f"{os.cpu_count()} CPUs; {plan.wallets:,} wallets; load over HTTP by {GENERATOR}", soft_wrap=True)
         bar = progress.add_task("", total=len(names) + len(extras) + 1)
         begin = time.monotonic()
