@@ -146,10 +146,10 @@ def pictures(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
-def events(session: nox.Session) -> None:
-    """Regenerate docs/events from the event classes, unless that would break consumers."""
+def reference(session: nox.Session) -> None:
+    """Regenerate docs/events and the catalog from the code, unless that would break consumers."""
     session.install("-e", ".[all,testing]")
-    session.run("python", "docs/event_contract.py", *session.posargs)
+    session.run("python", "docs/generate.py", *session.posargs)
 
 
 @nox.session(default=False)

@@ -1,37 +1,22 @@
-"""Writes docs/events from the event classes: a JSON Schema for each, and an AsyncAPI document; and their examples.
-
-    python docs/event_contract.py           writes them, unless that would break those who consume events
-    python docs/event_contract.py --check   writes nothing; exits 1 and says which one no longer matches the code
-
-What would break them is in docs/compatibility.py. The examples go between two marks in docs/reference/events.md.
-"""
+"""The documents of docs/events, from the event classes: a JSON Schema for each, and an AsyncAPI document."""
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / "src"), str(ROOT / "adapters")]  # this tree, whatever else is installed
+from compatibility import EventContract
 
-from compatibility import EventContract, breaches  # noqa: E402 - found now that the path is set
-
-from tekana.application.event_schema import event_data_schema, event_meaning  # noqa: E402
-from tekana.domain.events import EVENT_TYPES  # noqa: E402
-from tekana.testing.sample_events import sample_events  # noqa: E402
-from tekana_kafka.address import AGGREGATES, Address  # noqa: E402
-from tekana_kafka.cloud_events import SOURCE, message_of  # noqa: E402
+from tekana.application.event_schema import event_data_schema, event_meaning
+from tekana.domain.events import EVENT_TYPES
+from tekana.testing.sample_events import sample_events
+from tekana_kafka.address import AGGREGATES, Address
+from tekana_kafka.cloud_events import SOURCE, message_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Mapping
 
-FOLDER = ROOT / "docs" / "events"
-PAGE = ROOT / "docs" / "reference" / "events.md"
-MARKS = ("<!-- begin: written by docs/event_contract.py -->", "<!-- end -->")
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 SCHEMA_FORMAT = "application/schema+json;version=draft-2020-12"
 TOPICS = {aggregate: Address(()).topic(aggregate) for aggregate in AGGREGATES}
@@ -39,51 +24,21 @@ ORIGIN = {"caller": "partner-1", "request_id": "3f6c1a52-0c1e-4a57-9d0b-6d2f6f1f
 MESSAGES = {event.NAME: message_of(replace(event, **ORIGIN)) for event in sample_events()}
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description="Write docs/events and the examples in docs/reference/events.md.")
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a file is stale")
-    check: bool = parser.parse_args().check
-    written = dict(files())
-    broken = breaches(contract_of(read_folder()), contract_of(written))
-    for breach in broken:
-        print(f"this would break those who consume events: {breach}")
-    if broken:
-        return 1
-    stale = {path: new for path, new in written.items() if not path.exists() or path.read_text("utf-8") != new}
-    for path, new in stale.items():
-        name = path.relative_to(ROOT).as_posix()
-        print(f"{name} is stale: run `python docs/event_contract.py`" if check else f"{name} is written")
-        if not check:
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(new, "utf-8", newline="\n")
-    return 1 if check and stale else 0
+def documents() -> dict[str, str]:
+    """Return the text of each document, by the name of its file without the suffix."""
+    schemas = {name: json_text(schema_of(name)) for name in EVENT_TYPES}
+    return {**schemas, "asyncapi": json_text(asyncapi())}
 
 
-def files() -> Iterator[tuple[Path, str]]:
-    """Return each file with the text that it should have."""
-    for name in EVENT_TYPES:
-        yield FOLDER / f"{name}.json", json_text(schema_of(name))
-    yield FOLDER / "asyncapi.json", json_text(asyncapi())
-    if PAGE.exists():
-        before, _, rest = PAGE.read_text("utf-8").partition(MARKS[0])
-        after = rest.partition(MARKS[1])[2]
-        yield PAGE, f"{before}{MARKS[0]}\n\n{examples()}\n{MARKS[1]}{after}"
-
-
-def read_folder() -> dict[Path, str]:
-    """Return the files as they are."""
-    return {path: path.read_text("utf-8") for path in FOLDER.glob("*.json")}
-
-
-def contract_of(written: dict[Path, str]) -> dict[str, EventContract]:
-    """Return what these files promise, by type of event."""
-    documents = {path.stem: json.loads(text) for path, text in written.items() if path.suffix == ".json"}
-    if "asyncapi" not in documents:
+def contract_of(texts: Mapping[str, str]) -> dict[str, EventContract]:
+    """Return what these documents promise, by type of event."""
+    found = {stem: json.loads(text) for stem, text in texts.items()}
+    if "asyncapi" not in found:
         return {}
-    components = documents["asyncapi"]["components"]
+    headers = found["asyncapi"]["components"]["schemas"]["Headers"]
     return {
-        name: EventContract(channel["address"], components["schemas"]["Headers"], documents.get(name, {}))
-        for channel in documents["asyncapi"]["channels"].values()
+        name: EventContract(channel["address"], headers, found.get(name, {}))
+        for channel in found["asyncapi"]["channels"].values()
         for name in channel["messages"]
     }
 
@@ -188,36 +143,3 @@ def asyncapi_message(name: str) -> dict[str, Any]:
             }
         ],
     }
-
-
-# The examples in the page.
-
-
-def examples() -> str:
-    """Return one message of each type, as a consumer gets it."""
-    return "\n".join(example(name) for name in EVENT_TYPES)
-
-
-def example(name: str) -> str:
-    message = MESSAGES[name]
-    headers = "\n".join(f"{header}: {value.decode()}" for header, value in sorted(message.headers))
-    value = json.dumps(json.loads(message.value), indent=2)
-    return f"""### {name}
-
-{event_meaning(name)} [Schema](../events/{name}.json)
-
-```text
-topic: {TOPICS[message.aggregate]}
-key: {message.key.decode()}
-
-{headers}
-```
-
-```json
-{value}
-```
-"""
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

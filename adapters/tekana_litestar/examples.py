@@ -63,7 +63,7 @@ def _value(info: inspect.Type) -> Any:
             raise TypeError(f"no example of {info}")
 
 
-ERRORS: Final[dict[type[TekanaError], TekanaError]] = {
+_ERRORS: Final[dict[type[TekanaError], TekanaError]] = {
     type(error): error
     for error in (
         InvalidRequest(FieldError("currency", "'EURO' is not an ISO 4217 currency code such as USD")),
@@ -93,4 +93,12 @@ ERRORS: Final[dict[type[TekanaError], TekanaError]] = {
         Unavailable("the store cannot be reached"),
     )
 }
-"""One error of each kind that an operation may list."""
+"""The error that stands in the example of a kind. Without one here, its docstring does."""
+
+
+def example_error(kind: type[TekanaError]) -> TekanaError:
+    """Return an error of this kind, as an example."""
+    if kind in _ERRORS:
+        return _ERRORS[kind]
+    meaning = (kind.__doc__ or kind.__name__).split("\n\n")[0].rstrip(".")
+    return kind(meaning[:1].lower() + meaning[1:])

@@ -20,7 +20,7 @@ from litestar.routes import HTTPRoute
 from tekana import Forbidden, IdempotencyKeyReused, InvalidRequest, TekanaError, Unavailable
 from tekana_litestar import openapi_texts, schemas
 from tekana_litestar.bodies import Body, size_in_words, too_large
-from tekana_litestar.examples import ERRORS, example_of
+from tekana_litestar.examples import example_error, example_of
 from tekana_litestar.fields import PATH_EXAMPLES, REQUEST_ID
 from tekana_litestar.operation import Content, Operation, Returns
 from tekana_litestar.problems import (
@@ -191,8 +191,12 @@ def _failure(status: int, kinds: list[type[TekanaError]], operation: Operation) 
     if operation.key != "none" and status in (404, 409, 422):
         headers.append("Idempotency-Replayed")
     reading = operation.body is None
-    errors = ERRORS | ({BodyTooLarge: too_large(operation.body.bytes_max)} if operation.body else {})
-    examples = {kind.__name__: {"value": problem_of(errors[kind], REQUEST_ID, reading=reading)} for kind in kinds}
+    errors = {kind: example_error(kind) for kind in kinds}
+    if operation.body and BodyTooLarge in errors:
+        errors[BodyTooLarge] = too_large(operation.body.bytes_max)
+    examples = {
+        kind.__name__: {"value": problem_of(error, REQUEST_ID, reading=reading)} for kind, error in errors.items()
+    }
     return {
         "description": f"{openapi_texts.STATUSES[status]} Codes: {codes}.",
         "headers": _references(headers),

@@ -48,11 +48,11 @@ class IdempotencyKeyRequired(InvalidRequest):
 
 
 class PreconditionRequired(InvalidRequest):
-    """A change must say which version it was made from."""
+    """`If-Match` is missing: a change must say which version it was made from."""
 
 
 class BodyTooLarge(InvalidRequest):
-    """The body is over the cap."""
+    """The body is over 64 KiB, or that of a batch over 1 MiB."""
 
 
 class WrongContentType(InvalidRequest):

@@ -6,7 +6,7 @@ Feature: Paying for goods
     Scenario Outline: Paying another customer
       Given Aline is a customer with <aline has>
       And Bosco is a customer with 100 RWF
-      When <amount> is paid from Aline's wallet to Bosco's wallet
+      When a payment of <amount> is made from Aline's wallet to Bosco's wallet
       Then it is <outcome>
       And Aline's wallet holds <aline keeps>
       And Bosco's wallet holds <bosco gets>
@@ -19,7 +19,7 @@ Feature: Paying for goods
     Scenario: Payments can be searched by their type
       Given Aline is a customer with 5,000 RWF
       And Bosco is a customer
-      And 1,200 RWF is paid from Aline's wallet to Bosco's wallet with the reference "apples"
+      And a payment of 1,200 RWF is made from Aline's wallet to Bosco's wallet with the reference "apples"
       And 300 RWF is transferred from Aline's wallet to Bosco's wallet with the reference "gift"
       When I search transactions by type "payment"
       Then I find "apples"
@@ -27,7 +27,7 @@ Feature: Paying for goods
     Scenario: A repeated payment is done once
       Given Aline is a customer with 5,000 RWF
       And Bosco is a customer
-      When 1,200 RWF is paid from Aline's wallet to Bosco's wallet
+      When a payment of 1,200 RWF is made from Aline's wallet to Bosco's wallet
       And the same request is sent again
       Then it is done
       And Bosco's wallet holds 1,200 RWF

@@ -1,9 +1,8 @@
-"""The page about commands over Kafka lists what there is."""
+"""The catalog and the page about commands over Kafka list what there is."""
 
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import msgspec
 
@@ -11,25 +10,26 @@ from tekana import application
 from tekana_kafka.address import Address
 from tekana_kafka.service_table import COMMANDS, SERVICES
 from tekana_kafka.webhook_commands import WebhookCommand
+from tests.docs.test_docs import CATALOG, rows
 
-PAGE = Path(__file__).parents[2] / "docs" / "reference" / "commands.md"
-
-
-def listed() -> dict[str, set[str]]:
-    """What each topic holds, as the table says."""
-    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in PAGE.read_text("utf-8").splitlines()]
-    topics = {cells[0].strip("`"): cells[2] for cells in rows if cells and cells[0].startswith("`tekana.")}
-    return {topic: set(re.findall(r"[A-Z]\w+|\w+\.\w+", held)) for topic, held in topics.items()}
+ADDRESS = Address(("host:9092",))
 
 
-def test_every_topic_with_all_that_it_holds() -> None:
-    address = Address(("host:9092",))
-    real: dict[str, set[str]] = {}
-    for topic, kinds in COMMANDS.items():
-        real[address.commands(topic)] = {kind.NAME for kind in kinds}
-    for service, entry in SERVICES.items():
-        real[address.queries(service)] = set(entry.queries)
-    assert listed() == {**real, address.replies: set(), address.dead_commands: set()}
+def names(cell: str) -> set[str]:
+    return set(re.findall(r"\b[A-Z]\w+|\w+\.\w+", cell))
+
+
+def test_the_catalog_lists_the_commands_on_every_topic() -> None:
+    real = {ADDRESS.commands(topic): {kind.NAME for kind in kinds} for topic, kinds in COMMANDS.items()}
+    assert {cells[0].strip("`"): names(cells[1]) for cells in rows(CATALOG, "Topic", "Holds")} == real
+
+
+def test_the_page_lists_every_topic_and_its_queries() -> None:
+    real: dict[str, set[str]] = {ADDRESS.commands(topic): set() for topic in COMMANDS}
+    real |= {ADDRESS.queries(service): set(entry.queries) for service, entry in SERVICES.items()}
+    real |= {ADDRESS.replies: set(), ADDRESS.dead_commands: set()}
+    listed = {cells[0].strip("`"): names(cells[2]) for cells in rows("docs/reference/commands.md", "Topic", "Key")}
+    assert listed == real
 
 
 def test_every_command_goes_over_the_bus() -> None:

@@ -25,6 +25,7 @@ import rich_click as click
 
 from tekana import Settings
 from tekana.application.audit.checks import INVARIANTS
+from tekana.application.commands import COMMANDS, MONEY_COMMANDS
 from tekana.cli import command
 from tekana.domain.errors import TekanaError
 from tekana.domain.events import EVENT_TYPES
@@ -32,6 +33,7 @@ from tekana_litestar.openapi import document
 from tekana_postgres.invariants import SCHEMA
 
 ROOT = Path(__file__).resolve().parents[2]
+CATALOG = "docs/reference/catalog.md"
 PROGRAMS = Path(sys.executable).parent
 PAGES = sorted(
     page
@@ -242,7 +244,7 @@ def test_the_reference_lists_every_route_with_parameters_and_statuses() -> None:
 
 def test_the_reference_lists_every_transaction_type() -> None:
     body = operations()["POST /v1/transactions"]["requestBody"]["content"]["application/json"]["schema"]
-    documented = {cells[0].strip("`"): listed(cells[1]) for cells in rows("docs/reference/http.md", "`type`", "Takes")}
+    documented = {cells[0].strip("`"): listed(cells[1]) for cells in rows(CATALOG, "`type`", "Takes")}
     common = {"description?", "reference?", "metadata?", "effective_at?"}
     kinds = body["discriminator"]["mapping"].items()
     assert documented == {kind: fields({"$ref": reference}) - common for kind, reference in kinds}
@@ -250,9 +252,7 @@ def test_the_reference_lists_every_transaction_type() -> None:
 
 
 def test_the_reference_lists_every_problem_with_its_status() -> None:
-    documented = {
-        (code.strip("`"), int(status)) for code, status, *_ in rows("docs/reference/http.md", "Code", "Status")
-    }
+    documented = {(code.strip("`"), int(status)) for code, status, *_ in rows(CATALOG, "Code", "Status")}
     problems = {
         (example["value"]["code"], int(status))
         for operation in operations().values()
@@ -276,9 +276,23 @@ def _kinds(kind: type[TekanaError]) -> Iterator[type[TekanaError]]:
 
 
 def test_the_reference_lists_every_type_of_event() -> None:
-    listed_types = re.search(r"Its `type` is one of: (.*?)\. ", text_of("docs/reference/http.md"), re.DOTALL)
-    assert listed_types
-    assert set(re.findall(r"`(\w+)`", listed_types[1])) == set(EVENT_TYPES)
+    names = [re.findall(r"\[(\w+)\]", cells[0]) for cells in rows(CATALOG, "Event", "Topic")]
+    assert names == [[name] for name in EVENT_TYPES]
+
+
+def test_the_reference_lists_the_codes_that_a_command_is_refused_with() -> None:
+    """Those that the operation of its route has in the OpenAPI document."""
+    documented = {cells[0]: set(re.findall(r"`(\w+)`", cells[4])) for cells in rows(CATALOG, "Command", "Does")}
+    assert documented.keys() == COMMANDS.keys()
+    responses = {operation["operationId"]: operation["responses"] for operation in operations().values()}
+    for name, kind in COMMANDS.items():
+        route = (
+            "create_transaction"
+            if kind in MONEY_COMMANDS.values()
+            else re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+        )
+        refusals = " ".join(one["description"] for status, one in responses[route].items() if status >= "4")
+        assert {code for code in documented[name] if f"`{code}`" not in refusals} == set(), name
 
 
 def test_the_documented_settings_match_the_options() -> None:

@@ -1,4 +1,4 @@
-"""docs/events and the page about events match the code, each other and the events that commands record."""
+"""docs/events, the catalog and the page about events match the code, each other and the events that commands record."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ from tekana import (
     WalletId,
 )
 from tekana.application import Session
+from tekana.application.commands import MONEY_COMMANDS
 from tekana.domain.events import EVENT_TYPES, Event
 from tekana.ports.page import PAGE_SIZE_MAX, PageRequest
 from tekana.testing import builders
@@ -37,16 +38,18 @@ from tekana.testing.contracts.helpers import a_customer
 from tekana.testing.sample_events import sample_events
 from tekana.testing.session import session
 from tekana_kafka.cloud_events import Message, message_of
-from tests.docs.test_docs import ROOT, rows
+from tests.docs.test_docs import CATALOG, ROOT, rows
 
 FOLDER = ROOT / "docs" / "events"
 PAGE = "docs/reference/events.md"
 PERSONAL = {"full_name": "Ineza Ingabire", "email": "ineza@example.org", "phone_number": "+250788999111"}
 WORDS = "a letter from the court"
 NOTHING = "the same command again with its key, a dry run"
+OTHER = "a movement of any other type"
 DOCUMENTED = {
-    act: re.findall(r"\w+", names) for act, names in rows(PAGE, "Act", "Events, in the order in which they happen")
+    act: re.findall(r"`(\w+)`", names) for act, names in rows(PAGE, "Act", "Events, in the order in which they happen")
 }
+EVENT_OF_TYPE = {cells[0].strip("`"): re.findall(r"\[(\w+)\]", cells[4]) for cells in rows(CATALOG, "`type`", "Takes")}
 
 
 def schema(name: str) -> dict[str, Any]:
@@ -55,7 +58,7 @@ def schema(name: str) -> dict[str, Any]:
 
 
 def write(root: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    script = root / "docs" / "event_contract.py"
+    script = root / "docs" / "generate.py"
     return subprocess.run([sys.executable, str(script), *options], capture_output=True, text=True, check=False)
 
 
@@ -88,6 +91,7 @@ def test_an_addition_makes_the_files_stale(copy: Path) -> None:
     done = write(copy, "--check")
     assert done.returncode == 1
     assert "docs/events/CustomerRegistered.json is stale" in done.stdout
+    assert "docs/reference/catalog.md is stale: run `python docs/generate.py`" in done.stdout
     assert write(copy).returncode == 0
     assert write(copy, "--check").stdout == ""
 
@@ -229,6 +233,22 @@ async def test_an_act_records_the_events_that_the_page_lists(app: Session, conte
         await (app.submit_batch(command) if isinstance(command, Batch) else app.execute(command))
     events = (await recorded_events(app))[len(before) :]
     assert [type(event).__name__ for event in events] == DOCUMENTED[act]
+    assert_valid_and_impersonal(events)
+
+
+@pytest.mark.parametrize("type_", MONEY_COMMANDS)
+async def test_a_transaction_records_the_event_of_its_type(app: Session, context: ScenarioContext, type_: str) -> None:
+    before = await recorded_events(app)
+    movement = builders.movement(type_, context.alines, context.boscos, "100", description=WORDS)
+    transaction = await app.execute(movement, key="a key")
+    debited, credited = DOCUMENTED[OTHER]
+    entries = [debited if entry.amount_minor < 0 else credited for entry in transaction.entries]
+    events = (await recorded_events(app))[len(before) :]
+    assert [type(event).__name__ for event in events] == EVENT_OF_TYPE[type_] + entries
+    assert_valid_and_impersonal(events)
+
+
+def assert_valid_and_impersonal(events: list[Event]) -> None:
     for event in events:
         message = message_of(event)
         valid(message, type(event).__name__)
@@ -245,6 +265,7 @@ async def test_an_act_without_effect_records_no_event(app: Session, context: Sce
 
 
 def test_the_page_lists_every_act_and_every_type() -> None:
-    assert set(DOCUMENTED) == {*ACTS, NOTHING}
+    assert set(DOCUMENTED) == {*ACTS, OTHER, NOTHING}
     assert DOCUMENTED[NOTHING] == []
-    assert {name for names in DOCUMENTED.values() for name in names} == set(EVENT_TYPES)
+    documented = {name for names in (*DOCUMENTED.values(), *EVENT_OF_TYPE.values()) for name in names}
+    assert documented == set(EVENT_TYPES)

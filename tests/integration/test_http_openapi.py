@@ -14,13 +14,15 @@ import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from tekana import RuleRefused, SameWallet
 from tekana_litestar.bodies import Body
-from tekana_litestar.examples import example_of
+from tekana_litestar.examples import example_error, example_of
 from tekana_litestar.openapi import document
 from tekana_litestar.operation import Operation
 from tekana_litestar.problems import Problem
 from tekana_litestar.routers import ROUTERS
 from tests.integration.http_support import UNKNOWN_ID, app, client, move, register, store_url, wallet_with
+from tests.unit.golden_rows import GOLDEN
 
 __all__ = ["app", "client", "store_url"]
 
@@ -68,12 +70,8 @@ NAMES = {
     "resend_webhook_delivery",
 }
 
-CODES = {
-    "webhook_endpoint_disabled",
-    *("invalid_request", "forbidden", "not_found", "customer_exists", "customer_not_active", "wallet_not_active"),
-    *("wallet_not_empty", "insufficient_funds", "currency_mismatch", "same_wallet", "limit_exceeded", "rolled_back"),
-    *("idempotency_key_required", "idempotency_key_reused", "concurrent_update", "unavailable", "events_dropped"),
-}
+CODES = {*GOLDEN["codes"].values(), "idempotency_key_required"} - {"internal"}
+"""The codes that clients can get. Those of errors that are not raised themselves are internal."""
 
 
 def _resolved(node: Any) -> Any:
@@ -109,7 +107,7 @@ def test_what_does_not_work_yet_is_not_promised() -> None:
     assert not [path for path in DOCUMENT["paths"] if re.search("statement|capture|void|reverse|rate|limit", path)]
     kinds = DOCUMENT["paths"]["/v1/transactions"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert kinds["discriminator"]["propertyName"] == "type"
-    assert set(kinds["discriminator"]["mapping"]) == {"deposit", "withdrawal", "transfer", "payment"}
+    assert set(kinds["discriminator"]["mapping"]) == GOLDEN["transaction_types"].keys()
 
 
 @each_operation
@@ -208,6 +206,22 @@ def test_examples_of_bodies_are_what_the_code_takes(body: Body[Any], example: di
     assert bool(example) != body.may_be_absent
     in_path = {name: UNKNOWN_ID for name in body.without if name.endswith("_id")}
     assert body.decode(msgspec.json.encode(example), in_path)
+
+
+class AccountOfAMinor(RuleRefused):
+    """A minor's wallet sends no money abroad.
+
+    Their parents' wallets do.
+    """
+
+    code = "account_of_a_minor"
+
+
+def test_the_docstring_of_an_error_is_its_example() -> None:
+    error = example_error(AccountOfAMinor)
+    assert type(error) is AccountOfAMinor
+    assert str(error) == "a minor's wallet sends no money abroad"
+    assert str(example_error(SameWallet)) == "a wallet cannot pay itself"
 
 
 def test_the_examples_of_a_batch_fit_their_status() -> None:

@@ -23,7 +23,7 @@ import pytest
 
 import tekana
 from tekana.application import Command
-from tekana.application.commands import COMMANDS
+from tekana.application.commands import COMMANDS, MONEY_COMMANDS
 from tekana.domain.identifiers import CustomerId, TransactionId, WalletId, house_wallet_id
 from tekana.domain.money import Currency
 from tekana.ports.customers import CustomerFilter, Customers
@@ -266,9 +266,9 @@ async def commands(app: tekana.Session) -> list[Command[Any]]:
         builders.freeze(WALLET),
         tekana.UnfreezeWallet(wallet_id=WALLET),
         builders.deposit(WALLET),
-        builders.transfer(WALLET, BUSY),
-        tekana.MakePayment(from_wallet_id=WALLET, to_wallet_id=BUSY, amount="10", currency="RWF"),
-        builders.withdrawal(BUSY),
+        *(builders.movement(type_, WALLET, BUSY, "10") for type_ in MONEY_COMMANDS),
+        builders.transfer(WALLET, BUSY, "500"),
+        builders.withdrawal(BUSY, "100"),
         tekana.CloseWallet(wallet_id=leaving.wallets[0].id),
         tekana.CloseCustomer(customer_id=leaving.customer.id),
     ]

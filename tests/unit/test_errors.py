@@ -19,38 +19,9 @@ from tekana.domain.errors import (
 )
 from tekana.domain.transaction import Rejection
 from tekana.testing import builders
+from tests.unit.golden_rows import GOLDEN
 
-CODES = {
-    "TekanaError": "internal",
-    "InvalidRequest": "invalid_request",
-    "EventsDropped": "events_dropped",
-    "Forbidden": "forbidden",
-    "Refused": "internal",
-    "NotFound": "not_found",
-    "CustomerNotFound": "not_found",
-    "WalletNotFound": "not_found",
-    "TransactionNotFound": "not_found",
-    "WebhookEndpointNotFound": "not_found",
-    "WebhookDeliveryNotFound": "not_found",
-    "StateConflict": "internal",
-    "CustomerExists": "customer_exists",
-    "CustomerNotActive": "customer_not_active",
-    "WalletNotActive": "wallet_not_active",
-    "WalletNotEmpty": "wallet_not_empty",
-    "WebhookEndpointDisabled": "webhook_endpoint_disabled",
-    "RuleRefused": "internal",
-    "InsufficientFunds": "insufficient_funds",
-    "CurrencyMismatch": "currency_mismatch",
-    "SameWallet": "same_wallet",
-    "LimitExceeded": "limit_exceeded",
-    "RolledBack": "rolled_back",
-    "IdempotencyKeyReused": "idempotency_key_reused",
-    "ConcurrentUpdate": "concurrent_update",
-    "Unavailable": "unavailable",
-    "Conflict": "unavailable",
-    "Busy": "unavailable",
-    "Overloaded": "unavailable",
-}
+CODES: dict[str, str] = GOLDEN["codes"]
 """Clients depend on these codes. A code is never changed or reused."""
 
 CLASSES = {

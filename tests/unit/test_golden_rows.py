@@ -1,29 +1,39 @@
 """Permanently stored rows of each release are read unchanged by later releases.
 
-A change that fails one of these tests breaks every ledger in use. Add rows for new types; never change a row.
+A change that fails one of these tests breaks every ledger in use, or clients and consumers. Add rows for new types
+(`python -m tests.unit.golden_rows`); never change a row.
 """
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
 
-from tekana.application.commands import COMMANDS
+from tekana.application.commands import COMMANDS, MONEY_COMMANDS
 from tekana.application.engine.decide import fingerprint
 from tekana.domain.events import EVENT_TYPES
 from tekana.domain.transaction import TRANSACTION_TYPES
 from tekana_postgres.rows import answer_json, event_of, record_of, write_json
-
-GOLDEN: dict[str, Any] = json.loads(Path(__file__).with_name("golden_rows.json").read_text())
+from tests.unit import golden_rows
+from tests.unit.golden_rows import GOLDEN
 
 
 @pytest.mark.parametrize("name", GOLDEN["fingerprints"])
 def test_fingerprints_never_change(name: str) -> None:
     assert fingerprint(name, msgspec.convert(GOLDEN["commands"][name], COMMANDS[name])) == GOLDEN["fingerprints"][name]
+
+
+@pytest.mark.parametrize("name", GOLDEN["declared"])
+def test_commands_declare_what_they_declared(name: str) -> None:
+    """The topic, the scope, the fields, the identifiers and the refusals of each, by stable names."""
+    assert golden_rows.declared(name) == GOLDEN["declared"][name]
+
+
+@pytest.mark.parametrize("name", GOLDEN["transaction_types"])
+def test_types_of_transactions_keep_their_command_and_event(name: str) -> None:
+    assert golden_rows.transaction_type(name) == GOLDEN["transaction_types"][name]
 
 
 @pytest.mark.parametrize("row", GOLDEN["events"], ids=lambda row: row[0])
@@ -40,9 +50,11 @@ def test_answers_are_read_and_written_as_they_were(text: str) -> None:
 
 
 def test_every_command_event_and_answer_has_a_row() -> None:
-    assert GOLDEN["fingerprints"].keys() == COMMANDS.keys()
+    """`python -m tests.unit.golden_rows` adds missing rows."""
+    for part in ("commands", "fingerprints", "declared"):
+        assert GOLDEN[part].keys() == COMMANDS.keys()
     assert {name for name, _ in GOLDEN["events"]} == EVENT_TYPES.keys()
     assert {json.loads(text)[0] for text in GOLDEN["answers"]} == {
         *("Wallet", "CustomerWithWallets", "Rejection", "Batched", "ConfiguredWebhook"),
     }
-    assert set(GOLDEN["transaction_types"]) == TRANSACTION_TYPES.keys()
+    assert GOLDEN["transaction_types"].keys() == TRANSACTION_TYPES.keys() == MONEY_COMMANDS.keys()

@@ -14,7 +14,7 @@ from tekana import Transaction as DomainTransaction
 from tekana.application.tekana import refusal_of
 from tekana_litestar import fields
 from tekana_litestar.bodies import Body
-from tekana_litestar.examples import ERRORS, example_of
+from tekana_litestar.examples import example_error, example_of
 from tekana_litestar.fields import meta
 from tekana_litestar.operation import Call, Operation, Returns, command, json_content, replay_header
 from tekana_litestar.problems import Problem, problem_of
@@ -47,7 +47,7 @@ class BatchResults(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _refused(index: int, kind: type[TekanaError]) -> dict[str, Any]:
-    problem = msgspec.to_builtins(problem_of(ERRORS[kind], fields.REQUEST_ID, reading=False))
+    problem = msgspec.to_builtins(problem_of(example_error(kind), fields.REQUEST_ID, reading=False))
     return {"index": index, "status": 422, "problem": {**problem, "transaction_id": fields.REJECTED_ID}}
 
 

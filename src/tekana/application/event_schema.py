@@ -11,7 +11,6 @@ from uuid import UUID
 from tekana.application.event_payload import AMOUNTS, OWN_FIELDS
 from tekana.domain.events import EVENT_TYPES
 from tekana.domain.money import Currency
-from tekana.domain.transaction import TRANSACTION_TYPES
 
 _MEANINGS: Final = {
     "amount": "How much, in major units, with all the decimals of the currency.",
@@ -27,7 +26,7 @@ _MEANINGS: Final = {
     "tier": "To what degree the customer is known.",
     "to_wallet_id": "The wallet that the money enters. A withdrawal goes to the operator's settlement wallet.",
     "transaction_id": "The transaction that the entry belongs to.",
-    "transaction_type": "What kind of transaction it is.",
+    "transaction_type": "The type of the transaction, as at `POST /v1/transactions`. More of them come.",
     "version": "Numbers the entries of the wallet: 1, 2, 3 … without a gap.",
 }
 
@@ -54,8 +53,7 @@ def _field_schema(name: str, hint: Any) -> dict[str, Any]:
     if name in AMOUNTS:
         sign = "-?" if name == "ledger_balance_after" else ""
         return {"description": _MEANINGS[name], "type": "string", "pattern": rf"^{sign}[0-9]+(\.[0-9]+)?$"}
-    examples = {"examples": list(TRANSACTION_TYPES)} if name == "transaction_type" else {}
-    return {"description": _MEANINGS[name], **_type_schema(hint), **examples}
+    return {"description": _MEANINGS[name], **_type_schema(hint)}
 
 
 def _type_schema(hint: Any) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from itertools import count
 from typing import Any
 
+import msgspec
 from uuid_utils.compat import uuid7
 
 from tekana.application import (
@@ -20,12 +21,15 @@ from tekana.application import (
     TransferFunds,
     WithdrawFunds,
 )
+from tekana.application.commands import MONEY_COMMANDS
 from tekana.domain.book import Book
 from tekana.domain.caller import MAIN_TENANT, SCOPES, Caller
 from tekana.domain.customer import CONTACTS, CUSTOMERS, Customer
+from tekana.domain.events import TransactionType
 from tekana.domain.identifiers import CustomerId, WalletId
 from tekana.domain.lock_set import LockedState
 from tekana.domain.money import Currency
+from tekana.domain.transaction import TRANSACTION_TYPES
 from tekana.domain.wallet import Wallet, house_wallets
 from tekana.testing.clock import FrozenClock
 
@@ -68,6 +72,42 @@ def transfer(
     return TransferFunds(
         from_wallet_id=from_wallet_id, to_wallet_id=to_wallet_id, amount=amount, currency=currency, **changes
     )
+
+
+def movement_fields(
+    type_: TransactionType, payer: object, payee: object, amount: str = "1000", currency: str = "RWF"
+) -> dict[str, Any]:
+    """Return the fields of a money command of any type: those that it requires, from its example.
+
+    Args:
+        type_: the type of transaction.
+        payer: the wallet that pays; unused where the type has a house wallet pay, as a deposit has.
+        payee: the wallet that is paid; likewise.
+        amount: in major units.
+        currency: an ISO 4217 code.
+    """
+    kind, rules = MONEY_COMMANDS[type_], TRANSACTION_TYPES[type_]
+    given = {
+        "from_wallet_id": payer,
+        "to_wallet_id": payee,
+        "wallet_id": payee if rules.payer else payer,
+        "amount": amount,
+        "currency": currency,
+    }
+    required = [field.name for field in msgspec.structs.fields(kind) if field.required]
+    return {name: given[name] if name in given else kind.EXAMPLE[name] for name in required}
+
+
+def movement(
+    type_: TransactionType,
+    payer: WalletId,
+    payee: WalletId,
+    amount: str = "1000",
+    currency: str = "RWF",
+    **changes: Any,
+) -> AnyMoneyCommand:
+    """Build a money command of any type. The arguments are those of `movement_fields`."""
+    return MONEY_COMMANDS[type_](**movement_fields(type_, payer, payee, amount, currency), **changes)
 
 
 def atomic(*transactions: AnyMoneyCommand) -> Batch:

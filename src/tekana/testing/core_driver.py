@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
 
 from tekana import application as core
 from tekana.application import Session
+from tekana.application.commands import MONEY_COMMANDS
 from tekana.application.event_payload import event_payload
 from tekana.domain.book import CustomerWithWallets
 from tekana.domain.caller import LOCAL_OPERATOR
@@ -38,7 +39,7 @@ _COMMANDS: dict[Verb, tuple[Callable[..., Any], str | None]] = {
     "freeze": (core.FreezeWallet, "wallet_id"),
     "unfreeze": (core.UnfreezeWallet, "wallet_id"),
     "close_wallet": (core.CloseWallet, "wallet_id"),
-    **{str(kind.__struct_config__.tag): (kind, None) for kind in get_args(core.AnyMoneyCommand)},
+    **{type_: (kind, None) for type_, kind in MONEY_COMMANDS.items()},
 }
 
 Item = TypeVar("Item")

@@ -6,6 +6,14 @@ from typing import Any
 
 import httpx
 
+from tekana.domain.errors import (
+    ConcurrentUpdate,
+    InvalidRequest,
+    NotFound,
+    RuleRefused,
+    StateConflict,
+    TekanaError,
+)
 from tekana.testing.driver import Kind, Record, Refusal, Reply, Verb
 
 _PATHS: dict[Verb, str] = {
@@ -22,21 +30,20 @@ _PATHS: dict[Verb, str] = {
     "create_webhook": "/v1/webhook-endpoints",
     "resend": "/v1/webhook-deliveries/{}/resend",
 }
-_STATUSES: dict[str, tuple[int, ...]] = {
-    "invalid_request": (400,),
-    "not_found": (404,),
-    "concurrent_update": (412,),
-    "customer_exists": (409,),
-    "customer_not_active": (409,),
-    "wallet_not_active": (409,),
-    "wallet_not_empty": (409,),
-    "insufficient_funds": (422,),
-    "currency_mismatch": (422,),
-    "same_wallet": (422,),
-    "limit_exceeded": (422,),
-    "rolled_back": (422,),
-    "idempotency_key_reused": (422,),
+_FAMILIES: dict[type[TekanaError], int] = {
+    InvalidRequest: 400,
+    NotFound: 404,
+    StateConflict: 409,
+    ConcurrentUpdate: 412,
+    RuleRefused: 422,
 }
+_STATUSES: dict[str, int] = {
+    kind.code: status
+    for family, status in _FAMILIES.items()
+    for kind in (family, *family.__subclasses__())
+    if kind.code != TekanaError.code
+}
+"""The status that each code comes with: that of its family."""
 
 
 class HttpDriver:
@@ -101,9 +108,7 @@ def _reply(response: httpx.Response) -> Reply:
     assert response.headers["Content-Type"] == "application/problem+json", response.text
     code = body["code"]
     assert response.status_code == body["status"], body
-    assert response.status_code in _STATUSES.get(code, (response.status_code,)), (
-        f"{code} came as {response.status_code}"
-    )
+    assert response.status_code == _STATUSES.get(code, response.status_code), f"{code} came as {response.status_code}"
     raise Refusal(code, [error["field"] for error in body.get("errors", ())], replayed=replayed)
 
 

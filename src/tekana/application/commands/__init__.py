@@ -1,11 +1,7 @@
-"""The commands. This is the table of contents.
+"""The commands. Each package (`customers`, `wallets`, `money`) lists its own; a `Batch` is a list of money commands.
 
-    customers   RegisterCustomer, UpdateCustomer, VerifyCustomer, SuspendCustomer, ReactivateCustomer, CloseCustomer
-    wallets     OpenWallet, FreezeWallet, UnfreezeWallet, CloseWallet
-    money       DepositFunds, WithdrawFunds, TransferFunds, MakePayment; a Batch of these
-
-HTTP, the bus, the feature drivers and the reference are derived from the class attributes of commands: see
-`tekana.application.commands.command.Command`.
+HTTP, the bus, the feature drivers, the tests and the reference (docs/reference/catalog.md) are derived from the class
+attributes of commands: see `tekana.application.commands.command.Command`.
 """
 
 from typing import TYPE_CHECKING, Any, Final, get_args
@@ -21,6 +17,7 @@ from tekana.application.commands.money import *
 from tekana.application.commands.money import AnyMoneyCommand as AnyMoneyCommand
 from tekana.application.commands.wallets import *
 from tekana.application.commands.wallets import AnyWalletCommand
+from tekana.domain.events import TransactionType
 
 if not TYPE_CHECKING:  # mypy accepts only a literal list, which would repeat the name of each command
     __all__ = [*customers.__all__, *wallets.__all__, *money.__all__, "Batch", "BatchOutcome", "Command", "MoneyCommand"]
@@ -29,3 +26,8 @@ COMMANDS: Final[dict[str, type[Command[Any]]]] = {
     kind.NAME: kind for group in (AnyCustomerCommand, AnyWalletCommand, AnyMoneyCommand) for kind in get_args(group)
 }
 """Every command by its stable name."""
+
+MONEY_COMMANDS: Final[dict[TransactionType, type[AnyMoneyCommand]]] = {
+    str(kind.__struct_config__.tag): kind for kind in get_args(AnyMoneyCommand)
+}
+"""Every command that moves money, by the type of transaction that it leads to."""

@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import get_args
 from uuid import UUID
 
 from tekana.application import (
-    AnyMoneyCommand,
     CloseCustomer,
     CloseWallet,
     ReactivateCustomer,
@@ -19,6 +17,7 @@ from tekana.application import (
     UpdateCustomer,
     VerifyCustomer,
 )
+from tekana.application.commands import MONEY_COMMANDS
 from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.errors import Refused
 from tekana.domain.events import EVENT_TYPES, Event, aggregate_id, event_id
@@ -126,10 +125,8 @@ async def _execute_all_commands(app: Session) -> None:
     await app.execute(builders.transfer(wallet.id, bosco.wallets[0].id, "300"))
     [refused] = await all_outcomes([app.execute(builders.withdrawal(wallet.id, "401"))])
     assert isinstance(refused, Refused)
-    for kind in get_args(AnyMoneyCommand):  # one of each type between two customers' wallets
-        if kind.IDS == ("from_wallet_id", "to_wallet_id"):
-            ids = {"from_wallet_id": bosco.wallets[0].id, "to_wallet_id": wallet.id}
-            await app.execute(kind(**ids, amount="1", currency="RWF"))
+    for type_ in MONEY_COMMANDS:
+        await app.execute(builders.movement(type_, bosco.wallets[0].id, wallet.id, "1"))
     await app.execute(builders.withdrawal(wallet.id, str((await app.wallets.get(wallet.id)).ledger_balance)))
     savings = await app.execute(builders.open_wallet(customer.id, "USD", name="Savings"))
     await app.execute(CloseWallet(wallet_id=savings.id))

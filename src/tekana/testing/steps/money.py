@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from tekana.testing.driver import MoneyVerb, Refusal
+from tekana.testing.builders import movement_fields
+from tekana.testing.driver import Refusal
 from tekana.testing.steps.scenario_context import Request, ScenarioContext
 from tekana.testing.steps.step_types import action, given, when, words
 
@@ -26,34 +27,40 @@ def a_day_passes(scene: ScenarioContext) -> None:
 @action("{money:Money} is deposited into {wallet:Wallet}")
 def deposited(scene: ScenarioContext, money: Money, wallet: str) -> Request:
     """Deposit money."""
-    return _movement(scene, "deposit", money, wallet)
+    return made_with(scene, "deposit", money, wallet)
 
 
 @action("{money:Money} is withdrawn from {wallet:Wallet}")
 def withdrawn(scene: ScenarioContext, money: Money, wallet: str) -> Request:
     """Withdraw money."""
-    return _movement(scene, "withdrawal", money, wallet)
+    return made_with(scene, "withdrawal", money, wallet)
 
 
 @action("{money:Money} is transferred from {one:Wallet} to {other:Wallet}")
 def transferred(scene: ScenarioContext, money: Money, one: str, other: str) -> Request:
     """Transfer money."""
-    amount, currency = money
-    source, target = scene.wallet(one), scene.wallet(other)
-    details = {"from_wallet_id": source, "to_wallet_id": target, "amount": amount, "currency": currency}
-    return Request("transfer", None, details)
+    return made(scene, "transfer", money, one, other)
 
 
-@action("{money:Money} is paid from {one:Wallet} to {other:Wallet}")
-def paid(scene: ScenarioContext, money: Money, one: str, other: str) -> Request:
-    """Make a payment."""
-    return transferred(scene, money, one, other)._replace(verb="payment")
+@action("{type_:TransactionType} of {money:Money} is made from {one:Wallet} to {other:Wallet}")
+def made(scene: ScenarioContext, type_: str, money: Money, one: str, other: str) -> Request:
+    """Make a transaction of any type between two wallets: `a payment of 5 RWF is made from …`."""
+    return Request(type_, None, movement_fields(type_, scene.wallet(one), scene.wallet(other), *money))
 
 
-@action('{money:Money} is paid from {one:Wallet} to {other:Wallet} with the reference "{reference:Text}"')
-def paid_as(scene: ScenarioContext, money: Money, one: str, other: str, reference: str) -> Request:
-    """Make a payment with a reference."""
-    return _named(paid(scene, money, one, other), reference)
+@action(
+    "{type_:TransactionType} of {money:Money} is made from {one:Wallet} to {other:Wallet} "
+    'with the reference "{reference:Text}"'
+)
+def made_as(scene: ScenarioContext, type_: str, money: Money, one: str, other: str, reference: str) -> Request:
+    """Make a transaction of any type between two wallets, with a reference."""
+    return _named(made(scene, type_, money, one, other), reference)
+
+
+@action("{type_:TransactionType} of {money:Money} is made with {wallet:Wallet}")
+def made_with(scene: ScenarioContext, type_: str, money: Money, wallet: str) -> Request:
+    """Make a transaction of any type between a customer's wallet and a house wallet."""
+    return made(scene, type_, money, wallet, wallet)
 
 
 @action('{money:Money} is deposited into {wallet:Wallet} with the reference "{reference:Text}"')
@@ -86,7 +93,7 @@ def was_refused(scene: ScenarioContext, money: Money, wallet: str, reference: st
 @action('the amount "{amount:Text}" in {currency:w} is deposited into {wallet:Wallet}')
 def amount_deposited(scene: ScenarioContext, amount: str, currency: str, wallet: str) -> Request:
     """Deposit an amount given as text."""
-    return _movement(scene, "deposit", (amount, currency), wallet)
+    return made_with(scene, "deposit", (amount, currency), wallet)
 
 
 @when(words("{money:Money} is deposited into {wallet:Wallet} {times:d} times"))
@@ -126,12 +133,6 @@ def again_with(scene: ScenarioContext, field: str, value: str) -> None:
 def again_and_again(scene: ScenarioContext, times: int) -> None:
     """Repeat the last request several times, concurrently."""
     scene.at_once([scene.last.request] * times, scene.last.key)
-
-
-def _movement(scene: ScenarioContext, verb: MoneyVerb, money: Money, wallet: str) -> Request:
-    amount, currency = money
-    details = {"wallet_id": scene.wallet(wallet), "amount": amount, "currency": currency}
-    return Request(verb, None, details)
 
 
 def _named(request: Request, reference: str) -> Request:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tekana.application.commands import MONEY_COMMANDS
 from tekana.testing.driver import Refusal, Reply
 from tekana.testing.steps.scenario_context import ScenarioContext
 from tekana.testing.steps.step_types import state, then
@@ -12,7 +13,7 @@ def it_is_done(scene: ScenarioContext) -> None:
     """Check that the last request succeeded."""
     outcome = scene.last.outcome
     assert isinstance(outcome, Reply), f"it was refused: {outcome}"
-    if scene.last.request.verb in ("deposit", "withdrawal", "transfer"):
+    if scene.last.request.verb in MONEY_COMMANDS:
         assert outcome.record["status"] == "posted"
 
 

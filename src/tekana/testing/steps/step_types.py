@@ -8,6 +8,7 @@ from typing import Any
 
 from pytest_bdd import given, parsers, then, when
 
+from tekana.application.commands import MONEY_COMMANDS
 from tekana.domain.events import EVENT_TYPES
 from tekana.testing.steps.scenario_context import Request, ScenarioContext
 
@@ -63,6 +64,10 @@ _WORDS = {
     "Person": _Word(r"[A-Z][a-z]+|a stranger"),
     "Wallet": _Word(r"[A-Z][a-z]+'s (?:[a-z]+ )?wallet|a missing wallet"),
     "Money": _Word(r"-?[\d,.]+ [A-Z]{3}", _money),
+    "TransactionType": _Word(
+        rf"an? (?:{'|'.join(MONEY_COMMANDS).replace('_', ' ')})",
+        lambda text: text.partition(" ")[2].replace(" ", "_"),
+    ),
     "Office": _Word(r"the [a-z ]+"),
     "Field": _Word(
         r"full name|email|phone number|external id|country|currency|tier|reference|description|amount|address",

@@ -1,0 +1,58 @@
+"""Writes what the documentation has from the code: docs/events and docs/reference/catalog.md.
+
+    python docs/generate.py           writes them, unless that would break those who consume events
+    python docs/generate.py --check   writes nothing; exits 1 and names the files that no longer match the code
+
+What would break consumers is in docs/compatibility.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT / "src"), str(ROOT / "adapters")]  # this tree, whatever else is installed
+
+import catalog  # noqa: E402 - found now that the path is set
+import event_contract  # noqa: E402
+from compatibility import breaches  # noqa: E402
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+EVENTS = ROOT / "docs" / "events"
+CATALOG = ROOT / "docs" / "reference" / "catalog.md"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Write docs/events and docs/reference/catalog.md from the code.")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a file is stale")
+    check: bool = parser.parse_args().check
+    old = {path.stem: path.read_text("utf-8") for path in EVENTS.glob("*.json")}
+    broken = breaches(event_contract.contract_of(old), event_contract.contract_of(event_contract.documents()))
+    for breach in broken:
+        print(f"this would break those who consume events: {breach}")
+    if broken:
+        return 1
+    stale = {path: new for path, new in files() if not path.exists() or path.read_text("utf-8") != new}
+    for path, new in stale.items():
+        name = path.relative_to(ROOT).as_posix()
+        print(f"{name} is stale: run `python docs/generate.py`" if check else f"{name} is written")
+        if not check:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(new, "utf-8", newline="\n")
+    return 1 if check and stale else 0
+
+
+def files() -> Iterator[tuple[Path, str]]:
+    """Return each file with the text that it should have."""
+    for stem, text in event_contract.documents().items():
+        yield EVENTS / f"{stem}.json", text
+    yield CATALOG, catalog.page()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
