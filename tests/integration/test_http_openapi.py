@@ -237,7 +237,7 @@ def test_the_examples_of_a_batch_fit_their_status() -> None:
     assert [one["index"] for one in own] == [example["value"]["failed_index"]]
 
 
-def test_the_caps_are_told() -> None:
+def test_the_size_limits_are_documented() -> None:
     for *_, operation in OPERATIONS:
         if "requestBody" in operation:
             cap = "1 MiB" if operation["operationId"] == "create_batch" else "64 KiB"

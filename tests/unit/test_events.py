@@ -51,7 +51,7 @@ def test_what_each_says(name: str) -> None:
 
 
 @pytest.mark.parametrize("kind", EVENT_TYPES.values())
-def test_none_tells_who_somebody_is(kind: type) -> None:
+def test_no_event_has_personal_data(kind: type) -> None:
     assert {field.name for field in fields(kind)}.isdisjoint(PERSONAL)
 
 
@@ -62,21 +62,21 @@ def test_a_transactions_events(refused: bool) -> None:
     command = builders.transfer(one.id, two.id, "300", reference="rent", description="for May")
     if refused:
         transaction = book.reject(command.to_request(), InsufficientFunds("no"))
-        [told] = events_of(transaction)
-        assert isinstance(told, module.TransactionRejected)
-        assert (told.rejection_code, told.transaction_type) == ("insufficient_funds", "transfer")
+        [own] = events_of(transaction)
+        assert isinstance(own, module.TransactionRejected)
+        assert (own.rejection_code, own.transaction_type) == ("insufficient_funds", "transfer")
     else:
         transaction = command.decide(book)
-        told, debited, credited = events_of(transaction)
-        assert isinstance(told, module.FundsTransferred)
+        own, debited, credited = events_of(transaction)
+        assert isinstance(own, module.FundsTransferred)
         assert isinstance(debited, module.WalletDebited)
         assert isinstance(credited, module.WalletCredited)
         assert (debited.wallet_id, debited.sequence, debited.version) == (one.id, 2, 1)
         assert (debited.amount, debited.ledger_balance_after) == (300, 200)
         assert (credited.wallet_id, credited.amount, credited.ledger_balance_after) == (two.id, 300, 300)
-    assert (aggregate_id(told), told.sequence, told.amount) == (transaction.id, 1, 300)
-    assert (told.from_wallet_id, told.to_wallet_id, told.reference) == (one.id, two.id, "rent")
-    assert event_id(told) == f"{transaction.id}:1"
+    assert (aggregate_id(own), own.sequence, own.amount) == (transaction.id, 1, 300)
+    assert (own.from_wallet_id, own.to_wallet_id, own.reference) == (one.id, two.id, "rent")
+    assert event_id(own) == f"{transaction.id}:1"
 
 
 @pytest.mark.parametrize("kind", EVENT_TYPES.values())
