@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, cast
 from uuid import UUID
 
-from tekana import AnyMoneyCommand, Session, WalletId
+from tekana import AnyMoneyCommand, Session, Tekana, WalletId
 from tekana.application.engine.envelope import Outcome
 from tekana.application.tekana import executed
 from tekana_litestar.bodies import BODY_BYTES_MAX
@@ -27,9 +27,12 @@ if TYPE_CHECKING:
 def hot_routes(app: Litestar) -> HotRoutes:
     """Return the hot routes of an app: none of those that guards or middleware are in front of."""
 
+    @cache
+    def tekana() -> Tekana:  # known once the app has started; Litestar's State looks it up slowly
+        return cast("Tekana", app.state.tekana)
+
     def session(request: HotRequest) -> Session:
-        caller = identify_caller(request.headers.items())
-        return cast("Session", app.state.tekana.as_caller(caller))
+        return tekana().as_caller(identify_caller(request.headers.items()))
 
     def move_money(request: HotRequest) -> None:
         _move_money(session(request), request)

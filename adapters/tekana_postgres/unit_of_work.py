@@ -25,6 +25,7 @@ from tekana_postgres.aggregates.wallet import (
     lock_wallets,
     save_wallets,
 )
+from tekana_postgres.arrays import uuid_array
 from tekana_postgres.connections import translate_errors
 from tekana_postgres.history import COLUMNS, History, Rows, customer_answers_of, history_of
 from tekana_postgres.row_locks import NO_LOCK, SKIP_LOCKED, WAIT, RowLock
@@ -34,7 +35,7 @@ from tekana_postgres.small_save import TRANSACTIONS_MAX, save_in_one_statement
 _RECORDS = """
 SELECT k.key_digest, k.fingerprint, k.transaction_id, coalesce(a.answer, k.answer) AS answer
 FROM idempotency_keys k LEFT JOIN customer_answers a ON a.key_digest = k.key_digest AND k.answer IS NOT NULL
-WHERE k.key_digest = ANY($1)
+WHERE k.key_digest = ANY($1::text::uuid[])
 """
 
 
@@ -54,7 +55,7 @@ class PostgresUnitOfWork:
         self._digests = {key: key_digest(key) for key in keys}
         by_digest = {digest: key for key, digest in self._digests.items()}
         with translate_errors():
-            rows = await self._connection.fetch(_RECORDS, list(by_digest))
+            rows = await self._connection.fetch(_RECORDS, uuid_array(by_digest))
             ids = [row["transaction_id"] for row in rows if row["transaction_id"] is not None]
             transactions = await read_transactions(self._connection, ids)
         return {
@@ -112,8 +113,9 @@ class PostgresUnitOfWork:
         with translate_errors():
             is_small = len(history.transactions) <= TRANSACTIONS_MAX and not customer_answers
             if is_small and changes_balances_only(book):
-                balances = balances_of(book.wallets_with_entries.values(), book.now, self._row_ids)
-                check_updated(balances, await save_in_one_statement(self._connection, history, balances))
+                wallets = book.wallets_with_entries.values()
+                balances = balances_of(wallets, book.now, self._row_ids)
+                check_updated(wallets, await save_in_one_statement(self._connection, history, balances))
             else:
                 await self._save_by_table(book, history, customer_answers)
             await self._transaction.commit()

@@ -12,15 +12,18 @@ from tekana.domain.book import Book
 from tekana.domain.errors import Conflict
 from tekana.domain.identifiers import WalletId
 from tekana.domain.wallet import WALLETS, Wallet
+from tekana_postgres.arrays import ctid_array, integer_array, uuid_array
 from tekana_postgres.row_locks import RowLock
 from tekana_postgres.rows import WALLET_COLUMNS, wallet_from, wallet_row
+
+_CTID = len(WALLET_COLUMNS)  # its place among the columns of _LOCK
 
 # The locked rows, each with its ctid, and then, as all locks are held, a row with nothing but the time by the
 # database's clock: one clock for all machines.
 _COLUMNS = ", ".join(WALLET_COLUMNS)
 _LOCK = f"""
 SELECT * FROM (
-    SELECT {_COLUMNS}, ctid, NULL::timestamptz AS now FROM wallets WHERE id = ANY($1)
+    SELECT {_COLUMNS}, ctid, NULL::timestamptz AS now FROM wallets WHERE id = ANY($1::text::uuid[])
     ORDER BY id {{row_lock}}
 ) locked
 UNION ALL SELECT {"NULL, " * len(WALLET_COLUMNS)}NULL, clock_timestamp()
@@ -30,7 +33,8 @@ UNION ALL SELECT {"NULL, " * len(WALLET_COLUMNS)}NULL, clock_timestamp()
 # tekana_postgres.events.
 UPDATE_BALANCES = """
 UPDATE wallets w SET ledger_balance = d.ledger_balance, version = d.version, sequence = d.sequence, updated_at = $5
-FROM unnest($1::tid[], $2::bigint[], $3::bigint[], $4::bigint[]) AS d (row_id, ledger_balance, version, sequence)
+FROM unnest($1::text::tid[], $2::text::bigint[], $3::text::bigint[], $4::text::bigint[])
+    AS d (row_id, ledger_balance, version, sequence)
 WHERE w.ctid = d.row_id AND w.version < d.version
 RETURNING 1
 """
@@ -66,19 +70,20 @@ class LockedWallets(NamedTuple):
 
 async def lock_wallets(connection: asyncpg.Connection, ids: Collection[WalletId], row_lock: RowLock) -> LockedWallets:
     """Lock wallets in the order of their ids."""
-    rows = await connection.fetch(_LOCK.format(row_lock=row_lock), ids)
+    rows = await connection.fetch(_LOCK.format(row_lock=row_lock), uuid_array(ids))
     now = rows.pop()["now"]
     wallets = {wallet.id: wallet for wallet in map(wallet_from, rows)}
-    return LockedWallets(wallets, {row["id"]: row["ctid"] for row in rows}, now)
+    row_ids = [row[_CTID] for row in rows]
+    return LockedWallets(wallets, dict(zip(wallets, row_ids, strict=True)), now)
 
 
 class Balances(NamedTuple):
-    """New balances: a sequence for each column, and the moment that all are of. A row is found by its ctid."""
+    """New balances, as the arguments of UPDATE_BALANCES: an array for each column, and the moment that all are of."""
 
-    row_ids: Sequence[tuple[int, int]]
-    ledger_balances: Sequence[int]
-    versions: Sequence[int]
-    sequences: Sequence[int]
+    row_ids: str
+    ledger_balances: str
+    versions: str
+    sequences: str
     moment: datetime
 
 
@@ -94,10 +99,10 @@ def changes_balances_only(book: Book) -> bool:
 def balances_of(wallets: Collection[Wallet], moment: datetime, row_ids: RowIds) -> Balances:
     """Return the balances of wallets."""
     return Balances(
-        [row_ids[one.id] for one in wallets],
-        [one.ledger_balance for one in wallets],
-        [one.version for one in wallets],
-        [one.sequence for one in wallets],
+        ctid_array([row_ids[one.id] for one in wallets]),
+        integer_array([one.ledger_balance for one in wallets]),
+        integer_array([one.version for one in wallets]),
+        integer_array([one.sequence for one in wallets]),
         moment,
     )
 
@@ -119,13 +124,13 @@ async def save_wallets(connection: asyncpg.Connection, book: Book, row_ids: RowI
         if wallet_id not in written:
             by_moment.setdefault(wallet.updated_at, []).append(wallet)
     for moment, wallets in by_moment.items():
-        balances = balances_of(wallets, moment, row_ids)
-        check_updated(balances, await connection.fetchval(_UPDATE_AND_MARK_POSITION, *balances))
+        updated = await connection.fetchval(_UPDATE_AND_MARK_POSITION, *balances_of(wallets, moment, row_ids))
+        check_updated(wallets, updated)
 
 
-def check_updated(balances: Balances, updated: int) -> None:
-    """Raises Conflict unless all rows of these balances were updated."""
-    if updated != len(balances.row_ids):
+def check_updated(wallets: Collection[Wallet], updated: int) -> None:
+    """Raises Conflict unless the rows of all these wallets were updated."""
+    if updated != len(wallets):
         raise Conflict("a locked wallet's row is no longer where it was")
 
 
