@@ -7,7 +7,16 @@ from typing import Final, NamedTuple
 from tekana.application.engine.envelope import Outcome
 from tekana.application.webhooks.webhooks import Configured
 from tekana.domain import errors
-from tekana.domain.errors import FieldError, InvalidRequest, Refused, TekanaError, Unavailable, rebuild_refusal
+from tekana.domain.errors import (
+    Conflict,
+    FieldError,
+    InvalidRequest,
+    Overloaded,
+    Refused,
+    TekanaError,
+    Unavailable,
+    rebuild_refusal,
+)
 from tekana.domain.transaction import Rejection, Transaction
 from tekana.domain.webhooks import WebhookDelivery, WebhookEndpoint
 from tekana_kafka.codec import codec_of
@@ -40,10 +49,17 @@ class Failure(NamedTuple):
 _FAILURE: Final = codec_of(Failure)
 
 
+def has_private_text(error: Exception) -> bool:
+    """Return whether the text of an error is for the operator alone: it may name hosts, users and what drivers say."""
+    if isinstance(error, Unavailable):
+        return not isinstance(error, Conflict | Overloaded)  # whose texts are the core's own
+    return not isinstance(error, TekanaError)
+
+
 def encode_error(error: Exception) -> bytes:
-    """Encode an error as the body of a reply. Unexpected errors lose their text, which may contain secrets."""
-    if not isinstance(error, TekanaError):
-        error = Unavailable("the service failed")
+    """Return the error as the body of a reply, without a text that is for the operator alone."""
+    if has_private_text(error):
+        error = Unavailable("the service failed, and its log says why; the outcome is unknown: retry with the same key")
     refused = error if isinstance(error, Refused) else Refused()
     return _FAILURE.encode(
         Failure(
