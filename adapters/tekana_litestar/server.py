@@ -24,10 +24,10 @@ from tekana.bootstrap.lifespan import build
 from tekana.domain.errors import invalid
 from tekana_litestar.app import create_app
 from tekana_litestar.listeners import Listener, listen, raise_open_files_limit
+from tekana_litestar.log_limits import RepeatLimit
 from tekana_litestar.middleware import REQUEST_TIMEOUT_SECONDS
 from tekana_litestar.protocol import HttpProtocol
 from tekana_litestar.protocol.limits import IDLE_TIMEOUT_SECONDS
-from tekana_litestar.protocol.log_limits import RepeatLimit
 from tekana_litestar.supervisor import BEAT, STOPPING, Supervisor, end_with_parent, report
 
 _FAILED: Final = 1

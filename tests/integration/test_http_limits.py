@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from tekana_litestar import create_app
+from tekana_litestar.log_limits import RepeatLimit
 from tekana_litestar.protocol import limits, responding
-from tekana_litestar.protocol.log_limits import RepeatLimit
 from tests.integration.http_support import assert_whole
 from tests.integration.raw_http import Peer, balance, connected, deposit, listening, new_wallet, request
 

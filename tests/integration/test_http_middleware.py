@@ -15,7 +15,7 @@ from litestar import Litestar
 
 from tekana import Caller, Forbidden, Overloaded, Unavailable
 from tekana.domain.caller import MAIN_TENANT
-from tekana_litestar import create_app, middleware, problems
+from tekana_litestar import create_app, log_limits, middleware, problems
 from tekana_litestar.app import TekanaApp
 from tekana_litestar.headers import preferred_type
 from tekana_litestar.problems import problem_response
@@ -166,14 +166,17 @@ class _Failing:
 
 
 @pytest.mark.parametrize("error", [Unavailable(WORDS), OSError(WORDS), RuntimeError(WORDS), KeyError("x")])
-async def test_a_failing_store_returns_503_and_is_logged(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
-    async with started_app(create_app(store=FailingStore(error))) as app, client_of(app) as client:
-        for path in ("/v1/customers", f"/v1/wallets/{UNKNOWN_ID}", "/v1/events", "/health/ready"):
+async def test_a_store_that_fails(
+    error: Exception, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with at_work(create_app(store=FailingStore(error))) as app, client_of(app) as client:
+        for path in ("/v1/customers", f"/v1/wallets/{NOBODY}", "/v1/events", "/health/ready"):
             answer = await client.get(path)
             problem = assert_problem(answer, 503, "unavailable")
             assert (answer.headers["retry-after"], problem["detail"]) == ("1", "cannot be answered now: try again")
         body = {"type": "deposit", "wallet_id": str(UNKNOWN_ID), "amount": "1", "currency": "RWF"}
         caplog.clear()
+        monkeypatch.setattr(problems._log, "filters", [])
         answer = await client.post(
             "/v1/transactions", json=body, headers={"Idempotency-Key": "x", "X-Request-ID": "find-me"}
         )
@@ -213,16 +216,24 @@ async def test_an_overload_response_is_sent_at_once_and_ends_after_a_pause(monke
     assert problem_response(Unavailable("down"), "a request", reading=False).pause_seconds == 0
 
 
-def test_many_overload_responses_are_logged_in_few_lines(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("error", [Overloaded("too many"), Unavailable("down"), OSError(WORDS)])
+def test_requests_that_fail_do_not_fill_the_log(
+    error: Exception, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clock = iter((10.0, 10.1, 10.9, 11.0))
-    monkeypatch.setattr(problems.time, "monotonic", lambda: next(clock))
-    monkeypatch.setattr(problems, "_overloads", problems._Overloads())
-    for _ in range(4):
-        problem_response(Overloaded("too many"), "a request", reading=False)
-    noted = [record.getMessage().rpartition("; ")[2] for record in caplog.records]
-    assert noted == ["1 refused since this was last noted", "3 refused since this was last noted"]
+    clock = iter((10.0, 10.1, 10.5, 10.9, 11.0))
+    monkeypatch.setattr(log_limits.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(problems._log, "filters", [log_limits.RepeatLimit()])
+    for name in ("first", "second", "third"):
+        problem_response(error, name, reading=False)
+    problem_response(KeyError("of another kind"), "fourth", reading=False)
+    problem_response(error, "fifth", reading=False)
+    logged = [record.getMessage() for record in caplog.records]
+    assert [name for line in logged for name in ("first", "second", "third", "fourth", "fifth") if name in line] == [
+        "first",
+        "fourth",
+        "fifth",
+    ]
+    assert logged[-1].endswith(" (2 more like this since the last one)")
 
 
 async def test_service_resumes_when_the_store_recovers() -> None:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from tekana_litestar.log_limits import RepeatLimit
 from tekana_litestar.middleware import no_answer_in_time, request_id_of
 from tekana_litestar.protocol import limits
 from tekana_litestar.protocol.hot_routes import HotRequest, HotRoutes
-from tekana_litestar.protocol.log_limits import RepeatLimit
 from tekana_litestar.protocol.rendering import ResponseRenderer, refusal_answer
 from tekana_litestar.protocol.transport import JoiningTransport
 
