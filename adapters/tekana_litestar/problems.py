@@ -56,15 +56,33 @@ class BodyTooLarge(InvalidRequest):
     """The body is over the cap."""
 
 
+class RefusedOnArrival(InvalidRequest):
+    """The connection is closed before the whole request was read. Names no fields."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__()
+        self.detail = detail
+
+
+class RequestTooSlow(RefusedOnArrival):
+    """The request did not come within its deadline."""
+
+
+class HeadersTooLarge(RefusedOnArrival):
+    """The request line and the headers are over a limit."""
+
+
 class WrongContentType(InvalidRequest):
     """The body is not declared to be JSON in UTF-8."""
 
 
 # The first family that an error belongs to gives its status.
 FAMILIES: Final[tuple[tuple[type[TekanaError], int], ...]] = (
+    (RequestTooSlow, 408),
     (BodyTooLarge, 413),
     (WrongContentType, 415),
     (PreconditionRequired, 428),
+    (HeadersTooLarge, 431),
     (InvalidRequest, 400),
     (Forbidden, 403),
     (NotFound, 404),
@@ -122,6 +140,8 @@ def problem_of(error: Exception, request_id: str, *, reading: bool) -> Problem:
     """Return the problem of an error. Only tekana's own words: a driver's may hold SQL or a DSN."""
     unknown = NOT_NOW if reading else OUTCOME_UNKNOWN
     match error:
+        case RefusedOnArrival():
+            return problem(error.code, status_of(type(error)), error.detail, request_id)
         case InvalidRequest():
             wrong = tuple(FieldProblem(field=one.field, message=one.message) for one in error.errors)
             return problem(error.code, status_of(type(error)), str(error), request_id, errors=wrong)

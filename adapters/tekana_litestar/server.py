@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from multiprocessing.connection import Connection
 from types import FrameType
 from typing import Any, Final
@@ -19,7 +20,7 @@ from typing import Any, Final
 import uvicorn
 from litestar import Litestar
 
-from tekana import Settings, TekanaError
+from tekana import Settings, TekanaError, Unavailable
 from tekana.bootstrap.lifespan import build
 from tekana.domain.errors import invalid
 from tekana_litestar.app import create_app
@@ -76,10 +77,12 @@ class Server(uvicorn.Server):
         *,
         on_ready: Callable[[], None] | None = None,
         reports: Connection | None = None,
+        is_alive: Callable[[], bool] = lambda: True,
     ) -> None:
         super().__init__(config)
         self._on_ready = on_ready
         self._reports = reports
+        self._is_alive = is_alive
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to accept connections."""
@@ -88,8 +91,8 @@ class Server(uvicorn.Server):
             self._on_ready()
 
     async def on_tick(self, counter: int) -> bool:
-        """Report once in ten ticks, which is once a second whatever the system's clock does."""
-        if counter % 10 == 0 and self._reports is not None:
+        """Report once in ten ticks, which is once a second whatever the system's clock does, while alive."""
+        if counter % 10 == 0 and self._reports is not None and self._is_alive():
             report(self._reports, BEAT)
         return await super().on_tick(counter)
 
@@ -108,13 +111,18 @@ class Server(uvicorn.Server):
 def run_worker(listener: socket.socket, reports: Connection) -> None:
     """Serve in a worker process: the app that the TEKANA_ variables describe."""
     end_with_parent()
-    serve_and_report(_config(_app(Settings.from_environment()), 1), listener, reports)
-
-
-def serve_and_report(config: uvicorn.Config, listener: socket.socket, reports: Connection) -> None:
-    """Serve on the listener, and report to the supervisor."""
     os.set_blocking(reports.fileno(), False)  # a supervisor that does not read holds nothing up
-    Server(config, reports=reports).run(sockets=[listener])
+    app = _app(Settings.from_environment())
+    Server(_config(app, 1), reports=reports, is_alive=partial(_is_alive, app)).run(sockets=[listener])
+
+
+def _is_alive(app: Litestar) -> bool:
+    """Return whether an app that was started can do its work, now or later: see Tekana.check_alive."""
+    try:
+        app.state.tekana.check_alive()
+    except Unavailable:
+        return False
+    return True
 
 
 def _app(settings: Settings) -> Litestar:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +16,7 @@ import pytest
 from litestar import Litestar
 
 from tekana import Caller, Forbidden, Overloaded, Unavailable
+from tekana.application.engine import posting_engine
 from tekana.domain.caller import MAIN_TENANT
 from tekana_litestar import create_app, log_limits, middleware, problems
 from tekana_litestar.app import TekanaApp
@@ -134,6 +137,30 @@ async def test_trailing_slashes_are_ignored(client: httpx.AsyncClient) -> None:
 async def test_health_routes_return_200(client: httpx.AsyncClient) -> None:
     assert (await client.get("/health/live")).json() == {"status": "alive"}
     assert (await client.get("/health/ready?probe=1")).json() == {"status": "ready"}
+
+
+async def test_liveness_fails_once_only_a_restart_helps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A unit of work that never ends keeps the engine from deciding anything, for good."""
+    monkeypatch.setattr(posting_engine, "STALL_SECONDS", 0.1)
+    store, hanging = MemoryStore(), asyncio.Event()
+    begin = store.begin
+
+    @asynccontextmanager
+    async def hang() -> AsyncIterator[Any]:
+        await hanging.wait()
+        async with begin() as unit:
+            yield unit
+
+    store.begin = hang  # type: ignore[method-assign]
+    async with at_work(create_app(store=store)) as app, client_of(app) as client:
+        assert (await client.get("/health/live")).json() == {"status": "alive"}
+        waiting = asyncio.create_task(client.post("/v1/customers", json=registration()))
+        await asyncio.sleep(0.3)
+        for path in ("/health/live", "/health/ready"):
+            assert_problem(await client.get(path), 503, "unavailable")
+        hanging.set()
+        assert (await waiting).status_code == 201
+        assert (await client.get("/health/live")).status_code == 200
 
 
 class FailingStore(MemoryStore):

@@ -251,5 +251,4 @@ class RespondingProtocol(HttpToolsProtocol):
 
     def _refuse_late(self) -> None:
         if not self.flow.read_paused:  # else it is not the client who is late
-            part = "headers" if self._incoming is Incoming.HEAD else "body"
-            self._refuse(408, f"the {part} did not come in time")
+            self._refuse(408, limits.LATE_HEAD if self._incoming is Incoming.HEAD else limits.LATE_BODY)
