@@ -111,7 +111,7 @@ class CustomerQuery(PageQuery, frozen=True, kw_only=True):
 _ID: Final = ("customer_id",)
 
 
-class CustomerChanges(UpdateCustomer, frozen=True, kw_only=True):
+class ReceivedChanges(UpdateCustomer, frozen=True, kw_only=True):
     """What changes; a phone number may be one of the country that is stored."""
 
     @property
@@ -132,8 +132,8 @@ class CustomerChanges(UpdateCustomer, frozen=True, kw_only=True):
 
 
 _REGISTRATION: Final = Body[RegisterCustomer](RegisterCustomer)
-_CHANGES: Final = Body[CustomerChanges](
-    CustomerChanges,
+_CHANGES: Final = Body[ReceivedChanges](
+    ReceivedChanges,
     without=("customer_id", "expected_version"),
     name="CustomerChanges",
     doc="The details to change; the others stay. Null clears one that may be empty; metadata is replaced whole.",
@@ -207,7 +207,7 @@ async def get_customer(call: NamedDependency[Call[None, Query]]) -> Response:
     ),
     HttpMethod.PATCH,
 )
-async def update_customer(call: NamedDependency[Call[CustomerChanges, Query]]) -> Response:
+async def update_customer(call: NamedDependency[Call[ReceivedChanges, Query]]) -> Response:
     """Change a customer's details.
 
     Changes the fields that are given; null clears one that may be empty; metadata is replaced whole. A phone number
