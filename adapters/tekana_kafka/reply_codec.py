@@ -49,24 +49,27 @@ class Failure(NamedTuple):
 _FAILURE: Final = codec_of(Failure)
 
 
-def has_private_text(error: Exception) -> bool:
-    """Return whether the text of an error is for the operator alone: it may name hosts, users and what drivers say."""
-    if isinstance(error, Unavailable):
-        return not isinstance(error, Conflict | Overloaded)  # whose texts are the core's own
-    return not isinstance(error, TekanaError)
+def public_error(error: Exception) -> TekanaError:
+    """Return the error that a reply may hold.
+
+    It is another one where the text is for the operator alone, as it may name hosts, users and what drivers say.
+    """
+    is_private = isinstance(error, Unavailable) and not isinstance(error, Conflict | Overloaded)
+    if isinstance(error, TekanaError) and not is_private:
+        return error
+    return Unavailable("the service failed, and its log says why; the outcome is unknown: retry with the same key")
 
 
 def encode_error(error: Exception) -> bytes:
     """Return the error as the body of a reply, without a text that is for the operator alone."""
-    if has_private_text(error):
-        error = Unavailable("the service failed, and its log says why; the outcome is unknown: retry with the same key")
-    refused = error if isinstance(error, Refused) else Refused()
+    shown = public_error(error)
+    refused = shown if isinstance(shown, Refused) else Refused()
     return _FAILURE.encode(
         Failure(
-            error=error.NAME if isinstance(error, Refused) else type(error).__name__,
-            code=error.code,
-            detail=str(error),
-            errors=error.errors if isinstance(error, InvalidRequest) else (),
+            error=shown.NAME if isinstance(shown, Refused) else type(shown).__name__,
+            code=shown.code,
+            detail=str(shown),
+            errors=shown.errors if isinstance(shown, InvalidRequest) else (),
             transaction=refused.transaction,
             request_id=refused.request_id,
             replayed=refused.replayed,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Final, cast
 
 from uuid_utils import uuid7
@@ -17,9 +18,11 @@ from tekana_litestar.deadlines import Deadlines
 from tekana_litestar.problems import problem_of_request
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
-
     from litestar.types import HTTPScope, Message, Receive, Send
+
+    from tekana_litestar.access_log import AccessLog
+
+App = Callable[["HTTPScope", "Receive", "Send"], Awaitable[None]]
 
 REQUEST_TIMEOUT_SECONDS: Final = 30.0
 """Longer than a store's own timeouts, so that their errors come first."""
@@ -57,12 +60,13 @@ def no_answer_in_time() -> Unavailable:
 class Middleware:
     """The layer of one app."""
 
-    def __init__(self) -> None:
+    def __init__(self, access_log: AccessLog | None) -> None:
         self._deadlines = Deadlines()
+        self._access_log = access_log
 
     async def __call__(
         self,
-        serve: Callable[[HTTPScope, Receive, Send], Awaitable[None]],
+        serve: App,
         scope: HTTPScope,
         receive: Receive,
         send: Send,
@@ -70,6 +74,36 @@ class Middleware:
         """Serve one request. One that takes too long, or whose task is cancelled, is answered 503."""
         request_id = request_id_of(*(value for name, value in scope["headers"] if name == b"x-request-id"))
         scope.setdefault("state", {})["request_id"] = request_id
+        if self._access_log is None:
+            await self._serve(serve, scope, receive, send, request_id)
+        else:
+            await self._serve_logged(self._access_log, serve, scope, receive, send, request_id)
+
+    async def _serve_logged(
+        self, access_log: AccessLog, serve: App, scope: HTTPScope, receive: Receive, send: Send, request_id: str
+    ) -> None:
+        begun, status = access_log.begin(), None
+
+        async def send_on(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._serve(serve, scope, receive, send_on, request_id)
+        finally:
+            caller = scope.get("user")
+            access_log.write(
+                request_id,
+                method=scope["method"],
+                route=scope.get("path_template"),
+                status=scope["state"].get("refused", status),  # by the server, while the body came
+                begun=begun,
+                caller=None if caller is None else caller.subject,
+            )
+
+    async def _serve(self, serve: App, scope: HTTPScope, receive: Receive, send: Send, request_id: str) -> None:
         started = False
         task = cast("asyncio.Task[None]", asyncio.current_task())
 

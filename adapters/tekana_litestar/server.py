@@ -23,6 +23,7 @@ from litestar import Litestar
 from tekana import Settings, TekanaError, Unavailable
 from tekana.bootstrap.lifespan import build
 from tekana.domain.errors import invalid
+from tekana_litestar import access_log
 from tekana_litestar.app import create_app
 from tekana_litestar.listeners import Listener, listen, raise_open_files_limit
 from tekana_litestar.log_limits import RepeatLimit
@@ -111,9 +112,16 @@ class Server(uvicorn.Server):
 def run_worker(listener: socket.socket, reports: Connection) -> None:
     """Serve in a worker process: the app that the TEKANA_ variables describe."""
     end_with_parent()
-    os.set_blocking(reports.fileno(), False)  # a supervisor that does not read holds nothing up
     app = _app(Settings.from_environment())
-    Server(_config(app, 1), reports=reports, is_alive=partial(_is_alive, app)).run(sockets=[listener])
+    serve_and_report(_config(app, 1), listener, reports, partial(_is_alive, app))
+
+
+def serve_and_report(
+    config: uvicorn.Config, listener: socket.socket, reports: Connection, is_alive: Callable[[], bool] = lambda: True
+) -> None:
+    """Serve on the listener, and report to the supervisor."""
+    os.set_blocking(reports.fileno(), False)  # a supervisor that does not read holds nothing up
+    Server(config, reports=reports, is_alive=is_alive).run(sockets=[listener])
 
 
 def _is_alive(app: Litestar) -> bool:
@@ -126,6 +134,8 @@ def _is_alive(app: Litestar) -> bool:
 
 
 def _app(settings: Settings) -> Litestar:
+    if settings.access_log:
+        access_log.print_lines()
     app = create_app(settings)
     app.on_startup.append(_tune_gc)
     return app

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
     from uvicorn.server import ServerState
 
+    from tekana_litestar.access_log import AccessLog
     from tekana_litestar.responses import HttpResponse
 
 _NEVER: Final = math.inf
@@ -78,9 +79,11 @@ class RespondingProtocol(HttpToolsProtocol):
         self._timer = shared.timer
         self._renderer = shared.renderer
         self._hot_routes: HotRoutes = self.app_state.get("hot_routes") or HotRoutes()
+        self.request_log: AccessLog | None = self.app_state.get("access_log")
         self._incoming = Incoming.IDLE
         self._active: HotRequest | RequestResponseCycle | None = None
         self._refusal: tuple[HttpResponse, str] | None = None  # to be sent when it is its turn, and the request's id
+        self._refusal_is_the_apps = False  # it began with the request, and writes the line of the access log
         self._deaf = False  # what comes is thrown away
         self._stopping = False
         self._is_closed = False
@@ -102,6 +105,8 @@ class RespondingProtocol(HttpToolsProtocol):
         if self._active is not None:
             self._active.disconnected = True
             self._active.message_event.set()
+            if isinstance(self._active, HotRequest) and not self._active.response_started:
+                self._active.log(None)
         super().connection_lost(exc)
 
     def shutdown(self) -> None:
@@ -182,7 +187,7 @@ class RespondingProtocol(HttpToolsProtocol):
             "request %s refused with %d: %s", request_id, status, reason or detail,
             exc_info=reason if is_unexpected else None,
         )  # fmt: skip
-        if self._incoming is Incoming.BODY and not self._take_back():
+        if self._incoming is Incoming.BODY and not self._take_back(status):
             self.transport.close()
             return
         self._refusal = refusal_answer(status, detail, request_id), request_id
@@ -192,7 +197,7 @@ class RespondingProtocol(HttpToolsProtocol):
         else:
             self._send_refusal()
 
-    def _take_back(self) -> bool:
+    def _take_back(self, status: int) -> bool:
         """Have the newest request not answered in the usual way. False if an answer to it has begun."""
         cycle = self.cycle
         if self.pipeline and self.pipeline[0][0] is cycle:
@@ -203,6 +208,9 @@ class RespondingProtocol(HttpToolsProtocol):
         if cycle.response_started:
             return False
         cycle.response_complete = True
+        if not isinstance(cycle, HotRequest):
+            self._refusal_is_the_apps = True
+            cycle.scope["state"]["refused"] = status
         return True
 
     def _send_refusal(self) -> None:
@@ -210,6 +218,11 @@ class RespondingProtocol(HttpToolsProtocol):
             answer, request_id = self._refusal
             self.transport.write_whole(self._renderer(answer, request_id, keep_alive=False))  # type: ignore[attr-defined]
             self.transport.close()
+            if self.request_log and not self._refusal_is_the_apps:
+                begun = self.request_log.begin()
+                self.request_log.write(
+                    request_id, method=None, route=None, status=answer.status, begun=begun, caller=None
+                )
 
     # --- the end --------------------------------------------------------------------------------------------------
 

@@ -40,10 +40,16 @@ from tekana.domain.errors import Unavailable
     type=click.Choice(ROLES),
     help="What this process does of the work; all but `all` need --bus-url. [default: all]",
 )
-@bus_option
-@retention_option
-@private_webhooks_option
-@database_options
+@setting(
+    "--access-log",
+    metavar="SHARE",
+    type=click.FloatRange(0, 1),
+    help="Print a line of JSON for this share of the requests, from 0 to 1, and for all that fail. [default: 0]",
+)
+@the_bus
+@kept_events
+@private_webhooks
+@where_data_are
 def serve(host: str, port: int, workers: int, database_url: str | None, data_dir: Path | None, **more: Any) -> None:
     """Serve HTTP until Ctrl-C or SIGTERM.
 
