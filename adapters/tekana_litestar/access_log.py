@@ -9,7 +9,6 @@ import logging
 import random
 import sys
 from datetime import UTC, datetime
-from time import perf_counter
 
 import msgspec
 
@@ -48,11 +47,6 @@ class AccessLog:
     def __init__(self, share: float) -> None:
         self._share = share
 
-    @staticmethod
-    def begin() -> float:
-        """Return the moment from which the duration of a request counts."""
-        return perf_counter()
-
     def write(
         self,
         request_id: str,
@@ -60,7 +54,7 @@ class AccessLog:
         method: str | None,
         route: str | None,
         status: int | None,
-        begun: float,
+        seconds: float,
         caller: str | None,
     ) -> None:
         """Write the line of a request that has ended, if it is one of the share."""
@@ -73,7 +67,7 @@ class AccessLog:
             method=method,
             route=route,
             status=status,
-            duration_ms=round((perf_counter() - begun) * 1000, 3),
+            duration_ms=round(seconds * 1000, 3),
             caller=caller,
         )
         log.info(_encode(line).decode())

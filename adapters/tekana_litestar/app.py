@@ -17,7 +17,7 @@ from litestar.utils.path import normalize_path
 from tekana import Settings, connect
 from tekana.bootstrap.lifespan import resolve_settings
 from tekana_litestar import docs
-from tekana_litestar.access_log import AccessLog, access_log
+from tekana_litestar.access_log import access_log
 from tekana_litestar.caller import identify_caller
 from tekana_litestar.headers import check_host
 from tekana_litestar.hot_operations import hot_routes
@@ -25,6 +25,7 @@ from tekana_litestar.middleware import Middleware
 from tekana_litestar.operation import is_plain, provide_call, read_call
 from tekana_litestar.problems import allowed_methods, handle_exception, problem_of_request
 from tekana_litestar.protocol.hot_routes import HotRoutes
+from tekana_litestar.request_log import RequestLog
 from tekana_litestar.responses import HttpResponse, Response
 from tekana_litestar.routers import PROBES, ROUTERS
 from tekana_litestar.server_sent_events import Streams
@@ -41,11 +42,11 @@ class TekanaApp(Litestar):
     `Call`. The server calls hot routes without either: see hot_operations.py.
     """
 
-    def __init__(self, mounts: Mapping[str, ASGIApp], access_log: AccessLog | None, **options: Any) -> None:
+    def __init__(self, mounts: Mapping[str, ASGIApp], request_log: RequestLog, **options: Any) -> None:
         super().__init__(**options)
         self._mounts = mounts
-        self._access_log = access_log
-        self._middleware = Middleware(access_log)
+        self._request_log = request_log
+        self._middleware = Middleware(request_log)
         self.state.streams = Streams()
         self.hot_routes = HotRoutes()
 
@@ -58,7 +59,7 @@ class TekanaApp(Litestar):
         else:
             # For the server's protocol, which closes the streams when it stops, and calls hot routes.
             state = cast("dict[str, Any]", scope).setdefault("state", {})
-            state.update(streams=self.state.streams, hot_routes=self.hot_routes, access_log=self._access_log)
+            state.update(streams=self.state.streams, hot_routes=self.hot_routes, request_log=self._request_log)
             await super().__call__(scope, receive, send)
 
     async def _serve(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
@@ -131,7 +132,7 @@ def create_app(
     handlers = [*ROUTERS, *docs.HANDLERS] if settings.has_clients else PROBES
     app = TekanaApp(
         mounts or {},
-        access_log(settings.access_log),
+        RequestLog(access_log(settings.access_log)),
         route_handlers=handlers,
         dependencies={"call": Provide(provide_call)},
         lifespan=[_run_core(settings, store, clock)],

@@ -20,7 +20,7 @@ from tekana_litestar.problems import problem_of_request
 if TYPE_CHECKING:
     from litestar.types import HTTPScope, Message, Receive, Send
 
-    from tekana_litestar.access_log import AccessLog
+    from tekana_litestar.request_log import RequestLog
 
 App = Callable[["HTTPScope", "Receive", "Send"], Awaitable[None]]
 
@@ -60,57 +60,22 @@ def no_answer_in_time() -> Unavailable:
 class Middleware:
     """The layer of one app."""
 
-    def __init__(self, access_log: AccessLog | None) -> None:
+    def __init__(self, request_log: RequestLog) -> None:
         self._deadlines = Deadlines()
-        self._access_log = access_log
+        self._request_log = request_log
 
-    async def __call__(
-        self,
-        serve: App,
-        scope: HTTPScope,
-        receive: Receive,
-        send: Send,
-    ) -> None:
+    async def __call__(self, serve: App, scope: HTTPScope, receive: Receive, send: Send) -> None:
         """Serve one request. One that takes too long, or whose task is cancelled, is answered 503."""
+        begun = self._request_log.begin()
         request_id = request_id_of(*(value for name, value in scope["headers"] if name == b"x-request-id"))
         scope.setdefault("state", {})["request_id"] = request_id
-        if self._access_log is None:
-            await self._serve(serve, scope, receive, send, request_id)
-        else:
-            await self._serve_logged(self._access_log, serve, scope, receive, send, request_id)
-
-    async def _serve_logged(
-        self, access_log: AccessLog, serve: App, scope: HTTPScope, receive: Receive, send: Send, request_id: str
-    ) -> None:
-        begun, status = access_log.begin(), None
+        status: int | None = None
+        task = cast("asyncio.Task[None]", asyncio.current_task())
 
         async def send_on(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-            await send(message)
-
-        try:
-            await self._serve(serve, scope, receive, send_on, request_id)
-        finally:
-            caller = scope.get("user")
-            access_log.write(
-                request_id,
-                method=scope["method"],
-                route=scope.get("path_template"),
-                status=scope["state"].get("refused", status),  # by the server, while the body came
-                begun=begun,
-                caller=None if caller is None else caller.subject,
-            )
-
-    async def _serve(self, serve: App, scope: HTTPScope, receive: Receive, send: Send, request_id: str) -> None:
-        started = False
-        task = cast("asyncio.Task[None]", asyncio.current_task())
-
-        async def send_on(message: Message) -> None:
-            nonlocal started
-            if message["type"] == "http.response.start":
-                started = True
                 if _STREAM in message["headers"]:  # which lasts for as long as both sides like
                     self._deadlines.end(task)
                 message["headers"] = common_headers(message["headers"], request_id)
@@ -121,7 +86,7 @@ class Middleware:
             await serve(scope, receive, send_on)
         except asyncio.CancelledError:
             was_missed = self._deadlines.was_missed(task)
-            if started:
+            if status is not None:
                 if was_missed:
                     task.uncancel()
                     raise TimeoutError from None
@@ -133,3 +98,15 @@ class Middleware:
             task.uncancel()
         finally:
             self._deadlines.end(task)
+            self._take_down(scope, request_id, status, begun)
+
+    def _take_down(self, scope: HTTPScope, request_id: str, status: int | None, begun: float) -> None:
+        caller = scope.get("user")
+        self._request_log.end(
+            request_id,
+            method=scope["method"],
+            route=scope.get("path_template"),
+            status=scope["state"].get("refused", status),  # by the server, while the body came
+            begun=begun,
+            caller=None if caller is None else caller.subject,
+        )

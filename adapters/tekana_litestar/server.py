@@ -5,9 +5,11 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import shutil
 import signal
 import socket
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -30,6 +32,7 @@ from tekana_litestar.log_limits import RepeatLimit
 from tekana_litestar.middleware import REQUEST_TIMEOUT_SECONDS
 from tekana_litestar.protocol import HttpProtocol
 from tekana_litestar.protocol.limits import IDLE_TIMEOUT_SECONDS
+from tekana_litestar.request_log import SHARED_FOLDER
 from tekana_litestar.supervisor import BEAT, STOPPING, Supervisor, end_with_parent, report
 
 _FAILED: Final = 1
@@ -62,7 +65,7 @@ def serve(settings: Settings, *, host: str, port: int, workers: int, on_ready: C
     try:
         if workers == 1:
             return _serve_one(settings, listeners[0], on_ready)
-        with _environment(settings):
+        with _environment(settings), _shared_metrics():
             return Supervisor(run_worker, listeners, workers, on_ready=on_ready).run()
     finally:
         for listener in listeners:
@@ -199,6 +202,26 @@ def _signals_to(handler: Callable[..., None] | signal.Handlers) -> Iterator[None
     finally:
         for number, previous in before.items():
             signal.signal(number, previous)
+
+
+@contextmanager
+def _shared_metrics() -> Iterator[None]:
+    """Have workers that are started meanwhile keep their metrics in one folder, so that each reports those of all."""
+    if SHARED_FOLDER in os.environ:
+        yield
+        return
+    try:
+        folder = tempfile.mkdtemp(prefix="tekana-metrics-")
+    except OSError as error:
+        print(f"tekana: each worker reports its own metrics alone: {error.strerror}", file=sys.stderr)
+        yield
+        return
+    os.environ[SHARED_FOLDER] = folder
+    try:
+        yield
+    finally:
+        del os.environ[SHARED_FOLDER]
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

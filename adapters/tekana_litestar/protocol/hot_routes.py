@@ -85,7 +85,7 @@ class HotRequest:
         self.parameter = parameter
         self.id = request_id_of(headers.get(b"x-request-id", b""))
         self.body = b""
-        self.begun = protocol.request_log.begin() if protocol.request_log else 0.0
+        self.begun = protocol.request_log.begin()
         self.caller: str | None = None
         self.deadline = math.inf
         self.keep_alive = True
@@ -128,16 +128,15 @@ class HotRequest:
             self.log(answer.status)
 
     def log(self, status: int | None) -> None:
-        """Write the request's line of the access log."""
-        if self.protocol.request_log:
-            self.protocol.request_log.write(
-                self.id,
-                method=self.route.method.decode(),
-                route=self.route.template,
-                status=status,
-                begun=self.begun,
-                caller=self.caller,
-            )
+        """Take the request down, now that it has ended."""
+        self.protocol.request_log.end(
+            self.id,
+            method=self.route.method.decode(),
+            route=self.route.template,
+            status=status,
+            begun=self.begun,
+            caller=self.caller,
+        )
 
 
 class HotRequestParts(NamedTuple):

@@ -17,13 +17,13 @@ from tekana_litestar.protocol import limits
 from tekana_litestar.protocol.hot_routes import HotRequest, HotRoutes
 from tekana_litestar.protocol.rendering import ResponseRenderer, refusal_answer
 from tekana_litestar.protocol.transport import JoiningTransport
+from tekana_litestar.request_log import RequestLog
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGI3Application
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
     from uvicorn.server import ServerState
 
-    from tekana_litestar.access_log import AccessLog
     from tekana_litestar.responses import HttpResponse
 
 _NEVER: Final = math.inf
@@ -79,7 +79,7 @@ class RespondingProtocol(HttpToolsProtocol):
         self._timer = shared.timer
         self._renderer = shared.renderer
         self._hot_routes: HotRoutes = self.app_state.get("hot_routes") or HotRoutes()
-        self.request_log: AccessLog | None = self.app_state.get("access_log")
+        self.request_log: RequestLog = self.app_state.get("request_log") or RequestLog()
         self._incoming = Incoming.IDLE
         self._active: HotRequest | RequestResponseCycle | None = None
         self._refusal: tuple[HttpResponse, str] | None = None  # to be sent when it is its turn, and the request's id
@@ -218,9 +218,9 @@ class RespondingProtocol(HttpToolsProtocol):
             answer, request_id = self._refusal
             self.transport.write_whole(self._renderer(answer, request_id, keep_alive=False))  # type: ignore[attr-defined]
             self.transport.close()
-            if self.request_log and not self._refusal_is_the_apps:
+            if not self._refusal_is_the_apps:
                 begun = self.request_log.begin()
-                self.request_log.write(
+                self.request_log.end(
                     request_id, method=None, route=None, status=answer.status, begun=begun, caller=None
                 )
 
