@@ -18,7 +18,7 @@ from tekana.ports.page import Page, PageRequest
 from tekana.ports.wallets import BalanceAt, WalletFilter
 from tekana_postgres import tables
 from tekana_postgres.connections import ConnectionPool, fetch, raw_connection
-from tekana_postgres.pages import LARGEST_BIGINT, at_most, id_cursor, number_cursor, page_of, written
+from tekana_postgres.pages import LARGEST_BIGINT, id_cursor, limit_literal, literal_value, number_cursor, page_of
 from tekana_postgres.rows import entry_of, wallet_of
 from tekana_postgres.wallet_loader import WalletLoader
 

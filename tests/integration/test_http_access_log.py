@@ -14,7 +14,7 @@ from litestar import Litestar
 from tekana import Settings
 from tekana_litestar import create_app
 from tekana_litestar.protocol import limits
-from tests.integration.http_support import NOBODY, at_work, client_of
+from tests.integration.http_support import UNKNOWN_ID, client_of, started_app
 from tests.integration.raw_http import connected, deposit, listening, new_wallet, request
 
 LINE = {"time", "level", "request_id", "method", "route", "status", "duration_ms", "caller"}
@@ -71,7 +71,7 @@ async def test_every_request_has_a_line(port: int, written: Lines) -> None:
             ("again", move(wallet), ("POST", "/v1/transactions", 201, "local")),
             ("hot-bad", move(wallet, b"{}"), ("POST", "/v1/transactions", 400, "local")),
             ("hot-read", get(f"/v1/wallets/{wallet}"), ("GET", "/v1/wallets/{wallet_id}", 200, "local")),
-            ("hot-none", get(f"/v1/wallets/{NOBODY}"), ("GET", "/v1/wallets/{wallet_id}", 404, "local")),
+            ("hot-none", get(f"/v1/wallets/{UNKNOWN_ID}"), ("GET", "/v1/wallets/{wallet_id}", 404, "local")),
             ("cold", get(f"/v1/wallets/{wallet}/entries"), ("GET", "/v1/wallets/{wallet_id}/entries", 200, "local")),
             ("query", get("/v1/customers?email=a@example.com"), ("GET", "/v1/customers", 200, "local")),
             ("bad-query", get("/v1/customers?email=x"), ("GET", "/v1/customers", 400, "local")),
@@ -81,7 +81,7 @@ async def test_every_request_has_a_line(port: int, written: Lines) -> None:
             answer = await peer.ask(named(sent, name))
             assert (answer.headers["x-request-id"], answer.status) == (name, line[2])
             assert await written.of(name) == line
-    assert not [text for text in written.texts if "@" in text or wallet in text or str(NOBODY) in text]
+    assert not [text for text in written.texts if "@" in text or wallet in text or str(UNKNOWN_ID) in text]
 
 
 def move(wallet: str, body: bytes | None = None) -> bytes:
@@ -124,7 +124,7 @@ async def test_a_client_that_is_gone(port: int, written: Lines) -> None:
 
 
 async def test_a_share(written: Lines) -> None:
-    async with at_work(logging_app(0.2)) as app, client_of(app) as client:
+    async with started_app(logging_app(0.2)) as app, client_of(app) as client:
         for _ in range(300):
             assert (await client.get("/v1/wallets")).status_code == 200
         assert 20 <= len(written.lines) <= 120
@@ -141,7 +141,7 @@ async def test_off_by_default(written: Lines) -> None:
 
 
 async def test_a_failure_is_a_warning(written: Lines) -> None:
-    async with at_work(logging_app()) as app, client_of(app) as client:
+    async with started_app(logging_app()) as app, client_of(app) as client:
         await app.state.tekana._engine.stop()
         assert (await client.get("/health/live", headers={"X-Request-ID": "down"})).status_code == 503
     assert await written.of("down") == ("GET", "/health/live", 503, "local")

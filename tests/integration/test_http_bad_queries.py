@@ -59,12 +59,12 @@ async def test_an_invalid_cursor_is_refused(client: httpx.AsyncClient, path: str
         ("/v1/transactions?to=0001-01-01T00:00:00%2B14:00", "to"),
         ("/v1/transactions?at=2026-01-31T12:00:00Z", "at"),
         ("/v1/events?cursor=x", "cursor"),
-        (f"/v1/wallets/{NOBODY}?verbose=1", "verbose"),
-        (f"/v1/wallets/{NOBODY}/balance?at=now", "at"),
-        (f"/v1/wallets/{NOBODY}/balance?at=1769860800", "at"),
-        (f"/v1/wallets/{NOBODY}/entries?from=yesterday", "from"),
-        (f"/v1/wallets/{NOBODY}/entries?order=up", "order"),
-        (f"/v1/wallets/{NOBODY}/entries?at=2026-01-31T12:00:00Z", "at"),
+        (f"/v1/wallets/{UNKNOWN_ID}?verbose=1", "verbose"),
+        (f"/v1/wallets/{UNKNOWN_ID}/balance?at=now", "at"),
+        (f"/v1/wallets/{UNKNOWN_ID}/balance?at=1769860800", "at"),
+        (f"/v1/wallets/{UNKNOWN_ID}/entries?from=yesterday", "from"),
+        (f"/v1/wallets/{UNKNOWN_ID}/entries?order=up", "order"),
+        (f"/v1/wallets/{UNKNOWN_ID}/entries?at=2026-01-31T12:00:00Z", "at"),
     ],
 )
 async def test_an_invalid_query_parameter_is_refused(client: httpx.AsyncClient, query: str, field: str) -> None:

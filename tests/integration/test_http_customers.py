@@ -266,12 +266,12 @@ async def test_a_national_number_is_one_of_the_stored_country(client: httpx.Asyn
     wrong = await client.patch(abroad, json={"phone_number": "0788000903"}, headers={"If-Match": "*"})
     assert_problem(wrong, 400, "invalid_request", "phone_number")
     nobody = await client.patch(
-        f"/v1/customers/{NOBODY}", json={"phone_number": "0788000903"}, headers={"If-Match": "*"}
+        f"/v1/customers/{UNKNOWN_ID}", json={"phone_number": "0788000903"}, headers={"If-Match": "*"}
     )
     assert_problem(nobody, 404, "not_found")
 
 
-async def test_a_change_must_be_right(client: httpx.AsyncClient) -> None:
+async def test_an_invalid_update_is_refused(client: httpx.AsyncClient) -> None:
     customer, other = await register(client), await register(client)
     path, headers = f"/v1/customers/{customer['id']}", {"If-Match": "*"}
     assert_problem(await client.patch(path, json={}, headers=headers), 400, "invalid_request", "body")

@@ -49,7 +49,7 @@ async def assert_refused(peer: Peer, status: int) -> None:
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.headers["x-request-id"] == answer.json()["request_id"]
     assert answer.json().keys() == documented(status).keys()
-    assert await peer.rest() == b""
+    assert await peer.read_to_end() == b""
 
 
 def documented(status: int) -> dict[str, object]:

@@ -15,9 +15,9 @@ from tekana import Settings, Unavailable
 from tekana.testing.clock import FrozenClock
 from tekana_litestar import create_app
 from tekana_memory import MemoryStore
-from tests.integration.http_support import app, at_work, client, client_of, register, store_url
+from tests.integration.http_support import app, client, client_of, register, started_app, store_url
 from tests.integration.test_http_server import _served, port
-from tests.integration.test_supervisor import _wait_until_all_answer
+from tests.integration.test_supervisor import _wait_until_all_served
 
 __all__ = ["app", "client", "port", "store_url"]
 
@@ -99,7 +99,7 @@ async def test_requests_are_counted_by_route(client: httpx.AsyncClient) -> None:
 def test_each_worker_reports_the_requests_of_all(tmp_path: Path, port: int, postgres_url: str) -> None:
     url = f"http://127.0.0.1:{port}"
     with _served(tmp_path, port, 3, postgres_url) as process:
-        _wait_until_all_answer(port, process)
+        _wait_until_all_served(port, process)
         answering = set()
         for _ in range(60):  # each on a new connection, which any of the workers gets
             assert httpx.get(f"{url}/v1/wallets?limit=1").status_code == 200

@@ -152,7 +152,7 @@ async def test_liveness_fails_once_only_a_restart_helps(monkeypatch: pytest.Monk
             yield unit
 
     store.begin = hang  # type: ignore[method-assign]
-    async with at_work(create_app(store=store)) as app, client_of(app) as client:
+    async with started_app(create_app(store=store)) as app, client_of(app) as client:
         assert (await client.get("/health/live")).json() == {"status": "alive"}
         waiting = asyncio.create_task(client.post("/v1/customers", json=registration()))
         await asyncio.sleep(0.3)
@@ -193,11 +193,11 @@ class _Failing:
 
 
 @pytest.mark.parametrize("error", [Unavailable(WORDS), OSError(WORDS), RuntimeError(WORDS), KeyError("x")])
-async def test_a_store_that_fails(
+async def test_a_failing_store_returns_503_and_is_logged(
     error: Exception, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with at_work(create_app(store=FailingStore(error))) as app, client_of(app) as client:
-        for path in ("/v1/customers", f"/v1/wallets/{NOBODY}", "/v1/events", "/health/ready"):
+    async with started_app(create_app(store=FailingStore(error))) as app, client_of(app) as client:
+        for path in ("/v1/customers", f"/v1/wallets/{UNKNOWN_ID}", "/v1/events", "/health/ready"):
             answer = await client.get(path)
             problem = assert_problem(answer, 503, "unavailable")
             assert (answer.headers["retry-after"], problem["detail"]) == ("1", "cannot be answered now: try again")
@@ -244,7 +244,7 @@ async def test_an_overload_response_is_sent_at_once_and_ends_after_a_pause(monke
 
 
 @pytest.mark.parametrize("error", [Overloaded("too many"), Unavailable("down"), OSError(WORDS)])
-def test_requests_that_fail_do_not_fill_the_log(
+def test_failing_requests_are_logged_in_few_lines(
     error: Exception, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = iter((10.0, 10.1, 10.5, 10.9, 11.0))

@@ -220,7 +220,7 @@ def lists(of: type[Any], which: Callable[[tekana.Session], Any]) -> Iterator[tup
             yield f"{wanted} {cursor}", most, lambda app, wanted=wanted, page=page: which(app).list(wanted, page)
 
 
-PERIOD = (million.transaction_time(100_000), million.transaction_time(200_000))
+PERIOD = (large_ledger.transaction_time(100_000), large_ledger.transaction_time(200_000))
 
 
 def entries_of(wallet: WalletId, page: PageRequest, *period: Any) -> Any:

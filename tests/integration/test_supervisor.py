@@ -119,14 +119,14 @@ def test_a_stopped_worker_is_replaced(tmp_path: Path, port: int, postgres_url: s
 
 def test_a_worker_whose_engine_cannot_recover_is_replaced(tmp_path: Path, port: int, postgres_url: str) -> None:
     with _served(tmp_path, port, 2, postgres_url, STALLED.format(path=str(tmp_path / "stalled"))) as process:
-        _wait_until_all_answer(port, process)
+        _wait_until_all_served(port, process)
         stalled, well = _workers(process)
         (tmp_path / f"stalled.{stalled}").touch()
         end = time.monotonic() + 120
         while stalled in _workers(process):
             assert time.monotonic() < end, "it is still there"
             time.sleep(0.2)
-        _wait_until_all_answer(port, process)
+        _wait_until_all_served(port, process)
         assert well in _workers(process)
         code, err = _end(process)
     assert code == 0

@@ -134,7 +134,7 @@ class SometimesAway(MemoryStore):
         return super().begin()
 
 
-async def test_why_a_service_failed_is_in_its_log_and_not_on_the_bus(
+async def test_the_cause_of_a_failure_is_in_the_log_and_not_on_the_bus(
     bus_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     store = SometimesAway()
@@ -151,7 +151,7 @@ async def test_why_a_service_failed_is_in_its_log_and_not_on_the_bus(
         assert (await app.execute(builders.deposit(wallet.id, "1"), key="a key")).status == "posted"
 
 
-async def test_a_batch_goes_as_one_command(store: MemoryStore, bus_url: str) -> None:
+async def test_a_batch_is_sent_as_one_command(store: MemoryStore, bus_url: str) -> None:
     async with services(bus_url, MEMORY, store=store), gateway(bus_url) as app:
         await until_it_answers(app)
         wallet = await a_wallet(app)

@@ -166,7 +166,7 @@ def test_a_customers_history_never_runs_backwards() -> None:
     assert all(event.occurred_at == late for event in theirs)
 
 
-def test_an_answer_does_not_change_later() -> None:
+def test_an_answer_is_not_changed_by_later_commands() -> None:
     customer = builders.customer()
     book = builders.book(customer, builders.wallet(customer_id=customer.id))
     first = VerifyCustomer(customer_id=customer.id, tier="basic").decide(book)

@@ -95,7 +95,7 @@ def test_every_error_survives_a_round_trip(kind: type[TekanaError]) -> None:
         Unavailable("Kafka cannot be reached: host:9092; whether it was done is unknown: retry with the same key"),
     ],
 )
-def test_a_reply_never_says_why_a_service_failed(error: Exception) -> None:
+def test_a_reply_does_not_reveal_why_a_service_failed(error: Exception) -> None:
     """Whoever reads the replies would learn of hosts, users and what drivers say. The service logs it instead."""
     body = encode_error(error)
     assert type(decode_error(body)) is Unavailable

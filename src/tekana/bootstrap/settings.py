@@ -44,19 +44,19 @@ class Settings:
     """The settings of a process.
 
     Args:
-        database_url: where the data are kept: `memory://` (gone at the end), `postgresql+asyncpg://…`, or
-            `embedded:///folder`, a PostgreSQL that tekana starts; `embedded://` takes the user's data folder.
-        read_database_url: a replica of that database, which answers reads, and may be behind; None: the database does.
-            Only for `postgresql+asyncpg://…`.
-        bus_url: where events are published, `kafka://host:port`; None: nowhere, they stay in the outbox. Commands and
-            queries go over it between a gateway and the services.
-        role: "all" does everything in one process. The others need a `bus_url`: "gateway" answers HTTP without a
-            database; "customer", "wallet" and "transaction" execute what it asks for.
-        webhooks_allow_private: whether webhooks may go to private addresses, and over http:// too.
-        keep_events: days after which the relay may drop published events from the outbox; None: never.
-        access_log: the share of requests over HTTP that get a line in the access log, from 0 to 1; above 0, all that
-            are refused or fail get one too.
-        currency: the currency of a first wallet when a registration does not name one.
+        database_url: the URL of the database: `memory://` (not persistent), `postgresql+asyncpg://…`, or
+            `embedded:///folder`, a PostgreSQL that tekana starts; `embedded://` uses the user's data folder.
+        read_database_url: the URL of a replica for reads, which may lag behind; None reads from the database. Only for
+            `postgresql+asyncpg://…`.
+        bus_url: the URL of the message bus, `kafka://host:port`, for events, and for the commands and queries between
+            a gateway and the services. With None, events stay in the outbox.
+        role: "all" does everything in one process. The others need a `bus_url`: "gateway" serves HTTP without a
+            database; "customer", "wallet" and "transaction" execute the commands and queries of the gateway.
+        webhooks_allow_private: whether webhooks may be sent to private addresses, and over http://.
+        keep_events: the age in days from which on the relay may drop published events from the outbox; None: never.
+        access_log: the share of HTTP requests that get a line in the access log, from 0 to 1; above 0, those that are
+            refused or fail always get one.
+        currency: the ISO 4217 code of a customer's first wallet if the registration does not name one.
 
     Raises:
         InvalidRequest: a setting is wrong, or two contradict each other.

@@ -46,10 +46,10 @@ from tekana.domain.errors import Unavailable
     type=click.FloatRange(0, 1),
     help="Print a line of JSON for this share of the requests, from 0 to 1, and for all that fail. [default: 0]",
 )
-@the_bus
-@kept_events
-@private_webhooks
-@where_data_are
+@bus_option
+@retention_option
+@private_webhooks_option
+@database_options
 def serve(host: str, port: int, workers: int, database_url: str | None, data_dir: Path | None, **more: Any) -> None:
     """Serve HTTP until Ctrl-C or SIGTERM.
 

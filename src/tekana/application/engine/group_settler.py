@@ -148,7 +148,8 @@ class GroupSettler:
     async def _post(self, group: Sequence[QueuedCommand], *, wait: bool) -> list[_Decision | Blocked]:
         blocked: dict[int, Blocked] = {}
         invalid: dict[int, InvalidRequest] = {}
-        async with self._begin() as unit:
+        async with AsyncExitStack() as stack:
+            unit = await stack.enter_async_context(self._begin())
             known = dict(await unit.find_keys(all_keys(group)))
             old = frozenset(known)
             fresh = [one for one in group if one.key not in old]
