@@ -88,6 +88,10 @@ class RemoteEngine:
         if not self._serving:
             raise Overloaded("not serving: starting up or shutting down")
 
+    def check_alive(self) -> None:
+        """As `check_serving`: the client of the bus connects again by itself."""
+        self.check_serving()
+
     async def submit(self, envelope: Envelope) -> Outcome:
         """Have a service execute a command."""
         self.check_serving()

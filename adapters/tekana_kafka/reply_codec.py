@@ -7,7 +7,16 @@ from typing import Final, NamedTuple
 from tekana.application.engine.envelope import Outcome
 from tekana.application.webhooks.webhooks import Configured
 from tekana.domain import errors
-from tekana.domain.errors import FieldError, InvalidRequest, Refused, TekanaError, Unavailable, rebuild_refusal
+from tekana.domain.errors import (
+    Conflict,
+    FieldError,
+    InvalidRequest,
+    Overloaded,
+    Refused,
+    TekanaError,
+    Unavailable,
+    rebuild_refusal,
+)
 from tekana.domain.transaction import Rejection, Transaction
 from tekana.domain.webhooks import WebhookDelivery, WebhookEndpoint
 from tekana_kafka.codec import codec_of
@@ -40,17 +49,27 @@ class Failure(NamedTuple):
 _FAILURE: Final = codec_of(Failure)
 
 
+def public_error(error: Exception) -> TekanaError:
+    """Return the error that a reply may hold.
+
+    It is another one where the text is for the operator alone, as it may name hosts, users and what drivers say.
+    """
+    is_private = isinstance(error, Unavailable) and not isinstance(error, Conflict | Overloaded)
+    if isinstance(error, TekanaError) and not is_private:
+        return error
+    return Unavailable("the service failed, and its log says why; the outcome is unknown: retry with the same key")
+
+
 def encode_error(error: Exception) -> bytes:
-    """Encode an error as the body of a reply. Unexpected errors lose their text, which may contain secrets."""
-    if not isinstance(error, TekanaError):
-        error = Unavailable("the service failed")
-    refused = error if isinstance(error, Refused) else Refused()
+    """Return the error as the body of a reply, without a text that is for the operator alone."""
+    shown = public_error(error)
+    refused = shown if isinstance(shown, Refused) else Refused()
     return _FAILURE.encode(
         Failure(
-            error=error.NAME if isinstance(error, Refused) else type(error).__name__,
-            code=error.code,
-            detail=str(error),
-            errors=error.errors if isinstance(error, InvalidRequest) else (),
+            error=shown.NAME if isinstance(shown, Refused) else type(shown).__name__,
+            code=shown.code,
+            detail=str(shown),
+            errors=shown.errors if isinstance(shown, InvalidRequest) else (),
             transaction=refused.transaction,
             request_id=refused.request_id,
             replayed=refused.replayed,

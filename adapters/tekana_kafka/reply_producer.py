@@ -13,7 +13,7 @@ from tekana_kafka.address import Address
 from tekana_kafka.command_messages import reply_to
 from tekana_kafka.deadlines import BrokerClock, now_seconds
 from tekana_kafka.log_limit import limited_logger
-from tekana_kafka.reply_codec import encode_error
+from tekana_kafka.reply_codec import encode_error, public_error
 
 _log = limited_logger("tekana.bus")
 
@@ -50,7 +50,10 @@ class ReplyProducer:
         await self._reply(record, body, _ANSWER)
 
     async def fail(self, record: ConsumerRecord, error: Exception) -> None:
-        """Reply to a message with an error, if its sender requests a reply."""
+        """Answer a message with an error, if its sender asks for a reply; log what the reply does not say."""
+        if public_error(error) is not error:
+            name = dict(record.headers).get("request-id", b"").decode(errors="replace")
+            _log.warning("request %s: %s: %s", name or "without an id", type(error).__name__, error)
         await self._reply(record, encode_error(error), _ERROR)
 
     async def dead_letter(self, record: ConsumerRecord, reason: str) -> None:

@@ -17,6 +17,7 @@ from litestar.utils.path import normalize_path
 from tekana import Settings, connect
 from tekana.bootstrap.lifespan import resolve_settings
 from tekana_litestar import docs
+from tekana_litestar.access_log import access_log
 from tekana_litestar.caller import identify_caller
 from tekana_litestar.headers import check_host
 from tekana_litestar.hot_operations import hot_routes
@@ -24,6 +25,7 @@ from tekana_litestar.middleware import Middleware
 from tekana_litestar.operation import is_plain, provide_call, read_call
 from tekana_litestar.problems import allowed_methods, handle_exception, problem_of_request
 from tekana_litestar.protocol.hot_routes import HotRoutes
+from tekana_litestar.request_log import RequestLog
 from tekana_litestar.responses import HttpResponse, Response
 from tekana_litestar.routers import PROBES, ROUTERS
 from tekana_litestar.server_sent_events import Streams
@@ -40,10 +42,11 @@ class TekanaApp(Litestar):
     `Call`. The server calls hot routes without either: see hot_operations.py.
     """
 
-    def __init__(self, mounts: Mapping[str, ASGIApp], **options: Any) -> None:
+    def __init__(self, mounts: Mapping[str, ASGIApp], request_log: RequestLog, **options: Any) -> None:
         super().__init__(**options)
         self._mounts = mounts
-        self._middleware = Middleware()
+        self._request_log = request_log
+        self._middleware = Middleware(request_log)
         self.state.streams = Streams()
         self.hot_routes = HotRoutes()
 
@@ -56,7 +59,7 @@ class TekanaApp(Litestar):
         else:
             # For the server's protocol, which closes the streams when it stops, and calls hot routes.
             state = cast("dict[str, Any]", scope).setdefault("state", {})
-            state.update(streams=self.state.streams, hot_routes=self.hot_routes)
+            state.update(streams=self.state.streams, hot_routes=self.hot_routes, request_log=self._request_log)
             await super().__call__(scope, receive, send)
 
     async def _serve(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
@@ -76,6 +79,7 @@ class TekanaApp(Litestar):
 
     async def _serve_mounted(self, path: str, scope: HTTPScope, receive: Receive, send: Send) -> None:
         # Litestar's own mounts also match longer names that begin alike.
+        scope["path_template"] = path
         own: dict[str, Any] = {**scope, "root_path": f"{scope.get('root_path', '')}{path}"}
         own["state"] = {**scope["state"], "tekana": self.state.tekana}
         await self._mounts[path](cast("HTTPScope", own), receive, send)
@@ -93,7 +97,7 @@ class TekanaApp(Litestar):
             return HttpResponse(204, headers=[("Allow", allowed_methods(error))]) if method == "OPTIONS" else None
         except NotFoundException:
             return None
-        _, handler, _, path_params, _ = routed
+        _, handler, _, path_params, scope["path_template"] = routed
         if not isinstance(handler, HTTPRouteHandler) or not is_plain(handler):
             return None
         scope["litestar_app"] = self
@@ -128,6 +132,7 @@ def create_app(
     handlers = [*ROUTERS, *docs.HANDLERS] if settings.has_clients else PROBES
     app = TekanaApp(
         mounts or {},
+        RequestLog(access_log(settings.access_log)),
         route_handlers=handlers,
         dependencies={"call": Provide(provide_call)},
         lifespan=[_run_core(settings, store, clock)],

@@ -34,7 +34,14 @@ from tekana import (
 )
 from tekana_litestar import fields
 from tekana_litestar.bodies import BODY_BYTES_MAX, too_large
-from tekana_litestar.problems import IdempotencyKeyRequired, PreconditionRequired, WrongContentType
+from tekana_litestar.problems import (
+    HeadersTooLarge,
+    IdempotencyKeyRequired,
+    PreconditionRequired,
+    RequestTooSlow,
+    WrongContentType,
+)
+from tekana_litestar.protocol import limits
 
 
 def example_of(kind: Any) -> dict[str, Any]:
@@ -67,6 +74,8 @@ _ERRORS: Final[dict[type[TekanaError], TekanaError]] = {
     type(error): error
     for error in (
         InvalidRequest(FieldError("currency", "'EURO' is not an ISO 4217 currency code such as USD")),
+        RequestTooSlow(limits.LATE_BODY),
+        HeadersTooLarge(limits.LARGE_HEAD),
         IdempotencyKeyRequired(FieldError("Idempotency-Key", "is missing: choose one for each movement of money")),
         Forbidden("this needs the scope wallets:read"),
         CustomerNotFound(f"no customer has the id {fields.CUSTOMER_ID}"),

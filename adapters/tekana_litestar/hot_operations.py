@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from functools import cache, partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 from tekana import AnyMoneyCommand, Session, Tekana, WalletId
@@ -22,6 +23,7 @@ from tekana_litestar.responses import HttpResponse
 if TYPE_CHECKING:
     from litestar import Litestar
     from litestar.handlers import HTTPRouteHandler
+    from litestar.types import Method
 
 
 def hot_routes(app: Litestar) -> HotRoutes:
@@ -32,7 +34,9 @@ def hot_routes(app: Litestar) -> HotRoutes:
         return cast("Tekana", app.state.tekana)
 
     def session(request: HotRequest) -> Session:
-        return tekana().as_caller(identify_caller(request.headers.items()))
+        caller = identify_caller(request.headers.items())
+        request.caller = caller.subject
+        return tekana().as_caller(caller)
 
     def move_money(request: HotRequest) -> None:
         _move_money(session(request), request)
@@ -45,12 +49,15 @@ def hot_routes(app: Litestar) -> HotRoutes:
         HotRoute(b"POST", b"/v1/transactions", move_money, accepts=_has_key, body_size_max=BODY_BYTES_MAX),
         HotRoute(b"GET", b"/v1/wallets/{}", get_wallet),
     )
-    return HotRoutes(route for route in routes if is_plain(_handler(app, route)))
+    return HotRoutes(replace(route, template=_routed(app, route)[-1]) for route in routes if _is_plain(app, route))
 
 
-def _handler(app: Litestar, route: HotRoute) -> HTTPRouteHandler:
-    _, handler, *_ = app.asgi_router.handle_routing(route.path.decode(), route.method.decode())
-    return cast("HTTPRouteHandler", handler)
+def _is_plain(app: Litestar, route: HotRoute) -> bool:
+    return is_plain(cast("HTTPRouteHandler", _routed(app, route)[1]))
+
+
+def _routed(app: Litestar, route: HotRoute) -> Any:
+    return app.asgi_router.handle_routing(route.path.decode(), cast("Method", route.method.decode()))
 
 
 def _has_key(headers: Headers) -> bool:

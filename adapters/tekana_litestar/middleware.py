@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Final, cast
 
 from uuid_utils import uuid7
@@ -17,9 +18,11 @@ from tekana_litestar.deadlines import Deadlines
 from tekana_litestar.problems import problem_of_request
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
-
     from litestar.types import HTTPScope, Message, Receive, Send
+
+    from tekana_litestar.request_log import RequestLog
+
+App = Callable[["HTTPScope", "Receive", "Send"], Awaitable[None]]
 
 REQUEST_TIMEOUT_SECONDS: Final = 30.0
 """Longer than a store's own timeouts, so that their errors come first."""
@@ -57,26 +60,22 @@ def no_answer_in_time() -> Unavailable:
 class Middleware:
     """The layer of one app."""
 
-    def __init__(self) -> None:
+    def __init__(self, request_log: RequestLog) -> None:
         self._deadlines = Deadlines()
+        self._request_log = request_log
 
-    async def __call__(
-        self,
-        serve: Callable[[HTTPScope, Receive, Send], Awaitable[None]],
-        scope: HTTPScope,
-        receive: Receive,
-        send: Send,
-    ) -> None:
+    async def __call__(self, serve: App, scope: HTTPScope, receive: Receive, send: Send) -> None:
         """Serve one request. One that takes too long, or whose task is cancelled, is answered 503."""
+        begun = self._request_log.begin()
         request_id = request_id_of(*(value for name, value in scope["headers"] if name == b"x-request-id"))
         scope.setdefault("state", {})["request_id"] = request_id
-        started = False
+        status: int | None = None
         task = cast("asyncio.Task[None]", asyncio.current_task())
 
         async def send_on(message: Message) -> None:
-            nonlocal started
+            nonlocal status
             if message["type"] == "http.response.start":
-                started = True
+                status = message["status"]
                 if _STREAM in message["headers"]:  # which lasts for as long as both sides like
                     self._deadlines.end(task)
                 message["headers"] = common_headers(message["headers"], request_id)
@@ -87,7 +86,7 @@ class Middleware:
             await serve(scope, receive, send_on)
         except asyncio.CancelledError:
             was_missed = self._deadlines.was_missed(task)
-            if started:
+            if status is not None:
                 if was_missed:
                     task.uncancel()
                     raise TimeoutError from None
@@ -99,3 +98,15 @@ class Middleware:
             task.uncancel()
         finally:
             self._deadlines.end(task)
+            self._take_down(scope, request_id, status, begun)
+
+    def _take_down(self, scope: HTTPScope, request_id: str, status: int | None, begun: float) -> None:
+        caller = scope.get("user")
+        self._request_log.end(
+            request_id,
+            method=scope["method"],
+            route=scope.get("path_template"),
+            status=scope["state"].get("refused", status),  # by the server, while the body came
+            begun=begun,
+            caller=None if caller is None else caller.subject,
+        )

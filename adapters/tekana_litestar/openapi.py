@@ -25,8 +25,10 @@ from tekana_litestar.fields import PATH_EXAMPLES, REQUEST_ID
 from tekana_litestar.operation import Content, Operation, Returns
 from tekana_litestar.problems import (
     BodyTooLarge,
+    HeadersTooLarge,
     IdempotencyKeyRequired,
     Problem,
+    RequestTooSlow,
     WrongContentType,
     problem_of,
     status_of,
@@ -166,7 +168,7 @@ def _content(content: Content) -> tuple[str, Node]:
 
 def _refusals(operation: Operation) -> dict[int, list[type[TekanaError]]]:
     """Return every kind of error that a request can meet, by status."""
-    kinds: list[type[TekanaError]] = [InvalidRequest]
+    kinds: list[type[TekanaError]] = [InvalidRequest, RequestTooSlow, HeadersTooLarge]
     if operation.key == "required":
         kinds.append(IdempotencyKeyRequired)
     if operation.body is not None:

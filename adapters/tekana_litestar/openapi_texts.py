@@ -34,6 +34,7 @@ STATUSES: Final = {
     400: "The request is malformed.",
     403: "The caller may not do this.",
     404: "There is no such thing.",
+    408: "The request did not come in time.",
     409: "Not possible in the present state.",
     410: "It is not kept any more.",
     412: "It changed since you read it.",
@@ -41,6 +42,7 @@ STATUSES: Final = {
     415: "The body is not declared as JSON in UTF-8.",
     422: "A rule says no.",
     428: "The request must say which version it is about.",
+    431: "The headers are too large.",
     503: "Not now; whether it was done is unknown.",
 }
 

@@ -6,7 +6,6 @@ A problem's `type` is `urn:tekana:problem:<code>`: a name, not an address. Clien
 from __future__ import annotations
 
 import logging
-import time
 from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 from uuid import UUID
 
@@ -30,12 +29,14 @@ from tekana import (
     Unavailable,
 )
 from tekana_litestar.fields import REJECTED_ID, REQUEST_ID, meta
+from tekana_litestar.log_limits import RepeatLimit
 from tekana_litestar.responses import PROBLEM_JSON, HttpResponse, encode
 
 if TYPE_CHECKING:
     from litestar.types import HTTPScope
 
 _log = logging.getLogger("tekana.http")
+_log.addFilter(RepeatLimit())
 
 OUTCOME_UNKNOWN: Final = "unknown: retry with the same key"
 NOT_NOW: Final = "cannot be answered now: try again"
@@ -55,15 +56,33 @@ class BodyTooLarge(InvalidRequest):
     """The body is over 64 KiB, or that of a batch over 1 MiB."""
 
 
+class RefusedOnArrival(InvalidRequest):
+    """The connection is closed before the whole request was read. Names no fields."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__()
+        self.detail = detail
+
+
+class RequestTooSlow(RefusedOnArrival):
+    """The request did not come within its deadline."""
+
+
+class HeadersTooLarge(RefusedOnArrival):
+    """The request line and the headers are over a limit."""
+
+
 class WrongContentType(InvalidRequest):
     """The body is not declared to be JSON in UTF-8."""
 
 
 # The first family that an error belongs to gives its status.
 FAMILIES: Final[tuple[tuple[type[TekanaError], int], ...]] = (
+    (RequestTooSlow, 408),
     (BodyTooLarge, 413),
     (WrongContentType, 415),
     (PreconditionRequired, 428),
+    (HeadersTooLarge, 431),
     (InvalidRequest, 400),
     (Forbidden, 403),
     (NotFound, 404),
@@ -121,6 +140,8 @@ def problem_of(error: Exception, request_id: str, *, reading: bool) -> Problem:
     """Return the problem of an error. Only tekana's own words: a driver's may hold SQL or a DSN."""
     unknown = NOT_NOW if reading else OUTCOME_UNKNOWN
     match error:
+        case RefusedOnArrival():
+            return problem(error.code, status_of(type(error)), error.detail, request_id)
         case InvalidRequest():
             wrong = tuple(FieldProblem(field=one.field, message=one.message) for one in error.errors)
             return problem(error.code, status_of(type(error)), str(error), request_id, errors=wrong)
@@ -160,34 +181,12 @@ def allowed_methods(error: HTTPException) -> str:
     return ", ".join(sorted((error.headers or {}).get("allow", "").split(", ")))
 
 
-class _Overloads:
-    """Logs that requests were refused for lack of capacity, once a second at most: a line for each would be a load."""
-
-    def __init__(self) -> None:
-        self._count = 0
-        self._quiet_until = 0.0
-
-    def note(self, error: Overloaded, request_id: str) -> None:
-        self._count += 1
-        now = time.monotonic()
-        if now >= self._quiet_until:
-            _log.warning(
-                "request %s: Overloaded: %s; %d refused since this was last noted", request_id, error, self._count
-            )
-            self._count = 0
-            self._quiet_until = now + 1
-
-
-_overloads = _Overloads()
-
-
 def _note(error: Exception, request_id: str) -> None:
-    if isinstance(error, Overloaded):
-        _overloads.note(error, request_id)
-    elif isinstance(error, TekanaError):
-        _log.warning("request %s: %s: %s", request_id, type(error).__name__, error)
+    kind = type(error).__name__  # part of the message, so that each kind is limited by itself
+    if isinstance(error, TekanaError):
+        _log.warning(f"request %s: {kind}: %s", request_id, error)
     else:
-        _log.error("request %s failed", request_id, exc_info=error)
+        _log.error(f"request %s failed: {kind}", request_id, exc_info=error)
 
 
 class _ProblemResponse(Response[bytes]):

@@ -5,13 +5,16 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import shutil
 import signal
 import socket
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from multiprocessing.connection import Connection
 from types import FrameType
 from typing import Any, Final
@@ -19,15 +22,17 @@ from typing import Any, Final
 import uvicorn
 from litestar import Litestar
 
-from tekana import Settings, TekanaError
+from tekana import Settings, TekanaError, Unavailable
 from tekana.bootstrap.lifespan import build
 from tekana.domain.errors import invalid
+from tekana_litestar import access_log
 from tekana_litestar.app import create_app
 from tekana_litestar.listeners import Listener, listen, raise_open_files_limit
+from tekana_litestar.log_limits import RepeatLimit
 from tekana_litestar.middleware import REQUEST_TIMEOUT_SECONDS
 from tekana_litestar.protocol import HttpProtocol
 from tekana_litestar.protocol.limits import IDLE_TIMEOUT_SECONDS
-from tekana_litestar.protocol.log_limits import RepeatLimit
+from tekana_litestar.request_log import SHARED_FOLDER
 from tekana_litestar.supervisor import BEAT, STOPPING, Supervisor, end_with_parent, report
 
 _FAILED: Final = 1
@@ -60,7 +65,7 @@ def serve(settings: Settings, *, host: str, port: int, workers: int, on_ready: C
     try:
         if workers == 1:
             return _serve_one(settings, listeners[0], on_ready)
-        with _environment(settings):
+        with _environment(settings), _shared_metrics():
             return Supervisor(run_worker, listeners, workers, on_ready=on_ready).run()
     finally:
         for listener in listeners:
@@ -76,10 +81,12 @@ class Server(uvicorn.Server):
         *,
         on_ready: Callable[[], None] | None = None,
         reports: Connection | None = None,
+        is_alive: Callable[[], bool] = lambda: True,
     ) -> None:
         super().__init__(config)
         self._on_ready = on_ready
         self._reports = reports
+        self._is_alive = is_alive
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to accept connections."""
@@ -88,8 +95,8 @@ class Server(uvicorn.Server):
             self._on_ready()
 
     async def on_tick(self, counter: int) -> bool:
-        """Report once in ten ticks, which is once a second whatever the system's clock does."""
-        if counter % 10 == 0 and self._reports is not None:
+        """Report once in ten ticks, which is once a second whatever the system's clock does, while alive."""
+        if counter % 10 == 0 and self._reports is not None and self._is_alive():
             report(self._reports, BEAT)
         return await super().on_tick(counter)
 
@@ -108,16 +115,30 @@ class Server(uvicorn.Server):
 def run_worker(listener: socket.socket, reports: Connection) -> None:
     """Serve in a worker process: the app that the TEKANA_ variables describe."""
     end_with_parent()
-    serve_and_report(_config(_app(Settings.from_environment()), 1), listener, reports)
+    app = _app(Settings.from_environment())
+    serve_and_report(_config(app, 1), listener, reports, partial(_is_alive, app))
 
 
-def serve_and_report(config: uvicorn.Config, listener: socket.socket, reports: Connection) -> None:
+def serve_and_report(
+    config: uvicorn.Config, listener: socket.socket, reports: Connection, is_alive: Callable[[], bool] = lambda: True
+) -> None:
     """Serve on the listener, and report to the supervisor."""
     os.set_blocking(reports.fileno(), False)  # a supervisor that does not read holds nothing up
-    Server(config, reports=reports).run(sockets=[listener])
+    Server(config, reports=reports, is_alive=is_alive).run(sockets=[listener])
+
+
+def _is_alive(app: Litestar) -> bool:
+    """Return whether an app that was started can do its work, now or later: see Tekana.check_alive."""
+    try:
+        app.state.tekana.check_alive()
+    except Unavailable:
+        return False
+    return True
 
 
 def _app(settings: Settings) -> Litestar:
+    if settings.access_log:
+        access_log.print_lines()
     app = create_app(settings)
     app.on_startup.append(_tune_gc)
     return app
@@ -181,6 +202,26 @@ def _signals_to(handler: Callable[..., None] | signal.Handlers) -> Iterator[None
     finally:
         for number, previous in before.items():
             signal.signal(number, previous)
+
+
+@contextmanager
+def _shared_metrics() -> Iterator[None]:
+    """Have workers that are started meanwhile keep their metrics in one folder, so that each reports those of all."""
+    if SHARED_FOLDER in os.environ:
+        yield
+        return
+    try:
+        folder = tempfile.mkdtemp(prefix="tekana-metrics-")
+    except OSError as error:
+        print(f"tekana: each worker reports its own metrics alone: {error.strerror}", file=sys.stderr)
+        yield
+        return
+    os.environ[SHARED_FOLDER] = folder
+    try:
+        yield
+    finally:
+        del os.environ[SHARED_FOLDER]
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

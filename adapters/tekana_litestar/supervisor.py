@@ -2,7 +2,8 @@
 
 A worker is a process with a listener of its own and a pipe on which it reports. It sends `BEAT` once a second from its
 event loop, the first one when it accepts connections, and `STOPPING` when it begins to end. So the supervisor notices a
-worker that is alive but does not work: one that was stopped, or whose event loop is blocked.
+worker that runs but does not work: one that was stopped, whose event loop is blocked, or whose engine cannot recover,
+which sends no more beats (see `/health/live`).
 
 A worker that ends is replaced at once, and its connections wait meanwhile. One that ends again soon is replaced after
 a delay that doubles; for that long its listener is closed, and the system gives its connections to the other workers.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -90,22 +90,34 @@ class MemoryWallets:
         ]
         return page_of(found, page, lambda wallet: wallet.id, self._state.wallets)
 
-    async def entries(self, wallet_id: WalletId, page: PageRequest) -> Page[PostedEntry]:
+    async def entries(
+        self,
+        wallet_id: WalletId,
+        page: PageRequest,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        newest_first: bool = False,
+    ) -> Page[PostedEntry]:
         await self.get(wallet_id)
-        history = self._state.entries[wallet_id]
-        begin = 0
-        if page.cursor is not None:  # a version, which is also the number of entries read before
-            begin = _number(page.cursor)
-            if not 1 <= begin <= len(history):
+        history = self._state.entries[wallet_id]  # a version is also the number of entries up to it
+        low = 0 if start is None else bisect_left(history, start, key=_posted_at)
+        high = len(history) if end is None else bisect_left(history, end, key=_posted_at)
+        if page.cursor is not None:
+            version = _number(page.cursor)
+            if not 1 <= version <= len(history):
                 raise _bad_cursor()
-        end = begin + page.limit
-        return Page(tuple(history[begin:end]), str(end) if end < len(history) else None)
+            low, high = (low, min(high, version - 1)) if newest_first else (max(low, version), high)
+        if newest_first:
+            lines, is_last = history[max(high - page.limit, low) : high][::-1], high - page.limit <= low
+        else:
+            lines, is_last = history[low : min(low + page.limit, high)], low + page.limit >= high
+        return Page(tuple(lines), None if is_last else str(lines[-1].entry.version))
 
     async def balance_at(self, wallet_id: WalletId, at: datetime | None) -> BalanceAt:
         wallet = await self.get(wallet_id)
         moment = self._clock() if at is None else at
         history = self._state.entries[wallet_id]
-        version = len(history) if at is None else bisect_right(history, moment, key=lambda line: line.posted_at)
+        version = len(history) if at is None else bisect_right(history, moment, key=_posted_at)
         balance = history[version - 1].entry.ledger_balance_after if version else 0
         return BalanceAt(wallet_id, moment, Money(balance, wallet.currency), version)
 
@@ -214,6 +226,10 @@ def _id(cursor: str, known: Container[UUID]) -> UUID:
     if found not in known:
         raise _bad_cursor()
     return found
+
+
+def _posted_at(line: PostedEntry) -> datetime:
+    return line.posted_at
 
 
 def _number(text: str) -> int:

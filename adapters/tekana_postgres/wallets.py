@@ -18,7 +18,7 @@ from tekana.ports.page import Page, PageRequest
 from tekana.ports.wallets import BalanceAt, WalletFilter
 from tekana_postgres import tables
 from tekana_postgres.connections import ConnectionPool, fetch, raw_connection
-from tekana_postgres.pages import id_cursor, limit_literal, literal_value, number_cursor, page_of
+from tekana_postgres.pages import LARGEST_BIGINT, id_cursor, limit_literal, literal_value, number_cursor, page_of
 from tekana_postgres.rows import entry_of, wallet_of
 from tekana_postgres.wallet_loader import WalletLoader
 
@@ -26,25 +26,30 @@ _EXISTS = "SELECT FROM wallets WHERE id = $1"
 _ENTRIES = """
 SELECT e.*, t.type, t.description, t.reference
 FROM entries e JOIN transactions t ON t.id = e.transaction_id
-WHERE e.wallet_id = $1 AND e.version > $2 ORDER BY e.version LIMIT $3
+WHERE e.wallet_id = $1 AND e.version > $2 AND e.version <= $3 ORDER BY e.version {order} LIMIT $4
 """
+_OLDEST_FIRST, _NEWEST_FIRST = _ENTRIES.format(order="ASC"), _ENTRIES.format(order="DESC")
 _BALANCE_NOW = """
 SELECT currency, version, ledger_balance, clock_timestamp() AS at FROM wallets WHERE id = $1
 """
 # A wallet's entries are posted at moments that never run backwards, so the last one posted by then is found by halving:
 # entry `low` was posted by then (0 stands for none), entry `high` was not. LIMIT keeps each look at one entry: a plain
 # join may be planned as reading all of them each time.
-_BALANCE_AT = """
+_SEARCH = """
 WITH RECURSIVE search (low, high) AS (
     SELECT 0::bigint, version + 1 FROM wallets WHERE id = $1
     UNION ALL
-    SELECT CASE WHEN e.posted_at <= $2 THEN e.version ELSE low END,
-           CASE WHEN e.posted_at <= $2 THEN high ELSE e.version END
+    SELECT CASE WHEN e.posted_at {comparison} $2 THEN e.version ELSE low END,
+           CASE WHEN e.posted_at {comparison} $2 THEN high ELSE e.version END
     FROM search, LATERAL (
         SELECT version, posted_at FROM entries WHERE wallet_id = $1 AND version = (low + high) / 2 LIMIT 1
     ) e
     WHERE high - low > 1
 )
+"""
+_VERSION_BEFORE = f"{_SEARCH.format(comparison='<')} SELECT low FROM search WHERE high - low = 1"
+_BALANCE_AT = f"""
+{_SEARCH.format(comparison="<=")}
 SELECT w.currency, s.low AS version, coalesce(e.ledger_balance_after, 0) AS ledger_balance
 FROM search s JOIN wallets w ON w.id = $1 LEFT JOIN LATERAL (
     SELECT ledger_balance_after FROM entries WHERE wallet_id = $1 AND version = s.low LIMIT 1
@@ -77,11 +82,26 @@ class PostgresWallets:
             found = [wallet_of(row) for row in await fetch(connection, query)]
         return page_of(found, page, lambda wallet: str(wallet.id))
 
-    async def entries(self, wallet_id: WalletId, page: PageRequest) -> Page[PostedEntry]:
-        after = 0 if page.cursor is None else number_cursor(page.cursor)
+    async def entries(
+        self,
+        wallet_id: WalletId,
+        page: PageRequest,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        newest_first: bool = False,
+    ) -> Page[PostedEntry]:
+        version = None if page.cursor is None else number_cursor(page.cursor)
+        low, high = 0, LARGEST_BIGINT
         async with raw_connection(self._pool) as connection:
             await _one(connection, _EXISTS, wallet_id)
-            rows = await connection.fetch(_ENTRIES, wallet_id, after, page.limit + 1)
+            if start is not None:
+                low = await connection.fetchval(_VERSION_BEFORE, wallet_id, start)
+            if end is not None:
+                high = await connection.fetchval(_VERSION_BEFORE, wallet_id, end)
+            if version is not None:
+                low, high = (low, min(high, version - 1)) if newest_first else (max(low, version), high)
+            statement = _NEWEST_FIRST if newest_first else _OLDEST_FIRST
+            rows = await connection.fetch(statement, wallet_id, low, high, page.limit + 1)
         found = [
             PostedEntry(
                 entry_of(row),

@@ -103,6 +103,20 @@ def test_serve_keeps_its_data_and_stops_all_processes(
     assert answers[0][0] == 201
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_the_access_log_is_printed(folder: Path, port: int, workers: str) -> None:
+    command = [*TEKANA, "serve", "--port", str(port), "--data-dir", str(folder), "--workers", workers]
+    with subprocess.Popen([*command, "--access-log", "1"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as server:
+        wait_until_served(time.monotonic() + 240, f"http://127.0.0.1:{port}/health/ready")
+        for number in range(20):
+            httpx.get(f"http://127.0.0.1:{port}/v1/wallets?limit=1", headers={"X-Request-ID": f"request-{number}"})
+        server.terminate()
+        out, _ = server.communicate(timeout=60)
+    lines = [json.loads(line) for line in out.splitlines()]
+    ours = sorted(line["request_id"] for line in lines if line["route"] == "/v1/wallets")
+    assert ours == sorted(f"request-{number}" for number in range(20))
+
+
 def test_serve_reports_a_port_in_use(folder: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -62,7 +62,9 @@ async def test_an_invalid_cursor_is_refused(client: httpx.AsyncClient, path: str
         (f"/v1/wallets/{UNKNOWN_ID}?verbose=1", "verbose"),
         (f"/v1/wallets/{UNKNOWN_ID}/balance?at=now", "at"),
         (f"/v1/wallets/{UNKNOWN_ID}/balance?at=1769860800", "at"),
-        (f"/v1/wallets/{UNKNOWN_ID}/entries?from=2026-01-31T12:00:00Z", "from"),
+        (f"/v1/wallets/{UNKNOWN_ID}/entries?from=yesterday", "from"),
+        (f"/v1/wallets/{UNKNOWN_ID}/entries?order=up", "order"),
+        (f"/v1/wallets/{UNKNOWN_ID}/entries?at=2026-01-31T12:00:00Z", "at"),
     ],
 )
 async def test_an_invalid_query_parameter_is_refused(client: httpx.AsyncClient, query: str, field: str) -> None:

@@ -247,6 +247,30 @@ async def test_one_matching_etag_of_several_is_accepted(client: httpx.AsyncClien
     assert (answer.status_code, answer.headers["etag"]) == (200, '"2"')
 
 
+async def test_a_national_number_is_one_of_the_stored_country(client: httpx.AsyncClient) -> None:
+    path = f"/v1/customers/{(await register(client, country='RW'))['id']}"
+    for tag, number, kept in (('"1"', "0788 000 901", "+250788000901"), ("*", "0788000902", "+250788000902")):
+        changed = await client.patch(path, json={"phone_number": number}, headers={"If-Match": tag})
+        assert (changed.status_code, changed.json()["phone_number"]) == (200, kept)
+    given = {"phone_number": "07911 123456", "country": "GB"}
+    changed = await client.patch(path, json=given, headers={"If-Match": '"3", "2"'})
+    assert (changed.json()["phone_number"], changed.json()["country"]) == ("+447911123456", "GB")
+    changed = await client.patch(path, json={"phone_number": "07911 123457"}, headers={"If-Match": '"9", "4"'})
+    assert changed.json()["phone_number"] == "+447911123457"
+    stale = await client.patch(path, json={"phone_number": "07911 123458"}, headers={"If-Match": '"4"'})
+    assert "version 5 now" in assert_problem(stale, 412, "concurrent_update")["detail"]
+    for body in ({"phone_number": "0788"}, {"phone_number": "07911 123458", "country": None}, {"phone_number": "07x"}):
+        wrong = await client.patch(path, json=body, headers={"If-Match": "*"})
+        assert_problem(wrong, 400, "invalid_request", "phone_number")
+    abroad = f"/v1/customers/{(await register(client))['id']}"  # no country is stored
+    wrong = await client.patch(abroad, json={"phone_number": "0788000903"}, headers={"If-Match": "*"})
+    assert_problem(wrong, 400, "invalid_request", "phone_number")
+    nobody = await client.patch(
+        f"/v1/customers/{UNKNOWN_ID}", json={"phone_number": "0788000903"}, headers={"If-Match": "*"}
+    )
+    assert_problem(nobody, 404, "not_found")
+
+
 async def test_an_invalid_update_is_refused(client: httpx.AsyncClient) -> None:
     customer, other = await register(client), await register(client)
     path, headers = f"/v1/customers/{customer['id']}", {"If-Match": "*"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 import socket
 import time
@@ -13,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from tekana_litestar import create_app
+from tekana_litestar.log_limits import RepeatLimit
+from tekana_litestar.openapi import document
 from tekana_litestar.protocol import limits, responding
-from tekana_litestar.protocol.log_limits import RepeatLimit
 from tests.integration.http_support import assert_whole
 from tests.integration.raw_http import Peer, balance, connected, deposit, listening, new_wallet, request
 
@@ -46,7 +48,16 @@ async def assert_refused(peer: Peer, status: int) -> None:
     assert (answer.status, answer.json()["status"], answer.headers["connection"]) == (status, status, "close")
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.headers["x-request-id"] == answer.json()["request_id"]
+    assert answer.json().keys() == documented(status).keys()
     assert await peer.read_to_end() == b""
+
+
+def documented(status: int) -> dict[str, object]:
+    """The example of this refusal in the OpenAPI document."""
+    operation = json.loads(document())["paths"]["/v1/wallets"]["get"]
+    [example] = operation["responses"][str(status)]["content"]["application/problem+json"]["examples"].values()
+    value: dict[str, object] = example["value"]
+    return value
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import time
+from collections import Counter
 from datetime import timedelta
+from pathlib import Path
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
@@ -12,8 +16,10 @@ from tekana.testing.clock import FrozenClock
 from tekana_litestar import create_app
 from tekana_memory import MemoryStore
 from tests.integration.http_support import app, client, client_of, register, started_app, store_url
+from tests.integration.test_http_server import _served, port
+from tests.integration.test_supervisor import _wait_until_all_served
 
-__all__ = ["app", "client", "store_url"]
+__all__ = ["app", "client", "port", "store_url"]
 
 PUBLISHING = {"tekana_outbox_lag_seconds", "tekana_outbox_unpublished", "tekana_outbox_parked", "tekana_relay_working"}
 NO_BUS_THERE = "kafka://127.0.0.1:1"
@@ -26,7 +32,7 @@ async def read(client: httpx.AsyncClient) -> dict[str, float]:
     assert answer.headers["content-type"].startswith("text/plain; version=")
     families = {family.name: family for family in text_string_to_metric_families(answer.text)}
     assert families["process_resident_memory_bytes"].samples[0].value > 1_000_000
-    ours = {name: family for name, family in families.items() if name.startswith("tekana_")}
+    ours = {name: family for name, family in families.items() if re.match("tekana_(?!http_)", name)}
     assert all(family.documentation for family in ours.values())
     return {name: family.samples[0].value for name, family in ours.items()}
 
@@ -59,3 +65,49 @@ async def test_metrics_are_served_while_the_store_is_down() -> None:
     settings = Settings(database_url="memory://", bus_url=NO_BUS_THERE)
     async with started_app(create_app(settings, store=Down())) as app, client_of(app) as client:
         assert await read(client) == {"tekana_ready": 0}
+
+
+def requests_in(text: str) -> Counter[tuple[str, str, str]]:
+    """How many requests have ended, by method, route and status."""
+    [histogram] = [one for one in text_string_to_metric_families(text) if one.name == "tekana_http_request_seconds"]
+    assert histogram.type == "histogram"
+    counts: Counter[tuple[str, str, str]] = Counter()
+    for sample in histogram.samples:
+        if sample.name.endswith("_count"):
+            counts[sample.labels["method"], sample.labels["route"], sample.labels["status"]] = int(sample.value)
+    return counts
+
+
+async def test_requests_are_counted_by_route(client: httpx.AsyncClient) -> None:
+    before = requests_in((await client.get("/metrics")).text)
+    wallet = (await register(client))["wallets"][0]["id"]
+    for path in (f"/v1/wallets/{wallet}", f"/v1/wallets/{wallet}", "/v1/wallets/x", "/v1/x@example.com"):
+        await client.get(path)
+    await client.request("PROPFIND", "/v1/nothing")
+    text = (await client.get("/metrics")).text
+    assert "@" not in text
+    assert wallet not in text
+    assert requests_in(text) - before == {
+        ("GET", "/metrics", "200"): 1,
+        ("POST", "/v1/customers", "201"): 1,
+        ("GET", "/v1/wallets/{wallet_id}", "200"): 2,
+        ("GET", "/v1/wallets/{wallet_id}", "400"): 1,
+        ("", "", "404"): 2,
+    }
+
+
+def test_each_worker_reports_the_requests_of_all(tmp_path: Path, port: int, postgres_url: str) -> None:
+    url = f"http://127.0.0.1:{port}"
+    with _served(tmp_path, port, 3, postgres_url) as process:
+        _wait_until_all_served(port, process)
+        answering = set()
+        for _ in range(60):  # each on a new connection, which any of the workers gets
+            assert httpx.get(f"{url}/v1/wallets?limit=1").status_code == 200
+        end = time.monotonic() + 60
+        while len(answering) < 2:
+            assert time.monotonic() < end, "one worker has answered each time"
+            text = httpx.get(f"{url}/metrics").text
+            answering.add(re.search(r"^process_start_time_seconds (.*)$", text, re.MULTILINE)[1])  # type: ignore[index]
+            assert requests_in(text)["GET", "/v1/wallets", "200"] == 60
+        process.terminate()
+        process.communicate(timeout=120)

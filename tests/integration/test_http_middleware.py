@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
@@ -14,8 +16,9 @@ import pytest
 from litestar import Litestar
 
 from tekana import Caller, Forbidden, Overloaded, Unavailable
+from tekana.application.engine import posting_engine
 from tekana.domain.caller import MAIN_TENANT
-from tekana_litestar import create_app, middleware, problems
+from tekana_litestar import create_app, log_limits, middleware, problems
 from tekana_litestar.app import TekanaApp
 from tekana_litestar.headers import preferred_type
 from tekana_litestar.problems import problem_response
@@ -136,6 +139,30 @@ async def test_health_routes_return_200(client: httpx.AsyncClient) -> None:
     assert (await client.get("/health/ready?probe=1")).json() == {"status": "ready"}
 
 
+async def test_liveness_fails_once_only_a_restart_helps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A unit of work that never ends keeps the engine from deciding anything, for good."""
+    monkeypatch.setattr(posting_engine, "STALL_SECONDS", 0.1)
+    store, hanging = MemoryStore(), asyncio.Event()
+    begin = store.begin
+
+    @asynccontextmanager
+    async def hang() -> AsyncIterator[Any]:
+        await hanging.wait()
+        async with begin() as unit:
+            yield unit
+
+    store.begin = hang  # type: ignore[method-assign]
+    async with started_app(create_app(store=store)) as app, client_of(app) as client:
+        assert (await client.get("/health/live")).json() == {"status": "alive"}
+        waiting = asyncio.create_task(client.post("/v1/customers", json=registration()))
+        await asyncio.sleep(0.3)
+        for path in ("/health/live", "/health/ready"):
+            assert_problem(await client.get(path), 503, "unavailable")
+        hanging.set()
+        assert (await waiting).status_code == 201
+        assert (await client.get("/health/live")).status_code == 200
+
+
 class FailingStore(MemoryStore):
     """A store whose every method raises the given error."""
 
@@ -166,7 +193,9 @@ class _Failing:
 
 
 @pytest.mark.parametrize("error", [Unavailable(WORDS), OSError(WORDS), RuntimeError(WORDS), KeyError("x")])
-async def test_a_failing_store_returns_503_and_is_logged(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_failing_store_returns_503_and_is_logged(
+    error: Exception, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with started_app(create_app(store=FailingStore(error))) as app, client_of(app) as client:
         for path in ("/v1/customers", f"/v1/wallets/{UNKNOWN_ID}", "/v1/events", "/health/ready"):
             answer = await client.get(path)
@@ -174,6 +203,7 @@ async def test_a_failing_store_returns_503_and_is_logged(error: Exception, caplo
             assert (answer.headers["retry-after"], problem["detail"]) == ("1", "cannot be answered now: try again")
         body = {"type": "deposit", "wallet_id": str(UNKNOWN_ID), "amount": "1", "currency": "RWF"}
         caplog.clear()
+        monkeypatch.setattr(problems._log, "filters", [])
         answer = await client.post(
             "/v1/transactions", json=body, headers={"Idempotency-Key": "x", "X-Request-ID": "find-me"}
         )
@@ -213,16 +243,24 @@ async def test_an_overload_response_is_sent_at_once_and_ends_after_a_pause(monke
     assert problem_response(Unavailable("down"), "a request", reading=False).pause_seconds == 0
 
 
-def test_many_overload_responses_are_logged_in_few_lines(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("error", [Overloaded("too many"), Unavailable("down"), OSError(WORDS)])
+def test_failing_requests_are_logged_in_few_lines(
+    error: Exception, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clock = iter((10.0, 10.1, 10.9, 11.0))
-    monkeypatch.setattr(problems.time, "monotonic", lambda: next(clock))
-    monkeypatch.setattr(problems, "_overloads", problems._Overloads())
-    for _ in range(4):
-        problem_response(Overloaded("too many"), "a request", reading=False)
-    noted = [record.getMessage().rpartition("; ")[2] for record in caplog.records]
-    assert noted == ["1 refused since this was last noted", "3 refused since this was last noted"]
+    clock = iter((10.0, 10.1, 10.5, 10.9, 11.0))
+    monkeypatch.setattr(log_limits.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(problems._log, "filters", [log_limits.RepeatLimit()])
+    for name in ("first", "second", "third"):
+        problem_response(error, name, reading=False)
+    problem_response(KeyError("of another kind"), "fourth", reading=False)
+    problem_response(error, "fifth", reading=False)
+    logged = [record.getMessage() for record in caplog.records]
+    assert [name for line in logged for name in ("first", "second", "third", "fourth", "fifth") if name in line] == [
+        "first",
+        "fourth",
+        "fifth",
+    ]
+    assert logged[-1].endswith(" (2 more like this since the last one)")
 
 
 async def test_service_resumes_when_the_store_recovers() -> None:

@@ -116,6 +116,16 @@ async def test_entries_and_past_balances(client: httpx.AsyncClient) -> None:
         "wallet_id": wallet,
     }
 
+    async def versions(query: str) -> Any:
+        found = (await client.get(f"/v1/wallets/{wallet}/entries?{query}")).json()
+        return [one["version"] for one in found["items"]], found["next_cursor"]
+
+    newest, cursor = await versions("order=desc&limit=1")
+    assert (newest, await versions(f"order=desc&limit=1&cursor={cursor}")) == ([2], ([1], None))
+    at = moved["posted_at"]
+    assert (await versions(f"from={at}"), await versions(f"to={at}")) == (([2], None), ([1], None))
+    assert await versions(f"from={first['posted_at']}&order=desc") == ([2, 1], None)
+
     async def balance(query: str = "") -> Any:
         answer = await client.get(f"/v1/wallets/{wallet}/balance{query}")
         assert answer.status_code == 200, answer.text

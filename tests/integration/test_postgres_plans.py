@@ -220,6 +220,13 @@ def lists(of: type[Any], which: Callable[[tekana.Session], Any]) -> Iterator[tup
             yield f"{wanted} {cursor}", most, lambda app, wanted=wanted, page=page: which(app).list(wanted, page)
 
 
+PERIOD = (large_ledger.transaction_time(100_000), large_ledger.transaction_time(200_000))
+
+
+def entries_of(wallet: WalletId, page: PageRequest, *period: Any) -> Any:
+    return lambda app: app.wallets.entries(wallet, page, *period)
+
+
 def questions() -> dict[tuple[type[Any], str], list[tuple[str, int, Question]]]:
     """Return by reader: the description of each query, the rows that it may scan, and the query."""
     pages = [PageRequest(), PageRequest(200, "250")]
@@ -232,6 +239,12 @@ def questions() -> dict[tuple[type[Any], str], list[tuple[str, int, Question]]]:
             (f"{wallet} {page}", MOST_ROWS, lambda app, wallet=wallet, page=page: app.wallets.entries(wallet, page))
             for wallet in (WALLET, BUSY, HOUSE)
             for page in pages
+        ]
+        + [
+            (f"{wallet} {which}", MOST_ROWS, entries_of(wallet, *which))
+            for wallet in (WALLET, BUSY, HOUSE)
+            for page in pages
+            for which in ((page, PERIOD[0], None, True), (page, *PERIOD, True), (page, *PERIOD, False))
         ],
         (Wallets, "balance_at"): [
             (f"{wallet} {at}", MOST_ROWS, lambda app, wallet=wallet, at=at: app.wallets.balance_at(wallet, at))

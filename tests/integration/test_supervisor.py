@@ -40,6 +40,22 @@ import tekana_litestar.supervisor as supervisor
 supervisor._DELAY_MAX_SECONDS = 1.0
 """
 
+# A worker with a file of its own has an engine that cannot recover.
+STALLED = (
+    QUICK
+    + """
+import os
+from tekana import Unavailable
+from tekana.application.engine.posting_engine import PostingEngine
+
+def check_alive(engine):
+    if os.path.exists({path!r} + f".{{os.getpid()}}"):
+        raise Unavailable("a group of commands has been in flight for too long")
+
+PostingEngine.check_alive = check_alive
+"""
+)
+
 READY_LINE = """
 from functools import partial
 import tekana_litestar
@@ -99,6 +115,22 @@ def test_a_stopped_worker_is_replaced(tmp_path: Path, port: int, postgres_url: s
         code, err = _end(process)
     assert code == 0
     assert "did not respond and was killed" in err
+
+
+def test_a_worker_whose_engine_cannot_recover_is_replaced(tmp_path: Path, port: int, postgres_url: str) -> None:
+    with _served(tmp_path, port, 2, postgres_url, STALLED.format(path=str(tmp_path / "stalled"))) as process:
+        _wait_until_all_served(port, process)
+        stalled, well = _workers(process)
+        (tmp_path / f"stalled.{stalled}").touch()
+        end = time.monotonic() + 120
+        while stalled in _workers(process):
+            assert time.monotonic() < end, "it is still there"
+            time.sleep(0.2)
+        _wait_until_all_served(port, process)
+        assert well in _workers(process)
+        code, err = _end(process)
+    assert code == 0
+    assert f"worker {stalled} did not respond and was killed" in err
 
 
 @pytest.mark.parametrize("number", [signal.SIGTTOU, signal.SIGTTIN])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,6 +17,7 @@ import tekana
 from tekana import Settings
 from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.identifiers import WalletId
+from tekana.ports.unit_of_work import UnitOfWork
 from tekana.testing import builders
 from tekana.testing.contracts.helpers import a_wallet
 from tekana.testing.contracts.ledger_checks import assert_whole, every
@@ -119,6 +121,34 @@ async def test_errors_keep_their_class_and_fields(store: MemoryStore, bus_url: s
             await app.preview(builders.deposit(WalletId(uuid7()), "1"))
         with pytest.raises(tekana.InvalidRequest):
             await app.execute(builders.deposit(wallet.id, "1"), key="a\x1fb")
+
+
+class SometimesAway(MemoryStore):
+    """A store that cannot be reached while it is `away`."""
+
+    away = False
+
+    def begin(self) -> AbstractAsyncContextManager[UnitOfWork]:
+        if self.away:
+            raise tekana.Unavailable("the database cannot be reached now: no route to db-7")
+        return super().begin()
+
+
+async def test_the_cause_of_a_failure_is_in_the_log_and_not_on_the_bus(
+    bus_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = SometimesAway()
+    async with services(bus_url, MEMORY, store=store), gateway(bus_url) as app:
+        await until_it_answers(app)
+        wallet = await a_wallet(app)
+        store.away = True
+        with pytest.raises(tekana.Unavailable) as failed:
+            await app.execute(builders.deposit(wallet.id, "1"), key="a key", request_id="find-me")
+        store.away = False
+        assert "db-7" not in str(failed.value)
+        [line] = [one.getMessage() for one in caplog.records if "find-me" in one.getMessage()]
+        assert "no route to db-7" in line
+        assert (await app.execute(builders.deposit(wallet.id, "1"), key="a key")).status == "posted"
 
 
 async def test_a_batch_is_sent_as_one_command(store: MemoryStore, bus_url: str) -> None:

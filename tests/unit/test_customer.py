@@ -1,6 +1,7 @@
 """The life cycle of a customer, decided on a Book."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -145,6 +146,24 @@ def test_a_refused_closing_closes_no_wallet() -> None:
     with pytest.raises(WalletNotEmpty):
         CloseCustomer(customer_id=customer.id).decide(book)
     assert (customer.status, empty.status, book.outbox) == ("active", "active", [])
+
+
+def test_a_customers_history_never_runs_backwards() -> None:
+    """Also while the clock is put back: each event and the row have one moment."""
+    late = builders.book().now + timedelta(hours=1)
+    customer = builders.customer(updated_at=late)
+    book = builders.book(customer, builders.wallet(customer_id=customer.id))
+    for command in (
+        VerifyCustomer(customer_id=customer.id, tier="basic"),
+        UpdateCustomer(customer_id=customer.id, full_name="Another Name"),
+        SuspendCustomer(customer_id=customer.id, reason="x"),
+        CloseCustomer(customer_id=customer.id),
+    ):
+        command.decide(book)
+        assert customer.updated_at >= late
+    theirs = [one for one in book.outbox if getattr(one, "customer_id", None) == customer.id and one.sequence > 1]
+    assert len(theirs) == 4
+    assert all(event.occurred_at == late for event in theirs)
 
 
 def test_an_answer_is_not_changed_by_later_commands() -> None:

@@ -11,6 +11,8 @@ from uuid_utils.compat import uuid7
 
 from tekana import DepositFunds, InvalidRequest, Overloaded, PostingEngine, Tekana, Unavailable, UpdateCustomer, Wallet
 from tekana.application import Session
+from tekana.application.commands import validation
+from tekana.application.engine import posting_engine
 from tekana.application.engine.decide import fingerprint
 from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.errors import invalid
@@ -256,6 +258,46 @@ def test_different_commands_have_different_fingerprints() -> None:
         fingerprint_of_command(UpdateCustomer(customer_id=customer.id, full_name="A", expected_version=1)),
     ]
     assert len(set(others)) == len(others)
+
+
+async def test_alive_until_a_group_never_ends(
+    engines: Callable[..., tuple[PostingEngine, Session]], store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(posting_engine, "STALL_SECONDS", 0.2)
+    gate = Gate(store)
+    engine, app = engines(gate)
+    wallet = await a_wallet(app)
+    gate.open.clear()
+    waiting = deposits(app, wallet, 2)
+    await gate.arrived.wait()
+    engine.check_alive()
+    await asyncio.sleep(0.3)
+    with pytest.raises(Unavailable, match="in flight"):
+        engine.check_alive()
+    gate.open.set()
+    await asyncio.gather(*waiting)
+    engine.check_alive()
+    await engine.stop()
+    with pytest.raises(Unavailable):
+        engine.check_alive()
+
+
+async def test_what_is_found_invalid_when_it_is_decided_fails_alone(
+    engines: Callable[..., tuple[PostingEngine, Session]], gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its group is neither split nor tried again, and nothing is kept under its key."""
+    _, app = engines()
+    aline = await app.execute(builders.person())
+    monkeypatch.setattr(validation, "WITHDRAWN", frozenset({"KWD"}))
+    currencies = ["RWF", "KWD"] * 5
+    openings = [builders.open_wallet(aline.customer.id, currency) for currency in currencies]
+    before = gate.begun
+    outcomes = await all_outcomes(app.submit(one, key=f"key-{place}") for place, one in enumerate(openings))
+    assert [type(one).__name__ for one in outcomes] == ["Executed", "InvalidRequest"] * 5
+    assert gate.begun == before + 1
+    again = await all_outcomes(app.submit(openings[1], key="key-1") for _ in range(2))
+    assert kinds(again) == ["InvalidRequest"] * 2
+    assert (await app.submit(openings[0], key="key-1")).answer.currency == "RWF"
 
 
 def test_invalid_requests_are_not_refusals() -> None:

@@ -41,6 +41,7 @@ def test_an_empty_variable_is_ignored_but_an_empty_argument_is_not() -> None:
         *(("currency", "XXX"), ("currency", "rwf"), ("database_url", "a folder")),
         *(("read_database_url", "a replica"), ("bus_url", "a bus")),
         ("role", "king"),
+        *(("access_log", "1.5"), ("access_log", "-0.1"), ("access_log", "all")),
         *(("keep_events", "0"), ("keep_events", "-1"), ("keep_events", "a month"), ("webhooks_allow_private", "maybe")),
     ],
 )

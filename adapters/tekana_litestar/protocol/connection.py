@@ -169,7 +169,4 @@ class HttpProtocol(RespondingProtocol):
                 self._refuse(400, "the request is not valid HTTP/1.1", reason=cause, is_unexpected=True)
 
     def _refuse_large_head(self) -> None:
-        self._refuse(
-            431,
-            f"the headers must be at most {limits.HEADER_COUNT_MAX}, and {limits.HEAD_SIZE_MAX // 1024} KiB together",
-        )
+        self._refuse(431, limits.LARGE_HEAD)

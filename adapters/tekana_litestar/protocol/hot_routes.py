@@ -40,6 +40,7 @@ class HotRoute:
         handle: has `HotRequest.respond` called, once, then or later.
         accepts: whether a request with these headers is handled here; if not, it goes through ASGI.
         body_size_max: in bytes; 0 stands for requests without a body.
+        template: the path as the access log has it.
     """
 
     method: bytes
@@ -47,6 +48,7 @@ class HotRoute:
     handle: Callable[[HotRequest], None]
     accepts: Callable[[Headers], bool] = lambda _: True
     body_size_max: int = 0
+    template: str = ""
 
 
 class _NoEvent:
@@ -60,7 +62,9 @@ class HotRequest:
     """A request to a hot route. It stands where uvicorn keeps its own cycle of request and response."""
 
     __slots__ = (
+        "begun",
         "body",
+        "caller",
         "deadline",
         "disconnected",
         "headers",
@@ -81,6 +85,8 @@ class HotRequest:
         self.parameter = parameter
         self.id = request_id_of(headers.get(b"x-request-id", b""))
         self.body = b""
+        self.begun = protocol.request_log.begin()
+        self.caller: str | None = None
         self.deadline = math.inf
         self.keep_alive = True
         self.disconnected = False
@@ -119,6 +125,18 @@ class HotRequest:
         if not self.response_started and not self.disconnected:
             self.response_started = True
             self.protocol.send_answer(self, answer)
+            self.log(answer.status)
+
+    def log(self, status: int | None) -> None:
+        """Take the request down, now that it has ended."""
+        self.protocol.request_log.end(
+            self.id,
+            method=self.route.method.decode(),
+            route=self.route.template,
+            status=status,
+            begun=self.begun,
+            caller=self.caller,
+        )
 
 
 class HotRequestParts(NamedTuple):

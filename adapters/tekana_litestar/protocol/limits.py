@@ -34,6 +34,10 @@ CLOSE_TIMEOUT_SECONDS: Final = 10.0
 
 CHECK_INTERVAL_SECONDS: Final = 1.0
 
+LARGE_HEAD: Final = f"the headers must be at most {HEADER_COUNT_MAX}, and {HEAD_SIZE_MAX // 1024} KiB together"
+LATE_HEAD: Final = "the headers did not come in time"
+LATE_BODY: Final = "the body did not come in time"
+
 
 class HasDeadlines(Protocol):
     """A connection with deadlines."""

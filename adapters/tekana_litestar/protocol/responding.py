@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from tekana_litestar.log_limits import RepeatLimit
 from tekana_litestar.middleware import no_answer_in_time, request_id_of
 from tekana_litestar.protocol import limits
 from tekana_litestar.protocol.hot_routes import HotRequest, HotRoutes
-from tekana_litestar.protocol.log_limits import RepeatLimit
 from tekana_litestar.protocol.rendering import ResponseRenderer, refusal_answer
 from tekana_litestar.protocol.transport import JoiningTransport
+from tekana_litestar.request_log import RequestLog
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGI3Application
@@ -78,9 +79,11 @@ class RespondingProtocol(HttpToolsProtocol):
         self._timer = shared.timer
         self._renderer = shared.renderer
         self._hot_routes: HotRoutes = self.app_state.get("hot_routes") or HotRoutes()
+        self.request_log: RequestLog = self.app_state.get("request_log") or RequestLog()
         self._incoming = Incoming.IDLE
         self._active: HotRequest | RequestResponseCycle | None = None
         self._refusal: tuple[HttpResponse, str] | None = None  # to be sent when it is its turn, and the request's id
+        self._refusal_is_the_apps = False  # it began with the request, and writes the line of the access log
         self._deaf = False  # what comes is thrown away
         self._stopping = False
         self._is_closed = False
@@ -102,6 +105,8 @@ class RespondingProtocol(HttpToolsProtocol):
         if self._active is not None:
             self._active.disconnected = True
             self._active.message_event.set()
+            if isinstance(self._active, HotRequest) and not self._active.response_started:
+                self._active.log(None)
         super().connection_lost(exc)
 
     def shutdown(self) -> None:
@@ -182,7 +187,7 @@ class RespondingProtocol(HttpToolsProtocol):
             "request %s refused with %d: %s", request_id, status, reason or detail,
             exc_info=reason if is_unexpected else None,
         )  # fmt: skip
-        if self._incoming is Incoming.BODY and not self._take_back():
+        if self._incoming is Incoming.BODY and not self._take_back(status):
             self.transport.close()
             return
         self._refusal = refusal_answer(status, detail, request_id), request_id
@@ -192,7 +197,7 @@ class RespondingProtocol(HttpToolsProtocol):
         else:
             self._send_refusal()
 
-    def _take_back(self) -> bool:
+    def _take_back(self, status: int) -> bool:
         """Have the newest request not answered in the usual way. False if an answer to it has begun."""
         cycle = self.cycle
         if self.pipeline and self.pipeline[0][0] is cycle:
@@ -203,6 +208,9 @@ class RespondingProtocol(HttpToolsProtocol):
         if cycle.response_started:
             return False
         cycle.response_complete = True
+        if not isinstance(cycle, HotRequest):
+            self._refusal_is_the_apps = True
+            cycle.scope["state"]["refused"] = status
         return True
 
     def _send_refusal(self) -> None:
@@ -210,6 +218,11 @@ class RespondingProtocol(HttpToolsProtocol):
             answer, request_id = self._refusal
             self.transport.write_whole(self._renderer(answer, request_id, keep_alive=False))  # type: ignore[attr-defined]
             self.transport.close()
+            if not self._refusal_is_the_apps:
+                begun = self.request_log.begin()
+                self.request_log.end(
+                    request_id, method=None, route=None, status=answer.status, begun=begun, caller=None
+                )
 
     # --- the end --------------------------------------------------------------------------------------------------
 
@@ -251,5 +264,4 @@ class RespondingProtocol(HttpToolsProtocol):
 
     def _refuse_late(self) -> None:
         if not self.flow.read_paused:  # else it is not the client who is late
-            part = "headers" if self._incoming is Incoming.HEAD else "body"
-            self._refuse(408, f"the {part} did not come in time")
+            self._refuse(408, limits.LATE_HEAD if self._incoming is Incoming.HEAD else limits.LATE_BODY)

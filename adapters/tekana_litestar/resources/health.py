@@ -18,7 +18,7 @@ _CHECK_SECONDS: Final = 5.0
 
 
 class Alive(msgspec.Struct, frozen=True, kw_only=True):
-    """The process serves."""
+    """The process can do its work, now or once what it needs is back."""
 
     status: Literal["alive"] = "alive"
 
@@ -30,12 +30,22 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] | UnsetType = UNSET
 
 
-@query("/live", Operation(returns=(Returns(200, json_content(Alive, {"status": "alive"})),), query=None, public=True))
-async def check_live(call: NamedDependency[Call[None, None]]) -> Response:  # noqa: ARG001 - it checks the request
+@query(
+    "/live",
+    Operation(
+        returns=(Returns(200, json_content(Alive, {"status": "alive"})),),
+        query=None,
+        public=True,
+        refusals=(Unavailable,),
+    ),
+)
+async def check_live(call: NamedDependency[Call[None, None]]) -> Response:
     """Is the process alive?
 
-    Answers as long as the process serves at all. Restart it when this fails.
+    Answers 200 as long as the process can do its work, now or once its database or bus is back. When this fails, only a
+    restart helps.
     """
+    call.tekana.check_alive()
     return json_response(200, Alive())
 
 

@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 from tekana import Tekana, Unavailable
 from tekana.ports.outbox import Outbox
 from tekana_litestar.operation import Call, Content, Operation, Returns, query
+from tekana_litestar.request_log import request_metrics
 from tekana_litestar.responses import TEXT, HttpResponse, Response
 
 _READ_SECONDS: Final = 5.0
@@ -45,9 +46,10 @@ async def get_metrics(call: NamedDependency[Call[None, None]]) -> Response:
     """Read metrics.
 
     In the text format of Prometheus: whether money can be moved; where this process knows the bus, how far the relay is
-    behind; and memory and processor time of the process that answers, one of the workers.
+    behind; the requests of all workers together, by route and status, and how long they took; and memory and processor
+    time of the process that answers, one of the workers.
     """
-    reading = _Reading([*REGISTRY.collect(), *await _read(call.tekana)])
+    reading = _Reading([*REGISTRY.collect(), *request_metrics(), *await _read(call.tekana)])
     return HttpResponse(200, generate_latest(reading), media_type=CONTENT_TYPE_LATEST)
 
 

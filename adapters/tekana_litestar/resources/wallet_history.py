@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 from uuid import UUID
 
 import msgspec
@@ -59,7 +59,15 @@ class WalletEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EntryPage(ListPage[WalletEntry], frozen=True, kw_only=True):
-    """Some of a wallet's history, the first entry first."""
+    """Some of a wallet's history, in the order that was asked for."""
+
+
+class EntryQuery(PageQuery, frozen=True, kw_only=True, rename={"start": "from", "end": "to"}):
+    """Which entries, and in which order."""
+
+    order: Annotated[Literal["asc", "desc"], meta("`asc`: the first entry first; `desc`: the last.")] = "asc"
+    start: Annotated[datetime, fields.time("Only entries posted at this time or later.")] | UnsetType = UNSET
+    end: Annotated[datetime, fields.time("Only entries posted before this time.")] | UnsetType = UNSET
 
 
 class Balance(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,14 +99,22 @@ class BalanceQuery(Query, frozen=True, kw_only=True):
 
 @query(
     "/entries",
-    Operation(returns=(Returns(200, json_content(EntryPage)),), query=PageQuery, refusals=(WalletNotFound,)),
+    Operation(returns=(Returns(200, json_content(EntryPage)),), query=EntryQuery, refusals=(WalletNotFound,)),
 )
-async def list_wallet_entries(call: NamedDependency[Call[None, PageQuery]]) -> Response:
+async def list_wallet_entries(call: NamedDependency[Call[None, EntryQuery]]) -> Response:
     """Read a wallet's history.
 
-    Every entry of the wallet by `version`, the first one first: complete and without a gap.
+    Every entry of the wallet by `version`: complete and without a gap. `order=desc` begins with the last entry; `from`
+    and `to` choose a period by the time of posting.
     """
-    page = await call.session.wallets.entries(WalletId(call.ids["wallet_id"]), call.query.page(call.path))
+    asked = call.query
+    page = await call.session.wallets.entries(
+        WalletId(call.ids["wallet_id"]),
+        asked.page(call.path),
+        start=None if asked.start is UNSET else asked.start,
+        end=None if asked.end is UNSET else asked.end,
+        newest_first=asked.order == "desc",
+    )
     return page_response(call.path, page, EntryPage, WalletEntry.from_domain)
 
 

@@ -84,16 +84,30 @@ class SqliteWallets:
         with self._database.snapshot():
             return _page(self._database, _wallet_of, "wallets", conditions, page)
 
-    async def entries(self, wallet_id: WalletId, page: PageRequest) -> Page[PostedEntry]:
-        version = 0 if page.cursor is None else _number(page.cursor)
+    async def entries(
+        self,
+        wallet_id: WalletId,
+        page: PageRequest,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        newest_first: bool = False,
+    ) -> Page[PostedEntry]:
+        version = None if page.cursor is None else _number(page.cursor)
+        conditions = {
+            f"version {'<' if newest_first else '>'} ?": version,
+            "created_at >= ?": start,
+            "created_at < ?": end,
+        }
+        given = {condition: value for condition, value in conditions.items() if value is not None}
         with self._database.snapshot():
             wallet = self._wallet(wallet_id)
-            if page.cursor is not None and not 1 <= version <= wallet.version:
+            if version is not None and not 1 <= version <= wallet.version:
                 raise _bad_cursor()
-            statement = f"{_HISTORY} AND version > ? ORDER BY version LIMIT ?"
-            rows = self._database.rows(statement, wallet_id, version, page.limit)
-        last = version + len(rows)
-        return Page(tuple(_line(wallet_id, *row) for row in rows), str(last) if last < wallet.version else None)
+            where, direction = " AND ".join([_HISTORY, *given]), "DESC" if newest_first else "ASC"
+            statement = f"{where} ORDER BY version {direction} LIMIT ?"
+            rows = self._database.rows(statement, wallet_id, *given.values(), page.limit + 1)
+        lines = tuple(_line(wallet_id, *row) for row in rows[: page.limit])
+        return Page(lines, str(lines[-1].entry.version) if len(rows) > page.limit else None)
 
     async def balance_at(self, wallet_id: WalletId, at: datetime | None) -> BalanceAt:
         with self._database.snapshot():

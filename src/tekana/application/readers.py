@@ -53,8 +53,17 @@ class CheckedWallets:
     async def list(self, which: WalletFilter, page: PageRequest) -> Page[Wallet]:
         return await self._wallets.list(_with_ids(which, "customer_id"), page)
 
-    async def entries(self, wallet_id: WalletId, page: PageRequest) -> Page[PostedEntry]:
-        return await self._wallets.entries(WalletId(to_id("wallet_id", wallet_id)), page)
+    async def entries(
+        self,
+        wallet_id: WalletId,
+        page: PageRequest,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        newest_first: bool = False,
+    ) -> Page[PostedEntry]:
+        return await self._wallets.entries(
+            WalletId(to_id("wallet_id", wallet_id)), page, start=start, end=end, newest_first=newest_first
+        )
 
     async def balance_at(self, wallet_id: WalletId, at: datetime | None) -> BalanceAt:
         return await self._wallets.balance_at(WalletId(to_id("wallet_id", wallet_id)), at)

@@ -79,6 +79,14 @@ class Tekana:
         """The outbox of the relay that publishes events; None if no bus is configured."""
         return self._outbox
 
+    def check_alive(self) -> None:
+        """Check that the process can still do its work, now or once what it needs is back.
+
+        Raises:
+            Unavailable: only a restart helps.
+        """
+        self._engine.check_alive()
+
     async def check_ready(self) -> Sequence[str]:
         """Check that commands can be executed now.
 
@@ -88,7 +96,7 @@ class Tekana:
         Raises:
             Unavailable: commands cannot be executed; the message gives the reason.
         """
-        self._engine.check_serving()
+        self.check_alive()
         if self._service is not None:
             await self._service.check_ready()
         warnings = await self._store.check_ready() or ()

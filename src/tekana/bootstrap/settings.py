@@ -22,6 +22,8 @@ DEFAULT_CURRENCY = Currency("RWF")
 
 DAYS_MAX = 36_500
 
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+
 Days = Annotated[int, msgspec.Meta(ge=1, le=DAYS_MAX)]
 
 _URLS: Final = {
@@ -33,6 +35,7 @@ _REQUIREMENTS: Final = {
     "role": f"must be one of {', '.join(ROLES)}",
     "webhooks_allow_private": "must be 1, true, 0 or false",
     "keep_events": f"must be a number of days from 1 to {DAYS_MAX}",
+    "access_log": "must be a number from 0 to 1",
 }
 
 
@@ -51,6 +54,8 @@ class Settings:
             database; "customer", "wallet" and "transaction" execute the commands and queries of the gateway.
         webhooks_allow_private: whether webhooks may be sent to private addresses, and over http://.
         keep_events: the age in days from which on the relay may drop published events from the outbox; None: never.
+        access_log: the share of HTTP requests that get a line in the access log, from 0 to 1; above 0, those that are
+            refused or fail always get one.
         currency: the ISO 4217 code of a customer's first wallet if the registration does not name one.
 
     Raises:
@@ -64,6 +69,7 @@ class Settings:
     currency: Currency = DEFAULT_CURRENCY
     webhooks_allow_private: bool = False
     keep_events: Days | None = None
+    access_log: Share = 0.0
 
     def __post_init__(self) -> None:
         parse_currency(self.currency)
@@ -73,6 +79,8 @@ class Settings:
             raise invalid("bus_url", f"is needed by the role {self.role}")
         if self.keep_events is not None and not 1 <= self.keep_events <= DAYS_MAX:
             raise invalid("keep_events", _REQUIREMENTS["keep_events"])
+        if not 0 <= self.access_log <= 1:
+            raise invalid("access_log", _REQUIREMENTS["access_log"])
         for name, example in _URLS.items():
             url = getattr(self, name)
             if url is not None and "://" not in url:
@@ -89,7 +97,10 @@ class Settings:
 
     @classmethod
     def from_environment(
-        cls, environment: Mapping[str, str] = os.environ, *, given: Mapping[str, str | bool | int | None] | None = None
+        cls,
+        environment: Mapping[str, str] = os.environ,
+        *,
+        given: Mapping[str, str | bool | float | None] | None = None,
     ) -> Settings:
         """Build the settings from arguments, the environment and the defaults, in this order.
 

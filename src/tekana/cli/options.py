@@ -65,7 +65,7 @@ def private_webhooks_option(command: Command) -> Command:
 
 
 def settings(
-    database_url: str | None, data_dir: Path | None, *, existing: bool = False, **more: str | bool | int | None
+    database_url: str | None, data_dir: Path | None, *, existing: bool = False, **more: str | bool | float | None
 ) -> Settings:
     """Return the settings of the flags.
 

@@ -40,6 +40,12 @@ from tekana.domain.errors import Unavailable
     type=click.Choice(ROLES),
     help="What this process does of the work; all but `all` need --bus-url. [default: all]",
 )
+@setting(
+    "--access-log",
+    metavar="SHARE",
+    type=click.FloatRange(0, 1),
+    help="Print a line of JSON for this share of the requests, from 0 to 1, and for all that fail. [default: 0]",
+)
 @bus_option
 @retention_option
 @private_webhooks_option

@@ -57,12 +57,26 @@ class Wallets(Protocol):
         """
         ...
 
-    async def entries(self, wallet_id: WalletId, page: PageRequest) -> Page[PostedEntry]:
-        """List all entries of a wallet in order of their versions, which have no gaps.
+    async def entries(
+        self,
+        wallet_id: WalletId,
+        page: PageRequest,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        newest_first: bool = False,
+    ) -> Page[PostedEntry]:
+        """Return the wallet's history, by version: complete and without a gap.
+
+        Args:
+            wallet_id: the wallet.
+            page: the page. A cursor is the version of the last entry before it, whatever the period.
+            start: only entries posted at this moment (aware) or later.
+            end: only entries posted before this moment (aware).
+            newest_first: whether the last entry comes first.
 
         Raises:
-            WalletNotFound: no wallet has this id.
-            InvalidRequest: the cursor is not one of this list.
+            WalletNotFound: there is no such wallet.
+            InvalidRequest: the cursor is bad.
         """
         ...
 

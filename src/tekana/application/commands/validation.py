@@ -305,6 +305,11 @@ def normal_phone_number(value: str, country: str | None = None) -> str:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
+def is_national_number(value: object) -> bool:
+    """Return whether a text has the form of a phone number that is complete only with a country."""
+    return isinstance(value, str) and "+" not in value and _PHONE_NUMBER.fullmatch(_without_pasted(value)) is not None
+
+
 def _can_be_called_from_anywhere(number: phonenumbers.PhoneNumber) -> bool:
     """Return whether the number has the length of one with an area code, which service numbers may lack."""
     whole, local = phonenumbers.ValidationResult.IS_POSSIBLE, phonenumbers.ValidationResult.IS_POSSIBLE_LOCAL_ONLY

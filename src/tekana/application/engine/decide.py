@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from itertools import groupby
 from operator import attrgetter
-from typing import cast
+from typing import NamedTuple, cast
 
 import msgspec
 
@@ -15,7 +15,7 @@ from tekana.application.commands.money import AnyMoneyCommand
 from tekana.application.engine.command_queue import QueuedBatch, QueuedCommand
 from tekana.application.engine.envelope import Envelope, Outcome
 from tekana.domain.book import Answer, BatchRecord, Book
-from tekana.domain.errors import IdempotencyKeyReused, Refused, RolledBack
+from tekana.domain.errors import IdempotencyKeyReused, InvalidRequest, Refused, RolledBack
 from tekana.domain.lock_set import LockSet, merge
 from tekana.domain.transaction import Transaction
 from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord
@@ -48,28 +48,51 @@ def all_locks(group: Sequence[QueuedCommand], stripe: int) -> LockSet:
     return merge((one.envelope.command.locks() for one in group), stripe)
 
 
+class Decided(NamedTuple):
+    """What deciding a group led to.
+
+    records: the record of every new key.
+    invalid: the errors of the commands that turned out to be invalid, by the commands' identity. Nothing is kept of
+        these commands.
+    """
+
+    records: dict[IdempotencyKey, IdempotencyRecord]
+    invalid: dict[int, InvalidRequest]
+
+
 def decide_group(
     group: Sequence[QueuedCommand], known: Mapping[IdempotencyKey, IdempotencyRecord], book: Book
-) -> dict[IdempotencyKey, IdempotencyRecord]:
-    """Decide what has not been decided before, and return the record of every new key.
+) -> Decided:
+    """Decide what has not been decided before.
 
     A batch whose key was used for something else is left out whole.
     """
-    new: dict[IdempotencyKey, IdempotencyRecord] = {}
+    decided = Decided({}, {})
     for batch, members in groupby(group, key=attrgetter("batch")):
         if batch is None:
             for one in members:
-                if one.key not in new:  # the same key twice in one group: the second is a replay
-                    new[one.key] = IdempotencyRecord(one.fingerprint, decide(one.envelope, book))
+                if one.key not in decided.records:  # the same key twice in one group: the second is a replay
+                    _decide_single(one, decided, book)
         else:
-            _decide_batch(batch, list(members), known, new, book)
-    return new
+            _decide_batch(batch, list(members), known, decided.records, book)
+    return decided
+
+
+def _decide_single(one: QueuedCommand, decided: Decided, book: Book) -> None:
+    happened = len(book.outbox)
+    try:
+        decided.records[one.key] = IdempotencyRecord(one.fingerprint, decide(one.envelope, book))
+    except InvalidRequest as error:
+        if len(book.outbox) > happened:  # it changed something before: the group must not be saved with that
+            raise
+        decided.invalid[id(one)] = error
 
 
 def decide(envelope: Envelope, book: Book) -> Answer:
     """Decide one command. A refusal is an answer, too: for money, a rejected transaction.
 
     Raises:
+        InvalidRequest: the command turned out to be invalid.
         TypeError: the command posted a transaction that is not its answer: a key would not lead to it.
     """
     book.caller = envelope.caller

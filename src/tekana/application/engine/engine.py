@@ -26,6 +26,10 @@ class Engine(Protocol):
         """Raises Overloaded unless commands are taken."""
         ...
 
+    def check_alive(self) -> None:
+        """Raises Unavailable if commands are not taken, or not decided any more, so that only a restart helps."""
+        ...
+
     async def submit(self, envelope: Envelope) -> Outcome:
         """Have a command decided, for good; cancelling the wait does not take it back.
 

@@ -14,11 +14,13 @@ from tekana.application.engine.decide import all_keys, all_locks, decide_group, 
 from tekana.application.engine.envelope import Outcome
 from tekana.domain.book import Book
 from tekana.domain.caller import Caller
-from tekana.domain.errors import Busy, Conflict, Overloaded, Refused, Unavailable
+from tekana.domain.errors import Busy, Conflict, InvalidRequest, Overloaded, Refused, Unavailable
 from tekana.domain.lock_set import LockedState
 from tekana.ports.unit_of_work import BeginUnit
 
 _log = logging.getLogger("tekana.engine")
+
+_Decision = Outcome | Refused | InvalidRequest
 
 _TRIES = 3
 _PAUSE_MAX_SECONDS = 0.02  # before the second try; twice as long before the third
@@ -123,9 +125,7 @@ class GroupSettler:
         behind = [one for one in blocked if one.item == stuck]
         return behind + (await self._settle(others, unknown=unknown) if others else [])
 
-    async def _try(
-        self, group: Sequence[QueuedCommand], *, wait: bool, unknown: bool
-    ) -> list[Outcome | Refused | Blocked]:
+    async def _try(self, group: Sequence[QueuedCommand], *, wait: bool, unknown: bool) -> list[_Decision | Blocked]:
         """Post the group, again if the store lost a race or its connection: the keys show what is done already.
 
         A group that waited in vain for a lock is not tried again in the same way: one of its commands has to wait, and
@@ -145,8 +145,9 @@ class GroupSettler:
                 return [_unknown(one) if isinstance(one, Blocked) else one for one in outcomes] if unknown else outcomes
             await asyncio.sleep(random.uniform(0, _PAUSE_MAX_SECONDS * attempt))  # noqa: S311 - jitter, not a secret
 
-    async def _post(self, group: Sequence[QueuedCommand], *, wait: bool) -> list[Outcome | Refused | Blocked]:
+    async def _post(self, group: Sequence[QueuedCommand], *, wait: bool) -> list[_Decision | Blocked]:
         blocked: dict[int, Blocked] = {}
+        invalid: dict[int, InvalidRequest] = {}
         async with AsyncExitStack() as stack:
             unit = await stack.enter_async_context(self._begin())
             known = dict(await unit.find_keys(all_keys(group)))
@@ -160,11 +161,12 @@ class GroupSettler:
                 ready = [one for one in fresh if id(one) not in blocked] if blocked else fresh
                 if ready:
                     book = self._book_on(locked, ready[0].envelope.caller)
-                    new = decide_group(ready, known, book)
+                    new, invalid = decide_group(ready, known, book)
                     await unit.save(book, new)
                     known |= new
         seen = set(old)
-        return [blocked[id(one)] if id(one) in blocked else outcome_of(one, known, seen) for one in group]
+        apart: dict[int, Blocked | InvalidRequest] = {**blocked, **invalid}
+        return [apart[id(one)] if id(one) in apart else outcome_of(one, known, seen) for one in group]
 
 
 def _left_out(fresh: Sequence[QueuedCommand], locked: LockedState, stripe: int) -> dict[int, Blocked]:
@@ -173,7 +175,7 @@ def _left_out(fresh: Sequence[QueuedCommand], locked: LockedState, stripe: int) 
     return {id(fresh[place]): Blocked(fresh[place], item) for place, item in blocked.items()}
 
 
-def _answer(outcomes: Sequence[tuple[QueuedCommand, Outcome | Refused]]) -> None:
+def _answer(outcomes: Sequence[tuple[QueuedCommand, _Decision]]) -> None:
     for one, outcome in outcomes:
         if one.outcome.done():
             continue

@@ -12,6 +12,7 @@ import asyncio
 import uuid
 from collections.abc import Sequence
 from itertools import count
+from typing import NamedTuple
 
 from tekana.application.commands.batch import Batch
 from tekana.application.commands.validation import KEY_SEPARATOR, check_key
@@ -38,6 +39,9 @@ _CROWD = 250
 # As long as each pass of the event loop brings more commands, a group waits for the next pass, so that commands which
 # arrive in one wave are one group. No time is lost by that, as the passes are spent on them.
 _PASSES_MAX = 5
+
+STALL_SECONDS = 120.0
+"""For how long a group may be in flight: much longer than all its tries take while the store does not answer."""
 
 # At once: previews take connections that real money needs.
 _PREVIEWS_MAX = 2
@@ -79,7 +83,7 @@ class PostingEngine:
         self._lanes = Lanes(
             self._settler.settle, commands_max=largest_group * most_groups, lane_max=largest_group, stripe=stripe
         )
-        self._in_flight: dict[asyncio.Task[None], bool] = {}  # and whether there is a large batch in the group
+        self._in_flight: dict[asyncio.Task[None], _InFlight] = {}
         self._look_is_due = False
         self._seen = 0
         self._passes = 0
@@ -160,6 +164,14 @@ class PostingEngine:
         if not self._serving:
             raise Overloaded("not serving: starting up or shutting down")
 
+    def check_alive(self) -> None:
+        """Raises Unavailable if only a restart of the process helps: a group has been in flight for too long."""
+        self.check_serving()
+        now = asyncio.get_running_loop().time()
+        for group in self._in_flight.values():
+            if now - group.begun_at > STALL_SECONDS:
+                raise Unavailable(f"a group of commands has been in flight for more than {STALL_SECONDS:g} s")
+
     async def preview(self, envelope: Envelope) -> Answer:
         """Return what the command would lead to now; for a refused one, its rejected transaction. Nothing is kept.
 
@@ -195,14 +207,14 @@ class PostingEngine:
         self._seen = self._passes = 0
         while self._queue and len(self._in_flight) < (_IN_FLIGHT_MAX if len(self._queue) >= _CROWD else 1):
             self._begin_work(self._queue.take_group())
-        if self._queue.singles and all(self._in_flight.values()):
+        if self._queue.singles and all(group.has_large_batch for group in self._in_flight.values()):
             self._begin_work(self._queue.take_singles())
 
     def _begin_work(self, group: list[QueuedCommand]) -> None:
         group = self._lanes.divert(group)
         if group:
             work = asyncio.create_task(self._work(group), name="posting engine")
-            self._in_flight[work] = len(group) > self._largest_group
+            self._in_flight[work] = _InFlight(len(group) > self._largest_group, work.get_loop().time())
             work.add_done_callback(self._end_work)
 
     def _end_work(self, work: asyncio.Task[None]) -> None:
@@ -216,6 +228,13 @@ class PostingEngine:
 
     def _book(self, locked: LockedState, caller: Caller) -> Book:
         return Book(locked, self._new_id, self._default_currency, caller, self._numbers, stripe=self._stripe)
+
+
+class _InFlight(NamedTuple):
+    """A group that is being decided: whether it has a large batch, and since when, by the event loop's clock."""
+
+    has_large_batch: bool
+    begun_at: float
 
 
 def _all_or_raise(outcomes: Sequence[Outcome | BaseException]) -> list[Outcome]:

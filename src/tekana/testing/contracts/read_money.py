@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
+from itertools import product
 from uuid import uuid4
 
 import pytest
@@ -55,6 +56,30 @@ class ReadMoneyContract(Contract):
         for limit in range(1, 14):
             lines = await every(lambda page: store.wallets(LOCAL_OPERATOR).entries(wallet.id, page), limit)
             assert [line.entry.version for line in lines] == list(range(1, 13))
+
+    async def test_history_of_a_period_in_both_orders(self, store: Store, app: Session, clock: FrozenClock) -> None:
+        wallet = await a_wallet(app)
+        posted = []
+        for pause_seconds in (0, 0, 60, 60, 0, 0, 60, 60):
+            clock.advance(timedelta(seconds=pause_seconds))
+            posted.append(await app.execute(builders.deposit(wallet.id, "1")))
+        moments = [one.posted_at for one in posted if one.posted_at is not None]
+        times = [None, *moments, *(one + MICROSECOND for one in moments), moments[0] - timedelta(days=1)]
+        for start, end in product(times, times):
+            expected = [
+                version
+                for version, at in enumerate(moments, 1)
+                if (start is None or at >= start) and (end is None or at < end)
+            ]
+            for newest_first, limit in ((False, 50), (True, 50), (False, 2), (True, 3)):
+                lines = await every(
+                    lambda page, of=(start, end, newest_first): store.wallets(LOCAL_OPERATOR).entries(  # type: ignore[misc]
+                        wallet.id, page, *of
+                    ),
+                    limit,
+                )
+                versions = [line.entry.version for line in lines]
+                assert versions == (expected[::-1] if newest_first else expected), (start, end, newest_first, limit)
 
     async def test_history_while_it_grows(self, store: Store, app: Session) -> None:
         wallet = await a_wallet(app, "10")

@@ -69,15 +69,17 @@ class UpdateCustomer(Struct, frozen=True, kw_only=True):
         super().__post_init__()
         if not self.changes():
             raise invalid("body", f"must change something: {', '.join(_CHANGEABLE)}")
-        country = None if self.country is UNSET else self.country
         check_all(
             lambda: check_optional(self.country, check_country),
             lambda: check_optional(self.external_id, check_external_id),
             lambda: check_optional(self.metadata, check_metadata),
             lambda: self._normalize("full_name", normal_full_name),
             lambda: self._normalize("email", normal_email),
-            lambda: self._normalize("phone_number", lambda number: normal_phone_number(number, country)),
+            lambda: self._normalize("phone_number", self._normal_phone_number),
         )
+
+    def _normal_phone_number(self, number: str) -> str:
+        return normal_phone_number(number, None if self.country is UNSET else self.country)
 
     def _normalize(self, name: str, normal: Callable[[str], str]) -> None:
         given = getattr(self, name)
