@@ -134,7 +134,7 @@ NO_TIME = [
     datetime(2026, 1, 1),  # noqa: DTZ001
     datetime.min.replace(tzinfo=timezone(timedelta(hours=2))),
 ]
-NO_ID = ["", "x", str(ID)[:-1], 5, b"x", [ID]]
+NO_ID = ["", "x", "0198d2a0-0000-7000-8000-00000000000", 5, b"x", [ID]]
 REFUSED_VALUES: dict[str, list[Any]] = {
     "full_name": [*NO_NAME, "x" * 201],
     "email": NO_EMAIL,
