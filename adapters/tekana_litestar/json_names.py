@@ -28,6 +28,12 @@ def has_each_name_once(body: bytes, decoded: object) -> bool:
     """
     if b"\\" in body or not isinstance(decoded, msgspec.Struct):
         return False
+    needed = _quotes_and_hyphens(decoded)
+    return needed is not None and (body.count(b'"'), body.count(b"-")) == needed
+
+
+def _quotes_and_hyphens(decoded: msgspec.Struct) -> tuple[int, int] | None:
+    """Return how many of both a body has that names each field once; None for a value that is no text."""
     config = decoded.__struct_config__
     quotes = hyphens = 0
     if isinstance(config.tag, str):
@@ -49,12 +55,12 @@ def has_each_name_once(body: bytes, decoded: object) -> bool:
             quotes += 2
             for key, inner in value.items():
                 if type(inner) is not str:
-                    return False
+                    return None
                 quotes += 4
                 hyphens += key.count("-") + inner.count("-")
         else:
-            return False
-    return body.count(b'"') == quotes and body.count(b"-") == hyphens
+            return None
+    return quotes, hyphens
 
 
 @cache
