@@ -10,8 +10,9 @@ from typing import Final, NamedTuple
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError
 
+from tekana.application.engine.engine import Engine
 from tekana.domain.errors import InvalidRequest, TekanaError, Unavailable
-from tekana_kafka.command_handlers import HANDLERS, CommandHandler, Executors
+from tekana_kafka.command_handlers import HANDLERS, CommandHandler
 from tekana_kafka.command_messages import ReceivedCommand, read_command, reply_to
 from tekana_kafka.deadlines import is_late
 from tekana_kafka.log_limit import limited_logger
@@ -38,9 +39,9 @@ class CommandConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aioka
     A command that is delivered again, after a crash or a rebalance, is recognised by its idempotency key.
     """
 
-    def __init__(self, name: str, executors: Executors, replies: ReplyProducer, stopping: asyncio.Event) -> None:
+    def __init__(self, name: str, engine: Engine, replies: ReplyProducer, stopping: asyncio.Event) -> None:
         self._name = name
-        self._executors = executors
+        self._engine = engine
         self._replies = replies
         self._stopping = stopping
         self._busy = asyncio.Lock()  # held while polled messages are not committed
@@ -138,7 +139,7 @@ class CommandConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aioka
             raise Unavailable("the command came too late to be begun")
         while True:
             try:
-                return await task.handler.execute(self._executors, task.command)
+                return await task.handler.execute(self._engine, task.command)
             except Unavailable:
                 if reply_to(task.record) is not None:
                     raise

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
 from typing import Any, cast
 
 from tekana.application import Batch, Webhooks
@@ -22,7 +21,6 @@ from tekana_kafka.address import Address, parse_address
 from tekana_kafka.command_handlers import HANDLERS
 from tekana_kafka.command_messages import command_message
 from tekana_kafka.query_messages import QUERIES
-from tekana_kafka.remote_webhooks import RemoteWebhooks
 from tekana_kafka.rpc_client import RpcClient
 from tekana_kafka.service_table import AnyCommand, CoreCommand
 
@@ -33,10 +31,13 @@ class KafkaGateway:
     def __init__(self, url: str) -> None:
         address = parse_address(url)
         client = RpcClient(address)
-        requests = Requests(address, client)
-        self.engine = RemoteEngine(requests, client)
-        self.readers = RemoteReaders(address, requests, client)
-        self.webhooks = cast("Webhooks", RemoteWebhooks(requests.execute, partial(requests.port, "webhooks")))
+        self._requests = Requests(address, client)
+        self.engine = RemoteEngine(self._requests, client)
+        self.readers = RemoteReaders(address, self._requests, client)
+
+    def webhooks(self, caller: Caller) -> Webhooks:
+        """Return a reader of webhooks that asks on behalf of the caller."""
+        return cast("Webhooks", self._requests.port("webhooks", caller))
 
 
 class Requests:

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
 
 from tekana.application.bus import ServiceName
+from tekana.application.engine.engine import Engine
 from tekana.application.engine.envelope import Envelope
 from tekana.application.webhooks.webhooks import Webhooks
 from tekana.domain.book import Answer
 from tekana.domain.caller import Caller
 from tekana.domain.errors import InvalidRequest, TekanaError, Unavailable
-from tekana.domain.identifiers import WebhookEndpointId
-from tekana.domain.webhooks import WebhookDelivery, WebhookEndpoint
-from tekana.ports.page import Page, PageRequest
 from tekana.ports.store import Readers
-from tekana_kafka.command_handlers import Executors, without_secrets
 from tekana_kafka.deadlines import is_late
 from tekana_kafka.log_limit import limited_logger
 from tekana_kafka.query_messages import Query, read_query
@@ -36,14 +34,16 @@ class QueryConsumer:
     def __init__(
         self,
         service: ServiceName,
-        executors: Executors,
+        engine: Engine,
         readers: Readers,
+        webhooks: Callable[[Caller], Webhooks],
         replies: ReplyProducer,
         stopping: asyncio.Event,
     ) -> None:
         self._service = service
-        self._executors = executors
+        self._engine = engine
         self._readers = readers
+        self._webhooks = webhooks
         self._replies = replies
         self._stopping = stopping
         self._free = asyncio.Semaphore(_CONCURRENT_MAX)
@@ -84,9 +84,9 @@ class QueryConsumer:
     def _port(self, name: str, caller: Caller) -> Any:
         match name:
             case "previews":
-                return _Previews(self._executors)
+                return _Previews(self._engine)
             case "webhooks":
-                return _WebhooksWithoutSecrets(self._executors.webhooks())
+                return self._webhooks(caller)
             case _:
                 return getattr(self._readers, name)(caller)
 
@@ -94,31 +94,9 @@ class QueryConsumer:
 class _Previews:
     """Implements tekana_kafka.query_messages.Previews with an engine."""
 
-    def __init__(self, executors: Executors) -> None:
-        self._engine = executors.engine
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
 
     async def preview(self, command: CoreCommand, caller: Caller) -> Answer:
         """Return the answer that the command would have now."""
         return await self._engine.preview(Envelope(command, caller))
-
-
-class _WebhooksWithoutSecrets:
-    """The queries about webhooks, with answers without secrets."""
-
-    def __init__(self, webhooks: Webhooks) -> None:
-        self._webhooks = webhooks
-
-    async def get(self, caller: Caller, endpoint_id: WebhookEndpointId) -> WebhookEndpoint:
-        """As `Webhooks.get`."""
-        return without_secrets(await self._webhooks.get(caller, endpoint_id))
-
-    async def list(self, caller: Caller, page: PageRequest) -> Page[WebhookEndpoint]:
-        """As `Webhooks.list`."""
-        found = await self._webhooks.list(caller, page)
-        return found._replace(items=tuple(map(without_secrets, found.items)))
-
-    async def deliveries(
-        self, caller: Caller, endpoint_id: WebhookEndpointId, page: PageRequest
-    ) -> Page[WebhookDelivery]:
-        """As `Webhooks.deliveries`."""
-        return await self._webhooks.deliveries(caller, endpoint_id, page)

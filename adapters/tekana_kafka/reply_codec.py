@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from tekana.application.engine.envelope import Outcome
-from tekana.application.webhooks.webhooks import Configured
 from tekana.domain import errors
 from tekana.domain.errors import (
     Conflict,
@@ -18,15 +17,10 @@ from tekana.domain.errors import (
     rebuild_refusal,
 )
 from tekana.domain.transaction import Rejection, Transaction
-from tekana.domain.webhooks import WebhookDelivery, WebhookEndpoint
 from tekana_kafka.codec import codec_of
 
 OUTCOME: Final = codec_of(Outcome)
 OUTCOMES: Final = codec_of(tuple[Outcome, ...])
-CONFIGURED: Final = codec_of(Configured)
-ENDPOINT: Final = codec_of(WebhookEndpoint)
-DELIVERY: Final = codec_of(WebhookDelivery)
-NOTHING: Final = codec_of(None)
 
 _KINDS: Final = {
     name: kind for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, TekanaError)

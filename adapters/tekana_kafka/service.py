@@ -14,11 +14,11 @@ from aiokafka.errors import KafkaError
 from tekana.application import Webhooks
 from tekana.application.bus import ServiceName
 from tekana.application.engine.engine import Engine
+from tekana.domain.caller import Caller
 from tekana.domain.errors import Unavailable
 from tekana.ports.store import Readers
 from tekana_kafka.address import Address, parse_address
 from tekana_kafka.command_consumer import CommandConsumer
-from tekana_kafka.command_handlers import Executors
 from tekana_kafka.log_limit import limited_logger
 from tekana_kafka.query_consumer import QueryConsumer
 from tekana_kafka.reply_producer import ReplyProducer
@@ -43,12 +43,13 @@ class KafkaService:
     """
 
     def __init__(
-        self, url: str, service: ServiceName, engine: Engine, readers: Readers, webhooks: Callable[[], Webhooks]
+        self, url: str, service: ServiceName, engine: Engine, readers: Readers, webhooks: Callable[[Caller], Webhooks]
     ) -> None:
         self._address = parse_address(url)
         self._service = service
-        self._executors = Executors(engine, webhooks)
+        self._engine = engine
         self._readers = readers
+        self._webhooks = webhooks
         self._stopping = asyncio.Event()
         self._work: asyncio.Task[None] | None = None
         self._connected: AIOKafkaConsumer | None = None
@@ -96,12 +97,12 @@ class KafkaService:
             works = []
             for name in SERVICES[self._service].commands:
                 consumer = await connections.enter_async_context(_consumer(address, name, auto_commit=False))
-                commands = CommandConsumer(name, self._executors, replies, stopping)
+                commands = CommandConsumer(name, self._engine, replies, stopping)
                 works.append((commands.run, consumer, address.commands(name)))
             consumer = await connections.enter_async_context(
                 _consumer(address, f"{self._service}.queries", auto_commit=True)
             )
-            queries = QueryConsumer(self._service, self._executors, self._readers, replies, stopping)
+            queries = QueryConsumer(self._service, self._engine, self._readers, self._webhooks, replies, stopping)
             works.append((queries.run, consumer, address.queries(self._service)))
             self._connected = consumer
             try:

@@ -14,18 +14,10 @@ from tekana.application.commands import Batch
 from tekana.application.commands.customers import AnyCustomerCommand
 from tekana.application.commands.money import AnyMoneyCommand
 from tekana.application.commands.wallets import AnyWalletCommand
-from tekana_kafka.webhook_commands import (
-    CreateWebhookEndpoint,
-    DeleteWebhookEndpoint,
-    ResendWebhookDelivery,
-    RotateWebhookSecret,
-    SendWebhookTest,
-    UpdateWebhookEndpoint,
-    WebhookCommand,
-)
+from tekana.application.commands.webhooks import AnyWebhookCommand
 
-CoreCommand = AnyCustomerCommand | AnyWalletCommand | AnyMoneyCommand
-AnyCommand = CoreCommand | Batch | WebhookCommand
+CoreCommand = AnyCustomerCommand | AnyWalletCommand | AnyMoneyCommand | AnyWebhookCommand
+AnyCommand = CoreCommand | Batch
 
 
 class ServiceEntry(NamedTuple):
@@ -47,14 +39,7 @@ SERVICES: Final[Mapping[ServiceName, ServiceEntry]] = {
     "transaction": ServiceEntry(
         commands={
             "transaction": (*get_args(AnyMoneyCommand), Batch),
-            "webhook": (
-                CreateWebhookEndpoint,
-                UpdateWebhookEndpoint,
-                RotateWebhookSecret,
-                DeleteWebhookEndpoint,
-                SendWebhookTest,
-                ResendWebhookDelivery,
-            ),
+            "webhook": get_args(AnyWebhookCommand),
         },
         queries=(
             "transactions.get",

@@ -15,7 +15,13 @@ from tekana.domain.identifiers import CustomerId, TransactionId, WalletId, Webho
 from tekana.domain.lock_set import Ref
 from tekana.domain.transaction import PostedEntry, Transaction
 from tekana.domain.wallet import WALLETS, Wallet
-from tekana.domain.webhooks import WebhookDelivery, WebhookEndpoint
+from tekana.domain.webhooks import (
+    WEBHOOK_DELIVERIES,
+    WEBHOOK_ENDPOINTS,
+    EndpointDelivery,
+    WebhookDelivery,
+    WebhookEndpoint,
+)
 from tekana.ports.parked_events import ParkedEvent
 from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord
 
@@ -27,6 +33,7 @@ class MemoryState:
     Attributes:
         items: the lockable items, by kind's name, then by id.
         dropped: the number of rows of the outbox that only the audit reads.
+        webhook_passed: the last position of the outbox when an endpoint was activated.
     """
 
     items: dict[str, dict[Any, Any]] = field(default_factory=lambda: defaultdict(dict))
@@ -38,7 +45,7 @@ class MemoryState:
     dropped: int = 0
     leases: dict[str, LeaseRow] = field(default_factory=dict)
     relays: dict[str, RelayRow] = field(default_factory=dict)
-    webhook_endpoints: dict[WebhookEndpointId, WebhookEndpoint] = field(default_factory=dict)
+    webhook_passed: dict[WebhookEndpointId, int] = field(default_factory=dict)
     webhook_deliveries: dict[WebhookDeliveryId, WebhookDelivery] = field(default_factory=dict)
     webhook_sequences: set[tuple[WebhookEndpointId, UUID, int]] = field(default_factory=set)
     webhook_streams: dict[tuple[WebhookEndpointId, UUID], DeliveryStreamRow] = field(default_factory=dict)
@@ -52,6 +59,18 @@ class MemoryState:
     def wallets(self) -> dict[WalletId, Wallet]:
         """The wallets by id, house wallets included."""
         return self.items[WALLETS.name]
+
+    @property
+    def webhook_endpoints(self) -> dict[WebhookEndpointId, WebhookEndpoint]:
+        """The webhook endpoints by id."""
+        return self.items[WEBHOOK_ENDPOINTS.name]
+
+    def find(self, ref: Ref) -> Any:
+        """Return what a reference names; None if there is none."""
+        if ref.kind == WEBHOOK_DELIVERIES:
+            delivery = self.webhook_deliveries.get(ref.id)
+            return delivery and EndpointDelivery(delivery, self.webhook_endpoints[delivery.endpoint_id])
+        return self.items[ref.kind.name].get(ref.id)
 
     def wallets_locked_with(self, ref: Ref) -> Iterable[WalletId]:
         """Return the wallets to lock with an item: those of a customer, for example."""

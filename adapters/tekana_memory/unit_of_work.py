@@ -13,8 +13,20 @@ from tekana.domain.customer import CONTACTS, CUSTOMERS, Customer
 from tekana.domain.lock_set import LockedState, LockSet
 from tekana.domain.transaction import PostedEntry, Transaction
 from tekana.domain.wallet import WALLETS, Wallet
+from tekana.domain.webhook_answers import (
+    ChangedWebhook,
+    ConfiguredWebhook,
+    QueuedWebhook,
+    endpoint_answer,
+    reference_of,
+)
+from tekana.domain.webhooks import WEBHOOK_DELIVERIES, WEBHOOK_ENDPOINTS, WebhookDelivery, WebhookEndpoint
 from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord
 from tekana_memory.state import MemoryState
+from tekana_memory.webhook_deliveries import save_new, save_resent
+from tekana_memory.webhook_endpoints import save_endpoints
+
+_WEBHOOK_KINDS = (WEBHOOK_ENDPOINTS.name, WEBHOOK_DELIVERIES.name)
 
 
 class MemoryUnitOfWork:
@@ -26,7 +38,16 @@ class MemoryUnitOfWork:
 
     async def find_keys(self, keys: Collection[IdempotencyKey]) -> Mapping[IdempotencyKey, IdempotencyRecord]:
         """Return copies of the records of used keys."""
-        return {key: deepcopy(self._state.keys[key]) for key in keys if key in self._state.keys}
+        return {key: self._record(self._state.keys[key]) for key in keys if key in self._state.keys}
+
+    def _record(self, kept: IdempotencyRecord) -> IdempotencyRecord:
+        answer, state = kept.answer, self._state
+        if isinstance(answer, ConfiguredWebhook | ChangedWebhook):
+            now = endpoint_answer(answer, state.webhook_endpoints.get(answer.endpoint_id))
+            return IdempotencyRecord(kept.fingerprint, now)
+        if isinstance(answer, QueuedWebhook):
+            return IdempotencyRecord(kept.fingerprint, state.webhook_deliveries.get(answer.delivery_id, answer))
+        return IdempotencyRecord(kept.fingerprint, deepcopy(answer))
 
     async def read(self, locks: LockSet) -> LockedState:
         """Return copies of the items, like `lock`."""
@@ -38,9 +59,9 @@ class MemoryUnitOfWork:
         others: dict[str, dict[Any, Any]] = {}
         wallet_ids = set(locks.wallets)
         for ref in locks.others:
-            items, found = state.items[ref.kind.name], others.setdefault(ref.kind.name, {})
-            if ref.id in items:
-                found[ref.id] = copy(items[ref.id])
+            item, found = state.find(ref), others.setdefault(ref.kind.name, {})
+            if item is not None:
+                found[ref.id] = copy(item)
                 wallet_ids.update(state.wallets_locked_with(ref))
         wallets = {one: replace(state.wallets[one]) for one in sorted(wallet_ids) if one in state.wallets}
         return LockedState(self._now, wallets, others)
@@ -50,9 +71,11 @@ class MemoryUnitOfWork:
         state = self._state
         for customer in book.changes.changed_of(CUSTOMERS).values():
             self._release_contacts(customer)
+        self._save_webhooks(book)
         for changes in (book.changes.changed, book.changes.added):
             for kind, items in changes.items():
-                state.items[kind].update(items)
+                if kind not in _WEBHOOK_KINDS:
+                    state.items[kind].update(items)
         for customer in (*book.changes.changed_of(CUSTOMERS).values(), *book.changes.added_of(CUSTOMERS).values()):
             if customer.status != "closed":
                 state.items[CONTACTS.name].update(dict.fromkeys(customer.contacts, customer.id))
@@ -64,7 +87,15 @@ class MemoryUnitOfWork:
         for transaction in book.transactions:
             self._keep_transaction(transaction)
         state.outbox.extend(book.outbox)
-        state.keys.update(deepcopy(dict(records)))  # callers may change their answers
+        state.keys.update({key: _kept(record) for key, record in records.items()})
+
+    def _save_webhooks(self, book: Book) -> None:
+        changes = book.changes
+        save_endpoints(self._state, {**changes.changed_of(WEBHOOK_ENDPOINTS), **changes.added_of(WEBHOOK_ENDPOINTS)})
+        for delivery_id in changes.changed_of(WEBHOOK_DELIVERIES):
+            save_resent(self._state, delivery_id, self._now)
+        for one in changes.added_of(WEBHOOK_DELIVERIES).values():
+            save_new(self._state, one.delivery, self._now)
 
     def _release_contacts(self, customer: Customer) -> None:
         owners = self._state.items[CONTACTS.name]
@@ -90,3 +121,10 @@ class MemoryUnitOfWork:
                     transaction.created_at,
                 )
             )
+
+
+def _kept(record: IdempotencyRecord) -> IdempotencyRecord:
+    """Return what to keep of a record: a copy, as answers are the callers' to change."""
+    answer = record.answer
+    kept = reference_of(answer) if isinstance(answer, WebhookEndpoint | WebhookDelivery) else deepcopy(answer)
+    return IdempotencyRecord(record.fingerprint, kept)

@@ -11,14 +11,15 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from tekana.domain.errors import WebhookDeliveryNotFound
+from tekana.domain.caller import Caller
+from tekana.domain.errors import Conflict
 from tekana.domain.identifiers import WebhookDeliveryId, WebhookEndpointId
-from tekana.domain.webhooks import NewWebhookDelivery, WebhookDelivery
+from tekana.domain.webhooks import NewWebhookDelivery, WebhookDelivery, delivery_not_found
 from tekana.ports.clock import Clock
 from tekana.ports.page import Page, PageRequest
 from tekana.ports.webhook_deliveries import ATTEMPTS_MAX, FinishedAttempt
 from tekana_memory.readers import page_of
-from tekana_memory.state import DeliveryStreamRow, MemoryState
+from tekana_memory.state import DeliveryStreamRow, MemoryState, position_of
 from tekana_memory.webhook_endpoints import endpoint_of_caller
 
 _StreamKey = tuple[WebhookEndpointId, UUID]
@@ -34,12 +35,16 @@ class MemoryWebhookDeliveries:
     async def queue(self, new: Sequence[NewWebhookDelivery]) -> None:
         now = self._clock()
         for one in new:
-            sequence = (one.endpoint_id, one.aggregate_id, one.sequence)
-            if one.endpoint_id in self._state.webhook_endpoints and sequence not in self._state.webhook_sequences:
-                self._state.webhook_sequences.add(sequence)
+            if self._is_wanted(one):
                 values: dict[str, Any] = {field.name: getattr(one, field.name) for field in fields(NewWebhookDelivery)}
-                self._state.webhook_deliveries[one.id] = WebhookDelivery(**values, created_at=now)
-                self._stream(one).pending[one.sequence] = one.id
+                save_new(self._state, WebhookDelivery(**values | {"cursor": None}, created_at=now), now)
+
+    def _is_wanted(self, new: NewWebhookDelivery) -> bool:
+        endpoint = self._state.webhook_endpoints.get(new.endpoint_id)
+        if endpoint is None or not endpoint.active:
+            return False
+        passed = self._state.webhook_passed.get(endpoint.id, -1)
+        return new.cursor is None or position_of(new.cursor)[0] > passed
 
     async def claim(
         self, capacity: Mapping[WebhookEndpointId, int], limit: int, seconds: float
@@ -75,7 +80,7 @@ class MemoryWebhookDeliveries:
         endpoint = self._state.webhook_endpoints.get(delivery.endpoint_id)
         if endpoint is None or self._state.webhook_deliveries[delivery.id].status != "pending":
             return  # it was deleted, or another dispatcher has delivered this, in the meantime
-        stream = self._stream(delivery)
+        stream = _stream(self._state, delivery, now)
         stream.claimed = False
         changed = replace(delivery, attempts=(*delivery.attempts, attempt)[-ATTEMPTS_MAX:], tries=delivery.tries + 1)
         if isinstance(outcome, timedelta):
@@ -90,26 +95,17 @@ class MemoryWebhookDeliveries:
         since = None if attempt.succeeded else endpoint.failing_since or now
         self._state.webhook_endpoints[endpoint.id] = replace(endpoint, failing_since=since)
 
-    async def get(self, caller: str, delivery_id: WebhookDeliveryId) -> WebhookDelivery:
+    async def get(self, caller: Caller, delivery_id: WebhookDeliveryId) -> WebhookDelivery:
         delivery = self._state.webhook_deliveries.get(delivery_id)
-        if delivery is None or self._state.webhook_endpoints[delivery.endpoint_id].created_by != caller:
-            raise WebhookDeliveryNotFound(f"no webhook delivery has the id {delivery_id}")
+        if delivery is None or self._state.webhook_endpoints[delivery.endpoint_id].created_by != caller.subject:
+            raise delivery_not_found(delivery_id)
         return delivery
 
-    async def list(self, caller: str, endpoint_id: WebhookEndpointId, page: PageRequest) -> Page[WebhookDelivery]:
+    async def list(self, caller: Caller, endpoint_id: WebhookEndpointId, page: PageRequest) -> Page[WebhookDelivery]:
         endpoint_of_caller(self._state, caller, endpoint_id)
         state = self._state.webhook_deliveries
         found = [one for _, one in sorted(state.items(), reverse=True) if one.endpoint_id == endpoint_id]
         return page_of(found, page, lambda one: one.id, state, newest_first=True)
-
-    async def request_retry(self, caller: str, delivery_id: WebhookDeliveryId) -> WebhookDelivery:
-        delivery = replace(await self.get(caller, delivery_id), status="pending", tries=0, ended_at=None)
-        self._state.webhook_deliveries[delivery_id] = delivery
-        stream = self._stream(delivery)
-        stream.pending[delivery.sequence] = delivery_id
-        if not stream.claimed:
-            stream.next_attempt_at = self._clock()
-        return delivery
 
     async def purge(self, older_than: timedelta) -> int:
         before = self._clock() - older_than
@@ -122,7 +118,30 @@ class MemoryWebhookDeliveries:
     def _is_active(self, endpoint_id: WebhookEndpointId) -> bool:
         return self._state.webhook_endpoints[endpoint_id].status == "active"
 
-    def _stream(self, delivery: NewWebhookDelivery) -> DeliveryStreamRow:
-        """Return the stream of a delivery, a new one if nothing of it is pending."""
-        key = (delivery.endpoint_id, delivery.aggregate_id)
-        return self._state.webhook_streams.setdefault(key, DeliveryStreamRow(self._clock()))
+
+def save_new(state: MemoryState, delivery: WebhookDelivery, now: datetime) -> None:
+    """Queue a delivery, unless its endpoint already has one of its aggregate and sequence."""
+    sequence = (delivery.endpoint_id, delivery.aggregate_id, delivery.sequence)
+    if sequence not in state.webhook_sequences:
+        state.webhook_sequences.add(sequence)
+        state.webhook_deliveries[delivery.id] = delivery
+        _stream(state, delivery, now).pending[delivery.sequence] = delivery.id
+
+
+def save_resent(state: MemoryState, delivery_id: WebhookDeliveryId, now: datetime) -> None:
+    """Make a delivery pending, and due unless another one of its stream is being sent.
+
+    Raises Conflict if it was removed meanwhile.
+    """
+    if delivery_id not in state.webhook_deliveries:
+        raise Conflict("the delivery is not kept any more")
+    delivery = state.webhook_deliveries[delivery_id] = state.webhook_deliveries[delivery_id].resend()
+    stream = _stream(state, delivery, now)
+    stream.pending[delivery.sequence] = delivery_id
+    if not stream.claimed:
+        stream.next_attempt_at = now
+
+
+def _stream(state: MemoryState, delivery: NewWebhookDelivery, now: datetime) -> DeliveryStreamRow:
+    """Return the stream of a delivery, a new one if nothing of it is pending."""
+    return state.webhook_streams.setdefault((delivery.endpoint_id, delivery.aggregate_id), DeliveryStreamRow(now))

@@ -19,7 +19,7 @@ from tekana.ports.events import FeedEvent
 from tekana.ports.page import Page, PageRequest
 from tekana_postgres.aggregates.transaction import read_transactions
 from tekana_postgres.connections import ConnectionPool, raw_connection
-from tekana_postgres.pages import bad_cursor, number_cursor, page_of
+from tekana_postgres.pages import page_of, position_of
 from tekana_postgres.rows import event_of
 
 SETTLED_POSITION: Final = "SELECT tekana_settled_position()"
@@ -89,11 +89,3 @@ async def require_not_dropped(connection: asyncpg.Connection, position: int) -> 
     """Raise EventsDropped if events after the position were dropped, or may have been."""
     if position <= await connection.fetchval(_DROPPED):
         raise EventsDropped
-
-
-def position_of(cursor: str) -> tuple[int, int]:
-    """Parse a cursor: a position in the outbox, and the index of an event at it. Raise InvalidRequest if malformed."""
-    position, dot, index = cursor.partition(".")
-    if not dot:
-        raise bad_cursor()
-    return number_cursor(position), number_cursor(index, least=0)

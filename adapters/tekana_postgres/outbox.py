@@ -14,9 +14,9 @@ from tekana.ports.events import FeedEvent
 from tekana.ports.outbox import RelayState
 from tekana.ports.parked_events import ParkedEvent
 from tekana_postgres.connections import ConnectionPool, raw_connection
-from tekana_postgres.events import SETTLED_POSITION, position_of, read_feed, require_not_dropped
+from tekana_postgres.events import SETTLED_POSITION, read_feed, require_not_dropped
 from tekana_postgres.lease import PostgresLease, require_held
-from tekana_postgres.pages import bad_cursor
+from tekana_postgres.pages import bad_cursor, position_of
 from tekana_postgres.parked_events import PostgresParkedEvents, park
 
 _ADD_ROW = "INSERT INTO relays (name) VALUES ($1) ON CONFLICT DO NOTHING"

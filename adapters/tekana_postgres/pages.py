@@ -56,3 +56,11 @@ def page_of(found: Sequence[Item], page: PageRequest, cursor_of: Callable[[Item]
     """Build a page from the items found, which are one more than the limit if there is a next page."""
     items = tuple(found[: page.limit])
     return Page(items, cursor_of(items[-1]) if len(found) > page.limit else None)
+
+
+def position_of(cursor: str) -> tuple[int, int]:
+    """Parse a cursor: a position in the outbox, and the index of an event at it. Raise InvalidRequest if malformed."""
+    position, dot, index = cursor.partition(".")
+    if not dot:
+        raise bad_cursor()
+    return number_cursor(position), number_cursor(index, least=0)

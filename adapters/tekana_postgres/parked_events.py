@@ -12,8 +12,8 @@ from tekana.domain.events import aggregate_id
 from tekana.ports.events import FeedEvent
 from tekana.ports.parked_events import ParkedEvent
 from tekana_postgres.connections import ConnectionPool, raw_connection
-from tekana_postgres.events import position_of
 from tekana_postgres.lease import require_held
+from tekana_postgres.pages import position_of
 from tekana_postgres.rows import event_of, write_json
 
 _HOLD_LEASE = "SELECT 1 FROM relays WHERE name = $1 AND epoch = $2 FOR NO KEY UPDATE"

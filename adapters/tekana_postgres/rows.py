@@ -21,12 +21,20 @@ from tekana.domain.metadata import Metadata
 from tekana.domain.money import Money
 from tekana.domain.transaction import TRANSACTION_TYPES, Entry, Rejection, Relation, Transaction, TransactionRequest
 from tekana.domain.wallet import Wallet
-from tekana.domain.webhooks import ConfiguredWebhook
+from tekana.domain.webhook_answers import (
+    ChangedWebhook,
+    ConfiguredWebhook,
+    DeletedWebhook,
+    QueuedWebhook,
+    WebhookReference,
+    reference_of,
+)
+from tekana.domain.webhooks import WebhookDelivery, WebhookEndpoint
 from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord
 
 Row = Mapping[str, Any]
 
-_StoredAnswer = Wallet | CustomerWithWallets | Rejection | BatchRecord | ConfiguredWebhook
+_StoredAnswer = Wallet | CustomerWithWallets | Rejection | BatchRecord | WebhookReference | DeletedWebhook
 
 # The names under which answers are stored. They never change, even where the classes do.
 _ANSWER_TYPES: Final[dict[str, type[_StoredAnswer]]] = {
@@ -35,6 +43,9 @@ _ANSWER_TYPES: Final[dict[str, type[_StoredAnswer]]] = {
     "Rejection": Rejection,
     "Batched": BatchRecord,
     "ConfiguredWebhook": ConfiguredWebhook,
+    "ChangedWebhook": ChangedWebhook,
+    "DeletedWebhook": DeletedWebhook,
+    "QueuedWebhook": QueuedWebhook,
 }
 _ANSWER_NAMES: Final = {kind: name for name, kind in _ANSWER_TYPES.items()}
 _CUSTOMER_REFERENCE: Final = "CustomerAnswer"
@@ -155,8 +166,10 @@ def record_of(fingerprint: int, transaction: Transaction | None, answer: str | N
     return IdempotencyRecord(fingerprint, msgspec.json.decode(value, type=_ANSWER_TYPES[name]))
 
 
-def answer_json(answer: Answer | ConfiguredWebhook) -> str:
-    """Return the JSON of an answer that is no transaction."""
+def answer_json(answer: Answer | WebhookReference) -> str:
+    """Return the JSON of an answer that is no transaction; of a webhook's, a reference, as it may hold a secret."""
+    if isinstance(answer, WebhookEndpoint | WebhookDelivery):
+        answer = reference_of(answer)
     value: object = _rejection_values(answer) if isinstance(answer, Rejection) else answer
     return msgspec.json.encode((_ANSWER_NAMES[type(answer)], value)).decode()  # type: ignore[index]
 

@@ -26,7 +26,7 @@ from sqlalchemy import (
     false,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, CHAR, JSON
+from sqlalchemy.dialects.postgresql import ARRAY, CHAR, INT8MULTIRANGE, JSON
 
 metadata = MetaData(
     naming_convention={
@@ -279,6 +279,8 @@ webhook_endpoints = Table(
     Column("created_by", Text, nullable=False),
     _moment("created_at"),
     _moment("updated_at"),
+    # The positions of the outbox of which nothing is delivered, as they are from before its activation.
+    Column("passed", INT8MULTIRANGE, nullable=False, server_default=text("'{}'")),
     CheckConstraint("status IN ('active', 'disabled', 'deleted')", name="status"),
     CheckConstraint("(status = 'disabled') = (disabled_reason IS NOT NULL)", name="disabled"),
     CheckConstraint("(previous_secret IS NULL) = (previous_secret_until IS NULL)", name="previous_secret"),

@@ -31,6 +31,7 @@ from tekana_postgres.history import COLUMNS, History, Rows, customer_answers_of,
 from tekana_postgres.row_locks import NO_LOCK, SKIP_LOCKED, WAIT, RowLock
 from tekana_postgres.rows import key_digest, record_of
 from tekana_postgres.small_save import TRANSACTIONS_MAX, save_in_one_statement
+from tekana_postgres.webhook_answers import with_webhooks
 
 _RECORDS = """
 SELECT k.key_digest, k.fingerprint, k.transaction_id, coalesce(a.answer, k.answer) AS answer
@@ -58,12 +59,13 @@ class PostgresUnitOfWork:
             rows = await self._connection.fetch(_RECORDS, uuid_array(by_digest))
             ids = [row["transaction_id"] for row in rows if row["transaction_id"] is not None]
             transactions = await read_transactions(self._connection, ids)
-        return {
-            by_digest[row["key_digest"]]: record_of(
-                row["fingerprint"], transactions.get(row["transaction_id"]), row["answer"]
-            )
-            for row in rows
-        }
+            records = {
+                by_digest[row["key_digest"]]: record_of(
+                    row["fingerprint"], transactions.get(row["transaction_id"]), row["answer"]
+                )
+                for row in rows
+            }
+            return await with_webhooks(self._connection, records)
 
     async def lock(self, locks: LockSet, *, wait: bool = True) -> LockedState:
         """Lock kind by kind, then wallets, in the order of ids; everywhere the same, so no two units deadlock."""

@@ -1,7 +1,8 @@
 """Deliveries to webhook endpoints: the queue, and the log.
 
 A delivery stream has a row in `webhook_lines` while any of its deliveries is pending. Adding to a stream locks its row,
-and so does ending one, before it looks for pending deliveries: so one of the two sees what the other adds.
+and so does ending one, before it looks for pending deliveries: so one of the two sees what the other adds. Everything
+locks endpoints first, then streams, then deliveries: units of work too.
 
 The dispatcher's statements run on connections of their own, so that they never wait for readers, nor readers for them.
 """
@@ -15,30 +16,41 @@ from datetime import datetime, timedelta
 import asyncpg
 import msgspec
 
-from tekana.domain.errors import WebhookDeliveryNotFound
+from tekana.domain.caller import Caller
 from tekana.domain.identifiers import WebhookDeliveryId, WebhookEndpointId
-from tekana.domain.webhooks import DeliveryAttempt, NewWebhookDelivery, WebhookDelivery
+from tekana.domain.webhooks import (
+    DeliveryAttempt,
+    NewWebhookDelivery,
+    WebhookDelivery,
+    delivery_not_found,
+    endpoint_not_found,
+)
 from tekana.ports.clock import Clock
 from tekana.ports.page import Page, PageRequest
 from tekana.ports.webhook_deliveries import ATTEMPTS_MAX, DeliveryOutcome, FinishedAttempt
 from tekana_postgres.connections import ConnectionPool, raw_connection
-from tekana_postgres.pages import id_cursor, page_of
+from tekana_postgres.pages import id_cursor, page_of, position_of
 from tekana_postgres.rows import write_json
-from tekana_postgres.webhook_endpoints import not_found
 
 _PURGE_MAX = 5_000
 
-_COLUMNS = (
-    "d.id, d.endpoint_id, d.aggregate_id, d.sequence, d.event_id, d.event_type, d.body, d.status, d.tries, d.attempts, "
-    "d.created_at, d.ended_at"
+DELIVERY_COLUMNS = (
+    *("id", "endpoint_id", "aggregate_id", "sequence", "event_id", "event_type", "body", "status", "tries"),
+    *("attempts", "created_at", "ended_at"),
 )
-# Each statement takes the time as a parameter; NULL means the database's.
+_COLUMNS = ", ".join(f"d.{name}" for name in DELIVERY_COLUMNS)
+# Each statement takes the time as a parameter; NULL means the database's. What is queued is compared with the state of
+# the endpoints at one moment: so an event that was read before an activation is found to be from before it.
 _QUEUE = """
 WITH added AS (
     INSERT INTO webhook_deliveries (id, endpoint_id, aggregate_id, sequence, event_id, event_type, body, status, tries,
         attempts, created_at)
-    SELECT d.*, 'pending', 0, '[]', coalesce($1, clock_timestamp())
-    FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::bigint[], $6::text[], $7::text[], $8::text[]) d
+    SELECT d.id, e.id, d.aggregate_id, d.sequence, d.event_id, d.event_type, d.body,
+        'pending', 0, '[]', coalesce($1, clock_timestamp())
+    FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::bigint[])
+        d (id, endpoint_id, aggregate_id, sequence, event_id, event_type, body, position)
+    JOIN webhook_endpoints e ON e.id = d.endpoint_id AND e.status = 'active'
+        AND NOT coalesce(d.position <@ e.passed, false)
     ON CONFLICT (endpoint_id, aggregate_id, sequence) DO NOTHING RETURNING endpoint_id, aggregate_id
 )
 INSERT INTO webhook_lines (endpoint_id, aggregate_id, next_attempt_at)
@@ -110,14 +122,6 @@ _LIST = f"""
 SELECT {_COLUMNS} FROM webhook_deliveries d WHERE d.endpoint_id = $1 AND ($2::uuid IS NULL OR d.id < $2)
 ORDER BY d.id DESC LIMIT $3
 """
-_REQUEST_STREAM = """
-INSERT INTO webhook_lines AS l (endpoint_id, aggregate_id, next_attempt_at) VALUES ($1, $2, coalesce($3, now()))
-ON CONFLICT (endpoint_id, aggregate_id) DO UPDATE SET next_attempt_at =
-    CASE WHEN l.claimed THEN l.next_attempt_at ELSE excluded.next_attempt_at END
-"""
-_REQUEST = f"""
-UPDATE webhook_deliveries d SET status = 'pending', tries = 0, ended_at = NULL WHERE id = $1 RETURNING {_COLUMNS}
-"""
 _PURGE_ENDED = f"""
 DELETE FROM webhook_deliveries WHERE id IN (
     SELECT id FROM webhook_deliveries WHERE ended_at < coalesce($1, now()) - $2::interval LIMIT {_PURGE_MAX})
@@ -142,7 +146,7 @@ class PostgresWebhookDeliveries:
 
     async def queue(self, new: Sequence[NewWebhookDelivery]) -> None:
         async with raw_connection(self._background) as connection:
-            await connection.execute(_QUEUE, self._now(), *zip(*map(_new_row, new), strict=True))
+            await queue_deliveries(connection, new, self._now())
 
     async def claim(
         self, capacity: Mapping[WebhookEndpointId, int], limit: int, seconds: float
@@ -153,7 +157,7 @@ class PostgresWebhookDeliveries:
             if not streams:
                 return ()
             endpoints, aggregates = zip(*streams, strict=True)
-            return [_delivery(row) for row in await connection.fetch(_FIRST_OF_STREAMS, endpoints, aggregates)]
+            return [delivery_of(row) for row in await connection.fetch(_FIRST_OF_STREAMS, endpoints, aggregates)]
 
     async def record(self, attempts: Sequence[FinishedAttempt]) -> Mapping[WebhookEndpointId, timedelta]:
         if not attempts:
@@ -162,29 +166,26 @@ class PostgresWebhookDeliveries:
         endpoints = [one.delivery.endpoint_id for one in attempts]
         streams = (endpoints, [one.delivery.aggregate_id for one in attempts])
         async with self._transaction(self._background) as connection:
+            found = await connection.fetch(_SET_FAILING, now, *zip(*_by_endpoint(attempts), strict=True))
             await connection.execute(_LOCK_STREAMS, *streams)
             await connection.execute(_RECORD, now, *zip(*map(_recorded, attempts), strict=True))
             await connection.execute(_END_STREAMS, *streams)
             await connection.execute(_RELEASE_STREAMS, now, *streams, [_retry_in(one.outcome) for one in attempts])
-            found = await connection.fetch(_SET_FAILING, now, *zip(*_by_endpoint(attempts), strict=True))
         return {WebhookEndpointId(row["id"]): row["failing_for"] for row in found}
 
-    async def get(self, caller: str, delivery_id: WebhookDeliveryId) -> WebhookDelivery:
+    async def get(self, caller: Caller, delivery_id: WebhookDeliveryId) -> WebhookDelivery:
         async with raw_connection(self._pool) as connection:
-            return await _get(connection, caller, delivery_id)
+            row = await connection.fetchrow(_GET, delivery_id, caller.subject)
+        if row is None:
+            raise delivery_not_found(delivery_id)
+        return delivery_of(row)
 
-    async def list(self, caller: str, endpoint_id: WebhookEndpointId, page: PageRequest) -> Page[WebhookDelivery]:
+    async def list(self, caller: Caller, endpoint_id: WebhookEndpointId, page: PageRequest) -> Page[WebhookDelivery]:
         async with raw_connection(self._pool) as connection:
-            if await connection.fetchval(_OWNS, endpoint_id, caller) is None:
-                raise not_found(endpoint_id)
+            if await connection.fetchval(_OWNS, endpoint_id, caller.subject) is None:
+                raise endpoint_not_found(endpoint_id)
             rows = await connection.fetch(_LIST, endpoint_id, id_cursor(page), page.limit + 1)
-        return page_of([_delivery(row) for row in rows], page, lambda one: str(one.id))
-
-    async def request_retry(self, caller: str, delivery_id: WebhookDeliveryId) -> WebhookDelivery:
-        async with self._transaction(self._pool) as connection:
-            delivery = await _get(connection, caller, delivery_id)
-            await connection.execute(_REQUEST_STREAM, delivery.endpoint_id, delivery.aggregate_id, self._now())
-            return _delivery(await connection.fetchrow(_REQUEST, delivery_id))
+        return page_of([delivery_of(row) for row in rows], page, lambda one: str(one.id))
 
     async def purge(self, older_than: timedelta) -> int:
         async with raw_connection(self._background) as connection:
@@ -199,20 +200,22 @@ class PostgresWebhookDeliveries:
             yield connection
 
 
-async def _get(connection: asyncpg.Connection, caller: str, delivery_id: WebhookDeliveryId) -> WebhookDelivery:
-    row = await connection.fetchrow(_GET, delivery_id, caller)
-    if row is None:
-        raise WebhookDeliveryNotFound(f"no webhook delivery has the id {delivery_id}")
-    return _delivery(row)
+async def queue_deliveries(
+    connection: asyncpg.Connection, new: Sequence[NewWebhookDelivery], now: datetime | None
+) -> None:
+    """Queue deliveries, as `WebhookDeliveries.queue` does. `now` is the time; None stands for the database's."""
+    await connection.execute(_QUEUE, now, *zip(*map(_new_row, new), strict=True))
 
 
-def _delivery(row: asyncpg.Record) -> WebhookDelivery:
+def delivery_of(row: asyncpg.Record) -> WebhookDelivery:
+    """Read a row of `webhook_deliveries` with DELIVERY_COLUMNS."""
     attempts = msgspec.json.decode(row["attempts"], type=tuple[DeliveryAttempt, ...])
     return WebhookDelivery(**{**row, "attempts": attempts})
 
 
 def _new_row(new: NewWebhookDelivery) -> tuple[object, ...]:
-    return (new.id, new.endpoint_id, new.aggregate_id, new.sequence, new.event_id, new.event_type, new.body)
+    position = None if new.cursor is None else position_of(new.cursor)[0]
+    return (new.id, new.endpoint_id, new.aggregate_id, new.sequence, new.event_id, new.event_type, new.body, position)
 
 
 def _recorded(finished: FinishedAttempt) -> tuple[object, ...]:

@@ -133,6 +133,7 @@ from tekana.domain.transaction import Entry as Entry
 from tekana.domain.transaction import PostedEntry as PostedEntry
 from tekana.domain.transaction import Transaction as Transaction
 from tekana.domain.wallet import Wallet as Wallet
+from tekana.domain.webhook_answers import DeletedWebhook as DeletedWebhook
 from tekana.domain.webhooks import DeliveryAttempt as DeliveryAttempt
 from tekana.domain.webhooks import WebhookDelivery as WebhookDelivery
 from tekana.domain.webhooks import WebhookEndpoint as WebhookEndpoint
@@ -159,6 +160,7 @@ if not TYPE_CHECKING:
         "CustomerNotActive",
         "CustomerNotFound",
         "CustomerWithWallets",
+        "DeletedWebhook",
         "DeliveryAttempt",
         "Entry",
         "EventsDropped",

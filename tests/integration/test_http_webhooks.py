@@ -136,6 +136,31 @@ async def test_a_request_repeated_with_its_key_is_executed_once(client: httpx.As
     assert (await client.get(ENDPOINTS)).json()["items"] == []
 
 
+async def test_a_change_repeated_with_its_key_is_not_made_again(client: httpx.AsyncClient, receiver: Receiver) -> None:
+    path = f"{ENDPOINTS}/{(await create(client, receiver.url, description='first'))['id']}"
+
+    async def twice(method: str, where: str, **body: Any) -> list[httpx.Response]:
+        key = {"Idempotency-Key": f"{method} {where} {body}"}
+        answers = [await client.request(method, where, headers=key, **body) for _ in range(2)]
+        assert [one.headers.get("idempotency-replayed") for one in answers] == [None, "true"]
+        assert answers[0].status_code == answers[1].status_code
+        return answers
+
+    changed = await twice("PATCH", path, json={"description": "second"})
+    assert changed[0].content == changed[1].content
+    await client.patch(path, json={"description": "third"})
+    third = await client.patch(path, json={"description": "second"}, headers=changed[0].request.headers)
+    assert third.json()["description"] == "third"  # done before: the endpoint as it is now
+    [first, second] = [one.json()["id"] for one in await twice("POST", f"{path}/test")]
+    assert first == second
+    assert len((await client.get(f"{path}/deliveries")).json()["items"]) == 1
+    await twice("POST", f"/v1/webhook-deliveries/{first}/resend")
+    other = await client.delete(path, headers={"Idempotency-Key": f"POST {path}/test {{}}"})
+    assert_problem(other, 422, "idempotency_key_reused")
+    assert [one.status_code for one in await twice("DELETE", path)] == [204, 204]
+    assert_problem(await client.delete(path), 404, "not_found")
+
+
 async def test_an_endpoint_is_updated_and_disabled(client: httpx.AsyncClient, receiver: Receiver) -> None:
     endpoint = await create(client, receiver.url, description="first", event_types=["WalletOpened"])
     path = f"{ENDPOINTS}/{endpoint['id']}"

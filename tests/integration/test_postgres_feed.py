@@ -8,12 +8,16 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from tekana.application.engine.decide import fingerprint
+from tekana.application.webhooks.signature import new_secret
 from tekana.domain.book import Book
 from tekana.domain.caller import LOCAL_OPERATOR, MAIN_TENANT
+from tekana.domain.events import event_id
 from tekana.domain.money import Currency
 from tekana.ports.page import PageRequest
 from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord, UnitOfWork
 from tekana.testing import builders
+from tekana.testing.contracts.webhook_activation import queue_events, queued_for
+from tekana.testing.contracts.webhook_deliveries import ME, create
 from tekana.testing.session import session
 from tekana_postgres import PostgresStore
 
@@ -31,7 +35,7 @@ async def store(postgres_url: str) -> AsyncIterator[PostgresStore]:
 async def register(unit: UnitOfWork, *, commit: bool) -> None:
     """Do everything that a registration does, with or without the commit."""
     command = builders.person()
-    book = Book(await unit.lock(command.locks()), uuid7, Currency("RWF"), LOCAL_OPERATOR)
+    book = Book(await unit.lock(command.locks()), uuid7, Currency("RWF"), LOCAL_OPERATOR, new_secret=new_secret)
     answer = command.decide(book)
     if not commit:
         unit._transaction = _NeverCommits()  # type: ignore[attr-defined]
@@ -112,3 +116,23 @@ async def test_a_page_can_end_inside_a_transaction(store: PostgresStore) -> None
             assert tuple(seen) == whole
         assert len(whole) == 4 + 5 * 3
         assert [finding async for finding in app.audit() if not finding.ok] == []
+
+
+async def test_a_webhook_gets_what_ends_after_its_activation_and_nothing_that_ended_before(
+    store: PostgresStore,
+) -> None:
+    """Though the one came to a position before the other: units of work end in any order."""
+    async with store.begin() as slow:
+        await register(slow, commit=False)
+        async with store.begin() as quick:
+            await register(quick, commit=True)
+        endpoint = await create(store)
+        assert await queued_for(store, endpoint) == []
+        await slow._connection.execute("COMMIT")
+        slow.saved = True
+    await queue_events(store)
+    found = (await store.webhook_deliveries.list(ME, endpoint.id, PageRequest())).items
+    slow_one, quick_one = (await store.events(LOCAL_OPERATOR).list(PageRequest(200))).items[2:6:2]
+    assert sorted(one.event_type for one in found) == ONE
+    assert event_id(slow_one.event) in {one.event_id for one in found}
+    assert event_id(quick_one.event) not in {one.event_id for one in found}

@@ -73,34 +73,37 @@ async def test_a_gateway_is_ready_when_its_bus_is_reachable(bus_url: str) -> Non
 async def test_webhooks_are_stored_by_the_services(store: MemoryStore, bus_url: str) -> None:
     async with services(bus_url, MEMORY, store=store) as behind, gateway(bus_url) as app:
         await until_it_answers(app)
-        wanted: Any = {"url": "https://93.184.215.14/hooks", "event_types": ["WalletCredited"], "key": "the first"}
-        made, replayed = await app.webhooks.create(PARTNER, **wanted)
+        partner = app.as_caller(PARTNER)
+        wanted = tekana.CreateWebhookEndpoint(url="https://93.184.215.14/hooks", event_types=("WalletCredited",))
+        made, replayed = await partner.submit(wanted, key="the first")
         assert not replayed
-        assert await app.webhooks.create(PARTNER, **wanted) == (made, True)
-        assert await behind.webhooks.get(PARTNER, made.id) == made
-        shown = replace(made, secret="")  # only the first reply has the secret
-        assert await app.webhooks.get(PARTNER, made.id) == shown
-        assert (await app.webhooks.list(PARTNER, tekana.PageRequest())).items == (shown,)
-        changed = await app.webhooks.update(
-            PARTNER, made.id, {"status": "disabled", "event_types": ["WalletDebited"], "description": None}
+        assert await partner.submit(wanted, key="the first") == (made, True)
+        assert await store.webhook_endpoints.get(PARTNER, made.id) == made
+        shown = replace(made, secret="")  # its secret is in no reply but the first
+        assert await partner.webhooks.get(made.id) == shown
+        assert await behind.as_caller(PARTNER).webhooks.get(made.id) == shown
+        assert (await partner.webhooks.list(tekana.PageRequest())).items == (shown,)
+        update = tekana.UpdateWebhookEndpoint(
+            endpoint_id=made.id, status="disabled", event_types=("WalletDebited",), description=None
         )
+        changed = await partner.execute(update)
         assert (changed.status, changed.event_types) == ("disabled", ("WalletDebited",))
-        assert replace(changed, secret=made.secret) == await behind.webhooks.get(PARTNER, made.id)
+        assert replace(changed, secret=made.secret) == await store.webhook_endpoints.get(PARTNER, made.id)
         with pytest.raises(tekana.TekanaError, match="disabled"):
-            await app.webhooks.send_test(PARTNER, made.id)
-        await app.webhooks.update(PARTNER, made.id, {"status": "active"})
-        sent = await app.webhooks.send_test(PARTNER, made.id)
-        assert (await app.webhooks.deliveries(PARTNER, made.id, tekana.PageRequest())).items == (sent,)
-        assert (await app.webhooks.resend(PARTNER, sent.id)).id == sent.id
-        rotated = (await app.webhooks.rotate_secret(PARTNER, made.id)).endpoint
+            await partner.execute(tekana.SendWebhookTest(endpoint_id=made.id))
+        await partner.execute(tekana.UpdateWebhookEndpoint(endpoint_id=made.id, status="active"))
+        sent = await partner.execute(tekana.SendWebhookTest(endpoint_id=made.id))
+        assert (await partner.webhooks.deliveries(made.id, tekana.PageRequest())).items == (sent,)
+        assert (await partner.execute(tekana.ResendWebhookDelivery(delivery_id=sent.id))).id == sent.id
+        rotated = await partner.execute(tekana.RotateWebhookSecret(endpoint_id=made.id))
         assert rotated.previous_secret is None
-        kept = await behind.webhooks.get(PARTNER, made.id)
+        kept = await store.webhook_endpoints.get(PARTNER, made.id)
         assert (kept.secret, kept.previous_secret) == (rotated.secret, made.secret)
         with pytest.raises(tekana.InvalidRequest, match="url"):
-            await app.webhooks.create(PARTNER, url="http://127.0.0.1/hooks")
-        await app.webhooks.delete(PARTNER, made.id)
+            await partner.execute(tekana.CreateWebhookEndpoint(url="http://127.0.0.1/hooks"))
+        await partner.execute(tekana.DeleteWebhookEndpoint(endpoint_id=made.id))
         with pytest.raises(tekana.WebhookEndpointNotFound):
-            await app.webhooks.get(PARTNER, made.id)
+            await partner.webhooks.get(made.id)
 
 
 async def test_errors_keep_their_class_and_fields(store: MemoryStore, bus_url: str) -> None:

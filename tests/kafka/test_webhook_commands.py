@@ -5,19 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 import tekana
-from tekana.application.webhooks.webhooks import Webhooks
+from tekana.application import CreateWebhookEndpoint, RotateWebhookSecret, SendWebhookTest, UpdateWebhookEndpoint
 from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.testing import builders
 from tekana.testing.contracts.helpers import a_wallet
+from tekana_httpcore import HttpSender
 from tekana_kafka.command_messages import command_message
 from tekana_kafka.reply_producer import ReplyProducer
-from tekana_kafka.webhook_commands import CreateWebhookEndpoint, RotateWebhookSecret, UpdateWebhookEndpoint
 from tekana_memory import MemoryStore
 from tests.kafka.consumer import read
 from tests.kafka.topology import gateway, services, until_it_answers
@@ -47,15 +46,16 @@ async def test_a_secret_is_on_the_bus_where_it_is_new_and_nowhere_else(
     bus_url: str, kafka_address: str, topic_prefix: str
 ) -> None:
     store = MemoryStore(MEMORY)
-    async with services(bus_url, MEMORY, store=store), gateway(bus_url) as app:
-        await until_it_answers(app)
-        made = (await app.webhooks.create(PARTNER, url=URL)).endpoint
-        rotated = (await app.webhooks.rotate_secret(PARTNER, made.id)).endpoint
-        await app.webhooks.get(PARTNER, made.id)
-        await app.webhooks.list(PARTNER, PAGE)
-        await app.webhooks.update(PARTNER, made.id, {"description": "x"})
-        await app.webhooks.send_test(PARTNER, made.id)
-        await app.webhooks.deliveries(PARTNER, made.id, PAGE)
+    async with services(bus_url, MEMORY, store=store), gateway(bus_url) as operator:
+        await until_it_answers(operator)
+        app = operator.as_caller(PARTNER)
+        made = await app.execute(CreateWebhookEndpoint(url=URL))
+        rotated = await app.execute(RotateWebhookSecret(endpoint_id=made.id))
+        await app.webhooks.get(made.id)
+        await app.webhooks.list(PAGE)
+        await app.execute(UpdateWebhookEndpoint(endpoint_id=made.id, description="x"))
+        await app.execute(SendWebhookTest(endpoint_id=made.id))
+        await app.webhooks.deliveries(made.id, PAGE)
     values = [one.value or b"" for one in await read(kafka_address, topic_prefix)]
     for secret in (made.secret, rotated.secret):
         assert secret.startswith("whsec_")
@@ -67,37 +67,43 @@ async def test_changes_of_one_endpoint_are_made_in_their_order(
     bus_url: str, monkeypatch: pytest.MonkeyPatch, topic_prefix: str, producer: AIOKafkaProducer
 ) -> None:
     """Though the first ones take longer, as a name that resolves slowly makes them do."""
-    update = Webhooks.update
+    check, checked = HttpSender.check, 0
 
-    async def slow(self: Webhooks, caller: Any, endpoint_id: Any, changes: Any) -> Any:
-        await asyncio.sleep(0.1 if changes["description"] == "0" else 0)
-        return await update(self, caller, endpoint_id, changes)
+    async def slow(self: HttpSender, url: str) -> None:
+        nonlocal checked
+        checked += 1
+        await asyncio.sleep(0.1 if url.endswith("/first") else 0)
+        await check(self, url)
 
-    monkeypatch.setattr(Webhooks, "update", slow)
+    monkeypatch.setattr(HttpSender, "check", slow)
     store = MemoryStore(MEMORY)
-    async with services(bus_url, MEMORY, store=store) as behind, gateway(bus_url) as app:
-        await until_it_answers(app)
-        made = (await app.webhooks.create(PARTNER, url=URL)).endpoint
+    async with services(bus_url, MEMORY, store=store), gateway(bus_url) as operator:
+        await until_it_answers(operator)
+        app = operator.as_caller(PARTNER)
+        made = await app.execute(CreateWebhookEndpoint(url=URL))
         sent = []
         for number in range(20):
-            command = UpdateWebhookEndpoint(endpoint_id=made.id, description=str(number))
+            url = f"{URL}/first" if number == 0 else URL
+            command = UpdateWebhookEndpoint(endpoint_id=made.id, url=url, description=str(number))
             message = command_message(command, caller=PARTNER, key=f"{number}", request_id=None)
             topic = f"{topic_prefix}.webhook.commands"
             sent.append(await producer.send(topic, message.value, message.key, headers=message.headers))
         await asyncio.gather(*sent)
-        await app.webhooks.update(PARTNER, made.id, {"url": URL, "description": "20"})
-        assert (await behind.webhooks.get(PARTNER, made.id)).description == "20"
+        await app.execute(UpdateWebhookEndpoint(endpoint_id=made.id, url=URL, description="20"))
+        assert (await store.webhook_endpoints.get(PARTNER, made.id)).description == "20"
         await asyncio.sleep(0.3)
-        assert (await behind.webhooks.get(PARTNER, made.id)).description == "20"
+        assert (await store.webhook_endpoints.get(PARTNER, made.id)).description == "20"
+        assert checked >= 21
 
 
 async def test_what_is_delivered_again_is_done_once(
     bus_url: str, topic_prefix: str, producer: AIOKafkaProducer
 ) -> None:
     store = MemoryStore(MEMORY)
-    async with services(bus_url, MEMORY, store=store) as behind, gateway(bus_url) as app:
-        await until_it_answers(app)
-        made = (await app.webhooks.create(PARTNER, url=URL)).endpoint  # without a key of the client's
+    async with services(bus_url, MEMORY, store=store), gateway(bus_url) as operator:
+        await until_it_answers(operator)
+        app = operator.as_caller(PARTNER)
+        made = await app.execute(CreateWebhookEndpoint(url=URL))  # without a key of the client's
         topic = f"{topic_prefix}.webhook.commands"
         commands = (CreateWebhookEndpoint(url=URL), RotateWebhookSecret(endpoint_id=made.id))
         for command in commands:
@@ -105,32 +111,32 @@ async def test_what_is_delivered_again_is_done_once(
                 key = type(command).__name__
                 message = command_message(command, caller=PARTNER, key=key, request_id=None)
                 await producer.send_and_wait(topic, message.value, message.key, headers=message.headers)
-        done = await app.webhooks.rotate_secret(PARTNER, made.id, key="RotateWebhookSecret")
+        done = await app.submit(RotateWebhookSecret(endpoint_id=made.id), key="RotateWebhookSecret")
         assert done.replayed
-        kept = await behind.webhooks.get(PARTNER, made.id)
-        assert (kept.secret, kept.previous_secret) == (done.endpoint.secret, made.secret)
-        await app.webhooks.create(PARTNER, url=URL, key="CreateWebhookEndpoint")
-        assert len((await behind.webhooks.list(PARTNER, PAGE)).items) == 2
+        kept = await store.webhook_endpoints.get(PARTNER, made.id)
+        assert (kept.secret, kept.previous_secret) == (done.answer.secret, made.secret)
+        await app.submit(CreateWebhookEndpoint(url=URL), key="CreateWebhookEndpoint")
+        assert len((await store.webhook_endpoints.list(PARTNER, PAGE)).items) == 2
 
 
 async def test_what_a_service_did_not_finish_is_done_by_the_next(bus_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first one dies after the work, before its reply and the commit. The client gets the answer all the same."""
     store = MemoryStore(MEMORY)
     async with gateway(bus_url) as app:
-        waiting = asyncio.create_task(app.webhooks.create(PARTNER, url=URL))
+        waiting = asyncio.create_task(app.as_caller(PARTNER).submit(CreateWebhookEndpoint(url=URL)))
         await asyncio.sleep(0.3)
         with monkeypatch.context() as dying:
             dying.setattr(ReplyProducer, "answer", _no_reply)
             dying.setattr(AIOKafkaConsumer, "commit", _no_commit)
-            async with services(bus_url, MEMORY, store=store, roles=("transaction",)) as behind:
+            async with services(bus_url, MEMORY, store=store, roles=("transaction",)):
                 async with asyncio.timeout(30):
-                    while not (await behind.webhooks.list(PARTNER, PAGE)).items:  # noqa: ASYNC110 - no event
+                    while not (await store.webhook_endpoints.list(PARTNER, PAGE)).items:  # noqa: ASYNC110 - no event
                         await asyncio.sleep(0.05)
         assert not waiting.done()
-        async with services(bus_url, MEMORY, store=store, roles=("transaction",)) as behind:
+        async with services(bus_url, MEMORY, store=store, roles=("transaction",)):
             made = await waiting
             assert made.replayed
-            assert [one.id for one in (await behind.webhooks.list(PARTNER, PAGE)).items] == [made.endpoint.id]
+            assert (await store.webhook_endpoints.list(PARTNER, PAGE)).items == (made.answer,)
 
 
 async def _no_reply(*_: object) -> None:
@@ -143,19 +149,17 @@ async def _no_commit(*_: object) -> None:
 
 async def test_money_does_not_wait_for_a_webhook(bus_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     release = asyncio.Event()
-    create = Webhooks.create
 
-    async def hanging(self: Webhooks, caller: Any, **named: Any) -> Any:
+    async def hanging(self: HttpSender, url: str) -> None:
         await release.wait()
-        return await create(self, caller, **named)
 
-    monkeypatch.setattr(Webhooks, "create", hanging)
+    monkeypatch.setattr(HttpSender, "check", hanging)
     async with services(bus_url, MEMORY, store=MemoryStore(MEMORY)), gateway(bus_url) as app:
         await until_it_answers(app)
         wallet = await a_wallet(app)
-        waiting = asyncio.create_task(app.webhooks.create(PARTNER, url=URL))
+        waiting = asyncio.create_task(app.execute(CreateWebhookEndpoint(url=URL)))
         await asyncio.sleep(0.3)
         async with asyncio.timeout(5):
             await app.execute(builders.deposit(wallet.id, "1"))
         release.set()
-        assert (await waiting).endpoint.url == URL
+        assert (await waiting).url == URL

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 import tekana
+from tekana.application.commands.command import Struct
 from tekana.domain import errors
 from tekana.domain.book import Answer, BatchRecord
 from tekana.domain.caller import LOCAL_OPERATOR
@@ -25,7 +26,6 @@ from tekana_kafka.command_messages import command_message
 from tekana_kafka.query_messages import QUERIES
 from tekana_kafka.reply_codec import decode_error, encode_error
 from tekana_kafka.service_table import TOPIC_OF
-from tekana_kafka.webhook_commands import WebhookCommand
 from tests.integration.postgres_support import some_history
 
 
@@ -143,7 +143,7 @@ def test_no_message_key_is_personal() -> None:
 
 
 def test_a_command_without_an_id_has_a_message_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    class SetRate(WebhookCommand, frozen=True, kw_only=True):
+    class SetRate(Struct, frozen=True, kw_only=True):
         NAME = "SetRate"
         currency: str
 

@@ -10,7 +10,7 @@ from tests.unit.golden_rows import GOLDEN
 NAMES = """
 AnyMoneyCommand BalanceAt Batch BatchOutcome Caller Command ConcurrentUpdate Conflict
 Currency CurrencyMismatch Customer CustomerExists CustomerFilter CustomerId CustomerNotActive CustomerNotFound
-CustomerWithWallets DeliveryAttempt Entry EventsDropped FieldError Forbidden
+CustomerWithWallets DeletedWebhook DeliveryAttempt Entry EventsDropped FieldError Forbidden
 IdempotencyKeyReused InsufficientFunds InvalidRequest LOCAL_OPERATOR LimitExceeded MAIN_TENANT MissingAdapter Money
 MoneyCommand NotFound Overloaded Page PageRequest PostedEntry PostingEngine Refused
 RolledBack RuleRefused SCOPES SameWallet Scope Session Settings StateConflict Tekana

@@ -50,7 +50,10 @@ def caller_without(scope: Scope) -> Caller:
 
 
 def some(kind: type[Command[Any]]) -> Any:
-    return msgspec.convert({**dict.fromkeys(kind.IDS, builders.wallet().id), **kind.EXAMPLE}, kind)  # type: ignore[attr-defined]
+    example = {**dict.fromkeys(getattr(kind, "IDS", ()), builders.wallet().id), **kind.EXAMPLE}
+    if "url" in example:
+        example["url"] = "https://93.184.215.14/hooks"  # a name would have to be resolved
+    return msgspec.convert(example, kind)
 
 
 @pytest.mark.parametrize("kind", [*COMMANDS.values(), tekana.Batch])
@@ -78,6 +81,7 @@ READERS: dict[str, Scope] = {
     "wallets": "wallets:read",
     "transactions": "transactions:read",
     "events": "events:read",
+    "webhooks": "webhooks:read",
     "audit": "audit:read",
 }
 

@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 import pytest
 from uuid_utils.compat import uuid7
 
-from tekana.application import Session, Webhooks
+from tekana.application import PostingEngine, Session, Tekana, Webhooks
 from tekana.application.event_payload import event_payload
+from tekana.application.webhooks.url_checks import UrlCheckingEngine
 from tekana.application.workers import leased_worker
 from tekana.application.workers import webhook_dispatcher as dispatchers
 from tekana.application.workers.webhook_dispatcher import WebhookDispatcher, webhook_queue_worker
@@ -75,8 +76,13 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 
 @pytest.fixture
-def webhooks(store: WebhookStore) -> Webhooks:
-    return Webhooks(store, HttpSender(allow_private=True), uuid7)
+async def owner(store: WebhookStore) -> AsyncIterator[Session]:
+    """The session of a caller who owns endpoints."""
+    decides = PostingEngine(store.begin, uuid7, default_currency=builders.RWF)
+    engine = UrlCheckingEngine(decides, lambda: store, lambda: HttpSender(allow_private=True))
+    engine.start()
+    yield Tekana(store, engine, webhooks=lambda caller: Webhooks(store, caller)).as_caller(ME)
+    await engine.stop()
 
 
 @asynccontextmanager
@@ -93,15 +99,15 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def log(webhooks: Webhooks, endpoint: WebhookEndpoint) -> Sequence[WebhookDelivery]:
-    return (await webhooks.deliveries(ME, endpoint.id, PageRequest(200))).items
+async def log(owner: Session, endpoint: WebhookEndpoint) -> Sequence[WebhookDelivery]:
+    return (await owner.webhooks.deliveries(endpoint.id, PageRequest(200))).items
 
 
 async def until_logged(
-    webhooks: Webhooks, endpoint: WebhookEndpoint, condition: Callable[[Sequence[WebhookDelivery]], bool]
+    owner: Session, endpoint: WebhookEndpoint, condition: Callable[[Sequence[WebhookDelivery]], bool]
 ) -> Sequence[WebhookDelivery]:
     async with asyncio.timeout(PATIENCE):
-        while not condition(found := await log(webhooks, endpoint)):  # noqa: ASYNC110 - there is no event to wait for
+        while not condition(found := await log(owner, endpoint)):  # noqa: ASYNC110 - there is no event to wait for
             await asyncio.sleep(0.02)
     return found
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 import tekana
-from tekana.application import Webhooks
+from tekana.application import CreateWebhookEndpoint
 from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.events import event_id
 from tekana.testing import builders
@@ -21,7 +21,7 @@ from tekana.testing.contracts.ledger_checks import assert_whole, every
 from tekana.testing.receiver import receiving
 from tekana.testing.session import session
 from tekana_postgres import PostgresStore
-from tests.webhooks.support import ME, sequences, until
+from tests.webhooks.support import sequences, until
 
 # The command, whose claims end sooner.
 _COMMAND = """
@@ -67,8 +67,7 @@ async def test_dispatchers_that_are_killed(postgres_url: str, processes: Process
         assert isinstance(store, PostgresStore)
         settings = tekana.Settings(database_url=postgres_url, webhooks_allow_private=True)
         async with session(settings) as owner:
-            assert isinstance(owner.webhooks, Webhooks)
-            await owner.webhooks.create(ME, url=receiver.url)
+            await owner.execute(CreateWebhookEndpoint(url=receiver.url))
         one, other = await a_wallet(app, "100000"), await a_wallet(app, "100000")
         processes.start()
         processes.start()

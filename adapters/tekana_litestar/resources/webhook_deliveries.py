@@ -11,18 +11,21 @@ from litestar import Router
 from litestar.di import NamedDependency
 
 from tekana import (
+    ResendWebhookDelivery,
+    SendWebhookTest,
     WebhookDeliveryId,
     WebhookDeliveryNotFound,
     WebhookEndpointDisabled,
     WebhookEndpointId,
     WebhookEndpointNotFound,
 )
+from tekana.application.tekana import Executed
 from tekana.domain.webhooks import DeliveryAttempt, DeliveryStatus
 from tekana.domain.webhooks import WebhookDelivery as DomainDelivery
 from tekana_litestar import fields
 from tekana_litestar.bodies import Body, Nothing
 from tekana_litestar.fields import POSTED_AT, meta
-from tekana_litestar.operation import Call, Operation, Returns, command, json_content, query
+from tekana_litestar.operation import Call, Operation, Returns, command, json_content, query, replay_header
 from tekana_litestar.pages import ListPage, page_response
 from tekana_litestar.queries import PageQuery, Query
 from tekana_litestar.responses import Response, json_response
@@ -77,14 +80,14 @@ class WebhookDeliveryPage(ListPage[WebhookDelivery], frozen=True, kw_only=True):
     """Some deliveries, the newest first."""
 
 
-_DELIVERY: Final = json_content(WebhookDelivery)
+_QUEUED: Final = Returns(202, json_content(WebhookDelivery), ("Idempotency-Replayed",))
 _NOTHING: Final = Body[Nothing](Nothing)
 
 
 @command(
     "/webhook-endpoints/{webhook_endpoint_id:str}/test",
     Operation(
-        returns=(Returns(202, _DELIVERY),), body=_NOTHING, refusals=(WebhookEndpointNotFound, WebhookEndpointDisabled)
+        returns=(_QUEUED,), body=_NOTHING, key="optional", refusals=(WebhookEndpointNotFound, WebhookEndpointDisabled)
     ),
 )
 async def test_webhook_endpoint(call: NamedDependency[Call[Nothing, Query]]) -> Response:
@@ -94,8 +97,7 @@ async def test_webhook_endpoint(call: NamedDependency[Call[Nothing, Query]]) -> 
     it.
     """
     endpoint_id = WebhookEndpointId(call.ids["webhook_endpoint_id"])
-    sent = await call.session.webhooks.send_test(call.session.caller, endpoint_id)
-    return json_response(202, WebhookDelivery.from_domain(sent))
+    return _queued(await call.submit(SendWebhookTest(endpoint_id=endpoint_id)))
 
 
 @query(
@@ -113,14 +115,14 @@ async def list_webhook_deliveries(call: NamedDependency[Call[None, PageQuery]]) 
     kept for 30 days after they ended.
     """
     endpoint_id = WebhookEndpointId(call.ids["webhook_endpoint_id"])
-    page = await call.session.webhooks.deliveries(call.session.caller, endpoint_id, call.query.page(call.path))
+    page = await call.session.webhooks.deliveries(endpoint_id, call.query.page(call.path))
     return page_response(call.path, page, WebhookDeliveryPage, WebhookDelivery.from_domain)
 
 
 @command(
     "/webhook-deliveries/{webhook_delivery_id:str}/resend",
     Operation(
-        returns=(Returns(202, _DELIVERY),), body=_NOTHING, refusals=(WebhookDeliveryNotFound, WebhookEndpointDisabled)
+        returns=(_QUEUED,), body=_NOTHING, key="optional", refusals=(WebhookDeliveryNotFound, WebhookEndpointDisabled)
     ),
 )
 async def resend_webhook_delivery(call: NamedDependency[Call[Nothing, Query]]) -> Response:
@@ -130,8 +132,11 @@ async def resend_webhook_delivery(call: NamedDependency[Call[Nothing, Query]]) -
     had it already.
     """
     delivery_id = WebhookDeliveryId(call.ids["webhook_delivery_id"])
-    sent = await call.session.webhooks.resend(call.session.caller, delivery_id)
-    return json_response(202, WebhookDelivery.from_domain(sent))
+    return _queued(await call.submit(ResendWebhookDelivery(delivery_id=delivery_id)))
+
+
+def _queued(done: Executed[DomainDelivery]) -> Response:
+    return json_response(202, WebhookDelivery.from_domain(done.answer), *replay_header(done.replayed))
 
 
 ROUTER: Final = Router(

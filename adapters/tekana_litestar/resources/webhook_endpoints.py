@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Final
 from uuid import UUID
@@ -12,7 +13,14 @@ from litestar.di import NamedDependency
 from litestar.enums import HttpMethod
 from msgspec import UNSET, UnsetType
 
-from tekana import WebhookEndpointId, WebhookEndpointNotFound
+from tekana import (
+    CreateWebhookEndpoint,
+    DeleteWebhookEndpoint,
+    RotateWebhookSecret,
+    UpdateWebhookEndpoint,
+    WebhookEndpointId,
+    WebhookEndpointNotFound,
+)
 from tekana.domain.webhooks import WebhookEndpoint as DomainEndpoint
 from tekana.domain.webhooks import WebhookStatus
 from tekana_litestar import fields
@@ -33,11 +41,7 @@ _EVENT_TYPES: Final = meta("The types of events that are delivered; null: all.",
 class NewWebhookEndpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where events are to be delivered, and which; without `event_types`, all."""
 
-    EXAMPLE: ClassVar[dict[str, Any]] = {
-        "url": "https://example.com/hooks",
-        "description": "Accounting",
-        "event_types": _TYPES,
-    }
+    EXAMPLE: ClassVar[Mapping[str, Any]] = CreateWebhookEndpoint.EXAMPLE
 
     url: Annotated[str, _URL]
     description: Annotated[str | None, _DESCRIPTION] = None
@@ -47,7 +51,7 @@ class NewWebhookEndpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
 class WebhookEndpointChanges(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What to change; the rest stays."""
 
-    EXAMPLE: ClassVar[dict[str, Any]] = {"event_types": None, "status": "active"}
+    EXAMPLE: ClassVar[Mapping[str, Any]] = UpdateWebhookEndpoint.EXAMPLE
 
     url: Annotated[str, _URL] | UnsetType = UNSET
     description: Annotated[str | UnsetType | None, _DESCRIPTION] = UNSET
@@ -128,10 +132,9 @@ async def create_webhook_endpoint(call: NamedDependency[Call[NewWebhookEndpoint,
     signed as Standard Webhooks says, is shown here and never again. A key that repeats the request gets the endpoint as
     it is then.
     """
-    done = await call.session.webhooks.create(call.session.caller, **msgspec.structs.asdict(call.input), key=call.key)
-    location = ("Location", f"/v1/webhook-endpoints/{done.endpoint.id}")
-    shown = WebhookEndpointWithSecret.from_domain(done.endpoint, secret=done.endpoint.secret)
-    return json_response(201, shown, location, *replay_header(done.replayed))
+    done = await call.submit(CreateWebhookEndpoint(**msgspec.structs.asdict(call.input)))
+    location = ("Location", f"/v1/webhook-endpoints/{done.answer.id}")
+    return json_response(201, _with_secret(done.answer), location, *replay_header(done.replayed))
 
 
 @query("/", Operation(returns=(Returns(200, json_content(WebhookEndpointPage)),), query=PageQuery))
@@ -140,7 +143,7 @@ async def list_webhook_endpoints(call: NamedDependency[Call[None, PageQuery]]) -
 
     Your endpoints, in the order in which they were created.
     """
-    page = await call.session.webhooks.list(call.session.caller, call.query.page(call.path))
+    page = await call.session.webhooks.list(call.query.page(call.path))
     return page_response(call.path, page, WebhookEndpointPage, WebhookEndpoint.from_domain)
 
 
@@ -154,16 +157,15 @@ async def get_webhook_endpoint(call: NamedDependency[Call[None, Query]]) -> Resp
     The endpoint, and its state: `disabled_reason` says why nothing is delivered, `failing_since` since when it has had
     nothing but failures.
     """
-    return json_response(
-        200, WebhookEndpoint.from_domain(await call.session.webhooks.get(call.session.caller, _endpoint_id(call)))
-    )
+    return json_response(200, WebhookEndpoint.from_domain(await call.session.webhooks.get(_endpoint_id(call))))
 
 
 @command(
     "/{webhook_endpoint_id:str}",
     Operation(
-        returns=(Returns(200, _ENDPOINT),),
+        returns=(Returns(200, _ENDPOINT, ("Idempotency-Replayed",)),),
         body=Body[WebhookEndpointChanges](WebhookEndpointChanges),
+        key="optional",
         refusals=(WebhookEndpointNotFound,),
     ),
     HttpMethod.PATCH,
@@ -172,17 +174,19 @@ async def update_webhook_endpoint(call: NamedDependency[Call[WebhookEndpointChan
     """Change a webhook endpoint.
 
     Changes the fields that are given; `event_types` null stands for all. `status` disables it, or enables it again.
-    What happens while it is disabled is not delivered later: read it from the feed. What was queued before waits.
+    What happens while it is disabled is not delivered later: read it from the feed. What was queued before waits. A key
+    that repeats the request gets the endpoint as it is then.
     """
-    given = msgspec.structs.asdict(call.input)
-    changes = {name: value for name, value in given.items() if value is not UNSET}
-    endpoint = await call.session.webhooks.update(call.session.caller, _endpoint_id(call), changes)
-    return json_response(200, WebhookEndpoint.from_domain(endpoint))
+    changes = msgspec.structs.asdict(call.input)
+    done = await call.submit(UpdateWebhookEndpoint(endpoint_id=_endpoint_id(call), **changes))
+    return json_response(200, WebhookEndpoint.from_domain(done.answer), *replay_header(done.replayed))
 
 
 @command(
     "/{webhook_endpoint_id:str}",
-    Operation(returns=(Returns(204),), refusals=(WebhookEndpointNotFound,)),
+    Operation(
+        returns=(Returns(204, headers=("Idempotency-Replayed",)),), key="optional", refusals=(WebhookEndpointNotFound,)
+    ),
     HttpMethod.DELETE,
 )
 async def delete_webhook_endpoint(call: NamedDependency[Call[None, Query]]) -> Response:
@@ -190,8 +194,8 @@ async def delete_webhook_endpoint(call: NamedDependency[Call[None, Query]]) -> R
 
     Nothing more is delivered to it, and its deliveries are forgotten.
     """
-    await call.session.webhooks.delete(call.session.caller, _endpoint_id(call))
-    return HttpResponse(204)
+    done = await call.submit(DeleteWebhookEndpoint(endpoint_id=_endpoint_id(call)))
+    return HttpResponse(204, headers=replay_header(done.replayed))
 
 
 @command(
@@ -209,9 +213,12 @@ async def rotate_webhook_secret(call: NamedDependency[Call[Nothing, Query]]) -> 
     For 24 hours each delivery is signed with both, the new secret and the one before it. The new one is shown here and
     never again. A key that repeats the request gets the endpoint as it is then.
     """
-    done = await call.session.webhooks.rotate_secret(call.session.caller, _endpoint_id(call), key=call.key)
-    shown = WebhookEndpointWithSecret.from_domain(done.endpoint, secret=done.endpoint.secret)
-    return json_response(200, shown, *replay_header(done.replayed))
+    done = await call.submit(RotateWebhookSecret(endpoint_id=_endpoint_id(call)))
+    return json_response(200, _with_secret(done.answer), *replay_header(done.replayed))
+
+
+def _with_secret(endpoint: DomainEndpoint) -> WebhookEndpoint:
+    return WebhookEndpointWithSecret.from_domain(endpoint, secret=endpoint.secret)
 
 
 def _endpoint_id(call: Call[Any, Query]) -> WebhookEndpointId:

@@ -13,8 +13,11 @@ import asyncpg
 
 from tekana.domain.customer import CONTACTS, CUSTOMERS
 from tekana.domain.identifiers import WalletId
+from tekana.domain.webhooks import WEBHOOK_ACTIVATIONS, WEBHOOK_DELIVERIES, WEBHOOK_ENDPOINTS
 from tekana_postgres.aggregates.contact import ContactRows
 from tekana_postgres.aggregates.customer import CustomerRows
+from tekana_postgres.aggregates.webhook_delivery import WebhookDeliveryRows
+from tekana_postgres.aggregates.webhook_endpoint import WebhookActivationRows, WebhookEndpointRows
 from tekana_postgres.row_locks import RowLock
 
 
@@ -34,5 +37,11 @@ class KindRows(Protocol):
         ...
 
 
-KINDS: Final[dict[str, KindRows]] = {CUSTOMERS.name: CustomerRows(), CONTACTS.name: ContactRows()}
+KINDS: Final[dict[str, KindRows]] = {
+    CUSTOMERS.name: CustomerRows(),
+    CONTACTS.name: ContactRows(),
+    WEBHOOK_ACTIVATIONS.name: WebhookActivationRows(),
+    WEBHOOK_ENDPOINTS.name: WebhookEndpointRows(),
+    WEBHOOK_DELIVERIES.name: WebhookDeliveryRows(),
+}
 """The rows of every kind but wallets, by the kind's name."""

@@ -6,6 +6,7 @@ from typing import Literal, Protocol, runtime_checkable
 
 from tekana.application.engine.engine import Engine
 from tekana.application.webhooks.webhooks import Webhooks
+from tekana.domain.caller import Caller
 from tekana.ports.store import Readers
 
 ServiceName = Literal["customer", "wallet", "transaction"]
@@ -26,9 +27,8 @@ class Gateway(Protocol):
         """The readers that send queries to the services."""
         ...
 
-    @property
-    def webhooks(self) -> Webhooks:
-        """The operations on webhooks, which the services execute."""
+    def webhooks(self, caller: Caller) -> Webhooks:
+        """Return the reader of webhooks that sends queries to the services."""
         ...
 
 
@@ -36,7 +36,8 @@ class Gateway(Protocol):
 class Service(Protocol):
     """The receiving end: consumes the commands and queries of one service, and replies.
 
-    Built from a URL, the name of the service, the engine and readers that execute them, and a factory of webhooks.
+    Built from a URL, the name of the service, the engine and readers that execute them, and a factory of
+    readers of webhooks.
     """
 
     async def start(self) -> None:

@@ -53,7 +53,7 @@ class Tekana:
         *,
         outbox: Outbox | None = None,
         service: Service | None = None,
-        webhooks: Callable[[], Webhooks] | None = None,
+        webhooks: Callable[[Caller], Webhooks] | None = None,
     ) -> None:
         """Create an application. Use `tekana.connect` instead, which also starts and stops its parts.
 
@@ -62,7 +62,7 @@ class Tekana:
             engine: executes commands, in this process or through a gateway.
             outbox: the outbox of the relay, if events are published: `check_ready` warns when the relay lags behind.
             service: the consumer of commands and queries from a bus, in a process of a service.
-            webhooks: builds the operations on webhooks; None if the application has no webhooks.
+            webhooks: returns the reader of webhooks of a caller; None if the application has no webhooks.
         """
         self._store = store
         self._engine = engine
@@ -107,13 +107,13 @@ class Session:
     """The operations of one caller. All of them raise Forbidden if the caller lacks the required scope.
 
     `execute` a command (`tekana.__all__` lists them), or `submit_batch` many money commands; read with `customers`,
-    `wallets`, `transactions` and `events`; manage webhooks with `webhooks`; check the ledger with `audit`.
+    `wallets`, `transactions`, `events` and `webhooks`; check the ledger with `audit`.
     """
 
     __slots__ = ("_engine", "_store", "_webhooks", "caller")
 
     def __init__(
-        self, caller: Caller, store: Readers, engine: Engine, webhooks: Callable[[], Webhooks] | None = None
+        self, caller: Caller, store: Readers, engine: Engine, webhooks: Callable[[Caller], Webhooks] | None = None
     ) -> None:
         self.caller = caller
         self._store = store
@@ -150,10 +150,11 @@ class Session:
 
     @property
     def webhooks(self) -> Webhooks:
-        """The operations on webhooks. Raises Unavailable if this application has none."""
+        """Read webhook endpoints and their deliveries. Raises Unavailable if this application has none."""
+        require_scope(self.caller, "webhooks:read")
         if self._webhooks is None:
             raise Unavailable("this application delivers no webhooks")
-        return self._webhooks()
+        return self._webhooks(self.caller)
 
     @property
     def audit(self) -> Audit:

@@ -13,6 +13,7 @@ from typing import Any
 from tekana.application.bus import Gateway, Service, ServiceName
 from tekana.application.engine.engine import Engine
 from tekana.application.webhooks.webhooks import Webhooks
+from tekana.domain.caller import Caller
 from tekana.domain.errors import TekanaError, invalid
 from tekana.ports.clock import Clock
 from tekana.ports.outbox import Outbox, RelayedStore
@@ -112,7 +113,7 @@ def find_gateway(url: str) -> Gateway:
 
 
 def find_service(
-    url: str, name: ServiceName, engine: Engine, readers: Readers, webhooks: Callable[[], Webhooks]
+    url: str, name: ServiceName, engine: Engine, readers: Readers, webhooks: Callable[[Caller], Webhooks]
 ) -> Service:
     """Build a service for the bus at this URL. It is not started yet.
 

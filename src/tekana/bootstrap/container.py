@@ -9,6 +9,7 @@ from dependency_injector import containers, providers
 from uuid_utils.compat import uuid7
 
 from tekana.application import PostingEngine, Tekana
+from tekana.application.webhooks.url_checks import UrlCheckingEngine
 from tekana.application.webhooks.webhooks import Webhooks
 from tekana.application.workers.relay import relay_worker
 from tekana.application.workers.retention import retention_worker
@@ -43,15 +44,16 @@ class LocalContainer(containers.DeclarativeContainer):
     new_id = providers.Object(uuid7)
     store = providers.Singleton(find_store, settings.provided.database_url, clock, settings.provided.read_database_url)
     readers = providers.Callable(lambda store: store, store)
-    engine = providers.Singleton(
+    webhook_store = providers.Factory(webhook_store_of, store)
+    webhook_sender = providers.Singleton(find_sender, settings.provided.webhooks_allow_private)
+    webhooks = providers.Factory(Webhooks, webhook_store)  # called with the caller
+    posting_engine = providers.Singleton(
         PostingEngine,
         begin=store.provided.begin,
         new_id=new_id,
         default_currency=settings.provided.currency,
     )
-    webhook_store = providers.Factory(webhook_store_of, store)
-    webhook_sender = providers.Singleton(find_sender, settings.provided.webhooks_allow_private)
-    webhooks = providers.Singleton(Webhooks, webhook_store, webhook_sender, new_id)
+    engine = providers.Singleton(UrlCheckingEngine, posting_engine, webhook_store.provider, webhook_sender.provider)
     webhook_dispatcher = providers.Singleton(WebhookDispatcher, webhook_store, webhook_sender, clock=clock)
     webhook_queue = providers.Singleton(webhook_queue_worker, webhook_store, new_id, holder=HOLDER)
     relayed_store = providers.Factory(relayed_store_of, store)
@@ -81,9 +83,7 @@ class GatewayContainer(containers.DeclarativeContainer):
     gateway = providers.Singleton(find_gateway, settings.provided.bus_url)
     readers = gateway.provided.readers
     engine = gateway.provided.engine
-    app = providers.Singleton(
-        Tekana, readers, engine, webhooks=providers.Callable(lambda gateway: lambda: gateway.webhooks, gateway)
-    )
+    app = providers.Singleton(Tekana, readers, engine, webhooks=gateway.provided.webhooks)
 
 
 Container = LocalContainer | GatewayContainer

@@ -41,6 +41,8 @@ from tekana.domain.lock_set import IdT, ItemT, LockedState, LockKind
 from tekana.domain.money import BALANCE_MAX_MINOR, Currency
 from tekana.domain.transaction import Entry, Leg, Rejection, Transaction, TransactionRequest
 from tekana.domain.wallet import WALLETS, WALLETS_PER_CUSTOMER_MAX, Wallet, house_wallets, new_house_wallet
+from tekana.domain.webhook_answers import DeletedWebhook
+from tekana.domain.webhooks import WebhookDelivery, WebhookEndpoint
 
 
 class CustomerWithWallets(NamedTuple):
@@ -63,7 +65,16 @@ class BatchRecord(NamedTuple):
     size: int
 
 
-Answer = Transaction | Wallet | CustomerWithWallets | Rejection | BatchRecord
+Answer = (
+    Transaction
+    | Wallet
+    | CustomerWithWallets
+    | Rejection
+    | BatchRecord
+    | WebhookEndpoint
+    | WebhookDelivery
+    | DeletedWebhook
+)
 """The result of a command, stored under its idempotency key and returned again for every repetition."""
 
 _WALLET_FIELDS = tuple(one.name for one in fields(Wallet))
@@ -106,6 +117,7 @@ class Book:
 
     Attributes:
         locked: the aggregates as the store read them.
+        new_secret: returns a random secret, with which webhooks are signed.
         numbers: increasing numbers for transaction ids, shared by all Books of a process.
         caller, request_id: those of the command that is being decided; recorded with every change.
         stripe: the number of the house wallet, for each role and currency, that this process posts to.
@@ -119,6 +131,7 @@ class Book:
     new_id: Callable[[], UUID]
     default_currency: Currency
     caller: Caller
+    new_secret: Callable[[], str] = field(kw_only=True)
     numbers: Iterator[int] = field(default_factory=count)
     request_id: str | None = None
     stripe: int = 0
@@ -193,9 +206,9 @@ class Book:
         self.changes.added_of(kind)[item_id] = item
 
     def change(self, kind: LockKind[IdT, ItemT], item_id: IdT, item: ItemT) -> None:
-        """Register a changed item of a kind to be saved. An item that `add` registered is saved anyway."""
-        if item_id not in self.changes.added_of(kind):
-            self.changes.changed_of(kind)[item_id] = item
+        """Register a changed item of a kind to be saved; if `add` registered it, in its place."""
+        added = self.changes.added_of(kind)
+        (added if item_id in added else self.changes.changed_of(kind))[item_id] = item
 
     def record(self, event: Event) -> None:
         """Append an event to the outbox, with its caller and request id."""
@@ -400,7 +413,7 @@ def _require_postable(wallet: Wallet, amount_minor: int, currency: Currency) -> 
 
 def _restored(item: Any, before: Any) -> Any:
     """Return a locked item in its earlier state: the same object with its fields reset, or the value itself."""
-    if hasattr(before, "__dataclass_fields__"):
+    if hasattr(before, "__dataclass_fields__") and not before.__dataclass_params__.frozen:
         for one in fields(before):
             setattr(item, one.name, getattr(before, one.name))
         return item

@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 from tekana.domain.book import Answer, Book
 from tekana.domain.lock_set import LockedState, LockSet
-from tekana.domain.webhooks import ConfiguredWebhook
+from tekana.domain.webhook_answers import WebhookReference
 
 
 class IdempotencyKey(NamedTuple):
@@ -26,11 +26,12 @@ class IdempotencyKey(NamedTuple):
 class IdempotencyRecord(NamedTuple):
     """The record of a used key: the fingerprint of the command (64 bits, signed), and its answer.
 
-    The answer of a webhook operation is a ConfiguredWebhook; its key is used like that of a command.
+    Of an answer with a webhook endpoint or delivery a store keeps a WebhookReference only, and `find_keys` returns what
+    that stands for by then; the reference itself, if that is gone.
     """
 
     fingerprint: int
-    answer: Answer | ConfiguredWebhook
+    answer: Answer | WebhookReference
 
 
 class UnitOfWork(Protocol):

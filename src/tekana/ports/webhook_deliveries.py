@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Literal, NamedTuple, Protocol
 
+from tekana.domain.caller import Caller
 from tekana.domain.identifiers import WebhookDeliveryId, WebhookEndpointId
 from tekana.domain.webhooks import DeliveryAttempt, NewWebhookDelivery, WebhookDelivery
 from tekana.ports.page import Page, PageRequest
@@ -32,11 +33,17 @@ class FinishedAttempt(NamedTuple):
 class WebhookDeliveries(Protocol):
     """The queue of deliveries, and the log of them. Safe for many tasks and processes at once.
 
+    Tests are queued, and deliveries resent, by commands, in units of work.
+
     Every method may raise Unavailable. Methods that take a caller find only deliveries to that caller's endpoints.
     """
 
     async def queue(self, new: Sequence[NewWebhookDelivery]) -> None:
-        """Queue deliveries, all or none. Skip those whose endpoint already has one of this aggregate and sequence."""
+        """Queue deliveries, all or none.
+
+        Skip those whose endpoint already has one of this aggregate and sequence, those whose endpoint is not active,
+        and those of events from before the endpoint's activation, by their `cursor`.
+        """
         ...
 
     async def claim(
@@ -62,21 +69,17 @@ class WebhookDeliveries(Protocol):
         """
         ...
 
-    async def get(self, caller: str, delivery_id: WebhookDeliveryId) -> WebhookDelivery:
+    async def get(self, caller: Caller, delivery_id: WebhookDeliveryId) -> WebhookDelivery:
         """Return a delivery. Raises WebhookDeliveryNotFound."""
         ...
 
-    async def list(self, caller: str, endpoint_id: WebhookEndpointId, page: PageRequest) -> Page[WebhookDelivery]:
+    async def list(self, caller: Caller, endpoint_id: WebhookEndpointId, page: PageRequest) -> Page[WebhookDelivery]:
         """Return a page of an endpoint's deliveries, newest first.
 
         Raises:
             InvalidRequest: the cursor is not valid.
             WebhookEndpointNotFound: the caller has no such endpoint.
         """
-        ...
-
-    async def request_retry(self, caller: str, delivery_id: WebhookDeliveryId) -> WebhookDelivery:
-        """Make a delivery pending and due, before later ones of its stream. Raises WebhookDeliveryNotFound."""
         ...
 
     async def purge(self, older_than: timedelta) -> int:

@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Collection, Sequence
 from typing import NamedTuple, Protocol
 
+from tekana.domain.caller import Caller
 from tekana.domain.identifiers import WebhookEndpointId
 from tekana.domain.webhooks import WebhookEndpoint
 from tekana.ports.page import Page, PageRequest
-from tekana.ports.unit_of_work import IdempotencyKey
 
 RELAY = "webhooks"
 """The name of the relay that queues events for endpoints."""
-
-
-class NewWebhookEndpoint(NamedTuple):
-    """An endpoint to create. The store adds the time."""
-
-    id: WebhookEndpointId
-    url: str
-    description: str | None
-    event_types: tuple[str, ...] | None
-    secret: str
 
 
 class ActiveWebhookEndpoint(NamedTuple):
@@ -41,66 +30,22 @@ class ActiveWebhookEndpoint(NamedTuple):
         return self.event_types is None or event_type in self.event_types
 
 
-class WebhookClaim(NamedTuple):
-    """The idempotency key of a request about webhooks, and the fingerprint of the request (64 bits, signed).
-
-    Commands use the same keys: a key that was used for either can be used for nothing else.
-    """
-
-    key: IdempotencyKey
-    fingerprint: int
-
-
 class WebhookEndpoints(Protocol):
     """The endpoints as last saved. Safe for many tasks at once. Every method may raise Unavailable.
 
-    Methods that take a caller raise WebhookEndpointNotFound unless the endpoint belongs to that caller.
+    Endpoints are created and changed by commands, in units of work. One that becomes active there gets later events
+    only: those of units of work that are saved afterwards. Nothing is queued while no endpoint is active; so the first
+    active one also moves the relay `RELAY` to the end of the feed, in the same transaction.
+
+    Methods that take a caller find only that caller's endpoints.
     """
 
-    async def add(self, caller: str, new: NewWebhookEndpoint, claim: WebhookClaim | None = None) -> WebhookEndpoint:
-        """Keep a new, active endpoint. Every later event is delivered to it.
-
-        With a claim, the key is kept in the same transaction.
-
-        Nothing is queued while no endpoint is active. The first active endpoint therefore moves the relay `RELAY` to
-        the end of the feed, in the same transaction.
-
-        Raises:
-            Conflict: the key is used. Nothing is added.
-        """
+    async def get(self, caller: Caller, endpoint_id: WebhookEndpointId) -> WebhookEndpoint:
+        """Return an endpoint. Raises WebhookEndpointNotFound."""
         ...
 
-    async def get(self, caller: str, endpoint_id: WebhookEndpointId) -> WebhookEndpoint:
-        """Return an endpoint of the caller."""
-        ...
-
-    async def list(self, caller: str, page: PageRequest) -> Page[WebhookEndpoint]:
-        """Return a page of the caller's endpoints, by id. Raises InvalidRequest for a bad cursor."""
-        ...
-
-    async def change(
-        self, caller: str, endpoint_id: WebhookEndpointId, changes: Mapping[str, object]
-    ) -> WebhookEndpoint:
-        """Set those of `url`, `description` and `event_types` that are given.
-
-        A `status` of `active` also clears `failing_since` and `disabled_reason`; a `status` of `disabled` comes with a
-        `disabled_reason`. An endpoint that becomes active gets later events only, as with `add`.
-        """
-        ...
-
-    async def rotate_secret(
-        self,
-        caller: str,
-        endpoint_id: WebhookEndpointId,
-        secret: str,
-        overlap: timedelta,
-        claim: WebhookClaim | None = None,
-    ) -> WebhookEndpoint:
-        """Set a new secret. The previous one stays valid for `overlap`. The claim is as for `add`."""
-        ...
-
-    async def delete(self, caller: str, endpoint_id: WebhookEndpointId) -> None:
-        """Delete an endpoint: nothing more is delivered, and neither it nor its deliveries can be read again."""
+    async def list(self, caller: Caller, page: PageRequest) -> Page[WebhookEndpoint]:
+        """Return a page of the endpoints, by id. Raises InvalidRequest for a bad cursor."""
         ...
 
     async def active(self) -> Sequence[ActiveWebhookEndpoint]:

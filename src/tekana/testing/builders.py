@@ -22,6 +22,7 @@ from tekana.application import (
     WithdrawFunds,
 )
 from tekana.application.commands import MONEY_COMMANDS
+from tekana.application.webhooks.signature import new_secret
 from tekana.domain.book import Book
 from tekana.domain.caller import MAIN_TENANT, SCOPES, Caller
 from tekana.domain.customer import CONTACTS, CUSTOMERS, Customer
@@ -174,7 +175,7 @@ def book(*locked: Wallet | Customer) -> Book:
             CONTACTS.name: {contact: one.id for one in customers for contact in one.contacts},
         },
     )
-    return Book(found, uuid7, RWF, caller("a test"), request_id="a request")
+    return Book(found, uuid7, RWF, caller("a test"), new_secret=new_secret, request_id="a request")
 
 
 def caller(subject: str = "a partner") -> Caller:

@@ -14,9 +14,8 @@ from tekana.application import Session
 from tekana.application.commands import MONEY_COMMANDS
 from tekana.application.event_payload import event_payload
 from tekana.domain.book import CustomerWithWallets
-from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.errors import InvalidRequest, Refused
-from tekana.domain.identifiers import WebhookDeliveryId, WebhookEndpointId
+from tekana.domain.identifiers import WebhookEndpointId
 from tekana.domain.money import Currency, format_minor
 from tekana.domain.transaction import Entry, PostedEntry, Transaction
 from tekana.domain.wallet import Wallet
@@ -39,6 +38,9 @@ _COMMANDS: dict[Verb, tuple[Callable[..., Any], str | None]] = {
     "freeze": (core.FreezeWallet, "wallet_id"),
     "unfreeze": (core.UnfreezeWallet, "wallet_id"),
     "close_wallet": (core.CloseWallet, "wallet_id"),
+    "create_webhook": (core.CreateWebhookEndpoint, None),
+    "update_webhook": (core.UpdateWebhookEndpoint, "endpoint_id"),
+    "resend": (core.ResendWebhookDelivery, "delivery_id"),
     **{type_: (kind, None) for type_, kind in MONEY_COMMANDS.items()},
 }
 
@@ -55,8 +57,6 @@ class CoreDriver:
         try:
             if verb == "batch":
                 return _reply(await self._app.submit_batch(_batch(details), key=key))
-            if verb not in _COMMANDS:
-                return await self._to_webhooks(verb, subject, details, key)
             make, name = _COMMANDS[verb]
             command = make(**_typed(details if name is None else {**details, name: subject}))
             done = await self._app.submit(command, key=key)
@@ -100,23 +100,11 @@ class CoreDriver:
         return await _all(self._app.events.list, _event)
 
     async def webhook(self, endpoint_id: str) -> Record:
-        return _webhook(await self._app.webhooks.get(LOCAL_OPERATOR, WebhookEndpointId(UUID(endpoint_id))))
+        return _webhook(await self._app.webhooks.get(WebhookEndpointId(UUID(endpoint_id))))
 
     async def deliveries(self, endpoint_id: str) -> list[Record]:
         endpoint = WebhookEndpointId(UUID(endpoint_id))
-        return await _all(lambda page: self._app.webhooks.deliveries(LOCAL_OPERATOR, endpoint, page), _delivery)
-
-    async def _to_webhooks(self, verb: Verb, subject: str | None, details: Record, key: str) -> Reply:
-        webhooks = self._app.webhooks
-        if verb == "create_webhook":
-            done = await webhooks.create(LOCAL_OPERATOR, **details, key=key)
-            return Reply(_webhook(done.endpoint), done.replayed)
-        assert subject is not None
-        if verb == "update_webhook":
-            changed = await webhooks.update(LOCAL_OPERATOR, WebhookEndpointId(UUID(subject)), details)
-            return Reply(_webhook(changed), replayed=False)
-        delivery = await webhooks.resend(LOCAL_OPERATOR, WebhookDeliveryId(UUID(subject)))
-        return Reply(_delivery(delivery), replayed=False)
+        return await _all(lambda page: self._app.webhooks.deliveries(endpoint, page), _delivery)
 
 
 async def _all(
@@ -178,6 +166,8 @@ def _record(answer: object) -> Record:
             return _transaction(answer)
         case PostedEntry(entry=entry):
             return {**_entry(entry), "type": answer.type, "reference": answer.reference}
+        case WebhookEndpoint() | WebhookDelivery():
+            return _webhook(answer) if isinstance(answer, WebhookEndpoint) else _delivery(answer)
         case BalanceAt():
             return {"ledger_balance": answer.ledger_balance.major, "version": answer.version}
         case _:

@@ -51,7 +51,7 @@ class Driver(Protocol):
                 `register`, `batch`, `create_webhook` and money commands.
             details: the fields of the request. `update` may have an `expected_version`; `batch` has its `mode` and
                 `transactions`, and its reply has `results` even if all of them were refused.
-            key: the idempotency key; `update_webhook` and `resend` do not use it.
+            key: the idempotency key.
         """
         ...
 

@@ -60,7 +60,7 @@ class HttpDriver:
             body = {name: value for name, value in details.items() if name != "expected_version"}
             return _reply(await self._client.patch(f"/v1/customers/{subject}", json=body, headers=headers))
         if verb == "update_webhook":
-            return _reply(await self._client.patch(f"/v1/webhook-endpoints/{subject}", json=details))
+            return _reply(await self._client.patch(f"/v1/webhook-endpoints/{subject}", json=details, headers=headers))
         if verb not in _PATHS:  # the type of a money command
             body = {**details, "type": verb}
             return _reply(await self._client.post("/v1/transactions", json=body, headers=headers))

@@ -199,8 +199,8 @@ async def perform(public: Any, app: Any, call: Json) -> Json:
     if name == "Batch":
         return facts(await session.submit_batch(msgspec.convert(given, public.Batch), **how))
     if name == "webhooks.create":
-        configured = await session.webhooks.create(caller, **given, **how)
-        return {"id": str(configured.endpoint.id), "replayed": configured.replayed}
+        created = await session.submit(msgspec.convert(given, public.CreateWebhookEndpoint), **how)
+        return {"id": str(created.answer.id), "replayed": created.replayed}
     try:
         done = await session.submit(msgspec.convert(given, getattr(public, name)), **how)
     except public.Refused as error:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from itertools import groupby
 from operator import attrgetter
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import msgspec
 
@@ -18,6 +18,7 @@ from tekana.domain.book import Answer, BatchRecord, Book
 from tekana.domain.errors import IdempotencyKeyReused, InvalidRequest, Refused, RolledBack
 from tekana.domain.lock_set import LockSet, merge
 from tekana.domain.transaction import Transaction
+from tekana.domain.webhook_answers import ChangedWebhook, ConfiguredWebhook, QueuedWebhook
 from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord
 
 _encode = msgspec.msgpack.Encoder(order="deterministic").encode
@@ -28,8 +29,12 @@ def fingerprint(name: str, asked: object) -> int:
 
     Args:
         name: the stable name of the command.
-        asked: the command, or another value that can be encoded.
+        asked: the command, or another value that can be encoded. One that is older than this rule has the method
+            `fingerprinted`, which returns what its fingerprints are made of.
     """
+    fingerprinted = getattr(asked, "fingerprinted", None)
+    if fingerprinted is not None:
+        name, asked = fingerprinted()
     return int.from_bytes(blake2b(_encode([name, asked]), digest_size=8).digest(), signed=True)
 
 
@@ -163,4 +168,7 @@ def outcome_of(
         return key_reused()
     replayed = one.key in seen
     seen.add(one.key)
-    return Outcome(cast("Answer", known[one.key].answer), replayed)  # to the same command: the fingerprint says so
+    answer = known[one.key].answer
+    if isinstance(answer, ConfiguredWebhook | ChangedWebhook | QueuedWebhook):  # what it stands for is gone
+        return answer.not_found()
+    return Outcome(answer, replayed)

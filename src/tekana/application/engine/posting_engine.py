@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import count
 from typing import NamedTuple
 
@@ -21,6 +21,7 @@ from tekana.application.engine.contention import Lanes
 from tekana.application.engine.decide import decide, fingerprint
 from tekana.application.engine.envelope import Envelope, Outcome
 from tekana.application.engine.group_settler import GroupSettler
+from tekana.application.webhooks.signature import new_secret
 from tekana.domain.book import Answer, Book
 from tekana.domain.caller import Caller
 from tekana.domain.errors import Overloaded, Unavailable
@@ -66,6 +67,7 @@ class PostingEngine:
         new_id: NewId,
         *,
         default_currency: Currency,
+        new_secret: Callable[[], str] = new_secret,
         largest_group: int = 500,
         most_groups: int = 20,
         stripe: int = 0,
@@ -73,6 +75,7 @@ class PostingEngine:
         self._begin = begin
         self._new_id = new_id
         self._default_currency = default_currency
+        self._new_secret = new_secret
         self._stripe = stripe
         self._numbers = count(new_id().int & ((1 << NUMBER_BITS - 1) - 1))  # apart from those of other processes
         self._previews = asyncio.Semaphore(_PREVIEWS_MAX)
@@ -227,7 +230,15 @@ class PostingEngine:
         self._lanes.add(await self._settler.settle(group))
 
     def _book(self, locked: LockedState, caller: Caller) -> Book:
-        return Book(locked, self._new_id, self._default_currency, caller, self._numbers, stripe=self._stripe)
+        return Book(
+            locked,
+            self._new_id,
+            self._default_currency,
+            caller,
+            new_secret=self._new_secret,
+            numbers=self._numbers,
+            stripe=self._stripe,
+        )
 
 
 class _InFlight(NamedTuple):

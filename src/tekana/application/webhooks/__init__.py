@@ -1,7 +1,7 @@
-"""Webhooks: what their owners can do, and how deliveries are made.
+"""Webhooks: what their owners read, and how deliveries are made. Changes are commands: see `commands.webhooks`.
 
-webhooks     endpoints and deliveries, as their owners use them
-validation   checks of an endpoint's fields
+webhooks     endpoints and deliveries, as their owners read them
+url_checks   checks where a URL leads before a command is decided
 event_queue  queues each event for the endpoints that want it
 capacity     how many deliveries are sent at a time
 attempt      one attempt, and its outcome

@@ -22,7 +22,7 @@ from tekana.domain.events import aggregate_id, event_id
 from tekana.ports.events import FeedEvent
 from tekana.ports.outbox import Outbox
 from tekana.ports.parked_events import ParkedEvent
-from tekana.ports.publisher import Publisher
+from tekana.ports.publisher import Publisher, RejectedEvent
 
 _log = logging.getLogger("tekana.relay")
 
@@ -50,14 +50,18 @@ class _Progress:
     run: Sequence[FeedEvent] = field(default=())
 
 
-class Relay:
-    """Publishes an outbox on a bus, run by run. `relay_worker` creates a worker from it."""
+Publish = Callable[[Sequence[FeedEvent]], Awaitable[Sequence[RejectedEvent]]]
+"""Publishes a run of events, as `Publisher.publish` does."""
 
-    def __init__(self, outbox: Outbox, publisher: Publisher, *, idle_seconds: float = _IDLE_SECONDS) -> None:
+
+class Relay:
+    """Publishes an outbox, run by run. `relay_worker` creates a worker that publishes on a bus."""
+
+    def __init__(self, outbox: Outbox, publish: Publish, *, idle_seconds: float = _IDLE_SECONDS) -> None:
         """Create the relay. While there is nothing to publish, it polls every `idle_seconds`."""
         self._outbox = outbox
         self._parked_events = outbox.parked_events
-        self._publisher = publisher
+        self._publish_run = publish
         self._idle_seconds = idle_seconds
         self._progress: _Progress | None = None
 
@@ -117,7 +121,7 @@ class Relay:
     async def _publish(self, run: Sequence[FeedEvent], blocked: set[UUID]) -> list[ParkedEvent]:
         """Publish a run without the events of blocked aggregates. Return the events to park, in order."""
         free = [item for item in run if aggregate_id(item.event) not in blocked]
-        rejected = await self._publisher.publish([item.event for item in free]) if free else ()
+        rejected = await self._publish_run(free) if free else ()
         reasons = {free[one.event_index].cursor: one.reason for one in rejected}
         parked = []
         for item in run:
@@ -151,8 +155,6 @@ def relay_worker(
     publisher: Publisher,
     *,
     holder: str,
-    idle_seconds: float = _IDLE_SECONDS,
-    is_needed: Callable[[], Awaitable[bool]] | None = None,
     backoff: Backoff | None = None,
 ) -> LeasedWorker:
     """Create the worker that publishes an outbox while it holds the outbox's lease.
@@ -164,15 +166,14 @@ def relay_worker(
         outbox: the outbox to publish.
         publisher: the bus. It is stopped with the worker.
         holder: a name of this process, for operators.
-        idle_seconds: the polling interval while there is nothing to publish.
-        is_needed: whether publishing is needed at all; always, if None.
         backoff: the delays after failures; the default ones if None.
     """
-    relay = Relay(outbox, publisher, idle_seconds=idle_seconds)
-    needed = {} if is_needed is None else {"is_needed": is_needed}
-    return LeasedWorker(
-        name, outbox.lease, relay.run_once, holder=holder, stop=publisher.stop, backoff=backoff, **needed
-    )
+
+    async def publish(run: Sequence[FeedEvent]) -> Sequence[RejectedEvent]:
+        return await publisher.publish([fed.event for fed in run])
+
+    relay = Relay(outbox, publish)
+    return LeasedWorker(name, outbox.lease, relay.run_once, holder=holder, stop=publisher.stop, backoff=backoff)
 
 
 async def relay_warnings(outbox: Outbox) -> list[str]:

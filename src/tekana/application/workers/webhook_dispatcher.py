@@ -23,7 +23,7 @@ from tekana.application.webhooks.capacity import SendCapacity
 from tekana.application.webhooks.event_queue import WebhookEventQueue
 from tekana.application.workers.backoff import Retry
 from tekana.application.workers.leased_worker import LeasedWorker
-from tekana.application.workers.relay import relay_worker
+from tekana.application.workers.relay import Relay
 from tekana.domain.errors import Unavailable
 from tekana.domain.identifiers import WebhookEndpointId
 from tekana.domain.webhooks import WebhookDelivery, WebhookEndpoint
@@ -63,14 +63,9 @@ def webhook_queue_worker(store: WebhookStore, new_id: NewId, *, holder: str) -> 
     async def is_needed() -> bool:
         return bool(await store.webhook_endpoints.active())
 
-    return relay_worker(
-        "webhook queue",
-        store.outbox(RELAY),
-        WebhookEventQueue(store, new_id),
-        holder=holder,
-        idle_seconds=_POLL_SECONDS,
-        is_needed=is_needed,
-    )
+    outbox = store.outbox(RELAY)
+    relay = Relay(outbox, WebhookEventQueue(store, new_id).publish, idle_seconds=_POLL_SECONDS)
+    return LeasedWorker("webhook queue", outbox.lease, relay.run_once, holder=holder, is_needed=is_needed)
 
 
 class WebhookDispatcher:

@@ -11,6 +11,7 @@ from uuid_utils.compat import uuid7
 
 from tekana.application import Command, MoneyCommand, Session
 from tekana.application.engine.decide import fingerprint
+from tekana.application.webhooks.signature import new_secret
 from tekana.domain.book import Answer, Book, CustomerWithWallets
 from tekana.domain.caller import MAIN_TENANT
 from tekana.domain.errors import Conflict, Refused
@@ -47,7 +48,7 @@ async def a_wallet(app: Session, amount: str | None = None, **changes: object) -
 
 def book_on(found: LockedState, subject: str = "a partner") -> Book:
     """Return a Book for a locked state."""
-    return Book(found, uuid7, Currency("RWF"), builders.caller(subject), _numbers)
+    return Book(found, uuid7, Currency("RWF"), builders.caller(subject), new_secret=new_secret, numbers=_numbers)
 
 
 async def by_hand(

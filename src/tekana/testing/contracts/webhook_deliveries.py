@@ -5,23 +5,31 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any, cast
 from uuid import UUID
 
 import pytest
 from uuid_utils.compat import uuid7
 
+from tekana.application import Command, CreateWebhookEndpoint, ResendWebhookDelivery, UpdateWebhookEndpoint
+from tekana.application.commands.command import AnswerT
+from tekana.application.tekana import refusal_of
+from tekana.domain.caller import Caller
 from tekana.domain.errors import InvalidRequest, WebhookDeliveryNotFound
-from tekana.domain.identifiers import WebhookDeliveryId, WebhookEndpointId
+from tekana.domain.identifiers import WebhookDeliveryId
+from tekana.domain.webhook_answers import ChangedWebhook, ConfiguredWebhook, QueuedWebhook
 from tekana.domain.webhooks import DeliveryAttempt, NewWebhookDelivery, WebhookDelivery, WebhookEndpoint
 from tekana.ports.page import PageRequest
 from tekana.ports.webhook_deliveries import ATTEMPTS_MAX, DeliveryOutcome, FinishedAttempt, WebhookDeliveries
-from tekana.ports.webhook_endpoints import NewWebhookEndpoint
 from tekana.ports.webhook_store import WebhookStore
+from tekana.testing import builders
 from tekana.testing.clock import FrozenClock
 from tekana.testing.contracts.fixtures import Contract
+from tekana.testing.contracts.helpers import by_hand
 from tekana.testing.contracts.ledger_checks import every
 
-ME, OTHER = "me", "another caller"
+ME, OTHER = builders.caller("me"), builders.caller("another caller")
+URL = "https://example.com/hooks"
 LONG = 60.0
 HOUR = timedelta(hours=1)
 
@@ -30,7 +38,7 @@ class WebhookDeliveriesContract(Contract):
     """What the queue and log of deliveries must do. Part of `WebhooksContract`."""
 
     async def test_a_stream_is_delivered_one_by_one_in_its_order(self, store: WebhookStore) -> None:
-        queue, endpoint = store.webhook_deliveries, await store.webhook_endpoints.add(ME, new_endpoint())
+        queue, endpoint = store.webhook_deliveries, await create(store)
         one, other = uuid7(), uuid7()
         await queue.queue([*new_stream(endpoint, one, 3), *new_stream(endpoint, other, 2)])
         seen: list[tuple[UUID, int]] = []
@@ -47,7 +55,7 @@ class WebhookDeliveriesContract(Contract):
         assert fourth.sequence == 4
 
     async def test_a_failure_holds_back_its_stream_only(self, store: WebhookStore, clock: FrozenClock) -> None:
-        queue, endpoint = store.webhook_deliveries, await store.webhook_endpoints.add(ME, new_endpoint())
+        queue, endpoint = store.webhook_deliveries, await create(store)
         bad, good = uuid7(), uuid7()
         await queue.queue([*new_stream(endpoint, bad, 2), *new_stream(endpoint, good, 2)])
         claimed = {one.aggregate_id: one for one in await queue.claim({endpoint.id: 10}, 10, LONG)}
@@ -72,7 +80,7 @@ class WebhookDeliveriesContract(Contract):
 
     async def test_capacity_and_claims_that_end(self, store: WebhookStore, clock: FrozenClock) -> None:
         queue = store.webhook_deliveries
-        one, other = [await store.webhook_endpoints.add(ME, new_endpoint()) for _ in range(2)]
+        one, other = [await create(store) for _ in range(2)]
         await queue.queue([*(new_stream(one, uuid7(), 1)[0] for _ in range(5)), *new_stream(other, uuid7(), 2)])
         claimed = await queue.claim({one.id: 3, other.id: 3}, 10, LONG)
         assert sorted(delivery.endpoint_id for delivery in claimed) == [one.id] * 3 + [other.id]
@@ -83,7 +91,7 @@ class WebhookDeliveriesContract(Contract):
         assert sorted(delivery.sequence for delivery in again) == [1] * 6
 
     async def test_claimers_at_once(self, store: WebhookStore, stores: Sequence[WebhookStore]) -> None:
-        endpoint = await store.webhook_endpoints.add(ME, new_endpoint())
+        endpoint = await create(store)
         await store.webhook_deliveries.queue([new_stream(endpoint, uuid7(), 1)[0] for _ in range(40)])
         claims = [
             stores[number % len(stores)].webhook_deliveries.claim({endpoint.id: 5}, 5, LONG) for number in range(12)
@@ -94,7 +102,7 @@ class WebhookDeliveriesContract(Contract):
         assert len(claimed) == len(set(claimed)) == 40
 
     async def test_what_is_queued_while_a_stream_ends_is_claimed(self, store: WebhookStore) -> None:
-        queue, endpoint = store.webhook_deliveries, await store.webhook_endpoints.add(ME, new_endpoint())
+        queue, endpoint = store.webhook_deliveries, await create(store)
         stream = uuid7()
         for sequence in range(1, 31):
             added = queue.queue([new_delivery(endpoint, stream, sequence + 1)])
@@ -105,7 +113,7 @@ class WebhookDeliveriesContract(Contract):
             await asyncio.gather(added, recorded(queue, delivery, success(delivery), "delivered"))
 
     async def test_the_log(self, store: WebhookStore, clock: FrozenClock) -> None:
-        queue, endpoint = store.webhook_deliveries, await store.webhook_endpoints.add(ME, new_endpoint())
+        queue, endpoint = store.webhook_deliveries, await create(store)
         await queue.queue(new_stream(endpoint, uuid7(), 3))
         newest_first = await every(lambda page: queue.list(ME, endpoint.id, page))
         assert [one.sequence for one in newest_first] == [3, 2, 1]
@@ -132,26 +140,26 @@ class WebhookDeliveriesContract(Contract):
         assert [one.sequence for one in await every(lambda page: queue.list(ME, endpoint.id, page))] == [3, 2]
 
     async def test_requesting_a_retry(self, store: WebhookStore, clock: FrozenClock) -> None:
-        queue, endpoint = store.webhook_deliveries, await store.webhook_endpoints.add(ME, new_endpoint())
+        queue, endpoint = store.webhook_deliveries, await create(store)
         await queue.queue(new_stream(endpoint, uuid7(), 2))
         [first] = await queue.claim({endpoint.id: 1}, 1, LONG)
         await recorded(queue, first, failure(first), "failed")
         [second] = await queue.claim({endpoint.id: 1}, 1, LONG)
-        await queue.request_retry(ME, first.id)
+        await resend(store, first.id)
         assert not await queue.claim({endpoint.id: 1}, 1, LONG)  # another of its stream is claimed
         await recorded(queue, second, failure(second), HOUR)
-        retried = await queue.request_retry(ME, first.id)
+        retried = await resend(store, first.id)
         assert (retried.status, retried.tries, retried.ended_at, len(retried.attempts)) == ("pending", 0, None, 1)
         [again] = await queue.claim({endpoint.id: 1}, 1, LONG)
         assert again.id == first.id
         with pytest.raises(WebhookDeliveryNotFound):
-            await queue.request_retry(OTHER, first.id)
+            await resend(store, first.id, caller=OTHER)
         with pytest.raises(WebhookDeliveryNotFound):
-            await queue.request_retry(ME, WebhookDeliveryId(uuid7()))
+            await resend(store, WebhookDeliveryId(uuid7()))
 
     async def test_capacity_is_dealt_in_turns(self, store: WebhookStore, clock: FrozenClock) -> None:
         queue = store.webhook_deliveries
-        one, other = [await store.webhook_endpoints.add(ME, new_endpoint()) for _ in range(2)]
+        one, other = [await create(store) for _ in range(2)]
         await queue.queue([new_stream(one, uuid7(), 1)[0] for _ in range(20)])
         clock.advance(HOUR)
         await queue.queue([new_stream(other, uuid7(), 1)[0] for _ in range(20)])
@@ -161,16 +169,16 @@ class WebhookDeliveriesContract(Contract):
         assert (claimed.count(one.id), claimed.count(other.id)) == (0, 6)
 
     async def test_nothing_is_claimed_for_an_endpoint_that_is_not_active(self, store: WebhookStore) -> None:
-        queue, endpoint = store.webhook_deliveries, await store.webhook_endpoints.add(ME, new_endpoint())
+        queue, endpoint = store.webhook_deliveries, await create(store)
         await queue.queue(new_stream(endpoint, uuid7(), 1))
         await store.webhook_endpoints.disable(endpoint.id, "for now")
         assert not await queue.claim({endpoint.id: 1}, 1, LONG)
-        await store.webhook_endpoints.change(ME, endpoint.id, {"status": "active"})
+        await change(store, endpoint, status="active")
         assert len(await queue.claim({endpoint.id: 1}, 1, LONG)) == 1
 
     async def test_many_attempts_are_recorded_together(self, store: WebhookStore, clock: FrozenClock) -> None:
         queue = store.webhook_deliveries
-        endpoints = [await store.webhook_endpoints.add(ME, new_endpoint()) for _ in range(4)]
+        endpoints = [await create(store) for _ in range(4)]
         dead, mended, broken, well = (one.id for one in endpoints)
         await queue.queue([new_delivery(one, uuid7(), 1) for one in endpoints for _ in range(3)])
         claimed = await queue.claim({one.id: 3 for one in endpoints}, 12, LONG)
@@ -211,11 +219,46 @@ async def recorded(
     return failing.get(delivery.endpoint_id, timedelta(0))
 
 
-def new_endpoint(*, event_types: tuple[str, ...] | None = None, description: str | None = None) -> NewWebhookEndpoint:
-    """Return an endpoint to create."""
-    return NewWebhookEndpoint(
-        WebhookEndpointId(uuid7()), "https://example.com/hooks", description, event_types, "whsec_Zmlyc3Q="
-    )
+async def execute(
+    store: WebhookStore, command: Command[AnswerT], *, caller: Caller = ME, key: str | None = None
+) -> AnswerT:
+    """Decide a command in a unit of work of its own. Raises Refused."""
+    answer, _ = await by_hand(store, command, key, caller.subject)
+    if isinstance(answer, ConfiguredWebhook | ChangedWebhook | QueuedWebhook):
+        raise answer.not_found()
+    error = refusal_of(answer)
+    if error is not None:
+        raise error
+    return cast("AnswerT", answer)
+
+
+async def create(
+    store: WebhookStore,
+    *,
+    caller: Caller = ME,
+    event_types: tuple[str, ...] | None = None,
+    description: str | None = None,
+    key: str | None = None,
+) -> WebhookEndpoint:
+    """Create an endpoint."""
+    command = CreateWebhookEndpoint(url=URL, description=description, event_types=event_types)
+    return await execute(store, command, caller=caller, key=key)
+
+
+async def change(
+    store: WebhookStore, endpoint: WebhookEndpoint, *, caller: Caller = ME, **changes: Any
+) -> WebhookEndpoint:
+    """Change an endpoint. Return it as the store has it then."""
+    await execute(store, UpdateWebhookEndpoint(endpoint_id=endpoint.id, **changes), caller=caller)
+    return await store.webhook_endpoints.get(caller, endpoint.id)
+
+
+async def resend(store: WebhookStore, delivery_id: WebhookDeliveryId, *, caller: Caller = ME) -> WebhookDelivery:
+    """Have a delivery sent again. Return it as the store has it then."""
+    answer = await execute(store, ResendWebhookDelivery(delivery_id=delivery_id), caller=caller)
+    kept = await store.webhook_deliveries.get(caller, delivery_id)
+    assert answer == kept
+    return kept
 
 
 def new_delivery(endpoint: WebhookEndpoint, stream: UUID, sequence: int) -> NewWebhookDelivery:
