@@ -247,7 +247,7 @@ leases = Table(
     CheckConstraint("(holder IS NULL) = (expires_at IS NULL)", name="lease"),
 )
 
-# Each is a copy of what the outbox tells: it stays for as long as it takes, whatever becomes of the outbox's old part.
+# Each is a copy of an event in the outbox: it stays until it is published, also where the outbox's part is dropped.
 parked_events = Table(
     "parked_events",
     metadata,

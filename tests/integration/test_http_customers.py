@@ -265,10 +265,10 @@ async def test_a_national_number_is_one_of_the_stored_country(client: httpx.Asyn
     abroad = f"/v1/customers/{(await register(client))['id']}"  # no country is stored
     wrong = await client.patch(abroad, json={"phone_number": "0788000903"}, headers={"If-Match": "*"})
     assert_problem(wrong, 400, "invalid_request", "phone_number")
-    nobody = await client.patch(
+    missing = await client.patch(
         f"/v1/customers/{UNKNOWN_ID}", json={"phone_number": "0788000903"}, headers={"If-Match": "*"}
     )
-    assert_problem(nobody, 404, "not_found")
+    assert_problem(missing, 404, "not_found")
 
 
 async def test_an_invalid_update_is_refused(client: httpx.AsyncClient) -> None:

@@ -96,7 +96,7 @@ def test_every_error_survives_a_round_trip(kind: type[TekanaError]) -> None:
     ],
 )
 def test_a_reply_does_not_reveal_why_a_service_failed(error: Exception) -> None:
-    """Whoever reads the replies would learn of hosts, users and what drivers say. The service logs it instead."""
+    """A reply would reveal hosts, users and messages of drivers. The service logs them instead."""
     body = encode_error(error)
     assert type(decode_error(body)) is Unavailable
     assert not [word for word in (b"password", b"host", b"tekana", b"Kafka") if word in body]
