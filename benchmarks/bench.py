@@ -14,7 +14,7 @@ from benchmarks.results import Run
 from benchmarks.server import Server, template_name
 from benchmarks.tpcb import TpcB
 
-_PER_REQUEST: dict[Kind, int] = {"random": 1, "hot": 1, "batch": 1000, "wallet": 0}
+_PER_REQUEST: dict[Kind, int] = {"random": 1, "hot": 1, "deposit": 1, "batch": 1000, "wallet": 0}
 
 
 @dataclass(frozen=True, kw_only=True)

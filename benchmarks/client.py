@@ -53,6 +53,8 @@ def request(kind: str, wallets: int, key: str) -> tuple[str, str, dict[str, str]
     if kind == "wallet":
         return "GET", f"/v1/wallets/{WALLET_ID % int(random.random() * wallets)}", {}, ""
     headers = {"Content-Type": "application/json", "Idempotency-Key": key}
+    if kind == "deposit":
+        return "POST", "/v1/transactions", headers, _DEPOSIT % int(random.random() * wallets)
     if kind != "batch":
         return "POST", "/v1/transactions", headers, _transfer(wallets, hot=kind == "hot")
     transfers = ",".join(_transfer(wallets, hot=False) for _ in range(1000))
@@ -63,6 +65,8 @@ _TRANSFER = (
     f'{{"type":"transfer","from_wallet_id":"{WALLET_ID}","to_wallet_id":"{WALLET_ID}","amount":"100",'
     f'"currency":"{CURRENCY}"}}'
 )
+
+_DEPOSIT = f'{{"type":"deposit","wallet_id":"{WALLET_ID}","amount":"100","currency":"{CURRENCY}"}}'
 
 
 def _transfer(wallets: int, *, hot: bool) -> str:

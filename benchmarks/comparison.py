@@ -27,7 +27,7 @@ from benchmarks.server import CannotMeasure
 _FOLDER = ROOT / "build" / "compared"
 _ENGINE_CALLERS = 1000
 _HISTORY = ("transactions", "entries", "idempotency_keys", "outbox")
-_PER_REQUEST: dict[Kind, int] = {"random": 1, "hot": 1, "batch": 1000, "wallet": 1}
+_PER_REQUEST: dict[Kind, int] = {"random": 1, "hot": 1, "deposit": 1, "batch": 1000, "wallet": 1}
 
 
 @dataclass

@@ -18,11 +18,11 @@ from benchmarks.client import LoadReport
 from benchmarks.engine import Load
 from benchmarks.processes import ROOT, end_with_parent
 
-Kind = Literal["random", "hot", "batch", "wallet"]
+Kind = Literal["random", "hot", "deposit", "batch", "wallet"]
 
 OURS = "benchmarks/client.py"
 GENERATOR = "wrk" if shutil.which("wrk") else OURS
-CONNECTIONS: dict[Kind, int] = {"random": 256, "hot": 256, "wallet": 256, "batch": 8}
+CONNECTIONS: dict[Kind, int] = {"random": 256, "hot": 256, "deposit": 256, "wallet": 256, "batch": 8}
 
 _SCRIPT = Path(__file__).with_name("requests.lua")
 

@@ -1,4 +1,4 @@
--- The requests of wrk. Arguments: kind (random, hot, batch or wallet), number of wallets, name of the run (in every
+-- The requests of wrk. Arguments: kind (random, hot, deposit, batch or wallet), number of wallets, name of the run (in every
 -- key). At the end it prints one line of JSON, in the format of `client.py`.
 
 local threads = {}
@@ -45,6 +45,10 @@ end
 function request()
   if kind == "wallet" then
     return "GET /v1/wallets/" .. wallet_id(math.random(0, wallets - 1)) .. " HTTP/1.1\r\nHost: benchmark\r\n\r\n"
+  end
+  if kind == "deposit" then
+    return post("/v1/transactions", '{"type":"deposit","wallet_id":"' .. wallet_id(math.random(0, wallets - 1))
+      .. '","amount":"100","currency":"RWF"}')
   end
   if kind ~= "batch" then
     return post("/v1/transactions", transfer(kind == "hot"))

@@ -38,7 +38,7 @@ def _overload(bench: Bench) -> Sequence[Table]:
 TABLES: dict[str, TableDefinition] = {
     "steps": TableDefinition("the time of each step of a transfer, and the picture of it", _steps),
     "workers": TableDefinition(
-        "http_random with 1, 2 and 4 workers, and two servers", lambda bench: [workers_table(bench)]
+        "transfers and deposits with 1, 2 and 4 workers, and two servers", lambda bench: [workers_table(bench)]
     ),
     "overload": TableDefinition(
         "a multiple of the normal connections, and batches concurrent with single transfers", _overload
