@@ -31,7 +31,7 @@ async def constant(scope: Scope, receive: Receive, send: Send) -> None:  # noqa:
 app = Litestar(route_handlers=[constant], openapi_config=None)
 
 
-def run_worker(listener: socket.socket, reports: Connection) -> None:
+def run_worker(listener: socket.socket, reports: Connection, number: int) -> None:  # noqa: ARG001 - a RunWorker
     """Serve in a worker process."""
     end_with_parent()
     options = uvicorn.Config(

@@ -116,6 +116,7 @@ def create_app(
     store: Store | None = None,
     clock: Clock | None = None,
     mounts: Mapping[str, ASGIApp] | None = None,
+    stripe: int = 0,
 ) -> Litestar:
     """Return the HTTP app over a store. It starts even while the database is down; `/health/ready` says so.
 
@@ -127,6 +128,7 @@ def create_app(
         clock: as for `tekana.connect`.
         mounts: further ASGI apps by the path that each is served at, such as "/console". They find the core as
             `scope["state"]["tekana"]` and the caller as `scope["user"]`; their own lifespan is not run.
+        stripe: as for `tekana.connect`.
     """
     settings = resolve_settings(settings)
     handlers = [*ROUTERS, *docs.HANDLERS] if settings.has_clients else PROBES
@@ -135,7 +137,7 @@ def create_app(
         RequestLog(access_log(settings.access_log)),
         route_handlers=handlers,
         dependencies={"call": Provide(provide_call)},
-        lifespan=[_run_core(settings, store, clock)],
+        lifespan=[_run_core(settings, store, clock, stripe)],
         exception_handlers={Exception: handle_exception},
         openapi_config=None,  # openapi.py writes the document
         logging_config=None,  # problems.py logs what is worth a line
@@ -147,11 +149,11 @@ def create_app(
 
 
 def _run_core(
-    settings: Settings, store: Store | None, clock: Clock | None
+    settings: Settings, store: Store | None, clock: Clock | None, stripe: int
 ) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def run(app: Litestar) -> AsyncIterator[None]:
-        async with connect(settings, store=store, clock=clock, run_workers=True) as tekana:
+        async with connect(settings, store=store, clock=clock, run_workers=True, stripe=stripe) as tekana:
             app.state.tekana = tekana
             yield
 

@@ -25,6 +25,7 @@ from litestar import Litestar
 from tekana import Settings, TekanaError, Unavailable
 from tekana.bootstrap.lifespan import build
 from tekana.domain.errors import invalid
+from tekana.domain.identifiers import STRIPES_MAX
 from tekana_litestar import access_log
 from tekana_litestar.app import create_app
 from tekana_litestar.listeners import Listener, listen, raise_open_files_limit
@@ -112,10 +113,10 @@ class Server(uvicorn.Server):
             super().handle_exit(sig, frame)
 
 
-def run_worker(listener: socket.socket, reports: Connection) -> None:
-    """Serve in a worker process: the app that the TEKANA_ variables describe."""
+def run_worker(listener: socket.socket, reports: Connection, number: int) -> None:
+    """Serve in a worker process: the app that the TEKANA_ variables describe. Each has house wallets of its own."""
     end_with_parent()
-    app = _app(Settings.from_environment())
+    app = _app(Settings.from_environment(), stripe=number % STRIPES_MAX)
     serve_and_report(_config(app, 1), listener, reports, partial(_is_alive, app))
 
 
@@ -136,10 +137,10 @@ def _is_alive(app: Litestar) -> bool:
     return True
 
 
-def _app(settings: Settings) -> Litestar:
+def _app(settings: Settings, *, stripe: int = 0) -> Litestar:
     if settings.access_log:
         access_log.print_lines()
-    app = create_app(settings)
+    app = create_app(settings, stripe=stripe)
     app.on_startup.append(_tune_gc)
     return app
 

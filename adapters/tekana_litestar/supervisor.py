@@ -45,15 +45,18 @@ _CHECK_INTERVAL_SECONDS: Final = 0.25
 _spawn = multiprocessing.get_context("spawn")
 _log = logging.getLogger("tekana.supervisor")
 
-RunWorker = Callable[[socket.socket, Connection], None]
-"""What a worker process runs: it serves on the socket and reports on the connection. Must be importable by name."""
+RunWorker = Callable[[socket.socket, Connection, int], None]
+"""What a worker process runs: it serves on the socket and reports on the connection; the number is its place, from 0.
+
+Must be importable by name."""
 
 
 class _Worker:
     """One place for a worker: its listener, and the process that has the place now."""
 
-    def __init__(self, run: RunWorker, listener: Listener, *, owns_listener: bool) -> None:
+    def __init__(self, run: RunWorker, number: int, listener: Listener, *, owns_listener: bool) -> None:
         self._run = run
+        self._number = number
         self._listener = listener
         self._owns_listener = owns_listener
         self._failures = 0
@@ -78,7 +81,7 @@ class _Worker:
         """Start a process. Raises OSError."""
         reports, child_end = _spawn.Pipe(duplex=False)
         try:
-            process = _spawn.Process(target=self._run, args=(self._listener.open(), child_end))
+            process = _spawn.Process(target=self._run, args=(self._listener.open(), child_end, self._number))
             with _interrupts_blocked():  # Ctrl-C goes to all processes; the supervisor has the workers end
                 process.start()
         except BaseException:
@@ -145,7 +148,9 @@ class Supervisor:
         self, run: RunWorker, listeners: Sequence[Listener], workers: int, *, on_ready: Callable[[], None] | None = None
     ) -> None:
         owns = len(listeners) == workers
-        self._workers = [_Worker(run, listeners[place if owns else 0], owns_listener=owns) for place in range(workers)]
+        self._workers = [
+            _Worker(run, number, listeners[number if owns else 0], owns_listener=owns) for number in range(workers)
+        ]
         self._on_ready = on_ready
         self._ever_served = False
         self._stopping = False

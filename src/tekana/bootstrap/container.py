@@ -41,6 +41,7 @@ class LocalContainer(containers.DeclarativeContainer):
 
     settings = providers.Dependency(instance_of=Settings)
     clock: providers.Object[Clock | None] = providers.Object(None)  # the store's own, unless a test sets one
+    stripe = providers.Object(0)
     new_id = providers.Object(uuid7)
     store = providers.Singleton(find_store, settings.provided.database_url, clock, settings.provided.read_database_url)
     readers = providers.Callable(lambda store: store, store)
@@ -52,6 +53,7 @@ class LocalContainer(containers.DeclarativeContainer):
         begin=store.provided.begin,
         new_id=new_id,
         default_currency=settings.provided.currency,
+        stripe=stripe,
     )
     engine = providers.Singleton(UrlCheckingEngine, posting_engine, webhook_store.provider, webhook_sender.provider)
     webhook_dispatcher = providers.Singleton(WebhookDispatcher, webhook_store, webhook_sender, clock=clock)

@@ -15,6 +15,8 @@ from tekana.bootstrap.adapters import require_store
 from tekana.bootstrap.container import Container, GatewayContainer, LocalContainer
 from tekana.bootstrap.roles import ROLES, workers_of
 from tekana.bootstrap.settings import Settings
+from tekana.domain.errors import invalid
+from tekana.domain.identifiers import STRIPES_MAX
 from tekana.ports.clock import Clock
 from tekana.ports.store import Store
 
@@ -27,6 +29,7 @@ async def connect(
     clock: Clock | None = None,
     run_workers: bool = False,
     workers: Sequence[Worker] = (),
+    stripe: int = 0,
 ) -> AsyncIterator[Tekana]:
     """Run an e-wallet back-end in this process until the context ends. Commands in progress are finished first.
 
@@ -39,6 +42,8 @@ async def connect(
             the settings name a bus, and delivers webhooks if the store supports them. A service consumes commands and
             queries from the bus.
         workers: additional workers to run.
+        stripe: which of the operator's wallets this process posts deposits and withdrawals to, from 0 to 63. Processes
+            that post to different ones do not wait for each other; the balance of a role is the sum of its stripes.
 
     Yields:
         The application; `as_caller` opens a session.
@@ -49,7 +54,7 @@ async def connect(
         InvalidRequest: a setting is wrong, or the store does not support it.
         Unavailable: the database cannot be started.
     """
-    container = build(settings, store=store, clock=clock)
+    container = build(settings, store=store, clock=clock, stripe=stripe)
     readers, engine = container.readers(), container.engine()
     try:
         await readers.start()
@@ -84,24 +89,30 @@ async def _service(container: LocalContainer) -> AsyncIterator[None]:
 
 
 def build(
-    settings: Settings | str | None = None, *, store: Store | None = None, clock: Clock | None = None
+    settings: Settings | str | None = None,
+    *,
+    store: Store | None = None,
+    clock: Clock | None = None,
+    stripe: int = 0,
 ) -> Container:
     """Build the container for these settings. Nothing is started.
 
     Args:
-        settings, store, clock: as for `connect`.
+        settings, store, clock, stripe: as for `connect`.
     """
     resolved = resolve_settings(settings)
-    return GatewayContainer(settings=resolved) if resolved.role == "gateway" else _local(resolved, store, clock)
+    return GatewayContainer(settings=resolved) if resolved.role == "gateway" else _local(resolved, store, clock, stripe)
 
 
 def build_local(settings: Settings) -> LocalContainer:
     """Build the container of a process with a database, ignoring the role in the settings."""
-    return _local(settings, None, None)
+    return _local(settings, None, None, 0)
 
 
-def _local(settings: Settings, store: Store | None, clock: Clock | None) -> LocalContainer:
-    container = LocalContainer(settings=settings, clock=providers.Object(clock))
+def _local(settings: Settings, store: Store | None, clock: Clock | None, stripe: int) -> LocalContainer:
+    if stripe not in range(STRIPES_MAX):
+        raise invalid("stripe", f"must be a number from 0 to {STRIPES_MAX - 1}")
+    container = LocalContainer(settings=settings, clock=providers.Object(clock), stripe=providers.Object(stripe))
     if store is not None:
         container.store.override(providers.Object(require_store(store)))
     return container
