@@ -64,7 +64,7 @@ def test_the_figures_are_those_of_the_code() -> None:
     assert ", ".join(f"{one:g}" for one in hours[:-1]) + f" and {hours[-1]:g} hours" in words
     assert [delay.total_seconds() for delay in RETRY_DELAYS[:5]] == [5, 30, 120, 600, 1800]
     assert f"for {DISABLE_AFTER.days} days is **disabled**" in words
-    assert f"what ended for {LOG_RETENTION.days} days" in words
+    assert f"Deliveries are kept for {LOG_RETENTION.days} days" in words
     assert f"within {REQUEST_TIMEOUT_SECONDS:g} seconds" in words
     assert f"up to {ENDPOINT_CONCURRENCY_MAX} at a time" in words
     assert f"at most {RETRY_AFTER_MAX.total_seconds() / 3600:g} hour" in words
