@@ -7,6 +7,7 @@ both, and each figure is the median of alternating runs.
 from __future__ import annotations
 
 import json
+import platform
 import statistics
 import subprocess
 import sys
@@ -139,7 +140,7 @@ def _worktree(commit: str) -> Iterator[Side]:
         raise CannotMeasure(f"the commit {commit} does not exist")
     name = found.stdout.strip()
     root = _FOLDER / name
-    python = root / ".venv" / "bin" / "python"
+    python = root / f".venv-{platform.python_version()}" / "bin" / "python"  # the same Python for both
     if not python.exists():
         root.parent.mkdir(parents=True, exist_ok=True)
         for words in (
