@@ -141,20 +141,20 @@ def _worktree(commit: str) -> Iterator[Side]:
     name = found.stdout.strip()
     root = _FOLDER / name
     python = root / f".venv-{platform.python_version()}" / "bin" / "python"  # the same Python for both
+    root.parent.mkdir(parents=True, exist_ok=True)
+    if not root.exists():
+        _run_or_raise("git", "-C", str(ROOT), "worktree", "prune")
+        _run_or_raise("git", "-C", str(ROOT), "worktree", "add", "--detach", "--force", str(root), name)
     if not python.exists():
-        root.parent.mkdir(parents=True, exist_ok=True)
-        for words in (
-            ["git", "-C", str(ROOT), "worktree", "prune"],
-            ["git", "-C", str(ROOT), "worktree", "add", "--detach", "--force", str(root), name],
-            ["uv", "venv", "--quiet", "--python", sys.executable, str(python.parent.parent)],
-            ["uv", "pip", "install", "--quiet", "--python", str(python), "-e", f"{root}[all]"],
-        ):
-            done = subprocess.run(
-                words, cwd=root if root.exists() else ROOT, capture_output=True, text=True, check=False
-            )
-            if done.returncode:
-                raise CannotMeasure(f"{' '.join(words)}: {done.stderr[-2000:]}")
+        _run_or_raise("uv", "venv", "--quiet", "--python", sys.executable, str(python.parent.parent), cwd=root)
+        _run_or_raise("uv", "pip", "install", "--quiet", "--python", str(python), "-e", f"{root}[all]", cwd=root)
     yield Side(name, root, python)
+
+
+def _run_or_raise(*words: str, cwd: Path = ROOT) -> None:
+    done = subprocess.run(words, cwd=cwd, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise CannotMeasure(f"{' '.join(words)}: {done.stderr[-2000:]}")
 
 
 def _make_ledgers(bench: Bench, before: Side, after: Side) -> None:

@@ -36,7 +36,7 @@ from tekana_postgres.webhook_answers import with_webhooks
 _RECORDS = """
 SELECT k.key_digest, k.fingerprint, k.transaction_id, coalesce(a.answer, k.answer) AS answer
 FROM idempotency_keys k LEFT JOIN customer_answers a ON a.key_digest = k.key_digest AND k.answer IS NOT NULL
-WHERE k.key_digest = ANY($1::text::uuid[])
+WHERE k.key_digest = ANY((SELECT $1::text::uuid[])::uuid[])
 """
 
 

@@ -23,7 +23,7 @@ _CTID = len(WALLET_COLUMNS)  # its place among the columns of _LOCK
 _COLUMNS = ", ".join(WALLET_COLUMNS)
 _LOCK = f"""
 SELECT * FROM (
-    SELECT {_COLUMNS}, ctid, NULL::timestamptz AS now FROM wallets WHERE id = ANY($1::text::uuid[])
+    SELECT {_COLUMNS}, ctid, NULL::timestamptz AS now FROM wallets WHERE id = ANY((SELECT $1::text::uuid[])::uuid[])
     ORDER BY id {{row_lock}}
 ) locked
 UNION ALL SELECT {"NULL, " * len(WALLET_COLUMNS)}NULL, clock_timestamp()
