@@ -63,7 +63,8 @@ def types(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run every test on a real PostgreSQL, with warnings as errors."""
     session.install("-e", ".[all,testing]", *EXAMPLES, *TEST_TOOLS, *PICTURE_TOOLS)
-    session.run("pytest", *(session.posargs or ("--numprocesses", "2", "--dist", "worksteal")))
+    # More processes than two cores need, as tests mostly wait for servers and timers.
+    session.run("pytest", *(session.posargs or ("--numprocesses", "4", "--dist", "worksteal")))
 
 
 @nox.session(default=False)
