@@ -64,7 +64,8 @@ def tests(session: nox.Session) -> None:
     """Run every test on a real PostgreSQL, with warnings as errors."""
     session.install("-e", ".[all,testing]", *EXAMPLES, *TEST_TOOLS, *PICTURE_TOOLS)
     # More processes than two cores need, as tests mostly wait for servers and timers.
-    session.run("pytest", *(session.posargs or ("--numprocesses", "4", "--dist", "worksteal")))
+    at_once = ("--numprocesses", "4", "--dist", "worksteal")
+    session.run("pytest", "--timeout", "300", *(session.posargs or at_once))
 
 
 @nox.session(default=False)

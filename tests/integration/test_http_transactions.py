@@ -7,8 +7,8 @@ from typing import Any
 
 import httpx
 import pytest
-from litestar import Litestar
 
+import tekana
 from tests.integration.http_support import (
     UNKNOWN_ID,
     app,
@@ -241,20 +241,19 @@ async def test_64_concurrent_repeats_are_posted_once(client: httpx.AsyncClient) 
 
 
 async def test_a_disconnect_does_not_cancel_the_transaction(
-    app: Litestar, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wallet = await wallet_with(client)
     body = {"type": "deposit", "wallet_id": wallet, "amount": "7", "currency": "RWF"}
     key = f"hang-up-{unique_number()}"
-    engine, queued = app.state.tekana._engine, asyncio.Event()
-    enqueue = engine.enqueue
+    enqueue, queued = tekana.PostingEngine.enqueue, asyncio.Event()
 
-    def enqueue_and_record(envelope: Any) -> Any:
-        outcome = enqueue(envelope)
+    def enqueue_and_record(engine: tekana.PostingEngine, envelope: Any) -> Any:
+        outcome = enqueue(engine, envelope)
         queued.set()
         return outcome
 
-    monkeypatch.setattr(engine, "enqueue", enqueue_and_record)
+    monkeypatch.setattr(tekana.PostingEngine, "enqueue", enqueue_and_record)
     request = asyncio.create_task(move(client, body, key))
     await queued.wait()
     request.cancel()
