@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 from uuid import uuid4
 
 import pytest
@@ -24,6 +24,7 @@ import pytest
 import tekana
 from tekana.application import Command
 from tekana.application.commands import COMMANDS, MONEY_COMMANDS
+from tekana.application.commands.webhooks import AnyWebhookCommand
 from tekana.domain.identifiers import CustomerId, TransactionId, WalletId, house_wallet_id
 from tekana.domain.money import Currency
 from tekana.ports.customers import CustomerFilter, Customers
@@ -312,7 +313,8 @@ async def test_no_statement_scans_a_large_table(ledger: str) -> None:
                     await asyncio.sleep(0)  # the event loop delivers the server's messages
                     look(f"{port.__name__}.{name} {what}", most)
             every = await commands(app)
-            assert {type(command) for command in every} == set(COMMANDS.values())
+            # The ledger has no webhooks, so that the plans of their commands would say nothing.
+            assert {type(command) for command in every} == set(COMMANDS.values()) - set(get_args(AnyWebhookCommand))
             for command in every:
                 key = str(uuid4())
                 for _ in range(2):

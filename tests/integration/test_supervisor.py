@@ -30,10 +30,10 @@ import os
 import tekana_litestar.server as server
 from tekana_litestar.app import create_app
 
-def sometimes(settings):
+def sometimes(settings, **options):
     if os.path.exists({path!r}):
         raise RuntimeError("cannot start now")
-    return create_app(settings)
+    return create_app(settings, **options)
 
 server.create_app = sometimes
 import tekana_litestar.supervisor as supervisor

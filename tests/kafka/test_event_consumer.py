@@ -143,7 +143,7 @@ async def test_every_event_is_handled_once_and_in_order(bus: Bus) -> None:
     assert by_aggregate(service.handled) == expected
 
 
-@pytest.mark.usefixtures("quick_groups")
+@pytest.mark.usefixtures("needs_quick_groups")
 async def test_the_next_process_continues_after_the_handled_events(bus: Bus) -> None:
     events = history(5, 10)
     service = Service()
@@ -156,7 +156,7 @@ async def test_the_next_process_continues_after_the_handled_events(bus: Bus) -> 
     assert by_aggregate(service.handled) == by_aggregate(events)
 
 
-@pytest.mark.usefixtures("quick_groups")
+@pytest.mark.usefixtures("needs_quick_groups")
 async def test_a_failed_event_and_its_successors_are_dead_lettered_and_retried(
     bus: Bus, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -196,7 +196,7 @@ async def test_a_failed_event_and_its_successors_are_dead_lettered_and_retried(
         await until(lambda: len(service.handled) == len(events) + 2)
 
 
-@pytest.mark.usefixtures("quick_groups")
+@pytest.mark.usefixtures("needs_quick_groups")
 async def test_unavailable_is_retried_without_delaying_other_aggregates(bus: Bus) -> None:
     events = history(1, 3)
     service = Service()
@@ -209,7 +209,7 @@ async def test_unavailable_is_retried_without_delaying_other_aggregates(bus: Bus
     assert await bus.letters() == []
 
 
-@pytest.mark.usefixtures("quick_groups")
+@pytest.mark.usefixtures("needs_quick_groups")
 async def test_stopping_does_not_wait_for_retries(bus: Bus) -> None:
     events = history(1, 2)
     service = Service()
@@ -225,7 +225,7 @@ async def test_stopping_does_not_wait_for_retries(bus: Bus) -> None:
     assert service.handled == events  # the first event was committed
 
 
-@pytest.mark.usefixtures("quick_groups")
+@pytest.mark.usefixtures("needs_quick_groups")
 async def test_unreadable_messages_are_dead_lettered_and_unknown_types_skipped(
     bus: Bus, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -246,7 +246,7 @@ async def test_unreadable_messages_are_dead_lettered_and_unknown_types_skipped(
     assert [one["tekana_reason"] for one in letters] == ["it cannot be read: it has no 'ce_type'"]
 
 
-@pytest.mark.usefixtures("quick_groups")
+@pytest.mark.usefixtures("needs_quick_groups")
 async def test_a_rebalance_handles_no_event_twice(bus: Bus) -> None:
     """The processes share no state: the first one commits before it releases its partitions."""
     events = history(12, 30)

