@@ -9,7 +9,7 @@ import httpx
 import pytest
 from pytest_bdd import scenarios
 
-from tekana import Settings
+from tekana import LOCAL_OPERATOR, Settings
 from tekana.testing.clock import FrozenClock
 from tekana.testing.http_driver import HttpDriver
 from tekana.testing.portal import Portal
@@ -36,10 +36,8 @@ def world(portal: Portal, postgres_url: str, kafka_address: str, topic_prefix: s
         portal.entered(app.lifespan()),
         portal.entered(client),
     ):
-        if REAL:
-            portal.call(
-                until_it_answers(app.state.tekana)
-            )  # the first consumer groups of a broker take seconds to form
+        if REAL:  # the first consumer groups of a broker take seconds to form
+            portal.call(until_it_answers(app.state.tekana.as_caller(LOCAL_OPERATOR)))
         yield AcceptanceTarget(HttpDriver(client), clock, audited=beside)
 
 
