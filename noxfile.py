@@ -80,7 +80,7 @@ def features(session: nox.Session) -> None:
 def kafka(session: nox.Session) -> None:
     """Run the tests marked `kafka` on Apache Kafka, which Maven fetches. Needs Java 17 and Maven."""
     with_kafka = _with_apache_kafka(session)
-    session.install("-e", ".[all,testing]", *EXAMPLES, *TEST_TOOLS)
+    session.install("-e", ".[all,testing]", *EXAMPLES, *TEST_TOOLS, *PICTURE_TOOLS)
     at_once = session.posargs or ("--numprocesses", "2", "--dist", "worksteal")  # one broker for each process
     session.run("pytest", "-m", "kafka", *at_once, env=with_kafka)
 
