@@ -6,36 +6,15 @@ deadlock.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Final, Protocol
-
-import asyncpg
+from typing import Final
 
 from tekana.domain.customer import CONTACTS, CUSTOMERS
-from tekana.domain.identifiers import WalletId
 from tekana.domain.webhooks import WEBHOOK_ACTIVATIONS, WEBHOOK_DELIVERIES, WEBHOOK_ENDPOINTS
 from tekana_postgres.aggregates.contact import ContactRows
 from tekana_postgres.aggregates.customer import CustomerRows
+from tekana_postgres.aggregates.kind_rows import KindRows
 from tekana_postgres.aggregates.webhook_delivery import WebhookDeliveryRows
 from tekana_postgres.aggregates.webhook_endpoint import WebhookActivationRows, WebhookEndpointRows
-from tekana_postgres.row_locks import RowLock
-
-
-class KindRows(Protocol):
-    """The rows of one kind. Every method runs inside the transaction of a unit of work."""
-
-    async def lock(self, connection: asyncpg.Connection, ids: Sequence[Any], row_lock: RowLock) -> dict[Any, Any]:
-        """Lock the rows with these ids, in order of ids, and return their items, by id."""
-        ...
-
-    async def wallets_of(self, connection: asyncpg.Connection, items: Mapping[Any, Any]) -> Collection[WalletId]:
-        """Return the wallets to lock with the items."""
-        ...
-
-    async def save(self, connection: asyncpg.Connection, added: Mapping[Any, Any], changed: Mapping[Any, Any]) -> None:
-        """Update the changed items, then insert the new ones: a change may release a contact that a new item has."""
-        ...
-
 
 KINDS: Final[dict[str, KindRows]] = {
     CUSTOMERS.name: CustomerRows(),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import asyncpg
 
 from tekana.domain.customer import Contact
-from tekana.domain.identifiers import CustomerId, WalletId
+from tekana.domain.identifiers import CustomerId
+from tekana_postgres.aggregates.kind_rows import KindRows
 from tekana_postgres.row_locks import RowLock
 
 _OWNERS = {
@@ -18,7 +19,7 @@ _OWNERS = {
 }
 
 
-class ContactRows:
+class ContactRows(KindRows):
     """Implements KindRows for contacts, which are columns of `customers`."""
 
     async def lock(
@@ -35,13 +36,6 @@ class ContactRows:
             for field, wanted in values.items()
             for value, customer_id in await connection.fetch(_OWNERS[field], wanted)
         }
-
-    async def wallets_of(
-        self,
-        connection: asyncpg.Connection,  # noqa: ARG002 - the protocol's
-        items: Mapping[Any, Any],  # noqa: ARG002 - the protocol's
-    ) -> Collection[WalletId]:
-        return ()
 
     async def save(self, connection: asyncpg.Connection, added: Mapping[Any, Any], changed: Mapping[Any, Any]) -> None:
         """Do nothing: contacts are saved with their customers."""

@@ -9,6 +9,7 @@ import asyncpg
 
 from tekana.domain.customer import Customer
 from tekana.domain.identifiers import CustomerId, WalletId
+from tekana_postgres.aggregates.kind_rows import KindRows
 from tekana_postgres.row_locks import RowLock
 from tekana_postgres.rows import CUSTOMER_COLUMNS, customer_of, customer_row
 
@@ -21,7 +22,7 @@ WHERE id = $1
 """
 
 
-class CustomerRows:
+class CustomerRows(KindRows):
     """Implements KindRows for customers."""
 
     async def lock(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import asyncpg
 
 from tekana.domain.errors import Conflict
-from tekana.domain.identifiers import WalletId, WebhookDeliveryId
+from tekana.domain.identifiers import WebhookDeliveryId
 from tekana.domain.webhooks import EndpointDelivery
+from tekana_postgres.aggregates.kind_rows import KindRows
 from tekana_postgres.row_locks import RowLock
 from tekana_postgres.webhook_deliveries import DELIVERY_COLUMNS, delivery_of, queue_deliveries
 from tekana_postgres.webhook_endpoints import ENDPOINT_COLUMNS, endpoint_of
@@ -25,7 +25,7 @@ ON CONFLICT (endpoint_id, aggregate_id) DO UPDATE SET next_attempt_at =
 _REQUEST = "UPDATE webhook_deliveries SET status = 'pending', tries = 0, ended_at = NULL WHERE id = $1 RETURNING 1"
 
 
-class WebhookDeliveryRows:
+class WebhookDeliveryRows(KindRows):
     """Implements KindRows for webhook deliveries, with their endpoints."""
 
     async def lock(
@@ -38,13 +38,6 @@ class WebhookDeliveryRows:
         owners = {one.endpoint_id for one in deliveries}
         endpoints = {row["id"]: endpoint_of(row) for row in await connection.fetch(_READ_ENDPOINTS, list(owners))}
         return {one.id: EndpointDelivery(one, endpoints[one.endpoint_id]) for one in deliveries}
-
-    async def wallets_of(
-        self,
-        connection: asyncpg.Connection,  # noqa: ARG002 - the protocol's
-        items: Mapping[Any, Any],  # noqa: ARG002 - the protocol's
-    ) -> Collection[WalletId]:
-        return ()
 
     async def save(
         self,

@@ -7,14 +7,15 @@ it gets nothing, those of all units of work that ended before. It is a range up 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import asyncpg
 
-from tekana.domain.identifiers import WalletId, WebhookEndpointId
+from tekana.domain.identifiers import WebhookEndpointId
 from tekana.domain.webhooks import WebhookEndpoint
 from tekana.ports.webhook_endpoints import RELAY
+from tekana_postgres.aggregates.kind_rows import KindRows
 from tekana_postgres.pages import LARGEST_PLACE
 from tekana_postgres.row_locks import NO_LOCK, RowLock
 from tekana_postgres.webhook_endpoints import ENDPOINT_COLUMNS, endpoint_of
@@ -47,7 +48,7 @@ SELECT (int8multirange(int8range(NULL, $1, '[]'))
 _MOVE_RELAY = "UPDATE relays SET cursor = $2, epoch = epoch + 1, holder = NULL, expires_at = NULL WHERE name = $1"
 
 
-class WebhookActivationRows:
+class WebhookActivationRows(KindRows):
     """Implements KindRows for the one item that a unit of work locks to activate endpoints: the row of their relay.
 
     So endpoints become active one at a time, and each sees those before it.
@@ -59,18 +60,11 @@ class WebhookActivationRows:
         found = await connection.fetchval(_LOCK_RELAY.format(row_lock=row_lock), RELAY)
         return {} if found is None else dict.fromkeys(ids)
 
-    async def wallets_of(
-        self,
-        connection: asyncpg.Connection,  # noqa: ARG002 - the protocol's
-        items: Mapping[Any, Any],  # noqa: ARG002 - the protocol's
-    ) -> Collection[WalletId]:
-        return ()
-
     async def save(self, connection: asyncpg.Connection, added: Mapping[Any, Any], changed: Mapping[Any, Any]) -> None:
         """Do nothing: the item is only locked."""
 
 
-class WebhookEndpointRows:
+class WebhookEndpointRows(KindRows):
     """Implements KindRows for webhook endpoints."""
 
     async def lock(
@@ -78,13 +72,6 @@ class WebhookEndpointRows:
     ) -> dict[WebhookEndpointId, WebhookEndpoint]:
         rows = await connection.fetch(_LOCK.format(row_lock=row_lock), ids)
         return {row["id"]: endpoint_of(row) for row in rows}
-
-    async def wallets_of(
-        self,
-        connection: asyncpg.Connection,  # noqa: ARG002 - the protocol's
-        items: Mapping[Any, Any],  # noqa: ARG002 - the protocol's
-    ) -> Collection[WalletId]:
-        return ()
 
     async def save(
         self,
