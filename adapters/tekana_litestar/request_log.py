@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable
-from functools import cache
 from time import perf_counter
 from typing import Final
 
@@ -16,7 +18,12 @@ from tekana_litestar.access_log import AccessLog
 SHARED_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 """The variable that names the folder in which workers keep their metrics, so that each can report those of all."""
 
-_BUCKETS_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0)
+COUNT_INTERVAL_SECONDS: Final = 1.0
+_UNCOUNTED_MAX: Final = 10_000
+
+_BOUNDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0)
+
+_Labels = tuple[str | None, str | None, int | None]
 
 # One metric for their number and their duration: each one more would cost as much again for every request.
 _SECONDS: Final = Histogram(
@@ -24,7 +31,7 @@ _SECONDS: Final = Histogram(
     "From the headers of a request to the end of its response.",
     ["method", "route", "status"],
     registry=None,
-    buckets=_BUCKETS_SECONDS,
+    buckets=_BOUNDS,
 )
 
 
@@ -52,20 +59,49 @@ class RequestLog:
         """Take down a request. `route` is the template of its path; what is not known is None."""
         seconds = perf_counter() - begun
         # What no route answers has no method either, as clients choose it.
-        _child(method or "" if route else "", route or "", status or 0).observe(seconds)
+        _durations.add((method if route else None, route, status), seconds)
         if self._access_log is not None:
             self._access_log.write(
                 request_id, method=method, route=route, status=status, seconds=seconds, caller=caller
             )
 
 
-@cache
-def _child(method: str, route: str, status: int) -> Histogram:
-    return _SECONDS.labels(method, route, status or "none")
+class _Durations:
+    """Durations that are yet to be counted: to count each one at once takes ten times as long."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[_Labels, list[float]] = {}
+
+    def add(self, labels: _Labels, seconds: float) -> None:
+        """Add the duration of a request; it is counted within COUNT_INTERVAL_SECONDS."""
+        durations = self._seconds.get(labels)
+        if durations is None:
+            if not self._seconds:
+                asyncio.get_running_loop().call_later(COUNT_INTERVAL_SECONDS, self.count)
+            durations = self._seconds[labels] = []
+        durations.append(seconds)
+        if len(durations) >= _UNCOUNTED_MAX:
+            self.count()
+
+    def count(self) -> None:
+        """Count all in the metrics."""
+        counted, self._seconds = self._seconds, {}
+        for (method, route, status), durations in counted.items():
+            histogram = _SECONDS.labels(method or "", route or "", status or "none")
+            histogram._sum.inc(sum(durations))  # noqa: SLF001 - as Histogram.observe does for one of them
+            for bucket, number in Counter(bisect_left(_BOUNDS, one) for one in durations).items():
+                histogram._buckets[bucket].inc(number)  # noqa: SLF001
+
+
+_durations: Final = _Durations()
 
 
 def request_metrics() -> Iterable[Metric]:
-    """Return the metrics of all requests: of all workers together, if they share them."""
+    """Return the metrics of all requests: of all workers together, if they share them.
+
+    Other workers' last requests, of COUNT_INTERVAL_SECONDS, may be missing.
+    """
+    _durations.count()
     if SHARED_FOLDER not in os.environ:
         return _SECONDS.collect()
     registry = CollectorRegistry()

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
-from functools import cache
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
@@ -21,12 +20,6 @@ TEXT = "text/plain"
 encode = msgspec.json.Encoder(order="deterministic").encode
 
 
-@cache
-def _name(text: str) -> bytes:
-    """Return the name of a header or of a media type, of which there are few, in lower case."""
-    return text.lower().encode("latin-1")
-
-
 class Response(Protocol):
     """What a handler returns: a whole response in any media type, or a stream."""
 
@@ -40,13 +33,13 @@ class HttpResponse:
     The client gets all of it at once. For `pause_seconds` after it, the next request of its connection is not read.
     """
 
-    __slots__ = ("body", "headers", "pause_seconds", "status")
+    __slots__ = ("_headers", "_media_type", "body", "pause_seconds", "status")
 
     def __init__(
         self,
         status: int,
         body: bytes = b"",
-        headers: Iterable[tuple[str, str]] = (),
+        headers: Sequence[tuple[str, str]] = (),
         *,
         media_type: str = JSON,
         pause_seconds: float = 0,
@@ -54,16 +47,23 @@ class HttpResponse:
         self.status = status
         self.body = body
         self.pause_seconds = pause_seconds
-        self.headers = [(_name(name), value.encode("latin-1")) for name, value in headers]
-        if status != 204:
-            self.headers.append((b"content-length", b"%d" % len(body)))
-        if body:
-            self.headers.append((b"content-type", _name(media_type)))
+        self._headers = headers
+        self._media_type = media_type
+
+    def headers(self) -> list[tuple[str, str]]:
+        """Return the headers, with those of the body."""
+        headers = [(name.lower(), value) for name, value in self._headers]
+        if self.status != 204:
+            headers.append(("content-length", str(len(self.body))))
+        if self.body:
+            headers.append(("content-type", self._media_type.lower()))
+        return headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - an ASGI app's shape
         """Send the response; to HEAD, without its body."""
         body = b"" if scope.get("method") == "HEAD" else self.body
-        await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
+        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in self.headers()]
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
         if self.pause_seconds:  # the server reads the connection's next request after the end of this response
             await send({"type": "http.response.body", "body": body, "more_body": True})
             await asyncio.sleep(self.pause_seconds)

@@ -100,14 +100,14 @@ def test_each_worker_reports_the_requests_of_all(tmp_path: Path, port: int, post
     url = f"http://127.0.0.1:{port}"
     with _served(tmp_path, port, 3, postgres_url) as process:
         _wait_until_all_served(port, process)
-        answering = set()
         for _ in range(60):  # each on a new connection, which any of the workers gets
             assert httpx.get(f"{url}/v1/wallets?limit=1").status_code == 200
         end = time.monotonic() + 60
-        while len(answering) < 2:
-            assert time.monotonic() < end, "one worker has answered each time"
-            text = httpx.get(f"{url}/metrics").text
-            answering.add(re.search(r"^process_start_time_seconds (.*)$", text, re.MULTILINE)[1])  # type: ignore[index]
-            assert requests_in(text)["GET", "/v1/wallets", "200"] == 60
+        complete = 0
+        while complete < 20:  # in a row, so that all workers are among those that answered
+            assert time.monotonic() < end, "some worker does not report the requests of all"
+            number = requests_in(httpx.get(f"{url}/metrics").text)["GET", "/v1/wallets", "200"]
+            assert number <= 60
+            complete = complete + 1 if number == 60 else 0
         process.terminate()
         process.communicate(timeout=120)

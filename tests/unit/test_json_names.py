@@ -9,7 +9,7 @@ import msgspec
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tekana import AnyMoneyCommand, InvalidRequest
+from tekana import AnyMoneyCommand, Batch, InvalidRequest
 from tekana_litestar.bodies import Body
 from tekana_litestar.json_names import has_each_name_once
 
@@ -19,14 +19,18 @@ _decoder = msgspec.json.Decoder(AnyMoneyCommand)
 texts = st.text(st.characters(codec="utf-8", exclude_characters='"'), max_size=6) | st.sampled_from(
     ["-", "----", "a-b", WALLET, WALLET.replace("-", ""), ""]
 )
+times = st.sampled_from(["2026-01-31T12:00:00Z", "2026-01-31T12:00:00-00:00", "2026-01-31T12:00:00-02:00"])
 values = st.one_of(
     texts,
+    times,
     st.none(),
     st.integers(-9, 9),
     st.dictionaries(texts, texts | st.none() | st.integers(-9, 9), max_size=3),
     st.sampled_from([WALLET, WALLET.replace("-", ""), WALLET.upper(), "5", "RWF", "deposit"]),
 )
-names = st.sampled_from(["type", "wallet_id", "amount", "currency", "description", "reference", "metadata"])
+names = st.sampled_from(
+    ["type", "wallet_id", "amount", "currency", "description", "reference", "metadata", "effective_at"]
+)
 complete = [("type", "deposit"), ("wallet_id", WALLET), ("amount", "5"), ("currency", "RWF")]
 pairs = st.lists(st.tuples(names, values), max_size=4).map(lambda more: [*complete, *more])
 
@@ -41,6 +45,9 @@ def as_json(members: list[tuple[str, object]], *, ascii_only: bool) -> bytes:
 @example([*complete, ("description", None), ("description", "d")], False, None)
 @example([*complete, ("description", "----"), ("wallet_id", WALLET.replace("-", ""))], False, None)
 @example([*complete, ("metadata", {"a": "-"}), ("metadata", {})], False, None)
+@example(
+    [*complete, ("metadata", {"a": -1, "b": -2, "c": -3, "d": -4}), ("wallet_id", WALLET.replace("-", ""))], False, None
+)
 def test_the_quick_check_never_accepts_duplicates(
     members: list[tuple[str, object]], ascii_only: bool, order: object
 ) -> None:
@@ -66,6 +73,24 @@ def test_duplicate_names_in_metadata_are_not_accepted(members: list[tuple[str, s
         return
     if has_each_name_once(body, decoded):
         assert len({name for name, _ in members}) == len(members)
+
+
+@given(st.lists(pairs, min_size=1, max_size=5))
+@example(
+    [[*complete, ("effective_at", "2026-01-31T12:00:00-00:00")]] * 4
+    + [[("wallet_id", WALLET.replace("-", "")), *complete[2:], complete[0]]]
+)
+def test_the_quick_check_never_accepts_duplicates_in_a_batch(movements: list[list[tuple[str, object]]]) -> None:
+    inside = b", ".join(as_json(members, ascii_only=False) for members in movements)
+    body = b'{"mode": "atomic", "transactions": [' + inside + b"]}"
+    try:
+        decoded = msgspec.json.decode(body, type=Batch)
+    except (msgspec.DecodeError, InvalidRequest, UnicodeError):
+        return
+    if has_each_name_once(body, decoded):
+        for members in movements:
+            assert len({name for name, _ in members}) == len(members)
+            assert all(len(str(value)) == 36 for name, value in members if name == "wallet_id")
 
 
 def test_usual_bodies_pass_the_quick_check() -> None:

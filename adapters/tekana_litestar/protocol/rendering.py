@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
@@ -31,12 +31,24 @@ class ResponseRenderer:
         start = self._starts.get(answer.status)
         if start is None:
             start = self._starts[answer.status] = STATUS_LINE[answer.status] + _lines(defaults)
-        headers = _lines(common_headers(answer.headers, request_id))
-        return b"".join([start, headers, b"\r\n" if keep_alive else b"connection: close\r\n\r\n", answer.body])
+        own = "".join([f"{name}: {value}\r\n" for name, value in answer.headers()])
+        common = _COMMON_BUT_CACHE_CONTROL if "cache-control:" in own else _COMMON
+        connection = "" if keep_alive else "connection: close\r\n"
+        head = f"{own}x-request-id: {request_id}\r\n{common}{connection}\r\n"
+        return start + head.encode("latin-1") + answer.body
 
 
 def _lines(headers: list[tuple[bytes, bytes]]) -> bytes:
     return b"".join([b"%b: %b\r\n" % header for header in headers])
+
+
+def _common(*own: tuple[bytes, bytes]) -> str:
+    """Return the lines of the headers that all responses have, without the request's id."""
+    return _lines([one for one in common_headers(own, "") if one not in own and one[0] != b"x-request-id"]).decode()
+
+
+_COMMON: Final = _common()
+_COMMON_BUT_CACHE_CONTROL: Final = _common((b"cache-control", b""))
 
 
 def refusal_answer(status: int, detail: str, request_id: str) -> HttpResponse:

@@ -114,6 +114,7 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
         movement, rejection = one.request, one.rejection
         rules = TRANSACTION_TYPES[movement.type]
         own_wallet = movement.to_wallet_id if rules.payer else movement.from_wallet_id if rules.payee else None
+        created_at = utc(one.created_at)
         return cls(
             id=one.id,
             type=movement.type,
@@ -129,9 +130,9 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
             entries=tuple([Entry.from_domain(each) for each in one.entries]),
             rejection_code=rejection.code if rejection else None,
             rejection_detail=rejection.detail if rejection else None,
-            created_at=utc(one.created_at),
-            posted_at=utc(one.posted_at) if one.posted_at else None,
-            effective_at=utc(one.effective_at),
+            created_at=created_at,
+            posted_at=created_at if one.posted_at is one.created_at else utc(one.posted_at) if one.posted_at else None,
+            effective_at=utc(movement.effective_at) if movement.effective_at else created_at,
         )
 
 
@@ -181,8 +182,9 @@ _TRANSACTION: Final = json_content(Transaction)
 
 def posted_response(executed: Executed[DomainTransaction]) -> HttpResponse:
     """Return a transaction that was posted, as a response. Also for the hot route."""
-    location = ("Location", f"/v1/transactions/{msgspec.to_builtins(executed.answer.id)}")  # faster than str()
-    return json_response(201, Transaction.from_domain(executed.answer), location, *replay_header(executed.replayed))
+    transaction, replayed = executed
+    location = ("Location", f"/v1/transactions/{msgspec.to_builtins(transaction.id)}")  # faster than str()
+    return json_response(201, Transaction.from_domain(transaction), location, *replay_header(replayed))
 
 
 @command(

@@ -234,8 +234,9 @@ class Session:
 
 def executed(command: Command[AnswerT], outcome: Outcome) -> Executed[AnswerT]:  # noqa: ARG001 - its type is needed
     """Return the answer of a command. Raise Refused if it was refused."""
-    _raise_refusal(outcome.answer, replayed=outcome.replayed)
-    return Executed(cast("AnswerT", outcome.answer), outcome.replayed)
+    answer, replayed = outcome
+    _raise_refusal(answer, replayed=replayed)
+    return Executed(cast("AnswerT", answer), replayed)
 
 
 def refusal_of(answer: Answer) -> Refused | None:
@@ -249,6 +250,8 @@ def refusal_of(answer: Answer) -> Refused | None:
 
 
 def _raise_refusal(answer: Answer, *, replayed: bool) -> None:
+    if isinstance(answer, Transaction) and answer.rejection is None:  # as most answers are
+        return
     error = refusal_of(answer)
     if error is not None:
         error.replayed = replayed
