@@ -1,10 +1,9 @@
-"""What a unit of work adds to the tables that only grow: keys, transactions, entries and the outbox."""
+"""What a unit of work adds to the tables that only grow: keys, answers, transactions, entries and the outbox."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
-from uuid import UUID
 
 from sqlalchemy import Table
 
@@ -14,6 +13,7 @@ from tekana.domain.transaction import Transaction
 from tekana.domain.wallet import Wallet
 from tekana.ports.unit_of_work import IdempotencyRecord
 from tekana_postgres import tables
+from tekana_postgres.arrays import uuid_text
 from tekana_postgres.rows import answer_json, reference_json, rejection_json, write_json
 
 Rows = Sequence[tuple[Any, ...]]
@@ -34,36 +34,36 @@ COLUMNS: Final[Mapping[Table, tuple[str, ...]]] = {
 }
 """The columns that are written of each table."""
 
-HISTORY_TABLES: Final = (tables.idempotency_keys, tables.transactions, tables.entries, tables.outbox)
-"""The tables of a History, in its order."""
-
 
 class History(NamedTuple):
-    """Rows for each table, with their values in the order of COLUMNS."""
+    """Rows for each table, with their values in the order of COLUMNS; UUIDs as text."""
 
     keys: Rows
     transactions: Rows
     entries: Rows
     outbox: Rows
+    customer_answers: Rows
 
 
-def history_of(book: Book, records: Iterable[tuple[UUID, IdempotencyRecord]]) -> History:
+def history_of(book: Book, records: Sequence[tuple[str, IdempotencyRecord]]) -> History:
     """Return what was decided on the Book, and the records of keys, by their digests."""
-    transactions = book.transactions
-    keys = [_key_row(digest, record) for digest, record in records]
+    transactions = [(uuid_text(one.id), one) for one in book.transactions]
+    ids = {id(one): text for text, one in transactions}
+    keys = [_key_row(digest, record, ids) for digest, record in records]
     keys.sort(key=_digest)  # everywhere the same order, so that two units never deadlock
     return History(
         keys,
-        [_transaction_row(one) for one in transactions],
+        [_transaction_row(text, one) for text, one in transactions],
         _entry_rows(transactions),
-        [_outbox_row(one) for one in book.outbox],
+        [_outbox_row(one, ids) for one in book.outbox],
+        _customer_answers(records),
     )
 
 
-def customer_answers_of(records: Iterable[tuple[UUID, IdempotencyRecord]]) -> Rows:
-    """Return the answers that hold a customer's data, in the order of COLUMNS."""
+def _customer_answers(records: Iterable[tuple[str, IdempotencyRecord]]) -> Rows:
+    """Return the answers that hold a customer's data."""
     rows = [
-        (digest, _customer_id(record.answer), answer_json(record.answer))
+        (digest, uuid_text(_customer_id(record.answer)), answer_json(record.answer))
         for digest, record in records
         if isinstance(record.answer, Wallet | CustomerWithWallets)
     ]
@@ -74,10 +74,10 @@ def _digest(row: tuple[Any, ...]) -> Any:
     return row[0]
 
 
-def _key_row(digest: UUID, record: IdempotencyRecord) -> tuple[Any, ...]:
+def _key_row(digest: str, record: IdempotencyRecord, ids: Mapping[int, str]) -> tuple[Any, ...]:
     answer = record.answer
     if isinstance(answer, Transaction):
-        return digest, record.fingerprint, answer.id, None
+        return digest, record.fingerprint, ids[id(answer)], None
     if isinstance(answer, Wallet | CustomerWithWallets):
         return digest, record.fingerprint, None, reference_json(_customer_id(answer))
     return digest, record.fingerprint, None, answer_json(answer)
@@ -87,16 +87,17 @@ def _customer_id(answer: Any) -> Any:
     return answer.customer_id if isinstance(answer, Wallet) else answer.customer.id
 
 
-def _transaction_row(transaction: Transaction) -> tuple[Any, ...]:
-    request, relation = transaction.request, transaction.request.relates_to
+def _transaction_row(transaction_id: str, transaction: Transaction) -> tuple[Any, ...]:
+    request = transaction.request
+    relation = request.relates_to
     return (
-        transaction.id,
+        transaction_id,
         request.type,
         transaction.status,
         request.amount.minor,
         request.amount.currency,
-        request.from_wallet_id,
-        request.to_wallet_id,
+        uuid_text(request.from_wallet_id),
+        uuid_text(request.to_wallet_id),
         request.description,
         request.reference,
         write_json(request.metadata),
@@ -109,21 +110,19 @@ def _transaction_row(transaction: Transaction) -> tuple[Any, ...]:
         transaction.request_id,
         write_json(request.details),
         None if relation is None else relation.kind,
-        None if relation is None else relation.transaction_id,
+        None if relation is None else uuid_text(relation.transaction_id),
     )
 
 
-def _entry_rows(transactions: Sequence[Transaction]) -> Rows:
-    return [
-        (
-            *(e.wallet_id, e.version, e.sequence, one.id, e.amount_minor, e.currency, e.ledger_balance_after),
-            one.posted_at,
-            leg,
-        )
-        for one in transactions
-        for leg, e in enumerate(one.entries)
-    ]
+def _entry_rows(transactions: Iterable[tuple[str, Transaction]]) -> Rows:
+    rows = []
+    for transaction_id, one in transactions:
+        posted_at = one.posted_at
+        for leg, (wallet_id, version, sequence, amount, currency, balance_after) in enumerate(one.entries):
+            wallet = uuid_text(wallet_id)
+            rows.append((wallet, version, sequence, transaction_id, amount, currency, balance_after, posted_at, leg))
+    return rows
 
 
-def _outbox_row(one: Transaction | Event) -> tuple[Any, ...]:
-    return (one.id, None, None) if isinstance(one, Transaction) else (None, one.NAME, write_json(one))
+def _outbox_row(one: Transaction | Event, ids: Mapping[int, str]) -> tuple[Any, ...]:
+    return (ids[id(one)], None, None) if isinstance(one, Transaction) else (None, one.NAME, write_json(one))

@@ -7,10 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from hashlib import blake2b
 from typing import Any, Final, cast
-from uuid import UUID
 
 import msgspec
-from asyncpg.pgproto.pgproto import UUID as PostgresUUID  # noqa: N811 - a class, whatever its name looks like
 
 from tekana.domain.book import Answer, BatchRecord, CustomerWithWallets
 from tekana.domain.caller import MAIN_TENANT
@@ -62,8 +60,8 @@ _METADATA_OF_CUSTOMER = CUSTOMER_COLUMNS.index("metadata")
 _METADATA_OF_WALLET = WALLET_COLUMNS.index("metadata")
 
 
-def key_digest(key: IdempotencyKey) -> UUID:
-    """Return 128 bits that stand for a caller's key: short enough to index, long enough never to collide.
+def key_digest(key: IdempotencyKey) -> str:
+    """Return 128 bits, in hexadecimal, that stand for a caller's key: short enough to index, and never the same twice.
 
     The main tenant has no part in it: its keys are older than tenants are.
     """
@@ -71,8 +69,7 @@ def key_digest(key: IdempotencyKey) -> UUID:
     text = f"{len(subject)}:{subject}{name}"
     if tenant != MAIN_TENANT:
         text = f"{len(tenant)}/{tenant}/{text}"
-    digest: UUID = PostgresUUID(blake2b(text.encode(), digest_size=16).digest())
-    return digest
+    return blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def customer_of(row: Row) -> Customer:

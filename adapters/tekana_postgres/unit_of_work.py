@@ -4,33 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Mapping, Set
 from typing import Any
-from uuid import UUID
 
 import asyncpg
-from sqlalchemy import Table
 
 from tekana.domain.book import Book
 from tekana.domain.identifiers import WalletId
 from tekana.domain.lock_set import LockedState, LockSet, Ref
 from tekana.ports.clock import Clock
 from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord
-from tekana_postgres import tables
 from tekana_postgres.aggregates import KINDS
 from tekana_postgres.aggregates.transaction import read_transactions
-from tekana_postgres.aggregates.wallet import (
-    RowIds,
-    balances_of,
-    changes_balances_only,
-    check_updated,
-    lock_wallets,
-    save_wallets,
-)
-from tekana_postgres.arrays import uuid_array
+from tekana_postgres.aggregates.wallet import RowIds, lock_wallets, save_wallets
+from tekana_postgres.arrays import text_array
 from tekana_postgres.connections import translate_errors
-from tekana_postgres.history import COLUMNS, History, Rows, customer_answers_of, history_of
+from tekana_postgres.history import history_of
 from tekana_postgres.row_locks import NO_LOCK, SKIP_LOCKED, WAIT, RowLock
 from tekana_postgres.rows import key_digest, record_of
-from tekana_postgres.small_save import TRANSACTIONS_MAX, save_in_one_statement
+from tekana_postgres.save_statement import save_history
 from tekana_postgres.webhook_answers import with_webhooks
 
 _RECORDS = """
@@ -47,20 +37,22 @@ class PostgresUnitOfWork:
         self._connection = connection
         self._transaction = transaction
         self._clock = clock
-        self._digests: dict[IdempotencyKey, UUID] = {}
+        self._digests: dict[IdempotencyKey, str] = {}
         self._row_ids: RowIds = {}
         self.saved = False
 
     async def find_keys(self, keys: Collection[IdempotencyKey]) -> Mapping[IdempotencyKey, IdempotencyRecord]:
         """Return the records of used keys. A key that is just being taken shows in `save`, as a Conflict."""
         self._digests = {key: key_digest(key) for key in keys}
-        by_digest = {digest: key for key, digest in self._digests.items()}
         with translate_errors():
-            rows = await self._connection.fetch(_RECORDS, uuid_array(by_digest))
+            rows = await self._connection.fetch(_RECORDS, text_array(self._digests.values()))
+            if not rows:
+                return {}
+            by_digest = {digest: key for key, digest in self._digests.items()}
             ids = [row["transaction_id"] for row in rows if row["transaction_id"] is not None]
             transactions = await read_transactions(self._connection, ids)
             records = {
-                by_digest[row["key_digest"]]: record_of(
+                by_digest[row["key_digest"].hex]: record_of(
                     row["fingerprint"], transactions.get(row["transaction_id"]), row["answer"]
                 )
                 for row in rows
@@ -109,35 +101,18 @@ class PostgresUnitOfWork:
         return frozenset(busy)
 
     async def save(self, book: Book, records: Mapping[IdempotencyKey, IdempotencyRecord]) -> None:
-        """Write everything, and commit: in one statement if it is small and changes balances only, else by table."""
+        """Write everything, and commit."""
         by_digest = [(self._digests.get(key) or key_digest(key), record) for key, record in records.items()]
-        history, customer_answers = history_of(book, by_digest), customer_answers_of(by_digest)
+        history = history_of(book, by_digest)
         with translate_errors():
-            is_small = len(history.transactions) <= TRANSACTIONS_MAX and not customer_answers
-            if is_small and changes_balances_only(book):
-                wallets = book.wallets_with_entries.values()
-                balances = balances_of(wallets, book.now, self._row_ids)
-                check_updated(wallets, await save_in_one_statement(self._connection, history, balances))
-            else:
-                await self._save_by_table(book, history, customer_answers)
+            for name, rows in KINDS.items() if book.changes else ():
+                added, changed = book.changes.added.get(name), book.changes.changed.get(name)
+                if added or changed:
+                    await rows.save(self._connection, added or {}, changed or {})
+            wallets = await save_wallets(self._connection, book)
+            await save_history(self._connection, history, wallets, self._row_ids)
             await self._transaction.commit()
         self.saved = True
-
-    async def _save_by_table(self, book: Book, history: History, customer_answers: Rows) -> None:
-        await self._copy(tables.idempotency_keys, history.keys)
-        await self._copy(tables.customer_answers, customer_answers)
-        for name, rows in KINDS.items():
-            added, changed = book.changes.added.get(name), book.changes.changed.get(name)
-            if added or changed:
-                await rows.save(self._connection, added or {}, changed or {})
-        await save_wallets(self._connection, book, self._row_ids)
-        await self._copy(tables.transactions, history.transactions)
-        await self._copy(tables.entries, history.entries)
-        await self._copy(tables.outbox, history.outbox)
-
-    async def _copy(self, table: Table, rows: Rows) -> None:
-        if rows:
-            await self._connection.copy_records_to_table(table.name, records=rows, columns=COLUMNS[table])
 
 
 def _brings(ref: Ref, locked: LockedState, wallets: Collection[WalletId]) -> bool:

@@ -1,0 +1,131 @@
+"""Saving what was decided: one statement that updates balances and adds to the tables that only grow.
+
+It takes one round trip, where COPY takes two for each table, and a round trip costs as much as a hundred rows. Columns
+that have the same value in all rows, as most have, are sent as one value: that is less to encode and to decode.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from itertools import count
+from typing import Any, Final
+
+import asyncpg
+from sqlalchemy import Table, Uuid
+from sqlalchemy.dialects.postgresql import dialect
+
+from tekana.domain.errors import Conflict
+from tekana.domain.wallet import Wallet
+from tekana_postgres import tables
+from tekana_postgres.aggregates.wallet import RowIds
+from tekana_postgres.arrays import ctid_array, integer_array, text_array
+from tekana_postgres.history import COLUMNS, History, Rows
+
+# The columns of a bundle are sent as one value each if each has the same value in all rows. There are few bundles, as
+# each combination of them is a statement of its own, which PostgreSQL has to plan.
+_BUNDLES: Final[dict[Table, tuple[frozenset[str], ...]]] = {
+    tables.idempotency_keys: (frozenset({"answer"}),),
+    tables.transactions: (
+        frozenset({"type", "status", "currency", "created_by", "created_at", "posted_at", "tenant"}),
+        frozenset({"description", "reference"}),
+        frozenset({"metadata", "rejection", "effective_at", "details", "relation", "relates_to"}),
+    ),
+    tables.entries: (frozenset({"currency", "posted_at"}),),
+    tables.outbox: (frozenset({"event_type", "event"}),),
+    tables.customer_answers: (),
+}
+_TABLES: Final = tuple(_BUNDLES)  # in the order of a History
+
+_Shape = tuple[frozenset[str] | None, ...]
+"""For each table the names of the columns that are sent as one value; None for a table without new rows."""
+
+# A locked row keeps its ctid, so it is found by that without another look into the index. And as the wallets are
+# locked, each aggregate's events stand in order: from here on, rows of the outbox take positions; see
+# tekana_postgres.events.
+_UPDATE: Final = """
+WITH updated AS (
+    UPDATE wallets w SET ledger_balance = d.ledger_balance, version = d.version, sequence = d.sequence,
+        updated_at = {updated_at}
+    FROM unnest($1::text::tid[], $2::text::bigint[], $3::text::bigint[], $4::text::bigint[]{more})
+        AS d (row_id, ledger_balance, version, sequence{more_names})
+    WHERE w.ctid = d.row_id AND w.version < d.version
+    RETURNING 1
+), marked AS MATERIALIZED (SELECT count(*) AS updated, tekana_mark_position() FROM updated)"""
+_AT_ONE_MOMENT: Final = _UPDATE.format(updated_at="$5::timestamptz", more="", more_names="")
+_AT_MANY: Final = _UPDATE.format(updated_at="d.updated_at", more=", $5::timestamptz[]", more_names=", updated_at")
+_UPDATE_PARAMETERS: Final = 5
+
+
+async def save_history(
+    connection: asyncpg.Connection, history: History, wallets: Sequence[Wallet], row_ids: RowIds
+) -> None:
+    """Insert the history and update the balances of wallets.
+
+    Raises:
+        Conflict: a locked wallet's row is no longer where it was.
+    """
+    moments = [one.updated_at for one in wallets]
+    is_one_moment = bool(wallets) and _is_same(moments)  # unless a clock was set back
+    arguments: list[Any] = [
+        ctid_array([row_ids[one.id] for one in wallets]),
+        integer_array([one.ledger_balance for one in wallets]),
+        integer_array([one.version for one in wallets]),
+        integer_array([one.sequence for one in wallets]),
+        moments[0] if is_one_moment else moments,
+    ]
+    shape: list[frozenset[str] | None] = []
+    for table, rows in zip(_TABLES, history, strict=True):
+        shape.append(_add_rows(table, rows, arguments) if rows else None)
+    updated = await connection.fetchval(_statement(tuple(shape), is_one_moment=is_one_moment), *arguments)
+    if updated != len(wallets):
+        raise Conflict("a locked wallet's row is no longer where it was")
+
+
+def _add_rows(table: Table, rows: Rows, arguments: list[Any]) -> frozenset[str]:
+    """Add a table's columns to the arguments, and return the names of those that are sent as one value."""
+    columns = dict(zip(COLUMNS[table], zip(*rows, strict=True), strict=True))
+    same: frozenset[str] = frozenset()
+    for bundle in _BUNDLES[table]:
+        if all(_is_same(columns[name]) for name in bundle):
+            same |= bundle
+    for name, column in columns.items():
+        if name in same:
+            arguments.append(column[0])
+        elif isinstance(table.c[name].type, Uuid):
+            arguments.append(text_array([one or "NULL" for one in column]))
+        else:
+            arguments.append(column)
+    return same
+
+
+@lru_cache
+def _statement(shape: _Shape, *, is_one_moment: bool) -> str:
+    parameters = count(_UPDATE_PARAMETERS + 1)
+    inserts = [
+        f"new_{table.name} AS ({_insert(table, same, parameters)})"
+        for table, same in zip(_TABLES, shape, strict=True)
+        if same is not None
+    ]
+    return ", ".join([_AT_ONE_MOMENT if is_one_moment else _AT_MANY, *inserts]) + "\nSELECT updated FROM marked"
+
+
+def _is_same(column: Sequence[Any]) -> bool:
+    return column.count(column[0]) == len(column)
+
+
+def _insert(table: Table, same: frozenset[str], parameters: Iterator[int]) -> str:
+    names = COLUMNS[table]
+    typed: dict[str, str] = {}
+    for name in names:
+        kind = table.c[name].type
+        type_name = kind.compile(dialect()) + ("" if name in same else "[]")  # type: ignore[no-untyped-call]
+        typed[name] = f"${next(parameters)}::{'text::' if isinstance(kind, Uuid) else ''}{type_name}"
+    arrays = [name for name in names if name not in same]
+    values = ", ".join(typed[name] if name in same else f"d.{name}" for name in names)
+    # The outbox takes positions after the mark is set.
+    marked = "marked, " if table is tables.outbox else ""
+    return (
+        f"INSERT INTO {table.name} ({', '.join(names)}) SELECT {values} "
+        f"FROM {marked}unnest({', '.join(typed[name] for name in arrays)}) AS d ({', '.join(arrays)})"
+    )
