@@ -287,10 +287,10 @@ class Book:
         try:
             for wallet, amount_minor, currency in legs:
                 _require_postable(wallet, amount_minor, currency)
-                balance = wallet.ledger_balance = wallet.ledger_balance + amount_minor
-                wallet.version += 1
-                wallet.sequence += 1
-                entries.append(Entry(wallet.id, wallet.version, wallet.sequence, amount_minor, currency, balance))
+                wallet.ledger_balance = balance = wallet.ledger_balance + amount_minor
+                wallet.version = version = wallet.version + 1
+                wallet.sequence = sequence = wallet.sequence + 1
+                entries.append(Entry(wallet.id, version, sequence, amount_minor, currency, balance))
         except Refused:
             for leg in legs[: len(entries)]:
                 leg.wallet.ledger_balance -= leg.amount_minor
@@ -299,9 +299,9 @@ class Book:
             raise
         moment = self._moment(legs)
         transaction = self._transaction(moment, request, "posted", tuple(entries))
-        for leg in legs:
-            leg.wallet.updated_at = moment
-            self.wallets_with_entries[leg.wallet.id] = leg.wallet
+        for wallet, _, _ in legs:
+            wallet.updated_at = moment
+            self.wallets_with_entries[wallet.id] = wallet
         return transaction
 
     def reject(self, request: TransactionRequest, refusal: Refused) -> Transaction:

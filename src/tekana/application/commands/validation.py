@@ -38,6 +38,7 @@ else:
 KEY_SEPARATOR = "\x1f"
 """Separates a batch's key from an index in the key of one of its transactions. Not allowed in callers' keys."""
 
+_KEY_LENGTH_MAX = 255
 _METADATA_NAMES_MAX = 50
 _INTEGER_MAX = 2**53 - 1  # beyond it, JSON readers that use floats lose digits
 _FIRST_YEAR, _LAST_YEAR = 1000, 9998
@@ -153,7 +154,10 @@ def _without_pasted(value: str) -> str:
 
 def check_key(key: str) -> None:
     """Check a caller's idempotency key: text of 1 to 255 characters, without KEY_SEPARATOR."""
-    check_text("key", key, most=255)
+    is_text = type(key) is str and 1 <= len(key) <= _KEY_LENGTH_MAX
+    if is_text and key.isascii() and key.isprintable() and not key.isspace():  # as it mostly is
+        return
+    check_text("key", key, most=_KEY_LENGTH_MAX)
     if KEY_SEPARATOR in key:
         raise invalid("key", "must not contain the character U+001F")
 
