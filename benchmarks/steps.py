@@ -20,7 +20,8 @@ from rich.table import Table
 import tekana
 from benchmarks.data import CURRENCY, random_pair
 from benchmarks.processes import ROOT
-from tekana.application.engine import posting_engine
+from tekana.application.engine import group_settler
+from tekana_postgres import unit_of_work
 from tekana_postgres.unit_of_work import PostgresUnitOfWork
 
 PICTURE = ROOT / "docs" / "pictures" / "transfer.svg"
@@ -29,16 +30,14 @@ _GROUP = 500
 _GROUPS, _WARM_UP = 100, 10
 
 _TAKE, _DECIDE, _REST = "take the commands, check them, queue them", "decide, in pure Python", "begin, and answer each"
+_ROWS = "make the rows, in pure Python"
 _STEPS = (
     _TAKE,
     "claim the idempotency keys",
     "lock the wallets, in id order",
     _DECIDE,
-    "COPY idempotency_keys",
-    "UPDATE wallets",
-    "COPY transactions",
-    "COPY entries",
-    "COPY outbox",
+    _ROWS,
+    "UPDATE wallets and INSERT the rows",
     "COMMIT, to the disk",
     _REST,
 )
@@ -58,10 +57,17 @@ class _Watch:
         self.all[name] += time.perf_counter() - begin
         self.busy[name] += time.process_time() - busy
 
-    def timed(self, name: str | Callable[..., str], method: Any) -> Any:
-        async def timed(unit: Any, *values: Any) -> Any:
-            with self.step(name if isinstance(name, str) else name(*values)):
-                return await method(unit, *values)
+    def timed(self, name: str, method: Any) -> Any:
+        async def timed(*values: Any, **options: Any) -> Any:
+            with self.step(name):
+                return await method(*values, **options)
+
+        return timed
+
+    def timed_call(self, name: str, function: Callable[..., Any]) -> Any:
+        def timed(*values: Any) -> Any:
+            with self.step(name):
+                return function(*values)
 
         return timed
 
@@ -141,19 +147,14 @@ def _patch(watch: _Watch) -> None:
     unit: Any = PostgresUnitOfWork
     unit.find_keys = watch.timed("claim the idempotency keys", unit.find_keys)
     unit.lock = watch.timed("lock the wallets, in id order", unit.lock)
-    for name, step in (("_save_wallets", "UPDATE wallets"), ("_copy", lambda table, *_: f"COPY {table}")):
-        setattr(unit, name, watch.timed(step, getattr(unit, name)))
+    saving: Any = unit_of_work
+    saving.history_of = watch.timed_call(_ROWS, saving.history_of)
+    saving.save_history = watch.timed("UPDATE wallets and INSERT the rows", saving.save_history)
     made = unit.__init__
 
     def make(self: Any, connection: Any, transaction: Any, clock: Any) -> None:
         made(self, connection, _Commit(transaction, watch), clock)
 
     unit.__init__ = make
-    engine: Any = posting_engine
-    decide = engine.decide_group
-
-    def timed_decide(*values: Any) -> Any:
-        with watch.step(_DECIDE):
-            return decide(*values)
-
-    engine.decide_group = timed_decide
+    engine: Any = group_settler
+    engine.decide_group = watch.timed_call(_DECIDE, engine.decide_group)
