@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, cast
@@ -38,12 +39,23 @@ def hot_routes(app: Litestar) -> HotRoutes:
         request.caller = caller.subject
         return tekana().as_caller(caller)
 
-    def move_money(request: HotRequest) -> None:
-        _move_money(session(request), request)
+    def move_money(requests: Sequence[HotRequest]) -> None:
+        decoded: list[tuple[HotRequest, AnyMoneyCommand]] = []
+        for request in requests:
+            try:
+                decoded.append((request, MOVEMENT.decode(request.body)))
+            except Exception as error:
+                request.fail(error)
+        for request, command in decoded:
+            try:
+                _move_money(session(request), request, command)
+            except Exception as error:
+                request.fail(error)
 
-    def get_wallet(request: HotRequest) -> None:
-        task = asyncio.ensure_future(_get_wallet(session(request), UUID(request.parameter)))
-        task.add_done_callback(partial(_respond_with_task, request))
+    def get_wallet(requests: Sequence[HotRequest]) -> None:
+        for request in requests:
+            task = asyncio.ensure_future(_get_wallet(session(request), UUID(request.parameter)))
+            task.add_done_callback(partial(_respond_with_task, request))
 
     routes = (
         HotRoute(b"POST", b"/v1/transactions", move_money, accepts=_has_key, body_size_max=BODY_BYTES_MAX),
@@ -64,8 +76,7 @@ def _has_key(headers: Headers) -> bool:
     return is_idempotency_key(headers.get(b"idempotency-key", b""))
 
 
-def _move_money(session: Session, request: HotRequest) -> None:
-    command = MOVEMENT.decode(request.body)
+def _move_money(session: Session, request: HotRequest, command: AnyMoneyCommand) -> None:
     outcome = session.enqueue(command, key=request.header(b"idempotency-key"), request_id=request.id)
     outcome.add_done_callback(partial(_respond_with_outcome, request, command))
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import pytest
@@ -16,7 +16,7 @@ from litestar import Litestar
 
 from tekana import Overloaded, Unavailable
 from tekana_litestar import create_app, middleware
-from tekana_litestar.protocol import HotRoutes, limits
+from tekana_litestar.protocol import HotRequest, HotRoute, HotRoutes, limits
 from tekana_memory import MemoryStore
 from tests.integration.http_support import UNKNOWN_ID, assert_whole
 from tests.integration.http_support import both_stores as store_url
@@ -300,6 +300,47 @@ async def test_pipelined_requests_wait_for_a_hot_one() -> None:
             assert (await peer.receive()).status == 201
             assert (await peer.receive()).json()["ledger_balance"] == "5"
             assert (await peer.receive()).status == 400
+
+
+async def test_requests_that_are_handled_together_are_answered_each_for_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sizes: list[int] = []
+    handle = HotRoute._handle
+
+    def count_and_handle(route: HotRoute, requests: Sequence[HotRequest]) -> None:
+        sizes.append(len(requests))
+        handle(route, requests)
+
+    monkeypatch.setattr(HotRoute, "_handle", count_and_handle)
+    app = create_app("memory://")
+    async with listening(app) as port:
+        wallet = await new_wallet(port)
+        async with contextlib.AsyncExitStack() as stack:
+            peers = [await stack.enter_async_context(connected(port)) for _ in range(30)]
+            bodies = (deposit(wallet), b"{", deposit(UNKNOWN_ID))
+            await asyncio.gather(*(one.send(move(bodies[n % 3], f"key-{n}")) for n, one in enumerate(peers)))
+            answers = [await one.receive() for one in peers]
+        assert [one.status for one in answers] == [201, 400, 404] * 10
+        assert await balance(port, wallet) == "50"
+    assert max(sizes) > 1
+    assert sum(sizes) == 31  # with the read of the balance
+
+
+async def test_an_unexpected_error_of_a_handler_is_answered_to_all_of_its_requests() -> None:
+    app = create_app("memory://")
+
+    def fail(_: Sequence[HotRequest]) -> None:
+        raise RuntimeError("secret")
+
+    async with listening(app) as port:
+        wallet = await new_wallet(port)
+        app.hot_routes._routes[b"/v1/transactions"].handle = fail  # type: ignore[attr-defined]
+        async with connected(port) as first, connected(port) as second:
+            await asyncio.gather(first.send(move(deposit(wallet))), second.send(move(deposit(wallet), "other")))
+            for peer in (first, second):
+                answer = await peer.receive()
+                assert (answer.status, answer.json()["detail"]) == (503, "unknown: retry with the same key")
 
 
 async def test_a_full_queue_returns_its_overload_detail(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,16 +13,17 @@ How to declare a hot route
 --------------------------
 A hot route is a second way to call an operation that is served over ASGI too, and has to give the same bytes:
 
-    def create_thing(request: HotRequest) -> None:
-        command = decode(request.body)  # an exception is answered with its problem
-        outcome = session.enqueue(command, key=request.header(b"idempotency-key"), request_id=request.id)
-        outcome.add_done_callback(lambda done: request.respond(lambda: answer_to(done.result())))
+    def create_things(requests: Sequence[HotRequest]) -> None:
+        for request in requests:
+            outcome = session.enqueue(decode(request.body), request_id=request.id)
+            outcome.add_done_callback(lambda done: request.respond(lambda: answer_to(done.result())))
 
-    HotRoute(b"POST", b"/v1/things", create_thing, accepts=has_valid_key, body_size_max=64 * 1024)
+    HotRoute(b"POST", b"/v1/things", create_things, accepts=has_valid_key, body_size_max=64 * 1024)
 
-`handle` is called with the whole request and must have `request.respond` called once, then or later, with a function
-that returns an `HttpResponse`; what that function raises is answered with its problem. A path may end in `/{}`, which
-stands for one UUID: `request.parameter`. The routes are the value of `hot_routes` in the ASGI lifespan state.
+`handle` is called with all requests that came in one iteration of the event loop. It must have `respond` or `fail`
+called for each, once, then or later: `respond` takes a function that returns an `HttpResponse`, and what that raises is
+answered with its problem; so is what `handle` raises, for all of its requests. A path may end in `/{}`, which stands
+for one UUID: `request.parameter`. The routes are the value of `hot_routes` in the ASGI lifespan state.
 
 Only plain requests are handled this way: HTTP/1.1, no query, no header twice, a valid `Host`, `application/json` with a
 `Content-Length` within the limit (or no body at all), no `Expect` or `Upgrade`, nothing else in progress on the

@@ -8,14 +8,15 @@ from __future__ import annotations
 import math
 import re
 from asyncio import CancelledError
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tekana import Unavailable
 from tekana_litestar.headers import is_host
 from tekana_litestar.middleware import request_id_of
 from tekana_litestar.problems import problem_response
+from tekana_litestar.protocol.collector import Collector
 
 if TYPE_CHECKING:
     from tekana_litestar.protocol.connection import HttpProtocol
@@ -30,14 +31,14 @@ _UNUSUAL: Final = frozenset((b"expect", b"transfer-encoding", b"upgrade"))
 Headers = Mapping[bytes, bytes]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class HotRoute:
-    """An operation that is called straight from the parser.
+    """An operation that is called straight from the parser, for all requests that came in one iteration of the loop.
 
     Args:
         method: the one method that is handled.
         path: the whole path; with `{}` for its last part, which then is a UUID.
-        handle: has `HotRequest.respond` called, once, then or later.
+        handle: has `HotRequest.respond` or `fail` called for each request, once, then or later.
         accepts: whether a request with these headers is handled here; if not, it goes through ASGI.
         body_size_max: in bytes; 0 stands for requests without a body.
         template: the path as the access log has it.
@@ -45,10 +46,23 @@ class HotRoute:
 
     method: bytes
     path: bytes
-    handle: Callable[[HotRequest], None]
+    handle: Callable[[Sequence[HotRequest]], None]
     accepts: Callable[[Headers], bool] = lambda _: True
     body_size_max: int = 0
     template: str = ""
+    requests: Collector[HotRequest] = field(init=False)
+    responses: Collector[_Response] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.requests = Collector(self._handle)
+        self.responses = Collector(_respond_to_all)
+
+    def _handle(self, requests: Sequence[HotRequest]) -> None:
+        try:
+            self.handle(requests)
+        except Exception as error:
+            for one in requests:
+                one.fail(error)
 
 
 class _NoEvent:
@@ -100,28 +114,19 @@ class HotRequest:
     def begin(self, deadline: float) -> None:
         """Have the request handled, now that it is whole."""
         self.deadline = deadline
-        try:
-            self.route.handle(self)
-        except Exception as error:
-            self.fail(error)
+        self.route.requests.add(self)
 
     def respond(self, make_answer: Callable[[], HttpResponse]) -> None:
         """Answer with what the function returns, or with the problem that it raises. A late answer is dropped."""
-        try:
-            answer = make_answer()
-        except CancelledError:
-            self.fail(Unavailable("the work was cancelled"))
-        except Exception as error:
-            self.fail(error)
-        else:
-            self._send(answer)
+        self.route.responses.add((self, make_answer))
 
     def fail(self, error: Exception) -> None:
         """Answer with the problem of an error."""
         if not self.response_started and not self.disconnected:
-            self._send(problem_response(error, self.id, reading=self.route.method == b"GET"))
+            self.send(problem_response(error, self.id, reading=self.route.method == b"GET"))
 
-    def _send(self, answer: HttpResponse) -> None:
+    def send(self, answer: HttpResponse) -> None:
+        """Answer now."""
         if not self.response_started and not self.disconnected:
             self.response_started = True
             self.protocol.send_answer(self, answer)
@@ -137,6 +142,23 @@ class HotRequest:
             begun=self.begun,
             caller=self.caller,
         )
+
+
+_Response = tuple[HotRequest, Callable[[], "HttpResponse"]]
+"""A request, and the function that makes the answer to it."""
+
+
+def _respond_to_all(responses: Sequence[_Response]) -> None:
+    answers: list[tuple[HotRequest, HttpResponse]] = []
+    for request, make_answer in responses:
+        try:
+            answers.append((request, make_answer()))
+        except CancelledError:
+            request.fail(Unavailable("the work was cancelled"))
+        except Exception as error:
+            request.fail(error)
+    for request, answer in answers:
+        request.send(answer)
 
 
 class HotRequestParts(NamedTuple):
