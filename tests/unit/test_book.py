@@ -25,7 +25,8 @@ from tekana import (
     house_wallet_id,
 )
 from tekana.application import MoneyCommand
-from tekana.domain.book import Book, Changes
+from tekana.domain.book import Book
+from tekana.domain.changes import Changes
 from tekana.domain.identifiers import first_transaction_id
 from tekana.domain.lock_set import merge
 from tekana.domain.money import AMOUNT_MAX_MINOR, BALANCE_MAX_MINOR

@@ -7,22 +7,19 @@ changes anything, so a refused command changes nothing. A store saves the change
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from copy import copy
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import count
-from operator import attrgetter
-from typing import Any, Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 from uuid import UUID
 
 from tekana.domain.caller import Caller
+from tekana.domain.changes import Changes
 from tekana.domain.customer import CONTACTS, CUSTOMERS, Contact, Customer
 from tekana.domain.errors import (
     CurrencyMismatch,
     CustomerExists,
-    CustomerNotActive,
     CustomerNotFound,
-    InsufficientFunds,
     LimitExceeded,
     Refused,
     WalletNotFound,
@@ -38,7 +35,9 @@ from tekana.domain.identifiers import (
     house_wallet_id,
 )
 from tekana.domain.lock_set import IdT, ItemT, LockedState, LockKind
-from tekana.domain.money import BALANCE_MAX_MINOR, Currency
+from tekana.domain.money import Currency
+from tekana.domain.posting_rules import require_balanced, require_postable
+from tekana.domain.savepoint import Savepoint
 from tekana.domain.transaction import Entry, Leg, Rejection, Transaction, TransactionRequest
 from tekana.domain.wallet import WALLETS, WALLETS_PER_CUSTOMER_MAX, Wallet, house_wallets, new_house_wallet
 from tekana.domain.webhook_answers import DeletedWebhook
@@ -76,39 +75,6 @@ Answer = (
     | DeletedWebhook
 )
 """The result of a command, stored under its idempotency key and returned again for every repetition."""
-
-_WALLET_FIELDS = tuple(one.name for one in fields(Wallet))
-_wallet_values = attrgetter(*_WALLET_FIELDS)
-
-
-@dataclass(slots=True)
-class Changes:
-    """The aggregates that a unit of work added or changed, by kind's name, then by id."""
-
-    added: dict[str, dict[Any, Any]] = field(default_factory=dict)
-    changed: dict[str, dict[Any, Any]] = field(default_factory=dict)
-
-    def __bool__(self) -> bool:
-        return any(self.added.values()) or any(self.changed.values())
-
-    def added_of(self, kind: LockKind[IdT, ItemT]) -> dict[IdT, ItemT]:
-        """Return the new items of a kind."""
-        return self.added.setdefault(kind.name, {})
-
-    def changed_of(self, kind: LockKind[IdT, ItemT]) -> dict[IdT, ItemT]:
-        """Return the changed items of a kind."""
-        return self.changed.setdefault(kind.name, {})
-
-
-class Savepoint(NamedTuple):
-    """A state to roll back to: copies of what may change, and the lengths of the collections of changes."""
-
-    wallets: list[tuple[Wallet, tuple[Any, ...]]]
-    others: dict[str, dict[Any, tuple[Any, Any]]]
-    added: dict[str, dict[Any, Any]]
-    changed: dict[str, dict[Any, Any]]
-    outbox_size: int
-    wallets_with_entries: int
 
 
 @dataclass(slots=True)
@@ -282,11 +248,11 @@ class Book:
             Refused: a leg breaks a rule; the class is that of the rule.
             ValueError: fewer than two legs, a leg of zero, or legs that do not sum to zero: a defect of the command.
         """
-        _require_balanced(legs)
+        require_balanced(legs)
         entries: list[Entry] = []
         try:
             for wallet, amount_minor, currency in legs:
-                _require_postable(wallet, amount_minor, currency)
+                require_postable(wallet, amount_minor, currency)
                 wallet.ledger_balance = balance = wallet.ledger_balance + amount_minor
                 wallet.version = version = wallet.version + 1
                 wallet.sequence = sequence = wallet.sequence + 1
@@ -354,67 +320,8 @@ class Book:
 
     def savepoint(self, wallet_ids: Iterable[WalletId]) -> Savepoint:
         """Return a savepoint for `rollback_to`. Only these wallets may change until then."""
-        wallets = self.locked.wallets
-        found = [wallets[one] for one in wallet_ids if one in wallets]
-        return Savepoint(
-            [(wallet, _wallet_values(wallet)) for wallet in found],
-            {kind: {key: (one, copy(one)) for key, one in items.items()} for kind, items in self.locked.others.items()},
-            {kind: dict(items) for kind, items in self.changes.added.items()},
-            {kind: dict(items) for kind, items in self.changes.changed.items()},
-            len(self.outbox),
-            len(self.wallets_with_entries),
-        )
+        return Savepoint.of(self, wallet_ids)
 
     def rollback_to(self, savepoint: Savepoint) -> None:
         """Undo everything that was decided since the savepoint."""
-        for wallet, values in savepoint.wallets:
-            for name, value in zip(_WALLET_FIELDS, values, strict=True):
-                setattr(wallet, name, value)
-        for wallet_id in self.changes.added_of(WALLETS).keys() - savepoint.added.get(WALLETS.name, {}).keys():
-            del self.locked.wallets[wallet_id]
-        for kind, items in savepoint.others.items():
-            self.locked.others[kind] = {key: _restored(one, before) for key, (one, before) in items.items()}
-        for kind in self.locked.others.keys() - savepoint.others.keys():
-            self.locked.others[kind].clear()
-        self.changes.added = {kind: dict(items) for kind, items in savepoint.added.items()}
-        self.changes.changed = {kind: dict(items) for kind, items in savepoint.changed.items()}
-        del self.outbox[savepoint.outbox_size :]
-        while len(self.wallets_with_entries) > savepoint.wallets_with_entries:  # a dict keeps the order of insertion
-            self.wallets_with_entries.popitem()
-
-
-def _require_balanced(legs: Sequence[Leg]) -> None:
-    """Raise ValueError unless there are two or more legs, none is zero, and they sum to zero in each currency."""
-    if len(legs) == 2 and legs[0].currency == legs[1].currency:
-        first, second = legs[0].amount_minor, legs[1].amount_minor
-        if first and first + second == 0:
-            return
-    sums: dict[Currency, int] = {}
-    for leg in legs:
-        sums[leg.currency] = sums.get(leg.currency, 0) + leg.amount_minor
-    if len(legs) < 2 or any(sums.values()) or not all(leg.amount_minor for leg in legs):
-        raise ValueError(f"legs must be two or more, none zero, and sum to zero in each currency: {sums}")
-
-
-def _require_postable(wallet: Wallet, amount_minor: int, currency: Currency) -> None:
-    """Raise the Refused of the first rule that forbids this amount to enter or leave the wallet."""
-    if wallet.currency != currency:
-        raise CurrencyMismatch(f"wallet {wallet.id} holds {wallet.currency}, not {currency}")
-    if not wallet.customer_active:
-        raise CustomerNotActive(f"the customer of wallet {wallet.id} is not active")
-    if wallet.status != "active":
-        wallet.require_moves(debit=amount_minor < 0)
-    after = wallet.ledger_balance + amount_minor
-    if amount_minor < 0 and after < wallet.held and wallet.house is None:
-        raise InsufficientFunds(f"wallet {wallet.id} does not have that much available")
-    if not -BALANCE_MAX_MINOR <= after <= BALANCE_MAX_MINOR:
-        raise LimitExceeded(f"wallet {wallet.id} cannot hold that much")
-
-
-def _restored(item: Any, before: Any) -> Any:
-    """Return a locked item in its earlier state: the same object with its fields reset, or the value itself."""
-    if hasattr(before, "__dataclass_fields__") and not before.__dataclass_params__.frozen:
-        for one in fields(before):
-            setattr(item, one.name, getattr(before, one.name))
-        return item
-    return before
+        savepoint.restore(self)

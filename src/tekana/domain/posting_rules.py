@@ -1,0 +1,38 @@
+"""The rules that every posting keeps: legs sum to zero, and each leg may enter or leave its wallet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tekana.domain.errors import CurrencyMismatch, CustomerNotActive, InsufficientFunds, LimitExceeded
+from tekana.domain.money import BALANCE_MAX_MINOR, Currency
+from tekana.domain.transaction import Leg
+from tekana.domain.wallet import Wallet
+
+
+def require_balanced(legs: Sequence[Leg]) -> None:
+    """Raise ValueError unless there are two or more legs, none is zero, and they sum to zero in each currency."""
+    if len(legs) == 2 and legs[0].currency == legs[1].currency:
+        first, second = legs[0].amount_minor, legs[1].amount_minor
+        if first and first + second == 0:
+            return
+    sums: dict[Currency, int] = {}
+    for leg in legs:
+        sums[leg.currency] = sums.get(leg.currency, 0) + leg.amount_minor
+    if len(legs) < 2 or any(sums.values()) or not all(leg.amount_minor for leg in legs):
+        raise ValueError(f"legs must be two or more, none zero, and sum to zero in each currency: {sums}")
+
+
+def require_postable(wallet: Wallet, amount_minor: int, currency: Currency) -> None:
+    """Raise the Refused of the first rule that forbids this amount to enter or leave the wallet."""
+    if wallet.currency != currency:
+        raise CurrencyMismatch(f"wallet {wallet.id} holds {wallet.currency}, not {currency}")
+    if not wallet.customer_active:
+        raise CustomerNotActive(f"the customer of wallet {wallet.id} is not active")
+    if wallet.status != "active":
+        wallet.require_moves(debit=amount_minor < 0)
+    after = wallet.ledger_balance + amount_minor
+    if amount_minor < 0 and after < wallet.held and wallet.house is None:
+        raise InsufficientFunds(f"wallet {wallet.id} does not have that much available")
+    if not -BALANCE_MAX_MINOR <= after <= BALANCE_MAX_MINOR:
+        raise LimitExceeded(f"wallet {wallet.id} cannot hold that much")
