@@ -93,6 +93,9 @@ class RemoteEngine:
         """As `check_serving`: the client of the bus connects again by itself."""
         self.check_serving()
 
+    def statistics(self) -> None:
+        """Return None: the services have the statistics."""
+
     async def submit(self, envelope: Envelope) -> Outcome:
         """Have a service execute a command."""
         self.check_serving()

@@ -19,6 +19,7 @@ from tekana.bootstrap.lifespan import resolve_settings
 from tekana_litestar import docs
 from tekana_litestar.access_log import access_log
 from tekana_litestar.caller import identify_caller
+from tekana_litestar.core_metrics import CoreMetrics
 from tekana_litestar.headers import check_host
 from tekana_litestar.hot_operations import hot_routes
 from tekana_litestar.middleware import Middleware
@@ -155,6 +156,8 @@ def _run_core(
     async def run(app: Litestar) -> AsyncIterator[None]:
         async with connect(settings, store=store, clock=clock, run_workers=True, stripe=stripe) as tekana:
             app.state.tekana = tekana
-            yield
+            app.state.metrics = CoreMetrics(tekana)
+            async with app.state.metrics.updated():
+                yield
 
     return run

@@ -1,22 +1,17 @@
-"""What is kept of a request that has ended: its metrics, and its line of the access log if there is one."""
+"""The log of requests: for each one that has ended, its metrics, and its line of the access log if there is one."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable
 from time import perf_counter
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Histogram, Metric
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client import Histogram
 
 from tekana_litestar.access_log import AccessLog
-
-SHARED_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
-"""The variable that names the folder in which workers keep their metrics, so that each can report those of all."""
+from tekana_litestar.shared_metrics import KEPT
 
 COUNT_INTERVAL_SECONDS: Final = 1.0
 _UNCOUNTED_MAX: Final = 10_000
@@ -30,13 +25,13 @@ _SECONDS: Final = Histogram(
     "tekana_http_request_seconds",
     "From the headers of a request to the end of its response.",
     ["method", "route", "status"],
-    registry=None,
+    registry=KEPT,
     buckets=_BOUNDS,
 )
 
 
 class RequestLog:
-    """Takes down each request of an app when it has ended."""
+    """Records each request of an app when it has ended."""
 
     def __init__(self, access_log: AccessLog | None = None) -> None:
         self._access_log = access_log
@@ -56,7 +51,7 @@ class RequestLog:
         begun: float,
         caller: str | None,
     ) -> None:
-        """Take down a request. `route` is the template of its path; what is not known is None."""
+        """Record a request. `route` is the template of its path; what is not known is None."""
         seconds = perf_counter() - begun
         # What no route answers has no method either, as clients choose it.
         _durations.add((method if route else None, route, status), seconds)
@@ -96,14 +91,6 @@ class _Durations:
 _durations: Final = _Durations()
 
 
-def request_metrics() -> Iterable[Metric]:
-    """Return the metrics of all requests: of all workers together, if they share them.
-
-    Other workers' last requests, of COUNT_INTERVAL_SECONDS, may be missing.
-    """
+def count_requests() -> None:
+    """Count the last requests of this process in the metrics, which takes up to COUNT_INTERVAL_SECONDS otherwise."""
     _durations.count()
-    if SHARED_FOLDER not in os.environ:
-        return _SECONDS.collect()
-    registry = CollectorRegistry()
-    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    return registry.collect()

@@ -33,7 +33,7 @@ from tekana_litestar.log_limits import RepeatLimit
 from tekana_litestar.middleware import REQUEST_TIMEOUT_SECONDS
 from tekana_litestar.protocol import HttpProtocol
 from tekana_litestar.protocol.limits import IDLE_TIMEOUT_SECONDS
-from tekana_litestar.request_log import SHARED_FOLDER
+from tekana_litestar.shared_metrics import SHARED_FOLDER, forget_worker
 from tekana_litestar.supervisor import BEAT, STOPPING, Supervisor, end_with_parent, report
 
 _FAILED: Final = 1
@@ -67,7 +67,7 @@ def serve(settings: Settings, *, host: str, port: int, workers: int, on_ready: C
         if workers == 1:
             return _serve_one(settings, listeners[0], on_ready)
         with _environment(settings), _shared_metrics():
-            return Supervisor(run_worker, listeners, workers, on_ready=on_ready).run()
+            return Supervisor(run_worker, listeners, workers, on_ready=on_ready, on_end=forget_worker).run()
     finally:
         for listener in listeners:
             listener.close()

@@ -145,13 +145,20 @@ class Supervisor:
     """Keeps as many workers running as there are places."""
 
     def __init__(
-        self, run: RunWorker, listeners: Sequence[Listener], workers: int, *, on_ready: Callable[[], None] | None = None
+        self,
+        run: RunWorker,
+        listeners: Sequence[Listener],
+        workers: int,
+        *,
+        on_ready: Callable[[], None] | None = None,
+        on_end: Callable[[int], None] = lambda _: None,
     ) -> None:
         owns = len(listeners) == workers
         self._workers = [
             _Worker(run, number, listeners[number if owns else 0], owns_listener=owns) for number in range(workers)
         ]
         self._on_ready = on_ready
+        self._on_end = on_end
         self._ever_served = False
         self._stopping = False
         self._gave_up = False
@@ -187,6 +194,8 @@ class Supervisor:
             _log.error("%s before any worker served", reason)
             self._gave_up = self._stopping = True
             return
+        if worker.process.pid is not None:
+            self._on_end(worker.process.pid)
         _log.warning("%s; the next one starts in %g s", reason, worker.clear(now))
 
     def _report_ready(self) -> None:

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from tekana.domain.errors import Busy, Conflict, Unavailable
+from tekana.ports.pools import PoolStatistics
 from tekana_postgres.database_url import CONNECT_TIMEOUT_SECONDS, DatabaseUrl, parse_database_url
 from tekana_postgres.rights import take_role
 
@@ -120,6 +121,11 @@ class ConnectionPool:
                 connection.terminate()
         if self._pool is not None:
             await self._pool.release(connection)
+
+    def statistics(self, name: str) -> PoolStatistics:
+        """Return the state of the pool under this name."""
+        used = 0 if self._pool is None else self._pool.get_size() - self._pool.get_idle_size()
+        return PoolStatistics(name, self._size, used)
 
     async def expire(self) -> None:
         """Replace all open connections at their next use."""

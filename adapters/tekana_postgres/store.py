@@ -13,6 +13,7 @@ from tekana.domain.caller import Caller
 from tekana.domain.errors import Unavailable
 from tekana.ports.audit import Finding
 from tekana.ports.clock import Clock
+from tekana.ports.pools import PoolStatistics
 from tekana_postgres.audit import audit
 from tekana_postgres.connections import ConnectionPool, raw_connection
 from tekana_postgres.customers import PostgresCustomers
@@ -133,10 +134,22 @@ class PostgresStore:
 
     async def stop(self) -> None:
         """Close all connections."""
-        pools = (self._writers, self._readers, self._background, self._leases, self._wallet_readers)
-        for pool in (*pools, self._replica):
-            if pool is not None:
-                await pool.close()
+        for pool in self._pools().values():
+            await pool.close()
+
+    def pool_statistics(self) -> Sequence[PoolStatistics]:
+        """Return the state of each connection pool."""
+        return [pool.statistics(name) for name, pool in self._pools().items()]
+
+    def _pools(self) -> dict[str, ConnectionPool]:
+        pools = {
+            "commands": self._writers,
+            "reads": self._readers,
+            "wallet_reads": self._wallet_readers,
+            "background": self._background,
+            "leases": self._leases,
+        }
+        return pools if self._replica is None else {**pools, "replica": self._replica}
 
     async def migrate(self) -> list[str]:
         """Migrate the schema to the newest version."""

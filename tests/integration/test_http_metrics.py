@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import time
 from collections import Counter
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,9 +18,20 @@ from tekana import Settings, Unavailable
 from tekana.testing.clock import FrozenClock
 from tekana_litestar import create_app
 from tekana_memory import MemoryStore
-from tests.integration.http_support import app, client, client_of, register, started_app, store_url
+from tekana_postgres.store import PostgresStore
+from tests.integration.http_support import (
+    app,
+    client,
+    client_of,
+    move,
+    register,
+    registration,
+    started_app,
+    store_url,
+    wallet_with,
+)
 from tests.integration.test_http_server import _served, port
-from tests.integration.test_supervisor import _wait_until_all_served
+from tests.integration.test_supervisor import QUICK, _wait_until_all_served, _workers
 
 __all__ = ["app", "client", "port", "store_url"]
 
@@ -26,14 +40,14 @@ NO_BUS_THERE = "kafka://127.0.0.1:1"
 
 
 async def read(client: httpx.AsyncClient) -> dict[str, float]:
-    """Return tekana's metrics by name."""
+    """Return the metrics of readiness and of publishing by name."""
     answer = await client.get("/metrics?debug=1")
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/plain; version=")
     families = {family.name: family for family in text_string_to_metric_families(answer.text)}
+    assert all(family.documentation for name, family in families.items() if name.startswith("tekana_"))
     assert families["process_resident_memory_bytes"].samples[0].value > 1_000_000
-    ours = {name: family for name, family in families.items() if re.match("tekana_(?!http_)", name)}
-    assert all(family.documentation for family in ours.values())
+    ours = {name: family for name, family in families.items() if re.match("tekana_(ready|outbox|relay)", name)}
     return {name: family.samples[0].value for name, family in ours.items()}
 
 
@@ -65,6 +79,57 @@ async def test_metrics_are_served_while_the_store_is_down() -> None:
     settings = Settings(database_url="memory://", bus_url=NO_BUS_THERE)
     async with started_app(create_app(settings, store=Down())) as app, client_of(app) as client:
         assert await read(client) == {"tekana_ready": 0}
+
+
+Labels = tuple[str, ...]
+
+
+def samples_of(text: str, name: str, *labels: str) -> dict[Labels, float]:
+    """Return the values of a metric by the values of these labels."""
+    return {
+        tuple(sample.labels[label] for label in labels): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name == name
+    }
+
+
+def commands_in(text: str) -> Counter[Labels]:
+    """Return how many commands have ended, by type, outcome and code."""
+    counts = samples_of(text, "tekana_commands_total", "command", "outcome", "code")
+    return Counter({labels: int(value) for labels, value in counts.items()})
+
+
+async def test_commands_are_counted_by_type_and_outcome(client: httpx.AsyncClient) -> None:
+    before = commands_in((await client.get("/metrics")).text)
+    wallet = await wallet_with(client, "100")
+    withdrawal = {"type": "withdrawal", "wallet_id": wallet, "amount": "200", "currency": "RWF"}
+    for _ in range(2):
+        assert (await move(client, withdrawal, "metrics-1")).status_code == 422
+    text = (await client.get("/metrics")).text
+    assert commands_in(text) - before == {
+        ("RegisterCustomer", "succeeded", ""): 1,
+        ("DepositFunds", "succeeded", ""): 1,
+        ("WithdrawFunds", "refused", "insufficient_funds"): 1,
+        ("WithdrawFunds", "replayed", ""): 1,
+    }
+    assert samples_of(text, "tekana_commands_waiting") == {(): 0}
+    assert samples_of(text, "tekana_groups_in_flight")[()] in (0, 1)  # the last group may be about to end
+    levels = samples_of(text, "tekana_house_wallet_level", "role", "currency")
+    assert 0 < levels["settlement", "RWF"] < 0.001
+
+
+async def test_the_state_of_connection_pools_is_reported(postgres_url: str) -> None:
+    async with started_app(create_app(postgres_url)) as app, client_of(app) as client:
+        idle = (await client.get("/metrics")).text
+        sizes = samples_of(idle, "tekana_pool_connections_max", "pool")
+        assert sizes.keys() == {("commands",), ("reads",), ("wallet_reads",), ("background",), ("leases",)}
+        assert all(sizes.values())
+        in_use = samples_of(idle, "tekana_pool_connections_in_use", "pool")
+        assert in_use["commands",] == 0
+        async with PostgresStore.begin(app.state.tekana._store):
+            busy = (await client.get("/metrics")).text
+        assert samples_of(busy, "tekana_pool_connections_in_use", "pool")["commands",] == 1
 
 
 def requests_in(text: str) -> Counter[tuple[str, str, str]]:
@@ -111,3 +176,38 @@ def test_each_worker_reports_the_requests_of_all(tmp_path: Path, port: int, post
             complete = complete + 1 if number == 60 else 0
         process.terminate()
         process.communicate(timeout=120)
+
+
+def test_each_worker_reports_the_commands_of_all(tmp_path: Path, port: int, postgres_url: str) -> None:
+    url = f"http://127.0.0.1:{port}"
+    ended = ("RegisterCustomer", "succeeded", "")
+    with _served(tmp_path, port, 2, postgres_url, QUICK) as process:
+        _wait_until_all_served(port, process)
+        for _ in range(30):  # each on a new connection, which any of the workers gets
+            assert httpx.post(f"{url}/v1/customers", json=registration()).status_code == 201
+        wait_for(url, lambda text: commands_in(text)[ended] == 30)
+        both = samples_of(httpx.get(f"{url}/metrics").text, "tekana_pool_connections_max", "pool")
+        os.kill(_workers(process)[0], signal.SIGKILL)
+        wait_for(url, lambda text: "tekana_commands_total" in text)
+        _wait_until_all_served(port, process)
+        # The counters of the killed worker stay; its gauges go, and those of the new one are added.
+        wait_for(url, lambda text: samples_of(text, "tekana_pool_connections_max", "pool") == both)
+        text = httpx.get(f"{url}/metrics").text
+        assert commands_in(text)[ended] == 30
+        assert samples_of(text, "tekana_pool_connections_max", "pool") == both
+        process.terminate()
+        process.communicate(timeout=120)
+
+
+def wait_for(url: str, holds: Callable[[str], bool]) -> None:
+    """Wait until ten reads of the metrics in turn, of any worker, fulfil a condition."""
+    end = time.monotonic() + 60
+    times = 0
+    while times < 10:
+        try:
+            text = httpx.get(f"{url}/metrics").text
+        except httpx.TransportError:  # of a worker that was killed
+            text = ""
+        times = times + 1 if holds(text) else 0
+        assert time.monotonic() < end, text
+        time.sleep(0.05)

@@ -15,9 +15,11 @@ from prometheus_client.registry import Collector
 
 from tekana import Tekana, Unavailable
 from tekana.ports.outbox import Outbox
+from tekana_litestar.core_metrics import CoreMetrics
 from tekana_litestar.operation import Call, Content, Operation, Returns, query
-from tekana_litestar.request_log import request_metrics
+from tekana_litestar.request_log import count_requests
 from tekana_litestar.responses import TEXT, HttpResponse, Response
+from tekana_litestar.shared_metrics import collect_metrics
 
 _READ_SECONDS: Final = 5.0
 
@@ -25,6 +27,9 @@ _EXAMPLE: Final = """\
 # HELP tekana_ready Whether money can be moved now, as /health/ready says.
 # TYPE tekana_ready gauge
 tekana_ready 1.0
+# HELP tekana_commands_total Commands that have ended, by type, outcome, and the code of the refusal or error.
+# TYPE tekana_commands_total counter
+tekana_commands_total{code="",command="TransferFunds",outcome="succeeded"} 4711.0
 # HELP tekana_outbox_lag_seconds For how long the first of what is not published yet has waited.
 # TYPE tekana_outbox_lag_seconds gauge
 tekana_outbox_lag_seconds 0.25
@@ -46,10 +51,14 @@ async def get_metrics(call: NamedDependency[Call[None, None]]) -> Response:
     """Read metrics.
 
     In the text format of Prometheus: whether money can be moved; where this process knows the bus, how far the relay is
-    behind; the requests of all workers together, by route and status, and how long they took; and memory and processor
-    time of the process that answers, one of the workers.
+    behind; of all workers together, the requests by route and status and how long they took, the commands by type and
+    outcome, what waits, and the connections to the database; and memory and processor time of the process that answers,
+    one of the workers.
     """
-    reading = _Reading([*REGISTRY.collect(), *request_metrics(), *await _read(call.tekana)])
+    core_metrics: CoreMetrics = call.scope["litestar_app"].state.metrics
+    core_metrics.update()
+    count_requests()
+    reading = _Reading([*REGISTRY.collect(), *collect_metrics(), *await _read(call.tekana)])
     return HttpResponse(200, generate_latest(reading), media_type=CONTENT_TYPE_LATEST)
 
 

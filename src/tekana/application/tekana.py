@@ -11,6 +11,7 @@ from tekana.application.commands.batch import Batch, BatchOutcome, failed_index
 from tekana.application.commands.command import AnswerT, Command
 from tekana.application.engine.engine import Engine
 from tekana.application.engine.envelope import Envelope, Outcome
+from tekana.application.engine.statistics import EngineStatistics
 from tekana.application.policy import require_scope
 from tekana.application.readers import CheckedCustomers, CheckedTransactions, CheckedWallets
 from tekana.application.webhooks.webhooks import Webhooks
@@ -23,6 +24,7 @@ from tekana.ports.audit import Audit
 from tekana.ports.customers import Customers
 from tekana.ports.events import Events
 from tekana.ports.outbox import Outbox
+from tekana.ports.pools import PooledStore, PoolStatistics
 from tekana.ports.store import Readers, Store
 from tekana.ports.transactions import Transactions
 from tekana.ports.wallets import Wallets
@@ -78,6 +80,14 @@ class Tekana:
     def outbox(self) -> Outbox | None:
         """The outbox of the relay that publishes events; None if no bus is configured."""
         return self._outbox
+
+    def engine_statistics(self) -> EngineStatistics | None:
+        """Return how commands ended and what waits; None at a gateway, whose services have this."""
+        return self._engine.statistics()
+
+    def pool_statistics(self) -> Sequence[PoolStatistics]:
+        """Return the state of each connection pool of the store; empty if it has none."""
+        return self._store.pool_statistics() if isinstance(self._store, PooledStore) else ()
 
     def check_alive(self) -> None:
         """Check that the process can still do its work, now or once what it needs is back.

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from tekana.application.commands.batch import BATCH_SIZE_MAX, Batch
 from tekana.application.engine.envelope import Envelope, Outcome, estimate_bytes
+from tekana.application.engine.statistics import OutcomeCounter
 from tekana.domain.errors import Unavailable
 from tekana.ports.unit_of_work import IdempotencyKey
 
@@ -126,16 +127,18 @@ def queued(
     return QueuedCommand(key, fingerprint, envelope, outcome, batch, place, estimate_bytes(envelope.command))
 
 
-def fail(group: Sequence[QueuedCommand], error: Exception, *, unknown: bool = False) -> None:
+def fail(group: Sequence[QueuedCommand], error: Exception, counter: OutcomeCounter, *, unknown: bool = False) -> None:
     """End all commands that still wait with an error.
 
     Args:
         group: the commands.
         error: what went wrong; each command gets a copy of its own.
+        counter: counts how commands end.
         unknown: whether a command may have been stored all the same.
     """
     for one in group:
         if not one.outcome.done():
+            counter.count(one.envelope.command, error)
             if unknown or one.unknown:
                 one.outcome.set_exception(_unknown(error))
             else:

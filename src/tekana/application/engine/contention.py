@@ -22,6 +22,7 @@ from uuid import UUID
 from tekana.application.commands.batch import BATCH_SIZE_MAX
 from tekana.application.engine.command_queue import QUEUE_BYTES_MAX, QueuedCommand, fail
 from tekana.application.engine.decide import all_locks
+from tekana.application.engine.statistics import OutcomeCounter
 from tekana.domain.errors import Busy
 from tekana.domain.identifiers import WalletId, is_house_wallet
 from tekana.domain.lock_set import LockSet
@@ -76,6 +77,7 @@ class Lanes:
         settle: waits for the given item, then gives each command of a group an outcome, but for those that are blocked.
         commands_max: how many commands may wait in all lanes together.
         lane_max: how many may wait in a lane that has waited in vain.
+        counter: counts how commands end.
         stripe: which of the house wallets of a role and currency the engine uses.
     """
 
@@ -85,16 +87,21 @@ class Lanes:
         *,
         commands_max: int,
         lane_max: int,
+        counter: OutcomeCounter,
         stripe: int,
     ) -> None:
         self._settle = settle
         self._commands_max = commands_max
         self._lane_max = lane_max
+        self._counter = counter
         self._stripe = stripe
         self._lanes: dict[Hashable, Lane] = {}
         self._slots = asyncio.Semaphore(_LANES_AT_ONCE)
         self._waiting = 0  # commands, those that are being settled included
         self._bytes = 0
+
+    def __len__(self) -> int:
+        return self._waiting
 
     def divert(self, group: list[QueuedCommand]) -> list[QueuedCommand]:
         """Move those commands of a group into lanes that need a stuck item; return the others."""
@@ -118,7 +125,7 @@ class Lanes:
         full = self._waiting >= self._commands_max or self._bytes >= QUEUE_BYTES_MAX
         lane_is_full = lane.vain_waits > 0 and len(lane) >= self._lane_max
         if full or lane_is_full or _gives_up(part, now):
-            fail(part, _locked())
+            fail(part, _locked(), self._counter)
             return
         lane.parts.append([one if one.give_up_at else one._replace(give_up_at=now + PATIENCE_SECONDS) for one in part])
         self._count(part, 1)
@@ -182,7 +189,7 @@ class Lanes:
         while lane.parts and _gives_up(lane.parts[0], now):
             part = lane.parts.popleft()
             self._count(part, -1)
-            fail(part, _locked())
+            fail(part, _locked(), self._counter)
 
     async def close(self) -> None:
         """Return when no command waits any more, which is within PATIENCE_SECONDS."""

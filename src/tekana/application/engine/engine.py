@@ -7,6 +7,7 @@ from typing import Protocol
 
 from tekana.application.commands.batch import Batch
 from tekana.application.engine.envelope import Envelope, Outcome
+from tekana.application.engine.statistics import EngineStatistics
 from tekana.domain.book import Answer
 from tekana.domain.caller import Caller
 
@@ -28,6 +29,10 @@ class Engine(Protocol):
 
     def check_alive(self) -> None:
         """Raises Unavailable if commands are not taken, or not decided any more, so that only a restart helps."""
+        ...
+
+    def statistics(self) -> EngineStatistics | None:
+        """Return what the engine has counted; None if commands are decided in other processes."""
         ...
 
     async def submit(self, envelope: Envelope) -> Outcome:

@@ -12,6 +12,8 @@ from tekana.application.engine.command_queue import QueuedCommand, fail
 from tekana.application.engine.contention import Blocked, OwnLocks, find_blocked, only
 from tekana.application.engine.decide import all_keys, all_locks, decide_group, outcome_of
 from tekana.application.engine.envelope import Outcome
+from tekana.application.engine.house_wallets import HouseWalletLevels
+from tekana.application.engine.statistics import OutcomeCounter
 from tekana.domain.book import Book
 from tekana.domain.caller import Caller
 from tekana.domain.errors import Busy, Conflict, InvalidRequest, Overloaded, Refused, Unavailable
@@ -36,12 +38,21 @@ class GroupSettler:
         begin: begins a unit of work.
         book_on: makes the Book of what a unit of work has locked.
         stripe: which of the house wallets of a role and currency to use.
+        counter: counts how commands end.
     """
 
-    def __init__(self, begin: BeginUnit, book_on: Callable[[LockedState, Caller], Book], stripe: int) -> None:
+    def __init__(
+        self,
+        begin: BeginUnit,
+        book_on: Callable[[LockedState, Caller], Book],
+        stripe: int,
+        counter: OutcomeCounter,
+    ) -> None:
         self._begin = begin
         self._book_on = book_on
         self._stripe = stripe
+        self._counter = counter
+        self.house_wallets = HouseWalletLevels()
         self._own_locks = OwnLocks()
 
     async def settle(self, group: Sequence[QueuedCommand], item: Hashable = None) -> list[Blocked]:
@@ -59,7 +70,7 @@ class GroupSettler:
             return blocked or await self._settle(group)
         except BaseException as error:
             _log.error("a group of %d commands was cut off: %r", len(group), error)
-            fail(group, Unavailable("the work was cut off"), unknown=True)
+            fail(group, Unavailable("the work was cut off"), self._counter, unknown=True)
             raise
 
     async def _wait_for(self, item: Hashable, group: Sequence[QueuedCommand]) -> list[Blocked]:
@@ -77,7 +88,7 @@ class GroupSettler:
         except Unavailable:  # it will be met again, with tries
             return []
         seen = set(known)
-        _answer([(one, outcome_of(one, known, seen)) for one in group if one.key in known])
+        self._answer([(one, outcome_of(one, known, seen)) for one in group if one.key in known])
         return blocked
 
     async def _settle(
@@ -94,7 +105,7 @@ class GroupSettler:
             outcomes = await self._try(group, wait=wait, unknown=unknown)
         except _Failed as failed:
             return await self._settle_failed(group, failed, wait=wait)
-        _answer(
+        self._answer(
             [(one, outcome) for one, outcome in zip(group, outcomes, strict=True) if not isinstance(outcome, Blocked)]
         )
         return [outcome for outcome in outcomes if isinstance(outcome, Blocked)]
@@ -107,7 +118,7 @@ class GroupSettler:
         no_command_is_the_reason = isinstance(failed.error, Unavailable) and not isinstance(failed.error, Conflict)
         middle = _middle(group)
         if not middle or no_command_is_the_reason:
-            fail(group, failed.error, unknown=failed.unknown)
+            fail(group, failed.error, self._counter, unknown=failed.unknown)
             return []
         first = await self._settle(group[:middle], wait=wait, unknown=failed.unknown)
         return first + await self._settle(group[middle:], wait=wait, unknown=failed.unknown)
@@ -147,6 +158,7 @@ class GroupSettler:
 
     async def _post(self, group: Sequence[QueuedCommand], *, wait: bool) -> list[_Decision | Blocked]:
         blocked: dict[int, Blocked] = {}
+        book: Book | None = None
         invalid: dict[int, InvalidRequest] = {}
         async with AsyncExitStack() as stack:
             unit = await stack.enter_async_context(self._begin())
@@ -164,25 +176,27 @@ class GroupSettler:
                     new, invalid = decide_group(ready, known, book)
                     await unit.save(book, new)
                     known |= new
+        if book is not None:
+            self.house_wallets.update(book)
         seen = set(old)
         apart: dict[int, Blocked | InvalidRequest] = {**blocked, **invalid}
         return [apart[id(one)] if id(one) in apart else outcome_of(one, known, seen) for one in group]
+
+    def _answer(self, outcomes: Sequence[tuple[QueuedCommand, _Decision]]) -> None:
+        for one, outcome in outcomes:
+            self._counter.count(one.envelope.command, outcome)
+            if one.outcome.done():
+                continue
+            if isinstance(outcome, Outcome):
+                one.outcome.set_result(outcome)
+            else:
+                one.outcome.set_exception(outcome)
 
 
 def _left_out(fresh: Sequence[QueuedCommand], locked: LockedState, stripe: int) -> dict[int, Blocked]:
     """Find the commands that need what another process has locked, by their identity."""
     blocked = find_blocked(fresh, locked.busy, stripe)
     return {id(fresh[place]): Blocked(fresh[place], item) for place, item in blocked.items()}
-
-
-def _answer(outcomes: Sequence[tuple[QueuedCommand, _Decision]]) -> None:
-    for one, outcome in outcomes:
-        if one.outcome.done():
-            continue
-        if isinstance(outcome, Outcome):
-            one.outcome.set_result(outcome)
-        else:
-            one.outcome.set_exception(outcome)
 
 
 def _unknown(blocked: Blocked) -> Blocked:

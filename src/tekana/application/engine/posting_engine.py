@@ -21,6 +21,7 @@ from tekana.application.engine.contention import Lanes
 from tekana.application.engine.decide import decide, fingerprint
 from tekana.application.engine.envelope import Envelope, Outcome
 from tekana.application.engine.group_settler import GroupSettler
+from tekana.application.engine.statistics import CommandOutcome, EngineStatistics, OutcomeCounter
 from tekana.application.webhooks.signature import new_secret
 from tekana.domain.book import Answer, Book
 from tekana.domain.caller import Caller
@@ -82,9 +83,14 @@ class PostingEngine:
         self._waiting_previews = 0
         self._largest_group = largest_group
         self._queue = CommandQueue(largest_group, most_groups)
-        self._settler = GroupSettler(begin, self._book, stripe)
+        self._counter = OutcomeCounter()
+        self._settler = GroupSettler(begin, self._book, stripe, self._counter)
         self._lanes = Lanes(
-            self._settler.settle, commands_max=largest_group * most_groups, lane_max=largest_group, stripe=stripe
+            self._settler.settle,
+            commands_max=largest_group * most_groups,
+            lane_max=largest_group,
+            counter=self._counter,
+            stripe=stripe,
         )
         self._in_flight: dict[asyncio.Task[None], _InFlight] = {}
         self._look_is_due = False
@@ -174,6 +180,15 @@ class PostingEngine:
         for group in self._in_flight.values():
             if now - group.begun_at > STALL_SECONDS:
                 raise Unavailable(f"a group of commands has been in flight for more than {STALL_SECONDS:g} s")
+
+    def statistics(self) -> EngineStatistics:
+        """Return how commands ended since this engine was built, what waits, and how full the house wallets are."""
+        return EngineStatistics(
+            outcomes={CommandOutcome(*key): count for key, count in self._counter.counts.items()},
+            waiting_commands=len(self._queue) + len(self._lanes),
+            groups_in_flight=len(self._in_flight),
+            house_wallet_levels=dict(self._settler.house_wallets.levels),
+        )
 
     async def preview(self, envelope: Envelope) -> Answer:
         """Return what the command would lead to now; for a refused one, its rejected transaction. Nothing is kept.

@@ -16,6 +16,7 @@ from tekana.application.commands.validation import check_key
 from tekana.application.commands.webhooks import AnyWebhookCommand
 from tekana.application.engine.engine import Engine
 from tekana.application.engine.envelope import Envelope, Outcome
+from tekana.application.engine.statistics import EngineStatistics
 from tekana.domain.book import Answer
 from tekana.domain.caller import Caller
 from tekana.ports.unit_of_work import BeginUnit, IdempotencyKey
@@ -50,6 +51,9 @@ class UrlCheckingEngine:
 
     def check_alive(self) -> None:
         self._engine.check_alive()
+
+    def statistics(self) -> EngineStatistics | None:
+        return self._engine.statistics()
 
     async def submit(self, envelope: Envelope) -> Outcome:
         """Have a command decided, once its URL is checked.
