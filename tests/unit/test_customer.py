@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from tekana import (
@@ -12,6 +13,7 @@ from tekana import (
     CustomerExists,
     CustomerNotActive,
     CustomerNotFound,
+    InvalidRequest,
     ReactivateCustomer,
     Refused,
     SuspendCustomer,
@@ -19,7 +21,8 @@ from tekana import (
     VerifyCustomer,
     WalletNotEmpty,
 )
-from tekana.domain.customer import CUSTOMERS, Customer
+from tekana.domain.customer import CONTACTS, CUSTOMERS, Contact, Customer
+from tekana.domain.lock_set import LockSet
 from tekana.testing import builders
 
 COMMANDS = {
@@ -103,6 +106,23 @@ def test_a_contact_of_another_customer_is_refused(field: str) -> None:
     assert book.outbox == []
     CloseCustomer(customer_id=aline.id).decide(book)
     builders.person(**taken).decide(book)
+
+
+def test_a_national_number_is_one_of_the_stored_country() -> None:
+    customer = builders.customer(country="RW")
+    update = UpdateCustomer(customer_id=customer.id, phone_number="0788\u00a0000 901")
+    locked = builders.book(customer).locked
+    assert update.further_locks(locked).of(CONTACTS) == [Contact("phone_number", "+250788000901")]
+    assert update.decide(builders.book(customer)).customer.phone_number == "+250788000901"
+    assert msgspec.json.decode(msgspec.json.encode(update), type=UpdateCustomer) == update
+    for country, number in (("RW", "0788"), (None, "0788000901")):
+        other = builders.customer(country=country)
+        wrong = UpdateCustomer(customer_id=other.id, phone_number=number)
+        assert wrong.further_locks(builders.book(other).locked) == LockSet()
+        with pytest.raises(InvalidRequest, match="phone_number"):
+            wrong.decide(builders.book(other))
+    with pytest.raises(CustomerNotFound):
+        update.decide(builders.book())
 
 
 def test_an_update_records_only_the_changed_fields() -> None:

@@ -22,12 +22,12 @@ from tekana import (
     CustomerWithWallets,
     ReactivateCustomer,
     RegisterCustomer,
+    Session,
     SuspendCustomer,
     UpdateCustomer,
     VerifyCustomer,
 )
-from tekana import Customer as DomainCustomer
-from tekana.application.commands.validation import check_text, is_national_number, normal_email, normal_phone_number
+from tekana.application.commands.validation import check_text, normal_email, normal_phone_number
 from tekana.application.tekana import Executed
 from tekana.domain.customer import CustomerStatus
 from tekana.domain.metadata import Metadata
@@ -111,29 +111,9 @@ class CustomerQuery(PageQuery, frozen=True, kw_only=True):
 _ID: Final = ("customer_id",)
 
 
-class ReceivedChanges(UpdateCustomer, frozen=True, kw_only=True):
-    """What changes; a phone number may be one of the country that is stored."""
-
-    @property
-    def needs_stored_country(self) -> bool:
-        """Whether the phone number is a national one, and no country is given with it."""
-        return self.country is UNSET and is_national_number(self.phone_number)
-
-    def _normal_phone_number(self, number: str) -> str:
-        return number if self.needs_stored_country else super()._normal_phone_number(number)
-
-    def complete(self, version: int | None, stored: DomainCustomer | None) -> UpdateCustomer:
-        """Return the command for a version, None for any; with the number as one of the stored country."""
-        given = msgspec.structs.asdict(self) | {"expected_version": version}
-        if stored is not None:
-            number = normal_phone_number(given["phone_number"], stored.country)
-            given |= {"phone_number": number, "expected_version": stored.version}
-        return UpdateCustomer(**given)
-
-
 _REGISTRATION: Final = Body[RegisterCustomer](RegisterCustomer)
-_CHANGES: Final = Body[ReceivedChanges](
-    ReceivedChanges,
+_CHANGES: Final = Body[UpdateCustomer](
+    UpdateCustomer,
     without=("customer_id", "expected_version"),
     name="CustomerChanges",
     doc="The details to change; the others stay. Null clears one that may be empty; metadata is replaced whole.",
@@ -207,24 +187,15 @@ async def get_customer(call: NamedDependency[Call[None, Query]]) -> Response:
     ),
     HttpMethod.PATCH,
 )
-async def update_customer(call: NamedDependency[Call[ReceivedChanges, Query]]) -> Response:
+async def update_customer(call: NamedDependency[Call[UpdateCustomer, Query]]) -> Response:
     """Change a customer's details.
 
     Changes the fields that are given; null clears one that may be empty; metadata is replaced whole. A phone number
     without a leading `+` is read as one of `country`, or else of the customer's country. `If-Match` says which version
     the change was made from, so that changes made by others in between are not overwritten.
     """
-    changes, versions = call.input, call.versions
-    version = next(iter(versions)) if versions is not None and len(versions) == 1 else None
-    if not changes.needs_stored_country and (versions is None or version is not None):
-        return _response(await call.submit(changes.complete(version, None)))
-    stored = (await call.session.customers.get(changes.customer_id)).customer
-    if versions is not None and stored.version not in versions:
-        raise ConcurrentUpdate(
-            f"the customer is at version {stored.version} now: read it again, and send its ETag as it is"
-        )
-    command = changes.complete(stored.version, stored if changes.needs_stored_country else None)
-    return _response(await call.submit(command))
+    version = None if call.versions is None else await _version_of(call.input.customer_id, call.versions, call.session)
+    return _response(await call.submit(msgspec.structs.replace(call.input, expected_version=version)))
 
 
 @command("/{customer_id:str}/verify", _changed(_VERIFICATION))
@@ -262,6 +233,18 @@ async def close_customer(call: NamedDependency[Call[CloseCustomer, Query]]) -> R
     external id are free again.
     """
     return _response(await call.submit(call.input))
+
+
+async def _version_of(customer_id: CustomerId, versions: frozenset[int], session: Session) -> int:
+    """Return the version to expect: the only one given, or the present one if it is among them."""
+    if len(versions) == 1:
+        return next(iter(versions))
+    stored = (await session.customers.get(customer_id)).customer
+    if stored.version not in versions:
+        raise ConcurrentUpdate(
+            f"the customer is at version {stored.version} now: read it again, and send its ETag as it is"
+        )
+    return stored.version
 
 
 def _response(executed: Executed[CustomerWithWallets], status: int = 200) -> Response:

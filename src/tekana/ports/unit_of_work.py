@@ -38,7 +38,7 @@ class UnitOfWork(Protocol):
     """One database transaction for a group of commands. Without `save`, it is rolled back.
 
     The order of calls is `find_keys`, `lock`, `save`. `lock` may be called twice: first for one contended item with
-    `wait`, then for all items.
+    `wait`, then for all items; or first for all items, then for these and further contacts, which are not locked.
 
     Raises:
         Conflict: from any method: another unit won a race, and nothing was stored. Begin a new unit.

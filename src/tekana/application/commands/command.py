@@ -23,7 +23,7 @@ from tekana.domain.caller import Scope
 from tekana.domain.errors import InvalidRequest, Refused
 from tekana.domain.events import TransactionType
 from tekana.domain.identifiers import WalletId
-from tekana.domain.lock_set import LockSet
+from tekana.domain.lock_set import LockedState, LockSet
 from tekana.domain.money import Currency, Money, normalize_amount
 from tekana.domain.transaction import Leg, Transaction, TransactionRequest
 from tekana.domain.wallet import Wallet
@@ -34,7 +34,6 @@ AnswerT_co = TypeVar("AnswerT_co", bound=Answer, covariant=True)
 
 class Command(Protocol[AnswerT_co]):
     """A command of a caller, executed at most once for each idempotency key. Its answer is stored under the key.
-
 
     Attributes:
         NAME: the stable name, on a bus and in fingerprints. It never changes, even if the class is renamed.
@@ -64,6 +63,15 @@ class Command(Protocol[AnswerT_co]):
         Raises:
             Refused: a rule forbids the command; the Book is unchanged.
         """
+        ...
+
+
+@runtime_checkable
+class ExtendingCommand(Command[AnswerT_co], Protocol[AnswerT_co]):
+    """A command that needs more than `locks` names, as the items that are locked show."""
+
+    def further_locks(self, locked: LockedState) -> LockSet:
+        """Return what to lock besides, of kinds that are read but not locked; empty for nothing."""
         ...
 
 

@@ -309,9 +309,12 @@ def normal_phone_number(value: str, country: str | None = None) -> str:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
-def is_national_number(value: object) -> bool:
-    """Return whether a text has the form of a phone number that is complete only with a country."""
-    return isinstance(value, str) and "+" not in value and _PHONE_NUMBER.fullmatch(_without_pasted(value)) is not None
+def national_number(value: object) -> str | None:
+    """Return a phone number that is complete only with a country, without pasted characters; None if it is not one."""
+    if not isinstance(value, str) or "+" in value:
+        return None
+    number = _without_pasted(value)
+    return number if _PHONE_NUMBER.fullmatch(number) else None
 
 
 def _can_be_called_from_anywhere(number: phonenumbers.PhoneNumber) -> bool:

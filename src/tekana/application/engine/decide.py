@@ -10,13 +10,13 @@ from typing import NamedTuple
 
 import msgspec
 
-from tekana.application.commands.command import Command, MoneyCommand
+from tekana.application.commands.command import Command, ExtendingCommand, MoneyCommand
 from tekana.application.commands.money import AnyMoneyCommand
 from tekana.application.engine.command_queue import QueuedBatch, QueuedCommand
 from tekana.application.engine.envelope import Envelope, Outcome
 from tekana.domain.book import Answer, BatchRecord, Book
 from tekana.domain.errors import IdempotencyKeyReused, InvalidRequest, Refused, RolledBack
-from tekana.domain.lock_set import LockSet, merge
+from tekana.domain.lock_set import LockedState, LockSet, merge
 from tekana.domain.transaction import Transaction
 from tekana.domain.webhook_answers import ChangedWebhook, ConfiguredWebhook, QueuedWebhook
 from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord
@@ -51,6 +51,14 @@ def all_keys(group: Sequence[QueuedCommand]) -> set[IdempotencyKey]:
 def all_locks(group: Sequence[QueuedCommand], stripe: int) -> LockSet:
     """Return everything that a group needs locked."""
     return merge((one.envelope.command.locks() for one in group), stripe)
+
+
+def with_further_locks(commands: Iterable[Command[Answer]], locks: LockSet, locked: LockedState) -> LockSet | None:
+    """Return a lock set with what the commands need besides, as the locked items show; None if that is nothing."""
+    if not locks.others:  # as for commands that move money
+        return None
+    further = [one.further_locks(locked) for one in commands if isinstance(one, ExtendingCommand)]
+    return merge([locks, *further], 0) if any(one.others for one in further) else None
 
 
 class Decided(NamedTuple):

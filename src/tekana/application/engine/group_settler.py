@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack
 
 from tekana.application.engine.command_queue import QueuedCommand, fail
 from tekana.application.engine.contention import Blocked, OwnLocks, find_blocked, only
-from tekana.application.engine.decide import all_keys, all_locks, decide_group, outcome_of
+from tekana.application.engine.decide import all_keys, all_locks, decide_group, outcome_of, with_further_locks
 from tekana.application.engine.envelope import Outcome
 from tekana.application.engine.house_wallets import HouseWalletLevels
 from tekana.application.engine.statistics import OutcomeCounter
@@ -169,6 +169,8 @@ class GroupSettler:
                 locks = all_locks(fresh, self._stripe)
                 stack.enter_context(self._own_locks.held(locks))
                 locked = await unit.lock(locks, wait=wait)
+                if more := with_further_locks((one.envelope.command for one in fresh), locks, locked):
+                    locked = await unit.lock(more, wait=wait)
                 blocked = _left_out(fresh, locked, self._stripe) if locked.busy else {}
                 ready = [one for one in fresh if id(one) not in blocked] if blocked else fresh
                 if ready:

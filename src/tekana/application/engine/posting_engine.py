@@ -18,7 +18,7 @@ from tekana.application.commands.batch import Batch
 from tekana.application.commands.validation import KEY_SEPARATOR, check_key
 from tekana.application.engine.command_queue import CommandQueue, QueuedBatch, QueuedCommand, queued
 from tekana.application.engine.contention import Lanes
-from tekana.application.engine.decide import decide, fingerprint
+from tekana.application.engine.decide import decide, fingerprint, with_further_locks
 from tekana.application.engine.envelope import Envelope, Outcome
 from tekana.application.engine.group_settler import GroupSettler
 from tekana.application.engine.statistics import CommandOutcome, EngineStatistics, OutcomeCounter
@@ -27,7 +27,7 @@ from tekana.domain.book import Answer, Book
 from tekana.domain.caller import Caller
 from tekana.domain.errors import Overloaded, Unavailable
 from tekana.domain.identifiers import NUMBER_BITS
-from tekana.domain.lock_set import LockedState, merge
+from tekana.domain.lock_set import LockedState, LockSet, merge
 from tekana.domain.money import Currency
 from tekana.ports.clock import NewId
 from tekana.ports.unit_of_work import BeginUnit, IdempotencyKey
@@ -202,11 +202,18 @@ class PostingEngine:
             raise Overloaded("too many dry runs are waiting: try again")
         self._waiting_previews += 1
         try:
-            async with self._previews, self._begin() as unit:
-                book = self._book(await unit.read(merge([envelope.command.locks()], self._stripe)), envelope.caller)
-                return decide(envelope, book)
+            async with self._previews:
+                locks = merge([envelope.command.locks()], self._stripe)
+                locked = await self._read(locks)
+                if more := with_further_locks([envelope.command], locks, locked):
+                    locked = await self._read(more)
+                return decide(envelope, self._book(locked, envelope.caller))
         finally:
             self._waiting_previews -= 1
+
+    async def _read(self, locks: LockSet) -> LockedState:
+        async with self._begin() as unit:
+            return await unit.read(locks)
 
     def _look_soon(self) -> None:
         """Look at the queue once all that arrive at this moment are in it."""

@@ -8,7 +8,7 @@ import pytest
 
 from tekana.application import CloseCustomer, Session, UpdateCustomer
 from tekana.domain.caller import LOCAL_OPERATOR
-from tekana.domain.errors import CustomerExists
+from tekana.domain.errors import CustomerExists, InvalidRequest
 from tekana.ports.customers import CustomerFilter
 from tekana.ports.store import Store
 from tekana.testing import builders
@@ -48,6 +48,27 @@ class ContactsContract(Contract):
         [found] = await every(lambda page: store.customers(LOCAL_OPERATOR).list(which, page))
         assert sorted(one.version for one in await customers(store)) == [1] * 7 + [2]
         assert found.customer.version == 2
+
+    async def test_a_national_number_is_one_of_the_stored_country(self, app: Session, store: Store) -> None:
+        aline = (await a_customer(app, country="RW")).customer
+        bosco = (await a_customer(app, phone_number="+250788000904")).customer
+        update = UpdateCustomer(customer_id=aline.id, phone_number="0788 000 904")
+        with pytest.raises(CustomerExists):
+            await app.preview(update)
+        with pytest.raises(CustomerExists):
+            await app.execute(update, key="taken")
+        await app.execute(CloseCustomer(customer_id=bosco.id))
+        with pytest.raises(CustomerExists):
+            await app.execute(update, key="taken")
+        assert (await app.preview(update)).customer.phone_number == "+250788000904"
+        assert (await app.execute(update, key="free")).customer.phone_number == "+250788000904"
+        await app.execute(UpdateCustomer(customer_id=aline.id, country="GB"))
+        assert (await app.execute(update, key="free")).customer.phone_number == "+250788000904"
+        with pytest.raises(InvalidRequest) as invalid:
+            await app.execute(UpdateCustomer(customer_id=aline.id, phone_number="0788"))
+        assert [error.field for error in invalid.value.errors] == ["phone_number"]
+        [kept] = [one for one in await customers(store) if one.id == aline.id]
+        assert (kept.phone_number, kept.country, kept.version) == ("+250788000904", "GB", 3)
 
     @FIELDS
     async def test_an_update_and_a_registration_race(

@@ -10,7 +10,7 @@ from typing import TypeVar, cast
 from uuid_utils.compat import uuid7
 
 from tekana.application import Command, MoneyCommand, Session
-from tekana.application.engine.decide import fingerprint
+from tekana.application.engine.decide import fingerprint, with_further_locks
 from tekana.application.webhooks.signature import new_secret
 from tekana.domain.book import Answer, Book, CustomerWithWallets
 from tekana.domain.caller import MAIN_TENANT
@@ -78,7 +78,11 @@ async def by_hand(
 
 
 async def _decide_and_save(unit: UnitOfWork, command: Command[Answer], key: IdempotencyKey) -> Answer:
-    book = book_on(await unit.lock(merge([command.locks()], 0)), key.subject)
+    locks = merge([command.locks()], 0)
+    locked = await unit.lock(locks)
+    if more := with_further_locks([command], locks, locked):
+        locked = await unit.lock(more)
+    book = book_on(locked, key.subject)
     await asyncio.sleep(0)
     answer: Answer
     try:

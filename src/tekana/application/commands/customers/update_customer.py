@@ -17,29 +17,33 @@ from tekana.application.commands.validation import (
     check_external_id,
     check_metadata,
     check_optional,
+    national_number,
     normal_email,
     normal_full_name,
     normal_phone_number,
 )
 from tekana.domain.book import Book, CustomerWithWallets
 from tekana.domain.caller import Scope
-from tekana.domain.customer import CONTACTS, CUSTOMERS, Contact, contacts
+from tekana.domain.customer import CONTACTS, CUSTOMERS, Contact, Customer, contacts
 from tekana.domain.errors import (
     ConcurrentUpdate,
     CustomerExists,
     CustomerNotActive,
     CustomerNotFound,
+    InvalidRequest,
     Refused,
     invalid,
 )
 from tekana.domain.identifiers import CustomerId
-from tekana.domain.lock_set import LockSet
+from tekana.domain.lock_set import LockedState, LockSet
 
 _CHANGEABLE = ("full_name", "email", "phone_number", "country", "external_id", "metadata")
 
 
 class UpdateCustomer(Struct, frozen=True, kw_only=True):
     """Change the given details of a customer. None clears an optional one; metadata is replaced as a whole.
+
+    A phone number without a leading + is read as one of `country`, or else of the customer's country.
 
     Attributes:
         expected_version: the version that the caller read; None means any.
@@ -79,7 +83,9 @@ class UpdateCustomer(Struct, frozen=True, kw_only=True):
         )
 
     def _normal_phone_number(self, number: str) -> str:
-        return normal_phone_number(number, None if self.country is UNSET else self.country)
+        """Return a number in its normal form; a national one without a country here stays, for `decide`."""
+        national = national_number(number) if self.country is UNSET else None
+        return national or normal_phone_number(number, None if self.country is UNSET else self.country)
 
     def _normalize(self, name: str, normal: Callable[[str], str]) -> None:
         given = getattr(self, name)
@@ -91,22 +97,53 @@ class UpdateCustomer(Struct, frozen=True, kw_only=True):
         given = msgspec.structs.asdict(self)
         return {name: given[name] for name in _CHANGEABLE if given[name] is not UNSET}
 
-    def contacts(self) -> tuple[Contact, ...]:
-        """Return the new contacts, which no other customer may have."""
-        return contacts(self.email or None, self.phone_number or None, self.external_id or None)
+    def changes_to(self, customer: Customer) -> dict[str, object]:
+        """Return the given fields with their new values; a national phone number is one of the customer's country.
+
+        Raises:
+            InvalidRequest: the customer's country has no such number, or is unknown.
+        """
+        given = self.changes()
+        if self._has_national_number:
+            given["phone_number"] = normal_phone_number(str(self.phone_number), customer.country)
+        return given
+
+    @property
+    def _has_national_number(self) -> bool:
+        return isinstance(self.phone_number, str) and not self.phone_number.startswith("+")
 
     def locks(self) -> LockSet:
-        return LockSet(others=(CUSTOMERS.ref(self.customer_id), *map(CONTACTS.ref, self.contacts())))
+        given = self.changes()
+        if self._has_national_number:
+            del given["phone_number"]
+        return LockSet(others=(CUSTOMERS.ref(self.customer_id), *map(CONTACTS.ref, _contacts_in(given))))
+
+    def further_locks(self, locked: LockedState) -> LockSet:
+        """Return the contact of a national phone number."""
+        customer = locked.of(CUSTOMERS).get(self.customer_id)
+        if customer is None or not self._has_national_number:
+            return LockSet()
+        try:
+            phone_number = self.changes_to(customer)["phone_number"]
+        except InvalidRequest:  # which `decide` raises, too
+            return LockSet()
+        return LockSet(others=tuple(map(CONTACTS.ref, _contacts_in({"phone_number": phone_number}))))
 
     def decide(self, book: Book) -> CustomerWithWallets:
         customer = book.customer(self.customer_id)
         customer.require_version(self.expected_version)
         customer.require_open()
-        book.require_contacts_unused(self.contacts(), customer.id)
-        changes = {name: value for name, value in self.changes().items() if getattr(customer, name) != value}
+        given = self.changes_to(customer)
+        book.require_contacts_unused(_contacts_in(given), customer.id)
+        changes = {name: value for name, value in given.items() if getattr(customer, name) != value}
         if changes:
             book.release_contacts(customer)
             updated = customer.update(changes, book.now)
             book.take_contacts(customer)
             book.change_customer(customer, updated)
         return book.with_wallets(customer)
+
+
+def _contacts_in(changes: Mapping[str, Any]) -> tuple[Contact, ...]:
+    """Return the new contacts, which no other customer may have."""
+    return contacts(changes.get("email"), changes.get("phone_number"), changes.get("external_id"))
