@@ -1,43 +1,52 @@
-"""Checks of what callers say about a webhook endpoint. Each raises InvalidRequest, which names the field."""
+"""Validation of the fields of a webhook endpoint. Every check raises InvalidRequest with the name of the field."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, Final, get_args
 from urllib.parse import SplitResult, urlsplit
 
-from tekana.application.commands.validation import check_text
+from tekana.application.commands.validation import check_all, check_text
 from tekana.domain.errors import invalid
 from tekana.domain.events import EVENT_TYPES
+from tekana.domain.webhooks import WebhookStatus
 
 _URL_MAX_LENGTH: Final = 2000
 _DESCRIPTION_MAX_LENGTH: Final = 500
+_STATUSES: Final[tuple[str, ...]] = get_args(WebhookStatus)
 
 
 def check_endpoint_fields(fields: Mapping[str, object]) -> None:
-    """Check those of `url`, `description` and `event_types` that are given."""
-    description, types = fields.get("description"), fields.get("event_types")
+    """Check those of `url`, `description`, `event_types` and `status` that are given."""
+    check_all(*[partial(_CHECKS[name], value) for name, value in fields.items()])
+
+
+def _check_description(description: Any) -> None:
     if description is not None:
-        check_text("description", str(description), most=_DESCRIPTION_MAX_LENGTH)
-    if types is not None:
-        check_event_types(types)
-    if "url" in fields:
-        check_url(str(fields["url"]))
+        check_text("description", description, most=_DESCRIPTION_MAX_LENGTH)
 
 
-def check_event_types(types: object) -> None:
-    """Check a list of types of events: at least one, each known, none twice."""
+def _check_event_types(types: object) -> None:
+    """Check a list of types of events: at least one, each known, none twice. None stands for all types."""
+    if types is None:
+        return
     if not isinstance(types, tuple | list) or not types:
         raise invalid("event_types", "must name at least one type of event; without it, all are delivered")
     for index, name in enumerate(types):
-        if name not in EVENT_TYPES:
+        if not isinstance(name, str) or name not in EVENT_TYPES:
             raise invalid(f"event_types[{index}]", "is not a type of event")
     if len(set(types)) < len(types):
         raise invalid("event_types", "names a type twice")
 
 
-def check_url(url: str) -> None:
-    """Check the form of a URL. Where it leads is for `WebhookSender.check`."""
+def _check_status(status: object) -> None:
+    if status not in _STATUSES:
+        raise invalid("status", f"must be one of: {', '.join(_STATUSES)}")
+
+
+def _check_url(url: Any) -> None:
+    """Check the form of a URL. `WebhookSender.check` checks its address."""
     check_text("url", url, most=_URL_MAX_LENGTH, one_line=True)
     try:
         parts = urlsplit(url)
@@ -60,3 +69,11 @@ def _is_plain(url: str, parts: SplitResult) -> bool:
 
 def _malformed_url() -> Exception:
     return invalid("url", "must be a URL such as https://example.com/hooks, without a user and without a fragment")
+
+
+_CHECKS: Final[Mapping[str, Callable[[Any], None]]] = {
+    "url": _check_url,
+    "description": _check_description,
+    "event_types": _check_event_types,
+    "status": _check_status,
+}
