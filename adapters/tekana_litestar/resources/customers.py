@@ -27,7 +27,8 @@ from tekana import (
     UpdateCustomer,
     VerifyCustomer,
 )
-from tekana.application.commands.validation import check_text, normal_email, normal_phone_number
+from tekana.application.commands.customers.validation import normal_email, normal_phone_number
+from tekana.application.commands.validation import check_text
 from tekana.application.tekana import Executed
 from tekana.domain.customer import CustomerStatus
 from tekana.domain.metadata import Metadata

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 
 from msgspec import json
 
-from tekana.application.audit.checks import Snapshot, check
+from tekana.application.audit.checks import check
+from tekana.application.audit.snapshot import Snapshot
 from tekana.domain.caller import Caller
 from tekana.domain.customer import Customer
 from tekana.domain.errors import Unavailable

@@ -8,25 +8,20 @@ absent.
 from __future__ import annotations
 
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
-from typing import NamedTuple
 
-from tekana.domain.customer import Customer
-from tekana.domain.events import Event, WalletFrozen, WalletOpened, aggregate_id
+from tekana.application.audit.snapshot import Snapshot
+from tekana.domain.events import WalletFrozen, WalletOpened, aggregate_id
 from tekana.domain.identifiers import (
     NUMBER_BITS,
     RANDOM_BITS,
-    WalletId,
     first_stripe,
     first_transaction_id,
     house_wallet_id,
 )
-from tekana.domain.transaction import TRANSACTION_TYPES, Entry, Transaction, events_of
-from tekana.domain.wallet import Wallet
+from tekana.domain.transaction import TRANSACTION_TYPES, Transaction
 from tekana.ports.audit import Finding, Invariant
-from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord
 
 BALANCED = Invariant(1, "every posted transaction's entries sum to zero")
 BALANCES = Invariant(2, "balances are the sum of the entries")
@@ -43,42 +38,6 @@ FINAL = Invariant(12, "statuses follow from events, and what is closed is empty"
 INVARIANTS = (*(BALANCED, BALANCES, VERSIONS, HELD, COVERED, CURRENCIES, KEYS, EVENTS, SEQUENCES, APPEND_ONLY, FINAL),)
 
 BREACHES_SHOWN_MAX = 20
-
-
-class Snapshot(NamedTuple):
-    """The contents of a store at one time. `outbox` is in the order of the feed."""
-
-    customers: Sequence[Customer]
-    wallets: Sequence[Wallet]
-    transactions: Sequence[Transaction]
-    keys: Mapping[IdempotencyKey, IdempotencyRecord]
-    outbox: Sequence[Transaction | Event]
-
-    def history(self) -> dict[WalletId, list[Entry]]:
-        """Return each wallet's entries, by version."""
-        entries: dict[WalletId, list[Entry]] = defaultdict(list)
-        for transaction in self.transactions:
-            for entry in transaction.entries:
-                entries[entry.wallet_id].append(entry)
-        for mine in entries.values():
-            mine.sort(key=lambda entry: entry.version)
-        return entries
-
-    def moments(self) -> dict[WalletId, list[datetime]]:
-        """Return the posting times of each wallet's entries, by version."""
-        posted: dict[WalletId, list[tuple[int, datetime]]] = defaultdict(list)
-        for transaction in self.transactions:
-            for entry in transaction.entries:
-                posted[entry.wallet_id].append((entry.version, transaction.created_at))
-        return {wallet_id: [at for _, at in sorted(lines)] for wallet_id, lines in posted.items()}
-
-    def events(self) -> Iterator[Event]:
-        """Yield every event of the outbox, in order."""
-        for one in self.outbox:
-            if isinstance(one, Transaction):
-                yield from events_of(one)
-            else:
-                yield one
 
 
 Breaches = Iterator[str]

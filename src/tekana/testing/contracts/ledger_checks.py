@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar, cast
 
 from tekana.application import Session, Tekana
-from tekana.application.audit.checks import EVENTS, INVARIANTS, KEYS, Snapshot, check
+from tekana.application.audit.checks import EVENTS, INVARIANTS, KEYS, check
+from tekana.application.audit.snapshot import Snapshot
 from tekana.application.engine.engine import Engine
 from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.customer import Customer

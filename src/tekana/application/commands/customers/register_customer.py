@@ -8,16 +8,18 @@ from typing import Any, ClassVar
 from msgspec.structs import force_setattr
 
 from tekana.application.commands.command import Struct
-from tekana.application.commands.validation import (
-    MetadataField,
-    check_all,
+from tekana.application.commands.customers.validation import (
     check_country,
     check_external_id,
-    check_metadata,
-    check_optional,
     normal_email,
     normal_full_name,
     normal_phone_number,
+)
+from tekana.application.commands.validation import (
+    MetadataField,
+    check_all,
+    check_metadata,
+    check_optional,
     require_active_currency,
 )
 from tekana.domain.book import Book, CustomerWithWallets

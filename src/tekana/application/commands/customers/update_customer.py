@@ -10,18 +10,15 @@ from msgspec import UNSET, UnsetType
 from msgspec.structs import force_setattr
 
 from tekana.application.commands.command import Struct
-from tekana.application.commands.validation import (
-    MetadataField,
-    check_all,
+from tekana.application.commands.customers.validation import (
     check_country,
     check_external_id,
-    check_metadata,
-    check_optional,
     national_number,
     normal_email,
     normal_full_name,
     normal_phone_number,
 )
+from tekana.application.commands.validation import MetadataField, check_all, check_metadata, check_optional
 from tekana.domain.book import Book, CustomerWithWallets
 from tekana.domain.caller import Scope
 from tekana.domain.customer import CONTACTS, CUSTOMERS, Contact, Customer, contacts

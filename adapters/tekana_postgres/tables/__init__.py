@@ -1,0 +1,24 @@
+"""The tables that this version needs. Migrations create them; a test compares the two.
+
+Foreign keys on transactions and entries would cost a third of the throughput. References are in `info` instead; nothing
+is ever deleted, and the audit finds rows that refer to missing ones. Amounts and balances are in minor units.
+"""
+
+from tekana_postgres.tables.columns import metadata as metadata
+from tekana_postgres.tables.ledger import customer_answers as customer_answers
+from tekana_postgres.tables.ledger import customers as customers
+from tekana_postgres.tables.ledger import entries as entries
+from tekana_postgres.tables.ledger import idempotency_keys as idempotency_keys
+from tekana_postgres.tables.ledger import transactions as transactions
+from tekana_postgres.tables.ledger import wallets as wallets
+from tekana_postgres.tables.outbox import leases as leases
+from tekana_postgres.tables.outbox import outbox as outbox
+from tekana_postgres.tables.outbox import outbox_parts as outbox_parts
+from tekana_postgres.tables.outbox import parked_events as parked_events
+from tekana_postgres.tables.outbox import relays as relays
+from tekana_postgres.tables.webhooks import webhook_deliveries as webhook_deliveries
+from tekana_postgres.tables.webhooks import webhook_endpoints as webhook_endpoints
+from tekana_postgres.tables.webhooks import webhook_lines as webhook_lines
+
+APPEND_ONLY = (transactions, entries, idempotency_keys, outbox)
+"""History: rows are added, never changed nor removed. Triggers and grants see to it."""

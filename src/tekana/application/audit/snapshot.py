@@ -1,0 +1,51 @@
+"""A snapshot of a whole store, which the audit in plain Python reads."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from tekana.domain.customer import Customer
+from tekana.domain.events import Event
+from tekana.domain.identifiers import WalletId
+from tekana.domain.transaction import Entry, Transaction, events_of
+from tekana.domain.wallet import Wallet
+from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord
+
+
+class Snapshot(NamedTuple):
+    """The contents of a store at one time. `outbox` is in the order of the feed."""
+
+    customers: Sequence[Customer]
+    wallets: Sequence[Wallet]
+    transactions: Sequence[Transaction]
+    keys: Mapping[IdempotencyKey, IdempotencyRecord]
+    outbox: Sequence[Transaction | Event]
+
+    def history(self) -> dict[WalletId, list[Entry]]:
+        """Return each wallet's entries, by version."""
+        entries: dict[WalletId, list[Entry]] = defaultdict(list)
+        for transaction in self.transactions:
+            for entry in transaction.entries:
+                entries[entry.wallet_id].append(entry)
+        for mine in entries.values():
+            mine.sort(key=lambda entry: entry.version)
+        return entries
+
+    def moments(self) -> dict[WalletId, list[datetime]]:
+        """Return the posting times of each wallet's entries, by version."""
+        posted: dict[WalletId, list[tuple[int, datetime]]] = defaultdict(list)
+        for transaction in self.transactions:
+            for entry in transaction.entries:
+                posted[entry.wallet_id].append((entry.version, transaction.created_at))
+        return {wallet_id: [at for _, at in sorted(lines)] for wallet_id, lines in posted.items()}
+
+    def events(self) -> Iterator[Event]:
+        """Yield every event of the outbox, in order."""
+        for one in self.outbox:
+            if isinstance(one, Transaction):
+                yield from events_of(one)
+            else:
+                yield one
