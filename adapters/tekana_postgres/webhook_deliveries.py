@@ -122,17 +122,20 @@ _LIST = f"""
 SELECT {_COLUMNS} FROM webhook_deliveries d WHERE d.endpoint_id = $1 AND ($2::uuid IS NULL OR d.id < $2)
 ORDER BY d.id DESC LIMIT $3
 """
+# By the places of rows, so that one that is resent meanwhile is kept, and that no plan reads the whole table.
 _PURGE_ENDED = f"""
-DELETE FROM webhook_deliveries WHERE id IN (
-    SELECT id FROM webhook_deliveries WHERE ended_at < coalesce($1, now()) - $2::interval LIMIT {_PURGE_MAX})
+DELETE FROM webhook_deliveries WHERE ctid = ANY(ARRAY(
+    SELECT ctid FROM webhook_deliveries WHERE ended_at < coalesce($1, now()) - $2::interval
+    ORDER BY ended_at LIMIT {_PURGE_MAX}))
 """
 _PURGE_STREAMS = """
 DELETE FROM webhook_lines WHERE endpoint_id IN (SELECT id FROM webhook_endpoints WHERE status = 'deleted')
 """
 _PURGE_DELETED = f"""
-DELETE FROM webhook_deliveries WHERE id IN (
-    SELECT d.id FROM webhook_endpoints e JOIN webhook_deliveries d ON d.endpoint_id = e.id
-    WHERE e.status = 'deleted' LIMIT {_PURGE_MAX})
+DELETE FROM webhook_deliveries WHERE ctid = ANY(ARRAY(
+    SELECT d.ctid FROM webhook_endpoints e CROSS JOIN LATERAL (
+        SELECT ctid FROM webhook_deliveries WHERE endpoint_id = e.id ORDER BY id LIMIT {_PURGE_MAX}
+    ) d WHERE e.status = 'deleted' LIMIT {_PURGE_MAX}))
 """
 
 

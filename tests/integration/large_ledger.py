@@ -1,4 +1,4 @@
-"""Create a ledger of a million customers inside the database, for tests that need large tables.
+"""Create a ledger of a million customers and their webhooks inside the database, for tests that need large tables.
 
 The core did not create it, so the audit does not pass on it; its sizes, its distribution and the order of its ids are
 realistic. Customers were registered one per second, then transactions were posted ten per second.
@@ -23,10 +23,14 @@ MERCHANT = 1
 """The number of the customer that receives every tenth transaction."""
 COMMON_REFERENCE = "wages"
 """The reference of every third transaction."""
+ENDPOINTS = 200
+DELIVERIES = 300_000
+PENDING = 20_000
+"""The number of deliveries that are not delivered yet: the last ones, each of another stream."""
 IN_USE = 1_000
 """Wallets up to this number have a correct version; to compute it for all would take long."""
 
-_CUSTOMER, _WALLET, _TRANSACTION = 1, 2, 3
+_CUSTOMER, _WALLET, _TRANSACTION, _ENDPOINT, _DELIVERY = 1, 2, 3, 4, 5
 _BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 _FIRST_TRANSACTION = _BEGIN + timedelta(days=15)
 
@@ -104,6 +108,25 @@ _OUTBOX = f"""
 INSERT INTO outbox (position, transaction_id)
 SELECT nextval('outbox_position_seq'), pg_temp.id({_TRANSACTION}, n) FROM generate_series(1::bigint, {TRANSACTIONS}) n
 """
+_ENDPOINTS = f"""
+INSERT INTO webhook_endpoints (id, url, secret, status, created_by, created_at, updated_at)
+SELECT pg_temp.id({_ENDPOINT}, n), 'https://example.com/' || n, 'secret', 'active', 'local',
+       pg_temp.moment({_ENDPOINT}, n), pg_temp.moment({_ENDPOINT}, n)
+FROM generate_series(1::bigint, {ENDPOINTS}) n
+"""
+_DELIVERIES = f"""
+INSERT INTO webhook_deliveries (id, endpoint_id, aggregate_id, sequence, event_id, event_type, body, status, tries,
+                                attempts, created_at, ended_at)
+SELECT pg_temp.id({_DELIVERY}, n), pg_temp.id({_ENDPOINT}, 1 + n % {ENDPOINTS}),
+       pg_temp.id({_WALLET}, 1 + n * 7919 % {CUSTOMERS}), n, n || ':1', 'WalletCredited', '{{}}',
+       CASE WHEN pending THEN 'pending' ELSE 'delivered' END, 1, '[]', at, CASE WHEN NOT pending THEN at END
+FROM generate_series(1::bigint, {DELIVERIES}) n, pg_temp.moment({_DELIVERY}, n) at,
+     LATERAL (SELECT n > {DELIVERIES - PENDING} AS pending) kind
+"""
+_STREAMS = """
+INSERT INTO webhook_lines (endpoint_id, aggregate_id, next_attempt_at)
+SELECT endpoint_id, aggregate_id, created_at FROM webhook_deliveries WHERE status = 'pending'
+"""
 _INDEXES = """
 SELECT indexrelid::regclass::text AS name, pg_get_indexdef(indexrelid) AS definition FROM pg_index
 WHERE NOT indisprimary AND indrelid IN ('customers'::regclass, 'wallets'::regclass, 'transactions'::regclass,
@@ -118,6 +141,18 @@ def customer_id(number: int) -> UUID:
 def wallet_id(number: int) -> UUID:
     """Return the id of the wallet of the customer with this number."""
     return _id(_WALLET, number, _BEGIN + timedelta(seconds=number))
+
+
+def endpoint_id(number: int) -> UUID:
+    return _id(_ENDPOINT, number, _BEGIN + timedelta(seconds=number))
+
+
+def delivery_id(number: int) -> UUID:
+    return _id(_DELIVERY, number, _BEGIN + timedelta(seconds=number))
+
+
+def delivery_time(number: int) -> datetime:
+    return _BEGIN + timedelta(seconds=number)
 
 
 def transaction_id(number: int) -> UUID:
@@ -148,6 +183,6 @@ async def fill(connection: Any) -> None:
     ]
     await connection.copy_records_to_table("wallets", records=houses, columns=WALLET_COLUMNS)
     statements = [_CUSTOMERS, _WALLETS, _TRANSACTIONS, _ENTRIES, _VERSIONS]
-    statements += [_KEYS, _CUSTOMER_KEYS, _CUSTOMER_ANSWERS, _OUTBOX]
+    statements += [_KEYS, _CUSTOMER_KEYS, _CUSTOMER_ANSWERS, _OUTBOX, _ENDPOINTS, _DELIVERIES, _STREAMS]
     for statement in (*statements, *(index["definition"] for index in indexes), "VACUUM ANALYZE"):
         await connection.execute(statement)

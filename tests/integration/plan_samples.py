@@ -1,0 +1,222 @@
+"""Queries and commands of a store on a `large_ledger`, whose plans a test checks: all of them, each with samples."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from uuid_utils.compat import uuid7
+
+import tekana
+from tekana.application import Command
+from tekana.application.commands import MONEY_COMMANDS
+from tekana.domain.identifiers import (
+    CustomerId,
+    TransactionId,
+    WalletId,
+    WebhookDeliveryId,
+    WebhookEndpointId,
+    house_wallet_id,
+)
+from tekana.domain.money import Currency
+from tekana.domain.webhooks import DeliveryAttempt, NewWebhookDelivery
+from tekana.ports.customers import CustomerFilter, Customers
+from tekana.ports.events import Events
+from tekana.ports.page import PageRequest
+from tekana.ports.transactions import TransactionFilter, Transactions
+from tekana.ports.wallets import WalletFilter, Wallets
+from tekana.ports.webhook_deliveries import FinishedAttempt, WebhookDeliveries
+from tekana.ports.webhook_endpoints import WebhookEndpoints
+from tekana.testing import builders
+from tests.integration import large_ledger
+
+MOST_ROWS = 5_000
+"""The maximal number of rows that a statement may scan, or expect to sort: some pages and all refusals."""
+HISTORY_OF_THE_MERCHANT = 40_000
+"""The bound where a filter by type matches few rows of a long history."""
+
+RWF = Currency("RWF")
+NUMBER = 172  # sent one transfer, and received one
+PAYER = 460  # paid the merchant
+MINE, THEIRS = CustomerId(large_ledger.customer_id(NUMBER)), CustomerId(large_ledger.customer_id(PAYER))
+WALLET, BUSY = WalletId(large_ledger.wallet_id(NUMBER)), WalletId(large_ledger.wallet_id(large_ledger.MERCHANT))
+HOUSE = house_wallet_id("settlement", RWF)
+SOME = TransactionId(large_ledger.transaction_id(150_000))
+ENDPOINT, OTHER_ENDPOINT = (WebhookEndpointId(large_ledger.endpoint_id(number)) for number in (1, 2))
+PURGED_BEFORE = large_ledger.delivery_time(10_000)
+DELIVERY = WebhookDeliveryId(large_ledger.delivery_id(200 * 1_000))  # of ENDPOINT
+
+FILTERS: dict[type[Any], dict[str, tuple[Any, ...]]] = {
+    CustomerFilter: {
+        "email": (None, f"c{NUMBER}@example.com", "unknown@example.com"),
+        "phone_number": (None, f"+250{700_000_000 + NUMBER}"),
+        "external_id": (None, f"crm-{NUMBER}"),
+        "status": (None, "active", "suspended", "closed"),
+    },
+    WalletFilter: {"customer_id": (None, MINE), "currency": (None, "RWF", "USD", "KES")},
+    TransactionFilter: {
+        "wallet_id": (None, WALLET, BUSY),
+        "customer_id": (None, THEIRS),
+        "type": (None, "withdrawal", "transfer"),  # the ledger has no withdrawals
+        "status": (None, "posted", "rejected"),
+        "reference": (None, "order-300"),
+        "start": (None, large_ledger.transaction_time(200_000)),
+        "end": (None, large_ledger.transaction_time(210_000)),
+    },
+}
+WAGES = TransactionFilter(reference=large_ledger.COMMON_REFERENCE)
+LATER = {
+    CustomerFilter: str(large_ledger.customer_id(400_000)),
+    WalletFilter: str(large_ledger.wallet_id(400_000)),
+    TransactionFilter: str(SOME),
+}
+
+READERS = (Customers, Wallets, Transactions, Events, WebhookEndpoints, WebhookDeliveries)
+
+Question = Callable[[tekana.Session], Awaitable[Any]]
+
+
+def lists(of: type[Any], which: Callable[[tekana.Session], Any]) -> Iterator[tuple[str, int, Question]]:
+    """Yield every combination of filters, each with its first page and a later one."""
+    assert set(FILTERS[of]) == set(of._fields), "a filter without samples"
+    for values in itertools.product(*FILTERS[of].values()):
+        wanted = of(*values)
+        busy = getattr(wanted, "wallet_id", None) == BUSY and wanted.type
+        for cursor in (None, LATER[of]):
+            page = PageRequest(50, cursor)
+            most = HISTORY_OF_THE_MERCHANT if busy else MOST_ROWS
+            yield f"{wanted} {cursor}", most, lambda app, wanted=wanted, page=page: which(app).list(wanted, page)
+
+
+PERIOD = (large_ledger.transaction_time(100_000), large_ledger.transaction_time(200_000))
+
+
+def entries_of(wallet: WalletId, page: PageRequest, *period: Any) -> Any:
+    return lambda app: app.wallets.entries(wallet, page, *period)
+
+
+def questions() -> dict[tuple[type[Any], str], list[tuple[str, int, Question]]]:
+    """Return by reader: the description of each query, the rows that it may scan, and the query."""
+    pages = [PageRequest(), PageRequest(200, "250")]
+    return {
+        (Customers, "get"): [("", MOST_ROWS, lambda app: app.customers.get(MINE))],
+        (Customers, "list"): list(lists(CustomerFilter, lambda app: app.customers)),
+        (Wallets, "get"): [("", MOST_ROWS, lambda app: app.wallets.get(WALLET))],
+        (Wallets, "list"): list(lists(WalletFilter, lambda app: app.wallets)),
+        (Wallets, "entries"): [
+            (f"{wallet} {page}", MOST_ROWS, lambda app, wallet=wallet, page=page: app.wallets.entries(wallet, page))
+            for wallet in (WALLET, BUSY, HOUSE)
+            for page in pages
+        ]
+        + [
+            (f"{wallet} {which}", MOST_ROWS, entries_of(wallet, *which))
+            for wallet in (WALLET, BUSY, HOUSE)
+            for page in pages
+            for which in ((page, PERIOD[0], None, True), (page, *PERIOD, True), (page, *PERIOD, False))
+        ],
+        (Wallets, "balance_at"): [
+            (f"{wallet} {at}", MOST_ROWS, lambda app, wallet=wallet, at=at: app.wallets.balance_at(wallet, at))
+            for wallet in (WALLET, BUSY, HOUSE)
+            for at in (None, large_ledger.transaction_time(200_000))
+        ],
+        (Transactions, "get"): [("", MOST_ROWS, lambda app: app.transactions.get(SOME))],
+        (Transactions, "list"): [
+            *lists(TransactionFilter, lambda app: app.transactions),
+            *[
+                (str(which), MOST_ROWS, lambda app, which=which: app.transactions.list(which, PageRequest()))
+                for which in (WAGES._replace(wallet_id=WALLET), WAGES._replace(wallet_id=BUSY))
+            ],
+        ],
+        (Events, "list"): [
+            (str(page), MOST_ROWS, lambda app, page=page: app.events.list(page))
+            for page in (PageRequest(), PageRequest(200, "150000.1"), PageRequest(200, "300000.2"))
+        ],
+        **webhook_questions(),
+    }
+
+
+def webhook_questions() -> dict[tuple[type[Any], str], list[tuple[str, int, Question]]]:
+    """Return the queries of readers of webhooks, and what the dispatcher and its relay do."""
+    caller = tekana.LOCAL_OPERATOR
+    pages = (PageRequest(), PageRequest(50, str(large_ledger.delivery_id(150_000))))
+
+    async def record(deliveries: WebhookDeliveries) -> None:
+        attempt = DeliveryAttempt(datetime.now(UTC), 1, 200)
+        claimed = await deliveries.claim({ENDPOINT: 10}, 10, 60.0)
+        assert claimed
+        await deliveries.record([FinishedAttempt(one, attempt, "delivered") for one in claimed])
+
+    endpoints: dict[str, Callable[[WebhookEndpoints], Awaitable[Any]]] = {
+        "get": lambda port: port.get(caller, ENDPOINT),
+        "list": lambda port: port.list(caller, PageRequest()),
+        "active": lambda port: port.active(),
+        "find_active": lambda port: port.find_active([ENDPOINT]),
+        "disable": lambda port: port.disable(WebhookEndpointId(uuid4()), "a test"),
+    }
+    deliveries: dict[str, list[Callable[[WebhookDeliveries], Awaitable[Any]]]] = {
+        "queue": [lambda port: port.queue([new_delivery()])],
+        "claim": [lambda port: port.claim({ENDPOINT: 10, OTHER_ENDPOINT: 5}, 10, 0.0)],
+        "record": [record],
+        "get": [lambda port: port.get(caller, DELIVERY)],
+        "list": [lambda port, page=page: port.list(caller, ENDPOINT, page) for page in pages],  # type: ignore[misc]
+        "purge": [lambda port: port.purge(datetime.now(UTC) - PURGED_BEFORE)],
+    }
+    return {
+        **{
+            (WebhookEndpoints, name): [("", MOST_ROWS, lambda app, ask=ask: ask(app._store.webhook_endpoints))]
+            for name, ask in endpoints.items()
+        },
+        **{
+            (WebhookDeliveries, name): [
+                ("", MOST_ROWS, lambda app, ask=ask: ask(app._store.webhook_deliveries)) for ask in ways
+            ]
+            for name, ways in deliveries.items()
+        },
+    }
+
+
+def new_delivery() -> NewWebhookDelivery:
+    """Return a delivery of a new event of a wallet."""
+    return NewWebhookDelivery(
+        id=WebhookDeliveryId(uuid7()),
+        endpoint_id=ENDPOINT,
+        aggregate_id=WALLET,
+        sequence=uuid4().int & 0xFFFFFFFF,
+        event_id=f"{uuid4()}:1",
+        event_type="WalletCredited",
+        body="{}",
+        cursor=None,
+    )
+
+
+async def commands(app: tekana.Session) -> list[Command[Any]]:
+    """Return one command of every kind, in an order in which all succeed."""
+    leaving = await app.execute(builders.person())
+    new = tekana.CreateWebhookEndpoint(url="https://93.184.215.14/hooks")
+    deleted = await app.execute(new)
+    return [
+        builders.person(external_id=f"new-{uuid4()}"),
+        tekana.UpdateCustomer(customer_id=MINE, full_name="Another Name", external_id=f"changed-{uuid4()}"),
+        tekana.VerifyCustomer(customer_id=MINE, tier="full"),
+        tekana.SuspendCustomer(customer_id=MINE, reason="a review"),
+        tekana.ReactivateCustomer(customer_id=MINE),
+        builders.open_wallet(MINE),
+        builders.freeze(WALLET),
+        tekana.UnfreezeWallet(wallet_id=WALLET),
+        builders.deposit(WALLET),
+        *(builders.movement(type_, WALLET, BUSY, "10") for type_ in MONEY_COMMANDS),
+        builders.transfer(WALLET, BUSY, "500"),
+        builders.withdrawal(BUSY, "100"),
+        tekana.CloseWallet(wallet_id=leaving.wallets[0].id),
+        tekana.CloseCustomer(customer_id=leaving.customer.id),
+        new,
+        tekana.UpdateWebhookEndpoint(endpoint_id=ENDPOINT, status="disabled"),
+        tekana.UpdateWebhookEndpoint(endpoint_id=ENDPOINT, status="active"),
+        tekana.RotateWebhookSecret(endpoint_id=ENDPOINT),
+        tekana.SendWebhookTest(endpoint_id=ENDPOINT),
+        tekana.ResendWebhookDelivery(delivery_id=DELIVERY),
+        tekana.DeleteWebhookEndpoint(endpoint_id=deleted.id),
+    ]
