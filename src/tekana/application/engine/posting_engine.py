@@ -21,7 +21,7 @@ from tekana.application.engine.contention import Lanes
 from tekana.application.engine.decide import decide, fingerprint, with_further_locks
 from tekana.application.engine.envelope import Envelope, Outcome
 from tekana.application.engine.group_settler import GroupSettler
-from tekana.application.engine.statistics import CommandOutcome, EngineStatistics, OutcomeCounter
+from tekana.application.engine.statistics import EngineStatistics, OutcomeCounter
 from tekana.application.webhooks.signature import new_secret
 from tekana.domain.book import Answer, Book
 from tekana.domain.caller import Caller
@@ -184,7 +184,7 @@ class PostingEngine:
     def statistics(self) -> EngineStatistics:
         """Return how commands ended since this engine was built, what waits, and how full the house wallets are."""
         return EngineStatistics(
-            outcomes={CommandOutcome(*key): count for key, count in self._counter.counts.items()},
+            outcomes=self._counter.counts(),
             waiting_commands=len(self._queue) + len(self._lanes),
             groups_in_flight=len(self._in_flight),
             house_wallet_levels=dict(self._settler.house_wallets.levels),

@@ -51,20 +51,32 @@ class OutcomeCounter:
     """Counts how commands end."""
 
     def __init__(self) -> None:
-        self.counts: dict[tuple[str, OutcomeKind, str], int] = {}
+        self._counts: dict[tuple[str, _Ending], int] = {}
 
     def count(self, command: Command[Answer], outcome: Outcome | Exception) -> None:
         """Count a command that has ended."""
-        key = (command.NAME, *_ending(outcome))
-        self.counts[key] = self.counts.get(key, 0) + 1
+        key = (command.NAME, _ending(outcome))
+        try:
+            self._counts[key] += 1
+        except KeyError:
+            self._counts[key] = 1
+
+    def counts(self) -> dict[CommandOutcome, int]:
+        """Return how many commands ended in each way."""
+        return {CommandOutcome(name, *ending): count for (name, ending), count in self._counts.items()}
 
 
-def _ending(outcome: Outcome | Exception) -> tuple[OutcomeKind, str]:
+_Ending = tuple[OutcomeKind, str]
+_SUCCEEDED: _Ending = ("succeeded", "")
+_REPLAYED: _Ending = ("replayed", "")
+
+
+def _ending(outcome: Outcome | Exception) -> _Ending:
     if not isinstance(outcome, Outcome):
         code = outcome.code if isinstance(outcome, TekanaError) else TekanaError.code
         return "refused" if isinstance(outcome, Refused | InvalidRequest) else "failed", code
     if outcome.replayed:
-        return "replayed", ""
+        return _REPLAYED
     answer = outcome.answer
     rejection = answer.rejection if isinstance(answer, Transaction) else answer
-    return ("refused", rejection.code) if isinstance(rejection, Rejection) else ("succeeded", "")
+    return ("refused", rejection.code) if isinstance(rejection, Rejection) else _SUCCEEDED
