@@ -10,7 +10,7 @@ from typing import Any, cast
 from tekana.application import Batch, Webhooks
 from tekana.application.commands.validation import check_key
 from tekana.application.engine.envelope import Envelope, Outcome
-from tekana.domain.book import Answer
+from tekana.domain.answers import Answer
 from tekana.domain.caller import Caller
 from tekana.domain.errors import Overloaded
 from tekana.ports.customers import Customers

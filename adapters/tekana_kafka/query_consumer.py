@@ -12,7 +12,7 @@ from tekana.application.bus import ServiceName
 from tekana.application.engine.engine import Engine
 from tekana.application.engine.envelope import Envelope
 from tekana.application.webhooks.webhooks import Webhooks
-from tekana.domain.book import Answer
+from tekana.domain.answers import Answer
 from tekana.domain.caller import Caller
 from tekana.domain.errors import InvalidRequest, TekanaError, Unavailable
 from tekana.ports.store import Readers

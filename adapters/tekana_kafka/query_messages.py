@@ -14,7 +14,7 @@ from aiokafka import ConsumerRecord
 
 from tekana.application import Webhooks
 from tekana.application.bus import ServiceName
-from tekana.domain.book import Answer
+from tekana.domain.answers import Answer
 from tekana.domain.caller import Caller
 from tekana.domain.errors import InvalidRequest, Unavailable
 from tekana.ports.customers import Customers

@@ -21,7 +21,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from tekana import Caller, Command, Tekana, TekanaError
 from tekana.application.tekana import Executed
-from tekana.domain.book import Answer
+from tekana.domain.answers import Answer
 from tekana_litestar.bodies import Body
 from tekana_litestar.headers import Headers, expected_versions, idempotency_key
 from tekana_litestar.identifiers import canonical_uuid

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any, TypeVar
 from uuid import UUID
 
-from tekana.domain.book import CustomerWithWallets
+from tekana.domain.answers import CustomerWithWallets
 from tekana.domain.customer import Customer
 from tekana.domain.errors import (
     CustomerNotFound,

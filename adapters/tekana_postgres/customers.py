@@ -10,7 +10,7 @@ from uuid import UUID
 import asyncpg
 from sqlalchemy import Select, case, select, true
 
-from tekana.domain.book import CustomerWithWallets
+from tekana.domain.answers import CustomerWithWallets
 from tekana.domain.customer import Customer
 from tekana.domain.errors import CustomerNotFound
 from tekana.domain.identifiers import CustomerId

@@ -7,7 +7,8 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Table
 
-from tekana.domain.book import Book, CustomerWithWallets
+from tekana.domain.answers import CustomerWithWallets
+from tekana.domain.book import Book
 from tekana.domain.events import Event
 from tekana.domain.transaction import Transaction
 from tekana.domain.wallet import Wallet

@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 
 import msgspec
 
-from tekana.domain.book import Answer, BatchRecord, CustomerWithWallets
+from tekana.domain.answers import Answer, BatchRecord, CustomerWithWallets
 from tekana.domain.caller import MAIN_TENANT
 from tekana.domain.customer import Customer
 from tekana.domain.events import EVENT_TYPES, Event

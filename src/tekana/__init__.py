@@ -15,7 +15,7 @@ from tekana.application import *
 from tekana.bootstrap import MissingAdapter as MissingAdapter
 from tekana.bootstrap import Settings as Settings
 from tekana.bootstrap import connect as connect
-from tekana.domain.book import CustomerWithWallets as CustomerWithWallets
+from tekana.domain.answers import CustomerWithWallets as CustomerWithWallets
 from tekana.domain.caller import LOCAL_OPERATOR as LOCAL_OPERATOR
 from tekana.domain.caller import MAIN_TENANT as MAIN_TENANT
 from tekana.domain.caller import SCOPES as SCOPES

@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from tekana.domain.book import BatchRecord, Book, CustomerWithWallets
+from tekana.domain.answers import BatchRecord, CustomerWithWallets
+from tekana.domain.book import Book
 from tekana.domain.customer import CONTACTS
 from tekana.domain.lock_set import LockedState, LockSet
 from tekana.domain.transaction import Transaction

@@ -11,7 +11,7 @@ import pytest
 import tekana
 from tekana.application.commands.command import Struct
 from tekana.domain import errors
-from tekana.domain.book import Answer, BatchRecord
+from tekana.domain.answers import Answer, BatchRecord
 from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.errors import Refused, TekanaError, Unavailable
 from tekana.domain.identifiers import WalletId

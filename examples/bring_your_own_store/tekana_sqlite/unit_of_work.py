@@ -8,7 +8,8 @@ from uuid import UUID
 
 from msgspec import json
 
-from tekana.domain.book import Answer, BatchRecord, Book, CustomerWithWallets
+from tekana.domain.answers import Answer, BatchRecord, CustomerWithWallets
+from tekana.domain.book import Book
 from tekana.domain.customer import CONTACTS, CUSTOMERS, Customer
 from tekana.domain.events import Event
 from tekana.domain.identifiers import CustomerId, WalletId

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from tekana.application.commands.validation import to_id
-from tekana.domain.book import CustomerWithWallets
+from tekana.domain.answers import CustomerWithWallets
 from tekana.domain.identifiers import CustomerId, TransactionId, WalletId
 from tekana.domain.transaction import PostedEntry, Transaction
 from tekana.domain.wallet import Wallet

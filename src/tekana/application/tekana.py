@@ -16,7 +16,7 @@ from tekana.application.policy import require_scope
 from tekana.application.readers import CheckedCustomers, CheckedTransactions, CheckedWallets
 from tekana.application.webhooks.webhooks import Webhooks
 from tekana.application.workers.relay import relay_warnings
-from tekana.domain.book import Answer
+from tekana.domain.answers import Answer
 from tekana.domain.caller import Caller
 from tekana.domain.errors import Refused, Unavailable, rebuild_refusal
 from tekana.domain.transaction import Rejection, Transaction

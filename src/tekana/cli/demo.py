@@ -14,7 +14,7 @@ from tekana.application import DepositFunds, RegisterCustomer, Session, Transfer
 from tekana.bootstrap import connect
 from tekana.cli.audit import as_line
 from tekana.cli.options import database_options, settings
-from tekana.domain.book import CustomerWithWallets
+from tekana.domain.answers import CustomerWithWallets
 from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.errors import InsufficientFunds
 from tekana.domain.identifiers import WalletId

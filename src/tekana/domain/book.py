@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import count
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 from uuid import UUID
 
+from tekana.domain.answers import CustomerWithWallets
 from tekana.domain.caller import Caller
 from tekana.domain.changes import Changes
 from tekana.domain.customer import CONTACTS, CUSTOMERS, Contact, Customer
@@ -40,41 +41,8 @@ from tekana.domain.posting_rules import require_balanced, require_postable
 from tekana.domain.savepoint import Savepoint
 from tekana.domain.transaction import Entry, Leg, Rejection, Transaction, TransactionRequest
 from tekana.domain.wallet import WALLETS, WALLETS_PER_CUSTOMER_MAX, Wallet, house_wallets, new_house_wallet
-from tekana.domain.webhook_answers import DeletedWebhook
-from tekana.domain.webhooks import WebhookDelivery, WebhookEndpoint
-
-
-class CustomerWithWallets(NamedTuple):
-    """A customer and all their wallets, in order of opening."""
-
-    customer: Customer
-    wallets: tuple[Wallet, ...]
-
 
 _TICK: Final = timedelta(microseconds=1)
-
-BatchMode = Literal["atomic", "independent"]
-"""Whether the transactions of a batch are all posted or all rejected, or decided one by one."""
-
-
-class BatchRecord(NamedTuple):
-    """The answer stored under a batch's key: its mode and size. Each transaction has a key of its own."""
-
-    mode: BatchMode
-    size: int
-
-
-Answer = (
-    Transaction
-    | Wallet
-    | CustomerWithWallets
-    | Rejection
-    | BatchRecord
-    | WebhookEndpoint
-    | WebhookDelivery
-    | DeletedWebhook
-)
-"""The result of a command, stored under its idempotency key and returned again for every repetition."""
 
 
 @dataclass(slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
-from tekana.domain.book import CustomerWithWallets
+from tekana.domain.answers import CustomerWithWallets
 from tekana.domain.customer import CustomerStatus
 from tekana.domain.identifiers import CustomerId
 from tekana.ports.page import Page, PageRequest

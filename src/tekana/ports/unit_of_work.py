@@ -6,7 +6,8 @@ from collections.abc import Collection, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple, Protocol
 
-from tekana.domain.book import Answer, Book
+from tekana.domain.answers import Answer
+from tekana.domain.book import Book
 from tekana.domain.lock_set import LockedState, LockSet
 from tekana.domain.webhook_answers import WebhookReference
 

@@ -13,7 +13,7 @@ from tekana import application as core
 from tekana.application import Session
 from tekana.application.commands import MONEY_COMMANDS
 from tekana.application.event_payload import event_payload
-from tekana.domain.book import CustomerWithWallets
+from tekana.domain.answers import CustomerWithWallets
 from tekana.domain.errors import InvalidRequest, Refused
 from tekana.domain.identifiers import WebhookEndpointId
 from tekana.domain.money import Currency, format_minor

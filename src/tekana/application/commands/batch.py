@@ -9,7 +9,7 @@ from msgspec.structs import force_setattr
 
 from tekana.application.commands.command import Struct
 from tekana.application.commands.money import AnyMoneyCommand, DepositFunds, TransferFunds
-from tekana.domain.book import BatchMode
+from tekana.domain.answers import BatchMode
 from tekana.domain.caller import Scope
 from tekana.domain.errors import RolledBack, invalid
 from tekana.domain.transaction import Transaction

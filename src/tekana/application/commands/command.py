@@ -18,7 +18,8 @@ from tekana.application.commands.validation import (
     to_id,
     to_time,
 )
-from tekana.domain.book import Answer, Book
+from tekana.domain.answers import Answer
+from tekana.domain.book import Book
 from tekana.domain.caller import Scope
 from tekana.domain.errors import InvalidRequest, Refused
 from tekana.domain.events import TransactionType

@@ -14,7 +14,8 @@ from tekana.application.commands.command import Command, ExtendingCommand, Money
 from tekana.application.commands.money import AnyMoneyCommand
 from tekana.application.engine.command_queue import QueuedBatch, QueuedCommand
 from tekana.application.engine.envelope import Envelope, Outcome
-from tekana.domain.book import Answer, BatchRecord, Book
+from tekana.domain.answers import Answer, BatchRecord
+from tekana.domain.book import Book
 from tekana.domain.errors import IdempotencyKeyReused, InvalidRequest, Refused, RolledBack
 from tekana.domain.lock_set import LockedState, LockSet, merge
 from tekana.domain.transaction import Transaction

@@ -8,7 +8,7 @@ from typing import Protocol
 from tekana.application.commands.batch import Batch
 from tekana.application.engine.envelope import Envelope, Outcome
 from tekana.application.engine.statistics import EngineStatistics
-from tekana.domain.book import Answer
+from tekana.domain.answers import Answer
 from tekana.domain.caller import Caller
 
 

@@ -6,7 +6,7 @@ from sys import getsizeof
 from typing import NamedTuple
 
 from tekana.application.commands.command import Command
-from tekana.domain.book import Answer
+from tekana.domain.answers import Answer
 from tekana.domain.caller import Caller
 from tekana.domain.value import value
 

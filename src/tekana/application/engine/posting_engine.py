@@ -23,7 +23,8 @@ from tekana.application.engine.envelope import Envelope, Outcome
 from tekana.application.engine.group_settler import GroupSettler
 from tekana.application.engine.statistics import EngineStatistics, OutcomeCounter
 from tekana.application.webhooks.signature import new_secret
-from tekana.domain.book import Answer, Book
+from tekana.domain.answers import Answer
+from tekana.domain.book import Book
 from tekana.domain.caller import Caller
 from tekana.domain.errors import Overloaded, Unavailable
 from tekana.domain.identifiers import NUMBER_BITS

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 from tekana.application.commands.command import Command
 from tekana.application.engine.envelope import Outcome
-from tekana.domain.book import Answer
+from tekana.domain.answers import Answer
 from tekana.domain.errors import InvalidRequest, Refused, TekanaError
 from tekana.domain.identifiers import HouseRole
 from tekana.domain.money import Currency

@@ -17,7 +17,7 @@ from tekana.application.commands.webhooks import AnyWebhookCommand
 from tekana.application.engine.engine import Engine
 from tekana.application.engine.envelope import Envelope, Outcome
 from tekana.application.engine.statistics import EngineStatistics
-from tekana.domain.book import Answer
+from tekana.domain.answers import Answer
 from tekana.domain.caller import Caller
 from tekana.ports.unit_of_work import BeginUnit, IdempotencyKey
 from tekana.ports.webhook_sender import WebhookSender

@@ -9,7 +9,7 @@ import pytest
 
 from tekana.application import Batch, BatchOutcome, Session
 from tekana.application.tekana import Executed
-from tekana.domain.book import BatchMode
+from tekana.domain.answers import BatchMode
 from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.errors import Conflict, IdempotencyKeyReused, TekanaError, Unavailable
 from tekana.domain.transaction import Transaction

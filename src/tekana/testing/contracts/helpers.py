@@ -12,7 +12,8 @@ from uuid_utils.compat import uuid7
 from tekana.application import Command, MoneyCommand, Session
 from tekana.application.engine.decide import fingerprint, with_further_locks
 from tekana.application.webhooks.signature import new_secret
-from tekana.domain.book import Answer, Book, CustomerWithWallets
+from tekana.domain.answers import Answer, CustomerWithWallets
+from tekana.domain.book import Book
 from tekana.domain.caller import MAIN_TENANT
 from tekana.domain.errors import Conflict, Refused
 from tekana.domain.lock_set import LockedState, merge

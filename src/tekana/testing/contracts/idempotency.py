@@ -10,7 +10,7 @@ import pytest
 
 from tekana.application import CloseCustomer, Command, Session, SuspendCustomer
 from tekana.application.engine.decide import fingerprint
-from tekana.domain.book import CustomerWithWallets
+from tekana.domain.answers import CustomerWithWallets
 from tekana.domain.caller import LOCAL_OPERATOR, MAIN_TENANT
 from tekana.domain.errors import CustomerExists, IdempotencyKeyReused, InsufficientFunds, Refused
 from tekana.domain.identifiers import WalletId

@@ -20,7 +20,7 @@ from tekana.application import (
     Session,
     UpdateWebhookEndpoint,
 )
-from tekana.domain.book import Answer
+from tekana.domain.answers import Answer
 from tekana.domain.errors import (
     IdempotencyKeyReused,
     InvalidRequest,

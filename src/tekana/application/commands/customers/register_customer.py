@@ -22,7 +22,8 @@ from tekana.application.commands.validation import (
     check_optional,
     require_active_currency,
 )
-from tekana.domain.book import Book, CustomerWithWallets
+from tekana.domain.answers import CustomerWithWallets
+from tekana.domain.book import Book
 from tekana.domain.caller import Scope
 from tekana.domain.customer import CONTACTS, Contact, Customer, contacts
 from tekana.domain.errors import CustomerExists, Refused

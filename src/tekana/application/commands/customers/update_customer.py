@@ -19,7 +19,8 @@ from tekana.application.commands.customers.validation import (
     normal_phone_number,
 )
 from tekana.application.commands.validation import MetadataField, check_all, check_metadata, check_optional
-from tekana.domain.book import Book, CustomerWithWallets
+from tekana.domain.answers import CustomerWithWallets
+from tekana.domain.book import Book
 from tekana.domain.caller import Scope
 from tekana.domain.customer import CONTACTS, CUSTOMERS, Contact, Customer, contacts
 from tekana.domain.errors import (

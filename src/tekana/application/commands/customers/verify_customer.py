@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from tekana.application.commands.command import Struct
-from tekana.domain.book import Book, CustomerWithWallets
+from tekana.domain.answers import CustomerWithWallets
+from tekana.domain.book import Book
 from tekana.domain.caller import Scope
 from tekana.domain.customer import CUSTOMERS
 from tekana.domain.errors import CustomerNotActive, CustomerNotFound, Refused, invalid
