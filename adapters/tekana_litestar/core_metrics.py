@@ -86,6 +86,7 @@ class CoreMetrics:
         finally:
             if task is not None:
                 task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
             self.update()
 
     async def _update_regularly(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Metric
@@ -33,4 +34,5 @@ def collect_metrics() -> Iterable[Metric]:
 def forget_worker(pid: int) -> None:
     """Remove the gauges of a worker that has ended. Its counters stay."""
     if is_shared():
-        mark_process_dead(pid)  # type: ignore[no-untyped-call]
+        with suppress(OSError):  # the supervisor goes on without
+            mark_process_dead(pid)  # type: ignore[no-untyped-call]
