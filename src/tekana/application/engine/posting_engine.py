@@ -149,7 +149,7 @@ class PostingEngine:
         members = [
             queued(
                 IdempotencyKey(caller.tenant, caller.subject, f"{whole.key.key}{KEY_SEPARATOR}{place}"),
-                fingerprint(command.NAME, command),
+                whole.fingerprint,  # its key is never used alone
                 Envelope(command, caller, request_id=request_id),
                 whole,
                 place,
@@ -158,7 +158,7 @@ class PostingEngine:
         ]
         self._queue.put_batch(members)
         self._look_soon()
-        return _all_or_raise(await asyncio.gather(*(one.outcome for one in members), return_exceptions=True))
+        return _all_or_raise(await _outcomes_of(members))
 
     def _accepted_key(self, caller: Caller, key: str | None, *, room: bool) -> IdempotencyKey:
         """The key to wait under, if there is room."""
@@ -269,6 +269,22 @@ class _InFlight(NamedTuple):
 
     has_large_batch: bool
     begun_at: float
+
+
+async def _outcomes_of(members: Sequence[QueuedCommand]) -> list[Outcome | BaseException]:
+    """Wait for the outcome or error of each command: mostly all come at once, so only the first is waited for."""
+    outcomes: list[Outcome | BaseException] = []
+    try:
+        for one in members:
+            try:
+                outcomes.append(await one.outcome)
+            except Exception as error:
+                outcomes.append(error)
+    except asyncio.CancelledError:
+        for one in members:
+            one.outcome.cancel()
+        raise
+    return outcomes
 
 
 def _all_or_raise(outcomes: Sequence[Outcome | BaseException]) -> list[Outcome]:
