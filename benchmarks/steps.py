@@ -11,9 +11,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import StringIO
-from typing import Any, NamedTuple
+from typing import Any
 
 import uvloop
+from asyncpg.transaction import Transaction
 from rich.console import Console
 from rich.table import Table
 
@@ -134,15 +135,6 @@ async def _one_group(app: tekana.Session, watch: _Watch, wallets: int) -> None:
     watch.busy[_REST] += was_busy - (sum(watch.busy.values()) - inside[1])
 
 
-class _Commit(NamedTuple):
-    transaction: Any
-    watch: _Watch
-
-    async def commit(self) -> None:
-        with self.watch.step("COMMIT, to the disk"):
-            await self.transaction.commit()
-
-
 def _patch(watch: _Watch) -> None:
     unit: Any = PostgresUnitOfWork
     unit.find_keys = watch.timed("claim the idempotency keys", unit.find_keys)
@@ -150,11 +142,7 @@ def _patch(watch: _Watch) -> None:
     saving: Any = unit_of_work
     saving.history_of = watch.timed_call(_ROWS, saving.history_of)
     saving.save_history = watch.timed("UPDATE wallets and INSERT the rows", saving.save_history)
-    made = unit.__init__
-
-    def make(self: Any, connection: Any, transaction: Any, clock: Any) -> None:
-        made(self, connection, _Commit(transaction, watch), clock)
-
-    unit.__init__ = make
+    transaction: Any = Transaction
+    transaction.commit = watch.timed("COMMIT, to the disk", transaction.commit)
     engine: Any = group_settler
     engine.decide_group = watch.timed_call(_DECIDE, engine.decide_group)

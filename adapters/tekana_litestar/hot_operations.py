@@ -40,15 +40,15 @@ def hot_routes(app: Litestar) -> HotRoutes:
         return tekana().as_caller(caller)
 
     def move_money(requests: Sequence[HotRequest]) -> None:
-        decoded: list[tuple[HotRequest, AnyMoneyCommand]] = []
+        decoded: list[tuple[Session, HotRequest, AnyMoneyCommand]] = []
         for request in requests:
             try:
-                decoded.append((request, MOVEMENT.decode(request.body)))
+                decoded.append((session(request), request, MOVEMENT.decode(request.body)))
             except Exception as error:
                 request.fail(error)
-        for request, command in decoded:
+        for caller_session, request, command in decoded:
             try:
-                _move_money(session(request), request, command)
+                _move_money(caller_session, request, command)
             except Exception as error:
                 request.fail(error)
 

@@ -6,7 +6,7 @@ that have the same value in all rows, as most have, are sent as one value: that 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import count
 from typing import Any, Final
@@ -16,9 +16,10 @@ from sqlalchemy import Table, Uuid
 from sqlalchemy.dialects.postgresql import dialect
 
 from tekana.domain.errors import Conflict
+from tekana.domain.identifiers import WalletId
 from tekana.domain.wallet import Wallet
 from tekana_postgres import tables
-from tekana_postgres.aggregates.wallet import RowIds
+from tekana_postgres.aggregates.wallet import RowVersion
 from tekana_postgres.arrays import ctid_array, integer_array, text_array
 from tekana_postgres.history import COLUMNS, History, Rows
 
@@ -40,46 +41,56 @@ _TABLES: Final = tuple(_BUNDLES)  # in the order of a History
 _Shape = tuple[frozenset[str] | None, ...]
 """For each table the names of the columns that are sent as one value; None for a table without new rows."""
 
-# A locked row keeps its ctid, so it is found by that without another look into the index. And as the wallets are
-# locked, each aggregate's events stand in order: from here on, rows of the outbox take positions; see
-# tekana_postgres.events.
+# A row that was read keeps its ctid and its xmin until another transaction changes it, whether it is locked or not. So
+# it is found by its ctid without another look into the index, and a row that was changed meanwhile is not found, not
+# even by a statement that waited for the change. Then the statement fails, and nothing is saved.
+#
+# And as the wallets are locked from here on, each aggregate's events stand in order: rows of the outbox take positions
+# after the mark; see tekana_postgres.events.
 _UPDATE: Final = """
 WITH updated AS (
     UPDATE wallets w SET ledger_balance = d.ledger_balance, version = d.version, sequence = d.sequence,
         updated_at = {updated_at}
-    FROM unnest($1::text::tid[], $2::text::bigint[], $3::text::bigint[], $4::text::bigint[]{more})
-        AS d (row_id, ledger_balance, version, sequence{more_names})
-    WHERE w.ctid = d.row_id AND w.version < d.version
+    FROM unnest($1::text::tid[], $2::text::xid[], $3::text::bigint[], $4::text::bigint[], $5::text::bigint[]{more})
+        AS d (row_id, row_version, ledger_balance, version, sequence{more_names})
+    WHERE w.ctid = d.row_id AND w.xmin = d.row_version
     RETURNING 1
 ), marked AS MATERIALIZED (SELECT count(*) AS updated, tekana_mark_position() FROM updated)"""
-_AT_ONE_MOMENT: Final = _UPDATE.format(updated_at="$5::timestamptz", more="", more_names="")
-_AT_MANY: Final = _UPDATE.format(updated_at="d.updated_at", more=", $5::timestamptz[]", more_names=", updated_at")
-_UPDATE_PARAMETERS: Final = 5
+_AT_ONE_MOMENT: Final = _UPDATE.format(updated_at="$6::timestamptz", more="", more_names="")
+_AT_MANY: Final = _UPDATE.format(updated_at="d.updated_at", more=", $6::timestamptz[]", more_names=", updated_at")
+_FAIL_UNLESS_ALL: Final = "SELECT 1 / (updated = $7::bigint)::int FROM marked"
+_UPDATE_PARAMETERS: Final = 7
 
 
 async def save_history(
-    connection: asyncpg.Connection, history: History, wallets: Sequence[Wallet], row_ids: RowIds
+    connection: asyncpg.Connection,
+    history: History,
+    wallets: Sequence[Wallet],
+    versions: Mapping[WalletId, RowVersion],
 ) -> None:
-    """Insert the history and update the balances of wallets.
+    """Insert the history and update the balances of wallets, which are in order of ids so that no two units deadlock.
 
     Raises:
-        Conflict: a locked wallet's row is no longer where it was.
+        Conflict: a wallet is not as it was read.
     """
     moments = [one.updated_at for one in wallets]
     is_one_moment = bool(wallets) and _is_same(moments)  # unless a clock was set back
     arguments: list[Any] = [
-        ctid_array([row_ids[one.id] for one in wallets]),
+        ctid_array([versions[one.id].ctid for one in wallets]),
+        integer_array([versions[one.id].xmin for one in wallets]),
         integer_array([one.ledger_balance for one in wallets]),
         integer_array([one.version for one in wallets]),
         integer_array([one.sequence for one in wallets]),
         moments[0] if is_one_moment else moments,
+        len(wallets),
     ]
     shape: list[frozenset[str] | None] = []
     for table, rows in zip(_TABLES, history, strict=True):
         shape.append(_add_rows(table, rows, arguments) if rows else None)
-    updated = await connection.fetchval(_statement(tuple(shape), is_one_moment=is_one_moment), *arguments)
-    if updated != len(wallets):
-        raise Conflict("a locked wallet's row is no longer where it was")
+    try:
+        await connection.execute(_statement(tuple(shape), is_one_moment=is_one_moment), *arguments)
+    except asyncpg.DivisionByZeroError as error:
+        raise Conflict("a wallet is no longer as it was read") from error
 
 
 def _add_rows(table: Table, rows: Rows, arguments: list[Any]) -> frozenset[str]:
@@ -107,7 +118,7 @@ def _statement(shape: _Shape, *, is_one_moment: bool) -> str:
         for table, same in zip(_TABLES, shape, strict=True)
         if same is not None
     ]
-    return ", ".join([_AT_ONE_MOMENT if is_one_moment else _AT_MANY, *inserts]) + "\nSELECT updated FROM marked"
+    return ", ".join([_AT_ONE_MOMENT if is_one_moment else _AT_MANY, *inserts]) + f"\n{_FAIL_UNLESS_ALL}"
 
 
 def _is_same(column: Sequence[Any]) -> bool:

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
-from typing import Any
-
-import asyncpg
+from contextlib import asynccontextmanager
 
 from tekana.domain.caller import Caller
 from tekana.domain.errors import Unavailable
@@ -107,15 +104,13 @@ class PostgresStore:
     async def begin(self) -> AsyncIterator[PostgresUnitOfWork]:
         """Begin a unit of work. It ends with the context; without `save`, it is rolled back."""
         async with raw_connection(self._writers) as connection:
-            transaction = connection.transaction()
-            await transaction.start()
-            unit = PostgresUnitOfWork(connection, transaction, self._clock)
+            unit = PostgresUnitOfWork(connection, self._clock)
             try:
                 yield unit
             except Exception:
-                await _roll_back(unit, transaction)
+                await unit.roll_back()
                 raise
-            await _roll_back(unit, transaction)
+            await unit.roll_back()
 
     def lease(self, name: str) -> PostgresLease:
         """Return the lease of this name."""
@@ -188,12 +183,6 @@ def _check_revisions(found: Sequence[str]) -> list[str]:
     if not found or not known_revisions().isdisjoint(found):
         raise Unavailable(f"the database is at schema {shown}, not {newest}: run tekana migrate")
     return [f"the database is at schema {shown}, which this version does not know: its own is {newest}"]
-
-
-async def _roll_back(unit: PostgresUnitOfWork, transaction: Any) -> None:
-    if not unit.saved:
-        with suppress(asyncpg.InterfaceError):  # the connection is closed, and the transaction with it
-            await transaction.rollback()
 
 
 async def _check_replica(replica: ConnectionPool) -> list[str]:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Mapping, Set
+from contextlib import suppress
 from typing import Any
 
 import asyncpg
 
 from tekana.domain.book import Book
+from tekana.domain.errors import Conflict
 from tekana.domain.identifiers import WalletId
 from tekana.domain.lock_set import LockedState, LockSet, Ref
 from tekana.ports.clock import Clock
-from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord
+from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord, Unlocked
 from tekana_postgres.aggregates import KINDS
 from tekana_postgres.aggregates.transaction import read_transactions
-from tekana_postgres.aggregates.wallet import RowIds, lock_wallets, save_wallets
+from tekana_postgres.aggregates.wallet import RowVersion, lock_wallets, read_wallets, save_wallets
 from tekana_postgres.arrays import text_array
 from tekana_postgres.connections import translate_errors
 from tekana_postgres.history import history_of
@@ -31,42 +33,71 @@ WHERE k.key_digest = ANY((SELECT $1::text::uuid[])::uuid[])
 
 
 class PostgresUnitOfWork:
-    """Implements tekana.ports.unit_of_work.UnitOfWork on a connection of its own, inside a transaction."""
+    """Implements tekana.ports.unit_of_work.UnitOfWork and ReadsUnlocked on a connection of its own.
 
-    def __init__(self, connection: asyncpg.Connection, transaction: Any, clock: Clock | None) -> None:
+    It is a transaction of the database from the first lock on; without locks, `save` is one.
+    """
+
+    def __init__(self, connection: asyncpg.Connection, clock: Clock | None) -> None:
         self._connection = connection
-        self._transaction = transaction
         self._clock = clock
+        self._transaction: Any = None
         self._digests: dict[IdempotencyKey, str] = {}
-        self._row_ids: RowIds = {}
-        self.saved = False
+        self._versions: dict[WalletId, RowVersion] = {}
+
+    async def _begin(self) -> None:
+        if self._transaction is None:
+            transaction = self._connection.transaction()
+            await transaction.start()
+            self._transaction = transaction
+
+    async def roll_back(self) -> None:
+        """Roll back, if there is a transaction that was not committed."""
+        if self._transaction is not None:
+            with suppress(asyncpg.InterfaceError):  # the connection is closed, and the transaction with it
+                await self._transaction.rollback()
 
     async def find_keys(self, keys: Collection[IdempotencyKey]) -> Mapping[IdempotencyKey, IdempotencyRecord]:
         """Return the records of used keys. A key that is just being taken shows in `save`, as a Conflict."""
         self._digests = {key: key_digest(key) for key in keys}
         with translate_errors():
-            rows = await self._connection.fetch(_RECORDS, text_array(self._digests.values()))
-            if not rows:
-                return {}
-            by_digest = {digest: key for key, digest in self._digests.items()}
-            ids = [row["transaction_id"] for row in rows if row["transaction_id"] is not None]
-            transactions = await read_transactions(self._connection, ids)
-            records = {
-                by_digest[row["key_digest"].hex]: record_of(
-                    row["fingerprint"], transactions.get(row["transaction_id"]), row["answer"]
-                )
-                for row in rows
-            }
-            return await with_webhooks(self._connection, records)
+            await self._begin()
+            return await self._find_keys()
+
+    async def _find_keys(self) -> Mapping[IdempotencyKey, IdempotencyRecord]:
+        rows = await self._connection.fetch(_RECORDS, text_array(self._digests.values()))
+        if not rows:
+            return {}
+        by_digest = {digest: key for key, digest in self._digests.items()}
+        ids = [row["transaction_id"] for row in rows if row["transaction_id"] is not None]
+        transactions = await read_transactions(self._connection, ids)
+        records = {
+            by_digest[row["key_digest"].hex]: record_of(
+                row["fingerprint"], transactions.get(row["transaction_id"]), row["answer"]
+            )
+            for row in rows
+        }
+        return await with_webhooks(self._connection, records)
+
+    async def read_unlocked(self, keys: Collection[IdempotencyKey], locks: LockSet) -> Unlocked:
+        """Read in one round trip, if none of the keys is used."""
+        self._digests = {key: key_digest(key) for key in keys}
+        with translate_errors():
+            read, are_used = await read_wallets(self._connection, locks.wallets, self._digests.values())
+            self._versions = read.versions
+            locked = LockedState(self._clock() if self._clock else read.now, read.wallets)
+            return Unlocked(await self._find_keys() if are_used else {}, locked)
 
     async def lock(self, locks: LockSet, *, wait: bool = True) -> LockedState:
         """Lock kind by kind, then wallets, in the order of ids; everywhere the same, so no two units deadlock."""
         with translate_errors():
+            await self._begin()
             return await self._lock(locks, WAIT if wait else SKIP_LOCKED)
 
     async def read(self, locks: LockSet) -> LockedState:
         """Read what `lock` would lock, on one snapshot."""
         with translate_errors():
+            await self._begin()
             await self._connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             return await self._lock(locks, NO_LOCK)
 
@@ -79,7 +110,7 @@ class PostgresUnitOfWork:
                 if ids:
                     items = others[name] = await rows.lock(self._connection, ids, row_lock)
                     wallet_ids.update(await rows.wallets_of(self._connection, items))
-        wallets, self._row_ids, now = await lock_wallets(self._connection, wallet_ids, row_lock)
+        wallets, self._versions, now = await lock_wallets(self._connection, wallet_ids, row_lock)
         locked = LockedState(self._clock() if self._clock else now, wallets, others)
         if row_lock == SKIP_LOCKED:
             missing = wallet_ids - wallets.keys()
@@ -104,15 +135,18 @@ class PostgresUnitOfWork:
         """Write everything, and commit."""
         by_digest = [(self._digests.get(key) or key_digest(key), record) for key, record in records.items()]
         history = history_of(book, by_digest)
+        if self._transaction is None and (book.changes or book.house_wallets):
+            raise Conflict("more than balances has to be saved, which takes locks")
         with translate_errors():
             for name, rows in KINDS.items() if book.changes else ():
                 added, changed = book.changes.added.get(name), book.changes.changed.get(name)
                 if added or changed:
                     await rows.save(self._connection, added or {}, changed or {})
             wallets = await save_wallets(self._connection, book)
-            await save_history(self._connection, history, wallets, self._row_ids)
-            await self._transaction.commit()
-        self.saved = True
+            await save_history(self._connection, history, wallets, self._versions)
+            if self._transaction is not None:
+                await self._transaction.commit()
+                self._transaction = None
 
 
 def _brings(ref: Ref, locked: LockedState, wallets: Collection[WalletId]) -> bool:

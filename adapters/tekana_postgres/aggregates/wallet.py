@@ -11,22 +11,25 @@ import asyncpg
 from tekana.domain.book import Book
 from tekana.domain.identifiers import WalletId
 from tekana.domain.wallet import WALLETS, Wallet
-from tekana_postgres.arrays import uuid_array
-from tekana_postgres.row_locks import RowLock
+from tekana_postgres.arrays import text_array, uuid_array
+from tekana_postgres.row_locks import NO_LOCK, RowLock
 from tekana_postgres.rows import WALLET_COLUMNS, wallet_from, wallet_row
 
-_CTID = len(WALLET_COLUMNS)  # its place among the columns of _LOCK
+_CTID, _XMIN = len(WALLET_COLUMNS), len(WALLET_COLUMNS) + 1  # their places among the columns of _LOCK
 
-# The locked rows, each with its ctid, and then, as all locks are held, a row with nothing but the time by the
-# database's clock: one clock for all machines.
+# The rows, each with its ctid and xmin, and then, as all locks are held, a row with nothing but the time by the
+# database's clock, one clock for all machines, and how many of the given keys are used.
 _COLUMNS = ", ".join(WALLET_COLUMNS)
-_LOCK = f"""
+_READ = f"""
 SELECT * FROM (
-    SELECT {_COLUMNS}, ctid, NULL::timestamptz AS now FROM wallets WHERE id = ANY((SELECT $1::text::uuid[])::uuid[])
+    SELECT {_COLUMNS}, ctid, xmin, NULL::timestamptz AS now, NULL::bigint AS used_keys
+    FROM wallets WHERE id = ANY((SELECT $1::text::uuid[])::uuid[])
     ORDER BY id {{row_lock}}
 ) locked
-UNION ALL SELECT {"NULL, " * len(WALLET_COLUMNS)}NULL, clock_timestamp()
+UNION ALL SELECT {"NULL, " * len(WALLET_COLUMNS)}NULL, NULL, clock_timestamp(), {{used_keys}}
 """
+_USED_KEYS = "(SELECT count(*) FROM idempotency_keys WHERE key_digest = ANY((SELECT $2::text::uuid[])::uuid[]))"
+_READ_WITH_KEYS = _READ.format(row_lock=NO_LOCK, used_keys=_USED_KEYS)
 _UPDATE = """
 UPDATE wallets w SET ledger_balance = d.ledger_balance, held = d.held, version = d.version, sequence = d.sequence,
     updated_at = d.updated_at, status = d.status, freeze_scope = d.freeze_scope, freeze_reason = d.freeze_reason,
@@ -43,29 +46,47 @@ ON CONFLICT (id) DO NOTHING
 """
 
 
-RowIds = dict[WalletId, tuple[int, int]]
-"""Where the rows of locked wallets are: their ctid, by the wallet's id."""
+class RowVersion(NamedTuple):
+    """Where a version of a row is, and which transaction wrote it. Both together are those of no other version."""
+
+    ctid: tuple[int, int]
+    xmin: int
 
 
-class LockedWallets(NamedTuple):
-    """Wallets by id, where their rows are, and the moment by the database's clock."""
+class ReadWallets(NamedTuple):
+    """Wallets by id, in order of ids; the versions of their rows; and the moment by the database's clock."""
 
     wallets: dict[WalletId, Wallet]
-    row_ids: RowIds
+    versions: dict[WalletId, RowVersion]
     now: datetime
 
 
-async def lock_wallets(connection: asyncpg.Connection, ids: Collection[WalletId], row_lock: RowLock) -> LockedWallets:
+async def lock_wallets(connection: asyncpg.Connection, ids: Collection[WalletId], row_lock: RowLock) -> ReadWallets:
     """Lock wallets in the order of their ids."""
-    rows = await connection.fetch(_LOCK.format(row_lock=row_lock), uuid_array(ids))
-    now = rows.pop()["now"]
+    rows = await connection.fetch(_READ.format(row_lock=row_lock, used_keys="NULL"), uuid_array(ids))
+    return _read_wallets(rows)[0]
+
+
+async def read_wallets(
+    connection: asyncpg.Connection, ids: Collection[WalletId], key_digests: Collection[str]
+) -> tuple[ReadWallets, bool]:
+    """Read wallets without locks, and return whether one of the keys is used."""
+    wallets, used_keys = _read_wallets(
+        await connection.fetch(_READ_WITH_KEYS, uuid_array(ids), text_array(key_digests))
+    )
+    return wallets, bool(used_keys)
+
+
+def _read_wallets(rows: list[asyncpg.Record]) -> tuple[ReadWallets, int | None]:
+    last = rows.pop()
     wallets = {wallet.id: wallet for wallet in map(wallet_from, rows)}
-    row_ids = [row[_CTID] for row in rows]
-    return LockedWallets(wallets, dict(zip(wallets, row_ids, strict=True)), now)
+    versions = [RowVersion(row[_CTID], row[_XMIN]) for row in rows]
+    return ReadWallets(wallets, dict(zip(wallets, versions, strict=True)), last["now"]), last["used_keys"]
 
 
 async def save_wallets(connection: asyncpg.Connection, book: Book) -> list[Wallet]:
-    """Insert new wallets and update changed ones; return those that have nothing to be saved but a new balance."""
+    """Insert new wallets and update changed ones; return those that have nothing to be saved but a new balance, in
+    order of ids."""
     added, changed = book.changes.added_of(WALLETS), book.changes.changed_of(WALLETS)
     if book.house_wallets:  # in the order of ids: two units that open the same ones never deadlock
         rows = sorted(map(wallet_row, book.house_wallets.values()))
@@ -76,7 +97,11 @@ async def save_wallets(connection: asyncpg.Connection, book: Book) -> list[Walle
     if changed:
         await _update(connection, list(changed.values()))
     written = added.keys() | changed.keys()
-    return [wallet for wallet_id, wallet in book.wallets_with_entries.items() if wallet_id not in written]
+    return [
+        wallet
+        for wallet_id, wallet in book.locked.wallets.items()
+        if wallet_id in book.wallets_with_entries and wallet_id not in written
+    ]
 
 
 async def _update(connection: asyncpg.Connection, wallets: Sequence[Wallet]) -> None:

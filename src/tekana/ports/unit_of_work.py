@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from tekana.domain.answers import Answer
 from tekana.domain.book import Book
@@ -76,6 +76,30 @@ class UnitOfWork(Protocol):
 
         Raises:
             Conflict: another unit has used a key, taken a contact or opened a wallet meanwhile. Nothing was stored.
+        """
+        ...
+
+
+class Unlocked(NamedTuple):
+    """What was read without locks: the records of used keys, and the items."""
+
+    known: Mapping[IdempotencyKey, IdempotencyRecord]
+    state: LockedState
+
+
+@runtime_checkable
+class ReadsUnlocked(Protocol):
+    """A unit of work that can also read without locks, for groups that are too small to pay for them. Optional."""
+
+    async def read_unlocked(self, keys: Collection[IdempotencyKey], locks: LockSet) -> Unlocked:
+        """Do what `find_keys` and then `lock` do, on one snapshot and without locks. Called instead of both.
+
+        `save` then raises Conflict if another unit has changed a wallet that gets entries, or if the Book has other
+        changes than entries.
+
+        Args:
+            keys: the keys to find.
+            locks: the items to read: wallets only.
         """
         ...
 

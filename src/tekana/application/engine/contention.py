@@ -203,6 +203,10 @@ class OwnLocks:
     def __init__(self) -> None:
         self._held: dict[asyncio.Future[None], set[Hashable]] = {}
 
+    def __bool__(self) -> bool:
+        """Whether a unit of work holds locks."""
+        return bool(self._held)
+
     @contextmanager
     def held(self, locks: LockSet) -> Iterator[None]:
         """Count these as locked for as long as the context lasts, which must be as long as the unit of work."""

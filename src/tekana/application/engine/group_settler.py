@@ -14,11 +14,12 @@ from tekana.application.engine.decide import all_keys, all_locks, decide_group, 
 from tekana.application.engine.envelope import Outcome
 from tekana.application.engine.house_wallets import HouseWalletLevels
 from tekana.application.engine.statistics import OutcomeCounter
+from tekana.application.engine.unlocked_groups import UnlockedGroups
 from tekana.domain.book import Book
 from tekana.domain.caller import Caller
 from tekana.domain.errors import Busy, Conflict, InvalidRequest, Overloaded, Refused, Unavailable
 from tekana.domain.lock_set import LockedState
-from tekana.ports.unit_of_work import BeginUnit
+from tekana.ports.unit_of_work import BeginUnit, ReadsUnlocked, UnitOfWork, Unlocked
 
 _log = logging.getLogger("tekana.engine")
 
@@ -54,6 +55,7 @@ class GroupSettler:
         self._counter = counter
         self.house_wallets = HouseWalletLevels()
         self._own_locks = OwnLocks()
+        self._unlocked_groups = UnlockedGroups()
 
     async def settle(self, group: Sequence[QueuedCommand], item: Hashable = None) -> list[Blocked]:
         """Settle a group, and return the commands that have no outcome, as they need a stuck item.
@@ -143,32 +145,40 @@ class GroupSettler:
         the others should not.
         """
         attempt = 0
+        unlocked = wait and self._unlocked_groups.allow(group) and not self._own_locks
         while True:
             attempt += 1
             try:
-                outcomes = await self._post(group, wait=wait)
+                outcomes = await self._post(group, wait=wait, unlocked=unlocked)
             except Exception as error:
+                if unlocked and isinstance(error, Conflict):
+                    unlocked = False
+                    self._unlocked_groups.note(conflict=True)
+                    continue
                 unknown = unknown or (isinstance(error, Unavailable) and not isinstance(error, Conflict | Overloaded))
                 elsewhere = isinstance(error, Busy) and (wait or _middle(group) > 0)
                 if not isinstance(error, Unavailable) or elsewhere or attempt == _TRIES:
                     raise _Failed(error, unknown=unknown) from error
             else:
+                if unlocked:
+                    self._unlocked_groups.note(conflict=False)
                 return [_unknown(one) if isinstance(one, Blocked) else one for one in outcomes] if unknown else outcomes
             await asyncio.sleep(random.uniform(0, _PAUSE_MAX_SECONDS * attempt))  # noqa: S311 - jitter, not a secret
 
-    async def _post(self, group: Sequence[QueuedCommand], *, wait: bool) -> list[_Decision | Blocked]:
+    async def _post(self, group: Sequence[QueuedCommand], *, wait: bool, unlocked: bool) -> list[_Decision | Blocked]:
         blocked: dict[int, Blocked] = {}
         book: Book | None = None
         invalid: dict[int, InvalidRequest] = {}
         async with AsyncExitStack() as stack:
             unit = await stack.enter_async_context(self._begin())
-            known = dict(await unit.find_keys(all_keys(group)))
+            read = await self._read_unlocked(unit, group) if unlocked else None
+            known = dict(await unit.find_keys(all_keys(group)) if read is None else read.known)
             old = frozenset(known)
             fresh = [one for one in group if one.key not in old]
             if fresh:
                 locks = all_locks(fresh, self._stripe)
                 stack.enter_context(self._own_locks.held(locks))
-                locked = await unit.lock(locks, wait=wait)
+                locked = await unit.lock(locks, wait=wait) if read is None else read.state
                 if more := with_further_locks((one.envelope.command for one in fresh), locks, locked):
                     locked = await unit.lock(more, wait=wait)
                 blocked = _left_out(fresh, locked, self._stripe) if locked.busy else {}
@@ -183,6 +193,13 @@ class GroupSettler:
         seen = set(old)
         apart: dict[int, Blocked | InvalidRequest] = {**blocked, **invalid}
         return [apart[id(one)] if id(one) in apart else outcome_of(one, known, seen) for one in group]
+
+    async def _read_unlocked(self, unit: UnitOfWork, group: Sequence[QueuedCommand]) -> Unlocked | None:
+        """Read what a group needs without locks; None if the store cannot, or if it needs more than wallets."""
+        locks = all_locks(group, self._stripe)
+        if locks.others or not isinstance(unit, ReadsUnlocked):
+            return None
+        return await unit.read_unlocked(all_keys(group), locks)
 
     def _answer(self, outcomes: Sequence[tuple[QueuedCommand, _Decision]]) -> None:
         for one, outcome in outcomes:
