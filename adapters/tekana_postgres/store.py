@@ -9,11 +9,11 @@ from typing import Any
 
 import asyncpg
 
-from tekana.domain.caller import Caller
 from tekana.domain.errors import Unavailable
 from tekana.ports.audit import Finding
 from tekana.ports.clock import Clock
 from tekana.ports.pools import PoolStatistics
+from tekana.ports.readers import ForEveryCaller
 from tekana_postgres.audit import audit
 from tekana_postgres.connections import ConnectionPool, raw_connection
 from tekana_postgres.customers import PostgresCustomers
@@ -78,30 +78,14 @@ class PostgresStore:
             self._replica = ConnectionPool(self._read_url, size=_READERS, setting="read_database_url")
         readers = self._replica or self._readers
         self._wallet_readers = ConnectionPool(self._read_url or self._url, size=1)
-        self._customers = PostgresCustomers(readers)
-        self._wallets = PostgresWallets(readers, WalletLoader(self._wallet_readers), self._clock)
-        self._transactions = PostgresTransactions(readers)
+        self.customers = ForEveryCaller(PostgresCustomers(readers))
+        self.wallets = ForEveryCaller(PostgresWallets(readers, WalletLoader(self._wallet_readers), self._clock))
+        self.transactions = ForEveryCaller(PostgresTransactions(readers))
         # Not from a replica, which lacks the locks that limit reads of the feed.
-        self._events = PostgresEvents(self._readers)
+        self.events = ForEveryCaller(PostgresEvents(self._readers))
         self.retention = PostgresRetention(self._background)
         self.webhook_endpoints = PostgresWebhookEndpoints(self._readers, self._background, self._clock)
         self.webhook_deliveries = PostgresWebhookDeliveries(self._readers, self._background, self._clock)
-
-    def customers(self, caller: Caller) -> PostgresCustomers:  # noqa: ARG002 - one tenant, for which every caller reads
-        """Return the reader of customers."""
-        return self._customers
-
-    def wallets(self, caller: Caller) -> PostgresWallets:  # noqa: ARG002 - one tenant, for which every caller reads
-        """Return the reader of wallets."""
-        return self._wallets
-
-    def transactions(self, caller: Caller) -> PostgresTransactions:  # noqa: ARG002 - one tenant, for which every caller reads
-        """Return the reader of transactions."""
-        return self._transactions
-
-    def events(self, caller: Caller) -> PostgresEvents:  # noqa: ARG002 - one tenant, for which every caller reads
-        """Return the reader of events."""
-        return self._events
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[PostgresUnitOfWork]:
