@@ -204,6 +204,7 @@ async def commands(app: tekana.Session) -> list[Command[Any]]:
         tekana.SuspendCustomer(customer_id=MINE, reason="a review"),
         tekana.ReactivateCustomer(customer_id=MINE),
         builders.open_wallet(MINE),
+        tekana.UpdateWallet(wallet_id=WALLET, name="Savings"),
         builders.freeze(WALLET),
         tekana.UnfreezeWallet(wallet_id=WALLET),
         builders.deposit(WALLET),

@@ -62,7 +62,7 @@ each_operation = pytest.mark.parametrize(
 NAMES = {
     *("register_customer", "list_customers", "get_customer", "update_customer", "verify_customer"),
     *("suspend_customer", "reactivate_customer", "close_customer", "open_wallet", "list_wallets", "get_wallet"),
-    *("list_wallet_entries", "get_wallet_balance", "freeze_wallet", "unfreeze_wallet", "close_wallet"),
+    *("list_wallet_entries", "get_wallet_balance", "freeze_wallet", "unfreeze_wallet", "update_wallet", "close_wallet"),
     *("create_transaction", "list_transactions", "get_transaction", "create_batch", "list_events", "check_live"),
     *("check_ready", "get_metrics"),
     *("create_webhook_endpoint", "list_webhook_endpoints", "get_webhook_endpoint", "update_webhook_endpoint"),

@@ -1,4 +1,4 @@
-"""Wallets: open, read, freeze, unfreeze, close."""
+"""Wallets: open, read, change, freeze, unfreeze, close."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 from litestar import Router
 from litestar.di import NamedDependency
+from litestar.enums import HttpMethod
 from msgspec import UNSET, UnsetType
 from msgspec.structs import force_setattr
 
@@ -18,6 +19,7 @@ from tekana import (
     FreezeWallet,
     OpenWallet,
     UnfreezeWallet,
+    UpdateWallet,
     WalletFilter,
     WalletId,
     WalletNotFound,
@@ -112,6 +114,12 @@ class WalletQuery(PageQuery, frozen=True, kw_only=True):
 _ID: Final = ("wallet_id",)
 
 _OPENING: Final = Body[OpenWallet](OpenWallet)
+_CHANGES: Final = Body[UpdateWallet](
+    UpdateWallet,
+    without=_ID,
+    name="WalletChanges",
+    doc="The details to change; the others stay. Null clears one; metadata is replaced whole.",
+)
 _FREEZE: Final = Body[FreezeWallet](FreezeWallet, without=_ID, name="Freeze", doc="What is stopped, and why.")
 _UNFREEZE: Final = Body[UnfreezeWallet](UnfreezeWallet, without=_ID)
 _CLOSING: Final = Body[CloseWallet](CloseWallet, without=_ID)
@@ -169,6 +177,15 @@ async def get_wallet(call: NamedDependency[Call[None, Query]]) -> Response:
     return wallet_response(await call.session.wallets.get(WalletId(call.ids["wallet_id"])))
 
 
+@command("/{wallet_id:str}", _changed(_CHANGES), HttpMethod.PATCH)
+async def update_wallet(call: NamedDependency[Call[UpdateWallet, Query]]) -> Response:
+    """Change a wallet's name or metadata.
+
+    Changes the fields that are given; null clears one; metadata is replaced whole. A closed wallet cannot be changed.
+    """
+    return _response(await call.submit(call.input))
+
+
 @command("/{wallet_id:str}/freeze", _changed(_FREEZE))
 async def freeze_wallet(call: NamedDependency[Call[FreezeWallet, Query]]) -> Response:
     """Freeze a wallet.
@@ -208,6 +225,7 @@ ROUTER: Final = Router(
         open_wallet,
         list_wallets,
         get_wallet,
+        update_wallet,
         freeze_wallet,
         unfreeze_wallet,
         close_wallet,

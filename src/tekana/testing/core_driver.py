@@ -35,6 +35,7 @@ _COMMANDS: dict[Verb, tuple[Callable[..., Any], str | None]] = {
     "reactivate": (core.ReactivateCustomer, "customer_id"),
     "close_customer": (core.CloseCustomer, "customer_id"),
     "open_wallet": (core.OpenWallet, None),
+    "update_wallet": (core.UpdateWallet, "wallet_id"),
     "freeze": (core.FreezeWallet, "wallet_id"),
     "unfreeze": (core.UnfreezeWallet, "wallet_id"),
     "close_wallet": (core.CloseWallet, "wallet_id"),

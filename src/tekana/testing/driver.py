@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 Record = Mapping[str, Any]
 
 CustomerVerb = Literal["register", "update", "verify", "suspend", "reactivate", "close_customer"]
-WalletVerb = Literal["open_wallet", "freeze", "unfreeze", "close_wallet"]
+WalletVerb = Literal["open_wallet", "update_wallet", "freeze", "unfreeze", "close_wallet"]
 MoneyVerb = str
 """The `type` of any money command."""
 
