@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 
 from tekana.application.audit.checks import check
 from tekana.application.audit.snapshot import Snapshot
@@ -14,7 +15,7 @@ from tekana.ports.clock import Clock
 from tekana.ports.readers import ForEveryCaller
 from tekana_memory.lease import MemoryLease
 from tekana_memory.outbox import MemoryOutbox
-from tekana_memory.readers import MemoryCustomers, MemoryEvents, MemoryTransactions, MemoryWallets
+from tekana_memory.readers import MemoryCustomers, MemoryEvents, MemoryOutcomes, MemoryTransactions, MemoryWallets
 from tekana_memory.retention import MemoryRetention
 from tekana_memory.state import LeaseRow, MemoryState, RelayRow
 from tekana_memory.unit_of_work import MemoryUnitOfWork
@@ -33,7 +34,8 @@ class MemoryStore:
         self._lock = asyncio.Lock()
         self.customers = ForEveryCaller(MemoryCustomers(self._state))
         self.wallets = ForEveryCaller(MemoryWallets(self._state, self._clock))
-        self.transactions = ForEveryCaller(MemoryTransactions(self._state))
+        self.transactions = partial(MemoryTransactions, self._state)
+        self.outcomes = partial(MemoryOutcomes, self._state)
         self._events = MemoryEvents(self._state)
         self.events = ForEveryCaller(self._events)
         self.retention = MemoryRetention(self._state, self._clock)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -19,6 +20,7 @@ from tekana_postgres.connections import ConnectionPool, raw_connection
 from tekana_postgres.customers import PostgresCustomers
 from tekana_postgres.database_url import parse_database_url
 from tekana_postgres.events import PostgresEvents
+from tekana_postgres.key_records import PostgresOutcomes
 from tekana_postgres.lease import PostgresLease
 from tekana_postgres.migrator import known_revisions, migrate, newest_revision
 from tekana_postgres.outbox import PostgresOutbox
@@ -80,7 +82,8 @@ class PostgresStore:
         self._wallet_readers = ConnectionPool(self._read_url or self._url, size=1)
         self.customers = ForEveryCaller(PostgresCustomers(readers))
         self.wallets = ForEveryCaller(PostgresWallets(readers, WalletLoader(self._wallet_readers), self._clock))
-        self.transactions = ForEveryCaller(PostgresTransactions(readers))
+        self.transactions = partial(PostgresTransactions, readers)
+        self.outcomes = partial(PostgresOutcomes, self._readers)
         # Not from a replica, which lacks the locks that limit reads of the feed.
         self.events = ForEveryCaller(PostgresEvents(self._readers))
         self.retention = PostgresRetention(self._background)

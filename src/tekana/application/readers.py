@@ -66,8 +66,8 @@ def _conversion_of(hint: Any) -> _Convert | None:
         [inner, *others] = [one for one in get_args(hint) if one is not NoneType]
         convert = None if others else _conversion_of(inner)
         return convert and (lambda name, value: None if value is None else convert(name, value))
-    if isinstance(hint, NewType):
-        return to_id if hint.__supertype__ is UUID else None
+    if hint is UUID or (isinstance(hint, NewType) and hint.__supertype__ is UUID):
+        return to_id
     if not (isinstance(hint, type) and issubclass(hint, tuple) and hasattr(hint, "_fields")):
         return None
     fields = {name: convert for name, one in get_type_hints(hint).items() if (convert := _conversion_of(one))}

@@ -13,6 +13,7 @@ from typing import Any, Final, Generic, Literal, Protocol, TypeVar, get_type_hin
 from tekana.domain.caller import Caller, Scope
 from tekana.ports.customers import Customers
 from tekana.ports.events import Events
+from tekana.ports.outcomes import Outcomes
 from tekana.ports.transactions import Transactions
 from tekana.ports.wallets import Wallets
 
@@ -49,6 +50,10 @@ class Readers(Protocol):
 
     def events(self, caller: Caller) -> Events:
         """Return the reader of events."""
+        ...
+
+    def outcomes(self, caller: Caller) -> Outcomes:
+        """Return the reader of outcomes by idempotency key."""
         ...
 
     async def start(self) -> None:
@@ -120,6 +125,7 @@ class SessionReaders:
     wallets = Reader(Readers.wallets, scope="wallets:read", service="wallet")
     transactions = Reader(Readers.transactions, scope="transactions:read", service="transaction")
     events = Reader(Readers.events, scope="events:read", service="transaction")
+    outcomes = Reader(Readers.outcomes, scope="transactions:read", service="transaction")
 
     def open_reader(self, reader: Reader[PortT]) -> PortT:
         """Return a reader of the session's caller. Raises Forbidden if they lack its scope."""
