@@ -38,7 +38,7 @@ from tekana_litestar.fields import meta
 from tekana_litestar.operation import Call, Operation, Returns, command, json_content, query, replay_header
 from tekana_litestar.pages import ListPage, page_response
 from tekana_litestar.problems import PreconditionRequired
-from tekana_litestar.queries import PageQuery, Query
+from tekana_litestar.queries import Order, PageQuery, Query
 from tekana_litestar.resources.wallets import Wallet
 from tekana_litestar.responses import Response, json_response
 from tekana_litestar.times import utc
@@ -95,6 +95,7 @@ class CustomerQuery(PageQuery, frozen=True, kw_only=True):
     phone_number: Annotated[str, meta("Only the customer with this phone number.", "+250788123456")] | UnsetType = UNSET
     external_id: Annotated[str, meta("Only the customer with this name of your own.", "crm-4711")] | UnsetType = UNSET
     status: Annotated[CustomerStatus, meta("Only customers in this status.")] | UnsetType = UNSET
+    order: Annotated[Order, fields.ORDER] = "asc"
 
     def __post_init__(self) -> None:
         # A plus that was not percent-encoded arrives as a space.
@@ -162,9 +163,12 @@ async def register_customer(call: NamedDependency[Call[RegisterCustomer, Query]]
 async def list_customers(call: NamedDependency[Call[None, CustomerQuery]]) -> Response:
     """List customers.
 
-    Customers that match everything given, in the order in which they registered.
+    Customers that match everything given, in the order in which they registered, or in the reverse order.
     """
-    page = await call.session.customers.list(call.query.select(CustomerFilter), call.query.page(call.path))
+    asked = call.query
+    page = await call.session.customers.list(
+        asked.select(CustomerFilter), asked.page(call.path), newest_first=asked.order == "desc"
+    )
     return page_response(call.path, page, CustomerPage, Customer.from_domain)
 
 

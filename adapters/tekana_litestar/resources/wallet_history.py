@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 from uuid import UUID
 
 import msgspec
@@ -19,7 +19,7 @@ from tekana_litestar import fields
 from tekana_litestar.fields import POSTED_AT, meta
 from tekana_litestar.operation import Call, Operation, Returns, json_content, query
 from tekana_litestar.pages import ListPage, page_response
-from tekana_litestar.queries import PageQuery, Query
+from tekana_litestar.queries import Order, PageQuery, Query
 from tekana_litestar.responses import Response, json_response
 from tekana_litestar.times import utc
 
@@ -65,7 +65,7 @@ class EntryPage(ListPage[WalletEntry], frozen=True, kw_only=True):
 class EntryQuery(PageQuery, frozen=True, kw_only=True, rename={"start": "from", "end": "to"}):
     """Which entries, and in which order."""
 
-    order: Annotated[Literal["asc", "desc"], meta("`asc`: the first entry first; `desc`: the last.")] = "asc"
+    order: Annotated[Order, meta("`asc`: the first entry first; `desc`: the last.")] = "asc"
     start: Annotated[datetime, fields.time("Only entries posted at this time or later.")] | UnsetType = UNSET
     end: Annotated[datetime, fields.time("Only entries posted before this time.")] | UnsetType = UNSET
 

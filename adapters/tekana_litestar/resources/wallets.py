@@ -44,7 +44,7 @@ from tekana_litestar.operation import (
     replay_header,
 )
 from tekana_litestar.pages import ListPage, page_response
-from tekana_litestar.queries import PageQuery, Query
+from tekana_litestar.queries import Order, PageQuery, Query
 from tekana_litestar.responses import HttpResponse, Response, json_response
 from tekana_litestar.times import utc
 
@@ -103,6 +103,9 @@ class WalletQuery(PageQuery, frozen=True, kw_only=True):
     currency: (
         Annotated[str, meta("Only wallets in this ISO 4217 currency.", "RWF", pattern="^[A-Z]{3}$")] | UnsetType
     ) = UNSET
+    status: Annotated[WalletStatus, meta("Only wallets in this status.")] | UnsetType = UNSET
+    metadata: Annotated[dict[str, str], fields.METADATA_FILTER] | UnsetType = UNSET
+    order: Annotated[Order, fields.ORDER] = "asc"
 
     def __post_init__(self) -> None:
         if self.currency is not UNSET:
@@ -156,10 +159,14 @@ async def open_wallet(call: NamedDependency[Call[OpenWallet, Query]]) -> Respons
 async def list_wallets(call: NamedDependency[Call[None, WalletQuery]]) -> Response:
     """List wallets.
 
-    Wallets that match everything given, in the order in which they were opened. The operator's own (`house`) are among
-    them.
+    Wallets that match everything given, in the order in which they were opened, or in the reverse order. The operator's
+    own (`house`) are among them. With `metadata`, a page may be short, or empty: `next_cursor` alone says whether there
+    are more.
     """
-    page = await call.session.wallets.list(call.query.select(WalletFilter), call.query.page(call.path))
+    asked = call.query
+    page = await call.session.wallets.list(
+        asked.select(WalletFilter), asked.page(call.path), newest_first=asked.order == "desc"
+    )
     return page_response(call.path, page, WalletPage, Wallet.from_domain)
 
 

@@ -63,6 +63,10 @@ class Driver(Protocol):
         """Return all records that match, from all pages, in order."""
         ...
 
+    async def outcome(self, key: str) -> Record:
+        """Return what the request with this idempotency key led to."""
+        ...
+
     async def entries(self, wallet_id: str) -> list[Record]:
         """Return all entries of a wallet."""
         ...

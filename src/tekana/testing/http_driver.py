@@ -76,6 +76,9 @@ class HttpDriver:
     async def find(self, kind: Kind, **which: str) -> list[Record]:
         return await self._all(f"/v1/{kind}", which)
 
+    async def outcome(self, key: str) -> Record:
+        return _reply(await self._client.get("/v1/outcomes", params={"idempotency_key": key})).record
+
     async def entries(self, wallet_id: str) -> list[Record]:
         return await self._all(f"/v1/wallets/{wallet_id}/entries", {})
 
