@@ -97,21 +97,8 @@ THE_WALLET: Final = meta("The wallet.", WALLET_ID)
 FROM_WALLET: Final = meta("The wallet that money leaves.", WALLET_ID)
 TO_WALLET: Final = meta("The wallet that money enters.", OTHER_WALLET_ID)
 
-_OF_COMMANDS: Final = {
-    "amount": AMOUNT,
-    "currency": CURRENCY,
-    "full_name": FULL_NAME,
-    "email": EMAIL,
-    "phone_number": PHONE_NUMBER,
-    "country": COUNTRY,
-    "external_id": EXTERNAL_ID,
-    "metadata": METADATA,
-    "tier": TIER,
-    "reason": REASON,
+_OF_COMMANDS: Final = {name.lower(): one for name, one in vars().items() if isinstance(one, Meta)} | {
     "name": WALLET_NAME,
-    "description": DESCRIPTION,
-    "reference": REFERENCE,
-    "effective_at": EFFECTIVE_AT,
     "wallet_id": THE_WALLET,
     "from_wallet_id": FROM_WALLET,
     "to_wallet_id": TO_WALLET,

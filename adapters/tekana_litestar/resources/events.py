@@ -25,7 +25,7 @@ from tekana_litestar.cursors import decode_cursor, encode_cursor
 from tekana_litestar.examples import example_of
 from tekana_litestar.fields import meta
 from tekana_litestar.headers import preferred_type, single_header
-from tekana_litestar.operation import Call, Content, HeaderParameter, Operation, Returns, json_content, query
+from tekana_litestar.operation import Call, Content, HeaderParameter, Returns, json_content, query
 from tekana_litestar.pages import ListPage, page_response
 from tekana_litestar.queries import Limit, Query, page_request
 from tekana_litestar.responses import JSON, Response, encode
@@ -144,12 +144,10 @@ _STREAM: Final = Content(EVENT_STREAM, None, _message(msgspec.convert(example_of
 
 @query(
     "/",
-    Operation(
-        returns=(Returns(200, (*json_content(EventPage), _STREAM)),),
-        query=EventQuery,
-        headers=(_LAST_EVENT_ID,),
-        refusals=(EventsDropped,),
-    ),
+    Returns(200, (*json_content(EventPage), _STREAM)),
+    query=EventQuery,
+    headers=(_LAST_EVENT_ID,),
+    refusals=(EventsDropped,),
 )
 async def list_events(call: NamedDependency[Call[None, EventQuery]]) -> Response:
     """Follow what happens.

@@ -36,7 +36,6 @@ from tekana_litestar.fields import POSTED_AT, meta
 from tekana_litestar.headers import check_idempotency_key
 from tekana_litestar.operation import (
     Call,
-    Operation,
     Returns,
     command,
     json_content,
@@ -46,7 +45,7 @@ from tekana_litestar.operation import (
 from tekana_litestar.pages import ListPage, page_response
 from tekana_litestar.queries import Order, PageQuery, Query
 from tekana_litestar.responses import HttpResponse, Response, json_response
-from tekana_litestar.times import utc
+from tekana_litestar.views import utc
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -225,15 +224,11 @@ def posted_response(executed: Executed[DomainTransaction]) -> HttpResponse:
 
 @command(
     "/",
-    Operation(
-        returns=(
-            Returns(201, _TRANSACTION, ("Location", "Idempotency-Replayed")),
-            Returns(200, _TRANSACTION, meaning="A dry run: this is what would happen. Nothing was kept."),
-        ),
-        query=DryRunQuery,
-        body=MOVEMENT,
-        key="required",
-    ),
+    Returns(201, _TRANSACTION, ("Location",)),
+    Returns(200, _TRANSACTION, meaning="A dry run: this is what would happen. Nothing was kept.", is_kept=False),
+    query=DryRunQuery,
+    body=MOVEMENT,
+    key="required",
 )
 async def create_transaction(call: NamedDependency[Call[AnyMoneyCommand, DryRunQuery]]) -> Response:
     """Move money.
@@ -253,7 +248,7 @@ async def create_transaction(call: NamedDependency[Call[AnyMoneyCommand, DryRunQ
     return json_response(200, Transaction.from_domain(transaction))
 
 
-@query("/", Operation(returns=(Returns(200, json_content(TransactionPage)),), query=TransactionQuery))
+@query("/", Returns(200, json_content(TransactionPage)), query=TransactionQuery)
 async def list_transactions(call: NamedDependency[Call[None, TransactionQuery]]) -> Response:
     """List transactions.
 
@@ -268,7 +263,7 @@ async def list_transactions(call: NamedDependency[Call[None, TransactionQuery]])
     return page_response(call.path, page, TransactionPage, Transaction.from_domain)
 
 
-@query("/{transaction_id:str}", Operation(returns=(Returns(200, _TRANSACTION),), refusals=(TransactionNotFound,)))
+@query("/{transaction_id:str}", Returns(200, _TRANSACTION), refusals=(TransactionNotFound,))
 async def get_transaction(call: NamedDependency[Call[None, Query]]) -> Response:
     """Read a transaction.
 

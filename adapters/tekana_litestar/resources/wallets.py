@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 from uuid import UUID
 
 import msgspec
@@ -36,7 +36,6 @@ from tekana_litestar.bodies import Body
 from tekana_litestar.fields import POSTED_AT, meta
 from tekana_litestar.operation import (
     Call,
-    Operation,
     Returns,
     command,
     json_content,
@@ -46,7 +45,7 @@ from tekana_litestar.operation import (
 from tekana_litestar.pages import ListPage, page_response
 from tekana_litestar.queries import Order, PageQuery, Query
 from tekana_litestar.responses import HttpResponse, Response, json_response
-from tekana_litestar.times import utc
+from tekana_litestar.views import utc
 
 
 class Wallet(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,7 +115,6 @@ class WalletQuery(PageQuery, frozen=True, kw_only=True):
 
 _ID: Final = ("wallet_id",)
 
-_OPENING: Final = Body[OpenWallet](OpenWallet)
 _CHANGES: Final = Body[UpdateWallet](
     UpdateWallet,
     without=_ID,
@@ -124,29 +122,15 @@ _CHANGES: Final = Body[UpdateWallet](
     doc="The details to change; the others stay. Null clears one; metadata is replaced whole.",
 )
 _FREEZE: Final = Body[FreezeWallet](FreezeWallet, without=_ID, name="Freeze", doc="What is stopped, and why.")
-_UNFREEZE: Final = Body[UnfreezeWallet](UnfreezeWallet, without=_ID)
-_CLOSING: Final = Body[CloseWallet](CloseWallet, without=_ID)
 
 # ---------------------------------------------------------------------- the routes
 
 
-def _changed(body: Body[Any]) -> Operation:
-    """Describe a route that changes a wallet under an optional key."""
-    returns = Returns(200, _WALLET, ("Idempotency-Replayed",))
-    return Operation(returns=(returns,), body=body, key="optional")
-
-
 _WALLET: Final = json_content(Wallet)
+_CHANGED: Final = Returns(200, _WALLET)
 
 
-@command(
-    "/",
-    Operation(
-        returns=(Returns(201, _WALLET, ("Location", "Idempotency-Replayed")),),
-        body=_OPENING,
-        key="optional",
-    ),
-)
+@command("/", Returns(201, _WALLET, ("Location",)), body=Body[OpenWallet](OpenWallet), key="optional")
 async def open_wallet(call: NamedDependency[Call[OpenWallet, Query]]) -> Response:
     """Open a wallet.
 
@@ -155,7 +139,7 @@ async def open_wallet(call: NamedDependency[Call[OpenWallet, Query]]) -> Respons
     return _response(await call.submit(call.input), status=201)
 
 
-@query("/", Operation(returns=(Returns(200, json_content(WalletPage)),), query=WalletQuery))
+@query("/", Returns(200, json_content(WalletPage)), query=WalletQuery)
 async def list_wallets(call: NamedDependency[Call[None, WalletQuery]]) -> Response:
     """List wallets.
 
@@ -175,7 +159,7 @@ def wallet_response(wallet: DomainWallet) -> HttpResponse:
     return json_response(200, Wallet.from_domain(wallet))
 
 
-@query("/{wallet_id:str}", Operation(returns=(Returns(200, _WALLET),), refusals=(WalletNotFound,)))
+@query("/{wallet_id:str}", Returns(200, _WALLET), refusals=(WalletNotFound,))
 async def get_wallet(call: NamedDependency[Call[None, Query]]) -> Response:
     """Read a wallet.
 
@@ -184,7 +168,7 @@ async def get_wallet(call: NamedDependency[Call[None, Query]]) -> Response:
     return wallet_response(await call.session.wallets.get(WalletId(call.ids["wallet_id"])))
 
 
-@command("/{wallet_id:str}", _changed(_CHANGES), HttpMethod.PATCH)
+@command("/{wallet_id:str}", _CHANGED, method=HttpMethod.PATCH, body=_CHANGES, key="optional")
 async def update_wallet(call: NamedDependency[Call[UpdateWallet, Query]]) -> Response:
     """Change a wallet's name or metadata.
 
@@ -193,7 +177,7 @@ async def update_wallet(call: NamedDependency[Call[UpdateWallet, Query]]) -> Res
     return _response(await call.submit(call.input))
 
 
-@command("/{wallet_id:str}/freeze", _changed(_FREEZE))
+@command("/{wallet_id:str}/freeze", _CHANGED, body=_FREEZE, key="optional")
 async def freeze_wallet(call: NamedDependency[Call[FreezeWallet, Query]]) -> Response:
     """Freeze a wallet.
 
@@ -202,7 +186,7 @@ async def freeze_wallet(call: NamedDependency[Call[FreezeWallet, Query]]) -> Res
     return _response(await call.submit(call.input))
 
 
-@command("/{wallet_id:str}/unfreeze", _changed(_UNFREEZE))
+@command("/{wallet_id:str}/unfreeze", _CHANGED, body=Body[UnfreezeWallet](UnfreezeWallet, without=_ID), key="optional")
 async def unfreeze_wallet(call: NamedDependency[Call[UnfreezeWallet, Query]]) -> Response:
     """Unfreeze a wallet.
 
@@ -211,7 +195,7 @@ async def unfreeze_wallet(call: NamedDependency[Call[UnfreezeWallet, Query]]) ->
     return _response(await call.submit(call.input))
 
 
-@command("/{wallet_id:str}/close", _changed(_CLOSING))
+@command("/{wallet_id:str}/close", _CHANGED, body=Body[CloseWallet](CloseWallet, without=_ID), key="optional")
 async def close_wallet(call: NamedDependency[Call[CloseWallet, Query]]) -> Response:
     """Close a wallet.
 
