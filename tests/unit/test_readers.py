@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Protocol, assert_type, cast
+from typing import Any, NamedTuple, Protocol, cast
 from uuid import UUID
 
 import pytest
@@ -13,7 +13,6 @@ from tekana.application.engine.engine import Engine
 from tekana.domain.identifiers import CustomerId
 from tekana.ports.page import Page
 from tekana.ports.readers import READERS, Reader, Readers
-from tekana.ports.wallets import Wallets
 from tekana.testing import builders
 from tekana_kafka import query_messages, service_table
 from tekana_memory import MemoryStore
@@ -68,13 +67,6 @@ class SessionWithGoals(Session):
 @pytest.fixture
 def session() -> SessionWithGoals:
     return SessionWithGoals(builders.caller(), StoreWithGoals(), cast("Engine", None))
-
-
-async def test_the_types_of_readers_are_known(session: SessionWithGoals) -> None:
-    assert_type(session.goals, Goals)
-    assert_type(session.wallets, Wallets)
-    assert_type(await session.goals.get(WalletId(WALLET)), str)
-    assert_type(SessionWithGoals.goals, Reader[Goals])
 
 
 def test_a_reader_needs_its_scope(session: SessionWithGoals) -> None:

@@ -8,7 +8,19 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Generic, Literal, Protocol, TypeVar, get_type_hints, overload, runtime_checkable
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Final,
+    Generic,
+    Literal,
+    Protocol,
+    TypeVar,
+    assert_type,
+    get_type_hints,
+    overload,
+    runtime_checkable,
+)
 
 from tekana.domain.caller import Caller, Scope
 from tekana.ports.customers import Customers
@@ -130,6 +142,15 @@ class SessionReaders:
     def open_reader(self, reader: Reader[PortT]) -> PortT:
         """Return a reader of the session's caller. Raises Forbidden if they lack its scope."""
         raise NotImplementedError
+
+
+if TYPE_CHECKING:
+
+    def _check_types(session: SessionReaders) -> None:
+        """Have the type checker verify that a session's attribute has the type of its port."""
+        assert_type(session.wallets, Wallets)
+        assert_type(session.outcomes, Outcomes)
+        assert_type(SessionReaders.wallets, Reader[Wallets])
 
 
 READERS: Final[tuple[Reader[Any], ...]] = tuple(one for one in vars(SessionReaders).values() if isinstance(one, Reader))
