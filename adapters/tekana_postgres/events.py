@@ -25,7 +25,7 @@ from tekana_postgres.rows import event_of
 SETTLED_POSITION: Final = "SELECT tekana_settled_position()"
 # With a filter, the positions that are read at once (at least 2: the cursor's own, and the next), and how often.
 _RUN: Final = 250
-_RUNS_MAX: Final = 8
+_RUNS_MAX: Final = 4
 
 _DROPPED = "SELECT coalesce(max(last_position), 0) FROM outbox_parts"
 _SETTLED = """

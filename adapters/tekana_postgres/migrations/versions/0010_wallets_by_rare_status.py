@@ -1,6 +1,6 @@
 """An index of the wallets that are not active, so that frozen and closed ones are listed without a scan of all.
 
-It is built in one scan of wallets, during which they cannot be written: about 0.2 seconds for a million. It has no row
+It is built in one scan of wallets, during which they cannot be written: about a quarter of a second for a million. It has no row
 of an active wallet, and a change of a balance does not touch it.
 
 Revision ID: 0010
