@@ -1,4 +1,4 @@
-"""The page docs/reference/catalog.md: every command, type of transaction and event, from what the code declares."""
+"""The page docs/reference/catalog.md: every command, reader, problem and event, from what the code declares."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from tekana.domain import errors
 from tekana.domain.errors import TekanaError
 from tekana.domain.events import EVENT_TYPES
 from tekana.domain.transaction import TRANSACTION_TYPES
+from tekana.ports.readers import READERS
 from tekana_kafka import service_table
 from tekana_kafka.address import Address
 from tekana_litestar import problems as http_problems
@@ -24,10 +25,10 @@ from tekana_litestar import problems as http_problems
 HEAD = """\
 # Catalog
 
-Every command, type of transaction, problem and event. This page is written from the code by `uv run nox -s reference`.
+Every command, type of transaction, reader, problem and event, written from the code by `uv run nox -s reference`.
 What is true of all of them is in [HTTP reference](http.md), [Commands over Kafka](commands.md) and [Events](events.md).
 
-- [Types of transactions](#types-of-transactions) · [Commands](#commands) · [Problems](#problems)
+- [Types of transactions](#types-of-transactions) · [Commands](#commands) · [Readers](#readers) · [Problems](#problems)
 - [Topics of commands](#topics-of-commands) · [Events](#events)
 - [Every event, with an example](#every-event-with-an-example)
 
@@ -37,7 +38,9 @@ A `?` after a field marks one that may be left out.
 
 def page() -> str:
     """Return the text of the page."""
-    return "\n".join((HEAD, *transaction_types(), *commands(), *problems(), *topics(), *events(), *examples()))
+    return "\n".join(
+        (HEAD, *transaction_types(), *commands(), *readers(), *problems(), *topics(), *events(), *examples())
+    )
 
 
 def transaction_types() -> Iterator[str]:
@@ -69,6 +72,20 @@ def commands() -> Iterator[str]:
         (
             (name, meaning(kind), f"`{{{', '.join(fields(kind))}}}`", f"`{kind.SCOPE}`", codes(kind))
             for name, kind in COMMANDS.items()
+        ),
+    )
+
+
+def readers() -> Iterator[str]:
+    yield "## Readers\n"
+    yield "Attributes of a session in Python, such as `session.wallets.get(…)`. Each needs a scope."
+    yield "A gateway sends the queries to a service over [Kafka](commands.md#topics).\n"
+    yield from table(
+        ("Query", "Does", "Scope", "Service"),
+        (
+            (f"`{one.name}.{query}`", meaning(getattr(one.port, query)), f"`{one.scope}`", one.service)
+            for one in READERS
+            for query in one.queries
         ),
     )
 
@@ -155,7 +172,7 @@ def codes(kind: Any) -> str:
     return ", ".join(f"`{code}`" for code in dict.fromkeys(refusal.code for refusal in kind.REFUSALS))
 
 
-def meaning(kind: type) -> str:
+def meaning(kind: object) -> str:
     """Return the first paragraph of a docstring, in one line."""
     return re.sub(r"\s+", " ", (kind.__doc__ or "").split("\n\n")[0]).strip()
 

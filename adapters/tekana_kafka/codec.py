@@ -186,6 +186,7 @@ def _record(
         kw_only=True,
         tag=name if tagged else None,
         tag_field="class" if tagged else None,
+        frozen=strict,  # so that one may be the default of a field
         forbid_unknown_fields=strict,
         omit_defaults=strict,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any, cast
 
 from tekana.application import Batch, Webhooks
@@ -13,10 +14,7 @@ from tekana.application.engine.envelope import Envelope, Outcome
 from tekana.domain.answers import Answer
 from tekana.domain.caller import Caller
 from tekana.domain.errors import Overloaded
-from tekana.ports.customers import Customers
-from tekana.ports.events import Events
-from tekana.ports.transactions import Transactions
-from tekana.ports.wallets import Wallets
+from tekana.ports.readers import READERS, Readers
 from tekana_kafka.address import Address, parse_address
 from tekana_kafka.command_handlers import HANDLERS
 from tekana_kafka.command_messages import command_message
@@ -33,7 +31,7 @@ class KafkaGateway:
         client = RpcClient(address)
         self._requests = Requests(address, client)
         self.engine = RemoteEngine(self._requests, client)
-        self.readers = RemoteReaders(address, self._requests, client)
+        self.readers = cast("Readers", RemoteReaders(address, self._requests, client))
 
     def webhooks(self, caller: Caller) -> Webhooks:
         """Return a reader of webhooks that asks on behalf of the caller."""
@@ -121,28 +119,13 @@ class RemoteEngine:
 
 
 class RemoteReaders:
-    """Implements tekana.ports.store.Readers with queries to the services."""
+    """Implements tekana.ports.readers.Readers with queries to the services: a method for each of READERS."""
 
     def __init__(self, address: Address, requests: Requests, client: RpcClient) -> None:
         self.location = f"the services behind Kafka at {', '.join(address.servers)}"
-        self._requests = requests
         self._client = client
-
-    def customers(self, caller: Caller) -> Customers:
-        """Return a reader of customers for the caller."""
-        return cast("Customers", self._requests.port("customers", caller))
-
-    def wallets(self, caller: Caller) -> Wallets:
-        """Return a reader of wallets for the caller."""
-        return cast("Wallets", self._requests.port("wallets", caller))
-
-    def transactions(self, caller: Caller) -> Transactions:
-        """Return a reader of transactions for the caller."""
-        return cast("Transactions", self._requests.port("transactions", caller))
-
-    def events(self, caller: Caller) -> Events:
-        """Return a reader of events for the caller."""
-        return cast("Events", self._requests.port("events", caller))
+        for reader in READERS:
+            setattr(self, reader.name, partial(requests.port, reader.name))
 
     async def start(self) -> None:
         """Connect to the bus, which need not be reachable yet."""

@@ -8,14 +8,13 @@ from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
 
-from tekana.application.bus import ServiceName
 from tekana.application.engine.engine import Engine
 from tekana.application.engine.envelope import Envelope
 from tekana.application.webhooks.webhooks import Webhooks
 from tekana.domain.answers import Answer
 from tekana.domain.caller import Caller
 from tekana.domain.errors import InvalidRequest, TekanaError, Unavailable
-from tekana.ports.store import Readers
+from tekana.ports.readers import Readers, ServiceName
 from tekana_kafka.deadlines import is_late
 from tekana_kafka.log_limit import limited_logger
 from tekana_kafka.query_messages import Query, read_query

@@ -1,49 +1,23 @@
 """Query messages: the name of a port's method, and its arguments by name, encoded according to the port's type hints.
 
-Queries need no code of their own: every method of a port that `service_table` lists is a query.
+Queries need no code of their own: every method of a port in `PORTS` is a query.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from inspect import Parameter, Signature, signature
-from typing import Any, Final, NamedTuple, Protocol, get_type_hints
+from typing import Any, Final, NamedTuple, get_type_hints
 
 import msgspec
 from aiokafka import ConsumerRecord
 
-from tekana.application import Webhooks
-from tekana.application.bus import ServiceName
-from tekana.domain.answers import Answer
 from tekana.domain.caller import Caller
 from tekana.domain.errors import InvalidRequest, Unavailable
-from tekana.ports.customers import Customers
-from tekana.ports.events import Events
-from tekana.ports.transactions import Transactions
-from tekana.ports.wallets import Wallets
+from tekana.ports.readers import ServiceName
 from tekana_kafka.codec import Codec, Field, arguments_codec, codec_of
 from tekana_kafka.command_messages import RequestMessage, caller_headers, headers_of, read_caller
-from tekana_kafka.service_table import SERVICE_OF, CoreCommand
-
-
-class Previews(Protocol):
-    """The port of the engine's previews."""
-
-    async def preview(self, command: CoreCommand, caller: Caller) -> Answer:
-        """Preview a command, like the engine's `preview`."""
-        ...
-
-
-PORTS: Final[Mapping[str, type]] = {
-    "customers": Customers,
-    "wallets": Wallets,
-    "transactions": Transactions,
-    "events": Events,
-    "previews": Previews,
-    "webhooks": Webhooks,
-}
-"""The ports with queries, by the first part of a query's name."""
-
+from tekana_kafka.service_table import PORTS, SERVICE_OF
 
 _CALLER: Final = "caller"
 """The parameter of methods that take the caller."""

@@ -12,11 +12,10 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from tekana.application import Webhooks
-from tekana.application.bus import ServiceName
 from tekana.application.engine.engine import Engine
 from tekana.domain.caller import Caller
 from tekana.domain.errors import Unavailable
-from tekana.ports.store import Readers
+from tekana.ports.readers import Readers, ServiceName
 from tekana_kafka.address import Address, parse_address
 from tekana_kafka.command_consumer import CommandConsumer
 from tekana_kafka.log_limit import limited_logger

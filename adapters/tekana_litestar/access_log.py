@@ -47,28 +47,17 @@ class AccessLog:
     def __init__(self, share: float) -> None:
         self._share = share
 
-    def write(
-        self,
-        request_id: str,
-        *,
-        method: str | None,
-        route: str | None,
-        status: int | None,
-        seconds: float,
-        caller: str | None,
-    ) -> None:
-        """Write the line of a request that has ended, if it is one of the share."""
+    def write(self, request_id: str, seconds: float, status: int | None, **known: str | None) -> None:
+        """Write the line of a request that took so long, if it is one of the share. `known` are fields of the line."""
         if status is not None and status < 400 and self._share < 1 and random.random() >= self._share:  # noqa: S311
             return
         line = AccessLogLine(
             time=datetime.now(UTC),
             level="warning" if status is not None and status >= 500 else "info",
             request_id=request_id,
-            method=method,
-            route=route,
             status=status,
             duration_ms=round(seconds * 1000, 3),
-            caller=caller,
+            **known,
         )
         log.info(_encode(line).decode())
 

@@ -7,31 +7,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import inspect
 
-from tekana import (
-    ConcurrentUpdate,
-    CurrencyMismatch,
-    CustomerExists,
-    CustomerNotActive,
-    CustomerNotFound,
-    EventsDropped,
-    FieldError,
-    Forbidden,
-    IdempotencyKeyReused,
-    InsufficientFunds,
-    InvalidRequest,
-    LimitExceeded,
-    RolledBack,
-    SameWallet,
-    TekanaError,
-    TransactionNotFound,
-    Unavailable,
-    WalletNotActive,
-    WalletNotEmpty,
-    WalletNotFound,
-    WebhookDeliveryNotFound,
-    WebhookEndpointDisabled,
-    WebhookEndpointNotFound,
-)
+import tekana
 from tekana_litestar import fields
 from tekana_litestar.bodies import BODY_BYTES_MAX, too_large
 from tekana_litestar.problems import (
@@ -70,42 +46,45 @@ def _value(info: inspect.Type) -> Any:
             raise TypeError(f"no example of {info}")
 
 
-_ERRORS: Final[dict[type[TekanaError], TekanaError]] = {
+_ERRORS: Final[dict[type[tekana.TekanaError], tekana.TekanaError]] = {
     type(error): error
     for error in (
-        InvalidRequest(FieldError("currency", "'EURO' is not an ISO 4217 currency code such as USD")),
+        tekana.InvalidRequest(tekana.FieldError("currency", "'EURO' is not an ISO 4217 currency code such as USD")),
         RequestTooSlow(limits.LATE_BODY),
         HeadersTooLarge(limits.LARGE_HEAD),
-        IdempotencyKeyRequired(FieldError("Idempotency-Key", "is missing: choose one for each movement of money")),
-        Forbidden("this needs the scope wallets:read"),
-        CustomerNotFound(f"no customer has the id {fields.CUSTOMER_ID}"),
-        EventsDropped(),
-        WalletNotFound(f"no wallet has the id {fields.WALLET_ID}"),
-        TransactionNotFound(f"no transaction has the id {fields.TRANSACTION_ID}"),
-        WebhookEndpointNotFound(f"no webhook endpoint has the id {fields.WEBHOOK_ENDPOINT_ID}"),
-        WebhookDeliveryNotFound(f"no webhook delivery has the id {fields.WEBHOOK_DELIVERY_ID}"),
-        WebhookEndpointDisabled("the webhook endpoint is disabled (by its owner): enable it first"),
-        CustomerExists("another customer has this email"),
-        CustomerNotActive("the customer is suspended"),
-        WalletNotActive(f"wallet {fields.WALLET_ID} is frozen: money can come in, not go out"),
-        WalletNotEmpty(f"wallet {fields.WALLET_ID} still has money in it: move it out first"),
-        ConcurrentUpdate("the customer is at version 4 now, not 3: read it again"),
+        IdempotencyKeyRequired(
+            tekana.FieldError("Idempotency-Key", "is missing: choose one for each movement of money")
+        ),
+        tekana.Forbidden("this needs the scope wallets:read"),
+        tekana.CustomerNotFound(f"no customer has the id {fields.CUSTOMER_ID}"),
+        tekana.EventsDropped(),
+        tekana.WalletNotFound(f"no wallet has the id {fields.WALLET_ID}"),
+        tekana.TransactionNotFound(f"no transaction has the id {fields.TRANSACTION_ID}"),
+        tekana.WebhookEndpointNotFound(f"no webhook endpoint has the id {fields.WEBHOOK_ENDPOINT_ID}"),
+        tekana.WebhookDeliveryNotFound(f"no webhook delivery has the id {fields.WEBHOOK_DELIVERY_ID}"),
+        tekana.OutcomeNotFound("nothing is stored under this idempotency key"),
+        tekana.WebhookEndpointDisabled("the webhook endpoint is disabled (by its owner): enable it first"),
+        tekana.CustomerExists("another customer has this email"),
+        tekana.CustomerNotActive("the customer is suspended"),
+        tekana.WalletNotActive(f"wallet {fields.WALLET_ID} is frozen: money can come in, not go out"),
+        tekana.WalletNotEmpty(f"wallet {fields.WALLET_ID} still has money in it: move it out first"),
+        tekana.ConcurrentUpdate("the customer is at version 4 now, not 3: read it again"),
         too_large(BODY_BYTES_MAX),
-        WrongContentType(FieldError("Content-Type", "must be application/json, in UTF-8")),
-        InsufficientFunds(f"wallet {fields.WALLET_ID} does not have that much available"),
-        RolledBack("transactions[1] was refused, so nothing of the batch was done"),
-        CurrencyMismatch(f"wallet {fields.WALLET_ID} holds RWF, not USD"),
-        SameWallet("a wallet cannot pay itself"),
-        LimitExceeded(f"wallet {fields.WALLET_ID} cannot hold that much"),
-        IdempotencyKeyReused("this idempotency key was used before, for another request"),
-        PreconditionRequired(FieldError("If-Match", "is missing: send the ETag that you read")),
-        Unavailable("the store cannot be reached"),
+        WrongContentType(tekana.FieldError("Content-Type", "must be application/json, in UTF-8")),
+        tekana.InsufficientFunds(f"wallet {fields.WALLET_ID} does not have that much available"),
+        tekana.RolledBack("transactions[1] was refused, so nothing of the batch was done"),
+        tekana.CurrencyMismatch(f"wallet {fields.WALLET_ID} holds RWF, not USD"),
+        tekana.SameWallet("a wallet cannot pay itself"),
+        tekana.LimitExceeded(f"wallet {fields.WALLET_ID} cannot hold that much"),
+        tekana.IdempotencyKeyReused("this idempotency key was used before, for another request"),
+        PreconditionRequired(tekana.FieldError("If-Match", "is missing: send the ETag that you read")),
+        tekana.Unavailable("the store cannot be reached"),
     )
 }
 """The error that stands in the example of a kind. Without one here, its docstring does."""
 
 
-def example_error(kind: type[TekanaError]) -> TekanaError:
+def example_error(kind: type[tekana.TekanaError]) -> tekana.TekanaError:
     """Return an error of this kind, as an example."""
     if kind in _ERRORS:
         return _ERRORS[kind]

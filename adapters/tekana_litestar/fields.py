@@ -79,26 +79,26 @@ EFFECTIVE_AT: Final = time("The value date, where that is not the moment of post
 ENTRY_VERSION: Final = meta("The entry's number in its wallet: 1, 2, 3 … without a gap.", 2)
 BALANCE_AFTER: Final = balance("The ledger balance that the entry left behind.")
 
+IDEMPOTENCY_KEY: Final = meta(
+    "Only what was decided under this idempotency key of yours: a transaction, or those of a batch.",
+    "a-new-key",
+    minLength=1,
+    maxLength=255,
+)
+METADATA_FILTER: Final = meta(
+    "Only where the metadata has this value under this name, in the form `metadata[name]=value`; repeat it for others. "
+    "Numbers and booleans are compared as JSON has them.",
+    maxProperties=50,
+)
+ORDER: Final = meta("`asc`: the oldest first; `desc`: the newest.")
+
 THE_CUSTOMER: Final = meta(None, CUSTOMER_ID)
 THE_WALLET: Final = meta("The wallet.", WALLET_ID)
 FROM_WALLET: Final = meta("The wallet that money leaves.", WALLET_ID)
 TO_WALLET: Final = meta("The wallet that money enters.", OTHER_WALLET_ID)
 
-_OF_COMMANDS: Final = {
-    "amount": AMOUNT,
-    "currency": CURRENCY,
-    "full_name": FULL_NAME,
-    "email": EMAIL,
-    "phone_number": PHONE_NUMBER,
-    "country": COUNTRY,
-    "external_id": EXTERNAL_ID,
-    "metadata": METADATA,
-    "tier": TIER,
-    "reason": REASON,
+_OF_COMMANDS: Final = {name.lower(): one for name, one in vars().items() if isinstance(one, Meta)} | {
     "name": WALLET_NAME,
-    "description": DESCRIPTION,
-    "reference": REFERENCE,
-    "effective_at": EFFECTIVE_AT,
     "wallet_id": THE_WALLET,
     "from_wallet_id": FROM_WALLET,
     "to_wallet_id": TO_WALLET,

@@ -68,9 +68,14 @@ def idempotency_key(headers: Headers, *, required: bool) -> str | None:
             reason = "is missing: choose one for each movement of money, and repeat it when you retry"
             raise IdempotencyKeyRequired(FieldError("Idempotency-Key", reason))
         return None
-    if not is_idempotency_key(key.encode("latin-1")):
-        raise invalid("Idempotency-Key", "must be 1 to 255 printable ASCII characters")
+    check_idempotency_key("Idempotency-Key", key)
     return key
+
+
+def check_idempotency_key(field: str, key: str) -> None:
+    """Raise InvalidRequest unless the key is 1 to 255 printable ASCII characters."""
+    if not is_idempotency_key(key.encode()):
+        raise invalid(field, "must be 1 to 255 printable ASCII characters")
 
 
 def expected_versions(headers: Headers) -> frozenset[int] | None:

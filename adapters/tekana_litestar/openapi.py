@@ -108,7 +108,7 @@ def _operation(path: str, tags: list[str], handler: HTTPRouteHandler) -> Node:
     for status, kinds in _refusals(operation).items():
         responses[str(status)] = _failure(status, kinds, operation)
     for returns in operation.returns:
-        success = _success(returns)
+        success = _success(returns, operation)
         other = responses.get(str(returns.status), success)
         success["headers"] = other["headers"] | success["headers"]
         success["content"] = success["content"] | other["content"]
@@ -148,10 +148,11 @@ def _body(body: Body[Any]) -> Node:
     }
 
 
-def _success(returns: Returns) -> Node:
+def _success(returns: Returns, operation: Operation) -> Node:
+    replayed = ("Idempotency-Replayed",) if operation.key != "none" and returns.is_kept else ()
     return {
         "description": returns.meaning or openapi_texts.STATUSES[returns.status],
-        "headers": _references(["X-Request-ID", *returns.headers]),
+        "headers": _references(["X-Request-ID", *returns.headers, *replayed]),
         "content": dict(map(_content, returns.contents)),
     }
 

@@ -44,12 +44,16 @@ class Content(NamedTuple):
 
 
 class Returns(NamedTuple):
-    """A response that is no problem: its status, its forms, its headers beside `X-Request-ID`, and what it means."""
+    """A response that is no problem: its status, its forms, its own headers, and what it means.
+
+    The response to a repeated request is marked, where the route takes a key, unless this one is not kept.
+    """
 
     status: int
     contents: tuple[Content, ...] = ()
     headers: tuple[str, ...] = ()
     meaning: str | None = None
+    is_kept: bool = True
 
 
 class HeaderParameter(NamedTuple):
@@ -205,16 +209,17 @@ Handler = Callable[..., Awaitable[Response]]
 _READ: Final = [HttpMethod.GET, HttpMethod.HEAD]
 
 
-def query(path: str, operation: Operation) -> Callable[[Handler], HTTPRouteHandler]:
-    """Serve GET, and HEAD likewise."""
-    return route(path, http_method=_READ, opt={"operation": operation})
+def query(path: str, *returns: Returns, **parts: Any) -> Callable[[Handler], HTTPRouteHandler]:
+    """Serve GET, and HEAD likewise. `parts` are the attributes of the Operation beside what it returns."""
+    return route(path, http_method=_READ, opt={"operation": Operation(returns=returns, **parts)})
 
 
 def command(
-    path: str, operation: Operation, method: HttpMethod = HttpMethod.POST
+    path: str, *returns: Returns, method: HttpMethod = HttpMethod.POST, **parts: Any
 ) -> Callable[[Handler], HTTPRouteHandler]:
-    """Serve a method that changes something."""
+    """Serve a method that changes something. `parts` are the attributes of the Operation beside what it returns."""
     # A response brings its own status; without one here, Litestar expects no response from DELETE.
+    operation = Operation(returns=returns, **parts)
     return route(path, http_method=method, status_code=200, opt={"operation": operation})
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 from functools import cache
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar
 from urllib.parse import parse_qsl
 from uuid import UUID
 
@@ -26,6 +26,10 @@ _PARAMETERS_MAX: Final = 50
 
 # A plus that was not percent-encoded arrives as a space.
 _RFC_3339: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[ +-]\d\d:\d\d)", re.ASCII | re.IGNORECASE)
+
+_MEMBER: Final = re.compile(r"([a-z_]+)\[(.{1,64})\]", re.DOTALL)
+
+Order = Literal["asc", "desc"]
 
 Limit = Annotated[int, Meta(ge=1, le=PAGE_SIZE_MAX, description="How many items at most.")]
 
@@ -75,7 +79,7 @@ def read_query(query_string: bytes, kind: type[QueryT]) -> QueryT:
     Raises:
         InvalidRequest: one is unknown, empty, given twice, or not what it should be; names all of them.
     """
-    if not query_string:
+    if not query_string and not _required(kind):
         return kind()
     pairs = _pairs(query_string)
     raw: dict[str, Any] = {}
@@ -90,13 +94,22 @@ def read_query(query_string: bytes, kind: type[QueryT]) -> QueryT:
             return msgspec.convert(raw, kind)
     except msgspec.ValidationError:
         pass
-    wrong.extend(faults(kind, raw))
+    wrong_names = {one.field for one in wrong}
+    wrong.extend(one for one in faults(kind, raw) if one.field not in wrong_names)
     order = [name[:64] for name, _ in pairs]
     raise InvalidRequest(*sorted(wrong, key=lambda one: order.index(one.field) if one.field in order else 0))
 
 
 def _read(kind: type[Query], name: str, text: str, raw: dict[str, Any]) -> None:
     bases = base_kinds(kind)
+    if (member := _MEMBER.fullmatch(name)) and bases.get(member[1]) == "DictType":
+        members = raw.setdefault(member[1], {})
+        if member[2] in members:
+            raise invalid(name[:64], "is given more than once")
+        members[member[2]] = text
+        return
+    if bases.get(name) == "DictType":
+        raise invalid(name, f"must be given as {name}[name]=value")
     if name not in bases:
         raise invalid(name[:64] or "query", "is not a parameter of this route")
     if name in raw:
@@ -104,6 +117,12 @@ def _read(kind: type[Query], name: str, text: str, raw: dict[str, Any]) -> None:
     if not text:
         raise invalid(name, "must not be empty")
     raw[name] = _from_text(bases[name], name, text)
+
+
+@cache
+def _required(kind: type[Query]) -> bool:
+    """Return whether any parameter is required."""
+    return any(one.required for one in msgspec.structs.fields(kind))
 
 
 @cache

@@ -56,9 +56,7 @@ class RequestLog:
         # What no route answers has no method either, as clients choose it.
         _durations.add((method if route else None, route, status), seconds)
         if self._access_log is not None:
-            self._access_log.write(
-                request_id, method=method, route=route, status=status, seconds=seconds, caller=caller
-            )
+            self._access_log.write(request_id, seconds, status, method=method, route=route, caller=caller)
 
 
 class _Durations:

@@ -65,14 +65,20 @@ def body_schema(body: Body[Any]) -> Schema:
 def parameters(kind: type[Query]) -> list[Schema]:
     """Return the query parameters of a route."""
     _, found = msgspec.json.schema_components([kind], ref_template=_REF)
-    return [_parameter(name, _typed(schema)) for name, schema in found[kind.__name__].get("properties", {}).items()]
+    own = found[kind.__name__]
+    needed = own.get("required", ())
+    return [
+        _parameter(name, _typed(schema)) | ({"required": True} if name in needed else {})
+        for name, schema in own.get("properties", {}).items()
+    ]
 
 
 def _parameter(name: str, schema: Schema) -> Schema:
     # The documentation page would send each example along, so they are in the words.
     [example] = schema.pop("examples", [None])
     such_as = f" Such as `{example}`." if example else ""
-    return {"name": name, "in": "query", "description": schema.pop("description") + such_as, "schema": schema}
+    style = {"style": "deepObject", "explode": True} if schema.get("type") == "object" else {}
+    return {"name": name, "in": "query", "description": schema.pop("description") + such_as, **style, "schema": schema}
 
 
 def _opened(schema: Any) -> Any:

@@ -10,7 +10,6 @@ import signal
 import socket
 import sys
 import tempfile
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -34,6 +33,7 @@ from tekana_litestar.middleware import REQUEST_TIMEOUT_SECONDS
 from tekana_litestar.protocol import HttpProtocol
 from tekana_litestar.protocol.limits import IDLE_TIMEOUT_SECONDS
 from tekana_litestar.shared_metrics import SHARED_FOLDER, forget_worker
+from tekana_litestar.signals import handling
 from tekana_litestar.supervisor import BEAT, STOPPING, Supervisor, end_with_parent, report
 
 _FAILED: Final = 1
@@ -183,26 +183,12 @@ def _serve_one(settings: Settings, listener: Listener, on_ready: Callable[[], No
         server.should_exit = True
 
     # uvicorn raises a signal again once it has stopped, which then calls this.
-    with _signals_to(stop):
+    with handling(dict.fromkeys(_SIGNALS, stop)):
         try:
             server.run(sockets=[listener.open()])
         except SystemExit as error:  # the app did not start; uvicorn has logged why
             return error.code if isinstance(error.code, int) else _FAILED
     return 0
-
-
-@contextmanager
-def _signals_to(handler: Callable[..., None] | signal.Handlers) -> Iterator[None]:
-    """Handle the signals that end a server, and leave others' handlers as they were."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.signal(number, handler) for number in _SIGNALS}
-    try:
-        yield
-    finally:
-        for number, previous in before.items():
-            signal.signal(number, previous)
 
 
 @contextmanager

@@ -101,7 +101,7 @@ class EventStream:
     Attributes:
         session: whose events it sends.
         first: the events to begin with, which come after the cursor.
-        write: makes the bytes of one.
+        write: makes the bytes of one; none for one that is left out.
     """
 
     def __init__(
@@ -141,7 +141,7 @@ class EventStream:
                 if new:
                     self._cursor = new[-1].cursor
                     body += b"".join(map(self._write, new))
-                elif clock() - said_at >= _HEARTBEAT:
+                if not body and clock() - said_at >= _HEARTBEAT:
                     body = b":\n\n"
                 if body:
                     await send({"type": "http.response.body", "body": body, "more_body": True})

@@ -24,10 +24,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
-from types import FrameType
 from typing import Final
 
 from tekana_litestar.listeners import Listener
+from tekana_litestar.signals import Handler, handling
 
 BEAT: Final = b"."
 STOPPING: Final = b"s"
@@ -165,7 +165,10 @@ class Supervisor:
 
     def run(self) -> int:
         """Supervise until SIGINT or SIGTERM. Returns the exit code: 0, or 1 if no worker could start."""
-        with self._signals():
+        # The number of workers is fixed, so that the signals that change it are ignored.
+        ignored = () if sys.platform == "win32" else (signal.SIGTTIN, signal.SIGTTOU)
+        handlers: dict[int, Handler] = dict.fromkeys((signal.SIGINT, signal.SIGTERM), self._stop)
+        with handling(handlers | dict.fromkeys(ignored, signal.SIG_IGN)):
             while not self._stopping:
                 now = time.monotonic()
                 for worker in self._workers:
@@ -219,25 +222,6 @@ class Supervisor:
 
     def _stop(self, *_: object) -> None:
         self._stopping = True
-
-    @contextmanager
-    def _signals(self) -> Iterator[None]:
-        """Handle the signals that end a server. The number of workers is fixed, so those that change it are ignored."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        handlers: dict[int, Callable[[int, FrameType | None], object] | signal.Handlers] = {
-            signal.SIGINT: self._stop,
-            signal.SIGTERM: self._stop,
-        }
-        if sys.platform != "win32":
-            handlers |= {signal.SIGTTIN: signal.SIG_IGN, signal.SIGTTOU: signal.SIG_IGN}
-        before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
-        try:
-            yield
-        finally:
-            for number, previous in before.items():
-                signal.signal(number, previous)
 
 
 @contextmanager

@@ -10,7 +10,8 @@ from itertools import islice
 from typing import Any, TypeVar
 from uuid import UUID
 
-from tekana.domain.answers import CustomerWithWallets
+from tekana.domain.answers import BatchRecord, CustomerWithWallets
+from tekana.domain.caller import Caller
 from tekana.domain.customer import Customer
 from tekana.domain.errors import (
     CustomerNotFound,
@@ -22,14 +23,17 @@ from tekana.domain.errors import (
 )
 from tekana.domain.events import Event
 from tekana.domain.identifiers import CustomerId, TransactionId, WalletId
+from tekana.domain.metadata import metadata_matches
 from tekana.domain.money import Money
 from tekana.domain.transaction import PostedEntry, Transaction, events_of
 from tekana.domain.wallet import Wallet
 from tekana.ports.clock import Clock
 from tekana.ports.customers import CustomerFilter
-from tekana.ports.events import FeedEvent
+from tekana.ports.events import ALL_EVENTS, EventFilter, FeedEvent
+from tekana.ports.outcomes import CommandOutcome, outcome_of
 from tekana.ports.page import Page, PageRequest
 from tekana.ports.transactions import TransactionFilter
+from tekana.ports.unit_of_work import IdempotencyKey, batch_keys
 from tekana.ports.wallets import BalanceAt, WalletFilter
 from tekana_memory.state import MemoryState
 
@@ -48,7 +52,9 @@ class MemoryCustomers:
             raise CustomerNotFound(f"no customer has the id {customer_id}")
         return self._with_wallets(customer)
 
-    async def list(self, which: CustomerFilter, page: PageRequest) -> Page[CustomerWithWallets]:
+    async def list(
+        self, which: CustomerFilter, page: PageRequest, newest_first: bool = False
+    ) -> Page[CustomerWithWallets]:
         wanted = {name: value for name, value in which._asdict().items() if value is not None}
         found = [
             self._with_wallets(customer)
@@ -56,9 +62,9 @@ class MemoryCustomers:
             if all(getattr(customer, name) == value for name, value in wanted.items())
         ]
 
-        def order(customer_id: UUID) -> tuple[bool, UUID]:
+        def order(customer_id: UUID) -> tuple[bool, int]:
             closed = self._state.customers[CustomerId(customer_id)].status == "closed"
-            return (which.by_contact and closed, customer_id)
+            return (which.by_contact and closed, -customer_id.int if newest_first else customer_id.int)
 
         found.sort(key=lambda one: order(one.customer.id))
         return page_of(found, page, lambda one: one.customer.id, self._state.customers, order=order)
@@ -81,14 +87,16 @@ class MemoryWallets:
             raise WalletNotFound(f"no wallet has the id {wallet_id}")
         return replace(wallet)
 
-    async def list(self, which: WalletFilter, page: PageRequest) -> Page[Wallet]:
-        wanted = {name: value for name, value in which._asdict().items() if value is not None}
+    async def list(self, which: WalletFilter, page: PageRequest, newest_first: bool = False) -> Page[Wallet]:
         found = [
             replace(wallet)
-            for wallet_id, wallet in sorted(self._state.wallets.items())
-            if all(getattr(wallet, name) == value for name, value in wanted.items())
+            for _, wallet in sorted(self._state.wallets.items(), reverse=newest_first)
+            if which.customer_id in (None, wallet.customer_id)
+            and which.currency in (None, wallet.currency)
+            and which.status in (None, wallet.status)
+            and metadata_matches(wallet.metadata, which.metadata or {})
         ]
-        return page_of(found, page, lambda wallet: wallet.id, self._state.wallets)
+        return page_of(found, page, lambda wallet: wallet.id, self._state.wallets, newest_first=newest_first)
 
     async def entries(
         self,
@@ -125,8 +133,9 @@ class MemoryWallets:
 class MemoryTransactions:
     """Implements tekana.ports.transactions.Transactions."""
 
-    def __init__(self, state: MemoryState) -> None:
+    def __init__(self, state: MemoryState, caller: Caller) -> None:
         self._state = state
+        self._caller = caller
 
     async def get(self, transaction_id: TransactionId) -> Transaction:
         transaction = self._state.transactions.get(transaction_id)
@@ -134,13 +143,23 @@ class MemoryTransactions:
             raise TransactionNotFound(f"no transaction has the id {transaction_id}")
         return transaction
 
-    async def list(self, which: TransactionFilter, page: PageRequest) -> Page[Transaction]:
+    async def list(self, which: TransactionFilter, page: PageRequest, newest_first: bool = True) -> Page[Transaction]:
+        known = self._state.transactions
+        under_key = None if which.idempotency_key is None else self._under(which.idempotency_key)
         found = [
             transaction
-            for _, transaction in sorted(self._state.transactions.items(), reverse=True)
-            if self._matches(transaction, which)
+            for _, transaction in sorted(known.items(), reverse=newest_first)
+            if (under_key is None or transaction.id in under_key) and self._matches(transaction, which)
         ]
-        return page_of(found, page, lambda transaction: transaction.id, self._state.transactions, newest_first=True)
+        return page_of(found, page, lambda transaction: transaction.id, known, newest_first=newest_first)
+
+    def _under(self, key: str) -> set[TransactionId]:
+        """Return the ids of the transactions that were decided under a key of the caller's."""
+        whole = IdempotencyKey(self._caller.tenant, self._caller.subject, key)
+        record = self._state.keys.get(whole)
+        keys = batch_keys(whole, record.answer.size) if record and isinstance(record.answer, BatchRecord) else (whole,)
+        records = [self._state.keys[one] for one in keys if one in self._state.keys]
+        return {one.answer.id for one in records if isinstance(one.answer, Transaction)}
 
     def _matches(self, transaction: Transaction, which: TransactionFilter) -> bool:
         movement = transaction.request
@@ -153,7 +172,21 @@ class MemoryTransactions:
             and which.reference in (None, movement.reference)
             and (which.start is None or which.start <= transaction.created_at)
             and (which.end is None or transaction.created_at < which.end)
+            and which.currency in (None, movement.amount.currency)
+            and _is_within(movement.amount, which.amount_min, which.amount_max)
+            and metadata_matches(movement.metadata, which.metadata or {})
         )
+
+
+class MemoryOutcomes:
+    """Implements tekana.ports.outcomes.Outcomes."""
+
+    def __init__(self, state: MemoryState, caller: Caller) -> None:
+        self._state = state
+        self._caller = caller
+
+    async def get(self, key: str) -> CommandOutcome:
+        return outcome_of(key, self._state.keys.get(IdempotencyKey(self._caller.tenant, self._caller.subject, key)))
 
 
 class MemoryEvents:
@@ -162,7 +195,7 @@ class MemoryEvents:
     def __init__(self, state: MemoryState) -> None:
         self._state = state
 
-    async def list(self, page: PageRequest) -> Page[FeedEvent]:
+    async def list(self, page: PageRequest, which: EventFilter = ALL_EVENTS) -> Page[FeedEvent]:
         begin, read_already = self._start(page.cursor)
         outbox = self._state.outbox
         following = (
@@ -170,8 +203,9 @@ class MemoryEvents:
             for position in range(begin, len(outbox))
             for index, event in enumerate(_events_at(outbox[position]))
         )
-        items = tuple(islice(following, read_already, read_already + page.limit))
-        more = next(following, None) is not None
+        matching = (one for one in islice(following, read_already, None) if which.matches(one.event))
+        items = tuple(islice(matching, page.limit))
+        more = next(matching, None) is not None
         return Page(items, items[-1].cursor if more else None)
 
     def _start(self, cursor: str | None) -> tuple[int, int]:
@@ -226,6 +260,15 @@ def _id(cursor: str, known: Container[UUID]) -> UUID:
     if found not in known:
         raise _bad_cursor()
     return found
+
+
+def _is_within(amount: Money, least: Money | None, most: Money | None) -> bool:
+    bounds = [one for one in (least, most) if one is not None]
+    return (
+        all(one.currency == amount.currency for one in bounds)
+        and (least is None or least.minor <= amount.minor)
+        and (most is None or amount.minor <= most.minor)
+    )
 
 
 def _posted_at(line: PostedEntry) -> datetime:

@@ -6,15 +6,16 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 
 from tekana.application.audit.checks import check
 from tekana.application.audit.snapshot import Snapshot
-from tekana.domain.caller import Caller
 from tekana.ports.audit import Finding
 from tekana.ports.clock import Clock
+from tekana.ports.readers import ForEveryCaller
 from tekana_memory.lease import MemoryLease
 from tekana_memory.outbox import MemoryOutbox
-from tekana_memory.readers import MemoryCustomers, MemoryEvents, MemoryTransactions, MemoryWallets
+from tekana_memory.readers import MemoryCustomers, MemoryEvents, MemoryOutcomes, MemoryTransactions, MemoryWallets
 from tekana_memory.retention import MemoryRetention
 from tekana_memory.state import LeaseRow, MemoryState, RelayRow
 from tekana_memory.unit_of_work import MemoryUnitOfWork
@@ -31,29 +32,15 @@ class MemoryStore:
         self._clock = clock or (lambda: datetime.now(UTC))
         self._state = MemoryState()
         self._lock = asyncio.Lock()
-        self._customers = MemoryCustomers(self._state)
-        self._wallets = MemoryWallets(self._state, self._clock)
-        self._transactions = MemoryTransactions(self._state)
+        self.customers = ForEveryCaller(MemoryCustomers(self._state))
+        self.wallets = ForEveryCaller(MemoryWallets(self._state, self._clock))
+        self.transactions = partial(MemoryTransactions, self._state)
+        self.outcomes = partial(MemoryOutcomes, self._state)
         self._events = MemoryEvents(self._state)
+        self.events = ForEveryCaller(self._events)
         self.retention = MemoryRetention(self._state, self._clock)
         self.webhook_endpoints = MemoryWebhookEndpoints(self._state, self._clock)
         self.webhook_deliveries = MemoryWebhookDeliveries(self._state, self._clock)
-
-    def customers(self, caller: Caller) -> MemoryCustomers:  # noqa: ARG002 - one tenant, for which every caller reads
-        """Return the reader of customers."""
-        return self._customers
-
-    def wallets(self, caller: Caller) -> MemoryWallets:  # noqa: ARG002 - one tenant, for which every caller reads
-        """Return the reader of wallets."""
-        return self._wallets
-
-    def transactions(self, caller: Caller) -> MemoryTransactions:  # noqa: ARG002 - one tenant, for which every caller reads
-        """Return the reader of transactions."""
-        return self._transactions
-
-    def events(self, caller: Caller) -> MemoryEvents:  # noqa: ARG002 - one tenant, for which every caller reads
-        """Return the reader of events."""
-        return self._events
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[MemoryUnitOfWork]:

@@ -39,31 +39,35 @@ class PostgresCustomers:
                 raise CustomerNotFound(f"no customer has the id {customer_id}")
             return (await _with_wallets(connection, [customer_of(row)]))[0]
 
-    async def list(self, which: CustomerFilter, page: PageRequest) -> Page[CustomerWithWallets]:
+    async def list(
+        self, which: CustomerFilter, page: PageRequest, newest_first: bool = False
+    ) -> Page[CustomerWithWallets]:
         table = tables.customers
         query = select(table).limit(limit_literal(page.limit + 1))
         for name, value in which._asdict().items():
             if value is not None:
                 query = query.where(table.c[name] == (literal_value(value) if name == "status" else value))
-        query = _in_order(query, id_cursor(page), by_contact=which.by_contact)
+        query = _in_order(query, id_cursor(page), by_contact=which.by_contact, newest_first=newest_first)
         async with raw_connection(self._pool) as connection:
             found = [customer_of(row) for row in await fetch(connection, query)]
             return page_of(await _with_wallets(connection, found), page, lambda one: str(one.customer.id))
 
 
-def _in_order(query: Select[Any], after: UUID | None, *, by_contact: bool) -> Select[Any]:
+def _in_order(query: Select[Any], after: UUID | None, *, by_contact: bool, newest_first: bool) -> Select[Any]:
     """Order by id, or with a contact, the open customer first, and begin after a customer."""
     table = tables.customers
+    order = table.c.id.desc() if newest_first else table.c.id.asc()
+    is_after = true() if after is None else table.c.id < after if newest_first else table.c.id > after
     if not by_contact:
-        return query.order_by(table.c.id).where(true() if after is None else table.c.id > after)
+        return query.order_by(order).where(is_after)
     closed = case((table.c.status == literal_value("closed"), 1), else_=0)
-    query = query.order_by(closed, table.c.id)
+    query = query.order_by(closed, order)
     if after is None:
         return query
     last = table.alias("last")
     last_closed = select(case((last.c.status == literal_value("closed"), 1), else_=0)).where(last.c.id == after)
     begin = last_closed.scalar_subquery()
-    return query.where((closed > begin) | ((closed == begin) & (table.c.id > after)))
+    return query.where((closed > begin) | ((closed == begin) & is_after))
 
 
 async def _with_wallets(connection: asyncpg.Connection, customers: Sequence[Customer]) -> Sequence[CustomerWithWallets]:

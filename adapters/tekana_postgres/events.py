@@ -15,7 +15,7 @@ import asyncpg
 from tekana.domain.errors import EventsDropped
 from tekana.domain.events import Event
 from tekana.domain.transaction import events_of
-from tekana.ports.events import FeedEvent
+from tekana.ports.events import ALL_EVENTS, EventFilter, FeedEvent
 from tekana.ports.page import Page, PageRequest
 from tekana_postgres.aggregates.transaction import read_transactions
 from tekana_postgres.connections import ConnectionPool, raw_connection
@@ -23,6 +23,10 @@ from tekana_postgres.pages import page_of, position_of
 from tekana_postgres.rows import event_of
 
 SETTLED_POSITION: Final = "SELECT tekana_settled_position()"
+# With a filter, the positions that are read at once (at least 2: the cursor's own, and the next), and how often.
+_RUN: Final = 250
+_RUNS_MAX: Final = 4
+
 _DROPPED = "SELECT coalesce(max(last_position), 0) FROM outbox_parts"
 _SETTLED = """
 SELECT position, transaction_id, event_type, event FROM outbox
@@ -36,10 +40,22 @@ class PostgresEvents:
     def __init__(self, pool: ConnectionPool) -> None:
         self._pool = pool
 
-    async def list(self, page: PageRequest) -> Page[FeedEvent]:
+    async def list(self, page: PageRequest, which: EventFilter = ALL_EVENTS) -> Page[FeedEvent]:
         async with raw_connection(self._pool) as connection:
-            feed_events = await read_feed(connection, page.cursor, page.limit + 2)
-        return page_of(feed_events, page, lambda one: one.cursor)
+            if which == ALL_EVENTS:
+                return page_of(await read_feed(connection, page.cursor, page.limit + 2), page, lambda one: one.cursor)
+            found: list[FeedEvent] = []
+            cursor = page.cursor
+            for _ in range(_RUNS_MAX):
+                run = await read_feed(connection, cursor, _RUN)
+                if not run:
+                    return Page(tuple(found), None)
+                matching = [one for one in run if which.matches(one.event)]
+                found += matching
+                if len(found) > page.limit:
+                    return page_of(found, page, lambda one: one.cursor)
+                cursor = run[-1].cursor
+        return Page(tuple(found), cursor)
 
 
 async def read_feed(

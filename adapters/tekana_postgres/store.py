@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 
-from tekana.domain.caller import Caller
 from tekana.domain.errors import Unavailable
 from tekana.ports.audit import Finding
 from tekana.ports.clock import Clock
 from tekana.ports.pools import PoolStatistics
+from tekana.ports.readers import ForEveryCaller
 from tekana_postgres.audit import audit
 from tekana_postgres.connections import ConnectionPool, raw_connection
 from tekana_postgres.customers import PostgresCustomers
 from tekana_postgres.database_url import parse_database_url
 from tekana_postgres.events import PostgresEvents
+from tekana_postgres.key_records import PostgresOutcomes
 from tekana_postgres.lease import PostgresLease
 from tekana_postgres.migrator import known_revisions, migrate, newest_revision
 from tekana_postgres.outbox import PostgresOutbox
@@ -75,30 +77,15 @@ class PostgresStore:
             self._replica = ConnectionPool(self._read_url, size=_READERS, setting="read_database_url")
         readers = self._replica or self._readers
         self._wallet_readers = ConnectionPool(self._read_url or self._url, size=1)
-        self._customers = PostgresCustomers(readers)
-        self._wallets = PostgresWallets(readers, WalletLoader(self._wallet_readers), self._clock)
-        self._transactions = PostgresTransactions(readers)
+        self.customers = ForEveryCaller(PostgresCustomers(readers))
+        self.wallets = ForEveryCaller(PostgresWallets(readers, WalletLoader(self._wallet_readers), self._clock))
+        self.transactions = partial(PostgresTransactions, readers)
+        self.outcomes = partial(PostgresOutcomes, self._readers)
         # Not from a replica, which lacks the locks that limit reads of the feed.
-        self._events = PostgresEvents(self._readers)
+        self.events = ForEveryCaller(PostgresEvents(self._readers))
         self.retention = PostgresRetention(self._background)
         self.webhook_endpoints = PostgresWebhookEndpoints(self._readers, self._background, self._clock)
         self.webhook_deliveries = PostgresWebhookDeliveries(self._readers, self._background, self._clock)
-
-    def customers(self, caller: Caller) -> PostgresCustomers:  # noqa: ARG002 - one tenant, for which every caller reads
-        """Return the reader of customers."""
-        return self._customers
-
-    def wallets(self, caller: Caller) -> PostgresWallets:  # noqa: ARG002 - one tenant, for which every caller reads
-        """Return the reader of wallets."""
-        return self._wallets
-
-    def transactions(self, caller: Caller) -> PostgresTransactions:  # noqa: ARG002 - one tenant, for which every caller reads
-        """Return the reader of transactions."""
-        return self._transactions
-
-    def events(self, caller: Caller) -> PostgresEvents:  # noqa: ARG002 - one tenant, for which every caller reads
-        """Return the reader of events."""
-        return self._events
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[PostgresUnitOfWork]:

@@ -1,22 +1,23 @@
-"""The reader of transactions, newest first.
+"""The reader of transactions, in the order of their ids.
 
 An id begins with the time at which its transaction was created (first_transaction_id), so a period of time is a range
 of ids. A page scans an index in the order of ids, from its first transaction to its last: the index of all, of rare
-types and statuses only, of a reference, or of a wallet's entries. It scans more than the page only if another filter
-matches few of the rows.
+types and statuses only, of a reference, or of a wallet's entries. No index serves the filters by currency, amount and
+metadata: see `scans`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
-from sqlalchemy import BindParameter, ColumnElement, TextClause, bindparam, select, text
+from sqlalchemy import BindParameter, ColumnElement, bindparam, select
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.types import Text, Uuid
+from sqlalchemy.types import BigInteger, Text, Uuid
 
+from tekana.domain.caller import Caller
 from tekana.domain.errors import TransactionNotFound
 from tekana.domain.identifiers import TransactionId, first_transaction_id
 from tekana.domain.transaction import Transaction
@@ -24,11 +25,13 @@ from tekana.ports.page import Page, PageRequest
 from tekana.ports.transactions import TransactionFilter
 from tekana_postgres.aggregates.transaction import read_transactions
 from tekana_postgres.connections import ConnectionPool, fetch, raw_connection
-from tekana_postgres.pages import id_cursor, limit_literal, literal_value, page_of
+from tekana_postgres.key_records import ids_under_key
+from tekana_postgres.pages import id_cursor, literal_value
+from tekana_postgres.scans import Candidates, Condition, metadata_conditions, scan
 from tekana_postgres.tables import wallets
 
 _FROM_ALL = """
-SELECT t.id FROM transactions t WHERE t.id >= :first AND t.id < :before {and_also} ORDER BY t.id DESC LIMIT :count
+SELECT t.id FROM transactions t WHERE t.id >= :first AND t.id < :before {and_also} ORDER BY t.id {order} LIMIT :count
 """
 
 # A wallet's entries are in the order of their transactions' ids, so the entries before each bound are found by binary
@@ -50,25 +53,25 @@ WITH RECURSIVE search (wallet_id, bound, low, high) AS (
     SELECT wallet_id, max(low) FILTER (WHERE bound = :first), max(low) FILTER (WHERE bound = :before)
     FROM search GROUP BY wallet_id
 )
-SELECT id FROM ({arms}) found ORDER BY id DESC LIMIT :count
+SELECT id FROM ({arms}) found ORDER BY id {order} LIMIT :count
 """
 # The other conditions are checked for one transaction at a time, behind LIMIT and OFFSET: a plan that began with them
 # would read all transactions with a common reference.
 _POSTED = """
-SELECT newest.id FROM span, LATERAL (
+SELECT nearest.id FROM span, LATERAL (
     SELECT t.id FROM entries e, LATERAL (SELECT * FROM transactions WHERE id = e.transaction_id LIMIT 1) t
     WHERE e.wallet_id = span.wallet_id AND e.version > span.after AND e.version <= span.last {and_also}
-    ORDER BY e.version DESC LIMIT :count
-) newest
+    ORDER BY e.version {order} LIMIT :count
+) nearest
 """
 _NOT_POSTED = """
-SELECT newest.id FROM unnest(:wallets) wallet (id), LATERAL (
+SELECT nearest.id FROM unnest(:wallets) wallet (id), LATERAL (
     SELECT t.id FROM (
         SELECT * FROM transactions WHERE {side} = wallet.id AND status <> 'posted' AND id >= :first AND id < :before
-        ORDER BY id DESC OFFSET 0
+        ORDER BY id {order} OFFSET 0
     ) t
-    WHERE true {and_also} ORDER BY t.id DESC LIMIT :count
-) newest
+    WHERE true {and_also} ORDER BY t.id {order} LIMIT :count
+) nearest
 """
 _LOWEST, _HIGHEST = UUID(int=0), UUID(int=(1 << 128) - 1)
 
@@ -79,8 +82,9 @@ _LONG_HISTORY = 1_000
 class PostgresTransactions:
     """Implements tekana.ports.transactions.Transactions."""
 
-    def __init__(self, pool: ConnectionPool) -> None:
+    def __init__(self, pool: ConnectionPool, caller: Caller) -> None:
         self._pool = pool
+        self._caller = caller
 
     async def get(self, transaction_id: TransactionId) -> Transaction:
         async with raw_connection(self._pool) as connection:
@@ -89,13 +93,19 @@ class PostgresTransactions:
             raise TransactionNotFound(f"no transaction has the id {transaction_id}")
         return found[transaction_id]
 
-    async def list(self, which: TransactionFilter, page: PageRequest) -> Page[Transaction]:
-        before = id_cursor(page)
+    async def list(self, which: TransactionFilter, page: PageRequest, newest_first: bool = True) -> Page[Transaction]:
+        cursor = id_cursor(page)
         async with raw_connection(self._pool) as connection:
-            query = _query(which, before, await _wallet_scope(connection, which), page.limit + 1)
-            ids = [row["id"] for row in await fetch(connection, query)]
+            under_key = None
+            if which.idempotency_key is not None:
+                under_key = await ids_under_key(connection, self._caller, which.idempotency_key)
+            candidates = _candidates(
+                which, cursor, await _wallet_scope(connection, which), under_key, newest_first=newest_first
+            )
+            scanned = await scan(connection, candidates, list(_filters(which)), page.limit, "c.id")
+            ids = [row["id"] for row in scanned.rows]
             found = await read_transactions(connection, ids)
-        return page_of([found[one] for one in ids], page, lambda transaction: str(transaction.id))
+        return scanned.page_of([found[one] for one in ids], page, lambda transaction: str(transaction.id))
 
 
 class _WalletScope(NamedTuple):
@@ -128,52 +138,73 @@ async def _versions(connection: asyncpg.Connection, condition: ColumnElement[boo
     return {row["id"]: row["version"] for row in await fetch(connection, query)}
 
 
-def _query(which: TransactionFilter, before: UUID | None, scope: _WalletScope | None, count: int) -> TextClause:
-    """Build the statement that finds the ids of a page."""
-    values: list[BindParameter[Any]] = [*_span(which, before), limit_literal(count, "count")]
+def _candidates(
+    which: TransactionFilter,
+    cursor: UUID | None,
+    scope: _WalletScope | None,
+    under_key: Sequence[UUID] | None,
+    *,
+    newest_first: bool,
+) -> Candidates:
+    """Build the statement that finds the ids of a list from the cursor on, by the conditions that indexes serve."""
+    values: list[BindParameter[Any]] = [*_span(which, cursor, newest_first=newest_first)]
     conditions = list(_conditions(which))
     if scope is not None and scope.others is not None:
         conditions.append(_involving("others", scope.others))
+    if under_key is not None:
+        conditions.append(Condition("t.id = ANY (:under_key)", (bindparam("under_key", under_key, ARRAY(Uuid)),)))
     if scope is None:
         statement = _FROM_ALL
-    elif which.reference is not None and scope.history > _LONG_HISTORY:
+    elif under_key is not None or (which.reference is not None and scope.history > _LONG_HISTORY):
         statement = _FROM_ALL
         conditions.append(_involving("wallets", scope.wallets))
     else:
         statement = _FROM_WALLETS.replace("{arms}", " UNION ".join(_arms(which)))
         values.append(bindparam("wallets", scope.wallets, ARRAY(Uuid)))
     and_also = "".join(f" AND {condition.sql}" for condition in conditions)
-    values += [condition.value for condition in conditions]
-    return text(statement.replace("{and_also}", and_also)).bindparams(*values)
+    values += [value for condition in conditions for value in condition.values]
+    order = "DESC" if newest_first else "ASC"
+    sql = statement.replace("{and_also}", and_also).replace("{order}", order)
+    return Candidates("transactions", sql, values, newest_first)
 
 
-class _Condition(NamedTuple):
-    """A condition on a transaction `t`, and its parameter."""
+def _filters(which: TransactionFilter) -> Iterator[Condition]:
+    """Yield the conditions that no index serves."""
+    if which.currency is not None:
+        yield Condition("t.currency = :currency", (literal_value(which.currency, "currency"),))
+    for name, bound, comparison in (("least", which.amount_min, ">="), ("most", which.amount_max, "<=")):
+        if bound is not None:
+            values = literal_value(bound.currency, f"{name}_currency"), bindparam(name, bound.minor, BigInteger)
+            yield Condition(f"t.currency = :{name}_currency AND t.amount {comparison} :{name}", values)
+    yield from metadata_conditions(which.metadata)
 
-    sql: str
-    value: BindParameter[Any]
 
-
-def _conditions(which: TransactionFilter) -> Iterator[_Condition]:
+def _conditions(which: TransactionFilter) -> Iterator[Condition]:
     if which.type is not None:
-        yield _Condition("t.type = :type", literal_value(which.type, "type"))
+        yield Condition("t.type = :type", (literal_value(which.type, "type"),))
     if which.status is not None:
-        yield _Condition("t.status = :status", literal_value(which.status, "status"))
+        yield Condition("t.status = :status", (literal_value(which.status, "status"),))
     if which.reference is not None:
-        yield _Condition("t.reference = :reference", bindparam("reference", which.reference, Text))
+        yield Condition("t.reference = :reference", (bindparam("reference", which.reference, Text),))
 
 
-def _involving(name: str, ids: list[UUID]) -> _Condition:
+def _involving(name: str, ids: list[UUID]) -> Condition:
     """Build the condition that the payer or the payee is one of these wallets."""
     sql = f"(t.from_wallet_id = ANY (:{name}) OR t.to_wallet_id = ANY (:{name}))"
-    return _Condition(sql, bindparam(name, ids, ARRAY(Uuid)))
+    return Condition(sql, (bindparam(name, ids, ARRAY(Uuid)),))
 
 
-def _span(which: TransactionFilter, before: UUID | None) -> tuple[BindParameter[UUID], BindParameter[UUID]]:
+def _span(
+    which: TransactionFilter, cursor: UUID | None, *, newest_first: bool
+) -> tuple[BindParameter[UUID], BindParameter[UUID]]:
     """Return the range of ids of the period that come after the cursor: from the first to before the second."""
     first = _LOWEST if which.start is None else first_transaction_id(which.start)
     end = _HIGHEST if which.end is None else first_transaction_id(which.end)
-    return bindparam("first", first, Uuid), bindparam("before", min(end, before or _HIGHEST), Uuid)
+    if cursor is not None and newest_first:
+        end = min(end, cursor)
+    elif cursor is not None:
+        first = max(first, UUID(int=min(cursor.int + 1, _HIGHEST.int)))
+    return bindparam("first", first, Uuid), bindparam("before", end, Uuid)
 
 
 def _arms(which: TransactionFilter) -> Iterator[str]:

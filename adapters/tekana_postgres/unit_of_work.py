@@ -15,21 +15,13 @@ from tekana.domain.lock_set import LockedState, LockSet, Ref
 from tekana.ports.clock import Clock
 from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord, Unlocked
 from tekana_postgres.aggregates import KINDS
-from tekana_postgres.aggregates.transaction import read_transactions
 from tekana_postgres.aggregates.wallet import RowVersion, lock_wallets, read_wallets, save_wallets
-from tekana_postgres.arrays import text_array
 from tekana_postgres.connections import translate_errors
 from tekana_postgres.history import history_of
+from tekana_postgres.key_records import find_records
 from tekana_postgres.row_locks import NO_LOCK, SKIP_LOCKED, WAIT, RowLock
-from tekana_postgres.rows import key_digest, record_of
+from tekana_postgres.rows import key_digest
 from tekana_postgres.save_statement import save_history
-from tekana_postgres.webhook_answers import with_webhooks
-
-_RECORDS = """
-SELECT k.key_digest, k.fingerprint, k.transaction_id, coalesce(a.answer, k.answer) AS answer
-FROM idempotency_keys k LEFT JOIN customer_answers a ON a.key_digest = k.key_digest AND k.answer IS NOT NULL
-WHERE k.key_digest = ANY((SELECT $1::text::uuid[])::uuid[])
-"""
 
 
 class PostgresUnitOfWork:
@@ -62,22 +54,7 @@ class PostgresUnitOfWork:
         self._digests = {key: key_digest(key) for key in keys}
         with translate_errors():
             await self._begin()
-            return await self._find_keys()
-
-    async def _find_keys(self) -> Mapping[IdempotencyKey, IdempotencyRecord]:
-        rows = await self._connection.fetch(_RECORDS, text_array(self._digests.values()))
-        if not rows:
-            return {}
-        by_digest = {digest: key for key, digest in self._digests.items()}
-        ids = [row["transaction_id"] for row in rows if row["transaction_id"] is not None]
-        transactions = await read_transactions(self._connection, ids)
-        records = {
-            by_digest[row["key_digest"].hex]: record_of(
-                row["fingerprint"], transactions.get(row["transaction_id"]), row["answer"]
-            )
-            for row in rows
-        }
-        return await with_webhooks(self._connection, records)
+            return await find_records(self._connection, self._digests)
 
     async def read_unlocked(self, keys: Collection[IdempotencyKey], locks: LockSet) -> Unlocked:
         """Read in one round trip, if none of the keys is used."""
@@ -85,8 +62,8 @@ class PostgresUnitOfWork:
         with translate_errors():
             read, are_used = await read_wallets(self._connection, locks.wallets, self._digests.values())
             self._versions = read.versions
-            locked = LockedState(self._clock() if self._clock else read.now, read.wallets)
-            return Unlocked(await self._find_keys() if are_used else {}, locked)
+            state = LockedState(self._clock() if self._clock else read.now, read.wallets)
+            return Unlocked(await find_records(self._connection, self._digests) if are_used else {}, state)
 
     async def lock(self, locks: LockSet, *, wait: bool = True) -> LockedState:
         """Lock kind by kind, then wallets, in the order of ids; everywhere the same, so no two units deadlock."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import asyncpg
-from sqlalchemy import select
+from sqlalchemy import BindParameter, Uuid, bindparam
 
 from tekana.domain.errors import WalletNotFound
 from tekana.domain.identifiers import WalletId
@@ -16,10 +17,10 @@ from tekana.domain.wallet import Wallet
 from tekana.ports.clock import Clock
 from tekana.ports.page import Page, PageRequest
 from tekana.ports.wallets import BalanceAt, WalletFilter
-from tekana_postgres import tables
-from tekana_postgres.connections import ConnectionPool, fetch, raw_connection
-from tekana_postgres.pages import LARGEST_BIGINT, id_cursor, limit_literal, literal_value, number_cursor, page_of
+from tekana_postgres.connections import ConnectionPool, raw_connection
+from tekana_postgres.pages import LARGEST_BIGINT, id_cursor, literal_value, number_cursor, page_of
 from tekana_postgres.rows import entry_of, wallet_of
+from tekana_postgres.scans import Candidates, metadata_conditions, scan
 from tekana_postgres.wallet_loader import WalletLoader
 
 _EXISTS = "SELECT FROM wallets WHERE id = $1"
@@ -69,18 +70,12 @@ class PostgresWallets:
     async def get(self, wallet_id: WalletId) -> Wallet:
         return await self._loader.get(wallet_id)
 
-    async def list(self, which: WalletFilter, page: PageRequest) -> Page[Wallet]:
-        table = tables.wallets
-        query = select(table).order_by(table.c.id).limit(limit_literal(page.limit + 1))
-        for name, value in which._asdict().items():
-            if value is not None:
-                query = query.where(table.c[name] == (literal_value(value) if name == "currency" else value))
-        after = id_cursor(page)
-        if after is not None:
-            query = query.where(table.c.id > after)
+    async def list(self, which: WalletFilter, page: PageRequest, newest_first: bool = False) -> Page[Wallet]:
+        candidates = _candidates(which, id_cursor(page), newest_first=newest_first)
+        filters = list(metadata_conditions(which.metadata))
         async with raw_connection(self._pool) as connection:
-            found = [wallet_of(row) for row in await fetch(connection, query)]
-        return page_of(found, page, lambda wallet: str(wallet.id))
+            scanned = await scan(connection, candidates, filters, page.limit, "t.*")
+        return scanned.page_of([wallet_of(row) for row in scanned.rows], page, lambda wallet: str(wallet.id))
 
     async def entries(
         self,
@@ -123,6 +118,27 @@ class PostgresWallets:
             else:
                 row, moment = await _one(connection, _BALANCE_AT, wallet_id, at), at
         return BalanceAt(wallet_id, moment, Money(row["ledger_balance"], row["currency"]), row["version"])
+
+
+def _candidates(which: WalletFilter, cursor: UUID | None, *, newest_first: bool) -> Candidates:
+    """Build the statement that finds the ids of a list from the cursor on, by the conditions that indexes serve."""
+    conditions = ["true"]
+    values: list[BindParameter[Any]] = []
+    if which.customer_id is not None:
+        conditions.append("customer_id = :customer_id")
+        values.append(bindparam("customer_id", which.customer_id, Uuid))
+    if which.currency is not None:
+        conditions.append("currency = :currency")
+        values.append(literal_value(which.currency, "currency"))
+    if which.status is not None:
+        conditions.append("status = :status")
+        values.append(literal_value(which.status, "status"))
+    if cursor is not None:
+        conditions.append(f"id {'<' if newest_first else '>'} :cursor")
+        values.append(bindparam("cursor", cursor, Uuid))
+    order = "DESC" if newest_first else "ASC"
+    sql = f"SELECT id FROM wallets WHERE {' AND '.join(conditions)} ORDER BY id {order} LIMIT :count"
+    return Candidates("wallets", sql, values, newest_first)
 
 
 async def _one(connection: asyncpg.Connection, query: str, wallet_id: WalletId, *more: Any) -> asyncpg.Record:

@@ -1,5 +1,5 @@
 Feature: Searching transactions
-  By wallet, customer, type, status, reference and time, the newest first.
+  By wallet, customer, type, status, reference, time, currency and amount, the newest first or the oldest.
 
   @transaction-11
   Rule: T11. Transactions can be searched by each of their details, and by several at once
@@ -37,6 +37,9 @@ Feature: Searching transactions
         | status    | rejected              | car                           |
         | reference | rent                  | rent                          |
         | reference | ren                   |                               |
+        | currency  | USD                   | gift                          |
+        | currency  | RWF                   | car, cash, rent, salary       |
+        | currency  | KWD                   |                               |
         | from      | 2026-02-03 10:00      | car, gift, cash, rent         |
         | from      | 2026-02-03 10:01      | car, gift, cash               |
         | to        | 2026-02-03 10:00      | salary                        |
@@ -50,6 +53,26 @@ Feature: Searching transactions
         | from     | 2026-02-03 00:00 |
         | to       | 2026-02-04 00:00 |
       Then I find "rent"
+
+    Scenario Outline: Searching by amount
+      When I search transactions by these details:
+        | currency | RWF     |
+        | least    | <least> |
+        | most     | <most>  |
+      Then I find "<found>"
+
+      Examples:
+        | least | most  | found        |
+        | 1200  | 5000  | rent, salary |
+        | 1200  | 1200  | rent         |
+        | 1201  | 4999  |              |
+        | 5001  | 99000 | car          |
+
+    Scenario: The oldest first
+      When I search transactions by these details:
+        | customer | Aline |
+        | order    | asc   |
+      Then I find "salary, rent, gift, car"
 
     Scenario: No transaction matches all details
       When I search transactions by these details:

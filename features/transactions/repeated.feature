@@ -35,6 +35,15 @@ Feature: Repeated requests
       Then it is refused again: not enough money
       And Aline's wallet holds 15,000 RWF
 
+    Scenario: Looking up what a request led to, without sending it again
+      When 700 RWF is deposited into Aline's wallet
+      Then it is done
+      And its key leads to the same transaction
+      When 9,000 RWF is withdrawn from Aline's wallet
+      Then it is refused: not enough money
+      And its key leads to a refusal: not enough money
+      And a key that was never used leads to nothing
+
     Scenario: A repeated registration
       When Chantal registers
       Then it is done

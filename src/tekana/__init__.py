@@ -65,6 +65,9 @@ from tekana.domain.errors import (
     NotFound as NotFound,
 )
 from tekana.domain.errors import (
+    OutcomeNotFound as OutcomeNotFound,
+)
+from tekana.domain.errors import (
     Overloaded as Overloaded,
 )
 from tekana.domain.errors import (
@@ -138,6 +141,8 @@ from tekana.domain.webhooks import DeliveryAttempt as DeliveryAttempt
 from tekana.domain.webhooks import WebhookDelivery as WebhookDelivery
 from tekana.domain.webhooks import WebhookEndpoint as WebhookEndpoint
 from tekana.ports.customers import CustomerFilter as CustomerFilter
+from tekana.ports.events import EventFilter as EventFilter
+from tekana.ports.outcomes import CommandOutcome as CommandOutcome
 from tekana.ports.page import Page as Page
 from tekana.ports.page import PageRequest as PageRequest
 from tekana.ports.transactions import TransactionFilter as TransactionFilter
@@ -149,6 +154,7 @@ if not TYPE_CHECKING:
         *application.__all__,
         "BalanceAt",
         "Caller",
+        "CommandOutcome",
         "ConcurrentUpdate",
         "Conflict",
         "Currency",
@@ -163,6 +169,7 @@ if not TYPE_CHECKING:
         "DeletedWebhook",
         "DeliveryAttempt",
         "Entry",
+        "EventFilter",
         "EventsDropped",
         "FieldError",
         "Forbidden",
@@ -175,6 +182,7 @@ if not TYPE_CHECKING:
         "MissingAdapter",
         "Money",
         "NotFound",
+        "OutcomeNotFound",
         "Overloaded",
         "Page",
         "PageRequest",

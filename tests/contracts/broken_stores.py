@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from tekana.domain.answers import BatchRecord, CustomerWithWallets
@@ -12,14 +13,17 @@ from tekana.domain.book import Book
 from tekana.domain.customer import CONTACTS
 from tekana.domain.lock_set import LockedState, LockSet
 from tekana.domain.transaction import Transaction
+from tekana.domain.wallet import Wallet
 from tekana.ports.audit import Finding
-from tekana.ports.events import FeedEvent
+from tekana.ports.events import ALL_EVENTS, EventFilter, FeedEvent
+from tekana.ports.outcomes import CommandOutcome, outcome_of
 from tekana.ports.page import Page, PageRequest
+from tekana.ports.readers import ForEveryCaller
 from tekana.ports.transactions import TransactionFilter
 from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord
-from tekana.ports.wallets import BalanceAt
+from tekana.ports.wallets import BalanceAt, WalletFilter
 from tekana_memory import MemoryStore
-from tekana_memory.readers import MemoryCustomers, MemoryEvents, MemoryTransactions, MemoryWallets
+from tekana_memory.readers import MemoryCustomers, MemoryEvents, MemoryOutcomes, MemoryTransactions, MemoryWallets
 from tekana_memory.unit_of_work import MemoryUnitOfWork
 
 
@@ -235,32 +239,64 @@ def broken_reader(part: str, reader: type) -> type[MemoryStore]:
         def __init__(self, *arguments: Any, **options: Any) -> None:
             super().__init__(*arguments, **options)
             clock = (self._clock,) if part == "wallets" else ()
-            setattr(self, f"_{part}", reader(self._state, *clock))
+            build = partial(reader, self._state)
+            setattr(self, part, build if part in ("transactions", "outcomes") else ForEveryCaller(build(*clock)))
 
     BrokenReader.__name__ = reader.__name__
     return BrokenReader
 
 
 class DropsLastEntry(MemoryWallets):
-    async def entries(self, wallet_id: Any, page: PageRequest) -> Page[Any]:
-        items, cursor = await super().entries(wallet_id, page)
+    async def entries(self, wallet_id: Any, page: PageRequest, *more: Any, **named: Any) -> Page[Any]:
+        items, cursor = await super().entries(wallet_id, page, *more, **named)
         return Page(items if cursor else items[:-1], cursor)
 
 
 class PagesByOffset(MemoryTransactions):
     """Pages by offset, which new rows shift."""
 
-    async def list(self, which: TransactionFilter, page: PageRequest) -> Page[Transaction]:
+    async def list(self, which: TransactionFilter, page: PageRequest, newest_first: bool = True) -> Page[Transaction]:
         begin = int(page.cursor or 0)
-        whole, _ = await super().list(which, PageRequest(limit=10**6))
+        whole, _ = await super().list(which, PageRequest(limit=10**6), newest_first)
         end = begin + page.limit
         return Page(whole[begin:end], str(end) if end < len(whole) else None)
 
 
 class SortsOldestFirst(MemoryTransactions):
-    async def list(self, which: TransactionFilter, page: PageRequest) -> Page[Transaction]:
-        items, cursor = await super().list(which, page)
+    async def list(self, which: TransactionFilter, page: PageRequest, newest_first: bool = True) -> Page[Transaction]:
+        items, cursor = await super().list(which, page, newest_first)
         return Page(items[::-1], cursor)
+
+
+class IgnoresTheOrder(MemoryTransactions):
+    async def list(self, which: TransactionFilter, page: PageRequest, newest_first: bool = True) -> Page[Transaction]:
+        return await super().list(which, page)
+
+
+class IgnoresContent(MemoryTransactions):
+    """Filters by metadata, amount and currency are ignored."""
+
+    def _matches(self, transaction: Transaction, which: TransactionFilter) -> bool:
+        blank = which._replace(metadata=None, amount_min=None, amount_max=None, currency=None)
+        return super()._matches(transaction, blank)
+
+
+class ShowsKeysOfAll(MemoryOutcomes):
+    """The outcome of anyone's key is found."""
+
+    async def get(self, key: str) -> CommandOutcome:
+        return outcome_of(key, next((record for one, record in self._state.keys.items() if one.key == key), None))
+
+
+class ComparesMetadataAsText(MemoryWallets):
+    """Booleans are compared as Python writes them."""
+
+    async def list(self, which: WalletFilter, page: PageRequest, newest_first: bool = False) -> Page[Wallet]:
+        found, _ = await super().list(which._replace(metadata=None), PageRequest(limit=10**6), newest_first)
+        wanted = which.metadata or {}
+        return Page(
+            tuple([one for one in found if all(str((one.metadata or {}).get(k)) == v for k, v in wanted.items())]), None
+        )
 
 
 class IncludesUpperBound(MemoryTransactions):
@@ -276,11 +312,11 @@ class ListsPostedOnly(MemoryTransactions):
 
 
 class AcceptsAnyCursor(MemoryCustomers):
-    async def list(self, which: Any, page: PageRequest) -> Page[CustomerWithWallets]:
+    async def list(self, which: Any, page: PageRequest, newest_first: bool = False) -> Page[CustomerWithWallets]:
         try:
-            return await super().list(which, page)
+            return await super().list(which, page, newest_first)
         except ValueError:
-            return await super().list(which, page._replace(cursor=None))
+            return await super().list(which, page._replace(cursor=None), newest_first)
 
 
 class ExcludesExactTime(MemoryWallets):
@@ -291,14 +327,14 @@ class ExcludesExactTime(MemoryWallets):
 
 
 class LosesEvent(MemoryEvents):
-    async def list(self, page: PageRequest) -> Page[FeedEvent]:
-        items, cursor = await super().list(page)
+    async def list(self, page: PageRequest, which: EventFilter = ALL_EVENTS) -> Page[FeedEvent]:
+        items, cursor = await super().list(page, which)
         return Page(items[1:] if page.cursor else items, cursor)
 
 
 class AlwaysReturnsCursor(MemoryEvents):
-    async def list(self, page: PageRequest) -> Page[FeedEvent]:
-        items, cursor = await super().list(page)
+    async def list(self, page: PageRequest, which: EventFilter = ALL_EVENTS) -> Page[FeedEvent]:
+        items, cursor = await super().list(page, which)
         return Page(items, cursor or (items[-1].cursor if items else None))
 
 

@@ -26,6 +26,7 @@ from tekana import (
     SuspendCustomer,
     UnfreezeWallet,
     UpdateCustomer,
+    UpdateWallet,
     VerifyCustomer,
     WalletId,
 )
@@ -186,6 +187,7 @@ ACTS: dict[str, Callable[[ScenarioContext], Command[Any] | Batch]] = {
     "suspend a customer": lambda at: SuspendCustomer(customer_id=at.aline, reason=WORDS),
     "reactivate a customer": lambda at: ReactivateCustomer(customer_id=at.aline),
     "open a wallet": lambda at: builders.open_wallet(at.aline, "USD", name=WORDS),
+    "change a wallet": lambda at: UpdateWallet(wallet_id=at.alines, name=WORDS, metadata={"from": WORDS}),
     "freeze a wallet": lambda at: builders.freeze(at.alines, "all", WORDS),
     "unfreeze a wallet": lambda at: UnfreezeWallet(wallet_id=at.alines),
     "deposit": lambda at: builders.deposit(at.alines, description=WORDS, metadata={"from": WORDS}),

@@ -10,10 +10,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.identifiers import house_wallet_id
 from tekana.domain.money import Currency
 from tekana.domain.wallet import house_wallets
-from tekana_postgres.rows import WALLET_COLUMNS, wallet_row
+from tekana.ports.unit_of_work import IdempotencyKey
+from tekana_postgres.rows import WALLET_COLUMNS, key_digest, wallet_row
 
 CUSTOMERS = 1_000_000
 TRANSACTIONS = 300_000
@@ -27,6 +29,8 @@ ENDPOINTS = 200
 DELIVERIES = 300_000
 PENDING = 20_000
 """The number of deliveries that are not delivered yet: the last ones, each of another stream."""
+KEY = "a key"
+"""An idempotency key of the local operator, which led to a transaction."""
 IN_USE = 1_000
 """Wallets up to this number have a correct version; to compute it for all would take long."""
 
@@ -94,6 +98,7 @@ _KEYS = f"""
 INSERT INTO idempotency_keys (key_digest, fingerprint, transaction_id)
 SELECT md5(n::text)::uuid, n, pg_temp.id({_TRANSACTION}, n) FROM generate_series(1::bigint, {TRANSACTIONS}) n
 """
+_KEY = "INSERT INTO idempotency_keys (key_digest, fingerprint, transaction_id) VALUES ($1, 1, $2)"
 _CUSTOMER_KEYS = f"""
 INSERT INTO idempotency_keys (key_digest, fingerprint, answer)
 SELECT md5('r' || n)::uuid, n, json_build_array('CustomerAnswer', pg_temp.id({_CUSTOMER}, n))
@@ -184,5 +189,7 @@ async def fill(connection: Any) -> None:
     await connection.copy_records_to_table("wallets", records=houses, columns=WALLET_COLUMNS)
     statements = [_CUSTOMERS, _WALLETS, _TRANSACTIONS, _ENTRIES, _VERSIONS]
     statements += [_KEYS, _CUSTOMER_KEYS, _CUSTOMER_ANSWERS, _OUTBOX, _ENDPOINTS, _DELIVERIES, _STREAMS]
+    digest = key_digest(IdempotencyKey(LOCAL_OPERATOR.tenant, LOCAL_OPERATOR.subject, KEY))
+    await connection.execute(_KEY, digest, transaction_id(TRANSACTIONS // 2))
     for statement in (*statements, *(index["definition"] for index in indexes), "VACUUM ANALYZE"):
         await connection.execute(statement)

@@ -21,11 +21,13 @@ from tekana.domain.identifiers import (
     WebhookEndpointId,
     house_wallet_id,
 )
-from tekana.domain.money import Currency
+from tekana.domain.money import Currency, Money
 from tekana.domain.webhooks import DeliveryAttempt, NewWebhookDelivery
 from tekana.ports.customers import CustomerFilter, Customers
-from tekana.ports.events import Events
+from tekana.ports.events import EventFilter, Events
+from tekana.ports.outcomes import Outcomes
 from tekana.ports.page import PageRequest
+from tekana.ports.readers import READERS as DECLARED
 from tekana.ports.transactions import TransactionFilter, Transactions
 from tekana.ports.wallets import WalletFilter, Wallets
 from tekana.ports.webhook_deliveries import FinishedAttempt, WebhookDeliveries
@@ -56,7 +58,11 @@ FILTERS: dict[type[Any], dict[str, tuple[Any, ...]]] = {
         "external_id": (None, f"crm-{NUMBER}"),
         "status": (None, "active", "suspended", "closed"),
     },
-    WalletFilter: {"customer_id": (None, MINE), "currency": (None, "RWF", "USD", "KES")},
+    WalletFilter: {
+        "customer_id": (None, MINE),
+        "currency": (None, "RWF", "USD", "KES"),
+        "status": (None, "active", "frozen"),
+    },
     TransactionFilter: {
         "wallet_id": (None, WALLET, BUSY),
         "customer_id": (None, THEIRS),
@@ -67,6 +73,26 @@ FILTERS: dict[type[Any], dict[str, tuple[Any, ...]]] = {
         "end": (None, large_ledger.transaction_time(210_000)),
     },
 }
+# Filters that no index serves, each beside a sample of the others: some that match all rows, and some that match none.
+UNINDEXED: dict[type[Any], dict[str, tuple[Any, ...]]] = {
+    CustomerFilter: {},
+    WalletFilter: {"metadata": ({"a": "b"},)},
+    TransactionFilter: {
+        "currency": ("RWF", "USD"),
+        "amount_min": (Money(1, RWF), Money(101, RWF)),
+        "amount_max": (Money(100, RWF), Money(99, RWF)),
+        "metadata": ({"a": "b"},),
+        "idempotency_key": (large_ledger.KEY, "unknown"),
+    },
+}
+BESIDE: dict[type[Any], tuple[dict[str, Any], ...]] = {
+    CustomerFilter: (),
+    WalletFilter: ({}, {"customer_id": MINE}, {"currency": "USD"}, {"status": "frozen"}),
+    TransactionFilter: (
+        *({}, {"wallet_id": WALLET}, {"wallet_id": BUSY}, {"customer_id": THEIRS}, {"type": "deposit"}),
+        *({"status": "rejected"}, {"reference": "order-300"}, {"start": large_ledger.transaction_time(200_000)}),
+    ),
+}
 WAGES = TransactionFilter(reference=large_ledger.COMMON_REFERENCE)
 LATER = {
     CustomerFilter: str(large_ledger.customer_id(400_000)),
@@ -74,21 +100,34 @@ LATER = {
     TransactionFilter: str(SOME),
 }
 
-READERS = (Customers, Wallets, Transactions, Events, WebhookEndpoints, WebhookDeliveries)
+READERS = (*(reader.port for reader in DECLARED), WebhookEndpoints, WebhookDeliveries)
 
 Question = Callable[[tekana.Session], Awaitable[Any]]
 
 
 def lists(of: type[Any], which: Callable[[tekana.Session], Any]) -> Iterator[tuple[str, int, Question]]:
     """Yield every combination of filters, each with its first page and a later one."""
-    assert set(FILTERS[of]) == set(of._fields), "a filter without samples"
-    for values in itertools.product(*FILTERS[of].values()):
-        wanted = of(*values)
+    assert FILTERS[of].keys() | UNINDEXED[of].keys() == set(of._fields), "a filter without samples"
+    indexed = [of(**dict(zip(FILTERS[of], values, strict=True))) for values in itertools.product(*FILTERS[of].values())]
+    unindexed = [
+        of(**beside, **{name: value})
+        for name, values in UNINDEXED[of].items()
+        for value in values
+        for beside in BESIDE[of]
+    ]
+    for wanted in (*indexed, *unindexed):
         busy = getattr(wanted, "wallet_id", None) == BUSY and wanted.type
         for cursor in (None, LATER[of]):
             page = PageRequest(50, cursor)
             most = HISTORY_OF_THE_MERCHANT if busy else MOST_ROWS
             yield f"{wanted} {cursor}", most, lambda app, wanted=wanted, page=page: which(app).list(wanted, page)
+    for wanted in (of(), *unindexed):
+        usual, page = of is TransactionFilter, PageRequest()
+        yield (
+            f"{wanted} in the other order",
+            MOST_ROWS,
+            lambda app, wanted=wanted, usual=usual, page=page: which(app).list(wanted, page, newest_first=not usual),
+        )
 
 
 PERIOD = (large_ledger.transaction_time(100_000), large_ledger.transaction_time(200_000))
@@ -133,7 +172,12 @@ def questions() -> dict[tuple[type[Any], str], list[tuple[str, int, Question]]]:
         (Events, "list"): [
             (str(page), MOST_ROWS, lambda app, page=page: app.events.list(page))
             for page in (PageRequest(), PageRequest(200, "150000.1"), PageRequest(200, "300000.2"))
+        ]
+        + [
+            (str(which), MOST_ROWS, lambda app, which=which: app.events.list(PageRequest(50, "150000.1"), which))
+            for which in (EventFilter(type="WalletFrozen"), EventFilter(aggregate_id=WALLET))
         ],
+        (Outcomes, "get"): [("", MOST_ROWS, lambda app: app.outcomes.get(large_ledger.KEY))],
         **webhook_questions(),
     }
 
@@ -204,6 +248,7 @@ async def commands(app: tekana.Session) -> list[Command[Any]]:
         tekana.SuspendCustomer(customer_id=MINE, reason="a review"),
         tekana.ReactivateCustomer(customer_id=MINE),
         builders.open_wallet(MINE),
+        tekana.UpdateWallet(wallet_id=WALLET, name="Savings"),
         builders.freeze(WALLET),
         tekana.UnfreezeWallet(wallet_id=WALLET),
         builders.deposit(WALLET),

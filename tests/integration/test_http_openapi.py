@@ -62,9 +62,9 @@ each_operation = pytest.mark.parametrize(
 NAMES = {
     *("register_customer", "list_customers", "get_customer", "update_customer", "verify_customer"),
     *("suspend_customer", "reactivate_customer", "close_customer", "open_wallet", "list_wallets", "get_wallet"),
-    *("list_wallet_entries", "get_wallet_balance", "freeze_wallet", "unfreeze_wallet", "close_wallet"),
+    *("list_wallet_entries", "get_wallet_balance", "freeze_wallet", "unfreeze_wallet", "update_wallet", "close_wallet"),
     *("create_transaction", "list_transactions", "get_transaction", "create_batch", "list_events", "check_live"),
-    *("check_ready", "get_metrics"),
+    *("check_ready", "get_metrics", "get_outcome"),
     *("create_webhook_endpoint", "list_webhook_endpoints", "get_webhook_endpoint", "update_webhook_endpoint"),
     *("delete_webhook_endpoint", "rotate_webhook_secret", "test_webhook_endpoint", "list_webhook_deliveries"),
     "resend_webhook_delivery",
@@ -138,7 +138,7 @@ def _expected_statuses(method: str, path: str, operation: Any) -> Iterator[set[i
         yield {409}
     if operation["operationId"] in ("test_webhook_endpoint", "resend_webhook_delivery"):
         yield {409}
-    if operation["operationId"] in ("open_wallet", "create_transaction", "create_webhook_endpoint"):
+    if operation["operationId"] in ("open_wallet", "create_transaction", "create_webhook_endpoint", "get_outcome"):
         yield {404}
     if operation["operationId"] == "list_events":
         yield {410}

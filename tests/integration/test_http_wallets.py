@@ -166,6 +166,31 @@ async def test_the_life_cycle_of_a_wallet(client: httpx.AsyncClient) -> None:
     assert_problem(await move(client, deposit), 409, "wallet_not_active")
 
 
+async def test_a_wallets_details_are_changed(client: httpx.AsyncClient) -> None:
+    wallet = await wallet_with(client)
+    path = f"/v1/wallets/{wallet}"
+    before = (await client.get(path)).json()
+    changes = {"name": "Savings", "metadata": {"goal": "a house"}}
+    changed = await client.patch(path, json=changes, headers={"Idempotency-Key": "a change"})
+    assert changed.status_code == 200
+    assert changed.json() == before | changes | {"updated_at": changed.json()["updated_at"]}
+    again = await client.patch(path, json=changes, headers={"Idempotency-Key": "a change"})
+    assert (again.content, again.headers["Idempotency-Replayed"]) == (changed.content, "true")
+    assert (await client.patch(path, json={"name": None})).json()["name"] is None
+    assert (await client.get(path)).json()["metadata"] == {"goal": "a house"}
+    for wrong, field in (
+        ({}, "body"),
+        ({"name": ""}, "name"),
+        ({"metadata": 1}, "metadata"),
+        ({"status": "x"}, "status"),
+    ):
+        assert_problem(await client.patch(path, json=wrong), 400, "invalid_request", field)
+    await client.post(f"{path}/close")
+    assert_problem(await client.patch(path, json={"name": "x"}), 409, "wallet_not_active")
+    missing = f"/v1/wallets/{UNKNOWN_ID}"
+    assert_problem(await client.patch(missing, json={"name": "x"}), 404, "not_found")
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 import tekana
+from tekana.domain.money import Currency, Money
+from tekana.ports.events import EventFilter
+from tekana.ports.page import Page, PageRequest
 from tekana.ports.transactions import TransactionFilter
+from tekana.ports.wallets import WalletFilter
 from tekana.testing import builders
+from tekana.testing.builders import RWF
 from tekana.testing.clock import FrozenClock
 from tekana.testing.contracts.helpers import a_customer, all_outcomes
 from tekana.testing.contracts.ledger_checks import assert_whole, every
 from tekana.testing.session import session
-from tekana_postgres import PostgresStore, transactions
+from tekana_postgres import PostgresStore, events, scans, transactions
 
 STEPS = [0, 1, 0, 1000, -3_000_000, 0, 500_000, 86_400_000_000, -1, 0]
 """Microseconds by which the clock advances from one group of transactions to the next."""
@@ -81,3 +88,66 @@ async def test_lists_match_a_scan_of_all_transactions(
                 expected = [one for one in found if matches(one, asked)]
                 got = await every(lambda page, asked=asked: app.transactions.list(asked, page), limit=7)  # type: ignore[misc]
                 assert got == expected, asked
+
+
+async def every_of(read: Callable[[PageRequest], Awaitable[Page[Any]]], limit: int) -> tuple[list[Any], int]:
+    """Return all items of a list whose pages may be short, and the number of pages."""
+    found: list[Any] = []
+    page = await read(PageRequest(limit))
+    for number in itertools.count(1):
+        assert len(page.items) <= limit
+        found += page.items
+        if page.next_cursor is None:
+            return found, number
+        page = await read(PageRequest(limit, page.next_cursor))
+    raise AssertionError
+
+
+@pytest.mark.parametrize("scanned_max", [1, 3, 7])
+async def test_pages_that_end_early_lose_and_repeat_nothing(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch, scanned_max: int
+) -> None:
+    monkeypatch.setattr(scans, "SCANNED_MAX", scanned_max)
+    monkeypatch.setattr(events, "_RUN", scanned_max + 1)
+    monkeypatch.setattr(events, "_RUNS_MAX", 2)
+    async with session(store=PostgresStore(postgres_url)) as app:
+        aline, bosco = await a_customer(app, "500"), await a_customer(app)
+        mine, his = aline.wallets[0].id, bosco.wallets[0].id
+        for number in range(20):
+            await app.execute(builders.open_wallet(aline.customer.id, metadata={"odd": number % 2 == 1}))
+            await app.execute(builders.transfer(mine, his, str(1 + number % 3), metadata={"rare": number in (3, 17)}))
+        whole = await every(lambda page: app.transactions.list(TransactionFilter(), page))
+        cases: dict[str, tuple[TransactionFilter, Callable[[tekana.Transaction], bool]]] = {
+            "amount": (TransactionFilter(amount_min=Money(3, RWF)), lambda one: one.request.amount.minor >= 3),
+            "metadata": (
+                TransactionFilter(metadata={"rare": "true"}),
+                lambda one: bool((one.request.metadata or {}).get("rare")),
+            ),
+            "none": (TransactionFilter(currency=Currency("USD")), lambda _: False),
+            "wallet": (
+                TransactionFilter(wallet_id=his, amount_max=Money(1, RWF)),
+                lambda one: one.request.to_wallet_id == his and one.request.amount.minor == 1,
+            ),
+        }
+        for name, (which, matches) in cases.items():
+            for newest_first, limit in itertools.product((True, False), (1, 2, 50)):
+                found, pages = await every_of(
+                    lambda page, of=which, newest=newest_first: app.transactions.list(of, page, newest),  # type: ignore[misc]
+                    limit,
+                )
+                expected = [one for one in whole if matches(one)]
+                assert found == (expected if newest_first else expected[::-1]), name
+                assert pages >= 20 // scanned_max
+        odd = WalletFilter(customer_id=aline.customer.id, metadata={"odd": "true"})
+        found, pages = await every_of(lambda page: app.wallets.list(odd, page), 50)
+        assert len(found) == 10
+        assert pages >= 20 // scanned_max
+        feed = await every(app.events.list)
+        for asked in (
+            EventFilter(type="WalletOpened"),
+            EventFilter(type="WalletClosed"),
+            EventFilter(aggregate_id=his),
+        ):
+            found, pages = await every_of(lambda page, of=asked: app.events.list(page, of), 5)  # type: ignore[misc]
+            assert found == [one for one in feed if asked.matches(one.event)]
+            assert pages >= 40 // (2 * scanned_max + 2)

@@ -11,8 +11,8 @@ from uuid_utils.compat import uuid7
 import tekana
 from tekana import Settings
 from tekana.application import Session
-from tekana.application.bus import ServiceName
 from tekana.ports.clock import Clock
+from tekana.ports.readers import ServiceName
 from tekana.ports.store import Store
 from tekana.testing.session import session
 from tests.kafka import no_groups_on_the_pip_broker

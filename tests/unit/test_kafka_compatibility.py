@@ -22,8 +22,9 @@ from tekana.domain.events import Event
 from tekana.domain.identifiers import TransactionId, WalletId
 from tekana.domain.money import Currency, Money
 from tekana.domain.transaction import TRANSACTION_TYPES, Entry, Rejection, Relation, Transaction, TransactionRequest
-from tekana.ports.events import FeedEvent
+from tekana.ports.events import EventFilter, FeedEvent
 from tekana.ports.page import Page, PageRequest
+from tekana.ports.transactions import TransactionFilter
 from tekana.testing.sample_events import sample_events
 from tekana_kafka import query_messages
 from tekana_kafka.codec import codec_of
@@ -154,6 +155,18 @@ def test_a_new_argument_of_a_query_is_compatible_if_it_has_its_default(monkeypat
     ):
         with pytest.raises(Unavailable):
             received(monkeypatch, old, unknown)
+
+
+def test_an_argument_that_has_its_default_is_left_out() -> None:
+    query, page = QUERIES["events.list"], PageRequest(limit=3)
+    assert query.message(LOCAL_OPERATOR, page).value == b'{"page":{"limit":3}}'
+    which = EventFilter(aggregate_id=WALLET)
+    message = query.message(LOCAL_OPERATOR, page, which)
+    assert query.arguments.decode(message.value) == {"page": page, "which": which}
+    filtered = TransactionFilter(amount_min=Money(5, Currency("RWF")), metadata={"a": "b"})
+    message = QUERIES["transactions.list"].message(LOCAL_OPERATOR, filtered, page)
+    expected = {"which": filtered, "page": page, "newest_first": True}
+    assert QUERIES["transactions.list"].arguments.decode(message.value) == expected
 
 
 def test_an_unknown_query_is_not_an_error_of_the_client() -> None:
@@ -293,6 +306,7 @@ ARGUMENTS: dict[str, Any] = {
     "TransactionId": UUID(int=1),
     "WebhookEndpointId": UUID(int=1),
     "PageRequest": PageRequest(10, "after"),
+    "str": "a key",
     "CustomerFilter": tekana.CustomerFilter(status="active"),
     "WalletFilter": tekana.WalletFilter(currency=Currency("RWF")),
     "TransactionFilter": tekana.TransactionFilter(type="deposit", start=MOMENT),

@@ -8,11 +8,11 @@ import tekana
 from tests.unit.golden_rows import GOLDEN
 
 NAMES = """
-AnyMoneyCommand BalanceAt Batch BatchOutcome Caller Command ConcurrentUpdate Conflict
+AnyMoneyCommand BalanceAt Batch BatchOutcome Caller Command CommandOutcome ConcurrentUpdate Conflict
 Currency CurrencyMismatch Customer CustomerExists CustomerFilter CustomerId CustomerNotActive CustomerNotFound
-CustomerWithWallets DeletedWebhook DeliveryAttempt Entry EventsDropped FieldError Forbidden
+CustomerWithWallets DeletedWebhook DeliveryAttempt Entry EventFilter EventsDropped FieldError Forbidden
 IdempotencyKeyReused InsufficientFunds InvalidRequest LOCAL_OPERATOR LimitExceeded MAIN_TENANT MissingAdapter Money
-MoneyCommand NotFound Overloaded Page PageRequest PostedEntry PostingEngine Refused
+MoneyCommand NotFound OutcomeNotFound Overloaded Page PageRequest PostedEntry PostingEngine Refused
 RolledBack RuleRefused SCOPES SameWallet Scope Session Settings StateConflict Tekana
 TekanaError Transaction TransactionFilter TransactionId TransactionNotFound Unavailable
 Wallet WalletFilter WalletId WalletNotActive WalletNotEmpty WalletNotFound

@@ -10,9 +10,11 @@ from tekana import (
     CloseWallet,
     Currency,
     CustomerNotActive,
+    InvalidRequest,
     LimitExceeded,
     OpenWallet,
     UnfreezeWallet,
+    UpdateWallet,
     WalletId,
     WalletNotActive,
     WalletNotEmpty,
@@ -25,6 +27,8 @@ from tekana.testing import builders
 from tekana.testing.clock import FrozenClock
 
 COMMANDS = {
+    "rename": lambda wallet_id: UpdateWallet(wallet_id=wallet_id, name="Savings"),
+    "keep the name": lambda wallet_id: UpdateWallet(wallet_id=wallet_id, name=None, metadata=None),
     "freeze debits": lambda wallet_id: builders.freeze(wallet_id, "debits"),
     "freeze all": lambda wallet_id: builders.freeze(wallet_id, "all"),
     "unfreeze": lambda wallet_id: UnfreezeWallet(wallet_id=wallet_id),
@@ -39,6 +43,12 @@ STATES = {
 }
 
 LIFE = {
+    ("active", "rename"): ("active", "WalletUpdated"),
+    ("frozen debits", "rename"): ("frozen debits", "WalletUpdated"),
+    ("frozen all", "rename"): ("frozen all", "WalletUpdated"),
+    ("active", "keep the name"): ("active", None),
+    ("closed", "rename"): WalletNotActive,
+    ("closed", "keep the name"): WalletNotActive,
     ("active", "freeze debits"): ("frozen debits", "WalletFrozen"),
     ("active", "freeze all"): ("frozen all", "WalletFrozen"),
     ("active", "unfreeze"): ("active", None),
@@ -117,6 +127,21 @@ def test_commands_on_house_wallets_are_refused(verb: str) -> None:
     for wallet_id in (WalletId(uuid4()), *(house_wallet_id(role, Currency("RWF")) for role in HOUSE_ROLES)):
         with pytest.raises(WalletNotFound):
             COMMANDS[verb](wallet_id).decide(builders.book())
+
+
+def test_an_update_changes_what_is_given() -> None:
+    wallet = builders.wallet(name="Travel", metadata={"a": 1})
+    book = builders.book(wallet)
+    UpdateWallet(wallet_id=wallet.id, name="My\u00a0savings", metadata={"a": 1}).decide(book)
+    assert (wallet.name, wallet.metadata) == ("My savings", {"a": 1})
+    UpdateWallet(wallet_id=wallet.id, metadata={}).decide(book)
+    assert (wallet.name, wallet.metadata) == ("My savings", {})
+    UpdateWallet(wallet_id=wallet.id, name=None, metadata=None).decide(book)
+    assert (wallet.name, wallet.metadata) == (None, None)
+    assert [getattr(one, "changed", None) for one in book.outbox] == [("name",), ("metadata",), ("name", "metadata")]
+    for wrong in ({}, {"name": ""}, {"name": "x" * 101}, {"metadata": {"": 1}}, {"name": "a\nb"}):
+        with pytest.raises(InvalidRequest):
+            UpdateWallet(wallet_id=wallet.id, **wrong)  # type: ignore[arg-type]
 
 
 def test_an_opened_wallet_is_empty_and_active() -> None:

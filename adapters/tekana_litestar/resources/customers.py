@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 from uuid import UUID
 
 import msgspec
@@ -35,13 +35,13 @@ from tekana.domain.metadata import Metadata
 from tekana_litestar import fields
 from tekana_litestar.bodies import Body
 from tekana_litestar.fields import meta
-from tekana_litestar.operation import Call, Operation, Returns, command, json_content, query, replay_header
+from tekana_litestar.operation import Call, Returns, command, json_content, query, replay_header
 from tekana_litestar.pages import ListPage, page_response
 from tekana_litestar.problems import PreconditionRequired
-from tekana_litestar.queries import PageQuery, Query
+from tekana_litestar.queries import Order, PageQuery, Query
 from tekana_litestar.resources.wallets import Wallet
 from tekana_litestar.responses import Response, json_response
-from tekana_litestar.times import utc
+from tekana_litestar.views import shown
 
 
 class Customer(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,23 +65,7 @@ class Customer(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def from_domain(cls, both: CustomerWithWallets) -> Customer:
         """Return what clients see of a customer, with their wallets."""
-        one = both.customer
-        return cls(
-            id=one.id,
-            full_name=one.full_name,
-            email=one.email,
-            phone_number=one.phone_number,
-            country=one.country,
-            external_id=one.external_id,
-            status=one.status,
-            tier=one.tier,
-            suspension_reason=one.suspension_reason,
-            metadata=one.metadata,
-            version=one.version,
-            wallets=tuple([Wallet.from_domain(each) for each in both.wallets]),
-            created_at=utc(one.created_at),
-            updated_at=utc(one.updated_at),
-        )
+        return shown(cls, both.customer, wallets=tuple([Wallet.from_domain(each) for each in both.wallets]))
 
 
 class CustomerPage(ListPage[Customer], frozen=True, kw_only=True):
@@ -95,6 +79,7 @@ class CustomerQuery(PageQuery, frozen=True, kw_only=True):
     phone_number: Annotated[str, meta("Only the customer with this phone number.", "+250788123456")] | UnsetType = UNSET
     external_id: Annotated[str, meta("Only the customer with this name of your own.", "crm-4711")] | UnsetType = UNSET
     status: Annotated[CustomerStatus, meta("Only customers in this status.")] | UnsetType = UNSET
+    order: Annotated[Order, fields.ORDER] = "asc"
 
     def __post_init__(self) -> None:
         # A plus that was not percent-encoded arrives as a space.
@@ -125,30 +110,16 @@ _VERIFICATION: Final = Body[VerifyCustomer](
 _SUSPENSION: Final = Body[SuspendCustomer](
     SuspendCustomer, without=_ID, name="Suspension", doc="Why the customer's money is stopped."
 )
-_REACTIVATION: Final = Body[ReactivateCustomer](ReactivateCustomer, without=_ID)
-_CLOSING: Final = Body[CloseCustomer](CloseCustomer, without=_ID)
 
 # ---------------------------------------------------------------------- the routes
 
 
-def _changed(body: Body[Any]) -> Operation:
-    """Describe a route that changes a customer under an optional key."""
-    return Operation(returns=(_CHANGED,), body=body, key="optional")
-
-
 _ETAG: Final = ("ETag",)
 _CUSTOMER: Final = json_content(Customer)
-_CHANGED: Final = Returns(200, _CUSTOMER, ("ETag", "Idempotency-Replayed"))
+_CHANGED: Final = Returns(200, _CUSTOMER, _ETAG)
 
 
-@command(
-    "/",
-    Operation(
-        returns=(Returns(201, _CUSTOMER, ("Location", "ETag", "Idempotency-Replayed")),),
-        body=_REGISTRATION,
-        key="optional",
-    ),
-)
+@command("/", Returns(201, _CUSTOMER, ("Location", "ETag")), body=_REGISTRATION, key="optional")
 async def register_customer(call: NamedDependency[Call[RegisterCustomer, Query]]) -> Response:
     """Register a customer.
 
@@ -158,17 +129,20 @@ async def register_customer(call: NamedDependency[Call[RegisterCustomer, Query]]
     return _response(await call.submit(call.input), status=201)
 
 
-@query("/", Operation(returns=(Returns(200, json_content(CustomerPage)),), query=CustomerQuery))
+@query("/", Returns(200, json_content(CustomerPage)), query=CustomerQuery)
 async def list_customers(call: NamedDependency[Call[None, CustomerQuery]]) -> Response:
     """List customers.
 
-    Customers that match everything given, in the order in which they registered.
+    Customers that match everything given, in the order in which they registered, or in the reverse order.
     """
-    page = await call.session.customers.list(call.query.select(CustomerFilter), call.query.page(call.path))
+    asked = call.query
+    page = await call.session.customers.list(
+        asked.select(CustomerFilter), asked.page(call.path), newest_first=asked.order == "desc"
+    )
     return page_response(call.path, page, CustomerPage, Customer.from_domain)
 
 
-@query("/{customer_id:str}", Operation(returns=(Returns(200, _CUSTOMER, _ETAG),), refusals=(CustomerNotFound,)))
+@query("/{customer_id:str}", Returns(200, _CUSTOMER, _ETAG), refusals=(CustomerNotFound,))
 async def get_customer(call: NamedDependency[Call[None, Query]]) -> Response:
     """Read a customer.
 
@@ -180,13 +154,11 @@ async def get_customer(call: NamedDependency[Call[None, Query]]) -> Response:
 
 @command(
     "/{customer_id:str}",
-    Operation(
-        returns=(Returns(200, _CUSTOMER, _ETAG),),
-        body=_CHANGES,
-        if_match=True,
-        refusals=(PreconditionRequired,),
-    ),
-    HttpMethod.PATCH,
+    Returns(200, _CUSTOMER, _ETAG),
+    method=HttpMethod.PATCH,
+    body=_CHANGES,
+    if_match=True,
+    refusals=(PreconditionRequired,),
 )
 async def update_customer(call: NamedDependency[Call[UpdateCustomer, Query]]) -> Response:
     """Change a customer's details.
@@ -199,7 +171,7 @@ async def update_customer(call: NamedDependency[Call[UpdateCustomer, Query]]) ->
     return _response(await call.submit(msgspec.structs.replace(call.input, expected_version=version)))
 
 
-@command("/{customer_id:str}/verify", _changed(_VERIFICATION))
+@command("/{customer_id:str}/verify", _CHANGED, body=_VERIFICATION, key="optional")
 async def verify_customer(call: NamedDependency[Call[VerifyCustomer, Query]]) -> Response:
     """Verify a customer.
 
@@ -208,7 +180,7 @@ async def verify_customer(call: NamedDependency[Call[VerifyCustomer, Query]]) ->
     return _response(await call.submit(call.input))
 
 
-@command("/{customer_id:str}/suspend", _changed(_SUSPENSION))
+@command("/{customer_id:str}/suspend", _CHANGED, body=_SUSPENSION, key="optional")
 async def suspend_customer(call: NamedDependency[Call[SuspendCustomer, Query]]) -> Response:
     """Suspend a customer.
 
@@ -217,7 +189,12 @@ async def suspend_customer(call: NamedDependency[Call[SuspendCustomer, Query]]) 
     return _response(await call.submit(call.input))
 
 
-@command("/{customer_id:str}/reactivate", _changed(_REACTIVATION))
+@command(
+    "/{customer_id:str}/reactivate",
+    _CHANGED,
+    body=Body[ReactivateCustomer](ReactivateCustomer, without=_ID),
+    key="optional",
+)
 async def reactivate_customer(call: NamedDependency[Call[ReactivateCustomer, Query]]) -> Response:
     """Reactivate a customer.
 
@@ -226,7 +203,7 @@ async def reactivate_customer(call: NamedDependency[Call[ReactivateCustomer, Que
     return _response(await call.submit(call.input))
 
 
-@command("/{customer_id:str}/close", _changed(_CLOSING))
+@command("/{customer_id:str}/close", _CHANGED, body=Body[CloseCustomer](CloseCustomer, without=_ID), key="optional")
 async def close_customer(call: NamedDependency[Call[CloseCustomer, Query]]) -> Response:
     """Close a customer.
 

@@ -18,14 +18,14 @@ from tekana.application.event_payload import OWN_FIELDS, event_payload
 from tekana.domain.caller import MAIN_TENANT
 from tekana.domain.errors import invalid
 from tekana.domain.events import EVENT_TYPES, Aggregate
-from tekana.ports.events import FeedEvent
+from tekana.ports.events import EventFilter, FeedEvent
 from tekana.ports.page import PAGE_SIZE_MAX
 from tekana_litestar import fields
 from tekana_litestar.cursors import decode_cursor, encode_cursor
 from tekana_litestar.examples import example_of
 from tekana_litestar.fields import meta
 from tekana_litestar.headers import preferred_type, single_header
-from tekana_litestar.operation import Call, Content, HeaderParameter, Operation, Returns, json_content, query
+from tekana_litestar.operation import Call, Content, HeaderParameter, Returns, json_content, query
 from tekana_litestar.pages import ListPage, page_response
 from tekana_litestar.queries import Limit, Query, page_request
 from tekana_litestar.responses import JSON, Response, encode
@@ -112,6 +112,17 @@ class EventQuery(Query, frozen=True, kw_only=True):
         | UnsetType
     ) = UNSET
     limit: Limit | UnsetType = UNSET
+    type: (
+        Annotated[str, meta("Only events of this type.", "FundsTransferred", enum=sorted(EVENT_TYPES))] | UnsetType
+    ) = UNSET
+    aggregate: Annotated[Aggregate, meta("Only events of this kind of aggregate.")] | UnsetType = UNSET
+    aggregate_id: (
+        Annotated[UUID, meta("Only events of this customer, wallet or transaction.", fields.WALLET_ID)] | UnsetType
+    ) = UNSET
+
+    def __post_init__(self) -> None:
+        if self.type is not UNSET and self.type not in EVENT_TYPES:
+            raise invalid("type", f"must be one of: {', '.join(EVENT_TYPES)}")
 
 
 _LAST_EVENT_ID: Final = HeaderParameter(
@@ -133,12 +144,10 @@ _STREAM: Final = Content(EVENT_STREAM, None, _message(msgspec.convert(example_of
 
 @query(
     "/",
-    Operation(
-        returns=(Returns(200, (*json_content(EventPage), _STREAM)),),
-        query=EventQuery,
-        headers=(_LAST_EVENT_ID,),
-        refusals=(EventsDropped,),
-    ),
+    Returns(200, (*json_content(EventPage), _STREAM)),
+    query=EventQuery,
+    headers=(_LAST_EVENT_ID,),
+    refusals=(EventsDropped,),
 )
 async def list_events(call: NamedDependency[Call[None, EventQuery]]) -> Response:
     """Follow what happens.
@@ -148,12 +157,14 @@ async def list_events(call: NamedDependency[Call[None, EventQuery]]) -> Response
     410 `events_dropped` is the answer to those who come too late for some of it. `next_cursor` is null when there is
     nothing more now. With `Accept: text/event-stream`, the events come as Server-Sent Events instead, the new ones as
     they happen: `id` is the cursor, `event` the type, and `data` the event. After a break, `Last-Event-ID` goes on from
-    there, as browsers do by themselves.
+    there, as browsers do by themselves. With `type`, `aggregate` or `aggregate_id`, only matching events are returned;
+    then a page may be short, or empty, although `next_cursor` leads on: send that as `after`.
     """
     if preferred_type(call.headers, (JSON, EVENT_STREAM)) == EVENT_STREAM:
         return await _stream(call)
     limit = PageRequest().limit if call.query.limit is UNSET else call.query.limit
-    page = await call.session.events.list(page_request(call.path, limit, call.query.after, "after"))
+    asked = page_request(call.path, limit, call.query.after, "after")
+    page = await call.session.events.list(asked, call.query.select(EventFilter))
     return page_response(call.path, page, EventPage, partial(Event.from_domain, call.path))
 
 
@@ -169,9 +180,12 @@ async def _stream(call: Call[None, EventQuery]) -> EventStream:
     except BaseException:
         call.streams.leave()
         raise
-    return EventStream(
-        call.streams, call.session, first, cursor, lambda fed: _message(Event.from_domain(call.path, fed))
-    )
+    which = call.query.select(EventFilter)
+
+    def write(fed: FeedEvent) -> bytes:
+        return _message(Event.from_domain(call.path, fed)) if which.matches(fed.event) else b""
+
+    return EventStream(call.streams, call.session, first, cursor, write)
 
 
 ROUTER: Final = Router("/v1/events", tags=["Events"], route_handlers=[list_events])

@@ -11,7 +11,7 @@ from litestar.di import NamedDependency
 from msgspec import UNSET, UnsetType
 
 from tekana import Unavailable
-from tekana_litestar.operation import Call, Operation, Returns, json_content, query
+from tekana_litestar.operation import Call, Returns, json_content, query
 from tekana_litestar.responses import Response, json_response
 
 _CHECK_SECONDS: Final = 5.0
@@ -31,13 +31,7 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @query(
-    "/live",
-    Operation(
-        returns=(Returns(200, json_content(Alive, {"status": "alive"})),),
-        query=None,
-        public=True,
-        refusals=(Unavailable,),
-    ),
+    "/live", Returns(200, json_content(Alive, {"status": "alive"})), query=None, public=True, refusals=(Unavailable,)
 )
 async def check_live(call: NamedDependency[Call[None, None]]) -> Response:
     """Is the process alive?
@@ -50,13 +44,7 @@ async def check_live(call: NamedDependency[Call[None, None]]) -> Response:
 
 
 @query(
-    "/ready",
-    Operation(
-        returns=(Returns(200, json_content(Ready, {"status": "ready"})),),
-        query=None,
-        public=True,
-        refusals=(Unavailable,),
-    ),
+    "/ready", Returns(200, json_content(Ready, {"status": "ready"})), query=None, public=True, refusals=(Unavailable,)
 )
 async def check_ready(call: NamedDependency[Call[None, None]]) -> Response:
     """Can money be moved now?

@@ -14,6 +14,7 @@ from msgspec import UNSET, UnsetType
 from tekana import (
     AnyMoneyCommand,
     CustomerId,
+    InvalidRequest,
     Refused,
     TransactionFilter,
     TransactionId,
@@ -27,14 +28,14 @@ from tekana.application.tekana import Executed
 from tekana.domain.errors import invalid
 from tekana.domain.events import TransactionType
 from tekana.domain.metadata import Metadata
-from tekana.domain.money import format_minor
+from tekana.domain.money import Money, format_minor, parse_currency
 from tekana.domain.transaction import TRANSACTION_TYPES, Direction, TransactionStatus
 from tekana_litestar import fields
 from tekana_litestar.bodies import Body
 from tekana_litestar.fields import POSTED_AT, meta
+from tekana_litestar.headers import check_idempotency_key
 from tekana_litestar.operation import (
     Call,
-    Operation,
     Returns,
     command,
     json_content,
@@ -42,9 +43,9 @@ from tekana_litestar.operation import (
     replay_header,
 )
 from tekana_litestar.pages import ListPage, page_response
-from tekana_litestar.queries import PageQuery, Query
+from tekana_litestar.queries import Order, PageQuery, Query
 from tekana_litestar.responses import HttpResponse, Response, json_response
-from tekana_litestar.times import utc
+from tekana_litestar.views import utc
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -162,8 +163,42 @@ class TransactionQuery(PageQuery, frozen=True, kw_only=True, rename={"start": "f
     ) = UNSET
     start: Annotated[datetime, fields.time("Only transactions created at this time or later.")] | UnsetType = UNSET
     end: Annotated[datetime, fields.time("Only transactions created before this time.")] | UnsetType = UNSET
+    currency: (
+        Annotated[str, meta("Only transactions in this ISO 4217 currency.", "RWF", pattern="^[A-Z]{3}$")] | UnsetType
+    ) = UNSET
+    amount_min: (
+        Annotated[str, meta("Only transactions of this amount or more; needs `currency`.", "1500")] | UnsetType
+    ) = UNSET
+    amount_max: (
+        Annotated[str, meta("Only transactions of this amount or less; needs `currency`.", "1500")] | UnsetType
+    ) = UNSET
+    metadata: Annotated[dict[str, str], fields.METADATA_FILTER] | UnsetType = UNSET
+    idempotency_key: Annotated[str, fields.IDEMPOTENCY_KEY] | UnsetType = UNSET
+    order: Annotated[Order, fields.ORDER] = "desc"
+
+    def filter(self) -> TransactionFilter:
+        """Return the filter, with the bounds of the amount in the currency."""
+        least, most = self._bound("amount_min"), self._bound("amount_max")
+        return self.select(TransactionFilter)._replace(amount_min=least, amount_max=most)
+
+    def _bound(self, name: str) -> Money | None:
+        text: str | UnsetType = getattr(self, name)
+        if text is UNSET:
+            return None
+        if self.currency is UNSET:
+            raise invalid("currency", f"is missing: {name} is an amount in a currency")
+        try:
+            return Money.parse(text, self.currency)
+        except InvalidRequest as error:
+            raise InvalidRequest(*(one._replace(field=name) for one in error.errors)) from None
 
     def __post_init__(self) -> None:
+        if self.currency is not UNSET:
+            parse_currency(self.currency)
+        self._bound("amount_min")
+        self._bound("amount_max")
+        if self.idempotency_key is not UNSET:
+            check_idempotency_key("idempotency_key", self.idempotency_key)
         if self.reference is not UNSET:
             check_text("reference", self.reference, most=200, one_line=True)
         if self.type is not UNSET and self.type not in TRANSACTION_TYPES:
@@ -189,15 +224,11 @@ def posted_response(executed: Executed[DomainTransaction]) -> HttpResponse:
 
 @command(
     "/",
-    Operation(
-        returns=(
-            Returns(201, _TRANSACTION, ("Location", "Idempotency-Replayed")),
-            Returns(200, _TRANSACTION, meaning="A dry run: this is what would happen. Nothing was kept."),
-        ),
-        query=DryRunQuery,
-        body=MOVEMENT,
-        key="required",
-    ),
+    Returns(201, _TRANSACTION, ("Location",)),
+    Returns(200, _TRANSACTION, meaning="A dry run: this is what would happen. Nothing was kept.", is_kept=False),
+    query=DryRunQuery,
+    body=MOVEMENT,
+    key="required",
 )
 async def create_transaction(call: NamedDependency[Call[AnyMoneyCommand, DryRunQuery]]) -> Response:
     """Move money.
@@ -217,17 +248,22 @@ async def create_transaction(call: NamedDependency[Call[AnyMoneyCommand, DryRunQ
     return json_response(200, Transaction.from_domain(transaction))
 
 
-@query("/", Operation(returns=(Returns(200, json_content(TransactionPage)),), query=TransactionQuery))
+@query("/", Returns(200, json_content(TransactionPage)), query=TransactionQuery)
 async def list_transactions(call: NamedDependency[Call[None, TransactionQuery]]) -> Response:
     """List transactions.
 
-    Transactions that match everything given, the newest first; rejected ones are among them.
+    Transactions that match everything given, the newest first, or the oldest; rejected ones are among them. With
+    `currency`, `amount_min`, `amount_max` or `metadata`, a page may be short, or empty: `next_cursor` alone says
+    whether there are more.
     """
-    page = await call.session.transactions.list(call.query.select(TransactionFilter), call.query.page(call.path))
+    asked = call.query
+    page = await call.session.transactions.list(
+        asked.filter(), asked.page(call.path), newest_first=asked.order == "desc"
+    )
     return page_response(call.path, page, TransactionPage, Transaction.from_domain)
 
 
-@query("/{transaction_id:str}", Operation(returns=(Returns(200, _TRANSACTION),), refusals=(TransactionNotFound,)))
+@query("/{transaction_id:str}", Returns(200, _TRANSACTION), refusals=(TransactionNotFound,))
 async def get_transaction(call: NamedDependency[Call[None, Query]]) -> Response:
     """Read a transaction.
 

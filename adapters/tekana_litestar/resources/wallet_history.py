@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 from uuid import UUID
 
 import msgspec
@@ -17,11 +17,11 @@ from tekana.domain.money import format_minor
 from tekana.domain.transaction import Direction
 from tekana_litestar import fields
 from tekana_litestar.fields import POSTED_AT, meta
-from tekana_litestar.operation import Call, Operation, Returns, json_content, query
+from tekana_litestar.operation import Call, Returns, json_content, query
 from tekana_litestar.pages import ListPage, page_response
-from tekana_litestar.queries import PageQuery, Query
+from tekana_litestar.queries import Order, PageQuery, Query
 from tekana_litestar.responses import Response, json_response
-from tekana_litestar.times import utc
+from tekana_litestar.views import utc
 
 
 class WalletEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,7 +65,7 @@ class EntryPage(ListPage[WalletEntry], frozen=True, kw_only=True):
 class EntryQuery(PageQuery, frozen=True, kw_only=True, rename={"start": "from", "end": "to"}):
     """Which entries, and in which order."""
 
-    order: Annotated[Literal["asc", "desc"], meta("`asc`: the first entry first; `desc`: the last.")] = "asc"
+    order: Annotated[Order, meta("`asc`: the first entry first; `desc`: the last.")] = "asc"
     start: Annotated[datetime, fields.time("Only entries posted at this time or later.")] | UnsetType = UNSET
     end: Annotated[datetime, fields.time("Only entries posted before this time.")] | UnsetType = UNSET
 
@@ -97,10 +97,7 @@ class BalanceQuery(Query, frozen=True, kw_only=True):
     at: Annotated[datetime, fields.time("The moment to look at; without it, now.")] | UnsetType = UNSET
 
 
-@query(
-    "/entries",
-    Operation(returns=(Returns(200, json_content(EntryPage)),), query=EntryQuery, refusals=(WalletNotFound,)),
-)
+@query("/entries", Returns(200, json_content(EntryPage)), query=EntryQuery, refusals=(WalletNotFound,))
 async def list_wallet_entries(call: NamedDependency[Call[None, EntryQuery]]) -> Response:
     """Read a wallet's history.
 
@@ -118,10 +115,7 @@ async def list_wallet_entries(call: NamedDependency[Call[None, EntryQuery]]) -> 
     return page_response(call.path, page, EntryPage, WalletEntry.from_domain)
 
 
-@query(
-    "/balance",
-    Operation(returns=(Returns(200, json_content(Balance)),), query=BalanceQuery, refusals=(WalletNotFound,)),
-)
+@query("/balance", Returns(200, json_content(Balance)), query=BalanceQuery, refusals=(WalletNotFound,))
 async def get_wallet_balance(call: NamedDependency[Call[None, BalanceQuery]]) -> Response:
     """Read a wallet's balance at a time.
 

@@ -1,14 +1,15 @@
-"""Wallets: open, read, freeze, unfreeze, close."""
+"""Wallets: open, read, change, freeze, unfreeze, close."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 from uuid import UUID
 
 import msgspec
 from litestar import Router
 from litestar.di import NamedDependency
+from litestar.enums import HttpMethod
 from msgspec import UNSET, UnsetType
 from msgspec.structs import force_setattr
 
@@ -18,6 +19,7 @@ from tekana import (
     FreezeWallet,
     OpenWallet,
     UnfreezeWallet,
+    UpdateWallet,
     WalletFilter,
     WalletId,
     WalletNotFound,
@@ -34,7 +36,6 @@ from tekana_litestar.bodies import Body
 from tekana_litestar.fields import POSTED_AT, meta
 from tekana_litestar.operation import (
     Call,
-    Operation,
     Returns,
     command,
     json_content,
@@ -42,9 +43,9 @@ from tekana_litestar.operation import (
     replay_header,
 )
 from tekana_litestar.pages import ListPage, page_response
-from tekana_litestar.queries import PageQuery, Query
+from tekana_litestar.queries import Order, PageQuery, Query
 from tekana_litestar.responses import HttpResponse, Response, json_response
-from tekana_litestar.times import utc
+from tekana_litestar.views import utc
 
 
 class Wallet(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,6 +102,9 @@ class WalletQuery(PageQuery, frozen=True, kw_only=True):
     currency: (
         Annotated[str, meta("Only wallets in this ISO 4217 currency.", "RWF", pattern="^[A-Z]{3}$")] | UnsetType
     ) = UNSET
+    status: Annotated[WalletStatus, meta("Only wallets in this status.")] | UnsetType = UNSET
+    metadata: Annotated[dict[str, str], fields.METADATA_FILTER] | UnsetType = UNSET
+    order: Annotated[Order, fields.ORDER] = "asc"
 
     def __post_init__(self) -> None:
         if self.currency is not UNSET:
@@ -111,31 +115,22 @@ class WalletQuery(PageQuery, frozen=True, kw_only=True):
 
 _ID: Final = ("wallet_id",)
 
-_OPENING: Final = Body[OpenWallet](OpenWallet)
+_CHANGES: Final = Body[UpdateWallet](
+    UpdateWallet,
+    without=_ID,
+    name="WalletChanges",
+    doc="The details to change; the others stay. Null clears one; metadata is replaced whole.",
+)
 _FREEZE: Final = Body[FreezeWallet](FreezeWallet, without=_ID, name="Freeze", doc="What is stopped, and why.")
-_UNFREEZE: Final = Body[UnfreezeWallet](UnfreezeWallet, without=_ID)
-_CLOSING: Final = Body[CloseWallet](CloseWallet, without=_ID)
 
 # ---------------------------------------------------------------------- the routes
 
 
-def _changed(body: Body[Any]) -> Operation:
-    """Describe a route that changes a wallet under an optional key."""
-    returns = Returns(200, _WALLET, ("Idempotency-Replayed",))
-    return Operation(returns=(returns,), body=body, key="optional")
-
-
 _WALLET: Final = json_content(Wallet)
+_CHANGED: Final = Returns(200, _WALLET)
 
 
-@command(
-    "/",
-    Operation(
-        returns=(Returns(201, _WALLET, ("Location", "Idempotency-Replayed")),),
-        body=_OPENING,
-        key="optional",
-    ),
-)
+@command("/", Returns(201, _WALLET, ("Location",)), body=Body[OpenWallet](OpenWallet), key="optional")
 async def open_wallet(call: NamedDependency[Call[OpenWallet, Query]]) -> Response:
     """Open a wallet.
 
@@ -144,14 +139,18 @@ async def open_wallet(call: NamedDependency[Call[OpenWallet, Query]]) -> Respons
     return _response(await call.submit(call.input), status=201)
 
 
-@query("/", Operation(returns=(Returns(200, json_content(WalletPage)),), query=WalletQuery))
+@query("/", Returns(200, json_content(WalletPage)), query=WalletQuery)
 async def list_wallets(call: NamedDependency[Call[None, WalletQuery]]) -> Response:
     """List wallets.
 
-    Wallets that match everything given, in the order in which they were opened. The operator's own (`house`) are among
-    them.
+    Wallets that match everything given, in the order in which they were opened, or in the reverse order. The operator's
+    own (`house`) are among them. With `metadata`, a page may be short, or empty: `next_cursor` alone says whether there
+    are more.
     """
-    page = await call.session.wallets.list(call.query.select(WalletFilter), call.query.page(call.path))
+    asked = call.query
+    page = await call.session.wallets.list(
+        asked.select(WalletFilter), asked.page(call.path), newest_first=asked.order == "desc"
+    )
     return page_response(call.path, page, WalletPage, Wallet.from_domain)
 
 
@@ -160,7 +159,7 @@ def wallet_response(wallet: DomainWallet) -> HttpResponse:
     return json_response(200, Wallet.from_domain(wallet))
 
 
-@query("/{wallet_id:str}", Operation(returns=(Returns(200, _WALLET),), refusals=(WalletNotFound,)))
+@query("/{wallet_id:str}", Returns(200, _WALLET), refusals=(WalletNotFound,))
 async def get_wallet(call: NamedDependency[Call[None, Query]]) -> Response:
     """Read a wallet.
 
@@ -169,7 +168,16 @@ async def get_wallet(call: NamedDependency[Call[None, Query]]) -> Response:
     return wallet_response(await call.session.wallets.get(WalletId(call.ids["wallet_id"])))
 
 
-@command("/{wallet_id:str}/freeze", _changed(_FREEZE))
+@command("/{wallet_id:str}", _CHANGED, method=HttpMethod.PATCH, body=_CHANGES, key="optional")
+async def update_wallet(call: NamedDependency[Call[UpdateWallet, Query]]) -> Response:
+    """Change a wallet's name or metadata.
+
+    Changes the fields that are given; null clears one; metadata is replaced whole. A closed wallet cannot be changed.
+    """
+    return _response(await call.submit(call.input))
+
+
+@command("/{wallet_id:str}/freeze", _CHANGED, body=_FREEZE, key="optional")
 async def freeze_wallet(call: NamedDependency[Call[FreezeWallet, Query]]) -> Response:
     """Freeze a wallet.
 
@@ -178,7 +186,7 @@ async def freeze_wallet(call: NamedDependency[Call[FreezeWallet, Query]]) -> Res
     return _response(await call.submit(call.input))
 
 
-@command("/{wallet_id:str}/unfreeze", _changed(_UNFREEZE))
+@command("/{wallet_id:str}/unfreeze", _CHANGED, body=Body[UnfreezeWallet](UnfreezeWallet, without=_ID), key="optional")
 async def unfreeze_wallet(call: NamedDependency[Call[UnfreezeWallet, Query]]) -> Response:
     """Unfreeze a wallet.
 
@@ -187,7 +195,7 @@ async def unfreeze_wallet(call: NamedDependency[Call[UnfreezeWallet, Query]]) ->
     return _response(await call.submit(call.input))
 
 
-@command("/{wallet_id:str}/close", _changed(_CLOSING))
+@command("/{wallet_id:str}/close", _CHANGED, body=Body[CloseWallet](CloseWallet, without=_ID), key="optional")
 async def close_wallet(call: NamedDependency[Call[CloseWallet, Query]]) -> Response:
     """Close a wallet.
 
@@ -208,6 +216,7 @@ ROUTER: Final = Router(
         open_wallet,
         list_wallets,
         get_wallet,
+        update_wallet,
         freeze_wallet,
         unfreeze_wallet,
         close_wallet,

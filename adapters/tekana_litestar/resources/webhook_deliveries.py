@@ -25,11 +25,11 @@ from tekana.domain.webhooks import WebhookDelivery as DomainDelivery
 from tekana_litestar import fields
 from tekana_litestar.bodies import Body, Nothing
 from tekana_litestar.fields import POSTED_AT, meta
-from tekana_litestar.operation import Call, Operation, Returns, command, json_content, query, replay_header
+from tekana_litestar.operation import Call, Returns, command, json_content, query, replay_header
 from tekana_litestar.pages import ListPage, page_response
 from tekana_litestar.queries import PageQuery, Query
 from tekana_litestar.responses import Response, json_response
-from tekana_litestar.times import utc
+from tekana_litestar.views import shown
 
 
 class WebhookAttempt(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,7 +44,7 @@ class WebhookAttempt(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def from_domain(cls, one: DeliveryAttempt) -> WebhookAttempt:
         """Return what clients see of an attempt."""
-        return cls(**one._replace(at=utc(one.at))._asdict())
+        return shown(cls, one)
 
 
 class WebhookDelivery(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,31 +64,23 @@ class WebhookDelivery(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def from_domain(cls, one: DomainDelivery) -> WebhookDelivery:
         """Return what clients see of a delivery."""
-        return cls(
-            id=one.id,
-            endpoint_id=one.endpoint_id,
-            event_id=one.event_id,
-            event_type=one.event_type,
-            status=one.status,
-            attempts=tuple([WebhookAttempt.from_domain(each) for each in one.attempts]),
-            created_at=utc(one.created_at),
-            ended_at=utc(one.ended_at) if one.ended_at else None,
-        )
+        return shown(cls, one, attempts=tuple([WebhookAttempt.from_domain(each) for each in one.attempts]))
 
 
 class WebhookDeliveryPage(ListPage[WebhookDelivery], frozen=True, kw_only=True):
     """Some deliveries, the newest first."""
 
 
-_QUEUED: Final = Returns(202, json_content(WebhookDelivery), ("Idempotency-Replayed",))
+_QUEUED: Final = Returns(202, json_content(WebhookDelivery))
 _NOTHING: Final = Body[Nothing](Nothing)
 
 
 @command(
     "/webhook-endpoints/{webhook_endpoint_id:str}/test",
-    Operation(
-        returns=(_QUEUED,), body=_NOTHING, key="optional", refusals=(WebhookEndpointNotFound, WebhookEndpointDisabled)
-    ),
+    _QUEUED,
+    body=_NOTHING,
+    key="optional",
+    refusals=(WebhookEndpointNotFound, WebhookEndpointDisabled),
 )
 async def test_webhook_endpoint(call: NamedDependency[Call[Nothing, Query]]) -> Response:
     """Send a test.
@@ -102,11 +94,9 @@ async def test_webhook_endpoint(call: NamedDependency[Call[Nothing, Query]]) -> 
 
 @query(
     "/webhook-endpoints/{webhook_endpoint_id:str}/deliveries",
-    Operation(
-        returns=(Returns(200, json_content(WebhookDeliveryPage)),),
-        query=PageQuery,
-        refusals=(WebhookEndpointNotFound,),
-    ),
+    Returns(200, json_content(WebhookDeliveryPage)),
+    query=PageQuery,
+    refusals=(WebhookEndpointNotFound,),
 )
 async def list_webhook_deliveries(call: NamedDependency[Call[None, PageQuery]]) -> Response:
     """List deliveries.
@@ -121,9 +111,10 @@ async def list_webhook_deliveries(call: NamedDependency[Call[None, PageQuery]]) 
 
 @command(
     "/webhook-deliveries/{webhook_delivery_id:str}/resend",
-    Operation(
-        returns=(_QUEUED,), body=_NOTHING, key="optional", refusals=(WebhookDeliveryNotFound, WebhookEndpointDisabled)
-    ),
+    _QUEUED,
+    body=_NOTHING,
+    key="optional",
+    refusals=(WebhookDeliveryNotFound, WebhookEndpointDisabled),
 )
 async def resend_webhook_delivery(call: NamedDependency[Call[Nothing, Query]]) -> Response:
     """Deliver it again.

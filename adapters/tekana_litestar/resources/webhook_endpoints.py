@@ -26,11 +26,11 @@ from tekana.domain.webhooks import WebhookStatus
 from tekana_litestar import fields
 from tekana_litestar.bodies import Body, Nothing
 from tekana_litestar.fields import meta
-from tekana_litestar.operation import Call, Operation, Returns, command, json_content, query, replay_header
+from tekana_litestar.operation import Call, Returns, command, json_content, query, replay_header
 from tekana_litestar.pages import ListPage, page_response
 from tekana_litestar.queries import PageQuery, Query
 from tekana_litestar.responses import HttpResponse, Response, json_response
-from tekana_litestar.times import utc
+from tekana_litestar.views import shown
 
 _TYPES: Final = ["FundsDeposited", "FundsTransferred"]
 _URL: Final = meta("An https:// URL without a user.", "https://example.com/hooks", format="uri", maxLength=2000)
@@ -77,18 +77,7 @@ class WebhookEndpoint(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def from_domain(cls, one: DomainEndpoint, **more: Any) -> WebhookEndpoint:
         """Return what clients see of an endpoint."""
-        return cls(
-            id=one.id,
-            url=one.url,
-            description=one.description,
-            event_types=one.event_types,
-            status=one.status,
-            disabled_reason=one.disabled_reason,
-            failing_since=utc(one.failing_since) if one.failing_since else None,
-            created_at=utc(one.created_at),
-            updated_at=utc(one.updated_at),
-            **more,
-        )
+        return shown(cls, one, **more)
 
 
 class WebhookEndpointWithSecret(WebhookEndpoint, frozen=True, kw_only=True):
@@ -113,16 +102,15 @@ class WebhookEndpointPage(ListPage[WebhookEndpoint], frozen=True, kw_only=True):
 _ENDPOINT: Final = json_content(WebhookEndpoint)
 _SECRET: Final = json_content(WebhookEndpointWithSecret)
 _NOTHING: Final = Body[Nothing](Nothing)
+_GONE: Final = (WebhookEndpointNotFound,)  # also of a creation: it was created under this key, and deleted
 
 
 @command(
     "/",
-    Operation(
-        returns=(Returns(201, _SECRET, ("Location", "Idempotency-Replayed")),),
-        body=Body[NewWebhookEndpoint](NewWebhookEndpoint),
-        key="optional",
-        refusals=(WebhookEndpointNotFound,),  # it was created under this key, and deleted
-    ),
+    Returns(201, _SECRET, ("Location",)),
+    body=Body[NewWebhookEndpoint](NewWebhookEndpoint),
+    key="optional",
+    refusals=_GONE,
 )
 async def create_webhook_endpoint(call: NamedDependency[Call[NewWebhookEndpoint, Query]]) -> Response:
     """Create a webhook endpoint.
@@ -137,7 +125,7 @@ async def create_webhook_endpoint(call: NamedDependency[Call[NewWebhookEndpoint,
     return json_response(201, _with_secret(done.answer), location, *replay_header(done.replayed))
 
 
-@query("/", Operation(returns=(Returns(200, json_content(WebhookEndpointPage)),), query=PageQuery))
+@query("/", Returns(200, json_content(WebhookEndpointPage)), query=PageQuery)
 async def list_webhook_endpoints(call: NamedDependency[Call[None, PageQuery]]) -> Response:
     """List webhook endpoints.
 
@@ -147,10 +135,7 @@ async def list_webhook_endpoints(call: NamedDependency[Call[None, PageQuery]]) -
     return page_response(call.path, page, WebhookEndpointPage, WebhookEndpoint.from_domain)
 
 
-@query(
-    "/{webhook_endpoint_id:str}",
-    Operation(returns=(Returns(200, _ENDPOINT),), refusals=(WebhookEndpointNotFound,)),
-)
+@query("/{webhook_endpoint_id:str}", Returns(200, _ENDPOINT), refusals=_GONE)
 async def get_webhook_endpoint(call: NamedDependency[Call[None, Query]]) -> Response:
     """Read a webhook endpoint.
 
@@ -162,13 +147,11 @@ async def get_webhook_endpoint(call: NamedDependency[Call[None, Query]]) -> Resp
 
 @command(
     "/{webhook_endpoint_id:str}",
-    Operation(
-        returns=(Returns(200, _ENDPOINT, ("Idempotency-Replayed",)),),
-        body=Body[WebhookEndpointChanges](WebhookEndpointChanges),
-        key="optional",
-        refusals=(WebhookEndpointNotFound,),
-    ),
-    HttpMethod.PATCH,
+    Returns(200, _ENDPOINT),
+    method=HttpMethod.PATCH,
+    body=Body[WebhookEndpointChanges](WebhookEndpointChanges),
+    key="optional",
+    refusals=_GONE,
 )
 async def update_webhook_endpoint(call: NamedDependency[Call[WebhookEndpointChanges, Query]]) -> Response:
     """Change a webhook endpoint.
@@ -182,13 +165,7 @@ async def update_webhook_endpoint(call: NamedDependency[Call[WebhookEndpointChan
     return json_response(200, WebhookEndpoint.from_domain(done.answer), *replay_header(done.replayed))
 
 
-@command(
-    "/{webhook_endpoint_id:str}",
-    Operation(
-        returns=(Returns(204, headers=("Idempotency-Replayed",)),), key="optional", refusals=(WebhookEndpointNotFound,)
-    ),
-    HttpMethod.DELETE,
-)
+@command("/{webhook_endpoint_id:str}", Returns(204), method=HttpMethod.DELETE, key="optional", refusals=_GONE)
 async def delete_webhook_endpoint(call: NamedDependency[Call[None, Query]]) -> Response:
     """Delete a webhook endpoint.
 
@@ -199,13 +176,7 @@ async def delete_webhook_endpoint(call: NamedDependency[Call[None, Query]]) -> R
 
 
 @command(
-    "/{webhook_endpoint_id:str}/rotate-secret",
-    Operation(
-        returns=(Returns(200, _SECRET, ("Idempotency-Replayed",)),),
-        body=_NOTHING,
-        key="optional",
-        refusals=(WebhookEndpointNotFound,),
-    ),
+    "/{webhook_endpoint_id:str}/rotate-secret", Returns(200, _SECRET), body=_NOTHING, key="optional", refusals=_GONE
 )
 async def rotate_webhook_secret(call: NamedDependency[Call[Nothing, Query]]) -> Response:
     """Give it a new secret.

@@ -13,7 +13,7 @@ from tekana.domain.identifiers import WalletId
 from tekana.domain.wallet import WALLETS, Wallet
 from tekana_postgres.arrays import text_array, uuid_array
 from tekana_postgres.row_locks import NO_LOCK, RowLock
-from tekana_postgres.rows import WALLET_COLUMNS, wallet_from, wallet_row
+from tekana_postgres.rows import WALLET_COLUMNS, wallet_from, wallet_row, write_json
 
 _CTID, _XMIN = len(WALLET_COLUMNS), len(WALLET_COLUMNS) + 1  # their places among the columns of _LOCK
 
@@ -33,11 +33,11 @@ _READ_WITH_KEYS = _READ.format(row_lock=NO_LOCK, used_keys=_USED_KEYS)
 _UPDATE = """
 UPDATE wallets w SET ledger_balance = d.ledger_balance, held = d.held, version = d.version, sequence = d.sequence,
     updated_at = d.updated_at, status = d.status, freeze_scope = d.freeze_scope, freeze_reason = d.freeze_reason,
-    customer_active = d.customer_active
+    customer_active = d.customer_active, name = d.name, metadata = d.metadata::json
 FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::timestamptz[], $7::text[],
-    $8::text[], $9::text[], $10::boolean[])
+    $8::text[], $9::text[], $10::boolean[], $11::text[], $12::text[])
     AS d (id, ledger_balance, held, version, sequence, updated_at, status, freeze_scope, freeze_reason,
-    customer_active)
+    customer_active, name, metadata)
 WHERE w.id = d.id
 """
 _INSERT_UNLESS_EXISTS = f"""
@@ -117,4 +117,6 @@ async def _update(connection: asyncpg.Connection, wallets: Sequence[Wallet]) -> 
         [wallet.freeze_scope for wallet in wallets],
         [wallet.freeze_reason for wallet in wallets],
         [wallet.customer_active for wallet in wallets],
+        [wallet.name for wallet in wallets],
+        [write_json(wallet.metadata) for wallet in wallets],
     )

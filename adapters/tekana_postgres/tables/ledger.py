@@ -73,6 +73,7 @@ wallets = Table(
     CheckConstraint("status <> 'closed' OR (ledger_balance = 0 AND held = 0)", name="closed"),
     Index(None, "customer_id", "id"),
     Index(None, "currency", "id"),
+    Index(None, "status", "id", postgresql_where=text("status <> 'active'")),
     # Balances change all the time: room on the page keeps the new row version there, and indexes untouched (HOT).
     postgresql_with={"fillfactor": 70},
 )

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from itertools import islice
 from typing import TypeVar
 
 from msgspec import json
 
 from tekana import (
     BalanceAt,
+    Caller,
+    CommandOutcome,
     Customer,
     CustomerFilter,
     CustomerId,
     CustomerNotFound,
     CustomerWithWallets,
+    EventFilter,
     Money,
     Page,
     PageRequest,
@@ -28,14 +32,19 @@ from tekana import (
     WalletId,
     WalletNotFound,
 )
+from tekana.domain.answers import BatchRecord
 from tekana.domain.errors import InvalidRequest, invalid
 from tekana.domain.events import EVENT_TYPES, Event
-from tekana.domain.transaction import events_of
+from tekana.domain.metadata import metadata_matches
+from tekana.domain.transaction import TransactionRequest, events_of
 from tekana.ports.clock import Clock
-from tekana.ports.events import FeedEvent
+from tekana.ports.events import ALL_EVENTS, FeedEvent
+from tekana.ports.outcomes import outcome_of
+from tekana.ports.unit_of_work import IdempotencyKey, batch_keys
 
 from .database import Database
 from .transactions import transaction_of
+from .unit_of_work import find_record
 
 Item = TypeVar("Item")
 
@@ -57,11 +66,16 @@ class SqliteCustomers:
                 return self._with_wallets(_customer_of(body))
         raise CustomerNotFound(f"no customer has the id {customer_id}")
 
-    async def list(self, which: CustomerFilter, page: PageRequest) -> Page[CustomerWithWallets]:
+    async def list(
+        self, which: CustomerFilter, page: PageRequest, newest_first: bool = False
+    ) -> Page[CustomerWithWallets]:
         conditions = {f"{name} = ?": value for name, value in which._asdict().items()}
         with self._database.snapshot():
-            order = "status = 'closed', id" if which.by_contact else "id"
-            found = _page(self._database, _customer_of, "customers", conditions, page, order=order)
+            found = _page(
+                *(self._database, _customer_of, "customers", conditions, page),
+                closed_last=which.by_contact,
+                newest_first=newest_first,
+            )
             return Page(tuple(map(self._with_wallets, found.items)), found.next_cursor)
 
     def _with_wallets(self, customer: Customer) -> CustomerWithWallets:
@@ -79,10 +93,16 @@ class SqliteWallets:
     async def get(self, wallet_id: WalletId) -> Wallet:
         return self._wallet(wallet_id)
 
-    async def list(self, which: WalletFilter, page: PageRequest) -> Page[Wallet]:
-        conditions = {f"{name} = ?": value for name, value in which._asdict().items()}
+    async def list(self, which: WalletFilter, page: PageRequest, newest_first: bool = False) -> Page[Wallet]:
+        conditions = {"customer_id = ?": which.customer_id, "currency = ?": which.currency}
+
+        def matches(one: Wallet) -> bool:
+            return which.status in (None, one.status) and metadata_matches(one.metadata, which.metadata or {})
+
         with self._database.snapshot():
-            return _page(self._database, _wallet_of, "wallets", conditions, page)
+            return _page(
+                *(self._database, _wallet_of, "wallets", conditions, page), newest_first=newest_first, matches=matches
+            )
 
     async def entries(
         self,
@@ -130,15 +150,16 @@ class SqliteWallets:
 class SqliteTransactions:
     """Implements tekana.ports.transactions.Transactions."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, caller: Caller) -> None:
         self._database = database
+        self._caller = caller
 
     async def get(self, transaction_id: TransactionId) -> Transaction:
         for [body] in self._database.rows("SELECT body FROM transactions WHERE id = ?", transaction_id):
             return transaction_of(body)
         raise TransactionNotFound(f"no transaction has the id {transaction_id}")
 
-    async def list(self, which: TransactionFilter, page: PageRequest) -> Page[Transaction]:
+    async def list(self, which: TransactionFilter, page: PageRequest, newest_first: bool = True) -> Page[Transaction]:
         of_customer = "EXISTS (SELECT 1 FROM wallets WHERE customer_id = ? AND id IN (from_wallet_id, to_wallet_id))"
         conditions = {
             "? IN (from_wallet_id, to_wallet_id)": which.wallet_id,
@@ -150,7 +171,34 @@ class SqliteTransactions:
             "created_at < ?": which.end,
         }
         with self._database.snapshot():
-            return _page(self._database, transaction_of, "transactions", conditions, page, newest_first=True)
+            under_key = self._under(which.idempotency_key)
+            return _page(
+                *(self._database, transaction_of, "transactions", conditions, page),
+                newest_first=newest_first,
+                matches=lambda one: (under_key is None or one.id in under_key) and _matches(one.request, which),
+            )
+
+    def _under(self, key: str | None) -> set[TransactionId] | None:
+        """Return the ids of the transactions that were decided under a key of the caller's."""
+        if key is None:
+            return None
+        whole = IdempotencyKey(self._caller.tenant, self._caller.subject, key)
+        record = find_record(self._database, whole)
+        keys = batch_keys(whole, record.answer.size) if record and isinstance(record.answer, BatchRecord) else (whole,)
+        records = [find_record(self._database, one) for one in keys]
+        return {one.answer.id for one in records if one and isinstance(one.answer, Transaction)}
+
+
+class SqliteOutcomes:
+    """Implements tekana.ports.outcomes.Outcomes."""
+
+    def __init__(self, database: Database, caller: Caller) -> None:
+        self._database = database
+        self._caller = caller
+
+    async def get(self, key: str) -> CommandOutcome:
+        record = find_record(self._database, IdempotencyKey(self._caller.tenant, self._caller.subject, key))
+        return outcome_of(key, record)
 
 
 class SqliteEvents:
@@ -162,11 +210,13 @@ class SqliteEvents:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def list(self, page: PageRequest) -> Page[FeedEvent]:
+    async def list(self, page: PageRequest, which: EventFilter = ALL_EVENTS) -> Page[FeedEvent]:
         first, _, second = ("1", "", "") if page.cursor is None else page.cursor.partition(".")
         following = [
             FeedEvent(event, f"{position}.{index}")
-            for position, one in read_outbox(self._database, _number(first), page.limit + 2)
+            for position, one in read_outbox(
+                self._database, _number(first), page.limit + 2 if which == ALL_EVENTS else -1
+            )
             for index, event in enumerate(events_of(one) if isinstance(one, Transaction) else (one,))
         ]
         if page.cursor is not None:  # it is among the events at its position, which are the first ones here
@@ -174,8 +224,9 @@ class SqliteEvents:
             if page.cursor not in [fed.cursor for fed in following[:seen]]:
                 raise _bad_cursor()
             del following[:seen]
-        items = tuple(following[: page.limit])
-        return Page(items, items[-1].cursor if len(following) > page.limit else None)
+        matching = [fed for fed in following if which.matches(fed.event)]
+        items = tuple(matching[: page.limit])
+        return Page(items, items[-1].cursor if len(matching) > page.limit else None)
 
 
 def read_outbox(database: Database, start: int, limit: int) -> list[tuple[int, Transaction | Event]]:
@@ -198,6 +249,17 @@ def _line(wallet_id: WalletId, version: int, body: str) -> PostedEntry:
     return PostedEntry(entry, one.id, request.type, request.description, request.reference, one.created_at)
 
 
+def _matches(request: TransactionRequest, which: TransactionFilter) -> bool:
+    """Check the filters that no column serves."""
+    amount, least, most = request.amount, which.amount_min, which.amount_max
+    return (
+        which.currency in (None, amount.currency)
+        and (least is None or (least.currency == amount.currency and least.minor <= amount.minor))
+        and (most is None or (most.currency == amount.currency and amount.minor <= most.minor))
+        and metadata_matches(request.metadata, which.metadata or {})
+    )
+
+
 def _page(
     database: Database,
     read: Callable[[str], Item],
@@ -205,21 +267,26 @@ def _page(
     conditions: Mapping[str, object],
     page: PageRequest,
     *,
-    order: str = "id",
+    closed_last: bool = False,
     newest_first: bool = False,
+    matches: Callable[[Item], bool] = lambda _: True,
 ) -> Page[Item]:
-    """Return the rows that meet every condition with a value, after the row whose id is the cursor."""
+    """Return the rows that meet every condition with a value and match, after the row whose id is the cursor."""
     given = {condition: value for condition, value in conditions.items() if value is not None}
+    comparison, direction = ("<", "DESC") if newest_first else (">", "ASC")
+    columns = [f"status {'<>' if newest_first else '='} 'closed'", "id"] if closed_last else ["id"]
     if page.cursor is not None:
         known = f"SELECT 1 FROM {table} WHERE id = ?"  # noqa: S608 - a name from this file, not from input
         if not page.cursor.isascii() or not database.rows(known, page.cursor):
             raise _bad_cursor()
-        last = f"(SELECT {order} FROM {table} WHERE id = ?)"  # noqa: S608 - likewise
-        given[f"({order}) {'<' if newest_first else '>'} {last}"] = page.cursor
-    where, direction = " AND ".join(given) or "TRUE", "DESC" if newest_first else "ASC"
-    statement = f"SELECT id, body FROM {table} WHERE {where} ORDER BY {order} {direction} LIMIT ?"  # noqa: S608
-    rows = database.rows(statement, *given.values(), page.limit + 1)
-    items = tuple(read(body) for _, body in rows[: page.limit])
+        last = f"(SELECT {', '.join(columns)} FROM {table} WHERE id = ?)"  # noqa: S608 - likewise
+        given[f"({', '.join(columns)}) {comparison} {last}"] = page.cursor
+    where = " AND ".join(given) or "TRUE"
+    order = ", ".join(f"{column} {direction}" for column in columns)
+    statement = f"SELECT id, body FROM {table} WHERE {where} ORDER BY {order}"  # noqa: S608
+    found = ((id_, read(body)) for id_, body in database.rows(statement, *given.values()))
+    rows = list(islice(((id_, item) for id_, item in found if matches(item)), page.limit + 1))
+    items = tuple(item for _, item in rows[: page.limit])
     return Page(items, rows[page.limit - 1][0] if len(rows) > page.limit else None)
 
 

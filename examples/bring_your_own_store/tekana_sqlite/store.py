@@ -6,21 +6,22 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 
 from msgspec import json
 
 from tekana.application.audit.checks import check
 from tekana.application.audit.snapshot import Snapshot
-from tekana.domain.caller import Caller
 from tekana.domain.customer import Customer
 from tekana.domain.errors import Unavailable
 from tekana.domain.wallet import Wallet
 from tekana.ports.audit import Finding
 from tekana.ports.clock import Clock
+from tekana.ports.readers import ForEveryCaller
 from tekana.ports.unit_of_work import IdempotencyKey
 
 from .database import Database
-from .readers import SqliteCustomers, SqliteEvents, SqliteTransactions, SqliteWallets, read_outbox
+from .readers import SqliteCustomers, SqliteEvents, SqliteOutcomes, SqliteTransactions, SqliteWallets, read_outbox
 from .schema import SCHEMA, VERSION
 from .transactions import transaction_of
 from .unit_of_work import SqliteUnitOfWork, record_of
@@ -38,26 +39,11 @@ class SqliteStore:
         self._turn = asyncio.Lock()
         self.location = path = url.removeprefix("sqlite://")
         self._writer, self._reader = Database(path, timeout=0), Database(path, timeout=5)
-        self._customers = SqliteCustomers(self._reader)
-        self._wallets = SqliteWallets(self._reader, self.clock)
-        self._transactions = SqliteTransactions(self._reader)
-        self._events = SqliteEvents(self._reader)
-
-    def customers(self, caller: Caller) -> SqliteCustomers:  # noqa: ARG002 - one tenant, for which every caller reads
-        """Return the reader of customers."""
-        return self._customers
-
-    def wallets(self, caller: Caller) -> SqliteWallets:  # noqa: ARG002 - one tenant, for which every caller reads
-        """Return the reader of wallets."""
-        return self._wallets
-
-    def transactions(self, caller: Caller) -> SqliteTransactions:  # noqa: ARG002 - one tenant, for which every caller reads
-        """Return the reader of transactions."""
-        return self._transactions
-
-    def events(self, caller: Caller) -> SqliteEvents:  # noqa: ARG002 - one tenant, for which every caller reads
-        """Return the reader of events."""
-        return self._events
+        self.customers = ForEveryCaller(SqliteCustomers(self._reader))
+        self.wallets = ForEveryCaller(SqliteWallets(self._reader, self.clock))
+        self.transactions = partial(SqliteTransactions, self._reader)
+        self.events = ForEveryCaller(SqliteEvents(self._reader))
+        self.outcomes = partial(SqliteOutcomes, self._reader)
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[SqliteUnitOfWork]:

@@ -42,6 +42,12 @@ def record_of(fingerprint: int, kind: str, body: str) -> IdempotencyRecord:
     return IdempotencyRecord(fingerprint, answer)
 
 
+def find_record(database: Database, key: IdempotencyKey) -> IdempotencyRecord | None:
+    """Return the record of a key; None if it was not used."""
+    statement = "SELECT fingerprint, kind, body FROM keys WHERE tenant = ? AND subject = ? AND key = ?"
+    return next((record_of(*row) for row in database.rows(statement, *key)), None)
+
+
 class SqliteUnitOfWork:
     """Implements tekana.ports.unit_of_work.UnitOfWork. The store has begun the transaction; `save` commits it."""
 
@@ -51,8 +57,8 @@ class SqliteUnitOfWork:
 
     async def find_keys(self, keys: Collection[IdempotencyKey]) -> Mapping[IdempotencyKey, IdempotencyRecord]:
         """Return the records of used keys."""
-        statement = "SELECT fingerprint, kind, body FROM keys WHERE tenant = ? AND subject = ? AND key = ?"
-        return {key: record_of(*row) for key in keys for row in self._database.rows(statement, *key)}
+        found = {key: find_record(self._database, key) for key in keys}
+        return {key: record for key, record in found.items() if record is not None}
 
     async def read(self, locks: LockSet) -> LockedState:
         """Read the items of the lock set, as `lock` does."""

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from tekana.application.engine.engine import Engine
 from tekana.application.webhooks.webhooks import Webhooks
 from tekana.domain.caller import Caller
-from tekana.ports.store import Readers
-
-ServiceName = Literal["customer", "wallet", "transaction"]
-"""The services: units of deployment. The adapter's table defines which commands and queries each handles."""
+from tekana.ports.readers import Readers
 
 
 @runtime_checkable

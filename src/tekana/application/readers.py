@@ -1,84 +1,78 @@
-"""The readers of a session: they check identifiers, and convert those given as text, for all stores."""
+"""The readers of a session: they check identifiers, and convert those given as text, for all stores.
+
+Which arguments are identifiers is known from the type hints of the port, so a reader needs no code here.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any, TypeVar
+from collections.abc import Callable
+from functools import cache
+from inspect import signature
+from types import NoneType, UnionType
+from typing import Any, NewType, TypeVar, Union, get_args, get_origin, get_type_hints
+from uuid import UUID
 
 from tekana.application.commands.validation import to_id
-from tekana.domain.answers import CustomerWithWallets
-from tekana.domain.identifiers import CustomerId, TransactionId, WalletId
-from tekana.domain.transaction import PostedEntry, Transaction
-from tekana.domain.wallet import Wallet
-from tekana.ports.customers import CustomerFilter, Customers
-from tekana.ports.page import Page, PageRequest
-from tekana.ports.transactions import TransactionFilter, Transactions
-from tekana.ports.wallets import BalanceAt, WalletFilter, Wallets
+from tekana.ports.readers import Reader, queries_of
 
-_FilterT = TypeVar("_FilterT", WalletFilter, TransactionFilter)
+PortT = TypeVar("PortT")
+
+_Convert = Callable[[str, Any], Any]
+"""Converts the value of the argument or field of this name."""
 
 
-def _with_ids(which: _FilterT, *names: str) -> _FilterT:
-    given = {name: getattr(which, name) for name in names}
-    ids: dict[str, Any] = {name: to_id(name, value) for name, value in given.items() if value is not None}
-    return which._replace(**ids)
+def checked(reader: Reader[PortT], port: PortT) -> PortT:
+    """Return the reader behind checks: its methods raise InvalidRequest for an identifier that is none."""
+    proxy: PortT = _proxy_of(reader.port)(port)
+    return proxy
 
 
-class CheckedCustomers:
-    """Implements tekana.ports.customers.Customers."""
-
-    __slots__ = ("_customers",)
-
-    def __init__(self, customers: Customers) -> None:
-        self._customers = customers
-
-    async def get(self, customer_id: CustomerId) -> CustomerWithWallets:
-        return await self._customers.get(CustomerId(to_id("customer_id", customer_id)))
-
-    async def list(self, which: CustomerFilter, page: PageRequest) -> Page[CustomerWithWallets]:
-        return await self._customers.list(which, page)
+@cache
+def _proxy_of(port: type) -> Callable[[Any], Any]:
+    """Return a class with the methods of the port, each of which converts its arguments and calls the port."""
+    methods = {name: _method(name, vars(port)[name]) for name in queries_of(port)}
+    return type(f"Checked{port.__name__}", (_Proxy,), {"__slots__": (), **methods})
 
 
-class CheckedWallets:
-    """Implements tekana.ports.wallets.Wallets."""
+class _Proxy:
+    __slots__ = ("_reader",)
 
-    __slots__ = ("_wallets",)
-
-    def __init__(self, wallets: Wallets) -> None:
-        self._wallets = wallets
-
-    async def get(self, wallet_id: WalletId) -> Wallet:
-        return await self._wallets.get(WalletId(to_id("wallet_id", wallet_id)))
-
-    async def list(self, which: WalletFilter, page: PageRequest) -> Page[Wallet]:
-        return await self._wallets.list(_with_ids(which, "customer_id"), page)
-
-    async def entries(
-        self,
-        wallet_id: WalletId,
-        page: PageRequest,
-        start: datetime | None = None,
-        end: datetime | None = None,
-        newest_first: bool = False,
-    ) -> Page[PostedEntry]:
-        return await self._wallets.entries(
-            WalletId(to_id("wallet_id", wallet_id)), page, start=start, end=end, newest_first=newest_first
-        )
-
-    async def balance_at(self, wallet_id: WalletId, at: datetime | None) -> BalanceAt:
-        return await self._wallets.balance_at(WalletId(to_id("wallet_id", wallet_id)), at)
+    def __init__(self, reader: Any) -> None:
+        self._reader = reader
 
 
-class CheckedTransactions:
-    """Implements tekana.ports.transactions.Transactions."""
+def _method(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
+    hints = get_type_hints(method)
+    names = [one for one in signature(method).parameters if one != "self"]
+    conversions = {one: convert for one in names if (convert := _conversion_of(hints[one])) is not None}
+    by_index = [(index, one, conversions[one]) for index, one in enumerate(names) if one in conversions]
 
-    __slots__ = ("_transactions",)
+    async def call(self: Any, *positional: Any, **named: Any) -> Any:
+        given = list(positional)
+        for index, one, convert in by_index:
+            if index < len(given):
+                given[index] = convert(one, given[index])
+            elif one in named:
+                named[one] = convert(one, named[one])
+        return await getattr(self._reader, name)(*given, **named)
 
-    def __init__(self, transactions: Transactions) -> None:
-        self._transactions = transactions
+    call.__name__, call.__doc__ = name, method.__doc__
+    return call
 
-    async def get(self, transaction_id: TransactionId) -> Transaction:
-        return await self._transactions.get(TransactionId(to_id("transaction_id", transaction_id)))
 
-    async def list(self, which: TransactionFilter, page: PageRequest) -> Page[Transaction]:
-        return await self._transactions.list(_with_ids(which, "wallet_id", "customer_id"), page)
+def _conversion_of(hint: Any) -> _Convert | None:
+    """Return the conversion of an argument of this type: an identifier, or a filter with identifiers; None without."""
+    if get_origin(hint) in (Union, UnionType):
+        [inner, *others] = [one for one in get_args(hint) if one is not NoneType]
+        convert = None if others else _conversion_of(inner)
+        return convert and (lambda name, value: None if value is None else convert(name, value))
+    if hint is UUID or (isinstance(hint, NewType) and hint.__supertype__ is UUID):
+        return to_id
+    if not (isinstance(hint, type) and issubclass(hint, tuple) and hasattr(hint, "_fields")):
+        return None
+    fields = {name: convert for name, one in get_type_hints(hint).items() if (convert := _conversion_of(one))}
+
+    def in_filter(_: str, value: Any) -> Any:
+        return value._replace(**{name: convert(name, getattr(value, name)) for name, convert in fields.items()})
+
+    return in_filter if fields else None

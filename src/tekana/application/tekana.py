@@ -13,7 +13,7 @@ from tekana.application.engine.engine import Engine
 from tekana.application.engine.envelope import Envelope, Outcome
 from tekana.application.engine.statistics import EngineStatistics
 from tekana.application.policy import require_scope
-from tekana.application.readers import CheckedCustomers, CheckedTransactions, CheckedWallets
+from tekana.application.readers import checked
 from tekana.application.webhooks.webhooks import Webhooks
 from tekana.application.workers.relay import relay_warnings
 from tekana.domain.answers import Answer
@@ -21,13 +21,10 @@ from tekana.domain.caller import Caller
 from tekana.domain.errors import Refused, Unavailable, rebuild_refusal
 from tekana.domain.transaction import Rejection, Transaction
 from tekana.ports.audit import Audit
-from tekana.ports.customers import Customers
-from tekana.ports.events import Events
 from tekana.ports.outbox import Outbox
 from tekana.ports.pools import PooledStore, PoolStatistics
-from tekana.ports.store import Readers, Store
-from tekana.ports.transactions import Transactions
-from tekana.ports.wallets import Wallets
+from tekana.ports.readers import PortT, Reader, Readers, SessionReaders
+from tekana.ports.store import Store
 
 
 class Executed(NamedTuple, Generic[AnswerT]):
@@ -113,7 +110,7 @@ class Tekana:
         return warnings if self._outbox is None else [*warnings, *await relay_warnings(self._outbox)]
 
 
-class Session:
+class Session(SessionReaders):
     """The operations of one caller. All of them raise Forbidden if the caller lacks the required scope.
 
     `execute` a command (`tekana.__all__` lists them), or `submit_batch` many money commands; read with `customers`,
@@ -134,29 +131,10 @@ class Session:
         """Return the session of another caller on the same application."""
         return Session(caller, self._store, self._engine, self._webhooks)
 
-    @property
-    def customers(self) -> Customers:
-        """The reader of customers."""
-        require_scope(self.caller, "customers:read")
-        return CheckedCustomers(self._store.customers(self.caller))
-
-    @property
-    def wallets(self) -> Wallets:
-        """The reader of wallets, their entries and past balances."""
-        require_scope(self.caller, "wallets:read")
-        return CheckedWallets(self._store.wallets(self.caller))
-
-    @property
-    def transactions(self) -> Transactions:
-        """The reader of transactions."""
-        require_scope(self.caller, "transactions:read")
-        return CheckedTransactions(self._store.transactions(self.caller))
-
-    @property
-    def events(self) -> Events:
-        """The reader of events."""
-        require_scope(self.caller, "events:read")
-        return self._store.events(self.caller)
+    def open_reader(self, reader: Reader[PortT]) -> PortT:
+        """Return a reader of the session's caller, which checks and converts identifiers."""
+        require_scope(self.caller, reader.scope)
+        return checked(reader, reader.of(self._store, self.caller))
 
     @property
     def webhooks(self) -> Webhooks:

@@ -10,7 +10,7 @@ from importlib.metadata import entry_points
 from inspect import signature
 from typing import Any
 
-from tekana.application.bus import Gateway, Service, ServiceName
+from tekana.application.bus import Gateway, Service
 from tekana.application.engine.engine import Engine
 from tekana.application.webhooks.webhooks import Webhooks
 from tekana.domain.caller import Caller
@@ -18,7 +18,8 @@ from tekana.domain.errors import TekanaError, invalid
 from tekana.ports.clock import Clock
 from tekana.ports.outbox import Outbox, RelayedStore
 from tekana.ports.publisher import Publisher
-from tekana.ports.store import Readers, Store
+from tekana.ports.readers import Readers, ServiceName
+from tekana.ports.store import Store
 from tekana.ports.webhook_sender import WebhookSender
 from tekana.ports.webhook_store import WebhookStore
 

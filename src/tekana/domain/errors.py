@@ -9,7 +9,8 @@
     │   ├── WalletNotFound
     │   ├── TransactionNotFound
     │   ├── WebhookEndpointNotFound
-    │   └── WebhookDeliveryNotFound
+    │   ├── WebhookDeliveryNotFound
+    │   └── OutcomeNotFound
     ├── StateConflict                                        the request is valid; the present state forbids it
     │   ├── CustomerExists          customer_exists
     │   ├── CustomerNotActive       customer_not_active
@@ -156,6 +157,12 @@ class WebhookDeliveryNotFound(NotFound):
     """No delivery to a webhook endpoint of the caller's has this id."""
 
     NAME = "WebhookDeliveryNotFound"
+
+
+class OutcomeNotFound(NotFound):
+    """No command of the caller's is stored under this idempotency key."""
+
+    NAME = "OutcomeNotFound"
 
 
 class StateConflict(Refused):

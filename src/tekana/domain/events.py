@@ -116,6 +116,14 @@ class WalletOpened(WalletEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WalletUpdated(WalletEvent):
+    """Details of a wallet changed; `changed` names the fields, never what they hold."""
+
+    NAME: ClassVar[str] = "WalletUpdated"
+    changed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WalletFrozen(WalletEvent):
     """Money can no longer leave the wallet (`debits`), nor enter it (`all`)."""
 
@@ -218,7 +226,7 @@ EVENT_TYPES: Final[dict[str, type[CustomerEvent] | type[WalletEvent] | type[Tran
     for kind in (
         *(CustomerRegistered, CustomerUpdated, CustomerVerified),
         *(CustomerSuspended, CustomerReactivated, CustomerClosed),
-        *(WalletOpened, WalletFrozen, WalletUnfrozen, WalletClosed, WalletCredited, WalletDebited),
+        *(WalletOpened, WalletUpdated, WalletFrozen, WalletUnfrozen, WalletClosed, WalletCredited, WalletDebited),
         *(FundsDeposited, FundsWithdrawn, FundsTransferred, PaymentMade, TransactionRejected),
     )
 }

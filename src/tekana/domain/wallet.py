@@ -9,12 +9,13 @@ open ──> active ──close──> closed (final; needs an empty wallet)
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from tekana.domain.errors import WalletNotActive, WalletNotEmpty
-from tekana.domain.events import FreezeScope, WalletClosed, WalletFrozen, WalletOpened, WalletUnfrozen
+from tekana.domain.events import FreezeScope, WalletClosed, WalletFrozen, WalletOpened, WalletUnfrozen, WalletUpdated
 from tekana.domain.identifiers import HOUSE_ROLES, CustomerId, HouseRole, WalletId, house_wallet_id
 from tekana.domain.lock_set import LockKind
 from tekana.domain.metadata import Metadata
@@ -75,6 +76,15 @@ class Wallet:
             occurred_at=self.updated_at,
             customer_id=self.customer_id,
             currency=self.currency,
+        )
+
+    def update(self, changes: Mapping[str, Any], at: datetime) -> WalletUpdated:
+        """Change the name or the metadata."""
+        for name, value in changes.items():
+            setattr(self, name, value)
+        self._change(at)
+        return WalletUpdated(
+            wallet_id=self.id, sequence=self.sequence, occurred_at=self.updated_at, changed=tuple(changes)
         )
 
     def freeze(self, scope: FreezeScope, reason: str, at: datetime) -> WalletFrozen:

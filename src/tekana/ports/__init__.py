@@ -1,6 +1,7 @@
 """The ports: Protocols that adapters implement. Their docstrings are the contract.
 
-    store          a database adapter: units of work, and the readers below; a gateway implements the readers only
+    store          a database adapter: units of work and readers
+    readers        the declarations of all readers; a gateway implements the readers only
     unit_of_work   one database transaction: find keys, lock, save
     customers, wallets, transactions, events
                    readers: the queries, the order of their results, and their pages

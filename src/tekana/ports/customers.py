@@ -42,8 +42,10 @@ class Customers(Protocol):
         """
         ...
 
-    async def list(self, which: CustomerFilter, page: PageRequest) -> Page[CustomerWithWallets]:
-        """List customers in order of their ids, which is the order of registration.
+    async def list(
+        self, which: CustomerFilter, page: PageRequest, newest_first: bool = False
+    ) -> Page[CustomerWithWallets]:
+        """List customers in order of their ids, which is the order of registration, or in the reverse order.
 
         If the filter has a contact, the open customer comes first.
 

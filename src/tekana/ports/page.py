@@ -13,6 +13,9 @@ PAGE_SIZE_MAX = 200
 class Page(NamedTuple, Generic[Item]):
     """A page of a list.
 
+    A page may have fewer items than its limit, or none, although there are more: a list with a filter that no index
+    serves reads a bounded number of records for each page. `next_cursor` alone shows whether there are more.
+
     Attributes:
         items: the items, in order.
         next_cursor: the cursor of the next page; None if there are no more items now. It is opaque, and valid only for

@@ -2,61 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
-from tekana.domain.caller import Caller
 from tekana.ports.audit import Audit
-from tekana.ports.customers import Customers
-from tekana.ports.events import Events
-from tekana.ports.transactions import Transactions
+from tekana.ports.readers import Readers
 from tekana.ports.unit_of_work import BeginUnit
-from tekana.ports.wallets import Wallets
-
-
-@runtime_checkable
-class Readers(Protocol):
-    """The readers of the ledger. `start` and `stop` open and release the resources behind them."""
-
-    @property
-    def location(self) -> str:
-        """The address of the data, for an operator, without secrets."""
-        ...
-
-    def customers(self, caller: Caller) -> Customers:
-        """Return a reader of customers, for this caller. Cheap: one per request."""
-        ...
-
-    def wallets(self, caller: Caller) -> Wallets:
-        """Return a reader of wallets and their history, for this caller. Cheap: one per request."""
-        ...
-
-    def transactions(self, caller: Caller) -> Transactions:
-        """Return a reader of transactions, for this caller. Cheap: one per request."""
-        ...
-
-    def events(self, caller: Caller) -> Events:
-        """Return a reader of events, for this caller. Cheap: one per request."""
-        ...
-
-    async def start(self) -> None:
-        """Prepare to serve. The database need not be reachable yet, unless this store starts it."""
-        ...
-
-    async def stop(self) -> None:
-        """Release all resources. May be called twice, or without `start`."""
-        ...
-
-    async def check_ready(self) -> Sequence[str] | None:
-        """Check that the store is reachable and its schema is the required one.
-
-        Returns:
-            Warnings for an operator that do not prevent commands, one sentence each; empty or None without any.
-
-        Raises:
-            Unavailable: the store cannot serve; the message gives the reason.
-        """
-        ...
 
 
 @runtime_checkable

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Final, NamedTuple, Protocol, runtime_checkable
 
 from tekana.domain.answers import Answer
 from tekana.domain.book import Book
@@ -22,6 +22,15 @@ class IdempotencyKey(NamedTuple):
     tenant: str
     subject: str
     key: str
+
+
+KEY_SEPARATOR: Final = "\x1f"
+"""Separates a batch's key from the number of one of its transactions. No caller's key contains it."""
+
+
+def batch_keys(whole: IdempotencyKey, size: int) -> tuple[IdempotencyKey, ...]:
+    """Return the keys of the transactions of a batch."""
+    return tuple(whole._replace(key=f"{whole.key}{KEY_SEPARATOR}{place}") for place in range(size))
 
 
 class IdempotencyRecord(NamedTuple):

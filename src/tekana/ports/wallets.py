@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from tekana.domain.identifiers import CustomerId, WalletId
 from tekana.domain.money import Currency, Money
 from tekana.domain.transaction import PostedEntry
-from tekana.domain.wallet import Wallet
+from tekana.domain.wallet import Wallet, WalletStatus
 from tekana.ports.page import Page, PageRequest
 
 
 class WalletFilter(NamedTuple):
-    """Selects the wallets that match all given fields; None matches any value."""
+    """Selects the wallets that match all given fields; None matches any value.
+
+    Attributes:
+        customer_id, currency, status: compared exactly.
+        metadata: names and values that the metadata have: see `metadata_matches`.
+    """
 
     customer_id: CustomerId | None = None
     currency: Currency | None = None
+    status: WalletStatus | None = None
+    metadata: Mapping[str, str] | None = None
 
 
 class BalanceAt(NamedTuple):
@@ -49,8 +57,8 @@ class Wallets(Protocol):
         """
         ...
 
-    async def list(self, which: WalletFilter, page: PageRequest) -> Page[Wallet]:
-        """List wallets in order of their ids, which is the order of opening.
+    async def list(self, which: WalletFilter, page: PageRequest, newest_first: bool = False) -> Page[Wallet]:
+        """List wallets in order of their ids, which is the order of opening, or in the reverse order.
 
         Raises:
             InvalidRequest: the cursor is not one of this list.

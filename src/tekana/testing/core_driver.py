@@ -16,7 +16,7 @@ from tekana.application.event_payload import event_payload
 from tekana.domain.answers import CustomerWithWallets
 from tekana.domain.errors import InvalidRequest, Refused
 from tekana.domain.identifiers import WebhookEndpointId
-from tekana.domain.money import Currency, format_minor
+from tekana.domain.money import Currency, Money, format_minor
 from tekana.domain.transaction import Entry, PostedEntry, Transaction
 from tekana.domain.wallet import Wallet
 from tekana.domain.webhooks import WebhookDelivery, WebhookEndpoint
@@ -35,6 +35,7 @@ _COMMANDS: dict[Verb, tuple[Callable[..., Any], str | None]] = {
     "reactivate": (core.ReactivateCustomer, "customer_id"),
     "close_customer": (core.CloseCustomer, "customer_id"),
     "open_wallet": (core.OpenWallet, None),
+    "update_wallet": (core.UpdateWallet, "wallet_id"),
     "freeze": (core.FreezeWallet, "wallet_id"),
     "unfreeze": (core.UnfreezeWallet, "wallet_id"),
     "close_wallet": (core.CloseWallet, "wallet_id"),
@@ -84,10 +85,22 @@ class CoreDriver:
             "transactions": (self._app.transactions.list, TransactionFilter),
         }
         read, make = lists[kind]
-        wanted = make(
-            **_typed({{"from": "start", "to": "end"}.get(name, name): value for name, value in which.items()})
-        )
-        return await _all(lambda page: read(wanted, page))
+        order = which.pop("order", None)
+        wanted = make(**_filter(which))
+        newest_first = order == "desc" if order else kind == "transactions"
+        return await _all(lambda page: read(wanted, page, newest_first=newest_first))
+
+    async def outcome(self, key: str) -> Record:
+        try:
+            found = await self._app.outcomes.get(key)
+        except Refused as error:
+            raise Refusal(error.code) from error
+        return {
+            "status": "refused" if found.rejection else "succeeded",
+            "resource": found.resource,
+            "resource_id": found.resource_id and str(found.resource_id),
+            "rejection_code": found.rejection and found.rejection.code,
+        }
 
     async def entries(self, wallet_id: str) -> list[Record]:
         wallet = UUID(wallet_id)
@@ -140,6 +153,15 @@ def _reply(done: core.BatchOutcome) -> Reply:
             problem = {"code": one.rejection.code, "transaction_id": str(one.id)}
             results.append({"index": index, "status": 422, "problem": problem})
     return Reply({"results": results, "failed_index": done.failed_index}, done.replayed)
+
+
+def _filter(which: dict[str, str]) -> dict[str, Any]:
+    """Convert the parameters of a list to the fields of a filter."""
+    found = _typed({{"from": "start", "to": "end"}.get(name, name): value for name, value in which.items()})
+    for bound in ("amount_min", "amount_max"):
+        if bound in found:
+            found[bound] = Money.parse(found[bound], which["currency"])
+    return found
 
 
 def _typed(details: Record) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 Record = Mapping[str, Any]
 
 CustomerVerb = Literal["register", "update", "verify", "suspend", "reactivate", "close_customer"]
-WalletVerb = Literal["open_wallet", "freeze", "unfreeze", "close_wallet"]
+WalletVerb = Literal["open_wallet", "update_wallet", "freeze", "unfreeze", "close_wallet"]
 MoneyVerb = str
 """The `type` of any money command."""
 
@@ -61,6 +61,10 @@ class Driver(Protocol):
 
     async def find(self, kind: Kind, **which: str) -> list[Record]:
         """Return all records that match, from all pages, in order."""
+        ...
+
+    async def outcome(self, key: str) -> Record:
+        """Return what the request with this idempotency key led to."""
         ...
 
     async def entries(self, wallet_id: str) -> list[Record]:

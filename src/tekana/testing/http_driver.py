@@ -30,6 +30,10 @@ _PATHS: dict[Verb, str] = {
     "create_webhook": "/v1/webhook-endpoints",
     "resend": "/v1/webhook-deliveries/{}/resend",
 }
+_PATCHED: dict[Verb, str] = {
+    "update_wallet": "/v1/wallets/{}",
+    "update_webhook": "/v1/webhook-endpoints/{}",
+}
 _FAMILIES: dict[type[TekanaError], int] = {
     InvalidRequest: 400,
     NotFound: 404,
@@ -59,8 +63,8 @@ class HttpDriver:
             headers["If-Match"] = "*" if version is None else f'"{version}"'
             body = {name: value for name, value in details.items() if name != "expected_version"}
             return _reply(await self._client.patch(f"/v1/customers/{subject}", json=body, headers=headers))
-        if verb == "update_webhook":
-            return _reply(await self._client.patch(f"/v1/webhook-endpoints/{subject}", json=details, headers=headers))
+        if verb in _PATCHED:
+            return _reply(await self._client.patch(_PATCHED[verb].format(subject), json=details, headers=headers))
         if verb not in _PATHS:  # the type of a money command
             body = {**details, "type": verb}
             return _reply(await self._client.post("/v1/transactions", json=body, headers=headers))
@@ -71,6 +75,9 @@ class HttpDriver:
 
     async def find(self, kind: Kind, **which: str) -> list[Record]:
         return await self._all(f"/v1/{kind}", which)
+
+    async def outcome(self, key: str) -> Record:
+        return _reply(await self._client.get("/v1/outcomes", params={"idempotency_key": key})).record
 
     async def entries(self, wallet_id: str) -> list[Record]:
         return await self._all(f"/v1/wallets/{wallet_id}/entries", {})

@@ -24,6 +24,7 @@ from tekana.domain.events import (
     WalletFrozen,
     WalletOpened,
     WalletUnfrozen,
+    WalletUpdated,
 )
 from tekana.domain.identifiers import CustomerId, TransactionId, WalletId, house_wallet_id
 from tekana.domain.money import Currency
@@ -93,4 +94,8 @@ def sample_events() -> list[Event]:
         if rules.event not in shown:
             transaction_id = TransactionId(UUID(f"019c13bd-9e20-7000-8000-00000c4f1b{number:02d}"))
             events.append(rules.event(**money(transaction_id, (ALINES_WALLET, BOSCOS_WALLET), 1200)))
+    # Later kinds of event come after the others, whose times and sequences are pinned by tests.
+    events.append(
+        WalletUpdated(wallet_id=BOSCOS_WALLET, **next_of(BOSCOS_WALLET), changed=("name", "metadata")),
+    )
     return events

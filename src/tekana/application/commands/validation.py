@@ -17,6 +17,7 @@ from msgspec import UNSET, UnsetType
 from tekana.domain.errors import FieldError, InvalidRequest, invalid
 from tekana.domain.iso4217 import WITHDRAWN
 from tekana.domain.money import Currency, parse_currency
+from tekana.ports.unit_of_work import KEY_SEPARATOR
 
 T = TypeVar("T")
 
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
 else:
     MetadataField = dict[str, Any]
 """The type of a field with metadata: with `read_number` as its `float_hook`, a decoder keeps every digit."""
-
-KEY_SEPARATOR = "\x1f"
-"""Separates a batch's key from an index in the key of one of its transactions. Not allowed in callers' keys."""
 
 _KEY_LENGTH_MAX = 255
 _METADATA_NAMES_MAX = 50

@@ -154,7 +154,8 @@ class GroupSettler:
                 if unlocked and isinstance(error, Conflict):
                     unlocked = False
                     self._unlocked_groups.note(conflict=True)
-                    continue
+                    if not isinstance(error, Busy):
+                        continue
                 unknown = unknown or (isinstance(error, Unavailable) and not isinstance(error, Conflict | Overloaded))
                 elsewhere = isinstance(error, Busy) and (wait or _middle(group) > 0)
                 if not isinstance(error, Unavailable) or elsewhere or attempt == _TRIES:

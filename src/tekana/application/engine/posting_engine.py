@@ -15,7 +15,7 @@ from itertools import count
 from typing import NamedTuple
 
 from tekana.application.commands.batch import Batch
-from tekana.application.commands.validation import KEY_SEPARATOR, check_key
+from tekana.application.commands.validation import check_key
 from tekana.application.engine.command_queue import CommandQueue, QueuedBatch, QueuedCommand, queued
 from tekana.application.engine.contention import Lanes
 from tekana.application.engine.decide import decide, fingerprint, with_further_locks
@@ -31,7 +31,7 @@ from tekana.domain.identifiers import NUMBER_BITS
 from tekana.domain.lock_set import LockedState, LockSet, merge
 from tekana.domain.money import Currency
 from tekana.ports.clock import NewId
-from tekana.ports.unit_of_work import BeginUnit, IdempotencyKey
+from tekana.ports.unit_of_work import KEY_SEPARATOR, BeginUnit, IdempotencyKey
 
 # Two groups in flight keep the processor and the database busy at once. A second one is begun only when many wait:
 # smaller groups cost more for each of their commands. Single commands get one more when all in flight are as large as

@@ -15,6 +15,7 @@ from tekana.application import (
     SuspendCustomer,
     UnfreezeWallet,
     UpdateCustomer,
+    UpdateWallet,
     VerifyCustomer,
 )
 from tekana.application.commands import MONEY_COMMANDS
@@ -120,6 +121,7 @@ async def _execute_all_commands(app: Session) -> None:
     await app.execute(VerifyCustomer(customer_id=customer.id, tier="full"))
     await app.execute(SuspendCustomer(customer_id=customer.id, reason="a court order"))
     await app.execute(ReactivateCustomer(customer_id=customer.id))
+    await app.execute(UpdateWallet(wallet_id=wallet.id, name="Everyday"))
     await app.execute(builders.freeze(wallet.id, "all"))
     await app.execute(UnfreezeWallet(wallet_id=wallet.id))
     await app.execute(builders.transfer(wallet.id, bosco.wallets[0].id, "300"))

@@ -17,6 +17,7 @@ from tekana.application import (
     SuspendCustomer,
     UnfreezeWallet,
     UpdateCustomer,
+    UpdateWallet,
     VerifyCustomer,
 )
 from tekana.domain.caller import LOCAL_OPERATOR
@@ -105,6 +106,9 @@ class RoundTripsContract(Contract):
         opened = await app.execute(builders.open_wallet(aline.id, "KWD", name="Travel", metadata={"a": 1}))
         assert await stores[-1].wallets(LOCAL_OPERATOR).get(opened.id) == opened
         for command in (
+            UpdateWallet(wallet_id=opened.id, name="Holidays", metadata={"b": 1, "a": "2"}),
+            UpdateWallet(wallet_id=opened.id, metadata=None),
+            UpdateWallet(wallet_id=opened.id, name=None, metadata={}),
             builders.freeze(opened.id, "debits", "a lost phone"),
             builders.freeze(opened.id, "all", "a court order"),
             UnfreezeWallet(wallet_id=opened.id),

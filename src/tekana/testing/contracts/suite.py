@@ -11,6 +11,7 @@ from tekana.testing.contracts.legs import LegsContract
 from tekana.testing.contracts.lost_answers import LostAnswersContract
 from tekana.testing.contracts.persistence import PersistenceContract
 from tekana.testing.contracts.read_customers import ReadCustomersContract
+from tekana.testing.contracts.read_filters import ReadFiltersContract
 from tekana.testing.contracts.read_money import ReadMoneyContract
 from tekana.testing.contracts.round_trips import RoundTripsContract
 from tekana.testing.contracts.unit_of_work import UnitOfWorkContract
@@ -28,6 +29,7 @@ class StoreContract(
     LostAnswersContract,
     ReadCustomersContract,
     ReadMoneyContract,
+    ReadFiltersContract,
     EventFeedContract,
     RoundTripsContract,
     WithdrawnCurrenciesContract,

@@ -47,6 +47,34 @@ def same_answer(scene: ScenarioContext) -> None:
     assert (first.replayed, second.replayed) == (False, True)
 
 
+@then("its key leads to the same transaction")
+def key_leads_to_it(scene: ScenarioContext) -> None:
+    """Check the outcome that is stored under the key of the last request, which succeeded."""
+    reply = scene.last.outcome
+    assert isinstance(reply, Reply)
+    found = scene.outcome(scene.last.key)
+    shown = [found[name] for name in ("status", "resource", "resource_id", "rejection_code")]
+    assert shown == ["succeeded", "transaction", reply.record["id"], None]
+
+
+@state("its key leads to a refusal: {reason:Reason}")
+def key_leads_to_refusal(scene: ScenarioContext, reason: str) -> None:
+    """Check the outcome that is stored under the key of the last request, which was refused."""
+    found = scene.outcome(scene.last.key)
+    assert (found["status"], found["rejection_code"]) == ("refused", reason)
+
+
+@then("a key that was never used leads to nothing")
+def unused_key(scene: ScenarioContext) -> None:
+    """Check that nothing is found under an unused key."""
+    try:
+        found = scene.outcome("never used")
+    except Refusal as refusal:
+        assert refusal.code == "not_found"
+    else:
+        raise AssertionError(f"it leads to {found}")
+
+
 @then("every answer is the same")
 def same_answers(scene: ScenarioContext) -> None:
     """Check that all concurrent requests have the same answer."""

@@ -119,6 +119,10 @@ class ScenarioContext:
         """Return all records that match."""
         return self._portal.call(self.world.driver.find(kind, **which))
 
+    def outcome(self, key: str) -> Record:
+        """Return what the request with this key led to."""
+        return self._portal.call(self.world.driver.outcome(key))
+
     def entries(self, wallet: str) -> list[Record]:
         """Return the entries of the wallet that the phrase names."""
         return self._portal.call(self.world.driver.entries(self.wallet(wallet)))

@@ -84,6 +84,10 @@ def _look(scene: ScenarioContext, details: dict[str, str]) -> None:
                 which["customer_id"] = scene.person(value)
             case "from" | "to":
                 which[detail] = moment(value)
+            case "least":
+                which["amount_min"] = value
+            case "most":
+                which["amount_max"] = value
             case _:
                 which[detail] = value
     scene.found = [transaction["reference"] for transaction in scene.find("transactions", **which)]

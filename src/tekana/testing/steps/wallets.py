@@ -32,6 +32,18 @@ def opens(scene: ScenarioContext, currency: str, label: str, who: str) -> Reques
     return Request("open_wallet", None, details, scene.learn_wallet(who, label))
 
 
+@action('{wallet:Wallet} is renamed "{name:Text}"')
+def is_renamed(scene: ScenarioContext, wallet: str, name: str) -> Request:
+    """Change the name of a wallet."""
+    return Request("update_wallet", scene.wallet(wallet), {"name": name})
+
+
+@state('{wallet:Wallet} is named "{name:Text}"')
+def is_named(scene: ScenarioContext, wallet: str, name: str) -> None:
+    """Check the name of a wallet."""
+    assert scene.get("wallets", scene.wallet(wallet))["name"] == name
+
+
 @action("{wallet:Wallet} is frozen for {scope:Scope}")
 def is_frozen(scene: ScenarioContext, wallet: str, scope: str) -> Request:
     """Freeze a wallet."""

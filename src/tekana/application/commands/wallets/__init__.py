@@ -4,7 +4,8 @@ from tekana.application.commands.wallets.close_wallet import CloseWallet
 from tekana.application.commands.wallets.freeze_wallet import FreezeWallet
 from tekana.application.commands.wallets.open_wallet import OpenWallet
 from tekana.application.commands.wallets.unfreeze_wallet import UnfreezeWallet
+from tekana.application.commands.wallets.update_wallet import UpdateWallet
 
-AnyWalletCommand = OpenWallet | FreezeWallet | UnfreezeWallet | CloseWallet
+AnyWalletCommand = OpenWallet | UpdateWallet | FreezeWallet | UnfreezeWallet | CloseWallet
 
-__all__ = ["CloseWallet", "FreezeWallet", "OpenWallet", "UnfreezeWallet"]
+__all__ = ["CloseWallet", "FreezeWallet", "OpenWallet", "UnfreezeWallet", "UpdateWallet"]

@@ -1,0 +1,70 @@
+"""Update the name and the metadata of a wallet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import msgspec
+from msgspec import UNSET, UnsetType
+from msgspec.structs import force_setattr
+
+from tekana.application.commands.command import Struct
+from tekana.application.commands.validation import (
+    MetadataField,
+    check_all,
+    check_metadata,
+    check_optional,
+    normal_name,
+)
+from tekana.domain.book import Book
+from tekana.domain.caller import Scope
+from tekana.domain.errors import Refused, WalletNotActive, WalletNotFound, invalid
+from tekana.domain.identifiers import WalletId
+from tekana.domain.lock_set import LockSet
+from tekana.domain.wallet import Wallet
+
+_CHANGEABLE = ("name", "metadata")
+
+
+class UpdateWallet(Struct, frozen=True, kw_only=True):
+    """Change the given details of a wallet. None clears one; metadata is replaced as a whole."""
+
+    NAME: ClassVar[str] = "UpdateWallet"
+    SCOPE: ClassVar[Scope] = "wallets:write"
+    IDS: ClassVar[tuple[str, ...]] = ("wallet_id",)
+    REFUSALS: ClassVar[tuple[type[Refused], ...]] = (WalletNotFound, WalletNotActive)
+    EXAMPLE: ClassVar[Mapping[str, Any]] = {"name": "Savings", "metadata": {"goal": "a house"}}
+
+    wallet_id: WalletId
+    name: str | UnsetType | None = UNSET
+    metadata: MetadataField | UnsetType | None = UNSET
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.changes():
+            raise invalid("body", f"must change something: {', '.join(_CHANGEABLE)}")
+        check_all(
+            lambda: check_optional(self.name, self._normalize_name),
+            lambda: check_optional(self.metadata, check_metadata),
+        )
+
+    def _normalize_name(self, name: str) -> None:
+        force_setattr(self, "name", normal_name("name", name, most=100))
+
+    def changes(self) -> dict[str, object]:
+        """Return the given fields with their new values."""
+        given = msgspec.structs.asdict(self)
+        return {name: given[name] for name in _CHANGEABLE if given[name] is not UNSET}
+
+    def locks(self) -> LockSet:
+        return LockSet((self.wallet_id,))
+
+    def decide(self, book: Book) -> Wallet:
+        wallet = book.customer_wallet(self.wallet_id)
+        wallet.require_open()
+        changes = {name: value for name, value in self.changes().items() if getattr(wallet, name) != value}
+        if changes:
+            book.change_wallet(wallet, wallet.update(changes, book.now))
+        return replace(wallet)

@@ -1,0 +1,168 @@
+"""The readers: each is declared here once, and used by sessions, by the bus and in the catalog.
+
+A new one needs a port, a method of `Readers` and a line in `SessionReaders`; a new query of an existing reader needs a
+method of its port. Each store implements both.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Final,
+    Generic,
+    Literal,
+    Protocol,
+    TypeVar,
+    assert_type,
+    get_type_hints,
+    overload,
+    runtime_checkable,
+)
+
+from tekana.domain.caller import Caller, Scope
+from tekana.ports.customers import Customers
+from tekana.ports.events import Events
+from tekana.ports.outcomes import Outcomes
+from tekana.ports.transactions import Transactions
+from tekana.ports.wallets import Wallets
+
+ServiceName = Literal["customer", "wallet", "transaction"]
+"""The services: units of deployment. Each executes some of the commands, and answers the queries of some readers."""
+
+PortT = TypeVar("PortT")
+PortT_co = TypeVar("PortT_co", covariant=True)
+
+
+@runtime_checkable
+class Readers(Protocol):
+    """The readers of the ledger, of a caller each. `start` and `stop` open and release the resources behind them.
+
+    A method that returns a reader is cheap: it is called for each request.
+    """
+
+    @property
+    def location(self) -> str:
+        """The address of the data, for an operator, without secrets."""
+        ...
+
+    def customers(self, caller: Caller) -> Customers:
+        """Return the reader of customers."""
+        ...
+
+    def wallets(self, caller: Caller) -> Wallets:
+        """Return the reader of wallets, their entries and past balances."""
+        ...
+
+    def transactions(self, caller: Caller) -> Transactions:
+        """Return the reader of transactions."""
+        ...
+
+    def events(self, caller: Caller) -> Events:
+        """Return the reader of events."""
+        ...
+
+    def outcomes(self, caller: Caller) -> Outcomes:
+        """Return the reader of outcomes by idempotency key."""
+        ...
+
+    async def start(self) -> None:
+        """Prepare to serve. The database need not be reachable yet, unless this store starts it."""
+        ...
+
+    async def stop(self) -> None:
+        """Release all resources. May be called twice, or without `start`."""
+        ...
+
+    async def check_ready(self) -> Sequence[str] | None:
+        """Check that the store is reachable and its schema is the required one.
+
+        Returns:
+            Warnings for an operator that do not prevent commands, one sentence each; empty or None without any.
+
+        Raises:
+            Unavailable: the store cannot serve; the message gives the reason.
+        """
+        ...
+
+
+class Reader(Generic[PortT_co]):
+    """The declaration of a reader. As an attribute of a session, it is the reader of the session's caller.
+
+    Attributes:
+        name: its name in `Readers` and in sessions.
+        port: the Protocol that it implements.
+        scope: the scope that a caller needs.
+        service: the service that answers its queries over a bus.
+        queries: the names of its port's methods.
+    """
+
+    def __init__(self, method: Callable[[Any, Caller], PortT_co], *, scope: Scope, service: ServiceName) -> None:
+        """Declare the reader that this method of `Readers` returns."""
+        self.name: Final = method.__name__
+        self.port: Final[type] = get_type_hints(method)["return"]
+        self.scope: Final = scope
+        self.service: Final = service
+        self.queries: Final = queries_of(self.port)
+        self.__doc__ = method.__doc__
+
+    def of(self, readers: Readers, caller: Caller) -> PortT_co:
+        """Return the reader of a caller."""
+        port: PortT_co = getattr(readers, self.name)(caller)
+        return port
+
+    @overload
+    def __get__(self, session: None, owner: type) -> Reader[PortT_co]: ...
+
+    @overload
+    def __get__(self, session: SessionReaders, owner: type) -> PortT_co: ...
+
+    def __get__(self, session: SessionReaders | None, owner: type) -> Reader[PortT_co] | PortT_co:
+        return self if session is None else session.open_reader(self)
+
+
+def queries_of(port: type) -> tuple[str, ...]:
+    """Return the names of a port's queries: its public methods."""
+    return tuple(name for name, one in vars(port).items() if not name.startswith("_") and inspect.isfunction(one))
+
+
+class SessionReaders:
+    """The readers of a session, as its attributes."""
+
+    __slots__ = ()
+
+    customers = Reader(Readers.customers, scope="customers:read", service="customer")
+    wallets = Reader(Readers.wallets, scope="wallets:read", service="wallet")
+    transactions = Reader(Readers.transactions, scope="transactions:read", service="transaction")
+    events = Reader(Readers.events, scope="events:read", service="transaction")
+    outcomes = Reader(Readers.outcomes, scope="transactions:read", service="transaction")
+
+    def open_reader(self, reader: Reader[PortT]) -> PortT:
+        """Return a reader of the session's caller. Raises Forbidden if they lack its scope."""
+        raise NotImplementedError
+
+
+if TYPE_CHECKING:
+
+    def _check_types(session: SessionReaders) -> None:
+        """Have the type checker verify that a session's attribute has the type of its port."""
+        assert_type(session.wallets, Wallets)
+        assert_type(session.outcomes, Outcomes)
+        assert_type(SessionReaders.wallets, Reader[Wallets])
+
+
+READERS: Final[tuple[Reader[Any], ...]] = tuple(one for one in vars(SessionReaders).values() if isinstance(one, Reader))
+"""All readers."""
+
+
+class ForEveryCaller(Generic[PortT_co]):
+    """A method of `Readers` that returns the same reader for every caller: there is one tenant."""
+
+    def __init__(self, reader: PortT_co) -> None:
+        self._reader = reader
+
+    def __call__(self, caller: Caller) -> PortT_co:  # noqa: ARG002 - see above
+        """Return the reader."""
+        return self._reader
