@@ -15,9 +15,9 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import asyncpg
 import pytest
-from sqlalchemy import NullPool, make_url, text
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy import make_url
 
 from tekana_postgres import PostgresStore
 from tekana_postgres.embedded import EmbeddedPostgres
@@ -155,10 +155,13 @@ def _database(url: str, name: str) -> str:
 
 
 def _maintain(url: str, statement: str) -> None:
+    """Execute a statement that runs outside of transactions."""
+
     async def execute() -> None:
-        engine = create_async_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
-        async with engine.connect() as connection:
-            await connection.execute(text(statement))
-        await engine.dispose()
+        connection = await asyncpg.connect(url.replace("+asyncpg", ""))
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()
 
     asyncio.run(execute())

@@ -44,13 +44,14 @@ WATCHER = str(PACKAGE / "watcher.py")
 # Imported as a separate package, without the libraries that the adapter around it needs.
 IMPORT = f"import sys; sys.path.append({str(PACKAGE.parent)!r}); from embedded import EmbeddedPostgres"
 USER = """
-import contextlib, sys
+import contextlib, select, sys
 from pathlib import Path
 
 with EmbeddedPostgres(Path(sys.argv[1]), durable="durable" in sys.argv) as url:
     with contextlib.suppress(KeyboardInterrupt):
         print(url, flush=True)
-        sys.stdin.read()
+        while not select.select([sys.stdin], [], [], 0.1)[0]:
+            pass  # a read would not end if the signal came just before it
     print("stopping", flush=True)
     sys.stdin.read()
 """

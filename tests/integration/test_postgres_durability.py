@@ -73,7 +73,7 @@ def test_serve_prints_the_warning_before_it_listens(unsafe_url: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port: int = free.getsockname()[1]
     words = ["serve", "--port", str(port), "--database-url", unsafe_url]
-    with subprocess.Popen([sys.executable, "-m", "tekana.cli", *words], stderr=subprocess.PIPE, text=True) as serve:
+    with subprocess.Popen([sys.executable, "-m", "tekana_cli", *words], stderr=subprocess.PIPE, text=True) as serve:
         assert serve.stderr
         output = [serve.stderr.readline() for _ in range(3)]
         serve.send_signal(signal.SIGTERM)

@@ -190,7 +190,7 @@ async def test_each_of_several_workers_reads_from_the_replica(replica: Replica) 
     words = ["serve", "--port", str(port), "--workers", "2", "--database-url", urls.database_url]
     async with replica.replay_paused():
         server = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tekana.cli", *words),
+            *(sys.executable, "-m", "tekana_cli", *words),
             env=environment | {"TEKANA_READ_DATABASE_URL": urls.read_database_url},
             stderr=asyncio.subprocess.PIPE,
         )

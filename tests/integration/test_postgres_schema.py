@@ -97,7 +97,7 @@ async def functions(url: str) -> list[str]:
 
 
 async def test_concurrent_migrations_run_once(empty_postgres_url: str) -> None:
-    command = (sys.executable, "-m", "tekana.cli", "migrate", "--database-url", empty_postgres_url)
+    command = (sys.executable, "-m", "tekana_cli", "migrate", "--database-url", empty_postgres_url)
     machines = [
         await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE)
         for _ in range(4)
