@@ -55,14 +55,34 @@ def postgres_server() -> Iterator[str]:
     if given:
         yield given
         return
-    folder = Path(tempfile.mkdtemp(prefix="tekana-test-", dir=_server_folder()))
-    folder.chmod(0o755)  # so that the account PostgreSQL runs as can enter it
+    folder = _new_server_folder()
     server = EmbeddedPostgres(folder, durable=False)
     try:
         yield server.start()
     finally:
         server.stop()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_data() -> Iterator[Path]:
+    """Return a folder with the data of an embedded PostgreSQL that was created and stopped.
+
+    Tests that are not about the creation of data copy them with `copy_postgres_data`: initdb takes a second of CPU.
+    """
+    folder = _new_server_folder()
+    with EmbeddedPostgres(folder, durable=False):
+        pass
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _new_server_folder() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="tekana-test-", dir=_server_folder()))
+    folder.chmod(0o755)  # so that the account PostgreSQL runs as can enter it
+    return folder
 
 
 def _server_folder() -> Path:

@@ -22,6 +22,7 @@ import pytest
 
 from tests.integration.postgres_support import superuser
 from tests.integration.test_postgres_schema import STEPS
+from tests.postgres_data import copy_postgres_data
 from tests.serving import free_port, http
 
 TEKANA = (sys.executable, "-m", "tekana_cli")
@@ -45,6 +46,12 @@ def folder() -> Iterator[Path]:
     folder.chmod(0o755)
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def with_data(folder: Path, postgres_data: Path) -> None:
+    """Put data that were created before into the folder."""
+    copy_postgres_data(postgres_data, folder)
 
 
 @pytest.fixture
@@ -101,6 +108,7 @@ def test_serve_keeps_its_data_and_stops_all_processes(
     assert answers[0][0] == 201
 
 
+@pytest.mark.usefixtures("with_data")
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_the_access_log_is_printed(folder: Path, port: int, workers: str) -> None:
     command = [*TEKANA, "serve", "--port", str(port), "--data-dir", str(folder), "--workers", workers]
@@ -115,6 +123,7 @@ def test_the_access_log_is_printed(folder: Path, port: int, workers: str) -> Non
     assert ours == sorted(f"request-{number}" for number in range(20))
 
 
+@pytest.mark.usefixtures("with_data")
 def test_serve_reports_a_port_in_use(folder: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

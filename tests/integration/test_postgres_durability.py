@@ -18,13 +18,15 @@ import pytest
 from tekana_postgres import PostgresStore
 from tekana_postgres.embedded import EmbeddedPostgres
 from tests.integration.postgres_support import superuser
+from tests.postgres_data import copy_postgres_data
 
 
 @contextmanager
-def server(*, durable: bool) -> Iterator[str]:
+def server(data: Path, *, durable: bool) -> Iterator[str]:
     folder = Path(tempfile.mkdtemp(prefix="tekana-durable-", dir="/var/tmp"))
     folder.chmod(0o755)  # so that the account PostgreSQL runs as can enter it
     try:
+        copy_postgres_data(data, folder)
         with EmbeddedPostgres(folder, durable=durable) as url:
             asyncio.run(PostgresStore(url).migrate())
             yield url
@@ -33,16 +35,16 @@ def server(*, durable: bool) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def durable_url() -> Iterator[str]:
+def durable_url(postgres_data: Path) -> Iterator[str]:
     """Return the URL of a migrated database on a server that syncs to disk."""
-    with server(durable=True) as url:
+    with server(postgres_data, durable=True) as url:
         yield url
 
 
 @pytest.fixture(scope="module")
-def unsafe_url() -> Iterator[str]:
+def unsafe_url(postgres_data: Path) -> Iterator[str]:
     """Return the URL of a migrated database on a server that does not sync to disk."""
-    with server(durable=False) as url:
+    with server(postgres_data, durable=False) as url:
         yield url
 
 

@@ -35,6 +35,7 @@ from tests.integration.http_support import (
     wallet_with,
 )
 from tests.integration.postgres_support import superuser
+from tests.postgres_data import copy_postgres_data
 
 
 class Replica(NamedTuple):
@@ -96,7 +97,7 @@ async def until(connection: Any, query: str, *arguments: object) -> None:
 
 
 @pytest.fixture(scope="module")
-def replica() -> Iterator[Replica]:
+def replica(postgres_data: Path) -> Iterator[Replica]:
     """A migrated primary and its replica."""
     folder = Path(tempfile.mkdtemp(prefix="tekana-replica-", dir="/var/tmp"))
     folder.chmod(0o755)  # so that the account PostgreSQL runs as can enter it
@@ -104,6 +105,7 @@ def replica() -> Iterator[Replica]:
     place.mkdir()
     with contextlib.ExitStack() as ending:
         ending.callback(shutil.rmtree, folder, ignore_errors=True)
+        copy_postgres_data(postgres_data, folder)
         primary = EmbeddedPostgres(folder)
         ending.callback(primary.stop)
         asyncio.run(PostgresStore(primary.start()).migrate())
