@@ -8,6 +8,7 @@ PostgreSQL is the embedded one, so that nothing has to be installed; each test g
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import shutil
 import tempfile
@@ -15,9 +16,9 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import asyncpg
 import pytest
-from sqlalchemy import NullPool, make_url, text
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy import make_url
 
 from tekana_postgres import PostgresStore
 from tekana_postgres.embedded import EmbeddedPostgres
@@ -26,8 +27,19 @@ from tests.kafka import idempotent_on_the_pip_broker
 from tests.kafka.brokers import Broker, PipBroker, new_broker
 
 _MEMORY_FREE_BYTES_MIN = 6 * 2**30  # two servers, with the write-ahead log of a whole run
+_GIVEN_BROKER, _SHARED_BROKER = "TEKANA_TEST_KAFKA", "TEKANA_TEST_KAFKA_SHARED"
 _SKIPPED_FOR_A_REASON = "not here: "
 _skipped: list[str] = []
+
+
+# A run has many objects, of which hardly any are garbage: looking for it takes a fifth of the time of an HTTP test.
+gc.set_threshold(50_000, 20, 100)
+
+
+def pytest_collection_finish() -> None:
+    """Exclude what was made until now, which remains, from later searches for garbage."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
@@ -48,6 +60,16 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"SKIPPED without a missing tool: {one}", red=True)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(config: pytest.Config) -> None:
+    """Start one Apache Kafka for all processes of the run, as each would take many seconds of CPU."""
+    if "TEKANA_TEST_KAFKA_JARS" in os.environ and _GIVEN_BROKER not in os.environ:
+        broker = _broker()
+        config.add_cleanup(broker.remove)
+        broker.start()
+        os.environ[_SHARED_BROKER] = broker.address
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """Return the URL of the server's maintenance database."""
@@ -55,14 +77,34 @@ def postgres_server() -> Iterator[str]:
     if given:
         yield given
         return
-    folder = Path(tempfile.mkdtemp(prefix="tekana-test-", dir=_server_folder()))
-    folder.chmod(0o755)  # so that the account PostgreSQL runs as can enter it
+    folder = _new_server_folder()
     server = EmbeddedPostgres(folder, durable=False)
     try:
         yield server.start()
     finally:
         server.stop()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_data() -> Iterator[Path]:
+    """Return a folder with the data of an embedded PostgreSQL that was created and stopped.
+
+    Tests that are not about the creation of data copy them with `copy_postgres_data`: initdb takes a second of CPU.
+    """
+    folder = _new_server_folder()
+    with EmbeddedPostgres(folder, durable=False):
+        pass
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _new_server_folder() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="tekana-test-", dir=_server_folder()))
+    folder.chmod(0o755)  # so that the account PostgreSQL runs as can enter it
+    return folder
 
 
 def _server_folder() -> Path:
@@ -107,7 +149,7 @@ def empty_postgres_url(postgres_server: str) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def kafka_address() -> Iterator[str]:
     """Return host:port of a broker that all tests share; each test uses its own `topic_prefix`."""
-    given = os.environ.get("TEKANA_TEST_KAFKA")
+    given = os.environ.get(_GIVEN_BROKER) or os.environ.get(_SHARED_BROKER)
     if given:
         yield given
         return
@@ -122,7 +164,7 @@ def kafka_address() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def stoppable_broker() -> Iterator[Broker]:
     """Return a broker that is not shared, and not started yet."""
-    if os.environ.get("TEKANA_TEST_KAFKA"):
+    if os.environ.get(_GIVEN_BROKER):
         pytest.skip("not here: a broker that may be stopped")
     broker = _broker()
     yield broker
@@ -155,10 +197,13 @@ def _database(url: str, name: str) -> str:
 
 
 def _maintain(url: str, statement: str) -> None:
+    """Execute a statement that runs outside of transactions."""
+
     async def execute() -> None:
-        engine = create_async_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
-        async with engine.connect() as connection:
-            await connection.execute(text(statement))
-        await engine.dispose()
+        connection = await asyncpg.connect(url.replace("+asyncpg", ""))
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()
 
     asyncio.run(execute())

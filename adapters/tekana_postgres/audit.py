@@ -13,7 +13,7 @@ from tekana.ports.audit import Finding
 from tekana_postgres.catalogue import count_objects, differences, read_catalogue
 from tekana_postgres.connections import ConnectionPool, raw_connection
 from tekana_postgres.invariants import CHECKS, SCHEMA, Check, with_types
-from tekana_postgres.migrator import newest_revision
+from tekana_postgres.revisions import newest_revision
 from tekana_postgres.rights import BREACHES, RIGHTS_COUNT
 
 _CHECK_TIMEOUT_SECONDS = 6 * 3600  # of one check of a large ledger

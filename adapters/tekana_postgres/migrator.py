@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from functools import cache
-from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection
 
 from tekana.domain.errors import Unavailable
 from tekana_postgres.connections import create_engine, translate_errors
+from tekana_postgres.revisions import MIGRATIONS_FOLDER, known_revisions, newest_revision
 
 # Alembic has a global context. Other processes wait for a lock in the database.
 _ONE_AT_A_TIME = threading.Lock()
@@ -23,14 +21,8 @@ _ONE_AT_A_TIME = threading.Lock()
 
 def _config() -> Config:
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(MIGRATIONS_FOLDER))
     return config
-
-
-@cache
-def known_revisions() -> frozenset[str]:
-    """Return the revisions of the schema with migrations in this version."""
-    return frozenset(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())
 
 
 def _newer(revision: str) -> Unavailable:
@@ -38,15 +30,6 @@ def _newer(revision: str) -> Unavailable:
         f"the database is at schema {revision}, which is newer than {newest_revision()}, the newest that this version "
         "of tekana knows: install the version that migrated it"
     )
-
-
-@cache
-def newest_revision() -> str:
-    """Return the revision of the schema that this version needs."""
-    revision = ScriptDirectory.from_config(_config()).get_current_head()
-    if revision is None:
-        raise RuntimeError("the package has no migrations")
-    return revision
 
 
 async def migrate(url: str, revision: str = "head") -> list[str]:

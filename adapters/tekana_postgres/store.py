@@ -19,10 +19,10 @@ from tekana_postgres.database_url import parse_database_url
 from tekana_postgres.events import PostgresEvents
 from tekana_postgres.key_records import PostgresOutcomes
 from tekana_postgres.lease import PostgresLease
-from tekana_postgres.migrator import known_revisions, migrate, newest_revision
 from tekana_postgres.outbox import PostgresOutbox
 from tekana_postgres.readiness import WriteProbe
 from tekana_postgres.retention import PostgresRetention
+from tekana_postgres.revisions import known_revisions, newest_revision
 from tekana_postgres.transactions import PostgresTransactions
 from tekana_postgres.unit_of_work import PostgresUnitOfWork
 from tekana_postgres.wallet_loader import WalletLoader
@@ -135,6 +135,8 @@ class PostgresStore:
 
     async def migrate(self) -> list[str]:
         """Migrate the schema to the newest version."""
+        from tekana_postgres.migrator import migrate  # noqa: PLC0415 - the import of Alembic takes 0.1 s
+
         return await migrate(self._url)
 
     async def check_ready(self) -> Sequence[str]:

@@ -27,7 +27,8 @@ from tests.docker.compose_file import Service
 from tests.docker.dockerfile import image
 from tests.docker.read_only import read_only_but
 from tests.integration.postgres_support import superuser
-from tests.kafka.brokers import free_port, java
+from tests.kafka.brokers import java
+from tests.serving import free_port
 
 PATIENCE = 90.0
 """Timeout for a container to become healthy, to end or to stop, in seconds."""

@@ -22,8 +22,8 @@ import pytest
 
 from tests.docker.compose_file import Service, services
 from tests.docker.containers import PATIENCE, Container, Kafka, Network, Postgres, TekanaContainer
-from tests.kafka.brokers import free_port
 from tests.kafka.consumer import AGGREGATES, document_of, read
+from tests.serving import free_port
 
 pytestmark = pytest.mark.kafka
 

@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -31,6 +30,7 @@ from tekana.domain.errors import TekanaError
 from tekana.domain.events import EVENT_TYPES
 from tekana_litestar.openapi import document
 from tekana_postgres.invariants import SCHEMA
+from tests.serving import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 CATALOG = "docs/reference/catalog.md"
@@ -96,8 +96,7 @@ def served() -> Iterator[tuple[int, Path]]:
     """Run `tekana serve` on a free port and a new data folder."""
     folder = Path(tempfile.mkdtemp(prefix="tekana-docs-", dir="/var/tmp"))
     folder.chmod(0o755)  # so that the account PostgreSQL runs as can enter it
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
+    port = free_port()
     words = [str(PROGRAMS / "tekana"), "serve", "--port", str(port), "--data-dir", str(folder)]
     with (folder / "log").open("w+b") as log:
         server = subprocess.Popen(words, stdout=log, stderr=log)

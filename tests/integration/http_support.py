@@ -9,6 +9,7 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -52,6 +53,22 @@ async def app(store_url: str) -> AsyncIterator[Litestar]:
         await assert_whole(made.state.tekana)
 
 
+@pytest.fixture
+async def restarted_app(store_url: str) -> AsyncIterator[Litestar]:
+    """Start an app, with a new store; after the test, check that the ledger is whole. Modules import it as `app`.
+
+    In memory it is the same app again and again, as its creation takes longer than most tests: its metrics go on.
+    """
+    async with started_app(_app_in_memory() if store_url == "memory://" else create_app(store_url)) as made:
+        yield made
+        await assert_whole(made.state.tekana)
+
+
+@cache
+def _app_in_memory() -> Litestar:
+    return create_app("memory://")
+
+
 @asynccontextmanager
 async def started_app(app: Litestar) -> AsyncIterator[Litestar]:
     """Start the app and stop it at the end, both in one task, as Litestar requires."""
@@ -73,6 +90,14 @@ async def started_app(app: Litestar) -> AsyncIterator[Litestar]:
     finally:
         done.set()
         await life
+
+
+@pytest.fixture(scope="module")
+async def shared_client() -> AsyncIterator[httpx.AsyncClient]:
+    """Return a client of an app that the tests of a module share, for requests that change nothing."""
+    async with started_app(create_app("memory://")) as app, client_of(app) as made:
+        yield made
+        await assert_whole(app.state.tekana)
 
 
 @pytest.fixture

@@ -252,7 +252,7 @@ def small_bench() -> Iterator[Bench]:
     """A benchmark with very small ledgers, on its own server."""
     folder = Path(tempfile.mkdtemp(prefix="tekana-growth-", dir="/var/tmp"))
     folder.chmod(0o755)  # so that the account PostgreSQL runs as can enter it
-    plan = replace(QUICK, pairs=1, seconds=0.2, wallets=WALLETS)
+    plan = replace(QUICK, pairs=1, seconds=0.0, wallets=WALLETS)
     try:
         with EmbeddedPostgres(folder, durable=False) as url:
             yield Bench(Server(url), plan, lambda _: None)

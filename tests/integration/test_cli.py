@@ -22,8 +22,10 @@ import pytest
 
 from tests.integration.postgres_support import superuser
 from tests.integration.test_postgres_schema import STEPS
+from tests.postgres_data import copy_postgres_data
+from tests.serving import free_port, http
 
-TEKANA = (sys.executable, "-m", "tekana.cli")
+TEKANA = (sys.executable, "-m", "tekana_cli")
 HERE = Path(__file__).parent
 
 
@@ -47,17 +49,20 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.fixture
+def with_data(folder: Path, postgres_data: Path) -> None:
+    """Put data that were created before into the folder."""
+    copy_postgres_data(postgres_data, folder)
+
+
+@pytest.fixture
 def port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        number: int = free.getsockname()[1]
-    return number
+    return free_port()
 
 
 def wait_until_served(end: float, url: str) -> None:
     while time.monotonic() < end:
         try:
-            if httpx.get(url).status_code == 200:
+            if http.get(url).status_code == 200:
                 return
         except httpx.TransportError:
             time.sleep(0.05)
@@ -90,7 +95,7 @@ def test_serve_keeps_its_data_and_stops_all_processes(
     for _ in range(2):
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
             wait_until_served(time.monotonic() + 240, f"{url}/health/ready")
-            same = httpx.post(f"{url}/v1/customers", json=person, headers={"Idempotency-Key": "one"})
+            same = http.post(f"{url}/v1/customers", json=person, headers={"Idempotency-Key": "one"})
             answers.append((same.status_code, same.text))
             server.send_signal(number)
             server.send_signal(number)  # a second signal while it stops
@@ -103,13 +108,14 @@ def test_serve_keeps_its_data_and_stops_all_processes(
     assert answers[0][0] == 201
 
 
+@pytest.mark.usefixtures("with_data")
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_the_access_log_is_printed(folder: Path, port: int, workers: str) -> None:
     command = [*TEKANA, "serve", "--port", str(port), "--data-dir", str(folder), "--workers", workers]
     with subprocess.Popen([*command, "--access-log", "1"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as server:
         wait_until_served(time.monotonic() + 240, f"http://127.0.0.1:{port}/health/ready")
         for number in range(20):
-            httpx.get(f"http://127.0.0.1:{port}/v1/wallets?limit=1", headers={"X-Request-ID": f"request-{number}"})
+            http.get(f"http://127.0.0.1:{port}/v1/wallets?limit=1", headers={"X-Request-ID": f"request-{number}"})
         server.terminate()
         out, _ = server.communicate(timeout=60)
     lines = [json.loads(line) for line in out.splitlines()]
@@ -117,6 +123,7 @@ def test_the_access_log_is_printed(folder: Path, port: int, workers: str) -> Non
     assert ours == sorted(f"request-{number}" for number in range(20))
 
 
+@pytest.mark.usefixtures("with_data")
 def test_serve_reports_a_port_in_use(folder: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -132,8 +139,8 @@ def test_serve_without_a_database_returns_503_without_secrets(port: int) -> None
     command = [*TEKANA, "serve", "--port", str(port), "--database-url", "postgresql://who:secret@127.0.0.1:1/none"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
         wait_until_served(time.monotonic() + 240, f"http://127.0.0.1:{port}/health/live")
-        answer = httpx.get(f"http://127.0.0.1:{port}/health/ready")
-        wallets = httpx.get(f"http://127.0.0.1:{port}/v1/wallets")
+        answer = http.get(f"http://127.0.0.1:{port}/health/ready")
+        wallets = http.get(f"http://127.0.0.1:{port}/v1/wallets")
         server.terminate()
         _, err = server.communicate(timeout=60)
     assert (answer.status_code, wallets.status_code) == (503, 503)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tekana.cli.demo_story import show_demo
 from tekana.ports.events import FeedEvent
 from tekana.ports.parked_events import ParkedEvent
 from tekana.testing import builders
@@ -17,17 +18,18 @@ from tekana.testing.contracts.ledger_checks import every
 from tekana.testing.session import session
 from tekana_postgres import PostgresStore
 from tests.integration.postgres_support import BEGIN_THE_NEXT_PART, superuser
-from tests.integration.test_cli import TEKANA, folder, processes_in, tekana
+from tests.integration.test_cli import TEKANA, folder, processes_in, tekana, with_data
+from tests.integration.test_cli_failures import run_all
 
-__all__ = ["folder"]
+__all__ = ["folder", "with_data"]
 
 NOWHERE = "kafka://127.0.0.1:1"
 
 
 @pytest.fixture
-def url_with_events(postgres_url: str) -> str:
-    """Return the URL of a database with events."""
-    assert tekana("demo", "--database-url", postgres_url).returncode == 0
+async def url_with_events(postgres_url: str) -> str:
+    """Return the URL of a database with the events of the demo."""
+    await show_demo(postgres_url)
     return postgres_url
 
 
@@ -49,6 +51,7 @@ async def published_but(url: str, *parked: int) -> list[FeedEvent]:
     return feed
 
 
+@pytest.mark.usefixtures("with_data")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
 def test_a_relay_waits_for_its_bus_and_stops_cleanly(folder: Path, number: signal.Signals) -> None:
     command = [*TEKANA, "relay", "--data-dir", str(folder), "--bus-url", NOWHERE]
@@ -78,7 +81,7 @@ def test_a_relay_waits_for_its_bus_and_stops_cleanly(folder: Path, number: signa
     ],
 )
 def test_invalid_arguments_are_reported(words: tuple[str, ...], message: str, postgres_url: str) -> None:
-    done = tekana(*words, "--database-url", postgres_url)
+    [done] = run_all({"": words}, "--database-url", postgres_url).values()
     assert (done.returncode, done.stdout) == (2, "")
     assert message in done.stderr
     assert "Traceback" not in done.stderr
@@ -90,6 +93,7 @@ def test_outbox_status_of_a_folder_without_data_is_an_error(folder: Path) -> Non
     assert done.stderr == f"tekana: there are no data in {folder}\n"
 
 
+@pytest.mark.usefixtures("with_data")
 def test_outbox_status_of_a_data_folder(folder: Path) -> None:
     assert tekana("demo", "--data-dir", str(folder)).returncode == 0
     done = tekana("outbox", "status", "--data-dir", str(folder))

@@ -28,6 +28,7 @@ from tekana_postgres import embedded
 from tekana_postgres.embedded import EmbeddedPostgres, EmbeddedPostgresError, default_data_dir
 from tekana_postgres.embedded.account import Account
 from tekana_postgres.embedded.data_directory import DataDirectory
+from tests.postgres_data import copy_postgres_data
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -44,13 +45,14 @@ WATCHER = str(PACKAGE / "watcher.py")
 # Imported as a separate package, without the libraries that the adapter around it needs.
 IMPORT = f"import sys; sys.path.append({str(PACKAGE.parent)!r}); from embedded import EmbeddedPostgres"
 USER = """
-import contextlib, sys
+import contextlib, select, sys
 from pathlib import Path
 
 with EmbeddedPostgres(Path(sys.argv[1]), durable="durable" in sys.argv) as url:
     with contextlib.suppress(KeyboardInterrupt):
         print(url, flush=True)
-        sys.stdin.read()
+        while not select.select([sys.stdin], [], [], 0.1)[0]:
+            pass  # a read would not end if the signal came just before it
     print("stopping", flush=True)
     sys.stdin.read()
 """
@@ -84,6 +86,12 @@ def folder() -> Iterator[Path]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         shutil.rmtree(made)
+
+
+@pytest.fixture
+def with_data(folder: Path, postgres_data: Path) -> None:
+    """Put data that were created before into the folder."""
+    copy_postgres_data(postgres_data, folder)
 
 
 def processes(folder: Path) -> dict[int, str]:
@@ -218,6 +226,7 @@ def test_a_durable_server_is_set_up_for_a_ledger(folder: Path) -> None:
         assert 128 <= int(buffers) <= 1024
 
 
+@pytest.mark.usefixtures("with_data")
 async def test_the_url_works_with_sqlalchemy(folder: Path) -> None:
     server = EmbeddedPostgres(folder, durable=False)
     engine = create_async_engine(await asyncio.to_thread(server.start))
@@ -227,6 +236,7 @@ async def test_the_url_works_with_sqlalchemy(folder: Path) -> None:
     await asyncio.to_thread(server.stop)
 
 
+@pytest.mark.usefixtures("with_data")
 def test_two_processes_share_one_server(folder: Path) -> None:
     with user(folder) as (process, url):
         before = servers(folder)
@@ -240,6 +250,7 @@ def test_two_processes_share_one_server(folder: Path) -> None:
         assert not servers(folder)
 
 
+@pytest.mark.usefixtures("with_data")
 def test_two_uses_in_one_process_share_one_server(folder: Path) -> None:
     with EmbeddedPostgres(folder, durable=False) as url:
         with EmbeddedPostgres(folder, durable=False) as same:
@@ -256,12 +267,14 @@ def test_processes_that_start_at_once_share_one_server(folder: Path) -> None:
         assert ask(urls.pop(), "SELECT 1") == 1
 
 
+@pytest.mark.usefixtures("with_data")
 def test_concurrent_starts_and_stops_never_stop_a_server_in_use(folder: Path) -> None:
     with contextlib.ExitStack() as stack:
         children = [stack.enter_context(child(STORM, folder)) for _ in range(4)]
         assert [process.wait(60) for process in children] == [0] * 4
 
 
+@pytest.mark.usefixtures("with_data")
 def test_the_server_ends_when_its_only_user_is_killed(folder: Path) -> None:
     with user(folder) as (process, url):
         assert ask(url, "SELECT 1") == 1
@@ -275,6 +288,7 @@ def test_the_server_ends_when_its_only_user_is_killed(folder: Path) -> None:
     print(f"ended {time.monotonic() - began:.2f} s after the kill")
 
 
+@pytest.mark.usefixtures("with_data")
 def test_the_server_stays_when_one_of_two_users_is_killed(folder: Path) -> None:
     with user(folder) as (process, _), EmbeddedPostgres(folder, durable=False) as url:
         before = servers(folder)
@@ -304,6 +318,7 @@ def test_incomplete_data_after_a_kill_are_created_again(folder: Path) -> None:
         assert ask(url, "SELECT 1") == 1
 
 
+@pytest.mark.usefixtures("with_data")
 def test_data_survive_the_kill_of_the_postmaster(folder: Path) -> None:
     server = EmbeddedPostgres(folder)
     url = server.start()
@@ -317,6 +332,7 @@ def test_data_survive_the_kill_of_the_postmaster(folder: Path) -> None:
     assert not servers(folder)
 
 
+@pytest.mark.usefixtures("with_data")
 def test_data_survive_the_kill_of_everything(folder: Path) -> None:
     """As when a container is killed; another process then has the pid in the left-over pid file."""
     with user(folder, "durable") as (process, url):
@@ -335,6 +351,7 @@ def test_data_survive_the_kill_of_everything(folder: Path) -> None:
         assert stranger.poll() is None
 
 
+@pytest.mark.usefixtures("with_data")
 def test_a_socket_that_accepts_but_never_answers_is_not_used(folder: Path) -> None:
     """As the socket of a postmaster that is just dying."""
     with user(folder) as (process, _):
@@ -369,6 +386,7 @@ def test_only_a_process_in_the_data_folder_is_signalled(folder: Path) -> None:
             assert (process.poll() is not None) == killed
 
 
+@pytest.mark.usefixtures("with_data")
 def test_a_killed_watcher_is_replaced(folder: Path) -> None:
     server = EmbeddedPostgres(folder, durable=False)
     server.start()
@@ -382,6 +400,7 @@ def test_a_killed_watcher_is_replaced(folder: Path) -> None:
     assert eventually(lambda: not processes(folder))
 
 
+@pytest.mark.usefixtures("with_data")
 def test_signals_of_the_terminal_do_not_reach_the_server(folder: Path) -> None:
     with user(folder) as (process, url):
         before = servers(folder)
@@ -395,6 +414,7 @@ def test_signals_of_the_terminal_do_not_reach_the_server(folder: Path) -> None:
         assert not servers(folder)
 
 
+@pytest.mark.usefixtures("with_data")
 def test_neither_the_watcher_nor_the_server_inherits_descriptors(folder: Path) -> None:
     kept = folder / "kept-open"
     with kept.open("w") as file, EmbeddedPostgres(folder, durable=False):
@@ -408,6 +428,7 @@ def test_neither_the_watcher_nor_the_server_inherits_descriptors(folder: Path) -
         assert opened == {"/dev/null", str(home / "watch.lock"), str(home / "watcher.lock")}
 
 
+@pytest.mark.usefixtures("with_data")
 def test_the_server_does_not_inherit_the_environment(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEKANA_SECRET", "hidden-from-the-account")
     with EmbeddedPostgres(folder, durable=False):
@@ -435,6 +456,7 @@ def test_a_path_with_spaces_has_its_socket_inside(folder: Path) -> None:
         assert ask(url, "SELECT 1") == 1
 
 
+@pytest.mark.usefixtures("with_data")
 def test_only_the_account_can_enter_the_socket_and_the_data(folder: Path) -> None:
     with EmbeddedPostgres(folder, durable=False):
         home = folder / "postgres-18"
@@ -452,6 +474,7 @@ def test_only_the_account_can_enter_the_socket_and_the_data(folder: Path) -> Non
             assert "PermissionError" in done.stderr
 
 
+@pytest.mark.usefixtures("with_data")
 def test_a_durable_user_refuses_a_server_that_is_not_durable(folder: Path) -> None:
     with EmbeddedPostgres(folder, durable=False) as url:
         with pytest.raises(EmbeddedPostgresError, match="not durable"):
@@ -467,6 +490,7 @@ def test_data_of_another_major_version_are_refused(folder: Path) -> None:
         EmbeddedPostgres(folder).start()
 
 
+@pytest.mark.usefixtures("with_data")
 def test_a_server_that_cannot_start_reports_the_cause(folder: Path) -> None:
     EmbeddedPostgres(folder, durable=False).stop()
     with EmbeddedPostgres(folder, durable=False):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from tests.integration.http_support import UNKNOWN_ID, app, assert_problem, client, registration, store_url
+from tests.integration.http_support import UNKNOWN_ID, app, assert_problem, registration, store_url
+from tests.integration.http_support import client as own_client
+from tests.integration.http_support import shared_client as client
 
-__all__ = ["app", "client", "store_url"]
+__all__ = ["app", "client", "own_client", "store_url"]
 
 LISTS = ["/v1/customers", "/v1/wallets", "/v1/transactions", "/v1/events"]
 
@@ -76,10 +78,10 @@ async def test_all_faults_of_a_query_are_reported_together(client: httpx.AsyncCl
     assert [one["field"] for one in problem["errors"]] == ["limit", "nope", "status"]
 
 
-async def test_posts_refuse_unknown_parameters(client: httpx.AsyncClient) -> None:
-    answer = await client.post("/v1/customers?dry_run=true", json=registration())
+async def test_posts_refuse_unknown_parameters(own_client: httpx.AsyncClient) -> None:
+    answer = await own_client.post("/v1/customers?dry_run=true", json=registration())
     assert_problem(answer, 400, "invalid_request", "dry_run")
-    assert (await client.get("/v1/events")).json()["items"] == []
+    assert (await own_client.get("/v1/events")).json()["items"] == []
 
 
 BAD_IDS = [
@@ -103,15 +105,17 @@ async def test_an_invalid_id_in_a_path_is_refused(client: httpx.AsyncClient, bad
     assert_problem(closing, 400, "invalid_request", "customer_id")
 
 
-async def test_a_cursor_of_another_list_is_refused(client: httpx.AsyncClient) -> None:
+async def test_a_cursor_of_another_list_is_refused(own_client: httpx.AsyncClient) -> None:
     for _ in range(2):
-        await client.post("/v1/customers", json=registration())
-    cursor = (await client.get("/v1/customers?limit=1")).json()["next_cursor"]
-    assert (await client.get(f"/v1/customers?cursor={cursor}")).status_code == 200
-    after = (await client.get("/v1/events?limit=1")).json()["next_cursor"]
-    assert (await client.get(f"/v1/events?after={after}")).status_code == 200
+        await own_client.post("/v1/customers", json=registration())
+    cursor = (await own_client.get("/v1/customers?limit=1")).json()["next_cursor"]
+    assert (await own_client.get(f"/v1/customers?cursor={cursor}")).status_code == 200
+    after = (await own_client.get("/v1/events?limit=1")).json()["next_cursor"]
+    assert (await own_client.get(f"/v1/events?after={after}")).status_code == 200
     for path in ("/v1/wallets", "/v1/transactions"):
         for other in (cursor, after):
-            assert_problem(await client.get(f"{path}?cursor={other}"), 400, "invalid_request", "cursor")
+            assert_problem(await own_client.get(f"{path}?cursor={other}"), 400, "invalid_request", "cursor")
     for forged in (cursor + "A", cursor[:-1], cursor.swapcase(), "====", "A"):
-        assert_problem(await client.get("/v1/customers", params={"cursor": forged}), 400, "invalid_request", "cursor")
+        assert_problem(
+            await own_client.get("/v1/customers", params={"cursor": forged}), 400, "invalid_request", "cursor"
+        )

@@ -12,7 +12,6 @@ import pytest
 from tests.integration.http_support import (
     UNKNOWN_ID,
     Json,
-    app,
     assert_problem,
     client,
     move,
@@ -23,6 +22,7 @@ from tests.integration.http_support import (
 from tests.integration.http_support import (
     both_stores as store_url,
 )
+from tests.integration.http_support import restarted_app as app
 from tests.integration.test_http_openapi import DOCUMENT, _validator
 
 __all__ = ["app", "client", "store_url"]

@@ -17,6 +17,7 @@ import pytest
 
 from tekana_litestar.openapi import document
 from tests.integration.http_support import app, client, registration, store_url, wallet_with
+from tests.tools import run_tool
 
 __all__ = ["app", "client", "store_url"]
 
@@ -47,13 +48,12 @@ export function amountOf(event: Delivered): string {
 @pytest.fixture(scope="module")
 def generated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """Return the package that openapi-python-client generates."""
-    pytest.importorskip("openapi_python_client")
     folder = tmp_path_factory.mktemp("client")
     (folder / "openapi.json").write_bytes(document())
     (folder / "config.yml").write_text("post_hooks: []\n")
-    words = [sys.executable, "-m", "openapi_python_client", "generate", "--meta", "none", "--fail-on-warning"]
+    words = ["generate", "--meta", "none", "--fail-on-warning"]
     files = ["--path", "openapi.json", "--output-path", "generated_tekana", "--config", "config.yml"]
-    done = subprocess.run([*words, *files], cwd=folder, capture_output=True, text=True, check=False)
+    done = run_tool("openapi_python_client", *words, *files, folder=folder)
     assert done.returncode == 0, done.stdout + done.stderr
     compiled = subprocess.run(
         [sys.executable, "-W", "error", "-m", "compileall", "-q", str(folder / "generated_tekana")], check=False

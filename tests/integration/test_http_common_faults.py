@@ -10,9 +10,10 @@ import httpx
 import pytest
 
 from tekana_litestar.openapi import document
-from tests.integration.http_support import app, assert_problem, client, store_url
+from tests.integration.http_support import assert_problem
+from tests.integration.http_support import shared_client as client
 
-__all__ = ["app", "client", "store_url"]
+__all__ = ["client"]
 
 AN_ID = "019a3c52-7f00-7000-8000-000000000001"
 JSON = {"Content-Type": "application/json", "Idempotency-Key": "a key", "If-Match": "*"}

@@ -10,7 +10,6 @@ import pytest
 
 from tests.integration.http_support import (
     UNKNOWN_ID,
-    app,
     assert_problem,
     client,
     move,
@@ -22,6 +21,7 @@ from tests.integration.http_support import (
 from tests.integration.http_support import (
     both_stores as store_url,
 )
+from tests.integration.http_support import restarted_app as app
 
 __all__ = ["app", "client", "store_url"]
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import httpx
 
-from tests.integration.http_support import app, client, move, register
 from tests.integration.http_support import both_stores as store_url
+from tests.integration.http_support import client, move, register
+from tests.integration.http_support import restarted_app as app
 
 __all__ = ["app", "client", "store_url"]
 

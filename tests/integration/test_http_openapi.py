@@ -6,13 +6,13 @@ import json
 import re
 import typing
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import msgspec
 import pytest
 from jsonschema import Draft202012Validator
-from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from tekana import RuleRefused, SameWallet
 from tekana_litestar.bodies import Body
@@ -21,7 +21,9 @@ from tekana_litestar.openapi import document
 from tekana_litestar.operation import Operation
 from tekana_litestar.problems import Problem
 from tekana_litestar.routers import ROUTERS
-from tests.integration.http_support import UNKNOWN_ID, app, client, move, register, store_url, wallet_with
+from tests.integration.http_support import UNKNOWN_ID, client, move, register, store_url, wallet_with
+from tests.integration.http_support import restarted_app as app
+from tests.tools import run_tool
 from tests.unit.golden_rows import GOLDEN
 
 __all__ = ["app", "client", "store_url"]
@@ -88,8 +90,13 @@ def _validator(schema: Any) -> Draft202012Validator:
     return Draft202012Validator(whole, format_checker=Draft202012Validator.FORMAT_CHECKER)
 
 
-def test_the_document_is_valid() -> None:
-    assert list(OpenAPIV31SpecValidator(DOCUMENT).iter_errors()) == []
+def test_the_document_is_valid(tmp_path: Path) -> None:
+    """The validator finds no error in the document, and the planted one in another."""
+    for name, content, valid in (("whole", DOCUMENT, True), ("broken", DOCUMENT | {"paths": {"/": {"get": 1}}}, False)):
+        (tmp_path / name).write_text(json.dumps(content))
+        done = run_tool("openapi_spec_validator", "--schema", "3.1", name, folder=tmp_path)
+        assert (done.returncode == 0) == valid, done.stdout + done.stderr
+        assert ("OK" if valid else "Validation Error") in done.stdout + done.stderr
 
 
 async def test_the_document_is_served(client: httpx.AsyncClient) -> None:

@@ -22,6 +22,7 @@ from tekana.testing import builders
 from tekana.testing.contracts.helpers import a_wallet
 from tekana.testing.session import session
 from tests.integration.http_support import assert_whole
+from tests.serving import free_port, http
 
 PROGRAM = """
 import sys
@@ -56,9 +57,7 @@ container.LocalContainer.store.set_provides(lambda url, clock, read_url: SlowSto
 @pytest.fixture
 def port() -> int:
     """Return a free port."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        number: int = listener.getsockname()[1]
-        return number
+    return free_port()
 
 
 @contextlib.contextmanager
@@ -90,7 +89,7 @@ def _wait_until_ready(port: int, process: subprocess.Popen[str]) -> httpx.Respon
     end = time.monotonic() + 120
     while time.monotonic() < end and process.poll() is None:
         with contextlib.suppress(httpx.TransportError):
-            return httpx.get(f"http://127.0.0.1:{port}/health/ready", timeout=5)
+            return http.get(f"http://127.0.0.1:{port}/health/ready", timeout=5)
         time.sleep(0.05)
     raise AssertionError(f"not ready: {process.poll()}")
 
@@ -110,7 +109,7 @@ def test_serve_stops_cleanly_on_a_signal(
     assert (process.returncode, out, err) == (0, "ended\n", "")
     _wait_until_gone(children)
     with pytest.raises(httpx.ConnectError):
-        httpx.get(f"http://127.0.0.1:{port}/health/live")
+        http.get(f"http://127.0.0.1:{port}/health/live")
 
 
 def _store_url(workers: int, request: pytest.FixtureRequest) -> str:
@@ -141,7 +140,7 @@ def test_the_server_finishes_requests_in_flight(tmp_path: Path, port: int) -> No
     body = {"full_name": "A B", "email": "a@example.com", "phone_number": "+250788123456"}
     with _served(tmp_path, port, prelude=SLOW_STORE) as process, ThreadPoolExecutor() as threads:
         _wait_until_ready(port, process)
-        in_flight = threads.submit(httpx.post, f"http://127.0.0.1:{port}/v1/customers", json=body, timeout=20)
+        in_flight = threads.submit(http.post, f"http://127.0.0.1:{port}/v1/customers", json=body, timeout=20)
         time.sleep(0.5)  # the request has arrived, and waits for the store
         process.send_signal(signal.SIGTERM)
         assert in_flight.result().status_code == 201
@@ -225,7 +224,7 @@ def test_workers_stop_when_their_parent_is_killed(tmp_path: Path, port: int, pos
         process.wait()
         _wait_until_gone(workers)
         with pytest.raises(httpx.ConnectError):
-            httpx.get(f"http://127.0.0.1:{port}/health/live")
+            http.get(f"http://127.0.0.1:{port}/health/live")
 
 
 def _connect(port: int, many: int, opened: contextlib.ExitStack) -> None:
@@ -293,7 +292,7 @@ def test_a_body_over_the_limit_is_refused_on_a_real_socket(tmp_path: Path, port:
         _wait_until_ready(port, process)
         for size in (64 * 1024 + 1, 900_000):
             for content in (b" " * size, iter([b" " * size])):
-                answer = httpx.post(
+                answer = http.post(
                     f"http://127.0.0.1:{port}/v1/customers",
                     content=content,
                     headers={"Content-Type": "application/json"},

@@ -9,7 +9,6 @@ import pytest
 
 from tests.integration.http_support import (
     UNKNOWN_ID,
-    app,
     assert_problem,
     client,
     move,
@@ -17,6 +16,7 @@ from tests.integration.http_support import (
     store_url,
     wallet_with,
 )
+from tests.integration.http_support import restarted_app as app
 
 __all__ = ["app", "client", "store_url"]
 

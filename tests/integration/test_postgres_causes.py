@@ -21,14 +21,16 @@ from tekana_postgres import PostgresStore
 from tekana_postgres.embedded import EmbeddedPostgres
 from tests.integration.http_support import assert_problem, client_of, started_app
 from tests.integration.postgres_support import superuser
+from tests.postgres_data import copy_postgres_data
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[str]:
+def server(postgres_data: Path) -> Iterator[str]:
     """Yield the URL of a server that requires a password from the role `asked`."""
     folder = Path(tempfile.mkdtemp(prefix="tekana-causes-", dir="/var/tmp"))
     folder.chmod(0o755)  # so that the account PostgreSQL runs as can enter it
     try:
+        copy_postgres_data(postgres_data, folder)
         with EmbeddedPostgres(folder, durable=False) as url:
             asyncio.run(ask_for_a_password(url))
             yield url

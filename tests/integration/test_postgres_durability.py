@@ -18,13 +18,15 @@ import pytest
 from tekana_postgres import PostgresStore
 from tekana_postgres.embedded import EmbeddedPostgres
 from tests.integration.postgres_support import superuser
+from tests.postgres_data import copy_postgres_data
 
 
 @contextmanager
-def server(*, durable: bool) -> Iterator[str]:
+def server(data: Path, *, durable: bool) -> Iterator[str]:
     folder = Path(tempfile.mkdtemp(prefix="tekana-durable-", dir="/var/tmp"))
     folder.chmod(0o755)  # so that the account PostgreSQL runs as can enter it
     try:
+        copy_postgres_data(data, folder)
         with EmbeddedPostgres(folder, durable=durable) as url:
             asyncio.run(PostgresStore(url).migrate())
             yield url
@@ -33,16 +35,16 @@ def server(*, durable: bool) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def durable_url() -> Iterator[str]:
+def durable_url(postgres_data: Path) -> Iterator[str]:
     """Return the URL of a migrated database on a server that syncs to disk."""
-    with server(durable=True) as url:
+    with server(postgres_data, durable=True) as url:
         yield url
 
 
 @pytest.fixture(scope="module")
-def unsafe_url() -> Iterator[str]:
+def unsafe_url(postgres_data: Path) -> Iterator[str]:
     """Return the URL of a migrated database on a server that does not sync to disk."""
-    with server(durable=False) as url:
+    with server(postgres_data, durable=False) as url:
         yield url
 
 
@@ -73,7 +75,7 @@ def test_serve_prints_the_warning_before_it_listens(unsafe_url: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port: int = free.getsockname()[1]
     words = ["serve", "--port", str(port), "--database-url", unsafe_url]
-    with subprocess.Popen([sys.executable, "-m", "tekana.cli", *words], stderr=subprocess.PIPE, text=True) as serve:
+    with subprocess.Popen([sys.executable, "-m", "tekana_cli", *words], stderr=subprocess.PIPE, text=True) as serve:
         assert serve.stderr
         output = [serve.stderr.readline() for _ in range(3)]
         serve.send_signal(signal.SIGTERM)

@@ -17,12 +17,14 @@ from tekana.testing import builders
 from tekana.testing.session import session
 from tekana_postgres.embedded import EmbeddedPostgres
 from tekana_postgres.embedded_store import EmbeddedPostgresStore
+from tests.postgres_data import copy_postgres_data
 
 
 @pytest.fixture
-def folder() -> Iterator[Path]:
+def folder(postgres_data: Path) -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="tekana-outage-", dir="/var/tmp"))
     folder.chmod(0o755)
+    copy_postgres_data(postgres_data, folder)
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
 

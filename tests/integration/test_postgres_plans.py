@@ -29,6 +29,7 @@ from tekana_postgres.tables import metadata
 from tests.integration import large_ledger
 from tests.integration.plan_samples import MOST_ROWS, READERS, commands, questions
 from tests.integration.postgres_support import superuser
+from tests.postgres_data import copy_postgres_data
 
 MODES = ("force_custom_plan", "force_generic_plan")
 EXPLAIN = {
@@ -92,11 +93,12 @@ def fault_of(node: Plan, most: int) -> str | None:
 
 
 @pytest.fixture(scope="module")
-def ledger() -> Iterator[str]:
+def ledger(postgres_data: Path) -> Iterator[str]:
     """Yield the URL of a database with a million customers."""
     folder = Path(tempfile.mkdtemp(prefix="tekana-large_ledger-", dir="/var/tmp"))
     folder.chmod(0o755)  # so that the account PostgreSQL runs as can enter it
     try:
+        copy_postgres_data(postgres_data, folder)
         with EmbeddedPostgres(folder, durable=False) as url:
             asyncio.run(_fill(url))
             yield url

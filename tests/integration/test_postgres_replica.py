@@ -35,6 +35,7 @@ from tests.integration.http_support import (
     wallet_with,
 )
 from tests.integration.postgres_support import superuser
+from tests.postgres_data import copy_postgres_data
 
 
 class Replica(NamedTuple):
@@ -96,7 +97,7 @@ async def until(connection: Any, query: str, *arguments: object) -> None:
 
 
 @pytest.fixture(scope="module")
-def replica() -> Iterator[Replica]:
+def replica(postgres_data: Path) -> Iterator[Replica]:
     """A migrated primary and its replica."""
     folder = Path(tempfile.mkdtemp(prefix="tekana-replica-", dir="/var/tmp"))
     folder.chmod(0o755)  # so that the account PostgreSQL runs as can enter it
@@ -104,6 +105,7 @@ def replica() -> Iterator[Replica]:
     place.mkdir()
     with contextlib.ExitStack() as ending:
         ending.callback(shutil.rmtree, folder, ignore_errors=True)
+        copy_postgres_data(postgres_data, folder)
         primary = EmbeddedPostgres(folder)
         ending.callback(primary.stop)
         asyncio.run(PostgresStore(primary.start()).migrate())
@@ -190,7 +192,7 @@ async def test_each_of_several_workers_reads_from_the_replica(replica: Replica) 
     words = ["serve", "--port", str(port), "--workers", "2", "--database-url", urls.database_url]
     async with replica.replay_paused():
         server = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tekana.cli", *words),
+            *(sys.executable, "-m", "tekana_cli", *words),
             env=environment | {"TEKANA_READ_DATABASE_URL": urls.read_database_url},
             stderr=asyncio.subprocess.PIPE,
         )

@@ -7,12 +7,15 @@ import sys
 from importlib.resources import files
 from typing import Any
 
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import NullPool, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from tekana_postgres import PostgresStore, rights
 from tekana_postgres.catalogue import SCHEMA_FILE
 from tekana_postgres.migrator import migrate
+from tekana_postgres.revisions import MIGRATIONS_FOLDER, known_revisions, newest_revision
 from tekana_postgres.tables import metadata
 from tests.integration.write_schema import as_text, reference
 
@@ -38,6 +41,14 @@ CATALOGUE = {
     "options": f"""
         SELECT relname, relkind, reloptions FROM pg_class WHERE oid IN ({_TABLES}) ORDER BY 1""",
 }
+
+
+def test_the_revisions_are_those_of_alembic() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS_FOLDER))
+    scripts = ScriptDirectory.from_config(config)
+    assert known_revisions() == {script.revision for script in scripts.walk_revisions()}
+    assert newest_revision() == scripts.get_current_head()
 
 
 async def catalogue(url: str) -> dict[str, list[Any]]:
@@ -97,7 +108,7 @@ async def functions(url: str) -> list[str]:
 
 
 async def test_concurrent_migrations_run_once(empty_postgres_url: str) -> None:
-    command = (sys.executable, "-m", "tekana.cli", "migrate", "--database-url", empty_postgres_url)
+    command = (sys.executable, "-m", "tekana_cli", "migrate", "--database-url", empty_postgres_url)
     machines = [
         await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE)
         for _ in range(4)

@@ -20,6 +20,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
 
+from tests.serving import free_port
+
 PATIENCE = 60.0
 """Timeout for a broker to start or to stop, in seconds."""
 
@@ -78,6 +80,8 @@ class Broker(ABC):
         """Suspend the process: it accepts connections and sends no responses."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
+        # Some of its threads may go on until the system has run the one that handles the signal.
+        os.waitid(os.P_PID, self._process.pid, os.WSTOPPED)
         try:
             yield
         finally:
@@ -159,13 +163,6 @@ def new_broker() -> Broker:
     """Return a broker of the kind that this test run uses, not started."""
     jars = os.environ.get("TEKANA_TEST_KAFKA_JARS")
     return ApacheKafka(Path(jars)) if jars else PipBroker()
-
-
-def free_port() -> int:
-    """Return a free port of 127.0.0.1."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-    return port
 
 
 def answers(port: int) -> bool:

@@ -20,8 +20,9 @@ from tekana.testing.clock import FrozenClock
 from tekana.testing.sample_events import sample_events
 from tekana_kafka import EventConsumer, KafkaPublisher, ProcessedEvents, consumer
 from tekana_kafka.cloud_events import message_of
-from tests.kafka.brokers import Broker, free_port
+from tests.kafka.brokers import Broker
 from tests.kafka.consumer import read
+from tests.serving import free_port
 
 pytestmark = pytest.mark.kafka
 

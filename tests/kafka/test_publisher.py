@@ -22,8 +22,9 @@ from tekana.domain.identifiers import CustomerId
 from tekana.testing.clock import FrozenClock
 from tekana.testing.sample_events import ALINES_WALLET, sample_events
 from tekana_kafka import KafkaPublisher, publisher
-from tests.kafka.brokers import Broker, free_port
+from tests.kafka.brokers import Broker
 from tests.kafka.consumer import describe_topics, document_of, read
+from tests.serving import free_port
 
 pytestmark = pytest.mark.kafka
 

@@ -155,7 +155,7 @@ async def test_a_restart_of_the_broker_loses_no_event(
 
 
 async def _status(database_url: str) -> RelayState:
-    words = [sys.executable, "-m", "tekana.cli", "outbox", "status", "--json", "--database-url", database_url]
+    words = [sys.executable, "-m", "tekana_cli", "outbox", "status", "--json", "--database-url", database_url]
     done = await asyncio.to_thread(subprocess.run, words, capture_output=True, check=True, env=os.environ)
     found: RelayState = json.loads(done.stdout)
     return found

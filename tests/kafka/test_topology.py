@@ -20,8 +20,8 @@ from tekana.testing.contracts.ledger_checks import assert_whole
 from tekana.testing.session import session
 from tekana_kafka import rpc_client
 from tekana_litestar import create_app
-from tests.kafka.brokers import free_port
 from tests.kafka.topology import REAL
+from tests.serving import free_port
 
 pytestmark = pytest.mark.kafka
 

@@ -10,7 +10,6 @@ import asyncio
 import os
 import random
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+
+from tests import serving
 
 SECONDS = float(os.environ.get("TEKANA_SOAK_SECONDS", "60"))
 CLIENTS = 64
@@ -39,10 +40,8 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture(params=[1, 2], ids=["one worker", "two workers"])
 def server(request: pytest.FixtureRequest, folder: Path) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "tekana.cli", "serve", "--port", str(port), "--data-dir", str(folder)]
+    port = serving.free_port()
+    command = [sys.executable, "-m", "tekana_cli", "serve", "--port", str(port), "--data-dir", str(folder)]
     with subprocess.Popen([*command, "--workers", str(request.param)]) as process:
         url = f"http://127.0.0.1:{port}"
         _until_ready(url)
@@ -55,7 +54,7 @@ def _until_ready(url: str) -> None:
     end = time.monotonic() + 60
     while time.monotonic() < end:
         try:
-            if httpx.get(f"{url}/health/ready").status_code == 200:
+            if serving.http.get(f"{url}/health/ready").status_code == 200:
                 return
         except httpx.TransportError:
             time.sleep(0.1)
@@ -118,7 +117,7 @@ async def test_many_clients_between_twenty_wallets_keep_the_ledger_whole(server:
     assert seen["201 posted"] > 0 < seen["422 insufficient_funds"]
     assert sum(map(int, balances)) == WALLETS * START_BALANCE
     assert min(map(int, balances)) >= 0
-    audit = [sys.executable, "-m", "tekana.cli", "audit", "--data-dir", str(folder)]
+    audit = [sys.executable, "-m", "tekana_cli", "audit", "--data-dir", str(folder)]
     done = await asyncio.to_thread(subprocess.run, audit, capture_output=True, text=True, check=False)
     print(done.stdout)
     assert done.returncode == 0

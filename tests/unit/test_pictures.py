@@ -15,16 +15,24 @@ def draw(root: Path, *options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, str(script), *options], capture_output=True, text=True, check=False)
 
 
-@pytest.fixture
-def copy(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Copy the repository, draw its pictures, and return the folder."""
+    folder = tmp_path_factory.mktemp("drawn")
     for part in ("src", "adapters"):
-        shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__", "docs_page"))
-    (tmp_path / "docs").mkdir()
+        shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__", "docs_page"))
+    (folder / "docs").mkdir()
     for script in ("pictures.py", "generated_files.py"):
-        shutil.copy(ROOT / "docs" / script, tmp_path / "docs")
-    done = draw(tmp_path)
+        shutil.copy(ROOT / "docs" / script, folder / "docs")
+    done = draw(folder)
     assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture
+def copy(drawn: Path, tmp_path: Path) -> Path:
+    """Copy the drawn repository, and return the folder."""
+    shutil.copytree(drawn, tmp_path, dirs_exist_ok=True)
     return tmp_path
 
 

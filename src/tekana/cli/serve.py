@@ -61,18 +61,19 @@ def serve(host: str, port: int, workers: int, database_url: str | None, data_dir
     processes with --role customer, wallet and transaction, and serve health checks over HTTP.
     """
     chosen = settings(database_url, data_dir, existing=False, **{name: value or None for name, value in more.items()})
-    serve_http = load("tekana.servers", "litestar")
-    container = build(chosen)
-    click.echo(f"tekana: starting, data in {container.readers().location}", err=True)
-    # Started before the workers and stopped after them: they share one database, with its schema up to date.
-    store = None if chosen.role == "gateway" else build_local(chosen).store()
+    stop = _StopSignals()
+    store = None
     with _signals_to(signal.SIG_IGN):  # while it stops, ignore a second Ctrl-C, so that requests are finished
         try:
-            with _signals_to(_leave):  # until the server handles them itself
+            with _signals_to(stop.leave):  # until the server handles them itself
+                serve_http = load("tekana.servers", "litestar")
+                click.echo(f"tekana: starting, data in {build(chosen).readers().location}", err=True)
+                # Started before the workers, stopped after them: they share one database, with its schema up to date.
+                store = None if chosen.role == "gateway" else build_local(chosen).store()
                 if store is not None:
                     asyncio.run(store.start())
                 asyncio.run(_warn(chosen))
-                ready = partial(_announce, chosen, host, port)
+                ready = partial(_announce, chosen, host, port, stop)
                 code = serve_http(chosen, host=host, port=port, workers=workers, on_ready=ready)
         except SystemExit as stopped:
             code = stopped.code
@@ -81,6 +82,23 @@ def serve(host: str, port: int, workers: int, database_url: str | None, data_dir
                 asyncio.run(store.stop())
     click.echo("tekana: stopped", err=True)
     sys.exit(code)
+
+
+class _StopSignals:
+    """The signals that end the command while it starts."""
+
+    def __init__(self) -> None:
+        self._arrived = False
+
+    def leave(self, *_: object) -> None:
+        """Leave the start. The exception may be discarded by what is interrupted, such as an import in C."""
+        self._arrived = True
+        raise SystemExit(0)
+
+    def repeat(self) -> None:
+        """Send a discarded signal again, to the handlers of the server."""
+        if self._arrived:
+            signal.raise_signal(signal.SIGTERM)
 
 
 async def _warn(chosen: Settings) -> None:
@@ -93,20 +111,17 @@ async def _warn(chosen: Settings) -> None:
             click.echo(f"tekana: not ready yet, serving 503 until it is: {explain(error)}", err=True)
 
 
-def _announce(chosen: Settings, host: str, port: int) -> None:
+def _announce(chosen: Settings, host: str, port: int, stop: _StopSignals) -> None:
     link = _link(host, port)
     docs = f"  docs: {link}/api" if chosen.has_clients else f"  {chosen.role} service"
     click.echo(f"tekana: {link}{docs}  (Ctrl-C stops)", err=True)
+    stop.repeat()
 
 
 def _link(host: str, port: int) -> str:
     """Return a URL of the server that a browser on this machine can open."""
     reachable = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104 - not bound here
     return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
-
-
-def _leave(*_: object) -> None:
-    raise SystemExit(0)
 
 
 @contextmanager

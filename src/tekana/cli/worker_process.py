@@ -38,7 +38,7 @@ def run_worker_process(settings: Settings, role: ProcessRole, announcement: Call
         Unavailable: the database cannot be started.
     """
     log_to_stderr()
-    asyncio.run(_run(build_local(settings), role, announcement))
+    asyncio.run(_run(settings, role, announcement))
 
 
 def log_to_stderr() -> None:
@@ -55,10 +55,11 @@ def log_to_stderr() -> None:
     logging.getLogger().addHandler(logging.NullHandler())
 
 
-async def _run(container: LocalContainer, role: ProcessRole, announcement: Callable[[LocalContainer], str]) -> None:
+async def _run(settings: Settings, role: ProcessRole, announcement: Callable[[LocalContainer], str]) -> None:
+    stopping = _stop_on_signals()  # before adapters are imported, which may discard the exception of a Ctrl-C
+    container = build_local(settings)
     store = container.store()
     click.echo(f"tekana: {announcement(container)}", err=True)
-    stopping = _stop_on_signals()
     try:
         await store.start()
         async with running(workers_of(role, container)):

@@ -182,7 +182,7 @@ async def rows_of_all_tables(connection: asyncpg.Connection) -> dict[str, list[J
 
 async def run_command(*words: str, url: str) -> str:
     """Run the command tekana on a database; gives what it prints. It has to exit with 0."""
-    command = (sys.executable, "-m", "tekana.cli", *words, "--database-url", url)
+    command = (sys.executable, "-m", "tekana_cli", *words, "--database-url", url)
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe)
     out, error = await process.communicate()
