@@ -40,22 +40,24 @@ def hot_routes(app: Litestar) -> HotRoutes:
         return tekana().as_caller(caller)
 
     def move_money(requests: Sequence[HotRequest]) -> None:
-        decoded: list[tuple[HotRequest, AnyMoneyCommand]] = []
+        decoded: list[tuple[Session, HotRequest, AnyMoneyCommand]] = []
         for request in requests:
-            try:
-                decoded.append((request, MOVEMENT.decode(request.body)))
+            try:  # the caller first, as over ASGI
+                decoded.append((session(request), request, MOVEMENT.decode(request.body)))
             except Exception as error:
                 request.fail(error)
-        for request, command in decoded:
+        for caller_session, request, command in decoded:
             try:
-                _move_money(session(request), request, command)
+                _move_money(caller_session, request, command)
             except Exception as error:
                 request.fail(error)
 
+    async def read_wallet(request: HotRequest) -> HttpResponse:
+        return wallet_response(await session(request).wallets.get(WalletId(UUID(request.parameter))))
+
     def get_wallet(requests: Sequence[HotRequest]) -> None:
         for request in requests:
-            task = asyncio.ensure_future(_get_wallet(session(request), UUID(request.parameter)))
-            task.add_done_callback(partial(_respond_with_task, request))
+            asyncio.ensure_future(read_wallet(request)).add_done_callback(partial(_respond_with_task, request))
 
     routes = (
         HotRoute(b"POST", b"/v1/transactions", move_money, accepts=_has_key, body_size_max=BODY_BYTES_MAX),
@@ -83,10 +85,6 @@ def _move_money(session: Session, request: HotRequest, command: AnyMoneyCommand)
 
 def _respond_with_outcome(request: HotRequest, command: AnyMoneyCommand, outcome: asyncio.Future[Outcome]) -> None:
     request.respond(lambda: posted_response(executed(command, outcome.result())))
-
-
-async def _get_wallet(session: Session, wallet_id: UUID) -> HttpResponse:
-    return wallet_response(await session.wallets.get(WalletId(wallet_id)))
 
 
 def _respond_with_task(request: HotRequest, task: asyncio.Future[HttpResponse]) -> None:
