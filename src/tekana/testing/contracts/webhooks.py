@@ -235,6 +235,17 @@ class WebhooksContract(WebhookActivationContract, WebhookDeliveriesContract):
         with pytest.raises(WebhookDeliveryNotFound):
             await store.webhook_deliveries.get(LOCAL_OPERATOR, tested.id)
 
+    async def test_a_delivery_of_the_group_that_disables_its_endpoint_is_kept(self, store: WebhookStore) -> None:
+        endpoint = await create(store, caller=LOCAL_OPERATOR)
+        test = SendWebhookTest(endpoint_id=endpoint.id)
+        async with at_work(store) as app:
+            tested, _ = await asyncio.gather(
+                app.execute(test, key="test"),
+                app.execute(UpdateWebhookEndpoint(endpoint_id=endpoint.id, status="disabled")),
+            )
+            assert await app.execute(test, key="test") == tested
+        assert await store.webhook_deliveries.get(LOCAL_OPERATOR, tested.id) == tested
+
     async def test_a_deleted_endpoint_is_gone(self, store: WebhookStore) -> None:
         endpoint = await create(store)
         await store.webhook_deliveries.queue(new_stream(endpoint, uuid7(), 3))
