@@ -26,7 +26,7 @@ from tekana_litestar.middleware import Middleware
 from tekana_litestar.operation import is_plain, provide_call, read_call
 from tekana_litestar.problems import allowed_methods, handle_exception, problem_of_request
 from tekana_litestar.protocol.hot_routes import HotRoutes
-from tekana_litestar.request_log import RequestLog
+from tekana_litestar.request_log import RequestLog, count_requests
 from tekana_litestar.responses import HttpResponse, Response
 from tekana_litestar.routers import PROBES, ROUTERS
 from tekana_litestar.server_sent_events import Streams
@@ -159,5 +159,6 @@ def _run_core(
             app.state.metrics = CoreMetrics(tekana)
             async with app.state.metrics.updated():
                 yield
+            count_requests()
 
     return run

@@ -42,7 +42,7 @@ def hot_routes(app: Litestar) -> HotRoutes:
     def move_money(requests: Sequence[HotRequest]) -> None:
         decoded: list[tuple[Session, HotRequest, AnyMoneyCommand]] = []
         for request in requests:
-            try:
+            try:  # the caller first, as over ASGI
                 decoded.append((session(request), request, MOVEMENT.decode(request.body)))
             except Exception as error:
                 request.fail(error)
@@ -52,10 +52,12 @@ def hot_routes(app: Litestar) -> HotRoutes:
             except Exception as error:
                 request.fail(error)
 
+    async def read_wallet(request: HotRequest) -> HttpResponse:
+        return wallet_response(await session(request).wallets.get(WalletId(UUID(request.parameter))))
+
     def get_wallet(requests: Sequence[HotRequest]) -> None:
         for request in requests:
-            task = asyncio.ensure_future(_get_wallet(session(request), UUID(request.parameter)))
-            task.add_done_callback(partial(_respond_with_task, request))
+            asyncio.ensure_future(read_wallet(request)).add_done_callback(partial(_respond_with_task, request))
 
     routes = (
         HotRoute(b"POST", b"/v1/transactions", move_money, accepts=_has_key, body_size_max=BODY_BYTES_MAX),
@@ -83,10 +85,6 @@ def _move_money(session: Session, request: HotRequest, command: AnyMoneyCommand)
 
 def _respond_with_outcome(request: HotRequest, command: AnyMoneyCommand, outcome: asyncio.Future[Outcome]) -> None:
     request.respond(lambda: posted_response(executed(command, outcome.result())))
-
-
-async def _get_wallet(session: Session, wallet_id: UUID) -> HttpResponse:
-    return wallet_response(await session.wallets.get(WalletId(wallet_id)))
 
 
 def _respond_with_task(request: HotRequest, task: asyncio.Future[HttpResponse]) -> None:

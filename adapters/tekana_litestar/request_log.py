@@ -90,5 +90,8 @@ _durations: Final = _Durations()
 
 
 def count_requests() -> None:
-    """Count the last requests of this process in the metrics, which takes up to COUNT_INTERVAL_SECONDS otherwise."""
+    """Count the last requests of this process in the metrics, which takes up to COUNT_INTERVAL_SECONDS otherwise.
+
+    Done before metrics are read, and when an app stops. A process that is killed does not count its last requests.
+    """
     _durations.count()

@@ -91,11 +91,12 @@ class MemoryUnitOfWork:
 
     def _save_webhooks(self, book: Book) -> None:
         changes = book.changes
-        save_endpoints(self._state, {**changes.changed_of(WEBHOOK_ENDPOINTS), **changes.added_of(WEBHOOK_ENDPOINTS)})
         for delivery_id in changes.changed_of(WEBHOOK_DELIVERIES):
             save_resent(self._state, delivery_id, self._now)
         for one in changes.added_of(WEBHOOK_DELIVERIES).values():
             save_new(self._state, one.delivery, self._now)
+        # After the deliveries, which go with an endpoint that is deleted in the same unit of work.
+        save_endpoints(self._state, {**changes.changed_of(WEBHOOK_ENDPOINTS), **changes.added_of(WEBHOOK_ENDPOINTS)})
 
     def _release_contacts(self, customer: Customer) -> None:
         owners = self._state.items[CONTACTS.name]

@@ -22,6 +22,7 @@ from tekana.domain.webhooks import (
     DeliveryAttempt,
     NewWebhookDelivery,
     WebhookDelivery,
+    WebhookStatus,
     delivery_not_found,
     endpoint_not_found,
 )
@@ -49,7 +50,7 @@ WITH added AS (
         'pending', 0, '[]', coalesce($1, clock_timestamp())
     FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::bigint[])
         d (id, endpoint_id, aggregate_id, sequence, event_id, event_type, body, position)
-    JOIN webhook_endpoints e ON e.id = d.endpoint_id AND e.status = 'active'
+    JOIN webhook_endpoints e ON e.id = d.endpoint_id AND e.status = ANY($10)
         AND NOT coalesce(d.position <@ e.passed, false)
     ON CONFLICT (endpoint_id, aggregate_id, sequence) DO NOTHING RETURNING endpoint_id, aggregate_id
 )
@@ -149,7 +150,7 @@ class PostgresWebhookDeliveries:
 
     async def queue(self, new: Sequence[NewWebhookDelivery]) -> None:
         async with raw_connection(self._background) as connection:
-            await queue_deliveries(connection, new, self._now())
+            await queue_deliveries(connection, new, self._now(), statuses=("active",))
 
     async def claim(
         self, capacity: Mapping[WebhookEndpointId, int], limit: int, seconds: float
@@ -204,10 +205,17 @@ class PostgresWebhookDeliveries:
 
 
 async def queue_deliveries(
-    connection: asyncpg.Connection, new: Sequence[NewWebhookDelivery], now: datetime | None
+    connection: asyncpg.Connection,
+    new: Sequence[NewWebhookDelivery],
+    now: datetime | None,
+    *,
+    statuses: Sequence[WebhookStatus],
 ) -> None:
-    """Queue deliveries, as `WebhookDeliveries.queue` does. `now` is the time; None stands for the database's."""
-    await connection.execute(_QUEUE, now, *zip(*map(_new_row, new), strict=True))
+    """Queue deliveries, as `WebhookDeliveries.queue` does, to those of their endpoints that have one of these statuses.
+
+    `now` is the time; None stands for the database's.
+    """
+    await connection.execute(_QUEUE, now, *zip(*map(_new_row, new), strict=True), statuses)
 
 
 def delivery_of(row: asyncpg.Record) -> WebhookDelivery:

@@ -113,6 +113,20 @@ async def test_what_the_server_refuses_has_a_line(port: int, written: Lines, mon
             assert await written.of(f"late{hot}") == expected
 
 
+async def test_a_hot_request_without_the_end_of_its_body_has_one_line(
+    port: int, written: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "CHECK_INTERVAL_SECONDS", 0.05)
+    monkeypatch.setattr(limits, "BODY_TIMEOUT_SECONDS", 0.3)
+    async with connected(port) as peer:
+        answer = await peer.ask(named(request("POST", "/v1/transactions", b"{}", Idempotency_Key="key")[:-1], "late"))
+        assert answer.status == 408
+    async with connected(port) as peer:  # on a later connection, so that the end of the first one was noticed
+        await peer.ask(named(get("/v1/wallets"), "later"))
+        assert (await written.of("later"))[2] == 200
+    assert await written.of("late") == (None, None, 408, None)
+
+
 async def test_a_client_that_is_gone(port: int, written: Lines) -> None:
     async with connected(port) as peer:
         wallet = await new_wallet(port)

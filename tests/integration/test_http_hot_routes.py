@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from litestar import Litestar
 
-from tekana import Overloaded, Unavailable
-from tekana_litestar import create_app, middleware
+from tekana import LOCAL_OPERATOR, Forbidden, Overloaded, Unavailable
+from tekana_litestar import create_app, hot_operations, middleware
 from tekana_litestar.protocol import HotRequest, HotRoute, HotRoutes, limits
 from tekana_memory import MemoryStore
 from tests.integration.http_support import UNKNOWN_ID, assert_whole
@@ -302,9 +302,9 @@ async def test_pipelined_requests_wait_for_a_hot_one() -> None:
             assert (await peer.receive()).status == 400
 
 
-async def test_requests_that_are_handled_together_are_answered_each_for_itself(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@pytest.fixture
+def sizes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return how many requests hot routes handle together, each time that they do."""
     sizes: list[int] = []
     handle = HotRoute._handle
 
@@ -313,6 +313,10 @@ async def test_requests_that_are_handled_together_are_answered_each_for_itself(
         handle(route, requests)
 
     monkeypatch.setattr(HotRoute, "_handle", count_and_handle)
+    return sizes
+
+
+async def test_requests_that_are_handled_together_are_answered_each_for_itself(sizes: list[int]) -> None:
     app = create_app("memory://")
     async with listening(app) as port:
         wallet = await new_wallet(port)
@@ -325,6 +329,35 @@ async def test_requests_that_are_handled_together_are_answered_each_for_itself(
         assert await balance(port, wallet) == "50"
     assert max(sizes) > 1
     assert sum(sizes) == 31  # with the read of the balance
+
+
+@pytest.mark.parametrize("method", ["POST", "GET"])
+async def test_a_caller_that_is_refused_does_not_affect_requests_that_are_handled_together(
+    monkeypatch: pytest.MonkeyPatch, sizes: list[int], method: str
+) -> None:
+    def identify(headers: Any) -> Any:
+        if (b"authorization", b"wrong") in list(headers):
+            raise Forbidden("no caller has these credentials")
+        return LOCAL_OPERATOR
+
+    monkeypatch.setattr(hot_operations, "identify_caller", identify)
+    app = create_app("memory://")
+    async with listening(app) as port:
+        wallet = await new_wallet(port)
+        async with contextlib.AsyncExitStack() as stack:
+            peers = [await stack.enter_async_context(connected(port)) for _ in range(30)]
+            sent = [one_request(method, wallet, n, "wrong" if n % 3 else "right") for n in range(30)]
+            await asyncio.gather(*(peer.send(one) for peer, one in zip(peers, sent, strict=True)))
+            answers = [await one.receive() for one in peers]
+        assert [one.status for one in answers] == [201 if method == "POST" else 200, 403, 403] * 10
+    assert max(sizes) > 1
+
+
+def one_request(method: str, wallet: str, number: int, authorization: str) -> bytes:
+    if method == "POST":  # wrong credentials come before a wrong body
+        body = deposit(wallet) if authorization == "right" else b"{"
+        return move(body, f"key-{number}", Authorization=authorization)
+    return request("GET", f"/v1/wallets/{wallet}", Authorization=authorization)
 
 
 async def test_an_unexpected_error_of_a_handler_is_answered_to_all_of_its_requests() -> None:

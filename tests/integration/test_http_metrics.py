@@ -178,6 +178,20 @@ def test_each_worker_reports_the_requests_of_all(tmp_path: Path, port: int, post
         process.communicate(timeout=120)
 
 
+def test_the_last_requests_of_workers_that_stop_are_counted(tmp_path: Path, port: int, postgres_url: str) -> None:
+    url = f"http://127.0.0.1:{port}"
+    with _served(tmp_path, port, 2, postgres_url, QUICK) as process:
+        _wait_until_all_served(port, process)
+        for _ in range(30):
+            assert httpx.get(f"{url}/v1/wallets?limit=1").status_code == 200
+        for worker in _workers(process):
+            os.kill(worker, signal.SIGTERM)
+        wait_for(url, lambda text: "tekana_http_request_seconds" in text)
+        assert requests_in(httpx.get(f"{url}/metrics").text)["GET", "/v1/wallets", "200"] == 30
+        process.terminate()
+        process.communicate(timeout=120)
+
+
 def test_each_worker_reports_the_commands_of_all(tmp_path: Path, port: int, postgres_url: str) -> None:
     url = f"http://127.0.0.1:{port}"
     ended = ("RegisterCustomer", "succeeded", "")

@@ -102,11 +102,12 @@ class RespondingProtocol(HttpToolsProtocol):
         """Have nothing more sent."""
         self._deaf = True
         self._incoming, self._refusal = Incoming.IDLE, None
-        if self._active is not None:
-            self._active.disconnected = True
-            self._active.message_event.set()
-            if isinstance(self._active, HotRequest) and not self._active.response_started:
-                self._active.log(None)
+        active = self._active
+        if active is not None:
+            active.disconnected = True
+            active.message_event.set()
+            if isinstance(active, HotRequest) and not active.response_started and not active.response_complete:
+                active.log(None)
         super().connection_lost(exc)
 
     def shutdown(self) -> None:

@@ -53,4 +53,6 @@ class WebhookDeliveryRows(KindRows):
                 raise Conflict("the delivery is not kept any more")
         if added:
             deliveries = [one.delivery for one in added.values()]
-            await queue_deliveries(connection, deliveries, deliveries[0].created_at)
+            # They were decided for active endpoints, which later commands of the same unit of work may have disabled.
+            created_at = deliveries[0].created_at
+            await queue_deliveries(connection, deliveries, created_at, statuses=("active", "disabled"))

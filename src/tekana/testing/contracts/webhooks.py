@@ -21,6 +21,7 @@ from tekana.application import (
     UpdateWebhookEndpoint,
 )
 from tekana.domain.answers import Answer
+from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.errors import (
     IdempotencyKeyReused,
     InvalidRequest,
@@ -35,6 +36,7 @@ from tekana.ports.page import PageRequest
 from tekana.ports.webhook_store import WebhookStore
 from tekana.testing import builders
 from tekana.testing.clock import FrozenClock
+from tekana.testing.contracts.fixtures import at_work
 from tekana.testing.contracts.helpers import by_hand
 from tekana.testing.contracts.ledger_checks import every
 from tekana.testing.contracts.webhook_activation import WebhookActivationContract
@@ -220,6 +222,29 @@ class WebhooksContract(WebhookActivationContract, WebhookDeliveriesContract):
             ("WalletOpened",),
             "disabled",
         )
+
+    async def test_a_delivery_of_the_group_that_deletes_its_endpoint_is_gone(self, store: WebhookStore) -> None:
+        endpoint = await create(store, caller=LOCAL_OPERATOR)
+        test = SendWebhookTest(endpoint_id=endpoint.id)
+        async with at_work(store) as app:
+            tested, _ = await asyncio.gather(
+                app.execute(test, key="test"), app.execute(DeleteWebhookEndpoint(endpoint_id=endpoint.id))
+            )
+            with pytest.raises(WebhookDeliveryNotFound):
+                await app.execute(test, key="test")
+        with pytest.raises(WebhookDeliveryNotFound):
+            await store.webhook_deliveries.get(LOCAL_OPERATOR, tested.id)
+
+    async def test_a_delivery_of_the_group_that_disables_its_endpoint_is_kept(self, store: WebhookStore) -> None:
+        endpoint = await create(store, caller=LOCAL_OPERATOR)
+        test = SendWebhookTest(endpoint_id=endpoint.id)
+        async with at_work(store) as app:
+            tested, _ = await asyncio.gather(
+                app.execute(test, key="test"),
+                app.execute(UpdateWebhookEndpoint(endpoint_id=endpoint.id, status="disabled")),
+            )
+            assert await app.execute(test, key="test") == tested
+        assert await store.webhook_deliveries.get(LOCAL_OPERATOR, tested.id) == tested
 
     async def test_a_deleted_endpoint_is_gone(self, store: WebhookStore) -> None:
         endpoint = await create(store)
