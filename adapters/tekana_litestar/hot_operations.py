@@ -34,6 +34,11 @@ def hot_routes(app: Litestar) -> HotRoutes:
     def tekana() -> Tekana:  # known once the app has started; Litestar's State looks it up slowly
         return cast("Tekana", app.state.tekana)
 
+    def forget() -> None:  # an app that is started again has another core
+        tekana.cache_clear()
+
+    app.on_shutdown.append(forget)
+
     def session(request: HotRequest) -> Session:
         caller = identify_caller(request.headers.items())
         request.caller = caller.subject

@@ -376,6 +376,15 @@ async def test_an_unexpected_error_of_a_handler_is_answered_to_all_of_its_reques
                 assert (answer.status, answer.json()["detail"]) == (503, "unknown: retry with the same key")
 
 
+async def test_an_app_that_is_started_again_serves_its_new_core() -> None:
+    app = create_app("memory://")
+    for _ in range(2):
+        async with listening(app) as port:
+            wallet = await new_wallet(port)
+            async with connected(port) as peer:
+                assert (await peer.ask(move(deposit(wallet)))).status == 201
+
+
 async def test_a_full_queue_returns_its_overload_detail(monkeypatch: pytest.MonkeyPatch) -> None:
     app = create_app("memory://")
     async with listening(app) as port:
