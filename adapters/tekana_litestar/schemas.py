@@ -68,17 +68,24 @@ def parameters(kind: type[Query]) -> list[Schema]:
     own = found[kind.__name__]
     needed = own.get("required", ())
     return [
-        _parameter(name, _typed(schema)) | ({"required": True} if name in needed else {})
+        _parameter(name, _typed(schema), is_required=name in needed)
         for name, schema in own.get("properties", {}).items()
     ]
 
 
-def _parameter(name: str, schema: Schema) -> Schema:
-    # The documentation page would send each example along, so they are in the words.
+def _parameter(name: str, schema: Schema, *, is_required: bool) -> Schema:
+    # The documentation page would send each example along, and the first value of each enumeration that has no default:
+    # so examples of what may be left out are in the words, and enumerations are inside another schema.
     [example] = schema.pop("examples", [None])
-    such_as = f" Such as `{example}`." if example else ""
-    style = {"style": "deepObject", "explode": True} if schema.get("type") == "object" else {}
-    return {"name": name, "in": "query", "description": schema.pop("description") + such_as, **style, "schema": schema}
+    such_as = f" Such as `{example}`." if example and not is_required else ""
+    described: Schema = {"name": name, "in": "query", "description": schema.pop("description") + such_as}
+    if is_required:
+        return {**described, "required": True, "schema": schema, **({"example": example} if example else {})}
+    if schema.get("type") == "object":
+        described |= {"style": "deepObject", "explode": True}
+    if "enum" in schema and "default" not in schema:
+        schema = {"anyOf": [schema]}
+    return {**described, "schema": schema}
 
 
 def _opened(schema: Any) -> Any:

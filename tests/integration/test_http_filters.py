@@ -151,6 +151,7 @@ async def test_the_outcome_of_a_request(client: httpx.AsyncClient) -> None:
     batch = {"mode": "atomic", "transactions": [body | {"amount": "1"}, body | {"amount": "2"}]}
     await client.post("/v1/batches", json=batch, headers={"Idempotency-Key": "batch"})
     assert (await outcome("batch")).json() == succeeded | {
+        "status": "decided",
         "idempotency_key": "batch",
         "resource": "batch",
         "resource_id": None,

@@ -1,6 +1,6 @@
 """The golden file: what is stored for ever, and what clients, consumers and services build on, as it was first written.
 
-    python -m tests.unit.golden_rows
+    uv run --extra testing python -m tests.unit.golden_rows
 
 adds rows for commands, errors, events and types of transactions that have none yet. It never changes a row: one that no
 longer matches the code is a contract that was broken.

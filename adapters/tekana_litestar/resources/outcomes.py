@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 from uuid import UUID
 
 import msgspec
@@ -10,7 +10,7 @@ from litestar import Router
 from litestar.di import NamedDependency
 
 from tekana import CommandOutcome, OutcomeNotFound
-from tekana.ports.outcomes import ResourceType
+from tekana.ports.outcomes import OutcomeStatus, ResourceType
 from tekana_litestar import fields
 from tekana_litestar.fields import meta
 from tekana_litestar.headers import check_idempotency_key
@@ -23,7 +23,10 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What the request with an idempotency key led to."""
 
     idempotency_key: Annotated[str, meta("The key.", "a-new-key")]
-    status: Annotated[Literal["succeeded", "refused"], meta(None, "succeeded")]
+    status: Annotated[
+        OutcomeStatus,
+        meta("A batch is `decided`: its transactions show which of them were done.", "succeeded"),
+    ]
     resource: Annotated[
         ResourceType | None, meta("What it created or changed; null if it was refused and left nothing.", "transaction")
     ]
@@ -39,7 +42,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         """Return what clients see of an outcome."""
         return cls(
             idempotency_key=one.idempotency_key,
-            status="succeeded" if one.rejection is None else "refused",
+            status=one.status,
             resource=one.resource,
             resource_id=one.resource_id,
             rejection_code=one.rejection and one.rejection.code,

@@ -3,7 +3,7 @@
     store          a database adapter: units of work and readers
     readers        the declarations of all readers; a gateway implements the readers only
     unit_of_work   one database transaction: find keys, lock, save
-    customers, wallets, transactions, events
+    customers, wallets, transactions, events, outcomes
                    readers: the queries, the order of their results, and their pages
     audit          checks of the ledger's invariants
     lease          the exclusive right to do a piece of work, for workers that run in several processes

@@ -19,6 +19,9 @@ from tekana.domain.webhook_answers import (
 from tekana.domain.webhooks import WebhookDelivery, WebhookEndpoint
 from tekana.ports.unit_of_work import IdempotencyRecord
 
+OutcomeStatus = Literal["succeeded", "refused", "decided"]
+"""How a command ended. A batch is `decided`: its transactions show which of them were done."""
+
 ResourceType = Literal["customer", "wallet", "transaction", "batch", "webhook_endpoint", "webhook_delivery"]
 
 
@@ -36,6 +39,13 @@ class CommandOutcome(NamedTuple):
     resource: ResourceType | None
     resource_id: UUID | None
     rejection: Rejection | None = None
+
+    @property
+    def status(self) -> OutcomeStatus:
+        """Return how the command ended."""
+        if self.resource == "batch":
+            return "decided"
+        return "succeeded" if self.rejection is None else "refused"
 
 
 class Outcomes(Protocol):

@@ -96,7 +96,7 @@ class CoreDriver:
         except Refused as error:
             raise Refusal(error.code) from error
         return {
-            "status": "refused" if found.rejection else "succeeded",
+            "status": found.status,
             "resource": found.resource,
             "resource_id": found.resource_id and str(found.resource_id),
             "rejection_code": found.rejection and found.rejection.code,
