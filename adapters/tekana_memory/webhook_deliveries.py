@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import datetime, timedelta
+from heapq import nsmallest
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from tekana.domain.identifiers import WebhookDeliveryId, WebhookEndpointId
 from tekana.domain.webhooks import NewWebhookDelivery, WebhookDelivery, delivery_not_found
 from tekana.ports.clock import Clock
 from tekana.ports.page import Page, PageRequest
-from tekana.ports.webhook_deliveries import ATTEMPTS_MAX, FinishedAttempt
+from tekana.ports.webhook_deliveries import ATTEMPTS_MAX, DeliveryRun, FinishedAttempt, FinishedRun
 from tekana_memory.readers import page_of
 from tekana_memory.state import DeliveryStreamRow, MemoryState, position_of
 from tekana_memory.webhook_endpoints import endpoint_of_caller
@@ -47,8 +48,8 @@ class MemoryWebhookDeliveries:
         return new.cursor is None or position_of(new.cursor)[0] > passed
 
     async def claim(
-        self, capacity: Mapping[WebhookEndpointId, int], limit: int, seconds: float
-    ) -> Sequence[WebhookDelivery]:
+        self, capacity: Mapping[WebhookEndpointId, int], limit: int, length: int, seconds: float
+    ) -> Sequence[DeliveryRun]:
         now = self._clock()
         left = dict(capacity)
         due: list[tuple[int, datetime, _StreamKey]] = []  # those of endpoints with the most capacity left come first
@@ -60,18 +61,21 @@ class MemoryWebhookDeliveries:
             if left.get(key[0], 0) > 0:
                 due.append((-left[key[0]], next_attempt_at, key))
                 left[key[0]] -= 1
-        claimed = []
-        for *_, key in sorted(due)[:limit]:
-            stream = self._state.webhook_streams[key]
-            stream.next_attempt_at, stream.claimed = now + timedelta(seconds=seconds), True
-            claimed.append(self._state.webhook_deliveries[stream.pending[min(stream.pending)]])
-        return claimed
+        until = now + timedelta(seconds=seconds)
+        return [self._claim(self._state.webhook_streams[key], length, until) for *_, key in sorted(due)[:limit]]
 
-    async def record(self, attempts: Sequence[FinishedAttempt]) -> Mapping[WebhookEndpointId, timedelta]:
+    def _claim(self, stream: DeliveryStreamRow, length: int, until: datetime) -> DeliveryRun:
+        stream.next_attempt_at, stream.claimed = until, True
+        first = nsmallest(length, stream.pending.items())
+        return DeliveryRun([self._state.webhook_deliveries[delivery_id] for _, delivery_id in first], until)
+
+    async def record(self, runs: Sequence[FinishedRun]) -> Mapping[WebhookEndpointId, timedelta]:
         now = self._clock()
-        for one in attempts:
-            self._record(one, now)
-        ids = {one.delivery.endpoint_id for one in attempts}
+        for run in runs:
+            for one in run.attempts:
+                self._record(one, now)
+            self._release(run, now)
+        ids = {run.endpoint_id for run in runs}
         found = (self._state.webhook_endpoints.get(endpoint_id) for endpoint_id in ids)
         return {one.id: now - one.failing_since for one in found if one is not None and one.failing_since}
 
@@ -80,20 +84,22 @@ class MemoryWebhookDeliveries:
         endpoint = self._state.webhook_endpoints.get(delivery.endpoint_id)
         if endpoint is None or self._state.webhook_deliveries[delivery.id].status != "pending":
             return  # it was deleted, or another dispatcher has delivered this, in the meantime
-        stream = _stream(self._state, delivery, now)
-        stream.claimed = False
         changed = replace(delivery, attempts=(*delivery.attempts, attempt)[-ATTEMPTS_MAX:], tries=delivery.tries + 1)
-        if isinstance(outcome, timedelta):
-            stream.next_attempt_at = now + outcome
-        else:
+        if not isinstance(outcome, timedelta):
             changed = replace(changed, status=outcome, ended_at=now)
-            stream.next_attempt_at = now
-            del stream.pending[delivery.sequence]
-            if not stream.pending:
-                del self._state.webhook_streams[delivery.endpoint_id, delivery.aggregate_id]
+            key = (delivery.endpoint_id, delivery.aggregate_id)
+            pending = self._state.webhook_streams[key].pending
+            del pending[delivery.sequence]
+            if not pending:
+                del self._state.webhook_streams[key]
         self._state.webhook_deliveries[delivery.id] = changed
         since = None if attempt.succeeded else endpoint.failing_since or now
         self._state.webhook_endpoints[endpoint.id] = replace(endpoint, failing_since=since)
+
+    def _release(self, run: FinishedRun, now: datetime) -> None:
+        stream = self._state.webhook_streams.get((run.endpoint_id, run.aggregate_id))
+        if stream is not None and stream.claimed and stream.next_attempt_at == run.claimed_until:
+            stream.claimed, stream.next_attempt_at = False, now + run.due_in
 
     async def get(self, caller: Caller, delivery_id: WebhookDeliveryId) -> WebhookDelivery:
         delivery = self._state.webhook_deliveries.get(delivery_id)

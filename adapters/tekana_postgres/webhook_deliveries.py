@@ -9,9 +9,10 @@ The dispatcher's statements run on connections of their own, so that they never 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import asyncpg
 import msgspec
@@ -28,7 +29,7 @@ from tekana.domain.webhooks import (
 )
 from tekana.ports.clock import Clock
 from tekana.ports.page import Page, PageRequest
-from tekana.ports.webhook_deliveries import ATTEMPTS_MAX, DeliveryOutcome, FinishedAttempt
+from tekana.ports.webhook_deliveries import ATTEMPTS_MAX, DeliveryRun, FinishedAttempt, FinishedRun
 from tekana_postgres.connections import ConnectionPool, raw_connection
 from tekana_postgres.pages import id_cursor, page_of, position_of
 from tekana_postgres.rows import write_json
@@ -74,13 +75,13 @@ WITH due AS (
 )
 UPDATE webhook_lines l SET claimed = true, next_attempt_at = coalesce($1, now()) + $5 * interval '1 second'
 FROM chosen WHERE l.endpoint_id = chosen.endpoint_id AND l.aggregate_id = chosen.aggregate_id
-RETURNING l.endpoint_id, l.aggregate_id
+RETURNING l.endpoint_id, l.aggregate_id, l.next_attempt_at
 """
 _FIRST_OF_STREAMS = f"""
 SELECT {_COLUMNS} FROM unnest($1::uuid[], $2::uuid[]) s (endpoint_id, aggregate_id) CROSS JOIN LATERAL (
     SELECT * FROM webhook_deliveries p
     WHERE p.endpoint_id = s.endpoint_id AND p.aggregate_id = s.aggregate_id AND p.status = 'pending'
-    ORDER BY p.sequence LIMIT 1
+    ORDER BY p.sequence LIMIT $3
 ) d
 """
 _LOCK_STREAMS = """
@@ -99,10 +100,13 @@ WHERE l.endpoint_id = r.endpoint_id AND l.aggregate_id = r.aggregate_id AND NOT 
     SELECT FROM webhook_deliveries d
     WHERE d.endpoint_id = r.endpoint_id AND d.aggregate_id = r.aggregate_id AND d.status = 'pending')
 """
+# A claim is recognised by its end: a stream that was claimed again since, or released, is left as it is.
 _RELEASE_STREAMS = """
-UPDATE webhook_lines l SET claimed = false, next_attempt_at = coalesce($1, now()) + r.retry_in
-FROM unnest($2::uuid[], $3::uuid[], $4::interval[]) r (endpoint_id, aggregate_id, retry_in)
+UPDATE webhook_lines l SET claimed = false, next_attempt_at = coalesce($1, now()) + r.due_in
+FROM unnest($2::uuid[], $3::uuid[], $4::timestamptz[], $5::interval[])
+    r (endpoint_id, aggregate_id, claimed_until, due_in)
 WHERE l.endpoint_id = r.endpoint_id AND l.aggregate_id = r.aggregate_id
+    AND l.claimed AND l.next_attempt_at = r.claimed_until
 """
 # `succeeded`: whether any attempt of the group did; `failing`: whether its last one failed.
 _SET_FAILING = """
@@ -119,8 +123,10 @@ FROM attempted r JOIN webhook_endpoints e ON e.id = r.id AND r.failing LEFT JOIN
 _OWNED = "JOIN webhook_endpoints e ON e.id = d.endpoint_id AND e.status <> 'deleted'"
 _GET = f"SELECT {_COLUMNS} FROM webhook_deliveries d {_OWNED} WHERE d.id = $1 AND e.created_by = $2"
 _OWNS = "SELECT 1 FROM webhook_endpoints WHERE id = $1 AND created_by = $2 AND status <> 'deleted'"
+# Without an OR, so that a generic plan too begins in the index where the page does.
 _LIST = f"""
-SELECT {_COLUMNS} FROM webhook_deliveries d WHERE d.endpoint_id = $1 AND ($2::uuid IS NULL OR d.id < $2)
+SELECT {_COLUMNS} FROM webhook_deliveries d
+WHERE d.endpoint_id = $1 AND d.id < coalesce($2::uuid, '{UUID(int=2**128 - 1)}')
 ORDER BY d.id DESC LIMIT $3
 """
 # By the places of rows, so that one that is resent meanwhile is kept, and that no plan reads the whole table.
@@ -153,28 +159,30 @@ class PostgresWebhookDeliveries:
             await queue_deliveries(connection, new, self._now(), statuses=("active",))
 
     async def claim(
-        self, capacity: Mapping[WebhookEndpointId, int], limit: int, seconds: float
-    ) -> Sequence[WebhookDelivery]:
+        self, capacity: Mapping[WebhookEndpointId, int], limit: int, length: int, seconds: float
+    ) -> Sequence[DeliveryRun]:
         async with self._transaction(self._background) as connection:
             most = list(capacity.values())
             streams = await connection.fetch(_CLAIM, self._now(), list(capacity), most, limit, seconds)
             if not streams:
                 return ()
-            endpoints, aggregates = zip(*streams, strict=True)
-            return [delivery_of(row) for row in await connection.fetch(_FIRST_OF_STREAMS, endpoints, aggregates)]
+            endpoints, aggregates, _ = zip(*streams, strict=True)
+            rows = await connection.fetch(_FIRST_OF_STREAMS, endpoints, aggregates, length)
+        return _runs(streams, map(delivery_of, rows))
 
-    async def record(self, attempts: Sequence[FinishedAttempt]) -> Mapping[WebhookEndpointId, timedelta]:
-        if not attempts:
+    async def record(self, runs: Sequence[FinishedRun]) -> Mapping[WebhookEndpointId, timedelta]:
+        if not runs:
             return {}
         now = self._now()
-        endpoints = [one.delivery.endpoint_id for one in attempts]
-        streams = (endpoints, [one.delivery.aggregate_id for one in attempts])
+        attempts = [one for run in runs for one in run.attempts]
+        streams = ([run.endpoint_id for run in runs], [run.aggregate_id for run in runs])
+        claims = ([run.claimed_until for run in runs], [run.due_in for run in runs])
         async with self._transaction(self._background) as connection:
             found = await connection.fetch(_SET_FAILING, now, *zip(*_by_endpoint(attempts), strict=True))
             await connection.execute(_LOCK_STREAMS, *streams)
             await connection.execute(_RECORD, now, *zip(*map(_recorded, attempts), strict=True))
             await connection.execute(_END_STREAMS, *streams)
-            await connection.execute(_RELEASE_STREAMS, now, *streams, [_retry_in(one.outcome) for one in attempts])
+            await connection.execute(_RELEASE_STREAMS, now, *streams, *claims)
         return {WebhookEndpointId(row["id"]): row["failing_for"] for row in found}
 
     async def get(self, caller: Caller, delivery_id: WebhookDeliveryId) -> WebhookDelivery:
@@ -229,14 +237,22 @@ def _new_row(new: NewWebhookDelivery) -> tuple[object, ...]:
     return (new.id, new.endpoint_id, new.aggregate_id, new.sequence, new.event_id, new.event_type, new.body, position)
 
 
+def _runs(streams: Iterable[asyncpg.Record], deliveries: Iterable[WebhookDelivery]) -> list[DeliveryRun]:
+    """Group the deliveries of claimed streams. A stream without any gets no run."""
+    found: dict[tuple[UUID, UUID], list[WebhookDelivery]] = {}
+    for one in sorted(deliveries, key=lambda one: one.sequence):
+        found.setdefault((one.endpoint_id, one.aggregate_id), []).append(one)
+    return [
+        DeliveryRun(found[endpoint_id, aggregate_id], claimed_until)
+        for endpoint_id, aggregate_id, claimed_until in streams
+        if (endpoint_id, aggregate_id) in found
+    ]
+
+
 def _recorded(finished: FinishedAttempt) -> tuple[object, ...]:
     delivery, attempt, outcome = finished
     status = "pending" if isinstance(outcome, timedelta) else outcome
     return delivery.id, status, delivery.tries + 1, write_json((*delivery.attempts, attempt)[-ATTEMPTS_MAX:])
-
-
-def _retry_in(outcome: DeliveryOutcome) -> timedelta:
-    return outcome if isinstance(outcome, timedelta) else timedelta(0)
 
 
 def _by_endpoint(attempts: Sequence[FinishedAttempt]) -> list[tuple[WebhookEndpointId, bool, bool]]:

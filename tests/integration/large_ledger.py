@@ -29,6 +29,8 @@ ENDPOINTS = 200
 DELIVERIES = 300_000
 PENDING = 20_000
 """The number of deliveries that are not delivered yet: the last ones, each of another stream."""
+LONG_STREAM = 20_000
+"""The number of further deliveries: all of one stream, which is due before the others."""
 KEY = "a key"
 """An idempotency key of the local operator, which led to a transaction."""
 IN_USE = 1_000
@@ -128,9 +130,16 @@ SELECT pg_temp.id({_DELIVERY}, n), pg_temp.id({_ENDPOINT}, 1 + n % {ENDPOINTS}),
 FROM generate_series(1::bigint, {DELIVERIES}) n, pg_temp.moment({_DELIVERY}, n) at,
      LATERAL (SELECT n > {DELIVERIES - PENDING} AS pending) kind
 """
+_LONG_STREAM = f"""
+INSERT INTO webhook_deliveries (id, endpoint_id, aggregate_id, sequence, event_id, event_type, body, status, tries,
+                                attempts, created_at)
+SELECT pg_temp.id({_DELIVERY}, n), pg_temp.id({_ENDPOINT}, 2::bigint), pg_temp.id({_WALLET}, 1::bigint), n, n || ':1',
+       'WalletCredited', '{{}}', 'pending', 0, '[]', pg_temp.moment({_DELIVERY}, 1::bigint)
+FROM generate_series({DELIVERIES + 1}::bigint, {DELIVERIES + LONG_STREAM}) n
+"""
 _STREAMS = """
 INSERT INTO webhook_lines (endpoint_id, aggregate_id, next_attempt_at)
-SELECT endpoint_id, aggregate_id, created_at FROM webhook_deliveries WHERE status = 'pending'
+SELECT endpoint_id, aggregate_id, min(created_at) FROM webhook_deliveries WHERE status = 'pending' GROUP BY 1, 2
 """
 _INDEXES = """
 SELECT indexrelid::regclass::text AS name, pg_get_indexdef(indexrelid) AS definition FROM pg_index
@@ -188,7 +197,8 @@ async def fill(connection: Any) -> None:
     ]
     await connection.copy_records_to_table("wallets", records=houses, columns=WALLET_COLUMNS)
     statements = [_CUSTOMERS, _WALLETS, _TRANSACTIONS, _ENTRIES, _VERSIONS]
-    statements += [_KEYS, _CUSTOMER_KEYS, _CUSTOMER_ANSWERS, _OUTBOX, _ENDPOINTS, _DELIVERIES, _STREAMS]
+    statements += [_KEYS, _CUSTOMER_KEYS, _CUSTOMER_ANSWERS, _OUTBOX, _ENDPOINTS, _DELIVERIES]
+    statements += [_LONG_STREAM, _STREAMS]
     digest = key_digest(IdempotencyKey(LOCAL_OPERATOR.tenant, LOCAL_OPERATOR.subject, KEY))
     await connection.execute(_KEY, digest, transaction_id(TRANSACTIONS // 2))
     for statement in (*statements, *(index["definition"] for index in indexes), "VACUUM ANALYZE"):

@@ -13,6 +13,7 @@ from uuid_utils.compat import uuid7
 import tekana
 from tekana.application import Command
 from tekana.application.commands import MONEY_COMMANDS
+from tekana.application.workers.webhook_dispatcher import RUN_LENGTH_MAX
 from tekana.domain.identifiers import (
     CustomerId,
     TransactionId,
@@ -30,7 +31,7 @@ from tekana.ports.page import PageRequest
 from tekana.ports.readers import READERS as DECLARED
 from tekana.ports.transactions import TransactionFilter, Transactions
 from tekana.ports.wallets import WalletFilter, Wallets
-from tekana.ports.webhook_deliveries import FinishedAttempt, WebhookDeliveries
+from tekana.ports.webhook_deliveries import FinishedAttempt, FinishedRun, WebhookDeliveries
 from tekana.ports.webhook_endpoints import WebhookEndpoints
 from tekana.testing import builders
 from tests.integration import large_ledger
@@ -189,9 +190,12 @@ def webhook_questions() -> dict[tuple[type[Any], str], list[tuple[str, int, Ques
 
     async def record(deliveries: WebhookDeliveries) -> None:
         attempt = DeliveryAttempt(datetime.now(UTC), 1, 200)
-        claimed = await deliveries.claim({ENDPOINT: 10}, 10, 60.0)
+        claimed = await deliveries.claim({ENDPOINT: 10}, 10, RUN_LENGTH_MAX, 60.0)
         assert claimed
-        await deliveries.record([FinishedAttempt(one, attempt, "delivered") for one in claimed])
+        finished = [[FinishedAttempt(one, attempt, "delivered") for one in run.deliveries] for run in claimed]
+        await deliveries.record(
+            [FinishedRun(attempts, run.claimed_until) for attempts, run in zip(finished, claimed, strict=True)]
+        )
 
     endpoints: dict[str, Callable[[WebhookEndpoints], Awaitable[Any]]] = {
         "get": lambda port: port.get(caller, ENDPOINT),
@@ -202,7 +206,7 @@ def webhook_questions() -> dict[tuple[type[Any], str], list[tuple[str, int, Ques
     }
     deliveries: dict[str, list[Callable[[WebhookDeliveries], Awaitable[Any]]]] = {
         "queue": [lambda port: port.queue([new_delivery()])],
-        "claim": [lambda port: port.claim({ENDPOINT: 10, OTHER_ENDPOINT: 5}, 10, 0.0)],
+        "claim": [lambda port: port.claim({ENDPOINT: 10, OTHER_ENDPOINT: 5}, 10, RUN_LENGTH_MAX, 0.0)],
         "record": [record],
         "get": [lambda port: port.get(caller, DELIVERY)],
         "list": [lambda port, page=page: port.list(caller, ENDPOINT, page) for page in pages],  # type: ignore[misc]

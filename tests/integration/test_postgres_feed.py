@@ -17,7 +17,7 @@ from tekana.ports.page import PageRequest
 from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord, UnitOfWork
 from tekana.testing import builders
 from tekana.testing.contracts.webhook_activation import queue_events, queued_for
-from tekana.testing.contracts.webhook_deliveries import ME, create
+from tekana.testing.contracts.webhook_helpers import ME, create
 from tekana.testing.session import session
 from tekana_postgres import PostgresStore
 

@@ -15,7 +15,16 @@ from tekana.ports.webhook_endpoints import RELAY
 from tekana.testing import builders
 from tekana.testing.contracts.fixtures import at_work
 from tekana.testing.contracts.helpers import a_wallet, book_on
-from tekana.testing.contracts.webhook_deliveries import HOUR, LONG, ME, URL, create, failure, new_stream, recorded
+from tekana.testing.contracts.webhook_helpers import (
+    HOUR,
+    ME,
+    URL,
+    claim_one_of_each,
+    create,
+    first,
+    new_stream,
+    recorded,
+)
 from tekana_postgres import PostgresStore
 from tests.integration.postgres_support import superuser
 
@@ -30,14 +39,15 @@ async def store(postgres_url: str) -> AsyncIterator[PostgresStore]:
 async def test_a_resend_and_a_dispatcher_do_not_wait_for_each_other(store: PostgresStore) -> None:
     endpoint, queue = await create(store), store.webhook_deliveries
     await queue.queue(new_stream(endpoint, uuid7(), 1))
-    [delivery] = await queue.claim({endpoint.id: 1}, 1, LONG)
+    [run] = await claim_one_of_each(queue, {endpoint.id: 1}, 1)
+    delivery = first(run)
     commands = (
         UpdateWebhookEndpoint(endpoint_id=endpoint.id, description="locked"),
         ResendWebhookDelivery(delivery_id=delivery.id),
     )
     async with store.begin() as unit:
         book = book_on(await unit.lock(merge([one.locks() for one in commands], 0)), ME.subject)
-        recording = asyncio.create_task(recorded(queue, delivery, failure(delivery), HOUR))
+        recording = asyncio.create_task(recorded(queue, run, HOUR))
         await asyncio.sleep(0.3)
         assert not recording.done()  # it waits for the endpoint, whose first failure this is
         for one in commands:

@@ -38,7 +38,7 @@ PATIENCE = 60.0
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("_POLL_SECONDS", "_REFRESH_SECONDS", "_STEP_SECONDS"):
+    for name in ("_POLL_SECONDS", "_REFRESH_SECONDS"):
         monkeypatch.setattr(dispatchers, name, 0.02)
     for name in ("_STANDBY_SECONDS", "_NEED_CHECK_SECONDS"):
         monkeypatch.setattr(leased_worker, name, 0.02)

@@ -104,7 +104,7 @@ async def test_after_a_new_secret_both_sign(
 async def test_a_failing_wallet_holds_back_only_itself(
     store: WebhookStore, app: Session, owner: Session, receiver: Receiver, clock: FrozenClock
 ) -> None:
-    await owner.execute(CreateWebhookEndpoint(url=receiver.url))
+    endpoint = await owner.execute(CreateWebhookEndpoint(url=receiver.url))
     sick = await a_wallet(app, "1000")
     well = await a_wallet(app, "1000")
     mended = False
@@ -120,6 +120,7 @@ async def test_a_failing_wallet_holds_back_only_itself(
         wanted = await feed(store)
         held = [one for one in wanted if one["aggregate_id"] == str(sick.id) and one["sequence"] >= 3]
         await until(lambda: len({one["id"] for one in receiver.events}) == len(wanted) - len(held) + 1)
+        await until_logged(owner, endpoint, lambda found: any(one.tries and one.status == "pending" for one in found))
         mended = True
         clock.advance(2 * RETRY_DELAYS[0])
         await until(lambda: len({one["id"] for one in receiver.events}) == len(wanted))

@@ -2,13 +2,17 @@
 
 The deliveries of one aggregate to one endpoint are a delivery stream. They are sent one at a time, in the order of
 their `sequence`. A stream waits only for its own first delivery, never for another stream.
+
+Several deliveries of a stream are claimed together, as a run. They are sent one after another until one fails, and
+their attempts are recorded together.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Literal, NamedTuple, Protocol
+from uuid import UUID
 
 from tekana.domain.caller import Caller
 from tekana.domain.identifiers import WebhookDeliveryId, WebhookEndpointId
@@ -22,12 +26,54 @@ DeliveryOutcome = Literal["delivered", "failed"] | timedelta
 """The result of an attempt: the end of the delivery, or the time until the next attempt."""
 
 
+class DeliveryRun(NamedTuple):
+    """The first pending deliveries of a stream, in their order: at least one. They are claimed together.
+
+    claimed_until: when the claim expires. It identifies the claim.
+    """
+
+    deliveries: Sequence[WebhookDelivery]
+    claimed_until: datetime
+
+    @property
+    def endpoint_id(self) -> WebhookEndpointId:
+        """The endpoint of the stream."""
+        return self.deliveries[0].endpoint_id
+
+
 class FinishedAttempt(NamedTuple):
     """An attempt to record. `delivery` is as it was claimed."""
 
     delivery: WebhookDelivery
     attempt: DeliveryAttempt
     outcome: DeliveryOutcome
+
+
+class FinishedRun(NamedTuple):
+    """What to record of a run.
+
+    attempts: one at each of its first deliveries, in their order: at least one. Only the last may have failed.
+    claimed_until: as it was claimed.
+    """
+
+    attempts: Sequence[FinishedAttempt]
+    claimed_until: datetime
+
+    @property
+    def endpoint_id(self) -> WebhookEndpointId:
+        """The endpoint of the stream."""
+        return self.attempts[0].delivery.endpoint_id
+
+    @property
+    def aggregate_id(self) -> UUID:
+        """The aggregate of the stream."""
+        return self.attempts[0].delivery.aggregate_id
+
+    @property
+    def due_in(self) -> timedelta:
+        """The time until the next delivery of the stream is due: until the next attempt, if the last one failed."""
+        outcome = self.attempts[-1].outcome
+        return outcome if isinstance(outcome, timedelta) else timedelta(0)
 
 
 class WebhookDeliveries(Protocol):
@@ -47,22 +93,27 @@ class WebhookDeliveries(Protocol):
         ...
 
     async def claim(
-        self, capacity: Mapping[WebhookEndpointId, int], limit: int, seconds: float
-    ) -> Sequence[WebhookDelivery]:
-        """Claim the first delivery of streams that are due.
+        self, capacity: Mapping[WebhookEndpointId, int], limit: int, length: int, seconds: float
+    ) -> Sequence[DeliveryRun]:
+        """Claim streams that are due, and return a run of each.
 
-        Nothing of a claimed stream is given to another claim before it is recorded, or the seconds are over.
+        Nothing of a claimed stream is given to another claim before its run is recorded, or the seconds are over.
 
         Args:
-            capacity: the most deliveries to claim for each endpoint. Those due longest come first.
-            limit: the most deliveries in all. They are dealt to the endpoints in turns: an endpoint gets another one
+            capacity: the most streams to claim for each endpoint. Those due longest come first.
+            limit: the most streams in all. They are dealt to the endpoints in turns: an endpoint gets another one
                 only when no endpoint with more remaining capacity has any that is due.
+            length: the most deliveries of a run.
             seconds: how long the claim holds.
         """
         ...
 
-    async def record(self, attempts: Sequence[FinishedAttempt]) -> Mapping[WebhookEndpointId, timedelta]:
-        """Record attempts, oldest first, all or none. Release their streams: for the next delivery, or the same one.
+    async def record(self, runs: Sequence[FinishedRun]) -> Mapping[WebhookEndpointId, timedelta]:
+        """Record the attempts of runs, all or none. The runs are in the order in which they finished.
+
+        Release each stream once, as its last outcome says: its next delivery is due at once, or the failed one after
+        the time until its next attempt. A stream whose claim has expired, and that was claimed again since, is not
+        released: its new claim holds. Skip attempts at deliveries that have ended since.
 
         Returns:
             For each endpoint whose last attempt failed: the time since the first failure after its last success.

@@ -56,8 +56,11 @@ class _Load:
         overdue = bool(self.started) and now - next(iter(self.started.values())) > SLOW_SECONDS
         return overdue or self.speed in ("slow", "silent")
 
+    def is_paused(self, now: float) -> bool:
+        return now < self.paused_until
+
     def free(self, now: float) -> int:
-        if now < self.paused_until:
+        if self.is_paused(now):
             return 0
         most = ENDPOINT_CONCURRENCY_MAX if self.speed in ("quick", "slow") else 1
         return max(0, most - len(self.started))
@@ -89,6 +92,11 @@ class SendCapacity:
     def start(self, endpoint_id: WebhookEndpointId, delivery_id: WebhookDeliveryId, now: float) -> None:
         """Count an attempt that starts."""
         self._loads.setdefault(endpoint_id, _Load()).started[delivery_id] = now
+
+    def is_paused(self, endpoint_id: WebhookEndpointId, now: float) -> bool:
+        """Return whether nothing may be started for an endpoint, however little is in flight."""
+        load = self._loads.get(endpoint_id)
+        return load is not None and load.is_paused(now)
 
     def finish(
         self,

@@ -3,10 +3,14 @@
     outbox ─> a relay queues each event for the endpoints that want it ─> claim ─> send ─> record ─> …
 
 Any number of processes may run both. One of the relays holds the lease; all dispatchers deliver what is due. The claims
-of one that dies end by themselves: what it had sent and not recorded is sent again.
+of one that dies expire: what it had sent and not recorded is sent again.
+
+A run of deliveries of one stream is claimed, sent in order and recorded together. It ends at the first failure, at a
+pause of its endpoint, and after RUN_SECONDS. So the claim outlasts it, other streams wait for it no longer than that,
+and an endpoint that was changed, disabled or deleted gets no more requests as it was before.
 
 The dispatcher shares an event loop with commands that move money, so all of its work is bounded: `SendCapacity` bounds
-what is in flight; each step records, claims and starts a bounded number of deliveries, with a pause before the next.
+what is in flight; each step records, claims and starts a bounded number of runs, and waits for the database each time.
 """
 
 from __future__ import annotations
@@ -28,7 +32,7 @@ from tekana.domain.errors import Unavailable
 from tekana.domain.identifiers import WebhookEndpointId
 from tekana.domain.webhooks import WebhookDelivery, WebhookEndpoint
 from tekana.ports.clock import Clock, NewId
-from tekana.ports.webhook_deliveries import FinishedAttempt
+from tekana.ports.webhook_deliveries import DeliveryRun, FinishedAttempt, FinishedRun
 from tekana.ports.webhook_endpoints import RELAY, ActiveWebhookEndpoint
 from tekana.ports.webhook_sender import WebhookSender
 from tekana.ports.webhook_store import WebhookStore
@@ -42,12 +46,17 @@ LOG_RETENTION: Final = timedelta(days=30)
 """How long deliveries are kept after they have ended."""
 
 CLAIM_SECONDS: Final = 30.0
-"""A claimed delivery without a recorded attempt is due again after this; more than REQUEST_TIMEOUT_SECONDS."""
+"""A claimed run that is not recorded is due again after this; more than RUN_SECONDS and REQUEST_TIMEOUT_SECONDS."""
+
+RUN_LENGTH_MAX: Final = 16
+"""The most deliveries of a stream to claim together: so many are sent again after a process was killed."""
+
+RUN_SECONDS: Final = 0.2
+"""After this no further delivery of a run is sent: its stream is claimed again, and its endpoint read again."""
 
 _GONE: Final = 410
-_START_MAX: Final = 32  # deliveries a step
-_RECORD_MAX: Final = 256  # attempts a statement
-_STEP_SECONDS: Final = 0.02  # between two steps, however much there is to do
+_START_MAX: Final = 32  # runs a step
+_RECORD_MAX: Final = 64  # runs a statement
 _POLL_SECONDS: Final = 0.2
 _REFRESH_SECONDS: Final = 1.0
 _PURGE_SECONDS: Final = 3600.0
@@ -81,7 +90,7 @@ class WebhookDispatcher:
         self._active: Sequence[ActiveWebhookEndpoint] = ()
         self._capacity = SendCapacity()
         self._sending: set[asyncio.Task[None]] = set()
-        self._finished: list[FinishedAttempt] = []
+        self._finished: list[FinishedRun] = []
         self._any_finished = asyncio.Event()
         self._refresh_at = self._purge_at = 0.0
         self._retry = Retry("webhooks", _log)
@@ -100,7 +109,6 @@ class WebhookDispatcher:
         await self._refresh()
         await self._start_due()
         await self._purge()
-        await asyncio.sleep(_STEP_SECONDS)
         with suppress(TimeoutError):
             async with asyncio.timeout(_POLL_SECONDS):
                 await self._any_finished.wait()
@@ -112,26 +120,27 @@ class WebhookDispatcher:
             del self._finished[: len(finished)]
             await self._disable_dead(finished, failing)
 
-    async def _record(self, finished: Sequence[FinishedAttempt]) -> Mapping[WebhookEndpointId, timedelta]:
+    async def _record(self, finished: Sequence[FinishedRun]) -> Mapping[WebhookEndpointId, timedelta]:
         try:
             return await self._deliveries.record(finished)
         except Unavailable:
             raise
-        except Exception:  # a bug: it must not hold up the attempts recorded with it, and its claim ends by itself
+        except Exception:  # a bug: it must not hold up the runs recorded with it, and its claim expires
             if len(finished) == 1:
-                _log.exception("webhooks: the attempt at %s cannot be recorded", finished[0].delivery.id)
+                first = finished[0].attempts[0].delivery
+                _log.exception("webhooks: the run that begins with delivery %s cannot be recorded", first.id)
                 return {}
         return {id_: since for one in finished for id_, since in (await self._record([one])).items()}
 
     async def _disable_dead(
-        self, finished: Sequence[FinishedAttempt], failing: Mapping[WebhookEndpointId, timedelta]
+        self, finished: Sequence[FinishedRun], failing: Mapping[WebhookEndpointId, timedelta]
     ) -> None:
         reasons = {
             endpoint_id: f"nothing but failures for {DISABLE_AFTER.days} days"
             for endpoint_id, since in failing.items()
             if since >= DISABLE_AFTER
         }
-        gone = {one.delivery.endpoint_id for one in finished if one.attempt.status_code == _GONE}
+        gone = {run.endpoint_id for run in finished if run.attempts[-1].attempt.status_code == _GONE}
         for endpoint_id, reason in (reasons | dict.fromkeys(gone, "it answered 410 Gone")).items():
             if await self._endpoints.disable(endpoint_id, reason):
                 _log.warning("webhook endpoint %s is disabled: %s", endpoint_id, reason)
@@ -146,27 +155,45 @@ class WebhookDispatcher:
         clock = asyncio.get_running_loop().time
         for share in self._capacity.shares(self._active, clock()):
             limit = min(share.limit, _START_MAX)
-            claimed = await self._deliveries.claim(share.capacity, limit, CLAIM_SECONDS)
-            if not claimed:
+            runs = await self._deliveries.claim(share.capacity, limit, RUN_LENGTH_MAX, CLAIM_SECONDS)
+            if not runs:
                 continue
-            found = await self._endpoints.find_active({one.endpoint_id for one in claimed})
+            found = await self._endpoints.find_active({run.endpoint_id for run in runs})
             endpoints = {one.id: one for one in found}
-            for delivery in claimed:
-                if endpoint := endpoints.get(delivery.endpoint_id):
-                    self._start(endpoint, delivery, clock())
+            for run in runs:
+                if endpoint := endpoints.get(run.endpoint_id):
+                    self._start(endpoint, run, clock())
 
-    def _start(self, endpoint: WebhookEndpoint, delivery: WebhookDelivery, now: float) -> None:
-        self._capacity.start(endpoint.id, delivery.id, now)
-        task = asyncio.create_task(self._attempt(endpoint, delivery), name=f"webhook {delivery.id}")
+    def _start(self, endpoint: WebhookEndpoint, run: DeliveryRun, now: float) -> None:
+        first = run.deliveries[0]
+        self._capacity.start(endpoint.id, first.id, now)
+        task = asyncio.create_task(self._send_run(endpoint, run, now + RUN_SECONDS), name=f"webhook {first.id}")
         self._sending.add(task)
         task.add_done_callback(self._sending.discard)
 
-    async def _attempt(self, endpoint: WebhookEndpoint, delivery: WebhookDelivery) -> None:
+    async def _send_run(self, endpoint: WebhookEndpoint, run: DeliveryRun, until: float) -> None:
+        """Send deliveries in order: the first, whose start is counted, and more while they succeed and may be sent."""
+        attempts: list[FinishedAttempt] = []
+        try:
+            for delivery in run.deliveries:
+                now = asyncio.get_running_loop().time()
+                if attempts:
+                    if now >= until or self._capacity.is_paused(endpoint.id, now):
+                        break
+                    self._capacity.start(endpoint.id, delivery.id, now)
+                attempts.append(await self._attempt(endpoint, delivery))
+                if not attempts[-1].attempt.succeeded:
+                    break
+        finally:  # also when cancelled: what was sent is recorded
+            if attempts:
+                self._finished.append(FinishedRun(attempts, run.claimed_until))
+                self._any_finished.set()
+
+    async def _attempt(self, endpoint: WebhookEndpoint, delivery: WebhookDelivery) -> FinishedAttempt:
         result = await send_delivery(self._sender, endpoint, delivery, self._clock)
         now = asyncio.get_running_loop().time()
         self._capacity.finish(endpoint.id, delivery.id, result.attempt, result.retry_after, now)
-        self._finished.append(FinishedAttempt(delivery, result.attempt, outcome_of(delivery, result)))
-        self._any_finished.set()
+        return FinishedAttempt(delivery, result.attempt, outcome_of(delivery, result))
 
     async def _purge(self) -> None:
         now = asyncio.get_running_loop().time()
@@ -177,7 +204,7 @@ class WebhookDispatcher:
         for task in self._sending:
             task.cancel()
         await asyncio.gather(*self._sending, return_exceptions=True)
-        with suppress(Unavailable, TimeoutError):  # the claims of what is not recorded end by themselves
+        with suppress(Unavailable, TimeoutError):  # the claims of what is not recorded expire
             async with asyncio.timeout(_LAST_RECORD_SECONDS):
                 await self._record_finished()
         await self._sender.stop()

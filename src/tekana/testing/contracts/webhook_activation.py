@@ -15,7 +15,7 @@ from tekana.ports.webhook_store import WebhookStore
 from tekana.testing.contracts.fixtures import Contract
 from tekana.testing.contracts.helpers import a_wallet
 from tekana.testing.contracts.ledger_checks import every
-from tekana.testing.contracts.webhook_deliveries import LONG, ME, change, create
+from tekana.testing.contracts.webhook_helpers import LONG, ME, change, create
 
 _A_WALLET = ["CustomerRegistered", "WalletOpened"]
 

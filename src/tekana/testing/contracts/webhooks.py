@@ -40,24 +40,24 @@ from tekana.testing.contracts.fixtures import at_work
 from tekana.testing.contracts.helpers import by_hand
 from tekana.testing.contracts.ledger_checks import every
 from tekana.testing.contracts.webhook_activation import WebhookActivationContract
-from tekana.testing.contracts.webhook_deliveries import (
+from tekana.testing.contracts.webhook_deliveries import WebhookDeliveriesContract
+from tekana.testing.contracts.webhook_helpers import (
     HOUR,
-    LONG,
     ME,
     OTHER,
     URL,
-    WebhookDeliveriesContract,
     change,
+    claim_one_of_each,
     create,
     execute,
-    failure,
+    first,
     new_stream,
     recorded,
-    success,
 )
+from tekana.testing.contracts.webhook_runs import WebhookRunsContract
 
 
-class WebhooksContract(WebhookActivationContract, WebhookDeliveriesContract):
+class WebhooksContract(WebhookActivationContract, WebhookDeliveriesContract, WebhookRunsContract):
     """What a store of webhooks must do. A subclass has the fixture `store`, as for `StoreContract`."""
 
     async def test_an_endpoint_is_kept_as_it_is(self, store: WebhookStore, clock: FrozenClock) -> None:
@@ -142,7 +142,8 @@ class WebhooksContract(WebhookActivationContract, WebhookDeliveriesContract):
         queued = await execute(store, SendWebhookTest(endpoint_id=endpoint.id))
         assert (queued.event_type, queued.status, queued.created_at) == ("WebhookTest", "pending", clock())
         assert await store.webhook_deliveries.get(ME, queued.id) == queued
-        assert await store.webhook_deliveries.claim({endpoint.id: 1}, 1, LONG) == [queued]
+        [run] = await claim_one_of_each(store.webhook_deliveries, {endpoint.id: 1}, 1)
+        assert list(run.deliveries) == [queued]
 
     async def test_a_key_does_a_thing_once(
         self, store: WebhookStore, stores: Sequence[WebhookStore], app: Session
@@ -177,8 +178,8 @@ class WebhooksContract(WebhookActivationContract, WebhookDeliveriesContract):
         ]
         for key, command, answer in again:
             assert await by_hand(store, command, key, ME.subject) == (answer, True)
-        [delivery] = await store.webhook_deliveries.claim({endpoint.id: 1}, 1, LONG)
-        await recorded(store.webhook_deliveries, delivery, success(delivery), "delivered")
+        [run] = await claim_one_of_each(store.webhook_deliveries, {endpoint.id: 1}, 1)
+        await recorded(store.webhook_deliveries, run, "delivered")
         resend = ResendWebhookDelivery(delivery_id=tested.id)
         sent: tuple[tuple[str, Command[WebhookDelivery]], ...] = (
             ("test", SendWebhookTest(endpoint_id=endpoint.id)),
@@ -249,10 +250,10 @@ class WebhooksContract(WebhookActivationContract, WebhookDeliveriesContract):
     async def test_a_deleted_endpoint_is_gone(self, store: WebhookStore) -> None:
         endpoint = await create(store)
         await store.webhook_deliveries.queue(new_stream(endpoint, uuid7(), 3))
-        [delivery] = await store.webhook_deliveries.claim({endpoint.id: 5}, 5, LONG)
+        [run] = await claim_one_of_each(store.webhook_deliveries, {endpoint.id: 5}, 5)
         deletion = DeleteWebhookEndpoint(endpoint_id=endpoint.id)
         await execute(store, deletion)
-        await recorded(store.webhook_deliveries, delivery, failure(delivery), HOUR)  # it was claimed before
+        await recorded(store.webhook_deliveries, run, HOUR)  # it was claimed before
         assert await store.webhook_endpoints.active() == []
         assert (await store.webhook_endpoints.list(ME, PageRequest())).items == ()
         for missing in (
@@ -263,8 +264,8 @@ class WebhooksContract(WebhookActivationContract, WebhookDeliveriesContract):
             with pytest.raises(WebhookEndpointNotFound):
                 await missing
         for gone in (
-            store.webhook_deliveries.get(ME, delivery.id),
-            execute(store, ResendWebhookDelivery(delivery_id=delivery.id)),
+            store.webhook_deliveries.get(ME, first(run).id),
+            execute(store, ResendWebhookDelivery(delivery_id=first(run).id)),
         ):
             with pytest.raises(WebhookDeliveryNotFound):
                 await gone
