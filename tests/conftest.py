@@ -11,6 +11,7 @@ import asyncio
 import gc
 import os
 import shutil
+import signal
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -34,6 +35,11 @@ _skipped: list[str] = []
 
 # A run has many objects, of which hardly any are garbage: looking for it takes a fifth of the time of an HTTP test.
 gc.set_threshold(50_000, 20, 100)
+
+
+# A run in the background of a shell ignores Ctrl-C, and so would the programs that tests start and interrupt.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_finish() -> None:
