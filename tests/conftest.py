@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import asyncpg
+import hypothesis
 import pytest
 from sqlalchemy import make_url
 
@@ -36,6 +37,10 @@ _skipped: list[str] = []
 # A run has many objects, of which hardly any are garbage: looking for it takes a fifth of the time of an HTTP test.
 gc.set_threshold(50_000, 20, 100)
 
+
+# A process that waits for others on a busy machine is no failure.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 # A run in the background of a shell ignores Ctrl-C, and so would the programs that tests start and interrupt.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:

@@ -114,7 +114,7 @@ async def run(test: Callable[..., Any], kind: type[MemoryStore]) -> None:
         fixtures = {"clock": clock, "store": store, "stores": [store], "app": apps[0], "crew": apps}
         arguments = {**fixtures, **_last_parameters(test)}
         wanted = [name for name in inspect.signature(test).parameters if name != "self"]
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await test(StoreContract(), **{name: arguments[name] for name in wanted})
     await assert_whole(store)
 
