@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, cast
 
@@ -38,6 +38,8 @@ _SERVER_SETTINGS = {
     "timezone": "UTC",
     "jit": "off",
 }
+
+_NO_MORE_SETTINGS: Mapping[str, str] = {}
 
 # A commit waits for the disk, whatever the settings of the role or database. Levels above `on`, which also wait for
 # replicas, are not changed. A server without fsync is not meant to be durable.
@@ -86,19 +88,28 @@ class StoreError(Exception):
 class ConnectionPool:
     """A pool of at most `size` connections, each opened when it is first needed. See `raw_connection`."""
 
-    def __init__(self, url: str, *, size: int, setting: str = "database_url") -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        size: int,
+        setting: str = "database_url",
+        server_settings: Mapping[str, str] = _NO_MORE_SETTINGS,
+    ) -> None:
         """Create the pool, without a connection.
 
         Args:
             url: the URL of the database.
             size: the maximum number of connections.
             setting: the name of the setting with the URL, for messages.
+            server_settings: settings of PostgreSQL for these connections.
 
         Raises:
             InvalidRequest: the URL is malformed, or has an unknown option.
         """
         self._url = parse_database_url(url, setting)
         self._size = size
+        self._server_settings = server_settings
         self._pool: asyncpg.Pool | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -155,7 +166,7 @@ class ConnectionPool:
         return self._pool
 
     async def _connect(self, *_: object, **options: Any) -> asyncpg.Connection:
-        connection = await _connect(self._url, command_timeout=ANSWER_TIMEOUT_SECONDS, **options)
+        connection = await _connect(self._url, self._server_settings, command_timeout=ANSWER_TIMEOUT_SECONDS, **options)
         try:
             await take_role(connection)
             await connection.execute(_COMMIT_DURABLY)
@@ -180,8 +191,10 @@ def create_engine(url: str) -> AsyncEngine:
     return create_async_engine("postgresql+asyncpg://", poolclass=NullPool, async_creator=lambda: _connect(parsed))
 
 
-async def _connect(url: DatabaseUrl, **options: Any) -> asyncpg.Connection:
-    settings = {**_SERVER_SETTINGS, "application_name": url.application_name}
+async def _connect(
+    url: DatabaseUrl, more_settings: Mapping[str, str] = _NO_MORE_SETTINGS, **options: Any
+) -> asyncpg.Connection:
+    settings = {**_SERVER_SETTINGS, **more_settings, "application_name": url.application_name}
     timeout = url.connect_timeout_seconds
     try:
         return await asyncpg.connect(url.dsn, timeout=timeout, server_settings=settings, **options)

@@ -32,6 +32,9 @@ from tekana_postgres.webhook_endpoints import PostgresWebhookEndpoints
 
 # The sizes of pools. Commands, reads and background work have separate pools, so that none waits for another.
 _WRITERS = 6  # of the posting engine: three groups, and three waits for a lock
+# Units of work find rows by their address or key, thousands at most. Without this, the update of a batch's wallets is
+# planned as a join that reads the whole table.
+_WRITERS_SETTINGS = {"enable_hashjoin": "off", "enable_mergejoin": "off"}
 _READERS = 8
 _BACKGROUND = 3
 _LEASES = 2  # for leases only: a late renewal loses the lease
@@ -67,7 +70,7 @@ class PostgresStore:
         return parse_database_url(self._url).location
 
     def _connect(self) -> None:
-        self._writers = ConnectionPool(self._url, size=_WRITERS)
+        self._writers = ConnectionPool(self._url, size=_WRITERS, server_settings=_WRITERS_SETTINGS)
         self._readers = ConnectionPool(self._url, size=_READERS)
         self._background = ConnectionPool(self._url, size=_BACKGROUND)
         self._leases = ConnectionPool(self._url, size=_LEASES)
