@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, cast
@@ -44,29 +44,10 @@ def hot_routes(app: Litestar) -> HotRoutes:
         request.caller = caller.subject
         return tekana().as_caller(caller)
 
-    def move_money(requests: Sequence[HotRequest]) -> None:
-        decoded: list[tuple[Session, HotRequest, AnyMoneyCommand]] = []
-        for request in requests:
-            try:  # the caller first, as over ASGI
-                decoded.append((session(request), request, MOVEMENT.decode(request.body)))
-            except Exception as error:
-                request.fail(error)
-        for caller_session, request, command in decoded:
-            try:
-                _move_money(caller_session, request, command)
-            except Exception as error:
-                request.fail(error)
-
-    async def read_wallet(request: HotRequest) -> HttpResponse:
-        return wallet_response(await session(request).wallets.get(WalletId(UUID(request.parameter))))
-
-    def get_wallet(requests: Sequence[HotRequest]) -> None:
-        for request in requests:
-            asyncio.ensure_future(read_wallet(request)).add_done_callback(partial(_respond_with_task, request))
-
+    move_money, read_wallets = partial(_move_money, session), partial(_read_wallets, session)
     routes = (
         HotRoute(b"POST", b"/v1/transactions", move_money, accepts=_has_key, body_size_max=BODY_BYTES_MAX),
-        HotRoute(b"GET", b"/v1/wallets/{}", get_wallet),
+        HotRoute(b"GET", b"/v1/wallets/{}", read_wallets),
     )
     return HotRoutes(replace(route, template=_routed(app, route)[-1]) for route in routes if _is_plain(app, route))
 
@@ -83,13 +64,36 @@ def _has_key(headers: Headers) -> bool:
     return is_idempotency_key(headers.get(b"idempotency-key", b""))
 
 
-def _move_money(session: Session, request: HotRequest, command: AnyMoneyCommand) -> None:
-    outcome = session.enqueue(command, key=request.header(b"idempotency-key"), request_id=request.id)
-    outcome.add_done_callback(partial(_respond_with_outcome, request, command))
+_Sessions = Callable[[HotRequest], Session]
+
+
+def _move_money(session_of: _Sessions, requests: Sequence[HotRequest]) -> None:
+    decoded: list[tuple[Session, HotRequest, AnyMoneyCommand]] = []
+    for request in requests:
+        try:  # the caller first, as over ASGI
+            decoded.append((session_of(request), request, MOVEMENT.decode(request.body)))
+        except Exception as error:
+            request.fail(error)
+    for session, request, command in decoded:
+        try:
+            outcome = session.enqueue(command, key=request.header(b"idempotency-key"), request_id=request.id)
+            outcome.add_done_callback(partial(_respond_with_outcome, request, command))
+        except Exception as error:
+            request.fail(error)
 
 
 def _respond_with_outcome(request: HotRequest, command: AnyMoneyCommand, outcome: asyncio.Future[Outcome]) -> None:
     request.respond(lambda: posted_response(executed(command, outcome.result())))
+
+
+def _read_wallets(session_of: _Sessions, requests: Sequence[HotRequest]) -> None:
+    for request in requests:
+        task = asyncio.ensure_future(_read_wallet(session_of, request))
+        task.add_done_callback(partial(_respond_with_task, request))
+
+
+async def _read_wallet(session_of: _Sessions, request: HotRequest) -> HttpResponse:
+    return wallet_response(await session_of(request).wallets.get(WalletId(UUID(request.parameter))))
 
 
 def _respond_with_task(request: HotRequest, task: asyncio.Future[HttpResponse]) -> None:
