@@ -141,7 +141,9 @@ def _patch(watch: _Watch) -> None:
     unit.lock = watch.timed("lock the wallets, in id order", unit.lock)
     saving: Any = unit_of_work
     saving.history_of = watch.timed_call(_ROWS, saving.history_of)
-    saving.save_history = watch.timed("UPDATE wallets and INSERT the rows", saving.save_history)
+    saving.save_balances_and_history = watch.timed(
+        "UPDATE wallets and INSERT the rows", saving.save_balances_and_history
+    )
     transaction: Any = Transaction
     transaction.commit = watch.timed("COMMIT, to the disk", transaction.commit)
     engine: Any = group_settler

@@ -66,7 +66,7 @@ _FAIL_UNLESS_ALL: Final = "SELECT 1 / (updated = $7::bigint)::int FROM marked"
 _UPDATE_PARAMETERS: Final = 7
 
 
-async def save_history(
+async def save_balances_and_history(
     connection: asyncpg.Connection,
     history: History,
     wallets: Sequence[Wallet],

@@ -21,7 +21,7 @@ from tekana_postgres.history import history_of
 from tekana_postgres.key_records import find_records
 from tekana_postgres.row_locks import NO_LOCK, SKIP_LOCKED, WAIT, RowLock
 from tekana_postgres.rows import key_digest
-from tekana_postgres.save_statement import save_history
+from tekana_postgres.save_statement import save_balances_and_history
 
 
 class PostgresUnitOfWork:
@@ -120,7 +120,7 @@ class PostgresUnitOfWork:
                 if added or changed:
                     await rows.save(self._connection, added or {}, changed or {})
             wallets = await save_wallets(self._connection, book)
-            await save_history(self._connection, history, wallets, self._versions)
+            await save_balances_and_history(self._connection, history, wallets, self._versions)
             if self._transaction is not None:
                 await self._transaction.commit()
                 self._transaction = None

@@ -7,6 +7,7 @@ method of its port. Each store implements both.
 from __future__ import annotations
 
 import inspect
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import (
     TYPE_CHECKING,
@@ -128,7 +129,7 @@ def queries_of(port: type) -> tuple[str, ...]:
     return tuple(name for name, one in vars(port).items() if not name.startswith("_") and inspect.isfunction(one))
 
 
-class SessionReaders:
+class SessionReaders(ABC):
     """The readers of a session, as its attributes."""
 
     __slots__ = ()
@@ -139,9 +140,9 @@ class SessionReaders:
     events = Reader(Readers.events, scope="events:read", service="transaction")
     outcomes = Reader(Readers.outcomes, scope="transactions:read", service="transaction")
 
+    @abstractmethod
     def open_reader(self, reader: Reader[PortT]) -> PortT:
         """Return a reader of the session's caller. Raises Forbidden if they lack its scope."""
-        raise NotImplementedError
 
 
 if TYPE_CHECKING:

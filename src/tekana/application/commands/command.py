@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 from uuid import UUID
 
 import msgspec
+from msgspec import UNSET
 from msgspec.structs import force_setattr
 
 from tekana.application.commands.validation import (
@@ -21,7 +22,7 @@ from tekana.application.commands.validation import (
 from tekana.domain.answers import Answer
 from tekana.domain.book import Book
 from tekana.domain.caller import Scope
-from tekana.domain.errors import InvalidRequest, Refused
+from tekana.domain.errors import InvalidRequest, Refused, invalid
 from tekana.domain.events import TransactionType
 from tekana.domain.identifiers import WalletId
 from tekana.domain.lock_set import LockedState, LockSet
@@ -106,6 +107,26 @@ class Struct(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         """Return the first of the IDS."""
         key: UUID | None = getattr(self, self.IDS[0]) if self.IDS else None
         return key
+
+
+class PartialUpdate(Struct, frozen=True, kw_only=True):
+    """The base of commands that change those fields of an aggregate that are given; a field that is UNSET stays.
+
+    Attributes:
+        CHANGEABLE: the names of the fields that can be changed, one at least.
+    """
+
+    CHANGEABLE: ClassVar[tuple[str, ...]] = ()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.changes():
+            raise invalid("body", f"must change something: {', '.join(self.CHANGEABLE)}")
+
+    def changes(self) -> dict[str, object]:
+        """Return the given fields with their new values."""
+        given = ((name, getattr(self, name)) for name in self.CHANGEABLE)
+        return {name: value for name, value in given if value is not UNSET}
 
 
 class MoneyFields(Struct, frozen=True, kw_only=True):

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-import msgspec
 from msgspec import UNSET, UnsetType
 from msgspec.structs import force_setattr
 
-from tekana.application.commands.command import Struct
+from tekana.application.commands.command import PartialUpdate
 from tekana.application.commands.customers.validation import (
     check_country,
     check_external_id,
@@ -30,15 +29,12 @@ from tekana.domain.errors import (
     CustomerNotFound,
     InvalidRequest,
     Refused,
-    invalid,
 )
 from tekana.domain.identifiers import CustomerId
 from tekana.domain.lock_set import LockedState, LockSet
 
-_CHANGEABLE = ("full_name", "email", "phone_number", "country", "external_id", "metadata")
 
-
-class UpdateCustomer(Struct, frozen=True, kw_only=True):
+class UpdateCustomer(PartialUpdate, frozen=True, kw_only=True):
     """Change the given details of a customer. None clears an optional one; metadata is replaced as a whole.
 
     A phone number without a leading + is read as one of `country`, or else of the customer's country.
@@ -50,6 +46,7 @@ class UpdateCustomer(Struct, frozen=True, kw_only=True):
     NAME: ClassVar[str] = "UpdateCustomer"
     SCOPE: ClassVar[Scope] = "customers:write"
     IDS: ClassVar[tuple[str, ...]] = ("customer_id",)
+    CHANGEABLE: ClassVar[tuple[str, ...]] = ("full_name", "email", "phone_number", "country", "external_id", "metadata")
     REFUSALS: ClassVar[tuple[type[Refused], ...]] = (
         CustomerNotFound,
         ConcurrentUpdate,
@@ -69,8 +66,6 @@ class UpdateCustomer(Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.changes():
-            raise invalid("body", f"must change something: {', '.join(_CHANGEABLE)}")
         check_all(
             lambda: check_optional(self.country, check_country),
             lambda: check_optional(self.external_id, check_external_id),
@@ -89,11 +84,6 @@ class UpdateCustomer(Struct, frozen=True, kw_only=True):
         given = getattr(self, name)
         if given is not UNSET:
             force_setattr(self, name, normal(given))
-
-    def changes(self) -> dict[str, object]:
-        """Return the given fields with their new values."""
-        given = msgspec.structs.asdict(self)
-        return {name: given[name] for name in _CHANGEABLE if given[name] is not UNSET}
 
     def changes_to(self, customer: Customer) -> dict[str, object]:
         """Return the given fields with their new values; a national phone number is one of the customer's country.

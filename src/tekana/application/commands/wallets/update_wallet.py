@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
-import msgspec
 from msgspec import UNSET, UnsetType
 from msgspec.structs import force_setattr
 
-from tekana.application.commands.command import Struct
+from tekana.application.commands.command import PartialUpdate
 from tekana.application.commands.validation import (
     MetadataField,
     check_all,
@@ -20,20 +19,19 @@ from tekana.application.commands.validation import (
 )
 from tekana.domain.book import Book
 from tekana.domain.caller import Scope
-from tekana.domain.errors import Refused, WalletNotActive, WalletNotFound, invalid
+from tekana.domain.errors import Refused, WalletNotActive, WalletNotFound
 from tekana.domain.identifiers import WalletId
 from tekana.domain.lock_set import LockSet
 from tekana.domain.wallet import Wallet
 
-_CHANGEABLE = ("name", "metadata")
 
-
-class UpdateWallet(Struct, frozen=True, kw_only=True):
+class UpdateWallet(PartialUpdate, frozen=True, kw_only=True):
     """Change the given details of a wallet. None clears one; metadata is replaced as a whole."""
 
     NAME: ClassVar[str] = "UpdateWallet"
     SCOPE: ClassVar[Scope] = "wallets:write"
     IDS: ClassVar[tuple[str, ...]] = ("wallet_id",)
+    CHANGEABLE: ClassVar[tuple[str, ...]] = ("name", "metadata")
     REFUSALS: ClassVar[tuple[type[Refused], ...]] = (WalletNotFound, WalletNotActive)
     EXAMPLE: ClassVar[Mapping[str, Any]] = {"name": "Savings", "metadata": {"goal": "a house"}}
 
@@ -43,8 +41,6 @@ class UpdateWallet(Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.changes():
-            raise invalid("body", f"must change something: {', '.join(_CHANGEABLE)}")
         check_all(
             lambda: check_optional(self.name, self._normalize_name),
             lambda: check_optional(self.metadata, check_metadata),
@@ -52,11 +48,6 @@ class UpdateWallet(Struct, frozen=True, kw_only=True):
 
     def _normalize_name(self, name: str) -> None:
         force_setattr(self, "name", normal_name("name", name, most=100))
-
-    def changes(self) -> dict[str, object]:
-        """Return the given fields with their new values."""
-        given = msgspec.structs.asdict(self)
-        return {name: given[name] for name in _CHANGEABLE if given[name] is not UNSET}
 
     def locks(self) -> LockSet:
         return LockSet((self.wallet_id,))
