@@ -6,13 +6,15 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 
 import pytest
+from uuid_utils.compat import uuid7
 
 import tekana
 from tekana.application.engine.decide import fingerprint
 from tekana.application.engine.unlocked_groups import COMMANDS_MAX, UnlockedGroups
 from tekana.domain.answers import Answer
+from tekana.domain.customer import CUSTOMERS
 from tekana.domain.errors import Conflict
-from tekana.domain.lock_set import merge
+from tekana.domain.lock_set import LockSet, merge
 from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord
 from tekana.testing import builders
 from tekana.testing.contracts.helpers import a_wallet, all_at_once, book_on
@@ -155,7 +157,7 @@ def test_conflicts_make_groups_be_locked_for_a_while() -> None:
     def locked_after(*, conflict: bool) -> int:
         groups.note(conflict=conflict)
         number = 0
-        while not groups.allow([1]):
+        while not groups.allow(1, LockSet()):
             number += 1
         return number
 
@@ -165,4 +167,11 @@ def test_conflicts_make_groups_be_locked_for_a_while() -> None:
     for _ in range(7):
         groups.note(conflict=False)
     assert locked_after(conflict=True) == 1
-    assert not groups.allow([1] * (COMMANDS_MAX + 1))
+
+
+def test_groups_that_are_large_or_need_more_than_wallets_are_locked() -> None:
+    groups = UnlockedGroups()
+    assert groups.allow(COMMANDS_MAX, LockSet())
+    assert not groups.allow(COMMANDS_MAX + 1, LockSet())
+    assert not groups.allow(1, LockSet(others=(CUSTOMERS.ref(uuid7()),)))
+    assert groups.allow(1, LockSet())

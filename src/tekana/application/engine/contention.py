@@ -201,7 +201,7 @@ class OwnLocks:
     """What this engine's own units of work lock, so that a wait for one of them is never taken for a stuck item."""
 
     def __init__(self) -> None:
-        self._held: dict[asyncio.Future[None], set[Hashable]] = {}
+        self._held: dict[asyncio.Future[None], LockSet] = {}
 
     def __bool__(self) -> bool:
         """Whether a unit of work holds locks."""
@@ -211,7 +211,7 @@ class OwnLocks:
     def held(self, locks: LockSet) -> Iterator[None]:
         """Count these as locked for as long as the context lasts, which must be as long as the unit of work."""
         ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._held[ended] = items_of(locks)
+        self._held[ended] = locks
         try:
             yield
         finally:
@@ -221,7 +221,7 @@ class OwnLocks:
     async def wait(self, locks: LockSet) -> bool:
         """Wait for the end of a unit of work that locks one of these. False if there is none."""
         needed = items_of(locks)
-        units = [ended for ended, items in self._held.items() if not items.isdisjoint(needed)]
+        units = [ended for ended, held in self._held.items() if not needed.isdisjoint(items_of(held))]
         if units:
             await asyncio.wait(units, return_when=asyncio.FIRST_COMPLETED)
         return bool(units)

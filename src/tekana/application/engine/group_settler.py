@@ -6,7 +6,6 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Hashable, Sequence
-from contextlib import AsyncExitStack
 
 from tekana.application.engine.command_queue import QueuedCommand, fail
 from tekana.application.engine.contention import Blocked, OwnLocks, find_blocked, only
@@ -18,8 +17,8 @@ from tekana.application.engine.unlocked_groups import UnlockedGroups
 from tekana.domain.book import Book
 from tekana.domain.caller import Caller
 from tekana.domain.errors import Busy, Conflict, InvalidRequest, Overloaded, Refused, Unavailable
-from tekana.domain.lock_set import LockedState
-from tekana.ports.unit_of_work import BeginUnit, ReadsUnlocked, UnitOfWork, Unlocked
+from tekana.domain.lock_set import LockedState, LockSet
+from tekana.ports.unit_of_work import BeginUnit, ReadsUnlocked, UnitOfWork
 
 _log = logging.getLogger("tekana.engine")
 
@@ -145,11 +144,12 @@ class GroupSettler:
         the others should not.
         """
         attempt = 0
-        unlocked = wait and self._unlocked_groups.allow(group) and not self._own_locks
+        locks = all_locks(group, self._stripe)
+        unlocked = wait and not self._own_locks and self._unlocked_groups.allow(len(group), locks)
         while True:
             attempt += 1
             try:
-                outcomes = await self._post(group, wait=wait, unlocked=unlocked)
+                outcomes = await self._post(group, locks, wait=wait, unlocked=unlocked)
             except Exception as error:
                 if unlocked and isinstance(error, Conflict):
                     unlocked = False
@@ -166,41 +166,47 @@ class GroupSettler:
                 return [_unknown(one) if isinstance(one, Blocked) else one for one in outcomes] if unknown else outcomes
             await asyncio.sleep(random.uniform(0, _PAUSE_MAX_SECONDS * attempt))  # noqa: S311 - jitter, not a secret
 
-    async def _post(self, group: Sequence[QueuedCommand], *, wait: bool, unlocked: bool) -> list[_Decision | Blocked]:
+    async def _post(
+        self, group: Sequence[QueuedCommand], locks: LockSet, *, wait: bool, unlocked: bool
+    ) -> list[_Decision | Blocked]:
         blocked: dict[int, Blocked] = {}
         book: Book | None = None
         invalid: dict[int, InvalidRequest] = {}
-        async with AsyncExitStack() as stack:
-            unit = await stack.enter_async_context(self._begin())
-            read = await self._read_unlocked(unit, group) if unlocked else None
-            known = dict(await unit.find_keys(all_keys(group)) if read is None else read.known)
-            old = frozenset(known)
-            fresh = [one for one in group if one.key not in old]
-            if fresh:
-                locks = all_locks(fresh, self._stripe)
-                stack.enter_context(self._own_locks.held(locks))
-                locked = await unit.lock(locks, wait=wait) if read is None else read.state
-                if more := with_further_locks((one.envelope.command for one in fresh), locks, locked):
-                    locked = await unit.lock(more, wait=wait)
-                blocked = _left_out(fresh, locked, self._stripe) if locked.busy else {}
-                ready = [one for one in fresh if id(one) not in blocked] if blocked else fresh
-                if ready:
-                    book = self._book_on(locked, ready[0].envelope.caller)
-                    new, invalid = decide_group(ready, known, book)
-                    await unit.save(book, new)
-                    known |= new
+        with self._own_locks.held(locks):
+            async with self._begin() as unit:
+                keys = all_keys(group)
+                read = await unit.read_unlocked(keys, locks) if unlocked and isinstance(unit, ReadsUnlocked) else None
+                known = dict(await unit.find_keys(keys) if read is None else read.known)
+                old = frozenset(known)
+                fresh = [one for one in group if one.key not in old] if old else group
+                if fresh:
+                    if read is None:
+                        needed = all_locks(fresh, self._stripe) if old else locks
+                        locked = await self._lock(unit, fresh, needed, wait=wait)
+                    else:
+                        locked = read.state
+                    blocked = _left_out(fresh, locked, self._stripe) if locked.busy else {}
+                    ready = [one for one in fresh if id(one) not in blocked] if blocked else fresh
+                    if ready:
+                        book = self._book_on(locked, ready[0].envelope.caller)
+                        new, invalid = decide_group(ready, known, book)
+                        await unit.save(book, new)
+                        known |= new
         if book is not None:
             self.house_wallets.update(book)
         seen = set(old)
         apart: dict[int, Blocked | InvalidRequest] = {**blocked, **invalid}
+        if not apart:
+            return [outcome_of(one, known, seen) for one in group]
         return [apart[id(one)] if id(one) in apart else outcome_of(one, known, seen) for one in group]
 
-    async def _read_unlocked(self, unit: UnitOfWork, group: Sequence[QueuedCommand]) -> Unlocked | None:
-        """Read what a group needs without locks; None if the store cannot, or if it needs more than wallets."""
-        locks = all_locks(group, self._stripe)
-        if locks.others or not isinstance(unit, ReadsUnlocked):
-            return None
-        return await unit.read_unlocked(all_keys(group), locks)
+    async def _lock(
+        self, unit: UnitOfWork, group: Sequence[QueuedCommand], locks: LockSet, *, wait: bool
+    ) -> LockedState:
+        """Lock what a group needs, and what the locked items lead to."""
+        locked = await unit.lock(locks, wait=wait)
+        further = with_further_locks((one.envelope.command for one in group), locks, locked)
+        return await unit.lock(further, wait=wait) if further else locked
 
     def _answer(self, outcomes: Sequence[tuple[QueuedCommand, _Decision]]) -> None:
         for one, outcome in outcomes:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sized
 from typing import Final
 
-COMMANDS_MAX: Final = 32
+from tekana.domain.lock_set import LockSet
+
+COMMANDS_MAX: Final = 128
 """The largest group that is. A larger one shares the cost of locks, and is more likely to meet another."""
 
 _LOCKED_MAX: Final = 63
@@ -23,9 +24,9 @@ class UnlockedGroups:
         self._locked = 0
         self._locked_left = 0
 
-    def allow(self, group: Sized) -> bool:
-        """Whether to read for this group without locks."""
-        if len(group) > COMMANDS_MAX:
+    def allow(self, commands: int, locks: LockSet) -> bool:
+        """Whether to read for a group of this number of commands, which needs these items, without locks."""
+        if commands > COMMANDS_MAX or locks.others:
             return False
         if self._locked_left:
             self._locked_left -= 1
