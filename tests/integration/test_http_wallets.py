@@ -214,11 +214,23 @@ async def test_an_unknown_wallet_is_not_found(client: httpx.AsyncClient) -> None
     assert_problem(await client.post(f"{path}/freeze", json={"scope": "all", "reason": "x"}), 404, "not_found")
 
 
-async def test_house_wallets_are_read_only(client: httpx.AsyncClient) -> None:
-    await wallet_with(client, "100")
+async def test_a_command_on_a_house_wallet_is_refused_with_the_reason(client: httpx.AsyncClient) -> None:
+    wallet = await wallet_with(client, "100")
     house = next(one for one in (await client.get("/v1/wallets")).json()["items"] if one["house"] == "settlement")
     assert (house["ledger_balance"], house["customer_id"]) == ("-100", None)
-    path = f"/v1/wallets/{house['id']}"
-    assert_problem(await client.post(f"{path}/freeze", json={"scope": "all", "reason": "x"}), 404, "not_found")
-    withdrawal = {"type": "withdrawal", "wallet_id": house["id"], "amount": "1", "currency": "RWF"}
-    assert_problem(await move(client, withdrawal), 404, "not_found")
+    path, id_ = f"/v1/wallets/{house['id']}", house["id"]
+    assert (await client.get(path)).json() == house
+    money = {"amount": "1", "currency": "RWF"}
+    for answer in (
+        await client.patch(path, json={"name": "Ours"}),
+        await client.post(f"{path}/freeze", json={"scope": "all", "reason": "x"}),
+        await client.post(f"{path}/unfreeze"),
+        await client.post(f"{path}/close"),
+        await move(client, {"type": "deposit", "wallet_id": id_, **money}),
+        await move(client, {"type": "withdrawal", "wallet_id": id_, **money}),
+        await move(client, {"type": "transfer", "from_wallet_id": id_, "to_wallet_id": wallet, **money}),
+        await move(client, {"type": "payment", "from_wallet_id": wallet, "to_wallet_id": id_, **money}),
+    ):
+        problem = assert_problem(answer, 404, "not_found")
+        assert problem["detail"] == f"wallet {id_} is a house wallet (settlement), not a customer's: no command can name it"
+    assert (await client.get(path)).json() == house

@@ -136,8 +136,14 @@ def test_commands_on_house_wallets_are_refused(make: str) -> None:
         "to": builders.transfer(wallet.id, fees, "1"),
         "from": builders.transfer(fees, wallet.id, "1"),
     }[make]
-    with pytest.raises(WalletNotFound):
+    with pytest.raises(WalletNotFound, match=f"wallet {fees} is a house wallet \\(fees\\)"):
         command.decide(builders.book(wallet))
+
+
+def test_a_house_wallet_that_is_not_open_is_not_found() -> None:
+    dollars = house_wallet_id("fees", USD)
+    with pytest.raises(WalletNotFound, match=f"no wallet has the id {dollars}"):
+        builders.deposit(dollars, "1", "USD").decide(builders.book(builders.wallet(**ACTIVE)))
 
 
 def test_a_transfer_to_the_same_wallet_is_refused() -> None:

@@ -107,8 +107,12 @@ class Book:
             CurrencyMismatch: the wallet has another currency than the one given.
         """
         wallet = self.locked.wallets.get(wallet_id)
-        if wallet is None or wallet.house is not None:
+        if wallet is None:
             raise WalletNotFound(f"no wallet has the id {wallet_id}")
+        if wallet.house is not None:
+            raise WalletNotFound(
+                f"wallet {wallet_id} is a house wallet ({wallet.house}), not a customer's: no command can name it"
+            )
         if currency is not None and wallet.currency != currency:
             raise CurrencyMismatch(f"wallet {wallet_id} holds {wallet.currency}, not {currency}")
         return wallet

@@ -136,7 +136,7 @@ class CustomerNotFound(NotFound):
 
 
 class WalletNotFound(NotFound):
-    """No customer's wallet has this id. House wallets count as absent for commands that name a wallet."""
+    """No wallet has this id, or a command names a house wallet, which only tekana itself posts to."""
 
     NAME = "WalletNotFound"
 
