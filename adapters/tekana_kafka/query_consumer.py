@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
 
 from tekana.application.engine.engine import Engine
 from tekana.application.engine.envelope import Envelope
+from tekana.application.readers import checked
 from tekana.application.webhooks.webhooks import Webhooks
 from tekana.domain.answers import Answer
 from tekana.domain.caller import Caller
 from tekana.domain.errors import InvalidRequest, TekanaError, Unavailable
-from tekana.ports.readers import Readers, ServiceName
+from tekana.ports.readers import READERS, Reader, Readers, ServiceName
 from tekana_kafka.deadlines import is_late
 from tekana_kafka.log_limit import limited_logger
 from tekana_kafka.query_messages import Query, read_query
@@ -22,6 +23,8 @@ from tekana_kafka.reply_producer import ReplyProducer
 from tekana_kafka.service_table import CoreCommand
 
 _log = limited_logger("tekana.bus")
+
+_READERS: Final[Mapping[str, Reader[Any]]] = {one.name: one for one in READERS}
 
 _CONCURRENT_MAX: Final = 100
 _POLL_MS: Final = 200
@@ -87,7 +90,8 @@ class QueryConsumer:
             case "webhooks":
                 return self._webhooks(caller)
             case _:
-                return getattr(self._readers, name)(caller)
+                reader = _READERS[name]
+                return checked(reader, reader.of(self._readers, caller))
 
 
 class _Previews:

@@ -33,7 +33,7 @@ def decode_cursor(path: str, text: str, name: str) -> str:
     except ValueError:
         tag, cursor = b"", ""
     if tag != _path_tag(path) or text != encode_cursor(path, cursor):
-        raise invalid(name, "is not one that this list gave out")
+        raise invalid(name, "must be a cursor that this list returned, unchanged")
     return cursor
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import datetime
 from functools import cache
 from typing import Annotated, Any, Final, Literal, TypeVar
@@ -11,8 +10,7 @@ from urllib.parse import parse_qsl
 from uuid import UUID
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
-from msgspec.inspect import Metadata, UnionType
+from msgspec import UNSET, Meta, UnsetType, inspect
 
 from tekana import FieldError, InvalidRequest, PageRequest
 from tekana.application.commands.validation import to_time
@@ -20,7 +18,7 @@ from tekana.domain.errors import invalid
 from tekana.ports.page import PAGE_SIZE_MAX
 from tekana_litestar.cursors import decode_cursor
 from tekana_litestar.identifiers import canonical_uuid
-from tekana_litestar.validation import faults
+from tekana_litestar.validation import faults, shortened
 
 _PARAMETERS_MAX: Final = 50
 
@@ -101,22 +99,22 @@ def read_query(query_string: bytes, kind: type[QueryT]) -> QueryT:
 
 
 def _read(kind: type[Query], name: str, text: str, raw: dict[str, Any]) -> None:
-    bases = base_kinds(kind)
-    if (member := _MEMBER.fullmatch(name)) and bases.get(member[1]) == "DictType":
+    types = _types(kind)
+    if (member := _MEMBER.fullmatch(name)) and isinstance(types.get(member[1]), inspect.DictType):
         members = raw.setdefault(member[1], {})
         if member[2] in members:
             raise invalid(name[:64], "is given more than once")
         members[member[2]] = text
         return
-    if bases.get(name) == "DictType":
-        raise invalid(name, f"must be given as {name}[name]=value")
-    if name not in bases:
-        raise invalid(name[:64] or "query", "is not a parameter of this route")
+    if isinstance(types.get(name.partition("[")[0]), inspect.DictType):
+        parameter = name.partition("[")[0]
+        raise invalid(name[:64], f"must be given as {parameter}[name]=value, with a name of 1 to 64 characters")
+    if name not in types:
+        known = f"its parameters are: {', '.join(types)}" if types else "it has none"
+        raise invalid(name[:64] or "query", f"is not a parameter of this route; {known}")
     if name in raw:
         raise invalid(name, "is given more than once")
-    if not text:
-        raise invalid(name, "must not be empty")
-    raw[name] = _from_text(bases[name], name, text)
+    raw[name] = _from_text(types[name], name, text)
 
 
 @cache
@@ -126,36 +124,38 @@ def _required(kind: type[Query]) -> bool:
 
 
 @cache
-def base_kinds(kind: type[Query]) -> dict[str, str]:
-    """Return what each parameter is by msgspec's name for it, such as "UUIDType"."""
-    return {one.encode_name: next(_bases(msgspec.inspect.type_info(one.type))) for one in msgspec.structs.fields(kind)}
+def _types(kind: type[Query]) -> dict[str, inspect.Type]:
+    """Return the type of each parameter, by its name."""
+    return {one.encode_name: _base(inspect.type_info(one.type)) for one in msgspec.structs.fields(kind)}
 
 
-def _bases(info: msgspec.inspect.Type) -> Iterator[str]:
-    if isinstance(info, Metadata):
-        yield from _bases(info.type)
-    elif isinstance(info, UnionType):
-        yield from (name for part in info.types for name in _bases(part))
-    else:
-        yield type(info).__name__
+def _base(info: inspect.Type) -> inspect.Type:
+    """Return a type without its description, and without UNSET."""
+    if isinstance(info, inspect.Metadata):
+        return _base(info.type)
+    return _base(info.types[0]) if isinstance(info, inspect.UnionType) else info
 
 
-def _from_text(base: str, name: str, text: str) -> str | int | bool | UUID | datetime:
-    match base:
-        case "UUIDType":
+def _from_text(info: inspect.Type, name: str, text: str) -> str | int | bool | UUID | datetime:
+    match info:
+        case inspect.UUIDType():
             return canonical_uuid(name, text)
-        case "IntType":
-            if not re.fullmatch("[0-9]{1,9}", text):
-                raise invalid(name, "must be a whole number")
+        case inspect.IntType(ge=int(least), le=int(most)):
+            if not re.fullmatch("[0-9]{1,9}", text) or not least <= int(text) <= most:
+                raise invalid(name, f"must be a whole number from {least} to {most}")
             return int(text)
-        case "BoolType":
+        case inspect.BoolType():
             if text not in ("true", "false"):
                 raise invalid(name, "must be true or false")
             return text == "true"
-        case "DateTimeType":
+        case inspect.DateTimeType():
             return _time(name, text)
-        case _:
-            return text
+        case inspect.StrType(max_length=most):
+            if not text:
+                raise invalid(name, "must not be empty")
+            if most is not None and len(text) > most:
+                raise invalid(name, f"must be at most {most} characters")
+    return text
 
 
 def _time(name: str, text: str) -> datetime:
@@ -173,6 +173,8 @@ def _pairs(query_string: bytes) -> list[tuple[str, str]]:
         raise invalid("query", "is not valid UTF-8, percent-encoded") from None
     except ValueError:
         raise invalid("query", f"must have at most {_PARAMETERS_MAX} parameters") from None
-    if any("\x00" in text for pair in pairs for text in pair):
-        raise invalid("query", "must not contain NUL characters")
+    for name, text in pairs:
+        if "\x00" in name + text:
+            shown = shortened(name.replace("\x00", "%00"))
+            raise invalid("query", f"must not contain NUL characters (%00), as the parameter {shown} does")
     return pairs

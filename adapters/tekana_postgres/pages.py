@@ -19,7 +19,7 @@ LARGEST_PLACE = 2**31 - 1  # an index after all events at a position of the outb
 
 def bad_cursor() -> InvalidRequest:
     """Build the error of a cursor that the list did not return."""
-    return invalid("cursor", "is not one that this list gave out")
+    return invalid("cursor", "must be a cursor that this list returned, unchanged")
 
 
 def id_cursor(page: PageRequest) -> UUID | None:

@@ -294,4 +294,4 @@ def test_a_closed_output_pipe_is_not_reported_as_a_broken_ledger(postgres_url: s
 @pytest.mark.parametrize("cursor", ["999999.0", "nonsense", "1.99999"])
 def test_replay_after_an_unknown_cursor_is_refused(postgres_url: str, cursor: str) -> None:
     done = run_all({"replay": ("outbox", "replay", "--after", cursor)}, "--database-url", postgres_url)["replay"]
-    assert_fails_with(done, "cursor: is not one that this list gave out", "replay")
+    assert_fails_with(done, "cursor: must be a cursor that this list returned, unchanged", "replay")

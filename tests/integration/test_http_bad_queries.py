@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import httpx
 import pytest
 
@@ -71,6 +73,76 @@ async def test_an_invalid_cursor_is_refused(client: httpx.AsyncClient, path: str
 )
 async def test_an_invalid_query_parameter_is_refused(client: httpx.AsyncClient, query: str, field: str) -> None:
     assert_problem(await client.get(query), 400, "invalid_request", field)
+
+
+_CURSOR = "must be a cursor that this list returned, unchanged"
+
+
+@pytest.mark.parametrize(
+    ("query", "detail"),
+    [
+        *(
+            ("/v1/customers?limit=" + one, "limit: must be a whole number from 1 to 200")
+            for one in ("-1", "0", "201", "")
+        ),
+        ("/v1/events?limit=99999999999999999999", "limit: must be a whole number from 1 to 200"),
+        ("/v1/events?after=abc", f"after: {_CURSOR}"),
+        ("/v1/wallets?cursor=abc", f"cursor: {_CURSOR}"),
+        ("/v1/wallets?cursor=" + "x" * 501, "cursor: must be at most 500 characters"),
+        ("/v1/wallets?order=", "order: must be one of: asc, desc"),
+        ("/v1/wallets?customer_id=", "customer_id: must be a UUID, such as 019a3c52-7f00-7000-8000-000000000001"),
+        (
+            "/v1/transactions?from=",
+            "from: must be a time in RFC 3339 form with its offset, such as 2026-01-31T12:00:00Z",
+        ),
+        *(
+            (
+                f"/v1/transactions?currency=RWF&{name}={text}",
+                f"{name}: must be an amount from 1 to 1000000000000000 RWF, with at most 0 decimals",
+            )
+            for name in ("amount_min", "amount_max")
+            for text in ("-1", "0", "x", "1.5", "1000000000000001")
+        ),
+        (
+            "/v1/transactions?currency=USD&amount_min=1.234",
+            "amount_min: must be an amount from 0.01 to 10000000000000.00 USD, with at most 2 decimals",
+        ),
+        (
+            "/v1/wallets?metadata[]=x",
+            "metadata[]: must be given as metadata[name]=value, with a name of 1 to 64 characters",
+        ),
+        (
+            "/v1/webhook-endpoints?page=2",
+            "page: is not a parameter of this route; its parameters are: limit, cursor",
+        ),
+        (f"/v1/wallets/{UNKNOWN_ID}?limit=2", "limit: is not a parameter of this route; it has none"),
+        ("/v1/wallets?currency=%00", "query: must not contain NUL characters (%00), as the parameter currency does"),
+        ("/v1/wallets?a%00b=x", "query: must not contain NUL characters (%00), as the parameter a%00b does"),
+    ],
+)
+async def test_the_detail_names_the_parameter_and_its_rule(client: httpx.AsyncClient, query: str, detail: str) -> None:
+    assert assert_problem(await client.get(query), 400, "invalid_request")["detail"] == detail
+
+
+@pytest.mark.parametrize(
+    "text", ["-1", "", "abc", "1.5", "99999999999999999999", "x" * 501, "%00", "0001-01-01T00:00:00Z"]
+)
+async def test_no_parameter_of_any_route_is_refused_without_its_rule(client: httpx.AsyncClient, text: str) -> None:
+    """A text that no parameter accepts is refused with a rule, not with what a library reports."""
+    paths = (await client.get("/api/openapi.json")).json()["paths"]
+    names = {
+        (re.sub(r"{\w+}", str(UNKNOWN_ID), path), one["name"])
+        for path, operations in paths.items()
+        for one in operations.get("get", {}).get("parameters", [])
+        if one["in"] == "query"
+    }
+    assert len(names) > 40
+    for path, name in sorted(names):
+        answer = await client.get(f"{path}?{name}={text}")
+        if answer.status_code == 400:
+            detail = answer.json()["detail"]
+            assert name in detail, (path, detail)
+            assert re.search(r"must |is not an ISO 4217 currency code|: is missing: ", detail), (path, detail)
 
 
 async def test_all_faults_of_a_query_are_reported_together(client: httpx.AsyncClient) -> None:

@@ -232,5 +232,8 @@ async def test_a_command_on_a_house_wallet_is_refused_with_the_reason(client: ht
         await move(client, {"type": "payment", "from_wallet_id": wallet, "to_wallet_id": id_, **money}),
     ):
         problem = assert_problem(answer, 404, "not_found")
-        assert problem["detail"] == f"wallet {id_} is a house wallet (settlement), not a customer's: no command can name it"
+        assert (
+            problem["detail"]
+            == f"wallet {id_} is a house wallet (settlement), not a customer's: no command can name it"
+        )
     assert (await client.get(path)).json() == house

@@ -17,8 +17,10 @@ import tekana
 from tekana import Settings
 from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.identifiers import WalletId
+from tekana.domain.money import Money
 from tekana.ports.unit_of_work import UnitOfWork
 from tekana.testing import builders
+from tekana.testing.builders import RWF
 from tekana.testing.contracts.helpers import a_wallet
 from tekana.testing.contracts.ledger_checks import assert_whole, every
 from tekana_kafka import rpc_client
@@ -63,6 +65,24 @@ async def test_every_query_works_through_a_gateway(store: MemoryStore, bus_url: 
         assert (await app.preview(builders.withdrawal(mine.id, "70"))).status == "posted"
         with pytest.raises(tekana.Unavailable, match="no ledger here"):
             _ = app.audit
+
+
+async def test_a_service_refuses_a_reversed_range_itself(store: MemoryStore, bus_url: str) -> None:
+    """A client of the bus without a gateway gets the refusal of the service."""
+    noon = datetime(2026, 1, 31, 12, tzinfo=UTC)
+    earlier = noon - timedelta(microseconds=1)
+    amounts = tekana.TransactionFilter(amount_min=Money(6, RWF), amount_max=Money(5, RWF))
+    async with services(bus_url, MEMORY, store=store), gateway(bus_url) as app:
+        await until_it_answers(app)
+        wallet = await a_wallet(app, "100")
+        unchecked = app._store  # not behind the checks of the gateway's session
+        for reversed_range, field in (
+            (unchecked.transactions(LOCAL_OPERATOR).list(amounts, tekana.PageRequest()), "amount_min"),
+            (unchecked.wallets(LOCAL_OPERATOR).entries(wallet.id, tekana.PageRequest(), noon, earlier), "start"),
+        ):
+            with pytest.raises(tekana.InvalidRequest) as raised:
+                await reversed_range
+            assert [one.field for one in raised.value.errors] == [field]
 
 
 async def test_a_gateway_is_ready_when_its_bus_is_reachable(bus_url: str) -> None:

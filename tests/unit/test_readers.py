@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Protocol, cast
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple, Protocol, cast, get_type_hints
 from uuid import UUID
 
 import pytest
@@ -10,10 +12,15 @@ import pytest
 import tekana
 from tekana import Caller, Forbidden, InvalidRequest, PageRequest, Session, WalletId
 from tekana.application.engine.engine import Engine
+from tekana.application.readers import RANGES as RANGE_NAMES
 from tekana.domain.identifiers import CustomerId
+from tekana.domain.money import Money
 from tekana.ports.page import Page
 from tekana.ports.readers import READERS, Reader, Readers
+from tekana.ports.transactions import TransactionFilter
 from tekana.testing import builders
+from tekana.testing.builders import RWF
+from tekana.testing.session import session as a_session
 from tekana_kafka import query_messages, service_table
 from tekana_memory import MemoryStore
 
@@ -89,6 +96,47 @@ async def test_identifiers_are_converted_wherever_they_are(session: SessionWithG
         await session.goals.get(cast("WalletId", "x"))
     with pytest.raises(InvalidRequest, match="customer_id"):
         await session.goals.list(GoalFilter(customer_id=cast("CustomerId", 7)), page)
+
+
+NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
+RANGES: list[tuple[str, Any]] = [
+    ("start", TransactionFilter(start=NOON, end=NOON - timedelta(microseconds=1))),
+    ("start", TransactionFilter(start=NOON.replace(tzinfo=None), end=NOON)),
+    ("end", TransactionFilter(end=NOON.replace(tzinfo=None))),
+    ("amount_min", TransactionFilter(amount_min=Money(6, RWF), amount_max=Money(5, RWF))),
+]
+
+
+@pytest.mark.parametrize(("field", "which"), RANGES)
+async def test_a_reversed_range_in_a_filter_is_refused(field: str, which: TransactionFilter) -> None:
+    async with a_session(store=MemoryStore()) as app:
+        with pytest.raises(InvalidRequest) as raised:
+            await app.transactions.list(which, PageRequest())
+        assert [one.field for one in raised.value.errors] == [field]
+
+
+async def test_a_reversed_range_in_arguments_is_refused() -> None:
+    async with a_session(store=MemoryStore()) as app:
+        wallet_id = (await app.execute(builders.person())).wallets[0].id
+        for bad in (
+            app.wallets.entries(wallet_id, PageRequest(), NOON + timedelta(hours=1), NOON),
+            app.wallets.entries(wallet_id, page=PageRequest(), end=NOON, start=NOON + timedelta(hours=1)),
+        ):
+            with pytest.raises(InvalidRequest, match="start: must not be after end"):
+                await bad
+        for start, end in ((NOON, NOON), (None, NOON), (NOON, None), (None, None)):
+            assert (await app.wallets.entries(wallet_id, PageRequest(), start, end)).items == ()
+
+
+def test_every_pair_of_bounds_of_the_ports_is_checked() -> None:
+    """A new argument or field that looks like a bound has to be in RANGES, or not to be one."""
+    names = set()
+    for reader in READERS:
+        for query in reader.queries:
+            hints = get_type_hints(vars(reader.port)[query])
+            names |= {*hints, *(field for one in hints.values() for field in getattr(one, "_fields", ()))}
+    bounds = {name for name in names if re.search(r"(^|_)(start|end|min|max|from|to|since|until|before|after)$", name)}
+    assert bounds == {name for pair in RANGE_NAMES for name in pair}
 
 
 @pytest.fixture

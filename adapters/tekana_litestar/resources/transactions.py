@@ -23,12 +23,13 @@ from tekana import (
 )
 from tekana import Entry as DomainEntry
 from tekana import Transaction as DomainTransaction
-from tekana.application.commands.validation import check_text
+from tekana.application.commands.validation import check_range, check_text
 from tekana.application.tekana import Executed
 from tekana.domain.errors import invalid
 from tekana.domain.events import TransactionType
+from tekana.domain.iso4217 import EXPONENTS
 from tekana.domain.metadata import Metadata
-from tekana.domain.money import Money, format_minor, parse_currency
+from tekana.domain.money import AMOUNT_MAX_MINOR, Currency, Money, format_minor, parse_currency
 from tekana.domain.transaction import TRANSACTION_TYPES, Direction, TransactionStatus
 from tekana_litestar import fields
 from tekana_litestar.bodies import Body
@@ -189,20 +190,26 @@ class TransactionQuery(PageQuery, frozen=True, kw_only=True, rename={"start": "f
             raise invalid("currency", f"is missing: {name} is an amount in a currency")
         try:
             return Money.parse(text, self.currency)
-        except InvalidRequest as error:
-            raise InvalidRequest(*(one._replace(field=name) for one in error.errors)) from None
+        except InvalidRequest:
+            raise invalid(name, _amount_rule(parse_currency(self.currency))) from None
 
     def __post_init__(self) -> None:
         if self.currency is not UNSET:
             parse_currency(self.currency)
-        self._bound("amount_min")
-        self._bound("amount_max")
+        check_range("amount_min", self._bound("amount_min"), "amount_max", self._bound("amount_max"))
+        check_range("from", self.start, "to", self.end)
         if self.idempotency_key is not UNSET:
             check_idempotency_key("idempotency_key", self.idempotency_key)
         if self.reference is not UNSET:
             check_text("reference", self.reference, most=200, one_line=True)
         if self.type is not UNSET and self.type not in TRANSACTION_TYPES:
             raise invalid("type", f"must be one of: {', '.join(TRANSACTION_TYPES)}")
+
+
+def _amount_rule(currency: Currency) -> str:
+    """Return what an amount in a query must be."""
+    least, most = format_minor(1, currency), format_minor(AMOUNT_MAX_MINOR, currency)
+    return f"must be an amount from {least} to {most} {currency}, with at most {EXPONENTS[currency]} decimals"
 
 
 class DryRunQuery(Query, frozen=True, kw_only=True):

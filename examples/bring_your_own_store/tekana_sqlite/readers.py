@@ -297,4 +297,4 @@ def _number(text: str) -> int:
 
 
 def _bad_cursor() -> InvalidRequest:
-    return invalid("cursor", "is not one that this list gave out")
+    return invalid("cursor", "must be a cursor that this list returned, unchanged")

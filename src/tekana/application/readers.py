@@ -1,18 +1,19 @@
-"""The readers of a session: they check identifiers, and convert those given as text, for all stores.
+"""The readers of a session: they check identifiers and ranges, and convert identifiers given as text, for all stores.
 
-Which arguments are identifiers is known from the type hints of the port, so a reader needs no code here.
+Which arguments are identifiers is known from the type hints of the port, and which are ranges from the names in
+`RANGES`, so a reader needs no code here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from inspect import signature
 from types import NoneType, UnionType
-from typing import Any, NewType, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Final, NewType, TypeVar, Union, get_args, get_origin, get_type_hints
 from uuid import UUID
 
-from tekana.application.commands.validation import to_id
+from tekana.application.commands.validation import check_range, to_id
 from tekana.ports.readers import Reader, queries_of
 
 PortT = TypeVar("PortT")
@@ -20,9 +21,12 @@ PortT = TypeVar("PortT")
 _Convert = Callable[[str, Any], Any]
 """Converts the value of the argument or field of this name."""
 
+RANGES: Final = (("start", "end"), ("amount_min", "amount_max"))
+"""The names of arguments, and of fields of filters, that are the lower and the upper bound of a range."""
+
 
 def checked(reader: Reader[PortT], port: PortT) -> PortT:
-    """Return the reader behind checks: its methods raise InvalidRequest for an identifier that is none."""
+    """Return the reader behind checks: its methods raise InvalidRequest for a bad identifier or a reversed range."""
     proxy: PortT = _proxy_of(reader.port)(port)
     return proxy
 
@@ -42,8 +46,9 @@ class _Proxy:
 
 
 def _method(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
-    hints = get_type_hints(method)
-    names = [one for one in signature(method).parameters if one != "self"]
+    hints, parameters = get_type_hints(method), signature(method)
+    names = [one for one in parameters.parameters if one != "self"]
+    ranges = _ranges_of(names)
     conversions = {one: convert for one in names if (convert := _conversion_of(hints[one])) is not None}
     by_index = [(index, one, conversions[one]) for index, one in enumerate(names) if one in conversions]
 
@@ -54,6 +59,8 @@ def _method(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
                 given[index] = convert(one, given[index])
             elif one in named:
                 named[one] = convert(one, named[one])
+        if ranges:
+            _check_ranges(ranges, parameters.bind_partial(self, *given, **named).arguments)
         return await getattr(self._reader, name)(*given, **named)
 
     call.__name__, call.__doc__ = name, method.__doc__
@@ -61,7 +68,7 @@ def _method(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _conversion_of(hint: Any) -> _Convert | None:
-    """Return the conversion of an argument of this type: an identifier, or a filter with identifiers; None without."""
+    """Return the conversion of an argument of this type: an identifier, or a filter to check; None without."""
     if get_origin(hint) in (Union, UnionType):
         [inner, *others] = [one for one in get_args(hint) if one is not NoneType]
         convert = None if others else _conversion_of(inner)
@@ -71,8 +78,20 @@ def _conversion_of(hint: Any) -> _Convert | None:
     if not (isinstance(hint, type) and issubclass(hint, tuple) and hasattr(hint, "_fields")):
         return None
     fields = {name: convert for name, one in get_type_hints(hint).items() if (convert := _conversion_of(one))}
+    ranges = _ranges_of(hint._fields)
 
     def in_filter(_: str, value: Any) -> Any:
+        _check_ranges(ranges, {name: getattr(value, name) for bounds in ranges for name in bounds})
         return value._replace(**{name: convert(name, getattr(value, name)) for name, convert in fields.items()})
 
-    return in_filter if fields else None
+    return in_filter if fields or ranges else None
+
+
+def _ranges_of(names: Iterable[str]) -> list[tuple[str, str]]:
+    """Return the ranges that have both bounds among these names."""
+    return [bounds for bounds in RANGES if {*bounds} <= {*names}]
+
+
+def _check_ranges(ranges: Iterable[tuple[str, str]], values: Mapping[str, Any]) -> None:
+    for low, high in ranges:
+        check_range(low, values.get(low), high, values.get(high))

@@ -14,7 +14,7 @@ from tekana.ports.page import Page, PageRequest
 
 
 class TransactionFilter(NamedTuple):
-    """Selects the transactions that match all given fields; None matches any value.
+    """Selects the transactions that match all given fields; None matches any value. Sessions refuse reversed ranges.
 
     Attributes:
         wallet_id: the payer or the payee.

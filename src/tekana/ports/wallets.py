@@ -79,7 +79,7 @@ class Wallets(Protocol):
             wallet_id: the wallet.
             page: the page. A cursor is the version of the last entry before it, whatever the period.
             start: only entries posted at this moment (aware) or later.
-            end: only entries posted before this moment (aware).
+            end: only entries posted before this moment (aware). Sessions refuse one before `start`.
             newest_first: whether the last entry comes first.
 
         Raises:
