@@ -12,11 +12,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import httpx
+from prometheus_client import Gauge
 from prometheus_client.parser import text_string_to_metric_families
 
 from tekana import Settings, Unavailable
 from tekana.testing.clock import FrozenClock
 from tekana_litestar import create_app
+from tekana_litestar.shared_metrics import KEPT
 from tekana_memory import MemoryStore
 from tekana_postgres.store import PostgresStore
 from tests.integration.http_support import (
@@ -79,6 +81,19 @@ async def test_metrics_are_served_while_the_store_is_down() -> None:
     settings = Settings(database_url="memory://", bus_url=NO_BUS_THERE)
     async with started_app(create_app(settings, store=Down())) as app, client_of(app) as client:
         assert await read(client) == {"tekana_ready": 0}
+
+
+async def test_no_series_says_when_another_was_created(client: httpx.AsyncClient) -> None:
+    """They would double the number of series, and workers that share their metrics have none."""
+    born = Gauge("tekana_test_created", "A metric of its own that has such a name.", registry=KEPT)
+    try:
+        await wallet_with(client, "100")
+        text = (await client.get("/metrics")).text
+    finally:
+        KEPT.unregister(born)
+    names = {sample.name for family in text_string_to_metric_families(text) for sample in family.samples}
+    assert {name for name in names if name.endswith("_created")} == {"tekana_test_created"}
+    assert names > {"tekana_commands_total", "tekana_http_request_seconds_bucket", "python_gc_collections_total"}
 
 
 Labels = tuple[str, ...]

@@ -37,13 +37,23 @@ tekana_outbox_lag_seconds 0.25
 
 
 class _Reading(Collector):
-    """A Prometheus collector over one reading."""
+    """A Prometheus collector over one reading, without the series that say when others were created.
+
+    prometheus_client's `disable_created_metrics` would omit them too, but for everything in the process.
+    """
 
     def __init__(self, families: Iterable[Metric]) -> None:
         self._families = families
 
     def collect(self) -> Iterable[Metric]:
-        return self._families
+        return map(_without_created, self._families)
+
+
+def _without_created(family: Metric) -> Metric:
+    created = f"{family.name}_created"  # of a counter, histogram or summary
+    kept = Metric(family.name, family.documentation, family.type, family.unit)
+    kept.samples = [one for one in family.samples if one.name != created]
+    return kept
 
 
 @query("/", Returns(200, (Content(TEXT, None, _EXAMPLE),)), query=None, public=True)
