@@ -130,8 +130,10 @@ def _path_parameters(path: str) -> list[Node]:
 def _header_parameters(operation: Operation) -> Iterator[Node]:
     if operation.key != "none":
         required = operation.key == "required"
-        example = {"example": "order-1001"} if required else {}
-        yield {"in": "header", "required": required, **openapi_texts.IDEMPOTENCY_KEY, **example}
+        key = openapi_texts.IDEMPOTENCY_KEY | ({"example": "order-1001"} if required else {})
+        if operation.query and "dry_run" in operation.query.__struct_fields__:
+            key["description"] += " A dry run does not need it."
+        yield {"in": "header", "required": required, **key}
     for header in operation.headers:
         yield {"in": "header", **header._asdict()}
     if operation.if_match:
@@ -153,15 +155,19 @@ def _success(returns: Returns, operation: Operation) -> Node:
     return {
         "description": returns.meaning or openapi_texts.STATUSES[returns.status],
         "headers": _references(["X-Request-ID", *returns.headers, *replayed]),
-        "content": dict(map(_content, returns.contents)),
+        "content": dict(_content(one, operation.body) for one in returns.contents),
     }
 
 
-def _content(content: Content) -> tuple[str, Node]:
+def _content(content: Content, body: Body[Any] | None) -> tuple[str, Node]:
+    """Return a form of a response. In its example, the fields that the body's example also has are as there."""
     if content.kind is None:
         node = {"schema": {"type": "string"}, "examples": {"Text": {"value": content.example}}}
     else:
         example = content.example or example_of(content.kind)
+        sent = list(body.examples().values()) if body else []
+        if len(sent) == 1:
+            example = example | {name: value for name, value in sent[0].items() if name in example}
         name = content.kind.__name__
         node = {"schema": schemas.reference(name), "examples": {name: {"value": example}}}
     return content.media_type, node

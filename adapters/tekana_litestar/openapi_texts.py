@@ -62,7 +62,7 @@ HEADERS: Final[dict[str, Any]] = {
 IDEMPOTENCY_KEY: Final[dict[str, Any]] = {
     "name": "Idempotency-Key",
     "description": "Your own name for this very request: 1 to 255 printable ASCII characters. Repeat it when you "
-    "retry. A dry run does not need it.",
+    "retry.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
 }
 

@@ -208,6 +208,12 @@ def test_examples_are_what_the_code_takes_and_gives(name: tuple[str, Any]) -> No
     assert msgspec.to_builtins(decoded).keys() >= example.keys()
 
 
+@each_operation
+def test_dry_runs_are_mentioned_where_they_are_possible(method: str, path: str, operation: Any) -> None:
+    names = {one["name"] for one in operation["parameters"] if one["in"] == "query"}
+    assert ("dry run" in json.dumps(operation).lower()) == ("dry_run" in names)
+
+
 @pytest.mark.parametrize(("body", "example"), BODY_EXAMPLES)
 def test_examples_of_bodies_are_what_the_code_takes(body: Body[Any], example: dict[str, Any]) -> None:
     assert bool(example) != body.may_be_absent

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 import msgspec
@@ -34,12 +34,13 @@ from tekana.domain.customer import CustomerStatus
 from tekana.domain.metadata import Metadata
 from tekana_litestar import fields
 from tekana_litestar.bodies import Body
+from tekana_litestar.examples import example_of
 from tekana_litestar.fields import meta
 from tekana_litestar.operation import Call, Returns, command, json_content, query, replay_header
 from tekana_litestar.pages import ListPage, page_response
 from tekana_litestar.problems import PreconditionRequired
 from tekana_litestar.queries import Order, PageQuery, Query
-from tekana_litestar.resources.wallets import Wallet
+from tekana_litestar.resources.wallets import CLOSED_WALLET, NEW_WALLET, Wallet
 from tekana_litestar.responses import Response, json_response
 from tekana_litestar.views import shown
 
@@ -116,10 +117,15 @@ _SUSPENSION: Final = Body[SuspendCustomer](
 
 _ETAG: Final = ("ETag",)
 _CUSTOMER: Final = json_content(Customer)
-_CHANGED: Final = Returns(200, _CUSTOMER, _ETAG)
+_REGISTERED: Final = json_content(Customer, example_of(Customer) | {"wallets": [NEW_WALLET]})
 
 
-@command("/", Returns(201, _CUSTOMER, ("Location", "ETag")), body=_REGISTRATION, key="optional")
+def _changed(**changed: Any) -> Returns:
+    """Return the response to a change, with what is changed in its example beside the fields of the body's."""
+    return Returns(200, json_content(Customer, example_of(Customer) | {"version": 2} | changed), _ETAG)
+
+
+@command("/", Returns(201, _REGISTERED, ("Location", "ETag")), body=_REGISTRATION, key="optional")
 async def register_customer(call: NamedDependency[Call[RegisterCustomer, Query]]) -> Response:
     """Register a customer.
 
@@ -154,7 +160,7 @@ async def get_customer(call: NamedDependency[Call[None, Query]]) -> Response:
 
 @command(
     "/{customer_id:str}",
-    Returns(200, _CUSTOMER, _ETAG),
+    _changed(),
     method=HttpMethod.PATCH,
     body=_CHANGES,
     if_match=True,
@@ -171,7 +177,7 @@ async def update_customer(call: NamedDependency[Call[UpdateCustomer, Query]]) ->
     return _response(await call.submit(msgspec.structs.replace(call.input, expected_version=version)))
 
 
-@command("/{customer_id:str}/verify", _CHANGED, body=_VERIFICATION, key="optional")
+@command("/{customer_id:str}/verify", _changed(), body=_VERIFICATION, key="optional")
 async def verify_customer(call: NamedDependency[Call[VerifyCustomer, Query]]) -> Response:
     """Verify a customer.
 
@@ -180,7 +186,12 @@ async def verify_customer(call: NamedDependency[Call[VerifyCustomer, Query]]) ->
     return _response(await call.submit(call.input))
 
 
-@command("/{customer_id:str}/suspend", _CHANGED, body=_SUSPENSION, key="optional")
+@command(
+    "/{customer_id:str}/suspend",
+    _changed(status="suspended", suspension_reason=SuspendCustomer.EXAMPLE["reason"]),
+    body=_SUSPENSION,
+    key="optional",
+)
 async def suspend_customer(call: NamedDependency[Call[SuspendCustomer, Query]]) -> Response:
     """Suspend a customer.
 
@@ -191,7 +202,7 @@ async def suspend_customer(call: NamedDependency[Call[SuspendCustomer, Query]]) 
 
 @command(
     "/{customer_id:str}/reactivate",
-    _CHANGED,
+    _changed(version=3),
     body=Body[ReactivateCustomer](ReactivateCustomer, without=_ID),
     key="optional",
 )
@@ -203,7 +214,12 @@ async def reactivate_customer(call: NamedDependency[Call[ReactivateCustomer, Que
     return _response(await call.submit(call.input))
 
 
-@command("/{customer_id:str}/close", _CHANGED, body=Body[CloseCustomer](CloseCustomer, without=_ID), key="optional")
+@command(
+    "/{customer_id:str}/close",
+    _changed(status="closed", wallets=[CLOSED_WALLET]),
+    body=Body[CloseCustomer](CloseCustomer, without=_ID),
+    key="optional",
+)
 async def close_customer(call: NamedDependency[Call[CloseCustomer, Query]]) -> Response:
     """Close a customer.
 

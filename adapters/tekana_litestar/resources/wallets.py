@@ -33,6 +33,7 @@ from tekana.domain.money import format_minor, parse_currency
 from tekana.domain.wallet import WalletStatus
 from tekana_litestar import fields
 from tekana_litestar.bodies import Body
+from tekana_litestar.examples import example_of
 from tekana_litestar.fields import POSTED_AT, meta
 from tekana_litestar.operation import (
     Call,
@@ -129,8 +130,19 @@ _FREEZE: Final = Body[FreezeWallet](FreezeWallet, without=_ID, name="Freeze", do
 _WALLET: Final = json_content(Wallet)
 _CHANGED: Final = Returns(200, _WALLET)
 
+NEW_WALLET: Final = example_of(Wallet) | {"ledger_balance": "0", "available_balance": "0", "version": 0}
+CLOSED_WALLET: Final = NEW_WALLET | {"status": "closed"}
+_OPENED: Final = NEW_WALLET | dict.fromkeys(("ledger_balance", "held", "available_balance"), "0.00")
+_FROZEN: Final = example_of(Wallet) | {
+    "status": "frozen",
+    "freeze_scope": FreezeWallet.EXAMPLE["scope"],
+    "freeze_reason": FreezeWallet.EXAMPLE["reason"],
+}
 
-@command("/", Returns(201, _WALLET, ("Location",)), body=Body[OpenWallet](OpenWallet), key="optional")
+
+@command(
+    "/", Returns(201, json_content(Wallet, _OPENED), ("Location",)), body=Body[OpenWallet](OpenWallet), key="optional"
+)
 async def open_wallet(call: NamedDependency[Call[OpenWallet, Query]]) -> Response:
     """Open a wallet.
 
@@ -177,7 +189,7 @@ async def update_wallet(call: NamedDependency[Call[UpdateWallet, Query]]) -> Res
     return _response(await call.submit(call.input))
 
 
-@command("/{wallet_id:str}/freeze", _CHANGED, body=_FREEZE, key="optional")
+@command("/{wallet_id:str}/freeze", Returns(200, json_content(Wallet, _FROZEN)), body=_FREEZE, key="optional")
 async def freeze_wallet(call: NamedDependency[Call[FreezeWallet, Query]]) -> Response:
     """Freeze a wallet.
 
@@ -195,7 +207,12 @@ async def unfreeze_wallet(call: NamedDependency[Call[UnfreezeWallet, Query]]) ->
     return _response(await call.submit(call.input))
 
 
-@command("/{wallet_id:str}/close", _CHANGED, body=Body[CloseWallet](CloseWallet, without=_ID), key="optional")
+@command(
+    "/{wallet_id:str}/close",
+    Returns(200, json_content(Wallet, CLOSED_WALLET)),
+    body=Body[CloseWallet](CloseWallet, without=_ID),
+    key="optional",
+)
 async def close_wallet(call: NamedDependency[Call[CloseWallet, Query]]) -> Response:
     """Close a wallet.
 

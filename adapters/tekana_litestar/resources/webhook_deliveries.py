@@ -24,6 +24,7 @@ from tekana.domain.webhooks import DeliveryAttempt, DeliveryStatus
 from tekana.domain.webhooks import WebhookDelivery as DomainDelivery
 from tekana_litestar import fields
 from tekana_litestar.bodies import Body, Nothing
+from tekana_litestar.examples import example_of
 from tekana_litestar.fields import POSTED_AT, meta
 from tekana_litestar.operation import Call, Returns, command, json_content, query, replay_header
 from tekana_litestar.pages import ListPage, page_response
@@ -71,13 +72,14 @@ class WebhookDeliveryPage(ListPage[WebhookDelivery], frozen=True, kw_only=True):
     """Some deliveries, the newest first."""
 
 
-_QUEUED: Final = Returns(202, json_content(WebhookDelivery))
+_PENDING: Final = example_of(WebhookDelivery) | {"status": "pending", "ended_at": None}
+_TEST: Final = _PENDING | {"event_type": "WebhookTest", "attempts": []}
 _NOTHING: Final = Body[Nothing](Nothing)
 
 
 @command(
     "/webhook-endpoints/{webhook_endpoint_id:str}/test",
-    _QUEUED,
+    Returns(202, json_content(WebhookDelivery, _TEST)),
     body=_NOTHING,
     key="optional",
     refusals=(WebhookEndpointNotFound, WebhookEndpointDisabled),
@@ -111,7 +113,7 @@ async def list_webhook_deliveries(call: NamedDependency[Call[None, PageQuery]]) 
 
 @command(
     "/webhook-deliveries/{webhook_delivery_id:str}/resend",
-    _QUEUED,
+    Returns(202, json_content(WebhookDelivery, _PENDING)),
     body=_NOTHING,
     key="optional",
     refusals=(WebhookDeliveryNotFound, WebhookEndpointDisabled),
