@@ -40,7 +40,15 @@ _FAILED: Final = 1
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
-def serve(settings: Settings, *, host: str, port: int, workers: int, on_ready: Callable[[], None] | None = None) -> int:
+def serve(
+    settings: Settings,
+    *,
+    host: str,
+    port: int,
+    workers: int,
+    prepare: Callable[[], None] = lambda: None,
+    on_ready: Callable[[], None] | None = None,
+) -> int:
     """Serve until SIGINT or SIGTERM, let requests in flight end, and return the process's exit code.
 
     Args:
@@ -48,6 +56,7 @@ def serve(settings: Settings, *, host: str, port: int, workers: int, on_ready: C
         host: the address to listen on.
         port: the port to listen on.
         workers: how many processes serve.
+        prepare: called once the port is taken, before anything is served; connections wait meanwhile.
         on_ready: called once when all of them accept connections.
 
     Raises:
@@ -64,6 +73,7 @@ def serve(settings: Settings, *, host: str, port: int, workers: int, on_ready: C
         return _FAILED
     raise_open_files_limit()
     try:
+        prepare()
         if workers == 1:
             return _serve_one(settings, listeners[0], on_ready)
         with _environment(settings), _shared_metrics():

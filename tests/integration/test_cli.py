@@ -123,16 +123,24 @@ def test_the_access_log_is_printed(folder: Path, port: int, workers: str) -> Non
     assert ours == sorted(f"request-{number}" for number in range(20))
 
 
-@pytest.mark.usefixtures("with_data")
-def test_serve_reports_a_port_in_use(folder: Path) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        done = tekana("serve", "--port", str(taken.getsockname()[1]), "--data-dir", str(folder))
-    assert done.returncode != 0
-    assert "cannot listen" in done.stderr
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_serve_reports_a_port_in_use_before_it_starts_a_database(folder: Path, workers: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = tekana("serve", "--port", port, "--data-dir", str(folder), "--workers", workers)
+    assert done.returncode == 1
+    assert f"tekana: cannot listen on 127.0.0.1:{port}: Address already in use" in done.stderr.splitlines()
     assert "Traceback" not in done.stderr
     assert processes_in(folder) == []
+    assert list(folder.iterdir()) == []
+
+
+def test_serve_releases_its_port_if_the_database_does_not_start(folder: Path, port: int) -> None:
+    (folder / "postgres-18").write_text("a file where a folder has to be")
+    done = tekana("serve", "--port", str(port), "--data-dir", str(folder))
+    assert done.returncode == 2
+    assert "Ctrl-C stops" not in done.stderr
+    socket.create_server(("127.0.0.1", port)).close()
 
 
 def test_serve_without_a_database_returns_503_without_secrets(port: int) -> None:

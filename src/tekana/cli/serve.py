@@ -27,6 +27,7 @@ from tekana.cli.options import (
     settings,
 )
 from tekana.domain.errors import Unavailable
+from tekana.ports.store import Store
 
 
 @click.command
@@ -68,13 +69,10 @@ def serve(host: str, port: int, workers: int, database_url: str | None, data_dir
             with _signals_to(stop.leave):  # until the server handles them itself
                 serve_http = load("tekana.servers", "litestar")
                 click.echo(f"tekana: starting, data in {build(chosen).readers().location}", err=True)
-                # Started before the workers, stopped after them: they share one database, with its schema up to date.
                 store = None if chosen.role == "gateway" else build_local(chosen).store()
-                if store is not None:
-                    asyncio.run(store.start())
-                asyncio.run(_warn(chosen))
+                prepare = partial(_prepare, chosen, store)
                 ready = partial(_announce, chosen, host, port, stop)
-                code = serve_http(chosen, host=host, port=port, workers=workers, on_ready=ready)
+                code = serve_http(chosen, host=host, port=port, workers=workers, prepare=prepare, on_ready=ready)
         except SystemExit as stopped:
             code = stopped.code
         finally:
@@ -99,6 +97,16 @@ class _StopSignals:
         """Send a discarded signal again, to the handlers of the server."""
         if self._arrived:
             signal.raise_signal(signal.SIGTERM)
+
+
+def _prepare(chosen: Settings, store: Store | None) -> None:
+    """Start the database that the workers will share, with its schema up to date, and print its warnings.
+
+    Called when the port is taken, so that a port in use is reported before a database is started.
+    """
+    if store is not None:
+        asyncio.run(store.start())
+    asyncio.run(_warn(chosen))
 
 
 async def _warn(chosen: Settings) -> None:
