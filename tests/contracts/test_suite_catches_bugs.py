@@ -17,7 +17,7 @@ import pytest
 
 from tekana.domain.errors import TekanaError
 from tekana.testing.clock import FrozenClock
-from tekana.testing.contracts import StoreContract
+from tekana.testing.contracts import StoreContract, WebhooksContract
 from tekana.testing.contracts.fixtures import at_work
 from tekana.testing.contracts.ledger_checks import assert_whole
 from tekana_memory import MemoryStore
@@ -55,6 +55,7 @@ from tests.contracts.broken_stores import (
     StoresKeysEarly,
     broken_reader,
 )
+from tests.contracts.broken_webhook_stores import ClaimsTwice, DeliversToDisabledEndpoints, LosesADelivery
 
 CAUGHT: list[tuple[type[MemoryStore], Callable[..., Any]]] = [
     (NoLock, StoreContract.test_a_lock_keeps_others_out),
@@ -95,7 +96,15 @@ CAUGHT: list[tuple[type[MemoryStore], Callable[..., Any]]] = [
     (broken_reader("events", LosesEvent), StoreContract.test_followers_miss_nothing),
     (broken_reader("events", AlwaysReturnsCursor), StoreContract.test_the_end_leads_on_when_more_happens),
     (AuditsNothing, StoreContract.test_a_started_store_is_ready),
+    (LosesADelivery, WebhooksContract.test_a_stream_is_delivered_one_by_one_in_its_order),
+    (LosesADelivery, WebhooksContract.test_the_log),
+    (DeliversToDisabledEndpoints, WebhooksContract.test_nothing_is_claimed_for_an_endpoint_that_is_not_active),
+    (ClaimsTwice, WebhooksContract.test_capacity_and_claims_that_end),
 ]
+
+
+class Suite(StoreContract, WebhooksContract):
+    """All contracts of a store."""
 
 
 @pytest.mark.parametrize(("store", "test"), CAUGHT, ids=lambda one: one.__name__)
@@ -115,7 +124,7 @@ async def run(test: Callable[..., Any], kind: type[MemoryStore]) -> None:
         arguments = {**fixtures, **_last_parameters(test)}
         wanted = [name for name in inspect.signature(test).parameters if name != "self"]
         async with asyncio.timeout(60):
-            await test(StoreContract(), **{name: arguments[name] for name in wanted})
+            await test(Suite(), **{name: arguments[name] for name in wanted})
     await assert_whole(store)
 
 
@@ -131,7 +140,7 @@ def _last_parameters(test: Callable[..., Any]) -> dict[str, Any]:
 PARTNER = """
 import pytest_asyncio
 from tekana_memory import MemoryStore
-from tekana.testing.contracts import StoreContract
+from tekana.testing.contracts import StoreContract, WebhooksContract
 
 class Forgetful(MemoryStore):
     async def migrate(self):

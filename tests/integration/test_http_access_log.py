@@ -109,8 +109,7 @@ async def test_what_the_server_refuses_has_a_line(port: int, written: Lines, mon
             sent = request("POST", path, b"{}", Idempotency_Key="key")[:-1]
             answer = await peer.ask(named(sent, f"late{hot}"))
             assert answer.status == 408
-            expected = (None, None, 408, None) if hot else ("POST", "/v1/customers", 408, "local")
-            assert await written.of(f"late{hot}") == expected
+            assert await written.of(f"late{hot}") == ("POST", path, 408, None if hot else "local")
 
 
 async def test_a_hot_request_without_the_end_of_its_body_has_one_line(
@@ -124,7 +123,19 @@ async def test_a_hot_request_without_the_end_of_its_body_has_one_line(
     async with connected(port) as peer:  # on a later connection, so that the end of the first one was noticed
         await peer.ask(named(get("/v1/wallets"), "later"))
         assert (await written.of("later"))[2] == 200
-    assert await written.of("late") == (None, None, 408, None)
+    assert await written.of("late") == ("POST", "/v1/transactions", 408, None)
+
+
+async def test_a_refused_hot_request_has_the_id_of_its_response(
+    port: int, written: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "CHECK_INTERVAL_SECONDS", 0.05)
+    monkeypatch.setattr(limits, "BODY_TIMEOUT_SECONDS", 0.3)
+    async with connected(port) as peer:
+        answer = await peer.ask(request("POST", "/v1/transactions", b"{}", Idempotency_Key="key")[:-1])
+    assert answer.status == answer.json()["status"] == 408
+    expected = ("POST", "/v1/transactions", 408, None)
+    assert await written.of(answer.headers["x-request-id"]) == expected
 
 
 async def test_a_client_that_is_gone(port: int, written: Lines) -> None:

@@ -16,7 +16,8 @@ from litestar import Litestar
 
 from tekana import LOCAL_OPERATOR, Forbidden, Overloaded, Unavailable
 from tekana_litestar import create_app, hot_operations, middleware
-from tekana_litestar.protocol import HotRequest, HotRoute, HotRoutes, limits
+from tekana_litestar.protocol import HotRequest, HotRoute, HotRoutes, HttpProtocol, limits
+from tekana_litestar.responses import HttpResponse
 from tekana_memory import MemoryStore
 from tests.integration.http_support import UNKNOWN_ID, assert_whole
 from tests.integration.http_support import both_stores as store_url
@@ -397,3 +398,36 @@ async def test_a_full_queue_returns_its_overload_detail(monkeypatch: pytest.Monk
         async with connected(port) as peer:
             answer = await peer.ask(move(deposit(wallet)))
             assert (answer.status, answer.json()["detail"][:8]) == (503, "too many")
+
+
+async def test_a_response_that_cannot_be_sent_does_not_delay_others(
+    sizes: list[int], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    send_answer = HttpProtocol.send_answer
+
+    def fail_for_some(protocol: HttpProtocol, request: HotRequest, answer: HttpResponse) -> None:
+        if request.id.startswith("broken"):
+            raise RuntimeError("cannot be sent")
+        send_answer(protocol, request, answer)
+
+    monkeypatch.setattr(HttpProtocol, "send_answer", fail_for_some)
+    app = create_app("memory://")
+    async with listening(app) as port:
+        wallet = await new_wallet(port)
+        async with contextlib.AsyncExitStack() as stack:
+            peers = [await stack.enter_async_context(connected(port)) for _ in range(12)]
+            # One answer that is made, and one problem, cannot be sent; the others were received with them.
+            names = ["broken-1" if n == 1 else "broken-2" if n == 5 else f"sound-{n}" for n in range(12)]
+            bodies = [b"{" if n == 5 else deposit(wallet) for n in range(12)]
+            sent = [move(body, name, X_Request_ID=name) for body, name in zip(bodies, names, strict=True)]
+            await asyncio.gather(*(peer.send(one) for peer, one in zip(peers, sent, strict=True)))
+            for peer, name in zip(peers, names, strict=True):
+                if name.startswith("broken"):
+                    assert await peer.read_to_end(5) == b""  # the connection is closed: the client repeats the request
+                else:
+                    assert (await peer.receive()).status == 201
+        assert await balance(port, wallet) == "55"
+    assert max(sizes) > 1
+    failures = [one.getMessage() for one in caplog.records if one.name == "tekana.http.protocol"]
+    # The log limits repeated messages, so only the first failure is certain to be there.
+    assert failures[0] in [f"request broken-{n}: its response could not be sent" for n in (1, 2)]

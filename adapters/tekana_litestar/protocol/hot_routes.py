@@ -5,6 +5,7 @@ The package's docstring says how to declare one.
 
 from __future__ import annotations
 
+import logging
 import math
 import re
 from asyncio import CancelledError
@@ -21,6 +22,8 @@ from tekana_litestar.protocol.collector import Collector
 if TYPE_CHECKING:
     from tekana_litestar.protocol.connection import HttpProtocol
     from tekana_litestar.responses import HttpResponse
+
+_log = logging.getLogger("tekana.http.protocol")
 
 JSON_TYPE: Final = b"application/json"
 _UUID: Final = re.compile(rb"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
@@ -126,14 +129,20 @@ class HotRequest:
             self.send(problem_response(error, self.id, reading=self.route.method == b"GET"))
 
     def send(self, answer: HttpResponse) -> None:
-        """Answer now."""
+        """Answer now. If that fails, close the connection: the other requests of a run are answered all the same."""
         if not self.response_started and not self.disconnected:
             self.response_started = True
-            self.protocol.send_answer(self, answer)
-            self.log(answer.status)
+            status: int | None = answer.status
+            try:
+                self.protocol.send_answer(self, answer)
+            except Exception:
+                _log.exception("request %s: its response could not be sent", self.id)
+                self.protocol.transport.abort()
+                status = None
+            self.log(status)
 
     def log(self, status: int | None) -> None:
-        """Take the request down, now that it has ended."""
+        """Record the request, now that it has ended."""
         self.protocol.request_log.end(
             self.id,
             method=self.route.method.decode(),

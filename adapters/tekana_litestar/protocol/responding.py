@@ -84,6 +84,7 @@ class RespondingProtocol(HttpToolsProtocol):
         self._active: HotRequest | RequestResponseCycle | None = None
         self._refusal: tuple[HttpResponse, str] | None = None  # to be sent when it is its turn, and the request's id
         self._refusal_is_the_apps = False  # it began with the request, and writes the line of the access log
+        self._refused_hot_request: HotRequest | None = None  # writes the line, too
         self._deaf = False  # what comes is thrown away
         self._stopping = False
         self._is_closed = False
@@ -183,7 +184,9 @@ class RespondingProtocol(HttpToolsProtocol):
     ) -> None:
         """Answer the request that is being received with a problem, once it is its turn, and close the connection."""
         self._deaf = True
-        request_id = request_id_of(*(value for name, value in self.headers or () if name == b"x-request-id"))
+        hot = self.cycle if self._incoming is Incoming.BODY and isinstance(self.cycle, HotRequest) else None
+        given = (value for name, value in self.headers or () if name == b"x-request-id")
+        request_id = hot.id if hot else request_id_of(*given)
         _log.warning(
             "request %s refused with %d: %s", request_id, status, reason or detail,
             exc_info=reason if is_unexpected else None,
@@ -209,7 +212,9 @@ class RespondingProtocol(HttpToolsProtocol):
         if cycle.response_started:
             return False
         cycle.response_complete = True
-        if not isinstance(cycle, HotRequest):
+        if isinstance(cycle, HotRequest):
+            self._refused_hot_request = cycle
+        else:
             self._refusal_is_the_apps = True
             cycle.scope["state"]["refused"] = status
         return True
@@ -219,7 +224,9 @@ class RespondingProtocol(HttpToolsProtocol):
             answer, request_id = self._refusal
             self.transport.write_whole(self._renderer(answer, request_id, keep_alive=False))  # type: ignore[attr-defined]
             self.transport.close()
-            if not self._refusal_is_the_apps:
+            if self._refused_hot_request is not None:
+                self._refused_hot_request.log(answer.status)
+            elif not self._refusal_is_the_apps:
                 begun = self.request_log.begin()
                 self.request_log.end(
                     request_id, method=None, route=None, status=answer.status, begun=begun, caller=None
