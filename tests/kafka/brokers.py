@@ -1,7 +1,7 @@
 """Brokers that tests start, stop and kill, each a process on 127.0.0.1.
 
-The default is a broker from a wheel, which starts at once and loses all data when it stops. `nox -s kafka` passes the
-jars of Apache Kafka in TEKANA_TEST_KAFKA_JARS; that broker keeps its data.
+The default is a broker from a wheel, which starts at once and loses all data when it stops. Where Java and Maven are,
+nox passes the jars of Apache Kafka in TEKANA_TEST_KAFKA_JARS; that broker keeps its data.
 """
 
 from __future__ import annotations
