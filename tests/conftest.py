@@ -15,6 +15,7 @@ import signal
 import tempfile
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import asyncpg
@@ -137,12 +138,25 @@ def template_database(postgres_server: str) -> str:
 @pytest.fixture
 def postgres_url(postgres_server: str, template_database: str) -> Iterator[str]:
     """Return the URL of a new database with the newest schema; it is dropped after the test."""
+    with _new_database(postgres_server, template_database) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def shared_postgres_url(postgres_server: str, template_database: str) -> Iterator[str]:
+    """Return the URL of a database for all tests of a module, with the newest schema."""
+    with _new_database(postgres_server, template_database) as url:
+        yield url
+
+
+@contextmanager
+def _new_database(server: str, template: str) -> Iterator[str]:
     name = f"tekana_{uuid.uuid4().hex[:12]}"
-    _maintain(postgres_server, f"CREATE DATABASE {name} TEMPLATE {template_database} STRATEGY file_copy")
+    _maintain(server, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
     try:
-        yield _database(postgres_server, name)
+        yield _database(server, name)
     finally:
-        _maintain(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
+        _maintain(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture

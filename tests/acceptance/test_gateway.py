@@ -1,9 +1,10 @@
 """Run the features over HTTP against a gateway, which reaches services on PostgreSQL over Kafka only.
 
-By default only one feature, as the broker from the wheel takes 250 ms per answer. `nox -s kafka` runs all features.
+All features on Apache Kafka; only one on the broker from the wheel, which takes 250 ms per answer.
 """
 
 from collections.abc import Iterator
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -16,29 +17,58 @@ from tekana.testing.portal import Portal
 from tekana.testing.session import session
 from tekana.testing.steps import AcceptanceTarget, features_dir
 from tekana_litestar import create_app
+from tekana_postgres.tables import metadata
+from tests.integration.postgres_support import superuser
 from tests.kafka.topology import REAL, services, until_it_answers
 
 pytestmark = pytest.mark.kafka
 
+KEPT = ("outbox_parts", "relays", "leases")
+"""The tables that stay as they are between scenarios."""
 CHOSEN = ("transactions/repeated.feature",)
 
 
-@pytest.fixture
-def world(portal: Portal, postgres_url: str, kafka_address: str, topic_prefix: str) -> Iterator[AcceptanceTarget]:
+@pytest.fixture(scope="module")
+def system(portal: Portal, shared_postgres_url: str, kafka_address: str) -> Iterator[tuple[HttpDriver, FrozenClock]]:
+    """A gateway over HTTP and services, which all scenarios use: their consumer groups take time to form."""
     clock = FrozenClock()
-    bus_url = f"kafka://{kafka_address}?topic_prefix={topic_prefix}&partitions=1"
+    bus_url = f"kafka://{kafka_address}?topic_prefix=test-{uuid4().hex[:12]}&partitions=1"
     app = create_app(Settings(role="gateway", bus_url=bus_url, database_url="memory://"))
     client = httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://tekana")
-    delivering = Settings(database_url=postgres_url, webhooks_allow_private=True)
     with (
-        portal.entered(session(delivering, clock=clock, run_workers=True)) as beside,
-        portal.entered(services(bus_url, postgres_url, clock=clock, webhooks_allow_private=True)),
+        portal.entered(services(bus_url, shared_postgres_url, clock=clock, webhooks_allow_private=True)),
         portal.entered(app.lifespan()),
         portal.entered(client),
     ):
         if REAL:  # the first consumer groups of a broker take seconds to form
             portal.call(until_it_answers(app.state.tekana.as_caller(LOCAL_OPERATOR)))
-        yield AcceptanceTarget(HttpDriver(client), clock, audited=beside)
+        yield HttpDriver(client), clock
+
+
+@pytest.fixture
+def world(
+    portal: Portal, shared_postgres_url: str, system: tuple[HttpDriver, FrozenClock]
+) -> Iterator[AcceptanceTarget]:
+    driver, clock = system
+    clock.set(FrozenClock()())
+    delivering = Settings(database_url=shared_postgres_url, webhooks_allow_private=True)
+    with portal.entered(session(delivering, clock=clock, run_workers=True)) as beside:
+        yield AcceptanceTarget(driver, clock, audited=beside)
+    portal.call(_empty(shared_postgres_url))
+
+
+async def _empty(url: str) -> None:
+    """Empty the ledger for the next scenario. Positions in the outbox go on."""
+    tables = ", ".join(table for table in metadata.tables if table not in KEPT)
+    async with superuser(url) as connection, connection.transaction():
+        guarded = [
+            row[0]
+            for row in await connection.fetch(
+                "SELECT tgrelid::regclass::text FROM pg_trigger WHERE tgname = 'append_only_truncate'"
+            )
+        ]
+        guard = "; ".join(f"ALTER TABLE {table} {{0}} TRIGGER append_only_truncate" for table in guarded)
+        await connection.execute(f"{guard.format('DISABLE')}; TRUNCATE {tables}; {guard.format('ENABLE ALWAYS')}")
 
 
 scenarios(*([features_dir()] if REAL else [f"{features_dir()}/{one}" for one in CHOSEN]))
