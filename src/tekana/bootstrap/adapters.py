@@ -6,7 +6,8 @@ Another package adds a store with an entry point in the group `tekana.stores`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.metadata import entry_points
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
 from inspect import signature
 from typing import Any
 
@@ -163,14 +164,20 @@ def load(group: str, name: str) -> Any:
     Raises:
         MissingAdapter: there is no such entry point, or a library that it needs is not installed.
     """
-    found = list(entry_points(group=group, name=name))
-    if not found:
-        known = sorted({point.name for point in entry_points(group=group)})
-        raise MissingAdapter(f"no adapter for {name!r} is installed; there are: {', '.join(known)}")
+    point = _find(group, name)
     try:
-        return found[0].load()
+        return point.load()
     except ImportError as error:
         extra = _EXTRAS.get(name, name)
         raise MissingAdapter(f"{name!r} needs more libraries ({error}): pip install 'tekana[{extra}]'") from error
     except AttributeError as error:
         raise MissingAdapter(f"{name!r} is installed, but not whole ({error}): install it again") from error
+
+
+@cache  # for what is found: to look for it takes milliseconds, as it reads a file of every installed package
+def _find(group: str, name: str) -> EntryPoint:
+    found = entry_points(group=group, name=name)
+    if not found:
+        known = sorted({point.name for point in entry_points(group=group)})
+        raise MissingAdapter(f"no adapter for {name!r} is installed; there are: {', '.join(known)}")
+    return found[name]
