@@ -1,4 +1,4 @@
-"""Create a ledger of a million customers and their webhooks inside the database, for tests that need large tables.
+"""Create a ledger of 300,000 customers and their webhooks inside the database, for tests that need large tables.
 
 The core did not create it, so the audit does not pass on it; its sizes, its distribution and the order of its ids are
 realistic. Customers were registered one per second, then transactions were posted ten per second.
@@ -17,7 +17,7 @@ from tekana.domain.wallet import house_wallets
 from tekana.ports.unit_of_work import IdempotencyKey
 from tekana_postgres.rows import WALLET_COLUMNS, key_digest, wallet_row
 
-CUSTOMERS = 1_000_000
+CUSTOMERS = 300_000
 TRANSACTIONS = 300_000
 REGISTRATIONS = 100_000
 """The number of customers whose registration has a stored key."""

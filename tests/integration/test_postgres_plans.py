@@ -1,4 +1,4 @@
-"""No statement of the store scans or sorts a large table, checked on a ledger of a million customers.
+"""No statement of the store scans or sorts a large table, checked on a ledger of 300,000 customers.
 
 The server logs the plan of every statement, so new statements are checked automatically; a new reader, filter or
 command without samples fails by name. Each is run with custom and with generic plans, as PostgreSQL changes from the
@@ -94,7 +94,7 @@ def fault_of(node: Plan, most: int) -> str | None:
 
 @pytest.fixture(scope="module")
 def ledger(postgres_data: Path) -> Iterator[str]:
-    """Yield the URL of a database with a million customers."""
+    """Yield the URL of a database with 300,000 customers."""
     folder = Path(tempfile.mkdtemp(prefix="tekana-large_ledger-", dir="/var/tmp"))
     folder.chmod(0o755)  # so that the account PostgreSQL runs as can enter it
     try:
