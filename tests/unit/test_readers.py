@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, Protocol, cast, get_type_hints
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -13,8 +13,9 @@ import tekana
 from tekana import Caller, Forbidden, InvalidRequest, PageRequest, Session, WalletId
 from tekana.application.engine.engine import Engine
 from tekana.application.readers import RANGES as RANGE_NAMES
-from tekana.domain.identifiers import CustomerId
+from tekana.domain.identifiers import CustomerId, WebhookEndpointId
 from tekana.domain.money import Money
+from tekana.ports.customers import CustomerFilter
 from tekana.ports.page import Page
 from tekana.ports.readers import READERS, Reader, Readers
 from tekana.ports.transactions import TransactionFilter
@@ -159,3 +160,19 @@ def test_the_bus_knows_every_query_of_every_reader() -> None:
     queries = {f"{reader.name}.{query}": reader.service for reader in READERS for query in reader.queries}
     assert queries.items() <= service_table.SERVICE_OF.items()
     assert {reader.name for reader in READERS} >= {"customers", "wallets", "transactions", "events"}
+
+
+@pytest.mark.parametrize("limit", [-1, 0, 201, 10**9, 1.0, "1", None])
+async def test_a_page_of_another_size_is_refused(limit: Any) -> None:
+    page = PageRequest(limit)
+    async with a_session("memory://") as session:
+        endpoint = uuid4()
+        for read in (
+            session.customers.list(CustomerFilter(), page),
+            session.transactions.list(TransactionFilter(), page),
+            session.events.list(page),
+            session.webhooks.list(page),
+            session.webhooks.deliveries(WebhookEndpointId(endpoint), page),
+        ):
+            with pytest.raises(InvalidRequest, match="limit: must be a whole number from 1 to 200"):
+                await read

@@ -1,4 +1,4 @@
-"""The readers of a session: they check identifiers and ranges, and convert identifiers given as text, for all stores.
+"""The readers of a session: they check arguments, and convert identifiers given as text, for all stores.
 
 Which arguments are identifiers is known from the type hints of the port, and which are ranges from the names in
 `RANGES`, so a reader needs no code here.
@@ -13,7 +13,8 @@ from types import NoneType, UnionType
 from typing import Any, Final, NewType, TypeVar, Union, get_args, get_origin, get_type_hints
 from uuid import UUID
 
-from tekana.application.commands.validation import check_range, to_id
+from tekana.application.commands.validation import check_page, check_range, to_id
+from tekana.ports.page import PageRequest
 from tekana.ports.readers import Reader, queries_of
 
 PortT = TypeVar("PortT")
@@ -26,7 +27,7 @@ RANGES: Final = (("start", "end"), ("amount_min", "amount_max"))
 
 
 def checked(reader: Reader[PortT], port: PortT) -> PortT:
-    """Return the reader behind checks: its methods raise InvalidRequest for a bad identifier or a reversed range."""
+    """Return the reader behind checks: its methods raise InvalidRequest for a bad argument."""
     proxy: PortT = _proxy_of(reader.port)(port)
     return proxy
 
@@ -68,11 +69,13 @@ def _method(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _conversion_of(hint: Any) -> _Convert | None:
-    """Return the conversion of an argument of this type: an identifier, or a filter to check; None without."""
+    """Return the conversion of an argument of this type: an identifier, a page or a filter; None without."""
     if get_origin(hint) in (Union, UnionType):
         [inner, *others] = [one for one in get_args(hint) if one is not NoneType]
         convert = None if others else _conversion_of(inner)
         return convert and (lambda name, value: None if value is None else convert(name, value))
+    if hint is PageRequest:
+        return lambda _, page: check_page(page)
     if hint is UUID or (isinstance(hint, NewType) and hint.__supertype__ is UUID):
         return to_id
     if not (isinstance(hint, type) and issubclass(hint, tuple) and hasattr(hint, "_fields")):

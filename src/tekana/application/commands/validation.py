@@ -17,6 +17,7 @@ from msgspec import UNSET, UnsetType
 from tekana.domain.errors import FieldError, InvalidRequest, invalid
 from tekana.domain.iso4217 import WITHDRAWN
 from tekana.domain.money import Currency, Money, parse_currency
+from tekana.ports.page import PAGE_SIZE_MAX, PageRequest
 from tekana.ports.unit_of_work import KEY_SEPARATOR
 
 T = TypeVar("T")
@@ -220,6 +221,13 @@ def check_range(
             check_moment(field, moment)
     if isinstance(low, datetime) and isinstance(high, datetime) and low > high:
         raise invalid(low_field, f"must not be after {high_field}, but {low.isoformat()} is after {high.isoformat()}")
+
+
+def check_page(page: PageRequest) -> PageRequest:
+    """Return a page as it is. Raises InvalidRequest if its limit is out of range."""
+    if not isinstance(page.limit, int) or not 1 <= page.limit <= PAGE_SIZE_MAX:
+        raise invalid("limit", f"must be a whole number from 1 to {PAGE_SIZE_MAX}")
+    return page
 
 
 def require_active_currency(code: str) -> Currency:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tekana.application.commands.validation import to_id
+from tekana.application.commands.validation import check_page, to_id
 from tekana.domain.caller import Caller
 from tekana.domain.identifiers import WebhookEndpointId
 from tekana.domain.webhooks import WebhookDelivery, WebhookEndpoint
@@ -28,10 +28,10 @@ class Webhooks:
 
     async def list(self, page: PageRequest) -> Page[WebhookEndpoint]:
         """Return a page of endpoints, in the order of their creation."""
-        found = await self._endpoints.list(self._caller, page)
+        found = await self._endpoints.list(self._caller, check_page(page))
         return found._replace(items=tuple([one.without_secrets() for one in found.items]))
 
     async def deliveries(self, endpoint_id: WebhookEndpointId, page: PageRequest) -> Page[WebhookDelivery]:
         """Return a page of an endpoint's deliveries, newest first. Raises WebhookEndpointNotFound."""
         id_ = WebhookEndpointId(to_id("endpoint_id", endpoint_id))
-        return await self._deliveries.list(self._caller, id_, page)
+        return await self._deliveries.list(self._caller, id_, check_page(page))
