@@ -34,6 +34,7 @@ class PostgresUnitOfWork:
         self._connection = connection
         self._clock = clock
         self._transaction: Any = None
+        self._holds_locks = False
         self._digests: dict[IdempotencyKey, str] = {}
         self._versions: dict[WalletId, RowVersion] = {}
 
@@ -66,9 +67,15 @@ class PostgresUnitOfWork:
             return Unlocked(await find_records(self._connection, self._digests) if are_used else {}, state)
 
     async def lock(self, locks: LockSet, *, wait: bool = True) -> LockedState:
-        """Lock kind by kind, then wallets, in the order of ids; everywhere the same, so no two units deadlock."""
+        """Lock kind by kind, then wallets, in the order of ids; everywhere the same, so no two units deadlock.
+
+        So a second call, whose items may come before those of the first, gives up the locks of the first.
+        """
         with translate_errors():
             await self._begin()
+            if self._holds_locks:
+                await self._connection.execute("ROLLBACK AND CHAIN")
+            self._holds_locks = True
             return await self._lock(locks, WAIT if wait else SKIP_LOCKED)
 
     async def read(self, locks: LockSet) -> LockedState:

@@ -106,7 +106,7 @@ def a_rejected_transaction_with_entries(snapshot: Snapshot) -> Snapshot:
 
 @breaks(1)
 def a_posted_transaction_without_entries(snapshot: Snapshot) -> Snapshot:
-    deposit = builders.deposit(WalletId(uuid4())).to_request()
+    deposit = builders.deposit(WalletId(uuid4())).to_request(builders.book())
     return with_one_more(snapshot, another(posted(snapshot, 0), request=deposit, entries=()))
 
 

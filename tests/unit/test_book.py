@@ -174,7 +174,7 @@ def test_legs_have_to_sum_to_zero_in_each_currency(why: str) -> None:
     before = state(book)
     legs = [Leg(wallet, *amount) for wallet, amount in zip(wallets, UNBALANCED[why], strict=True)]
     with pytest.raises(ValueError, match="sum to zero in each currency"):
-        book.post(builders.transfer(builders.wallet().id, builders.wallet().id, "2").to_request(), legs)
+        book.post(builders.transfer(builders.wallet().id, builders.wallet().id, "2").to_request(book), legs)
     assert state(book) == before
 
 
@@ -183,7 +183,7 @@ def test_a_transaction_may_have_many_legs_and_currencies() -> None:
     book = builders.book(francs, dollars)
     exchange, fees = book.house_wallet("exchange", RWF), book.house_wallet("fees", RWF)
     exchange_usd = book.house_wallet("exchange", USD)
-    request = builders.transfer(francs.id, dollars.id, "300").to_request()
+    request = builders.transfer(francs.id, dollars.id, "300").to_request(book)
     legs = [Leg(francs, -310, RWF), Leg(exchange, 300, RWF), Leg(fees, 10, RWF)]
     legs += [Leg(exchange_usd, -23, USD), Leg(dollars, 23, USD)]
     posted = book.post(request, legs)
@@ -199,7 +199,7 @@ def test_a_refused_leg_rolls_back_the_earlier_legs() -> None:
     one, two = builders.wallet(**ACTIVE), builders.wallet()
     book = builders.book(one, two)
     before = state(book)
-    request = builders.transfer(one.id, two.id, "600").to_request()
+    request = builders.transfer(one.id, two.id, "600").to_request(book)
     with pytest.raises(InsufficientFunds):
         book.post(request, [Leg(one, -300, RWF), Leg(one, -300, RWF), Leg(two, 600, RWF)])
     assert state(book) == before
@@ -246,7 +246,7 @@ def test_a_wallets_transactions_have_ids_in_the_order_of_its_entries() -> None:
 def test_a_rejected_transaction_is_recorded_with_its_reason() -> None:
     wallet = builders.wallet()
     book = builders.book(wallet)
-    movement = builders.withdrawal(wallet.id, "1").to_request()
+    movement = builders.withdrawal(wallet.id, "1").to_request(book)
     rejected = book.reject(movement, InsufficientFunds("not that much"))
     assert (rejected.status, rejected.entries, rejected.posted_at) == ("rejected", (), None)
     assert rejected.rejection == (

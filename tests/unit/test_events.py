@@ -61,7 +61,7 @@ def test_a_transactions_events(refused: bool) -> None:
     book = builders.book(one, two)
     command = builders.transfer(one.id, two.id, "300", reference="rent", description="for May")
     if refused:
-        transaction = book.reject(command.to_request(), InsufficientFunds("no"))
+        transaction = book.reject(command.to_request(book), InsufficientFunds("no"))
         [own] = events_of(transaction)
         assert isinstance(own, module.TransactionRejected)
         assert (own.rejection_code, own.transaction_type) == ("insufficient_funds", "transfer")

@@ -12,13 +12,11 @@ import pytest
 import tekana
 from tekana import Caller, Command, Forbidden, Session, Tekana, Unavailable
 from tekana.application.commands import COMMANDS
-from tekana.application.commands.command import MoneyFields
+from tekana.application.commands.money.wallet_fields import BetweenWallets
 from tekana.domain.book import Book
 from tekana.domain.caller import Scope
 from tekana.domain.errors import Refused
-from tekana.domain.identifiers import WalletId
-from tekana.domain.lock_set import LockSet
-from tekana.domain.transaction import Leg, Transaction, TransactionRequest
+from tekana.domain.transaction import Transaction
 from tekana.testing import builders
 from tekana.testing.contracts.helpers import a_wallet, all_outcomes, kinds
 from tekana.testing.contracts.ledger_checks import assert_whole, feed
@@ -144,28 +142,15 @@ async def test_a_key_belongs_to_its_caller(app: Session) -> None:
     assert [answer.answer for answer in answers[:2]] == [answer.answer for answer in answers[2:]]
 
 
-class PayTwice(MoneyFields, frozen=True, kw_only=True):
+class PayTwice(BetweenWallets, frozen=True, kw_only=True, tag_field="type", tag="transfer"):
     """A faulty command: it posts two transactions, and returns one of them."""
 
     NAME: ClassVar[str] = "PayTwice"
-    IDS: ClassVar[tuple[str, ...]] = ("from_wallet_id", "to_wallet_id")
-    REFUSALS: ClassVar[tuple[type[Refused], ...]] = ()
     EXAMPLE: ClassVar[Mapping[str, Any]] = {}
 
-    from_wallet_id: WalletId
-    to_wallet_id: WalletId
-
-    def to_request(self) -> TransactionRequest:
-        return self.transaction_request("transfer", self.from_wallet_id, self.to_wallet_id)
-
-    def locks(self) -> LockSet:
-        return LockSet((self.from_wallet_id, self.to_wallet_id))
-
     def decide(self, book: Book) -> Transaction:
-        payer, payee = book.customer_wallet(self.from_wallet_id), book.customer_wallet(self.to_wallet_id)
-        legs = Leg(payer, -1, payer.currency), Leg(payee, 1, payee.currency)
-        book.post(self.to_request(), legs)
-        return book.post(self.to_request(), legs)
+        super().decide(book)
+        return super().decide(book)
 
 
 async def test_a_command_that_posts_another_transaction_fails(store: MemoryStore, app: Session) -> None:

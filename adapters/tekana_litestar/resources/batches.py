@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, cast
 
 import msgspec
 from litestar import Router
@@ -12,6 +12,7 @@ from msgspec import UNSET, UnsetType
 from tekana import Batch, BatchOutcome, InsufficientFunds, RolledBack, TekanaError, TransferFunds
 from tekana import Transaction as DomainTransaction
 from tekana.application.tekana import refusal_of
+from tekana.domain.transaction import Rejection
 from tekana_litestar import fields
 from tekana_litestar.bodies import Body
 from tekana_litestar.examples import example_error, example_of
@@ -90,15 +91,15 @@ async def create_batch(call: NamedDependency[Call[Batch, Query]]) -> Response:
 
 def _status(outcome: BatchOutcome) -> int:
     """Return 201 if all was done, 422 if nothing was, else 207."""
-    posted = {one.status == "posted" for one in outcome.transactions}
+    posted = {isinstance(one, DomainTransaction) and one.rejection is None for one in outcome.transactions}
     return 207 if len(posted) > 1 else 201 if True in posted else 422
 
 
-def _result(index: int, one: DomainTransaction, request_id: str) -> BatchResult:
+def _result(index: int, one: DomainTransaction | Rejection, request_id: str) -> BatchResult:
     refusal = refusal_of(one)
-    if refusal is None:
-        return BatchResult(index=index, status=201, transaction=Transaction.from_domain(one))
-    return BatchResult(index=index, status=422, problem=problem_of(refusal, request_id, reading=False))
+    if refusal is not None:
+        return BatchResult(index=index, status=422, problem=problem_of(refusal, request_id, reading=False))
+    return BatchResult(index=index, status=201, transaction=Transaction.from_domain(cast("DomainTransaction", one)))
 
 
 ROUTER: Final = Router("/v1/batches", tags=["Transactions"], route_handlers=[create_batch])

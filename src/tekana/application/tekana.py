@@ -208,7 +208,7 @@ class Session(SessionReaders):
         """
         require_scope(self.caller, batch.SCOPE)
         outcomes = await self._engine.submit_batch(batch, caller=self.caller, key=key, request_id=request_id)
-        transactions = tuple([cast("Transaction", one.answer) for one in outcomes])
+        transactions = tuple([cast("Transaction | Rejection", one.answer) for one in outcomes])
         replayed = all(one.replayed for one in outcomes)
         return BatchOutcome(transactions, failed_index(batch, transactions), replayed)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import count
-from typing import Final, Literal
+from typing import Any, Final, Literal
 from uuid import UUID
 
 from tekana.domain.answers import CustomerWithWallets
@@ -237,9 +237,10 @@ class Book:
             raise
         moment = self._moment(legs)
         transaction = self._transaction(moment, request, "posted", tuple(entries))
+        changed = self.wallets_with_entries
         for wallet, _, _ in legs:
             wallet.updated_at = moment
-            self.wallets_with_entries[wallet.id] = wallet
+            changed[wallet.id] = wallet
         return transaction
 
     def reject(self, request: TransactionRequest, refusal: Refused) -> Transaction:
@@ -275,18 +276,20 @@ class Book:
 
     def _moment(self, legs: Sequence[Leg]) -> datetime:
         """Return the moment of posting: now, or, where a clock was set back, just after a wallet's latest change."""
-        moment = self.locked.now
-        for leg in legs:
-            last = leg.wallet.updated_at
-            if last > self.locked.now:
-                moment = max(moment, last if leg.wallet.id in self.wallets_with_entries else last + _TICK)
+        moment = now = self.locked.now
+        for wallet, _, _ in legs:
+            last = wallet.updated_at
+            if last > now:
+                moment = max(moment, last if wallet.id in self.wallets_with_entries else last + _TICK)
         return moment
 
     def _new_transaction_id(self, moment: datetime) -> TransactionId:
         if moment is not self._id_prefix[0]:  # the same for most transactions of a group
             noise = self.new_id().int & ((1 << RANDOM_BITS) - 1)
             self._id_prefix = moment, first_transaction_id(moment).int | noise
-        return TransactionId(UUID(int=self._id_prefix[1] | next(self.numbers) << RANDOM_BITS))
+        number: Any = UUID(int=self._id_prefix[1] | next(self.numbers) << RANDOM_BITS)
+        transaction_id: TransactionId = number  # without the time of a call of TransactionId
+        return transaction_id
 
     # ------------------------------------------------------------------ rolling back
 

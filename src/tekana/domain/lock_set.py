@@ -73,12 +73,12 @@ def merge(lock_sets: Iterable[LockSet], stripe: int) -> LockSet:
     """
     wallets: set[WalletId] = set()
     others: dict[Ref, None] = {}
-    for one in lock_sets:
-        wallets.update(one.wallets)
-        for role, currency in one.house_wallets:
+    for named, house_wallets, refs in lock_sets:
+        wallets.update(named)
+        for role, currency in house_wallets:
             wallets.add(house_wallet_id(role, currency, stripe))
-        if one.others:
-            others.update(dict.fromkeys(one.others))
+        if refs:
+            others.update(dict.fromkeys(refs))
     return LockSet(tuple(wallets), (), tuple(others))
 
 

@@ -12,9 +12,9 @@ from tekana.domain.wallet import Wallet
 
 def require_balanced(legs: Sequence[Leg]) -> None:
     """Raise ValueError unless there are two or more legs, none is zero, and they sum to zero in each currency."""
-    if len(legs) == 2 and legs[0].currency == legs[1].currency:
-        first, second = legs[0].amount_minor, legs[1].amount_minor
-        if first and first + second == 0:
+    if len(legs) == 2:  # as most postings have
+        (_, first, currency), (_, second, other_currency) = legs
+        if first and first + second == 0 and currency == other_currency:
             return
     sums: dict[Currency, int] = {}
     for leg in legs:

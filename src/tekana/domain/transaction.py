@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
@@ -20,7 +20,7 @@ from tekana.domain.events import (
     WalletCredited,
     WalletDebited,
 )
-from tekana.domain.identifiers import HouseRole, TransactionId, WalletId
+from tekana.domain.identifiers import HouseRole, TransactionId, WalletId, house_wallet_id
 from tekana.domain.metadata import Metadata
 from tekana.domain.money import Currency, Money
 from tekana.domain.value import value
@@ -39,13 +39,36 @@ class TransactionTypeRules:
     Attributes:
         event: the class of the event of a posted transaction.
         payer, payee: the house role of the paying or the paid wallet; None if the request names the wallet.
+        further: the house roles of further wallets that may have legs, such as `fees`. All other legs are debits of the
+            payer and credits of the payee; the audit checks that.
         details: the class of `TransactionRequest.details`; None if the type has no details.
+        house_roles: all house roles above, without repetition.
+        has_house_party: whether the payer or the payee is a house wallet.
     """
 
     event: type[TransactionEvent]
     payer: HouseRole | None = None
     payee: HouseRole | None = None
+    further: tuple[HouseRole, ...] = ()
     details: type[Any] | None = None
+    house_roles: tuple[HouseRole, ...] = field(init=False)
+    has_house_party: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        roles = dict.fromkeys(role for role in (self.payer, self.payee, *self.further) if role is not None)
+        object.__setattr__(self, "house_roles", tuple(roles))
+        object.__setattr__(self, "has_house_party", self.payer is not None or self.payee is not None)
+
+    def parties(self, wallet_ids: Sequence[WalletId], currency: Currency) -> tuple[WalletId, WalletId]:
+        """Return the payer's and the payee's wallet.
+
+        Args:
+            wallet_ids: those of the two that are customers' wallets, the payer's first.
+            currency: the currency of the house wallets.
+        """
+        named = iter(wallet_ids)
+        payer = next(named) if self.payer is None else house_wallet_id(self.payer, currency)
+        return payer, next(named) if self.payee is None else house_wallet_id(self.payee, currency)
 
 
 TRANSACTION_TYPES: Final[dict[TransactionType, TransactionTypeRules]] = {

@@ -47,8 +47,8 @@ class IdempotencyRecord(NamedTuple):
 class UnitOfWork(Protocol):
     """One database transaction for a group of commands. Without `save`, it is rolled back.
 
-    The order of calls is `find_keys`, `lock`, `save`. `lock` may be called twice: first for one contended item with
-    `wait`, then for all items; or first for all items, then for these and further contacts, which are not locked.
+    The order of calls is `find_keys`, `lock`, `save`. `lock` may be called again for these items and further ones, to
+    which the locked ones lead.
 
     Raises:
         Conflict: from any method: another unit won a race, and nothing was stored. Begin a new unit.
@@ -64,7 +64,9 @@ class UnitOfWork(Protocol):
         """Lock and read items, kind by kind and wallets last, each kind in order of ids.
 
         The wallets of a locked item (see `LockKind`) are locked with it: those of a customer, for example. Until the
-        unit ends, no other unit can change a locked item. Locks of units never deadlock.
+        unit ends, no other unit can change a locked item. Locks of units never deadlock: if it is called again, the
+        earlier locks are released first, unless they come before all further ones, and all items are locked and read
+        anew, in the one order.
 
         Args:
             locks: the items to lock.

@@ -13,6 +13,7 @@ from tekana import application as core
 from tekana.application import Session
 from tekana.application.commands import MONEY_COMMANDS
 from tekana.application.event_payload import event_payload
+from tekana.application.tekana import refusal_of
 from tekana.domain.answers import CustomerWithWallets
 from tekana.domain.errors import InvalidRequest, Refused
 from tekana.domain.identifiers import WebhookEndpointId
@@ -147,10 +148,12 @@ def _batch(details: Record) -> core.Batch:
 def _reply(done: core.BatchOutcome) -> Reply:
     results = []
     for index, one in enumerate(done.transactions):
-        if one.rejection is None:
+        if isinstance(one, Transaction) and one.rejection is None:
             results.append({"index": index, "status": 201, "transaction": _transaction(one)})
-        else:
-            problem = {"code": one.rejection.code, "transaction_id": str(one.id)}
+        elif (refusal := refusal_of(one)) is not None:
+            problem = {"code": refusal.code}
+            if refusal.transaction is not None:
+                problem["transaction_id"] = str(refusal.transaction.id)
             results.append({"index": index, "status": 422, "problem": problem})
     return Reply({"results": results, "failed_index": done.failed_index}, done.replayed)
 

@@ -12,7 +12,7 @@ from tekana.application.commands.money import AnyMoneyCommand, DepositFunds, Tra
 from tekana.domain.answers import BatchMode
 from tekana.domain.caller import Scope
 from tekana.domain.errors import RolledBack, invalid
-from tekana.domain.transaction import Transaction
+from tekana.domain.transaction import Rejection, Transaction
 
 BATCH_SIZE_MAX = 1_000
 
@@ -47,20 +47,21 @@ class BatchOutcome(NamedTuple):
     """The result of a batch.
 
     Attributes:
-        transactions: one for each command, in order, posted or rejected.
+        transactions: one for each command, in order, posted or rejected; the rejection alone of a command that names
+            an item that does not exist, so that it led to no transaction.
         failed_index: the index, from 0, of the command that an atomic batch failed on; None if none was refused, and
             for an independent batch.
         replayed: whether all transactions are stored answers of an earlier request with the same key.
     """
 
-    transactions: tuple[Transaction, ...]
+    transactions: tuple[Transaction | Rejection, ...]
     failed_index: int | None
     replayed: bool
 
 
-def failed_index(batch: Batch, transactions: Sequence[Transaction]) -> int | None:
+def failed_index(batch: Batch, transactions: Sequence[Transaction | Rejection]) -> int | None:
     """Return the index of the command that was refused in an atomic batch, or None."""
     if batch.mode == "independent":
         return None
-    rejected = ((index, one.rejection) for index, one in enumerate(transactions) if one.rejection)
-    return next((index for index, rejection in rejected if rejection.code != RolledBack.code), None)
+    rejections = (one if isinstance(one, Rejection) else one.rejection for one in transactions)
+    return next((index for index, one in enumerate(rejections) if one and one.code != RolledBack.code), None)

@@ -16,16 +16,16 @@ from collections.abc import Awaitable, Callable, Collection, Hashable, Iterator,
 from contextlib import contextmanager
 from itertools import groupby
 from operator import attrgetter
-from typing import NamedTuple
+from typing import NamedTuple, cast
 from uuid import UUID
 
 from tekana.application.commands.batch import BATCH_SIZE_MAX
 from tekana.application.engine.command_queue import QUEUE_BYTES_MAX, QueuedCommand, fail
-from tekana.application.engine.decide import all_locks
+from tekana.application.engine.decide import all_locks, with_further_locks
 from tekana.application.engine.statistics import OutcomeCounter
 from tekana.domain.errors import Busy
 from tekana.domain.identifiers import WalletId, is_house_wallet
-from tekana.domain.lock_set import LockSet
+from tekana.domain.lock_set import LockedState, LockSet, Ref
 
 PATIENCE_SECONDS = 5.0
 """How long a command waits for the locks of other processes, in all."""
@@ -208,15 +208,19 @@ class OwnLocks:
         return bool(self._held)
 
     @contextmanager
-    def held(self, locks: LockSet) -> Iterator[None]:
+    def held(self, locks: LockSet) -> Iterator[asyncio.Future[None]]:
         """Count these as locked for as long as the context lasts, which must be as long as the unit of work."""
         ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._held[ended] = locks
         try:
-            yield
+            yield ended
         finally:
             del self._held[ended]
             ended.set_result(None)
+
+    def extend(self, held: asyncio.Future[None], locks: LockSet) -> None:
+        """Count these instead for the rest of a context."""
+        self._held[held] = locks
 
     async def wait(self, locks: LockSet) -> bool:
         """Wait for the end of a unit of work that locks one of these. False if there is none."""
@@ -249,29 +253,37 @@ def items_of(locks: LockSet) -> set[Hashable]:
 
 
 def only(item: Hashable, locks: LockSet) -> LockSet:
-    """Reduce a lock set to one item."""
-    return LockSet(
-        wallets=tuple(one for one in locks.wallets if one == item),
-        others=tuple(one for one in locks.others if one == item),
-    )
+    """Reduce a lock set to one item, of the set or of what it leads to; an empty set stays empty."""
+    if not any(locks):
+        return locks
+    return LockSet(others=(item,)) if isinstance(item, Ref) else LockSet((cast("WalletId", item),))
 
 
-def find_blocked(group: Sequence[QueuedCommand], busy: Collection[Hashable], stripe: int) -> dict[int, Hashable]:
+def find_blocked(
+    group: Sequence[QueuedCommand], busy: Collection[Hashable], stripe: int, locked: LockedState | None = None
+) -> dict[int, Hashable]:
     """Find the commands of a group that need a busy item: their places in the group, each with an item.
 
-    An atomic batch is blocked whole. In an independent one, a command is blocked too if it shares a wallet with one
-    that is blocked before it, so that what happens to a wallet stays in the batch's order.
+    With what is `locked`, further locks count too. An atomic batch is blocked whole. In an independent one, a command
+    is blocked too if it shares a wallet with one that is blocked before it, so that what happens to a wallet stays in
+    the batch's order.
     """
     blocked: dict[int, Hashable] = {}
     places = iter(range(len(group)))
     for batch, members in groupby(group, key=attrgetter("batch")):
-        needs = {next(places): items_of(all_locks([one], stripe)) for one in members}
+        needs = {next(places): _items_needed(one, stripe, locked) for one in members}
         if batch is not None and batch.batch.mode == "atomic":
             items: set[Hashable] = set().union(*needs.values())
             blocked |= {place: item for item in items if item in busy for place in needs}
         else:
             blocked |= _find_blocked_in_order(needs, busy, keep_order=batch is not None)
     return blocked
+
+
+def _items_needed(one: QueuedCommand, stripe: int, locked: LockedState | None) -> set[Hashable]:
+    locks = all_locks([one], stripe)
+    more = locked and with_further_locks([one.envelope.command], locks, locked, stripe)
+    return items_of(more or locks)
 
 
 def _find_blocked_in_order(

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from functools import cache
 from hashlib import blake2b
 from itertools import groupby
 from operator import attrgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
 from tekana.application.commands.command import Command, ExtendingCommand, MoneyCommand
-from tekana.application.commands.money import AnyMoneyCommand
 from tekana.application.engine.command_queue import QueuedBatch, QueuedCommand
 from tekana.application.engine.envelope import Envelope, Outcome
 from tekana.domain.answers import Answer, BatchRecord
 from tekana.domain.book import Book
 from tekana.domain.errors import IdempotencyKeyReused, InvalidRequest, Refused, RolledBack
+from tekana.domain.identifiers import WalletId
 from tekana.domain.lock_set import LockedState, LockSet, merge
-from tekana.domain.transaction import Transaction
+from tekana.domain.transaction import Rejection, Transaction
 from tekana.domain.webhook_answers import ChangedWebhook, ConfiguredWebhook, QueuedWebhook
 from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord
 
@@ -54,12 +56,25 @@ def all_locks(group: Sequence[QueuedCommand], stripe: int) -> LockSet:
     return merge((one.envelope.command.locks() for one in group), stripe)
 
 
-def with_further_locks(commands: Iterable[Command[Answer]], locks: LockSet, locked: LockedState) -> LockSet | None:
-    """Return a lock set with what the commands need besides, as the locked items show; None if that is nothing."""
-    if not locks.others:  # as for commands that move money
+def with_further_locks(
+    commands: Iterable[Command[Answer]], locks: LockSet, locked: LockedState, stripe: int
+) -> LockSet | None:
+    """Return a lock set with what the commands need besides, as the locked items show; None if that is nothing.
+
+    To be called again with what it returned and what that locked: a wallet leads to its customer, say, and the customer
+    to something else.
+    """
+    extending: Any = [one for one in commands if is_extending(type(one))]
+    if not extending:  # as in most groups
         return None
-    further = [one.further_locks(locked) for one in commands if isinstance(one, ExtendingCommand)]
-    return merge([locks, *further], 0) if any(one.others for one in further) else None
+    more = merge([locks, *(one.further_locks(locked) for one in extending)], stripe)
+    return more if len(more.wallets) + len(more.others) > len(locks.wallets) + len(locks.others) else None
+
+
+@cache
+def is_extending(kind: type[Command[Answer]]) -> bool:
+    """Return whether commands of a class are ExtendingCommands. Remembered, as it is asked for every command."""
+    return hasattr(kind, ExtendingCommand.further_locks.__name__)
 
 
 class Decided(NamedTuple):
@@ -115,11 +130,17 @@ def decide(envelope: Envelope, book: Book) -> Answer:
     try:
         answer = envelope.command.decide(book)
     except Refused as refusal:
-        if isinstance(envelope.command, MoneyCommand):
-            return book.reject(envelope.command.to_request(), refusal)
-        return book.rejection(refusal)
+        return record_refusal(envelope.command, refusal, book)
     _require_one_transaction(envelope.command, answer, book, decided)
     return answer
+
+
+def record_refusal(command: Command[Answer], refusal: Refused, book: Book) -> Transaction | Rejection:
+    """Return the answer of a refused command: for money, a rejected transaction, if its request is known."""
+    if isinstance(command, MoneyCommand):
+        with suppress(Refused):  # the command names something that does not exist
+            return book.reject(command.to_request(book), refusal)
+    return book.rejection(refusal)
 
 
 def _require_one_transaction(command: Command[Answer], answer: Answer, book: Book, decided: int) -> None:
@@ -152,10 +173,9 @@ def _decide_batch(
         new[one.key] = IdempotencyRecord(one.fingerprint, answer)
 
 
-def _decide_all_or_none(commands: Sequence[AnyMoneyCommand], book: Book) -> list[Transaction]:
+def _decide_all_or_none(commands: Sequence[MoneyCommand], book: Book) -> Sequence[Transaction | Rejection]:
     """Post all; or keep all as rejected, the one that was refused with its reason, the others as rolled back."""
-    locks = merge((one.locks() for one in commands), book.stripe)
-    savepoint = book.savepoint(locks.wallets)
+    savepoint = book.savepoint(_wallets_to_restore(commands, book))
     posted: list[Transaction] = []
     try:
         for one in commands:
@@ -164,10 +184,15 @@ def _decide_all_or_none(commands: Sequence[AnyMoneyCommand], book: Book) -> list
         book.rollback_to(savepoint)
         failed = len(posted)
         others = RolledBack(f"transactions[{failed}] was refused, so nothing of the batch was done")
-        return [
-            book.reject(one.to_request(), refusal if index == failed else others) for index, one in enumerate(commands)
-        ]
+        return [record_refusal(one, refusal if index == failed else others, book) for index, one in enumerate(commands)]
     return posted
+
+
+def _wallets_to_restore(commands: Sequence[MoneyCommand], book: Book) -> Iterable[WalletId]:
+    """Return the wallets that the commands may change: those that they name, or all, if other items lead to some."""
+    locks = merge((one.locks() for one in commands), book.stripe)
+    only_named = not locks.others and not any(is_extending(type(one)) for one in commands)
+    return locks.wallets if only_named else book.locked.wallets
 
 
 def outcome_of(

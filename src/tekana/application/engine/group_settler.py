@@ -172,7 +172,7 @@ class GroupSettler:
         blocked: dict[int, Blocked] = {}
         book: Book | None = None
         invalid: dict[int, InvalidRequest] = {}
-        with self._own_locks.held(locks):
+        with self._own_locks.held(locks) as held:
             async with self._begin() as unit:
                 keys = all_keys(group)
                 read = await unit.read_unlocked(keys, locks) if unlocked and isinstance(unit, ReadsUnlocked) else None
@@ -180,11 +180,14 @@ class GroupSettler:
                 old = frozenset(known)
                 fresh = [one for one in group if one.key not in old] if old else group
                 if fresh:
-                    if read is None:
-                        needed = all_locks(fresh, self._stripe) if old else locks
-                        locked = await self._lock(unit, fresh, needed, wait=wait)
-                    else:
-                        locked = read.state
+                    needed = all_locks(fresh, self._stripe) if old else locks
+                    locked = await unit.lock(needed, wait=wait) if read is None else read.state
+                    while more := with_further_locks(
+                        (one.envelope.command for one in fresh), needed, locked, self._stripe
+                    ):
+                        needed = more
+                        self._own_locks.extend(held, needed)
+                        locked = await unit.lock(needed, wait=wait)
                     blocked = _left_out(fresh, locked, self._stripe) if locked.busy else {}
                     ready = [one for one in fresh if id(one) not in blocked] if blocked else fresh
                     if ready:
@@ -200,14 +203,6 @@ class GroupSettler:
             return [outcome_of(one, known, seen) for one in group]
         return [apart[id(one)] if id(one) in apart else outcome_of(one, known, seen) for one in group]
 
-    async def _lock(
-        self, unit: UnitOfWork, group: Sequence[QueuedCommand], locks: LockSet, *, wait: bool
-    ) -> LockedState:
-        """Lock what a group needs, and what the locked items lead to."""
-        locked = await unit.lock(locks, wait=wait)
-        further = with_further_locks((one.envelope.command for one in group), locks, locked)
-        return await unit.lock(further, wait=wait) if further else locked
-
     def _answer(self, outcomes: Sequence[tuple[QueuedCommand, _Decision]]) -> None:
         for one, outcome in outcomes:
             self._counter.count(one.envelope.command, outcome)
@@ -221,7 +216,7 @@ class GroupSettler:
 
 def _left_out(fresh: Sequence[QueuedCommand], locked: LockedState, stripe: int) -> dict[int, Blocked]:
     """Find the commands that need what another process has locked, by their identity."""
-    blocked = find_blocked(fresh, locked.busy, stripe)
+    blocked = find_blocked(fresh, locked.busy, stripe, locked)
     return {id(fresh[place]): Blocked(fresh[place], item) for place, item in blocked.items()}
 
 

@@ -206,8 +206,9 @@ class PostingEngine:
             async with self._previews:
                 locks = merge([envelope.command.locks()], self._stripe)
                 locked = await self._read(locks)
-                if more := with_further_locks([envelope.command], locks, locked):
-                    locked = await self._read(more)
+                while more := with_further_locks([envelope.command], locks, locked, self._stripe):
+                    locks = more
+                    locked = await self._read(locks)
                 return decide(envelope, self._book(locked, envelope.caller))
         finally:
             self._waiting_previews -= 1

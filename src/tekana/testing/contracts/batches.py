@@ -19,7 +19,7 @@ from tekana.testing import builders
 from tekana.testing.builders import atomic, independent
 from tekana.testing.contracts.faults import Failing, Point, Poison, Times
 from tekana.testing.contracts.fixtures import Contract, at_work
-from tekana.testing.contracts.helpers import a_wallet, all_at_once, all_outcomes, kinds
+from tekana.testing.contracts.helpers import a_wallet, all_at_once, all_outcomes, kinds, transactions_of
 from tekana.testing.contracts.ledger_checks import transactions
 
 MODES: tuple[BatchMode, ...] = get_args(BatchMode)
@@ -34,7 +34,7 @@ class BatchesContract(Contract):
         done = await app.submit_batch(atomic(there, back, builders.withdrawal(two.id, "70")), key="a key")
         assert _codes(done) == [None, None, None]
         assert (done.failed_index, done.replayed) == (None, False)
-        assert [await store.transactions(LOCAL_OPERATOR).get(each.id) for each in done.transactions] == list(
+        assert [await store.transactions(LOCAL_OPERATOR).get(each.id) for each in transactions_of(done)] == list(
             done.transactions
         )
         assert await _balances(store, one, two) == [30, 0]
@@ -49,7 +49,7 @@ class BatchesContract(Contract):
         done = await app.submit_batch(atomic(*movements), key="a key")
         assert done.failed_index == index
         assert _codes(done) == ["insufficient_funds" if n == index else "rolled_back" for n in range(4)]
-        assert [await store.transactions(LOCAL_OPERATOR).get(each.id) for each in done.transactions] == list(
+        assert [await store.transactions(LOCAL_OPERATOR).get(each.id) for each in transactions_of(done)] == list(
             done.transactions
         )
         assert [await store.wallets(LOCAL_OPERATOR).get(wallet.id) for wallet in (one, two)] == [one, two]
@@ -98,8 +98,8 @@ class BatchesContract(Contract):
         ]
         batch = Batch(mode=mode, transactions=tuple(movements))
         done = await app.submit_batch(batch, key="a key")
-        assert [each.request.reference for each in done.transactions] == [one.reference for one in movements]
-        assert {each.status for each in done.transactions} == {"posted"}
+        assert [each.request.reference for each in transactions_of(done)] == [one.reference for one in movements]
+        assert {each.status for each in transactions_of(done)} == {"posted"}
         assert await app.submit_batch(batch, key="a key") == done._replace(replayed=True)
         assert await _balances(store, *wallets) == [1000] * 4
 
@@ -172,7 +172,7 @@ class BatchesContract(Contract):
         ]
         batches = [Batch(mode=mode, transactions=tuple(one)) for one in (round_trip, round_trip[::-1])]
         done = await all_at_once(crew[n % len(crew)].submit_batch(batches[n // 2 % 2]) for n in range(40))
-        assert {each.status for one in done for each in one.transactions} == {"posted"}
+        assert {each.status for one in done for each in transactions_of(one)} == {"posted"}
         assert await _balances(store, *wallets) == [1000] * 6
 
     async def test_a_batch_that_was_stored_in_part_is_finished(self, store: Store, app: Session) -> None:
@@ -188,7 +188,7 @@ class BatchesContract(Contract):
             await app.submit_batch(longer, key="a key")
         done = await app.submit_batch(batch, key="a key")
         assert not done.replayed
-        assert [stored.get(one.request.reference, one) for one in done.transactions] == list(done.transactions)
+        assert [stored.get(one.request.reference, one) for one in transactions_of(done)] == list(done.transactions)
         assert await app.submit_batch(batch, key="a key") == done._replace(replayed=True)
         assert (await store.wallets(LOCAL_OPERATOR).get(wallet.id)).ledger_balance == 8
 
@@ -219,11 +219,11 @@ class BatchesContract(Contract):
 
 
 def _codes(done: BatchOutcome) -> list[str | None]:
-    return [one.rejection.code if one.rejection else None for one in done.transactions]
+    return [one.rejection.code if one.rejection else None for one in transactions_of(done)]
 
 
 def _identities(done: BatchOutcome) -> tuple[object, ...]:
-    return tuple(one.id for one in done.transactions)
+    return tuple(one.id for one in transactions_of(done))
 
 
 async def _balances(store: Store, *wallets: Wallet) -> list[int]:

@@ -9,8 +9,8 @@ from typing import TypeVar, cast
 
 from uuid_utils.compat import uuid7
 
-from tekana.application import Command, MoneyCommand, Session
-from tekana.application.engine.decide import fingerprint, with_further_locks
+from tekana.application import BatchOutcome, Command, Session
+from tekana.application.engine.decide import fingerprint, record_refusal, with_further_locks
 from tekana.application.webhooks.signature import new_secret
 from tekana.domain.answers import Answer, CustomerWithWallets
 from tekana.domain.book import Book
@@ -18,6 +18,7 @@ from tekana.domain.caller import MAIN_TENANT
 from tekana.domain.errors import Conflict, Refused
 from tekana.domain.lock_set import LockedState, merge
 from tekana.domain.money import Currency
+from tekana.domain.transaction import Transaction
 from tekana.domain.wallet import Wallet
 from tekana.ports.store import Store
 from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord, UnitOfWork
@@ -81,18 +82,16 @@ async def by_hand(
 async def _decide_and_save(unit: UnitOfWork, command: Command[Answer], key: IdempotencyKey) -> Answer:
     locks = merge([command.locks()], 0)
     locked = await unit.lock(locks)
-    if more := with_further_locks([command], locks, locked):
-        locked = await unit.lock(more)
+    while more := with_further_locks([command], locks, locked, 0):
+        locks = more
+        locked = await unit.lock(locks)
     book = book_on(locked, key.subject)
     await asyncio.sleep(0)
     answer: Answer
     try:
         answer = command.decide(book)
     except Refused as refusal:
-        if isinstance(command, MoneyCommand):
-            answer = book.reject(command.to_request(), refusal)
-        else:
-            answer = book.rejection(refusal)
+        answer = record_refusal(command, refusal, book)
     await unit.save(book, {key: IdempotencyRecord(fingerprint(command.NAME, command), answer)})
     await asyncio.sleep(0)
     return answer
@@ -108,6 +107,13 @@ async def all_outcomes(work: Iterable[Awaitable[T]]) -> list[T | BaseException]:
     """Await concurrently; return results and errors."""
     async with asyncio.timeout(PATIENCE):
         return await asyncio.gather(*work, return_exceptions=True)
+
+
+def transactions_of(done: BatchOutcome) -> list[Transaction]:
+    """Return the transactions of a batch all of whose commands led to one, if only to a rejected one."""
+    found = [one for one in done.transactions if isinstance(one, Transaction)]
+    assert len(found) == len(done.transactions)
+    return found
 
 
 def kinds(outcomes: Sequence[object]) -> list[str]:

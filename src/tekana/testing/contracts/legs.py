@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 from uuid import UUID
 
 import pytest
 
 from tekana.application import Session
-from tekana.application.commands.command import MoneyFields
+from tekana.application.commands.money.wallet_fields import BetweenWallets, OneWallet
 from tekana.domain.book import Book
 from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.errors import InsufficientFunds, Refused, RuleRefused
 from tekana.domain.events import FundsTransferred, WalletEvent
-from tekana.domain.identifiers import TransactionId, WalletId
+from tekana.domain.identifiers import HouseRole, TransactionId
 from tekana.domain.lock_set import HouseWalletRef, LockSet
 from tekana.domain.money import Currency
 from tekana.domain.transaction import (
@@ -27,6 +27,7 @@ from tekana.domain.transaction import (
     TransactionTypeRules,
     events_of,
 )
+from tekana.domain.wallet import Wallet
 from tekana.ports.store import Store
 from tekana.testing import builders
 from tekana.testing.contracts.fixtures import Contract
@@ -50,65 +51,39 @@ class ExchangeDetails:
     bought_minor: int
 
 
-class PayWithFee(MoneyFields, frozen=True, kw_only=True):
+class PayWithFee(BetweenWallets, frozen=True, kw_only=True, tag_field="type", tag="fee_payment"):
     """A custom command: a payment and its fee in one transaction. The fee is posted first."""
 
     NAME: ClassVar[str] = "contracts.PayWithFee"
-    IDS: ClassVar[tuple[str, ...]] = ("from_wallet_id", "to_wallet_id")
-    REFUSALS: ClassVar[tuple[type[Refused], ...]] = (InsufficientFunds,)
     EXAMPLE: ClassVar[Mapping[str, Any]] = {}
 
-    from_wallet_id: WalletId
-    to_wallet_id: WalletId
     fee_minor: int
     captures: UUID | None = None
 
-    def to_request(self) -> TransactionRequest:
-        return TransactionRequest(
-            type="fee_payment",
-            amount=self.money,
-            from_wallet_id=self.from_wallet_id,
-            to_wallet_id=self.to_wallet_id,
-            details=FeeDetails(self.fee_minor),
-            relates_to=None if self.captures is None else Relation("captures", TransactionId(self.captures)),
-        )
+    def to_request(self, book: Book) -> TransactionRequest:
+        relation = None if self.captures is None else Relation("captures", TransactionId(self.captures))
+        return replace(super().to_request(book), details=FeeDetails(self.fee_minor), relates_to=relation)
 
-    def locks(self) -> LockSet:
-        fees = HouseWalletRef("fees", Currency(self.currency))
-        return LockSet((self.from_wallet_id, self.to_wallet_id), (fees,))
-
-    def decide(self, book: Book) -> Transaction:
-        payer = book.customer_wallet(self.from_wallet_id, self.currency)
-        payee = book.customer_wallet(self.to_wallet_id, self.currency)
-        fees, amount, currency = book.house_wallet("fees", payer.currency), self.money.minor, payer.currency
-        legs = [(payer, -self.fee_minor), (payer, -amount), (payee, amount), (fees, self.fee_minor)]
-        return book.post(self.to_request(), [Leg(wallet, minor, currency) for wallet, minor in legs])
+    def legs(self, book: Book, request: TransactionRequest, payer: Wallet, payee: Wallet) -> Sequence[Leg]:
+        fees, currency = book.house_wallet("fees", payer.currency), payer.currency
+        fee = Leg(payer, -self.fee_minor, currency), Leg(fees, self.fee_minor, currency)
+        return fee[0], *super().legs(book, request, payer, payee), fee[1]
 
 
-class Exchange(MoneyFields, frozen=True, kw_only=True):
+class Exchange(BetweenWallets, frozen=True, kw_only=True, tag_field="type", tag="currency_exchange"):
     """A custom command: a currency exchange through the exchange wallets."""
 
     NAME: ClassVar[str] = "contracts.Exchange"
-    IDS: ClassVar[tuple[str, ...]] = ("from_wallet_id", "to_wallet_id")
-    REFUSALS: ClassVar[tuple[type[Refused], ...]] = (InsufficientFunds,)
     EXAMPLE: ClassVar[Mapping[str, Any]] = {}
 
-    from_wallet_id: WalletId
-    to_wallet_id: WalletId
     bought_minor: int
 
-    def to_request(self) -> TransactionRequest:
-        return TransactionRequest(
-            type="currency_exchange",
-            amount=self.money,
-            from_wallet_id=self.from_wallet_id,
-            to_wallet_id=self.to_wallet_id,
-            details=ExchangeDetails(self.bought_minor),
-        )
+    def to_request(self, book: Book) -> TransactionRequest:
+        return replace(super().to_request(book), details=ExchangeDetails(self.bought_minor))
 
     def locks(self) -> LockSet:
-        houses = (HouseWalletRef("exchange", Currency(self.currency)), HouseWalletRef("exchange", USD))
-        return LockSet((self.from_wallet_id, self.to_wallet_id), houses)
+        locks = super().locks()
+        return locks._replace(house_wallets=(*locks.house_wallets, HouseWalletRef("exchange", USD)))
 
     def decide(self, book: Book) -> Transaction:
         payer, payee = book.customer_wallet(self.from_wallet_id), book.customer_wallet(self.to_wallet_id)
@@ -120,24 +95,15 @@ class Exchange(MoneyFields, frozen=True, kw_only=True):
             ),
             *(Leg(book.house_wallet("exchange", USD), -bought, USD), Leg(payee, bought, USD)),
         ]
-        return book.post(self.to_request(), legs)
+        return book.post(self.to_request(book), legs)
 
 
-class RefuseAtNight(MoneyFields, frozen=True, kw_only=True):
+class RefuseAtNight(OneWallet, frozen=True, kw_only=True, tag_field="type", tag="withdrawal"):
     """A custom command that is refused with a custom error."""
 
     NAME: ClassVar[str] = "contracts.RefuseAtNight"
-    IDS: ClassVar[tuple[str, ...]] = ("wallet_id",)
     REFUSALS: ClassVar[tuple[type[Refused], ...]] = ()
     EXAMPLE: ClassVar[Mapping[str, Any]] = {}
-
-    wallet_id: WalletId
-
-    def to_request(self) -> TransactionRequest:
-        return self.transaction_request("transfer", self.wallet_id, self.wallet_id)
-
-    def locks(self) -> LockSet:
-        return LockSet((self.wallet_id,))
 
     def decide(self, book: Book) -> Transaction:
         raise TooLateAtNight("come back in the morning")
@@ -155,8 +121,12 @@ class LegsContract(Contract):
     @pytest.fixture
     def transaction_types(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Register the types of the custom commands until the audit has ended."""
-        for name, details in (("fee_payment", FeeDetails), ("currency_exchange", ExchangeDetails)):
-            rules = TransactionTypeRules(event=FundsTransferred, details=details)
+        types: dict[str, tuple[HouseRole, type]] = {
+            "fee_payment": ("fees", FeeDetails),
+            "currency_exchange": ("exchange", ExchangeDetails),
+        }
+        for name, (role, details) in types.items():
+            rules = TransactionTypeRules(event=FundsTransferred, further=(role,), details=details)
             monkeypatch.setitem(TRANSACTION_TYPES, name, rules)
 
     async def test_legs_are_kept_in_order(self, stores: Sequence[Store], app: Session, store: Store) -> None:

@@ -21,7 +21,7 @@ from tekana.ports.wallets import WalletFilter
 from tekana.testing import builders
 from tekana.testing.builders import RWF
 from tekana.testing.contracts.fixtures import Contract
-from tekana.testing.contracts.helpers import a_customer, a_wallet, all_outcomes
+from tekana.testing.contracts.helpers import a_customer, a_wallet, all_outcomes, transactions_of
 from tekana.testing.contracts.ledger_checks import every
 
 USD = Currency("USD")
@@ -195,7 +195,7 @@ class ReadFiltersContract(Contract):
         for mode, key in ((builders.atomic, "atomic"), (builders.independent, "independent")):
             done = await app.submit_batch(mode(*deposits, builders.withdrawal(wallet.id, "9999")), key=key)
             assert await app.outcomes.get(key) == CommandOutcome(key, "batch", None)
-            whole = sorted(done.transactions, key=lambda one: one.id, reverse=True)
+            whole = sorted(transactions_of(done), key=lambda one: one.id, reverse=True)
             await _finds(app, TransactionFilter(idempotency_key=key), whole)
             await _finds(app, TransactionFilter(idempotency_key=key, wallet_id=wallet.id), whole)
             posted = [one for one in whole if one.status == "posted"]

@@ -242,7 +242,7 @@ async def _decide_much(
         for one, command in zip(keys, commands, strict=True)
     }
     refused = builders.withdrawal(wallet_id, "1000000")
-    rejection = book.reject(refused.to_request(), InsufficientFunds("not that much"))
+    rejection = book.reject(refused.to_request(book), InsufficientFunds("not that much"))
     return book, {**claims, key: IdempotencyRecord(fingerprint(refused.NAME, refused), rejection)}
 
 

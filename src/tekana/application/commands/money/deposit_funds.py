@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from tekana.application.commands.command import MoneyFields, post_transfer
-from tekana.domain.book import Book
+from tekana.application.commands.money.wallet_fields import OneWallet
 from tekana.domain.errors import (
     CurrencyMismatch,
     CustomerNotActive,
@@ -15,17 +14,12 @@ from tekana.domain.errors import (
     WalletNotActive,
     WalletNotFound,
 )
-from tekana.domain.identifiers import WalletId, house_wallet_id
-from tekana.domain.lock_set import HouseWalletRef, LockSet
-from tekana.domain.money import Currency
-from tekana.domain.transaction import Transaction, TransactionRequest
 
 
-class DepositFunds(MoneyFields, frozen=True, kw_only=True, tag_field="type", tag="deposit"):
+class DepositFunds(OneWallet, frozen=True, kw_only=True, tag_field="type", tag="deposit"):
     """Put money into a wallet, out of the currency's settlement wallet."""
 
     NAME: ClassVar[str] = "DepositFunds"
-    IDS: ClassVar[tuple[str, ...]] = ("wallet_id",)
     REFUSALS: ClassVar[tuple[type[Refused], ...]] = (
         WalletNotFound,
         CurrencyMismatch,
@@ -40,17 +34,3 @@ class DepositFunds(MoneyFields, frozen=True, kw_only=True, tag_field="type", tag
         "currency": "RWF",
         "reference": "invoice-17",
     }
-
-    wallet_id: WalletId
-
-    def to_request(self) -> TransactionRequest:
-        settlement = house_wallet_id("settlement", Currency(self.currency))
-        return self.transaction_request("deposit", settlement, self.wallet_id)
-
-    def locks(self) -> LockSet:
-        return LockSet((self.wallet_id,), (HouseWalletRef("settlement", Currency(self.currency)),))
-
-    def decide(self, book: Book) -> Transaction:
-        payee = book.customer_wallet(self.wallet_id, self.currency)
-        settlement = book.house_wallet("settlement", payee.currency)
-        return post_transfer(book, self.to_request(), settlement, payee)

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from tekana.application.commands.money.transfer_funds import BetweenWallets
-from tekana.domain.book import Book
-from tekana.domain.transaction import Transaction, TransactionRequest
+from tekana.application.commands.money.wallet_fields import BetweenWallets
 
 
 class MakePayment(BetweenWallets, frozen=True, kw_only=True, tag_field="type", tag="payment"):
@@ -22,9 +20,3 @@ class MakePayment(BetweenWallets, frozen=True, kw_only=True, tag_field="type", t
         "currency": "RWF",
         "reference": "invoice-17",
     }
-
-    def to_request(self) -> TransactionRequest:
-        return self.transaction_request("payment", self.from_wallet_id, self.to_wallet_id)
-
-    def decide(self, book: Book) -> Transaction:
-        return self.post(book, self.to_request())

@@ -5,50 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from tekana.application.commands.command import MoneyFields, post_transfer
-from tekana.domain.book import Book
-from tekana.domain.errors import (
-    CurrencyMismatch,
-    CustomerNotActive,
-    InsufficientFunds,
-    LimitExceeded,
-    Refused,
-    SameWallet,
-    WalletNotActive,
-    WalletNotFound,
-)
-from tekana.domain.identifiers import WalletId
-from tekana.domain.lock_set import LockSet
-from tekana.domain.transaction import Transaction, TransactionRequest
-
-
-class BetweenWallets(MoneyFields, frozen=True, kw_only=True):
-    """The base of commands that move money between two customer wallets of the same currency."""
-
-    IDS: ClassVar[tuple[str, ...]] = ("from_wallet_id", "to_wallet_id")
-    REFUSALS: ClassVar[tuple[type[Refused], ...]] = (
-        SameWallet,
-        WalletNotFound,
-        CurrencyMismatch,
-        WalletNotActive,
-        CustomerNotActive,
-        InsufficientFunds,
-        LimitExceeded,
-    )
-
-    from_wallet_id: WalletId
-    to_wallet_id: WalletId
-
-    def locks(self) -> LockSet:
-        return LockSet((self.from_wallet_id, self.to_wallet_id))
-
-    def post(self, book: Book, request: TransactionRequest) -> Transaction:
-        """Post the transaction between the two wallets."""
-        payer = book.customer_wallet(self.from_wallet_id, self.currency)
-        payee = book.customer_wallet(self.to_wallet_id, self.currency)
-        if payer is payee:
-            raise SameWallet("a wallet cannot pay itself")
-        return post_transfer(book, request, payer, payee)
+from tekana.application.commands.money.wallet_fields import BetweenWallets
 
 
 class TransferFunds(BetweenWallets, frozen=True, kw_only=True, tag_field="type", tag="transfer"):
@@ -63,9 +20,3 @@ class TransferFunds(BetweenWallets, frozen=True, kw_only=True, tag_field="type",
         "currency": "RWF",
         "description": "Lunch",
     }
-
-    def to_request(self) -> TransactionRequest:
-        return self.transaction_request("transfer", self.from_wallet_id, self.to_wallet_id)
-
-    def decide(self, book: Book) -> Transaction:
-        return self.post(book, self.to_request())
