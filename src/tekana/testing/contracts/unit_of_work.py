@@ -202,6 +202,23 @@ class UnitOfWorkContract(Contract):
         await all_at_once(by_hand(stores[n % len(stores)], command) for n, command in enumerate(work))
         assert [len((await app.customers.get(one.customer.id)).wallets) for one in (aline, bosco)] == [9, 9]
 
+    async def test_further_locks_are_taken_in_the_one_order(self, stores: Sequence[Store], app: Session) -> None:
+        """One unit goes on from a wallet to its customer, while another goes from the customer to the wallet."""
+        [wallet], customer = (aline := await a_customer(app)).wallets, CUSTOMERS.ref(aline.customer.id)
+
+        async def from_customer_to_wallet() -> None:
+            async with stores[-1].begin() as unit:
+                await unit.lock(LockSet(others=(customer,)))
+
+        async with stores[0].begin() as unit:
+            await unit.lock(LockSet((wallet.id,)))
+            other = asyncio.create_task(from_customer_to_wallet())
+            await asyncio.sleep(0.1)  # it has the customer, and waits for the wallet
+            locked = await unit.lock(LockSet((wallet.id,), others=(customer,)))
+            assert locked.wallets.keys() == {wallet.id}
+            assert locked.of(CUSTOMERS).keys() == {aline.customer.id}
+        await other
+
     async def test_house_wallets_come_with_the_first_wallet(self, crew: Sequence[Session], store: Store) -> None:
         people = [builders.person(currency="KWD") for _ in range(16)]
         await all_at_once(crew[number % len(crew)].execute(one) for number, one in enumerate(people))
