@@ -30,9 +30,14 @@ SCHEMA = Invariant(14, "tables, guards and rights are as this version needs")
 
 
 def with_types(query: str) -> str:
-    """Return a query with the types of transactions, and the house roles of their payers and payees, filled in."""
+    """Return a query with the types of transactions filled in: the house roles of their payers and payees, and a
+    condition that an entry `e` of a transaction `t` is in a further house wallet `h` of the type."""
     rows = (f"('{name}', {_text(one.payer)}, {_text(one.payee)})" for name, one in TRANSACTION_TYPES.items())
-    return query.replace("{types}", ", ".join(rows))
+    further = ", ".join(f"('{name}', '{role}')" for name, one in TRANSACTION_TYPES.items() for role in one.further)
+    is_further = (
+        f"coalesce(h.currency = e.currency AND (t.type, h.house) IN ({further}), false)" if further else "false"
+    )
+    return query.replace("{types}", ", ".join(rows)).replace("{is_further}", is_further)
 
 
 def _text(value: str | None) -> str:
@@ -50,18 +55,21 @@ class Check(NamedTuple):
     breaches: str
 
 
-# A full join: a transaction may lack entries, and an entry its transaction. For a type without details, all debits are
-# in the payer's wallet and all credits in the payee's. A request names the first stripe of a house wallet, and entries
-# may be in any stripe.
+# A full join: a transaction may lack entries, and an entry its transaction. All debits are in the payer's wallet and
+# all credits in the payee's, except in further house wallets of the type. The amount is between what left the payer and
+# what entered the payee, which without further wallets are equal. A request names the first stripe of a house wallet,
+# and entries may be in any stripe.
 _BALANCED = """
     WITH houses AS (
-        SELECT id, first_value(id) OVER (PARTITION BY house, currency ORDER BY id) AS first
+        SELECT id, house, currency, first_value(id) OVER (PARTITION BY house, currency ORDER BY id) AS first
         FROM wallets WHERE house IS NOT NULL
     ), sums AS (
         SELECT e.transaction_id, e.currency, count(*) AS entries, sum(e.amount) AS total,
-               sum(e.amount) FILTER (WHERE e.amount > 0) AS credited, max(e.posted_at) AS posted_at,
-               bool_and(e.amount > 0 OR coalesce(h.first, e.wallet_id) = t.from_wallet_id)
-               AND bool_and(e.amount < 0 OR coalesce(h.first, e.wallet_id) = t.to_wallet_id) AS placed,
+               coalesce(sum(-e.amount) FILTER (WHERE e.amount < 0 AND NOT {is_further}), 0) AS debited,
+               coalesce(sum(e.amount) FILTER (WHERE e.amount > 0 AND NOT {is_further}), 0) AS credited,
+               bool_and({is_further} OR CASE
+                   WHEN e.amount < 0 THEN coalesce(h.first, e.wallet_id) = t.from_wallet_id AND e.currency = t.currency
+                   ELSE coalesce(h.first, e.wallet_id) = t.to_wallet_id END) AS placed,
                bool_and(e.posted_at IS NOT DISTINCT FROM t.posted_at) AS dated
         FROM entries e LEFT JOIN houses h ON h.id = e.wallet_id LEFT JOIN transactions t ON t.id = e.transaction_id
         GROUP BY e.transaction_id, e.currency
@@ -74,8 +82,9 @@ _BALANCED = """
         WHEN 'rejected' THEN count(s.entries) > 0
         WHEN 'posted' THEN
             coalesce(sum(s.entries), 0) < 2 OR bool_or(s.total <> 0) OR NOT bool_and(s.dated)
-            OR (t.details IS NULL AND (NOT bool_and(s.placed) OR NOT bool_and(s.currency = t.currency)
-                                       OR sum(s.credited) IS DISTINCT FROM t.amount))
+            OR NOT bool_and(s.placed)
+            OR (t.amount BETWEEN SYMMETRIC sum(s.debited) FILTER (WHERE s.currency = t.currency)
+                AND sum(s.credited) FILTER (WHERE s.currency = t.currency)) IS NOT TRUE
         ELSE true END
     UNION ALL
     SELECT format('transaction %s: a %s that does not go through the wallet it should', t.id, t.type)

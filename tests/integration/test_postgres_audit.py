@@ -144,6 +144,13 @@ CORRUPTIONS: dict[str, tuple[str, set[int]]] = {
         ),
         {1, 11},
     ),
+    "the same of a transaction with details": (
+        transactions(
+            "UPDATE transactions SET details = '{}', to_wallet_id = (SELECT id FROM wallets WHERE house = 'fees'"
+            " LIMIT 1) WHERE type = 'transfer' AND status = 'posted'"
+        ),
+        {1, 11},
+    ),
     "an entry of no transaction": (
         transactions("DELETE FROM transactions WHERE type = 'deposit'"),
         {1, 7, 9, 11},

@@ -199,6 +199,12 @@ def money_in_another_wallet_than_the_transaction_says(snapshot: Snapshot) -> Sna
     return with_transaction(snapshot, 0, request=movement)
 
 
+@breaks(1)
+def money_of_a_type_with_details_in_another_wallet(snapshot: Snapshot) -> Snapshot:
+    movement = replace(posted(snapshot, 0).request, to_wallet_id=WalletId(uuid4()), details={"fee_minor": 1})
+    return with_transaction(snapshot, 0, request=movement)
+
+
 @breaks(12)
 def a_wallet_frozen_without_an_event(snapshot: Snapshot) -> Snapshot:
     return with_wallet(snapshot, full, status="frozen", freeze_scope="all")

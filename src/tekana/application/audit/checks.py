@@ -72,24 +72,28 @@ def _balanced(snapshot: Snapshot) -> Breaches:
 
 
 def _misplaced(transaction: Transaction) -> Breaches:
-    """Yield entries in other wallets than the request names; for a type with details, only those in house wallets."""
-    request = transaction.request
+    """Yield entries that neither take money from the payer, nor give it to the payee, nor are in a further house wallet
+    of the type; and amounts that are not between what left the payer and what entered the payee."""
+    request, amount = transaction.request, transaction.request.amount
     rules = TRANSACTION_TYPES.get(request.type)
     if rules is None:
         yield f"transaction {transaction.id}: {request.type} is no type of transaction"
         return
     for role, wallet_id in ((rules.payer, request.from_wallet_id), (rules.payee, request.to_wallet_id)):
-        if role is not None and wallet_id != house_wallet_id(role, request.amount.currency):
+        if role is not None and wallet_id != house_wallet_id(role, amount.currency):
             yield f"transaction {transaction.id}: a {request.type} that does not go through the {role} wallet"
-    if request.details is not None:
-        return
-    credited = sum(entry.amount_minor for entry in transaction.entries if entry.amount_minor > 0)
-    if credited != request.amount.minor:
-        yield f"transaction {transaction.id}: credits of {credited}, not {request.amount.minor}"
+    debited = credited = 0
     for entry in transaction.entries:
-        wallet_id = request.from_wallet_id if entry.amount_minor < 0 else request.to_wallet_id
-        if first_stripe(entry.wallet_id) != wallet_id or entry.currency != request.amount.currency:
+        wallet_id, is_debit = first_stripe(entry.wallet_id), entry.amount_minor < 0
+        if any(wallet_id == house_wallet_id(role, entry.currency) for role in rules.further):
+            continue
+        expected = request.from_wallet_id if is_debit else request.to_wallet_id
+        if wallet_id != expected or (is_debit and entry.currency != amount.currency):
             yield f"transaction {transaction.id}: an entry is in wallet {entry.wallet_id}, or in another currency"
+        elif entry.currency == amount.currency:
+            debited, credited = debited - min(entry.amount_minor, 0), credited + max(entry.amount_minor, 0)
+    if not min(debited, credited) <= amount.minor <= max(debited, credited):
+        yield f"transaction {transaction.id}: debits of {debited} and credits of {credited}, for {amount.minor}"
 
 
 def _balances(snapshot: Snapshot) -> Breaches:

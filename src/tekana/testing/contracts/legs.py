@@ -184,6 +184,20 @@ class LegsContract(Contract):
             assert await one.transactions(LOCAL_OPERATOR).get(posted.id) == posted
             assert (await one.wallets(LOCAL_OPERATOR).get(payee.id)).ledger_balance == 1000
 
+    @pytest.mark.parametrize("further", [(), ("suspense",)])
+    async def test_the_audit_finds_legs_in_wallets_that_the_type_does_not_name(
+        self, app: Session, monkeypatch: pytest.MonkeyPatch, further: tuple[HouseRole, ...]
+    ) -> None:
+        payer, payee = await a_wallet(app, "1000"), await a_wallet(app)
+        await app.execute(
+            PayWithFee(from_wallet_id=payer.id, to_wallet_id=payee.id, amount="600", currency="RWF", fee_minor=300)
+        )
+        assert [one.invariant.number async for one in app.audit() if not one.ok] == []
+        with monkeypatch.context() as changed:
+            rules = replace(TRANSACTION_TYPES["fee_payment"], further=further)
+            changed.setitem(TRANSACTION_TYPES, "fee_payment", rules)
+            assert [one.invariant.number async for one in app.audit() if not one.ok] == [1]
+
     async def test_a_relation_is_kept(self, stores: Sequence[Store], app: Session) -> None:
         payer, payee = await a_wallet(app, "100"), await a_wallet(app)
         first = await app.execute(builders.transfer(payer.id, payee.id, "10"))
