@@ -34,9 +34,9 @@ def with_types(query: str) -> str:
     condition that an entry `e` of a transaction `t` is in a further house wallet `h` of the type."""
     rows = (f"('{name}', {_text(one.payer)}, {_text(one.payee)})" for name, one in TRANSACTION_TYPES.items())
     further = ", ".join(f"('{name}', '{role}')" for name, one in TRANSACTION_TYPES.items() for role in one.further)
-    is_further = (
-        f"coalesce(h.currency = e.currency AND (t.type, h.house) IN ({further}), false)" if further else "false"
-    )
+    is_further = "false"
+    if further:
+        is_further = f"coalesce(h.currency = e.currency AND (t.type, h.house) IN ({further}), false)"
     return query.replace("{types}", ", ".join(rows)).replace("{is_further}", is_further)
 
 

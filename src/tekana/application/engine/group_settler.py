@@ -18,7 +18,7 @@ from tekana.domain.book import Book
 from tekana.domain.caller import Caller
 from tekana.domain.errors import Busy, Conflict, InvalidRequest, Overloaded, Refused, Unavailable
 from tekana.domain.lock_set import LockedState, LockSet
-from tekana.ports.unit_of_work import BeginUnit, ReadsUnlocked, UnitOfWork
+from tekana.ports.unit_of_work import BeginUnit, ReadsUnlocked
 
 _log = logging.getLogger("tekana.engine")
 
