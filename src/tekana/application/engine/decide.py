@@ -57,23 +57,23 @@ def all_locks(group: Sequence[QueuedCommand], stripe: int) -> LockSet:
 
 
 def with_further_locks(
-    commands: Iterable[Command[Answer]], locks: LockSet, locked: LockedState, stripe: int
+    commands: Sequence[Command[Answer]], locks: LockSet, locked: LockedState, stripe: int
 ) -> LockSet | None:
     """Return a lock set with what the commands need besides, as the locked items show; None if that is nothing.
 
     To be called again with what it returned and what that locked: a wallet leads to its customer, say, and the customer
     to something else.
     """
-    extending: Any = [one for one in commands if is_extending(type(one))]
-    if not extending:  # as in most groups
+    if not any(map(is_extending, set(map(type, commands)))):  # as in most groups
         return None
+    extending: Any = [one for one in commands if is_extending(type(one))]
     more = merge([locks, *(one.further_locks(locked) for one in extending)], stripe)
     return more if len(more.wallets) + len(more.others) > len(locks.wallets) + len(locks.others) else None
 
 
 @cache
 def is_extending(kind: type[Command[Answer]]) -> bool:
-    """Return whether commands of a class are ExtendingCommands. Remembered, as it is asked for every command."""
+    """Return whether commands of a class are ExtendingCommands. Remembered, as it is asked for every group."""
     return hasattr(kind, ExtendingCommand.further_locks.__name__)
 
 

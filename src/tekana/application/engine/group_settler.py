@@ -6,6 +6,8 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Hashable, Sequence
+from operator import attrgetter
+from typing import Final
 
 from tekana.application.engine.command_queue import QueuedCommand, fail
 from tekana.application.engine.contention import Blocked, OwnLocks, find_blocked, only
@@ -23,6 +25,8 @@ from tekana.ports.unit_of_work import BeginUnit, ReadsUnlocked
 _log = logging.getLogger("tekana.engine")
 
 _Decision = Outcome | Refused | InvalidRequest
+
+_command_of: Final = attrgetter("envelope.command")
 
 _TRIES = 3
 _PAUSE_MAX_SECONDS = 0.02  # before the second try; twice as long before the third
@@ -182,9 +186,8 @@ class GroupSettler:
                 if fresh:
                     needed = all_locks(fresh, self._stripe) if old else locks
                     locked = await unit.lock(needed, wait=wait) if read is None else read.state
-                    while more := with_further_locks(
-                        (one.envelope.command for one in fresh), needed, locked, self._stripe
-                    ):
+                    commands = list(map(_command_of, fresh))
+                    while more := with_further_locks(commands, needed, locked, self._stripe):
                         needed = more
                         self._own_locks.extend(held, needed)
                         locked = await unit.lock(needed, wait=wait)
