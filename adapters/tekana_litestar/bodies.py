@@ -16,7 +16,6 @@ from tekana.application.commands.validation import read_number
 from tekana.domain.errors import invalid
 from tekana_litestar.headers import Headers, require_json, single_header
 from tekana_litestar.identifiers import canonical_uuid
-from tekana_litestar.json_names import has_each_name_once
 from tekana_litestar.problems import BodyTooLarge
 from tekana_litestar.validation import convert, shortened
 
@@ -72,6 +71,7 @@ class Body(Generic[T_co]):
         self.bytes_max = bytes_max
         self._kind = kind
         self._decoder: msgspec.json.Decoder[T_co] = msgspec.json.Decoder(kind, float_hook=read_number)
+        self._is_comparable = not without and all(one.__struct_config__.omit_defaults for one in self.kinds)
 
     @property
     def refusals(self) -> tuple[type[TekanaError], ...]:
@@ -111,7 +111,7 @@ class Body(Generic[T_co]):
                 decoded = self._decoder.decode(body)
             except (msgspec.DecodeError, UnicodeError, RecursionError):
                 decoded = convert(_plain(body), self._kind)
-        if not has_each_name_once(body, decoded):
+        if not (self._is_comparable and has_each_name_once(body, decoded)):
             _reject_duplicate_names_and_odd_uuids(decoded, _pairs.decode(body.decode()))
         return decoded
 
@@ -172,6 +172,24 @@ def _malformed(body: bytes) -> str:
 
 
 # ---------------------------------------------------------------------- what msgspec accepts and tekana does not
+
+
+_BARE_UUID: Final = re.compile(rb'"[0-9a-fA-F]{32}"')
+
+_encode: Final = msgspec.json.Encoder().encode
+
+
+def has_each_name_once(body: bytes, decoded: object) -> bool:
+    """Return whether it is certain that no name is given twice, and that each UUID has its hyphens.
+
+    False means that it is unknown. Why True is certain: without a backslash, quotes are only the ends of names and
+    texts. What is encoded without defaults was in the body, with as many quotes; a name given twice has more.
+
+    Args:
+        body: a JSON object.
+        decoded: what was decoded from all of it: a Struct that omits defaults.
+    """
+    return b"\\" not in body and _encode(decoded).count(b'"') == body.count(b'"') and _BARE_UUID.search(body) is None
 
 
 def _reject_duplicate_names_and_odd_uuids(decoded: Any, raw: dict[Any, Any], inside: str = "") -> None:

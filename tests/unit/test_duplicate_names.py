@@ -6,12 +6,13 @@ import json
 from uuid import UUID
 
 import msgspec
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tekana import AnyMoneyCommand, Batch, InvalidRequest
-from tekana_litestar.bodies import Body
-from tekana_litestar.json_names import has_each_name_once
+from tekana import AnyMoneyCommand, Batch, InvalidRequest, VerifyCustomer
+from tekana_litestar.bodies import Body, has_each_name_once
+from tekana_litestar.resources.webhook_endpoints import NewWebhookEndpoint
 
 WALLET = "019a3c52-7f00-7000-8000-000000000001"
 _decoder = msgspec.json.Decoder(AnyMoneyCommand)
@@ -99,3 +100,15 @@ def test_usual_bodies_pass_the_quick_check() -> None:
         body = as_json(list(members), ascii_only=False)
         assert has_each_name_once(body, _decoder.decode(body))
         assert Body(AnyMoneyCommand).decode(body).wallet_id == UUID(WALLET)  # type: ignore[union-attr]
+
+
+def test_fields_of_the_path_do_not_hide_duplicate_names() -> None:
+    body = Body[VerifyCustomer](VerifyCustomer, without=("customer_id",))
+    with pytest.raises(InvalidRequest, match="tier: is given twice"):
+        body.decode(b'{"tier": "a----", "tier": "b----"}', {"customer_id": UUID(WALLET)})
+
+
+def test_defaults_that_are_encoded_do_not_hide_duplicate_names() -> None:
+    body = Body[NewWebhookEndpoint](NewWebhookEndpoint)
+    with pytest.raises(InvalidRequest, match="url: is given twice"):
+        body.decode(b'{"url": "https://a.example", "url": "https://b.example"}')
