@@ -9,12 +9,11 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterable
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 from uuid_utils import uuid7
 
 from tekana import Unavailable
-from tekana_litestar.deadlines import Deadlines
 from tekana_litestar.problems import problem_of_request
 
 if TYPE_CHECKING:
@@ -61,7 +60,6 @@ class Middleware:
     """The layer of one app."""
 
     def __init__(self, request_log: RequestLog) -> None:
-        self._deadlines = Deadlines()
         self._request_log = request_log
 
     async def __call__(self, serve: App, scope: HTTPScope, receive: Receive, send: Send) -> None:
@@ -70,43 +68,36 @@ class Middleware:
         request_id = request_id_of(*(value for name, value in scope["headers"] if name == b"x-request-id"))
         scope.setdefault("state", {})["request_id"] = request_id
         status: int | None = None
-        task = cast("asyncio.Task[None]", asyncio.current_task())
+        deadline = asyncio.timeout(REQUEST_TIMEOUT_SECONDS)
 
         async def send_on(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 if _STREAM in message["headers"]:  # which lasts for as long as both sides like
-                    self._deadlines.end(task)
+                    deadline.reschedule(None)
                 message["headers"] = common_headers(message["headers"], request_id)
             await send(message)
 
-        self._deadlines.begin(task, REQUEST_TIMEOUT_SECONDS)
         try:
-            await serve(scope, receive, send_on)
-        except asyncio.CancelledError:
-            was_missed = self._deadlines.was_missed(task)
+            async with deadline:
+                await serve(scope, receive, send_on)
+        except TimeoutError:
             if status is not None:
-                if was_missed:
-                    task.uncancel()
-                    raise TimeoutError from None
                 raise
-            error = no_answer_in_time() if was_missed else Unavailable("the request was cancelled")
-            await problem_of_request(scope, error)(scope, receive, send_on)
-            if not was_missed:
-                raise
-            task.uncancel()
+            await problem_of_request(scope, no_answer_in_time())(scope, receive, send_on)
+        except asyncio.CancelledError:
+            if status is None:
+                error = Unavailable("the request was cancelled")
+                await problem_of_request(scope, error)(scope, receive, send_on)
+            raise
         finally:
-            self._deadlines.end(task)
-            self._take_down(scope, request_id, status, begun)
-
-    def _take_down(self, scope: HTTPScope, request_id: str, status: int | None, begun: float) -> None:
-        caller = scope.get("user")
-        self._request_log.end(
-            request_id,
-            method=scope["method"],
-            route=scope.get("path_template"),
-            status=scope["state"].get("refused", status),  # by the server, while the body came
-            begun=begun,
-            caller=None if caller is None else caller.subject,
-        )
+            caller = scope.get("user")
+            self._request_log.end(
+                request_id,
+                method=scope["method"],
+                route=scope.get("path_template"),
+                status=scope["state"].get("refused", status),  # by the server, while the body came
+                begun=begun,
+                caller=None if caller is None else caller.subject,
+            )

@@ -22,6 +22,7 @@ from tekana_litestar import create_app, log_limits, middleware, problems
 from tekana_litestar.app import TekanaApp
 from tekana_litestar.headers import preferred_type
 from tekana_litestar.problems import problem_response
+from tekana_litestar.request_log import RequestLog
 from tekana_litestar.responses import JSON, HttpResponse
 from tekana_memory import MemoryStore
 from tests.integration.http_support import (
@@ -382,3 +383,21 @@ async def test_a_caller_needs_the_scope_of_the_operation(monkeypatch: pytest.Mon
 def test_the_accept_header_selects_the_format(accept: str | None, expected: str) -> None:
     headers = [] if accept is None else [(b"accept", accept.encode())]
     assert preferred_type(headers, (JSON, "text/csv", "application/pdf")) == expected
+
+
+async def test_a_cancelled_request_is_answered() -> None:
+    sent: list[Any] = []
+
+    async def hang(*_: Any) -> None:
+        await asyncio.sleep(60)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope: Any = {"type": "http", "method": "POST", "path": "/", "headers": []}
+    task = asyncio.create_task(middleware.Middleware(RequestLog())(hang, scope, hang, send))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert sent[0]["status"] == 503
