@@ -17,7 +17,6 @@ from litestar.utils.path import normalize_path
 from tekana import Settings, connect
 from tekana.bootstrap.lifespan import resolve_settings
 from tekana_litestar import docs
-from tekana_litestar.access_log import access_log
 from tekana_litestar.caller import identify_caller
 from tekana_litestar.core_metrics import CoreMetrics
 from tekana_litestar.headers import check_host
@@ -135,7 +134,7 @@ def create_app(
     handlers = [*ROUTERS, *docs.HANDLERS] if settings.has_clients else PROBES
     app = TekanaApp(
         mounts or {},
-        RequestLog(access_log(settings.access_log)),
+        RequestLog(settings.access_log),
         route_handlers=handlers,
         dependencies={"call": Provide(provide_call)},
         lifespan=[_run_core(settings, store, clock, stripe)],

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Final
 
 from prometheus_client import Counter, Gauge
@@ -25,25 +26,14 @@ _COMMANDS: Final = Counter(
     ["command", "outcome", "code"],
     registry=KEPT,
 )
-_WAITING: Final = Gauge(
-    "tekana_commands_waiting", "Commands that wait to be decided.", registry=KEPT, multiprocess_mode="livesum"
+_gauge_of_all_workers: Final = partial(Gauge, registry=KEPT, multiprocess_mode="livesum")
+_WAITING: Final = _gauge_of_all_workers("tekana_commands_waiting", "Commands that wait to be decided.")
+_IN_FLIGHT: Final = _gauge_of_all_workers("tekana_groups_in_flight", "Groups of commands that are being decided.")
+_CONNECTIONS_MAX: Final = _gauge_of_all_workers(
+    "tekana_pool_connections_max", "Database connections that a pool can have.", ["pool"]
 )
-_IN_FLIGHT: Final = Gauge(
-    "tekana_groups_in_flight", "Groups of commands that are being decided.", registry=KEPT, multiprocess_mode="livesum"
-)
-_CONNECTIONS_MAX: Final = Gauge(
-    "tekana_pool_connections_max",
-    "Database connections that a pool can have.",
-    ["pool"],
-    registry=KEPT,
-    multiprocess_mode="livesum",
-)
-_CONNECTIONS_IN_USE: Final = Gauge(
-    "tekana_pool_connections_in_use",
-    "Database connections of a pool that are in use.",
-    ["pool"],
-    registry=KEPT,
-    multiprocess_mode="livesum",
+_CONNECTIONS_IN_USE: Final = _gauge_of_all_workers(
+    "tekana_pool_connections_in_use", "Database connections of a pool that are in use.", ["pool"]
 )
 _HOUSE_WALLETS: Final = Gauge(
     "tekana_house_wallet_level",

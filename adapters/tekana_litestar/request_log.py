@@ -1,16 +1,24 @@
-"""The log of requests: for each one that has ended, its metrics, and its line of the access log if there is one."""
+"""The log of requests: for each one that has ended, its metrics, and its line of the access log if it gets one.
+
+The access log has one line of JSON for each request, also for those that the parser of the server refuses. A line names
+the request, the route and the caller, and holds nothing that is personal: no path, query, body or address.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import logging
+import random
+import sys
 from bisect import bisect_left
 from collections import Counter
+from datetime import UTC, datetime
 from time import perf_counter
 from typing import Final
 
+import msgspec
 from prometheus_client import Histogram
 
-from tekana_litestar.access_log import AccessLog
 from tekana_litestar.shared_metrics import KEPT
 
 COUNT_INTERVAL_SECONDS: Final = 1.0
@@ -29,11 +37,44 @@ _SECONDS: Final = Histogram(
     buckets=_BOUNDS,
 )
 
+_log = logging.getLogger("tekana.access")
+
+_encode = msgspec.json.Encoder().encode
+
+
+class AccessLogLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A request that has ended.
+
+    Attributes:
+        time: when it ended.
+        level: "info", or "warning" if the server could not answer it (5xx).
+        request_id: as in the response, in problems and in records.
+        method: null if it could not be read.
+        route: the template of the path, such as `/v1/wallets/{wallet_id}`; null if no route answers.
+        status: null if the client was gone before an answer began.
+        duration_ms: from the headers of the request to the end of the response.
+        caller: the subject of the caller; null if it was refused before that was known.
+    """
+
+    time: datetime
+    level: str
+    request_id: str
+    method: str | None
+    route: str | None
+    status: int | None
+    duration_ms: float
+    caller: str | None
+
 
 class RequestLog:
-    """Records each request of an app when it has ended."""
+    """Records each request of an app when it has ended.
 
-    def __init__(self, access_log: AccessLog | None = None) -> None:
+    Args:
+        access_log: the share of the requests that get a line in the access log, from 0 to 1; above 0, all that are
+            refused, fail or get no answer have one.
+    """
+
+    def __init__(self, access_log: float = 0.0) -> None:
         self._access_log = access_log
 
     @staticmethod
@@ -55,8 +96,30 @@ class RequestLog:
         seconds = perf_counter() - begun
         # What no route answers has no method either, as clients choose it.
         _durations.add((method if route else None, route, status), seconds)
-        if self._access_log is not None:
-            self._access_log.write(request_id, seconds, status, method=method, route=route, caller=caller)
+        if not self._access_log:
+            return
+        is_usual = status is not None and status < 400
+        if is_usual and self._access_log < 1 and random.random() >= self._access_log:  # noqa: S311
+            return
+        line = AccessLogLine(
+            time=datetime.now(UTC),
+            level="warning" if status is not None and status >= 500 else "info",
+            request_id=request_id,
+            method=method,
+            route=route,
+            status=status,
+            duration_ms=round(seconds * 1000, 3),
+            caller=caller,
+        )
+        _log.info(_encode(line).decode())
+
+
+def print_access_log() -> None:
+    """Print the lines of the access log on standard output, and nowhere else."""
+    _log.setLevel(logging.INFO)
+    _log.propagate = False
+    if not _log.handlers:
+        _log.addHandler(logging.StreamHandler(sys.stdout))
 
 
 class _Durations:

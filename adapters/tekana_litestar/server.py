@@ -25,13 +25,13 @@ from tekana import Settings, TekanaError, Unavailable
 from tekana.bootstrap.lifespan import build
 from tekana.domain.errors import invalid
 from tekana.domain.identifiers import STRIPES_MAX
-from tekana_litestar import access_log
 from tekana_litestar.app import create_app
 from tekana_litestar.listeners import Listener, listen, raise_open_files_limit
 from tekana_litestar.log_limits import RepeatLimit
 from tekana_litestar.middleware import REQUEST_TIMEOUT_SECONDS
 from tekana_litestar.protocol import HttpProtocol
 from tekana_litestar.protocol.limits import IDLE_TIMEOUT_SECONDS
+from tekana_litestar.request_log import print_access_log
 from tekana_litestar.shared_metrics import SHARED_FOLDER, forget_worker
 from tekana_litestar.signals import handling
 from tekana_litestar.supervisor import BEAT, STOPPING, Supervisor, end_with_parent, report
@@ -149,7 +149,7 @@ def _is_alive(app: Litestar) -> bool:
 
 def _app(settings: Settings, *, stripe: int = 0) -> Litestar:
     if settings.access_log:
-        access_log.print_lines()
+        print_access_log()
     app = create_app(settings, stripe=stripe)
     app.on_startup.append(_tune_gc)
     return app
