@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib.metadata import version
 from typing import Any
@@ -22,7 +22,7 @@ from tekana_litestar import openapi_texts, schemas
 from tekana_litestar.bodies import Body, size_in_words, too_large
 from tekana_litestar.examples import example_error, example_of
 from tekana_litestar.fields import PATH_EXAMPLES, REQUEST_ID
-from tekana_litestar.operation import Content, Operation, Returns
+from tekana_litestar.operation import Operation, Returns
 from tekana_litestar.problems import (
     BodyTooLarge,
     HeadersTooLarge,
@@ -85,7 +85,7 @@ def _kinds(operations: Iterable[Operation]) -> Iterator[Any]:
     """Return the Structs of responses."""
     yield from (Problem, WebhookEvent)
     for operation in operations:
-        yield from (content.kind for one in operation.returns for content in one.contents if content.kind)
+        yield from (one.kind for one in operation.returns if one.kind)
 
 
 def _operation(path: str, tags: list[str], handler: HTTPRouteHandler) -> Node:
@@ -135,7 +135,7 @@ def _header_parameters(operation: Operation) -> Iterator[Node]:
             key["description"] += " A dry run does not need it."
         yield {"in": "header", "required": required, **key}
     for header in operation.headers:
-        yield {"in": "header", **header._asdict()}
+        yield {"in": "header", **header}
     if operation.if_match:
         yield {"in": "header", "required": True, **openapi_texts.IF_MATCH}
     yield {"in": "header", "required": False, **openapi_texts.X_REQUEST_ID}
@@ -155,22 +155,27 @@ def _success(returns: Returns, operation: Operation) -> Node:
     return {
         "description": returns.meaning or openapi_texts.STATUSES[returns.status],
         "headers": _references(["X-Request-ID", *returns.headers, *replayed]),
-        "content": dict(_content(one, operation.body) for one in returns.contents),
+        "content": _json_content(returns, operation.body) | _text_contents(returns.texts),
     }
 
 
-def _content(content: Content, body: Body[Any] | None) -> tuple[str, Node]:
-    """Return a form of a response. In its example, the fields that the body's example also has are as there."""
-    if content.kind is None:
-        node = {"schema": {"type": "string"}, "examples": {"Text": {"value": content.example}}}
-    else:
-        example = content.example or example_of(content.kind)
-        sent = list(body.examples().values()) if body else []
-        if len(sent) == 1:
-            example = example | {name: value for name, value in sent[0].items() if name in example}
-        name = content.kind.__name__
-        node = {"schema": schemas.reference(name), "examples": {name: {"value": example}}}
-    return content.media_type, node
+def _json_content(returns: Returns, body: Body[Any] | None) -> Node:
+    """Return the form in JSON. In its example, the fields that the body's example also has are as there."""
+    if returns.kind is None:
+        return {}
+    example = returns.example or example_of(returns.kind)
+    sent = list(body.examples().values()) if body else []
+    if len(sent) == 1:
+        example = example | {name: value for name, value in sent[0].items() if name in example}
+    name = returns.kind.__name__
+    return {JSON: {"schema": schemas.reference(name), "examples": {name: {"value": example}}}}
+
+
+def _text_contents(texts: Mapping[str, str]) -> Node:
+    return {
+        media_type: {"schema": {"type": "string"}, "examples": {"Text": {"value": example}}}
+        for media_type, example in texts.items()
+    }
 
 
 def _refusals(operation: Operation) -> dict[int, list[type[TekanaError]]]:

@@ -26,7 +26,7 @@ from tekana_litestar.bodies import Body
 from tekana_litestar.headers import Headers, expected_versions, idempotency_key
 from tekana_litestar.identifiers import canonical_uuid
 from tekana_litestar.queries import Query, read_query
-from tekana_litestar.responses import JSON, Response
+from tekana_litestar.responses import Response
 from tekana_litestar.server_sent_events import Streams
 
 if TYPE_CHECKING:
@@ -35,34 +35,26 @@ if TYPE_CHECKING:
 KeyRule = Literal["none", "optional", "required"]
 
 
-class Content(NamedTuple):
-    """One form of a response: its media type, what its body is (text where there is no Struct), and an example."""
-
-    media_type: str
-    kind: Any
-    example: Any
-
-
 class Returns(NamedTuple):
-    """A response that is no problem: its status, its forms, its own headers, and what it means.
+    """A response that is no problem.
 
-    The response to a repeated request is marked, where the route takes a key, unless this one is not kept.
+    Attributes:
+        status: its status.
+        kind: the Struct of its body in JSON; None where it has none.
+        headers: its own headers.
+        meaning: what it means, where the status does not say it.
+        is_kept: whether it is kept under the key, so that a repeated request gets it again, marked.
+        example: its body, where the examples of the fields do not say it.
+        texts: its other forms, by their media types: an example of each.
     """
 
     status: int
-    contents: tuple[Content, ...] = ()
+    kind: Any = None
     headers: tuple[str, ...] = ()
     meaning: str | None = None
     is_kept: bool = True
-
-
-class HeaderParameter(NamedTuple):
-    """A header that a route reads, as it is documented."""
-
-    name: str
-    required: bool
-    description: str
-    schema: Mapping[str, Any]
+    example: Any = None
+    texts: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +67,7 @@ class Operation:
         body: how its body is read.
         key: whether it takes an `Idempotency-Key`.
         if_match: whether it needs `If-Match`.
-        headers: further headers that it reads.
+        headers: further headers that it reads, as OpenAPI describes parameters.
         refusals: the errors that a request can meet beside those of the command in its body, and those of any request.
         public: whether it needs no scope.
     """
@@ -85,18 +77,13 @@ class Operation:
     body: Body[Any] | None = None
     key: KeyRule = "none"
     if_match: bool = False
-    headers: tuple[HeaderParameter, ...] = ()
+    headers: tuple[Mapping[str, Any], ...] = ()
     refusals: tuple[type[TekanaError], ...] = ()
     public: bool = False
 
     def __deepcopy__(self, memo: object) -> Operation:
         """Return itself: Litestar copies a handler that it registers, with all that the handler holds."""
         return self
-
-
-def json_content(kind: Any, example: Any = None) -> tuple[Content]:
-    """Return the form in JSON; `example` where the fields' own examples do not say it."""
-    return (Content(JSON, kind, example),)
 
 
 InputT_co = TypeVar("InputT_co", covariant=True)

@@ -12,7 +12,6 @@ from uuid import UUID
 import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
-from litestar.response.base import ASGIResponse
 from msgspec import UNSET, UnsetType
 
 from tekana import (
@@ -189,22 +188,11 @@ def _note(error: Exception, request_id: str) -> None:
         _log.error(f"request %s failed: {kind}", request_id, exc_info=error)
 
 
-class _ProblemResponse(Response[bytes]):
-    """Litestar wants its own Response from exception handlers; this one is an HttpResponse."""
-
-    def __init__(self, response: HttpResponse) -> None:
-        super().__init__(b"")
-        self.response = response
-
-    def to_asgi_response(self, *args: Any, **kwargs: Any) -> ASGIResponse:  # noqa: ARG002 - it is complete already
-        return cast("ASGIResponse", self.response)
-
-
 def problem_of_request(scope: HTTPScope, error: Exception) -> HttpResponse:
     """Return the response to a request that failed with this error."""
     return problem_response(error, scope["state"]["request_id"], reading=scope["method"] in ("GET", "HEAD"))
 
 
-def handle_exception(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+def handle_exception(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     """Litestar's exception handler for everything that a handler, a dependency or a guard raises."""
-    return _ProblemResponse(problem_of_request(request.scope, error))
+    return cast("Response[Any]", problem_of_request(request.scope, error))

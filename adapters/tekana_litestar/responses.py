@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
@@ -58,6 +58,10 @@ class HttpResponse:
         if self.body:
             headers.append(("content-type", self._media_type.lower()))
         return headers
+
+    def to_asgi_response(self, *_: Any, **__: Any) -> HttpResponse:
+        """Return itself: what Litestar calls of the response of an exception handler."""
+        return self
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - an ASGI app's shape
         """Send the response; to HEAD, without its body."""

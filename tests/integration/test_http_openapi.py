@@ -43,11 +43,10 @@ DECLARED: list[Operation] = [
 ]
 
 EXAMPLES = {
-    (content.kind.__name__, returns.status): (content.kind, content.example or example_of(content.kind))
+    (returns.kind.__name__, returns.status): (returns.kind, returns.example or example_of(returns.kind))
     for operation in DECLARED
     for returns in operation.returns
-    for content in returns.contents
-    if content.kind
+    if returns.kind
 }
 
 BODY_EXAMPLES = [

@@ -17,7 +17,7 @@ from tekana_litestar import fields
 from tekana_litestar.bodies import Body
 from tekana_litestar.examples import example_error, example_of
 from tekana_litestar.fields import meta
-from tekana_litestar.operation import Call, Returns, command, json_content, replay_header
+from tekana_litestar.operation import Call, Returns, command, replay_header
 from tekana_litestar.problems import Problem, problem_of
 from tekana_litestar.queries import Query
 from tekana_litestar.resources.transactions import Transaction
@@ -64,12 +64,13 @@ _NONE_DONE: Final = {"results": [_refused(0, RolledBack), _refused(1, Insufficie
 
 @command(
     "/",
-    Returns(201, json_content(BatchResults, _ALL_DONE)),
-    Returns(207, json_content(BatchResults, _SOME_DONE)),
+    Returns(201, BatchResults, example=_ALL_DONE),
+    Returns(207, BatchResults, example=_SOME_DONE),
     Returns(
         422,
-        json_content(BatchResults, _NONE_DONE),
+        BatchResults,
         meaning="Nothing was done, and the results say why; or a rule refuses the batch.",
+        example=_NONE_DONE,
     ),
     body=Body[Batch](Batch, bytes_max=BATCH_BYTES_MAX, example=_EXAMPLE),
     key="required",

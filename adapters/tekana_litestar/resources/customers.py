@@ -36,7 +36,7 @@ from tekana_litestar import fields
 from tekana_litestar.bodies import Body
 from tekana_litestar.examples import example_of
 from tekana_litestar.fields import meta
-from tekana_litestar.operation import Call, Returns, command, json_content, query, replay_header
+from tekana_litestar.operation import Call, Returns, command, query, replay_header
 from tekana_litestar.pages import ListPage, page_response
 from tekana_litestar.problems import PreconditionRequired
 from tekana_litestar.queries import Order, PageQuery, Query
@@ -116,16 +116,15 @@ _SUSPENSION: Final = Body[SuspendCustomer](
 
 
 _ETAG: Final = ("ETag",)
-_CUSTOMER: Final = json_content(Customer)
-_REGISTERED: Final = json_content(Customer, example_of(Customer) | {"wallets": [NEW_WALLET]})
+_REGISTERED: Final = example_of(Customer) | {"wallets": [NEW_WALLET]}
 
 
 def _changed(**changed: Any) -> Returns:
     """Return the response to a change, with what is changed in its example beside the fields of the body's."""
-    return Returns(200, json_content(Customer, example_of(Customer) | {"version": 2} | changed), _ETAG)
+    return Returns(200, Customer, _ETAG, example=example_of(Customer) | {"version": 2} | changed)
 
 
-@command("/", Returns(201, _REGISTERED, ("Location", "ETag")), body=_REGISTRATION, key="optional")
+@command("/", Returns(201, Customer, ("Location", "ETag"), example=_REGISTERED), body=_REGISTRATION, key="optional")
 async def register_customer(call: NamedDependency[Call[RegisterCustomer, Query]]) -> Response:
     """Register a customer.
 
@@ -135,7 +134,7 @@ async def register_customer(call: NamedDependency[Call[RegisterCustomer, Query]]
     return _response(await call.submit(call.input), status=201)
 
 
-@query("/", Returns(200, json_content(CustomerPage)), query=CustomerQuery)
+@query("/", Returns(200, CustomerPage), query=CustomerQuery)
 async def list_customers(call: NamedDependency[Call[None, CustomerQuery]]) -> Response:
     """List customers.
 
@@ -148,7 +147,7 @@ async def list_customers(call: NamedDependency[Call[None, CustomerQuery]]) -> Re
     return page_response(call.path, page, CustomerPage, Customer.from_domain)
 
 
-@query("/{customer_id:str}", Returns(200, _CUSTOMER, _ETAG), refusals=(CustomerNotFound,))
+@query("/{customer_id:str}", Returns(200, Customer, _ETAG), refusals=(CustomerNotFound,))
 async def get_customer(call: NamedDependency[Call[None, Query]]) -> Response:
     """Read a customer.
 

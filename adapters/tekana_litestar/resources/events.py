@@ -25,7 +25,7 @@ from tekana_litestar.cursors import decode_cursor, encode_cursor
 from tekana_litestar.examples import example_of
 from tekana_litestar.fields import meta
 from tekana_litestar.headers import preferred_type, single_header
-from tekana_litestar.operation import Call, Content, HeaderParameter, Returns, json_content, query
+from tekana_litestar.operation import Call, Returns, query
 from tekana_litestar.pages import ListPage, page_response
 from tekana_litestar.queries import Limit, Query, page_request
 from tekana_litestar.responses import JSON, Response, encode
@@ -125,12 +125,12 @@ class EventQuery(Query, frozen=True, kw_only=True):
             raise invalid("type", f"must be one of: {', '.join(EVENT_TYPES)}")
 
 
-_LAST_EVENT_ID: Final = HeaderParameter(
-    "Last-Event-ID",
-    required=False,
-    description="Of a stream: the `id` of the last event that you have. It outranks `after`.",
-    schema={"type": "string", "minLength": 1, "maxLength": 500},
-)
+_LAST_EVENT_ID: Final = {
+    "name": "Last-Event-ID",
+    "required": False,
+    "description": "Of a stream: the `id` of the last event that you have. It outranks `after`.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 500},
+}
 
 
 def _message(event: Event) -> bytes:
@@ -139,12 +139,12 @@ def _message(event: Event) -> bytes:
     return ServerSentEventMessage(id=event.cursor, event=event.type, data=data, sep="\n").encode()
 
 
-_STREAM: Final = Content(EVENT_STREAM, None, _message(msgspec.convert(example_of(Event), Event)).decode())
+_STREAM: Final = _message(msgspec.convert(example_of(Event), Event)).decode()
 
 
 @query(
     "/",
-    Returns(200, (*json_content(EventPage), _STREAM)),
+    Returns(200, EventPage, texts={EVENT_STREAM: _STREAM}),
     query=EventQuery,
     headers=(_LAST_EVENT_ID,),
     refusals=(EventsDropped,),

@@ -11,7 +11,7 @@ from litestar.di import NamedDependency
 from msgspec import UNSET, UnsetType
 
 from tekana import Unavailable
-from tekana_litestar.operation import Call, Returns, json_content, query
+from tekana_litestar.operation import Call, Returns, query
 from tekana_litestar.responses import Response, json_response
 
 _CHECK_SECONDS: Final = 5.0
@@ -30,9 +30,7 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] | UnsetType = UNSET
 
 
-@query(
-    "/live", Returns(200, json_content(Alive, {"status": "alive"})), query=None, public=True, refusals=(Unavailable,)
-)
+@query("/live", Returns(200, Alive, example={"status": "alive"}), query=None, public=True, refusals=(Unavailable,))
 async def check_live(call: NamedDependency[Call[None, None]]) -> Response:
     """Is the process alive?
 
@@ -43,9 +41,7 @@ async def check_live(call: NamedDependency[Call[None, None]]) -> Response:
     return json_response(200, Alive())
 
 
-@query(
-    "/ready", Returns(200, json_content(Ready, {"status": "ready"})), query=None, public=True, refusals=(Unavailable,)
-)
+@query("/ready", Returns(200, Ready, example={"status": "ready"}), query=None, public=True, refusals=(Unavailable,))
 async def check_ready(call: NamedDependency[Call[None, None]]) -> Response:
     """Can money be moved now?
 

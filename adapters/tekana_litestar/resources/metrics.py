@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 from tekana import Tekana, Unavailable
 from tekana.ports.outbox import Outbox
 from tekana_litestar.core_metrics import CoreMetrics
-from tekana_litestar.operation import Call, Content, Returns, query
+from tekana_litestar.operation import Call, Returns, query
 from tekana_litestar.request_log import count_requests
 from tekana_litestar.responses import TEXT, HttpResponse, Response
 from tekana_litestar.shared_metrics import collect_metrics
@@ -56,7 +56,7 @@ def _without_created(family: Metric) -> Metric:
     return kept
 
 
-@query("/", Returns(200, (Content(TEXT, None, _EXAMPLE),)), query=None, public=True)
+@query("/", Returns(200, texts={TEXT: _EXAMPLE}), query=None, public=True)
 async def get_metrics(call: NamedDependency[Call[None, None]]) -> Response:
     """Read metrics.
 

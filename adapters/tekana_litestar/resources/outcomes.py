@@ -14,7 +14,7 @@ from tekana.ports.outcomes import OutcomeStatus, ResourceType
 from tekana_litestar import fields
 from tekana_litestar.fields import meta
 from tekana_litestar.headers import check_idempotency_key
-from tekana_litestar.operation import Call, Returns, json_content, query
+from tekana_litestar.operation import Call, Returns, query
 from tekana_litestar.queries import Query
 from tekana_litestar.responses import Response, json_response
 
@@ -59,7 +59,7 @@ class OutcomeQuery(Query, frozen=True, kw_only=True):
         check_idempotency_key("idempotency_key", self.idempotency_key)
 
 
-@query("/", Returns(200, json_content(Outcome)), query=OutcomeQuery, refusals=(OutcomeNotFound,))
+@query("/", Returns(200, Outcome), query=OutcomeQuery, refusals=(OutcomeNotFound,))
 async def get_outcome(call: NamedDependency[Call[None, OutcomeQuery]]) -> Response:
     """Look up the outcome of a request.
 

@@ -39,7 +39,6 @@ from tekana_litestar.operation import (
     Call,
     Returns,
     command,
-    json_content,
     query,
     replay_header,
 )
@@ -219,7 +218,6 @@ class DryRunQuery(Query, frozen=True, kw_only=True):
 
 
 MOVEMENT: Final = Body[AnyMoneyCommand](AnyMoneyCommand)
-_TRANSACTION: Final = json_content(Transaction)
 
 
 def posted_response(executed: Executed[DomainTransaction]) -> HttpResponse:
@@ -231,8 +229,8 @@ def posted_response(executed: Executed[DomainTransaction]) -> HttpResponse:
 
 @command(
     "/",
-    Returns(201, _TRANSACTION, ("Location",)),
-    Returns(200, _TRANSACTION, meaning="A dry run: this is what would happen. Nothing was kept.", is_kept=False),
+    Returns(201, Transaction, ("Location",)),
+    Returns(200, Transaction, meaning="A dry run: this is what would happen. Nothing was kept.", is_kept=False),
     query=DryRunQuery,
     body=MOVEMENT,
     key="required",
@@ -255,7 +253,7 @@ async def create_transaction(call: NamedDependency[Call[AnyMoneyCommand, DryRunQ
     return json_response(200, Transaction.from_domain(transaction))
 
 
-@query("/", Returns(200, json_content(TransactionPage)), query=TransactionQuery)
+@query("/", Returns(200, TransactionPage), query=TransactionQuery)
 async def list_transactions(call: NamedDependency[Call[None, TransactionQuery]]) -> Response:
     """List transactions.
 
@@ -270,7 +268,7 @@ async def list_transactions(call: NamedDependency[Call[None, TransactionQuery]])
     return page_response(call.path, page, TransactionPage, Transaction.from_domain)
 
 
-@query("/{transaction_id:str}", Returns(200, _TRANSACTION), refusals=(TransactionNotFound,))
+@query("/{transaction_id:str}", Returns(200, Transaction), refusals=(TransactionNotFound,))
 async def get_transaction(call: NamedDependency[Call[None, Query]]) -> Response:
     """Read a transaction.
 

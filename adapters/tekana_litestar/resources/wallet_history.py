@@ -18,7 +18,7 @@ from tekana.domain.money import format_minor
 from tekana.domain.transaction import Direction
 from tekana_litestar import fields
 from tekana_litestar.fields import POSTED_AT, meta
-from tekana_litestar.operation import Call, Returns, json_content, query
+from tekana_litestar.operation import Call, Returns, query
 from tekana_litestar.pages import ListPage, page_response
 from tekana_litestar.queries import Order, PageQuery, Query
 from tekana_litestar.responses import Response, json_response
@@ -101,7 +101,7 @@ class BalanceQuery(Query, frozen=True, kw_only=True):
     at: Annotated[datetime, fields.time("The moment to look at; without it, now.")] | UnsetType = UNSET
 
 
-@query("/entries", Returns(200, json_content(EntryPage)), query=EntryQuery, refusals=(WalletNotFound,))
+@query("/entries", Returns(200, EntryPage), query=EntryQuery, refusals=(WalletNotFound,))
 async def list_wallet_entries(call: NamedDependency[Call[None, EntryQuery]]) -> Response:
     """Read a wallet's history.
 
@@ -119,7 +119,7 @@ async def list_wallet_entries(call: NamedDependency[Call[None, EntryQuery]]) -> 
     return page_response(call.path, page, EntryPage, WalletEntry.from_domain)
 
 
-@query("/balance", Returns(200, json_content(Balance)), query=BalanceQuery, refusals=(WalletNotFound,))
+@query("/balance", Returns(200, Balance), query=BalanceQuery, refusals=(WalletNotFound,))
 async def get_wallet_balance(call: NamedDependency[Call[None, BalanceQuery]]) -> Response:
     """Read a wallet's balance at a time.
 

@@ -39,7 +39,6 @@ from tekana_litestar.operation import (
     Call,
     Returns,
     command,
-    json_content,
     query,
     replay_header,
 )
@@ -127,8 +126,7 @@ _FREEZE: Final = Body[FreezeWallet](FreezeWallet, without=_ID, name="Freeze", do
 # ---------------------------------------------------------------------- the routes
 
 
-_WALLET: Final = json_content(Wallet)
-_CHANGED: Final = Returns(200, _WALLET)
+_CHANGED: Final = Returns(200, Wallet)
 
 NEW_WALLET: Final = example_of(Wallet) | {"ledger_balance": "0", "available_balance": "0", "version": 0}
 CLOSED_WALLET: Final = NEW_WALLET | {"status": "closed"}
@@ -140,9 +138,7 @@ _FROZEN: Final = example_of(Wallet) | {
 }
 
 
-@command(
-    "/", Returns(201, json_content(Wallet, _OPENED), ("Location",)), body=Body[OpenWallet](OpenWallet), key="optional"
-)
+@command("/", Returns(201, Wallet, ("Location",), example=_OPENED), body=Body[OpenWallet](OpenWallet), key="optional")
 async def open_wallet(call: NamedDependency[Call[OpenWallet, Query]]) -> Response:
     """Open a wallet.
 
@@ -151,7 +147,7 @@ async def open_wallet(call: NamedDependency[Call[OpenWallet, Query]]) -> Respons
     return _response(await call.submit(call.input), status=201)
 
 
-@query("/", Returns(200, json_content(WalletPage)), query=WalletQuery)
+@query("/", Returns(200, WalletPage), query=WalletQuery)
 async def list_wallets(call: NamedDependency[Call[None, WalletQuery]]) -> Response:
     """List wallets.
 
@@ -171,7 +167,7 @@ def wallet_response(wallet: DomainWallet) -> HttpResponse:
     return json_response(200, Wallet.from_domain(wallet))
 
 
-@query("/{wallet_id:str}", Returns(200, _WALLET), refusals=(WalletNotFound,))
+@query("/{wallet_id:str}", Returns(200, Wallet), refusals=(WalletNotFound,))
 async def get_wallet(call: NamedDependency[Call[None, Query]]) -> Response:
     """Read a wallet.
 
@@ -189,7 +185,7 @@ async def update_wallet(call: NamedDependency[Call[UpdateWallet, Query]]) -> Res
     return _response(await call.submit(call.input))
 
 
-@command("/{wallet_id:str}/freeze", Returns(200, json_content(Wallet, _FROZEN)), body=_FREEZE, key="optional")
+@command("/{wallet_id:str}/freeze", Returns(200, Wallet, example=_FROZEN), body=_FREEZE, key="optional")
 async def freeze_wallet(call: NamedDependency[Call[FreezeWallet, Query]]) -> Response:
     """Freeze a wallet.
 
@@ -209,7 +205,7 @@ async def unfreeze_wallet(call: NamedDependency[Call[UnfreezeWallet, Query]]) ->
 
 @command(
     "/{wallet_id:str}/close",
-    Returns(200, json_content(Wallet, CLOSED_WALLET)),
+    Returns(200, Wallet, example=CLOSED_WALLET),
     body=Body[CloseWallet](CloseWallet, without=_ID),
     key="optional",
 )

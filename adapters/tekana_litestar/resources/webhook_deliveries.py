@@ -26,7 +26,7 @@ from tekana_litestar import fields
 from tekana_litestar.bodies import Body, Nothing
 from tekana_litestar.examples import example_of
 from tekana_litestar.fields import POSTED_AT, meta
-from tekana_litestar.operation import Call, Returns, command, json_content, query, replay_header
+from tekana_litestar.operation import Call, Returns, command, query, replay_header
 from tekana_litestar.pages import ListPage, page_response
 from tekana_litestar.queries import PageQuery, Query
 from tekana_litestar.responses import Response, json_response
@@ -79,7 +79,7 @@ _NOTHING: Final = Body[Nothing](Nothing)
 
 @command(
     "/webhook-endpoints/{webhook_endpoint_id:str}/test",
-    Returns(202, json_content(WebhookDelivery, _TEST)),
+    Returns(202, WebhookDelivery, example=_TEST),
     body=_NOTHING,
     key="optional",
     refusals=(WebhookEndpointNotFound, WebhookEndpointDisabled),
@@ -96,7 +96,7 @@ async def test_webhook_endpoint(call: NamedDependency[Call[Nothing, Query]]) -> 
 
 @query(
     "/webhook-endpoints/{webhook_endpoint_id:str}/deliveries",
-    Returns(200, json_content(WebhookDeliveryPage)),
+    Returns(200, WebhookDeliveryPage),
     query=PageQuery,
     refusals=(WebhookEndpointNotFound,),
 )
@@ -113,7 +113,7 @@ async def list_webhook_deliveries(call: NamedDependency[Call[None, PageQuery]]) 
 
 @command(
     "/webhook-deliveries/{webhook_delivery_id:str}/resend",
-    Returns(202, json_content(WebhookDelivery, _PENDING)),
+    Returns(202, WebhookDelivery, example=_PENDING),
     body=_NOTHING,
     key="optional",
     refusals=(WebhookDeliveryNotFound, WebhookEndpointDisabled),

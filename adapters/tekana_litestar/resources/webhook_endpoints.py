@@ -26,7 +26,7 @@ from tekana.domain.webhooks import WebhookStatus
 from tekana_litestar import fields
 from tekana_litestar.bodies import Body, Nothing
 from tekana_litestar.fields import meta
-from tekana_litestar.operation import Call, Returns, command, json_content, query, replay_header
+from tekana_litestar.operation import Call, Returns, command, query, replay_header
 from tekana_litestar.pages import ListPage, page_response
 from tekana_litestar.queries import PageQuery, Query
 from tekana_litestar.responses import HttpResponse, Response, json_response
@@ -99,15 +99,13 @@ class WebhookEndpointPage(ListPage[WebhookEndpoint], frozen=True, kw_only=True):
 
 # ---------------------------------------------------------------------- the routes
 
-_ENDPOINT: Final = json_content(WebhookEndpoint)
-_SECRET: Final = json_content(WebhookEndpointWithSecret)
 _NOTHING: Final = Body[Nothing](Nothing)
 _GONE: Final = (WebhookEndpointNotFound,)  # also of a creation: it was created under this key, and deleted
 
 
 @command(
     "/",
-    Returns(201, _SECRET, ("Location",)),
+    Returns(201, WebhookEndpointWithSecret, ("Location",)),
     body=Body[NewWebhookEndpoint](NewWebhookEndpoint),
     key="optional",
     refusals=_GONE,
@@ -125,7 +123,7 @@ async def create_webhook_endpoint(call: NamedDependency[Call[NewWebhookEndpoint,
     return json_response(201, _with_secret(done.answer), location, *replay_header(done.replayed))
 
 
-@query("/", Returns(200, json_content(WebhookEndpointPage)), query=PageQuery)
+@query("/", Returns(200, WebhookEndpointPage), query=PageQuery)
 async def list_webhook_endpoints(call: NamedDependency[Call[None, PageQuery]]) -> Response:
     """List webhook endpoints.
 
@@ -135,7 +133,7 @@ async def list_webhook_endpoints(call: NamedDependency[Call[None, PageQuery]]) -
     return page_response(call.path, page, WebhookEndpointPage, WebhookEndpoint.from_domain)
 
 
-@query("/{webhook_endpoint_id:str}", Returns(200, _ENDPOINT), refusals=_GONE)
+@query("/{webhook_endpoint_id:str}", Returns(200, WebhookEndpoint), refusals=_GONE)
 async def get_webhook_endpoint(call: NamedDependency[Call[None, Query]]) -> Response:
     """Read a webhook endpoint.
 
@@ -147,7 +145,7 @@ async def get_webhook_endpoint(call: NamedDependency[Call[None, Query]]) -> Resp
 
 @command(
     "/{webhook_endpoint_id:str}",
-    Returns(200, _ENDPOINT),
+    Returns(200, WebhookEndpoint),
     method=HttpMethod.PATCH,
     body=Body[WebhookEndpointChanges](WebhookEndpointChanges),
     key="optional",
@@ -176,7 +174,11 @@ async def delete_webhook_endpoint(call: NamedDependency[Call[None, Query]]) -> R
 
 
 @command(
-    "/{webhook_endpoint_id:str}/rotate-secret", Returns(200, _SECRET), body=_NOTHING, key="optional", refusals=_GONE
+    "/{webhook_endpoint_id:str}/rotate-secret",
+    Returns(200, WebhookEndpointWithSecret),
+    body=_NOTHING,
+    key="optional",
+    refusals=_GONE,
 )
 async def rotate_webhook_secret(call: NamedDependency[Call[Nothing, Query]]) -> Response:
     """Give it a new secret.
