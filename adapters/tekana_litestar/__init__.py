@@ -5,7 +5,7 @@
 
 One file in `resources` has all of a resource: what clients send and see of it, how that is made from the domain, and
 its routes. `operation` says what a route declares and what its handler gets. `bodies`, `queries`, `headers`,
-`validation` and `cursors` read requests strictly; `problems` reports errors; `caller` says who asks; `middleware` is
+`validation` and `pages` read requests strictly; `problems` reports errors; `caller` says who asks; `middleware` is
 what every request passes; `openapi` and `docs` document it all. `protocol`, `listeners` and `supervisor` are the
 server's.
 """

@@ -26,8 +26,8 @@ from tekana_litestar.operation import is_plain, provide_call, read_call
 from tekana_litestar.problems import allowed_methods, handle_exception, problem_of_request
 from tekana_litestar.protocol.hot_routes import HotRoutes
 from tekana_litestar.request_log import RequestLog, count_requests
+from tekana_litestar.resources import PROBES, ROUTERS
 from tekana_litestar.responses import HttpResponse, Response
-from tekana_litestar.routers import PROBES, ROUTERS
 from tekana_litestar.server_sent_events import Streams
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Final, get_args
 from uuid import UUID
 
 import msgspec
@@ -32,14 +32,12 @@ _UUID_LENGTH: Final = 36
 
 _NOTHING: Final[Mapping[str, Any]] = {}
 
-T_co = TypeVar("T_co", covariant=True)
-
 
 class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """No body, or an empty object."""
 
 
-class Body(Generic[T_co]):
+class Body:
     """The body of one kind of request.
 
     Attributes:
@@ -70,7 +68,7 @@ class Body(Generic[T_co]):
         self._example = example
         self.bytes_max = bytes_max
         self._kind = kind
-        self._decoder: msgspec.json.Decoder[T_co] = msgspec.json.Decoder(kind, float_hook=read_number)
+        self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(kind, float_hook=read_number)
         self._is_comparable = not without and all(one.__struct_config__.omit_defaults for one in self.kinds)
 
     @property
@@ -87,7 +85,7 @@ class Body(Generic[T_co]):
             for one in self.kinds
         }
 
-    async def read(self, receive: Receive, headers: Headers, given: Mapping[str, Any]) -> T_co:
+    async def read(self, receive: Receive, headers: Headers, given: Mapping[str, Any]) -> Any:
         """Receive and decode the body of a request; `given` are the fields that come from the path.
 
         Raises:
@@ -100,12 +98,12 @@ class Body(Generic[T_co]):
             require_json(headers)
         return self.decode(body, given)
 
-    def decode(self, body: bytes, given: Mapping[str, Any] = _NOTHING) -> T_co:
+    def decode(self, body: bytes, given: Mapping[str, Any] = _NOTHING) -> Any:
         """Decode the body. Raises InvalidRequest, naming the fields, for anything but what is expected."""
         if not body:
             raise invalid("body", "is empty: send a JSON object")
         if self.without:
-            decoded: T_co = convert(_plain(body), self._kind, dict.fromkeys(self.without) | {**given})
+            decoded = convert(_plain(body), self._kind, dict.fromkeys(self.without) | {**given})
         else:
             try:
                 decoded = self._decoder.decode(body)

@@ -111,24 +111,11 @@ def _is_json(declared: str) -> bool:
     return media_type.strip().lower() == JSON and all(found) and charsets in ([], ["utf-8"])
 
 
-def preferred_type(headers: Headers, offered: tuple[str, ...]) -> str:
-    """Return the media type that a response should have.
-
-    Args:
-        headers: those of the request.
-        offered: what the response can be. The first is the default; another is chosen where `Accept` names it.
-    """
-    weights = _accepted(headers)
-    chosen = max(offered[1:], key=lambda one: weights.get(one, 0.0), default=offered[0])
-    return chosen if weights.get(chosen, 0.0) > 0 else offered[0]
-
-
-def _accepted(headers: Headers) -> dict[str, float]:
-    """Return the media types that `Accept` names, with their weights."""
-    weights: dict[str, float] = {}
-    for line in (value.decode("latin-1") for name, value in headers if name == b"accept"):
+def accepts(headers: Headers, media_type: str) -> bool:
+    """Return whether `Accept` names this media type, in lower case, with a weight above 0."""
+    for line in (value.decode("latin-1").lower() for name, value in headers if name == b"accept"):
         for one in line.split(","):
-            name, *parameters = (part.strip().lower() for part in one.split(";"))
-            weight = next((part[2:] for part in parameters if part.startswith("q=")), "1")
-            weights[name] = float(weight) if re.fullmatch(r"[01](\.[0-9]{0,3})?", weight) else 1.0
-    return weights
+            name, *parameters = (part.strip() for part in one.split(";"))
+            if name == media_type:
+                return not any(re.fullmatch(r"q=0(\.0{0,3})?", part) for part in parameters)
+    return False

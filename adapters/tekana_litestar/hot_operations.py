@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 from uuid import UUID
 
 from tekana import AnyMoneyCommand, Session, Tekana, WalletId
@@ -49,15 +49,13 @@ def hot_routes(app: Litestar) -> HotRoutes:
         HotRoute(b"POST", b"/v1/transactions", move_money, accepts=_has_key, body_size_max=BODY_BYTES_MAX),
         HotRoute(b"GET", b"/v1/wallets/{}", read_wallets),
     )
-    return HotRoutes(replace(route, template=_routed(app, route)[-1]) for route in routes if _is_plain(app, route))
-
-
-def _is_plain(app: Litestar, route: HotRoute) -> bool:
-    return is_plain(cast("HTTPRouteHandler", _routed(app, route)[1]))
-
-
-def _routed(app: Litestar, route: HotRoute) -> Any:
-    return app.asgi_router.handle_routing(route.path.decode(), cast("Method", route.method.decode()))
+    found: list[HotRoute] = []
+    for route in routes:
+        routed = app.asgi_router.handle_routing(route.path.decode(), cast("Method", route.method.decode()))
+        _, handler, _, _, template = routed
+        if is_plain(cast("HTTPRouteHandler", handler)):
+            found.append(replace(route, template=template))
+    return HotRoutes(found)
 
 
 def _has_key(headers: Headers) -> bool:

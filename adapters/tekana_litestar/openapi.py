@@ -33,9 +33,9 @@ from tekana_litestar.problems import (
     problem_of,
     status_of,
 )
+from tekana_litestar.resources import ROUTERS
 from tekana_litestar.resources.events import WebhookEvent
 from tekana_litestar.responses import JSON, PROBLEM_JSON
-from tekana_litestar.routers import ROUTERS
 
 Node = dict[str, Any]
 
@@ -141,7 +141,7 @@ def _header_parameters(operation: Operation) -> Iterator[Node]:
     yield {"in": "header", "required": False, **openapi_texts.X_REQUEST_ID}
 
 
-def _body(body: Body[Any]) -> Node:
+def _body(body: Body) -> Node:
     examples = {name: {"value": example} for name, example in body.examples().items()}
     return {
         "description": f"At most {size_in_words(body.bytes_max)}.",
@@ -159,7 +159,7 @@ def _success(returns: Returns, operation: Operation) -> Node:
     }
 
 
-def _json_content(returns: Returns, body: Body[Any] | None) -> Node:
+def _json_content(returns: Returns, body: Body | None) -> Node:
     """Return the form in JSON. In its example, the fields that the body's example also has are as there."""
     if returns.kind is None:
         return {}

@@ -74,7 +74,7 @@ class Operation:
 
     returns: tuple[Returns, ...]
     query: type[Query] | None = Query
-    body: Body[Any] | None = None
+    body: Body | None = None
     key: KeyRule = "none"
     if_match: bool = False
     headers: tuple[Mapping[str, Any], ...] = ()
@@ -202,14 +202,13 @@ def query(path: str, *returns: Returns, **parts: Any) -> Callable[[Handler], HTT
 
 
 def command(
-    path: str, *returns: Returns, method: HttpMethod = HttpMethod.POST, **parts: Any
+    path: str,
+    *returns: Returns,
+    method: HttpMethod = HttpMethod.POST,
+    key: KeyRule = "optional",
+    **parts: Any,
 ) -> Callable[[Handler], HTTPRouteHandler]:
-    """Serve a method that changes something. `parts` are the attributes of the Operation beside what it returns."""
+    """Serve a method that changes something. `parts` are the other attributes of the Operation."""
     # A response brings its own status; without one here, Litestar expects no response from DELETE.
-    operation = Operation(returns=returns, **parts)
+    operation = Operation(returns=returns, key=key, **parts)
     return route(path, http_method=method, status_code=200, opt={"operation": operation})
-
-
-def replay_header(replayed: bool) -> tuple[tuple[str, str], ...]:
-    """Return the header that marks a repeated response."""
-    return (("Idempotency-Replayed", "true"),) if replayed else ()

@@ -29,7 +29,7 @@ from tekana import (
 )
 from tekana_litestar.fields import REJECTED_ID, REQUEST_ID, meta
 from tekana_litestar.log_limits import RepeatLimit
-from tekana_litestar.responses import PROBLEM_JSON, HttpResponse, encode
+from tekana_litestar.responses import PROBLEM_JSON, HttpResponse, encode, replay_header
 
 if TYPE_CHECKING:
     from litestar.types import HTTPScope
@@ -168,8 +168,8 @@ def problem_response(error: Exception, request_id: str, *, reading: bool) -> Htt
         headers.append(("Retry-After", str(retry_after)))
         if isinstance(error, Overloaded):  # clients that ask again at once would leave no time for those let in
             pause_seconds = retry_after
-    if isinstance(error, Refused) and error.replayed:
-        headers.append(("Idempotency-Replayed", "true"))
+    if isinstance(error, Refused):
+        headers += replay_header(error.replayed)
     if isinstance(error, HTTPException) and error.status_code == 405:
         headers.append(("Allow", allowed_methods(error)))
     return HttpResponse(problem.status, encode(problem), headers, media_type=PROBLEM_JSON, pause_seconds=pause_seconds)

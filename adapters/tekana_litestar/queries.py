@@ -16,8 +16,8 @@ from tekana import FieldError, InvalidRequest, PageRequest
 from tekana.application.commands.validation import to_time
 from tekana.domain.errors import invalid
 from tekana.ports.page import PAGE_SIZE_MAX
-from tekana_litestar.cursors import decode_cursor
 from tekana_litestar.identifiers import canonical_uuid
+from tekana_litestar.pages import decode_cursor
 from tekana_litestar.validation import faults, shortened
 
 _PARAMETERS_MAX: Final = 50

@@ -75,6 +75,13 @@ class HttpResponse:
         await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
-def json_response(status: int, content: msgspec.Struct, *headers: tuple[str, str]) -> HttpResponse:
+def replay_header(replayed: bool) -> tuple[tuple[str, str], ...]:
+    """Return the header that marks a repeated response."""
+    return (("Idempotency-Replayed", "true"),) if replayed else ()
+
+
+def json_response(
+    status: int, content: msgspec.Struct, *headers: tuple[str, str], replayed: bool = False
+) -> HttpResponse:
     """Return a response in JSON."""
-    return HttpResponse(status, encode(content), headers)
+    return HttpResponse(status, encode(content), (*headers, *replay_header(replayed)))

@@ -24,7 +24,7 @@ def reference(name: str) -> Schema:
     return {"$ref": _REF.format(name=name)}
 
 
-def components(kinds: Iterable[Any], bodies: Iterable[Body[Any]]) -> dict[str, Schema]:
+def components(kinds: Iterable[Any], bodies: Iterable[Body]) -> dict[str, Schema]:
     """Return the schemas of these Structs, of those inside them, of bodies, and of the data of each type of event."""
     bodies = list(bodies)
     commands = {kind for body in bodies for kind in body.kinds}
@@ -44,7 +44,7 @@ def components(kinds: Iterable[Any], bodies: Iterable[Body[Any]]) -> dict[str, S
     return {name: _completed(schema) for name, schema in sorted((found | of_events).items())}
 
 
-def _rest(schema: Schema, body: Body[Any]) -> Schema:
+def _rest(schema: Schema, body: Body) -> Schema:
     """Return the schema of what remains of a command without what comes from elsewhere."""
     properties = {name: one for name, one in schema["properties"].items() if name not in body.without}
     required = [name for name in schema["required"] if name in properties]
@@ -52,7 +52,7 @@ def _rest(schema: Schema, body: Body[Any]) -> Schema:
     return schema | changed
 
 
-def body_schema(body: Body[Any]) -> Schema:
+def body_schema(body: Body) -> Schema:
     """Return the schema of a body: a reference, or alternatives with their discriminator."""
     if len(body.kinds) == 1:
         return reference(body.name or body.kinds[0].__name__)

@@ -20,10 +20,10 @@ from tekana.application.engine import posting_engine
 from tekana.domain.caller import MAIN_TENANT
 from tekana_litestar import create_app, log_limits, middleware, problems
 from tekana_litestar.app import TekanaApp
-from tekana_litestar.headers import preferred_type
+from tekana_litestar.headers import accepts
 from tekana_litestar.problems import problem_response
 from tekana_litestar.request_log import RequestLog
-from tekana_litestar.responses import JSON, HttpResponse
+from tekana_litestar.responses import HttpResponse
 from tekana_memory import MemoryStore
 from tests.integration.http_support import (
     UNKNOWN_ID,
@@ -370,19 +370,19 @@ async def test_a_caller_needs_the_scope_of_the_operation(monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("accept", "expected"),
     [
-        (None, JSON),
-        ("*/*", JSON),
-        ("text/csv", "text/csv"),
-        ("text/html, */*;q=0.8", JSON),
-        ("application/pdf;q=0.5, TEXT/CSV", "text/csv"),
-        ("application/pdf, text/csv;q=0.1", "application/pdf"),
-        ("application/json, text/csv", "text/csv"),
-        ("text/csv;q=0", JSON),
+        (None, False),
+        ("*/*", False),
+        ("text/event-stream", True),
+        ("text/html, */*;q=0.8", False),
+        ("application/json;q=0.5, TEXT/Event-Stream", True),
+        ("application/json, text/event-stream; q=0.1", True),
+        ("text/event-stream;q=0", False),
+        ("text/event-stream;q=0.000", False),
     ],
 )
-def test_the_accept_header_selects_the_format(accept: str | None, expected: str) -> None:
+def test_the_accept_header_selects_the_format(accept: str | None, expected: bool) -> None:
     headers = [] if accept is None else [(b"accept", accept.encode())]
-    assert preferred_type(headers, (JSON, "text/csv", "application/pdf")) == expected
+    assert accepts(headers, "text/event-stream") is expected
 
 
 async def test_a_cancelled_request_is_answered() -> None:

@@ -20,7 +20,7 @@ from tekana_litestar.examples import example_error, example_of
 from tekana_litestar.openapi import document
 from tekana_litestar.operation import Operation
 from tekana_litestar.problems import Problem
-from tekana_litestar.routers import ROUTERS
+from tekana_litestar.resources import ROUTERS
 from tests.integration.http_support import UNKNOWN_ID, client, move, register, store_url, wallet_with
 from tests.integration.http_support import restarted_app as app
 from tests.tools import run_tool
@@ -214,7 +214,7 @@ def test_dry_runs_are_mentioned_where_they_are_possible(method: str, path: str, 
 
 
 @pytest.mark.parametrize(("body", "example"), BODY_EXAMPLES)
-def test_examples_of_bodies_are_what_the_code_takes(body: Body[Any], example: dict[str, Any]) -> None:
+def test_examples_of_bodies_are_what_the_code_takes(body: Body, example: dict[str, Any]) -> None:
     assert bool(example) != body.may_be_absent
     in_path = {name: UNKNOWN_ID for name in body.without if name.endswith("_id")}
     assert body.decode(msgspec.json.encode(example), in_path)

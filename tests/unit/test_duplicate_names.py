@@ -103,12 +103,12 @@ def test_usual_bodies_pass_the_quick_check() -> None:
 
 
 def test_fields_of_the_path_do_not_hide_duplicate_names() -> None:
-    body = Body[VerifyCustomer](VerifyCustomer, without=("customer_id",))
+    body = Body(VerifyCustomer, without=("customer_id",))
     with pytest.raises(InvalidRequest, match="tier: is given twice"):
         body.decode(b'{"tier": "a----", "tier": "b----"}', {"customer_id": UUID(WALLET)})
 
 
 def test_defaults_that_are_encoded_do_not_hide_duplicate_names() -> None:
-    body = Body[NewWebhookEndpoint](NewWebhookEndpoint)
+    body = Body(NewWebhookEndpoint)
     with pytest.raises(InvalidRequest, match="url: is given twice"):
         body.decode(b'{"url": "https://a.example", "url": "https://b.example"}')

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+
+    from tekana_litestar.protocol.responding import RespondingProtocol
 
 HEAD_SIZE_MAX: Final = 64 * 1024
 """Bytes of a request line and its headers together; the same for what surrounds a body: chunk sizes and trailers."""
@@ -39,14 +41,6 @@ LATE_HEAD: Final = "the headers did not come in time"
 LATE_BODY: Final = "the body did not come in time"
 
 
-class HasDeadlines(Protocol):
-    """A connection with deadlines."""
-
-    def check_deadlines(self, now: float) -> None:
-        """End what has lasted too long."""
-        ...
-
-
 class DeadlineTimer:
     """Checks the deadlines of all connections of one event loop, once a second: a timer for each would cost more.
 
@@ -54,7 +48,7 @@ class DeadlineTimer:
     late is left out: the process did not run, and what clients sent meanwhile is still unread.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, connections: Collection[HasDeadlines]) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, connections: Collection[RespondingProtocol]) -> None:
         self._loop = loop
         self._connections = connections
         self._running = False

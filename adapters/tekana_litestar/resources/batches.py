@@ -17,7 +17,7 @@ from tekana_litestar import fields
 from tekana_litestar.bodies import Body
 from tekana_litestar.examples import example_error, example_of
 from tekana_litestar.fields import meta
-from tekana_litestar.operation import Call, Returns, command, replay_header
+from tekana_litestar.operation import Call, Returns, command
 from tekana_litestar.problems import Problem, problem_of
 from tekana_litestar.queries import Query
 from tekana_litestar.resources.transactions import Transaction
@@ -72,7 +72,7 @@ _NONE_DONE: Final = {"results": [_refused(0, RolledBack), _refused(1, Insufficie
         meaning="Nothing was done, and the results say why; or a rule refuses the batch.",
         example=_NONE_DONE,
     ),
-    body=Body[Batch](Batch, bytes_max=BATCH_BYTES_MAX, example=_EXAMPLE),
+    body=Body(Batch, bytes_max=BATCH_BYTES_MAX, example=_EXAMPLE),
     key="required",
 )
 async def create_batch(call: NamedDependency[Call[Batch, Query]]) -> Response:
@@ -87,7 +87,7 @@ async def create_batch(call: NamedDependency[Call[Batch, Query]]) -> Response:
     outcome = await call.session.submit_batch(call.input, key=call.key, request_id=call.request_id)
     results = tuple([_result(index, one, call.request_id) for index, one in enumerate(outcome.transactions)])
     content = BatchResults(results=results, failed_index=outcome.failed_index)
-    return json_response(_status(outcome), content, *replay_header(outcome.replayed))
+    return json_response(_status(outcome), content, replayed=outcome.replayed)
 
 
 def _status(outcome: BatchOutcome) -> int:

@@ -36,7 +36,7 @@ from tekana_litestar import fields
 from tekana_litestar.bodies import Body
 from tekana_litestar.examples import example_of
 from tekana_litestar.fields import meta
-from tekana_litestar.operation import Call, Returns, command, query, replay_header
+from tekana_litestar.operation import Call, Returns, command, query
 from tekana_litestar.pages import ListPage, page_response
 from tekana_litestar.problems import PreconditionRequired
 from tekana_litestar.queries import Order, PageQuery, Query
@@ -98,19 +98,17 @@ class CustomerQuery(PageQuery, frozen=True, kw_only=True):
 _ID: Final = ("customer_id",)
 
 
-_REGISTRATION: Final = Body[RegisterCustomer](RegisterCustomer)
-_CHANGES: Final = Body[UpdateCustomer](
+_REGISTRATION: Final = Body(RegisterCustomer)
+_CHANGES: Final = Body(
     UpdateCustomer,
     without=("customer_id", "expected_version"),
     name="CustomerChanges",
     doc="The details to change; the others stay. Null clears one that may be empty; metadata is replaced whole.",
 )
-_VERIFICATION: Final = Body[VerifyCustomer](
+_VERIFICATION: Final = Body(
     VerifyCustomer, without=_ID, name="Verification", doc="To which degree the customer's identity is established."
 )
-_SUSPENSION: Final = Body[SuspendCustomer](
-    SuspendCustomer, without=_ID, name="Suspension", doc="Why the customer's money is stopped."
-)
+_SUSPENSION: Final = Body(SuspendCustomer, without=_ID, name="Suspension", doc="Why the customer's money is stopped.")
 
 # ---------------------------------------------------------------------- the routes
 
@@ -124,7 +122,7 @@ def _changed(**changed: Any) -> Returns:
     return Returns(200, Customer, _ETAG, example=example_of(Customer) | {"version": 2} | changed)
 
 
-@command("/", Returns(201, Customer, ("Location", "ETag"), example=_REGISTERED), body=_REGISTRATION, key="optional")
+@command("/", Returns(201, Customer, ("Location", "ETag"), example=_REGISTERED), body=_REGISTRATION)
 async def register_customer(call: NamedDependency[Call[RegisterCustomer, Query]]) -> Response:
     """Register a customer.
 
@@ -162,6 +160,7 @@ async def get_customer(call: NamedDependency[Call[None, Query]]) -> Response:
     _changed(),
     method=HttpMethod.PATCH,
     body=_CHANGES,
+    key="none",
     if_match=True,
     refusals=(PreconditionRequired,),
 )
@@ -176,7 +175,7 @@ async def update_customer(call: NamedDependency[Call[UpdateCustomer, Query]]) ->
     return _response(await call.submit(msgspec.structs.replace(call.input, expected_version=version)))
 
 
-@command("/{customer_id:str}/verify", _changed(), body=_VERIFICATION, key="optional")
+@command("/{customer_id:str}/verify", _changed(), body=_VERIFICATION)
 async def verify_customer(call: NamedDependency[Call[VerifyCustomer, Query]]) -> Response:
     """Verify a customer.
 
@@ -189,7 +188,6 @@ async def verify_customer(call: NamedDependency[Call[VerifyCustomer, Query]]) ->
     "/{customer_id:str}/suspend",
     _changed(status="suspended", suspension_reason=SuspendCustomer.EXAMPLE["reason"]),
     body=_SUSPENSION,
-    key="optional",
 )
 async def suspend_customer(call: NamedDependency[Call[SuspendCustomer, Query]]) -> Response:
     """Suspend a customer.
@@ -199,12 +197,7 @@ async def suspend_customer(call: NamedDependency[Call[SuspendCustomer, Query]]) 
     return _response(await call.submit(call.input))
 
 
-@command(
-    "/{customer_id:str}/reactivate",
-    _changed(version=3),
-    body=Body[ReactivateCustomer](ReactivateCustomer, without=_ID),
-    key="optional",
-)
+@command("/{customer_id:str}/reactivate", _changed(version=3), body=Body(ReactivateCustomer, without=_ID))
 async def reactivate_customer(call: NamedDependency[Call[ReactivateCustomer, Query]]) -> Response:
     """Reactivate a customer.
 
@@ -216,8 +209,7 @@ async def reactivate_customer(call: NamedDependency[Call[ReactivateCustomer, Que
 @command(
     "/{customer_id:str}/close",
     _changed(status="closed", wallets=[CLOSED_WALLET]),
-    body=Body[CloseCustomer](CloseCustomer, without=_ID),
-    key="optional",
+    body=Body(CloseCustomer, without=_ID),
 )
 async def close_customer(call: NamedDependency[Call[CloseCustomer, Query]]) -> Response:
     """Close a customer.
@@ -243,8 +235,8 @@ async def _version_of(customer_id: CustomerId, versions: frozenset[int], session
 def _response(executed: Executed[CustomerWithWallets], status: int = 200) -> Response:
     one = executed.answer.customer
     location = (("Location", f"/v1/customers/{one.id}"),) if status == 201 else ()
-    headers = (("ETag", f'"{one.version}"'), *location, *replay_header(executed.replayed))
-    return json_response(status, Customer.from_domain(executed.answer), *headers)
+    headers = (("ETag", f'"{one.version}"'), *location)
+    return json_response(status, Customer.from_domain(executed.answer), *headers, replayed=executed.replayed)
 
 
 ROUTER: Final = Router(

@@ -21,14 +21,13 @@ from tekana.domain.events import EVENT_TYPES, Aggregate
 from tekana.ports.events import EventFilter, FeedEvent
 from tekana.ports.page import PAGE_SIZE_MAX
 from tekana_litestar import fields
-from tekana_litestar.cursors import decode_cursor, encode_cursor
 from tekana_litestar.examples import example_of
 from tekana_litestar.fields import meta
-from tekana_litestar.headers import preferred_type, single_header
+from tekana_litestar.headers import accepts, single_header
 from tekana_litestar.operation import Call, Returns, query
-from tekana_litestar.pages import ListPage, page_response
+from tekana_litestar.pages import ListPage, decode_cursor, encode_cursor, page_response
 from tekana_litestar.queries import Limit, Query, page_request
-from tekana_litestar.responses import JSON, Response, encode
+from tekana_litestar.responses import Response, encode
 from tekana_litestar.server_sent_events import EVENT_STREAM, EventStream
 
 
@@ -160,7 +159,7 @@ async def list_events(call: NamedDependency[Call[None, EventQuery]]) -> Response
     there, as browsers do by themselves. With `type`, `aggregate` or `aggregate_id`, only matching events are returned;
     then a page may be short, or empty, although `next_cursor` leads on: send that as `after`.
     """
-    if preferred_type(call.headers, (JSON, EVENT_STREAM)) == EVENT_STREAM:
+    if accepts(call.headers, EVENT_STREAM):
         return await _stream(call)
     limit = PageRequest().limit if call.query.limit is UNSET else call.query.limit
     asked = page_request(call.path, limit, call.query.after, "after")

@@ -17,6 +17,7 @@ from tekana_litestar.headers import check_idempotency_key
 from tekana_litestar.operation import Call, Returns, query
 from tekana_litestar.queries import Query
 from tekana_litestar.responses import Response, json_response
+from tekana_litestar.views import shown
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,14 +41,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def from_domain(cls, one: CommandOutcome) -> Outcome:
         """Return what clients see of an outcome."""
-        return cls(
-            idempotency_key=one.idempotency_key,
-            status=one.status,
-            resource=one.resource,
-            resource_id=one.resource_id,
-            rejection_code=one.rejection and one.rejection.code,
-            rejection_detail=one.rejection and one.rejection.detail,
-        )
+        code, detail = (one.rejection.code, one.rejection.detail) if one.rejection else (None, None)
+        return shown(cls, one, rejection_code=code, rejection_detail=detail)
 
 
 class OutcomeQuery(Query, frozen=True, kw_only=True):

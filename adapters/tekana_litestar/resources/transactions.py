@@ -35,13 +35,7 @@ from tekana_litestar import fields
 from tekana_litestar.bodies import Body
 from tekana_litestar.fields import POSTED_AT, meta
 from tekana_litestar.headers import check_idempotency_key
-from tekana_litestar.operation import (
-    Call,
-    Returns,
-    command,
-    query,
-    replay_header,
-)
+from tekana_litestar.operation import Call, Returns, command, query
 from tekana_litestar.pages import ListPage, page_response
 from tekana_litestar.queries import Order, PageQuery, Query
 from tekana_litestar.responses import HttpResponse, Response, json_response
@@ -217,14 +211,14 @@ class DryRunQuery(Query, frozen=True, kw_only=True):
     dry_run: Annotated[bool, meta("Say what would happen, and keep nothing. No key is needed.")] = False
 
 
-MOVEMENT: Final = Body[AnyMoneyCommand](AnyMoneyCommand)
+MOVEMENT: Final = Body(AnyMoneyCommand)
 
 
 def posted_response(executed: Executed[DomainTransaction]) -> HttpResponse:
     """Return a transaction that was posted, as a response. Also for the hot route."""
     transaction, replayed = executed
     location = ("Location", f"/v1/transactions/{msgspec.to_builtins(transaction.id)}")  # faster than str()
-    return json_response(201, Transaction.from_domain(transaction), location, *replay_header(replayed))
+    return json_response(201, Transaction.from_domain(transaction), location, replayed=replayed)
 
 
 @command(

@@ -22,7 +22,7 @@ from tekana_litestar.operation import Call, Returns, query
 from tekana_litestar.pages import ListPage, page_response
 from tekana_litestar.queries import Order, PageQuery, Query
 from tekana_litestar.responses import Response, json_response
-from tekana_litestar.views import utc
+from tekana_litestar.views import shown, utc
 
 
 class WalletEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,13 +86,8 @@ class Balance(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def from_domain(cls, one: BalanceAt) -> Balance:
         """Return what clients see of a balance."""
-        return cls(
-            wallet_id=one.wallet_id,
-            at=utc(one.at),
-            currency=one.ledger_balance.currency,
-            ledger_balance=one.ledger_balance.major,
-            version=one.version,
-        )
+        balance = one.ledger_balance
+        return shown(cls, one, currency=balance.currency, ledger_balance=balance.major)
 
 
 class BalanceQuery(Query, frozen=True, kw_only=True):

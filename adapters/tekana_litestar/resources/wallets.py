@@ -35,13 +35,7 @@ from tekana_litestar import fields
 from tekana_litestar.bodies import Body
 from tekana_litestar.examples import example_of
 from tekana_litestar.fields import POSTED_AT, meta
-from tekana_litestar.operation import (
-    Call,
-    Returns,
-    command,
-    query,
-    replay_header,
-)
+from tekana_litestar.operation import Call, Returns, command, query
 from tekana_litestar.pages import ListPage, page_response
 from tekana_litestar.queries import Order, PageQuery, Query
 from tekana_litestar.responses import HttpResponse, Response, json_response
@@ -115,13 +109,13 @@ class WalletQuery(PageQuery, frozen=True, kw_only=True):
 
 _ID: Final = ("wallet_id",)
 
-_CHANGES: Final = Body[UpdateWallet](
+_CHANGES: Final = Body(
     UpdateWallet,
     without=_ID,
     name="WalletChanges",
     doc="The details to change; the others stay. Null clears one; metadata is replaced whole.",
 )
-_FREEZE: Final = Body[FreezeWallet](FreezeWallet, without=_ID, name="Freeze", doc="What is stopped, and why.")
+_FREEZE: Final = Body(FreezeWallet, without=_ID, name="Freeze", doc="What is stopped, and why.")
 
 # ---------------------------------------------------------------------- the routes
 
@@ -138,7 +132,7 @@ _FROZEN: Final = example_of(Wallet) | {
 }
 
 
-@command("/", Returns(201, Wallet, ("Location",), example=_OPENED), body=Body[OpenWallet](OpenWallet), key="optional")
+@command("/", Returns(201, Wallet, ("Location",), example=_OPENED), body=Body(OpenWallet))
 async def open_wallet(call: NamedDependency[Call[OpenWallet, Query]]) -> Response:
     """Open a wallet.
 
@@ -176,7 +170,7 @@ async def get_wallet(call: NamedDependency[Call[None, Query]]) -> Response:
     return wallet_response(await call.session.wallets.get(WalletId(call.ids["wallet_id"])))
 
 
-@command("/{wallet_id:str}", _CHANGED, method=HttpMethod.PATCH, body=_CHANGES, key="optional")
+@command("/{wallet_id:str}", _CHANGED, method=HttpMethod.PATCH, body=_CHANGES)
 async def update_wallet(call: NamedDependency[Call[UpdateWallet, Query]]) -> Response:
     """Change a wallet's name or metadata.
 
@@ -185,7 +179,7 @@ async def update_wallet(call: NamedDependency[Call[UpdateWallet, Query]]) -> Res
     return _response(await call.submit(call.input))
 
 
-@command("/{wallet_id:str}/freeze", Returns(200, Wallet, example=_FROZEN), body=_FREEZE, key="optional")
+@command("/{wallet_id:str}/freeze", Returns(200, Wallet, example=_FROZEN), body=_FREEZE)
 async def freeze_wallet(call: NamedDependency[Call[FreezeWallet, Query]]) -> Response:
     """Freeze a wallet.
 
@@ -194,7 +188,7 @@ async def freeze_wallet(call: NamedDependency[Call[FreezeWallet, Query]]) -> Res
     return _response(await call.submit(call.input))
 
 
-@command("/{wallet_id:str}/unfreeze", _CHANGED, body=Body[UnfreezeWallet](UnfreezeWallet, without=_ID), key="optional")
+@command("/{wallet_id:str}/unfreeze", _CHANGED, body=Body(UnfreezeWallet, without=_ID))
 async def unfreeze_wallet(call: NamedDependency[Call[UnfreezeWallet, Query]]) -> Response:
     """Unfreeze a wallet.
 
@@ -203,12 +197,7 @@ async def unfreeze_wallet(call: NamedDependency[Call[UnfreezeWallet, Query]]) ->
     return _response(await call.submit(call.input))
 
 
-@command(
-    "/{wallet_id:str}/close",
-    Returns(200, Wallet, example=CLOSED_WALLET),
-    body=Body[CloseWallet](CloseWallet, without=_ID),
-    key="optional",
-)
+@command("/{wallet_id:str}/close", Returns(200, Wallet, example=CLOSED_WALLET), body=Body(CloseWallet, without=_ID))
 async def close_wallet(call: NamedDependency[Call[CloseWallet, Query]]) -> Response:
     """Close a wallet.
 
@@ -219,7 +208,7 @@ async def close_wallet(call: NamedDependency[Call[CloseWallet, Query]]) -> Respo
 
 def _response(executed: Executed[DomainWallet], status: int = 200) -> Response:
     location = (("Location", f"/v1/wallets/{executed.answer.id}"),) if status == 201 else ()
-    return json_response(status, Wallet.from_domain(executed.answer), *location, *replay_header(executed.replayed))
+    return json_response(status, Wallet.from_domain(executed.answer), *location, replayed=executed.replayed)
 
 
 ROUTER: Final = Router(

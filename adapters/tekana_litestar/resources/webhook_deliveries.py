@@ -26,7 +26,7 @@ from tekana_litestar import fields
 from tekana_litestar.bodies import Body, Nothing
 from tekana_litestar.examples import example_of
 from tekana_litestar.fields import POSTED_AT, meta
-from tekana_litestar.operation import Call, Returns, command, query, replay_header
+from tekana_litestar.operation import Call, Returns, command, query
 from tekana_litestar.pages import ListPage, page_response
 from tekana_litestar.queries import PageQuery, Query
 from tekana_litestar.responses import Response, json_response
@@ -74,14 +74,13 @@ class WebhookDeliveryPage(ListPage[WebhookDelivery], frozen=True, kw_only=True):
 
 _PENDING: Final = example_of(WebhookDelivery) | {"status": "pending", "ended_at": None}
 _TEST: Final = _PENDING | {"event_type": "WebhookTest", "attempts": []}
-_NOTHING: Final = Body[Nothing](Nothing)
+_NOTHING: Final = Body(Nothing)
 
 
 @command(
     "/webhook-endpoints/{webhook_endpoint_id:str}/test",
     Returns(202, WebhookDelivery, example=_TEST),
     body=_NOTHING,
-    key="optional",
     refusals=(WebhookEndpointNotFound, WebhookEndpointDisabled),
 )
 async def test_webhook_endpoint(call: NamedDependency[Call[Nothing, Query]]) -> Response:
@@ -115,7 +114,6 @@ async def list_webhook_deliveries(call: NamedDependency[Call[None, PageQuery]]) 
     "/webhook-deliveries/{webhook_delivery_id:str}/resend",
     Returns(202, WebhookDelivery, example=_PENDING),
     body=_NOTHING,
-    key="optional",
     refusals=(WebhookDeliveryNotFound, WebhookEndpointDisabled),
 )
 async def resend_webhook_delivery(call: NamedDependency[Call[Nothing, Query]]) -> Response:
@@ -129,7 +127,7 @@ async def resend_webhook_delivery(call: NamedDependency[Call[Nothing, Query]]) -
 
 
 def _queued(done: Executed[DomainDelivery]) -> Response:
-    return json_response(202, WebhookDelivery.from_domain(done.answer), *replay_header(done.replayed))
+    return json_response(202, WebhookDelivery.from_domain(done.answer), replayed=done.replayed)
 
 
 ROUTER: Final = Router(

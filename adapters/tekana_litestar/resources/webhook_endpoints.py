@@ -26,10 +26,10 @@ from tekana.domain.webhooks import WebhookStatus
 from tekana_litestar import fields
 from tekana_litestar.bodies import Body, Nothing
 from tekana_litestar.fields import meta
-from tekana_litestar.operation import Call, Returns, command, query, replay_header
+from tekana_litestar.operation import Call, Returns, command, query
 from tekana_litestar.pages import ListPage, page_response
 from tekana_litestar.queries import PageQuery, Query
-from tekana_litestar.responses import HttpResponse, Response, json_response
+from tekana_litestar.responses import HttpResponse, Response, json_response, replay_header
 from tekana_litestar.views import shown
 
 _TYPES: Final = ["FundsDeposited", "FundsTransferred"]
@@ -99,17 +99,11 @@ class WebhookEndpointPage(ListPage[WebhookEndpoint], frozen=True, kw_only=True):
 
 # ---------------------------------------------------------------------- the routes
 
-_NOTHING: Final = Body[Nothing](Nothing)
+_NOTHING: Final = Body(Nothing)
 _GONE: Final = (WebhookEndpointNotFound,)  # also of a creation: it was created under this key, and deleted
 
 
-@command(
-    "/",
-    Returns(201, WebhookEndpointWithSecret, ("Location",)),
-    body=Body[NewWebhookEndpoint](NewWebhookEndpoint),
-    key="optional",
-    refusals=_GONE,
-)
+@command("/", Returns(201, WebhookEndpointWithSecret, ("Location",)), body=Body(NewWebhookEndpoint), refusals=_GONE)
 async def create_webhook_endpoint(call: NamedDependency[Call[NewWebhookEndpoint, Query]]) -> Response:
     """Create a webhook endpoint.
 
@@ -120,7 +114,7 @@ async def create_webhook_endpoint(call: NamedDependency[Call[NewWebhookEndpoint,
     """
     done = await call.submit(CreateWebhookEndpoint(**msgspec.structs.asdict(call.input)))
     location = ("Location", f"/v1/webhook-endpoints/{done.answer.id}")
-    return json_response(201, _with_secret(done.answer), location, *replay_header(done.replayed))
+    return json_response(201, _with_secret(done.answer), location, replayed=done.replayed)
 
 
 @query("/", Returns(200, WebhookEndpointPage), query=PageQuery)
@@ -147,8 +141,7 @@ async def get_webhook_endpoint(call: NamedDependency[Call[None, Query]]) -> Resp
     "/{webhook_endpoint_id:str}",
     Returns(200, WebhookEndpoint),
     method=HttpMethod.PATCH,
-    body=Body[WebhookEndpointChanges](WebhookEndpointChanges),
-    key="optional",
+    body=Body(WebhookEndpointChanges),
     refusals=_GONE,
 )
 async def update_webhook_endpoint(call: NamedDependency[Call[WebhookEndpointChanges, Query]]) -> Response:
@@ -160,10 +153,10 @@ async def update_webhook_endpoint(call: NamedDependency[Call[WebhookEndpointChan
     """
     changes = msgspec.structs.asdict(call.input)
     done = await call.submit(UpdateWebhookEndpoint(endpoint_id=_endpoint_id(call), **changes))
-    return json_response(200, WebhookEndpoint.from_domain(done.answer), *replay_header(done.replayed))
+    return json_response(200, WebhookEndpoint.from_domain(done.answer), replayed=done.replayed)
 
 
-@command("/{webhook_endpoint_id:str}", Returns(204), method=HttpMethod.DELETE, key="optional", refusals=_GONE)
+@command("/{webhook_endpoint_id:str}", Returns(204), method=HttpMethod.DELETE, refusals=_GONE)
 async def delete_webhook_endpoint(call: NamedDependency[Call[None, Query]]) -> Response:
     """Delete a webhook endpoint.
 
@@ -177,7 +170,6 @@ async def delete_webhook_endpoint(call: NamedDependency[Call[None, Query]]) -> R
     "/{webhook_endpoint_id:str}/rotate-secret",
     Returns(200, WebhookEndpointWithSecret),
     body=_NOTHING,
-    key="optional",
     refusals=_GONE,
 )
 async def rotate_webhook_secret(call: NamedDependency[Call[Nothing, Query]]) -> Response:
@@ -187,7 +179,7 @@ async def rotate_webhook_secret(call: NamedDependency[Call[Nothing, Query]]) -> 
     never again. A key that repeats the request gets the endpoint as it is then.
     """
     done = await call.submit(RotateWebhookSecret(endpoint_id=_endpoint_id(call)))
-    return json_response(200, _with_secret(done.answer), *replay_header(done.replayed))
+    return json_response(200, _with_secret(done.answer), replayed=done.replayed)
 
 
 def _with_secret(endpoint: DomainEndpoint) -> WebhookEndpoint:
