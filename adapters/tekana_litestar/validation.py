@@ -128,19 +128,14 @@ def _in_value(kind: Any, raw: Any, place: str) -> Iterator[FieldError]:
         item = get_args(kind)[0] if get_origin(kind) is tuple else None
         if item and _structs(item) and isinstance(raw, list):
             for index, one in enumerate(raw):
-                yield from _in_item(item, one, f"{place}[{index}]")
+                yield from _in_value(item, one, f"{place}[{index}]")
+        elif item is None and _structs(kind):
+            yield from faults(kind, raw, f"{place}.")
         else:
-            yield explain(error, kind, place)
+            yield _explained(error, kind, place)
 
 
-def _in_item(kind: Any, raw: Any, place: str) -> Iterator[FieldError]:
-    try:
-        msgspec.convert(raw, kind)
-    except msgspec.ValidationError:
-        yield from faults(kind, raw, f"{place}.")
-
-
-def explain(error: msgspec.ValidationError, kind: Any, place: str) -> FieldError:
+def _explained(error: msgspec.ValidationError, kind: Any, place: str) -> FieldError:
     """Say in words what msgspec found at this place. Where it is inside metadata is not shown."""
     found = _PLACE.fullmatch(str(error))
     message, path = (found[1], found[2].partition("[...]")[0]) if found else (str(error), "")
