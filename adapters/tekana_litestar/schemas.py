@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import msgspec
@@ -30,7 +30,7 @@ def components(kinds: Iterable[Any], bodies: Iterable[Body]) -> dict[str, Schema
     commands = {kind for body in bodies for kind in body.kinds}
     _, found = msgspec.json.schema_components([Nothing, *kinds, *commands], ref_template=_REF)
     for schema in (schema for name, schema in found.items() if name not in {kind.__name__ for kind in commands}):
-        schema["properties"] = _opened(schema.get("properties", {}))
+        schema["properties"] = _changed(schema.get("properties", {}), _opened)
     for kind in commands:
         for name, field in found[kind.__name__].get("properties", {}).items():
             field.update(of_command(name) | field)
@@ -68,7 +68,7 @@ def parameters(kind: type[Query]) -> list[Schema]:
     own = found[kind.__name__]
     needed = own.get("required", ())
     return [
-        _parameter(name, _typed(schema), is_required=name in needed)
+        _parameter(name, _changed(schema, _typed), is_required=name in needed)
         for name, schema in own.get("properties", {}).items()
     ]
 
@@ -88,17 +88,21 @@ def _parameter(name: str, schema: Schema, *, is_required: bool) -> Schema:
     return {**described, "schema": schema}
 
 
-def _opened(schema: Any) -> Any:
-    """Return the schema of what is returned with open enumerations: clients have to accept values that come later."""
+def _changed(schema: Any, change: Callable[[Schema], Schema]) -> Any:
+    """Return the schema with a change to it and to each one inside it."""
     if isinstance(schema, list):
-        return [_opened(one) for one in schema]
+        return [_changed(one, change) for one in schema]
     if not isinstance(schema, dict):
         return schema
-    done = {name: _opened(value) for name, value in schema.items() if name != "enum"}
+    return change({name: _changed(value, change) for name, value in schema.items()})
+
+
+def _opened(schema: Schema) -> Schema:
+    """Return a schema of what is returned without its enumeration: clients have to accept values that come later."""
     values = [one for one in schema.get("enum", ()) if isinstance(one, str)]
-    if "enum" in schema and not values:
+    if not values:
         return schema
-    return {"type": "string", "examples": values, **done} if values else done
+    return {"type": "string", "examples": values, **{name: one for name, one in schema.items() if name != "enum"}}
 
 
 def _completed(schema: Schema) -> Schema:
@@ -110,19 +114,14 @@ def _completed(schema: Schema) -> Schema:
             del own["type"]
         if own.get("default", ...) is None:
             del own["default"]  # some generators of clients take a field with a default for one that is always there
-    done: Schema = _typed(schema)
-    return done
+    typed: Schema = _changed(schema, _typed)
+    return typed
 
 
-def _typed(schema: Any) -> Any:
-    """Add the type of each enumeration, which msgspec leaves out: ours are text."""
-    if isinstance(schema, list):
-        return [_typed(one) for one in schema]
-    if not isinstance(schema, dict):
-        return schema
-    done = {name: _typed(value) for name, value in schema.items()}
-    if "type" not in done and all(isinstance(one, str) for one in done.get("enum", [None])):
-        return {"type": "string", **done}
-    if None in done.get("enum", ()):
-        return {"type": ["string", "null"], **done}
-    return done
+def _typed(schema: Schema) -> Schema:
+    """Return a schema with the type of its enumeration, which msgspec leaves out: ours are text."""
+    if "type" not in schema and all(isinstance(one, str) for one in schema.get("enum", [None])):
+        return {"type": "string", **schema}
+    if None in schema.get("enum", ()):
+        return {"type": ["string", "null"], **schema}
+    return schema

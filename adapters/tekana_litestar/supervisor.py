@@ -207,18 +207,16 @@ class Supervisor:
             self._on_ready = None
 
     def _stop_workers(self) -> None:
-        running = [worker for worker in self._workers if worker.process is not None]
-        for worker in running:
-            if worker.process is not None:
-                worker.process.terminate()
+        running = [(worker, process) for worker in self._workers if (process := worker.process) is not None]
+        for _, process in running:
+            process.terminate()
         ends_at = time.monotonic() + STOP_TIMEOUT_SECONDS
-        for worker in running:
-            if worker.process is not None:
-                worker.process.join(max(0.0, ends_at - time.monotonic()))
-                if worker.process.is_alive():
-                    _log.error("worker %s did not end in time and was killed", worker.process.pid)
-                    worker.process.kill()
-                worker.dispose()
+        for worker, process in running:
+            process.join(max(0.0, ends_at - time.monotonic()))
+            if process.is_alive():
+                _log.error("worker %s did not end in time and was killed", process.pid)
+                process.kill()
+            worker.dispose()
 
     def _stop(self, *_: object) -> None:
         self._stopping = True
