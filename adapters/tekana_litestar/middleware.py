@@ -83,7 +83,7 @@ class Middleware:
             async with deadline:
                 await serve(scope, receive, send_on)
         except TimeoutError:
-            if status is not None:
+            if status is not None or not deadline.expired():
                 raise
             await problem_of_request(scope, no_answer_in_time())(scope, receive, send_on)
         except asyncio.CancelledError:

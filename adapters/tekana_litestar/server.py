@@ -64,12 +64,8 @@ def serve(
     """
     if workers > 1 and settings.role == "all" and settings.database_url.startswith("memory:"):
         raise invalid("workers", "must be 1 with memory://, as each worker would have a ledger of its own")
-    try:
-        build(settings).app()  # so that a missing adapter is reported once, and not by each worker
-        listeners = listen(host, port, workers)
-    except (TekanaError, OSError) as error:
-        reason = f"cannot listen on {host}:{port}: {error.strerror}" if isinstance(error, OSError) else str(error)
-        print(f"tekana: {reason}", file=sys.stderr)
+    listeners = _take_port(settings, host, port, workers)
+    if not listeners:
         return _FAILED
     raise_open_files_limit()
     try:
@@ -81,6 +77,17 @@ def serve(
     finally:
         for listener in listeners:
             listener.close()
+
+
+def _take_port(settings: Settings, host: str, port: int, workers: int) -> list[Listener]:
+    """Return the listeners; none, after a message, if an adapter is missing or the port cannot be used."""
+    try:
+        build(settings).app()  # so that a missing adapter is reported once, and not by each worker
+        return listen(host, port, workers)
+    except (TekanaError, OSError) as error:
+        reason = f"cannot listen on {host}:{port}: {error.strerror}" if isinstance(error, OSError) else str(error)
+        print(f"tekana: {reason}", file=sys.stderr)
+        return []
 
 
 class Server(uvicorn.Server):
