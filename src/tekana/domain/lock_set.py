@@ -63,6 +63,10 @@ class LockSet(NamedTuple):
         """Return the ids of a kind in this set."""
         return [ref.id for ref in self.others if ref.kind == kind]
 
+    def items(self) -> set[Hashable]:
+        """Return the ids of the wallets, and the references to all other items. House wallets have to be resolved."""
+        return {*self.wallets, *self.others}
+
 
 def merge(lock_sets: Iterable[LockSet], stripe: int) -> LockSet:
     """Return the union of lock sets, with house wallets resolved to their ids.

@@ -13,7 +13,6 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Hashable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple, cast
@@ -197,40 +196,6 @@ class Lanes:
             await asyncio.wait(tasks)
 
 
-class OwnLocks:
-    """What this engine's own units of work lock, so that a wait for one of them is never taken for a stuck item."""
-
-    def __init__(self) -> None:
-        self._held: dict[asyncio.Future[None], LockSet] = {}
-
-    def __bool__(self) -> bool:
-        """Whether a unit of work holds locks."""
-        return bool(self._held)
-
-    @contextmanager
-    def held(self, locks: LockSet) -> Iterator[asyncio.Future[None]]:
-        """Count these as locked for as long as the context lasts, which must be as long as the unit of work."""
-        ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._held[ended] = locks
-        try:
-            yield ended
-        finally:
-            del self._held[ended]
-            ended.set_result(None)
-
-    def extend(self, held: asyncio.Future[None], locks: LockSet) -> None:
-        """Count these instead for the rest of a context."""
-        self._held[held] = locks
-
-    async def wait(self, locks: LockSet) -> bool:
-        """Wait for the end of a unit of work that locks one of these. False if there is none."""
-        needed = items_of(locks)
-        units = [ended for ended, held in self._held.items() if not needed.isdisjoint(items_of(held))]
-        if units:
-            await asyncio.wait(units, return_when=asyncio.FIRST_COMPLETED)
-        return bool(units)
-
-
 def _gives_up(part: Sequence[QueuedCommand], now: float) -> bool:
     return part[0].give_up_at is not None and part[0].give_up_at <= now
 
@@ -245,11 +210,6 @@ def _parts(group: Sequence[QueuedCommand]) -> Iterator[list[QueuedCommand]]:
             yield from ([one] for one in members)
         else:
             yield list(members)
-
-
-def items_of(locks: LockSet) -> set[Hashable]:
-    """Name everything that a lock set locks."""
-    return {*locks.wallets, *locks.others}
 
 
 def only(item: Hashable, locks: LockSet) -> LockSet:
@@ -283,7 +243,7 @@ def find_blocked(
 def _items_needed(one: QueuedCommand, stripe: int, locked: LockedState | None) -> set[Hashable]:
     locks = all_locks([one], stripe)
     more = locked and with_further_locks([one.envelope.command], locks, locked, stripe)
-    return items_of(more or locks)
+    return (more or locks).items()
 
 
 def _find_blocked_in_order(

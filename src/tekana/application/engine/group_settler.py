@@ -10,10 +10,11 @@ from operator import attrgetter
 from typing import Final
 
 from tekana.application.engine.command_queue import QueuedCommand, fail
-from tekana.application.engine.contention import Blocked, OwnLocks, find_blocked, only
+from tekana.application.engine.contention import Blocked, find_blocked, only
 from tekana.application.engine.decide import all_keys, all_locks, decide_group, outcome_of, with_further_locks
 from tekana.application.engine.envelope import Outcome
 from tekana.application.engine.house_wallets import HouseWalletLevels
+from tekana.application.engine.own_locks import OwnLocks
 from tekana.application.engine.statistics import OutcomeCounter
 from tekana.application.engine.unlocked_groups import UnlockedGroups
 from tekana.domain.book import Book
