@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 
 from tekana.application.commands.command import Struct
+from tekana.application.commands.money import TransferFunds
 from tekana.domain.book import Book
 from tekana.domain.caller import Scope
 from tekana.domain.errors import NotFound, Refused
@@ -79,6 +80,15 @@ class UseVoucher(Struct, frozen=True, kw_only=True):
         return book.customer_wallet(voucher.wallet_id)  # locked through the voucher
 
 
+class PayWithVoucher(TransferFunds, frozen=True, kw_only=True, tag_field="type", tag="transfer"):
+    """A payment from the wallet of a voucher, which is locked through the voucher alone."""
+
+    voucher_id: str
+
+    def locks(self) -> LockSet:
+        return LockSet((self.to_wallet_id,), others=(VOUCHERS.ref(self.voucher_id),))
+
+
 class VoucherRows:
     """Implements tekana_postgres.aggregates.KindRows."""
 
@@ -136,6 +146,21 @@ async def test_of_concurrent_uses_of_a_voucher_one_succeeds(store: Store) -> Non
         )
         assert sum(isinstance(one, Wallet) for one in outcomes) == 1
         assert sum(isinstance(one, NotFound) for one in outcomes) == 15
+    await assert_whole(store)
+
+
+async def test_a_refused_atomic_batch_restores_wallets_that_are_locked_through_an_item(store: Store) -> None:
+    async with at_work(store) as app:
+        payer, payee = await a_wallet(app, "100"), await a_wallet(app)
+        await app.execute(IssueVoucher(wallet_id=payer.id, voucher_id="v-1"))
+        payment = PayWithVoucher(
+            voucher_id="v-1", from_wallet_id=payer.id, to_wallet_id=payee.id, amount="40", currency="RWF"
+        )
+        undone, spent = await asyncio.gather(  # in one group
+            app.submit_batch(builders.atomic(payment, builders.withdrawal(payee.id, "9999"))),
+            app.submit_batch(builders.atomic(builders.withdrawal(payer.id, "100"))),
+        )
+        assert (undone.failed_index, spent.failed_index) == (1, None)
     await assert_whole(store)
 
 
