@@ -88,7 +88,7 @@ def plant(root: Path, old: str, new: str) -> None:
 
 
 def test_an_addition_makes_the_files_stale(copy: Path) -> None:
-    plant(copy, "    country: str | None\n", "    country: str | None\n    tier: str | None = None\n")
+    plant(copy, "    country: ", '    tier: Annotated[str | None, FieldMeaning("How well.")] = None\n    country: ')
     done = write(copy, "--check")
     assert done.returncode == 1
     assert "docs/events/CustomerRegistered.json is stale" in done.stdout
@@ -98,7 +98,7 @@ def test_an_addition_makes_the_files_stale(copy: Path) -> None:
 
 
 def test_a_breaking_change_is_not_written(copy: Path) -> None:
-    plant(copy, "    scope: FreezeScope\n", "    scope: int\n")
+    plant(copy, "    scope: Annotated[FreezeScope,", "    scope: Annotated[int,")
     for options in ((), ("--check",)):
         done = write(copy, *options)
         assert done.returncode == 1

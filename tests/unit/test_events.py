@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
+from tekana.application.event_payload import data_fields
 from tekana.domain import events as module
 from tekana.domain.errors import InsufficientFunds
 from tekana.domain.events import (
@@ -48,6 +49,7 @@ def test_what_each_says(name: str) -> None:
     assert said[: len(fields(base))] == [field.name for field in fields(base)]
     assert said == FIELDS[name]
     assert kind.__doc__
+    assert data_fields(name).meanings.keys() == set(data_fields(name).own)
 
 
 @pytest.mark.parametrize("kind", EVENT_TYPES.values())

@@ -14,7 +14,7 @@ from litestar.response.sse import ServerSentEventMessage
 from msgspec import UNSET, Meta, UnsetType
 
 from tekana import LOCAL_OPERATOR, EventsDropped, PageRequest
-from tekana.application.event_payload import OWN_FIELDS, event_payload
+from tekana.application.event_payload import data_fields, event_payload
 from tekana.domain.caller import MAIN_TENANT
 from tekana.domain.errors import invalid
 from tekana.domain.events import EVENT_TYPES, Aggregate
@@ -32,7 +32,7 @@ from tekana_litestar.server_sent_events import EVENT_STREAM, EventStream
 
 
 def _is_general(event_type: str) -> int:
-    return -len(OWN_FIELDS[event_type])
+    return -len(data_fields(event_type).own)
 
 
 EventData: TypeAlias = Annotated[
@@ -51,7 +51,7 @@ EventData: TypeAlias = Annotated[
         extra_json_schema={
             # The most special first, as some clients take the first that fits; and any other object.
             "anyOf": [
-                *({"$ref": f"#/components/schemas/{name}Data"} for name in sorted(OWN_FIELDS, key=_is_general)),
+                *({"$ref": f"#/components/schemas/{name}Data"} for name in sorted(EVENT_TYPES, key=_is_general)),
                 {"type": "object"},
             ]
         },

@@ -2,28 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, Final, Literal, NamedTuple, get_origin, get_type_hints
 from uuid import UUID
 
 import msgspec
 
 from tekana.domain.caller import MAIN_TENANT
-from tekana.domain.events import EVENT_TYPES, Aggregate, Event, RecordedEvent, aggregate_id, event_id
+from tekana.domain.event_fields import FieldMeaning
+from tekana.domain.events import EVENT_TYPES, Aggregate, Event, aggregate_id, event_id
 from tekana.domain.iso4217 import EXPONENTS
 from tekana.domain.money import Currency, format_minor
 
-AMOUNTS: Final = frozenset({"amount", "ledger_balance_after"})
-"""The fields with amounts: minor units in the event, a decimal string in major units in the payload."""
+_COMMON_FIELDS: Final = frozenset(field.name for field in fields(Event))
 
-_COMMON_FIELDS: Final = frozenset(field.name for field in fields(RecordedEvent))
 
-OWN_FIELDS: Final = {
-    name: tuple(field.name for field in fields(kind) if field.name not in {*_COMMON_FIELDS, f"{kind.aggregate}_id"})
-    for name, kind in EVENT_TYPES.items()
-}
-"""The fields of `data` by type of event: those that not all events have."""
+class DataFields(NamedTuple):
+    """The fields of `data` of a type of event: those that not all events have.
+
+    Attributes:
+        own: their names.
+        amounts: the names of those with amounts: minor units in the event, a decimal string in the payload.
+        read_as: the type of each field of the event for decoding. An enumerated field accepts any text, as later
+            versions may add values.
+        meanings: what the fields mean, where their type declares it.
+    """
+
+    own: tuple[str, ...]
+    amounts: frozenset[str]
+    read_as: Mapping[str, Any]
+    meanings: Mapping[str, FieldMeaning]
+
+
+@cache
+def data_fields(name: str) -> DataFields:
+    """Return the fields of `data` of a type of event, as its class declares them."""
+    kind = EVENT_TYPES[name]
+    own = [field.name for field in fields(kind) if field.name not in {*_COMMON_FIELDS, f"{kind.aggregate}_id"}]
+    hints, annotated = get_type_hints(kind), get_type_hints(kind, include_extras=True)
+    metadata = [(field, one) for field in own for one in getattr(annotated[field], "__metadata__", ())]
+    meanings = {field: one for field, one in metadata if isinstance(one, FieldMeaning)}
+    return DataFields(
+        tuple(own),
+        frozenset(field for field, one in meanings.items() if one.is_amount),
+        {field: str if get_origin(hint) is Literal else hint for field, hint in hints.items()},
+        meanings,
+    )
 
 
 class EventPayload(NamedTuple):
@@ -48,8 +75,9 @@ class EventPayload(NamedTuple):
 def event_payload(event: Event) -> EventPayload:
     """Return the payload of an event."""
     kind = type(event)
-    data = {name: getattr(event, name) for name in OWN_FIELDS[kind.NAME]}
-    for name in AMOUNTS & data.keys():
+    about = data_fields(kind.NAME)
+    data = {name: getattr(event, name) for name in about.own}
+    for name in about.amounts:
         data[name] = format_minor(data[name], data["currency"])
     return EventPayload(
         id=event_id(event),
@@ -65,13 +93,6 @@ def event_payload(event: Event) -> EventPayload:
     )
 
 
-_READ_AS: Final = {
-    name: {field: str if get_origin(hint) is Literal else hint for field, hint in get_type_hints(kind).items()}
-    for name, kind in EVENT_TYPES.items()
-}
-"""The type of each field for decoding. An enumerated field accepts any text, as later versions may add values."""
-
-
 def event_of_payload(payload: EventPayload) -> Event | None:
     """Return the event of a payload; None for a type that is unknown to this version.
 
@@ -83,14 +104,14 @@ def event_of_payload(payload: EventPayload) -> Event | None:
     kind = EVENT_TYPES.get(payload.type)
     if kind is None:
         return None
-    data = {name: payload.data[name] for name in OWN_FIELDS[payload.type] if name in payload.data}
+    about = data_fields(payload.type)
+    data = {name: payload.data[name] for name in about.own if name in payload.data}
     common = {name: getattr(payload, name) for name in _COMMON_FIELDS} | {f"{kind.aggregate}_id": payload.aggregate_id}
-    read_as = _READ_AS[payload.type]
     try:
-        for name in AMOUNTS & data.keys():
+        for name in about.amounts & data.keys():
             data[name] = _minor(data[name], data["currency"])
         values: dict[str, Any] = {
-            name: msgspec.convert(value, read_as[name]) for name, value in (data | common).items()
+            name: msgspec.convert(value, about.read_as[name]) for name, value in (data | common).items()
         }
         return kind(**values)
     except (msgspec.ValidationError, KeyError, TypeError, AttributeError) as error:

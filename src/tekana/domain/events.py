@@ -1,6 +1,6 @@
 """The events: every kind of change, named in the past tense.
 
-Each event belongs to one aggregate (a customer, a wallet or a transaction), which numbers its events 1, 2, 3 … without
+Each event belongs to one aggregate (a customer, for example), which numbers its events 1, 2, 3 … without
 a gap (`sequence`). Events are delivered at least once, and per aggregate in order; drop duplicates by `event_id`.
 No event contains a name, a phone number, an email or free text, except the caller's own `reference`. Amounts are in
 minor units.
@@ -10,14 +10,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar, Final, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal
 from uuid import UUID
 
 from tekana.domain.caller import MAIN_TENANT
+from tekana.domain.event_fields import (
+    Amount,
+    BalanceAfter,
+    ChangedFields,
+    CurrencyCode,
+    FieldMeaning,
+    TypeOfTransaction,
+)
 from tekana.domain.identifiers import CustomerId, TransactionId, WalletId
-from tekana.domain.money import Currency
-
-Aggregate = Literal["customer", "wallet", "transaction"]
 
 TransactionType = str
 """The name of a type of transaction: a key of `tekana.domain.transaction.TRANSACTION_TYPES`."""
@@ -27,11 +32,12 @@ FreezeScope = Literal["debits", "all"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RecordedEvent:
-    """The fields that all events have.
+class Event:
+    """The fields that all events have. An event also has the id of its aggregate, as in `wallet_id`.
 
     Attributes:
         NAME: the stable name under which it is stored and published. It never changes, even where the class does.
+        aggregate: the kind of aggregate, as in `wallet`.
         sequence: numbers the events of the aggregate, from 1.
         tenant, caller, request_id: of the request that caused the event; None if they were not recorded.
     """
@@ -46,7 +52,7 @@ class RecordedEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CustomerEvent(RecordedEvent):
+class CustomerEvent(Event):
     """An event of a customer."""
 
     aggregate: ClassVar[Aggregate] = "customer"
@@ -58,7 +64,7 @@ class CustomerRegistered(CustomerEvent):
     """A person became a customer."""
 
     NAME: ClassVar[str] = "CustomerRegistered"
-    country: str | None
+    country: Annotated[str | None, FieldMeaning("ISO 3166-1 alpha-2 code of the country that the customer gave.")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +72,7 @@ class CustomerUpdated(CustomerEvent):
     """Details of a customer changed; `changed` names the fields, never what they hold."""
 
     NAME: ClassVar[str] = "CustomerUpdated"
-    changed: tuple[str, ...]
+    changed: ChangedFields
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +80,7 @@ class CustomerVerified(CustomerEvent):
     """The operator established who the customer is, to the degree that the tier stands for."""
 
     NAME: ClassVar[str] = "CustomerVerified"
-    tier: str
+    tier: Annotated[str, FieldMeaning("To what degree the customer is known.")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +105,7 @@ class CustomerClosed(CustomerEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WalletEvent(RecordedEvent):
+class WalletEvent(Event):
     """An event of a wallet."""
 
     aggregate: ClassVar[Aggregate] = "wallet"
@@ -111,8 +117,8 @@ class WalletOpened(WalletEvent):
     """A customer has a new wallet."""
 
     NAME: ClassVar[str] = "WalletOpened"
-    customer_id: CustomerId
-    currency: Currency
+    customer_id: Annotated[CustomerId, FieldMeaning("Whose wallet it is.")]
+    currency: CurrencyCode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +126,7 @@ class WalletUpdated(WalletEvent):
     """Details of a wallet changed; `changed` names the fields, never what they hold."""
 
     NAME: ClassVar[str] = "WalletUpdated"
-    changed: tuple[str, ...]
+    changed: ChangedFields
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +134,7 @@ class WalletFrozen(WalletEvent):
     """Money can no longer leave the wallet (`debits`), nor enter it (`all`)."""
 
     NAME: ClassVar[str] = "WalletFrozen"
-    scope: FreezeScope
+    scope: Annotated[FreezeScope, FieldMeaning("`debits`: no money leaves the wallet; `all`: none enters either.")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,12 +153,12 @@ class WalletClosed(WalletEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _EntryPosted(WalletEvent):
-    transaction_id: TransactionId
-    transaction_type: TransactionType
-    version: int
-    amount: int
-    currency: Currency
-    ledger_balance_after: int
+    transaction_id: Annotated[TransactionId, FieldMeaning("The transaction that the entry belongs to.")]
+    transaction_type: TypeOfTransaction
+    version: Annotated[int, FieldMeaning("Numbers the entries of the wallet: 1, 2, 3 … without a gap.")]
+    amount: Amount
+    currency: CurrencyCode
+    ledger_balance_after: BalanceAfter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,16 +176,22 @@ class WalletDebited(_EntryPosted):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TransactionEvent(RecordedEvent):
+class TransactionEvent(Event):
     """An event of a transaction."""
 
     aggregate: ClassVar[Aggregate] = "transaction"
     transaction_id: TransactionId
-    from_wallet_id: WalletId
-    to_wallet_id: WalletId
-    amount: int
-    currency: Currency
-    reference: str | None
+    from_wallet_id: Annotated[
+        WalletId,
+        FieldMeaning("The wallet that the money leaves. A deposit comes from the operator's settlement wallet."),
+    ]
+    to_wallet_id: Annotated[
+        WalletId,
+        FieldMeaning("The wallet that the money enters. A withdrawal goes to the operator's settlement wallet."),
+    ]
+    amount: Amount
+    currency: CurrencyCode
+    reference: Annotated[str | None, FieldMeaning("The caller's own text, as it came.")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,13 +227,11 @@ class TransactionRejected(TransactionEvent):
     """A movement of money was refused; nothing moved."""
 
     NAME: ClassVar[str] = "TransactionRejected"
-    transaction_type: TransactionType
-    rejection_code: str
+    transaction_type: TypeOfTransaction
+    rejection_code: Annotated[str, FieldMeaning("Why it was refused: a code as in problems over HTTP.")]
 
 
-Event = CustomerEvent | WalletEvent | TransactionEvent
-
-EVENT_TYPES: Final[dict[str, type[CustomerEvent] | type[WalletEvent] | type[TransactionEvent]]] = {
+EVENT_TYPES: Final[dict[str, type[Event]]] = {
     kind.NAME: kind
     for kind in (
         *(CustomerRegistered, CustomerUpdated, CustomerVerified),
@@ -233,15 +243,17 @@ EVENT_TYPES: Final[dict[str, type[CustomerEvent] | type[WalletEvent] | type[Tran
 """Every event by its stored name."""
 
 
+if TYPE_CHECKING:
+    Aggregate = str
+else:
+    Aggregate = Literal[tuple(dict.fromkeys(kind.aggregate for kind in EVENT_TYPES.values()))]
+"""The kind of an aggregate: one of those that have events."""
+
+
 def aggregate_id(event: Event) -> UUID:
     """Return the id of the customer, wallet or transaction that the event happened to."""
-    match event:
-        case CustomerEvent():
-            return event.customer_id
-        case WalletEvent():
-            return event.wallet_id
-        case TransactionEvent():
-            return event.transaction_id
+    found: UUID = getattr(event, f"{event.aggregate}_id")
+    return found
 
 
 def event_id(event: Event) -> str:

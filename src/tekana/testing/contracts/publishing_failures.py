@@ -16,7 +16,7 @@ from uuid_utils.compat import uuid7
 
 from tekana.application.event_payload import EventPayload
 from tekana.domain.errors import Unavailable
-from tekana.domain.events import Event, WalletFrozen, event_id
+from tekana.domain.events import Event, WalletFrozen, aggregate_id, event_id
 from tekana.domain.identifiers import WalletId
 from tekana.ports.publisher import Publisher
 from tekana.testing.clock import FrozenClock
@@ -114,7 +114,7 @@ class PublisherFailuresContract(CapabilityContract):
 
     async def _assert_without_gaps(self, publisher: Publisher, histories: Iterable[Sequence[Event]]) -> None:
         """Check that all events arrived, and those of each aggregate in order, ignoring repeated runs."""
-        expected = {one[0].wallet_id: [event_id(each) for each in one] for one in histories}  # type: ignore[union-attr]
+        expected = {aggregate_id(one[0]): [event_id(each) for each in one] for one in histories}
         await publisher.publish([_last_of(wallet_id, len(ids)) for wallet_id, ids in expected.items()])
         number = sum(len(one) + 1 for one in expected.values())
         found: dict[UUID, list[str]] = {}
@@ -124,8 +124,8 @@ class PublisherFailuresContract(CapabilityContract):
                 for one in await self.arrived(publisher, number):
                     found.setdefault(one.aggregate_id, []).append(one.id)
                 number += 1  # for each repeated event
-        for aggregate_id, arrived in found.items():
-            ids = [*expected.get(aggregate_id, ()), f"{aggregate_id}:{len(expected.get(aggregate_id, ())) + 1}"]
+        for wallet_id, arrived in found.items():
+            ids = [*expected.get(wallet_id, ()), f"{wallet_id}:{len(expected.get(wallet_id, ())) + 1}"]
             assert set(arrived) == set(ids), "all events must arrive, and none after a rejected one of its aggregate"
             first = [ids.index(one) for one in dict.fromkeys(arrived)]
             assert first == sorted(first), "the events of an aggregate must arrive in order"
@@ -148,7 +148,7 @@ def _last_of(wallet_id: UUID, size: int) -> Event:
     return _frozen(WalletId(wallet_id), size + 1)
 
 
-def _ended(found: dict[UUID, list[str]], expected: dict[WalletId, list[str]]) -> bool:
+def _ended(found: dict[UUID, list[str]], expected: dict[UUID, list[str]]) -> bool:
     return all(f"{one}:{len(ids) + 1}" in found.get(one, ()) for one, ids in expected.items())
 
 
