@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from tekana.application.audit.snapshot import CountsEvents
 from tekana.domain.customer import CUSTOMERS, Customer
 from tekana.domain.events import Event
 from tekana.domain.identifiers import CustomerId, TransactionId, WalletId, WebhookDeliveryId, WebhookEndpointId
@@ -64,6 +65,12 @@ class MemoryState:
     def webhook_endpoints(self) -> dict[WebhookEndpointId, WebhookEndpoint]:
         """The webhook endpoints by id."""
         return self.items[WEBHOOK_ENDPOINTS.name]
+
+    def others_with_events(self) -> Iterator[CountsEvents]:
+        """Yield the items that count their events, but no customers and wallets."""
+        for kind, items in self.items.items():
+            if kind not in (CUSTOMERS.name, WALLETS.name):
+                yield from (one for one in items.values() if isinstance(one, CountsEvents))
 
     def find(self, ref: Ref) -> Any:
         """Return what a reference names; None if there is none."""

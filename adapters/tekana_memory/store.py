@@ -65,6 +65,7 @@ class MemoryStore:
             transactions=tuple(state.transactions.values()),
             keys=dict(state.keys),
             outbox=tuple(state.outbox),
+            others=tuple(state.others_with_events()),
         )
         for finding in check(snapshot):
             yield finding

@@ -12,7 +12,7 @@ from tekana.domain.errors import Unavailable
 from tekana.ports.audit import Finding
 from tekana_postgres.catalogue import count_objects, differences, read_catalogue
 from tekana_postgres.connections import ConnectionPool, raw_connection
-from tekana_postgres.invariants import CHECKS, SCHEMA, Check, with_types
+from tekana_postgres.invariants import SCHEMA, Check, checks
 from tekana_postgres.revisions import newest_revision
 from tekana_postgres.rights import BREACHES, RIGHTS_COUNT
 
@@ -43,7 +43,7 @@ async def audit(url: str) -> AsyncIterator[Finding]:
             await _require_newest(connection)
             await connection.execute(_SETTINGS)
             counts: dict[str, int] = {}
-            for check in CHECKS:
+            for check in checks():
                 for finding in await _findings(connection, check, counts):
                     yield finding
             yield await _check_schema(connection)
@@ -73,7 +73,7 @@ async def _findings(connection: asyncpg.Connection, check: Check, counts: dict[s
         counts[check.table] = await connection.fetchval(
             f"SELECT count(*) FROM {check.table}", timeout=_CHECK_TIMEOUT_SECONDS
         )
-    breaches = with_types(check.breaches)
+    breaches = check.breaches
     if len(check.invariants) == 1:
         breaches = f"SELECT {check.invariants[0].number}, breach FROM ({breaches}) q (breach)"
     rows = await connection.fetch(

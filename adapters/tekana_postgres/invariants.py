@@ -23,7 +23,8 @@ from tekana.application.audit.checks import (
 )
 from tekana.domain.transaction import TRANSACTION_TYPES
 from tekana.ports.audit import Invariant
-from tekana_postgres.outbox_invariants import EVENT_BREACHES, KEY_BREACHES
+from tekana_postgres.outbox_invariants import KEY_BREACHES, aggregate_id_sql, event_breaches
+from tekana_postgres.tables import APPEND_ONLY as HISTORY
 
 SCHEMA = Invariant(14, "tables, guards and rights are as this version needs")
 """Only a database has a schema, so the audit in Python lacks this invariant."""
@@ -148,9 +149,10 @@ _CURRENCIES = """
     FROM entries e JOIN wallets w ON w.id = e.wallet_id WHERE e.currency <> w.currency OR e.amount = 0
 """
 
-_APPEND_ONLY = """
+_HISTORY_TABLES = ", ".join(f"'{table.name}'" for table in HISTORY)
+_APPEND_ONLY = f"""
     SELECT format('%s: its guard %s is missing or off', tables.name, guards.name)
-    FROM (SELECT unnest(ARRAY['transactions', 'entries', 'idempotency_keys', 'outbox'])
+    FROM (SELECT unnest(ARRAY[{_HISTORY_TABLES}])
           UNION ALL SELECT relid::text FROM pg_partition_tree('outbox') WHERE isleaf) AS tables (name),
          unnest(ARRAY['append_only', 'append_only_truncate']) AS guards (name)
     WHERE NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = to_regclass(tables.name)
@@ -158,7 +160,7 @@ _APPEND_ONLY = """
     UNION ALL
     SELECT format('%s: %s rows were updated, %s deleted', relname, n_tup_upd, n_tup_del)
     FROM pg_stat_user_tables
-    WHERE (relname IN ('transactions', 'entries', 'idempotency_keys')
+    WHERE (relname IN ({_HISTORY_TABLES})
            OR relid IN (SELECT relid FROM pg_partition_tree('outbox'))) AND schemaname = current_schema()
       AND n_tup_upd + n_tup_del > 0
     UNION ALL
@@ -169,10 +171,12 @@ _APPEND_ONLY = """
        OR uuid_send(id) NOT BETWEEN begins || '\\x80' AND begins || '\\xc0'  -- see first_transaction_id
 """
 
+
 # Most wallets and customers have no event that changes their status: they are active, as at the beginning.
-_FINAL = """
+def _final() -> str:
+    return f"""
     WITH changes AS MATERIALIZED (
-        SELECT coalesce(event ->> 'wallet_id', event ->> 'customer_id')::uuid AS id, event_type,
+        SELECT {aggregate_id_sql("event_type", "event")} AS id, event_type,
                (event ->> 'sequence')::bigint AS sequence, event ->> 'scope' AS scope
         FROM outbox
         WHERE event_type IN ('WalletFrozen', 'WalletUnfrozen', 'WalletClosed',
@@ -211,21 +215,24 @@ _FINAL = """
     FROM closed c JOIN entries e ON e.wallet_id = c.id AND e.sequence > c.sequence
     UNION ALL
     SELECT format('%s: %s after it was closed', c.id, o.event_type)
-    FROM closed c JOIN outbox o ON coalesce(o.event ->> 'wallet_id', o.event ->> 'customer_id')::uuid = c.id
+    FROM closed c JOIN outbox o ON {aggregate_id_sql("o.event_type", "o.event")} = c.id
     WHERE o.event_type IS NOT NULL AND (o.event ->> 'sequence')::bigint > c.sequence
 """
 
+
 _HELD = "SELECT format('wallet %s: %s is held by no hold', id, held) FROM wallets WHERE held <> 0"
 
-CHECKS = (
-    Check((BALANCED,), "transactions", _BALANCED),
-    Check((BALANCES, VERSIONS), "entries", _HISTORY),
-    Check((HELD,), "wallets", _HELD),
-    Check((COVERED,), "entries", _COVERED),
-    Check((CURRENCIES,), "entries", _CURRENCIES),
-    Check((KEYS,), "idempotency_keys", KEY_BREACHES),
-    Check((EVENTS, SEQUENCES), "outbox", EVENT_BREACHES),
-    Check((APPEND_ONLY,), "transactions", _APPEND_ONLY),
-    Check((FINAL,), "wallets", _FINAL),
-)
-"""In the order of the invariants."""
+
+def checks() -> tuple[Check, ...]:
+    """Return the checks, in the order of the invariants, for the types and aggregates that are declared."""
+    return (
+        Check((BALANCED,), "transactions", with_types(_BALANCED)),
+        Check((BALANCES, VERSIONS), "entries", _HISTORY),
+        Check((HELD,), "wallets", _HELD),
+        Check((COVERED,), "entries", _COVERED),
+        Check((CURRENCIES,), "entries", _CURRENCIES),
+        Check((KEYS,), "idempotency_keys", KEY_BREACHES),
+        Check((EVENTS, SEQUENCES), "outbox", event_breaches()),
+        Check((APPEND_ONLY,), "transactions", _APPEND_ONLY),
+        Check((FINAL,), "wallets", _final()),
+    )

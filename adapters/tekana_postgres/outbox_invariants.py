@@ -1,8 +1,17 @@
-"""The invariants of the outbox and of idempotency keys in SQL: one place for each transaction, events in order."""
+"""The invariants of the outbox and of idempotency keys in SQL: one place for each transaction, events in order.
+
+Every aggregate is checked whose table counts its events. Which types of event these are, their classes declare.
+"""
 
 from __future__ import annotations
 
+from typing import Any
+
+from sqlalchemy import Column
+
 from tekana.application.audit.checks import EVENTS, SEQUENCES
+from tekana.domain.events import EVENT_TYPES
+from tekana_postgres import tables
 
 # The join finds transactions without a row, and rows without a transaction. If there are none, equal numbers of both
 # mean one row for each transaction. So rows are grouped only if the numbers differ, to find transactions with two rows.
@@ -45,48 +54,65 @@ _PLACED_ONCE = _ONE_EACH.format(
     newest=f"(SELECT {_NEWEST_DROPPED} FROM outbox_parts)",
 )
 
-# The events of entries have the position of their transaction in the outbox; if that was dropped, they have none. A
-# WalletOpened also has a customer_id; its aggregate is the wallet.
-_EVENTS_OF = {
-    "wallet": f"""
-        SELECT e.wallet_id AS id, e.sequence, o.position FROM entries e LEFT JOIN outbox o USING (transaction_id)
-        WHERE o.position IS NOT NULL OR e.transaction_id <= (SELECT {_NEWEST_DROPPED} FROM outbox_parts)
-        UNION ALL
-        SELECT (event ->> 'wallet_id')::uuid, (event ->> 'sequence')::bigint, position
-        FROM outbox WHERE event_type LIKE 'Wallet%'
-    """,
-    "customer": """
-        SELECT (event ->> 'customer_id')::uuid AS id, (event ->> 'sequence')::bigint AS sequence, position
-        FROM outbox WHERE event_type NOT LIKE 'Wallet%'
-    """,
-}
+# The events of entries are not in the outbox themselves, and have the position of their transaction in it; if that was
+# dropped, they have none.
+_EVENTS_OF_ENTRIES = f"""
+    SELECT e.wallet_id AS id, e.sequence, o.position FROM entries e LEFT JOIN outbox o USING (transaction_id)
+    WHERE o.position IS NOT NULL OR e.transaction_id <= (SELECT {_NEWEST_DROPPED} FROM outbox_parts)
+    UNION ALL
+"""
 
 
-def _sequences(aggregate: str, last: str) -> str:
-    """Return a query for wallets or customers whose events differ in number from column `last`, or are misplaced."""
+def _event_counts() -> dict[str, Column[Any]]:
+    """Return the columns that count the events of an aggregate, by the kind of aggregate."""
+    columns = [column for table in tables.metadata.sorted_tables for column in table.columns]
+    return {column.info["event_count_of"]: column for column in columns if "event_count_of" in column.info}
+
+
+def _event_types(*aggregates: str) -> str:
+    """Return the types of event of these kinds of aggregate, as a list in SQL."""
+    return ", ".join(f"'{name}'" for name, kind in EVENT_TYPES.items() if kind.aggregate in aggregates)
+
+
+def aggregate_id_sql(event_type: str, event: str) -> str:
+    """Return the SQL of the id of an event's aggregate. An event may have the ids of other aggregates, too."""
+    cases = (f"WHEN {event_type} IN ({_event_types(one)}) THEN {event} ->> '{one}_id'" for one in _event_counts())
+    return f"(CASE {' '.join(cases)} END)::uuid"
+
+
+def _sequences(aggregate: str, count: Column[Any]) -> str:
+    """Return a query for aggregates whose events differ in number from their count, or are misplaced."""
     return f"""
-        SELECT '{aggregate}' AS aggregate, coalesce(a.id, e.id) AS id, a.{last} AS sequence,
+        SELECT '{aggregate}' AS aggregate, coalesce(a.id, e.id) AS id, a.{count.name} AS sequence,
                coalesce(e.events, 0) AS events, e.misplaced
-        FROM {aggregate}s a FULL JOIN (
+        FROM {count.table.name} a FULL JOIN (
             SELECT id, count(*) AS events, min(sequence) FILTER (WHERE sequence <> number) AS misplaced
             FROM (SELECT id, sequence, row_number() OVER (
                       PARTITION BY id ORDER BY greatest(position, dropped.up_to), sequence) AS number
-                  FROM ({_EVENTS_OF[aggregate]}) events,
+                  FROM ({_EVENTS_OF_ENTRIES if aggregate == "wallet" else ""}
+                        SELECT (event ->> '{aggregate}_id')::uuid AS id, (event ->> 'sequence')::bigint AS sequence,
+                               position
+                        FROM outbox WHERE event_type IN ({_event_types(aggregate)})) events,
                        (SELECT coalesce(max(last_position), 0) AS up_to FROM outbox_parts) dropped) numbered
             GROUP BY id
         ) e ON e.id = a.id
-        WHERE a.{last} IS DISTINCT FROM coalesce(e.events, 0) OR e.misplaced IS NOT NULL
+        WHERE a.{count.name} IS DISTINCT FROM coalesce(e.events, 0) OR e.misplaced IS NOT NULL
     """
 
 
-EVENT_BREACHES = f"""
-    WITH broken AS ({_sequences("wallet", "sequence")} UNION ALL {_sequences("customer", "version")})
+def event_breaches() -> str:
+    """Return a query for breaches of EVENTS and SEQUENCES, with the number of the broken one."""
+    counts = _event_counts()
+    return f"""
+    WITH broken AS ({" UNION ALL ".join(_sequences(aggregate, count) for aggregate, count in counts.items())})
     SELECT {EVENTS.number}, breach FROM ({_PLACED_ONCE} UNION ALL {_DROPPED}) announced (breach)
     UNION ALL
     SELECT {EVENTS.number}, format('%s %s: at sequence %s, with %s events', aggregate, id, sequence, events)
     FROM broken WHERE sequence IS DISTINCT FROM events
     UNION ALL
+    SELECT {EVENTS.number}, format('position %s: %s is no event of a stored aggregate', position, event_type)
+    FROM outbox WHERE event_type NOT IN ({_event_types(*counts)})
+    UNION ALL
     SELECT {SEQUENCES.number}, format('%s %s: event %s is out of its place', aggregate, id, misplaced)
     FROM broken WHERE misplaced IS NOT NULL
 """
-"""The events that are missing, too many, or out of place."""

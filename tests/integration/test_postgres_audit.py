@@ -125,6 +125,11 @@ CORRUPTIONS: dict[str, tuple[str, set[int]]] = {
         {9, 10, 11},
     ),
     "an event without a cause": (f"INSERT INTO outbox (transaction_id) VALUES ('{_NEW}')", {9}),
+    "an event of an unknown type": (
+        f"INSERT INTO outbox (event_type, event) VALUES ('Unknown', json_build_object('customer_id', '{_NEW}',"
+        " 'sequence', 1))",
+        {9},
+    ),
     "an event stored twice": (
         "INSERT INTO outbox (event_type, event) SELECT event_type, event FROM outbox WHERE event_type = 'WalletOpened'"
         " LIMIT 1",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Column, DateTime, MetaData, Uuid
+from sqlalchemy import BigInteger, Column, DateTime, MetaData, Uuid
 
 metadata = MetaData(
     naming_convention={
@@ -23,3 +23,8 @@ def moment(name: str, *, nullable: bool = False) -> Column[Any]:
 def reference(name: str, to: str, *, nullable: bool = False, primary_key: bool = False) -> Column[Any]:
     """Return a column that refers to another one, such as `wallets.id`, without a foreign key."""
     return Column(name, Uuid, nullable=nullable, primary_key=primary_key, info={"references": to})
+
+
+def event_count(name: str, aggregate: str) -> Column[Any]:
+    """Return a column with the number of events of the row's aggregate. The audit compares it with the events."""
+    return Column(name, BigInteger, nullable=False, info={"event_count_of": aggregate})

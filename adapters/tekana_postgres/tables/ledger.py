@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, Index, SmallInteger, Table, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import CHAR, JSON
 
-from tekana_postgres.tables.columns import metadata, moment, reference
+from tekana_postgres.tables.columns import event_count, metadata, moment, reference
 
 customers = Table(
     "customers",
@@ -20,7 +20,7 @@ customers = Table(
     Column("status", Text, nullable=False),
     Column("suspension_reason", Text),
     Column("tier", Text),
-    Column("version", BigInteger, nullable=False),
+    event_count("version", "customer"),
     Column("created_by", Text, nullable=False),
     moment("created_at"),
     moment("updated_at"),
@@ -58,7 +58,7 @@ wallets = Table(
     Column("ledger_balance", BigInteger, nullable=False),
     Column("held", BigInteger, nullable=False),
     Column("version", BigInteger, nullable=False),
-    Column("sequence", BigInteger, nullable=False),
+    event_count("sequence", "wallet"),
     Column("created_by", Text, nullable=False),
     moment("created_at"),
     moment("updated_at"),

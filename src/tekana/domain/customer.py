@@ -72,6 +72,11 @@ class Customer:
         return self.status == "active"
 
     @property
+    def event_count(self) -> int:
+        """Return the number of the customer's events."""
+        return self.version
+
+    @property
     def contacts(self) -> tuple[Contact, ...]:
         """Return the contact details, which no other open customer may have."""
         return contacts(self.email, self.phone_number, self.external_id)

@@ -62,6 +62,11 @@ class Wallet:
         return self.ledger_balance - self.held
 
     @property
+    def event_count(self) -> int:
+        """Return the number of the wallet's events."""
+        return self.sequence
+
+    @property
     def may_overdraw(self) -> bool:
         """Return whether the balance may be negative: for house wallets only."""
         return self.house is not None

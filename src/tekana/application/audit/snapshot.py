@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from itertools import chain
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+from uuid import UUID
 
 from tekana.domain.customer import Customer
 from tekana.domain.events import Event
@@ -15,14 +17,37 @@ from tekana.domain.wallet import Wallet
 from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord
 
 
+@runtime_checkable
+class CountsEvents(Protocol):
+    """An aggregate that counts its events, as customers and wallets do."""
+
+    id: Any
+
+    @property
+    def event_count(self) -> int:
+        """Return the number of the aggregate's events."""
+        ...
+
+
 class Snapshot(NamedTuple):
-    """The contents of a store at one time. `outbox` is in the order of the feed."""
+    """The contents of a store at one time.
+
+    Attributes:
+        outbox: in the order of the feed.
+        others: the aggregates of other kinds that count their events.
+    """
 
     customers: Sequence[Customer]
     wallets: Sequence[Wallet]
     transactions: Sequence[Transaction]
     keys: Mapping[IdempotencyKey, IdempotencyRecord]
     outbox: Sequence[Transaction | Event]
+    others: Sequence[CountsEvents] = ()
+
+    def event_counts(self) -> dict[UUID, int]:
+        """Return the number of events of each aggregate but transactions, as the aggregate counts them."""
+        counting: Iterable[CountsEvents] = chain(self.customers, self.wallets, self.others)
+        return {one.id: one.event_count for one in counting}
 
     def history(self) -> dict[WalletId, list[Entry]]:
         """Return each wallet's entries, by version."""
