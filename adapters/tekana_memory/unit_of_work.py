@@ -8,19 +8,14 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from tekana.domain.answer_reference import AnswerReference
+from tekana.domain.answers import stored_form
 from tekana.domain.book import Book
 from tekana.domain.customer import CONTACTS, CUSTOMERS, Customer
 from tekana.domain.lock_set import LockedState, LockSet
 from tekana.domain.transaction import PostedEntry, Transaction
 from tekana.domain.wallet import WALLETS, Wallet
-from tekana.domain.webhook_answers import (
-    ChangedWebhook,
-    ConfiguredWebhook,
-    QueuedWebhook,
-    endpoint_answer,
-    reference_of,
-)
-from tekana.domain.webhooks import WEBHOOK_DELIVERIES, WEBHOOK_ENDPOINTS, WebhookDelivery, WebhookEndpoint
+from tekana.domain.webhooks import WEBHOOK_DELIVERIES, WEBHOOK_ENDPOINTS
 from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord
 from tekana_memory.state import MemoryState
 from tekana_memory.webhook_deliveries import save_new, save_resent
@@ -41,12 +36,9 @@ class MemoryUnitOfWork:
         return {key: self._record(self._state.keys[key]) for key in keys if key in self._state.keys}
 
     def _record(self, kept: IdempotencyRecord) -> IdempotencyRecord:
-        answer, state = kept.answer, self._state
-        if isinstance(answer, ConfiguredWebhook | ChangedWebhook):
-            now = endpoint_answer(answer, state.webhook_endpoints.get(answer.endpoint_id))
-            return IdempotencyRecord(kept.fingerprint, now)
-        if isinstance(answer, QueuedWebhook):
-            return IdempotencyRecord(kept.fingerprint, state.webhook_deliveries.get(answer.delivery_id, answer))
+        answer = kept.answer
+        if isinstance(answer, AnswerReference):
+            return IdempotencyRecord(kept.fingerprint, answer.resolve(self._state.find(answer.ref)))
         return IdempotencyRecord(kept.fingerprint, deepcopy(answer))
 
     async def read(self, locks: LockSet) -> LockedState:
@@ -126,6 +118,4 @@ class MemoryUnitOfWork:
 
 def _kept(record: IdempotencyRecord) -> IdempotencyRecord:
     """Return what to keep of a record: a copy, as answers are the callers' to change."""
-    answer = record.answer
-    kept = reference_of(answer) if isinstance(answer, WebhookEndpoint | WebhookDelivery) else deepcopy(answer)
-    return IdempotencyRecord(record.fingerprint, kept)
+    return IdempotencyRecord(record.fingerprint, deepcopy(stored_form(record.answer)))

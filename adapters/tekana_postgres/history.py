@@ -7,11 +7,10 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Table
 
-from tekana.domain.answers import CustomerWithWallets
+from tekana.domain.answers import ANSWERS
 from tekana.domain.book import Book
 from tekana.domain.events import Event
 from tekana.domain.transaction import Transaction
-from tekana.domain.wallet import Wallet
 from tekana.ports.unit_of_work import IdempotencyRecord
 from tekana_postgres import tables
 from tekana_postgres.arrays import uuid_text
@@ -64,9 +63,9 @@ def history_of(book: Book, records: Sequence[tuple[str, IdempotencyRecord]]) -> 
 def _customer_answers(records: Iterable[tuple[str, IdempotencyRecord]]) -> Rows:
     """Return the answers that hold a customer's data."""
     rows = [
-        (digest, uuid_text(_customer_id(record.answer)), answer_json(record.answer))
+        (digest, uuid_text(customer_id(record.answer)), answer_json(record.answer))
         for digest, record in records
-        if isinstance(record.answer, Wallet | CustomerWithWallets)
+        if (customer_id := ANSWERS[type(record.answer)].customer_id) is not None
     ]
     return sorted(rows, key=_digest)
 
@@ -79,13 +78,10 @@ def _key_row(digest: str, record: IdempotencyRecord, ids: Mapping[int, str]) -> 
     answer = record.answer
     if isinstance(answer, Transaction):
         return digest, record.fingerprint, ids[id(answer)], None
-    if isinstance(answer, Wallet | CustomerWithWallets):
-        return digest, record.fingerprint, None, reference_json(_customer_id(answer))
+    customer_id = ANSWERS[type(answer)].customer_id
+    if customer_id is not None:
+        return digest, record.fingerprint, None, reference_json(customer_id(answer))
     return digest, record.fingerprint, None, answer_json(answer)
-
-
-def _customer_id(answer: Any) -> Any:
-    return answer.customer_id if isinstance(answer, Wallet) else answer.customer.id
 
 
 def _transaction_row(transaction_id: str, transaction: Transaction) -> tuple[Any, ...]:

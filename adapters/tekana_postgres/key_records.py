@@ -13,10 +13,10 @@ from tekana.domain.transaction import Transaction
 from tekana.ports.outcomes import CommandOutcome, outcome_of
 from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord, batch_keys
 from tekana_postgres.aggregates.transaction import read_transactions
+from tekana_postgres.answer_references import resolve_references
 from tekana_postgres.arrays import text_array
 from tekana_postgres.connections import ConnectionPool, raw_connection
 from tekana_postgres.rows import key_digest, record_of
-from tekana_postgres.webhook_answers import with_webhooks
 
 _RECORDS = """
 SELECT k.key_digest, k.fingerprint, k.transaction_id, coalesce(a.answer, k.answer) AS answer
@@ -44,7 +44,7 @@ async def find_records(
         )
         for row in rows
     }
-    return await with_webhooks(connection, records)
+    return await resolve_references(connection, records)
 
 
 async def find_record(connection: asyncpg.Connection, key: IdempotencyKey) -> IdempotencyRecord | None:

@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 
 import msgspec
 
-from tekana.domain.answers import Answer, BatchRecord, CustomerWithWallets
+from tekana.domain.answers import ANSWERS, Answer, answer_class, stored_form
 from tekana.domain.caller import MAIN_TENANT
 from tekana.domain.customer import Customer
 from tekana.domain.events import EVENT_TYPES, Event
@@ -19,33 +19,10 @@ from tekana.domain.metadata import Metadata
 from tekana.domain.money import Money
 from tekana.domain.transaction import TRANSACTION_TYPES, Entry, Rejection, Relation, Transaction, TransactionRequest
 from tekana.domain.wallet import Wallet
-from tekana.domain.webhook_answers import (
-    ChangedWebhook,
-    ConfiguredWebhook,
-    DeletedWebhook,
-    QueuedWebhook,
-    WebhookReference,
-    reference_of,
-)
-from tekana.domain.webhooks import WebhookDelivery, WebhookEndpoint
 from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord
 
 Row = Mapping[str, Any]
 
-_StoredAnswer = Wallet | CustomerWithWallets | Rejection | BatchRecord | WebhookReference | DeletedWebhook
-
-# The names under which answers are stored. They never change, even where the classes do.
-_ANSWER_TYPES: Final[dict[str, type[_StoredAnswer]]] = {
-    "Wallet": Wallet,
-    "CustomerWithWallets": CustomerWithWallets,
-    "Rejection": Rejection,
-    "Batched": BatchRecord,
-    "ConfiguredWebhook": ConfiguredWebhook,
-    "ChangedWebhook": ChangedWebhook,
-    "DeletedWebhook": DeletedWebhook,
-    "QueuedWebhook": QueuedWebhook,
-}
-_ANSWER_NAMES: Final = {kind: name for name, kind in _ANSWER_TYPES.items()}
 _CUSTOMER_REFERENCE: Final = "CustomerAnswer"
 _ERASED: Final = Rejection("CustomerNotFound", "not_found", "the customer's data were erased", None, "NotFound")
 
@@ -160,15 +137,14 @@ def record_of(fingerprint: int, transaction: Transaction | None, answer: str | N
     name, value = msgspec.json.decode(answer or "", type=tuple[str, msgspec.Raw])
     if name == _CUSTOMER_REFERENCE:
         return IdempotencyRecord(fingerprint, _ERASED)
-    return IdempotencyRecord(fingerprint, msgspec.json.decode(value, type=_ANSWER_TYPES[name]))
+    return IdempotencyRecord(fingerprint, msgspec.json.decode(value, type=answer_class(name)))
 
 
-def answer_json(answer: Answer | WebhookReference) -> str:
-    """Return the JSON of an answer that is no transaction; of a webhook's, a reference, as it may hold a secret."""
-    if isinstance(answer, WebhookEndpoint | WebhookDelivery):
-        answer = reference_of(answer)
-    value: object = _rejection_values(answer) if isinstance(answer, Rejection) else answer
-    return msgspec.json.encode((_ANSWER_NAMES[type(answer)], value)).decode()  # type: ignore[index]
+def answer_json(answer: Answer) -> str:
+    """Return the JSON of the stored form of an answer that is no transaction."""
+    stored = stored_form(answer)
+    value = _rejection_values(stored) if isinstance(stored, Rejection) else stored
+    return msgspec.json.encode((ANSWERS[type(stored)].name, value)).decode()
 
 
 def rejection_json(rejection: Rejection | None) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Annotated, Any, ClassVar, NewType
 from uuid import UUID
 
@@ -18,15 +19,15 @@ from tekana import CloseWallet
 from tekana.application.commands.command import Struct
 from tekana.application.event_payload import event_of_payload, event_payload
 from tekana.application.event_schema import event_data_schema
+from tekana.domain.answers import ANSWERS, AnswerKind
 from tekana.domain.book import Book
 from tekana.domain.caller import Scope
 from tekana.domain.errors import Refused, WalletNotFound
 from tekana.domain.event_fields import Amount, CurrencyCode, FieldMeaning
-from tekana.domain.events import EVENT_TYPES, Event
+from tekana.domain.events import EVENT_TYPES, RecordedEvent
 from tekana.domain.identifiers import WalletId
 from tekana.domain.lock_set import LockKind, LockSet
 from tekana.domain.money import Currency
-from tekana.domain.wallet import Wallet
 from tekana.ports.store import Store
 from tekana.testing import builders
 from tekana.testing.clock import FrozenClock
@@ -65,7 +66,7 @@ PLEDGES = LockKind[PledgeId, Pledge]("pledge", wallets_of=lambda pledge: (pledge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PledgeMade(Event):
+class PledgeMade(RecordedEvent):
     """A customer promised to pay."""
 
     NAME: ClassVar[str] = "PledgeMade"
@@ -93,7 +94,7 @@ class MakePledge(Struct, frozen=True, kw_only=True):
     def locks(self) -> LockSet:
         return LockSet((self.wallet_id,))
 
-    def decide(self, book: Book) -> Wallet:
+    def decide(self, book: Book) -> Pledge:
         wallet = book.customer_wallet(self.wallet_id)
         due_at = book.now + timedelta(days=30)
         pledge = Pledge(PledgeId(book.new_id()), wallet.id, 500, wallet.currency, due_at, sequence=self.times)
@@ -111,7 +112,7 @@ class MakePledge(Struct, frozen=True, kw_only=True):
                     is_open=pledge.is_open,
                 )
             )
-        return wallet
+        return pledge
 
 
 _COLUMNS = ("id", "wallet_id", "amount", "currency", "due_at", "is_open", "sequence")
@@ -135,7 +136,8 @@ class PledgeRows(KindRows):
 
 @pytest.fixture(autouse=True)
 def registered(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Register what a release would list: the event and the rows."""
+    """Register what a release would list: the event, the answer and the rows."""
+    monkeypatch.setitem(ANSWERS, Pledge, AnswerKind("Pledge", "pledge", attrgetter("id")))
     monkeypatch.setitem(EVENT_TYPES, PledgeMade.NAME, PledgeMade)
     monkeypatch.setitem(KINDS, PLEDGES.name, PledgeRows())
 
@@ -190,6 +192,19 @@ async def test_a_missing_event_of_it_is_a_breach(store: Store, monkeypatch: pyte
         monkeypatch.setattr(Book, "record", lambda *_: None)
         await app.execute(MakePledge(wallet_id=customer.wallets[0].id))
         assert [one.invariant.number async for one in app.audit() if not one.ok] == [9]
+
+
+async def test_its_answer_is_stored_under_the_key_and_replayed(store: Store) -> None:
+    async with at_work(store) as app:
+        [wallet] = (await a_customer(app)).wallets
+        made = await app.submit(MakePledge(wallet_id=wallet.id), key="a key")
+        again = await app.submit(MakePledge(wallet_id=wallet.id), key="a key")
+        assert (made.replayed, again.replayed) == (False, True)
+        assert isinstance(again.answer, Pledge)
+        assert again.answer == made.answer
+        outcome = await app.outcomes.get("a key")
+        assert (outcome.resource, outcome.resource_id, outcome.status) == ("pledge", again.answer.id, "succeeded")
+    await assert_whole(store)
 
 
 def test_the_schema_of_its_event_comes_from_the_fields() -> None:

@@ -10,7 +10,8 @@ from litestar import Router
 from litestar.di import NamedDependency
 
 from tekana import CommandOutcome, OutcomeNotFound
-from tekana.ports.outcomes import OutcomeStatus, ResourceType
+from tekana.domain.answers import ResourceType
+from tekana.ports.outcomes import OutcomeStatus
 from tekana_litestar import fields
 from tekana_litestar.fields import meta
 from tekana_litestar.headers import check_idempotency_key

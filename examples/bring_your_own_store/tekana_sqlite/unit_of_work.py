@@ -101,7 +101,7 @@ class SqliteUnitOfWork:
         for one in book.outbox:
             self._save_to_outbox(one)
         for key, (fingerprint, answer) in records.items():
-            row = (*key, fingerprint, _NAMES[type(answer)], json.encode(answer).decode())  # type: ignore[index]
+            row = (*key, fingerprint, _NAMES[type(answer)], json.encode(answer).decode())
             self._database.rows("INSERT INTO keys VALUES (?, ?, ?, ?, ?, ?)", *row)
         self._database.rows("COMMIT")
 

@@ -13,11 +13,11 @@ import msgspec
 
 from tekana.domain.caller import MAIN_TENANT
 from tekana.domain.event_fields import FieldMeaning
-from tekana.domain.events import EVENT_TYPES, Aggregate, Event, aggregate_id, event_id
+from tekana.domain.events import EVENT_TYPES, Aggregate, Event, RecordedEvent, aggregate_id, event_id
 from tekana.domain.iso4217 import EXPONENTS
 from tekana.domain.money import Currency, format_minor
 
-_COMMON_FIELDS: Final = frozenset(field.name for field in fields(Event))
+_COMMON_FIELDS: Final = frozenset(field.name for field in fields(RecordedEvent))
 
 
 class DataFields(NamedTuple):

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from collections.abc import Callable
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Union
+from uuid import UUID
 
+from tekana.domain.answer_reference import AnswerReference
 from tekana.domain.customer import Customer
+from tekana.domain.identifiers import CustomerId
 from tekana.domain.transaction import Rejection, Transaction
 from tekana.domain.wallet import Wallet
-from tekana.domain.webhook_answers import DeletedWebhook
+from tekana.domain.webhook_answers import (
+    ChangedWebhook,
+    ConfiguredWebhook,
+    DeletedWebhook,
+    QueuedWebhook,
+    delivery_reference,
+    endpoint_reference,
+)
 from tekana.domain.webhooks import WebhookDelivery, WebhookEndpoint
 
 
@@ -29,14 +41,68 @@ class BatchRecord(NamedTuple):
     size: int
 
 
-Answer = (
-    Transaction
-    | Wallet
-    | CustomerWithWallets
-    | Rejection
-    | BatchRecord
-    | WebhookEndpoint
-    | WebhookDelivery
-    | DeletedWebhook
-)
-"""The result of a command, stored under its idempotency key and returned again for every repetition."""
+class AnswerKind(NamedTuple):
+    """How the answers of a class are stored and named.
+
+    Attributes:
+        name: the name under which answers are stored with their key. It never changes, even where the class does. None
+            if they are not stored there: a transaction has its own rows, and others have a reference.
+        resource: what the command created or changed; None for nothing.
+        resource_id: returns the id of that.
+        customer_id: returns the customer whose data the answer holds, so that a store can erase these; None if it
+            holds none.
+        reference: returns the reference to keep under the key instead; None if the answer itself is kept.
+    """
+
+    name: str | None
+    resource: str | None
+    resource_id: Callable[[Any], UUID | None]
+    customer_id: Callable[[Any], CustomerId] | None = None
+    reference: Callable[[Any], AnswerReference] | None = None
+
+
+def _no_id(_: object) -> None:
+    return None
+
+
+_endpoint_id: Final = attrgetter("endpoint_id")
+
+ANSWERS: Final[dict[type, AnswerKind]] = {
+    CustomerWithWallets: AnswerKind(
+        "CustomerWithWallets", "customer", attrgetter("customer.id"), customer_id=attrgetter("customer.id")
+    ),
+    Wallet: AnswerKind("Wallet", "wallet", attrgetter("id"), customer_id=attrgetter("customer_id")),
+    Transaction: AnswerKind(None, "transaction", attrgetter("id")),
+    Rejection: AnswerKind("Rejection", None, _no_id),
+    BatchRecord: AnswerKind("Batched", "batch", _no_id),
+    WebhookEndpoint: AnswerKind(None, "webhook_endpoint", attrgetter("id"), reference=endpoint_reference),
+    ConfiguredWebhook: AnswerKind("ConfiguredWebhook", "webhook_endpoint", _endpoint_id),
+    ChangedWebhook: AnswerKind("ChangedWebhook", "webhook_endpoint", _endpoint_id),
+    DeletedWebhook: AnswerKind("DeletedWebhook", "webhook_endpoint", _endpoint_id),
+    WebhookDelivery: AnswerKind(None, "webhook_delivery", attrgetter("id"), reference=delivery_reference),
+    QueuedWebhook: AnswerKind("QueuedWebhook", "webhook_delivery", attrgetter("delivery_id")),
+}
+"""Every class of answers, and of references that are kept instead. A new one needs nothing but its entry here."""
+
+if TYPE_CHECKING:
+    Answer = object
+    ResourceType = str
+else:
+    Answer = Union[tuple(kind for kind in ANSWERS if not issubclass(kind, AnswerReference))]  # noqa: UP007 - of as many as there are
+    ResourceType = Literal[tuple(dict.fromkeys(one.resource for one in ANSWERS.values() if one.resource))]
+"""`Answer`: the result of a command, stored under its idempotency key and returned again for every repetition: of a
+class in ANSWERS. `ResourceType`: what a command created or changed."""
+
+
+def answer_class(name: str) -> type:
+    """Return the class of the answers that are stored under a name. Raises KeyError if there is none."""
+    for kind, one in ANSWERS.items():
+        if one.name == name:
+            return kind
+    raise KeyError(name)
+
+
+def stored_form(answer: Answer) -> Answer:
+    """Return what is kept of an answer under its key: the answer itself, or a reference."""
+    reference = ANSWERS[type(answer)].reference
+    return answer if reference is None else reference(answer)

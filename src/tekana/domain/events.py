@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, Union
 from uuid import UUID
 
 from tekana.domain.caller import MAIN_TENANT
@@ -32,7 +32,7 @@ FreezeScope = Literal["debits", "all"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class RecordedEvent:
     """The fields that all events have. An event also has the id of its aggregate, as in `wallet_id`.
 
     Attributes:
@@ -52,7 +52,7 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CustomerEvent(Event):
+class CustomerEvent(RecordedEvent):
     """An event of a customer."""
 
     aggregate: ClassVar[Aggregate] = "customer"
@@ -105,7 +105,7 @@ class CustomerClosed(CustomerEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WalletEvent(Event):
+class WalletEvent(RecordedEvent):
     """An event of a wallet."""
 
     aggregate: ClassVar[Aggregate] = "wallet"
@@ -176,7 +176,7 @@ class WalletDebited(_EntryPosted):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TransactionEvent(Event):
+class TransactionEvent(RecordedEvent):
     """An event of a transaction."""
 
     aggregate: ClassVar[Aggregate] = "transaction"
@@ -231,7 +231,7 @@ class TransactionRejected(TransactionEvent):
     rejection_code: Annotated[str, FieldMeaning("Why it was refused: a code as in problems over HTTP.")]
 
 
-EVENT_TYPES: Final[dict[str, type[Event]]] = {
+EVENT_TYPES: Final[dict[str, type[RecordedEvent]]] = {
     kind.NAME: kind
     for kind in (
         *(CustomerRegistered, CustomerUpdated, CustomerVerified),
@@ -244,10 +244,12 @@ EVENT_TYPES: Final[dict[str, type[Event]]] = {
 
 
 if TYPE_CHECKING:
+    Event = RecordedEvent
     Aggregate = str
 else:
+    Event = Union[tuple(EVENT_TYPES.values())]  # noqa: UP007 - of as many as there are
     Aggregate = Literal[tuple(dict.fromkeys(kind.aggregate for kind in EVENT_TYPES.values()))]
-"""The kind of an aggregate: one of those that have events."""
+"""`Event`: an event of any type. `Aggregate`: the kind of an aggregate: one of those that have events."""
 
 
 def aggregate_id(event: Event) -> UUID:

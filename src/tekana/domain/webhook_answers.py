@@ -1,48 +1,66 @@
-"""Answers to webhook commands, as kept under idempotency keys: references, so that no key holds a secret.
-
-A repeated request is answered with the endpoint, or the delivery, as it is then. If it is gone by then, the request is
-refused, as one that is not a repeated one.
-"""
+"""Answers to webhook commands, as kept under idempotency keys: references, so that no key holds a secret."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tekana.domain.answer_reference import AnswerReference
 from tekana.domain.errors import WebhookDeliveryNotFound, WebhookEndpointNotFound
 from tekana.domain.identifiers import WebhookDeliveryId, WebhookEndpointId
-from tekana.domain.webhooks import WebhookDelivery, WebhookEndpoint, delivery_not_found, endpoint_not_found
+from tekana.domain.lock_set import Ref
+from tekana.domain.webhooks import (
+    WEBHOOK_DELIVERIES,
+    WEBHOOK_ENDPOINTS,
+    EndpointDelivery,
+    WebhookDelivery,
+    WebhookEndpoint,
+    delivery_not_found,
+    endpoint_not_found,
+)
 
 
 @dataclass(frozen=True, slots=True)
-class ConfiguredWebhook:
+class _EndpointReference(AnswerReference):
+    endpoint_id: WebhookEndpointId
+
+    @property
+    def ref(self) -> Ref:
+        return WEBHOOK_ENDPOINTS.ref(self.endpoint_id)
+
+    def not_found(self) -> WebhookEndpointNotFound:
+        return endpoint_not_found(self.endpoint_id)
+
+
+@dataclass(frozen=True, slots=True)
+class ConfiguredWebhook(_EndpointReference):
     """Stands for the answer to a creation or a rotation: the endpoint with its secret."""
 
-    endpoint_id: WebhookEndpointId
-
-    def not_found(self) -> WebhookEndpointNotFound:
-        """Build the refusal for an endpoint that was deleted since."""
-        return endpoint_not_found(self.endpoint_id)
+    def resolve(self, item: object) -> WebhookEndpoint | ConfiguredWebhook:
+        return item.with_new_secret() if isinstance(item, WebhookEndpoint) and not item.deleted else self
 
 
 @dataclass(frozen=True, slots=True)
-class ChangedWebhook:
+class ChangedWebhook(_EndpointReference):
     """Stands for the answer to an update: the endpoint without a secret."""
 
-    endpoint_id: WebhookEndpointId
-
-    def not_found(self) -> WebhookEndpointNotFound:
-        """Build the refusal for an endpoint that was deleted since."""
-        return endpoint_not_found(self.endpoint_id)
+    def resolve(self, item: object) -> WebhookEndpoint | ChangedWebhook:
+        return item.without_secrets() if isinstance(item, WebhookEndpoint) and not item.deleted else self
 
 
 @dataclass(frozen=True, slots=True)
-class QueuedWebhook:
+class QueuedWebhook(AnswerReference):
     """Stands for the answer to a test or a resend: the delivery."""
 
     delivery_id: WebhookDeliveryId
 
+    @property
+    def ref(self) -> Ref:
+        return WEBHOOK_DELIVERIES.ref(self.delivery_id)
+
+    def resolve(self, item: object) -> WebhookDelivery | QueuedWebhook:
+        return item.delivery if isinstance(item, EndpointDelivery) and not item.endpoint.deleted else self
+
     def not_found(self) -> WebhookDeliveryNotFound:
-        """Build the refusal for a delivery that is not kept any more."""
         return delivery_not_found(self.delivery_id)
 
 
@@ -53,21 +71,11 @@ class DeletedWebhook:
     endpoint_id: WebhookEndpointId
 
 
-WebhookReference = ConfiguredWebhook | ChangedWebhook | QueuedWebhook
-"""What is kept under a key instead of an answer."""
-
-
-def reference_of(answer: WebhookEndpoint | WebhookDelivery) -> WebhookReference:
+def endpoint_reference(endpoint: WebhookEndpoint) -> ConfiguredWebhook | ChangedWebhook:
     """Return what to keep under the key of a command with this answer."""
-    if isinstance(answer, WebhookDelivery):
-        return QueuedWebhook(answer.id)
-    return ConfiguredWebhook(answer.id) if answer.secret else ChangedWebhook(answer.id)
+    return ConfiguredWebhook(endpoint.id) if endpoint.secret else ChangedWebhook(endpoint.id)
 
 
-def endpoint_answer(
-    reference: ConfiguredWebhook | ChangedWebhook, endpoint: WebhookEndpoint | None
-) -> WebhookEndpoint | WebhookReference:
-    """Return the answer that a reference stands for now; the reference itself if the endpoint is gone."""
-    if endpoint is None or endpoint.deleted:
-        return reference
-    return endpoint.with_new_secret() if isinstance(reference, ConfiguredWebhook) else endpoint.without_secrets()
+def delivery_reference(delivery: WebhookDelivery) -> QueuedWebhook:
+    """Return what to keep under the key of a command with this answer."""
+    return QueuedWebhook(delivery.id)

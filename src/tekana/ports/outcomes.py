@@ -5,24 +5,13 @@ from __future__ import annotations
 from typing import Literal, NamedTuple, Protocol
 from uuid import UUID
 
-from tekana.domain.answers import Answer, BatchRecord, CustomerWithWallets
+from tekana.domain.answers import ANSWERS, ResourceType
 from tekana.domain.errors import OutcomeNotFound
 from tekana.domain.transaction import Rejection, Transaction
-from tekana.domain.wallet import Wallet
-from tekana.domain.webhook_answers import (
-    ChangedWebhook,
-    ConfiguredWebhook,
-    DeletedWebhook,
-    QueuedWebhook,
-    WebhookReference,
-)
-from tekana.domain.webhooks import WebhookDelivery, WebhookEndpoint
 from tekana.ports.unit_of_work import IdempotencyRecord
 
 OutcomeStatus = Literal["succeeded", "refused", "decided"]
 """How a command ended. A batch is `decided`: its transactions show which of them were done."""
-
-ResourceType = Literal["customer", "wallet", "transaction", "batch", "webhook_endpoint", "webhook_delivery"]
 
 
 class CommandOutcome(NamedTuple):
@@ -67,29 +56,8 @@ def outcome_of(key: str, record: IdempotencyRecord | None) -> CommandOutcome:
     if record is None:
         raise OutcomeNotFound("nothing is stored under this idempotency key")
     answer = record.answer
-    if isinstance(answer, Rejection):
-        return CommandOutcome(key, None, None, answer)
-    rejection = answer.rejection if isinstance(answer, Transaction) else None
-    return CommandOutcome(key, *_resource_of(answer), rejection)
-
-
-def _resource_of(answer: Answer | WebhookReference) -> tuple[ResourceType | None, UUID | None]:
-    found: tuple[ResourceType | None, UUID | None] = (None, None)
-    match answer:
-        case Transaction():
-            found = "transaction", answer.id
-        case CustomerWithWallets():
-            found = "customer", answer.customer.id
-        case Wallet():
-            found = "wallet", answer.id
-        case BatchRecord():
-            found = "batch", None
-        case WebhookDelivery():
-            found = "webhook_delivery", answer.id
-        case QueuedWebhook():
-            found = "webhook_delivery", answer.delivery_id
-        case WebhookEndpoint():
-            found = "webhook_endpoint", answer.id
-        case ConfiguredWebhook() | ChangedWebhook() | DeletedWebhook():
-            found = "webhook_endpoint", answer.endpoint_id
-    return found
+    kind = ANSWERS[type(answer)]
+    rejection = answer.rejection if isinstance(answer, Transaction) else answer
+    return CommandOutcome(
+        key, kind.resource, kind.resource_id(answer), rejection if isinstance(rejection, Rejection) else None
+    )

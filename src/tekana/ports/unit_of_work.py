@@ -9,7 +9,6 @@ from typing import Final, NamedTuple, Protocol, runtime_checkable
 from tekana.domain.answers import Answer
 from tekana.domain.book import Book
 from tekana.domain.lock_set import LockedState, LockSet
-from tekana.domain.webhook_answers import WebhookReference
 
 
 class IdempotencyKey(NamedTuple):
@@ -36,12 +35,12 @@ def batch_keys(whole: IdempotencyKey, size: int) -> tuple[IdempotencyKey, ...]:
 class IdempotencyRecord(NamedTuple):
     """The record of a used key: the fingerprint of the command (64 bits, signed), and its answer.
 
-    Of an answer with a webhook endpoint or delivery a store keeps a WebhookReference only, and `find_keys` returns what
-    that stands for by then; the reference itself, if that is gone.
+    A store keeps the `tekana.domain.answers.stored_form` of the answer. Where that is an AnswerReference, `find_keys`
+    returns what it stands for by then; the reference itself, if that is gone.
     """
 
     fingerprint: int
-    answer: Answer | WebhookReference
+    answer: Answer
 
 
 class UnitOfWork(Protocol):

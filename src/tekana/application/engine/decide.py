@@ -15,13 +15,13 @@ import msgspec
 from tekana.application.commands.command import Command, ExtendingCommand, MoneyCommand
 from tekana.application.engine.command_queue import QueuedBatch, QueuedCommand
 from tekana.application.engine.envelope import Envelope, Outcome
+from tekana.domain.answer_reference import AnswerReference
 from tekana.domain.answers import Answer, BatchRecord
 from tekana.domain.book import Book
 from tekana.domain.errors import IdempotencyKeyReused, InvalidRequest, Refused, RolledBack
 from tekana.domain.identifiers import WalletId
 from tekana.domain.lock_set import LockedState, LockSet, merge
 from tekana.domain.transaction import Rejection, Transaction
-from tekana.domain.webhook_answers import ChangedWebhook, ConfiguredWebhook, QueuedWebhook
 from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord
 
 _encode = msgspec.msgpack.Encoder(order="deterministic").encode
@@ -205,6 +205,6 @@ def outcome_of(
     replayed = one.key in seen
     seen.add(one.key)
     answer = known[one.key].answer
-    if isinstance(answer, ConfiguredWebhook | ChangedWebhook | QueuedWebhook):  # what it stands for is gone
+    if isinstance(answer, AnswerReference):  # what it stands for is gone
         return answer.not_found()
     return Outcome(answer, replayed)

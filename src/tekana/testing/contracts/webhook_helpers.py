@@ -12,9 +12,9 @@ from uuid_utils.compat import uuid7
 from tekana.application import Command, CreateWebhookEndpoint, ResendWebhookDelivery, UpdateWebhookEndpoint
 from tekana.application.commands.command import AnswerT
 from tekana.application.tekana import refusal_of
+from tekana.domain.answer_reference import AnswerReference
 from tekana.domain.caller import Caller
 from tekana.domain.identifiers import WebhookDeliveryId, WebhookEndpointId
-from tekana.domain.webhook_answers import ChangedWebhook, ConfiguredWebhook, QueuedWebhook
 from tekana.domain.webhooks import DeliveryAttempt, NewWebhookDelivery, WebhookDelivery, WebhookEndpoint
 from tekana.ports.webhook_deliveries import (
     DeliveryOutcome,
@@ -76,7 +76,7 @@ async def execute(
 ) -> AnswerT:
     """Decide a command in a unit of work of its own. Raises Refused."""
     answer, _ = await by_hand(store, command, key, caller.subject)
-    if isinstance(answer, ConfiguredWebhook | ChangedWebhook | QueuedWebhook):
+    if isinstance(answer, AnswerReference):
         raise answer.not_found()
     error = refusal_of(answer)
     if error is not None:
