@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final, NamedTuple, cast, get_args
+from typing import Any, Final, NamedTuple, cast
 
 from tekana.application import Batch
-from tekana.application.commands.webhooks import AnyWebhookCommand
+from tekana.application.commands import webhooks
 from tekana.application.engine.engine import Engine
 from tekana.application.engine.envelope import Envelope, Outcome
 from tekana_kafka.codec import Codec
@@ -40,7 +40,7 @@ async def _submit_batch(engine: Engine, received: ReceivedCommand) -> list[Outco
 HANDLERS: Final[Mapping[type, CommandHandler]] = {
     **dict.fromkeys(TOPIC_OF, CommandHandler(OUTCOME, _submit)),
     # Before they are decided URLs are checked, which may take longer for one than for the next.
-    **dict.fromkeys(get_args(AnyWebhookCommand), CommandHandler(OUTCOME, _submit, queued=False)),
+    **dict.fromkeys(webhooks.GROUP.commands, CommandHandler(OUTCOME, _submit, queued=False)),
     Batch: CommandHandler(OUTCOMES, _submit_batch),
 }
 """The handler of each command."""

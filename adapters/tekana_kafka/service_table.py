@@ -1,26 +1,27 @@
 """The table of services: the commands and queries of each, and their topics.
 
-A service is a unit of deployment, not a kind of aggregate: new commands are added to an existing service, and a
-reader's declaration names its service.
-Each topic of commands is consumed in order and separately, so that slow commands do not delay other topics.
+A service is a unit of deployment, not a kind of aggregate: a package of commands and a reader declare which service
+executes or answers them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final, NamedTuple, Protocol, get_args
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, Union
 
 from tekana.application import Webhooks
-from tekana.application.commands import Batch
-from tekana.application.commands.customers import AnyCustomerCommand
-from tekana.application.commands.money import AnyMoneyCommand
-from tekana.application.commands.wallets import AnyWalletCommand
-from tekana.application.commands.webhooks import AnyWebhookCommand
+from tekana.application.commands import GROUPS, Batch, Command, money
+from tekana.application.commands.group import CommandGroup
 from tekana.domain.answers import Answer
 from tekana.domain.caller import Caller
 from tekana.ports.readers import READERS, ServiceName, queries_of
 
-CoreCommand = AnyCustomerCommand | AnyWalletCommand | AnyMoneyCommand | AnyWebhookCommand
+if TYPE_CHECKING:
+    CoreCommand = Command[Any]
+else:
+    CoreCommand = Union[tuple(kind for one in GROUPS for kind in one.commands)]  # noqa: UP007 - of as many as there are
+"""A command of any package."""
+
 AnyCommand = CoreCommand | Batch
 
 
@@ -31,16 +32,6 @@ class Previews(Protocol):
         """Preview a command, like the engine's `preview`."""
         ...
 
-
-_COMMANDS: Final[Mapping[ServiceName, Mapping[str, tuple[type[AnyCommand], ...]]]] = {
-    "customer": {"customer": get_args(AnyCustomerCommand)},
-    "wallet": {"wallet": get_args(AnyWalletCommand)},
-    "transaction": {
-        "transaction": (*get_args(AnyMoneyCommand), Batch),
-        "webhook": get_args(AnyWebhookCommand),
-    },
-}
-"""The commands of each service, by the name of their topic."""
 
 PORTS: Final[Mapping[str, type]] = {
     **{reader.name: reader.port for reader in READERS},
@@ -68,10 +59,19 @@ class ServiceEntry(NamedTuple):
     queries: tuple[str, ...]
 
 
-SERVICES: Final[Mapping[ServiceName, ServiceEntry]] = {
-    name: ServiceEntry(commands, tuple(query for query, service in SERVICE_OF.items() if service == name))
-    for name, commands in _COMMANDS.items()
-}
+def services_of(groups: Iterable[CommandGroup]) -> dict[ServiceName, ServiceEntry]:
+    """Return the services that execute these commands, with their queries."""
+    topics: dict[ServiceName, dict[str, tuple[type[AnyCommand], ...]]] = {}
+    for group in groups:
+        kinds: tuple[type[AnyCommand], ...] = group.commands
+        topics.setdefault(group.service, {})[group.topic] = (*kinds, Batch) if group is money.GROUP else kinds
+    return {
+        name: ServiceEntry(commands, tuple(query for query, service in SERVICE_OF.items() if service == name))
+        for name, commands in topics.items()
+    }
+
+
+SERVICES: Final[Mapping[ServiceName, ServiceEntry]] = services_of(GROUPS)
 
 COMMANDS: Final[Mapping[str, tuple[type[AnyCommand], ...]]] = {
     topic: kinds for entry in SERVICES.values() for topic, kinds in entry.commands.items()

@@ -9,7 +9,9 @@ import msgspec
 import pytest
 
 import tekana
+from tekana.application.commands import GROUPS
 from tekana.application.commands.command import Struct
+from tekana.application.commands.group import CommandGroup
 from tekana.domain import errors
 from tekana.domain.answers import Answer, BatchRecord
 from tekana.domain.caller import LOCAL_OPERATOR
@@ -25,7 +27,7 @@ from tekana_kafka.codec import codec_of
 from tekana_kafka.command_messages import command_message
 from tekana_kafka.query_messages import QUERIES
 from tekana_kafka.reply_codec import decode_error, encode_error
-from tekana_kafka.service_table import TOPIC_OF
+from tekana_kafka.service_table import SERVICES, TOPIC_OF, services_of
 from tests.integration.postgres_support import some_history
 
 
@@ -150,3 +152,10 @@ def test_a_command_without_an_id_has_a_message_key(monkeypatch: pytest.MonkeyPat
     monkeypatch.setitem(TOPIC_OF, SetRate, "transaction")  # type: ignore[arg-type]
     message = command_message(SetRate(currency="RWF"), caller=LOCAL_OPERATOR, key="a", request_id=None)
     assert message.key
+
+
+def test_the_commands_of_a_new_package_get_a_topic_at_its_service() -> None:
+    pledges = CommandGroup("pledge", "wallet", (tekana.FreezeWallet,))
+    services = services_of((*GROUPS, pledges))
+    assert services["wallet"].commands == {**SERVICES["wallet"].commands, "pledge": (tekana.FreezeWallet,)}
+    assert services_of(GROUPS) == SERVICES

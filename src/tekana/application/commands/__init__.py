@@ -1,4 +1,4 @@
-"""The commands. Each package (`customers`, `wallets`, `money`, `webhooks`) lists its own.
+"""The commands. Each package lists its own in its `GROUP`.
 
 A `Batch` is a list of money commands.
 
@@ -6,7 +6,7 @@ HTTP, the bus, the feature drivers, the tests and the reference (docs/reference/
 attributes of commands: see `tekana.application.commands.command.Command`.
 """
 
-from typing import TYPE_CHECKING, Any, Final, get_args
+from typing import TYPE_CHECKING, Any, Final
 
 from tekana.application.commands import customers, money, wallets, webhooks
 from tekana.application.commands.batch import Batch as Batch
@@ -14,14 +14,15 @@ from tekana.application.commands.batch import BatchOutcome as BatchOutcome
 from tekana.application.commands.command import Command as Command
 from tekana.application.commands.command import MoneyCommand as MoneyCommand
 from tekana.application.commands.customers import *
-from tekana.application.commands.customers import AnyCustomerCommand
+from tekana.application.commands.group import CommandGroup
 from tekana.application.commands.money import *
 from tekana.application.commands.money import AnyMoneyCommand as AnyMoneyCommand
 from tekana.application.commands.wallets import *
-from tekana.application.commands.wallets import AnyWalletCommand
 from tekana.application.commands.webhooks import *
-from tekana.application.commands.webhooks import AnyWebhookCommand
 from tekana.domain.events import TransactionType
+
+GROUPS: Final[tuple[CommandGroup, ...]] = (customers.GROUP, wallets.GROUP, money.GROUP, webhooks.GROUP)
+"""The packages of commands."""
 
 if not TYPE_CHECKING:  # mypy accepts only a literal list, which would repeat the name of each command
     __all__ = [
@@ -32,14 +33,10 @@ if not TYPE_CHECKING:  # mypy accepts only a literal list, which would repeat th
         *("Batch", "BatchOutcome", "Command", "MoneyCommand"),
     ]
 
-COMMANDS: Final[dict[str, type[Command[Any]]]] = {
-    kind.NAME: kind
-    for group in (AnyCustomerCommand, AnyWalletCommand, AnyMoneyCommand, AnyWebhookCommand)
-    for kind in get_args(group)
-}
+COMMANDS: Final[dict[str, type[Command[Any]]]] = {kind.NAME: kind for group in GROUPS for kind in group.commands}
 """Every command by its stable name."""
 
 MONEY_COMMANDS: Final[dict[TransactionType, type[AnyMoneyCommand]]] = {
-    str(kind.__struct_config__.tag): kind for kind in get_args(AnyMoneyCommand)
+    str(kind.__struct_config__.tag): kind for kind in money.GROUP.commands
 }
 """Every command that moves money, by the type of transaction that it leads to."""

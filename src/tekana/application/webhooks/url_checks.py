@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 from msgspec import UNSET
 
+from tekana.application.commands import webhooks
 from tekana.application.commands.batch import Batch
 from tekana.application.commands.validation import check_key
-from tekana.application.commands.webhooks import AnyWebhookCommand
 from tekana.application.engine.engine import Engine
 from tekana.application.engine.envelope import Envelope, Outcome
 from tekana.application.engine.statistics import EngineStatistics
@@ -23,7 +23,7 @@ from tekana.ports.unit_of_work import BeginUnit, IdempotencyKey
 from tekana.ports.webhook_sender import WebhookSender
 from tekana.ports.webhook_store import WebhookStore
 
-_WEBHOOK_COMMANDS: Final[frozenset[Any]] = frozenset(get_args(AnyWebhookCommand))
+_WEBHOOK_COMMANDS: Final[frozenset[Any]] = frozenset(webhooks.GROUP.commands)
 
 
 class UrlCheckingEngine:

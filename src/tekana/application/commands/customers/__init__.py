@@ -1,14 +1,19 @@
 """Commands on customers. A new one needs a file, and its name here."""
 
+from typing import Final
+
 from tekana.application.commands.customers.close_customer import CloseCustomer
 from tekana.application.commands.customers.reactivate_customer import ReactivateCustomer
 from tekana.application.commands.customers.register_customer import RegisterCustomer
 from tekana.application.commands.customers.suspend_customer import SuspendCustomer
 from tekana.application.commands.customers.update_customer import UpdateCustomer
 from tekana.application.commands.customers.verify_customer import VerifyCustomer
+from tekana.application.commands.group import CommandGroup
 
-AnyCustomerCommand = (
-    RegisterCustomer | UpdateCustomer | VerifyCustomer | SuspendCustomer | ReactivateCustomer | CloseCustomer
+GROUP: Final = CommandGroup(
+    "customer",
+    "customer",
+    (RegisterCustomer, UpdateCustomer, VerifyCustomer, SuspendCustomer, ReactivateCustomer, CloseCustomer),
 )
 
 __all__ = [

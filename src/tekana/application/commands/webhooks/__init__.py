@@ -1,5 +1,8 @@
-"""Commands about webhooks. To add one, add its file, and its name here."""
+"""Commands about webhooks. A new one needs a file, and its name here."""
 
+from typing import Final
+
+from tekana.application.commands.group import CommandGroup
 from tekana.application.commands.webhooks.create_webhook_endpoint import CreateWebhookEndpoint
 from tekana.application.commands.webhooks.delete_webhook_endpoint import DeleteWebhookEndpoint
 from tekana.application.commands.webhooks.resend_webhook_delivery import ResendWebhookDelivery
@@ -7,13 +10,17 @@ from tekana.application.commands.webhooks.rotate_webhook_secret import RotateWeb
 from tekana.application.commands.webhooks.send_webhook_test import SendWebhookTest
 from tekana.application.commands.webhooks.update_webhook_endpoint import UpdateWebhookEndpoint
 
-AnyWebhookCommand = (
-    CreateWebhookEndpoint
-    | UpdateWebhookEndpoint
-    | RotateWebhookSecret
-    | DeleteWebhookEndpoint
-    | SendWebhookTest
-    | ResendWebhookDelivery
+GROUP: Final = CommandGroup(
+    "webhook",
+    "transaction",
+    (
+        CreateWebhookEndpoint,
+        UpdateWebhookEndpoint,
+        RotateWebhookSecret,
+        DeleteWebhookEndpoint,
+        SendWebhookTest,
+        ResendWebhookDelivery,
+    ),
 )
 
 __all__ = [
