@@ -13,27 +13,17 @@ import asyncpg
 from sqlalchemy import Connection, text
 
 from tekana.domain.errors import Unavailable
+from tekana_postgres.tables import metadata
+from tekana_postgres.tables.columns import MAY_SELECT
 
 ROLE_PREFIX: Final = "tekana_app"
 """The prefix of the names of these roles. The first versions had a role with just this name for all databases."""
 
-TABLES: Final = {
-    "alembic_version": ("SELECT",),
-    "customers": ("SELECT", "INSERT", "UPDATE"),
-    "wallets": ("SELECT", "INSERT", "UPDATE"),
-    "transactions": ("SELECT", "INSERT"),
-    "entries": ("SELECT", "INSERT"),
-    "idempotency_keys": ("SELECT", "INSERT"),
-    "customer_answers": ("SELECT", "INSERT"),
-    "outbox": ("SELECT", "INSERT"),
-    "outbox_parts": ("SELECT",),
-    "relays": ("SELECT", "INSERT", "UPDATE"),
-    "leases": ("SELECT", "INSERT", "UPDATE"),
-    "parked_events": ("SELECT", "INSERT", "UPDATE", "DELETE"),
-    "webhook_endpoints": ("SELECT", "INSERT", "UPDATE"),
-    "webhook_deliveries": ("SELECT", "INSERT", "UPDATE", "DELETE"),
-    "webhook_lines": ("SELECT", "INSERT", "UPDATE", "DELETE"),
+TABLES: Final[dict[str, tuple[str, ...]]] = {
+    "alembic_version": MAY_SELECT,
+    **{table.name: table.info["rights"] for table in metadata.sorted_tables},
 }
+"""The privileges on each table, as the table declares them."""
 SEQUENCES: Final = {"outbox_position_seq": ("SELECT", "USAGE")}
 FUNCTIONS: Final = {"tekana_add_outbox_parts": ("EXECUTE",), "tekana_drop_outbox_part": ("EXECUTE",)}
 CLOSED_FUNCTIONS: Final = (*FUNCTIONS, "tekana_attach_outbox_part")

@@ -1,7 +1,8 @@
 """The tables that this version needs. Migrations create them; a test compares the two.
 
-Foreign keys on transactions and entries would cost a third of the throughput. References are in `info` instead; nothing
-is ever deleted, and the audit finds rows that refer to missing ones. Amounts and balances are in minor units.
+Foreign keys on transactions and entries would cost a third of the throughput. References are in `info` instead, as are
+the rights of the application on a table; nothing is ever deleted, and the audit finds rows that refer to missing ones.
+Amounts and balances are in minor units.
 """
 
 from tekana_postgres.tables.columns import metadata as metadata

@@ -1,8 +1,8 @@
-"""What all tables share: their metadata, and columns for times and for references to other tables."""
+"""What all tables share: metadata, the rights on them, and columns for times, references and numbers of events."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import BigInteger, Column, DateTime, MetaData, Uuid
 
@@ -13,6 +13,12 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
+
+MAY_SELECT: Final = ("SELECT",)
+MAY_INSERT: Final = (*MAY_SELECT, "INSERT")
+MAY_UPDATE: Final = (*MAY_INSERT, "UPDATE")
+MAY_DELETE: Final = (*MAY_UPDATE, "DELETE")
+"""The privileges of the application on a table, which declares them as `rights` in its `info`."""
 
 
 def moment(name: str, *, nullable: bool = False) -> Column[Any]:

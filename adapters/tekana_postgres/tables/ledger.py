@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, Index, SmallInteger, Table, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import CHAR, JSON
 
-from tekana_postgres.tables.columns import event_count, metadata, moment, reference
+from tekana_postgres.tables.columns import MAY_INSERT, MAY_UPDATE, event_count, metadata, moment, reference
 
 customers = Table(
     "customers",
@@ -27,6 +27,7 @@ customers = Table(
     CheckConstraint("status IN ('active', 'suspended', 'closed')", name="status"),
     CheckConstraint("(status = 'suspended') = (suspension_reason IS NOT NULL)", name="suspension"),
     CheckConstraint("version >= 1", name="version"),
+    info={"rights": MAY_UPDATE},
 )
 
 # A contact is free again once its customer is closed: closed rows differ by their id, all others by NULL.
@@ -76,6 +77,7 @@ wallets = Table(
     Index(None, "status", "id", postgresql_where=text("status <> 'active'")),
     # Balances change all the time: room on the page keeps the new row version there, and indexes untouched (HOT).
     postgresql_with={"fillfactor": 70},
+    info={"rights": MAY_UPDATE},
 )
 
 transactions = Table(
@@ -116,6 +118,7 @@ transactions = Table(
     Index(None, "status", "id", postgresql_where=text("status <> 'posted'")),
     Index(None, "type", "id", postgresql_where=text("type <> 'transfer'")),
     Index(None, "relates_to", postgresql_where=text("relates_to IS NOT NULL")),
+    info={"rights": MAY_INSERT},
 )
 
 # The order of columns leaves no padding between them.
@@ -135,6 +138,7 @@ entries = Table(
     CheckConstraint("version >= 1 AND sequence >= version", name="version"),
     CheckConstraint("leg >= 0", name="leg"),
     Index(None, "transaction_id"),
+    info={"rights": MAY_INSERT},
 )
 
 idempotency_keys = Table(
@@ -145,6 +149,7 @@ idempotency_keys = Table(
     reference("transaction_id", "transactions.id", nullable=True),
     Column("answer", JSON),
     CheckConstraint("(transaction_id IS NULL) = (answer IS NOT NULL)", name="answer"),
+    info={"rights": MAY_INSERT},
 )
 
 # Answers that hold a customer's data, apart from the keys, which are kept for ever: these can be erased.
@@ -155,4 +160,5 @@ customer_answers = Table(
     reference("customer_id", "customers.id"),
     Column("answer", JSON, nullable=False),
     Index(None, "customer_id"),
+    info={"rights": MAY_INSERT},
 )

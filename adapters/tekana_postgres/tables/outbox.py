@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSON
 
-from tekana_postgres.tables.columns import metadata, moment, reference
+from tekana_postgres.tables.columns import MAY_DELETE, MAY_INSERT, MAY_SELECT, MAY_UPDATE, metadata, moment, reference
 
 _positions = Sequence("outbox_position_seq", metadata=metadata)
 
@@ -33,6 +33,7 @@ outbox = Table(
     CheckConstraint("(transaction_id IS NULL) = (event IS NOT NULL)", name="event"),
     CheckConstraint("(event_type IS NULL) = (event IS NULL)", name="event_type"),
     postgresql_partition_by="RANGE (position)",
+    info={"rights": MAY_INSERT},
 )
 
 # The parts that the outbox is divided into, and what is known of those that were dropped.
@@ -51,6 +52,7 @@ outbox_parts = Table(
     CheckConstraint(
         "(dropped_at IS NULL) = (transactions IS NULL) AND (dropped_at IS NULL) = (digest IS NULL)", name="dropped"
     ),
+    info={"rights": MAY_SELECT},
 )
 
 relays = Table(
@@ -62,6 +64,7 @@ relays = Table(
     moment("expires_at", nullable=True),
     Column("cursor", Text),
     CheckConstraint("(holder IS NULL) = (expires_at IS NULL)", name="lease"),
+    info={"rights": MAY_UPDATE},
 )
 
 leases = Table(
@@ -72,6 +75,7 @@ leases = Table(
     Column("epoch", BigInteger, nullable=False, server_default=text("0")),
     moment("expires_at", nullable=True),
     CheckConstraint("(holder IS NULL) = (expires_at IS NULL)", name="lease"),
+    info={"rights": MAY_UPDATE},
 )
 
 # Each is a copy of an event in the outbox: it stays until it is published, also where the outbox's part is dropped.
@@ -88,4 +92,5 @@ parked_events = Table(
     Column("asked", Boolean, nullable=False, server_default=false()),
     moment("parked_at"),
     Index(None, "relay", "aggregate_id"),
+    info={"rights": MAY_DELETE},
 )

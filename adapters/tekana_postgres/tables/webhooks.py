@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, Index, Integer, Table, Text, Uuid, false, text
 from sqlalchemy.dialects.postgresql import ARRAY, INT8MULTIRANGE, JSON
 
-from tekana_postgres.tables.columns import metadata, moment, reference
+from tekana_postgres.tables.columns import MAY_DELETE, MAY_UPDATE, metadata, moment, reference
 
 webhook_endpoints = Table(
     "webhook_endpoints",
@@ -28,6 +28,7 @@ webhook_endpoints = Table(
     CheckConstraint("status IN ('active', 'disabled', 'deleted')", name="status"),
     CheckConstraint("(status = 'disabled') = (disabled_reason IS NOT NULL)", name="disabled"),
     CheckConstraint("(previous_secret IS NULL) = (previous_secret_until IS NULL)", name="previous_secret"),
+    info={"rights": MAY_UPDATE},
 )
 
 webhook_deliveries = Table(
@@ -52,6 +53,7 @@ webhook_deliveries = Table(
     Index(None, "ended_at", postgresql_where=text("ended_at IS NOT NULL")),
     # The next of a line, however many of it were delivered before.
     Index(None, "endpoint_id", "aggregate_id", "sequence", postgresql_where=text("status = 'pending'")),
+    info={"rights": MAY_DELETE},
 )
 
 # The deliveries of an aggregate to an endpoint, while any is pending: what is due is found without a look at the rest.
@@ -63,4 +65,5 @@ webhook_lines = Table(
     moment("next_attempt_at"),
     Column("claimed", Boolean, nullable=False, server_default=false()),
     Index(None, "endpoint_id", "next_attempt_at"),
+    info={"rights": MAY_DELETE},
 )
