@@ -90,10 +90,14 @@ class PostgresUnitOfWork:
         wallet_ids = set(locks.wallets)
         if locks.others:
             for name, rows in KINDS.items():
-                ids = [ref.id for ref in locks.others if ref.kind.name == name]
-                if ids:
-                    items = others[name] = await rows.lock(self._connection, ids, row_lock)
-                    wallet_ids.update(await rows.wallets_of(self._connection, items))
+                refs = [ref for ref in locks.others if ref.kind.name == name]
+                if refs:
+                    items = others[name] = await rows.lock(self._connection, [ref.id for ref in refs], row_lock)
+                    wallets_of = refs[0].kind.wallets_of
+                    if wallets_of is None:
+                        wallet_ids.update(await rows.wallets_of(self._connection, items))
+                    else:
+                        wallet_ids.update(wallet for item in items.values() for wallet in wallets_of(item))
         wallets, self._versions, now = await lock_wallets(self._connection, wallet_ids, row_lock)
         locked = LockedState(self._clock() if self._clock else now, wallets, others)
         if row_lock == SKIP_LOCKED:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -27,6 +27,7 @@ from tekana.testing.contracts.ledger_checks import assert_whole
 from tekana_memory import MemoryStore
 from tekana_postgres import PostgresStore
 from tekana_postgres.aggregates import KINDS
+from tekana_postgres.aggregates.kind_rows import KindRows
 from tekana_postgres.row_locks import RowLock
 from tests.integration.postgres_support import superuser
 
@@ -89,15 +90,12 @@ class PayWithVoucher(TransferFunds, frozen=True, kw_only=True, tag_field="type",
         return LockSet((self.to_wallet_id,), others=(VOUCHERS.ref(self.voucher_id),))
 
 
-class VoucherRows:
-    """Implements tekana_postgres.aggregates.KindRows."""
+class VoucherRows(KindRows):
+    """Implements KindRows for vouchers."""
 
     async def lock(self, connection: asyncpg.Connection, ids: Sequence[str], row_lock: RowLock) -> dict[str, Voucher]:
         statement = f"SELECT id, wallet_id, used FROM vouchers WHERE id = ANY($1) ORDER BY id {row_lock}"
         return {row["id"]: Voucher(**row) for row in await connection.fetch(statement, ids)}
-
-    async def wallets_of(self, connection: asyncpg.Connection, items: Mapping[str, Voucher]) -> Collection[WalletId]:
-        return [voucher.wallet_id for voucher in items.values()]
 
     async def save(
         self, connection: asyncpg.Connection, added: Mapping[str, Voucher], changed: Mapping[str, Voucher]

@@ -23,7 +23,7 @@ class KindRows(Protocol):
         connection: asyncpg.Connection,  # noqa: ARG002 - for kinds with wallets
         items: Mapping[Any, Any],  # noqa: ARG002 - for kinds with wallets
     ) -> Collection[WalletId]:
-        """Return the wallets to lock with the items: none by default."""
+        """Return the wallets to lock with the items, where the kind's own `wallets_of` does not: none by default."""
         return ()
 
     async def save(self, connection: asyncpg.Connection, added: Mapping[Any, Any], changed: Mapping[Any, Any]) -> None:
