@@ -6,6 +6,7 @@ fields by their names.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Any, Final
 
 from msgspec import Meta
@@ -17,13 +18,18 @@ TRANSACTION_ID: Final = "0198d2a0-0000-7000-8000-000000000003"
 REJECTED_ID: Final = "0198d2a0-0000-7000-8000-000000000005"
 WEBHOOK_ENDPOINT_ID: Final = "0198d2a0-0000-7000-8000-000000000006"
 WEBHOOK_DELIVERY_ID: Final = "0198d2a0-0000-7000-8000-000000000007"
-PATH_EXAMPLES: Final = {
-    "customer_id": CUSTOMER_ID,
-    "wallet_id": WALLET_ID,
-    "transaction_id": TRANSACTION_ID,
-    "webhook_endpoint_id": WEBHOOK_ENDPOINT_ID,
-    "webhook_delivery_id": WEBHOOK_DELIVERY_ID,
-}
+OTHER_ID: Final = "0198d2a0-0000-7000-8000-000000000008"
+PATH_EXAMPLES: Final = defaultdict(
+    lambda: OTHER_ID,
+    {
+        "customer_id": CUSTOMER_ID,
+        "wallet_id": WALLET_ID,
+        "transaction_id": TRANSACTION_ID,
+        "webhook_endpoint_id": WEBHOOK_ENDPOINT_ID,
+        "webhook_delivery_id": WEBHOOK_DELIVERY_ID,
+    },
+)
+"""The examples of identifiers in paths. Any other has OTHER_ID."""
 
 REQUEST_ID: Final = "0198d2a0-0000-7000-8000-0000000000ff"
 REGISTERED_AT: Final = "2026-01-31T12:00:00Z"

@@ -60,7 +60,7 @@ def document() -> bytes:
                 "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
             },
             "servers": [{"url": "/", "description": "This server"}],
-            "tags": [{"name": name, "description": text} for name, text in openapi_texts.TAGS.items()],
+            "tags": _tags(),
             "paths": paths,
             "webhooks": {"event": {"post": _webhook()}},
             "components": {
@@ -69,6 +69,15 @@ def document() -> bytes:
             },
         }
     )
+
+
+def _tags() -> list[Node]:
+    """Return the tags in order of the routers; the first router of a tag has its description."""
+    abouts: dict[str, str | None] = {}
+    for router in ROUTERS:
+        for name in router.tags:
+            abouts.setdefault(name, router.opt.get("about_tag"))
+    return [{"name": name} if about is None else {"name": name, "description": about} for name, about in abouts.items()]
 
 
 def _handlers() -> Iterator[tuple[str, list[str], HTTPRouteHandler]]:

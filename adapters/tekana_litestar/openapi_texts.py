@@ -16,15 +16,6 @@ Customers, their wallets, and money that moves between them.
 - **Times** are RFC 3339 in UTC.
 """
 
-TAGS: Final = {
-    "Customers": "People who own wallets.",
-    "Wallets": "Money of one owner in one currency.",
-    "Transactions": "Money that moved, or was refused.",
-    "Events": "Everything that happened, in order.",
-    "Webhooks": "Events delivered to you over HTTP.",
-    "Health": "For load balancers and orchestrators.",
-}
-
 STATUSES: Final = {
     200: "Done.",
     201: "Created.",

@@ -34,6 +34,7 @@ from tekana.testing.clock import FrozenClock
 from tekana.testing.contracts.fixtures import at_work
 from tekana.testing.contracts.helpers import a_customer
 from tekana.testing.contracts.ledger_checks import assert_whole, feed
+from tekana_litestar import openapi
 from tekana_memory import MemoryStore
 from tekana_postgres import PostgresStore, tables
 from tekana_postgres.aggregates import KINDS
@@ -213,3 +214,8 @@ def test_the_schema_of_its_event_comes_from_the_fields() -> None:
     assert schema["properties"]["is_open"] == {"type": "boolean"}
     assert schema["properties"]["amount"]["type"] == "string"
     assert list(schema["properties"]) == ["wallet_id", "amount", "currency", "due_at", "is_open"]
+
+
+def test_a_path_with_its_id_has_an_example() -> None:
+    [parameter] = openapi._path_parameters("/v1/pledges/{pledge_id}")
+    assert UUID(parameter["example"]).version == 7

@@ -242,6 +242,7 @@ def _response(executed: Executed[CustomerWithWallets], status: int = 200) -> Res
 ROUTER: Final = Router(
     "/v1/customers",
     tags=["Customers"],
+    opt={"about_tag": "People who own wallets."},
     route_handlers=[
         register_customer,
         list_customers,

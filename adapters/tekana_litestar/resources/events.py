@@ -187,4 +187,9 @@ async def _stream(call: Call[None, EventQuery]) -> EventStream:
     return EventStream(call.streams, call.session, first, cursor, write)
 
 
-ROUTER: Final = Router("/v1/events", tags=["Events"], route_handlers=[list_events])
+ROUTER: Final = Router(
+    "/v1/events",
+    tags=["Events"],
+    opt={"about_tag": "Everything that happened, in order."},
+    route_handlers=[list_events],
+)

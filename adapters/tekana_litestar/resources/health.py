@@ -58,4 +58,9 @@ async def check_ready(call: NamedDependency[Call[None, None]]) -> Response:
     return json_response(200, Ready(warnings=tuple(warnings) or UNSET))
 
 
-ROUTER: Final = Router("/health", tags=["Health"], route_handlers=[check_live, check_ready])
+ROUTER: Final = Router(
+    "/health",
+    tags=["Health"],
+    opt={"about_tag": "For load balancers and orchestrators."},
+    route_handlers=[check_live, check_ready],
+)

@@ -275,5 +275,6 @@ async def get_transaction(call: NamedDependency[Call[None, Query]]) -> Response:
 ROUTER: Final = Router(
     "/v1/transactions",
     tags=["Transactions"],
+    opt={"about_tag": "Money that moved, or was refused."},
     route_handlers=[create_transaction, list_transactions, get_transaction],
 )

@@ -214,6 +214,7 @@ def _response(executed: Executed[DomainWallet], status: int = 200) -> Response:
 ROUTER: Final = Router(
     "/v1/wallets",
     tags=["Wallets"],
+    opt={"about_tag": "Money of one owner in one currency."},
     route_handlers=[
         open_wallet,
         list_wallets,

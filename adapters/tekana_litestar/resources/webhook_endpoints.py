@@ -193,6 +193,7 @@ def _endpoint_id(call: Call[Any, Query]) -> WebhookEndpointId:
 ROUTER: Final = Router(
     "/v1/webhook-endpoints",
     tags=["Webhooks"],
+    opt={"about_tag": "Events delivered to you over HTTP."},
     route_handlers=[
         create_webhook_endpoint,
         list_webhook_endpoints,
