@@ -61,6 +61,7 @@ class MemoryUnitOfWork:
     async def save(self, book: Book, records: Mapping[IdempotencyKey, IdempotencyRecord]) -> None:
         """Save the changes of the Book."""
         state = self._state
+        kept = {key: _kept(record) for key, record in records.items()}  # first, as it may raise
         for customer in book.changes.changed_of(CUSTOMERS).values():
             self._release_contacts(customer)
         self._save_webhooks(book)
@@ -79,7 +80,7 @@ class MemoryUnitOfWork:
         for transaction in book.transactions:
             self._keep_transaction(transaction)
         state.outbox.extend(book.outbox)
-        state.keys.update({key: _kept(record) for key, record in records.items()})
+        state.keys.update(kept)
 
     def _save_webhooks(self, book: Book) -> None:
         changes = book.changes

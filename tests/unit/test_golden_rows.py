@@ -7,6 +7,7 @@ A change that fails one of these tests breaks every ledger in use, or clients an
 from __future__ import annotations
 
 import json
+from typing import Any, get_type_hints
 
 import msgspec
 import pytest
@@ -15,7 +16,7 @@ from tekana.application.commands import COMMANDS, MONEY_COMMANDS
 from tekana.application.engine.decide import fingerprint
 from tekana.domain.answers import ANSWERS
 from tekana.domain.events import EVENT_TYPES
-from tekana.domain.transaction import TRANSACTION_TYPES
+from tekana.domain.transaction import TRANSACTION_TYPES, Transaction
 from tekana_postgres.rows import answer_json, event_of, record_of, write_json
 from tests.unit import golden_rows
 from tests.unit.golden_rows import GOLDEN
@@ -48,6 +49,14 @@ def test_events_are_read_and_written_as_they_were(row: list[str]) -> None:
 def test_answers_are_read_and_written_as_they_were(text: str) -> None:
     answer = record_of(0, None, text).answer
     assert answer_json(answer) == text  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_answer_of_every_command_can_be_stored(name: str) -> None:
+    """Type checkers accept any class as an answer."""
+    answer: Any = get_type_hints(COMMANDS[name].decide)["return"]
+    stored = ANSWERS[answer]
+    assert stored.name or stored.reference or answer is Transaction
 
 
 def test_every_command_event_and_answer_has_a_row() -> None:

@@ -21,15 +21,14 @@ from tekana.application.commands.wallets import *
 from tekana.application.commands.webhooks import *
 from tekana.domain.events import TransactionType
 
-GROUPS: Final[tuple[CommandGroup, ...]] = (customers.GROUP, wallets.GROUP, money.GROUP, webhooks.GROUP)
-"""The packages of commands."""
+_PACKAGES = (customers, wallets, money, webhooks)
+
+GROUPS: Final[tuple[CommandGroup, ...]] = tuple(package.GROUP for package in _PACKAGES)
+"""The commands of each package, and where they go on the bus."""
 
 if not TYPE_CHECKING:  # mypy accepts only a literal list, which would repeat the name of each command
     __all__ = [
-        *customers.__all__,
-        *wallets.__all__,
-        *money.__all__,
-        *webhooks.__all__,
+        *(name for package in _PACKAGES for name in package.__all__),
         *("Batch", "BatchOutcome", "Command", "MoneyCommand"),
     ]
 
