@@ -232,10 +232,9 @@ def posted_response(executed: Executed[DomainTransaction]) -> HttpResponse:
 async def create_transaction(call: NamedDependency[Call[AnyMoneyCommand, DryRunQuery]]) -> Response:
     """Move money.
 
-    `type` says how: a `deposit` into a wallet, a `withdrawal` out of one, or a `transfer` between two of the same
-    currency. Money moves once for each `Idempotency-Key`: repeat the request with the same key when no answer came, and
-    the first answer is given again. A refused movement is kept too, as a `rejected` transaction that the problem names
-    in `transaction_id`.
+    `type` says how; the schema of each type describes it. Money moves once for each `Idempotency-Key`: repeat the
+    request with the same key when no answer came, and the first answer is given again. A refused movement is kept too,
+    as a `rejected` transaction that the problem names in `transaction_id`.
     """
     if not call.query.dry_run:
         return posted_response(await call.submit(call.input))
