@@ -130,30 +130,16 @@ async def test_an_invalid_filter_is_refused(client: httpx.AsyncClient, query: st
 EARLY, LATE = "2026-01-01T00:00:00Z", "2026-01-01T02:00:00%2B01:00"
 
 
-@pytest.mark.parametrize(
-    ("query", "detail"),
-    [
-        (
-            "/v1/transactions?currency=RWF&amount_min=6&amount_max=5",
-            "amount_min: must be at most amount_max, but 6 RWF is more than 5 RWF",
-        ),
-        (
-            f"/v1/transactions?from={LATE}&to={EARLY}",
-            "from: must not be after to, but 2026-01-01T02:00:00+01:00 is after 2026-01-01T00:00:00+00:00",
-        ),
-        (
-            f"/v1/wallets/{UNKNOWN_ID}/entries?from={LATE}&to={EARLY}",
-            "from: must not be after to, but 2026-01-01T02:00:00+01:00 is after 2026-01-01T00:00:00+00:00",
-        ),
-    ],
-)
-async def test_a_reversed_range_is_refused(client: httpx.AsyncClient, query: str, detail: str) -> None:
-    problem = assert_problem(await client.get(query), 400, "invalid_request")
-    assert problem["detail"] == detail
+async def test_a_reversed_range_of_amounts_is_refused(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/v1/transactions?currency=RWF&amount_min=6&amount_max=5")
+    problem = assert_problem(answer, 400, "invalid_request")
+    assert problem["detail"] == "amount_min: must be at most amount_max, but 6 RWF is more than 5 RWF"
 
 
-async def test_a_range_with_equal_bounds_is_accepted(client: httpx.AsyncClient) -> None:
+async def test_a_range_with_equal_bounds_and_a_reversed_range_of_times_are_accepted(client: httpx.AsyncClient) -> None:
     wallet = await wallet_with(client, "5")
+    for path in ("/v1/transactions", f"/v1/wallets/{wallet}/entries"):
+        assert (await client.get(f"{path}?from={LATE}&to={EARLY}")).json()["items"] == []
     same = f"from={EARLY}&to={EARLY}"
     assert (await client.get(f"/v1/transactions?{same}")).json()["items"] == []
     assert (await client.get(f"/v1/wallets/{wallet}/entries?{same}")).json()["items"] == []

@@ -58,7 +58,7 @@ def test_a_new_import_makes_the_picture_of_packages_stale(copy: Path) -> None:
 
 
 def test_a_new_table_makes_the_picture_of_the_database_stale(copy: Path) -> None:
-    planted = 'import sqlalchemy\nsqlalchemy.Table("planted", metadata, sqlalchemy.Column("id", sqlalchemy.Uuid))'
+    planted = 'from sqlalchemy import Table\nTable("planted", metadata, moment("at"), info={"rights": MAY_INSERT})'
     plant(copy / "adapters" / "tekana_postgres" / "tables" / "columns.py", planted)
     done = draw(copy, "--check")
     assert (done.returncode, done.stdout.count("is stale")) == (1, 1)

@@ -189,8 +189,7 @@ class TransactionQuery(PageQuery, frozen=True, kw_only=True, rename={"start": "f
     def __post_init__(self) -> None:
         if self.currency is not UNSET:
             parse_currency(self.currency)
-        check_range("amount_min", self._bound("amount_min"), "amount_max", self._bound("amount_max"))
-        check_range("from", self.start, "to", self.end)
+        check_range("amount_min", "amount_max", self._bound("amount_min"), self._bound("amount_max"))
         if self.idempotency_key is not UNSET:
             check_idempotency_key("idempotency_key", self.idempotency_key)
         if self.reference is not UNSET:

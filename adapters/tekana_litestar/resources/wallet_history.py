@@ -12,7 +12,6 @@ from litestar.di import NamedDependency
 from msgspec import UNSET, UnsetType
 
 from tekana import BalanceAt, PostedEntry, WalletId, WalletNotFound
-from tekana.application.commands.validation import check_range
 from tekana.domain.events import TransactionType
 from tekana.domain.money import format_minor
 from tekana.domain.transaction import Direction
@@ -69,9 +68,6 @@ class EntryQuery(PageQuery, frozen=True, kw_only=True, rename={"start": "from", 
     order: Annotated[Order, meta("`asc`: the first entry first; `desc`: the last.")] = "asc"
     start: Annotated[datetime, fields.time("Only entries posted at this time or later.")] | UnsetType = UNSET
     end: Annotated[datetime, fields.time("Only entries posted before this time.")] | UnsetType = UNSET
-
-    def __post_init__(self) -> None:
-        check_range("from", self.start, "to", self.end)
 
 
 class Balance(msgspec.Struct, frozen=True, kw_only=True):

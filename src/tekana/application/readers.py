@@ -1,12 +1,11 @@
 """The readers of a session: they check arguments, and convert identifiers given as text, for all stores.
 
-Which arguments are identifiers is known from the type hints of the port, and which are ranges from the names in
-`RANGES`, so a reader needs no code here.
+Which arguments need that is known from the type hints of the port, so a reader needs no code here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from functools import cache
 from inspect import signature
 from types import NoneType, UnionType
@@ -22,8 +21,8 @@ PortT = TypeVar("PortT")
 _Convert = Callable[[str, Any], Any]
 """Converts the value of the argument or field of this name."""
 
-RANGES: Final = (("start", "end"), ("amount_min", "amount_max"))
-"""The names of arguments, and of fields of filters, that are the lower and the upper bound of a range."""
+AMOUNT_RANGE: Final = ("amount_min", "amount_max")
+"""The names of the fields of filters that are the bounds of a range of amounts."""
 
 
 def checked(reader: Reader[PortT], port: PortT) -> PortT:
@@ -47,9 +46,8 @@ class _Proxy:
 
 
 def _method(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
-    hints, parameters = get_type_hints(method), signature(method)
-    names = [one for one in parameters.parameters if one != "self"]
-    ranges = _ranges_of(names)
+    hints = get_type_hints(method)
+    names = [one for one in signature(method).parameters if one != "self"]
     conversions = {one: convert for one in names if (convert := _conversion_of(hints[one])) is not None}
     by_index = [(index, one, conversions[one]) for index, one in enumerate(names) if one in conversions]
 
@@ -60,8 +58,6 @@ def _method(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
                 given[index] = convert(one, given[index])
             elif one in named:
                 named[one] = convert(one, named[one])
-        if ranges:
-            _check_ranges(ranges, parameters.bind_partial(self, *given, **named).arguments)
         return await getattr(self._reader, name)(*given, **named)
 
     call.__name__, call.__doc__ = name, method.__doc__
@@ -81,20 +77,11 @@ def _conversion_of(hint: Any) -> _Convert | None:
     if not (isinstance(hint, type) and issubclass(hint, tuple) and hasattr(hint, "_fields")):
         return None
     fields = {name: convert for name, one in get_type_hints(hint).items() if (convert := _conversion_of(one))}
-    ranges = _ranges_of(hint._fields)
+    has_amounts = {*AMOUNT_RANGE} <= {*hint._fields}
 
     def in_filter(_: str, value: Any) -> Any:
-        _check_ranges(ranges, {name: getattr(value, name) for bounds in ranges for name in bounds})
+        if has_amounts:
+            check_range(*AMOUNT_RANGE, value.amount_min, value.amount_max)
         return value._replace(**{name: convert(name, getattr(value, name)) for name, convert in fields.items()})
 
-    return in_filter if fields or ranges else None
-
-
-def _ranges_of(names: Iterable[str]) -> list[tuple[str, str]]:
-    """Return the ranges that have both bounds among these names."""
-    return [bounds for bounds in RANGES if {*bounds} <= {*names}]
-
-
-def _check_ranges(ranges: Iterable[tuple[str, str]], values: Mapping[str, Any]) -> None:
-    for low, high in ranges:
-        check_range(low, values.get(low), high, values.get(high))
+    return in_filter if fields or has_amounts else None
