@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
 
+from benchmarks.processes import end_with_parent
 from tests.serving import free_port
 
 PATIENCE = 60.0
@@ -52,7 +53,12 @@ class Broker(ABC):
         assert self._process is None, "it is already running"
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                self.command(), cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                self.command(),
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                preexec_fn=end_with_parent,  # noqa: PLW1509 - it takes no lock
             )
         end = time.monotonic() + PATIENCE
         while not answers(self.port):
