@@ -26,7 +26,7 @@ from tekana_kafka.address import AGGREGATES, parse_address
 from tekana_kafka.cloud_events import event_of
 from tekana_kafka.dead_letters import DeadLetters, ReceivedMessage
 from tekana_kafka.log_limit import limited_logger
-from tekana_kafka.topics import create_missing_topics
+from tekana_kafka.topics import METADATA_AGE_SECONDS, create_missing_topics
 
 _log = limited_logger("tekana.consumer")
 
@@ -126,6 +126,7 @@ class EventConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             rebalance_timeout_ms=int(REBALANCE_TIMEOUT * 1000),
+            metadata_max_age_ms=int(METADATA_AGE_SECONDS * 1000),
         )
         try:
             try:

@@ -22,7 +22,7 @@ from tekana_kafka.log_limit import limited_logger
 from tekana_kafka.query_consumer import QueryConsumer
 from tekana_kafka.reply_producer import ReplyProducer
 from tekana_kafka.service_table import SERVICES
-from tekana_kafka.topics import MESSAGE_BYTES_MAX, create_missing_command_topics
+from tekana_kafka.topics import MESSAGE_BYTES_MAX, METADATA_AGE_SECONDS, create_missing_command_topics
 
 _log = limited_logger("tekana.bus")
 
@@ -141,6 +141,7 @@ async def _consumer(address: Address, group: str, *, auto_commit: bool) -> Async
         session_timeout_ms=int(_SESSION_TIMEOUT_SECONDS * 1000),
         heartbeat_interval_ms=int(_SESSION_TIMEOUT_SECONDS * 1000) // 3,
         max_partition_fetch_bytes=MESSAGE_BYTES_MAX,
+        metadata_max_age_ms=int(METADATA_AGE_SECONDS * 1000),
     )
     try:
         await consumer.start()

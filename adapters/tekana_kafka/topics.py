@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Final, NamedTuple
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -14,6 +16,13 @@ from tekana_kafka.log_limit import limited_logger
 from tekana_kafka.service_table import COMMANDS, SERVICES
 
 _log = limited_logger("tekana.bus")
+
+METADATA_AGE_SECONDS: Final = 10.0
+"""How long consumers of a group use metadata: so soon they notice topics and partitions that were created meanwhile.
+
+The default of five minutes is how long a process would consume nothing that subscribed before a topic was known.
+"""
+_METADATA_PAUSE_SECONDS: Final = 0.05
 
 _BROKERS_DEFAULT: Final = -1
 _SET_FOR_THE_TOPIC: Final = 1  # the source of a setting in the broker's response
@@ -105,10 +114,19 @@ async def _create_missing(address: Address, wanted: Sequence[_Topic], timeout_se
                 error = for_code(code)
                 if code and error is not TopicAlreadyExistsError:  # another process may have created it
                     raise error(f"cannot create the topic {name}")
+            await _until_known(admin, [topic.name for topic in wanted], timeout_seconds)
         if align:
             await _align(admin, [topic for topic in wanted if topic.name in existing])
     finally:
         await admin.close()
+
+
+async def _until_known(admin: AIOKafkaAdminClient, names: list[str], timeout_seconds: float) -> None:
+    """Wait until the broker's metadata have new topics: to a group that subscribes before, it assigns no partitions."""
+    with suppress(TimeoutError):  # they exist; METADATA_AGE_SECONDS is for brokers that are slower
+        async with asyncio.timeout(timeout_seconds):
+            while any(one["error_code"] or not one["partitions"] for one in await admin.describe_topics(names)):  # noqa: ASYNC110 - a broker has no event for it
+                await asyncio.sleep(_METADATA_PAUSE_SECONDS)
 
 
 def _new(topic: _Topic) -> NewTopic:

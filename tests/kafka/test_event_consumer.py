@@ -19,7 +19,9 @@ from tekana.domain.identifiers import CustomerId
 from tekana.testing.clock import FrozenClock
 from tekana.testing.sample_events import sample_events
 from tekana_kafka import EventConsumer, KafkaPublisher, ProcessedEvents, consumer
+from tekana_kafka.address import parse_address
 from tekana_kafka.cloud_events import message_of
+from tekana_kafka.topics import create_missing_topics
 from tests.kafka.brokers import Broker
 from tests.kafka.consumer import read
 from tests.serving import free_port
@@ -245,6 +247,24 @@ async def test_unreadable_messages_are_dead_lettered_and_unknown_types_skipped(
     letters = await bus.letters()
     assert {aggregate_id(one) for one in service.handled} == {aggregate_id(event), aggregate_id(other[0])}
     assert [one["tekana_reason"] for one in letters] == ["it cannot be read: it has no 'ce_type'"]
+
+
+@pytest.mark.usefixtures("needs_quick_groups")
+async def test_topics_that_are_known_after_the_subscription_are_consumed(
+    bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def create_nothing(*_: object, **__: object) -> None:
+        """Leave the topics to the publisher, as if the broker knew them late."""
+
+    monkeypatch.setattr(consumer, "create_missing_topics", create_nothing)
+    monkeypatch.setattr(consumer, "METADATA_AGE_SECONDS", 0.5)
+    events, service = history(2, 3), Service()
+    async with bus.consuming(service):
+        await asyncio.sleep(1)  # it subscribes to topics that do not exist
+        await create_missing_topics(parse_address(bus.url), 10, dead_letters=True)
+        await bus.publish(events)
+        await until(lambda: len(service.handled) >= len(events))
+    assert by_aggregate(service.handled) == by_aggregate(events)
 
 
 @pytest.mark.usefixtures("needs_quick_groups")
