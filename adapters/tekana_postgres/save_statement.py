@@ -21,7 +21,7 @@ from tekana.domain.identifiers import WalletId
 from tekana.domain.wallet import Wallet
 from tekana_postgres import tables
 from tekana_postgres.aggregates.wallet import RowVersion
-from tekana_postgres.arrays import ctid_array, integer_array, text_array
+from tekana_postgres.arrays import ctid_array, integer_array, text_array, uuid_array
 from tekana_postgres.history import COLUMNS, History, Rows
 
 # The columns of a bundle are sent as one value each if each has the same value in all rows. There are few bundles, as
@@ -47,7 +47,8 @@ _Shape = tuple[frozenset[str] | None, ...]
 
 # A row that was read keeps its ctid and its xmin until another transaction changes it, whether it is locked or not. So
 # it is found by its ctid without another look into the index, and a row that was changed meanwhile is not found, not
-# even by a statement that waited for the change. Then the statement fails, and nothing is saved.
+# even by a statement that waited for the change. Then the statement fails, and nothing is saved. The id is compared as
+# well: VACUUM FULL and CLUSTER move rows that were read without locks, and leave their xmin, which many rows share.
 #
 # And as the wallets are locked from here on, each aggregate's events stand in order: rows of the outbox take positions
 # after the mark; see tekana_postgres.events.
@@ -55,15 +56,15 @@ _UPDATE: Final = """
 WITH updated AS (
     UPDATE wallets w SET ledger_balance = d.ledger_balance, version = d.version, sequence = d.sequence,
         updated_at = {updated_at}
-    FROM unnest($1::text::tid[], $2::text::xid[], $3::text::bigint[], $4::text::bigint[], $5::text::bigint[]{more})
-        AS d (row_id, row_version, ledger_balance, version, sequence{more_names})
-    WHERE w.ctid = d.row_id AND w.xmin = d.row_version
+    FROM unnest($1::text::tid[], $2::text::xid[], $3::text::bigint[], $4::text::bigint[], $5::text::bigint[],
+        $8::text::uuid[]{more}) AS d (row_id, row_version, ledger_balance, version, sequence, id{more_names})
+    WHERE w.ctid = d.row_id AND w.xmin = d.row_version AND w.id = d.id
     RETURNING 1
 ), marked AS MATERIALIZED (SELECT count(*) AS updated, tekana_mark_position() FROM updated)"""
 _AT_ONE_MOMENT: Final = _UPDATE.format(updated_at="$6::timestamptz", more="", more_names="")
 _AT_MANY: Final = _UPDATE.format(updated_at="d.updated_at", more=", $6::timestamptz[]", more_names=", updated_at")
 _FAIL_UNLESS_ALL: Final = "SELECT 1 / (updated = $7::bigint)::int FROM marked"
-_UPDATE_PARAMETERS: Final = 7
+_UPDATE_PARAMETERS: Final = 8
 
 
 async def save_balances_and_history(
@@ -87,6 +88,7 @@ async def save_balances_and_history(
         integer_array([one.sequence for one in wallets]),
         moments[0] if is_one_moment else moments,
         len(wallets),
+        uuid_array([one.id for one in wallets]),
     ]
     is_large = len(history.transactions) > TRANSACTIONS_MAX
     shape: list[frozenset[str] | None] = []

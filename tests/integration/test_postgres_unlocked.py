@@ -21,6 +21,7 @@ from tekana.testing.contracts.helpers import a_wallet, all_at_once, book_on
 from tekana.testing.session import session
 from tekana_postgres import PostgresStore
 from tekana_postgres.unit_of_work import PostgresUnitOfWork
+from tests.integration.postgres_support import superuser
 
 KEY = IdempotencyKey("main", "test", "unlocked")
 
@@ -85,6 +86,23 @@ async def test_a_change_of_a_wallet_is_a_conflict(app: tekana.Session, store: Po
     assert (await app.wallets.get(payer.id)).ledger_balance == before
     async with store.begin() as unit:
         assert await unit.find_keys({KEY}) == {}
+
+
+async def test_rows_that_were_moved_meanwhile_are_a_conflict(
+    app: tekana.Session, store: PostgresStore, postgres_url: str
+) -> None:
+    """VACUUM FULL moves another row of the same writer to where each wallet was read."""
+    ids = [(await a_wallet(app)).id for _ in range(6)]
+    await app.submit_batch(builders.atomic(*(builders.deposit(one, "10") for one in ids)), key="one writer")
+    async with superuser(postgres_url) as connection:
+        await connection.execute("VACUUM FULL wallets")
+        rows = [row["id"] for row in await connection.fetch("SELECT id FROM wallets ORDER BY ctid")]
+        first = next(place for place in range(1, len(rows)) if {*rows[place : place + 3]} <= {*ids})
+        await connection.execute("UPDATE wallets SET updated_at = updated_at WHERE id = $1", rows[0])
+        transfer = builders.transfer(rows[first], rows[first + 1], "4")
+        with pytest.raises(Conflict):
+            await _save_after(store, transfer, lambda: connection.execute("VACUUM FULL wallets"))
+    assert [(await app.wallets.get(one)).ledger_balance for one in ids] == [10] * 6
 
 
 async def test_a_key_that_was_used_meanwhile_is_a_conflict(app: tekana.Session, store: PostgresStore) -> None:
