@@ -195,8 +195,8 @@ class MoneyFields(Struct, frozen=True, kw_only=True):
         return Money(int(self.amount.replace(".", "")), currency)  # normalized: it has all decimals
 
     def wallet_ids(self) -> tuple[WalletId, ...]:
-        """Return the customers' wallets that the command names, the payer's first."""
-        raise NotImplementedError
+        """Return the customers' wallets that the command names, the payer's first: those of IDS."""
+        return tuple([getattr(self, name) for name in self.IDS])
 
     def locks(self) -> LockSet:
         """Return the named wallets, and the house wallets of the type."""

@@ -25,9 +25,6 @@ class OneWallet(MoneyFields, frozen=True, kw_only=True):
 
     wallet_id: WalletId
 
-    def wallet_ids(self) -> tuple[WalletId, ...]:
-        return (self.wallet_id,)
-
 
 class BetweenWallets(MoneyFields, frozen=True, kw_only=True):
     """The base of commands that move money between two customer wallets of the same currency."""
@@ -45,6 +42,3 @@ class BetweenWallets(MoneyFields, frozen=True, kw_only=True):
 
     from_wallet_id: WalletId
     to_wallet_id: WalletId
-
-    def wallet_ids(self) -> tuple[WalletId, ...]:
-        return self.from_wallet_id, self.to_wallet_id
