@@ -18,9 +18,13 @@ from tekana.bootstrap import connect as connect
 from tekana.domain.answers import CustomerWithWallets as CustomerWithWallets
 from tekana.domain.caller import LOCAL_OPERATOR as LOCAL_OPERATOR
 from tekana.domain.caller import MAIN_TENANT as MAIN_TENANT
+from tekana.domain.caller import ROLES as ROLES
 from tekana.domain.caller import SCOPES as SCOPES
 from tekana.domain.caller import Caller as Caller
+from tekana.domain.caller import CallerKind as CallerKind
+from tekana.domain.caller import Role as Role
 from tekana.domain.caller import Scope as Scope
+from tekana.domain.caller import customer_caller as customer_caller
 from tekana.domain.customer import Customer as Customer
 from tekana.domain.errors import (
     ConcurrentUpdate as ConcurrentUpdate,
@@ -154,6 +158,7 @@ if not TYPE_CHECKING:
         *application.__all__,
         "BalanceAt",
         "Caller",
+        "CallerKind",
         "CommandOutcome",
         "ConcurrentUpdate",
         "Conflict",
@@ -187,7 +192,9 @@ if not TYPE_CHECKING:
         "Page",
         "PageRequest",
         "PostedEntry",
+        "ROLES",
         "Refused",
+        "Role",
         "RolledBack",
         "RuleRefused",
         "SCOPES",
@@ -215,5 +222,6 @@ if not TYPE_CHECKING:
         "WebhookEndpointId",
         "WebhookEndpointNotFound",
         "connect",
+        "customer_caller",
         "house_wallet_id",
     ]

@@ -14,7 +14,7 @@ from tekana import Caller, Command, Forbidden, Session, Tekana, Unavailable
 from tekana.application.commands import COMMANDS
 from tekana.application.commands.money.wallet_fields import BetweenWallets
 from tekana.domain.book import Book
-from tekana.domain.caller import Scope
+from tekana.domain.caller import PART_OF, Scope
 from tekana.domain.errors import Refused
 from tekana.domain.transaction import Transaction
 from tekana.testing import builders
@@ -44,7 +44,7 @@ def caller_with(*scopes: Scope) -> Caller:
 
 
 def caller_without(scope: Scope) -> Caller:
-    return replace(builders.caller(), scopes=tekana.SCOPES - {scope})
+    return replace(builders.caller(), scopes=tekana.SCOPES - {scope, PART_OF.get(scope)})
 
 
 def some(kind: type[Command[Any]]) -> Any:
@@ -56,8 +56,9 @@ def some(kind: type[Command[Any]]) -> Any:
 
 @pytest.mark.parametrize("kind", [*COMMANDS.values(), tekana.Batch])
 async def test_a_command_needs_its_scope_and_no_other(store: MemoryStore, app: Session, kind: Any) -> None:
-    lacking, having = app.as_caller(caller_without(kind.SCOPE)), app.as_caller(caller_with(kind.SCOPE))
     command = some(kind)
+    scopes = {kind.SCOPE, *(one.SCOPE for one in getattr(command, "transactions", ()))}
+    lacking, having = app.as_caller(caller_without(kind.SCOPE)), app.as_caller(caller_with(*scopes))
     ways: list[Callable[[Session], Awaitable[object]]] = [lambda session: session.submit_batch(command, key="a key")]
     if kind is not tekana.Batch:
         ways = [
@@ -91,12 +92,11 @@ async def test_a_reader_needs_its_scope_and_no_other(app: Session, reader: str) 
     assert getattr(app.as_caller(caller_with(READERS[reader])), reader) is not None
 
 
-async def test_a_caller_of_another_tenant_is_refused(app: Session) -> None:
-    elsewhere = app.as_caller(replace(builders.caller(), tenant="another"))
-    assert kinds(await all_outcomes([elsewhere.execute(builders.person())])) == ["Forbidden"]
-    for reader in READERS:
-        with pytest.raises(Forbidden, match="another"):
-            getattr(elsewhere, reader)
+async def test_a_batch_needs_the_scope_of_each_of_its_commands(store: MemoryStore, app: Session) -> None:
+    batch = some(tekana.Batch)  # of a deposit and a transfer
+    sender = app.as_caller(caller_with("transactions:send"))
+    assert kinds(await all_outcomes([sender.submit_batch(batch, key="a key")])) == ["Forbidden"]
+    assert store._state.keys == {}
 
 
 async def test_a_session_can_open_a_session_of_another_caller(app: Session) -> None:

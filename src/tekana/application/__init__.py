@@ -3,7 +3,6 @@
 commands        the commands, one file each
 engine          decides commands in groups, each in one unit of work
 tekana          the entry point: sessions of callers
-policy          the authorization of callers
 webhooks        webhook endpoints: the operations of their owners
 workers         background work: publish the outbox, deliver webhooks
 audit           checks of the ledger's invariants on a snapshot

@@ -12,13 +12,13 @@ from tekana.application.commands.command import AnswerT, Command
 from tekana.application.engine.engine import Engine
 from tekana.application.engine.envelope import Envelope, Outcome
 from tekana.application.engine.statistics import EngineStatistics
-from tekana.application.policy import require_scope
 from tekana.application.readers import checked
 from tekana.application.webhooks.webhooks import Webhooks
 from tekana.application.workers.relay import relay_warnings
 from tekana.domain.answers import Answer
 from tekana.domain.caller import Caller
 from tekana.domain.errors import Refused, Unavailable, rebuild_refusal
+from tekana.domain.policy import require_scope
 from tekana.domain.transaction import Rejection, Transaction
 from tekana.ports.audit import Audit
 from tekana.ports.outbox import Outbox
@@ -206,7 +206,8 @@ class Session(SessionReaders):
             IdempotencyKeyReused: the key was used for another request; nothing was done.
             Unavailable: the outcome of some commands is unknown; retry with the same key.
         """
-        require_scope(self.caller, batch.SCOPE)
+        for kind in (type(batch), *{type(one) for one in batch.transactions}):
+            require_scope(self.caller, kind.SCOPE)
         outcomes = await self._engine.submit_batch(batch, caller=self.caller, key=key, request_id=request_id)
         transactions = tuple([cast("Transaction | Rejection", one.answer) for one in outcomes])
         replayed = all(one.replayed for one in outcomes)

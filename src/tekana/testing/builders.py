@@ -180,4 +180,4 @@ def book(*locked: Wallet | Customer) -> Book:
 
 def caller(subject: str = "a partner") -> Caller:
     """Build a caller with all scopes."""
-    return Caller(MAIN_TENANT, subject, SCOPES)
+    return Caller(MAIN_TENANT, subject, SCOPES, "operator")

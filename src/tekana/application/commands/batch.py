@@ -26,7 +26,7 @@ class Batch(Struct, frozen=True, kw_only=True):
     """
 
     NAME: ClassVar[str] = "Batch"
-    SCOPE: ClassVar[Scope] = "transactions:write"
+    SCOPE: ClassVar[Scope] = "transactions:send"
     EXAMPLE: ClassVar[Mapping[str, Any]] = {
         "mode": "atomic",
         "transactions": [DepositFunds.EXAMPLE, TransferFunds.EXAMPLE],

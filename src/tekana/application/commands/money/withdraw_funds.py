@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from tekana.application.commands.money.wallet_fields import OneWallet
+from tekana.domain.caller import Scope
 from tekana.domain.errors import (
     CurrencyMismatch,
     CustomerNotActive,
@@ -20,6 +21,7 @@ class WithdrawFunds(OneWallet, frozen=True, kw_only=True, tag_field="type", tag=
     """Take money out of a wallet, into the currency's settlement wallet."""
 
     NAME: ClassVar[str] = "WithdrawFunds"
+    SCOPE: ClassVar[Scope] = "transactions:send"
     REFUSALS: ClassVar[tuple[type[Refused], ...]] = (
         WalletNotFound,
         CurrencyMismatch,

@@ -24,7 +24,7 @@ class FreezeWallet(Struct, frozen=True, kw_only=True):
     """
 
     NAME: ClassVar[str] = "FreezeWallet"
-    SCOPE: ClassVar[Scope] = "wallets:write"
+    SCOPE: ClassVar[Scope] = "wallets:freeze"
     IDS: ClassVar[tuple[str, ...]] = ("wallet_id",)
     REFUSALS: ClassVar[tuple[type[Refused], ...]] = (WalletNotFound, WalletNotActive)
     EXAMPLE: ClassVar[Mapping[str, Any]] = {"scope": "debits", "reason": "reported stolen"}

@@ -31,7 +31,7 @@ class OpenWallet(Struct, frozen=True, kw_only=True):
     """Open a wallet in a currency for a customer. A customer may have several in the same currency."""
 
     NAME: ClassVar[str] = "OpenWallet"
-    SCOPE: ClassVar[Scope] = "wallets:write"
+    SCOPE: ClassVar[Scope] = "wallets:open"
     IDS: ClassVar[tuple[str, ...]] = ("customer_id",)
     REFUSALS: ClassVar[tuple[type[Refused], ...]] = (CustomerNotFound, CustomerNotActive, LimitExceeded)
     EXAMPLE: ClassVar[Mapping[str, Any]] = {

@@ -19,7 +19,7 @@ class UnfreezeWallet(Struct, frozen=True, kw_only=True):
     """End the freeze of a wallet. Does nothing if it is active already."""
 
     NAME: ClassVar[str] = "UnfreezeWallet"
-    SCOPE: ClassVar[Scope] = "wallets:write"
+    SCOPE: ClassVar[Scope] = "wallets:freeze"
     IDS: ClassVar[tuple[str, ...]] = ("wallet_id",)
     REFUSALS: ClassVar[tuple[type[Refused], ...]] = (WalletNotFound, WalletNotActive)
     EXAMPLE: ClassVar[Mapping[str, Any]] = {}

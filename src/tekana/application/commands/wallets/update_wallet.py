@@ -29,7 +29,7 @@ class UpdateWallet(PartialUpdate, frozen=True, kw_only=True):
     """Change the given details of a wallet. None clears one; metadata is replaced as a whole."""
 
     NAME: ClassVar[str] = "UpdateWallet"
-    SCOPE: ClassVar[Scope] = "wallets:write"
+    SCOPE: ClassVar[Scope] = "wallets:open"
     IDS: ClassVar[tuple[str, ...]] = ("wallet_id",)
     CHANGEABLE: ClassVar[tuple[str, ...]] = ("name", "metadata")
     REFUSALS: ClassVar[tuple[type[Refused], ...]] = (WalletNotFound, WalletNotActive)
