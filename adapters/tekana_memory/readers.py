@@ -25,6 +25,7 @@ from tekana.domain.events import Event
 from tekana.domain.identifiers import CustomerId, TransactionId, WalletId
 from tekana.domain.metadata import metadata_matches
 from tekana.domain.money import Money
+from tekana.domain.policy import can_access, can_access_wallet, can_see_event, visible_transaction
 from tekana.domain.transaction import PostedEntry, Transaction, events_of
 from tekana.domain.wallet import Wallet
 from tekana.ports.clock import Clock
@@ -43,12 +44,13 @@ Item = TypeVar("Item")
 class MemoryCustomers:
     """Implements tekana.ports.customers.Customers."""
 
-    def __init__(self, state: MemoryState) -> None:
+    def __init__(self, state: MemoryState, caller: Caller) -> None:
         self._state = state
+        self._caller = caller
 
     async def get(self, customer_id: CustomerId) -> CustomerWithWallets:
         customer = self._state.customers.get(customer_id)
-        if customer is None:
+        if customer is None or not self._can_access(customer):
             raise CustomerNotFound(f"no customer has the id {customer_id}")
         return self._with_wallets(customer)
 
@@ -58,7 +60,7 @@ class MemoryCustomers:
         wanted = {name: value for name, value in which._asdict().items() if value is not None}
         found = [
             self._with_wallets(customer)
-            for customer in self._state.customers.values()
+            for customer in self._accessible.values()
             if all(getattr(customer, name) == value for name, value in wanted.items())
         ]
 
@@ -67,7 +69,14 @@ class MemoryCustomers:
             return (which.by_contact and closed, -customer_id.int if newest_first else customer_id.int)
 
         found.sort(key=lambda one: order(one.customer.id))
-        return page_of(found, page, lambda one: one.customer.id, self._state.customers, order=order)
+        return page_of(found, page, lambda one: one.customer.id, self._accessible, order=order)
+
+    def _can_access(self, customer: Customer) -> bool:
+        return can_access(self._caller, customer.tenant, customer.id)
+
+    @property
+    def _accessible(self) -> dict[CustomerId, Customer]:
+        return {one.id: one for one in self._state.customers.values() if self._can_access(one)}
 
     def _with_wallets(self, customer: Customer) -> CustomerWithWallets:
         wallets = (replace(self._state.wallets[wallet_id]) for wallet_id in self._state.wallets_of[customer.id])
@@ -77,26 +86,28 @@ class MemoryCustomers:
 class MemoryWallets:
     """Implements tekana.ports.wallets.Wallets."""
 
-    def __init__(self, state: MemoryState, clock: Clock) -> None:
+    def __init__(self, state: MemoryState, clock: Clock, caller: Caller) -> None:
         self._state = state
         self._clock = clock
+        self._caller = caller
 
     async def get(self, wallet_id: WalletId) -> Wallet:
         wallet = self._state.wallets.get(wallet_id)
-        if wallet is None:
+        if wallet is None or not can_access_wallet(self._caller, wallet):
             raise WalletNotFound(f"no wallet has the id {wallet_id}")
         return replace(wallet)
 
     async def list(self, which: WalletFilter, page: PageRequest, newest_first: bool = False) -> Page[Wallet]:
+        accessible = {one.id: one for one in self._state.wallets.values() if can_access_wallet(self._caller, one)}
         found = [
             replace(wallet)
-            for _, wallet in sorted(self._state.wallets.items(), reverse=newest_first)
+            for _, wallet in sorted(accessible.items(), reverse=newest_first)
             if which.customer_id in (None, wallet.customer_id)
             and which.currency in (None, wallet.currency)
             and which.status in (None, wallet.status)
             and metadata_matches(wallet.metadata, which.metadata or {})
         ]
-        return page_of(found, page, lambda wallet: wallet.id, self._state.wallets, newest_first=newest_first)
+        return page_of(found, page, lambda wallet: wallet.id, accessible, newest_first=newest_first)
 
     async def entries(
         self,
@@ -139,19 +150,29 @@ class MemoryTransactions:
 
     async def get(self, transaction_id: TransactionId) -> Transaction:
         transaction = self._state.transactions.get(transaction_id)
-        if transaction is None:
+        visible = transaction and self._visible(transaction)
+        if visible is None:
             raise TransactionNotFound(f"no transaction has the id {transaction_id}")
-        return transaction
+        return visible
 
     async def list(self, which: TransactionFilter, page: PageRequest, newest_first: bool = True) -> Page[Transaction]:
-        known = self._state.transactions
+        own_id = self._caller.customer_id
+        if own_id is not None:
+            if which.customer_id not in (None, own_id):
+                return Page((), None)
+            which = which._replace(customer_id=own_id)
+        visible = {one.id: seen for one in self._state.transactions.values() if (seen := self._visible(one))}
         under_key = None if which.idempotency_key is None else self._under(which.idempotency_key)
         found = [
             transaction
-            for _, transaction in sorted(known.items(), reverse=newest_first)
+            for _, transaction in sorted(visible.items(), reverse=newest_first)
             if (under_key is None or transaction.id in under_key) and self._matches(transaction, which)
         ]
-        return page_of(found, page, lambda transaction: transaction.id, known, newest_first=newest_first)
+        return page_of(found, page, lambda transaction: transaction.id, visible, newest_first=newest_first)
+
+    def _visible(self, transaction: Transaction) -> Transaction | None:
+        own = () if self._caller.customer_id is None else self._state.wallets_of.get(self._caller.customer_id, ())
+        return visible_transaction(self._caller, transaction, own)
 
     def _under(self, key: str) -> set[TransactionId]:
         """Return the ids of the transactions that were decided under a key of the caller's."""
@@ -192,8 +213,9 @@ class MemoryOutcomes:
 class MemoryEvents:
     """Implements tekana.ports.events.Events."""
 
-    def __init__(self, state: MemoryState) -> None:
+    def __init__(self, state: MemoryState, caller: Caller) -> None:
         self._state = state
+        self._caller = caller
 
     async def list(self, page: PageRequest, which: EventFilter = ALL_EVENTS) -> Page[FeedEvent]:
         begin, read_already = self._start(page.cursor)
@@ -203,7 +225,11 @@ class MemoryEvents:
             for position in range(begin, len(outbox))
             for index, event in enumerate(_events_at(outbox[position]))
         )
-        matching = (one for one in islice(following, read_already, None) if which.matches(one.event))
+        matching = (
+            one
+            for one in islice(following, read_already, None)
+            if can_see_event(self._caller, one.event) and which.matches(one.event)
+        )
         items = tuple(islice(matching, page.limit))
         more = next(matching, None) is not None
         return Page(items, items[-1].cursor if more else None)

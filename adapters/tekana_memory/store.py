@@ -10,9 +10,9 @@ from functools import partial
 
 from tekana.application.audit.checks import check
 from tekana.application.audit.snapshot import Snapshot
+from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.ports.audit import Finding
 from tekana.ports.clock import Clock
-from tekana.ports.readers import ForEveryCaller
 from tekana_memory.lease import MemoryLease
 from tekana_memory.outbox import MemoryOutbox
 from tekana_memory.readers import MemoryCustomers, MemoryEvents, MemoryOutcomes, MemoryTransactions, MemoryWallets
@@ -32,12 +32,11 @@ class MemoryStore:
         self._clock = clock or (lambda: datetime.now(UTC))
         self._state = MemoryState()
         self._lock = asyncio.Lock()
-        self.customers = ForEveryCaller(MemoryCustomers(self._state))
-        self.wallets = ForEveryCaller(MemoryWallets(self._state, self._clock))
+        self.customers = partial(MemoryCustomers, self._state)
+        self.wallets = partial(MemoryWallets, self._state, self._clock)
         self.transactions = partial(MemoryTransactions, self._state)
         self.outcomes = partial(MemoryOutcomes, self._state)
-        self._events = MemoryEvents(self._state)
-        self.events = ForEveryCaller(self._events)
+        self.events = partial(MemoryEvents, self._state)
         self.retention = MemoryRetention(self._state, self._clock)
         self.webhook_endpoints = MemoryWebhookEndpoints(self._state, self._clock)
         self.webhook_deliveries = MemoryWebhookDeliveries(self._state, self._clock)
@@ -54,7 +53,7 @@ class MemoryStore:
 
     def outbox(self, relay: str) -> MemoryOutbox:
         """Return the outbox for the relay of this name."""
-        return MemoryOutbox(self._state.relays.setdefault(relay, RelayRow()), self._events, self._clock)
+        return MemoryOutbox(self._state.relays.setdefault(relay, RelayRow()), self.events(LOCAL_OPERATOR), self._clock)
 
     async def audit(self) -> AsyncIterator[Finding]:
         """Check every invariant."""

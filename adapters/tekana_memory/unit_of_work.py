@@ -71,7 +71,8 @@ class MemoryUnitOfWork:
                     state.items[kind].update(items)
         for customer in (*book.changes.changed_of(CUSTOMERS).values(), *book.changes.added_of(CUSTOMERS).values()):
             if customer.status != "closed":
-                state.items[CONTACTS.name].update(dict.fromkeys(customer.contacts, customer.id))
+                for contact in customer.contacts:
+                    state.items[CONTACTS.name].setdefault(contact, {})[customer.tenant] = customer.id
         for wallet in book.changes.added_of(WALLETS).values():
             self._keep_owner(wallet)
         for house_wallet in book.house_wallets.values():
@@ -94,8 +95,8 @@ class MemoryUnitOfWork:
     def _release_contacts(self, customer: Customer) -> None:
         owners = self._state.items[CONTACTS.name]
         for contact in self._state.customers[customer.id].contacts:
-            if owners.get(contact) == customer.id:
-                del owners[contact]
+            if owners[contact].get(customer.tenant) == customer.id:
+                del owners[contact][customer.tenant]
 
     def _keep_owner(self, wallet: Wallet) -> None:
         if wallet.customer_id is not None:

@@ -15,6 +15,7 @@ from uuid import UUID
 from tekana.domain.caller import Caller
 from tekana.domain.errors import Conflict
 from tekana.domain.identifiers import WebhookDeliveryId, WebhookEndpointId
+from tekana.domain.policy import can_access
 from tekana.domain.webhooks import NewWebhookDelivery, WebhookDelivery, delivery_not_found
 from tekana.ports.clock import Clock
 from tekana.ports.page import Page, PageRequest
@@ -103,7 +104,7 @@ class MemoryWebhookDeliveries:
 
     async def get(self, caller: Caller, delivery_id: WebhookDeliveryId) -> WebhookDelivery:
         delivery = self._state.webhook_deliveries.get(delivery_id)
-        if delivery is None or self._state.webhook_endpoints[delivery.endpoint_id].created_by != caller.subject:
+        if delivery is None or not can_access(caller, self._state.webhook_endpoints[delivery.endpoint_id].tenant):
             raise delivery_not_found(delivery_id)
         return delivery
 

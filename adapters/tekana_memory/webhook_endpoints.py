@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from tekana.domain.caller import Caller
 from tekana.domain.identifiers import WebhookEndpointId
+from tekana.domain.policy import can_access
 from tekana.domain.transaction import Transaction, events_of
 from tekana.domain.webhooks import WebhookEndpoint, endpoint_not_found
 from tekana.ports.clock import Clock
@@ -27,13 +28,13 @@ class MemoryWebhookEndpoints:
         return endpoint_of_caller(self._state, caller, endpoint_id)
 
     async def list(self, caller: Caller, page: PageRequest) -> Page[WebhookEndpoint]:
-        endpoints = self._state.webhook_endpoints
-        found = [one for _, one in sorted(endpoints.items()) if one.created_by == caller.subject]
+        endpoints = {one.id: one for one in self._state.webhook_endpoints.values() if can_access(caller, one.tenant)}
+        found = [one for _, one in sorted(endpoints.items())]
         return page_of(found, page, lambda one: one.id, endpoints)
 
     async def active(self) -> Sequence[ActiveWebhookEndpoint]:
         return [
-            ActiveWebhookEndpoint(one.id, one.event_types, failing=one.failing_since is not None)
+            ActiveWebhookEndpoint(one.id, one.tenant, one.event_types, failing=one.failing_since is not None)
             for one in self._state.webhook_endpoints.values()
             if one.active
         ]
@@ -92,8 +93,8 @@ def _move_relay_to_end(state: MemoryState) -> None:
 
 
 def endpoint_of_caller(state: MemoryState, caller: Caller, endpoint_id: WebhookEndpointId) -> WebhookEndpoint:
-    """Return an endpoint of the caller. Raises WebhookEndpointNotFound."""
+    """Return an endpoint that the caller has access to. Raises WebhookEndpointNotFound."""
     endpoint = state.webhook_endpoints.get(endpoint_id)
-    if endpoint is None or endpoint.created_by != caller.subject:
+    if endpoint is None or not can_access(caller, endpoint.tenant):
         raise endpoint_not_found(endpoint_id)
     return endpoint

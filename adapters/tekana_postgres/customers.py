@@ -11,9 +11,11 @@ import asyncpg
 from sqlalchemy import Select, case, select, true
 
 from tekana.domain.answers import CustomerWithWallets
+from tekana.domain.caller import Caller
 from tekana.domain.customer import Customer
 from tekana.domain.errors import CustomerNotFound
 from tekana.domain.identifiers import CustomerId
+from tekana.domain.policy import access_of
 from tekana.domain.wallet import Wallet
 from tekana.ports.customers import CustomerFilter
 from tekana.ports.page import Page, PageRequest
@@ -22,19 +24,23 @@ from tekana_postgres.connections import ConnectionPool, fetch, raw_connection
 from tekana_postgres.pages import id_cursor, limit_literal, literal_value, page_of
 from tekana_postgres.rows import CUSTOMER_COLUMNS, WALLET_COLUMNS, customer_of, wallet_of
 
-_CUSTOMER = f"SELECT {', '.join(CUSTOMER_COLUMNS)} FROM customers WHERE id = $1"
+_CUSTOMER = f"""
+SELECT {", ".join(CUSTOMER_COLUMNS)} FROM customers
+WHERE id = $1 AND tenant = coalesce($2, tenant) AND id = coalesce($3, id)
+"""
 _WALLETS = f"SELECT {', '.join(WALLET_COLUMNS)} FROM wallets WHERE customer_id = ANY($1) ORDER BY created_at, id"
 
 
 class PostgresCustomers:
     """Implements tekana.ports.customers.Customers."""
 
-    def __init__(self, pool: ConnectionPool) -> None:
+    def __init__(self, pool: ConnectionPool, caller: Caller) -> None:
         self._pool = pool
+        self._access = access_of(caller)
 
     async def get(self, customer_id: CustomerId) -> CustomerWithWallets:
         async with raw_connection(self._pool) as connection:
-            row = await connection.fetchrow(_CUSTOMER, customer_id)
+            row = await connection.fetchrow(_CUSTOMER, customer_id, *self._access)
             if row is None:
                 raise CustomerNotFound(f"no customer has the id {customer_id}")
             return (await _with_wallets(connection, [customer_of(row)]))[0]
@@ -44,6 +50,10 @@ class PostgresCustomers:
     ) -> Page[CustomerWithWallets]:
         table = tables.customers
         query = select(table).limit(limit_literal(page.limit + 1))
+        if self._access.tenant is not None:
+            query = query.where(table.c.tenant == literal_value(self._access.tenant))
+        if self._access.customer_id is not None:
+            query = query.where(table.c.id == self._access.customer_id)
         for name, value in which._asdict().items():
             if value is not None:
                 query = query.where(table.c[name] == (literal_value(value) if name == "status" else value))

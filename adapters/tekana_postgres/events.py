@@ -12,8 +12,10 @@ from typing import Final
 
 import asyncpg
 
+from tekana.domain.caller import Caller
 from tekana.domain.errors import EventsDropped
 from tekana.domain.events import Event
+from tekana.domain.policy import can_see_event, has_all_tenants
 from tekana.domain.transaction import events_of
 from tekana.ports.events import ALL_EVENTS, EventFilter, FeedEvent
 from tekana.ports.page import Page, PageRequest
@@ -37,12 +39,13 @@ WHERE position > $1 AND position <= $2 ORDER BY position LIMIT $3
 class PostgresEvents:
     """Implements tekana.ports.events.Events. A cursor is a position in the outbox and the event's index at it."""
 
-    def __init__(self, pool: ConnectionPool) -> None:
+    def __init__(self, pool: ConnectionPool, caller: Caller) -> None:
         self._pool = pool
+        self._caller = caller
 
     async def list(self, page: PageRequest, which: EventFilter = ALL_EVENTS) -> Page[FeedEvent]:
         async with raw_connection(self._pool) as connection:
-            if which == ALL_EVENTS:
+            if which == ALL_EVENTS and has_all_tenants(self._caller):
                 return page_of(await read_feed(connection, page.cursor, page.limit + 2), page, lambda one: one.cursor)
             found: list[FeedEvent] = []
             cursor = page.cursor
@@ -50,7 +53,7 @@ class PostgresEvents:
                 run = await read_feed(connection, cursor, _RUN)
                 if not run:
                     return Page(tuple(found), None)
-                matching = [one for one in run if which.matches(one.event)]
+                matching = [one for one in run if can_see_event(self._caller, one.event) and which.matches(one.event)]
                 found += matching
                 if len(found) > page.limit:
                     return page_of(found, page, lambda one: one.cursor)

@@ -28,7 +28,7 @@ _ERASED: Final = Rejection("CustomerNotFound", "not_found", "the customer's data
 
 CUSTOMER_COLUMNS = (
     *("id", "full_name", "email", "phone_number", "country", "external_id", "metadata", "status", "suspension_reason"),
-    *("tier", "version", "created_by", "created_at", "updated_at"),
+    *("tier", "version", "created_by", "created_at", "updated_at", "tenant"),
 )
 WALLET_COLUMNS = tuple(field.name for field in fields(Wallet))
 _customer_values = operator.attrgetter(*CUSTOMER_COLUMNS)

@@ -11,7 +11,6 @@ from tekana.domain.errors import Unavailable
 from tekana.ports.audit import Finding
 from tekana.ports.clock import Clock
 from tekana.ports.pools import PoolStatistics
-from tekana.ports.readers import ForEveryCaller
 from tekana_postgres.audit import audit
 from tekana_postgres.connections import ConnectionPool, raw_connection
 from tekana_postgres.customers import PostgresCustomers
@@ -80,12 +79,12 @@ class PostgresStore:
             self._replica = ConnectionPool(self._read_url, size=_READERS, setting="read_database_url")
         readers = self._replica or self._readers
         self._wallet_readers = ConnectionPool(self._read_url or self._url, size=1)
-        self.customers = ForEveryCaller(PostgresCustomers(readers))
-        self.wallets = ForEveryCaller(PostgresWallets(readers, WalletLoader(self._wallet_readers), self._clock))
+        self.customers = partial(PostgresCustomers, readers)
+        self.wallets = partial(PostgresWallets, readers, WalletLoader(self._wallet_readers), self._clock)
         self.transactions = partial(PostgresTransactions, readers)
         self.outcomes = partial(PostgresOutcomes, self._readers)
         # Not from a replica, which lacks the locks that limit reads of the feed.
-        self.events = ForEveryCaller(PostgresEvents(self._readers))
+        self.events = partial(PostgresEvents, self._readers)
         self.retention = PostgresRetention(self._background)
         self.webhook_endpoints = PostgresWebhookEndpoints(self._readers, self._background, self._clock)
         self.webhook_deliveries = PostgresWebhookDeliveries(self._readers, self._background, self._clock)

@@ -8,7 +8,7 @@ metadata: see `scans`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -17,9 +17,10 @@ from sqlalchemy import BindParameter, ColumnElement, bindparam, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import BigInteger, Text, Uuid
 
-from tekana.domain.caller import Caller
+from tekana.domain.caller import CUSTOMER_SUBJECT, MAIN_TENANT, Caller
 from tekana.domain.errors import TransactionNotFound
-from tekana.domain.identifiers import TransactionId, first_transaction_id
+from tekana.domain.identifiers import LAST_HOUSE_WALLET_ID, TransactionId, WalletId, first_transaction_id
+from tekana.domain.policy import Access, access_of, visible_transaction
 from tekana.domain.transaction import Transaction
 from tekana.ports.page import Page, PageRequest
 from tekana.ports.transactions import TransactionFilter
@@ -40,7 +41,7 @@ SELECT t.id FROM transactions t WHERE t.id >= :first AND t.id < :before {and_als
 _FROM_WALLETS = """
 WITH RECURSIVE search (wallet_id, bound, low, high) AS (
     SELECT id, bound, 0::bigint, version + 1
-    FROM wallets, unnest(ARRAY[:first, :before]) bound WHERE id = ANY (:wallets)
+    FROM wallets, unnest(ARRAY[:first, :before]) bound WHERE id = ANY (:accessible)
     UNION ALL
     SELECT wallet_id, bound, CASE WHEN e.transaction_id < bound THEN e.version ELSE low END,
            CASE WHEN e.transaction_id < bound THEN high ELSE e.version END
@@ -73,6 +74,16 @@ SELECT nearest.id FROM unnest(:wallets) wallet (id), LATERAL (
     WHERE true {and_also} ORDER BY t.id {order} LIMIT :count
 ) nearest
 """
+# What `visible_transaction` shows to a customer, whose wallets are `own`.
+_VISIBLE_TO_CUSTOMER = f"""
+(t.status = 'posted' AND (t.from_wallet_id = ANY (:own) OR t.to_wallet_id = ANY (:own))
+    OR t.created_by = :subject
+    OR t.status <> 'posted' AND NOT starts_with(t.created_by, '{CUSTOMER_SUBJECT}')
+    AND CASE WHEN t.from_wallet_id <= '{LAST_HOUSE_WALLET_ID}' THEN t.to_wallet_id
+        ELSE t.from_wallet_id END = ANY (:own))
+"""
+_TENANT_OF = "SELECT FROM transactions WHERE id = $1 AND tenant = $2"
+_OWN_WALLETS = "SELECT id FROM wallets WHERE customer_id = $1"
 _LOWEST, _HIGHEST = UUID(int=0), UUID(int=(1 << 128) - 1)
 
 _LONG_HISTORY = 1_000
@@ -85,61 +96,97 @@ class PostgresTransactions:
     def __init__(self, pool: ConnectionPool, caller: Caller) -> None:
         self._pool = pool
         self._caller = caller
+        self._access = access_of(caller)
 
     async def get(self, transaction_id: TransactionId) -> Transaction:
         async with raw_connection(self._pool) as connection:
-            found = await read_transactions(connection, [transaction_id])
-        if not found:
-            raise TransactionNotFound(f"no transaction has the id {transaction_id}")
-        return found[transaction_id]
+            own = await _own_wallets(connection, self._caller)
+            tenant = self._access.tenant
+            if tenant is None or await connection.fetchrow(_TENANT_OF, transaction_id, tenant) is not None:
+                for found in (await read_transactions(connection, [transaction_id])).values():
+                    visible = visible_transaction(self._caller, found, own)
+                    if visible is not None:
+                        return visible
+        raise TransactionNotFound(f"no transaction has the id {transaction_id}")
 
     async def list(self, which: TransactionFilter, page: PageRequest, newest_first: bool = True) -> Page[Transaction]:
         cursor = id_cursor(page)
+        if self._access.customer_id is not None:
+            if which.customer_id not in (None, self._access.customer_id):
+                return Page((), None)
+            which = which._replace(customer_id=self._access.customer_id)
         async with raw_connection(self._pool) as connection:
+            own = await _own_wallets(connection, self._caller)
             under_key = None
             if which.idempotency_key is not None:
                 under_key = await ids_under_key(connection, self._caller, which.idempotency_key)
-            candidates = _candidates(
-                which, cursor, await _wallet_scope(connection, which), under_key, newest_first=newest_first
-            )
-            scanned = await scan(connection, candidates, list(_filters(which)), page.limit, "c.id")
+            scope = await _wallet_scope(connection, which, self._access)
+            served, filters = _conditions(which, scope, self._caller, own)
+            candidates = _candidates(which, served, cursor, scope, under_key, newest_first=newest_first)
+            scanned = await scan(connection, candidates, filters, page.limit, "c.id")
             ids = [row["id"] for row in scanned.rows]
             found = await read_transactions(connection, ids)
-        return scanned.page_of([found[one] for one in ids], page, lambda transaction: str(transaction.id))
+        shown = [visible_transaction(self._caller, found[one], own) for one in ids]
+        return scanned.page_of([one for one in shown if one], page, lambda transaction: str(transaction.id))
+
+
+async def _own_wallets(connection: asyncpg.Connection, caller: Caller) -> list[WalletId]:
+    """Return the ids of the wallets of a caller who is a customer."""
+    if caller.customer_id is None:
+        return []
+    return [row["id"] for row in await connection.fetch(_OWN_WALLETS, caller.customer_id)]
 
 
 class _WalletScope(NamedTuple):
-    """The wallets of a filter: transactions of one of `wallets`, and also of one of `others` unless that is None."""
+    """The wallets of a filter: transactions of one of `wallets`, and also of one of `others` unless that is None.
 
-    wallets: list[UUID]
-    history: int
-    """The number of entries of the wallets."""
-    others: list[UUID] | None = None
+    Attributes:
+        accessible: the number of entries of those of `wallets` that the caller has access to.
+    """
+
+    wallets: Sequence[UUID]
+    accessible: Mapping[UUID, int]
+    others: Sequence[UUID] | None = None
+
+    @property
+    def history(self) -> int:
+        """The number of entries to look at."""
+        return sum(self.accessible.values())
 
 
-async def _wallet_scope(connection: asyncpg.Connection, which: TransactionFilter) -> _WalletScope | None:
+async def _wallet_scope(
+    connection: asyncpg.Connection, which: TransactionFilter, access: Access
+) -> _WalletScope | None:
     """Return the wallets of a filter; None for all. Of a wallet and a customer, the one with fewer entries leads."""
-    of_wallet, of_customer = {}, {}
-    if which.wallet_id is not None:  # which may not exist: a rejected transaction may name any wallet
-        of_wallet = {which.wallet_id: 0} | await _versions(connection, wallets.c.id == which.wallet_id)
-    if which.customer_id is not None:
-        of_customer = await _versions(connection, wallets.c.customer_id == which.customer_id)
-    if which.wallet_id is None:
-        return None if which.customer_id is None else _WalletScope([*of_customer], sum(of_customer.values()))
-    if which.customer_id is None or which.wallet_id in of_customer:
-        return _WalletScope([*of_wallet], sum(of_wallet.values()))
-    first, second = sorted((of_wallet, of_customer), key=lambda versions: sum(versions.values()))
-    return _WalletScope([*first], sum(first.values()), [*second])
+    if which.wallet_id is None and which.customer_id is None:
+        return None
+    named = [] if which.wallet_id is None else [which.wallet_id]  # which may not exist: a rejected one may name any
+    of_wallet = await _versions(connection, wallets.c.id == which.wallet_id, access) if named else {}
+    if which.customer_id is None:
+        return _WalletScope(named, of_wallet)
+    of_customer = await _versions(connection, wallets.c.customer_id == which.customer_id, access)
+    if not named:
+        return _WalletScope([*of_customer], of_customer)
+    if which.wallet_id in of_customer:
+        return _WalletScope(named, of_wallet)
+    if access.customer_id is None and sum(of_wallet.values()) <= sum(of_customer.values()):
+        return _WalletScope(named, of_wallet, [*of_customer])
+    return _WalletScope([*of_customer], of_customer, named)
 
 
-async def _versions(connection: asyncpg.Connection, condition: ColumnElement[bool]) -> dict[UUID, int]:
-    """Return the number of entries of each of these wallets."""
+async def _versions(connection: asyncpg.Connection, condition: ColumnElement[bool], access: Access) -> dict[UUID, int]:
+    """Return the number of entries of each of these wallets that the caller has access to."""
     query = select(wallets.c.id, wallets.c.version).where(condition)
+    if access.tenant is not None:
+        query = query.where(wallets.c.tenant == access.tenant, wallets.c.house.is_(None))
+    if access.customer_id is not None:
+        query = query.where(wallets.c.customer_id == access.customer_id)
     return {row["id"]: row["version"] for row in await fetch(connection, query)}
 
 
 def _candidates(
     which: TransactionFilter,
+    conditions: Sequence[Condition],
     cursor: UUID | None,
     scope: _WalletScope | None,
     under_key: Sequence[UUID] | None,
@@ -148,7 +195,7 @@ def _candidates(
 ) -> Candidates:
     """Build the statement that finds the ids of a list from the cursor on, by the conditions that indexes serve."""
     values: list[BindParameter[Any]] = [*_span(which, cursor, newest_first=newest_first)]
-    conditions = list(_conditions(which))
+    conditions = list(conditions)
     if scope is not None and scope.others is not None:
         conditions.append(_involving("others", scope.others))
     if under_key is not None:
@@ -160,12 +207,32 @@ def _candidates(
         conditions.append(_involving("wallets", scope.wallets))
     else:
         statement = _FROM_WALLETS.replace("{arms}", " UNION ".join(_arms(which)))
-        values.append(bindparam("wallets", scope.wallets, ARRAY(Uuid)))
+        if which.status != "posted":
+            values.append(bindparam("wallets", scope.wallets, ARRAY(Uuid)))
+        values.append(bindparam("accessible", [*scope.accessible], ARRAY(Uuid)))
     and_also = "".join(f" AND {condition.sql}" for condition in conditions)
     values += [value for condition in conditions for value in condition.values]
     order = "DESC" if newest_first else "ASC"
     sql = statement.replace("{and_also}", and_also).replace("{order}", order)
     return Candidates("transactions", sql, values, newest_first)
+
+
+def _conditions(
+    which: TransactionFilter, scope: _WalletScope | None, caller: Caller, own: Sequence[WalletId]
+) -> tuple[list[Condition], list[Condition]]:
+    """Return the conditions that indexes serve, and the filters; with those of `visible_transaction`."""
+    tenant, customer_id = access_of(caller)
+    served, filters = [*_by_reference(which)], [*_filters(which)]
+    # Without a scope, the index of a tenant serves its transactions; those of the main tenant are most of all.
+    by_tenant = scope is None and tenant not in (None, MAIN_TENANT)
+    (filters if by_tenant else served).extend(_by_type_and_status(which))
+    if tenant is not None:
+        of_tenant = Condition("t.tenant = :tenant", (literal_value(tenant, "tenant"),))
+        (served if by_tenant or scope is not None else filters).append(of_tenant)
+    if customer_id is not None:
+        values = bindparam("own", own, ARRAY(Uuid)), bindparam("subject", caller.subject, Text)
+        served.append(Condition(_VISIBLE_TO_CUSTOMER, values))
+    return served, filters
 
 
 def _filters(which: TransactionFilter) -> Iterator[Condition]:
@@ -179,16 +246,19 @@ def _filters(which: TransactionFilter) -> Iterator[Condition]:
     yield from metadata_conditions(which.metadata)
 
 
-def _conditions(which: TransactionFilter) -> Iterator[Condition]:
+def _by_type_and_status(which: TransactionFilter) -> Iterator[Condition]:
     if which.type is not None:
         yield Condition("t.type = :type", (literal_value(which.type, "type"),))
     if which.status is not None:
         yield Condition("t.status = :status", (literal_value(which.status, "status"),))
+
+
+def _by_reference(which: TransactionFilter) -> Iterator[Condition]:
     if which.reference is not None:
         yield Condition("t.reference = :reference", (bindparam("reference", which.reference, Text),))
 
 
-def _involving(name: str, ids: list[UUID]) -> Condition:
+def _involving(name: str, ids: Sequence[UUID]) -> Condition:
     """Build the condition that the payer or the payee is one of these wallets."""
     sql = f"(t.from_wallet_id = ANY (:{name}) OR t.to_wallet_id = ANY (:{name}))"
     return Condition(sql, (bindparam(name, ids, ARRAY(Uuid)),))

@@ -9,8 +9,12 @@ from __future__ import annotations
 import asyncio
 from typing import NamedTuple
 
+import asyncpg
+
+from tekana.domain.caller import Caller
 from tekana.domain.errors import Unavailable, WalletNotFound
 from tekana.domain.identifiers import WalletId
+from tekana.domain.policy import can_access
 from tekana.domain.wallet import Wallet
 from tekana_postgres.connections import ConnectionPool, raw_connection
 from tekana_postgres.rows import WALLET_COLUMNS, wallet_from
@@ -20,6 +24,7 @@ _WALLETS = f"SELECT {', '.join(WALLET_COLUMNS)} FROM wallets WHERE id = ANY($1)"
 
 class _Request(NamedTuple):
     wallet_id: WalletId
+    caller: Caller
     answer: asyncio.Future[Wallet]
 
 
@@ -31,15 +36,15 @@ class WalletLoader:
         self._requests: list[_Request] = []
         self._work: asyncio.Task[None] | None = None
 
-    async def get(self, wallet_id: WalletId) -> Wallet:
+    async def get(self, wallet_id: WalletId, caller: Caller) -> Wallet:
         """Load a wallet.
 
         Raises:
-            WalletNotFound: there is none.
+            WalletNotFound: there is none that the caller has access to.
             Unavailable: the database cannot be reached.
         """
         answer: asyncio.Future[Wallet] = asyncio.get_running_loop().create_future()
-        self._requests.append(_Request(wallet_id, answer))
+        self._requests.append(_Request(wallet_id, caller, answer))
         self._start_work()
         return await answer
 
@@ -69,14 +74,18 @@ class WalletLoader:
                 return
             raise
         found = {row["id"]: row for row in rows}
-        for wallet_id, answer in requests:
+        for wallet_id, caller, answer in requests:
             if answer.done():  # the caller was cancelled
                 continue
             row = found.get(wallet_id)
-            if row is None:
+            if row is None or not _can_access(caller, row):
                 answer.set_exception(WalletNotFound(f"no wallet has the id {wallet_id}"))
             else:
                 answer.set_result(wallet_from(row))
+
+
+def _can_access(caller: Caller, row: asyncpg.Record) -> bool:
+    return can_access(caller, None if row["house"] else row["tenant"], row["customer_id"])
 
 
 def _copy_of(error: BaseException) -> Exception:

@@ -7,11 +7,13 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
-from sqlalchemy import BindParameter, Uuid, bindparam
+from sqlalchemy import Uuid, bindparam
 
+from tekana.domain.caller import MAIN_TENANT, Caller
 from tekana.domain.errors import WalletNotFound
 from tekana.domain.identifiers import WalletId
 from tekana.domain.money import Money
+from tekana.domain.policy import Access, access_of
 from tekana.domain.transaction import PostedEntry
 from tekana.domain.wallet import Wallet
 from tekana.ports.clock import Clock
@@ -20,10 +22,13 @@ from tekana.ports.wallets import BalanceAt, WalletFilter
 from tekana_postgres.connections import ConnectionPool, raw_connection
 from tekana_postgres.pages import LARGEST_BIGINT, id_cursor, literal_value, number_cursor, page_of
 from tekana_postgres.rows import entry_of, wallet_of
-from tekana_postgres.scans import Candidates, metadata_conditions, scan
+from tekana_postgres.scans import Candidates, Condition, metadata_conditions, scan
 from tekana_postgres.wallet_loader import WalletLoader
 
-_EXISTS = "SELECT FROM wallets WHERE id = $1"
+_ACCESSIBLE = """
+SELECT FROM wallets
+WHERE id = $1 AND ($2::text IS NULL OR house IS NULL AND tenant = $2) AND ($3::uuid IS NULL OR customer_id = $3)
+"""
 _ENTRIES = """
 SELECT e.*, t.type, t.description, t.reference
 FROM entries e JOIN transactions t ON t.id = e.transaction_id
@@ -62,17 +67,18 @@ WHERE s.high - s.low = 1
 class PostgresWallets:
     """Implements tekana.ports.wallets.Wallets."""
 
-    def __init__(self, pool: ConnectionPool, loader: WalletLoader, clock: Clock | None) -> None:
+    def __init__(self, pool: ConnectionPool, loader: WalletLoader, clock: Clock | None, caller: Caller) -> None:
         self._pool = pool
         self._loader = loader
         self._clock = clock
+        self._caller = caller
+        self._access = access_of(caller)
 
     async def get(self, wallet_id: WalletId) -> Wallet:
-        return await self._loader.get(wallet_id)
+        return await self._loader.get(wallet_id, self._caller)
 
     async def list(self, which: WalletFilter, page: PageRequest, newest_first: bool = False) -> Page[Wallet]:
-        candidates = _candidates(which, id_cursor(page), newest_first=newest_first)
-        filters = list(metadata_conditions(which.metadata))
+        candidates, filters = _candidates(which, self._access, id_cursor(page), newest_first=newest_first)
         async with raw_connection(self._pool) as connection:
             scanned = await scan(connection, candidates, filters, page.limit, "t.*")
         return scanned.page_of([wallet_of(row) for row in scanned.rows], page, lambda wallet: str(wallet.id))
@@ -88,7 +94,7 @@ class PostgresWallets:
         version = None if page.cursor is None else number_cursor(page.cursor)
         low, high = 0, LARGEST_BIGINT
         async with raw_connection(self._pool) as connection:
-            await _one(connection, _EXISTS, wallet_id)
+            await self._require_access(connection, wallet_id)
             if start is not None:
                 low = await connection.fetchval(_VERSION_BEFORE, wallet_id, start)
             if end is not None:
@@ -110,8 +116,13 @@ class PostgresWallets:
         ]
         return page_of(found, page, lambda line: str(line.entry.version))
 
+    async def _require_access(self, connection: asyncpg.Connection, wallet_id: WalletId) -> None:
+        await _one(connection, _ACCESSIBLE, wallet_id, *self._access)
+
     async def balance_at(self, wallet_id: WalletId, at: datetime | None) -> BalanceAt:
         async with raw_connection(self._pool) as connection:
+            if self._access.tenant is not None:
+                await self._require_access(connection, wallet_id)
             if at is None:
                 row = await _one(connection, _BALANCE_NOW, wallet_id)
                 moment = self._clock() if self._clock else row["at"]
@@ -120,25 +131,35 @@ class PostgresWallets:
         return BalanceAt(wallet_id, moment, Money(row["ledger_balance"], row["currency"]), row["version"])
 
 
-def _candidates(which: WalletFilter, cursor: UUID | None, *, newest_first: bool) -> Candidates:
-    """Build the statement that finds the ids of a list from the cursor on, by the conditions that indexes serve."""
-    conditions = ["true"]
-    values: list[BindParameter[Any]] = []
+def _candidates(
+    which: WalletFilter, access: Access, cursor: UUID | None, *, newest_first: bool
+) -> tuple[Candidates, list[Condition]]:
+    """Build the statement that finds the ids of a list from the cursor on, by the conditions that indexes serve.
+
+    Returns:
+        The statement, and the other conditions. One index serves the wallets of a tenant, in order of ids; those of the
+        tenant `main` are most of all wallets.
+    """
+    served: list[Condition] = []
+    others = [*metadata_conditions(which.metadata)]
     if which.customer_id is not None:
-        conditions.append("customer_id = :customer_id")
-        values.append(bindparam("customer_id", which.customer_id, Uuid))
-    if which.currency is not None:
-        conditions.append("currency = :currency")
-        values.append(literal_value(which.currency, "currency"))
-    if which.status is not None:
-        conditions.append("status = :status")
-        values.append(literal_value(which.status, "status"))
+        served.append(Condition("t.customer_id = :customer_id", (bindparam("customer_id", which.customer_id, Uuid),)))
+    if access.customer_id is not None:
+        served.append(Condition("t.customer_id = :own_id", (bindparam("own_id", access.customer_id, Uuid),)))
+    if access.tenant is not None:
+        tenant = Condition("t.house IS NULL AND t.tenant = :tenant", (literal_value(access.tenant, "tenant"),))
+        (others if access.tenant == MAIN_TENANT else served).append(tenant)
+    by_tenant = access.tenant not in (None, MAIN_TENANT)
+    for name, value in (("currency", which.currency), ("status", which.status)):
+        if value is not None:
+            (others if by_tenant else served).append(Condition(f"t.{name} = :{name}", (literal_value(value, name),)))
     if cursor is not None:
-        conditions.append(f"id {'<' if newest_first else '>'} :cursor")
-        values.append(bindparam("cursor", cursor, Uuid))
+        comparison = "<" if newest_first else ">"
+        served.append(Condition(f"t.id {comparison} :cursor", (bindparam("cursor", cursor, Uuid),)))
+    conditions = " AND ".join(one.sql for one in served) or "true"
     order = "DESC" if newest_first else "ASC"
-    sql = f"SELECT id FROM wallets WHERE {' AND '.join(conditions)} ORDER BY id {order} LIMIT :count"
-    return Candidates("wallets", sql, values, newest_first)
+    sql = f"SELECT id FROM wallets t WHERE {conditions} ORDER BY id {order} LIMIT :count"
+    return Candidates("wallets", sql, [value for one in served for value in one.values], newest_first), others
 
 
 async def _one(connection: asyncpg.Connection, query: str, wallet_id: WalletId, *more: Any) -> asyncpg.Record:

@@ -19,6 +19,7 @@ import msgspec
 
 from tekana.domain.caller import Caller
 from tekana.domain.identifiers import WebhookDeliveryId, WebhookEndpointId
+from tekana.domain.policy import access_of
 from tekana.domain.webhooks import (
     DeliveryAttempt,
     NewWebhookDelivery,
@@ -121,8 +122,8 @@ SELECT e.id,
 FROM attempted r JOIN webhook_endpoints e ON e.id = r.id AND r.failing LEFT JOIN changed ON changed.id = e.id
 """
 _OWNED = "JOIN webhook_endpoints e ON e.id = d.endpoint_id AND e.status <> 'deleted'"
-_GET = f"SELECT {_COLUMNS} FROM webhook_deliveries d {_OWNED} WHERE d.id = $1 AND e.created_by = $2"
-_OWNS = "SELECT 1 FROM webhook_endpoints WHERE id = $1 AND created_by = $2 AND status <> 'deleted'"
+_GET = f"SELECT {_COLUMNS} FROM webhook_deliveries d {_OWNED} WHERE d.id = $1 AND ($2::text IS NULL OR e.tenant = $2)"
+_OWNS = "SELECT 1 FROM webhook_endpoints WHERE id = $1 AND status <> 'deleted' AND ($2::text IS NULL OR tenant = $2)"
 # Without an OR, so that a generic plan too begins in the index where the page does.
 _LIST = f"""
 SELECT {_COLUMNS} FROM webhook_deliveries d
@@ -187,14 +188,14 @@ class PostgresWebhookDeliveries:
 
     async def get(self, caller: Caller, delivery_id: WebhookDeliveryId) -> WebhookDelivery:
         async with raw_connection(self._pool) as connection:
-            row = await connection.fetchrow(_GET, delivery_id, caller.subject)
+            row = await connection.fetchrow(_GET, delivery_id, access_of(caller).tenant)
         if row is None:
             raise delivery_not_found(delivery_id)
         return delivery_of(row)
 
     async def list(self, caller: Caller, endpoint_id: WebhookEndpointId, page: PageRequest) -> Page[WebhookDelivery]:
         async with raw_connection(self._pool) as connection:
-            if await connection.fetchval(_OWNS, endpoint_id, caller.subject) is None:
+            if await connection.fetchval(_OWNS, endpoint_id, access_of(caller).tenant) is None:
                 raise endpoint_not_found(endpoint_id)
             rows = await connection.fetch(_LIST, endpoint_id, id_cursor(page), page.limit + 1)
         return page_of([delivery_of(row) for row in rows], page, lambda one: str(one.id))

@@ -10,6 +10,7 @@ import asyncpg
 
 from tekana.domain.caller import Caller
 from tekana.domain.identifiers import WebhookEndpointId
+from tekana.domain.policy import access_of
 from tekana.domain.webhooks import WebhookEndpoint, endpoint_not_found
 from tekana.ports.clock import Clock
 from tekana.ports.page import Page, PageRequest
@@ -18,17 +19,18 @@ from tekana_postgres.connections import ConnectionPool, raw_connection
 from tekana_postgres.pages import id_cursor, page_of
 
 ENDPOINT_COLUMNS = (
-    *("id", "url", "description", "event_types", "secret", "previous_secret", "previous_secret_until", "status"),
-    *("disabled_reason", "failing_since", "created_by", "created_at", "updated_at"),
+    *("id", "tenant", "url", "description", "event_types", "secret", "previous_secret", "previous_secret_until"),
+    *("status", "disabled_reason", "failing_since", "created_by", "created_at", "updated_at"),
 )
 _COLUMNS = ", ".join(ENDPOINT_COLUMNS)
-_GET = f"SELECT {_COLUMNS} FROM webhook_endpoints WHERE id = $1 AND created_by = $2 AND status <> 'deleted'"
+_ACCESSIBLE = "status <> 'deleted' AND ($1::text IS NULL OR tenant = $1)"
+_GET = f"SELECT {_COLUMNS} FROM webhook_endpoints WHERE {_ACCESSIBLE} AND id = $2"
 _LIST = f"""
-SELECT {_COLUMNS} FROM webhook_endpoints WHERE created_by = $1 AND status <> 'deleted' AND ($2::uuid IS NULL OR id > $2)
-ORDER BY id LIMIT $3
+SELECT {_COLUMNS} FROM webhook_endpoints WHERE {_ACCESSIBLE} AND ($2::uuid IS NULL OR id > $2) ORDER BY id LIMIT $3
 """
 _ACTIVE = """
-SELECT id, event_types, failing_since IS NOT NULL AS failing FROM webhook_endpoints WHERE status = 'active' ORDER BY id
+SELECT id, tenant, event_types, failing_since IS NOT NULL AS failing
+FROM webhook_endpoints WHERE status = 'active' ORDER BY id
 """
 _FIND_ACTIVE = f"SELECT {_COLUMNS} FROM webhook_endpoints WHERE id = ANY($1::uuid[]) AND status = 'active'"
 # It takes the time as a parameter; NULL means the database's.
@@ -48,14 +50,14 @@ class PostgresWebhookEndpoints:
 
     async def get(self, caller: Caller, endpoint_id: WebhookEndpointId) -> WebhookEndpoint:
         async with raw_connection(self._pool) as connection:
-            row = await connection.fetchrow(_GET, endpoint_id, caller.subject)
+            row = await connection.fetchrow(_GET, access_of(caller).tenant, endpoint_id)
         if row is None:
             raise endpoint_not_found(endpoint_id)
         return endpoint_of(row)
 
     async def list(self, caller: Caller, page: PageRequest) -> Page[WebhookEndpoint]:
         async with raw_connection(self._pool) as connection:
-            rows = await connection.fetch(_LIST, caller.subject, id_cursor(page), page.limit + 1)
+            rows = await connection.fetch(_LIST, access_of(caller).tenant, id_cursor(page), page.limit + 1)
         return page_of([endpoint_of(row) for row in rows], page, lambda one: str(one.id))
 
     async def active(self) -> Sequence[ActiveWebhookEndpoint]:

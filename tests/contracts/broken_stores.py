@@ -10,6 +10,7 @@ from typing import Any
 
 from tekana.domain.answers import BatchRecord, CustomerWithWallets
 from tekana.domain.book import Book
+from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.customer import CONTACTS
 from tekana.domain.lock_set import LockedState, LockSet
 from tekana.domain.transaction import Transaction
@@ -18,7 +19,6 @@ from tekana.ports.audit import Finding
 from tekana.ports.events import ALL_EVENTS, EventFilter, FeedEvent
 from tekana.ports.outcomes import CommandOutcome, outcome_of
 from tekana.ports.page import Page, PageRequest
-from tekana.ports.readers import ForEveryCaller
 from tekana.ports.transactions import TransactionFilter
 from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord
 from tekana.ports.wallets import BalanceAt, WalletFilter
@@ -239,8 +239,7 @@ def broken_reader(part: str, reader: type) -> type[MemoryStore]:
         def __init__(self, *arguments: Any, **options: Any) -> None:
             super().__init__(*arguments, **options)
             clock = (self._clock,) if part == "wallets" else ()
-            build = partial(reader, self._state)
-            setattr(self, part, build if part in ("transactions", "outcomes") else ForEveryCaller(build(*clock)))
+            setattr(self, part, partial(reader, self._state, *clock))
 
     BrokenReader.__name__ = reader.__name__
     return BrokenReader
@@ -345,3 +344,36 @@ class AuditsNothing(MemoryStore):
         async for finding in super().audit():
             if finding.invariant.number != 5:
                 yield finding
+
+
+def open_to_all(part: str) -> type[MemoryStore]:
+    """Return a store whose reader of this name finds the objects of all tenants and customers for every caller."""
+
+    class OpenToAll(MemoryStore):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            reader = getattr(self, part)
+            setattr(self, part, lambda _: reader(LOCAL_OPERATOR))
+
+    OpenToAll.__name__ = f"ShowsAll{part.title()}"
+    return OpenToAll
+
+
+class ShowsAllEntries(MemoryTransactions):
+    """Shows customers the entries of others."""
+
+    async def get(self, transaction_id: Any) -> Transaction:
+        await super().get(transaction_id)
+        return self._state.transactions[transaction_id]
+
+
+class SharesContactsAmongTenants(BrokenStore):
+    """A contact is unique among the customers of all tenants."""
+
+    class unit(MemoryUnitOfWork):  # noqa: N801
+        async def lock(self, locks: LockSet, *, wait: bool = True) -> LockedState:
+            locked = await super().lock(locks, wait=wait)
+            for owners in locked.of(CONTACTS).values():
+                for owner in [*owners.values()]:
+                    owners.update(dict.fromkeys(("north", "south", "main"), owner))
+            return locked

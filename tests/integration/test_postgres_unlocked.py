@@ -49,7 +49,7 @@ async def _save_after(
     async with store.begin() as unit:
         read = await unit.read_unlocked({key}, merge([command.locks()], 0))
         assert read.known == {}
-        book = book_on(read.state, key.subject)
+        book = book_on(read.state)
         answer = command.decide(book)
         done = change()
         if asyncio.iscoroutine(done):
@@ -119,7 +119,7 @@ async def test_what_takes_more_than_balances_needs_locks(app: tekana.Session, st
     deposit = builders.deposit(wallet.id, "1")
     async with store.begin() as unit:
         read = await unit.read_unlocked({KEY}, merge([deposit.locks()], 7))
-        book = book_on(read.state, KEY.subject)
+        book = book_on(read.state)
         book.stripe = 7  # whose settlement wallet does not exist yet
         answer = deposit.decide(book)
         with pytest.raises(Conflict):

@@ -46,7 +46,7 @@ async def test_a_resend_and_a_dispatcher_do_not_wait_for_each_other(store: Postg
         ResendWebhookDelivery(delivery_id=delivery.id),
     )
     async with store.begin() as unit:
-        book = book_on(await unit.lock(merge([one.locks() for one in commands], 0)), ME.subject)
+        book = book_on(await unit.lock(merge([one.locks() for one in commands], 0)), ME)
         recording = asyncio.create_task(recorded(queue, run, HOUR))
         await asyncio.sleep(0.3)
         assert not recording.done()  # it waits for the endpoint, whose first failure this is

@@ -8,16 +8,16 @@ import tekana
 from tests.unit.golden_rows import GOLDEN
 
 NAMES = """
-AnyMoneyCommand BalanceAt Batch BatchOutcome Caller Command CommandOutcome ConcurrentUpdate Conflict
+AnyMoneyCommand BalanceAt Batch BatchOutcome Caller CallerKind Command CommandOutcome ConcurrentUpdate Conflict
 Currency CurrencyMismatch Customer CustomerExists CustomerFilter CustomerId CustomerNotActive CustomerNotFound
 CustomerWithWallets DeletedWebhook DeliveryAttempt Entry EventFilter EventsDropped FieldError Forbidden
 IdempotencyKeyReused InsufficientFunds InvalidRequest LOCAL_OPERATOR LimitExceeded MAIN_TENANT MissingAdapter Money
-MoneyCommand NotFound OutcomeNotFound Overloaded Page PageRequest PostedEntry PostingEngine Refused
-RolledBack RuleRefused SCOPES SameWallet Scope Session Settings StateConflict Tekana
+MoneyCommand NotFound OutcomeNotFound Overloaded Page PageRequest PostedEntry PostingEngine ROLES Refused
+Role RolledBack RuleRefused SCOPES SameWallet Scope Session Settings StateConflict Tekana
 TekanaError Transaction TransactionFilter TransactionId TransactionNotFound Unavailable
 Wallet WalletFilter WalletId WalletNotActive WalletNotEmpty WalletNotFound
 WebhookDelivery WebhookDeliveryId WebhookDeliveryNotFound WebhookEndpoint WebhookEndpointDisabled WebhookEndpointId
-WebhookEndpointNotFound Webhooks connect house_wallet_id
+WebhookEndpointNotFound Webhooks connect customer_caller house_wallet_id
 """.split()  # noqa: SIM905 - shorter than a list of 80 lines
 """The public names, without those of commands: they are in the golden file."""
 

@@ -312,7 +312,7 @@ async def test_runs_are_never_published_concurrently(store: MemoryStore, app: Se
             return await super().read(after, limit)
 
     await post_transfers(app, 30)
-    outbox = Unreadable(store._state.relays.setdefault("bus", RelayRow()), store._events, store._clock)
+    outbox = Unreadable(store._state.relays.setdefault("bus", RelayRow()), store.events(LOCAL_OPERATOR), store._clock)
     publisher = Slow()
     async with relaying(outbox, publisher):
         feed = [one.event for one in await all_events(store)]

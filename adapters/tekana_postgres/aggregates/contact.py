@@ -12,11 +12,8 @@ from tekana.domain.identifiers import CustomerId
 from tekana_postgres.aggregates.kind_rows import KindRows
 from tekana_postgres.row_locks import RowLock
 
-_OWNERS = {
-    "email": "SELECT email, id FROM customers WHERE email = ANY($1) AND status <> 'closed'",
-    "phone_number": "SELECT phone_number, id FROM customers WHERE phone_number = ANY($1) AND status <> 'closed'",
-    "external_id": "SELECT external_id, id FROM customers WHERE external_id = ANY($1) AND status <> 'closed'",
-}
+_OWNERS_OF = "SELECT {field}, tenant, id FROM customers WHERE {field} = ANY($1) AND status <> 'closed'"
+_OWNERS = {field: _OWNERS_OF.format(field=field) for field in ("email", "phone_number", "external_id")}
 
 
 class ContactRows(KindRows):
@@ -27,15 +24,15 @@ class ContactRows(KindRows):
         connection: asyncpg.Connection,
         ids: Sequence[Contact],
         row_lock: RowLock,  # noqa: ARG002 - contacts are not locked
-    ) -> dict[Contact, CustomerId]:
+    ) -> dict[Contact, dict[str, CustomerId]]:
         values: dict[Any, list[str]] = {}
         for contact in ids:
             values.setdefault(contact.field, []).append(contact.value)
-        return {
-            Contact(field, value): customer_id
-            for field, wanted in values.items()
-            for value, customer_id in await connection.fetch(_OWNERS[field], wanted)
-        }
+        owners: dict[Contact, dict[str, CustomerId]] = {}
+        for field, wanted in values.items():
+            for value, tenant, customer_id in await connection.fetch(_OWNERS[field], wanted):
+                owners.setdefault(Contact(field, value), {})[tenant] = customer_id
+        return owners
 
     async def save(self, connection: asyncpg.Connection, added: Mapping[Any, Any], changed: Mapping[Any, Any]) -> None:
         """Do nothing: contacts are saved with their customers."""

@@ -29,7 +29,7 @@ VALUES ({", ".join(f"${number}" for number in range(1, len(ENDPOINT_COLUMNS) + 1
 # `status` on the right is the one before the update.
 _UPDATE = f"""
 UPDATE webhook_endpoints SET {", ".join(f"{name} = ${number}" for number, name in enumerate(ENDPOINT_COLUMNS[1:], 2))},
-    passed = CASE WHEN status = 'disabled' AND $8 = 'active' THEN ${len(ENDPOINT_COLUMNS) + 1}::text::int8multirange
+    passed = CASE WHEN status = 'disabled' AND $9 = 'active' THEN ${len(ENDPOINT_COLUMNS) + 1}::text::int8multirange
         ELSE passed END
 WHERE id = $1
 """

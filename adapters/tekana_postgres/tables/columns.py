@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Column, DateTime, MetaData, Uuid
+from sqlalchemy import BigInteger, Column, DateTime, MetaData, Text, Uuid, text
 
 metadata = MetaData(
     naming_convention={
@@ -29,6 +29,11 @@ def moment(name: str, *, nullable: bool = False) -> Column[Any]:
 def reference(name: str, to: str, *, nullable: bool = False, primary_key: bool = False) -> Column[Any]:
     """Return a column that refers to another one, such as `wallets.id`, without a foreign key."""
     return Column(name, Uuid, nullable=nullable, primary_key=primary_key, info={"references": to})
+
+
+def tenant() -> Column[Any]:
+    """Return the column with the tenant that the row belongs to."""
+    return Column("tenant", Text, nullable=False, server_default=text("'main'"))
 
 
 def event_count(name: str, aggregate: str) -> Column[Any]:

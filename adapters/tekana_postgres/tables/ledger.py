@@ -5,12 +5,13 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, Index, SmallInteger, Table, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import CHAR, JSON
 
-from tekana_postgres.tables.columns import MAY_INSERT, MAY_UPDATE, event_count, metadata, moment, reference
+from tekana_postgres.tables.columns import MAY_INSERT, MAY_UPDATE, event_count, metadata, moment, reference, tenant
 
 customers = Table(
     "customers",
     metadata,
     Column("id", Uuid, primary_key=True),
+    tenant(),
     Column("full_name", Text, nullable=False),
     Column("email", Text, nullable=False),
     Column("phone_number", Text, nullable=False),
@@ -36,18 +37,22 @@ for _contact in (customers.c.email, customers.c.phone_number, customers.c.extern
     Index(
         f"uq_customers_{_contact.name}",
         _contact,
+        customers.c.tenant,
         _closed,
         unique=True,
         postgresql_nulls_not_distinct=True,
         postgresql_where=_contact.is_not(None) if _contact.nullable else None,
     )
 Index(None, customers.c.status, customers.c.id)
+Index(None, customers.c.tenant, customers.c.id)
+Index(None, customers.c.tenant, customers.c.status, customers.c.id)
 
 wallets = Table(
     "wallets",
     metadata,
     Column("id", Uuid, primary_key=True),
     reference("customer_id", "customers.id", nullable=True),
+    tenant(),
     Column("house", Text),
     Column("currency", CHAR(3), nullable=False),
     Column("name", Text),
@@ -74,6 +79,7 @@ wallets = Table(
     CheckConstraint("status <> 'closed' OR (ledger_balance = 0 AND held = 0)", name="closed"),
     Index(None, "customer_id", "id"),
     Index(None, "currency", "id"),
+    Index(None, "tenant", "id", postgresql_where=text("tenant <> 'main'")),
     Index(None, "status", "id", postgresql_where=text("status <> 'active'")),
     # Balances change all the time: room on the page keeps the new row version there, and indexes untouched (HOT).
     postgresql_with={"fillfactor": 70},
@@ -98,7 +104,7 @@ transactions = Table(
     moment("created_at"),
     moment("posted_at", nullable=True),
     moment("effective_at", nullable=True),
-    Column("tenant", Text, nullable=False, server_default=text("'main'")),
+    tenant(),
     Column("request_id", Text),
     Column("details", JSON),
     Column("relation", Text),
@@ -116,6 +122,7 @@ transactions = Table(
     Index(None, "from_wallet_id", "id", postgresql_where=text("status <> 'posted'")),
     Index(None, "to_wallet_id", "id", postgresql_where=text("status <> 'posted'")),
     Index(None, "status", "id", postgresql_where=text("status <> 'posted'")),
+    Index(None, "tenant", "id", postgresql_where=text("tenant <> 'main'")),
     Index(None, "type", "id", postgresql_where=text("type <> 'transfer'")),
     Index(None, "relates_to", postgresql_where=text("relates_to IS NOT NULL")),
     info={"rights": MAY_INSERT},

@@ -11,6 +11,7 @@ webhook_endpoints = Table(
     "webhook_endpoints",
     metadata,
     Column("id", Uuid, primary_key=True),
+    Column("tenant", Text),  # whose events are delivered; NULL: those of all tenants
     Column("url", Text, nullable=False),
     Column("description", Text),
     Column("event_types", ARRAY(Text)),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from itertools import islice
 from typing import TypeVar
+from uuid import UUID
 
 from msgspec import json
 
@@ -36,6 +37,7 @@ from tekana.domain.answers import BatchRecord
 from tekana.domain.errors import InvalidRequest, invalid
 from tekana.domain.events import EVENT_TYPES, Event
 from tekana.domain.metadata import metadata_matches
+from tekana.domain.policy import can_access, can_access_wallet, can_see_event, has_all_tenants, visible_transaction
 from tekana.domain.transaction import TransactionRequest, events_of
 from tekana.ports.clock import Clock
 from tekana.ports.events import ALL_EVENTS, FeedEvent
@@ -57,13 +59,16 @@ _HISTORY = "SELECT version, body FROM entries JOIN transactions ON id = transact
 class SqliteCustomers:
     """Implements tekana.ports.customers.Customers."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, caller: Caller) -> None:
         self._database = database
+        self._caller = caller
 
     async def get(self, customer_id: CustomerId) -> CustomerWithWallets:
         with self._database.snapshot():
             for [body] in self._database.rows("SELECT body FROM customers WHERE id = ?", customer_id):
-                return self._with_wallets(_customer_of(body))
+                customer = _customer_of(body)
+                if self._can_access(customer):
+                    return self._with_wallets(customer)
         raise CustomerNotFound(f"no customer has the id {customer_id}")
 
     async def list(
@@ -75,8 +80,12 @@ class SqliteCustomers:
                 *(self._database, _customer_of, "customers", conditions, page),
                 closed_last=which.by_contact,
                 newest_first=newest_first,
+                matches=self._can_access,
             )
             return Page(tuple(map(self._with_wallets, found.items)), found.next_cursor)
+
+    def _can_access(self, customer: Customer) -> bool:
+        return can_access(self._caller, customer.tenant, customer.id)
 
     def _with_wallets(self, customer: Customer) -> CustomerWithWallets:
         rows = self._database.rows("SELECT body FROM wallets WHERE customer_id = ? ORDER BY id", customer.id)
@@ -86,9 +95,10 @@ class SqliteCustomers:
 class SqliteWallets:
     """Implements tekana.ports.wallets.Wallets."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, caller: Caller) -> None:
         self._database = database
         self._clock = clock
+        self._caller = caller
 
     async def get(self, wallet_id: WalletId) -> Wallet:
         return self._wallet(wallet_id)
@@ -97,7 +107,8 @@ class SqliteWallets:
         conditions = {"customer_id = ?": which.customer_id, "currency = ?": which.currency}
 
         def matches(one: Wallet) -> bool:
-            return which.status in (None, one.status) and metadata_matches(one.metadata, which.metadata or {})
+            is_wanted = which.status in (None, one.status) and metadata_matches(one.metadata, which.metadata or {})
+            return is_wanted and can_access_wallet(self._caller, one)
 
         with self._database.snapshot():
             return _page(
@@ -143,7 +154,9 @@ class SqliteWallets:
 
     def _wallet(self, wallet_id: WalletId) -> Wallet:
         for [body] in self._database.rows("SELECT body FROM wallets WHERE id = ?", wallet_id):
-            return _wallet_of(body)
+            wallet = _wallet_of(body)
+            if can_access_wallet(self._caller, wallet):
+                return wallet
         raise WalletNotFound(f"no wallet has the id {wallet_id}")
 
 
@@ -156,10 +169,17 @@ class SqliteTransactions:
 
     async def get(self, transaction_id: TransactionId) -> Transaction:
         for [body] in self._database.rows("SELECT body FROM transactions WHERE id = ?", transaction_id):
-            return transaction_of(body)
+            visible = self._visible(transaction_of(body))
+            if visible is not None:
+                return visible
         raise TransactionNotFound(f"no transaction has the id {transaction_id}")
 
     async def list(self, which: TransactionFilter, page: PageRequest, newest_first: bool = True) -> Page[Transaction]:
+        own_id = self._caller.customer_id
+        if own_id is not None:
+            if which.customer_id not in (None, own_id):
+                return Page((), None)
+            which = which._replace(customer_id=own_id)
         of_customer = "EXISTS (SELECT 1 FROM wallets WHERE customer_id = ? AND id IN (from_wallet_id, to_wallet_id))"
         conditions = {
             "? IN (from_wallet_id, to_wallet_id)": which.wallet_id,
@@ -173,10 +193,14 @@ class SqliteTransactions:
         with self._database.snapshot():
             under_key = self._under(which.idempotency_key)
             return _page(
-                *(self._database, transaction_of, "transactions", conditions, page),
+                *(self._database, lambda body: self._visible(transaction_of(body)), "transactions", conditions, page),
                 newest_first=newest_first,
                 matches=lambda one: (under_key is None or one.id in under_key) and _matches(one.request, which),
             )
+
+    def _visible(self, transaction: Transaction) -> Transaction | None:
+        rows = self._database.rows("SELECT id FROM wallets WHERE customer_id = ?", self._caller.customer_id)
+        return visible_transaction(self._caller, transaction, [WalletId(UUID(one)) for [one] in rows])
 
     def _under(self, key: str | None) -> set[TransactionId] | None:
         """Return the ids of the transactions that were decided under a key of the caller's."""
@@ -207,16 +231,16 @@ class SqliteEvents:
     Units of work commit one after the other, so positions become readable in order.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, caller: Caller) -> None:
         self._database = database
+        self._caller = caller
 
     async def list(self, page: PageRequest, which: EventFilter = ALL_EVENTS) -> Page[FeedEvent]:
         first, _, second = ("1", "", "") if page.cursor is None else page.cursor.partition(".")
+        is_limited = which == ALL_EVENTS and has_all_tenants(self._caller)
         following = [
             FeedEvent(event, f"{position}.{index}")
-            for position, one in read_outbox(
-                self._database, _number(first), page.limit + 2 if which == ALL_EVENTS else -1
-            )
+            for position, one in read_outbox(self._database, _number(first), page.limit + 2 if is_limited else -1)
             for index, event in enumerate(events_of(one) if isinstance(one, Transaction) else (one,))
         ]
         if page.cursor is not None:  # it is among the events at its position, which are the first ones here
@@ -224,7 +248,7 @@ class SqliteEvents:
             if page.cursor not in [fed.cursor for fed in following[:seen]]:
                 raise _bad_cursor()
             del following[:seen]
-        matching = [fed for fed in following if which.matches(fed.event)]
+        matching = [fed for fed in following if can_see_event(self._caller, fed.event) and which.matches(fed.event)]
         items = tuple(matching[: page.limit])
         return Page(items, items[-1].cursor if len(matching) > page.limit else None)
 
@@ -262,7 +286,7 @@ def _matches(request: TransactionRequest, which: TransactionFilter) -> bool:
 
 def _page(
     database: Database,
-    read: Callable[[str], Item],
+    read: Callable[[str], Item | None],
     table: str,
     conditions: Mapping[str, object],
     page: PageRequest,
@@ -271,7 +295,10 @@ def _page(
     newest_first: bool = False,
     matches: Callable[[Item], bool] = lambda _: True,
 ) -> Page[Item]:
-    """Return the rows that meet every condition with a value and match, after the row whose id is the cursor."""
+    """Return the rows that meet every condition with a value and match, after the row whose id is the cursor.
+
+    Those that `read` returns None for are left out.
+    """
     given = {condition: value for condition, value in conditions.items() if value is not None}
     comparison, direction = ("<", "DESC") if newest_first else (">", "ASC")
     columns = [f"status {'<>' if newest_first else '='} 'closed'", "id"] if closed_last else ["id"]
@@ -285,7 +312,7 @@ def _page(
     order = ", ".join(f"{column} {direction}" for column in columns)
     statement = f"SELECT id, body FROM {table} WHERE {where} ORDER BY {order}"  # noqa: S608
     found = ((id_, read(body)) for id_, body in database.rows(statement, *given.values()))
-    rows = list(islice(((id_, item) for id_, item in found if matches(item)), page.limit + 1))
+    rows = list(islice(((id_, item) for id_, item in found if item is not None and matches(item)), page.limit + 1))
     items = tuple(item for _, item in rows[: page.limit])
     return Page(items, rows[page.limit - 1][0] if len(rows) > page.limit else None)
 

@@ -5,7 +5,7 @@ The constraints enforce the rules independently of the code.
 
 from __future__ import annotations
 
-VERSION = 1
+VERSION = 2
 
 _APPEND_ONLY = ("transactions", "entries", "keys", "outbox")
 
@@ -25,8 +25,8 @@ SCHEMA: tuple[str, ...] = (
     "CREATE INDEX customers_by_external_id ON customers (external_id)",
     """
     CREATE TABLE contacts (
-        field TEXT, value TEXT, customer_id TEXT NOT NULL REFERENCES customers,
-        PRIMARY KEY (field, value)
+        field TEXT, value TEXT, tenant TEXT, customer_id TEXT NOT NULL REFERENCES customers,
+        PRIMARY KEY (field, value, tenant)
     )
     """,
     "CREATE INDEX contacts_by_customer ON contacts (customer_id)",

@@ -17,7 +17,6 @@ from tekana.domain.errors import Unavailable
 from tekana.domain.wallet import Wallet
 from tekana.ports.audit import Finding
 from tekana.ports.clock import Clock
-from tekana.ports.readers import ForEveryCaller
 from tekana.ports.unit_of_work import IdempotencyKey
 
 from .database import Database
@@ -39,10 +38,10 @@ class SqliteStore:
         self._turn = asyncio.Lock()
         self.location = path = url.removeprefix("sqlite://")
         self._writer, self._reader = Database(path, timeout=0), Database(path, timeout=5)
-        self.customers = ForEveryCaller(SqliteCustomers(self._reader))
-        self.wallets = ForEveryCaller(SqliteWallets(self._reader, self.clock))
+        self.customers = partial(SqliteCustomers, self._reader)
+        self.wallets = partial(SqliteWallets, self._reader, self.clock)
         self.transactions = partial(SqliteTransactions, self._reader)
-        self.events = ForEveryCaller(SqliteEvents(self._reader))
+        self.events = partial(SqliteEvents, self._reader)
         self.outcomes = partial(SqliteOutcomes, self._reader)
 
     @asynccontextmanager

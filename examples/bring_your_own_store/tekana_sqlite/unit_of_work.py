@@ -82,9 +82,10 @@ class SqliteUnitOfWork:
             for wallet_id in sorted(ids)
             for [body] in rows("SELECT body FROM wallets WHERE id = ?", wallet_id)
         }
-        owner_of = "SELECT customer_id FROM contacts WHERE field = ? AND value = ?"
-        contacts: dict[Any, CustomerId] = {
-            contact: CustomerId(UUID(owner)) for contact in locks.of(CONTACTS) for [owner] in rows(owner_of, *contact)
+        owners_of = "SELECT tenant, customer_id FROM contacts WHERE field = ? AND value = ?"
+        contacts: dict[Any, dict[str, CustomerId]] = {
+            contact: {tenant: CustomerId(UUID(owner)) for tenant, owner in rows(owners_of, *contact)}
+            for contact in locks.of(CONTACTS)
         }
         return LockedState(self._clock(), wallets, {CUSTOMERS.name: customers, CONTACTS.name: contacts})
 
@@ -113,7 +114,8 @@ class SqliteUnitOfWork:
         for customer in customers:
             if customer.status != "closed":
                 for contact in customer.contacts:
-                    self._database.rows("INSERT INTO contacts VALUES (?, ?, ?)", *contact, customer.id)
+                    row = (*contact, customer.tenant, customer.id)
+                    self._database.rows("INSERT INTO contacts VALUES (?, ?, ?, ?)", *row)
 
     def _save_to_outbox(self, one: Transaction | Event) -> None:
         """Add an event, or the id of a transaction, from which its events are derived, to the outbox."""

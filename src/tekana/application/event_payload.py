@@ -57,7 +57,8 @@ class EventPayload(NamedTuple):
     """The common fields of all events, and in `data` those of the type. Times are in UTC.
 
     Attributes:
-        tenant, caller, request_id: of the request that caused the event; None if they were not recorded.
+        tenant: the tenant that the aggregate belongs to.
+        caller, request_id: of the request that caused the event; None if they were not recorded.
     """
 
     id: str

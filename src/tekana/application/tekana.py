@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Generic, NamedTuple, cast
 
 from tekana.application.bus import Service
@@ -18,7 +19,7 @@ from tekana.application.workers.relay import relay_warnings
 from tekana.domain.answers import Answer
 from tekana.domain.caller import Caller
 from tekana.domain.errors import Refused, Unavailable, rebuild_refusal
-from tekana.domain.policy import require_scope
+from tekana.domain.policy import require_scope, visible_transaction
 from tekana.domain.transaction import Rejection, Transaction
 from tekana.ports.audit import Audit
 from tekana.ports.outbox import Outbox
@@ -148,6 +149,7 @@ class Session(SessionReaders):
     def audit(self) -> Audit:
         """The check of all invariants of the ledger. Raises Unavailable at a gateway, which has no ledger."""
         require_scope(self.caller, "audit:read")
+        require_scope(self.caller, "tenants:all")
         if not isinstance(self._store, Store):
             raise Unavailable("there is no ledger here: audit it where it is kept")
         return self._store.audit
@@ -181,7 +183,8 @@ class Session(SessionReaders):
         A raised Refused has it in its attribute `replayed`.
         """
         require_scope(self.caller, command.SCOPE)
-        return executed(command, await self._engine.submit(Envelope(command, self.caller, key, request_id)))
+        outcome = await self._engine.submit(Envelope(command, self.caller, key, request_id))
+        return executed(command, outcome if self.caller.customer_id is None else await self._visible_outcome(outcome))
 
     def enqueue(
         self, command: Command[AnswerT], *, key: str | None = None, request_id: str | None = None
@@ -192,7 +195,8 @@ class Session(SessionReaders):
             Forbidden, InvalidRequest, Overloaded: at once; the future raises all other errors.
         """
         require_scope(self.caller, command.SCOPE)
-        return self._engine.enqueue(Envelope(command, self.caller, key, request_id))
+        outcome = self._engine.enqueue(Envelope(command, self.caller, key, request_id))
+        return outcome if self.caller.customer_id is None else asyncio.ensure_future(self._await_visible(outcome))
 
     async def submit_batch(
         self, batch: Batch, *, key: str | None = None, request_id: str | None = None
@@ -209,16 +213,33 @@ class Session(SessionReaders):
         for kind in (type(batch), *{type(one) for one in batch.transactions}):
             require_scope(self.caller, kind.SCOPE)
         outcomes = await self._engine.submit_batch(batch, caller=self.caller, key=key, request_id=request_id)
-        transactions = tuple([cast("Transaction | Rejection", one.answer) for one in outcomes])
+        answers = [one.answer for one in outcomes]
+        if self.caller.customer_id is not None:
+            answers = [await self._visible(one) for one in answers]
+        transactions = tuple([cast("Transaction | Rejection", one) for one in answers])
         replayed = all(one.replayed for one in outcomes)
         return BatchOutcome(transactions, failed_index(batch, transactions), replayed)
 
     async def preview(self, command: Command[AnswerT]) -> AnswerT:
         """Return or raise what `execute` would now (a dry run). Nothing is stored."""
         require_scope(self.caller, command.SCOPE)
-        answer = await self._engine.preview(Envelope(command, self.caller))
+        answer = await self._visible(await self._engine.preview(Envelope(command, self.caller)))
         _raise_refusal(answer, replayed=False)
         return cast("AnswerT", answer)
+
+    async def _await_visible(self, outcome: asyncio.Future[Outcome]) -> Outcome:
+        return await self._visible_outcome(await outcome)
+
+    async def _visible_outcome(self, outcome: Outcome) -> Outcome:
+        return Outcome(await self._visible(outcome.answer), outcome.replayed)
+
+    async def _visible(self, answer: Answer) -> Answer:
+        """Return what the caller may see of an answer: a customer sees no entries of other customers' wallets."""
+        customer_id = self.caller.customer_id
+        if customer_id is None or not isinstance(answer, Transaction):
+            return answer
+        _, wallets = await self._store.customers(self.caller).get(customer_id)
+        return visible_transaction(self.caller, answer, {one.id for one in wallets}) or replace(answer, entries=())
 
 
 def executed(command: Command[AnswerT], outcome: Outcome) -> Executed[AnswerT]:  # noqa: ARG001 - its type is needed

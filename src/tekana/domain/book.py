@@ -37,7 +37,8 @@ from tekana.domain.identifiers import (
 )
 from tekana.domain.lock_set import IdT, ItemT, LockedState, LockKind
 from tekana.domain.money import Currency
-from tekana.domain.posting_rules import require_balanced, require_postable
+from tekana.domain.policy import can_access, can_access_wallet, can_pay_into
+from tekana.domain.posting_rules import require_balanced, require_one_tenant, require_postable
 from tekana.domain.savepoint import Savepoint
 from tekana.domain.transaction import Entry, Leg, Rejection, Transaction, TransactionRequest
 from tekana.domain.wallet import WALLETS, WALLETS_PER_CUSTOMER_MAX, Wallet, house_wallets, new_house_wallet
@@ -88,11 +89,11 @@ class Book:
     # ------------------------------------------------------------------ reading
 
     def customer(self, customer_id: CustomerId) -> Customer:
-        """Return a locked customer. Raises CustomerNotFound."""
-        try:
-            return self.locked.of(CUSTOMERS)[customer_id]
-        except KeyError:
-            raise CustomerNotFound(f"no customer has the id {customer_id}") from None
+        """Return a locked customer that the caller has access to. Raises CustomerNotFound."""
+        customer = self.locked.of(CUSTOMERS).get(customer_id)
+        if customer is None or not can_access(self.caller, customer.tenant, customer_id):
+            raise CustomerNotFound(f"no customer has the id {customer_id}")
+        return customer
 
     def wallets_of(self, customer_id: CustomerId) -> list[Wallet]:
         """Return the customer's wallets, in order of opening."""
@@ -100,14 +101,23 @@ class Book:
         return sorted(wallets, key=lambda wallet: (wallet.created_at, wallet.id))
 
     def customer_wallet(self, wallet_id: WalletId, currency: str | None = None) -> Wallet:
-        """Return a locked wallet of a customer: never a house wallet.
+        """Return a locked wallet of a customer that the caller has access to: never a house wallet.
 
         Raises:
             WalletNotFound: no customer has a wallet with this id.
             CurrencyMismatch: the wallet has another currency than the one given.
         """
+        return self._customer_wallet(can_access_wallet, wallet_id, currency)
+
+    def payee_wallet(self, wallet_id: WalletId, currency: str) -> Wallet:
+        """Return a locked wallet of a customer that the caller may send money to, like `customer_wallet`."""
+        return self._customer_wallet(can_pay_into, wallet_id, currency)
+
+    def _customer_wallet(
+        self, is_allowed: Callable[[Caller, Wallet], bool], wallet_id: WalletId, currency: str | None
+    ) -> Wallet:
         wallet = self.locked.wallets.get(wallet_id)
-        if wallet is None:
+        if wallet is None or not is_allowed(self.caller, wallet):
             raise WalletNotFound(f"no wallet has the id {wallet_id}")
         if wallet.house is not None:
             raise WalletNotFound(
@@ -148,16 +158,23 @@ class Book:
         added = self.changes.added_of(kind)
         (added if item_id in added else self.changes.changed_of(kind))[item_id] = item
 
-    def record(self, event: Event) -> None:
-        """Append an event to the outbox, with its caller and request id."""
-        origin = {"tenant": self.caller.tenant, "caller": self.caller.subject, "request_id": self.request_id}
+    def record(self, event: Event, tenant: str | None = None) -> None:
+        """Append an event to the outbox, with the caller and the request id.
+
+        Args:
+            event: the event.
+            tenant: the tenant that its aggregate belongs to; None for the caller's.
+        """
+        origin = {"tenant": tenant or self.caller.tenant, "caller": self.caller.subject, "request_id": self.request_id}
         self.outbox.append(replace(event, **origin))  # type: ignore[arg-type]
 
-    def require_contacts_unused(self, contacts: Sequence[Contact], customer_id: CustomerId | None = None) -> None:
-        """Raise CustomerExists if another customer has one of the contacts."""
+    def require_contacts_unused(
+        self, contacts: Sequence[Contact], tenant: str, customer_id: CustomerId | None = None
+    ) -> None:
+        """Raise CustomerExists if another customer of the tenant has one of the contacts."""
         owners = self.locked.of(CONTACTS)
         for contact in contacts:
-            owner = owners.get(contact)
+            owner = owners.get(contact, {}).get(tenant)
             if owner is not None and owner != customer_id:
                 raise CustomerExists(f"another customer has this {contact.field.replace('_', ' ')}")
 
@@ -165,12 +182,12 @@ class Book:
         """Add a new customer."""
         self.add(CUSTOMERS, customer.id, customer)
         self.take_contacts(customer)
-        self.record(customer.register())
+        self.record(customer.register(), customer.tenant)
 
     def change_customer(self, customer: Customer, event: Event) -> None:
         """Register a changed customer to be saved, and record the event."""
         self.change(CUSTOMERS, customer.id, customer)
-        self.record(event)
+        self.record(event, customer.tenant)
 
     def open_wallet(self, wallet: Wallet) -> None:
         """Add a new wallet of a customer, and the house wallets of its currency unless they exist.
@@ -186,12 +203,12 @@ class Book:
         for one in house_wallets(wallet.currency, created_by=self.caller.subject, at=self.now):
             if one.id not in self.locked.wallets:
                 self.house_wallets.setdefault(one.id, one)
-        self.record(wallet.open())
+        self.record(wallet.open(), wallet.tenant)
 
     def change_wallet(self, wallet: Wallet, event: Event) -> None:
         """Register a changed wallet to be saved, and record the event."""
         self.change(WALLETS, wallet.id, wallet)
-        self.record(event)
+        self.record(event, wallet.tenant)
 
     def propagate_status(self, customer: Customer) -> None:
         """Copy the customer's status (active or not) to their wallets."""
@@ -201,13 +218,14 @@ class Book:
 
     def take_contacts(self, customer: Customer) -> None:
         """Reserve the customer's contacts."""
-        self.locked.of(CONTACTS).update(dict.fromkeys(customer.contacts, customer.id))
+        for contact in customer.contacts:
+            self.locked.of(CONTACTS).setdefault(contact, {})[customer.tenant] = customer.id
 
     def release_contacts(self, customer: Customer) -> None:
         """Release the customer's contacts for other customers."""
-        owners = self.locked.of(CONTACTS)
-        for contact in [contact for contact, owner in owners.items() if owner == customer.id]:
-            del owners[contact]
+        for owners in self.locked.of(CONTACTS).values():
+            if owners.get(customer.tenant) == customer.id:
+                del owners[customer.tenant]
 
     # ------------------------------------------------------------------ money
 
@@ -218,9 +236,11 @@ class Book:
 
         Raises:
             Refused: a leg breaks a rule; the class is that of the rule.
+            TenantMismatch: the customers' wallets belong to several tenants.
             ValueError: fewer than two legs, a leg of zero, or legs that do not sum to zero: a defect of the command.
         """
         require_balanced(legs)
+        tenant = require_one_tenant(legs) or self.caller.tenant
         entries: list[Entry] = []
         try:
             for wallet, amount_minor, currency in legs:
@@ -236,7 +256,7 @@ class Book:
                 leg.wallet.sequence -= 1
             raise
         moment = self._moment(legs)
-        transaction = self._transaction(moment, request, "posted", tuple(entries))
+        transaction = self._transaction(moment, tenant, request, "posted", tuple(entries))
         changed = self.wallets_with_entries
         for wallet, _, _ in legs:
             wallet.updated_at = moment
@@ -245,7 +265,10 @@ class Book:
 
     def reject(self, request: TransactionRequest, refusal: Refused) -> Transaction:
         """Record a rejected transaction and return it."""
-        return self._transaction(self.now, request, "rejected", rejection=self.rejection(refusal))
+        named = (self.locked.wallets.get(one) for one in (request.from_wallet_id, request.to_wallet_id))
+        tenants = [one.tenant for one in named if one is not None and can_pay_into(self.caller, one) and not one.house]
+        tenant = tenants[0] if tenants else self.caller.tenant
+        return self._transaction(self.now, tenant, request, "rejected", rejection=self.rejection(refusal))
 
     def rejection(self, refusal: Refused) -> Rejection:
         """Return a refusal in its stored form, with the id of the refused request."""
@@ -254,6 +277,7 @@ class Book:
     def _transaction(
         self,
         moment: datetime,
+        tenant: str,
         request: TransactionRequest,
         status: Literal["posted", "rejected"],
         entries: tuple[Entry, ...] = (),
@@ -268,7 +292,7 @@ class Book:
             created_by=self.caller.subject,
             created_at=moment,
             posted_at=moment if entries else None,
-            tenant=self.caller.tenant,
+            tenant=tenant,
             request_id=self.request_id,
         )
         self.outbox.append(transaction)

@@ -62,6 +62,10 @@ MAIN_TENANT: Final = "main"
 """The operator's own tenant, to which everything belongs that no partner created."""
 
 
+CUSTOMER_SUBJECT: Final = "customer:"
+"""What the subjects of customers begin with."""
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """The verified identity of a request. Every command and reader requires one; every change is recorded with it.
@@ -95,4 +99,4 @@ LOCAL_OPERATOR: Final = Caller(MAIN_TENANT, "local", SCOPES, "operator")
 
 def customer_caller(tenant: str, customer_id: CustomerId) -> Caller:
     """Return the caller of a customer who has signed in."""
-    return Caller(tenant, f"customer:{customer_id}", ROLES["customer"], "customer", customer_id)
+    return Caller(tenant, f"{CUSTOMER_SUBJECT}{customer_id}", ROLES["customer"], "customer", customer_id)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal, NamedTuple
 
+from tekana.domain.caller import MAIN_TENANT
 from tekana.domain.errors import ConcurrentUpdate, CustomerNotActive
 from tekana.domain.events import (
     CustomerClosed,
@@ -29,7 +30,7 @@ CustomerStatus = Literal["active", "suspended", "closed"]
 
 
 class Contact(NamedTuple):
-    """A contact detail that only one customer (of those not closed) may have."""
+    """A contact detail that only one customer of a tenant (of those not closed) may have."""
 
     field: Literal["email", "phone_number", "external_id"]
     value: str
@@ -45,7 +46,8 @@ def contacts(email: str | None, phone_number: str | None, external_id: str | Non
 
 @dataclass(slots=True, kw_only=True)
 class Customer:
-    """A person who owns wallets. Email, phone number and external id are unique among customers that are not closed.
+    """A person who owns wallets. Email, phone number and external id are unique among the customers of a
+    tenant that are not closed.
 
     `version` counts the changes: 1 when registered, one more with each; it is also the sequence of the customer's last
     event. `tier` is the level to which the operator has verified the person's identity; None until then.
@@ -61,6 +63,7 @@ class Customer:
     created_by: str
     created_at: datetime
     updated_at: datetime
+    tenant: str = MAIN_TENANT
     status: CustomerStatus = "active"
     suspension_reason: str | None = None
     tier: str | None = None
@@ -151,5 +154,5 @@ class Customer:
 CUSTOMERS: Final = LockKind[CustomerId, Customer]("customer")
 """The lock kind of customers: their wallets are locked with them."""
 
-CONTACTS: Final = LockKind[Contact, CustomerId]("contact")
-"""The lock kind of contacts: which customer has one. Read but not locked, as unique indexes decide races."""
+CONTACTS: Final = LockKind[Contact, dict[str, CustomerId]]("contact")
+"""The lock kind of contacts: which customer has one, by tenant. Read but not locked, as unique indexes decide races."""

@@ -21,6 +21,7 @@
     │   ├── InsufficientFunds       insufficient_funds
     │   ├── CurrencyMismatch        currency_mismatch
     │   ├── SameWallet              same_wallet
+    │   ├── TenantMismatch          tenant_mismatch
     │   ├── LimitExceeded           limit_exceeded
     │   ├── RolledBack              rolled_back              another transaction of an atomic batch was refused
     │   └── IdempotencyKeyReused    idempotency_key_reused
@@ -231,6 +232,13 @@ class SameWallet(RuleRefused):
 
     NAME = "SameWallet"
     code = "same_wallet"
+
+
+class TenantMismatch(RuleRefused):
+    """The wallets belong to different tenants."""
+
+    NAME = "TenantMismatch"
+    code = "tenant_mismatch"
 
 
 class LimitExceeded(RuleRefused):

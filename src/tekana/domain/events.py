@@ -39,7 +39,8 @@ class RecordedEvent:
         NAME: the stable name under which it is stored and published. It never changes, even where the class does.
         aggregate: the kind of aggregate, as in `wallet`.
         sequence: numbers the events of the aggregate, from 1.
-        tenant, caller, request_id: of the request that caused the event; None if they were not recorded.
+        tenant: the tenant that the aggregate belongs to.
+        caller, request_id: of the request that caused the event; None if they were not recorded.
     """
 
     NAME: ClassVar[str]

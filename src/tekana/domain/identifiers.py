@@ -28,6 +28,8 @@ _VERSION_7 = 0x7 << 76
 _VARIANT = 0b10 << 62
 _LAST_HOUSE_ID = _VERSION_7 | 0xFFF << 64 | _VARIANT | (1 << 62) - 1
 
+LAST_HOUSE_WALLET_ID: Final = WalletId(UUID(int=_LAST_HOUSE_ID))
+"""The largest id that a house wallet can have; those of customers' wallets are larger."""
 
 STRIPES_MAX: Final = 64
 """The largest number of wallets of a house role in a currency."""

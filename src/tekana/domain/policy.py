@@ -1,14 +1,23 @@
 """The authorization policy: who may do what, to which objects. The same for HTTP, the bus and embedded use.
 
-A session requires the scope of each command and reader. The Book and the readers of the stores give access to an object
-only if `can_access` or `can_pay` allows it; any other object is not found, as if it did not exist.
+A session requires the scope of each command and reader. The Book and the readers of the stores give access to what the
+functions here allow; anything else is not found, as if it did not exist.
 """
 
 from __future__ import annotations
 
-from tekana.domain.caller import PART_OF, Caller, Scope
+from collections.abc import Collection
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from tekana.domain.caller import CUSTOMER_SUBJECT, PART_OF, Caller, Scope
 from tekana.domain.errors import Forbidden
-from tekana.domain.identifiers import CustomerId
+from tekana.domain.identifiers import CustomerId, WalletId, is_house_wallet
+
+if TYPE_CHECKING:
+    from tekana.domain.events import RecordedEvent
+    from tekana.domain.transaction import Transaction
+    from tekana.domain.wallet import Wallet
 
 
 def has_scope(caller: Caller, scope: Scope) -> bool:
@@ -22,21 +31,75 @@ def require_scope(caller: Caller, scope: Scope) -> None:
         raise Forbidden(f"this needs the scope {scope}")
 
 
-def can_access(caller: Caller, tenant: str, customer_id: CustomerId | None) -> bool:
+def has_all_tenants(caller: Caller) -> bool:
+    """Return whether the caller has access to the objects of all tenants, and to those of the house."""
+    return "tenants:all" in caller.scopes
+
+
+def can_access(caller: Caller, tenant: str | None, customer_id: CustomerId | None = None) -> bool:
     """Return whether the caller may see and use an object.
 
     Args:
         caller: who asks.
-        tenant: the tenant that the object belongs to.
-        customer_id: the customer that it belongs to; None if it belongs to no customer.
+        tenant: the tenant that the object belongs to; None for the house.
+        customer_id: the customer that it belongs to; None if it belongs to the tenant itself.
     """
     if "tenants:all" in caller.scopes:
         return True
-    if tenant != caller.tenant or customer_id is None:
-        return False
-    return caller.customer_id is None or caller.customer_id == customer_id
+    return tenant == caller.tenant and (caller.customer_id is None or caller.customer_id == customer_id)
 
 
-def can_pay(caller: Caller, tenant: str) -> bool:
-    """Return whether the caller may send money to a customer's wallet of this tenant."""
-    return tenant == caller.tenant or "tenants:all" in caller.scopes
+class Access(NamedTuple):
+    """The tenant and the customer of what a caller has access to; None means any."""
+
+    tenant: str | None
+    customer_id: CustomerId | None
+
+
+def access_of(caller: Caller) -> Access:
+    """Return what `can_access` gives the caller access to, for a query."""
+    return Access(None, None) if has_all_tenants(caller) else Access(caller.tenant, caller.customer_id)
+
+
+def can_access_wallet(caller: Caller, wallet: Wallet) -> bool:
+    """Return whether the caller may see a wallet and take money out of it."""
+    return can_access(caller, None if wallet.house else wallet.tenant, wallet.customer_id)
+
+
+def can_pay_into(caller: Caller, wallet: Wallet) -> bool:
+    """Return whether the caller may send money to a wallet: to any customer's of their tenant."""
+    return "tenants:all" in caller.scopes or (wallet.tenant == caller.tenant and wallet.house is None)
+
+
+def can_see_event(caller: Caller, event: RecordedEvent) -> bool:
+    """Return whether the caller may see an event. Customers have no event feed."""
+    return can_access(caller, event.tenant)
+
+
+def visible_transaction(
+    caller: Caller, transaction: Transaction, own_wallets: Collection[WalletId]
+) -> Transaction | None:
+    """Return what the caller may see of a transaction; None if that is nothing.
+
+    A customer sees the transactions of their wallets, with the entries of their wallets only. Of the rejected ones,
+    these are those that they asked for, and those that their tenant asked for about their wallets; not the attempts of
+    other customers.
+
+    Args:
+        caller: who asks.
+        transaction: the transaction.
+        own_wallets: the ids of the caller's wallets, if they are a customer.
+    """
+    if not can_access(caller, transaction.tenant, caller.customer_id):
+        return None
+    if caller.customer_id is None:
+        return transaction
+    if transaction.rejection is None:
+        own = tuple(entry for entry in transaction.entries if entry.wallet_id in own_wallets)
+        return replace(transaction, entries=own) if own else None
+    if transaction.created_by == caller.subject:
+        return transaction
+    request = transaction.request
+    payer = request.to_wallet_id if is_house_wallet(request.from_wallet_id) else request.from_wallet_id
+    is_other_customers = transaction.created_by.startswith(CUSTOMER_SUBJECT)
+    return None if is_other_customers or payer not in own_wallets else transaction

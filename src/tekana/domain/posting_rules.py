@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tekana.domain.errors import CurrencyMismatch, CustomerNotActive, InsufficientFunds, LimitExceeded
+from tekana.domain.errors import CurrencyMismatch, CustomerNotActive, InsufficientFunds, LimitExceeded, TenantMismatch
 from tekana.domain.money import BALANCE_MAX_MINOR, Currency
 from tekana.domain.transaction import Leg
 from tekana.domain.wallet import Wallet
@@ -21,6 +21,17 @@ def require_balanced(legs: Sequence[Leg]) -> None:
         sums[leg.currency] = sums.get(leg.currency, 0) + leg.amount_minor
     if len(legs) < 2 or any(sums.values()) or not all(leg.amount_minor for leg in legs):
         raise ValueError(f"legs must be two or more, none zero, and sum to zero in each currency: {sums}")
+
+
+def require_one_tenant(legs: Sequence[Leg]) -> str | None:
+    """Return the tenant of the customers' wallets; None without any. Raise TenantMismatch if they are of several."""
+    tenant: str | None = None
+    for wallet, _, _ in legs:
+        if wallet.tenant != tenant and wallet.house is None:
+            if tenant is not None:
+                raise TenantMismatch("the wallets belong to different tenants")
+            tenant = wallet.tenant
+    return tenant
 
 
 def require_postable(wallet: Wallet, amount_minor: int, currency: Currency) -> None:

@@ -179,7 +179,8 @@ class Transaction:
 
     Attributes:
         entries: sum to zero per currency, in the order in which they were posted; a rejected transaction has none.
-        tenant, created_by, request_id: of the request that created it.
+        tenant: the tenant of its customers' wallets; of the caller, if it was rejected and names none of them.
+        created_by, request_id: of the request that created it.
     """
 
     id: TransactionId

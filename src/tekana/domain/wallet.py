@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 
+from tekana.domain.caller import MAIN_TENANT
 from tekana.domain.errors import WalletNotActive, WalletNotEmpty
 from tekana.domain.events import FreezeScope, WalletClosed, WalletFrozen, WalletOpened, WalletUnfrozen, WalletUpdated
 from tekana.domain.identifiers import HOUSE_ROLES, CustomerId, HouseRole, WalletId, house_wallet_id
@@ -35,7 +36,8 @@ class Wallet:
     `sequence` its events, both without a gap. Only `Book.post` changes balances.
 
     A house wallet (`house` names its role) belongs to the operator, has no customer, and may have a negative
-    balance. `customer_active` is a copy of the customer's status, so that posting needs the lock of one row only.
+    balance. `tenant` and `customer_active` are copies of the customer's tenant and status, so that posting needs the
+    lock of one row only.
     """
 
     id: WalletId
@@ -44,6 +46,7 @@ class Wallet:
     created_by: str
     created_at: datetime
     updated_at: datetime
+    tenant: str = MAIN_TENANT
     house: HouseRole | None = None
     name: str | None = None
     metadata: Metadata | None = None

@@ -23,8 +23,9 @@ _DISABLED_BY_OWNER: Final = "by its owner"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookEndpoint:
-    """A URL to deliver events to. It belongs to the caller that created it.
+    """A URL to deliver events to. It belongs to the tenant of the caller that created it.
 
+    tenant: the tenant that it belongs to, and whose events are delivered; None for those of all tenants.
     event_types: the types of events to deliver; None means all.
     previous_secret: also signs until `previous_secret_until`, so that a receiver has time to change to the new one.
     disabled_reason: why nothing is delivered; None while the endpoint is active.
@@ -33,6 +34,7 @@ class WebhookEndpoint:
     """
 
     id: WebhookEndpointId
+    tenant: str | None = None
     url: str
     description: str | None
     event_types: tuple[str, ...] | None

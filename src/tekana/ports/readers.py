@@ -41,7 +41,8 @@ PortT_co = TypeVar("PortT_co", covariant=True)
 class Readers(Protocol):
     """The readers of the ledger, of a caller each. `start` and `stop` open and release the resources behind them.
 
-    A method that returns a reader is cheap: it is called for each request.
+    A method that returns a reader is cheap: it is called for each request. A reader finds what `tekana.domain.policy`
+    gives the caller access to; anything else is not found, as if it did not exist.
     """
 
     @property
@@ -156,14 +157,3 @@ if TYPE_CHECKING:
 
 READERS: Final[tuple[Reader[Any], ...]] = tuple(one for one in vars(SessionReaders).values() if isinstance(one, Reader))
 """All readers."""
-
-
-class ForEveryCaller(Generic[PortT_co]):
-    """A method of `Readers` that returns the same reader for every caller: there is one tenant."""
-
-    def __init__(self, reader: PortT_co) -> None:
-        self._reader = reader
-
-    def __call__(self, caller: Caller) -> PortT_co:  # noqa: ARG002 - see above
-        """Return the reader."""
-        return self._reader

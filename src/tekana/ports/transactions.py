@@ -41,7 +41,7 @@ class TransactionFilter(NamedTuple):
 
 
 class Transactions(Protocol):
-    """The transactions, which never change. Safe to use from many tasks at once."""
+    """The transactions, which never change, as `visible_transaction` shows them. Safe for many tasks at once."""
 
     async def get(self, transaction_id: TransactionId) -> Transaction:
         """Return a transaction.

@@ -44,7 +44,7 @@ class BalanceAt(NamedTuple):
 
 
 class Wallets(Protocol):
-    """The wallets as last saved, house wallets included. Safe to use from many tasks at once.
+    """The wallets as last saved, house wallets included for callers of all tenants. Safe for many tasks.
 
     Every method raises Unavailable if the store cannot be reached.
     """

@@ -81,7 +81,8 @@ class WebhookDeliveries(Protocol):
 
     Tests are queued, and deliveries resent, by commands, in units of work.
 
-    Every method may raise Unavailable. Methods that take a caller find only deliveries to that caller's endpoints.
+    Every method may raise Unavailable. Methods that take a caller find only deliveries to endpoints that
+    `can_access` gives access to.
     """
 
     async def queue(self, new: Sequence[NewWebhookDelivery]) -> None:
@@ -129,7 +130,7 @@ class WebhookDeliveries(Protocol):
 
         Raises:
             InvalidRequest: the cursor is not valid.
-            WebhookEndpointNotFound: the caller has no such endpoint.
+            WebhookEndpointNotFound: the caller has access to no such endpoint.
         """
         ...
 

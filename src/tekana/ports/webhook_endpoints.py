@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple, Protocol
 
 from tekana.domain.caller import Caller
+from tekana.domain.events import Event
 from tekana.domain.identifiers import WebhookEndpointId
 from tekana.domain.webhooks import WebhookEndpoint
 from tekana.ports.page import Page, PageRequest
@@ -17,17 +18,19 @@ RELAY = "webhooks"
 class ActiveWebhookEndpoint(NamedTuple):
     """What the dispatcher reads of every active endpoint: no URL and no secret.
 
+    tenant: the tenant whose events are delivered; None means all.
     event_types: the types of events to deliver; None means all.
     failing: whether the last recorded attempt failed.
     """
 
     id: WebhookEndpointId
+    tenant: str | None
     event_types: tuple[str, ...] | None
     failing: bool
 
-    def wants(self, event_type: str) -> bool:
-        """Return whether events of this type are delivered to the endpoint."""
-        return self.event_types is None or event_type in self.event_types
+    def wants(self, event: Event) -> bool:
+        """Return whether an event is delivered to the endpoint."""
+        return self.tenant in (None, event.tenant) and (self.event_types is None or event.NAME in self.event_types)
 
 
 class WebhookEndpoints(Protocol):
@@ -37,7 +40,7 @@ class WebhookEndpoints(Protocol):
     only: those of units of work that are saved afterwards. Nothing is queued while no endpoint is active; so the first
     active one also moves the relay `RELAY` to the end of the feed, in the same transaction.
 
-    Methods that take a caller find only that caller's endpoints.
+    Methods that take a caller find only the endpoints that `can_access` gives access to.
     """
 
     async def get(self, caller: Caller, endpoint_id: WebhookEndpointId) -> WebhookEndpoint:

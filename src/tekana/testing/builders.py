@@ -24,7 +24,7 @@ from tekana.application import (
 from tekana.application.commands import MONEY_COMMANDS
 from tekana.application.webhooks.signature import new_secret
 from tekana.domain.book import Book
-from tekana.domain.caller import MAIN_TENANT, SCOPES, Caller
+from tekana.domain.caller import MAIN_TENANT, ROLES, SCOPES, Caller
 from tekana.domain.customer import CONTACTS, CUSTOMERS, Customer
 from tekana.domain.events import TransactionType
 from tekana.domain.identifiers import CustomerId, WalletId
@@ -172,7 +172,7 @@ def book(*locked: Wallet | Customer) -> Book:
         wallets={one.id: one for one in (*houses, *wallets)},
         others={
             CUSTOMERS.name: {one.id: one for one in customers},
-            CONTACTS.name: {contact: one.id for one in customers for contact in one.contacts},
+            CONTACTS.name: {contact: {one.tenant: one.id} for one in customers for contact in one.contacts},
         },
     )
     return Book(found, uuid7, RWF, caller("a test"), new_secret=new_secret, request_id="a request")
@@ -181,3 +181,8 @@ def book(*locked: Wallet | Customer) -> Book:
 def caller(subject: str = "a partner") -> Caller:
     """Build a caller with all scopes."""
     return Caller(MAIN_TENANT, subject, SCOPES, "operator")
+
+
+def partner(tenant: str = MAIN_TENANT, subject: str = "a service") -> Caller:
+    """Build a caller with the scopes of a partner."""
+    return Caller(tenant, subject, ROLES["partner"], "partner")

@@ -249,7 +249,7 @@ def parties(book: Book, request: TransactionRequest) -> tuple[Wallet, Wallet]:
     currency = request.amount.currency
     if not rules.has_house_party:
         payer = book.customer_wallet(request.from_wallet_id, currency)
-        payee = book.customer_wallet(request.to_wallet_id, currency)
+        payee = book.payee_wallet(request.to_wallet_id, currency)
         if payer is payee:
             raise SameWallet("a wallet cannot pay itself")
         return payer, payee

@@ -33,7 +33,7 @@ class WebhookEventQueue:
 
     def _deliveries(self, fed: FeedEvent, endpoints: Sequence[ActiveWebhookEndpoint]) -> list[NewWebhookDelivery]:
         event = fed.event
-        wanted_by = [one.id for one in endpoints if one.wants(event.NAME)]
+        wanted_by = [one.id for one in endpoints if one.wants(event)]
         if not wanted_by:
             return []
         payload = event_payload(event)

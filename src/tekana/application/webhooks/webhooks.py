@@ -11,7 +11,7 @@ from tekana.ports.webhook_store import WebhookStore
 
 
 class Webhooks:
-    """Reads the caller's own endpoints and their deliveries; those of others are not found.
+    """Reads the endpoints of the caller's tenant and their deliveries; those of others are not found.
 
     No endpoint has a secret here: the answers to `CreateWebhookEndpoint` and `RotateWebhookSecret` alone have it.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Iterable, Sequence
 from itertools import count
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from uuid_utils.compat import uuid7
 
@@ -14,7 +14,7 @@ from tekana.application.engine.decide import fingerprint, record_refusal, with_f
 from tekana.application.webhooks.signature import new_secret
 from tekana.domain.answers import Answer, CustomerWithWallets
 from tekana.domain.book import Book
-from tekana.domain.caller import MAIN_TENANT
+from tekana.domain.caller import Caller
 from tekana.domain.errors import Conflict, Refused
 from tekana.domain.lock_set import LockedState, merge
 from tekana.domain.money import Currency
@@ -48,13 +48,17 @@ async def a_wallet(app: Session, amount: str | None = None, **changes: object) -
     return (await a_customer(app, amount, **changes)).wallets[0]
 
 
-def book_on(found: LockedState, subject: str = "a partner") -> Book:
+CALLER: Final = builders.caller()
+"""The caller of commands that are executed by hand."""
+
+
+def book_on(found: LockedState, caller: Caller = CALLER) -> Book:
     """Return a Book for a locked state."""
-    return Book(found, uuid7, Currency("RWF"), builders.caller(subject), new_secret=new_secret, numbers=_numbers)
+    return Book(found, uuid7, Currency("RWF"), caller, new_secret=new_secret, numbers=_numbers)
 
 
 async def by_hand(
-    store: Store, command: Command[Answer], key: str | None = None, subject: str = "a partner"
+    store: Store, command: Command[Answer], key: str | None = None, caller: Caller = CALLER
 ) -> tuple[Answer, bool]:
     """Execute a command in a unit of work of its own, as the engine does.
 
@@ -63,7 +67,7 @@ async def by_hand(
     Returns:
         The answer, and whether it was replayed.
     """
-    full_key = IdempotencyKey(MAIN_TENANT, subject, key or str(uuid7()))
+    full_key = IdempotencyKey(caller.tenant, caller.subject, key or str(uuid7()))
     for _ in range(MOST_TRIES):
         try:
             async with store.begin() as unit:
@@ -72,20 +76,20 @@ async def by_hand(
                 if full_key in known:
                     return known[full_key].answer, True
                 await asyncio.sleep(0)
-                answer = await _decide_and_save(unit, command, full_key)
+                answer = await _decide_and_save(unit, command, caller, full_key)
                 return answer, False
         except Conflict:
             await asyncio.sleep(0)
     raise AssertionError(f"lost {MOST_TRIES} races in a row")
 
 
-async def _decide_and_save(unit: UnitOfWork, command: Command[Answer], key: IdempotencyKey) -> Answer:
+async def _decide_and_save(unit: UnitOfWork, command: Command[Answer], caller: Caller, key: IdempotencyKey) -> Answer:
     locks = merge([command.locks()], 0)
     locked = await unit.lock(locks)
     while more := with_further_locks([command], locks, locked, 0):
         locks = more
         locked = await unit.lock(locks)
-    book = book_on(locked, key.subject)
+    book = book_on(locked, caller)
     await asyncio.sleep(0)
     answer: Answer
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tekana.testing.contracts.access import AccessContract
 from tekana.testing.contracts.batches import BatchesContract
 from tekana.testing.contracts.concurrency import ConcurrencyContract
 from tekana.testing.contracts.contacts import ContactsContract
@@ -33,6 +34,7 @@ class StoreContract(
     EventFeedContract,
     RoundTripsContract,
     WithdrawnCurrenciesContract,
+    AccessContract,
 ):
     """The contract of a store. `tekana.testing.contracts` shows how to run it.
 

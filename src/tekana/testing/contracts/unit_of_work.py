@@ -133,7 +133,8 @@ class UnitOfWorkContract(Contract):
             for wallet in (*aline.wallets, await store.wallets(LOCAL_OPERATOR).get(other.id), settlement)
         }
         assert locked.wallets == expected
-        assert locked.of(CONTACTS) == dict.fromkeys(aline.customer.contacts, aline.customer.id)
+        owner = {MAIN_TENANT: aline.customer.id}
+        assert locked.of(CONTACTS) == dict.fromkeys(aline.customer.contacts, owner)
 
     async def test_a_lock_keeps_others_out(self, stores: Sequence[Store], app: Session) -> None:
         wallet = await a_wallet(app, "500")
@@ -253,7 +254,7 @@ async def _decide_much(
     keys = [IdempotencyKey(key.tenant, key.subject, f"{key.key} {number}") for number in range(len(commands))]
     assert dict(await unit.find_keys([key, *keys])) == {}
     touched = LockSet(wallets=(wallet_id, house_wallet_id("settlement", RWF)), others=person.locks().others)
-    book = book_on(await unit.lock(touched), key.subject)
+    book = book_on(await unit.lock(touched))
     claims = {
         one: IdempotencyRecord(fingerprint(command.NAME, command), command.decide(book))
         for one, command in zip(keys, commands, strict=True)

@@ -27,7 +27,7 @@ from tekana.ports.webhook_store import WebhookStore
 from tekana.testing import builders
 from tekana.testing.contracts.helpers import by_hand
 
-ME, OTHER = builders.caller("me"), builders.caller("another caller")
+ME, OTHER = builders.partner(subject="me"), builders.partner("another tenant")
 URL = "https://example.com/hooks"
 LONG = 60.0
 HOUR = timedelta(hours=1)
@@ -75,7 +75,7 @@ async def execute(
     store: WebhookStore, command: Command[AnswerT], *, caller: Caller = ME, key: str | None = None
 ) -> AnswerT:
     """Decide a command in a unit of work of its own. Raises Refused."""
-    answer, _ = await by_hand(store, command, key, caller.subject)
+    answer, _ = await by_hand(store, command, key, caller)
     if isinstance(answer, AnswerReference):
         raise answer.not_found()
     error = refusal_of(answer)

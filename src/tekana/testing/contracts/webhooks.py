@@ -87,7 +87,7 @@ class WebhooksContract(WebhookActivationContract, WebhookDeliveriesContract, Web
         assert await every(lambda page: kept.list(ME, page)) == mine
         assert (await kept.list(ME, PageRequest(2))).items == tuple(mine[:2])
         assert (await kept.list(OTHER, PageRequest())).items == (others,)
-        assert (await kept.list(builders.caller("a third caller"), PageRequest())).items == ()
+        assert (await kept.list(builders.partner("a third tenant"), PageRequest())).items == ()
         with pytest.raises(InvalidRequest):
             await kept.list(ME, PageRequest(1, "nonsense"))
         for refused in (
@@ -152,7 +152,7 @@ class WebhooksContract(WebhookActivationContract, WebhookDeliveriesContract, Web
         wanted = CreateWebhookEndpoint(url=URL)
         added = await mine.execute(wanted, key="a key")
         for each in stores:
-            assert await by_hand(each, wanted, "a key", ME.subject) == (added, True)
+            assert await by_hand(each, wanted, "a key", ME) == (added, True)
         for refused in (CreateWebhookEndpoint(url=URL, description="another"), builders.person()):
             with pytest.raises(IdempotencyKeyReused):
                 await mine.execute(refused, key="a key")
@@ -177,7 +177,7 @@ class WebhooksContract(WebhookActivationContract, WebhookDeliveriesContract, Web
             ("update", update, now.without_secrets()),
         ]
         for key, command, answer in again:
-            assert await by_hand(store, command, key, ME.subject) == (answer, True)
+            assert await by_hand(store, command, key, ME) == (answer, True)
         [run] = await claim_one_of_each(store.webhook_deliveries, {endpoint.id: 1}, 1)
         await recorded(store.webhook_deliveries, run, "delivered")
         resend = ResendWebhookDelivery(delivery_id=tested.id)

@@ -72,7 +72,7 @@ class RegisterCustomer(Struct, frozen=True, kw_only=True):
         )
 
     def contacts(self) -> tuple[Contact, ...]:
-        """Return the contacts that no other customer may have."""
+        """Return the contacts that no other customer of the tenant may have."""
         return contacts(self.email, self.phone_number, self.external_id)
 
     def locks(self) -> LockSet:
@@ -80,7 +80,7 @@ class RegisterCustomer(Struct, frozen=True, kw_only=True):
 
     def decide(self, book: Book) -> CustomerWithWallets:
         currency = require_active_currency(self.currency or book.default_currency)
-        book.require_contacts_unused(self.contacts())
+        book.require_contacts_unused(self.contacts(), book.caller.tenant)
         customer = Customer(
             id=CustomerId(book.new_id()),
             full_name=self.full_name,
@@ -92,6 +92,7 @@ class RegisterCustomer(Struct, frozen=True, kw_only=True):
             created_by=book.caller.subject,
             created_at=book.now,
             updated_at=book.now,
+            tenant=book.caller.tenant,
         )
         book.register(customer)
         wallet = Wallet(
@@ -101,6 +102,7 @@ class RegisterCustomer(Struct, frozen=True, kw_only=True):
             created_by=book.caller.subject,
             created_at=book.now,
             updated_at=book.now,
+            tenant=customer.tenant,
         )
         book.open_wallet(wallet)
         return book.with_wallets(customer)

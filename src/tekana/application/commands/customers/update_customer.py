@@ -122,7 +122,7 @@ class UpdateCustomer(PartialUpdate, frozen=True, kw_only=True):
         customer.require_version(self.expected_version)
         customer.require_open()
         given = self.changes_to(customer)
-        book.require_contacts_unused(_contacts_in(given), customer.id)
+        book.require_contacts_unused(_contacts_in(given), customer.tenant, customer.id)
         changes = {name: value for name, value in given.items() if getattr(customer, name) != value}
         if changes:
             book.release_contacts(customer)

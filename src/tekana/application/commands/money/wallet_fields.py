@@ -12,6 +12,7 @@ from tekana.domain.errors import (
     LimitExceeded,
     Refused,
     SameWallet,
+    TenantMismatch,
     WalletNotActive,
     WalletNotFound,
 )
@@ -32,6 +33,7 @@ class BetweenWallets(MoneyFields, frozen=True, kw_only=True):
     IDS: ClassVar[tuple[str, ...]] = ("from_wallet_id", "to_wallet_id")
     REFUSALS: ClassVar[tuple[type[Refused], ...]] = (
         SameWallet,
+        TenantMismatch,
         WalletNotFound,
         CurrencyMismatch,
         WalletNotActive,

@@ -72,6 +72,7 @@ class OpenWallet(Struct, frozen=True, kw_only=True):
             created_by=book.caller.subject,
             created_at=book.now,
             updated_at=book.now,
+            tenant=customer.tenant,
         )
         book.open_wallet(wallet)
         return replace(wallet)

@@ -14,6 +14,7 @@ from tekana.domain.caller import Scope
 from tekana.domain.errors import Refused, WebhookEndpointNotFound
 from tekana.domain.identifiers import WebhookEndpointId
 from tekana.domain.lock_set import LockSet
+from tekana.domain.policy import has_all_tenants
 from tekana.domain.webhooks import WEBHOOK_ACTIVATIONS, WEBHOOK_ENDPOINTS, WebhookEndpoint
 
 
@@ -52,6 +53,7 @@ class CreateWebhookEndpoint(Struct, frozen=True, kw_only=True):
     def decide(self, book: Book) -> WebhookEndpoint:
         endpoint = WebhookEndpoint(
             id=WebhookEndpointId(book.new_id()),
+            tenant=None if has_all_tenants(book.caller) else book.caller.tenant,
             url=self.url,
             description=self.description,
             event_types=self.event_types,

@@ -1,4 +1,4 @@
-"""What commands about an endpoint share: they find the caller's own, and keep a changed one."""
+"""What commands about an endpoint share: they find it if the caller has access, and keep a changed one."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from tekana.domain.book import Book
 from tekana.domain.caller import Scope
 from tekana.domain.identifiers import WebhookEndpointId
 from tekana.domain.lock_set import LockSet
+from tekana.domain.policy import can_access
 from tekana.domain.webhooks import WEBHOOK_ENDPOINTS, WebhookEndpoint, endpoint_not_found
 
 
@@ -25,7 +26,7 @@ class EndpointCommand(Struct, frozen=True, kw_only=True):
 
 
 def own_endpoint(book: Book, endpoint_id: WebhookEndpointId) -> WebhookEndpoint:
-    """Return a locked endpoint of the caller. Raises WebhookEndpointNotFound."""
+    """Return a locked endpoint that the caller has access to. Raises WebhookEndpointNotFound."""
     endpoint = book.locked.of(WEBHOOK_ENDPOINTS).get(endpoint_id)
     if endpoint is None or not is_own(book, endpoint):
         raise endpoint_not_found(endpoint_id)
@@ -33,8 +34,8 @@ def own_endpoint(book: Book, endpoint_id: WebhookEndpointId) -> WebhookEndpoint:
 
 
 def is_own(book: Book, endpoint: WebhookEndpoint) -> bool:
-    """Return whether the endpoint is there for the caller: it is theirs, and not deleted."""
-    return endpoint.created_by == book.caller.subject and not endpoint.deleted
+    """Return whether the endpoint is there for the caller: they have access to it, and it is not deleted."""
+    return can_access(book.caller, endpoint.tenant) and not endpoint.deleted
 
 
 def keep_changed(book: Book, endpoint: WebhookEndpoint) -> None:
