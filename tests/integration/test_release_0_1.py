@@ -197,7 +197,14 @@ async def test_replays_get_the_same_responses(migrated_url: str) -> None:
 
 async def test_reads_get_the_same_responses(migrated_url: str) -> None:
     async with serving(migrated_url) as (client, _):
-        assert await differing_exchanges(client, [_open_one_first(one) for one in READS]) == []
+        lists = [one for one in READS if one.path.startswith("/v1/webhook-endpoints?")]
+        others = [_open_one_first(one) for one in READS if one not in lists]
+        assert len(others) > len(READS) - 5
+        assert await differing_exchanges(client, others) == []
+        # Later releases show an operator the endpoints of all callers.
+        recorded = [item for one in lists for item in json.loads(one.answer)["items"]]
+        found = (await client.get("/v1/webhook-endpoints?limit=200")).json()["items"]
+        assert [one for one in found if one in recorded] == recorded
 
 
 def _open_one_first(recorded: fixture.Exchange) -> fixture.Exchange:

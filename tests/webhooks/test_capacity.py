@@ -27,7 +27,7 @@ SILENT = DeliveryAttempt(NOW, 10_000, None, error="no answer within 10 seconds")
 
 
 def endpoints(count: int, *, failing: bool = False) -> list[ActiveWebhookEndpoint]:
-    return [ActiveWebhookEndpoint(WebhookEndpointId(uuid7()), None, failing) for _ in range(count)]
+    return [ActiveWebhookEndpoint(WebhookEndpointId(uuid7()), None, None, failing) for _ in range(count)]
 
 
 def started(capacity: SendCapacity, active: list[ActiveWebhookEndpoint], now: float) -> dict[WebhookEndpointId, int]:

@@ -11,7 +11,6 @@ webhook_endpoints = Table(
     "webhook_endpoints",
     metadata,
     Column("id", Uuid, primary_key=True),
-    Column("tenant", Text),  # whose events are delivered; NULL: those of all tenants
     Column("url", Text, nullable=False),
     Column("description", Text),
     Column("event_types", ARRAY(Text)),
@@ -26,6 +25,7 @@ webhook_endpoints = Table(
     moment("updated_at"),
     # The positions of the outbox of which nothing is delivered, as they are from before its activation.
     Column("passed", INT8MULTIRANGE, nullable=False, server_default=text("'{}'")),
+    Column("tenant", Text),  # whose events are delivered; NULL: those of all tenants
     CheckConstraint("status IN ('active', 'disabled', 'deleted')", name="status"),
     CheckConstraint("(status = 'disabled') = (disabled_reason IS NOT NULL)", name="disabled"),
     CheckConstraint("(previous_secret IS NULL) = (previous_secret_until IS NULL)", name="previous_secret"),
