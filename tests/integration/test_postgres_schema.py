@@ -28,7 +28,8 @@ _TABLES = """SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespac
 CATALOGUE = {
     "columns": f"""
         SELECT table_name, column_name, data_type, character_maximum_length, is_nullable, column_default, is_identity
-        FROM information_schema.columns WHERE table_schema = 'public' AND table_name::regclass IN ({_TABLES})
+        FROM information_schema.columns
+        WHERE table_schema = 'public' AND table_name IN (SELECT relname FROM ({_TABLES}) t JOIN pg_class USING (oid))
         ORDER BY table_name, ordinal_position""",
     "constraints": f"""
         SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
@@ -36,7 +37,7 @@ CATALOGUE = {
         ORDER BY 1, 2""",
     "indexes": f"""
         SELECT tablename, indexdef FROM pg_indexes
-        WHERE schemaname = 'public' AND tablename::regclass IN ({_TABLES})
+        WHERE schemaname = 'public' AND tablename IN (SELECT relname FROM ({_TABLES}) t JOIN pg_class USING (oid))
         ORDER BY 1, 2""",
     "options": f"""
         SELECT relname, relkind, reloptions FROM pg_class WHERE oid IN ({_TABLES}) ORDER BY 1""",
