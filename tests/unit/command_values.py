@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from tekana import RegisterCustomer, UpdateCustomer
+from tekana import MakePayment, RegisterCustomer, TransferFunds, UpdateCustomer
 from tekana.application.commands import COMMANDS
 from tekana.testing import builders
 
@@ -26,8 +26,8 @@ def good(kind: Any) -> dict[str, Any]:
     """Return the fields that a command requires, from its example; the whole example, if it requires none."""
     given = {**dict.fromkeys(kind.IDS, ID), **kind.EXAMPLE}
     given.pop("type", None)
-    required = {name for name in given if FIELDS[kind][name].required}
-    return given if required == set(kind.IDS) else {name: given[name] for name in required}
+    needed = {name for name in given if FIELDS[kind][name].required} | set(kind.IDS)
+    return given if needed == set(kind.IDS) else {name: given[name] for name in needed}
 
 
 GOOD: dict[Any, dict[str, Any]] = {kind: good(kind) for kind in FIELDS}
@@ -131,6 +131,7 @@ REFUSED_VALUES: dict[str, list[Any]] = {
     "full_name": [*NO_NAME, "x" * 201],
     "email": NO_EMAIL,
     "phone_number": NO_PHONE,
+    "to_phone_number": NO_PHONE,
     "country": NO_COUNTRY,
     "external_id": [*NO_LINE, *SPACES, "x" * 201],
     "tier": ["", " ", "a b", "x" * 33, "é", "a\n", 5],
@@ -149,7 +150,11 @@ REFUSED_VALUES: dict[str, list[Any]] = {
 }
 """What a field of this name refuses, in any command. A field whose type has no null refuses that as well."""
 
-REFUSED_BY_ONE: dict[tuple[type[Any], str], list[Any]] = {(RegisterCustomer, "phone_number"): ["0788123456"]}
+REFUSED_BY_ONE: dict[tuple[type[Any], str], list[Any]] = {
+    (RegisterCustomer, "phone_number"): ["0788123456"],
+    (TransferFunds, "to_phone_number"): ["0788123456"],
+    (MakePayment, "to_phone_number"): ["0788123456"],
+}
 """What a field of one command refuses besides."""
 
 UNCHECKED = {(UpdateCustomer, "expected_version")}

@@ -10,7 +10,8 @@
     │   ├── TransactionNotFound
     │   ├── WebhookEndpointNotFound
     │   ├── WebhookDeliveryNotFound
-    │   └── OutcomeNotFound
+    │   ├── OutcomeNotFound
+    │   └── RecipientNotFound
     ├── StateConflict                                        the request is valid; the present state forbids it
     │   ├── CustomerExists          customer_exists
     │   ├── CustomerNotActive       customer_not_active
@@ -164,6 +165,12 @@ class OutcomeNotFound(NotFound):
     """No command of the caller's is stored under this idempotency key."""
 
     NAME = "OutcomeNotFound"
+
+
+class RecipientNotFound(NotFound):
+    """No customer with this phone number can be paid."""
+
+    NAME = "RecipientNotFound"
 
 
 class StateConflict(Refused):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
 
 from tekana.domain.identifiers import HouseRole, WalletId, house_wallet_id
 from tekana.domain.money import Currency
@@ -66,6 +66,10 @@ class LockSet(NamedTuple):
     def items(self) -> set[Hashable]:
         """Return the ids of the wallets, and the references to all other items. House wallets have to be resolved."""
         return {*self.wallets, *self.others}
+
+
+NO_LOCKS: Final = LockSet()
+"""Nothing to lock."""
 
 
 def merge(lock_sets: Iterable[LockSet], stripe: int) -> LockSet:

@@ -107,14 +107,16 @@ class Struct(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     Attributes:
         IDS: the names of the fields with identifiers; text is converted to UUIDs.
+        OPTIONAL_IDS: those of IDS that may be left out.
     """
 
     IDS: ClassVar[tuple[str, ...]] = ()
+    OPTIONAL_IDS: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
         for name in self.IDS:
             given = getattr(self, name)
-            if not isinstance(given, UUID):
+            if not isinstance(given, UUID) and not (given is None and name in self.OPTIONAL_IDS):
                 force_setattr(self, name, to_id(name, given))
 
     def partition_key(self) -> UUID | None:
@@ -205,10 +207,14 @@ class MoneyFields(Struct, frozen=True, kw_only=True):
         houses = _house_wallets(roles, self.currency) if roles else ()
         return _new_tuple(LockSet, (self.wallet_ids(), houses, ()))
 
-    def to_request(self, book: Book) -> TransactionRequest:  # noqa: ARG002 - a type with details may need it
+    def party_ids(self, book: Book) -> tuple[WalletId, ...]:  # noqa: ARG002 - for those that the Book resolves
+        """Return the wallets of the payer and the payee that are customers', the payer's first."""
+        return self.wallet_ids()
+
+    def to_request(self, book: Book) -> TransactionRequest:
         """Return the request for a transaction of the class's type."""
         type_: Any = self.__struct_config__.tag
-        rules, amount, ids = TRANSACTION_TYPES[type_], self.money, self.wallet_ids()
+        rules, amount, ids = TRANSACTION_TYPES[type_], self.money, self.party_ids(book)
         from_wallet_id, to_wallet_id = rules.parties(ids, amount.currency) if rules.has_house_party else ids
         return TransactionRequest(
             type=type_,

@@ -20,7 +20,7 @@ from tekana.domain.answers import Answer, BatchRecord
 from tekana.domain.book import Book
 from tekana.domain.errors import IdempotencyKeyReused, InvalidRequest, Refused, RolledBack
 from tekana.domain.identifiers import WalletId
-from tekana.domain.lock_set import LockedState, LockSet, merge
+from tekana.domain.lock_set import NO_LOCKS, LockedState, LockSet, merge
 from tekana.domain.transaction import Rejection, Transaction
 from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord
 
@@ -67,7 +67,10 @@ def with_further_locks(
     if not any(map(is_extending, set(map(type, commands)))):  # as in most groups
         return None
     extending: Any = [one for one in commands if is_extending(type(one))]
-    more = merge([locks, *(one.further_locks(locked) for one in extending)], stripe)
+    further = [one for one in [one.further_locks(locked) for one in extending] if one != NO_LOCKS]
+    if not further:
+        return None
+    more = merge([locks, *further], stripe)
     return more if len(more.wallets) + len(more.others) > len(locks.wallets) + len(locks.others) else None
 
 

@@ -86,7 +86,7 @@ class Exchange(BetweenWallets, frozen=True, kw_only=True, tag_field="type", tag=
         return locks._replace(house_wallets=(*locks.house_wallets, HouseWalletRef("exchange", USD)))
 
     def decide(self, book: Book) -> Transaction:
-        payer, payee = book.customer_wallet(self.from_wallet_id), book.customer_wallet(self.to_wallet_id)
+        payer, payee = map(book.customer_wallet, self.wallet_ids())
         sold, bought = self.money.minor, self.bought_minor
         legs = [
             *(

@@ -65,17 +65,18 @@ def _fold_case(text: str) -> str:
     return _FINAL_SIGMA.sub("\u03c2", folded)
 
 
-def normal_phone_number(value: str, country: str | None = None) -> str:
+def normal_phone_number(value: str, country: str | None = None, *, field: str = "phone_number") -> str:
     """Return a phone number in E.164 form.
 
     Args:
         value: the number; without a leading +, a national number of the country.
         country: an ISO 3166-1 alpha-2 code; None if it is unknown.
+        field: the name of the field with the number.
 
     Raises:
         InvalidRequest: the number cannot be called from any country: it is a local one, for example.
     """
-    wrong = invalid("phone_number", "must be a phone number, such as +250788123456")
+    wrong = invalid(field, "must be a phone number, such as +250788123456")
     if not isinstance(value, str):
         raise wrong
     value = _without_pasted(value)
