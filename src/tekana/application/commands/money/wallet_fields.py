@@ -68,16 +68,14 @@ class BetweenWallets(MoneyFields, frozen=True, kw_only=True):
         checks = super()._checks()
         if self.to_wallet_id is not None and self.to_phone_number is None:  # as in most commands
             return checks
-        return chain(checks, (self._check_payee, self._normalize_phone_number))
+        return chain(checks, (self._check_payee,))
 
     def _check_payee(self) -> None:
-        if (self.to_wallet_id is None) == (self.to_phone_number is None):
-            raise invalid("to_wallet_id", "either it or to_phone_number is required, and not both")
-
-    def _normalize_phone_number(self) -> None:
         if self.to_phone_number is not None:
             number = normal_phone_number(self.to_phone_number, field="to_phone_number")
             force_setattr(self, "to_phone_number", number)
+        if (self.to_wallet_id is None) == (self.to_phone_number is None):
+            raise invalid("to_wallet_id", "either it or to_phone_number is required, and not both")
 
     def wallet_ids(self) -> tuple[WalletId, ...]:
         """Return the wallets that the command names, the payer's first."""
