@@ -23,6 +23,7 @@ import hypothesis
 import pytest
 from sqlalchemy import make_url
 
+from tekana.bootstrap import adapters
 from tekana_postgres import PostgresStore
 from tekana_postgres.embedded import EmbeddedPostgres
 from tekana_postgres.rights import role_name
@@ -80,6 +81,16 @@ def pytest_xdist_setupnodes(config: pytest.Config) -> None:
         config.add_cleanup(broker.remove)
         broker.start()
         os.environ[_SHARED_BROKER] = broker.address
+
+
+@pytest.fixture(scope="session", autouse=True)
+def key_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Return a folder for the default key file of this process and of the commands that tests start."""
+    folder = tmp_path_factory.mktemp("keys")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(adapters, "default_data_dir", lambda: folder)
+        patch.setenv("TEKANA_KEY_PROVIDER_URL", f"file://{folder}/master-keys.json")
+        yield folder
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,7 @@ from tekana.domain.webhooks import (
     WebhookDelivery,
     WebhookEndpoint,
 )
+from tekana.ports.data_keys import DataKeyId, WrappedDataKey
 from tekana.ports.parked_events import ParkedEvent
 from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord
 
@@ -46,6 +47,7 @@ class MemoryState:
     dropped: int = 0
     leases: dict[str, LeaseRow] = field(default_factory=dict)
     relays: dict[str, RelayRow] = field(default_factory=dict)
+    data_keys: dict[DataKeyId, WrappedDataKey] = field(default_factory=dict)
     webhook_passed: dict[WebhookEndpointId, int] = field(default_factory=dict)
     webhook_deliveries: dict[WebhookDeliveryId, WebhookDelivery] = field(default_factory=dict)
     webhook_sequences: set[tuple[WebhookEndpointId, UUID, int]] = field(default_factory=set)

@@ -13,6 +13,7 @@ from tekana.application.audit.snapshot import Snapshot
 from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.ports.audit import Finding
 from tekana.ports.clock import Clock
+from tekana_memory.data_keys import MemoryDataKeys
 from tekana_memory.lease import MemoryLease
 from tekana_memory.outbox import MemoryOutbox
 from tekana_memory.readers import MemoryCustomers, MemoryEvents, MemoryOutcomes, MemoryTransactions, MemoryWallets
@@ -37,6 +38,7 @@ class MemoryStore:
         self.transactions = partial(MemoryTransactions, self._state)
         self.outcomes = partial(MemoryOutcomes, self._state)
         self.events = partial(MemoryEvents, self._state)
+        self.data_keys = MemoryDataKeys(self._state, self._clock)
         self.retention = MemoryRetention(self._state, self._clock)
         self.webhook_endpoints = MemoryWebhookEndpoints(self._state, self._clock)
         self.webhook_deliveries = MemoryWebhookDeliveries(self._state, self._clock)

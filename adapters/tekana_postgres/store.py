@@ -14,6 +14,7 @@ from tekana.ports.pools import PoolStatistics
 from tekana_postgres.audit import audit
 from tekana_postgres.connections import ConnectionPool, raw_connection
 from tekana_postgres.customers import PostgresCustomers
+from tekana_postgres.data_keys import PostgresDataKeys
 from tekana_postgres.database_url import parse_database_url
 from tekana_postgres.events import PostgresEvents
 from tekana_postgres.key_records import PostgresOutcomes
@@ -85,6 +86,7 @@ class PostgresStore:
         self.outcomes = partial(PostgresOutcomes, self._readers)
         # Not from a replica, which lacks the locks that limit reads of the feed.
         self.events = partial(PostgresEvents, self._readers)
+        self.data_keys = PostgresDataKeys(self._readers, self._clock)
         self.retention = PostgresRetention(self._background)
         self.webhook_endpoints = PostgresWebhookEndpoints(self._readers, self._background, self._clock)
         self.webhook_deliveries = PostgresWebhookDeliveries(self._readers, self._background, self._clock)

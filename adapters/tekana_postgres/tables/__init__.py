@@ -17,6 +17,7 @@ from tekana_postgres.tables.outbox import outbox as outbox
 from tekana_postgres.tables.outbox import outbox_parts as outbox_parts
 from tekana_postgres.tables.outbox import parked_events as parked_events
 from tekana_postgres.tables.outbox import relays as relays
+from tekana_postgres.tables.secrets import data_keys as data_keys
 from tekana_postgres.tables.webhooks import webhook_deliveries as webhook_deliveries
 from tekana_postgres.tables.webhooks import webhook_endpoints as webhook_endpoints
 from tekana_postgres.tables.webhooks import webhook_lines as webhook_lines

@@ -1,7 +1,8 @@
 """The composition root: it connects the core with its adapters.
 
 settings   the settings of an operator, as flags and TEKANA_ variables
-adapters   finds stores and servers by the scheme of a URL or by name
+adapters   finds stores, key providers and servers by the scheme of a URL or by name
+data_folder  the folder of the data on this machine
 container  builds the application from settings
 roles      which workers run in which kind of process
 lifespan   starts and stops the application

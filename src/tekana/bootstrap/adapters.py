@@ -10,13 +10,18 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from inspect import signature
 from typing import Any
+from urllib.parse import quote, urlsplit
 
 from tekana.application.bus import Gateway, Service
 from tekana.application.engine.engine import Engine
 from tekana.application.webhooks.webhooks import Webhooks
+from tekana.bootstrap.data_folder import default_data_dir
+from tekana.bootstrap.settings import Settings
 from tekana.domain.caller import Caller
 from tekana.domain.errors import TekanaError, invalid
 from tekana.ports.clock import Clock
+from tekana.ports.data_keys import DataKeyStore
+from tekana.ports.key_provider import KeyProvider
 from tekana.ports.outbox import Outbox, RelayedStore
 from tekana.ports.publisher import Publisher
 from tekana.ports.readers import Readers, ServiceName
@@ -26,6 +31,7 @@ from tekana.ports.webhook_store import WebhookStore
 
 # The other schemes are the names of their extras.
 _EXTRAS = {"postgresql": "postgres", "postgresql+asyncpg": "postgres", "https": "webhooks"}
+_KEY_FILE = "master-keys.json"
 
 
 class MissingAdapter(TekanaError):
@@ -145,6 +151,41 @@ def webhook_store_of(store: Store) -> WebhookStore:
     return store
 
 
+def data_key_store_of(store: Store) -> DataKeyStore:
+    """Return the store as a DataKeyStore.
+
+    Raises:
+        MissingAdapter: it does not store data keys.
+    """
+    if not isinstance(store, DataKeyStore):
+        raise MissingAdapter(f"{type(store).__name__} keeps no data keys: see tekana.ports.data_keys")
+    return store
+
+
+def find_key_provider(settings: Settings) -> KeyProvider:
+    """Build the key provider of the settings. It does no I/O yet.
+
+    Raises:
+        MissingAdapter: no key provider is installed for the URL's scheme, or a library that it needs is not.
+        InvalidRequest: the key provider does not support a part of the URL.
+    """
+    url = settings.key_provider_url or _default_key_provider_url(settings.database_url)
+    provider = load("tekana.key_providers", url.partition("://")[0])(url)
+    if not isinstance(provider, KeyProvider):
+        raise MissingAdapter(f"{type(provider).__name__} is no tekana key provider: see tekana.ports.key_provider")
+    return provider
+
+
+def _default_key_provider_url(database_url: str) -> str:
+    """Return the URL of the key file beside the data that tekana keeps on this machine."""
+    parts = urlsplit(database_url)
+    if parts.scheme == "memory":
+        return "memory://"
+    if parts.scheme == "embedded" and parts.path:
+        return f"file://{parts.path}/{_KEY_FILE}"
+    return f"file://{quote(str(default_data_dir()))}/{_KEY_FILE}"
+
+
 def find_sender(allow_private: bool) -> WebhookSender:
     """Build the sender of webhooks.
 
@@ -168,7 +209,7 @@ def load(group: str, name: str) -> Any:
     try:
         return point.load()
     except ImportError as error:
-        extra = _EXTRAS.get(name, name)
+        extra = "keys" if group == "tekana.key_providers" else _EXTRAS.get(name, name)
         raise MissingAdapter(f"{name!r} needs more libraries ({error}): pip install 'tekana[{extra}]'") from error
     except AttributeError as error:
         raise MissingAdapter(f"{name!r} is installed, but not whole ({error}): install it again") from error

@@ -9,13 +9,16 @@ from dependency_injector import containers, providers
 from uuid_utils.compat import uuid7
 
 from tekana.application import PostingEngine, Tekana
+from tekana.application.secrets.data_keys import DataKeys
 from tekana.application.webhooks.url_checks import UrlCheckingEngine
 from tekana.application.webhooks.webhooks import Webhooks
 from tekana.application.workers.relay import relay_worker
 from tekana.application.workers.retention import retention_worker
 from tekana.application.workers.webhook_dispatcher import WebhookDispatcher, webhook_queue_worker
 from tekana.bootstrap.adapters import (
+    data_key_store_of,
     find_gateway,
+    find_key_provider,
     find_publisher,
     find_sender,
     find_service,
@@ -45,6 +48,9 @@ class LocalContainer(containers.DeclarativeContainer):
     new_id = providers.Object(uuid7)
     store = providers.Singleton(find_store, settings.provided.database_url, clock, settings.provided.read_database_url)
     readers = providers.Callable(lambda store: store, store)
+    data_key_store = providers.Factory(data_key_store_of, store)
+    key_provider = providers.Singleton(find_key_provider, settings)
+    data_keys = providers.Singleton(DataKeys, data_key_store, key_provider, new_id)
     webhook_store = providers.Factory(webhook_store_of, store)
     webhook_sender = providers.Singleton(find_sender, settings.provided.webhooks_allow_private)
     webhooks = providers.Factory(Webhooks, webhook_store)  # called with the caller

@@ -30,6 +30,7 @@ _URLS: Final = {
     "database_url": "postgresql+asyncpg://user@host/name",
     "read_database_url": "postgresql+asyncpg://user@replica/name",
     "bus_url": "kafka://host:9092",
+    "key_provider_url": "file:///folder/master-keys.json",
 }
 _REQUIREMENTS: Final = {
     "role": f"must be one of {', '.join(ROLES)}",
@@ -52,6 +53,10 @@ class Settings:
             a gateway and the services. With None, events stay in the outbox.
         role: "all" does everything in one process. The others need a `bus_url`: "gateway" serves HTTP without a
             database; "customer", "wallet" and "transaction" execute the commands and queries of the gateway.
+        key_provider_url: the URL of the provider of the master keys: `file:///folder/master-keys.json`, a file that is
+            created if it is not there, `file:///…?existing` otherwise; or `memory://` (not persistent). With None, it
+            is `master-keys.json` in the folder of an `embedded://` database, else in the user's data folder; in
+            memory for a `memory://` database.
         webhooks_allow_private: whether webhooks may be sent to private addresses, and over http://.
         keep_events: the age in days from which on the relay may drop published events from the outbox; None: never.
         access_log: the share of HTTP requests that get a line in the access log, from 0 to 1; above 0, those that are
@@ -67,6 +72,7 @@ class Settings:
     bus_url: str | None = None
     role: Role = "all"
     currency: Currency = DEFAULT_CURRENCY
+    key_provider_url: str | None = None
     webhooks_allow_private: bool = False
     keep_events: Days | None = None
     access_log: Share = 0.0

@@ -1,4 +1,4 @@
-"""The command line: serve, relay, webhooks, migrate, audit, outbox, demo.
+"""The command line: serve, relay, webhooks, migrate, audit, outbox, secrets, demo.
 
 Every setting is a flag and a TEKANA_ variable. A command that cannot run prints the reason as one sentence to stderr
 and exits with 2.
@@ -18,6 +18,7 @@ from tekana.cli.failures import COULD_NOT_RUN, INTERRUPTED, explain, explain_usa
 from tekana.cli.migrate import migrate
 from tekana.cli.outbox import outbox
 from tekana.cli.relay import relay
+from tekana.cli.secrets import secrets
 from tekana.cli.serve import serve
 from tekana.cli.webhooks import webhooks
 
@@ -50,7 +51,7 @@ def command() -> None:
     """tekana: the e-wallet back-end. `tekana serve` starts everything it needs."""
 
 
-for _command in (*_SERVERS, migrate, audit, outbox, demo):
+for _command in (*_SERVERS, migrate, audit, outbox, secrets, demo):
     command.add_command(_command)
 
 

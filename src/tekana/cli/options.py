@@ -64,6 +64,15 @@ def private_webhooks_option(command: Command) -> Command:
     )(command)
 
 
+def key_provider_option(command: Command) -> Command:
+    """Add --key-provider-url, the provider of the master keys."""
+    return setting(
+        "--key-provider-url",
+        metavar="URL",
+        help="Where the master keys are: file:///folder/master-keys.json. [default: beside tekana's own PostgreSQL]",
+    )(command)
+
+
 def settings(
     database_url: str | None, data_dir: Path | None, *, existing: bool = False, **more: str | bool | float | None
 ) -> Settings:

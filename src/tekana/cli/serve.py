@@ -21,6 +21,7 @@ from tekana.cli.failures import explain
 from tekana.cli.options import (
     bus_option,
     database_options,
+    key_provider_option,
     private_webhooks_option,
     retention_option,
     setting,
@@ -50,6 +51,7 @@ from tekana.ports.store import Store
 @bus_option
 @retention_option
 @private_webhooks_option
+@key_provider_option
 @database_options
 def serve(host: str, port: int, workers: int, database_url: str | None, data_dir: Path | None, **more: Any) -> None:
     """Serve HTTP until Ctrl-C or SIGTERM.

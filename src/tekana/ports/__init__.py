@@ -11,6 +11,8 @@
     publisher      the message bus that events are published to
     webhook_store  the optional capability of a store to save webhooks: webhook_endpoints and webhook_deliveries
     webhook_sender the HTTP client of webhooks
+    key_provider   the master keys, which encrypt data keys
+    data_keys      the optional capability of a store to save data keys, encrypted
     page           the requests and results of lists
     clock          the present time (Clock) and new identifiers (NewId), which tests can replace
 

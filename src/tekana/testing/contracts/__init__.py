@@ -1,4 +1,4 @@
-"""The contract suites for stores and publishers. Every guarantee of `tekana.ports` has a test here.
+"""The contract suites for stores, publishers and key providers. Every guarantee of `tekana.ports` has a test here.
 
     class TestMyStore(StoreContract):
         persistent = True  # and define `another`, if other store objects can read the data
@@ -20,8 +20,12 @@ that a subclass does not declare are not collected. pytest-asyncio runs the suit
 
 A `PublisherContract` needs a fixture `publisher`, and the methods `arrived` and `bodies`, which read from the bus. Its
 base `PublisherFailuresContract` tests failures, with the methods `away` and `make_unacceptable`.
+
+A `KeyProviderContract` needs the fixtures `provider` and `stranger`, and the methods `another` and `lost`.
 """
 
+from tekana.testing.contracts.data_keys import DataKeysContract
+from tekana.testing.contracts.key_providers import KeyProviderContract
 from tekana.testing.contracts.leases import LeasesContract
 from tekana.testing.contracts.outbox import OutboxContract
 from tekana.testing.contracts.publishing import PublisherContract
@@ -30,6 +34,8 @@ from tekana.testing.contracts.suite import StoreContract
 from tekana.testing.contracts.webhooks import WebhooksContract
 
 __all__ = [
+    "DataKeysContract",
+    "KeyProviderContract",
     "LeasesContract",
     "OutboxContract",
     "PublisherContract",

@@ -1,0 +1,47 @@
+"""`tekana secrets`: rotate the master key, which encrypts the data keys of a database."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import rich_click as click
+
+from tekana.application.secrets.master_key_rotation import Rotation, rotate_master_key
+from tekana.bootstrap import Settings
+from tekana.bootstrap.lifespan import build_local
+from tekana.cli.options import database_options, key_provider_option, settings
+from tekana.domain.errors import invalid
+from tekana.ports.key_provider import RotatesMasterKeys
+
+
+@click.group
+def secrets() -> None:
+    """Rotate the master key, which encrypts the data keys of a database."""
+
+
+@secrets.command(name="rotate-master-key")
+@key_provider_option
+@database_options
+def rotate(database_url: str | None, data_dir: Path | None, key_provider_url: str | None) -> None:
+    """Encrypt all data keys with a new master key, and retire the earlier ones.
+
+    Running processes go on meanwhile, without a restart. If it is interrupted, run it again: it completes the rotation.
+    """
+    done = asyncio.run(_rotate(settings(database_url, data_dir, existing=True, key_provider_url=key_provider_url)))
+    click.echo(f"tekana: the master key is {done.active}, {done.wrapped:,} data keys were encrypted with it")
+    for master_id in done.retired:
+        click.echo(f"tekana: the master key {master_id} is retired")
+
+
+async def _rotate(chosen: Settings) -> Rotation:
+    container = build_local(chosen)
+    provider = container.key_provider()
+    if not isinstance(provider, RotatesMasterKeys):
+        raise invalid("key_provider_url", "names a key provider that rotates its master key itself")
+    store = container.store()
+    await store.start()
+    try:
+        return await rotate_master_key(provider, container.data_key_store().data_keys)
+    finally:
+        await store.stop()
