@@ -102,12 +102,17 @@ THE_CUSTOMER: Final = meta(None, CUSTOMER_ID)
 THE_WALLET: Final = meta("The wallet.", WALLET_ID)
 FROM_WALLET: Final = meta("The wallet that money leaves.", WALLET_ID)
 TO_WALLET: Final = meta("The wallet that money enters.", OTHER_WALLET_ID)
+TO_PHONE_NUMBER: Final = meta(
+    "The payee's phone number, instead of `to_wallet_id`: money enters their oldest active wallet in the currency.",
+    "+250788123456",
+)
 
 _OF_COMMANDS: Final = {name.lower(): one for name, one in vars().items() if isinstance(one, Meta)} | {
     "name": WALLET_NAME,
     "wallet_id": THE_WALLET,
     "from_wallet_id": FROM_WALLET,
     "to_wallet_id": TO_WALLET,
+    "to_phone_number": TO_PHONE_NUMBER,
 }
 
 

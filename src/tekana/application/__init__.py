@@ -3,6 +3,7 @@
 commands        the commands, one file each
 engine          decides commands in groups, each in one unit of work
 tekana          the entry point: sessions of callers
+recipients      whom a payer can name by phone number
 webhooks        webhook endpoints: the operations of their owners
 workers         background work: publish the outbox, deliver webhooks
 audit           checks of the ledger's invariants on a snapshot

@@ -14,6 +14,7 @@ from tekana.application.engine.engine import Engine
 from tekana.application.engine.envelope import Envelope, Outcome
 from tekana.application.engine.statistics import EngineStatistics
 from tekana.application.readers import checked
+from tekana.application.recipients import Recipient, find_recipient
 from tekana.application.webhooks.webhooks import Webhooks
 from tekana.application.workers.relay import relay_warnings
 from tekana.domain.answers import Answer
@@ -153,6 +154,16 @@ class Session(SessionReaders):
         if not isinstance(self._store, Store):
             raise Unavailable("there is no ledger here: audit it where it is kept")
         return self._store.audit
+
+    async def find_recipient(self, phone_number: str) -> Recipient:
+        """Return the customer of the caller's tenant who can be paid at a phone number, with a masked name.
+
+        Raises:
+            Forbidden, InvalidRequest, Unavailable
+            RecipientNotFound: there is none.
+        """
+        require_scope(self.caller, "recipients:read")
+        return await find_recipient(self._store, self.caller, phone_number)
 
     async def execute(
         self, command: Command[AnswerT], *, key: str | None = None, request_id: str | None = None

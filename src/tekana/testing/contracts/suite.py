@@ -14,6 +14,7 @@ from tekana.testing.contracts.persistence import PersistenceContract
 from tekana.testing.contracts.read_customers import ReadCustomersContract
 from tekana.testing.contracts.read_filters import ReadFiltersContract
 from tekana.testing.contracts.read_money import ReadMoneyContract
+from tekana.testing.contracts.recipients import RecipientsContract
 from tekana.testing.contracts.round_trips import RoundTripsContract
 from tekana.testing.contracts.unit_of_work import UnitOfWorkContract
 from tekana.testing.contracts.withdrawn_currencies import WithdrawnCurrenciesContract
@@ -35,6 +36,7 @@ class StoreContract(
     RoundTripsContract,
     WithdrawnCurrenciesContract,
     AccessContract,
+    RecipientsContract,
 ):
     """The contract of a store. `tekana.testing.contracts` shows how to run it.
 

@@ -74,8 +74,10 @@ class BetweenWallets(MoneyFields, frozen=True, kw_only=True):
         if self.to_phone_number is not None:
             number = normal_phone_number(self.to_phone_number, field="to_phone_number")
             force_setattr(self, "to_phone_number", number)
-        if (self.to_wallet_id is None) == (self.to_phone_number is None):
-            raise invalid("to_wallet_id", "either it or to_phone_number is required, and not both")
+            if self.to_wallet_id is not None:
+                raise invalid("to_phone_number", "cannot be given with to_wallet_id: name the payee by one of them")
+        elif self.to_wallet_id is None:
+            raise invalid("to_wallet_id", "is missing, and there is no to_phone_number")
 
     def wallet_ids(self) -> tuple[WalletId, ...]:
         """Return the wallets that the command names, the payer's first."""
