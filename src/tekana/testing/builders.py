@@ -95,8 +95,8 @@ def movement_fields(
         "amount": amount,
         "currency": currency,
     }
-    required = [field.name for field in msgspec.structs.fields(kind) if field.required]
-    return {name: given[name] if name in given else kind.EXAMPLE[name] for name in required}
+    names = [one.name for one in msgspec.structs.fields(kind) if one.required or one.name in kind.IDS]
+    return {name: given[name] if name in given else kind.EXAMPLE[name] for name in names}
 
 
 def movement(
