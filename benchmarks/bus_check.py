@@ -63,7 +63,7 @@ async def _outbox_events(database_url: str) -> AsyncIterator[str]:
 
 async def _messages(bus_url: str) -> AsyncIterator[ConsumerRecord]:
     address = parse_address(bus_url)
-    consumer = AIOKafkaConsumer(bootstrap_servers=list(address.servers), auto_offset_reset="earliest")
+    consumer = AIOKafkaConsumer(**address.client_options(), auto_offset_reset="earliest")
     await consumer.start()
     try:
         partitions = [TopicPartition(topic, number) for topic in address.topics for number in range(address.partitions)]

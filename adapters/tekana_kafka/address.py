@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Final, NamedTuple, get_args
+from typing import Any, Final, NamedTuple, get_args
 from urllib.parse import parse_qsl
 
 from tekana.domain.errors import InvalidRequest, invalid
 from tekana.domain.events import Aggregate
+from tekana_kafka.connection import Security, explain_failure, parse_security
 
 # Not with urllib, whose newer versions reject a list of hosts with an IPv6 address in it.
-_URL = re.compile(r"kafka://(?P<servers>[^/?#]*)/?(?:\?(?P<options>[^#]*))?", re.ASCII)
+_URL = re.compile(r"kafka://(?:(?P<credentials>[^@/?#]*)@)?(?P<servers>[^@/?#]*)/?(?:\?(?P<options>[^#]*))?", re.ASCII)
 _SERVER = re.compile(r"(?:[\w.-]+|\[[0-9a-fA-F:.]+\]):(?P<port>\d{1,5})", re.ASCII)
 _PREFIX = re.compile(r"[\w.-]{1,200}", re.ASCII)
 _PARTITIONS = re.compile(r"[1-9]\d{0,4}", re.ASCII)
@@ -27,11 +28,21 @@ class Address(NamedTuple):
         servers: the first brokers to connect to, each host:port.
         topic_prefix: the first part of the names of topics.
         partitions: the number of partitions of new topics.
+        security: TLS and SASL.
     """
 
     servers: tuple[str, ...]
     topic_prefix: str = "tekana"
     partitions: int = 12
+    security: Security = Security()
+
+    def client_options(self) -> dict[str, Any]:
+        """Return the arguments with which each client of aiokafka connects."""
+        return {"bootstrap_servers": list(self.servers), **self.security.client_options()}
+
+    async def explain(self, error: BaseException) -> str:
+        """Return why a client that raised this error cannot connect."""
+        return await explain_failure(self.servers[0], self.security, error)
 
     def topic(self, aggregate: Aggregate) -> str:
         """Return the topic of the events of a kind of aggregate."""
@@ -67,7 +78,10 @@ class Address(NamedTuple):
 
 
 def parse_address(url: str) -> Address:
-    """Parse `kafka://host:port[,host:port …][?topic_prefix=tekana&partitions=12]`.
+    """Parse `kafka://[user:password@]host:port[,host:port …][?option=value&…]`.
+
+    The options are `topic_prefix` (tekana), `partitions` (12), `security_protocol` (PLAINTEXT, SSL or SASL_SSL),
+    `sasl_mechanism` (SCRAM-SHA-512, SCRAM-SHA-256 or PLAIN) and `ssl_cafile`.
 
     Raises:
         InvalidRequest: the URL has another form.
@@ -81,13 +95,14 @@ def parse_address(url: str) -> Address:
     except ValueError:
         raise _wrong() from None
     prefix, partitions = options.pop("topic_prefix", "tekana"), options.pop("partitions", "12")
+    security = parse_security(found["credentials"], options)
     if options or not all(map(_is_server, servers)):
         raise _wrong()
     if not _PREFIX.fullmatch(prefix):
         raise invalid("bus_url", "topic_prefix must be letters, digits, dots, hyphens and underscores, at most 200")
     if not _PARTITIONS.fullmatch(partitions):
         raise invalid("bus_url", "partitions must be a number from 1 to 99999")
-    return Address(servers, prefix, int(partitions))
+    return Address(servers, prefix, int(partitions), security)
 
 
 def _is_server(text: str) -> bool:

@@ -121,7 +121,7 @@ class EventConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             Unavailable: the bus cannot be reached at the start.
         """
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=list(self._address.servers),
+            **self._address.client_options(),
             group_id=self._group,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
@@ -135,7 +135,7 @@ class EventConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
                     await self._letters.start()
                     await consumer.start()
             except (KafkaError, OSError, TimeoutError) as error:
-                raise Unavailable(f"Kafka cannot be reached: {str(error) or type(error).__name__}") from error
+                raise Unavailable(f"Kafka cannot be reached: {await self._address.explain(error)}") from error
             consumer.subscribe(self._topics, listener=self)  # after the timeout, as joining the group takes time
             while not self._stopping:
                 fetched = await consumer.getmany(timeout_ms=_POLL_MS, max_records=_POLL_RECORDS_MAX)

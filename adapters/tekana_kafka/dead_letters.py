@@ -92,7 +92,7 @@ class DeadLetters:
     async def start(self) -> None:
         """Connect. The topic must exist."""
         producer = AIOKafkaProducer(
-            bootstrap_servers=list(self._address.servers), acks="all", enable_idempotence=True, compression_type="lz4"
+            **self._address.client_options(), acks="all", enable_idempotence=True, compression_type="lz4"
         )
         try:
             await producer.start()
@@ -180,7 +180,7 @@ class DeadLetters:
     @asynccontextmanager
     async def _reader(self) -> AsyncIterator[AIOKafkaConsumer]:
         reader = AIOKafkaConsumer(
-            bootstrap_servers=list(self._address.servers),
+            **self._address.client_options(),
             group_id=f"{self._group}.dead-letters",
             enable_auto_commit=False,
             auto_offset_reset="earliest",

@@ -76,7 +76,7 @@ class KafkaPublisher:
                     raise outcome
         except (KafkaError, OSError, TimeoutError) as error:
             await self.stop()
-            raise self._unavailable(error) from error
+            raise self._unavailable(str(error) or type(error).__name__) from error
         refused = [one for one in senders if one.refused]
         if refused:
             await self.stop()
@@ -85,7 +85,7 @@ class KafkaPublisher:
     async def _connected(self) -> AIOKafkaProducer:
         if self._producer is None:
             producer = AIOKafkaProducer(
-                bootstrap_servers=list(self._address.servers),
+                **self._address.client_options(),
                 acks="all",
                 enable_idempotence=True,
                 compression_type="lz4",
@@ -99,13 +99,13 @@ class KafkaPublisher:
             except BaseException as error:
                 await producer.stop()
                 if isinstance(error, KafkaError | OSError | TimeoutError):
-                    raise self._unavailable(error) from error
+                    raise self._unavailable(await self._address.explain(error)) from error
                 raise
             self._producer = producer
         return self._producer
 
-    def _unavailable(self, error: Exception) -> Unavailable:
-        return Unavailable(f"{self.location} does not take events now: {str(error) or type(error).__name__}")
+    def _unavailable(self, why: str) -> Unavailable:
+        return Unavailable(f"{self.location} does not take events now: {why}")
 
 
 async def _abandon(producer: AIOKafkaProducer) -> None:

@@ -103,7 +103,7 @@ async def create_missing_command_topics(address: Address, timeout_seconds: float
 
 async def _create_missing(address: Address, wanted: Sequence[_Topic], timeout_seconds: float, *, align: bool) -> None:
     timeout_ms = int(timeout_seconds * 1000)
-    admin = AIOKafkaAdminClient(bootstrap_servers=list(address.servers), request_timeout_ms=timeout_ms)
+    admin = AIOKafkaAdminClient(**address.client_options(), request_timeout_ms=timeout_ms)
     try:
         await admin.start()
         existing = set(await admin.list_topics())

@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
@@ -125,13 +125,22 @@ class ApacheKafka(Broker):
     """Apache Kafka from a folder of jars, one node as broker and controller. Needs Java 17 or newer."""
 
     durable = True
+    format_options: ClassVar[Sequence[str]] = ()
 
     def __init__(self, jars: Path) -> None:
         super().__init__()
         self._java = java(jars)
         self._properties = self.folder / "server.properties"
+        settings = self.settings()
+        self._properties.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
+        cluster = "dGVrYW5hLXRlc3RzLTAwMA"  # 16 bytes in base64, as Kafka requires
+        form = ["kafka.tools.StorageTool", "format", "--standalone", "--cluster-id", cluster, *self.format_options]
+        subprocess.run([*self._java, *form, "--config", str(self._properties)], check=True, capture_output=True)
+
+    def settings(self) -> dict[str, str]:
+        """Return the settings of the broker."""
         controller = f"127.0.0.1:{free_port()}"
-        settings = {
+        return {
             "process.roles": "broker,controller",
             "node.id": "1",
             "listeners": f"BROKER://{self.address},CONTROLLER://{controller}",
@@ -151,10 +160,6 @@ class ApacheKafka(Broker):
             "transaction.state.log.replication.factor": "1",
             "transaction.state.log.min.isr": "1",
         }
-        self._properties.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
-        cluster = "dGVrYW5hLXRlc3RzLTAwMA"  # 16 bytes in base64, as Kafka requires
-        form = ["kafka.tools.StorageTool", "format", "--standalone", "--cluster-id", cluster]
-        subprocess.run([*self._java, *form, "--config", str(self._properties)], check=True, capture_output=True)
 
     def command(self) -> list[str]:
         return [*self._java, "kafka.Kafka", str(self._properties)]

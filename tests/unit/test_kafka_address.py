@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import ssl
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import trustme
 
 from tekana.domain.errors import InvalidRequest
 from tekana_kafka.address import Address, parse_address
+from tekana_kafka.connection import Security
 
 
 @pytest.mark.parametrize(
@@ -26,6 +29,51 @@ from tekana_kafka.address import Address, parse_address
 )
 def test_valid_urls_are_parsed(url: str, address: Address) -> None:
     assert parse_address(url) == address
+
+
+def test_tls_and_sasl_are_options_of_the_url(tmp_path: Path) -> None:
+    ca_file = tmp_path / "ca.pem"
+    trustme.CA().cert_pem.write_to_path(ca_file)
+    secure = f"security_protocol=SASL_SSL&ssl_cafile={ca_file}"
+    address = parse_address(f"kafka://me:p%40ss%3Aw%2Frd@one:9093,[::1]:9094?{secure}&sasl_mechanism=SCRAM-SHA-256")
+    assert address.servers == ("one:9093", "[::1]:9094")
+    assert address.security == Security("SASL_SSL", str(ca_file), "SCRAM-SHA-256", "me", "p@ss:w/rd")
+    assert "p@ss" not in repr(address)
+    options = address.client_options()
+    assert (options["sasl_plain_username"], options["sasl_plain_password"]) == ("me", "p@ss:w/rd")
+    assert (options["ssl_context"].verify_mode, options["ssl_context"].check_hostname) == (ssl.CERT_REQUIRED, True)
+    tls = parse_address("kafka://one:9093?security_protocol=SSL").client_options()
+    assert set(tls) == {"bootstrap_servers", "security_protocol", "ssl_context"}
+    assert tls["ssl_context"].verify_mode == ssl.CERT_REQUIRED
+    assert parse_address("kafka://me:x@one:9093?security_protocol=SASL_SSL").security.mechanism == "SCRAM-SHA-512"
+    assert parse_address("kafka://one:9093").client_options() == {"bootstrap_servers": ["one:9093"]}
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("kafka://me:secret@one:9092", "need security_protocol=SASL_SSL"),
+        ("kafka://me:secret@one:9092?security_protocol=SSL", "need security_protocol=SASL_SSL"),
+        ("kafka://me:secret@one:9092?security_protocol=SASL_PLAINTEXT", "must be one of PLAINTEXT, SSL, SASL_SSL"),
+        ("kafka://one:9092?sasl_mechanism=PLAIN", "need security_protocol=SASL_SSL"),
+        ("kafka://one:9092?security_protocol=SASL_SSL", "needs a user and a password"),
+        ("kafka://me@one:9092?security_protocol=SASL_SSL", "needs a user and a password"),
+        ("kafka://:secret@one:9092?security_protocol=SASL_SSL", "needs a user and a password"),
+        (
+            "kafka://me:secret@one:9092?security_protocol=SASL_SSL&sasl_mechanism=GSSAPI",
+            "sasl_mechanism must be one of",
+        ),
+        ("kafka://one:9092?security_protocol=SSL&ssl_cafile=/nowhere", "cannot be read: No such file"),
+        (f"kafka://one:9092?security_protocol=SSL&ssl_cafile={__file__}", "ssl_cafile cannot be read"),
+        ("kafka://one:9092?ssl_cafile=/nowhere", "ssl_cafile needs security_protocol"),
+        ("kafka://one:9092?security_protocol=SSL&ssl_verify=false", "must be a URL such as"),
+    ],
+)
+def test_a_contradiction_about_tls_and_sasl_is_refused(url: str, why: str) -> None:
+    with pytest.raises(InvalidRequest, match=why) as refused:
+        parse_address(url)
+    assert [error.field for error in refused.value.errors] == ["bus_url"]
+    assert "secret" not in str(refused.value)
 
 
 def test_each_aggregate_has_its_topics() -> None:
