@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import ctypes
 import os
+import secrets
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from http.client import HTTPConnection
 from pathlib import Path
+from types import MappingProxyType
 
 from benchmarks.server import CannotMeasure
 
@@ -21,6 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 _START_SECONDS = 60
 _STOP_SECONDS = 60
+_BUS_SECRET = secrets.token_hex(32)  # which the processes of a benchmark share
 
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 _SIGNAL_WHEN_PARENT_ENDS = 1  # PR_SET_PDEATHSIG
@@ -85,7 +88,7 @@ def role_serving(role: str, bus_url: str, database_url: str | None) -> Iterator[
     port = free_port()
     words = ["tekana.cli", "serve", "--port", str(port), "--role", role, "--bus-url", bus_url]
     words += ["--database-url", database_url] if database_url else []
-    with _serving(words, port, "/health/ready") as service:
+    with _serving(words, port, "/health/ready", variables={"TEKANA_BUS_SECRET": _BUS_SECRET}) as service:
         yield service
 
 
@@ -106,13 +109,20 @@ def free_port() -> int:
 
 @contextmanager
 def _serving(
-    words: list[str], port: int, ready: str, *, python: Path = Path(sys.executable), root: Path = ROOT
+    words: list[str],
+    port: int,
+    ready: str,
+    *,
+    python: Path = Path(sys.executable),
+    root: Path = ROOT,
+    variables: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Service]:
     with tempfile.TemporaryFile() as output:
         # In its own session, so that Ctrl-C reaches only the benchmark, which stops its servers itself.
         process = subprocess.Popen(
             [python, "-m", *words],
             cwd=root,
+            env={**os.environ, **variables},
             start_new_session=True,
             stdout=output,
             stderr=subprocess.STDOUT,

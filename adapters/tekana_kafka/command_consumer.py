@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError
 
-from tekana.application.engine.engine import Engine
+from tekana.application import Session
+from tekana.domain.caller import Caller
 from tekana.domain.errors import InvalidRequest, TekanaError, Unavailable
 from tekana_kafka.command_handlers import HANDLERS, CommandHandler
 from tekana_kafka.command_messages import ReceivedCommand, read_command, reply_to
 from tekana_kafka.deadlines import is_late
 from tekana_kafka.log_limit import limited_logger
 from tekana_kafka.reply_producer import ReplyProducer
+from tekana_kafka.signatures import Signatures, UnverifiedPrincipal
 
 _log = limited_logger("tekana.bus")
 
@@ -26,9 +28,10 @@ _RETRY_SECONDS: Final = 0.5  # between two attempts at a command whose sender do
 
 
 class _Task(NamedTuple):
-    """A command to execute, with its message."""
+    """A command to execute, with its message and the session of its caller."""
 
     record: ConsumerRecord
+    session: Session
     command: ReceivedCommand
     handler: CommandHandler
 
@@ -39,9 +42,17 @@ class CommandConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aioka
     A command that is delivered again, after a crash or a rebalance, is recognised by its idempotency key.
     """
 
-    def __init__(self, name: str, engine: Engine, replies: ReplyProducer, stopping: asyncio.Event) -> None:
+    def __init__(
+        self,
+        name: str,
+        as_caller: Callable[[Caller], Session],
+        signatures: Signatures,
+        replies: ReplyProducer,
+        stopping: asyncio.Event,
+    ) -> None:
         self._name = name
-        self._engine = engine
+        self._as_caller = as_caller
+        self._signatures = signatures
         self._replies = replies
         self._stopping = stopping
         self._busy = asyncio.Lock()  # held while polled messages are not committed
@@ -97,14 +108,18 @@ class CommandConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aioka
                 raise outcome
 
     async def _read(self, record: ConsumerRecord) -> _Task | None:
-        """Read the command of a message. If it has none, send it to the dead letters and return None."""
+        """Read the command of a message. If it cannot be executed, send it to the dead letters and return None."""
         try:
+            session = self._as_caller(self._signatures.caller_of(record))
             command = read_command(record, self._name)
+        except UnverifiedPrincipal as error:
+            await self._replies.refuse(record, error)
+            return None
         except InvalidRequest as error:
             await self._replies.fail(record, error)
             await self._replies.dead_letter(record, str(error))
             return None
-        return _Task(record, command, HANDLERS[type(command.command)])
+        return _Task(record, session, command, HANDLERS[type(command.command)])
 
     async def _execute_in_order(self, tasks: Sequence[_Task]) -> None:
         for task in tasks:
@@ -139,7 +154,7 @@ class CommandConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aioka
             raise Unavailable("the command came too late to be begun")
         while True:
             try:
-                return await task.handler.execute(self._engine, task.command)
+                return await task.handler.execute(task.session, task.command)
             except Unavailable:
                 if reply_to(task.record) is not None:
                     raise

@@ -1,17 +1,17 @@
-"""Command messages: JSON as the value; caller, idempotency key and reply address in the headers."""
+"""Command messages: JSON as the value; principal, idempotency key and reply address in the headers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from hashlib import blake2b
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from aiokafka import ConsumerRecord
 
 from tekana.application import Batch
 from tekana.application.commands.validation import check_text, read_number
-from tekana.domain.caller import MAIN_TENANT, SCOPES, Caller, Scope
+from tekana.domain.caller import Caller
 from tekana.domain.errors import InvalidRequest, invalid
 from tekana_kafka.cloud_events import Header
 from tekana_kafka.service_table import COMMANDS, TOPIC_OF, AnyCommand
@@ -24,8 +24,12 @@ _encode = msgspec.json.Encoder().encode
 
 
 class RequestMessage(NamedTuple):
-    """A message with a command or a query, and its topic. Messages with the same key stay in order."""
+    """A message with a command or a query of a caller. Messages with the same key stay in order.
 
+    `topic` is a name in `service_table`, from which the address makes that of the topic.
+    """
+
+    caller: Caller
     topic: str
     key: bytes | None
     value: bytes
@@ -43,13 +47,12 @@ class ReceivedCommand(NamedTuple):
     """A command from the bus, with its sender's idempotency key."""
 
     command: AnyCommand
-    caller: Caller
     key: str
     request_id: str | None
 
 
 def command_message(command: AnyCommand, *, caller: Caller, key: str, request_id: str | None) -> RequestMessage:
-    """Build the message of a command or batch. Its `topic` is a name in `service_table`.
+    """Build the message of a command or batch, without its principal.
 
     Raises:
         InvalidRequest: no service executes commands of this class.
@@ -60,29 +63,11 @@ def command_message(command: AnyCommand, *, caller: Caller, key: str, request_id
     headers = [
         ("content-type", b"application/json"),
         ("command", command.NAME.encode()),
-        *caller_headers(caller),
         ("idempotency-key", key.encode()),
     ]
     if request_id is not None:
         headers.append(("request-id", request_id.encode()))
-    return RequestMessage(TOPIC_OF[kind], _message_key(command, caller, key), _encode(command), headers)
-
-
-def caller_headers(caller: Caller) -> list[Header]:
-    """Return the headers with the caller."""
-    scopes = " ".join(sorted(caller.scopes))
-    return [("caller", caller.subject.encode()), ("tenant", caller.tenant.encode()), ("scopes", scopes.encode())]
-
-
-def read_caller(headers: Mapping[str, bytes]) -> Caller:
-    """Read the caller. A message with the subject only is of the main tenant, with all scopes.
-
-    Raises:
-        InvalidRequest: a header is missing or malformed.
-    """
-    tenant = _text(headers, "tenant") if "tenant" in headers else MAIN_TENANT
-    scopes = frozenset(_text(headers, "scopes").split()) & SCOPES if "scopes" in headers else SCOPES
-    return Caller(tenant, _text(headers, "caller"), cast("frozenset[Scope]", scopes))
+    return RequestMessage(caller, TOPIC_OF[kind], _message_key(command, caller, key), _encode(command), headers)
 
 
 def _message_key(command: AnyCommand, caller: Caller, key: str) -> bytes:
@@ -99,7 +84,7 @@ def _message_key(command: AnyCommand, caller: Caller, key: str) -> bytes:
 
 
 def read_command(record: ConsumerRecord, topic: str) -> ReceivedCommand:
-    """Read the command in a message from the topic of commands with this name.
+    """Read the command in a message from the topic of commands with this name. Its principal is verified elsewhere.
 
     Raises:
         InvalidRequest: the message does not contain a command of this topic.
@@ -108,7 +93,7 @@ def read_command(record: ConsumerRecord, topic: str) -> ReceivedCommand:
     name = _text(headers, "command")
     if name not in {kind.NAME for kind in COMMANDS[topic]}:
         raise invalid("command", f"{name[:50]!r} is not a command on the topic {topic}")
-    caller, key = read_caller(headers), _text(headers, "idempotency-key")
+    key = _text(headers, "idempotency-key")
     request_id = _text(headers, "request-id") if "request-id" in headers else None
     try:
         command = _DECODERS[name].decode(record.value or b"")
@@ -116,7 +101,7 @@ def read_command(record: ConsumerRecord, topic: str) -> ReceivedCommand:
         if isinstance(error.__cause__, InvalidRequest):
             raise error.__cause__ from None
         raise invalid("body", str(error)) from None
-    return ReceivedCommand(command, caller, key, request_id)
+    return ReceivedCommand(command, key, request_id)
 
 
 def _text(headers: Mapping[str, bytes], name: str) -> str:

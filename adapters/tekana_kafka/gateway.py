@@ -21,14 +21,15 @@ from tekana_kafka.command_messages import command_message
 from tekana_kafka.query_messages import QUERIES
 from tekana_kafka.rpc_client import RpcClient
 from tekana_kafka.service_table import AnyCommand, CoreCommand
+from tekana_kafka.signatures import Signatures
 
 
 class KafkaGateway:
     """Implements tekana.application.bus.Gateway. Built from a URL without connecting."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, secrets: Sequence[str]) -> None:
         address = parse_address(url)
-        client = RpcClient(address)
+        client = RpcClient(address, Signatures(secrets))
         self._requests = Requests(address, client)
         self.engine = RemoteEngine(self._requests, client)
         self.readers = cast("Readers", RemoteReaders(address, self._requests, client))

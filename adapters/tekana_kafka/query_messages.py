@@ -16,41 +16,34 @@ from tekana.domain.caller import Caller
 from tekana.domain.errors import InvalidRequest, Unavailable
 from tekana.ports.readers import ServiceName
 from tekana_kafka.codec import Codec, Field, arguments_codec, codec_of
-from tekana_kafka.command_messages import RequestMessage, caller_headers, headers_of, read_caller
+from tekana_kafka.command_messages import RequestMessage, headers_of
 from tekana_kafka.service_table import PORTS, SERVICE_OF
-
-_CALLER: Final = "caller"
-"""The parameter of methods that take the caller."""
 
 
 class Query(NamedTuple):
-    """A query: a method of a port, its service, and the codecs of arguments and answer.
-
-    The caller is in the headers, also if the method has it as a parameter (`takes_caller`).
-    """
+    """A query: a method of a port, its service, and the codecs of arguments and answer."""
 
     name: str
     service: ServiceName
     signature: Signature
-    takes_caller: bool
     arguments: Codec
     answer: Codec
 
     def message(self, caller: Caller, *positional: Any, **named: Any) -> RequestMessage:
-        """Build the message of the query with these arguments. Its `topic` is the name of the service."""
+        """Build the message of the query with these arguments, without its principal."""
         bound = self.signature.bind(*positional, **named)
         bound.apply_defaults()
-        headers = [("content-type", b"application/json"), ("query", self.name.encode()), *caller_headers(caller)]
-        return RequestMessage(self.service, None, self.arguments.encode(bound.arguments), headers)
+        headers = [("content-type", b"application/json"), ("query", self.name.encode())]
+        return RequestMessage(caller, self.service, None, self.arguments.encode(bound.arguments), headers)
 
 
 def _query(name: str, service: ServiceName) -> Query:
     port, _, method_name = name.partition(".")
     method: Callable[..., Any] = vars(PORTS[port])[method_name]
     hints, parameters = get_type_hints(method), signature(method).parameters
-    rest = [one for one in parameters.values() if one.name not in ("self", _CALLER)]
+    rest = [one for one in parameters.values() if one.name != "self"]
     arguments = arguments_codec(name, [Field(one.name, hints[one.name], _default(one)) for one in rest])
-    return Query(name, service, Signature(rest), _CALLER in parameters, arguments, codec_of(hints["return"]))
+    return Query(name, service, Signature(rest), arguments, codec_of(hints["return"]))
 
 
 def _default(parameter: Parameter) -> Any:
@@ -61,8 +54,8 @@ QUERIES: Final[Mapping[str, Query]] = {name: _query(name, service) for name, ser
 """All queries, by name."""
 
 
-def read_query(record: ConsumerRecord, service: ServiceName) -> tuple[Query, Caller, dict[str, Any]]:
-    """Read the query in a message, its caller, and all arguments.
+def read_query(record: ConsumerRecord, service: ServiceName) -> tuple[Query, dict[str, Any]]:
+    """Read the query in a message, and all arguments. Its principal is verified elsewhere.
 
     Raises:
         InvalidRequest: an argument is invalid.
@@ -75,13 +68,9 @@ def read_query(record: ConsumerRecord, service: ServiceName) -> tuple[Query, Cal
     if query is None or query.service != service:
         raise Unavailable(f"the service {service} does not know the query {name[:50]!r}")
     try:
-        caller = read_caller(headers)
-    except InvalidRequest as error:
-        raise Unavailable(f"the query {name} has no caller: {error}") from None
-    try:
         arguments = query.arguments.decode(record.value or b"")
     except (msgspec.DecodeError, RecursionError) as error:
         if isinstance(error.__cause__, InvalidRequest):
             raise error.__cause__ from None
         raise Unavailable(f"the arguments of {name} cannot be read: {error}") from None
-    return query, caller, arguments | ({_CALLER: caller} if query.takes_caller else {})
+    return query, arguments

@@ -18,6 +18,7 @@ from tekana.domain.errors import (
 )
 from tekana.domain.transaction import Rejection, Transaction
 from tekana_kafka.codec import codec_of
+from tekana_kafka.signatures import UnverifiedPrincipal
 
 OUTCOME: Final = codec_of(Outcome)
 OUTCOMES: Final = codec_of(tuple[Outcome, ...])
@@ -48,7 +49,7 @@ def public_error(error: Exception) -> TekanaError:
 
     It is another one where the text is for the operator alone, as it may name hosts, users and what drivers say.
     """
-    is_private = isinstance(error, Unavailable) and not isinstance(error, Conflict | Overloaded)
+    is_private = isinstance(error, Unavailable) and not isinstance(error, Conflict | Overloaded | UnverifiedPrincipal)
     if isinstance(error, TekanaError) and not is_private:
         return error
     return Unavailable("the service failed, and its log says why; the outcome is unknown: retry with the same key")

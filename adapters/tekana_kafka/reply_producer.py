@@ -14,6 +14,7 @@ from tekana_kafka.command_messages import reply_to
 from tekana_kafka.deadlines import BrokerClock, now_seconds
 from tekana_kafka.log_limit import limited_logger
 from tekana_kafka.reply_codec import encode_error, public_error
+from tekana_kafka.signatures import Signatures, UnverifiedPrincipal
 
 _log = limited_logger("tekana.bus")
 
@@ -23,16 +24,18 @@ _CLOCK: Final = ("outcome", b"clock")
 
 
 class ReplyProducer:
-    """Sends replies, each to the partition of its reply address, and updates `clock` with the broker's timestamps.
+    """Sends signed replies, each to the partition of its reply address.
 
+    It also updates `clock` with the broker's timestamps.
     Replies may be lost: the client repeats its request with the same key. Dead letters must not be lost, so each waits
     for its confirmation.
     """
 
-    def __init__(self, address: Address, producer: AIOKafkaProducer) -> None:
+    def __init__(self, address: Address, producer: AIOKafkaProducer, signatures: Signatures) -> None:
         self.clock = BrokerClock()
         self._address = address
         self._producer = producer
+        self._signatures = signatures
         self._unconfirmed: set[asyncio.Future[object]] = set()
 
     async def read_clock(self) -> None:
@@ -56,6 +59,23 @@ class ReplyProducer:
             _log.warning("request %s: %s: %s", name or "without an id", type(error).__name__, error)
         await self._reply(record, encode_error(error), _ERROR)
 
+    async def refuse(self, record: ConsumerRecord, error: UnverifiedPrincipal) -> None:
+        """Send a message without a valid principal to the dead letters, and say so in the log.
+
+        The reply is not signed: the message may have the correlation id of another one, and a gateway must not take the
+        reply for the outcome of that one.
+        """
+        _log.error(
+            "refused a message without a valid principal, see that TEKANA_BUS_SECRET is the same everywhere: "
+            "%s/%s/%s: %s",
+            record.topic,
+            record.partition,
+            record.offset,
+            error.reason,
+        )
+        await self._reply(record, encode_error(error), _ERROR, signed=False)
+        await self.dead_letter(record, error.reason)
+
     async def dead_letter(self, record: ConsumerRecord, reason: str) -> None:
         """Send the value and headers of a message to the dead letters, with the reason, partition and offset.
 
@@ -75,11 +95,15 @@ class ReplyProducer:
         if self._unconfirmed:
             await asyncio.wait(self._unconfirmed)
 
-    async def _reply(self, record: ConsumerRecord, body: bytes, outcome: tuple[str, bytes]) -> None:
+    async def _reply(
+        self, record: ConsumerRecord, body: bytes, outcome: tuple[str, bytes], *, signed: bool = True
+    ) -> None:
         to = reply_to(record)
         if to is None or to.partition not in await self._producer.partitions_for(self._address.replies):
             return
         headers = [outcome, ("content-type", b"application/json"), ("correlation-id", to.correlation_id)]
+        if signed:
+            headers = self._signatures.sign(self._address.replies, headers, body)
         sent_seconds = now_seconds()
         try:
             sent = await self._producer.send(self._address.replies, body, partition=to.partition, headers=headers)

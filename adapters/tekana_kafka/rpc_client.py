@@ -19,6 +19,7 @@ from tekana_kafka.command_messages import ReplyTo, RequestMessage, headers_of, r
 from tekana_kafka.deadlines import deadline_headers
 from tekana_kafka.log_limit import limited_logger
 from tekana_kafka.reply_codec import decode_error
+from tekana_kafka.signatures import Signatures
 from tekana_kafka.topics import MESSAGE_BYTES_MAX, create_missing_command_topics
 
 _log = limited_logger("tekana.bus")
@@ -42,8 +43,9 @@ class RpcClient:
     It connects in the background, retrying without limit. Until then every request raises Overloaded.
     """
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, signatures: Signatures) -> None:
         self._address = address
+        self._signatures = signatures
         self._waiting: dict[bytes, asyncio.Future[ConsumerRecord]] = {}
         self._producer: AIOKafkaProducer | None = None
         self._consumer: AIOKafkaConsumer | None = None
@@ -112,6 +114,7 @@ class RpcClient:
             *reply_headers(ReplyTo(self._partition, correlation_id)),
             *deadline_headers(REPLY_TIMEOUT),
         ]
+        headers = self._signatures.sign_request(message.caller, topic, headers, message.value)
         try:
             async with asyncio.timeout(REPLY_TIMEOUT):
                 sent = await self._producer.send(topic, message.value, message.key, headers=headers)
@@ -131,7 +134,7 @@ class RpcClient:
                 self._tried.set()
                 await self._receive(consumer)
             except _BUS_ERRORS as error:
-                _log.warning("the bus cannot be reached: %r", error)
+                _log.warning("the bus cannot be reached: %s", await self._address.explain(error))
             except Exception:  # a defect: reconnect instead of failing for good
                 _log.exception("replies cannot be read")
             finally:
@@ -140,13 +143,13 @@ class RpcClient:
             await asyncio.sleep(_RECONNECT_SECONDS)
 
     async def _connect(self) -> AIOKafkaConsumer:
-        servers = list(self._address.servers)
+        options = self._address.client_options()
         async with asyncio.timeout(2 * CONNECT_TIMEOUT):
             await create_missing_command_topics(self._address, CONNECT_TIMEOUT)
             # Not idempotent: it would have to be replaced after each failure, and a command that arrives twice is
             # executed once. Only one batch is in flight to a partition, which keeps the order.
             producer = AIOKafkaProducer(
-                bootstrap_servers=servers,
+                **options,
                 acks="all",
                 request_timeout_ms=int(REPLY_TIMEOUT * 1000),
                 max_request_size=MESSAGE_BYTES_MAX,
@@ -154,7 +157,7 @@ class RpcClient:
             self._connections.append(producer)
             await producer.start()
             consumer = AIOKafkaConsumer(
-                bootstrap_servers=servers,
+                **options,
                 auto_offset_reset="latest",
                 request_timeout_ms=int(CONNECT_TIMEOUT * 1000),
                 max_partition_fetch_bytes=MESSAGE_BYTES_MAX,
@@ -175,8 +178,18 @@ class RpcClient:
             for records in (await consumer.getmany(timeout_ms=_POLL_MS)).values():
                 for record in records:
                     reply = self._waiting.get(headers_of(record).get("correlation-id", b""))
-                    if reply is not None and not reply.done():  # other gateways share the partition
+                    if reply is None or reply.done():  # other gateways share the partition
+                        continue
+                    if self._signatures.is_signed(record):
                         reply.set_result(record)
+                    else:
+                        _log.error(
+                            "ignored a reply without a valid signature, see that TEKANA_BUS_SECRET is the same "
+                            "everywhere: %s/%s/%s",
+                            record.topic,
+                            record.partition,
+                            record.offset,
+                        )
 
     async def _disconnect(self) -> None:
         self._producer = self._consumer = None

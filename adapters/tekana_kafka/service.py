@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from tekana.application import Webhooks
-from tekana.application.engine.engine import Engine
+from tekana.application import Session
 from tekana.domain.caller import Caller
 from tekana.domain.errors import Unavailable
-from tekana.ports.readers import Readers, ServiceName
+from tekana.ports.readers import ServiceName
 from tekana_kafka.address import Address, parse_address
 from tekana_kafka.command_consumer import CommandConsumer
 from tekana_kafka.log_limit import limited_logger
 from tekana_kafka.query_consumer import QueryConsumer
 from tekana_kafka.reply_producer import ReplyProducer
 from tekana_kafka.service_table import SERVICES
+from tekana_kafka.signatures import Signatures
 from tekana_kafka.topics import MESSAGE_BYTES_MAX, METADATA_AGE_SECONDS, create_missing_command_topics
 
 _log = limited_logger("tekana.bus")
@@ -42,13 +42,12 @@ class KafkaService:
     """
 
     def __init__(
-        self, url: str, service: ServiceName, engine: Engine, readers: Readers, webhooks: Callable[[Caller], Webhooks]
+        self, url: str, service: ServiceName, secrets: Sequence[str], as_caller: Callable[[Caller], Session]
     ) -> None:
         self._address = parse_address(url)
         self._service = service
-        self._engine = engine
-        self._readers = readers
-        self._webhooks = webhooks
+        self._signatures = Signatures(secrets)
+        self._as_caller = as_caller
         self._stopping = asyncio.Event()
         self._work: asyncio.Task[None] | None = None
         self._connected: AIOKafkaConsumer | None = None
@@ -79,7 +78,8 @@ class KafkaService:
             try:
                 await self._serve()
             except* _BUS_ERRORS as errors:
-                _log.warning("the %s service cannot work: %r", self._service, errors.exceptions)
+                causes = [await self._address.explain(one) for one in errors.exceptions]
+                _log.warning("the %s service cannot work: %s", self._service, "; ".join(causes))
             except* Exception as errors:  # a defect: reconnect instead of staying idle
                 _log.error("the %s service failed", self._service, exc_info=errors)
             with contextlib.suppress(TimeoutError):
@@ -91,17 +91,17 @@ class KafkaService:
         address, stopping = self._address, self._stopping
         async with AsyncExitStack() as connections:
             producer = await connections.enter_async_context(_producer(address))
-            replies = ReplyProducer(address, producer)
+            replies = ReplyProducer(address, producer, self._signatures)
             await replies.read_clock()
             works = []
             for name in SERVICES[self._service].commands:
                 consumer = await connections.enter_async_context(_consumer(address, name, auto_commit=False))
-                commands = CommandConsumer(name, self._engine, replies, stopping)
+                commands = CommandConsumer(name, self._as_caller, self._signatures, replies, stopping)
                 works.append((commands.run, consumer, address.commands(name)))
             consumer = await connections.enter_async_context(
                 _consumer(address, f"{self._service}.queries", auto_commit=True)
             )
-            queries = QueryConsumer(self._service, self._engine, self._readers, self._webhooks, replies, stopping)
+            queries = QueryConsumer(self._service, self._as_caller, self._signatures, replies, stopping)
             works.append((queries.run, consumer, address.queries(self._service)))
             self._connected = consumer
             try:
@@ -115,7 +115,7 @@ class KafkaService:
 @asynccontextmanager
 async def _producer(address: Address) -> AsyncIterator[AIOKafkaProducer]:
     producer = AIOKafkaProducer(
-        bootstrap_servers=list(address.servers),
+        **address.client_options(),
         acks="all",
         request_timeout_ms=int(CONNECT_TIMEOUT * 1000),
         max_request_size=MESSAGE_BYTES_MAX,
@@ -134,7 +134,7 @@ async def _consumer(address: Address, group: str, *, auto_commit: bool) -> Async
     With `auto_commit`, polled messages are committed in the background; otherwise the caller commits.
     """
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=list(address.servers),
+        **address.client_options(),
         group_id=f"{address.topic_prefix}.{group}",
         auto_offset_reset="earliest",
         enable_auto_commit=auto_commit,

@@ -13,7 +13,6 @@ from tekana.application import Webhooks
 from tekana.application.commands import GROUPS, Batch, Command, money
 from tekana.application.commands.group import CommandGroup
 from tekana.domain.answers import Answer
-from tekana.domain.caller import Caller
 from tekana.ports.readers import READERS, ServiceName, queries_of
 
 if TYPE_CHECKING:
@@ -26,10 +25,10 @@ AnyCommand = CoreCommand | Batch
 
 
 class Previews(Protocol):
-    """The port of the engine's previews."""
+    """The port of a session's previews."""
 
-    async def preview(self, command: CoreCommand, caller: Caller) -> Answer:
-        """Preview a command, like the engine's `preview`."""
+    async def preview(self, command: CoreCommand) -> Answer:
+        """Preview a command, like `Session.preview`."""
         ...
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Mapping
 from graphlib import TopologicalSorter
 from typing import Any, NamedTuple
@@ -14,7 +15,10 @@ from tests.docker.dockerfile import ROOT, Image, image
 COMPOSE = ROOT / "docker" / "compose.yaml"
 ENV_EXAMPLE = ROOT / "docker" / ".env.example"
 
-_VARIABLE = re.compile(r"\$(?:(\$)|\{([A-Z_]+):-([^}]*)\})")
+REQUIRED = {"TEKANA_BUS_SECRET": secrets.token_hex(32)}
+"""The variables without a default, with values that are valid."""
+
+_VARIABLE = re.compile(r"\$(?:(\$)|\{([A-Z_]+):(?:-([^}]*)|\?([^}]+))\})")
 
 
 class Service(NamedTuple):
@@ -40,9 +44,9 @@ def services(variables: Mapping[str, str]) -> list[Service]:
 
 
 def variables_used() -> dict[str, set[str]]:
-    """Return the variables that compose.yaml takes from docker/.env, each with its default values."""
+    """Return the variables that compose.yaml takes from docker/.env, each with its default values: "" for none."""
     used: dict[str, set[str]] = {}
-    for _, name, default in _VARIABLE.findall(COMPOSE.read_text("utf-8")):
+    for _, name, default, _ in _VARIABLE.findall(COMPOSE.read_text("utf-8")):
         if name:
             used.setdefault(name, set()).add(default)
     return used
@@ -79,7 +83,7 @@ def _check(definition: dict[str, Any], inherited: list[str] | None) -> list[str]
 
 
 def _substitute(variables: Mapping[str, str], definition: Any) -> Any:
-    """Return the definition with each ${VARIABLE:-default} replaced."""
+    """Return the definition with each ${VARIABLE:-default} and ${VARIABLE:?error} replaced."""
     if isinstance(definition, dict):
         return {key: _substitute(variables, value) for key, value in definition.items()}
     if isinstance(definition, list):
@@ -87,4 +91,11 @@ def _substitute(variables: Mapping[str, str], definition: Any) -> Any:
     if not isinstance(definition, str):
         return definition
     assert "$" not in _VARIABLE.sub("", definition), f"a variable without a default: {definition}"
-    return _VARIABLE.sub(lambda found: found[1] or variables.get(found[2]) or found[3], definition)
+
+    def value(found: re.Match[str]) -> str:
+        _, name, default, error = found.groups()
+        given = found[1] or variables.get(name) or default
+        assert given is not None, f"{name} is not set: {error}"
+        return given
+
+    return _VARIABLE.sub(value, definition)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.docker.compose_file import Service, services
+from tests.docker.compose_file import REQUIRED, Service, services
 from tests.docker.containers import Network
 from tests.docker.dockerfile import image
 
@@ -17,14 +17,14 @@ def service(name: str, published: dict[int, int]) -> Service:
 
 def test_services_are_in_order_of_dependency() -> None:
     seen: set[str] = set()
-    for one in services({}):
+    for one in services(REQUIRED):
         assert set(one.depends_on) <= seen
         seen.add(one.name)
 
 
 def test_an_unset_or_empty_variable_has_its_default() -> None:
     def database(variables: dict[str, str]) -> str:
-        [migrate] = [one for one in services(variables) if one.name == "migrate"]
+        [migrate] = [one for one in services(REQUIRED | variables) if one.name == "migrate"]
         return migrate.environment["TEKANA_DATABASE_URL"]
 
     assert database({}) == "postgresql+asyncpg://tekana:local@postgres:5432/tekana"
@@ -39,12 +39,22 @@ def test_a_variable_without_a_default_is_an_error(monkeypatch: pytest.MonkeyPatc
         services({})
 
 
+def test_a_required_variable_is_an_error_without_a_value() -> None:
+    for missing in ({}, {"TEKANA_BUS_SECRET": ""}):
+        with pytest.raises(AssertionError, match="TEKANA_BUS_SECRET is not set: run openssl rand -hex 32"):
+            services(missing)
+
+
 def test_a_tekana_service_inherits_entrypoint_and_environment_of_its_image() -> None:
-    for one in services({}):
+    for one in services(REQUIRED):
         if one.ours:
             assert one.command[:1] == image().entrypoint
             assert one.environment.items() >= image().environment.items()
-    assert {one.name for one in services({}) if one.ours and one.check is None} == {"migrate", "relay", "webhooks"}
+    assert {one.name for one in services(REQUIRED) if one.ours and one.check is None} == {
+        "migrate",
+        "relay",
+        "webhooks",
+    }
 
 
 def test_addresses_are_replaced_by_local_ports() -> None:

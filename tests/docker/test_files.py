@@ -12,14 +12,16 @@ import pytest
 import rich_click as click
 import yaml
 
+from tekana import Settings
 from tekana.cli import command
-from tests.docker.compose_file import COMPOSE, Service, example_variables, services, variables_used
+from tests.docker.compose_file import COMPOSE, REQUIRED, Service, example_variables, services, variables_used
 from tests.docker.dockerfile import DOCKERFILE, ROOT, image, stages
 
 PROGRAMS = Path(sys.executable).parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-SERVICES = services({})
+SERVICES = services(REQUIRED)
 RAW = yaml.safe_load(COMPOSE.read_text("utf-8"))
+WITHOUT_A_FLAG = {"TEKANA_BUS_SECRET"}
 OF_POSTGRES = {"POSTGRES_USER", "POSTGRES_PASSWORD", "POSTGRES_DB"}
 
 names = pytest.mark.parametrize("service", SERVICES, ids=lambda one: one.name)
@@ -86,14 +88,15 @@ def test_kafka_has_the_tested_version() -> None:
 
 def test_the_example_lists_every_variable_with_its_default() -> None:
     assert {name: {value} for name, value in example_variables().items()} == variables_used()
-    assert set(example_variables()) <= OF_POSTGRES | set(options())
+    assert set(example_variables()) <= OF_POSTGRES | WITHOUT_A_FLAG | set(options())
+    assert {name for name, value in example_variables().items() if not value} == set(REQUIRED)
 
 
 def test_the_guide_lists_services_and_settings() -> None:
     guide = (ROOT / "docs" / "how-to" / "run-with-docker.md").read_text("utf-8")
     listed = re.findall(r"^\| ((?:`[a-z]+`(?:, )?)+) \|", guide, re.MULTILINE)
     assert set(re.findall(r"\w+", " ".join(listed))) == {one.name for one in SERVICES}
-    assert dict(re.findall(r"^\| `([A-Z_]+)` \| `(\w+)` \|", guide, re.MULTILINE)) == example_variables()
+    assert dict(re.findall(r"^\| `([A-Z_]+)` \| (?:`(\w+)`|none) \|", guide, re.MULTILINE)) == example_variables()
     volumes = set(re.findall(r"^\| `(\w+_\w+)` \| ", guide, re.MULTILINE)) - set(example_variables())
     assert volumes == {f"{RAW['name']}_{volume}" for volume in RAW["volumes"]}
 
@@ -107,7 +110,16 @@ def test_every_command_and_option_exists(service: Service) -> None:
         known.make_context(verb, arguments)  # raises if an argument is wrong
         variables = {option.envvar for option in known.params if isinstance(option, click.Option)}
         of_serving = {"TEKANA_HOST", "TEKANA_PORT"}  # set by the image, and ignored by the other commands
-        assert {name for name in service.environment if name.startswith("TEKANA_")} - of_serving <= variables
+        known_variables = variables | of_serving | WITHOUT_A_FLAG
+        assert {name for name in service.environment if name.startswith("TEKANA_")} <= known_variables
+
+
+def test_only_the_gateway_and_the_services_have_the_secret_of_the_bus() -> None:
+    having = {one.name for one in SERVICES if "TEKANA_BUS_SECRET" in one.environment}
+    assert having == {"customer", "wallet", "transaction", "gateway"}
+    for one in SERVICES:
+        if one.name in having:
+            Settings.from_environment(one.environment, given={"role": one.command[-1]})
 
 
 @names

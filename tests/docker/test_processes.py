@@ -20,7 +20,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.docker.compose_file import Service, services
+from tests.docker.compose_file import REQUIRED, Service, services
 from tests.docker.containers import PATIENCE, Container, Kafka, Network, Postgres, TekanaContainer
 from tests.kafka.consumer import AGGREGATES, document_of, read
 from tests.serving import free_port
@@ -70,7 +70,9 @@ def test_the_composed_services_move_money_and_publish_events(folder: Path) -> No
     if "TEKANA_TEST_KAFKA_JARS" not in os.environ:
         pytest.skip("not here: Apache Kafka")
     port = free_port()
-    with start_services(services({"TEKANA_PORT": str(port), "POSTGRES_PASSWORD": "chosen"}), folder) as running:
+    with start_services(
+        services(REQUIRED | {"TEKANA_PORT": str(port), "POSTGRES_PASSWORD": "chosen"}), folder
+    ) as running:
         migrate, kafka = running["migrate"], running["kafka"]
         assert isinstance(migrate, TekanaContainer)
         assert isinstance(kafka, Kafka)

@@ -107,6 +107,12 @@ def test_a_malformed_url_is_refused(url: str, message: str) -> None:
         assert_fails_with(done, message, name)
 
 
+@pytest.mark.parametrize("role", ["gateway", "customer", "wallet", "transaction"])
+def test_a_part_of_the_topology_does_not_start_without_the_secret_of_the_bus(role: str) -> None:
+    done = _run_in_process("serve", "--role", role, "--bus-url", "kafka://127.0.0.1:1", "--database-url", "memory://")
+    assert_fails_with(done, f"bus_secret: is needed by the role {role}: set TEKANA_BUS_SECRET", role)
+
+
 def test_a_malformed_url_of_a_replica_is_refused() -> None:
     url = f"postgresql://u:{SECRET}/x@127.0.0.1/db"
     done = tekana("serve", "--database-url", "postgresql://127.0.0.1:1/db", "--read-database-url", url)

@@ -27,7 +27,7 @@ from tekana_kafka import rpc_client
 from tekana_kafka.deadlines import deadline_headers
 from tekana_memory import MemoryStore
 from tests.kafka.consumer import read
-from tests.kafka.topology import REAL, gateway, services, until_it_answers
+from tests.kafka.topology import BUS_SECRET, REAL, gateway, services, signed, until_it_answers
 
 pytestmark = pytest.mark.kafka
 
@@ -84,7 +84,7 @@ async def test_a_service_checks_what_it_is_asked_itself(store: MemoryStore, bus_
 
 
 async def test_a_gateway_is_ready_when_its_bus_is_reachable(bus_url: str) -> None:
-    async with tekana.connect(Settings(role="gateway", bus_url=bus_url)) as app:
+    async with tekana.connect(Settings(role="gateway", bus_url=bus_url, bus_secret=BUS_SECRET)) as app:
         assert await app.check_ready() == ()
 
 
@@ -271,7 +271,9 @@ async def test_a_gateway_with_a_slow_clock_is_not_late(
 
 
 async def test_a_gateway_without_a_bus_is_unavailable() -> None:
-    async with tekana.connect(Settings(role="gateway", bus_url="kafka://127.0.0.1:1")) as nowhere:
+    async with tekana.connect(
+        Settings(role="gateway", bus_url="kafka://127.0.0.1:1", bus_secret=BUS_SECRET)
+    ) as nowhere:
         with pytest.raises(tekana.Overloaded, match="nothing was begun"):
             await nowhere.as_caller(LOCAL_OPERATOR).wallets.get(WalletId(uuid7()))
         with pytest.raises(tekana.Unavailable, match="does not answer"):
@@ -280,7 +282,7 @@ async def test_a_gateway_without_a_bus_is_unavailable() -> None:
 
 def command(**headers: str) -> list[tuple[str, bytes]]:
     """Return the headers of a command of a client without a gateway, with some changed."""
-    usual = {"command": "DepositFunds", "caller": "a partner", "idempotency-key": str(uuid7())}
+    usual = {"command": "DepositFunds", "idempotency-key": str(uuid7())}
     return [(name.replace("_", "-"), value.encode()) for name, value in {**usual, **headers}.items()]
 
 
@@ -307,12 +309,15 @@ async def test_malformed_commands_are_dead_lettered_and_delay_no_other(
         producer = AIOKafkaProducer(bootstrap_servers=kafka_address)
         await producer.start()
         topic = f"{topic_prefix}.transaction.commands"
+
+        async def send(topic: str, value: bytes | None, key: bytes | None, headers: list[tuple[str, bytes]]) -> None:
+            await producer.send_and_wait(topic, value, key, headers=signed(topic, headers, value, caller=PARTNER))
+
         for value, headers in nonsense:
-            await producer.send_and_wait(topic, value, b"k", headers=headers)
-        await producer.send_and_wait(topic, good, b"k", headers=command(idempotency_key="no reply"))
-        await producer.send_and_wait(f"{topic_prefix}.wallet.queries", b"[]", headers=[("query", b"wallets.steal")])
-        await producer.send_and_wait(f"{topic_prefix}.wallet.queries", b"[]", headers=[("query", b"wallets.get")])
-        await producer.send_and_wait(f"{topic_prefix}.wallet.queries", b"[" * 5000, headers=[("query", b"wallets.get")])
+            await send(topic, value, b"k", headers)
+        await send(topic, good, b"k", command(idempotency_key="no reply"))
+        for value, query in ((b"[]", b"wallets.steal"), (b"[]", b"wallets.get"), (b"[" * 5000, b"wallets.get")):
+            await send(f"{topic_prefix}.wallet.queries", value, None, [("query", query)])
         await producer.stop()
         letters = await _until_there(kafka_address, topic_prefix, "commands.dead-letters", len(nonsense) + 3)
         replies = await _until_there(kafka_address, topic_prefix, "replies", 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from tekana.testing.contracts.ledger_checks import assert_whole
 from tekana.testing.session import session
 from tekana_kafka import rpc_client
 from tekana_litestar import create_app
-from tests.kafka.topology import REAL
+from tests.kafka.topology import BUS_SECRET, REAL
 from tests.serving import free_port
 
 pytestmark = pytest.mark.kafka
@@ -51,7 +52,7 @@ class Process:
         self.start()
 
     def start(self) -> None:
-        self._process = subprocess.Popen(self._words)
+        self._process = subprocess.Popen(self._words, env={**os.environ, "TEKANA_BUS_SECRET": BUS_SECRET})
 
     def kill(self) -> None:
         self._process.kill()
@@ -142,7 +143,7 @@ async def test_a_missing_reply_is_an_unknown_outcome(
     """The HTTP response asks the client to retry with the same key."""
     monkeypatch.setattr(rpc_client, "REPLY_TIMEOUT", 0.3)
     bus_url = f"kafka://{kafka_address}?topic_prefix={topic_prefix}&partitions=1"
-    gateway = create_app(Settings(role="gateway", bus_url=bus_url))
+    gateway = create_app(Settings(role="gateway", bus_url=bus_url, bus_secret=BUS_SECRET))
     deposit = {"type": "deposit", "wallet_id": str(uuid7()), "amount": "1", "currency": "RWF"}
     async with (
         gateway.lifespan(),

@@ -11,14 +11,19 @@ from uuid_utils.compat import uuid7
 import tekana
 from tekana import Settings
 from tekana.application import Session
+from tekana.domain.caller import LOCAL_OPERATOR, Caller
 from tekana.ports.clock import Clock
 from tekana.ports.readers import ServiceName
 from tekana.ports.store import Store
 from tekana.testing.session import session
+from tekana_kafka.cloud_events import Header
+from tekana_kafka.signatures import Signatures
 from tests.kafka import no_groups_on_the_pip_broker
 
 REAL = any(name in os.environ for name in ("TEKANA_TEST_KAFKA_JARS", "TEKANA_TEST_KAFKA"))
 """Whether the broker is Apache Kafka, whose consumer groups form at once."""
+
+BUS_SECRET = "the secret that the gateways and services of tests share"  # noqa: S105 - of no other system
 
 SERVICES: tuple[ServiceName, ...] = ("customer", "wallet", "transaction")
 
@@ -39,16 +44,27 @@ async def services(
     async with AsyncExitStack() as running:
         for role in roles:
             settings = Settings(
-                role=role, bus_url=bus_url, database_url=database_url, webhooks_allow_private=webhooks_allow_private
+                role=role,
+                bus_url=bus_url,
+                bus_secret=BUS_SECRET,
+                database_url=database_url,
+                webhooks_allow_private=webhooks_allow_private,
             )
             app = await running.enter_async_context(session(settings, store=store, clock=clock, run_workers=True))
         yield app
 
 
+def signed(
+    topic: str, headers: Sequence[Header], value: bytes | None, *, caller: Caller = LOCAL_OPERATOR
+) -> list[Header]:
+    """Return the headers of a message with its principal and its signature."""
+    return Signatures([BUS_SECRET]).sign_request(caller, topic, headers, value or b"")
+
+
 @asynccontextmanager
 async def gateway(bus_url: str) -> AsyncIterator[Session]:
     """Yield a session of a gateway, without HTTP."""
-    async with session(Settings(role="gateway", bus_url=bus_url)) as app:
+    async with session(Settings(role="gateway", bus_url=bus_url, bus_secret=BUS_SECRET)) as app:
         yield app
 
 

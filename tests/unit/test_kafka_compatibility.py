@@ -133,11 +133,11 @@ def query_of(port: type, monkeypatch: pytest.MonkeyPatch) -> query_messages.Quer
 def received(monkeypatch: pytest.MonkeyPatch, query: query_messages.Query, value: bytes) -> dict[str, Any]:
     """Return the arguments that a service with this query reads."""
     monkeypatch.setitem(query_messages.QUERIES, "wallets.list", query)  # type: ignore[arg-type]
-    return read_query(record(value, query="wallets.list"), "wallet")[2]
+    return read_query(record(value, query="wallets.list"), "wallet")[1]
 
 
 def record(value: bytes, **headers: str) -> ConsumerRecord:
-    named = [(name, text.encode()) for name, text in {"caller": "local", **headers}.items()]
+    named = [(name, text.encode()) for name, text in headers.items()]
     return ConsumerRecord("t", 0, 0, 0, 0, None, value, None, 0, len(value), named)
 
 
@@ -177,7 +177,7 @@ def test_an_unknown_query_is_not_an_error_of_the_client() -> None:
 
 def test_an_invalid_argument_is_an_error_of_the_client(monkeypatch: pytest.MonkeyPatch) -> None:
     good = builders_preview("1")
-    assert read_query(record(good, query="previews.preview"), "transaction")[2]["caller"].subject == "local"
+    assert read_query(record(good, query="previews.preview"), "transaction")[1]["command"].amount == "1"
     with pytest.raises(InvalidRequest, match="amount"):
         read_query(record(good.replace(b'"1"', b'"-1"'), query="previews.preview"), "transaction")
 

@@ -12,6 +12,8 @@ from tekana.bootstrap.settings import ROLES, Role
 from tekana.cli.options import settings
 from tekana.testing.session import session
 
+SECRET = "0123456789abcdef0123456789abcdef"  # noqa: S105 - of no system
+
 
 def test_defaults_apply_without_arguments_and_variables() -> None:
     assert Settings.from_environment({}) == Settings()
@@ -54,8 +56,30 @@ def test_an_invalid_setting_is_named_in_the_error(field: str, value: str) -> Non
 @pytest.mark.parametrize("role", [role for role in ROLES if role != "all"])
 def test_every_role_except_all_requires_a_bus(role: Role) -> None:
     with pytest.raises(InvalidRequest, match="bus_url: is needed by the role"):
-        Settings(role=role)
-    assert Settings(role=role, bus_url="kafka://host:9092").has_clients == (role == "gateway")
+        Settings(role=role, bus_secret=SECRET)
+    found = Settings(role=role, bus_url="kafka://host:9092", bus_secret=SECRET)
+    assert found.has_clients == (role == "gateway")
+
+
+@pytest.mark.parametrize("role", [role for role in ROLES if role != "all"])
+def test_every_role_except_all_requires_a_secret_for_the_bus(role: Role) -> None:
+    with pytest.raises(InvalidRequest, match=f"^bus_secret: is needed by the role {role}: set TEKANA_BUS_SECRET"):
+        Settings(role=role, bus_url="kafka://host:9092")
+
+
+def test_the_secret_of_the_bus_may_be_two_while_it_is_rotated() -> None:
+    assert Settings().bus_secrets == ()
+    assert Settings.from_environment({"TEKANA_BUS_SECRET": SECRET}).bus_secrets == (SECRET,)
+    assert Settings(bus_secret=f"{SECRET}, {'x' * 32}").bus_secrets == (SECRET, "x" * 32)
+
+
+@pytest.mark.parametrize("wrong", ["short", "x" * 31, f"{SECRET},", f"{SECRET},short", ",".join([SECRET] * 3), ","])
+def test_a_short_secret_of_the_bus_is_refused_without_showing_it(wrong: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        Settings.from_environment({"TEKANA_BUS_SECRET": wrong})
+    assert [error.field for error in refused.value.errors] == ["bus_secret"]
+    assert "at least 32 bytes" in str(refused.value)
+    assert SECRET not in str(refused.value)
 
 
 async def test_the_default_currency_is_used() -> None:
@@ -69,7 +93,8 @@ def test_secrets_are_not_in_the_repr() -> None:
     settings = Settings(
         database_url="postgresql+asyncpg://user:s3cret/x@host/name?sslpassword=s3cret&application_name=x",
         read_database_url="postgresql://user:s3c@ret@replica/name",
-        bus_url="kafka://host:9092?password=s3cret",
+        bus_url="kafka://user:s3cret@host:9092?security_protocol=SASL_SSL&password=s3cret",
+        bus_secret=f"s3cret-{SECRET}",
     )
     assert "s3c" not in repr(settings)
     assert "//user:***@host/name?sslpassword=***&application_name=x" in repr(settings)

@@ -12,7 +12,11 @@ from tekana.ports.readers import Readers
 
 @runtime_checkable
 class Gateway(Protocol):
-    """The sending end. Built from a URL without connecting; `readers.start` and `readers.stop` start and stop it."""
+    """The sending end. Built from a URL and the secrets of the bus, without connecting.
+
+    `readers.start` and `readers.stop` start and stop it. It signs each message with its caller, and believes only
+    replies that a service signed.
+    """
 
     @property
     def engine(self) -> Engine:
@@ -33,8 +37,9 @@ class Gateway(Protocol):
 class Service(Protocol):
     """The receiving end: consumes the commands and queries of one service, and replies.
 
-    Built from a URL, the name of the service, the engine and readers that execute them, and a factory of
-    readers of webhooks.
+    Built from a URL, the name of the service, the secrets of the bus, and a function that returns the session of a
+    caller. Each command and query is executed in the session of the caller that its message proves, so that the policy
+    is checked here too. A message without such a proof is not executed.
     """
 
     async def start(self) -> None:

@@ -221,15 +221,19 @@ class Session(SessionReaders):
             IdempotencyKeyReused: the key was used for another request; nothing was done.
             Unavailable: the outcome of some commands is unknown; retry with the same key.
         """
+        outcomes = await self.execute_batch(batch, key=key, request_id=request_id)
+        transactions = tuple([cast("Transaction | Rejection", one.answer) for one in outcomes])
+        replayed = all(one.replayed for one in outcomes)
+        return BatchOutcome(transactions, failed_index(batch, transactions), replayed)
+
+    async def execute_batch(
+        self, batch: Batch, *, key: str | None = None, request_id: str | None = None
+    ) -> list[Outcome]:
+        """Execute many money commands like `submit_batch`, and return the outcome of each of them."""
         for kind in (type(batch), *{type(one) for one in batch.transactions}):
             require_scope(self.caller, kind.SCOPE)
         outcomes = await self._engine.submit_batch(batch, caller=self.caller, key=key, request_id=request_id)
-        answers = [one.answer for one in outcomes]
-        if self.caller.customer_id is not None:
-            answers = [await self._visible(one) for one in answers]
-        transactions = tuple([cast("Transaction | Rejection", one) for one in answers])
-        replayed = all(one.replayed for one in outcomes)
-        return BatchOutcome(transactions, failed_index(batch, transactions), replayed)
+        return outcomes if self.caller.customer_id is None else [await self._visible_outcome(one) for one in outcomes]
 
     async def preview(self, command: Command[AnswerT]) -> AnswerT:
         """Return or raise what `execute` would now (a dry run). Nothing is stored."""

@@ -5,7 +5,7 @@ Another package adds a store with an entry point in the group `tekana.stores`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from inspect import signature
@@ -13,8 +13,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from tekana.application.bus import Gateway, Service
-from tekana.application.engine.engine import Engine
-from tekana.application.webhooks.webhooks import Webhooks
+from tekana.application.tekana import Session
 from tekana.bootstrap.data_folder import default_data_dir
 from tekana.bootstrap.settings import Settings
 from tekana.domain.caller import Caller
@@ -24,7 +23,7 @@ from tekana.ports.data_keys import DataKeyStore
 from tekana.ports.key_provider import KeyProvider
 from tekana.ports.outbox import Outbox, RelayedStore
 from tekana.ports.publisher import Publisher
-from tekana.ports.readers import Readers, ServiceName
+from tekana.ports.readers import ServiceName
 from tekana.ports.store import Store
 from tekana.ports.webhook_sender import WebhookSender
 from tekana.ports.webhook_store import WebhookStore
@@ -107,34 +106,39 @@ def find_publisher(url: str) -> Publisher:
     return publisher
 
 
-def find_gateway(url: str) -> Gateway:
+def find_gateway(url: str, secrets: Sequence[str]) -> Gateway:
     """Build the gateway for the bus at this URL. It is not started yet.
+
+    Args:
+        url: the URL of the bus.
+        secrets: the secrets that sign messages and verify replies.
 
     Raises:
         MissingAdapter: no gateway is installed for the URL's scheme.
         InvalidRequest: the gateway does not support a part of the URL.
     """
-    gateway = load("tekana.gateways", url.partition("://")[0])(url)
+    gateway = load("tekana.gateways", url.partition("://")[0])(url, secrets)
     if not isinstance(gateway, Gateway):
         raise MissingAdapter(f"{type(gateway).__name__} is no tekana gateway: see tekana.application.bus")
     return gateway
 
 
 def find_service(
-    url: str, name: ServiceName, engine: Engine, readers: Readers, webhooks: Callable[[Caller], Webhooks]
+    url: str, name: ServiceName, secrets: Sequence[str], as_caller: Callable[[Caller], Session]
 ) -> Service:
     """Build a service for the bus at this URL. It is not started yet.
 
     Args:
         url: the URL of the bus.
         name: the name of the service.
-        engine, readers, webhooks: execute the commands, queries and operations on webhooks.
+        secrets: the secrets that verify the principals of messages, and sign replies.
+        as_caller: returns the session of a caller, in which their commands and queries are executed.
 
     Raises:
         MissingAdapter: no service is installed for the URL's scheme.
         InvalidRequest: the service does not support a part of the URL.
     """
-    service = load("tekana.services", url.partition("://")[0])(url, name, engine, readers, webhooks)
+    service = load("tekana.services", url.partition("://")[0])(url, name, secrets, as_caller)
     if not isinstance(service, Service):
         raise MissingAdapter(f"{type(service).__name__} is no tekana service: see tekana.application.bus")
     return service

@@ -73,8 +73,14 @@ class LocalContainer(containers.DeclarativeContainer):
     relay_outbox = providers.Callable(
         lambda settings, outbox: None if settings.bus_url is None else outbox(), settings, outbox.provider
     )
+    # Without the service, which it serves.
+    core = providers.Singleton(Tekana, store, engine, webhooks=webhooks.provider)
     service = providers.Singleton(
-        find_service, settings.provided.bus_url, settings.provided.role, engine, store, webhooks.provider
+        find_service,
+        settings.provided.bus_url,
+        settings.provided.role,
+        settings.provided.bus_secrets,
+        core.provided.as_caller,
     )
     role_service = providers.Callable(
         lambda settings, service: None if settings.has_clients else service(), settings, service.provider
@@ -88,7 +94,7 @@ class GatewayContainer(containers.DeclarativeContainer):
     """The container of a gateway, which sends commands and queries to the services over the bus."""
 
     settings = providers.Dependency(instance_of=Settings)
-    gateway = providers.Singleton(find_gateway, settings.provided.bus_url)
+    gateway = providers.Singleton(find_gateway, settings.provided.bus_url, settings.provided.bus_secrets)
     readers = gateway.provided.readers
     engine = gateway.provided.engine
     app = providers.Singleton(Tekana, readers, engine, webhooks=gateway.provided.webhooks)

@@ -1,4 +1,7 @@
-"""The settings of an operator: each is a field here, a flag of the command and a TEKANA_ variable."""
+"""The settings of an operator: each is a field here, a flag of the command and a TEKANA_ variable.
+
+A secret has no flag, as other users of the machine can read the arguments of a process.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +29,10 @@ Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 Days = Annotated[int, msgspec.Meta(ge=1, le=DAYS_MAX)]
 
+BUS_SECRET_BYTES_MIN = 32
+
+_BUS_SECRETS_MAX = 2  # the new one and the old one, while it is rotated
+
 _URLS: Final = {
     "database_url": "postgresql+asyncpg://user@host/name",
     "read_database_url": "postgresql+asyncpg://user@replica/name",
@@ -37,6 +44,7 @@ _REQUIREMENTS: Final = {
     "webhooks_allow_private": "must be 1, true, 0 or false",
     "keep_events": f"must be a number of days from 1 to {DAYS_MAX}",
     "access_log": "must be a number from 0 to 1",
+    "bus_secret": f"must be one secret, or two separated by a comma, each of at least {BUS_SECRET_BYTES_MIN} bytes",
 }
 
 
@@ -51,6 +59,8 @@ class Settings:
             `postgresql+asyncpg://…`.
         bus_url: the URL of the message bus, `kafka://host:port`, for events, and for the commands and queries between
             a gateway and the services. With None, events stay in the outbox.
+        bus_secret: the secret that gateways and services share, of at least 32 bytes: it signs who a command or query
+            is of. All roles but "all" need it. To rotate it: two, separated by a comma. The first signs, both verify.
         role: "all" does everything in one process. The others need a `bus_url`: "gateway" serves HTTP without a
             database; "customer", "wallet" and "transaction" execute the commands and queries of the gateway.
         key_provider_url: the URL of the provider of the master keys: `file:///folder/master-keys.json`, a file that is
@@ -70,6 +80,7 @@ class Settings:
     database_url: str = "embedded://"
     read_database_url: str | None = None
     bus_url: str | None = None
+    bus_secret: str | None = None
     role: Role = "all"
     currency: Currency = DEFAULT_CURRENCY
     key_provider_url: str | None = None
@@ -83,6 +94,12 @@ class Settings:
             raise invalid("role", _REQUIREMENTS["role"])
         if self.role != "all" and self.bus_url is None:
             raise invalid("bus_url", f"is needed by the role {self.role}")
+        if self.bus_secret is not None:
+            self._check_bus_secrets()
+        elif self.role != "all":
+            raise invalid(
+                "bus_secret", f"is needed by the role {self.role}: set TEKANA_BUS_SECRET, the same everywhere"
+            )
         if self.keep_events is not None and not 1 <= self.keep_events <= DAYS_MAX:
             raise invalid("keep_events", _REQUIREMENTS["keep_events"])
         if not 0 <= self.access_log <= 1:
@@ -93,8 +110,22 @@ class Settings:
                 raise invalid(name, f"must be a URL, such as {example}")
 
     def __repr__(self) -> str:
-        values = (f"{field.name}={hide_secrets(repr(getattr(self, field.name)))}" for field in fields(self))
+        values = (f"{field.name}={self._shown(field.name)}" for field in fields(self))
         return f"Settings({', '.join(values)})"
+
+    def _shown(self, name: str) -> str:
+        value = getattr(self, name)
+        return "'***'" if name == "bus_secret" and value is not None else hide_secrets(repr(value))
+
+    def _check_bus_secrets(self) -> None:
+        secrets = self.bus_secrets
+        if len(secrets) > _BUS_SECRETS_MAX or any(len(one.encode()) < BUS_SECRET_BYTES_MIN for one in secrets):
+            raise invalid("bus_secret", _REQUIREMENTS["bus_secret"])
+
+    @property
+    def bus_secrets(self) -> tuple[str, ...]:
+        """The secrets of the bus: the first one signs, all verify."""
+        return () if self.bus_secret is None else tuple(one.strip() for one in self.bus_secret.split(","))
 
     @property
     def has_clients(self) -> bool:
