@@ -9,10 +9,10 @@ from typing import Final
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from tekana.domain.errors import Unavailable
+from tekana.domain.errors import FieldError, Unavailable
 from tekana.domain.events import Event
 from tekana.ports.publisher import RejectedEvent
-from tekana_kafka.address import parse_address
+from tekana_kafka.address import address_faults, parse_address
 from tekana_kafka.cloud_events import message_of
 from tekana_kafka.partition_sender import IndexedMessage, PartitionSender, partition_senders
 from tekana_kafka.topics import create_missing_topics
@@ -35,6 +35,10 @@ class KafkaPublisher:
         self._address = parse_address(url)
         self.location = f"Kafka at {', '.join(self._address.servers)}"
         self._producer: AIOKafkaProducer | None = None
+
+    async def check_production(self) -> Sequence[FieldError]:
+        """Check the address. See tekana.ports.production."""
+        return address_faults(self._address)
 
     async def start(self) -> None:
         """Connect, and create the missing topics."""

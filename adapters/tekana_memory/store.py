@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -11,6 +11,7 @@ from functools import partial
 from tekana.application.audit.checks import check
 from tekana.application.audit.snapshot import Snapshot
 from tekana.domain.caller import LOCAL_OPERATOR
+from tekana.domain.errors import FieldError
 from tekana.ports.audit import Finding
 from tekana.ports.clock import Clock
 from tekana_memory.data_keys import MemoryDataKeys
@@ -70,6 +71,10 @@ class MemoryStore:
         )
         for finding in check(snapshot):
             yield finding
+
+    async def check_production(self) -> Sequence[FieldError]:
+        """Refuse production: memory keeps nothing."""
+        return [FieldError("database_url", "must be that of a database: memory:// loses everything when it stops")]
 
     async def start(self) -> None:
         """Do nothing: there are no resources."""

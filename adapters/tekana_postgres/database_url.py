@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
-from tekana.domain.errors import invalid
+from tekana.domain.errors import FieldError, invalid
+from tekana.ports.production import is_local, weakness_of
 
 CONNECT_TIMEOUT_SECONDS = 5
 
@@ -79,6 +82,35 @@ def parse_database_url(url: str, setting: str = "database_url") -> DatabaseUrl:
         connect_timeout_seconds=float(timeout),
         location=f"{scheme}://{shown}{options.get('host', '')}/{quote(unquote(database))}",
     )
+
+
+def url_faults(url: str, setting: str, environment: Mapping[str, str] = os.environ) -> Iterator[FieldError]:
+    """Yield what is not safe for production in a database URL: a connection without verified TLS, a weak password.
+
+    Args:
+        url: the URL; what it leaves out is in the variables of libpq, as asyncpg reads them.
+        setting: the name of the setting with the URL.
+        environment: the variables.
+
+    Raises:
+        InvalidRequest: the URL cannot be parsed.
+    """
+    options = dict(parse_qsl(parse_database_url(url, setting).dsn.partition("?")[2]))
+    hosts = options.get("host") or environment.get("PGHOST") or ("" if "service" not in options else "a service")
+    remote = [host for host in map(_host_name, hosts.split(",")) if host and not is_local(host)]
+    mode = options.get("sslmode") or environment.get("PGSSLMODE") or "prefer"
+    if remote and mode != "verify-full":
+        yield FieldError(setting, f"must have sslmode=verify-full and sslrootcert for {remote[0]}, not sslmode={mode}")
+    password = options.get("password") or environment.get("PGPASSWORD")
+    if password and (weakness := weakness_of(password)):
+        yield FieldError(setting, f"has a password that {weakness}")
+
+
+def _host_name(host: str) -> str:
+    """Return a host without its port."""
+    if host.startswith("["):
+        return host.partition("]")[0][1:]
+    return host if host.count(":") > 1 else host.partition(":")[0]
 
 
 def _options(pairs: list[tuple[str, str]], setting: str) -> dict[str, str]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from tekana.domain.errors import Unavailable
+from tekana.domain.errors import FieldError, Unavailable
 from tekana.ports.clock import Clock
 from tekana_postgres.connections import raw_connection
 from tekana_postgres.embedded import EmbeddedPostgres, EmbeddedPostgresError, default_data_dir
@@ -36,6 +37,10 @@ class EmbeddedPostgresStore(PostgresStore):
     def location(self) -> str:
         """The folder."""
         return str(self._folder)
+
+    async def check_production(self) -> Sequence[FieldError]:
+        """Refuse production: the server's only user is a superuser."""
+        return [FieldError("database_url", "must be that of a PostgreSQL of your own, not of the one tekana starts")]
 
     async def start(self) -> None:
         """Start the server, or join a running one, and migrate its schema to the newest version.

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 
-from tekana.domain.errors import Unavailable
+from tekana.domain.errors import FieldError, Unavailable
 from tekana.ports.audit import Finding
 from tekana.ports.clock import Clock
 from tekana.ports.pools import PoolStatistics
@@ -20,9 +20,10 @@ from tekana_postgres.events import PostgresEvents
 from tekana_postgres.key_records import PostgresOutcomes
 from tekana_postgres.lease import PostgresLease
 from tekana_postgres.outbox import PostgresOutbox
+from tekana_postgres.production import production_faults
 from tekana_postgres.readiness import WriteProbe
 from tekana_postgres.retention import PostgresRetention
-from tekana_postgres.revisions import known_revisions, newest_revision
+from tekana_postgres.revisions import check_revisions
 from tekana_postgres.transactions import PostgresTransactions
 from tekana_postgres.unit_of_work import PostgresUnitOfWork
 from tekana_postgres.wallet_loader import WalletLoader
@@ -143,6 +144,10 @@ class PostgresStore:
 
         return await migrate(self._url)
 
+    async def check_production(self) -> Sequence[FieldError]:
+        """Check the URLs, and the database on a connection of its own. See tekana.ports.production."""
+        return await production_faults(self._url, self._read_url)
+
     async def check_ready(self) -> Sequence[str]:
         """Check that transfers can be written.
 
@@ -155,7 +160,7 @@ class PostgresStore:
         """
         async with raw_connection(self._background) as connection:
             state = await connection.fetchrow(_STATE)
-        warnings = _check_revisions(state["revisions"])
+        warnings = check_revisions(state["revisions"])
         await self._write_probe.check()
         if self._replica is not None:
             warnings += await _check_replica(self._replica)
@@ -165,17 +170,6 @@ class PostgresStore:
                 "confirmed, or damage the ledger"
             )
         return warnings
-
-
-def _check_revisions(found: Sequence[str]) -> list[str]:
-    """Check that this version supports the schema. There may also be revisions of another program."""
-    newest = newest_revision()
-    if newest in found:
-        return []
-    shown = ", ".join(found) or "none"
-    if not found or not known_revisions().isdisjoint(found):
-        raise Unavailable(f"the database is at schema {shown}, not {newest}: run tekana migrate")
-    return [f"the database is at schema {shown}, which this version does not know: its own is {newest}"]
 
 
 async def _check_replica(replica: ConnectionPool) -> list[str]:

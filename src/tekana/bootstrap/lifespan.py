@@ -13,6 +13,7 @@ from tekana.application import Tekana
 from tekana.application.workers.worker import Worker, running
 from tekana.bootstrap.adapters import require_store
 from tekana.bootstrap.container import Container, GatewayContainer, LocalContainer
+from tekana.bootstrap.production import check_production
 from tekana.bootstrap.roles import ROLES, workers_of
 from tekana.bootstrap.settings import Settings
 from tekana.domain.errors import invalid
@@ -52,9 +53,11 @@ async def connect(
         MissingAdapter: no adapter is installed for the URL (the message names what to install), or `store` is not a
             store.
         InvalidRequest: a setting is wrong, or the store does not support it.
-        Unavailable: the database cannot be started.
+        UnsafeForProduction: the settings are for production, and one of them or a server is not safe for it.
+        Unavailable: the database cannot be started, or not be checked for production.
     """
     container = build(settings, store=store, clock=clock, stripe=stripe)
+    await check_production(container)
     readers, engine = container.readers(), container.engine()
     try:
         await readers.start()

@@ -21,6 +21,12 @@ Role = Literal["all", "gateway", "customer", "wallet", "transaction"]
 
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
 
+Environment = Literal["development", "production"]
+
+ENVIRONMENTS: Final[tuple[Environment, ...]] = get_args(Environment)
+
+Switch = Literal["on", "off"]
+
 DEFAULT_CURRENCY = Currency("RWF")
 
 DAYS_MAX = 36_500
@@ -39,9 +45,15 @@ _URLS: Final = {
     "bus_url": "kafka://host:9092",
     "key_provider_url": "file:///folder/master-keys.json",
 }
+_SWITCH: Final = "must be 1, true, 0 or false"
+_ORIGIN: Final = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?", re.ASCII)
 _REQUIREMENTS: Final = {
+    "env": f"must be one of {', '.join(ENVIRONMENTS)}",
+    "docs": "must be on or off",
+    "cors_origins": "must be origins such as https://app.example.com, in lower case and separated by commas, or *",
+    "tls_by_proxy": _SWITCH,
     "role": f"must be one of {', '.join(ROLES)}",
-    "webhooks_allow_private": "must be 1, true, 0 or false",
+    "webhooks_allow_private": _SWITCH,
     "keep_events": f"must be a number of days from 1 to {DAYS_MAX}",
     "access_log": "must be a number from 0 to 1",
     "bus_secret": f"must be one secret, or two separated by a comma, each of at least {BUS_SECRET_BYTES_MIN} bytes",
@@ -72,6 +84,15 @@ class Settings:
         access_log: the share of HTTP requests that get a line in the access log, from 0 to 1; above 0, those that are
             refused or fail always get one.
         currency: the ISO 4217 code of a customer's first wallet if the registration does not name one.
+        env: "production" refuses to start with settings or servers that are not safe for real money: see
+            `tekana.bootstrap.production`.
+        docs: whether to serve the documentation page; by default only in development.
+        metrics_token: the bearer token that `/metrics` requires. Without one, metrics are open in development, and not
+            served in production.
+        cors_origins: the origins, such as `https://app.example.com`, of the pages that may send requests from a
+            browser; separated by commas. `*` stands for all, in development only.
+        tls_cert, tls_key: files in PEM format, with which HTTP is served with TLS.
+        tls_by_proxy: whether a proxy in front of the process terminates TLS.
 
     Raises:
         InvalidRequest: a setting is wrong, or two contradict each other.
@@ -87,6 +108,13 @@ class Settings:
     webhooks_allow_private: bool = False
     keep_events: Days | None = None
     access_log: Share = 0.0
+    env: Environment = "development"
+    docs: Switch | None = None
+    metrics_token: str | None = None
+    cors_origins: str | None = None
+    tls_cert: str | None = None
+    tls_key: str | None = None
+    tls_by_proxy: bool = False
 
     def __post_init__(self) -> None:
         parse_currency(self.currency)
@@ -108,14 +136,19 @@ class Settings:
             url = getattr(self, name)
             if url is not None and "://" not in url:
                 raise invalid(name, f"must be a URL, such as {example}")
+        self._check_http()
+
+    def _check_http(self) -> None:
+        if self.env not in ENVIRONMENTS:
+            raise invalid("env", _REQUIREMENTS["env"])
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise invalid("tls_key" if self.tls_key is None else "tls_cert", "is missing: TLS needs both files")
+        if not all(one == "*" or _ORIGIN.fullmatch(one) for one in self.allowed_origins):
+            raise invalid("cors_origins", _REQUIREMENTS["cors_origins"])
 
     def __repr__(self) -> str:
-        values = (f"{field.name}={self._shown(field.name)}" for field in fields(self))
+        values = (f"{field.name}={_shown(field.name, getattr(self, field.name))}" for field in fields(self))
         return f"Settings({', '.join(values)})"
-
-    def _shown(self, name: str) -> str:
-        value = getattr(self, name)
-        return "'***'" if name == "bus_secret" and value is not None else hide_secrets(repr(value))
 
     def _check_bus_secrets(self) -> None:
         secrets = self.bus_secrets
@@ -131,6 +164,31 @@ class Settings:
     def has_clients(self) -> bool:
         """Return whether the process serves clients over HTTP; a service replies over the bus."""
         return self.role in ("all", "gateway")
+
+    @property
+    def is_production(self) -> bool:
+        """Return whether the process is for production."""
+        return self.env == "production"
+
+    @property
+    def serves_docs(self) -> bool:
+        """Return whether the documentation page is served."""
+        return self.docs == "on" or (self.docs is None and not self.is_production)
+
+    @property
+    def serves_metrics(self) -> bool:
+        """Return whether metrics are served."""
+        return self.metrics_token is not None or not self.is_production
+
+    @property
+    def allowed_origins(self) -> tuple[str, ...]:
+        """Return the origins of `cors_origins`."""
+        return tuple(one.strip() for one in (self.cors_origins or "").split(",") if one.strip())
+
+    @property
+    def has_tls(self) -> bool:
+        """Return whether clients reach the process over TLS: its own, or that of a proxy."""
+        return self.tls_cert is not None or self.tls_by_proxy
 
     @classmethod
     def from_environment(
@@ -167,6 +225,14 @@ def _as_invalid_request(error: msgspec.ValidationError) -> InvalidRequest:
     named = re.search(r"`\$\.(\w+)`$", str(error))
     field = named[1] if named else "settings"
     return invalid(field, _REQUIREMENTS.get(field, "has a wrong value"))
+
+
+_HIDDEN: Final = ("bus_secret", "metrics_token")
+"""The settings that are secrets as a whole."""
+
+
+def _shown(name: str, value: object) -> str:
+    return "'***'" if name in _HIDDEN and value is not None else hide_secrets(repr(value))
 
 
 _SECRETS: Final = (

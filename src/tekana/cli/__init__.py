@@ -1,7 +1,8 @@
 """The command line: serve, relay, webhooks, migrate, audit, outbox, secrets, demo.
 
 Every setting is a flag and a TEKANA_ variable. A command that cannot run prints the reason as one sentence to stderr
-and exits with 2.
+and exits with 2. In
+production, each setting that is not safe gets a sentence.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import sys
 import rich_click as click
 from click.exceptions import Abort, Exit
 
+from tekana.bootstrap.production import UnsafeForProduction
 from tekana.cli.audit import audit
 from tekana.cli.demo import demo
 from tekana.cli.failures import COULD_NOT_RUN, INTERRUPTED, explain, explain_usage, ignore_output
@@ -64,6 +66,10 @@ def main() -> None:
         code = INTERRUPTED
     except click.ClickException as error:
         click.echo(f"tekana: {explain_usage(error)}", err=True)
+        code = COULD_NOT_RUN
+    except UnsafeForProduction as error:
+        for one in error.errors:
+            click.echo(f"tekana: refused in production: {one.field}: {one.message}", err=True)
         code = COULD_NOT_RUN
     except Exception as error:  # any kind: an operator gets a sentence, no traceback
         click.echo(f"tekana: {explain(error)}", err=True)

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import rich_click as click
 
 from tekana.bootstrap import Settings
-from tekana.bootstrap.settings import DAYS_MAX
+from tekana.bootstrap.settings import DAYS_MAX, ENVIRONMENTS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -40,6 +40,15 @@ def database_options(command: Command) -> Command:
         "[default: the user's data folder]",
     )
     return url(folder(command))
+
+
+def environment_option(command: Command) -> Command:
+    """Add --env, which in production refuses to start with what is not safe."""
+    return setting(
+        "--env",
+        type=click.Choice(ENVIRONMENTS),
+        help="In production, refuse to start with settings or servers that are not safe. [default: development]",
+    )(command)
 
 
 def bus_option(command: Command) -> Command:

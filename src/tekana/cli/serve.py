@@ -16,11 +16,13 @@ import rich_click as click
 from tekana.bootstrap import Settings, connect
 from tekana.bootstrap.adapters import load
 from tekana.bootstrap.lifespan import build, build_local
+from tekana.bootstrap.production import check_production
 from tekana.bootstrap.settings import ROLES
 from tekana.cli.failures import explain
 from tekana.cli.options import (
     bus_option,
     database_options,
+    environment_option,
     key_provider_option,
     private_webhooks_option,
     retention_option,
@@ -48,6 +50,13 @@ from tekana.ports.store import Store
     type=click.FloatRange(0, 1),
     help="Print a line of JSON for this share of the requests, from 0 to 1, and for all that fail. [default: 0]",
 )
+@setting("--tls-cert", metavar="FILE", help="The certificate with its chain, in PEM format: serve HTTPS.")
+@setting("--tls-key", metavar="FILE", help="The private key of the certificate, in PEM format.")
+@setting("--tls-by-proxy", is_flag=True, help="A proxy in front terminates TLS.")
+@setting("--docs", type=click.Choice(["on", "off"]), help="The documentation page. [default: on; in production off]")
+@setting("--metrics-token", metavar="TOKEN", help="Required to read /metrics, as a bearer token.")
+@setting("--cors-origins", metavar="ORIGINS", help="Of the pages that may send requests, separated by commas.")
+@environment_option
 @bus_option
 @retention_option
 @private_webhooks_option
@@ -70,6 +79,7 @@ def serve(host: str, port: int, workers: int, database_url: str | None, data_dir
         try:
             with _signals_to(stop.leave):  # until the server handles them itself
                 serve_http = load("tekana.servers", "litestar")
+                asyncio.run(check_production(build(chosen), host=host))
                 click.echo(f"tekana: starting, data in {build(chosen).readers().location}", err=True)
                 store = None if chosen.role == "gateway" else build_local(chosen).store()
                 prepare = partial(_prepare, chosen, store)
@@ -122,16 +132,17 @@ async def _warn(chosen: Settings) -> None:
 
 
 def _announce(chosen: Settings, host: str, port: int, stop: _StopSignals) -> None:
-    link = _link(host, port)
-    docs = f"  docs: {link}/api" if chosen.has_clients else f"  {chosen.role} service"
+    link = _link(host, port, tls=chosen.tls_cert is not None)
+    docs = f"  docs: {link}/api" if chosen.serves_docs else ""
+    docs = docs if chosen.has_clients else f"  {chosen.role} service"
     click.echo(f"tekana: {link}{docs}  (Ctrl-C stops)", err=True)
     stop.repeat()
 
 
-def _link(host: str, port: int) -> str:
+def _link(host: str, port: int, *, tls: bool) -> str:
     """Return a URL of the server that a browser on this machine can open."""
     reachable = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104 - not bound here
-    return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
+    return f"http{'s' if tls else ''}://{f'[{reachable}]' if ':' in reachable else reachable}:{port}"
 
 
 @contextmanager

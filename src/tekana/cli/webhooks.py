@@ -6,24 +6,27 @@ from pathlib import Path
 
 import rich_click as click
 
-from tekana.cli.options import database_options, key_provider_option, private_webhooks_option, settings
+from tekana.cli.options import (
+    database_options,
+    environment_option,
+    key_provider_option,
+    private_webhooks_option,
+    settings,
+)
 from tekana.cli.worker_process import run_worker_process
 
 
 @click.command
 @private_webhooks_option
 @key_provider_option
+@environment_option
 @database_options
-def webhooks(
-    webhooks_allow_private: bool, key_provider_url: str | None, database_url: str | None, data_dir: Path | None
-) -> None:
+def webhooks(webhooks_allow_private: bool, database_url: str | None, data_dir: Path | None, **more: str | None) -> None:
     """Deliver webhooks until Ctrl-C or SIGTERM.
 
     Any number of processes may run: they share the work. `tekana serve` also delivers webhooks.
     """
-    chosen = settings(
-        database_url, data_dir, webhooks_allow_private=webhooks_allow_private or None, key_provider_url=key_provider_url
-    )
+    chosen = settings(database_url, data_dir, webhooks_allow_private=webhooks_allow_private or None, **more)
     run_worker_process(
         chosen, "webhooks", lambda container: f"delivering webhooks, data in {container.store().location}"
     )

@@ -17,6 +17,7 @@ from tekana.application.workers.worker import running
 from tekana.bootstrap import Settings
 from tekana.bootstrap.container import LocalContainer
 from tekana.bootstrap.lifespan import build_local
+from tekana.bootstrap.production import check_production
 from tekana.bootstrap.roles import ProcessRole, workers_of
 
 GRACE_SECONDS: Final = 30.0
@@ -35,7 +36,8 @@ def run_worker_process(settings: Settings, role: ProcessRole, announcement: Call
 
     Raises:
         MissingAdapter, InvalidRequest: a worker cannot be built.
-        Unavailable: the database cannot be started.
+        UnsafeForProduction: the settings are for production, and one of them or a server is not safe for it.
+        Unavailable: the database cannot be started, or not be checked for production.
     """
     log_to_stderr()
     asyncio.run(_run(settings, role, announcement))
@@ -58,6 +60,7 @@ def log_to_stderr() -> None:
 async def _run(settings: Settings, role: ProcessRole, announcement: Callable[[LocalContainer], str]) -> None:
     stopping = _stop_on_signals()  # before adapters are imported, which may discard the exception of a Ctrl-C
     container = build_local(settings)
+    await check_production(container)
     store = container.store()
     click.echo(f"tekana: {announcement(container)}", err=True)
     try:

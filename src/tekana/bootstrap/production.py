@@ -1,0 +1,119 @@
+"""The checks of production: what is not safe there refuses to start. A new check is an entry in `CHECKS` or `SECRETS`.
+
+Adapters check their own URL and server: see `tekana.ports.production`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, cast
+
+from tekana.bootstrap.adapters import find_publisher
+from tekana.bootstrap.container import Container, LocalContainer
+from tekana.bootstrap.settings import Settings
+from tekana.domain.errors import FieldError, InvalidRequest
+from tekana.ports.production import TOKEN_LENGTH_MIN, ProductionChecks, is_local, weakness_of
+
+
+class UnsafeForProduction(InvalidRequest):
+    """Settings, or servers that they name, are not safe in production. `errors` has all that were found."""
+
+
+Check = Callable[[Settings], Iterator[str]]
+"""Yields what is wrong with a setting in production."""
+
+
+def _docs(settings: Settings) -> Iterator[str]:
+    if settings.serves_docs:
+        yield "must be off: the page would be open to everyone"
+
+
+def _cors_origins(settings: Settings) -> Iterator[str]:
+    if "*" in settings.allowed_origins:
+        yield "must name exact origins: * lets every page in a browser send requests"
+
+
+def _dev_mode(_: Settings) -> Iterator[str]:
+    if sys.flags.dev_mode:
+        yield "must not be set, nor python -X dev: debugging is on"
+
+
+def _asyncio_debug(_: Settings) -> Iterator[str]:
+    if os.environ.get("PYTHONASYNCIODEBUG") and not sys.flags.ignore_environment:
+        yield "must not be set: debugging is on"
+
+
+CHECKS: Final[Mapping[str, Check]] = {
+    "docs": _docs,
+    "cors_origins": _cors_origins,
+    "PYTHONDEVMODE": _dev_mode,
+    "PYTHONASYNCIODEBUG": _asyncio_debug,
+}
+"""The checks of the settings and of the environment, by the name of the setting or the variable."""
+
+SECRETS: Final = ("metrics_token",)
+"""The settings that are secrets: where one is set, it must not be short."""
+
+
+def check_settings(settings: Settings, *, host: str | None = None) -> None:
+    """Check the settings of a process, if it is for production.
+
+    Args:
+        settings: the settings.
+        host: the address that it serves HTTP at, if any.
+
+    Raises:
+        UnsafeForProduction: a setting is not safe.
+    """
+    _refuse(_settings_faults(settings, host))
+
+
+async def check_production(container: Container, *, host: str | None = None) -> None:
+    """Check the settings of a process, its database and its bus, if it is for production. Nothing needs to be started.
+
+    Args:
+        container: the container of the process.
+        host: the address that it serves HTTP at, if any.
+
+    Raises:
+        UnsafeForProduction: a setting or a server is not safe.
+        Unavailable: a server cannot be reached, so that it cannot be checked.
+    """
+    settings = container.settings()
+    faults = _settings_faults(settings, host)
+    if settings.is_production:
+        for adapter in _adapters(container):
+            if isinstance(adapter, ProductionChecks):
+                faults += await adapter.check_production()
+    _refuse(faults)
+
+
+def _settings_faults(settings: Settings, host: str | None) -> list[FieldError]:
+    if not settings.is_production:
+        return []
+    faults = [FieldError(name, fault) for name, check in CHECKS.items() for fault in check(settings)]
+    for name in SECRETS:
+        secret = getattr(settings, name)
+        if secret is not None and (weakness := weakness_of(secret, TOKEN_LENGTH_MIN)):
+            faults.append(FieldError(name, weakness))
+    if host is not None and not (is_local(host) or settings.tls_cert or settings.tls_by_proxy):
+        faults.append(
+            FieldError("tls_cert", f"is missing: HTTP at {host} would not be encrypted (or set tls_by_proxy)")
+        )
+    return faults
+
+
+def _adapters(container: Container) -> Iterator[Any]:
+    """Yield the store and the publisher of a process, if it has them. A gateway has the bus of the publisher."""
+    if "store" in container.providers:
+        yield cast("LocalContainer", container).store()
+    bus_url = container.settings().bus_url
+    if bus_url is not None:
+        yield find_publisher(bus_url)
+
+
+def _refuse(faults: list[FieldError]) -> None:
+    if faults:
+        raise UnsafeForProduction(*faults)
