@@ -16,9 +16,11 @@ from litestar.utils.path import normalize_path
 
 from tekana import Settings, connect
 from tekana.bootstrap.lifespan import resolve_settings
+from tekana.bootstrap.production import check_settings
 from tekana_litestar import docs
 from tekana_litestar.caller import identify_caller
 from tekana_litestar.core_metrics import CoreMetrics
+from tekana_litestar.cors import Cors
 from tekana_litestar.headers import check_host
 from tekana_litestar.hot_operations import hot_routes
 from tekana_litestar.middleware import Middleware
@@ -26,7 +28,7 @@ from tekana_litestar.operation import is_plain, provide_call, read_call
 from tekana_litestar.problems import allowed_methods, handle_exception, problem_of_request
 from tekana_litestar.protocol.hot_routes import HotRoutes
 from tekana_litestar.request_log import RequestLog, count_requests
-from tekana_litestar.resources import PROBES, ROUTERS
+from tekana_litestar.resources import PROBES, ROUTERS, metrics
 from tekana_litestar.responses import HttpResponse, Response
 from tekana_litestar.server_sent_events import Streams
 
@@ -42,11 +44,13 @@ class TekanaApp(Litestar):
     `Call`. The server calls hot routes without either: see hot_operations.py.
     """
 
-    def __init__(self, mounts: Mapping[str, ASGIApp], request_log: RequestLog, **options: Any) -> None:
+    def __init__(self, mounts: Mapping[str, ASGIApp], settings: Settings, **options: Any) -> None:
         super().__init__(**options)
+        request_log = RequestLog(settings.access_log)
         self._mounts = mounts
         self._request_log = request_log
-        self._middleware = Middleware(request_log)
+        self._middleware = Middleware(request_log, Cors(settings.allowed_origins))
+        self.state.metrics_token = settings.metrics_token
         self.state.streams = Streams()
         self.hot_routes = HotRoutes()
 
@@ -129,13 +133,17 @@ def create_app(
         mounts: further ASGI apps by the path that each is served at, such as "/console". They find the core as
             `scope["state"]["tekana"]` and the caller as `scope["user"]`; their own lifespan is not run.
         stripe: as for `tekana.connect`.
+
+    Raises:
+        UnsafeForProduction: the settings are for production, and one of them is not safe for it. The database and the
+            bus are checked when the app starts.
     """
     settings = resolve_settings(settings)
-    handlers = [*ROUTERS, *docs.HANDLERS] if settings.has_clients else PROBES
+    check_settings(settings)
     app = TekanaApp(
         mounts or {},
-        RequestLog(settings.access_log),
-        route_handlers=handlers,
+        settings,
+        route_handlers=_handlers(settings),
         dependencies={"call": Provide(provide_call)},
         lifespan=[_run_core(settings, store, clock, stripe)],
         exception_handlers={Exception: handle_exception},
@@ -146,6 +154,16 @@ def create_app(
     if settings.has_clients:
         app.hot_routes = hot_routes(app)
     return app
+
+
+def _handlers(settings: Settings) -> list[Any]:
+    """Return the routes and routers of a process."""
+    handlers: list[Any] = [*(ROUTERS if settings.has_clients else PROBES)]
+    if not settings.serves_metrics:
+        handlers.remove(metrics.ROUTER)
+    if settings.has_clients and settings.serves_docs:
+        handlers += docs.HANDLERS
+    return handlers
 
 
 def _run_core(

@@ -1,7 +1,7 @@
-"""What every request passes first and every response last: one pure ASGI layer.
+"""The layer around all requests: pure ASGI.
 
-It names the request, limits how long it may take, and adds the headers that all responses have. Hot routes, which are
-served without ASGI, share the functions below.
+It names the request, limits how long it may take, answers the questions of browsers (CORS), and adds the headers that
+all responses have. Hot routes, which are served without ASGI, share the functions below.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from tekana_litestar.problems import problem_of_request
 if TYPE_CHECKING:
     from litestar.types import HTTPScope, Message, Receive, Send
 
+    from tekana_litestar.cors import Cors
     from tekana_litestar.request_log import RequestLog
 
 App = Callable[["HTTPScope", "Receive", "Send"], Awaitable[None]]
@@ -28,13 +29,22 @@ REQUEST_TIMEOUT_SECONDS: Final = 30.0
 
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 
-_NO_STORE: Final = (b"cache-control", b"no-store")
 _STREAM: Final = (b"content-type", b"text/event-stream")
-_NO_SNIFF: Final = (b"x-content-type-options", b"nosniff")
+
+DEFAULT_HEADERS: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"content-security-policy", b"default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cache-control", b"no-store"),
+)
+"""The headers of all responses that have none of the name. `Strict-Transport-Security` is the server's: server.py."""
 
 
 def request_id_of(*given: bytes) -> str:
-    """The first of the ids that the caller gave that logs can hold; else a new one."""
+    """Return the first of the ids given by the caller that is safe in logs; else a new one."""
     for value in given:
         if value and _REQUEST_ID.fullmatch(value):
             return value.decode("ascii")
@@ -42,28 +52,27 @@ def request_id_of(*given: bytes) -> str:
 
 
 def common_headers(headers: Iterable[tuple[bytes, bytes]], request_id: str) -> list[tuple[bytes, bytes]]:
-    """The headers of a response, with those that all responses have."""
-    complete = [*headers, (b"x-request-id", request_id.encode("ascii")), _NO_SNIFF]
-    for name, _ in complete:
-        if name == b"cache-control":
-            return complete
-    complete.append(_NO_STORE)
+    """Return the headers of a response, with those that all responses have."""
+    complete = [*headers, (b"x-request-id", request_id.encode("ascii"))]
+    own = {name for name, _ in complete}
+    complete += [header for header in DEFAULT_HEADERS if header[0] not in own]
     return complete
 
 
 def no_answer_in_time() -> Unavailable:
-    """The error of a request that took too long. Its command goes on: the same key leads to its outcome."""
+    """Return the error of a request that took too long. Its command continues: the same key leads to its outcome."""
     return Unavailable(f"no answer within {REQUEST_TIMEOUT_SECONDS:g} seconds")
 
 
 class Middleware:
     """The layer of one app."""
 
-    def __init__(self, request_log: RequestLog) -> None:
+    def __init__(self, request_log: RequestLog, cors: Cors) -> None:
         self._request_log = request_log
+        self._cors = cors
 
     async def __call__(self, serve: App, scope: HTTPScope, receive: Receive, send: Send) -> None:
-        """Serve one request. One that takes too long, or whose task is cancelled, is answered 503."""
+        """Serve one request. One that takes too long, or whose task is cancelled, is answered with 503."""
         begun = self._request_log.begin()
         request_id = request_id_of(*(value for name, value in scope["headers"] if name == b"x-request-id"))
         scope.setdefault("state", {})["request_id"] = request_id
@@ -76,12 +85,13 @@ class Middleware:
                 status = message["status"]
                 if _STREAM in message["headers"]:  # which lasts for as long as both sides like
                     deadline.reschedule(None)
-                message["headers"] = common_headers(message["headers"], request_id)
+                headers = [*message["headers"], *self._cors.headers(scope["headers"])]
+                message["headers"] = common_headers(headers, request_id)
             await send(message)
 
         try:
             async with deadline:
-                await serve(scope, receive, send_on)
+                await (self._cors.preflight(scope) or serve)(scope, receive, send_on)
         except TimeoutError:
             if status is not None or not deadline.expired():
                 raise

@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -33,8 +34,9 @@ from tekana_litestar.protocol import HttpProtocol
 from tekana_litestar.protocol.limits import IDLE_TIMEOUT_SECONDS
 from tekana_litestar.request_log import print_access_log
 from tekana_litestar.shared_metrics import SHARED_FOLDER, forget_worker
-from tekana_litestar.signals import handling
+from tekana_litestar.signals import Handler, handling
 from tekana_litestar.supervisor import BEAT, STOPPING, Supervisor, end_with_parent, report
+from tekana_litestar.tls import STRICT_TRANSPORT_SECURITY, hangup_handlers, reload_certificate, server_context
 
 _FAILED: Final = 1
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
@@ -60,10 +62,11 @@ def serve(
         on_ready: called once when all of them accept connections.
 
     Raises:
-        InvalidRequest: several workers would each have a ledger of its own.
+        InvalidRequest: several workers would each have a ledger of its own, or the certificate cannot be used.
     """
     if workers > 1 and settings.role == "all" and settings.database_url.startswith("memory:"):
         raise invalid("workers", "must be 1 with memory://, as each worker would have a ledger of its own")
+    server_context(settings)  # so that files that cannot be used are reported once, and not by each worker
     listeners = _take_port(settings, host, port, workers)
     if not listeners:
         return _FAILED
@@ -72,8 +75,13 @@ def serve(
         prepare()
         if workers == 1:
             return _serve_one(settings, listeners[0], on_ready)
-        with _environment(settings), _shared_metrics():
-            return Supervisor(run_worker, listeners, workers, on_ready=on_ready, on_end=forget_worker).run()
+        supervisor = Supervisor(run_worker, listeners, workers, on_ready=on_ready, on_end=forget_worker)
+        with (
+            _environment(settings),
+            _shared_metrics(),
+            handling(hangup_handlers(supervisor.hang_up_workers, settings)),
+        ):
+            return supervisor.run()
     finally:
         for listener in listeners:
             listener.close()
@@ -133,8 +141,11 @@ class Server(uvicorn.Server):
 def run_worker(listener: socket.socket, reports: Connection, number: int) -> None:
     """Serve in a worker process: the app that the TEKANA_ variables describe. Each has house wallets of its own."""
     end_with_parent()
-    app = _app(Settings.from_environment(), stripe=number % STRIPES_MAX)
-    serve_and_report(_config(app, 1), listener, reports, partial(_is_alive, app))
+    settings = Settings.from_environment()
+    app = _app(settings, stripe=number % STRIPES_MAX)
+    context = server_context(settings)
+    with handling(_reload_handlers(context, settings)):
+        serve_and_report(_config(app, settings, context), listener, reports, partial(_is_alive, app))
 
 
 def serve_and_report(
@@ -172,10 +183,11 @@ def _tune_gc() -> None:
     gc.set_threshold(20_000, 20, 50)
 
 
-def _config(app: Litestar, workers: int) -> uvicorn.Config:
+def _config(app: Litestar, settings: Settings, context: ssl.SSLContext | None) -> uvicorn.Config:
     config = uvicorn.Config(
         app,
-        workers=workers,
+        headers=[STRICT_TRANSPORT_SECURITY] if settings.has_tls else [],
+        ssl_context_factory=None if context is None else lambda *_: context,
         http=HttpProtocol,
         lifespan="on",
         log_level="warning",
@@ -193,14 +205,20 @@ def _config(app: Litestar, workers: int) -> uvicorn.Config:
 _repeat_limit = RepeatLimit()
 
 
+def _reload_handlers(context: ssl.SSLContext | None, settings: Settings) -> dict[int, Handler]:
+    """Return the handler of SIGHUP that replaces the certificate of a context."""
+    return {} if context is None else hangup_handlers(partial(reload_certificate, context, settings), settings)
+
+
 def _serve_one(settings: Settings, listener: Listener, on_ready: Callable[[], None] | None) -> int:
-    server = Server(_config(_app(settings), 1), on_ready=on_ready)
+    context = server_context(settings)
+    server = Server(_config(_app(settings), settings, context), on_ready=on_ready)
 
     def stop(*_: Any) -> None:
         server.should_exit = True
 
     # uvicorn raises a signal again once it has stopped, which then calls this.
-    with handling(dict.fromkeys(_SIGNALS, stop)):
+    with handling(dict.fromkeys(_SIGNALS, stop) | _reload_handlers(context, settings)):
         try:
             server.run(sockets=[listener.open()])
         except SystemExit as error:  # the app did not start; uvicorn has logged why

@@ -179,6 +179,12 @@ class Supervisor:
             self._stop_workers()
         return 1 if self._gave_up else 0
 
+    def hang_up_workers(self) -> None:
+        """Send SIGHUP to all workers."""
+        for worker in self._workers:
+            if worker.process is not None and worker.process.pid is not None and worker.process.is_alive():
+                os.kill(worker.process.pid, signal.SIGHUP)
+
     def _check(self, worker: _Worker, now: float) -> None:
         if worker.process is None:
             if now >= worker.start_at and not self._stopping:

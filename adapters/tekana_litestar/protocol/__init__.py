@@ -26,8 +26,9 @@ answered with its problem; so is what `handle` raises, for all of its requests. 
 for one UUID: `request.parameter`. The routes are the value of `hot_routes` in the ASGI lifespan state.
 
 Only plain requests are handled this way: HTTP/1.1, no query, no header twice, a valid `Host`, `application/json` with a
-`Content-Length` within the limit (or no body at all), no `Expect` or `Upgrade`, nothing else in progress on the
-connection, and whatever `accepts` requires of the headers. So a handler never sees a header that is missing or wrong.
+`Content-Length` within the limit (or no body at all), no `Expect`, `Origin` or `Upgrade`, nothing else in progress on
+the connection, and whatever `accepts` requires of the headers. So a handler never sees a header that is missing or
+wrong.
 """
 
 from tekana_litestar.protocol.connection import HttpProtocol

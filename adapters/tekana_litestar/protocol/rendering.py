@@ -1,4 +1,4 @@
-"""From an HttpResponse to the bytes that are sent, as uvicorn and the middleware would make them."""
+"""Rendering of an HttpResponse to the bytes that uvicorn and the middleware would send."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class ResponseRenderer:
-    """Renders answers. What they have in common is kept for as long as the server's default headers are the same."""
+    """Renders responses. Their common parts are kept for as long as the server's default headers are the same."""
 
     def __init__(self, server_state: ServerState) -> None:
         self._server_state = server_state
@@ -23,7 +23,7 @@ class ResponseRenderer:
         self._starts: dict[int, bytes] = {}
 
     def __call__(self, answer: HttpResponse, request_id: str, *, keep_alive: bool) -> bytes:
-        """The bytes of the whole response."""
+        """Return the bytes of the whole response."""
         defaults = self._server_state.default_headers
         if defaults is not self._defaults:  # once a second, as the date is one of them
             self._defaults = defaults
@@ -52,6 +52,6 @@ _COMMON_BUT_CACHE_CONTROL: Final = _common((b"cache-control", b""))
 
 
 def refusal_answer(status: int, detail: str, request_id: str) -> HttpResponse:
-    """The answer to what is no acceptable HTTP request."""
+    """Return the response to what is not a valid HTTP request."""
     body = encode(problem("invalid_request", status, detail, request_id))
     return HttpResponse(status, body, media_type=PROBLEM_JSON)

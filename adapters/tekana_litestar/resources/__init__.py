@@ -1,4 +1,4 @@
-"""The resources, one file each: what clients send and see of it, how that comes of the domain, and its routes."""
+"""The resources, one file each: what clients send and get, how it maps to the domain, and the routes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tekana_litestar.resources import (
 )
 
 PROBES: Final = [health.ROUTER, metrics.ROUTER]
-"""What every process serves, also one that has no clients."""
+"""The routers of every process, also of one without clients."""
 
 ROUTERS: Final = [
     customers.ROUTER,
@@ -35,3 +35,4 @@ ROUTERS: Final = [
     webhook_deliveries.ROUTER,
     *PROBES,
 ]
+"""The routers of a process with clients."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 from collections.abc import Iterable
 from typing import Final
 
@@ -17,8 +18,9 @@ from tekana import Tekana, Unavailable
 from tekana.ports.outbox import Outbox
 from tekana_litestar.core_metrics import CoreMetrics
 from tekana_litestar.operation import Call, Returns, query
+from tekana_litestar.problems import problem
 from tekana_litestar.request_log import count_requests
-from tekana_litestar.responses import TEXT, HttpResponse, Response
+from tekana_litestar.responses import PROBLEM_JSON, TEXT, HttpResponse, Response, encode
 from tekana_litestar.shared_metrics import collect_metrics
 
 _READ_SECONDS: Final = 5.0
@@ -63,13 +65,24 @@ async def get_metrics(call: NamedDependency[Call[None, None]]) -> Response:
     In the text format of Prometheus: whether money can be moved; where this process knows the bus, how far the relay is
     behind; of all workers together, the requests by route and status and how long they took, the commands by type and
     outcome, what waits, and the connections to the database; and memory and processor time of the process that answers,
-    one of the workers.
+    one of the workers. With the setting `metrics_token`, it requires that token as a bearer token. In production it is
+    served only with that setting.
     """
-    core_metrics: CoreMetrics = call.scope["litestar_app"].state.metrics
+    state = call.scope["litestar_app"].state
+    if state.metrics_token is not None and not _has_token(call, state.metrics_token):
+        refusal = problem("unauthenticated", 401, "metrics need the token of the settings", call.request_id)
+        return HttpResponse(401, encode(refusal), [("WWW-Authenticate", "Bearer")], media_type=PROBLEM_JSON)
+    core_metrics: CoreMetrics = state.metrics
     core_metrics.update()
     count_requests()
     reading = _Reading([*REGISTRY.collect(), *collect_metrics(), *await _read(call.tekana)])
     return HttpResponse(200, generate_latest(reading), media_type=CONTENT_TYPE_LATEST)
+
+
+def _has_token(call: Call[None, None], token: str) -> bool:
+    """Return whether the request has the token, comparing in constant time."""
+    given = [value for name, value in call.headers if name == b"authorization"]
+    return len(given) == 1 and hmac.compare_digest(given[0], f"Bearer {token}".encode())
 
 
 async def _read(tekana: Tekana) -> list[Metric]:
