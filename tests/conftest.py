@@ -25,6 +25,7 @@ from sqlalchemy import make_url
 
 from tekana.bootstrap import adapters
 from tekana_postgres import PostgresStore
+from tekana_postgres.auditor import AUDIT_PREFIX
 from tekana_postgres.embedded import EmbeddedPostgres
 from tekana_postgres.rights import role_name
 from tests.kafka import idempotent_on_the_pip_broker
@@ -179,7 +180,7 @@ def empty_postgres_url(postgres_server: str) -> Iterator[str]:
         yield _database(postgres_server, name)
     finally:
         _maintain(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
-        _maintain(postgres_server, f"DROP ROLE IF EXISTS {role_name(name)}")
+        _maintain(postgres_server, f"DROP ROLE IF EXISTS {role_name(name)}, {role_name(name, AUDIT_PREFIX)}")
 
 
 @pytest.fixture(scope="session")

@@ -24,6 +24,7 @@ from litestar import Litestar
 
 from tekana import Settings, TekanaError, Unavailable
 from tekana.bootstrap.lifespan import build
+from tekana.bootstrap.production import check_settings
 from tekana.domain.errors import invalid
 from tekana.domain.identifiers import STRIPES_MAX
 from tekana_litestar.app import create_app
@@ -62,10 +63,12 @@ def serve(
         on_ready: called once when all of them accept connections.
 
     Raises:
-        InvalidRequest: several workers would each have a ledger of its own, or the certificate cannot be used.
+        InvalidRequest: several workers would each have a ledger of its own, or the certificate cannot be used, or a
+            setting is not safe for production.
     """
     if workers > 1 and settings.role == "all" and settings.database_url.startswith("memory:"):
         raise invalid("workers", "must be 1 with memory://, as each worker would have a ledger of its own")
+    check_settings(settings, host=host)
     server_context(settings)  # so that files that cannot be used are reported once, and not by each worker
     listeners = _take_port(settings, host, port, workers)
     if not listeners:
@@ -75,13 +78,7 @@ def serve(
         prepare()
         if workers == 1:
             return _serve_one(settings, listeners[0], on_ready)
-        supervisor = Supervisor(run_worker, listeners, workers, on_ready=on_ready, on_end=forget_worker)
-        with (
-            _environment(settings),
-            _shared_metrics(),
-            handling(hangup_handlers(supervisor.hang_up_workers, settings)),
-        ):
-            return supervisor.run()
+        return _serve_several(settings, listeners, workers, on_ready)
     finally:
         for listener in listeners:
             listener.close()
@@ -224,6 +221,14 @@ def _serve_one(settings: Settings, listener: Listener, on_ready: Callable[[], No
         except SystemExit as error:  # the app did not start; uvicorn has logged why
             return error.code if isinstance(error.code, int) else _FAILED
     return 0
+
+
+def _serve_several(
+    settings: Settings, listeners: list[Listener], workers: int, on_ready: Callable[[], None] | None
+) -> int:
+    supervisor = Supervisor(run_worker, listeners, workers, on_ready=on_ready, on_end=forget_worker)
+    with _environment(settings), _shared_metrics(), handling(hangup_handlers(supervisor.hang_up_workers, settings)):
+        return supervisor.run()
 
 
 @contextmanager

@@ -10,10 +10,12 @@ import asyncpg
 from tekana.application.audit.checks import BREACHES_SHOWN_MAX
 from tekana.domain.errors import Unavailable
 from tekana.ports.audit import Finding
+from tekana_postgres.auditor import BREACHES as AUDITOR_BREACHES
+from tekana_postgres.auditor import take_auditor_role
 from tekana_postgres.catalogue import count_objects, differences, read_catalogue
 from tekana_postgres.connections import ConnectionPool, raw_connection
 from tekana_postgres.invariants import SCHEMA, Check, checks
-from tekana_postgres.revisions import newest_revision
+from tekana_postgres.revisions import check_revisions, newest_revision
 from tekana_postgres.rights import BREACHES, RIGHTS_COUNT
 
 _CHECK_TIMEOUT_SECONDS = 6 * 3600  # of one check of a large ledger
@@ -34,7 +36,7 @@ SET LOCAL enable_bitmapscan = off
 
 async def audit(url: str) -> AsyncIterator[Finding]:
     """Check every invariant on one snapshot, and yield a finding for each."""
-    pool = ConnectionPool(url, size=1)
+    pool = ConnectionPool(url, size=1, take_role=take_auditor_role)
     try:
         async with (
             raw_connection(pool) as connection,
@@ -53,6 +55,7 @@ async def audit(url: str) -> AsyncIterator[Finding]:
 
 async def _require_newest(connection: asyncpg.Connection) -> None:
     found = [row[0] for row in await connection.fetch("SELECT version_num FROM alembic_version")]
+    check_revisions(found)
     if newest_revision() not in found:
         raise Unavailable(
             f"the audit checks schema {newest_revision()}, and the database is at {', '.join(found) or 'none'}: "
@@ -104,7 +107,10 @@ async def _check_schema(connection: asyncpg.Connection) -> Finding:
     """Compare tables, constraints, guards and rights with those that this version needs."""
     begin = time.perf_counter()
     found = await read_catalogue(connection)
-    breaches = [*differences(found), *(row[0] for row in await connection.fetch(BREACHES))]
+    breaches = [
+        *differences(found),
+        *(row[0] for row in await connection.fetch(f"{BREACHES} UNION ALL {AUDITOR_BREACHES}")),
+    ]
     return Finding(
         SCHEMA,
         checked=count_objects(found) + RIGHTS_COUNT,

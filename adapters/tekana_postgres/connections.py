@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, cast
 
@@ -95,6 +95,7 @@ class ConnectionPool:
         size: int,
         setting: str = "database_url",
         server_settings: Mapping[str, str] = _NO_MORE_SETTINGS,
+        take_role: Callable[[asyncpg.Connection], Awaitable[None]] = take_role,
     ) -> None:
         """Create the pool, without a connection.
 
@@ -103,6 +104,7 @@ class ConnectionPool:
             size: the maximum number of connections.
             setting: the name of the setting with the URL, for messages.
             server_settings: settings of PostgreSQL for these connections.
+            take_role: switches to a role on a new connection.
 
         Raises:
             InvalidRequest: the URL is malformed, or has an unknown option.
@@ -110,6 +112,7 @@ class ConnectionPool:
         self._url = parse_database_url(url, setting)
         self._size = size
         self._server_settings = server_settings
+        self._take_role = take_role
         self._pool: asyncpg.Pool | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -168,7 +171,7 @@ class ConnectionPool:
     async def _connect(self, *_: object, **options: Any) -> asyncpg.Connection:
         connection = await _connect(self._url, self._server_settings, command_timeout=ANSWER_TIMEOUT_SECONDS, **options)
         try:
-            await take_role(connection)
+            await self._take_role(connection)
             await connection.execute(_COMMIT_DURABLY)
         except BaseException:
             connection.terminate()

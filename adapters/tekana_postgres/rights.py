@@ -32,9 +32,9 @@ CLOSED_FUNCTIONS: Final = (*FUNCTIONS, "tekana_attach_outbox_part")
 _NAME_BYTES_MAX = 63  # of identifiers in PostgreSQL
 
 
-def role_name(database: str) -> str:
-    """Return the name of the application's role in a database."""
-    name = f"{ROLE_PREFIX}_{database}"
+def role_name(database: str, prefix: str = ROLE_PREFIX) -> str:
+    """Return the name of the role with this prefix in a database; by default the application's."""
+    name = f"{prefix}_{database}"
     if len(name.encode()) <= _NAME_BYTES_MAX:
         return name
     digest = hashlib.sha256(database.encode()).hexdigest()[:16]
@@ -149,15 +149,20 @@ def grant_rights(connection: Connection, *, move_members: bool) -> None:
     for function in connection.execute(text(_OPEN_FUNCTIONS)).scalars().all():
         connection.exec_driver_sql(f"REVOKE EXECUTE ON FUNCTION {quote(function)} FROM PUBLIC")
     role = role_name(connection.execute(text("SELECT current_database()")).scalar_one())
-    if not _exists(connection, role):
-        literal = "'" + role.replace("'", "''") + "'"
-        connection.exec_driver_sql(_CREATE_ROLE.format(role=literal))
-    if not _exists(connection, role):
+    if not create_role(connection, role):
         return
     for kind, name, privilege in connection.execute(text(_MISSING), {"role": role}).all():
         connection.exec_driver_sql(f"GRANT {privilege} ON {kind} {quote(name)} TO {quote(role)}")
     if first_role_has_rights(connection):
         _leave_first_role(connection, quote(role), move_members=move_members)
+
+
+def create_role(connection: Connection, role: str) -> bool:
+    """Create a role unless it exists. Return whether it exists now: the user may have no right to create roles."""
+    if not _exists(connection, role):
+        literal = "'" + role.replace("'", "''") + "'"
+        connection.exec_driver_sql(_CREATE_ROLE.format(role=literal))
+    return _exists(connection, role)
 
 
 def _exists(connection: Connection, role: str) -> bool:

@@ -13,6 +13,7 @@ from uuid import UUID
 import uvicorn
 from litestar import Litestar
 
+from tekana import Settings
 from tekana_litestar.server import _config
 from tests.integration.http_support import Json, unique_number
 
@@ -36,7 +37,7 @@ class Response(NamedTuple):
 async def listening(app: Litestar) -> AsyncIterator[int]:
     """Serve the app with the settings of the real server, and yield the port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(_config(app, 1))
+        server = uvicorn.Server(_config(app, Settings(), None))
         server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign, assignment]
         life = asyncio.create_task(server.serve([listener]))
         try:

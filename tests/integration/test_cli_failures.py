@@ -259,7 +259,8 @@ def test_a_user_without_the_grant_is_reported(postgres_url: str, user: str) -> N
         if name == "migrate":
             assert_fails_with(done, "permission denied", name)
         else:
-            assert_fails_with(done, "GRANT tekana_app_", name)
+            role = "tekana_audit_" if name.startswith("audit") else "tekana_app_"
+            assert_fails_with(done, f"GRANT {role}", name)
             assert f" TO {user}" in done.stderr
 
 

@@ -20,6 +20,7 @@ from tekana.application.engine import posting_engine
 from tekana.domain.caller import MAIN_TENANT
 from tekana_litestar import create_app, log_limits, middleware, problems
 from tekana_litestar.app import TekanaApp
+from tekana_litestar.cors import Cors
 from tekana_litestar.headers import accepts
 from tekana_litestar.problems import problem_response
 from tekana_litestar.request_log import RequestLog
@@ -395,7 +396,7 @@ async def test_a_cancelled_request_is_answered() -> None:
         sent.append(message)
 
     scope: Any = {"type": "http", "method": "POST", "path": "/", "headers": []}
-    task = asyncio.create_task(middleware.Middleware(RequestLog())(hang, scope, hang, send))
+    task = asyncio.create_task(middleware.Middleware(RequestLog(), Cors(()))(hang, scope, hang, send))
     await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

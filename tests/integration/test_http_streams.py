@@ -16,7 +16,7 @@ import pytest
 import uvicorn
 from litestar import Litestar
 
-from tekana import LOCAL_OPERATOR, PageRequest, Unavailable
+from tekana import LOCAL_OPERATOR, PageRequest, Settings, Unavailable
 from tekana.ports.events import Events, FeedEvent
 from tekana.ports.page import Page
 from tekana_litestar import create_app, middleware, server_sent_events
@@ -36,7 +36,7 @@ STREAM = {"Accept": "text/event-stream"}
 async def serving(app: Litestar) -> AsyncIterator[httpx.AsyncClient]:
     """Run the app on a real server; yield a client."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(_config(app, 1))
+        server = uvicorn.Server(_config(app, Settings(), None))
         server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign, assignment]
         life = asyncio.create_task(server.serve([listener]))
         try:

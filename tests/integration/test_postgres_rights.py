@@ -15,6 +15,7 @@ import tekana
 from tekana.testing import builders
 from tekana.testing.session import session
 from tekana_postgres import PostgresStore
+from tekana_postgres.auditor import AUDIT_PREFIX
 from tekana_postgres.migrator import migrate
 from tekana_postgres.rights import BREACHES, FUNCTIONS, SEQUENCES, TABLES, role_name
 from tests.conftest import _database, _maintain
@@ -38,7 +39,7 @@ def other_postgres_url(postgres_server: str) -> Iterator[str]:
     _maintain(postgres_server, f"CREATE DATABASE {name}")
     yield _database(postgres_server, name)
     _maintain(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
-    _maintain(postgres_server, f"DROP ROLE IF EXISTS {role_name(name)}")
+    _maintain(postgres_server, f"DROP ROLE IF EXISTS {role_name(name)}, {role_name(name, AUDIT_PREFIX)}")
 
 
 @pytest_asyncio.fixture

@@ -8,6 +8,7 @@ from alembic import context
 from alembic.runtime.migration import MigrationInfo
 from sqlalchemy import text
 
+from tekana_postgres.auditor import grant_auditor_rights
 from tekana_postgres.rights import first_role_has_rights, grant_rights
 
 MIGRATION_LOCK = 0x74656B616E61  # "tekana"
@@ -28,3 +29,4 @@ with context.begin_transaction():
     had_rights = first_role_has_rights(connection)
     context.run_migrations()
     grant_rights(connection, move_members=had_rights)
+    grant_auditor_rights(connection)

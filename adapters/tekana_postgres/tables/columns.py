@@ -1,4 +1,4 @@
-"""What all tables share: metadata, the rights on them, and columns for times, references and numbers of events."""
+"""The common parts of all tables: metadata, rights, and columns for times, references and numbers of events."""
 
 from __future__ import annotations
 
@@ -19,6 +19,11 @@ MAY_INSERT: Final = (*MAY_SELECT, "INSERT")
 MAY_UPDATE: Final = (*MAY_INSERT, "UPDATE")
 MAY_DELETE: Final = (*MAY_UPDATE, "DELETE")
 """The privileges of the application on a table, which declares them as `rights` in its `info`."""
+
+ALL_COLUMNS: Final = ("*",)
+"""All columns of a table that `tekana audit` reads.
+
+A table declares the columns that it reads as `audited` in its `info`; of others, the auditor's role reads nothing."""
 
 
 def moment(name: str, *, nullable: bool = False) -> Column[Any]:

@@ -5,7 +5,17 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, Index, SmallInteger, Table, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import CHAR, JSON
 
-from tekana_postgres.tables.columns import MAY_INSERT, MAY_UPDATE, event_count, metadata, moment, reference, tenant
+from tekana_postgres.tables.columns import (
+    ALL_COLUMNS,
+    MAY_INSERT,
+    MAY_UPDATE,
+    event_count,
+    metadata,
+    moment,
+    reference,
+    tenant,
+)
+
 
 customers = Table(
     "customers",
@@ -28,7 +38,7 @@ customers = Table(
     CheckConstraint("status IN ('active', 'suspended', 'closed')", name="status"),
     CheckConstraint("(status = 'suspended') = (suspension_reason IS NOT NULL)", name="suspension"),
     CheckConstraint("version >= 1", name="version"),
-    info={"rights": MAY_UPDATE},
+    info={"rights": MAY_UPDATE, "audited": ("id", "status", "tenant", "version")},
 )
 
 # A contact is free again once its customer is closed: closed rows differ by their id, all others by NULL.
@@ -83,7 +93,7 @@ wallets = Table(
     Index(None, "status", "id", postgresql_where=text("status <> 'active'")),
     # Balances change all the time: room on the page keeps the new row version there, and indexes untouched (HOT).
     postgresql_with={"fillfactor": 70},
-    info={"rights": MAY_UPDATE},
+    info={"rights": MAY_UPDATE, "audited": ALL_COLUMNS},
 )
 
 transactions = Table(
@@ -125,7 +135,7 @@ transactions = Table(
     Index(None, "tenant", "id", postgresql_where=text("tenant <> 'main'")),
     Index(None, "type", "id", postgresql_where=text("type <> 'transfer'")),
     Index(None, "relates_to", postgresql_where=text("relates_to IS NOT NULL")),
-    info={"rights": MAY_INSERT},
+    info={"rights": MAY_INSERT, "audited": ALL_COLUMNS},
 )
 
 # The order of columns leaves no padding between them.
@@ -145,7 +155,7 @@ entries = Table(
     CheckConstraint("version >= 1 AND sequence >= version", name="version"),
     CheckConstraint("leg >= 0", name="leg"),
     Index(None, "transaction_id"),
-    info={"rights": MAY_INSERT},
+    info={"rights": MAY_INSERT, "audited": ALL_COLUMNS},
 )
 
 idempotency_keys = Table(
@@ -156,7 +166,7 @@ idempotency_keys = Table(
     reference("transaction_id", "transactions.id", nullable=True),
     Column("answer", JSON),
     CheckConstraint("(transaction_id IS NULL) = (answer IS NOT NULL)", name="answer"),
-    info={"rights": MAY_INSERT},
+    info={"rights": MAY_INSERT, "audited": ("key_digest", "transaction_id")},
 )
 
 # Answers that hold a customer's data, apart from the keys, which are kept for ever: these can be erased.

@@ -19,7 +19,16 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSON
 
-from tekana_postgres.tables.columns import MAY_DELETE, MAY_INSERT, MAY_SELECT, MAY_UPDATE, metadata, moment, reference
+from tekana_postgres.tables.columns import (
+    ALL_COLUMNS,
+    MAY_DELETE,
+    MAY_INSERT,
+    MAY_SELECT,
+    MAY_UPDATE,
+    metadata,
+    moment,
+    reference,
+)
 
 _positions = Sequence("outbox_position_seq", metadata=metadata)
 
@@ -33,7 +42,7 @@ outbox = Table(
     CheckConstraint("(transaction_id IS NULL) = (event IS NOT NULL)", name="event"),
     CheckConstraint("(event_type IS NULL) = (event IS NULL)", name="event_type"),
     postgresql_partition_by="RANGE (position)",
-    info={"rights": MAY_INSERT},
+    info={"rights": MAY_INSERT, "audited": ALL_COLUMNS},
 )
 
 # The parts that the outbox is divided into, and what is known of those that were dropped.
@@ -52,7 +61,7 @@ outbox_parts = Table(
     CheckConstraint(
         "(dropped_at IS NULL) = (transactions IS NULL) AND (dropped_at IS NULL) = (digest IS NULL)", name="dropped"
     ),
-    info={"rights": MAY_SELECT},
+    info={"rights": MAY_SELECT, "audited": ALL_COLUMNS},
 )
 
 relays = Table(
