@@ -48,7 +48,7 @@ def tls_programs() -> Path:
 
 
 @contextmanager
-def tcp_postgres(programs: Path, *, tls: bool) -> Iterator[TcpPostgres]:
+def tcp_postgres(programs: Path, *, tls: bool, durable: bool = False) -> Iterator[TcpPostgres]:
     """Start a server with scram passwords, and stop it at the end."""
     account: dict[str, Any] = {}
     if os.geteuid() == 0:
@@ -73,9 +73,8 @@ def tcp_postgres(programs: Path, *, tls: bool) -> Iterator[TcpPostgres]:
         authority = _certify(data, account) if tls else None
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
-        settings = (
-            f"port={port} listen_addresses=127.0.0.1 unix_socket_directories= fsync=off ssl={'on' if tls else 'off'}"
-        )
+        settings = f"port={port} listen_addresses=127.0.0.1 unix_socket_directories= ssl={'on' if tls else 'off'}"
+        settings += "" if durable else " fsync=off"
         options = " ".join(f"-c {setting}" for setting in settings.split())
         run("pg_ctl", "start", "-w", "-D", "data", "-l", "data/log", "-o", options)
         try:
