@@ -16,7 +16,6 @@ from tekana_postgres.tables.columns import (
     tenant,
 )
 
-
 customers = Table(
     "customers",
     metadata,
