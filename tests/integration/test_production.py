@@ -104,6 +104,10 @@ SETTINGS = {
         {"TEKANA_CORS_ORIGINS": "https://a.example, *"},
         "cors_origins: must name exact origins: * lets every page in a browser send requests",
     ),
+    "keys in memory": (
+        {"TEKANA_KEY_PROVIDER_URL": "memory://"},
+        "key_provider_url: must be that of a file: memory:// loses the master keys when it stops",
+    ),
     "a short token": ({"TEKANA_METRICS_TOKEN": "0123456789abcdef"}, "metrics_token: is shorter than 32 characters"),
     "a simple token": ({"TEKANA_METRICS_TOKEN": "a" * 40}, "metrics_token: has fewer than 8 different characters"),
     "HTTP in clear": (

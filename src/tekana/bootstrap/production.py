@@ -35,6 +35,11 @@ def _cors_origins(settings: Settings) -> Iterator[str]:
         yield "must name exact origins: * lets every page in a browser send requests"
 
 
+def _key_provider_url(settings: Settings) -> Iterator[str]:
+    if (settings.key_provider_url or "").startswith("memory:"):
+        yield "must be that of a file: memory:// loses the master keys when it stops"
+
+
 def _dev_mode(_: Settings) -> Iterator[str]:
     if sys.flags.dev_mode:
         yield "must not be set, nor python -X dev: debugging is on"
@@ -48,6 +53,7 @@ def _asyncio_debug(_: Settings) -> Iterator[str]:
 CHECKS: Final[Mapping[str, Check]] = {
     "docs": _docs,
     "cors_origins": _cors_origins,
+    "key_provider_url": _key_provider_url,
     "PYTHONDEVMODE": _dev_mode,
     "PYTHONASYNCIODEBUG": _asyncio_debug,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import rich_click as click
 
@@ -21,7 +22,7 @@ from tekana.cli.worker_process import run_worker_process
 @key_provider_option
 @environment_option
 @database_options
-def webhooks(webhooks_allow_private: bool, database_url: str | None, data_dir: Path | None, **more: str | None) -> None:
+def webhooks(webhooks_allow_private: bool, database_url: str | None, data_dir: Path | None, **more: Any) -> None:
     """Deliver webhooks until Ctrl-C or SIGTERM.
 
     Any number of processes may run: they share the work. `tekana serve` also delivers webhooks.
