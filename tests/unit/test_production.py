@@ -1,0 +1,110 @@
+"""Which hosts are this machine, which secrets are weak, and which URLs of databases and brokers are safe."""
+
+from __future__ import annotations
+
+import pytest
+
+from tekana.bootstrap.production import CHECKS, SECRETS, UnsafeForProduction, check_settings
+from tekana.bootstrap.settings import Settings
+from tekana.ports.production import is_local, weakness_of
+from tekana_kafka.address import address_faults, parse_address
+from tekana_postgres.database_url import url_faults
+
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - not bound
+PASSWORD = "0123456789abcdef"  # noqa: S105 - of no server
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "127.8.8.8", "::1", "[::1]", "localhost", "LOCALHOST", "/run/postgresql"]
+)
+def test_this_machine_is_local(host: str) -> None:
+    assert is_local(host)
+
+
+@pytest.mark.parametrize(
+    "host", ["", EVERYWHERE, "::", "10.0.0.1", "db.example", "localhost.example", "127.0.0.1.example"]
+)
+def test_other_machines_are_not_local(host: str) -> None:
+    assert not is_local(host)
+
+
+def test_short_and_simple_secrets_are_weak() -> None:
+    assert weakness_of("x" * 15) == "is shorter than 16 characters"
+    assert weakness_of("change" * 4) == "has fewer than 8 different characters"
+    assert weakness_of(PASSWORD) is None
+    assert weakness_of(PASSWORD, 32) == "is shorter than 32 characters"
+
+
+SAFE = [
+    "postgresql://u@/x",
+    f"postgresql://u:{PASSWORD}@127.0.0.1/x",
+    f"postgresql://u:{PASSWORD}@[::1]:5432/x?sslmode=require",
+    "postgresql://u@/x?host=/run/postgresql",
+    f"postgresql://u:{PASSWORD}@db.example/x?sslmode=verify-full&sslrootcert=/ca.pem",
+]
+UNSAFE = [
+    ("postgresql://u@db.example/x", "db.example, not sslmode=prefer"),
+    ("postgresql://u@db.example:5433/x?sslmode=disable", "db.example, not sslmode=disable"),
+    ("postgresql://u@db.example/x?sslmode=verify-ca", "db.example, not sslmode=verify-ca"),
+    ("postgresql://u@/x?host=db.example&ssl=require", "db.example, not sslmode=require"),
+    ("postgresql://u@127.0.0.1:1,[2001:db8::1]:2/x", "2001:db8::1, not sslmode=prefer"),
+    ("postgresql://u@/x?service=wallets", "a service, not sslmode=prefer"),
+    ("postgresql://u:local@/x", "has a password that is shorter than 16 characters"),
+]
+
+
+@pytest.mark.parametrize("url", SAFE)
+def test_a_safe_database_url_has_no_faults(url: str) -> None:
+    assert list(url_faults(url, "database_url", {})) == []
+
+
+@pytest.mark.parametrize(("url", "message"), UNSAFE)
+def test_an_unsafe_database_url_has_a_fault(url: str, message: str) -> None:
+    (fault,) = url_faults(url, "read_database_url", {})
+    assert fault.field == "read_database_url"
+    assert fault.message.endswith(message)
+
+
+def test_the_variables_of_libpq_count() -> None:
+    remote = {"PGHOST": "db.example", "PGPASSWORD": "local"}
+    assert [fault.message for fault in url_faults("postgresql://u@/x", "database_url", remote)] == [
+        "must have sslmode=verify-full and sslrootcert for db.example, not sslmode=prefer",
+        "has a password that is shorter than 16 characters",
+    ]
+    assert list(url_faults("postgresql://u@db.example/x", "database_url", {"PGSSLMODE": "verify-full"})) == []
+    assert len(list(url_faults("postgresql://u@db.example/x?sslmode=prefer", "x", {"PGSSLMODE": "verify-full"}))) == 1
+
+
+def test_brokers_on_other_machines_need_tls() -> None:
+    assert address_faults(parse_address("kafka://127.0.0.1:9092,[::1]:9093,localhost:9094")) == []
+    (fault,) = address_faults(parse_address("kafka://127.0.0.1:9092,kafka.example:9092"))
+    assert fault == ("bus_url", "has no TLS to kafka.example:9092")
+
+
+def test_nothing_is_refused_in_development() -> None:
+    check_settings(Settings(database_url="memory://", docs="on", cors_origins="*"), host=EVERYWHERE)
+
+
+def test_every_check_names_a_setting_or_a_variable() -> None:
+    settings = Settings()
+    assert all(hasattr(settings, name) or name.startswith("PYTHON") for name in (*CHECKS, *SECRETS))
+    for name in SECRETS:
+        assert PASSWORD not in repr(Settings.from_environment({f"TEKANA_{name.upper()}": PASSWORD}))
+
+
+@pytest.mark.parametrize(
+    ("settings", "is_refused"),
+    [
+        (Settings(env="production"), True),
+        (Settings(env="production", tls_by_proxy=True), False),
+        (Settings(env="production", tls_cert="c", tls_key="k"), False),
+    ],
+)
+def test_http_in_clear_is_refused_on_the_network_only(settings: Settings, is_refused: bool) -> None:
+    check_settings(settings, host="127.0.0.1")
+    check_settings(settings)
+    if is_refused:
+        with pytest.raises(UnsafeForProduction, match="tls_cert: is missing"):
+            check_settings(settings, host="10.0.0.1")
+    else:
+        check_settings(settings, host="10.0.0.1")
