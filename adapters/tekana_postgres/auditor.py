@@ -54,6 +54,9 @@ _MISSING_GRANT = f"""
     WHERE NOT has_table_privilege(to_regclass('entries'), 'SELECT')
 """
 
+# Older schemas, which a database may be migrated to, lack tables and columns.
+_COLUMNS = "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(:name) AND attnum > 0 AND NOT attisdropped"
+
 
 def grant_auditor_rights(connection: Connection) -> None:
     """Create the auditor's role unless it exists, and grant its rights. If it cannot be created, do nothing.
@@ -70,8 +73,12 @@ def grant_auditor_rights(connection: Connection) -> None:
     schema = connection.execute(text("SELECT quote_ident(current_schema())")).scalar_one()
     connection.exec_driver_sql(f"GRANT USAGE ON SCHEMA {schema} TO {quote(role)}")
     for name, columns in AUDITED.items():
-        some = "" if columns == ALL_COLUMNS else f" ({', '.join(map(quote, columns))})"
-        connection.exec_driver_sql(f"GRANT SELECT{some} ON TABLE {quote(name)} TO {quote(role)}")
+        found = set(connection.execute(text(_COLUMNS), {"name": name}).scalars())
+        granted = [quote(column) for column in columns if column in found]
+        if columns == ALL_COLUMNS and found:
+            connection.exec_driver_sql(f"GRANT SELECT ON TABLE {quote(name)} TO {quote(role)}")
+        elif granted:
+            connection.exec_driver_sql(f"GRANT SELECT ({', '.join(granted)}) ON TABLE {quote(name)} TO {quote(role)}")
 
 
 async def take_auditor_role(connection: asyncpg.Connection) -> None:
