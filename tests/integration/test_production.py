@@ -171,9 +171,11 @@ def test_every_command_that_runs_for_long_refuses(name: str) -> None:
 
 @pytest.mark.parametrize("role", ["gateway", "transaction"])
 def test_every_role_refuses(role: str) -> None:
-    done = tekana("serve", "--role", role, TEKANA_BUS_URL="kafka://kafka:9092", TEKANA_DATABASE_URL="memory://")
+    variables = {"TEKANA_BUS_URL": "kafka://kafka:9092", "TEKANA_BUS_SECRET": "a" * 32}
+    done = tekana("serve", "--role", role, TEKANA_DATABASE_URL="memory://", **variables)
+    simple = "bus_secret: has fewer than 8 different characters"
     database = () if role == "gateway" else (SETTINGS["memory"][1],)
-    assert_refused(done, *database, SETTINGS["a remote broker in clear"][1])
+    assert_refused(done, simple, *database, SETTINGS["a remote broker in clear"][1])
 
 
 USERS = {

@@ -79,6 +79,11 @@ def test_brokers_on_other_machines_need_tls() -> None:
     assert address_faults(parse_address("kafka://127.0.0.1:9092,[::1]:9093,localhost:9094")) == []
     (fault,) = address_faults(parse_address("kafka://127.0.0.1:9092,kafka.example:9092"))
     assert fault == ("bus_url", "has no TLS to kafka.example:9092")
+    assert address_faults(parse_address("kafka://kafka.example:9093?security_protocol=SSL")) == []
+    url = "kafka://u:{}@kafka.example:9093?security_protocol=SASL_SSL"
+    assert address_faults(parse_address(url.format(PASSWORD))) == []
+    (fault,) = address_faults(parse_address(url.format("local")))
+    assert fault == ("bus_url", "has a password that is shorter than 16 characters")
 
 
 def test_nothing_is_refused_in_development() -> None:
@@ -89,7 +94,7 @@ def test_every_check_names_a_setting_or_a_variable() -> None:
     settings = Settings()
     assert all(hasattr(settings, name) or name.startswith("PYTHON") for name in (*CHECKS, *SECRETS))
     for name in SECRETS:
-        assert PASSWORD not in repr(Settings.from_environment({f"TEKANA_{name.upper()}": PASSWORD}))
+        assert PASSWORD not in repr(Settings.from_environment({f"TEKANA_{name.upper()}": 2 * PASSWORD}))
 
 
 @pytest.mark.parametrize(

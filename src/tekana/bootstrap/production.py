@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, cast
 
 from tekana.bootstrap.adapters import find_publisher
@@ -59,8 +59,11 @@ CHECKS: Final[Mapping[str, Check]] = {
 }
 """The checks of the settings and of the environment, by the name of the setting or the variable."""
 
-SECRETS: Final = ("metrics_token",)
-"""The settings that are secrets: where one is set, it must not be short."""
+SECRETS: Final[Mapping[str, Callable[[Settings], Iterable[str]]]] = {
+    "bus_secret": lambda settings: settings.bus_secrets,
+    "metrics_token": lambda settings: filter(None, [settings.metrics_token]),
+}
+"""The secrets in settings, which must not be short or simple."""
 
 
 def check_settings(settings: Settings, *, host: str | None = None) -> None:
@@ -100,10 +103,9 @@ def _settings_faults(settings: Settings, host: str | None) -> list[FieldError]:
     if not settings.is_production:
         return []
     faults = [FieldError(name, fault) for name, check in CHECKS.items() for fault in check(settings)]
-    for name in SECRETS:
-        secret = getattr(settings, name)
-        if secret is not None and (weakness := weakness_of(secret, TOKEN_LENGTH_MIN)):
-            faults.append(FieldError(name, weakness))
+    for name, secrets in SECRETS.items():
+        weaknesses = (weakness_of(secret, TOKEN_LENGTH_MIN) for secret in secrets(settings))
+        faults += [FieldError(name, weakness) for weakness in weaknesses if weakness]
     if host is not None and not (is_local(host) or settings.tls_cert or settings.tls_by_proxy):
         faults.append(
             FieldError("tls_cert", f"is missing: HTTP at {host} would not be encrypted (or set tls_by_proxy)")

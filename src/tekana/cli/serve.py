@@ -54,7 +54,6 @@ from tekana.ports.store import Store
 @setting("--tls-key", metavar="FILE", help="The private key of the certificate, in PEM format.")
 @setting("--tls-by-proxy", is_flag=True, help="A proxy in front terminates TLS.")
 @setting("--docs", type=click.Choice(["on", "off"]), help="The documentation page. [default: on; in production off]")
-@setting("--metrics-token", metavar="TOKEN", help="Required to read /metrics, as a bearer token.")
 @setting("--cors-origins", metavar="ORIGINS", help="Of the pages that may send requests, separated by commas.")
 @environment_option
 @bus_option
