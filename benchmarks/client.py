@@ -20,6 +20,7 @@ import msgspec
 import uvloop
 
 from benchmarks.data import CURRENCY, WALLET_ID
+from benchmarks.key import BEARER
 
 _READ, _CREATED, _REFUSED = b"HTTP/1.1 200", b"HTTP/1.1 201", b"HTTP/1.1 503"
 _END_OF_HEAD = b"\r\n\r\n"
@@ -51,8 +52,8 @@ class LoadReport(msgspec.Struct, kw_only=True):
 def request(kind: str, wallets: int, key: str) -> tuple[str, str, dict[str, str], str]:
     """Return the method, the path, the headers and the body of a request."""
     if kind == "wallet":
-        return "GET", f"/v1/wallets/{WALLET_ID % int(random.random() * wallets)}", {}, ""
-    headers = {"Content-Type": "application/json", "Idempotency-Key": key}
+        return "GET", f"/v1/wallets/{WALLET_ID % int(random.random() * wallets)}", BEARER, ""
+    headers = {"Content-Type": "application/json", "Idempotency-Key": key, **BEARER}
     if kind == "deposit":
         return "POST", "/v1/transactions", headers, _DEPOSIT % int(random.random() * wallets)
     if kind != "batch":

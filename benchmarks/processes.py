@@ -17,6 +17,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 from types import MappingProxyType
 
+from benchmarks.key import BEARER
 from benchmarks.server import CannotMeasure
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -151,7 +152,7 @@ def get_status(port: int, path: str) -> int:
     """Return the status of a GET. Raises OSError if there is no response."""
     connection = HTTPConnection("127.0.0.1", port, timeout=10)
     try:
-        connection.request("GET", path)
+        connection.request("GET", path, headers=BEARER)
         return connection.getresponse().status
     finally:
         connection.close()

@@ -36,15 +36,20 @@ local function transfer(hot)
     .. '","amount":"100","currency":"RWF"}'
 end
 
+local file = io.open(os.getenv("TEKANA_KEY_FILE"))
+local credential = "Authorization: Bearer " .. file:read("l") .. "\r\n"
+file:close()
+
 local function post(path, body)
   sent = sent + 1
-  return "POST " .. path .. " HTTP/1.1\r\nHost: benchmark\r\nContent-Type: application/json\r\nIdempotency-Key: "
-    .. run .. "-" .. number .. "-" .. sent .. "\r\nContent-Length: " .. #body .. "\r\n\r\n" .. body
+  return "POST " .. path .. " HTTP/1.1\r\nHost: benchmark\r\n" .. credential
+    .. "Content-Type: application/json\r\nIdempotency-Key: " .. run .. "-" .. number .. "-" .. sent .. "\r\nContent-Length: " .. #body .. "\r\n\r\n" .. body
 end
 
 function request()
   if kind == "wallet" then
-    return "GET /v1/wallets/" .. wallet_id(math.random(0, wallets - 1)) .. " HTTP/1.1\r\nHost: benchmark\r\n\r\n"
+    return "GET /v1/wallets/" .. wallet_id(math.random(0, wallets - 1)) .. " HTTP/1.1\r\nHost: benchmark\r\n"
+      .. credential .. "\r\n"
   end
   if kind == "deposit" then
     return post("/v1/transactions", '{"type":"deposit","wallet_id":"' .. wallet_id(math.random(0, wallets - 1))

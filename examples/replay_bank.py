@@ -499,24 +499,34 @@ def _verdict(tally: Tally) -> list[str]:
     return verdict
 
 
-async def replay_over_http(url: str, rows: Sequence[Row], tally: Tally, display: ProgressDisplay) -> None:
+async def replay_over_http(url: str, key: str, rows: Sequence[Row], tally: Tally, display: ProgressDisplay) -> None:
     """Replay the rows on the server at the URL.
 
     Raises:
         NotReachable: there is no server.
         GaveUp: the server stopped responding.
     """
-    async with httpx.AsyncClient(base_url=url, transport=SeparatePools(IN_FLIGHT), timeout=10) as http:
+    credential = {"Authorization": f"Bearer {key}"}
+    async with httpx.AsyncClient(
+        base_url=url, transport=SeparatePools(IN_FLIGHT), timeout=10, headers=credential
+    ) as http:
         client = HttpLedgerClient(http, say=display.console.print)
         await client.check()
         with display.running():
             await replay(rows, client, tally, display.update)
 
 
+def development_key() -> str:
+    """Return the API key that `tekana serve` has made for development; an empty text without one."""
+    file = Path.home() / ".tekana" / "operator.key"
+    return file.read_text("ascii").strip() if file.is_file() else ""
+
+
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--url", default="http://127.0.0.1:3333", show_default=True, help="Where `tekana serve` listens.")
+@click.option("--key", envvar="TEKANA_KEY", default="", help="An API key. [default: that of development mode]")
 @click.argument("file", default=BANK, type=click.Path(path_type=Path))
-def command(url: str, file: Path) -> None:
+def command(url: str, key: str, file: Path) -> None:
     """Replay the bank's FILE over HTTP, and compare every balance with the bank's own.
 
     A second run changes nothing. Exits with 0 if every balance agrees, 1 if one does not or the server
@@ -526,7 +536,7 @@ def command(url: str, file: Path) -> None:
     try:
         rows = read_rows(file)
         tally = Tally.of(rows)
-        asyncio.run(replay_over_http(url, rows, tally, ProgressDisplay(console, tally)))
+        asyncio.run(replay_over_http(url, key or development_key(), rows, tally, ProgressDisplay(console, tally)))
     except (BadFile, NotReachable) as error:
         console.print(f"replay_bank: {error}")
         sys.exit(COULD_NOT_BEGIN)

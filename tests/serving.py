@@ -9,12 +9,17 @@ from contextlib import suppress
 
 import httpx
 
+from tests.keys import BEARER
+
 _BLOCK_SIZE = 500  # more than one process takes: a stopped server is started again on its port
 _BLOCKS = range(10_000, 32_000, _BLOCK_SIZE)
 """Below the ports that systems give to outgoing connections, of which tests make thousands."""
 
-http = httpx.Client(limits=httpx.Limits(max_keepalive_connections=0))
-"""Opens a connection for each request. `httpx.get` would load the certificates each time, which takes 40 ms of CPU."""
+http = httpx.Client(headers=BEARER, limits=httpx.Limits(max_keepalive_connections=0))
+"""Sends the key, and opens a connection for each request.
+
+`httpx.get` would load the certificates each time, which takes 40 ms of CPU.
+"""
 
 
 def free_port() -> int:

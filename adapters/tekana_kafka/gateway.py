@@ -9,10 +9,11 @@ from functools import partial
 from typing import Any, cast
 
 from tekana.application import Batch, Webhooks
+from tekana.application.authentication import KeyVerifier
 from tekana.application.commands.validation import check_key
 from tekana.application.engine.envelope import Envelope, Outcome
 from tekana.domain.answers import Answer
-from tekana.domain.caller import Caller
+from tekana.domain.caller import AUTHENTICATION, Caller
 from tekana.domain.errors import Overloaded
 from tekana.ports.readers import READERS, Readers
 from tekana_kafka.address import Address, parse_address
@@ -33,6 +34,7 @@ class KafkaGateway:
         self._requests = Requests(address, client)
         self.engine = RemoteEngine(self._requests, client)
         self.readers = cast("Readers", RemoteReaders(address, self._requests, client))
+        self.key_verifier = cast("KeyVerifier", self._requests.port("key_verifier", AUTHENTICATION))
 
     def webhooks(self, caller: Caller) -> Webhooks:
         """Return a reader of webhooks that asks on behalf of the caller."""

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, Union
 
 from tekana.application import Webhooks
+from tekana.application.authentication import KeyVerifier
 from tekana.application.commands import GROUPS, Batch, Command, money
 from tekana.application.commands.group import CommandGroup
 from tekana.domain.answers import Answer
@@ -36,6 +37,7 @@ PORTS: Final[Mapping[str, type]] = {
     **{reader.name: reader.port for reader in READERS},
     "previews": Previews,
     "webhooks": Webhooks,
+    "key_verifier": KeyVerifier,
 }
 """The ports with queries, by the first part of a query's name. Every public method of a port is a query."""
 
@@ -43,6 +45,7 @@ _SERVICE_OF_PORT: Final[Mapping[str, ServiceName]] = {
     **{reader.name: reader.service for reader in READERS},
     "previews": "transaction",
     "webhooks": "transaction",
+    "key_verifier": "transaction",
 }
 
 SERVICE_OF: Final[Mapping[str, ServiceName]] = {

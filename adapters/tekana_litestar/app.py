@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import TYPE_CHECKING, Any, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from litestar import Litestar
 from litestar.di import Provide
 from litestar.enums import ScopeType
 from litestar.exceptions import MethodNotAllowedException, NotFoundException
-from litestar.handlers import HTTPRouteHandler
+from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.types import ASGIApp, HTTPScope, LifeSpanReceive, LifeSpanScope, LifeSpanSend, Receive, Scope, Send
 from litestar.utils.path import normalize_path
 
-from tekana import Settings, connect
+from tekana import InvalidRequest, Settings, Tekana, connect
+from tekana.bootstrap.key_file import register_key_file
 from tekana.bootstrap.lifespan import resolve_settings
 from tekana.bootstrap.production import check_settings
 from tekana_litestar import docs
-from tekana_litestar.caller import identify_caller
+from tekana_litestar.caller import identify_caller, refuse_query_credentials
 from tekana_litestar.core_metrics import CoreMetrics
 from tekana_litestar.cors import Cors
 from tekana_litestar.headers import check_host
 from tekana_litestar.hot_operations import hot_routes
 from tekana_litestar.middleware import Middleware
-from tekana_litestar.operation import is_plain, provide_call, read_call
+from tekana_litestar.operation import is_plain, is_public, provide_call, read_call
 from tekana_litestar.problems import allowed_methods, handle_exception, problem_of_request
 from tekana_litestar.protocol.hot_routes import HotRoutes
 from tekana_litestar.request_log import RequestLog, count_requests
@@ -35,6 +38,9 @@ from tekana_litestar.server_sent_events import Streams
 if TYPE_CHECKING:
     from tekana.ports.clock import Clock
     from tekana.ports.store import Store
+
+_REGISTRATION_SECONDS: Final = 5.0
+"""For how long the start waits for the key of the settings to be registered."""
 
 
 class TekanaApp(Litestar):
@@ -68,12 +74,17 @@ class TekanaApp(Litestar):
 
     async def _serve(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         try:
-            scope["user"] = identify_caller(scope["headers"])
             check_host(scope["headers"])
-            if mounted := next((one for one in self._mounts if f"{_path(scope)}/".startswith(f"{one}/")), None):
+            refuse_query_credentials(scope["query_string"])
+            mounted = next((one for one in self._mounts if f"{_path(scope)}/".startswith(f"{one}/")), None)
+            routed = None if mounted else self._route(scope)
+            # What no route answers needs a credential as well: without one, it cannot be found out what there is.
+            if not isinstance(routed, _Routed) or not is_public(routed.handler):
+                scope["user"] = await identify_caller(scope["headers"], self.state.tekana.authenticator)
+            if mounted:
                 await self._serve_mounted(mounted, scope, receive, send)
                 return
-            response = await self._respond(scope, receive)
+            response = await self._respond(scope, receive, routed)
             if response is None:
                 await super().__call__(scope, receive, send)
                 return
@@ -88,26 +99,46 @@ class TekanaApp(Litestar):
         own["state"] = {**scope["state"], "tekana": self.state.tekana}
         await self._mounts[path](cast("HTTPScope", own), receive, send)
 
-    async def _respond(self, scope: HTTPScope, receive: Receive) -> Response | None:
-        """Return the response of a plain handler, which Litestar would call after 40 to 100 microseconds of its own.
-
-        None leaves the request to Litestar.
-        """
+    def _route(self, scope: HTTPScope) -> _Routed | MethodNotAllowedException | None:
+        """Return what answers a request, or the error for its method; None if there is nothing at its path."""
         method: Any = scope["method"]
         try:
             # Litestar's own OPTIONS names but some of the methods: the error for an unknown one names all.
             routed = self.asgi_router.handle_routing(_path(scope), "any" if method == "OPTIONS" else method)
         except MethodNotAllowedException as error:
-            return HttpResponse(204, headers=[("Allow", allowed_methods(error))]) if method == "OPTIONS" else None
+            return error
         except NotFoundException:
             return None
-        _, handler, _, path_params, scope["path_template"] = routed
-        if not isinstance(handler, HTTPRouteHandler) or not is_plain(handler):
+        return _Routed(routed[1], routed[3], routed[4])
+
+    async def _respond(
+        self, scope: HTTPScope, receive: Receive, routed: _Routed | MethodNotAllowedException | None
+    ) -> Response | None:
+        """Return the response of a plain handler, which Litestar would call after 40 to 100 microseconds of its own.
+
+        None leaves the request to Litestar.
+        """
+        if isinstance(routed, MethodNotAllowedException):
+            is_question = scope["method"] == "OPTIONS"
+            return HttpResponse(204, headers=[("Allow", allowed_methods(routed))]) if is_question else None
+        if routed is None:
+            return None
+        scope["path_template"] = routed.template
+        if not isinstance(routed.handler, HTTPRouteHandler) or not is_plain(routed.handler):
             return None
         scope["litestar_app"] = self
-        scope["path_params"] = path_params
-        response: Response = await handler.fn(call=await read_call(scope, receive, handler.opt["operation"]))
+        scope["path_params"] = routed.path_params
+        call = await read_call(scope, receive, routed.handler.opt["operation"])
+        response: Response = await routed.handler.fn(call=call)
         return response
+
+
+class _Routed(NamedTuple):
+    """What answers a request: the handler, the parameters in the path, and its template."""
+
+    handler: BaseRouteHandler
+    path_params: dict[str, Any]
+    template: str
 
 
 def _path(scope: HTTPScope) -> str:
@@ -174,8 +205,25 @@ def _run_core(
         async with connect(settings, store=store, clock=clock, run_workers=True, stripe=stripe) as tekana:
             app.state.tekana = tekana
             app.state.metrics = CoreMetrics(tekana)
-            async with app.state.metrics.updated():
+            async with _registered_key(settings, tekana), app.state.metrics.updated():
                 yield
             count_requests()
 
     return run
+
+
+@asynccontextmanager
+async def _registered_key(settings: Settings, tekana: Tekana) -> AsyncIterator[None]:
+    """Register the key of the settings, if there is one; in the background, if the store is not reachable yet."""
+    if settings.key_file is None or settings.role == "gateway":  # a gateway has no store
+        yield
+        return
+    registering = asyncio.create_task(register_key_file(tekana, Path(settings.key_file)))
+    try:
+        await asyncio.wait((registering,), timeout=_REGISTRATION_SECONDS)
+        if registering.done() and isinstance(error := registering.exception(), InvalidRequest):
+            raise error  # the file is not what it should be
+        yield
+    finally:
+        registering.cancel()
+        await asyncio.wait((registering,))

@@ -26,7 +26,7 @@ _TYPES: Final = {
     "icon.svg": "image/svg+xml",
 }
 
-_READ: Final = [HttpMethod.GET, HttpMethod.HEAD]
+_READ: Final[dict[str, Any]] = {"http_method": [HttpMethod.GET, HttpMethod.HEAD], "opt": {"public": True}}
 
 
 @cache
@@ -34,26 +34,26 @@ def _asset(name: str) -> bytes:
     return files("tekana_litestar").joinpath("docs_page", name).read_bytes()
 
 
-@route("/", http_method=_READ)
+@route("/", **_READ)
 async def redirect_to_docs() -> HttpResponse:
     """Lead browsers from the root to the documentation."""
     return HttpResponse(302, headers=[("Location", "/api")])
 
 
-@route("/api", http_method=_READ)
+@route("/api", **_READ)
 async def get_page() -> HttpResponse:
     """Return the page."""
     headers = [("Content-Security-Policy", _POLICY), ("Referrer-Policy", "no-referrer"), ("Cache-Control", "no-cache")]
     return HttpResponse(200, _asset("index.html"), headers, media_type="text/html; charset=utf-8")
 
 
-@route("/api/openapi.json", http_method=_READ)
+@route("/api/openapi.json", **_READ)
 async def get_openapi() -> HttpResponse:
     """Return the OpenAPI document."""
     return HttpResponse(200, document(), [("Cache-Control", "no-cache")])
 
 
-@route("/api/{name:str}", http_method=_READ)
+@route("/api/{name:str}", **_READ)
 async def get_asset(request: Request[Any, Any, Any]) -> HttpResponse:
     """Return one of the page's files."""
     name = request.path_params["name"]

@@ -18,6 +18,7 @@ TRANSACTION_ID: Final = "0198d2a0-0000-7000-8000-000000000003"
 REJECTED_ID: Final = "0198d2a0-0000-7000-8000-000000000005"
 WEBHOOK_ENDPOINT_ID: Final = "0198d2a0-0000-7000-8000-000000000006"
 WEBHOOK_DELIVERY_ID: Final = "0198d2a0-0000-7000-8000-000000000007"
+API_KEY_ID: Final = "0198d2a0-0000-7000-8000-000000000009"
 OTHER_ID: Final = "0198d2a0-0000-7000-8000-000000000008"
 PATH_EXAMPLES: Final = defaultdict(
     lambda: OTHER_ID,
@@ -27,6 +28,7 @@ PATH_EXAMPLES: Final = defaultdict(
         "transaction_id": TRANSACTION_ID,
         "webhook_endpoint_id": WEBHOOK_ENDPOINT_ID,
         "webhook_delivery_id": WEBHOOK_DELIVERY_ID,
+        "api_key_id": API_KEY_ID,
     },
 )
 """The examples of identifiers in paths. Any other has OTHER_ID."""

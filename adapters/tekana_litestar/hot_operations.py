@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from functools import cache, partial
-from typing import TYPE_CHECKING, cast
+from time import perf_counter
+from typing import TYPE_CHECKING, Final, cast
 from uuid import UUID
 
-from tekana import AnyMoneyCommand, Session, Tekana, WalletId
+from tekana import AnyMoneyCommand, Caller, Session, Tekana, Unavailable, WalletId
 from tekana.application.engine.envelope import Outcome
 from tekana.application.tekana import executed
 from tekana_litestar.bodies import BODY_BYTES_MAX
-from tekana_litestar.caller import identify_caller
+from tekana_litestar.caller import find_cached_caller, identify_caller
 from tekana_litestar.headers import is_idempotency_key
 from tekana_litestar.operation import is_plain
 from tekana_litestar.protocol.hot_routes import Headers, HotRequest, HotRoute, HotRoutes
@@ -39,15 +40,19 @@ def hot_routes(app: Litestar) -> HotRoutes:
 
     app.on_shutdown.append(forget)
 
-    def session(request: HotRequest) -> Session:
-        caller = identify_caller(request.headers.items())
-        request.caller = caller.subject
-        return tekana().as_caller(caller)
+    def identify(headers: Headers) -> Caller | None:
+        return find_cached_caller(headers, tekana().authenticator)
 
-    move_money, read_wallets = partial(_move_money, session), partial(_read_wallets, session)
+    def session(request: HotRequest) -> Session:
+        return tekana().as_caller(request.caller)
+
+    async def confirm(request: HotRequest) -> Caller:
+        return await identify_caller(request.headers.items(), tekana().authenticator)
+
+    move_money, read_wallets = partial(_move_money, session, confirm), partial(_read_wallets, session)
     routes = (
-        HotRoute(b"POST", b"/v1/transactions", move_money, accepts=_has_key, body_size_max=BODY_BYTES_MAX),
-        HotRoute(b"GET", b"/v1/wallets/{}", read_wallets),
+        HotRoute(b"POST", b"/v1/transactions", move_money, identify, accepts=_has_key, body_size_max=BODY_BYTES_MAX),
+        HotRoute(b"GET", b"/v1/wallets/{}", read_wallets, identify),
     )
     found: list[HotRoute] = []
     for route in routes:
@@ -63,21 +68,47 @@ def _has_key(headers: Headers) -> bool:
 
 
 _Sessions = Callable[[HotRequest], Session]
+_Confirm = Callable[[HotRequest], Awaitable[Caller]]
+
+_CONFIRM_SECONDS: Final = 1.0
+"""The age of a request, since its head, from which its credential is checked again: a body may take long to come."""
 
 
-def _move_money(session_of: _Sessions, requests: Sequence[HotRequest]) -> None:
-    decoded: list[tuple[Session, HotRequest, AnyMoneyCommand]] = []
+def _move_money(session_of: _Sessions, confirm: _Confirm, requests: Sequence[HotRequest]) -> None:
+    decoded: list[tuple[HotRequest, AnyMoneyCommand]] = []
     for request in requests:
-        try:  # the caller first, as over ASGI
-            decoded.append((session_of(request), request, MOVEMENT.decode(request.body)))
-        except Exception as error:
-            request.fail(error)
-    for session, request, command in decoded:
         try:
-            outcome = session.enqueue(command, key=request.header(b"idempotency-key"), request_id=request.id)
-            outcome.add_done_callback(partial(_respond_with_outcome, request, command))
+            decoded.append((request, MOVEMENT.decode(request.body)))
         except Exception as error:
             request.fail(error)
+    now = perf_counter()
+    for request, command in decoded:
+        if now - request.begun < _CONFIRM_SECONDS:
+            _enqueue(session_of(request), request, command)
+        else:
+            task = asyncio.ensure_future(_enqueue_confirmed(session_of, confirm, request, command))
+            task.add_done_callback(partial(_fail_with_task, request))
+
+
+def _enqueue(session: Session, request: HotRequest, command: AnyMoneyCommand) -> None:
+    try:
+        outcome = session.enqueue(command, key=request.header(b"idempotency-key"), request_id=request.id)
+        outcome.add_done_callback(partial(_respond_with_outcome, request, command))
+    except Exception as error:
+        request.fail(error)
+
+
+async def _enqueue_confirmed(
+    session_of: _Sessions, confirm: _Confirm, request: HotRequest, command: AnyMoneyCommand
+) -> None:
+    request.caller = await confirm(request)
+    _enqueue(session_of(request), request, command)
+
+
+def _fail_with_task(request: HotRequest, task: asyncio.Future[None]) -> None:
+    error = Unavailable("the work was cancelled") if task.cancelled() else task.exception()
+    if isinstance(error, Exception):
+        request.fail(error)
 
 
 def _respond_with_outcome(request: HotRequest, command: AnyMoneyCommand, outcome: asyncio.Future[Outcome]) -> None:

@@ -17,7 +17,7 @@ import msgspec
 from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
 
-from tekana import Forbidden, IdempotencyKeyReused, InvalidRequest, TekanaError, Unavailable
+from tekana import Forbidden, IdempotencyKeyReused, InvalidRequest, TekanaError, Unauthenticated, Unavailable
 from tekana_litestar import openapi_texts, schemas
 from tekana_litestar.bodies import Body, size_in_words, too_large
 from tekana_litestar.examples import example_error, example_of
@@ -38,6 +38,9 @@ from tekana_litestar.resources.events import WebhookEvent
 from tekana_litestar.responses import JSON, PROBLEM_JSON
 
 Node = dict[str, Any]
+
+_SCHEME = "bearer"
+_NEEDS_CREDENTIAL: list[Node] = [{_SCHEME: []}]
 
 
 @cache
@@ -61,11 +64,13 @@ def document() -> bytes:
             },
             "servers": [{"url": "/", "description": "This server"}],
             "tags": _tags(),
+            "security": _NEEDS_CREDENTIAL,
             "paths": paths,
             "webhooks": {"event": {"post": _webhook()}},
             "components": {
                 "schemas": schemas.components(_kinds(operations), bodies),
                 "headers": openapi_texts.HEADERS,
+                "securitySchemes": {_SCHEME: openapi_texts.BEARER},
             },
         }
     )
@@ -111,6 +116,8 @@ def _operation(path: str, tags: list[str], handler: HTTPRouteHandler) -> Node:
             *_header_parameters(operation),
         ],
     }
+    if operation.public:
+        node["security"] = []
     if operation.body is not None:
         node["requestBody"] = _body(operation.body)
     responses: dict[str, Node] = {}
@@ -195,7 +202,7 @@ def _refusals(operation: Operation) -> dict[int, list[type[TekanaError]]]:
     if operation.body is not None:
         kinds += [BodyTooLarge, WrongContentType, *operation.body.refusals]
     if not operation.public:
-        kinds.append(Forbidden)
+        kinds += [Unauthenticated, Forbidden]
     kinds += operation.refusals
     if operation.key != "none":
         kinds.append(IdempotencyKeyReused)
@@ -209,6 +216,8 @@ def _refusals(operation: Operation) -> dict[int, list[type[TekanaError]]]:
 def _failure(status: int, kinds: list[type[TekanaError]], operation: Operation) -> Node:
     codes = ", ".join(f"`{code}`" for code in dict.fromkeys(kind.code for kind in kinds))
     headers = ["X-Request-ID"]
+    if status == 401:
+        headers.append("WWW-Authenticate")
     if status == 503:
         headers.append("Retry-After")
     if operation.key != "none" and status in (404, 409, 422):

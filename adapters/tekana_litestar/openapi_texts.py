@@ -7,6 +7,7 @@ from typing import Any, Final
 ABOUT: Final = """\
 Customers, their wallets, and money that moves between them.
 
+- **Every request** but those for health and metrics has a credential: `Authorization: Bearer` and an API key.
 - **Amounts** are decimal strings in major units beside their currency: `"1500"` RWF, `"12.50"` USD.
 - **Retries are safe** with an `Idempotency-Key`: the same request under the same key gets the first answer again,
   marked `Idempotency-Replayed: true`. Money does not move without a key.
@@ -23,6 +24,7 @@ STATUSES: Final = {
     204: "Done; the response has no body.",
     207: "Some of it was done, some was refused.",
     400: "The request is malformed.",
+    401: "There is no valid credential, or more than one.",
     403: "The caller may not do this.",
     404: "There is no such thing.",
     408: "The request did not come in time.",
@@ -43,11 +45,22 @@ HEADERS: Final[dict[str, Any]] = {
     "X-Request-ID": {"description": "The name of this request in our logs.", "schema": _REQUEST_ID_SCHEMA},
     "Location": {"description": "Where the new thing is.", "schema": {"type": "string", "format": "uri-reference"}},
     "ETag": {"description": "The customer's version, for `If-Match`.", "schema": {"type": "string"}, "example": '"3"'},
+    "WWW-Authenticate": {
+        "description": "How to authenticate.",
+        "schema": {"type": "string"},
+        "example": 'Bearer realm="tekana"',
+    },
     "Retry-After": {"description": "Seconds to wait before trying again.", "schema": {"type": "integer"}},
     "Idempotency-Replayed": {
         "description": "The request was answered before, under this key: this is that answer again.",
         "schema": {"type": "string", "enum": ["true"]},
     },
+}
+
+BEARER: Final = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "An API key, `tk_…`, in the header `Authorization: Bearer`.",
 }
 
 IDEMPOTENCY_KEY: Final[dict[str, Any]] = {

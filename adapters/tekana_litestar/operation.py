@@ -17,12 +17,13 @@ from uuid import UUID
 
 from litestar import Request, route
 from litestar.enums import HttpMethod
-from litestar.handlers import HTTPRouteHandler
+from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 
 from tekana import Caller, Command, Tekana, TekanaError
 from tekana.application.tekana import Executed
 from tekana.domain.answers import Answer
 from tekana_litestar.bodies import Body
+from tekana_litestar.caller import confirm_caller
 from tekana_litestar.headers import Headers, expected_versions, idempotency_key
 from tekana_litestar.identifiers import canonical_uuid
 from tekana_litestar.queries import Query, read_query
@@ -69,7 +70,7 @@ class Operation:
         if_match: whether it needs `If-Match`.
         headers: further headers that it reads, as OpenAPI describes parameters.
         refusals: the errors that a request can meet beside those of the command in its body, and those of any request.
-        public: whether it needs no scope.
+        public: whether it needs no credential and no scope.
     """
 
     returns: tuple[Returns, ...]
@@ -95,7 +96,7 @@ class Call(Generic[InputT_co, QueryT_co]):
     """A request that was read and checked.
 
     Attributes:
-        session: what the caller can do and read.
+        session: what the caller can do and read. Only of operations that are not public.
         input: the command, or what else the body was read into.
         query: the parameters.
         ids: the identifiers in the path, by name.
@@ -115,7 +116,8 @@ class Call(Generic[InputT_co, QueryT_co]):
         versions: frozenset[int] | None,
     ) -> None:
         self.scope = scope
-        self.session = self.tekana.as_caller(cast("Caller", scope["user"]))
+        if (caller := scope.get("user")) is not None:  # a public operation has no session
+            self.session = self.tekana.as_caller(cast("Caller", caller))
         self.input = input
         self.query = query
         self.ids = ids
@@ -152,6 +154,10 @@ class Call(Generic[InputT_co, QueryT_co]):
         """The streams that this worker serves."""
         return cast("Streams", self.scope["litestar_app"].state.streams)
 
+    async def confirm(self) -> None:
+        """Check that the caller's credential is still valid. Raises Unauthenticated or Unavailable."""
+        await confirm_caller(self.scope)
+
     async def submit(self, command: Command[AnswerT]) -> Executed[AnswerT]:
         """Execute a command once, however often it is requested under the same key.
 
@@ -173,8 +179,19 @@ async def read_call(scope: HTTPScope, receive: Receive, operation: Operation) ->
     query = None if operation.query is None else read_query(scope["query_string"], operation.query)
     ids = {name: canonical_uuid(name, text) for name, text in scope["path_params"].items()}
     versions = expected_versions(headers) if operation.if_match else None
-    input_ = None if operation.body is None else await operation.body.read(receive, headers, ids)
+    input_ = None
+    if operation.body is not None:
+        input_ = await operation.body.read(receive, headers, ids)
+        if not operation.public:
+            await confirm_caller(scope)  # the body may have taken longer than a revocation
     return Call(scope, input_, query, ids, operation.key, versions)
+
+
+@cache
+def is_public(handler: BaseRouteHandler) -> bool:
+    """Return whether a handler answers requests without a credential."""
+    operation = handler.opt.get("operation")
+    return operation.public if isinstance(operation, Operation) else handler.opt.get("public") is True
 
 
 @cache

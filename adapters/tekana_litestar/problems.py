@@ -18,6 +18,7 @@ from tekana import (
     ConcurrentUpdate,
     EventsDropped,
     Forbidden,
+    GrantForbidden,
     InvalidRequest,
     NotFound,
     Overloaded,
@@ -25,6 +26,7 @@ from tekana import (
     RuleRefused,
     StateConflict,
     TekanaError,
+    Unauthenticated,
     Unavailable,
 )
 from tekana_litestar.fields import REJECTED_ID, REQUEST_ID, meta
@@ -38,6 +40,9 @@ _log = logging.getLogger("tekana.http")
 _log.addFilter(RepeatLimit())
 
 OUTCOME_UNKNOWN: Final = "unknown: retry with the same key"
+CHALLENGE: Final = 'Bearer realm="tekana"'
+"""The value of `WWW-Authenticate`, the same whatever is wrong with a credential."""
+
 NOT_NOW: Final = "cannot be answered now: try again"
 
 
@@ -83,7 +88,9 @@ FAMILIES: Final[tuple[tuple[type[TekanaError], int], ...]] = (
     (PreconditionRequired, 428),
     (HeadersTooLarge, 431),
     (InvalidRequest, 400),
+    (Unauthenticated, 401),
     (Forbidden, 403),
+    (GrantForbidden, 403),
     (NotFound, 404),
     (EventsDropped, 410),
     (StateConflict, 409),
@@ -148,7 +155,7 @@ def problem_of(error: Exception, request_id: str, *, reading: bool) -> Problem:
             first = error.request_id or request_id  # so that a repeated refusal has the same bytes
             kept = UNSET if error.transaction is None else error.transaction.id
             return problem(error.code, status_of(type(error)), str(error), first, transaction_id=kept)
-        case EventsDropped() | Forbidden() | Overloaded():
+        case EventsDropped() | Unauthenticated() | Forbidden() | Overloaded():
             return problem(error.code, status_of(type(error)), str(error), request_id)
         case HTTPException(status_code=status) if status < 500:
             code = "not_found" if status == 404 else "invalid_request"
@@ -168,6 +175,8 @@ def problem_response(error: Exception, request_id: str, *, reading: bool) -> Htt
         headers.append(("Retry-After", str(retry_after)))
         if isinstance(error, Overloaded):  # clients that ask again at once would leave no time for those let in
             pause_seconds = retry_after
+    if isinstance(error, Unauthenticated):
+        headers.append(("WWW-Authenticate", CHALLENGE))
     if isinstance(error, Refused):
         headers += replay_header(error.replayed)
     if isinstance(error, HTTPException) and error.status_code == 405:

@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from tekana import EventsDropped, Overloaded, PageRequest, Session, Unavailable
+from tekana import EventsDropped, Overloaded, PageRequest, Session, Unauthenticated, Unavailable
 from tekana.ports.events import Events, FeedEvent
 from tekana.ports.page import PAGE_SIZE_MAX
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from litestar.types import Receive, Scope, Send
 
@@ -100,6 +100,7 @@ class EventStream:
 
     Attributes:
         session: whose events it sends.
+        confirm: checks that the caller's credential is still valid.
         first: the events to begin with, which come after the cursor.
         write: makes the bytes of one; none for one that is left out.
     """
@@ -108,12 +109,14 @@ class EventStream:
         self,
         streams: Streams,
         session: Session,
+        confirm: Callable[[], Awaitable[None]],
         first: Sequence[FeedEvent],
         cursor: str | None,
         write: Callable[[FeedEvent], bytes],
     ) -> None:
         self._streams = streams
         self._session = session
+        self._confirm = confirm
         self._first = first
         self._cursor = cursor
         self._write = write
@@ -149,9 +152,12 @@ class EventStream:
                 if not new and not await self._streams.next_look(gone):
                     return
                 try:
+                    await self._confirm()
                     new = await self._streams.read(self._session.caller.tenant, self._session.events, self._cursor)
                 except Unavailable:
                     new = ()  # the store is away for now: the stream outlasts that
+                except Unauthenticated:
+                    return  # a key that is not valid any more
                 except EventsDropped:
                     return  # a client that was so slow asks again, and gets 410
         finally:

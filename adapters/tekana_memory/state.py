@@ -10,9 +10,17 @@ from typing import Any
 from uuid import UUID
 
 from tekana.application.audit.snapshot import CountsEvents
+from tekana.domain.api_keys import API_KEYS, ApiKey
 from tekana.domain.customer import CUSTOMERS, Customer
 from tekana.domain.events import Event
-from tekana.domain.identifiers import CustomerId, TransactionId, WalletId, WebhookDeliveryId, WebhookEndpointId
+from tekana.domain.identifiers import (
+    ApiKeyId,
+    CustomerId,
+    TransactionId,
+    WalletId,
+    WebhookDeliveryId,
+    WebhookEndpointId,
+)
 from tekana.domain.lock_set import Ref
 from tekana.domain.transaction import PostedEntry, Transaction
 from tekana.domain.wallet import WALLETS, Wallet
@@ -35,6 +43,7 @@ class MemoryState:
     Attributes:
         items: the lockable items, by kind's name, then by id.
         dropped: the number of rows of the outbox that only the audit reads.
+        key_uses: the time of the last recorded use of each API key.
         webhook_passed: the last position of the outbox when an endpoint was activated.
     """
 
@@ -48,6 +57,7 @@ class MemoryState:
     leases: dict[str, LeaseRow] = field(default_factory=dict)
     relays: dict[str, RelayRow] = field(default_factory=dict)
     data_keys: dict[DataKeyId, WrappedDataKey] = field(default_factory=dict)
+    key_uses: dict[ApiKeyId, datetime] = field(default_factory=dict)
     webhook_passed: dict[WebhookEndpointId, int] = field(default_factory=dict)
     webhook_deliveries: dict[WebhookDeliveryId, WebhookDelivery] = field(default_factory=dict)
     webhook_sequences: set[tuple[WebhookEndpointId, UUID, int]] = field(default_factory=set)
@@ -67,6 +77,11 @@ class MemoryState:
     def webhook_endpoints(self) -> dict[WebhookEndpointId, WebhookEndpoint]:
         """The webhook endpoints by id."""
         return self.items[WEBHOOK_ENDPOINTS.name]
+
+    @property
+    def api_keys(self) -> dict[ApiKeyId, ApiKey]:
+        """The API keys by id."""
+        return self.items[API_KEYS.name]
 
     def others_with_events(self) -> Iterator[CountsEvents]:
         """Yield the items that count their events, but no customers and wallets."""

@@ -14,6 +14,7 @@ from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.errors import FieldError
 from tekana.ports.audit import Finding
 from tekana.ports.clock import Clock
+from tekana_memory.api_keys import MemoryApiKeys, MemoryCredentials
 from tekana_memory.data_keys import MemoryDataKeys
 from tekana_memory.lease import MemoryLease
 from tekana_memory.outbox import MemoryOutbox
@@ -38,6 +39,8 @@ class MemoryStore:
         self.wallets = partial(MemoryWallets, self._state, self._clock)
         self.transactions = partial(MemoryTransactions, self._state)
         self.outcomes = partial(MemoryOutcomes, self._state)
+        self.api_keys = partial(MemoryApiKeys, self._state)
+        self.credentials = MemoryCredentials(self._state, self._clock)
         self.events = partial(MemoryEvents, self._state)
         self.data_keys = MemoryDataKeys(self._state, self._clock)
         self.retention = MemoryRetention(self._state, self._clock)

@@ -11,6 +11,7 @@ from tekana.domain.errors import FieldError, Unavailable
 from tekana.ports.audit import Finding
 from tekana.ports.clock import Clock
 from tekana.ports.pools import PoolStatistics
+from tekana_postgres.api_keys import PostgresApiKeys, PostgresCredentials
 from tekana_postgres.audit import audit
 from tekana_postgres.connections import ConnectionPool, raw_connection
 from tekana_postgres.customers import PostgresCustomers
@@ -85,6 +86,8 @@ class PostgresStore:
         self.wallets = partial(PostgresWallets, readers, WalletLoader(self._wallet_readers), self._clock)
         self.transactions = partial(PostgresTransactions, readers)
         self.outcomes = partial(PostgresOutcomes, self._readers)
+        self.api_keys = partial(PostgresApiKeys, self._readers)
+        self.credentials = PostgresCredentials(self._readers, self._background, self._clock)
         # Not from a replica, which lacks the locks that limit reads of the feed.
         self.events = partial(PostgresEvents, self._readers)
         self.data_keys = PostgresDataKeys(self._readers, self._clock)

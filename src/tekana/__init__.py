@@ -16,6 +16,7 @@ from tekana.bootstrap import MissingAdapter as MissingAdapter
 from tekana.bootstrap import Settings as Settings
 from tekana.bootstrap import connect as connect
 from tekana.domain.answers import CustomerWithWallets as CustomerWithWallets
+from tekana.domain.api_keys import ApiKey as ApiKey
 from tekana.domain.caller import LOCAL_OPERATOR as LOCAL_OPERATOR
 from tekana.domain.caller import MAIN_TENANT as MAIN_TENANT
 from tekana.domain.caller import ROLES as ROLES
@@ -26,6 +27,12 @@ from tekana.domain.caller import Role as Role
 from tekana.domain.caller import Scope as Scope
 from tekana.domain.caller import customer_caller as customer_caller
 from tekana.domain.customer import Customer as Customer
+from tekana.domain.errors import (
+    ApiKeyNotActive as ApiKeyNotActive,
+)
+from tekana.domain.errors import (
+    ApiKeyNotFound as ApiKeyNotFound,
+)
 from tekana.domain.errors import (
     ConcurrentUpdate as ConcurrentUpdate,
 )
@@ -52,6 +59,9 @@ from tekana.domain.errors import (
 )
 from tekana.domain.errors import (
     Forbidden as Forbidden,
+)
+from tekana.domain.errors import (
+    GrantForbidden as GrantForbidden,
 )
 from tekana.domain.errors import (
     IdempotencyKeyReused as IdempotencyKeyReused,
@@ -96,6 +106,9 @@ from tekana.domain.errors import (
     TransactionNotFound as TransactionNotFound,
 )
 from tekana.domain.errors import (
+    Unauthenticated as Unauthenticated,
+)
+from tekana.domain.errors import (
     Unavailable as Unavailable,
 )
 from tekana.domain.errors import (
@@ -115,6 +128,9 @@ from tekana.domain.errors import (
 )
 from tekana.domain.errors import (
     WebhookEndpointNotFound as WebhookEndpointNotFound,
+)
+from tekana.domain.identifiers import (
+    ApiKeyId as ApiKeyId,
 )
 from tekana.domain.identifiers import (
     CustomerId as CustomerId,
@@ -156,6 +172,10 @@ from tekana.ports.wallets import WalletFilter as WalletFilter
 if not TYPE_CHECKING:
     __all__ = [
         *application.__all__,
+        "ApiKey",
+        "ApiKeyId",
+        "ApiKeyNotActive",
+        "ApiKeyNotFound",
         "BalanceAt",
         "Caller",
         "CallerKind",
@@ -178,6 +198,7 @@ if not TYPE_CHECKING:
         "EventsDropped",
         "FieldError",
         "Forbidden",
+        "GrantForbidden",
         "IdempotencyKeyReused",
         "InsufficientFunds",
         "InvalidRequest",
@@ -207,6 +228,7 @@ if not TYPE_CHECKING:
         "TransactionFilter",
         "TransactionId",
         "TransactionNotFound",
+        "Unauthenticated",
         "Unavailable",
         "Wallet",
         "WalletFilter",

@@ -20,6 +20,7 @@ from tekana_litestar import create_app
 from tekana_postgres.tables import metadata
 from tests.integration.postgres_support import superuser
 from tests.kafka.topology import BUS_SECRET, REAL, services, until_it_answers
+from tests.keys import AppKey
 
 pytestmark = pytest.mark.kafka
 
@@ -34,7 +35,7 @@ def system(portal: Portal, shared_postgres_url: str, kafka_address: str) -> Iter
     clock = FrozenClock()
     bus_url = f"kafka://{kafka_address}?topic_prefix=test-{uuid4().hex[:12]}&partitions=1"
     app = create_app(Settings(role="gateway", bus_url=bus_url, bus_secret=BUS_SECRET, database_url="memory://"))
-    client = httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://tekana")
+    client = httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://tekana", auth=AppKey(app))
     with (
         portal.entered(services(bus_url, shared_postgres_url, clock=clock, webhooks_allow_private=True)),
         portal.entered(app.lifespan()),

@@ -12,13 +12,14 @@ from tekana.testing.http_driver import HttpDriver
 from tekana.testing.portal import Portal
 from tekana.testing.steps import AcceptanceTarget, features_dir
 from tekana_litestar import create_app
+from tests.keys import AppKey
 
 
 @pytest.fixture
 def world(portal: Portal, postgres_url: str) -> Iterator[AcceptanceTarget]:
     clock = FrozenClock()
     app = create_app(Settings(database_url=postgres_url, webhooks_allow_private=True), clock=clock)
-    client = httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://tekana")
+    client = httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://tekana", auth=AppKey(app))
     with portal.entered(app.lifespan()), portal.entered(client):
         yield AcceptanceTarget(HttpDriver(client), clock, audited=app.state.tekana)
 

@@ -77,7 +77,10 @@ def test_the_composed_services_move_money_and_publish_events(folder: Path) -> No
         assert isinstance(migrate, TekanaContainer)
         assert isinstance(kafka, Kafka)
 
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE) as client:
+        created = migrate.run("keys", "create", "--name", "Session", "--role", "operator")
+        assert created.returncode == 0, created.stderr
+        headers = {"Authorization": f"Bearer {created.stdout.strip()}"}
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE, headers=headers) as client:
             move_money_over_http(client)
 
         audit = migrate.run("audit")

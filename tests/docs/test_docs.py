@@ -99,7 +99,7 @@ def served() -> Iterator[tuple[int, Path]]:
     port = free_port()
     words = [str(PROGRAMS / "tekana"), "serve", "--port", str(port), "--data-dir", str(folder)]
     with (folder / "log").open("w+b") as log:
-        server = subprocess.Popen(words, stdout=log, stderr=log)
+        server = subprocess.Popen(words, stdout=log, stderr=log, env=_environment(folder))
         try:
             _wait_until_ready(server, port, folder / "log")
             yield port, folder
@@ -109,6 +109,11 @@ def served() -> Iterator[tuple[int, Path]]:
     output = (folder / "log").read_text()
     shutil.rmtree(folder, ignore_errors=True)
     assert code == 0, output
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    """Return the environment of a user whose home is the folder, so that the server makes a key there."""
+    return {name: value for name, value in os.environ.items() if name != "TEKANA_KEY_FILE"} | {"HOME": str(folder)}
 
 
 def _wait_until_ready(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
@@ -138,7 +143,7 @@ def test_the_curl_session_prints_the_documented_output(served: tuple[int, Path])
     script = "\n".join(f"echo '=== {number}'\n{step}\necho" for number, (step, _) in enumerate(steps))
     script = 'uv() { shift; command "$@"; }\n' + script.replace(":3333", f":{port}")  # `uv run tekana` is `tekana`
     environment = {
-        **os.environ,
+        **_environment(folder),
         "PATH": f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}",
         "TEKANA_DATA_DIR": str(folder),
         "no_proxy": "127.0.0.1",

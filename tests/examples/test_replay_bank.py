@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import os
 import re
 import socket
 import sys
@@ -23,6 +24,7 @@ from replay_bank import BANK, GaveUp, HttpLedgerClient, Json, NotReachable, Post
 from tekana import LOCAL_OPERATOR, DepositFunds, Refused, RegisterCustomer, Tekana, WalletId, WithdrawFunds, connect
 from tekana.application import Session
 from tekana_litestar import create_app
+from tests.keys import BEARER, OPERATOR_KEY
 
 SUM_OF_BALANCES = Decimal("25330318.30")
 
@@ -99,7 +101,7 @@ async def test_all_rows_replay_in_process(rows: list[Row]) -> None:
 async def test_all_rows_replay_over_http(rows: list[Row], postgres_url: str) -> None:
     async with (
         _served(postgres_url) as (app, transport),
-        httpx.AsyncClient(transport=transport, base_url="http://tekana.test") as client,
+        httpx.AsyncClient(transport=transport, base_url="http://tekana.test", headers=BEARER) as client,
     ):
         await _replay_all(rows, HttpLedgerClient(client), app)
 
@@ -131,7 +133,9 @@ async def test_lost_responses_are_retried_without_duplicates(monkeypatch: pytest
     monkeypatch.setattr(replay_bank, "_pause", lambda _: 0.0)
     output: list[str] = []
     async with _served("memory://") as (app, transport):
-        async with httpx.AsyncClient(transport=UnreliableTransport(transport), base_url="http://tekana.test") as client:
+        async with httpx.AsyncClient(
+            transport=UnreliableTransport(transport), base_url="http://tekana.test", headers=BEARER
+        ) as client:
             tally = Tally.of(SMALL)
             await replay(SMALL, HttpLedgerClient(client, say=output.append), tally)
         assert tally.agrees
@@ -259,6 +263,7 @@ async def _run(*arguments: str) -> tuple[int | None, list[str]]:
     """Run the command; return its exit code and its output lines."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-W", "error", replay_bank.__file__, *arguments),
+        env=os.environ | {"TEKANA_KEY": OPERATOR_KEY},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )

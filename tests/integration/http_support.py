@@ -19,6 +19,7 @@ from litestar import Litestar
 
 from tekana import LOCAL_OPERATOR, Tekana
 from tekana_litestar import create_app
+from tests.keys import AppKey
 
 Json = dict[str, Any]
 
@@ -110,7 +111,7 @@ async def client(app: Litestar) -> AsyncIterator[httpx.AsyncClient]:
 def client_of(app: Litestar) -> httpx.AsyncClient:
     """Return a client of an app in this process. Exceptions that the app does not handle are raised in the client."""
     transport = httpx.ASGITransport(app)  # type: ignore[arg-type] # one ASGI, two notations
-    return httpx.AsyncClient(transport=transport, base_url="http://tekana.test")
+    return httpx.AsyncClient(transport=transport, base_url="http://tekana.test", auth=AppKey(app))
 
 
 async def assert_whole(tekana: Tekana) -> None:

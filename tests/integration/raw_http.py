@@ -16,6 +16,7 @@ from litestar import Litestar
 from tekana import Settings
 from tekana_litestar.server import _config
 from tests.integration.http_support import Json, unique_number
+from tests.keys import BEARER, register_key
 
 PATIENCE_SECONDS = 20.0
 
@@ -44,6 +45,8 @@ async def listening(app: Litestar) -> AsyncIterator[int]:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
                     await asyncio.sleep(0.01)
+            if hasattr(app.state, "tekana"):  # an app of a test may have no core
+                await register_key(app.state.tekana)
             yield listener.getsockname()[1]
         finally:
             server.should_exit = True
@@ -118,8 +121,9 @@ async def connected(port: int) -> AsyncIterator[Peer]:
 
 
 def request(method: str, path: str, body: bytes = b"", **headers: str) -> bytes:
-    """Return the bytes of a request. Underscores in names of headers become hyphens."""
+    """Return the bytes of a request, with the key. Underscores in names of headers become hyphens."""
     lines = [f"{method} {path} HTTP/1.1", "Host: tekana.test"]
+    headers = BEARER | headers
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
     if body:
         lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]

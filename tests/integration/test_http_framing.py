@@ -14,6 +14,7 @@ import pytest
 from tekana_litestar import create_app
 from tests.integration.http_support import assert_whole
 from tests.integration.raw_http import balance, connected, deposit, listening, new_wallet, request
+from tests.keys import BEARER
 
 UPGRADES = [
     {"Connection": "Upgrade", "Upgrade": "h2c"},
@@ -22,6 +23,10 @@ UPGRADES = [
     {"Connection": "Upgrade", "Upgrade": "TLS/1.0"},
 ]
 CHUNKED = b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+CREDENTIAL = f"Authorization: {BEARER['Authorization']}\r\n"
+"""The line of a head that has the key."""
 
 
 @pytest.fixture
@@ -34,7 +39,7 @@ async def port() -> AsyncIterator[int]:
 
 def head_of(key: str, *lines: str, path: str = "/v1/transactions") -> bytes:
     """Return a request line and headers, without the empty line that ends them."""
-    first = f"POST {path} HTTP/1.1\r\nHost: tekana.test\r\nIdempotency-Key: {key}\r\n"
+    first = f"POST {path} HTTP/1.1\r\nHost: tekana.test\r\n{CREDENTIAL}Idempotency-Key: {key}\r\n"
     return (first + "".join(f"{line}\r\n" for line in lines)).encode()
 
 
@@ -117,6 +122,7 @@ async def test_a_key_in_a_trailer_is_ignored(port: int) -> None:
     body = deposit(wallet)
     whole = (
         b"POST /v1/transactions HTTP/1.1\r\nHost: tekana.test\r\n"
+        + CREDENTIAL.encode()
         + CHUNKED
         + b"%x\r\n%b\r\n0\r\nIdempotency-Key: trailer\r\n\r\n" % (len(body), body)
     )
@@ -260,7 +266,7 @@ async def test_blanks_around_a_header_value_are_removed(port: int, trailing: str
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
         b"GET /v1/customers HTTP/1.1\r\nHost: a\r\nX: \x00\r\n\r\n",
         b"GET /\xff HTTP/1.1\r\nHost: a\r\n\r\n",
-        b"POST /v1/customers HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
+        b"POST /v1/customers HTTP/1.1\r\nHost: a\r\n" + CREDENTIAL.encode() + CHUNKED + b"xyz\r\n",
     ],
 )
 async def test_malformed_requests_get_a_problem(port: int, sent: bytes) -> None:
@@ -276,7 +282,7 @@ async def test_malformed_requests_get_a_problem(port: int, sent: bytes) -> None:
 
 async def test_a_response_before_malformed_chunks_is_sent_once(port: int) -> None:
     async with connected(port) as peer:
-        head = b"POST /v1/customers HTTP/1.1\r\nHost: a\r\n" + CHUNKED
+        head = b"POST /v1/customers HTTP/1.1\r\nHost: a\r\n" + CREDENTIAL.encode() + CHUNKED
         await peer.send(head + b"1\r\n{\r\n", b"zz\r\n", pause_seconds=0.1)
         assert (await peer.receive()).status == 400
         assert await peer.read_to_end() == b""

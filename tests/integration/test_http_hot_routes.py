@@ -14,14 +14,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from litestar import Litestar
 
-from tekana import LOCAL_OPERATOR, Forbidden, Overloaded, Unavailable
-from tekana_litestar import create_app, hot_operations, middleware
+from tekana import LOCAL_OPERATOR, KeyProperties, Overloaded, Unavailable, create_api_key
+from tekana_litestar import create_app, middleware
 from tekana_litestar.protocol import HotRequest, HotRoute, HotRoutes, HttpProtocol, limits
 from tekana_litestar.responses import HttpResponse
 from tekana_memory import MemoryStore
 from tests.integration.http_support import UNKNOWN_ID, assert_whole
 from tests.integration.http_support import both_stores as store_url
 from tests.integration.raw_http import Peer, Response, balance, connected, deposit, listening, new_wallet, request
+from tests.keys import OPERATOR_KEY
 
 __all__ = ["store_url"]
 
@@ -334,31 +335,28 @@ async def test_requests_that_are_handled_together_are_answered_each_for_itself(s
 
 @pytest.mark.parametrize("method", ["POST", "GET"])
 async def test_a_caller_that_is_refused_does_not_affect_requests_that_are_handled_together(
-    monkeypatch: pytest.MonkeyPatch, sizes: list[int], method: str
+    sizes: list[int], method: str
 ) -> None:
-    def identify(headers: Any) -> Any:
-        if (b"authorization", b"wrong") in list(headers):
-            raise Forbidden("no caller has these credentials")
-        return LOCAL_OPERATOR
-
-    monkeypatch.setattr(hot_operations, "identify_caller", identify)
     app = create_app("memory://")
     async with listening(app) as port:
         wallet = await new_wallet(port)
+        operator = app.state.tekana.as_caller(LOCAL_OPERATOR)
+        issued = await create_api_key(operator, KeyProperties("No money", "operator", ("keys:read",)))
+        assert issued.text is not None
+        await app.state.tekana.authenticator.authenticate(issued.text)
         async with contextlib.AsyncExitStack() as stack:
             peers = [await stack.enter_async_context(connected(port)) for _ in range(30)]
-            sent = [one_request(method, wallet, n, "wrong" if n % 3 else "right") for n in range(30)]
+            sent = [one_request(method, wallet, n, issued.text if n % 3 else OPERATOR_KEY) for n in range(30)]
             await asyncio.gather(*(peer.send(one) for peer, one in zip(peers, sent, strict=True)))
             answers = [await one.receive() for one in peers]
         assert [one.status for one in answers] == [201 if method == "POST" else 200, 403, 403] * 10
     assert max(sizes) > 1
 
 
-def one_request(method: str, wallet: str, number: int, authorization: str) -> bytes:
-    if method == "POST":  # wrong credentials come before a wrong body
-        body = deposit(wallet) if authorization == "right" else b"{"
-        return move(body, f"key-{number}", Authorization=authorization)
-    return request("GET", f"/v1/wallets/{wallet}", Authorization=authorization)
+def one_request(method: str, wallet: str, number: int, key: str | None) -> bytes:
+    if method == "POST":
+        return move(deposit(wallet), f"key-{number}", Authorization=f"Bearer {key}")
+    return request("GET", f"/v1/wallets/{wallet}", Authorization=f"Bearer {key}")
 
 
 async def test_an_unexpected_error_of_a_handler_is_answered_to_all_of_its_requests() -> None:

@@ -19,6 +19,7 @@ from tekana_litestar.openapi import document
 from tekana_litestar.protocol import limits, responding
 from tests.integration.http_support import assert_whole
 from tests.integration.raw_http import Peer, balance, connected, deposit, listening, new_wallet, request
+from tests.keys import OPERATOR_KEY
 
 KIB = 1024
 
@@ -112,7 +113,8 @@ async def test_endless_headers_do_not_grow_memory(port: int, line: bytes) -> Non
 )
 async def test_endless_trailers_and_chunk_extensions_are_refused(port: int, ends: bytes) -> None:
     async with connected(port) as peer:
-        head = b"POST /v1/customers HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n"
+        head = f"POST /v1/customers HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {OPERATOR_KEY}\r\n".encode()
+        head += b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n"
         await peer.send(
             head, *(ends[start : start + 8_000] for start in range(0, len(ends), 8_000)), pause_seconds=0.01
         )

@@ -34,6 +34,7 @@ from tests.integration.http_support import (
 )
 from tests.integration.test_http_server import _served, port
 from tests.integration.test_supervisor import QUICK, _wait_until_all_served, _workers
+from tests.serving import http
 
 __all__ = ["app", "client", "port", "store_url"]
 
@@ -181,12 +182,12 @@ def test_each_worker_reports_the_requests_of_all(tmp_path: Path, port: int, post
     with _served(tmp_path, port, 3, postgres_url) as process:
         _wait_until_all_served(port, process)
         for _ in range(60):  # each on a new connection, which any of the workers gets
-            assert httpx.get(f"{url}/v1/wallets?limit=1").status_code == 200
+            assert http.get(f"{url}/v1/wallets?limit=1").status_code == 200
         end = time.monotonic() + 60
         complete = 0
         while complete < 20:  # in a row, so that all workers are among those that answered
             assert time.monotonic() < end, "some worker does not report the requests of all"
-            number = requests_in(httpx.get(f"{url}/metrics").text)["GET", "/v1/wallets", "200"]
+            number = requests_in(http.get(f"{url}/metrics").text)["GET", "/v1/wallets", "200"]
             assert number <= 60
             complete = complete + 1 if number == 60 else 0
         process.terminate()
@@ -198,11 +199,11 @@ def test_the_last_requests_of_workers_that_stop_are_counted(tmp_path: Path, port
     with _served(tmp_path, port, 2, postgres_url, QUICK) as process:
         _wait_until_all_served(port, process)
         for _ in range(30):
-            assert httpx.get(f"{url}/v1/wallets?limit=1").status_code == 200
+            assert http.get(f"{url}/v1/wallets?limit=1").status_code == 200
         for worker in _workers(process):
             os.kill(worker, signal.SIGTERM)
         wait_for(url, lambda text: "tekana_http_request_seconds" in text)
-        assert requests_in(httpx.get(f"{url}/metrics").text)["GET", "/v1/wallets", "200"] == 30
+        assert requests_in(http.get(f"{url}/metrics").text)["GET", "/v1/wallets", "200"] == 30
         process.terminate()
         process.communicate(timeout=120)
 
@@ -213,15 +214,15 @@ def test_each_worker_reports_the_commands_of_all(tmp_path: Path, port: int, post
     with _served(tmp_path, port, 2, postgres_url, QUICK) as process:
         _wait_until_all_served(port, process)
         for _ in range(30):  # each on a new connection, which any of the workers gets
-            assert httpx.post(f"{url}/v1/customers", json=registration()).status_code == 201
+            assert http.post(f"{url}/v1/customers", json=registration()).status_code == 201
         wait_for(url, lambda text: commands_in(text)[ended] == 30)
-        both = samples_of(httpx.get(f"{url}/metrics").text, "tekana_pool_connections_max", "pool")
+        both = samples_of(http.get(f"{url}/metrics").text, "tekana_pool_connections_max", "pool")
         os.kill(_workers(process)[0], signal.SIGKILL)
         wait_for(url, lambda text: "tekana_commands_total" in text)
         _wait_until_all_served(port, process)
         # The counters of the killed worker stay; its gauges go, and those of the new one are added.
         wait_for(url, lambda text: samples_of(text, "tekana_pool_connections_max", "pool") == both)
-        text = httpx.get(f"{url}/metrics").text
+        text = http.get(f"{url}/metrics").text
         assert commands_in(text)[ended] == 30
         assert samples_of(text, "tekana_pool_connections_max", "pool") == both
         process.terminate()
@@ -234,7 +235,7 @@ def wait_for(url: str, holds: Callable[[str], bool]) -> None:
     times = 0
     while times < 10:
         try:
-            text = httpx.get(f"{url}/metrics").text
+            text = http.get(f"{url}/metrics").text
         except httpx.TransportError:  # of a worker that was killed
             text = ""
         times = times + 1 if holds(text) else 0

@@ -15,9 +15,8 @@ import httpx
 import pytest
 from litestar import Litestar
 
-from tekana import Caller, Forbidden, Overloaded, Unavailable
+from tekana import LOCAL_OPERATOR, Forbidden, KeyProperties, Overloaded, Unavailable, create_api_key
 from tekana.application.engine import posting_engine
-from tekana.domain.caller import MAIN_TENANT
 from tekana_litestar import create_app, log_limits, middleware, problems
 from tekana_litestar.app import TekanaApp
 from tekana_litestar.cors import Cors
@@ -38,6 +37,7 @@ from tests.integration.http_support import (
     store_url,
     wallet_with,
 )
+from tests.keys import BEARER, SHARED_KEYS, register_key_in
 
 __all__ = ["app", "client", "store_url"]
 
@@ -145,6 +145,7 @@ async def test_liveness_fails_once_only_a_restart_helps(monkeypatch: pytest.Monk
     """A unit of work that never ends keeps the engine from deciding anything, for good."""
     monkeypatch.setattr(posting_engine, "STALL_SECONDS", 0.1)
     store, hanging = MemoryStore(), asyncio.Event()
+    await register_key_in(store)
     begin = store.begin
 
     @asynccontextmanager
@@ -154,7 +155,8 @@ async def test_liveness_fails_once_only_a_restart_helps(monkeypatch: pytest.Monk
             yield unit
 
     store.begin = hang  # type: ignore[method-assign]
-    async with started_app(create_app(store=store)) as app, client_of(app) as client:
+    async with started_app(create_app(SHARED_KEYS, store=store)) as app, client_of(app) as client:
+        client.headers.update(BEARER)
         assert (await client.get("/health/live")).json() == {"status": "alive"}
         waiting = asyncio.create_task(client.post("/v1/customers", json=registration()))
         await asyncio.sleep(0.3)
@@ -165,27 +167,43 @@ async def test_liveness_fails_once_only_a_restart_helps(monkeypatch: pytest.Monk
         assert (await client.get("/health/live")).status_code == 200
 
 
-class FailingStore(MemoryStore):
-    """A store whose every method raises the given error."""
+_FAILING = ("begin", "customers", "wallets", "transactions", "events")
 
-    def __init__(self, error: BaseException) -> None:
+
+class FailingStore(MemoryStore):
+    """A store whose every method raises the error, but not those of its credentials."""
+
+    def __init__(self) -> None:
+        self.error: BaseException | None = None
         super().__init__()
-        self.error = error
 
     def __getattribute__(self, name: str) -> Any:
-        if name in ("begin", "customers", "wallets", "transactions", "events"):
-            return _Failing(super().__getattribute__("error"))
+        error = super().__getattribute__("error") if name in _FAILING else None
+        if error is not None:
+            return _Failing(error)
         return super().__getattribute__(name)
 
     async def check_ready(self) -> None:
-        raise self.error
+        if self.error is not None:
+            raise self.error
+
+
+@asynccontextmanager
+async def failing_client(error: BaseException) -> AsyncIterator[httpx.AsyncClient]:
+    """Return a client of an app over a store that fails once the app has started."""
+    store = FailingStore()
+    await register_key_in(store)
+    async with started_app(create_app(SHARED_KEYS, store=store)) as app, client_of(app) as client:
+        client.headers.update(BEARER)
+        store.error = error
+        yield client
 
 
 class _Failing:
     def __init__(self, error: BaseException) -> None:
         self._error = error
 
-    def __call__(self) -> Any:
+    def __call__(self, *_: Any) -> Any:
         raise self._error
 
     async def get(self, *_: Any) -> Any:
@@ -198,7 +216,7 @@ class _Failing:
 async def test_a_failing_store_returns_503_and_is_logged(
     error: Exception, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with started_app(create_app(store=FailingStore(error))) as app, client_of(app) as client:
+    async with failing_client(error) as client:
         for path in ("/v1/customers", f"/v1/wallets/{UNKNOWN_ID}", "/v1/events", "/health/ready"):
             answer = await client.get(path)
             problem = assert_problem(answer, 503, "unavailable")
@@ -221,11 +239,11 @@ async def test_a_failing_store_returns_503_and_is_logged(
 
 
 async def test_overload_is_reported_as_not_executed() -> None:
-    store = FailingStore(Overloaded("too many requests are waiting: nothing was done, try again"))
-    async with started_app(create_app(store=store)) as app, client_of(app) as client:
+    error = Overloaded("too many requests are waiting: nothing was done, try again")
+    async with failing_client(error) as client:
         answer = await client.post("/v1/customers", json=registration())
     problem = assert_problem(answer, 503, "unavailable")
-    assert (problem["detail"], answer.headers["retry-after"]) == (str(store.error), "1")
+    assert (problem["detail"], answer.headers["retry-after"]) == (str(error), "1")
 
 
 async def test_an_overload_response_is_sent_at_once_and_ends_after_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -267,6 +285,7 @@ def test_failing_requests_are_logged_in_few_lines(
 
 async def test_service_resumes_when_the_store_recovers() -> None:
     store = MemoryStore()
+    await register_key_in(store)
     begin, down = store.begin, True
 
     def fails_at_first() -> Any:
@@ -275,7 +294,7 @@ async def test_service_resumes_when_the_store_recovers() -> None:
         return begin()
 
     store.begin = fails_at_first  # type: ignore[method-assign]
-    async with started_app(create_app(store=store)) as app, client_of(app) as client:
+    async with started_app(create_app(SHARED_KEYS, store=store)) as app, client_of(app) as client:
         assert_problem(await client.post("/v1/customers", json=registration()), 503, "unavailable")
         down = False
         assert (await client.post("/v1/customers", json=registration())).status_code == 201
@@ -355,10 +374,11 @@ async def test_guards_and_middleware_are_in_front_of_every_route(kind: str, monk
     assert seen == [*paths, "/v1/transactions"]
 
 
-async def test_a_caller_needs_the_scope_of_the_operation(monkeypatch: pytest.MonkeyPatch) -> None:
-    reader = Caller(MAIN_TENANT, "reader", frozenset({"wallets:read"}))
-    monkeypatch.setattr("tekana_litestar.app.identify_caller", lambda _: reader)
+async def test_a_caller_needs_the_scope_of_the_operation() -> None:
     async with started_app(create_app("memory://")) as app, client_of(app) as client:
+        reader = KeyProperties("Reader", "operator", ("wallets:read",))
+        issued = await create_api_key(app.state.tekana.as_caller(LOCAL_OPERATOR), reader)
+        client.headers["Authorization"] = f"Bearer {issued.text}"
         assert (await client.get("/v1/wallets")).status_code == 200
         assert_problem(await client.get(f"/v1/wallets/{UNKNOWN_ID}"), 404, "not_found")
         for path in ("/v1/customers", "/v1/events"):

@@ -68,7 +68,7 @@ NAMES = {
     *("check_ready", "get_metrics", "get_outcome"),
     *("create_webhook_endpoint", "list_webhook_endpoints", "get_webhook_endpoint", "update_webhook_endpoint"),
     *("delete_webhook_endpoint", "rotate_webhook_secret", "test_webhook_endpoint", "list_webhook_deliveries"),
-    "resend_webhook_delivery",
+    *("resend_webhook_delivery", "create_api_key", "list_api_keys", "get_api_key", "rotate_api_key", "revoke_api_key"),
 }
 
 CODES = {*GOLDEN["codes"].values(), "idempotency_key_required"} - {"internal"}
@@ -130,7 +130,7 @@ def _expected_statuses(method: str, path: str, operation: Any) -> Iterator[set[i
     headers = {one["name"]: one for one in operation["parameters"] if one["in"] == "header"}
     yield {400, 408, 431, 503}
     if path.startswith("/v1/"):
-        yield {403}
+        yield {401, 403}
     if "requestBody" in operation:
         yield {413, 415}
     if "{" in path:
@@ -139,10 +139,12 @@ def _expected_statuses(method: str, path: str, operation: Any) -> Iterator[set[i
         yield {422}
     if "If-Match" in headers:
         yield {412, 428}
-    moves_nothing = path.startswith(("/v1/webhook", "/v1/batches"))  # in a batch, each movement has its own
+    moves_nothing = path.startswith(
+        ("/v1/webhook", "/v1/batches", "/v1/api-keys")
+    )  # in a batch, each movement has its own
     if method in ("post", "patch") and not moves_nothing:
         yield {409}
-    if operation["operationId"] in ("test_webhook_endpoint", "resend_webhook_delivery"):
+    if operation["operationId"] in ("test_webhook_endpoint", "resend_webhook_delivery", "rotate_api_key"):
         yield {409}
     if operation["operationId"] in ("open_wallet", "create_transaction", "create_webhook_endpoint", "get_outcome"):
         yield {404}

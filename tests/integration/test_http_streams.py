@@ -25,6 +25,7 @@ from tekana_litestar.server_sent_events import Streams
 from tests.integration.http_support import assert_problem, assert_whole, register
 from tests.integration.http_support import both_stores as store_url
 from tests.integration.test_http_server import _served, _store_url, _wait_until_ready, port
+from tests.keys import BEARER, AppKey
 
 __all__ = ["port", "store_url"]
 
@@ -44,7 +45,7 @@ async def serving(app: Litestar) -> AsyncIterator[httpx.AsyncClient]:
                 while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
                     await asyncio.sleep(0.01)
             address = f"http://127.0.0.1:{listener.getsockname()[1]}"
-            async with httpx.AsyncClient(base_url=address, timeout=PATIENCE) as client:
+            async with httpx.AsyncClient(base_url=address, timeout=PATIENCE, auth=AppKey(app)) as client:
                 yield client
             await assert_whole(app.state.tekana)
         finally:
@@ -237,7 +238,9 @@ def test_streams_end_when_the_server_stops(
 ) -> None:
     with _served(tmp_path, port, workers, _store_url(workers, request)) as process:
         _wait_until_ready(port, process)
-        with httpx.stream("GET", f"http://127.0.0.1:{port}/v1/events", headers=STREAM, timeout=PATIENCE) as answer:
+        with httpx.stream(
+            "GET", f"http://127.0.0.1:{port}/v1/events", headers=STREAM | BEARER, timeout=PATIENCE
+        ) as answer:
             chunks = answer.iter_bytes()
             assert next(chunks) == b":\n\n"
             process.send_signal(signal.SIGTERM)

@@ -24,6 +24,7 @@ from tests.integration.http_support import (
     started_app,
 )
 from tests.integration.http_support import both_stores as store_url
+from tests.keys import AppKey
 
 __all__ = ["client", "store_url"]
 
@@ -227,7 +228,7 @@ async def test_an_invalid_endpoint_is_refused(client: httpx.AsyncClient, body: J
 async def test_an_address_that_is_not_public_is_refused(url: str) -> None:
     async with started_app(create_app("memory://")) as app:
         transport = httpx.ASGITransport(app)  # type: ignore[arg-type] # one ASGI, two notations
-        async with httpx.AsyncClient(transport=transport, base_url="http://tekana.test") as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://tekana.test", auth=AppKey(app)) as client:
             assert_problem(await client.post(ENDPOINTS, json={"url": url}), 400, "invalid_request", "url")
 
 

@@ -16,6 +16,7 @@ from tekana.domain.money import Currency
 from tekana.ports.page import PageRequest
 from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord, UnitOfWork
 from tekana.testing import builders
+from tekana.testing.builders import hash_secret
 from tekana.testing.contracts.webhook_activation import queue_events, queued_for
 from tekana.testing.contracts.webhook_helpers import ME, create
 from tekana.testing.session import session
@@ -35,7 +36,14 @@ async def store(postgres_url: str) -> AsyncIterator[PostgresStore]:
 async def register(unit: UnitOfWork, *, commit: bool) -> None:
     """Do everything that a registration does. Without the commit, the unit rolls back at its end."""
     command = builders.person()
-    book = Book(await unit.lock(command.locks()), uuid7, Currency("RWF"), LOCAL_OPERATOR, new_secret=new_secret)
+    book = Book(
+        await unit.lock(command.locks()),
+        uuid7,
+        Currency("RWF"),
+        LOCAL_OPERATOR,
+        new_secret=new_secret,
+        hash_secret=hash_secret,
+    )
     answer = command.decide(book)
     transaction = unit._transaction  # type: ignore[attr-defined]
     if not commit:

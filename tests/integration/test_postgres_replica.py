@@ -35,6 +35,7 @@ from tests.integration.http_support import (
     wallet_with,
 )
 from tests.integration.postgres_support import superuser
+from tests.keys import BEARER
 from tests.postgres_data import copy_postgres_data
 
 
@@ -197,7 +198,7 @@ async def test_each_of_several_workers_reads_from_the_replica(replica: Replica) 
             stderr=asyncio.subprocess.PIPE,
         )
         try:
-            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
+            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=BEARER) as http:
                 end = time.monotonic() + 60
                 while True:
                     with contextlib.suppress(httpx.TransportError):
@@ -208,7 +209,7 @@ async def test_each_of_several_workers_reads_from_the_replica(replica: Replica) 
                     await asyncio.sleep(0.05)
                 customer = await register(http)
             for _ in range(20):  # each on a new connection, which either worker may accept
-                async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
+                async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=BEARER) as http:
                     assert (await http.get(f"/v1/customers/{customer['id']}")).status_code == 404
         finally:
             server.send_signal(signal.SIGTERM)

@@ -22,6 +22,7 @@ from tekana.testing.session import session
 from tekana_kafka import rpc_client
 from tekana_litestar import create_app
 from tests.kafka.topology import BUS_SECRET, REAL
+from tests.keys import BEARER, AppKey
 from tests.serving import free_port
 
 pytestmark = pytest.mark.kafka
@@ -63,7 +64,7 @@ class Process:
         return self._process.wait(PATIENCE)
 
     async def until_ready(self) -> None:
-        async with asyncio.timeout(PATIENCE), httpx.AsyncClient() as client:
+        async with asyncio.timeout(PATIENCE), httpx.AsyncClient(headers=BEARER) as client:
             while True:
                 try:
                     ready = await client.get(f"http://127.0.0.1:{self.port}/health/ready")
@@ -114,7 +115,7 @@ async def test_a_killed_service_loses_no_transaction(
         await asyncio.gather(*(one.until_ready() for one in running.values()))
         service = running["transaction"]
         base_url = f"http://127.0.0.1:{running['gateway'].port}"
-        async with httpx.AsyncClient(base_url=base_url, timeout=60) as client:
+        async with httpx.AsyncClient(base_url=base_url, timeout=60, headers=BEARER) as client:
             body = {"type": "transfer", "from_wallet_id": str(mine.id), "to_wallet_id": str(his.id)}
             body |= {"amount": "1", "currency": "RWF"}
             assert (await transfer(client, 0, body)).status_code == 201
@@ -147,7 +148,9 @@ async def test_a_missing_reply_is_an_unknown_outcome(
     deposit = {"type": "deposit", "wallet_id": str(uuid7()), "amount": "1", "currency": "RWF"}
     async with (
         gateway.lifespan(),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app=gateway), base_url="http://tekana") as client,
+        httpx.AsyncClient(
+            transport=httpx.ASGITransport(app=gateway), base_url="http://tekana", auth=AppKey(gateway)
+        ) as client,
     ):
         answer = await client.post("/v1/transactions", json=deposit, headers={"Idempotency-Key": "a key"})
         assert answer.status_code == 503

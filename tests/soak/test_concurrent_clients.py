@@ -23,6 +23,7 @@ import httpx
 import pytest
 
 from tests import serving
+from tests.keys import BEARER
 
 SECONDS = float(os.environ.get("TEKANA_SOAK_SECONDS", "60"))
 CLIENTS = 64
@@ -107,7 +108,7 @@ async def _client(http: httpx.AsyncClient, wallets: list[str], seen: Counter[str
 async def test_many_clients_between_twenty_wallets_keep_the_ledger_whole(server: str, folder: Path) -> None:
     seen: Counter[str] = Counter()
     limits = httpx.Limits(max_connections=CLIENTS * 3)
-    async with httpx.AsyncClient(base_url=server, timeout=30, limits=limits) as http:
+    async with httpx.AsyncClient(base_url=server, timeout=30, limits=limits, headers=BEARER) as http:
         wallets = await _open_wallets(http)
         end = time.monotonic() + SECONDS
         await asyncio.gather(*(_client(http, wallets, seen, end) for _ in range(CLIENTS)))

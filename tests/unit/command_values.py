@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from tekana import MakePayment, RegisterCustomer, TransferFunds, UpdateCustomer
+from tekana import CreateApiKey, MakePayment, RegisterCustomer, TransferFunds, UpdateCustomer
 from tekana.application.commands import COMMANDS
 from tekana.testing import builders
 
@@ -147,6 +147,11 @@ REFUSED_VALUES: dict[str, list[Any]] = {
     "url": NO_URL,
     "event_types": NO_EVENT_TYPES,
     "status": ["", "deleted", "paused", 5, ["active"]],
+    "kind": ["", "customer", "Partner", 5, ["partner"]],
+    "scopes": [[], ["wallets"], ["wallets:read", "all"], "wallets:read", 5, [5], [["wallets:read"]], {}],
+    "tenant": ["", "A", "a b", "-a", "x" * 65, "\u00e9", "a\n", 5, ["a"]],
+    "secret_digest": ["", "0" * 63, "0" * 65, "G" * 64, "A" * 64, "0" * 63 + "\n", 5],
+    "expires_at": NO_TIME,
 }
 """What a field of this name refuses, in any command. A field whose type has no null refuses that as well."""
 
@@ -157,7 +162,7 @@ REFUSED_BY_ONE: dict[tuple[type[Any], str], list[Any]] = {
 }
 """What a field of one command refuses besides."""
 
-UNCHECKED = {(UpdateCustomer, "expected_version")}
+UNCHECKED = {(UpdateCustomer, "expected_version"), (CreateApiKey, "acts_as_creator")}
 """Fields whose type alone is checked, by decoders."""
 
 

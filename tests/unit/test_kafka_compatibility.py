@@ -15,6 +15,7 @@ import pytest
 from aiokafka import ConsumerRecord
 
 import tekana
+from tekana.application.authentication.key_verifier import VerifiedKey
 from tekana.application.engine.envelope import Outcome
 from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.errors import InvalidRequest, Unavailable
@@ -253,11 +254,14 @@ def page_of(events: list[Event]) -> Page[FeedEvent]:
 
 
 EVENTS = page_of([event for event in sample_events() if event.NAME in PINNED_EVENTS])
+VERIFIED = QUERIES["key_verifier.verify"].answer
 WRONG = InvalidRequest(tekana.FieldError("amount", "is too much"))
 SAMPLES: dict[str, tuple[Callable[[Any], bytes], Callable[[bytes], Any], Any]] = {
     "outcome": (OUTCOME.encode, OUTCOME.decode, Outcome(TRANSACTION, False)),
     "rejection": (OUTCOME.encode, OUTCOME.decode, Outcome(REJECTION, True)),
     "batch": (OUTCOMES.encode, OUTCOMES.decode, (Outcome(REJECTION, False),)),
+    "verified key": (VERIFIED.encode, VERIFIED.decode, VerifiedKey("main", "key:1", "operator", ("keys:read",), 0.5)),
+    "no key": (VERIFIED.encode, VERIFIED.decode, None),
     "events": (codec_of(Page[FeedEvent]).encode, codec_of(Page[FeedEvent]).decode, EVENTS),
 }
 
@@ -305,6 +309,7 @@ ARGUMENTS: dict[str, Any] = {
     "WalletId": UUID(int=1),
     "TransactionId": UUID(int=1),
     "WebhookEndpointId": UUID(int=1),
+    "ApiKeyId": UUID(int=1),
     "PageRequest": PageRequest(10, "after"),
     "str": "a key",
     "CustomerFilter": tekana.CustomerFilter(status="active"),

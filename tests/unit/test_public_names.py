@@ -18,6 +18,8 @@ TekanaError Transaction TransactionFilter TransactionId TransactionNotFound Unav
 Wallet WalletFilter WalletId WalletNotActive WalletNotEmpty WalletNotFound
 WebhookDelivery WebhookDeliveryId WebhookDeliveryNotFound WebhookEndpoint WebhookEndpointDisabled WebhookEndpointId
 WebhookEndpointNotFound Webhooks connect customer_caller house_wallet_id
+ApiKey ApiKeyId ApiKeyNotActive ApiKeyNotFound GrantForbidden IssuedKey KeyProperties Unauthenticated
+create_api_key rotate_api_key
 """.split()  # noqa: SIM905 - shorter than a list of 80 lines
 """The public names, without those of commands: they are in the golden file."""
 

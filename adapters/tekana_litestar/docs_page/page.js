@@ -8,6 +8,7 @@ const EXAMPLES = {
   otherWallet: "0198d2a0-0000-7000-8000-000000000004",
   endpoint: "0198d2a0-0000-7000-8000-000000000006",
   delivery: "0198d2a0-0000-7000-8000-000000000007",
+  apiKey: "0198d2a0-0000-7000-8000-000000000009",
 };
 
 // What only one customer or request can have: an example of it is replaced by a new one for each request.
@@ -19,8 +20,23 @@ const NEW_EACH_TIME = {
 };
 const EXAMPLE_KEY = "order-1001";
 
+// The fragment of the address that `tekana serve` prints has the API key of development mode. Browsers do not send
+// fragments, so the key is not in a request, a log or another page. It is kept for this tab alone.
+const KEY_FRAGMENT = /^#key=(tk_[0-9a-f]{32}_[0-9a-f]{64})$/;
+
+function takeKey() {
+  const found = KEY_FRAGMENT.exec(location.hash);
+  if (found) {
+    sessionStorage.setItem("key", found[1]);
+    history.replaceState(null, "", location.pathname);
+  }
+  return sessionStorage.getItem("key");
+}
+
+const key = takeKey();
+
 async function list(path) {
-  const response = await fetch(path);
+  const response = await fetch(path, key ? { headers: { Authorization: `Bearer ${key}` } } : {});
   return response.ok ? (await response.json()).items : [];
 }
 
@@ -65,6 +81,8 @@ function replaceTexts(object, replace) {
 }
 
 async function prepare({ requestBuilder }) {
+  const given = requestBuilder.headers.get("Authorization") ?? "";
+  if (key && !given.startsWith("Bearer ")) requestBuilder.headers.set("Authorization", `Bearer ${key}`);
   const ids = await findIds();
   replaceTexts(requestBuilder.path, (text) => withIds(text, ids));
   if (typeof requestBuilder.body?.value === "string") {

@@ -18,7 +18,7 @@ A hot route is a second way to call an operation that is served over ASGI too, a
             outcome = session.enqueue(decode(request.body), request_id=request.id)
             outcome.add_done_callback(lambda done: request.respond(lambda: answer_to(done.result())))
 
-    HotRoute(b"POST", b"/v1/things", create_things, accepts=has_valid_key, body_size_max=64 * 1024)
+    HotRoute(b"POST", b"/v1/things", create_things, identify, accepts=has_valid_key, body_size_max=64 * 1024)
 
 `handle` is called with all requests that came in one iteration of the event loop. It must have `respond` or `fail`
 called for each, once, then or later: `respond` takes a function that returns an `HttpResponse`, and what that raises is
@@ -27,8 +27,8 @@ for one UUID: `request.parameter`. The routes are the value of `hot_routes` in t
 
 Only plain requests are handled this way: HTTP/1.1, no query, no header twice, a valid `Host`, `application/json` with a
 `Content-Length` within the limit (or no body at all), no `Expect`, `Origin` or `Upgrade`, nothing else in progress on
-the connection, and whatever `accepts` requires of the headers. So a handler never sees a header that is missing or
-wrong.
+the connection, whatever `accepts` requires of the headers, and a caller that `identify` knows without waiting. So a
+handler never sees a header that is missing or wrong.
 """
 
 from tekana_litestar.protocol.connection import HttpProtocol

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from tekana import Unavailable
+from tekana import Caller, Unavailable
 from tekana_litestar.headers import is_host
 from tekana_litestar.middleware import request_id_of
 from tekana_litestar.problems import problem_response
@@ -44,6 +44,7 @@ class HotRoute:
         path: the whole path; with `{}` for its last part, which then is a UUID.
         handle: has `HotRequest.respond` or `fail` called for each request, once, then or later.
         accepts: whether a request with these headers is handled here; if not, it goes through ASGI.
+        identify: returns the caller of a request with these headers; None if it goes through ASGI to find out.
         body_size_max: in bytes; 0 stands for requests without a body.
         template: the path as the access log has it.
     """
@@ -51,6 +52,7 @@ class HotRoute:
     method: bytes
     path: bytes
     handle: Callable[[Sequence[HotRequest]], None]
+    identify: Callable[[Headers], Caller | None]
     accepts: Callable[[Headers], bool] = lambda _: True
     body_size_max: int = 0
     template: str = ""
@@ -96,7 +98,9 @@ class HotRequest:
     )
     message_event = _NoEvent()
 
-    def __init__(self, protocol: HttpProtocol, route: HotRoute, parameter: str, headers: Headers) -> None:
+    def __init__(
+        self, protocol: HttpProtocol, route: HotRoute, parameter: str, headers: Headers, caller: Caller
+    ) -> None:
         self.protocol = protocol
         self.route = route
         self.headers = headers
@@ -104,7 +108,7 @@ class HotRequest:
         self.id = request_id_of(headers.get(b"x-request-id", b""))
         self.body = b""
         self.begun = protocol.request_log.begin()
-        self.caller: str | None = None
+        self.caller = caller
         self.deadline = math.inf
         self.keep_alive = True
         self.disconnected = False
@@ -150,7 +154,7 @@ class HotRequest:
             route=self.route.template,
             status=status,
             begun=self.begun,
-            caller=self.caller,
+            caller=self.caller.subject,
         )
 
 
@@ -177,6 +181,7 @@ class HotRequestParts(NamedTuple):
     route: HotRoute
     parameter: str
     headers: dict[bytes, bytes]
+    caller: Caller
 
 
 class HotRoutes:
@@ -202,7 +207,8 @@ class HotRoutes:
             return None
         if not _has_plain_body(by_name, route.body_size_max) or not route.accepts(by_name):
             return None
-        return HotRequestParts(route, parameter.decode("ascii"), by_name)
+        caller = route.identify(by_name)
+        return None if caller is None else HotRequestParts(route, parameter.decode("ascii"), by_name, caller)
 
 
 def _has_plain_body(headers: Headers, size_max: int) -> bool:

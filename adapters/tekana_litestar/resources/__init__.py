@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from tekana_litestar.resources import (
+    api_keys,
     batches,
     customers,
     events,
@@ -33,6 +34,7 @@ ROUTERS: Final = [
     events.ROUTER,
     webhook_endpoints.ROUTER,
     webhook_deliveries.ROUTER,
+    api_keys.ROUTER,
     *PROBES,
 ]
 """The routers of a process with clients."""

@@ -184,7 +184,7 @@ async def _stream(call: Call[None, EventQuery]) -> EventStream:
     def write(fed: FeedEvent) -> bytes:
         return _message(Event.from_domain(call.path, fed)) if which.matches(fed.event) else b""
 
-    return EventStream(call.streams, call.session, first, cursor, write)
+    return EventStream(call.streams, call.session, call.confirm, first, cursor, write)
 
 
 ROUTER: Final = Router(

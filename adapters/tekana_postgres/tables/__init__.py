@@ -5,6 +5,7 @@ the rights of the application on a table; nothing is ever deleted, and the audit
 Amounts and balances are in minor units.
 """
 
+from tekana_postgres.tables.api_keys import api_keys as api_keys
 from tekana_postgres.tables.columns import metadata as metadata
 from tekana_postgres.tables.ledger import customer_answers as customer_answers
 from tekana_postgres.tables.ledger import customers as customers

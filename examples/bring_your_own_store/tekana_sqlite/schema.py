@@ -9,7 +9,7 @@ VERSION = 2
 
 _APPEND_ONLY = ("transactions", "entries", "keys", "outbox")
 
-SCHEMA: tuple[str, ...] = (
+_FIRST: tuple[str, ...] = (
     """
     CREATE TABLE customers (
         id TEXT PRIMARY KEY,
@@ -83,5 +83,17 @@ SCHEMA: tuple[str, ...] = (
         for table in _APPEND_ONLY
         for verb in ("UPDATE", "DELETE")
     ),
-    f"PRAGMA user_version = {VERSION}",
 )
+
+_API_KEYS = (
+    """
+    CREATE TABLE api_keys (
+        id TEXT PRIMARY KEY,
+        body TEXT NOT NULL,
+        last_used_at TEXT
+    )
+    """,
+)
+
+SCHEMAS: tuple[tuple[str, ...], ...] = (_FIRST, _API_KEYS)
+"""The statements of each version of the schema."""

@@ -19,9 +19,10 @@ from tekana.ports.audit import Finding
 from tekana.ports.clock import Clock
 from tekana.ports.unit_of_work import IdempotencyKey
 
+from .api_keys import SqliteApiKeys, SqliteCredentials
 from .database import Database
 from .readers import SqliteCustomers, SqliteEvents, SqliteOutcomes, SqliteTransactions, SqliteWallets, read_outbox
-from .schema import SCHEMA, VERSION
+from .schema import SCHEMAS, VERSION
 from .transactions import transaction_of
 from .unit_of_work import SqliteUnitOfWork, record_of
 
@@ -43,6 +44,8 @@ class SqliteStore:
         self.transactions = partial(SqliteTransactions, self._reader)
         self.events = partial(SqliteEvents, self._reader)
         self.outcomes = partial(SqliteOutcomes, self._reader)
+        self.api_keys = partial(SqliteApiKeys, self._reader)
+        self.credentials = SqliteCredentials(self._reader, self._writer, self._turn, self.clock)
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[SqliteUnitOfWork]:
@@ -86,10 +89,13 @@ class SqliteStore:
             "PRAGMA journal_mode = WAL"
         )  # readers and the writer do not wait for each other
         async with self.begin():
-            if self._schema_version() == VERSION:
+            version = self._schema_version()
+            if version == VERSION:
                 return []
-            for statement in SCHEMA:
-                self._writer.rows(statement)
+            for statements in SCHEMAS[version:]:
+                for statement in statements:
+                    self._writer.rows(statement)
+            self._writer.rows(f"PRAGMA user_version = {VERSION}")
             self._writer.rows("COMMIT")
         return [f"SQLite schema {VERSION}"]
 

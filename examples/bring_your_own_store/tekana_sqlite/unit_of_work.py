@@ -8,7 +8,11 @@ from uuid import UUID
 
 from msgspec import json
 
-from tekana.domain.answers import Answer, BatchRecord, CustomerWithWallets
+from tekana import ApiKey
+from tekana.domain.answer_reference import AnswerReference
+from tekana.domain.answers import Answer, BatchRecord, CustomerWithWallets, stored_form
+from tekana.domain.api_key_answers import ConfiguredApiKey
+from tekana.domain.api_keys import API_KEYS
 from tekana.domain.book import Book
 from tekana.domain.customer import CONTACTS, CUSTOMERS, Customer
 from tekana.domain.events import Event
@@ -29,10 +33,12 @@ _ANSWERS: dict[str, type[Answer]] = {
     "customer": CustomerWithWallets,
     "rejection": Rejection,
     "batch": BatchRecord,
+    "api_key": ConfiguredApiKey,
 }
 _NAMES = {kind: name for name, kind in _ANSWERS.items()}
 _UPSERT = "INSERT INTO {} (id, body) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET body = excluded.body"
 _UPSERT_CUSTOMER, _UPSERT_WALLET = _UPSERT.format("customers"), _UPSERT.format("wallets")
+_UPSERT_API_KEY = _UPSERT.format("api_keys")
 
 
 def record_of(fingerprint: int, kind: str, body: str) -> IdempotencyRecord:
@@ -45,7 +51,12 @@ def record_of(fingerprint: int, kind: str, body: str) -> IdempotencyRecord:
 def find_record(database: Database, key: IdempotencyKey) -> IdempotencyRecord | None:
     """Return the record of a key; None if it was not used."""
     statement = "SELECT fingerprint, kind, body FROM keys WHERE tenant = ? AND subject = ? AND key = ?"
-    return next((record_of(*row) for row in database.rows(statement, *key)), None)
+    record = next((record_of(*row) for row in database.rows(statement, *key)), None)
+    if record is not None and isinstance(record.answer, AnswerReference):
+        bodies = database.rows("SELECT body FROM api_keys WHERE id = ?", record.answer.ref.id)
+        item = next((json.decode(body, type=ApiKey) for [body] in bodies), None)
+        return record._replace(answer=record.answer.resolve(item))
+    return record
 
 
 class SqliteUnitOfWork:
@@ -87,7 +98,13 @@ class SqliteUnitOfWork:
             contact: {tenant: CustomerId(UUID(owner)) for tenant, owner in rows(owners_of, *contact)}
             for contact in locks.of(CONTACTS)
         }
-        return LockedState(self._clock(), wallets, {CUSTOMERS.name: customers, CONTACTS.name: contacts})
+        keys = {
+            key_id: json.decode(body, type=ApiKey)
+            for key_id in locks.of(API_KEYS)
+            for [body] in rows("SELECT body FROM api_keys WHERE id = ?", key_id)
+        }
+        others: dict[str, dict[Any, Any]] = {CUSTOMERS.name: customers, CONTACTS.name: contacts, API_KEYS.name: keys}
+        return LockedState(self._clock(), wallets, others)
 
     async def save(self, book: Book, records: Mapping[IdempotencyKey, IdempotencyRecord]) -> None:
         """Save all changes on the Book, and the keys, in one commit."""
@@ -99,10 +116,13 @@ class SqliteUnitOfWork:
         wallets = changes.added_of(WALLETS) | book.wallets_with_entries | changes.changed_of(WALLETS)
         for wallet in wallets.values():
             self._database.rows(_UPSERT_WALLET, wallet.id, json.encode(wallet).decode())
+        for api_key in (changes.added_of(API_KEYS) | changes.changed_of(API_KEYS)).values():
+            self._database.rows(_UPSERT_API_KEY, api_key.id, json.encode(api_key).decode())
         for one in book.outbox:
             self._save_to_outbox(one)
         for key, (fingerprint, answer) in records.items():
-            row = (*key, fingerprint, _NAMES[type(answer)], json.encode(answer).decode())
+            kept = stored_form(answer)
+            row = (*key, fingerprint, _NAMES[type(kept)], json.encode(kept).decode())
             self._database.rows("INSERT INTO keys VALUES (?, ?, ?, ?, ?, ?)", *row)
         self._database.rows("COMMIT")
 

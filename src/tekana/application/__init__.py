@@ -1,5 +1,6 @@
 """The application layer: it executes commands and runs background work.
 
+authentication  from the credential of a request to a verified caller
 commands        the commands, one file each
 engine          decides commands in groups, each in one unit of work
 tekana          the entry point: sessions of callers
@@ -14,6 +15,10 @@ bus             the two ends of a bus for commands and queries
 from typing import TYPE_CHECKING
 
 from tekana.application import commands
+from tekana.application.authentication import IssuedKey as IssuedKey
+from tekana.application.authentication import KeyProperties as KeyProperties
+from tekana.application.authentication import create_api_key as create_api_key
+from tekana.application.authentication import rotate_api_key as rotate_api_key
 from tekana.application.commands import *
 from tekana.application.engine.posting_engine import PostingEngine as PostingEngine
 from tekana.application.tekana import Session as Session
@@ -21,4 +26,14 @@ from tekana.application.tekana import Tekana as Tekana
 from tekana.application.webhooks.webhooks import Webhooks as Webhooks
 
 if not TYPE_CHECKING:
-    __all__ = [*commands.__all__, "PostingEngine", "Session", "Tekana", "Webhooks"]
+    __all__ = [
+        *commands.__all__,
+        "IssuedKey",
+        "KeyProperties",
+        "PostingEngine",
+        "Session",
+        "Tekana",
+        "Webhooks",
+        "create_api_key",
+        "rotate_api_key",
+    ]

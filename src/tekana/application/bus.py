@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
+from tekana.application.authentication import KeyVerifier
 from tekana.application.engine.engine import Engine
 from tekana.application.webhooks.webhooks import Webhooks
 from tekana.domain.caller import Caller
@@ -26,6 +27,11 @@ class Gateway(Protocol):
     @property
     def readers(self) -> Readers:
         """The readers that send queries to the services."""
+        ...
+
+    @property
+    def key_verifier(self) -> KeyVerifier:
+        """The verifier of API keys that sends queries to a service."""
         ...
 
     def webhooks(self, caller: Caller) -> Webhooks:

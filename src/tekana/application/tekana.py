@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Generic, NamedTuple, cast
 
+from tekana.application.authentication import Authenticator, KeyVerifier
 from tekana.application.bus import Service
 from tekana.application.commands.batch import Batch, BatchOutcome, failed_index
 from tekana.application.commands.command import AnswerT, Command
@@ -18,8 +19,8 @@ from tekana.application.recipients import Recipient, find_recipient
 from tekana.application.webhooks.webhooks import Webhooks
 from tekana.application.workers.relay import relay_warnings
 from tekana.domain.answers import Answer
-from tekana.domain.caller import Caller
-from tekana.domain.errors import Refused, Unavailable, rebuild_refusal
+from tekana.domain.caller import AUTHENTICATION, Caller
+from tekana.domain.errors import Forbidden, Refused, Unavailable, rebuild_refusal
 from tekana.domain.policy import require_scope, visible_transaction
 from tekana.domain.transaction import Rejection, Transaction
 from tekana.ports.audit import Audit
@@ -55,6 +56,8 @@ class Tekana:
         outbox: Outbox | None = None,
         service: Service | None = None,
         webhooks: Callable[[Caller], Webhooks] | None = None,
+        authenticator: Authenticator | None = None,
+        key_verifier: KeyVerifier | None = None,
     ) -> None:
         """Create an application. Use `tekana.connect` instead, which also starts and stops its parts.
 
@@ -64,16 +67,27 @@ class Tekana:
             outbox: the outbox of the relay, if events are published: `check_ready` warns when the relay lags behind.
             service: the consumer of commands and queries from a bus, in a process of a service.
             webhooks: returns the reader of webhooks of a caller; None if the application has no webhooks.
+            authenticator: authenticates the requests of clients; None if the application has no clients.
+            key_verifier: verifies API keys for gateways; None if the application is not a service.
         """
         self._store = store
         self._engine = engine
         self._outbox = outbox
         self._service = service
         self._webhooks = webhooks
+        self._authenticator = authenticator
+        self._key_verifier = key_verifier
+
+    @property
+    def authenticator(self) -> Authenticator:
+        """The authentication of clients' requests. Raises Unavailable if this application has no clients."""
+        if self._authenticator is None:
+            raise Unavailable("this application authenticates no clients")
+        return self._authenticator
 
     def as_caller(self, caller: Caller) -> Session:
         """Return the session of a caller, in whose name it executes and reads. Cheap: one per request."""
-        return Session(caller, self._store, self._engine, self._webhooks)
+        return Session(caller, self._store, self._engine, self._webhooks, self._key_verifier)
 
     @property
     def outbox(self) -> Outbox | None:
@@ -119,19 +133,25 @@ class Session(SessionReaders):
     `wallets`, `transactions`, `events` and `webhooks`; check the ledger with `audit`.
     """
 
-    __slots__ = ("_engine", "_store", "_webhooks", "caller")
+    __slots__ = ("_engine", "_key_verifier", "_store", "_webhooks", "caller")
 
     def __init__(
-        self, caller: Caller, store: Readers, engine: Engine, webhooks: Callable[[Caller], Webhooks] | None = None
+        self,
+        caller: Caller,
+        store: Readers,
+        engine: Engine,
+        webhooks: Callable[[Caller], Webhooks] | None = None,
+        key_verifier: KeyVerifier | None = None,
     ) -> None:
         self.caller = caller
         self._store = store
         self._engine = engine
         self._webhooks = webhooks
+        self._key_verifier = key_verifier
 
     def as_caller(self, caller: Caller) -> Session:
         """Return the session of another caller on the same application."""
-        return Session(caller, self._store, self._engine, self._webhooks)
+        return Session(caller, self._store, self._engine, self._webhooks, self._key_verifier)
 
     def open_reader(self, reader: Reader[PortT]) -> PortT:
         """Return a reader of the session's caller, which checks and converts identifiers."""
@@ -145,6 +165,20 @@ class Session(SessionReaders):
         if self._webhooks is None:
             raise Unavailable("this application delivers no webhooks")
         return self._webhooks(self.caller)
+
+    @property
+    def key_verifier(self) -> KeyVerifier:
+        """The verifier of API keys, for gateways only.
+
+        Raises:
+            Forbidden: the caller is not a gateway.
+            Unavailable: this application is not a service.
+        """
+        if self.caller != AUTHENTICATION:
+            raise Forbidden("only a gateway can have API keys verified")
+        if self._key_verifier is None:
+            raise Unavailable("this application verifies no API keys for gateways")
+        return self._key_verifier
 
     @property
     def audit(self) -> Audit:

@@ -9,6 +9,8 @@ from dependency_injector import containers, providers
 from uuid_utils.compat import uuid7
 
 from tekana.application import PostingEngine, Tekana
+from tekana.application.authentication import ApiKeyTokens, Authenticator, StoredKeyVerifier
+from tekana.application.authentication.secret_hash import SecretHasher
 from tekana.application.secrets.data_keys import DataKeys
 from tekana.application.webhooks.url_checks import UrlCheckingEngine
 from tekana.application.webhooks.webhooks import Webhooks
@@ -54,14 +56,24 @@ class LocalContainer(containers.DeclarativeContainer):
     webhook_store = providers.Factory(webhook_store_of, store)
     webhook_sender = providers.Singleton(find_sender, settings.provided.webhooks_allow_private)
     webhooks = providers.Factory(Webhooks, webhook_store)  # called with the caller
+    secret_hasher = providers.Singleton(SecretHasher, data_keys.provider)
+    key_verifier = providers.Singleton(StoredKeyVerifier, store.provided.credentials, secret_hasher.provided.hash)
+    authenticator = providers.Singleton(Authenticator, providers.Factory(ApiKeyTokens, key_verifier))
     posting_engine = providers.Singleton(
         PostingEngine,
         begin=store.provided.begin,
         new_id=new_id,
         default_currency=settings.provided.currency,
         stripe=stripe,
+        hash_secret=secret_hasher.provided.hash_loaded,
     )
-    engine = providers.Singleton(UrlCheckingEngine, posting_engine, webhook_store.provider, webhook_sender.provider)
+    engine = providers.Singleton(
+        UrlCheckingEngine,
+        posting_engine,
+        webhook_store.provider,
+        webhook_sender.provider,
+        secret_hasher.provided.load,
+    )
     webhook_dispatcher = providers.Singleton(WebhookDispatcher, webhook_store, webhook_sender, clock=clock)
     webhook_queue = providers.Singleton(webhook_queue_worker, webhook_store, new_id, holder=HOLDER)
     relayed_store = providers.Factory(relayed_store_of, store)
@@ -74,7 +86,7 @@ class LocalContainer(containers.DeclarativeContainer):
         lambda settings, outbox: None if settings.bus_url is None else outbox(), settings, outbox.provider
     )
     # Without the service, which it serves.
-    core = providers.Singleton(Tekana, store, engine, webhooks=webhooks.provider)
+    core = providers.Singleton(Tekana, store, engine, webhooks=webhooks.provider, key_verifier=key_verifier)
     service = providers.Singleton(
         find_service,
         settings.provided.bus_url,
@@ -86,7 +98,13 @@ class LocalContainer(containers.DeclarativeContainer):
         lambda settings, service: None if settings.has_clients else service(), settings, service.provider
     )
     app = providers.Singleton(
-        Tekana, store, engine, outbox=relay_outbox, service=role_service, webhooks=webhooks.provider
+        Tekana,
+        store,
+        engine,
+        outbox=relay_outbox,
+        service=role_service,
+        webhooks=webhooks.provider,
+        authenticator=authenticator,
     )
 
 
@@ -97,7 +115,8 @@ class GatewayContainer(containers.DeclarativeContainer):
     gateway = providers.Singleton(find_gateway, settings.provided.bus_url, settings.provided.bus_secrets)
     readers = gateway.provided.readers
     engine = gateway.provided.engine
-    app = providers.Singleton(Tekana, readers, engine, webhooks=gateway.provided.webhooks)
+    authenticator = providers.Singleton(Authenticator, providers.Factory(ApiKeyTokens, gateway.provided.key_verifier))
+    app = providers.Singleton(Tekana, readers, engine, webhooks=gateway.provided.webhooks, authenticator=authenticator)
 
 
 Container = LocalContainer | GatewayContainer

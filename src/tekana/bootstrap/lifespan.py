@@ -66,8 +66,11 @@ async def connect(
             async with _background_work(container) if run_workers else nullcontext(), running(workers):
                 yield container.app()
         finally:
+            await container.authenticator().stop()
             await engine.stop()
     finally:
+        if isinstance(container, LocalContainer):
+            await container.key_verifier().stop()
         await readers.stop()
 
 

@@ -18,6 +18,7 @@ from tekana.bootstrap.adapters import load
 from tekana.bootstrap.lifespan import build, build_local
 from tekana.bootstrap.production import check_production
 from tekana.bootstrap.settings import ROLES
+from tekana.cli.development import DevelopmentKey, is_development, with_development_key
 from tekana.cli.failures import explain
 from tekana.cli.options import (
     bus_option,
@@ -55,6 +56,12 @@ from tekana.ports.store import Store
 @setting("--tls-by-proxy", is_flag=True, help="A proxy in front terminates TLS.")
 @setting("--docs", type=click.Choice(["on", "off"]), help="The documentation page. [default: on; in production off]")
 @setting("--cors-origins", metavar="ORIGINS", help="Of the pages that may send requests, separated by commas.")
+@setting(
+    "--key-file",
+    metavar="FILE",
+    type=click.Path(dir_okay=False),
+    help="A file with the API key of an operator. [default: in development, ~/.tekana/operator.key]",
+)
 @environment_option
 @bus_option
 @retention_option
@@ -70,8 +77,14 @@ def serve(host: str, port: int, workers: int, database_url: str | None, data_dir
 
     With --role gateway, serves HTTP without a database: commands and queries are executed by the services, which are
     processes with --role customer, wallet and transaction, and serve health checks over HTTP.
+
+    On a loopback address and with data of its own, it is in development mode: the first start makes an operator's API
+    key, prints it, and keeps it in the key file.
     """
     chosen = settings(database_url, data_dir, existing=False, **{name: value or None for name, value in more.items()})
+    key = None
+    if is_development(chosen, host):
+        chosen, key = with_development_key(chosen)
     stop = _StopSignals()
     store = None
     with _signals_to(signal.SIG_IGN):  # while it stops, ignore a second Ctrl-C, so that requests are finished
@@ -82,7 +95,8 @@ def serve(host: str, port: int, workers: int, database_url: str | None, data_dir
                 click.echo(f"tekana: starting, data in {build(chosen).readers().location}", err=True)
                 store = None if chosen.role == "gateway" else build_local(chosen).store()
                 prepare = partial(_prepare, chosen, store)
-                ready = partial(_announce, chosen, host, port, stop)
+                link = _link(host, port, tls=chosen.tls_cert is not None)
+                ready = partial(_announce, chosen, link, key, stop)
                 code = serve_http(chosen, host=host, port=port, workers=workers, prepare=prepare, on_ready=ready)
         except SystemExit as stopped:
             code = stopped.code
@@ -130,9 +144,9 @@ async def _warn(chosen: Settings) -> None:
             click.echo(f"tekana: not ready yet, serving 503 until it is: {explain(error)}", err=True)
 
 
-def _announce(chosen: Settings, host: str, port: int, stop: _StopSignals) -> None:
-    link = _link(host, port, tls=chosen.tls_cert is not None)
-    docs = f"  docs: {link}/api" if chosen.serves_docs else ""
+def _announce(chosen: Settings, link: str, key: DevelopmentKey | None, stop: _StopSignals) -> None:
+    fragment = "" if key is None else key.fragment
+    docs = f"  docs: {link}/api{fragment}" if chosen.serves_docs else ""
     docs = docs if chosen.has_clients else f"  {chosen.role} service"
     click.echo(f"tekana: {link}{docs}  (Ctrl-C stops)", err=True)
     stop.repeat()

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Union
 from uuid import UUID
 
 from tekana.domain.answer_reference import AnswerReference
+from tekana.domain.api_key_answers import ConfiguredApiKey, api_key_reference
+from tekana.domain.api_keys import ApiKey
 from tekana.domain.customer import Customer
 from tekana.domain.identifiers import CustomerId
 from tekana.domain.transaction import Rejection, Transaction
@@ -81,6 +83,8 @@ ANSWERS: Final[dict[type, AnswerKind]] = {
     DeletedWebhook: AnswerKind("DeletedWebhook", "webhook_endpoint", _endpoint_id),
     WebhookDelivery: AnswerKind(None, "webhook_delivery", attrgetter("id"), reference=delivery_reference),
     QueuedWebhook: AnswerKind("QueuedWebhook", "webhook_delivery", attrgetter("delivery_id")),
+    ApiKey: AnswerKind(None, "api_key", attrgetter("id"), reference=api_key_reference),
+    ConfiguredApiKey: AnswerKind("ConfiguredApiKey", "api_key", attrgetter("key_id")),
 }
 """Every class of answers, and of references that are kept instead. A new one needs nothing but its entry here."""
 

@@ -53,6 +53,7 @@ class Book:
     Attributes:
         locked: the aggregates as the store read them.
         new_secret: returns a random secret, with which webhooks are signed.
+        hash_secret: returns the keyed hash of the digest of an API key's secret (see `tekana.ports.credentials`).
         numbers: increasing numbers for transaction ids, shared by all Books of a process.
         caller, request_id: those of the command that is being decided; recorded with every change.
         stripe: the number of the house wallet, for each role and currency, that this process posts to.
@@ -67,6 +68,7 @@ class Book:
     default_currency: Currency
     caller: Caller
     new_secret: Callable[[], str] = field(kw_only=True)
+    hash_secret: Callable[[str], str] = field(kw_only=True)
     numbers: Iterator[int] = field(default_factory=count)
     request_id: str | None = None
     stripe: int = 0

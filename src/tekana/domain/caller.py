@@ -93,6 +93,9 @@ class Caller:
             raise ValueError("a customer, and no other caller, has the id of a customer")
 
 
+AUTHENTICATION: Final = Caller(MAIN_TENANT, "authentication", frozenset(), "operator")
+"""A gateway that verifies a credential, before it knows the caller. It has no scopes: it can do nothing else."""
+
 LOCAL_OPERATOR: Final = Caller(MAIN_TENANT, "local", SCOPES, "operator")
 """The operator who runs tekana in their own process: has all scopes, for all tenants."""
 

@@ -3,6 +3,7 @@
     TekanaError
     ├── InvalidRequest              invalid_request          the input is invalid; names the fields
     ├── EventsDropped               events_dropped           the events after a cursor are no longer stored
+    ├── Unauthenticated             unauthenticated          no valid credential came with the request
     ├── Forbidden                   forbidden                the caller lacks a scope
     ├── NotFound                    not_found
     │   ├── CustomerNotFound
@@ -10,6 +11,7 @@
     │   ├── TransactionNotFound
     │   ├── WebhookEndpointNotFound
     │   ├── WebhookDeliveryNotFound
+    │   ├── ApiKeyNotFound
     │   ├── OutcomeNotFound
     │   └── RecipientNotFound
     ├── StateConflict                                        the request is valid; the present state forbids it
@@ -17,13 +19,15 @@
     │   ├── CustomerNotActive       customer_not_active
     │   ├── WalletNotActive         wallet_not_active
     │   ├── WalletNotEmpty          wallet_not_empty
-    │   └── WebhookEndpointDisabled  webhook_endpoint_disabled
+    │   ├── WebhookEndpointDisabled  webhook_endpoint_disabled
+    │   └── ApiKeyNotActive         api_key_not_active
     ├── RuleRefused                                          a rule about money or keys forbids it
     │   ├── InsufficientFunds       insufficient_funds
     │   ├── CurrencyMismatch        currency_mismatch
     │   ├── SameWallet              same_wallet
     │   ├── TenantMismatch          tenant_mismatch
     │   ├── LimitExceeded           limit_exceeded
+    │   ├── GrantForbidden          forbidden                the caller may not give an API key these rights
     │   ├── RolledBack              rolled_back              another transaction of an atomic batch was refused
     │   └── IdempotencyKeyReused    idempotency_key_reused
     ├── ConcurrentUpdate            concurrent_update        changed since it was read: read again, then decide
@@ -82,6 +86,15 @@ class EventsDropped(TekanaError):
     code = "events_dropped"
 
     def __init__(self, message: str = "the events after this cursor are not kept any more: begin again without it"):
+        super().__init__(message)
+
+
+class Unauthenticated(TekanaError):
+    """No valid credential came with the request. The message is the same whatever is wrong with the credential."""
+
+    code = "unauthenticated"
+
+    def __init__(self, message: str = "a valid API key or access token is required") -> None:
         super().__init__(message)
 
 
@@ -161,6 +174,12 @@ class WebhookDeliveryNotFound(NotFound):
     NAME = "WebhookDeliveryNotFound"
 
 
+class ApiKeyNotFound(NotFound):
+    """No API key that the caller may manage has this id."""
+
+    NAME = "ApiKeyNotFound"
+
+
 class OutcomeNotFound(NotFound):
     """No command of the caller's is stored under this idempotency key."""
 
@@ -214,6 +233,13 @@ class WebhookEndpointDisabled(StateConflict):
     code = "webhook_endpoint_disabled"
 
 
+class ApiKeyNotActive(StateConflict):
+    """The API key is revoked or has expired."""
+
+    NAME = "ApiKeyNotActive"
+    code = "api_key_not_active"
+
+
 class RuleRefused(Refused):
     """A rule about money or keys forbids it."""
 
@@ -253,6 +279,13 @@ class LimitExceeded(RuleRefused):
 
     NAME = "LimitExceeded"
     code = "limit_exceeded"
+
+
+class GrantForbidden(RuleRefused):
+    """The caller may not give an API key a right that they do not have themselves."""
+
+    NAME = "GrantForbidden"
+    code = "forbidden"
 
 
 class RolledBack(RuleRefused):

@@ -18,6 +18,7 @@ WalletId = NewType("WalletId", UUID)
 TransactionId = NewType("TransactionId", UUID)
 WebhookEndpointId = NewType("WebhookEndpointId", UUID)
 WebhookDeliveryId = NewType("WebhookDeliveryId", UUID)
+ApiKeyId = NewType("ApiKeyId", UUID)
 
 HouseRole = Literal["settlement", "fees", "exchange", "suspense"]
 """The purpose of a house wallet. `settlement` is the source of deposits and the destination of withdrawals."""

@@ -6,12 +6,12 @@ functions here allow; anything else is not found, as if it did not exist.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from tekana.domain.caller import CUSTOMER_SUBJECT, PART_OF, Caller, Scope
-from tekana.domain.errors import Forbidden
+from tekana.domain.caller import CUSTOMER_SUBJECT, PART_OF, Caller, CallerKind, Scope
+from tekana.domain.errors import Forbidden, GrantForbidden
 from tekana.domain.identifiers import CustomerId, WalletId, is_house_wallet
 
 if TYPE_CHECKING:
@@ -103,3 +103,26 @@ def visible_transaction(
     payer = request.to_wallet_id if is_house_wallet(request.from_wallet_id) else request.from_wallet_id
     is_other_customers = transaction.created_by.startswith(CUSTOMER_SUBJECT)
     return None if is_other_customers or payer not in own_wallets else transaction
+
+
+def _has_tenant(caller: Caller, tenant: str) -> bool:
+    return has_all_tenants(caller) or tenant == caller.tenant
+
+
+def can_manage_key(caller: Caller, tenant: str, kind: CallerKind) -> bool:
+    """Return whether the caller may see and revoke an API key of this tenant and kind.
+
+    Partners manage keys of partners only; operators also those of operators.
+    """
+    return _has_tenant(caller, tenant) and (kind == "partner" or caller.kind == "operator")
+
+
+def require_grantable(caller: Caller, tenant: str, kind: CallerKind, scopes: Iterable[Scope]) -> None:
+    """Raise GrantForbidden unless the caller has every right that an API key of these properties gives."""
+    if kind == "operator" and caller.kind != "operator":
+        raise GrantForbidden("only an operator can give the rights of an operator")
+    if not _has_tenant(caller, tenant):
+        raise GrantForbidden("a key of another tenant needs the scope tenants:all")
+    missing = sorted(one for one in scopes if not has_scope(caller, one))
+    if missing:
+        raise GrantForbidden(f"you cannot give scopes that you do not have: {', '.join(missing)}")

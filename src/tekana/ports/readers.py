@@ -24,6 +24,7 @@ from typing import (
 )
 
 from tekana.domain.caller import Caller, Scope
+from tekana.ports.api_keys import ApiKeys
 from tekana.ports.customers import Customers
 from tekana.ports.events import Events
 from tekana.ports.outcomes import Outcomes
@@ -68,6 +69,10 @@ class Readers(Protocol):
 
     def outcomes(self, caller: Caller) -> Outcomes:
         """Return the reader of outcomes by idempotency key."""
+        ...
+
+    def api_keys(self, caller: Caller) -> ApiKeys:
+        """Return the reader of API keys."""
         ...
 
     async def start(self) -> None:
@@ -140,6 +145,7 @@ class SessionReaders(ABC):
     transactions = Reader(Readers.transactions, scope="transactions:read", service="transaction")
     events = Reader(Readers.events, scope="events:read", service="transaction")
     outcomes = Reader(Readers.outcomes, scope="transactions:read", service="transaction")
+    api_keys = Reader(Readers.api_keys, scope="keys:read", service="transaction")
 
     @abstractmethod
     def open_reader(self, reader: Reader[PortT]) -> PortT:

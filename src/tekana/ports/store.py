@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol, runtime_checkable
 
 from tekana.ports.audit import Audit
+from tekana.ports.credentials import Credentials
 from tekana.ports.readers import Readers
 from tekana.ports.unit_of_work import BeginUnit
 
@@ -25,6 +26,11 @@ class Store(Readers, Protocol):
     @property
     def audit(self) -> Audit:
         """The check of all invariants."""
+        ...
+
+    @property
+    def credentials(self) -> Credentials:
+        """The stored credentials."""
         ...
 
     async def migrate(self) -> list[str]:

@@ -21,6 +21,7 @@ from tekana.application import (
     TransferFunds,
     WithdrawFunds,
 )
+from tekana.application.authentication.secret_hash import keyed_hash
 from tekana.application.commands import MONEY_COMMANDS
 from tekana.application.webhooks.signature import new_secret
 from tekana.domain.book import Book
@@ -38,6 +39,9 @@ _people = count(1)
 _NOW = FrozenClock()()
 
 RWF = Currency("RWF")
+
+hash_secret = keyed_hash(b"a data key of the tests")
+"""Hashes the secrets of API keys."""
 
 
 def person(**changes: Any) -> RegisterCustomer:
@@ -175,7 +179,9 @@ def book(*locked: Wallet | Customer) -> Book:
             CONTACTS.name: {contact: {one.tenant: one.id} for one in customers for contact in one.contacts},
         },
     )
-    return Book(found, uuid7, RWF, caller("a test"), new_secret=new_secret, request_id="a request")
+    return Book(
+        found, uuid7, RWF, caller("a test"), new_secret=new_secret, hash_secret=hash_secret, request_id="a request"
+    )
 
 
 def caller(subject: str = "a partner") -> Caller:

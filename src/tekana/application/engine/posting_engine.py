@@ -70,6 +70,7 @@ class PostingEngine:
         *,
         default_currency: Currency,
         new_secret: Callable[[], str] = new_secret,
+        hash_secret: Callable[[str], str] | None = None,
         largest_group: int = 500,
         most_groups: int = 20,
         stripe: int = 0,
@@ -78,6 +79,7 @@ class PostingEngine:
         self._new_id = new_id
         self._default_currency = default_currency
         self._new_secret = new_secret
+        self._hash_secret = hash_secret or _cannot_hash
         self._stripe = stripe
         self._numbers = count(new_id().int & ((1 << NUMBER_BITS - 1) - 1))  # apart from those of other processes
         self._previews = asyncio.Semaphore(_PREVIEWS_MAX)
@@ -260,9 +262,14 @@ class PostingEngine:
             self._default_currency,
             caller,
             new_secret=self._new_secret,
+            hash_secret=self._hash_secret,
             numbers=self._numbers,
             stripe=self._stripe,
         )
+
+
+def _cannot_hash(_: str) -> str:
+    raise Unavailable("this engine has no key to hash the secrets of API keys with")
 
 
 class _InFlight(NamedTuple):

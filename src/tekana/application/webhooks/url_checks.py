@@ -1,17 +1,18 @@
-"""An engine in front of another one: checks the URLs of webhooks before their commands are decided.
+"""An engine in front of another one: does what takes I/O before a command is decided, as a decision is pure.
 
-A decision is pure, and where a URL leads takes the network to find out.
+Where the URL of a webhook leads takes the network to find out. The secrets of API keys are hashed with a data key,
+which may have to be read.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from msgspec import UNSET
 
-from tekana.application.commands import webhooks
+from tekana.application.commands import api_keys, webhooks
 from tekana.application.commands.batch import Batch
 from tekana.application.commands.validation import check_key
 from tekana.application.engine.engine import Engine
@@ -24,21 +25,37 @@ from tekana.ports.webhook_sender import WebhookSender
 from tekana.ports.webhook_store import WebhookStore
 
 _WEBHOOK_COMMANDS: Final[frozenset[Any]] = frozenset(webhooks.GROUP.commands)
+_KEY_COMMANDS: Final[frozenset[Any]] = frozenset(api_keys.GROUP.commands)
+_PREPARED: Final = _WEBHOOK_COMMANDS | _KEY_COMMANDS
+
+
+async def _load_nothing() -> None:
+    """Stand for an engine that has the data key."""
 
 
 class UrlCheckingEngine:
-    """Implements tekana.application.engine.engine.Engine. Commands that are not about webhooks are only passed on.
+    """Implements tekana.application.engine.engine.Engine.
+
+    Commands about neither webhooks nor API keys are only passed on.
 
     Args:
         engine: decides the commands.
         store: returns the store of webhooks, or raises that there is none. Called when the first command needs it.
         sender: returns what sends webhooks. Called when the first URL is checked.
+        load_keys: reads the data key with which the engine hashes the secrets of API keys.
     """
 
-    def __init__(self, engine: Engine, store: Callable[[], WebhookStore], sender: Callable[[], WebhookSender]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        store: Callable[[], WebhookStore],
+        sender: Callable[[], WebhookSender],
+        load_keys: Callable[[], Awaitable[None]] = _load_nothing,
+    ) -> None:
         self._engine = engine
         self._store = store
         self._sender = sender
+        self._load_keys = load_keys
 
     def start(self) -> None:
         self._engine.start()
@@ -62,13 +79,13 @@ class UrlCheckingEngine:
             InvalidRequest: the URL may not be sent to; or as the other engine says.
             MissingAdapter: the store keeps no webhooks, or what sends them is not installed.
         """
-        if type(envelope.command) in _WEBHOOK_COMMANDS:
+        if type(envelope.command) in _PREPARED:
             self._engine.check_serving()
-            await self._check(envelope)
+            await self._prepare(envelope)
         return await self._engine.submit(envelope)
 
     def enqueue(self, envelope: Envelope) -> asyncio.Future[Outcome]:
-        if type(envelope.command) in _WEBHOOK_COMMANDS:
+        if type(envelope.command) in _PREPARED:
             return asyncio.ensure_future(self.submit(envelope))
         return self._engine.enqueue(envelope)
 
@@ -78,9 +95,15 @@ class UrlCheckingEngine:
         return await self._engine.submit_batch(batch, caller=caller, key=key, request_id=request_id)
 
     async def preview(self, envelope: Envelope) -> Answer:
-        if type(envelope.command) in _WEBHOOK_COMMANDS:
-            await self._check(envelope)
+        if type(envelope.command) in _PREPARED:
+            await self._prepare(envelope)
         return await self._engine.preview(envelope)
+
+    async def _prepare(self, envelope: Envelope) -> None:
+        if type(envelope.command) in _KEY_COMMANDS:
+            await self._load_keys()
+        else:
+            await self._check(envelope)
 
     async def _check(self, envelope: Envelope) -> None:
         begin = self._store().begin

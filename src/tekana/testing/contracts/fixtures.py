@@ -15,7 +15,7 @@ from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.events import Event
 from tekana.ports.store import Store
 from tekana.ports.unit_of_work import BeginUnit
-from tekana.testing.builders import RWF
+from tekana.testing.builders import RWF, hash_secret
 from tekana.testing.clock import FrozenClock
 from tekana.testing.contracts.ledger_checks import assert_whole
 
@@ -114,7 +114,7 @@ async def at_work(store: Store, begin: BeginUnit | None = None) -> AsyncIterator
         store: the store.
         begin: replaces `store.begin`, for fault injection.
     """
-    engine = PostingEngine(begin or store.begin, uuid7, default_currency=RWF)
+    engine = PostingEngine(begin or store.begin, uuid7, default_currency=RWF, hash_secret=hash_secret)
     engine.start()
     try:
         yield Tekana(store, engine).as_caller(LOCAL_OPERATOR)

@@ -54,7 +54,15 @@ CALLER: Final = builders.caller()
 
 def book_on(found: LockedState, caller: Caller = CALLER) -> Book:
     """Return a Book for a locked state."""
-    return Book(found, uuid7, Currency("RWF"), caller, new_secret=new_secret, numbers=_numbers)
+    return Book(
+        found,
+        uuid7,
+        Currency("RWF"),
+        caller,
+        new_secret=new_secret,
+        hash_secret=builders.hash_secret,
+        numbers=_numbers,
+    )
 
 
 async def by_hand(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tekana.testing.contracts.access import AccessContract
+from tekana.testing.contracts.api_keys import ApiKeysContract
 from tekana.testing.contracts.batches import BatchesContract
 from tekana.testing.contracts.concurrency import ConcurrencyContract
 from tekana.testing.contracts.contacts import ContactsContract
@@ -37,6 +38,7 @@ class StoreContract(
     WithdrawnCurrenciesContract,
     AccessContract,
     RecipientsContract,
+    ApiKeysContract,
 ):
     """The contract of a store. `tekana.testing.contracts` shows how to run it.
 

@@ -1,0 +1,149 @@
+"""`tekana keys`, and the key of development mode: real processes, as an operator runs them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import stat
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.integration.test_cli import TEKANA, tekana, wait_until_served
+from tests.serving import free_port
+
+KEY = re.compile(r"tk_[0-9a-f]{32}_[0-9a-f]{64}")
+
+
+@contextmanager
+def serving(*arguments: str, home: Path) -> Iterator[tuple[str, list[str]]]:
+    """Run `tekana serve` without settings from the environment; yield its URL, and a list for what it prints."""
+    port = free_port()
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("TEKANA_")}
+    variables |= {"HOME": str(home), "TEKANA_KEY_PROVIDER_URL": f"file://{home}/master-keys.json"}
+    printed: list[str] = []
+    command = [*TEKANA, "serve", "--port", str(port), *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=variables) as process:
+        try:
+            wait_until_served(time.monotonic() + 120, f"http://127.0.0.1:{port}/health/ready")
+            yield f"http://127.0.0.1:{port}", printed
+        finally:
+            process.send_signal(signal.SIGTERM)
+            printed += process.communicate(timeout=60)
+
+
+def keys(home: Path, url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return tekana("keys", *arguments, "--database-url", url, TEKANA_KEY_PROVIDER_URL=f"file://{home}/master-keys.json")
+
+
+def status(url: str, key: str) -> int:
+    with httpx.Client() as client:
+        return client.get(f"{url}/v1/wallets", headers={"Authorization": f"Bearer {key}"}).status_code
+
+
+def test_keys_are_created_listed_rotated_and_revoked(postgres_url: str, tmp_path: Path) -> None:
+    before = keys(tmp_path, postgres_url, "create", "--name", "Before", "--role", "operator")
+    assert KEY.fullmatch(before.stdout.strip()), before.stderr
+    assert before.stdout == before.stdout.strip() + "\n"
+    with serving("--database-url", postgres_url, home=tmp_path) as (url, _):
+        assert status(url, before.stdout.strip()) == 200
+        words = ("create", "--name", "Shop", "--role", "partner", "--scopes", "wallets:read", "--tenant", "north")
+        key = keys(tmp_path, postgres_url, *words).stdout.strip()
+        assert status(url, key) == 200
+        listed = [json.loads(line) for line in keys(tmp_path, postgres_url, "list").stdout.splitlines()]
+        assert [(one["name"], one["kind"], one["tenant"], one["revoked_at"]) for one in listed] == [
+            ("Before", "operator", "main", None),
+            ("Shop", "partner", "north", None),
+        ]
+        assert not any("hash" in name or "digest" in name for one in listed for name in one)
+        assert key.rpartition("_")[2] not in json.dumps(listed)
+        rotated = keys(tmp_path, postgres_url, "rotate", listed[1]["id"]).stdout.strip()
+        assert rotated != key
+        assert (status(url, rotated), status(url, key)) == (200, 200)
+        assert keys(tmp_path, postgres_url, "revoke", listed[1]["id"]).returncode == 0
+        time.sleep(5)
+        assert (status(url, rotated), status(url, key)) == (401, 401)
+
+
+def test_what_cannot_be_created_is_explained(postgres_url: str, tmp_path: Path) -> None:
+    for words, reason in (
+        (("create", "--name", "x", "--role", "partner", "--scopes", "everything"), "scopes[0]"),
+        (("create", "--name", "x", "--role", "operator", "--tenant", "north"), "tenant"),
+        (("create", "--name", "x", "--role", "partner", "--expires-at", "2001-01-01T00:00:00Z"), "expires_at"),
+        (("revoke", "01a00000-0000-7000-8000-00000000abcd"), "no API key has the id"),
+    ):
+        done = keys(tmp_path, postgres_url, *words)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert reason in done.stderr
+    assert keys(tmp_path, "memory://", "list").returncode == 2
+
+
+def test_a_revocation_reaches_every_worker_within_5_seconds(postgres_url: str, tmp_path: Path) -> None:
+    key = keys(tmp_path, postgres_url, "create", "--name", "Shop", "--role", "operator").stdout.strip()
+    [listed] = [json.loads(line) for line in keys(tmp_path, postgres_url, "list").stdout.splitlines()]
+    with serving("--database-url", postgres_url, "--workers", "2", home=tmp_path) as (url, _):
+        end = time.monotonic() + 60
+        accepted = 0
+        while accepted < 40:  # in a row, each on a new connection, which any of the workers gets
+            assert time.monotonic() < end
+            accepted = accepted + 1 if status(url, key) == 200 else 0
+        assert keys(tmp_path, postgres_url, "revoke", listed["id"]).returncode == 0
+        revoked = time.monotonic()
+        last_accepted = 0.0
+        while time.monotonic() - revoked < 7:
+            sent = time.monotonic() - revoked
+            if status(url, key) == 200:
+                last_accepted = sent
+        assert last_accepted < 5
+        assert {status(url, key) for _ in range(40)} == {401}
+
+
+def test_development_mode_makes_a_key_once(tmp_path: Path) -> None:
+    file = tmp_path / ".tekana" / "operator.key"
+    outputs = []
+    for _ in range(2):
+        with serving("--database-url", "memory://", home=tmp_path) as (url, printed):
+            key = file.read_text("ascii").strip()
+            assert status(url, key) == 200
+            assert httpx.get(f"{url}/v1/wallets").status_code == 401
+            # No response has the key: the page gets it from the address that a person opens.
+            for path in ("/", "/api", "/api/page.js", "/api/openapi.json", "/health/ready", "/metrics"):
+                for headers in ({}, {"Origin": url, "Sec-Fetch-Site": "same-origin"}):
+                    assert key not in httpx.get(f"{url}{path}", headers=headers).text
+        outputs.append("".join(printed))
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+    [line] = [one for one in outputs[0].splitlines() if one.endswith(f": {key}")]
+    assert str(file) in line
+    assert f"/api#key={key}" in outputs[0]
+    assert KEY.search(outputs[1]) is None
+
+
+def test_a_key_file_that_others_can_read_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / ".tekana" / "operator.key"
+    file.parent.mkdir()
+    file.write_text("tk_" + "0" * 32 + "_" + "0" * 64)
+    file.chmod(0o644)
+    done = tekana("serve", "--port", str(free_port()), "--database-url", "memory://", HOME=str(tmp_path))
+    assert done.returncode == 2
+    assert "can be read by other users: chmod 600" in done.stderr
+    file.chmod(0o600)
+    file.write_text("no key")
+    done = tekana("serve", "--port", str(free_port()), "--database-url", "memory://", HOME=str(tmp_path))
+    assert done.returncode == 2
+    assert "has no API key" in done.stderr
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0"])  # noqa: S104 - for the test
+def test_outside_of_development_no_key_is_made(tmp_path: Path, host: str) -> None:
+    with serving("--database-url", "memory://", "--host", host, home=tmp_path) as (url, printed):
+        assert httpx.get(f"{url}/v1/wallets").status_code == 401
+    assert KEY.search("".join(printed)) is None
+    assert not (tmp_path / ".tekana").exists()
