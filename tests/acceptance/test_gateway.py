@@ -24,7 +24,7 @@ from tests.keys import AppKey
 
 pytestmark = pytest.mark.kafka
 
-KEPT = ("outbox_parts", "relays", "leases")
+KEPT = ("outbox_parts", "relays", "leases", "api_keys", "data_keys")
 """The tables that stay as they are between scenarios."""
 CHOSEN = ("transactions/repeated.feature",)
 

@@ -21,7 +21,7 @@ from tekana.testing.contracts.ledger_checks import assert_whole
 from tekana.testing.session import session
 from tekana_kafka import rpc_client
 from tekana_litestar import create_app
-from tests.kafka.topology import BUS_SECRET, REAL
+from tests.kafka.topology import BUS_SECRET, REAL, services
 from tests.keys import BEARER, AppKey
 from tests.serving import free_port
 
@@ -131,7 +131,7 @@ async def test_a_killed_service_loses_no_transaction(
             assert {one.headers["Idempotency-Replayed"] for one in again} == {"true"}
             found = await client.get(f"/v1/wallets/{his.id}")
             assert found.json()["ledger_balance"] == str(TRANSFERS)
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{service.port}") as client:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{service.port}", headers=BEARER) as client:
             assert (await client.get("/health/live")).status_code == 200
             assert "\ntekana_outbox_lag_seconds " in (await client.get("/metrics")).text
             assert (await client.get(f"/v1/wallets/{his.id}")).status_code == 404
@@ -142,7 +142,6 @@ async def test_a_missing_reply_is_an_unknown_outcome(
     kafka_address: str, topic_prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The HTTP response asks the client to retry with the same key."""
-    monkeypatch.setattr(rpc_client, "REPLY_TIMEOUT", 0.3)
     bus_url = f"kafka://{kafka_address}?topic_prefix={topic_prefix}&partitions=1"
     gateway = create_app(Settings(role="gateway", bus_url=bus_url, bus_secret=BUS_SECRET))
     deposit = {"type": "deposit", "wallet_id": str(uuid7()), "amount": "1", "currency": "RWF"}
@@ -152,6 +151,9 @@ async def test_a_missing_reply_is_an_unknown_outcome(
             transport=httpx.ASGITransport(app=gateway), base_url="http://tekana", auth=AppKey(gateway)
         ) as client,
     ):
+        async with services(bus_url, "memory://", roles=("transaction",)):
+            assert (await client.get("/v1/transactions")).status_code == 200  # the key is known from now on
+        monkeypatch.setattr(rpc_client, "REPLY_TIMEOUT", 0.3)
         answer = await client.post("/v1/transactions", json=deposit, headers={"Idempotency-Key": "a key"})
         assert answer.status_code == 503
         assert answer.json()["code"] == "unavailable"
