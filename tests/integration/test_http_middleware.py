@@ -15,7 +15,7 @@ import httpx
 import pytest
 from litestar import Litestar
 
-from tekana import LOCAL_OPERATOR, Forbidden, KeyProperties, Overloaded, Unavailable, create_api_key
+from tekana import LOCAL_OPERATOR, Caller, Forbidden, KeyProperties, Overloaded, Unavailable, create_api_key
 from tekana.application.engine import posting_engine
 from tekana_litestar import create_app, log_limits, middleware, problems
 from tekana_litestar.app import TekanaApp
@@ -190,12 +190,12 @@ class FailingStore(MemoryStore):
 
 @asynccontextmanager
 async def failing_client(error: BaseException) -> AsyncIterator[httpx.AsyncClient]:
-    """Return a client of an app over a store that fails once the app has started."""
+    """Return a client of an app over a store that knows the key, and fails."""
     store = FailingStore()
     await register_key_in(store)
+    store.error = error
     async with started_app(create_app(SHARED_KEYS, store=store)) as app, client_of(app) as client:
         client.headers.update(BEARER)
-        store.error = error
         yield client
 
 
@@ -203,7 +203,9 @@ class _Failing:
     def __init__(self, error: BaseException) -> None:
         self._error = error
 
-    def __call__(self, *_: Any) -> Any:
+    def __call__(self, *callers: Caller) -> Any:
+        if callers:  # the reader of a caller
+            return self
         raise self._error
 
     async def get(self, *_: Any) -> Any:
