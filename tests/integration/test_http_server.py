@@ -22,6 +22,7 @@ from tekana.testing import builders
 from tekana.testing.contracts.helpers import a_wallet
 from tekana.testing.session import session
 from tests.integration.http_support import assert_whole
+from tests.keys import KEY_FILE
 from tests.serving import free_port, http
 
 PROGRAM = """
@@ -29,9 +30,10 @@ import sys
 from tekana import Settings
 from tekana_litestar import serve
 if __name__ == "__main__":
-    url, port, workers = sys.argv[1:]
+    url, port, workers, key_file = sys.argv[1:]
+    settings = Settings(database_url=url, key_file=key_file)
     before = dict(__import__("os").environ)
-    code = serve(Settings(database_url=url), host="127.0.0.1", port=int(port), workers=int(workers))
+    code = serve(settings, host="127.0.0.1", port=int(port), workers=int(workers))
     assert dict(__import__("os").environ) == before
     print("ended", flush=True)
     sys.exit(code)
@@ -67,7 +69,7 @@ def _served(
     program = tmp_path / "program.py"
     program.write_text(prelude + PROGRAM)
     process = subprocess.Popen(
-        [sys.executable, str(program), url, str(port), str(workers)],
+        [sys.executable, str(program), url, str(port), str(workers), str(KEY_FILE)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -35,7 +35,7 @@ from tests.integration.http_support import (
     wallet_with,
 )
 from tests.integration.postgres_support import superuser
-from tests.keys import BEARER
+from tests.keys import BEARER, KEY_FILE
 from tests.postgres_data import copy_postgres_data
 
 
@@ -194,7 +194,7 @@ async def test_each_of_several_workers_reads_from_the_replica(replica: Replica) 
     async with replica.replay_paused():
         server = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "tekana_cli", *words),
-            env=environment | {"TEKANA_READ_DATABASE_URL": urls.read_database_url},
+            env=environment | {"TEKANA_READ_DATABASE_URL": urls.read_database_url, "TEKANA_KEY_FILE": str(KEY_FILE)},
             stderr=asyncio.subprocess.PIPE,
         )
         try:
