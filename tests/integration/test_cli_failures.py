@@ -20,6 +20,7 @@ from tekana_postgres import PostgresStore
 from tekana_postgres.migrator import migrate
 from tests.integration.postgres_support import superuser
 from tests.integration.tcp_postgres import TcpPostgres, tcp_postgres, tls_programs, wheel_programs
+from tests.keys import KEY_FILE
 from tests.serving import free_port
 
 TEKANA = (sys.executable, "-m", "tekana_cli")
@@ -49,7 +50,8 @@ def short_commands_except(*names: str) -> dict[str, tuple[str, ...]]:
 
 
 def tekana(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("TEKANA_")} | variables
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("TEKANA_")}
+    environment |= {"TEKANA_KEY_FILE": str(KEY_FILE)} | variables  # no file in the home of the user
     command = [*TEKANA, *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=180)
 
