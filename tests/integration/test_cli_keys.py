@@ -128,6 +128,7 @@ def test_development_mode_makes_a_key_once(tmp_path: Path) -> None:
 
 def test_a_key_file_that_others_can_read_is_refused(tmp_path: Path) -> None:
     file = tmp_path / ".tekana" / "operator.key"
+    words = ("serve", "--port", str(free_port()), "--database-url", "memory://")
     file.parent.mkdir()
     file.write_text("tk_" + "0" * 32 + "_" + "0" * 64)
     file.chmod(0o644)
