@@ -132,16 +132,12 @@ def test_a_key_file_that_others_can_read_is_refused(tmp_path: Path) -> None:
     file.parent.mkdir()
     file.write_text("tk_" + "0" * 32 + "_" + "0" * 64)
     file.chmod(0o644)
-    done = tekana(
-        "serve", "--port", str(free_port()), "--database-url", "memory://", HOME=str(tmp_path), TEKANA_KEY_FILE=""
-    )
+    done = tekana(*words, HOME=str(tmp_path), TEKANA_KEY_FILE="")
     assert done.returncode == 2
     assert "can be read by other users: chmod 600" in done.stderr
     file.chmod(0o600)
     file.write_text("no key")
-    done = tekana(
-        "serve", "--port", str(free_port()), "--database-url", "memory://", HOME=str(tmp_path), TEKANA_KEY_FILE=""
-    )
+    done = tekana(*words, HOME=str(tmp_path), TEKANA_KEY_FILE="")
     assert done.returncode == 2
     assert "has no API key" in done.stderr
 
