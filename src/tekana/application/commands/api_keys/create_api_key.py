@@ -20,7 +20,7 @@ from tekana.application.commands.validation import Time, check_all, normal_name,
 from tekana.domain.api_keys import API_KEYS, ApiKey, ApiKeyKind
 from tekana.domain.book import Book
 from tekana.domain.caller import MAIN_TENANT, ROLES, Caller, Scope
-from tekana.domain.errors import ApiKeyNotFound, GrantForbidden, Refused, invalid
+from tekana.domain.errors import GrantForbidden, Refused, invalid
 from tekana.domain.policy import require_grantable
 
 _DEFAULT_SCOPES: Mapping[ApiKeyKind, frozenset[Scope]] = {
@@ -44,7 +44,7 @@ class CreateApiKey(KeyCommand, frozen=True, kw_only=True):
     """
 
     NAME: ClassVar[str] = "CreateApiKey"
-    REFUSALS: ClassVar[tuple[type[Refused], ...]] = (ApiKeyNotFound, GrantForbidden)
+    REFUSALS: ClassVar[tuple[type[Refused], ...]] = (GrantForbidden,)
     EXAMPLE: ClassVar[Mapping[str, Any]] = {
         "name": "Checkout",
         "kind": "partner",
