@@ -42,7 +42,7 @@ async def audit(url: str) -> AsyncIterator[Finding]:
             raw_connection(pool) as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
-            await _require_newest(connection)
+            await require_newest(connection)
             await connection.execute(_SETTINGS)
             counts: dict[str, int] = {}
             for check in checks():
@@ -53,7 +53,8 @@ async def audit(url: str) -> AsyncIterator[Finding]:
         await pool.close()
 
 
-async def _require_newest(connection: asyncpg.Connection) -> None:
+async def require_newest(connection: asyncpg.Connection) -> None:
+    """Raise Unavailable unless the database has the newest schema."""
     found = [row[0] for row in await connection.fetch("SELECT version_num FROM alembic_version")]
     check_revisions(found)
     if newest_revision() not in found:

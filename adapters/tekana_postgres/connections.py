@@ -75,7 +75,7 @@ _LOST_CONNECTION = (
 )
 
 
-def _is_lost(error: BaseException | None) -> bool:
+def is_lost(error: BaseException | None) -> bool:
     """Return whether the connection was lost, or cannot be used any more."""
     wrong_value = isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError)  # a statement's argument
     return isinstance(error, _LOST_CONNECTION) and not isinstance(error, _STATEMENT_FAILURES) and not wrong_value
@@ -228,7 +228,7 @@ async def raw_connection(pool: ConnectionPool) -> AsyncIterator[asyncpg.Connecti
             yield connection
             close = False
         except Exception as error:
-            close = _is_lost(error) or _is_lost(error.__cause__)
+            close = is_lost(error) or is_lost(error.__cause__)
             if close:
                 await pool.expire()
             raise
@@ -269,7 +269,7 @@ def _port_error(error: BaseException) -> BaseException:
         return Busy("another unit of work has locked what this one needs")
     if isinstance(error, _LOST_RACE):
         return Conflict("another request got there first")
-    if not isinstance(error, _STATEMENT_FAILURES) and not _is_lost(error):
+    if not isinstance(error, _STATEMENT_FAILURES) and not is_lost(error):
         return StoreError("the database refused a statement")
     if isinstance(error, asyncpg.UndefinedTableError):
         unavailable = Unavailable("the database is not set up for this version: run tekana migrate")

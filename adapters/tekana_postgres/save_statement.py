@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import count
+from itertools import count, islice
 from typing import Any, Final
 
 import asyncpg
@@ -23,6 +23,7 @@ from tekana_postgres import tables
 from tekana_postgres.aggregates.wallet import RowVersion
 from tekana_postgres.arrays import ctid_array, integer_array, text_array, uuid_array
 from tekana_postgres.history import COLUMNS, History, Rows
+from tekana_postgres.history_links import Link
 
 # The columns of a bundle are sent as one value each if each has the same value in all rows. There are few bundles, as
 # each combination of them is a statement of its own, which PostgreSQL has to plan.
@@ -66,14 +67,26 @@ _AT_MANY: Final = _UPDATE.format(updated_at="d.updated_at", more=", $6::timestam
 _FAIL_UNLESS_ALL: Final = "SELECT 1 / (updated = $7::bigint)::int FROM marked"
 _UPDATE_PARAMETERS: Final = 8
 
+_INSERT_LINK: Final = """
+new_link AS (
+    INSERT INTO history_links
+        (chain, number, created_at, key_id, form, transactions, answers, events, digest, event_positions)
+    VALUES (${}, ${}, ${}, ${}, ${}, ${}, ${}, ${}, ${}, {positions})
+)"""
+_LINK_PARAMETERS: Final = 9
+_EVENT_POSITIONS: Final = "(SELECT array_agg(position ORDER BY position) FROM new_outbox WHERE transaction_id IS NULL)"
+
 
 async def save_balances_and_history(
     connection: asyncpg.Connection,
     history: History,
     wallets: Sequence[Wallet],
     versions: Mapping[WalletId, RowVersion],
+    link: Link | None,
 ) -> None:
-    """Insert the history and update the balances of wallets, which are in order of ids so that no two units deadlock.
+    """Insert the history and its link, and update the balances of wallets.
+
+    The wallets are in order of ids, so that no two units deadlock.
 
     Raises:
         Conflict: a wallet is not as it was read.
@@ -90,12 +103,17 @@ async def save_balances_and_history(
         len(wallets),
         uuid_array([one.id for one in wallets]),
     ]
-    is_large = len(history.transactions) > TRANSACTIONS_MAX
+    # The positions of events, which the link has, are only known to the statement that inserts them.
+    has_events = link is not None and bool(link.records.events)
+    is_large = len(history.transactions) > TRANSACTIONS_MAX and not has_events
     shape: list[frozenset[str] | None] = []
     for table, rows in zip(_TABLES, history, strict=True):
         shape.append(_add_rows(table, rows, arguments) if rows and not is_large else None)
+    if link is not None:
+        arguments += (*link[:5], *link.records, link.digest)
+    statement = _statement(tuple(shape), is_one_moment=is_one_moment, has_link=link is not None, has_events=has_events)
     try:
-        await connection.execute(_statement(tuple(shape), is_one_moment=is_one_moment), *arguments)
+        await connection.execute(statement, *arguments)
     except asyncpg.DivisionByZeroError as error:
         raise Conflict("a wallet is no longer as it was read") from error
     if is_large:
@@ -122,13 +140,16 @@ def _add_rows(table: Table, rows: Rows, arguments: list[Any]) -> frozenset[str]:
 
 
 @lru_cache
-def _statement(shape: _Shape, *, is_one_moment: bool) -> str:
+def _statement(shape: _Shape, *, is_one_moment: bool, has_link: bool, has_events: bool) -> str:
     parameters = count(_UPDATE_PARAMETERS + 1)
-    inserts = [
-        f"new_{table.name} AS ({_insert(table, same, parameters)})"
-        for table, same in zip(_TABLES, shape, strict=True)
-        if same is not None
-    ]
+    inserts = []
+    for table, same in zip(_TABLES, shape, strict=True):
+        if same is not None:
+            returned = " RETURNING position, transaction_id" if has_events and table is tables.outbox else ""
+            inserts.append(f"new_{table.name} AS ({_insert(table, same, parameters)}{returned})")
+    if has_link:
+        numbers = islice(parameters, _LINK_PARAMETERS)
+        inserts.append(_INSERT_LINK.format(*numbers, positions=_EVENT_POSITIONS if has_events else "NULL"))
     return ", ".join([_AT_ONE_MOMENT if is_one_moment else _AT_MANY, *inserts]) + f"\n{_FAIL_UNLESS_ALL}"
 
 

@@ -10,6 +10,7 @@ from functools import partial
 from tekana.domain.errors import FieldError, Unavailable
 from tekana.ports.audit import Finding
 from tekana.ports.clock import Clock
+from tekana.ports.history import HistoryKeys
 from tekana.ports.pools import PoolStatistics
 from tekana_postgres.api_keys import PostgresApiKeys, PostgresCredentials
 from tekana_postgres.audit import audit
@@ -18,6 +19,8 @@ from tekana_postgres.customers import PostgresCustomers
 from tekana_postgres.data_keys import PostgresDataKeys
 from tekana_postgres.database_url import parse_database_url
 from tekana_postgres.events import PostgresEvents
+from tekana_postgres.history_links import Chains
+from tekana_postgres.history_reader import PostgresHistory
 from tekana_postgres.key_records import PostgresOutcomes
 from tekana_postgres.lease import PostgresLease
 from tekana_postgres.outbox import PostgresOutbox
@@ -64,6 +67,8 @@ class PostgresStore:
         self._url = url
         self._read_url = read_url
         self._clock = clock
+        self._history_keys: HistoryKeys | None = None
+        self._chains: Chains | None = None
         self._connect()
 
     @property
@@ -99,7 +104,7 @@ class PostgresStore:
     async def begin(self) -> AsyncIterator[PostgresUnitOfWork]:
         """Begin a unit of work. It ends with the context; without `save`, it is rolled back."""
         async with raw_connection(self._writers) as connection:
-            unit = PostgresUnitOfWork(connection, self._clock)
+            unit = PostgresUnitOfWork(connection, self._clock, self._chains)
             try:
                 yield unit
             except Exception:
@@ -118,6 +123,18 @@ class PostgresStore:
     def audit(self) -> AsyncIterator[Finding]:
         """Check every invariant, on one snapshot of the database."""
         return audit(self._url)
+
+    def link_history(self, keys: HistoryKeys) -> None:
+        """Have every unit of work add a link, with these keys."""
+        self._history_keys = keys
+        self._chains = Chains(keys)
+
+    @property
+    def history(self) -> PostgresHistory:
+        """The links of history. Raises Unavailable without `link_history`."""
+        if self._history_keys is None:
+            raise Unavailable("history is not linked here: there is no key for it")
+        return PostgresHistory(self._url, self._background, self._history_keys)
 
     async def start(self) -> None:
         """Do nothing: connections are opened when they are first needed."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Mapping, Set
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
+from datetime import datetime
 from typing import Any
 
 import asyncpg
@@ -17,7 +18,8 @@ from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord, Unlocke
 from tekana_postgres.aggregates import KINDS
 from tekana_postgres.aggregates.wallet import RowVersion, lock_wallets, read_wallets, save_wallets
 from tekana_postgres.connections import translate_errors
-from tekana_postgres.history import history_of
+from tekana_postgres.history import History, history_of
+from tekana_postgres.history_links import Chains, Link
 from tekana_postgres.key_records import find_records
 from tekana_postgres.row_locks import NO_LOCK, SKIP_LOCKED, WAIT, RowLock
 from tekana_postgres.rows import key_digest
@@ -30,9 +32,10 @@ class PostgresUnitOfWork:
     It is a transaction of the database from the first lock on; without locks, `save` is one.
     """
 
-    def __init__(self, connection: asyncpg.Connection, clock: Clock | None) -> None:
+    def __init__(self, connection: asyncpg.Connection, clock: Clock | None, chains: Chains | None = None) -> None:
         self._connection = connection
         self._clock = clock
+        self._chains = chains
         self._transaction: Any = None
         self._holds_locks = False
         self._digests: dict[IdempotencyKey, str] = {}
@@ -131,10 +134,14 @@ class PostgresUnitOfWork:
                 if added or changed:
                     await rows.save(self._connection, added or {}, changed or {})
             wallets = await save_wallets(self._connection, book)
-            await save_balances_and_history(self._connection, history, wallets, self._versions)
-            if self._transaction is not None:
-                await self._transaction.commit()
-                self._transaction = None
+            async with self._link(history, book.now) as link:
+                await save_balances_and_history(self._connection, history, wallets, self._versions, link)
+                if self._transaction is not None:
+                    await self._transaction.commit()
+                    self._transaction = None
+
+    def _link(self, history: History, created_at: datetime) -> AbstractAsyncContextManager[Link | None]:
+        return nullcontext() if self._chains is None else self._chains.link(history, created_at)
 
 
 def _brings(ref: Ref, locked: LockedState, wallets: Collection[WalletId]) -> bool:

@@ -1,0 +1,117 @@
+"""The seal: links for rows that were there before history was linked. They are in a chain of their own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import asyncpg
+
+from tekana.ports.history import Head, HistoryKey, HistoryKeys, HistorySealed, Progress
+from tekana_postgres.audit import require_newest
+from tekana_postgres.connections import ConnectionPool, raw_connection
+from tekana_postgres.history import History
+from tekana_postgres.history_links import FIRST_DIGEST, SEAL, Leaves, Records, new_link, records_of
+from tekana_postgres.history_rows import read_events, read_keys, read_transaction_rows
+from tekana_postgres.unlinked_rows import LINKED_EVENTS, LINKED_KEYS, LINKED_TRANSACTIONS
+
+_ROWS_IN_A_LINK: Final = 1_000
+_TIMEOUT_SECONDS: Final = 6 * 3600
+
+_SETTINGS: Final = """
+SET LOCAL statement_timeout = 0;
+SET LOCAL idle_in_transaction_session_timeout = 0;
+SET LOCAL work_mem = '64MB'
+"""
+_TRANSACTIONS: Final = f"""
+WITH linked AS MATERIALIZED ({LINKED_TRANSACTIONS})
+SELECT encode(uuid_send(t.id), 'hex'), encode(uuid_send(k.key_digest), 'hex')
+FROM transactions t LEFT JOIN (
+    SELECT transaction_id, (array_agg(key_digest))[1] AS key_digest FROM idempotency_keys
+    WHERE transaction_id IS NOT NULL GROUP BY transaction_id
+) k ON k.transaction_id = t.id
+WHERE NOT EXISTS (SELECT FROM linked WHERE linked.id = t.id) ORDER BY t.id
+"""
+_ANSWERS: Final = f"""
+WITH linked AS MATERIALIZED ({LINKED_KEYS})
+SELECT encode(uuid_send(key_digest), 'hex') FROM idempotency_keys k
+WHERE transaction_id IS NULL AND NOT EXISTS (SELECT FROM linked WHERE linked.id = k.key_digest) ORDER BY 1
+"""
+_EVENTS: Final = f"""
+WITH linked AS MATERIALIZED ({LINKED_EVENTS})
+SELECT position FROM outbox o
+WHERE transaction_id IS NULL AND NOT EXISTS (SELECT FROM linked WHERE linked.id = o.position) ORDER BY 1
+"""
+_INSERT: Final = """
+INSERT INTO history_links
+    (chain, number, created_at, key_id, form, transactions, answers, events, digest, event_positions)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+"""
+
+
+async def seal(url: str, keys: HistoryKeys, progress: Progress) -> int:
+    """Add links for all rows without one, in one transaction. Its arguments are those of `History.seal`."""
+    key = await keys.current()
+    pool = ConnectionPool(url, size=1)
+    try:
+        async with raw_connection(pool) as connection, connection.transaction(isolation="repeatable_read"):
+            await require_newest(connection)
+            await connection.execute(_SETTINGS)
+            if await connection.fetchval("SELECT EXISTS (SELECT FROM history_links WHERE chain = $1)", SEAL):
+                raise HistorySealed
+            return await _Seal(connection, key, await connection.fetchval("SELECT now()"), progress).write()
+    finally:
+        await pool.close()
+
+
+class _Seal:
+    """Writes the links of a seal, the last one even if it has no records: a seal can be done once."""
+
+    def __init__(self, connection: asyncpg.Connection, key: HistoryKey, now: datetime, progress: Progress) -> None:
+        self._connection = connection
+        self._key = key
+        self._leaves = Leaves(key.secret)
+        self._now = now
+        self._progress = progress
+        self._head = Head(SEAL, 0, FIRST_DIGEST)
+
+    async def write(self) -> int:
+        """Write all links, and return the number of transactions."""
+        total = await self._connection.fetchval("SELECT count(*) FROM transactions", timeout=_TIMEOUT_SECONDS)
+        done = 0
+        async for rows in self._parts(_TRANSACTIONS):
+            await self._write(await self._of_transactions(rows))
+            done += len(rows)
+            self._progress(done, total)
+        async for rows in self._parts(_ANSWERS):
+            found = await read_keys(self._connection, [row[0] for row in rows])
+            await self._write(records_of(History(list(found.values()), (), (), (), ()), self._leaves))
+        async for rows in self._parts(_EVENTS):
+            await self._write_events([row[0] for row in rows])
+        await self._write(Records(b"", b"", b""))
+        return done
+
+    async def _parts(self, query: str) -> AsyncIterator[Sequence[Any]]:
+        """Yield the rows of a query, as many at a time as a link has."""
+        cursor = await self._connection.cursor(query, timeout=_TIMEOUT_SECONDS)
+        while rows := await cursor.fetch(_ROWS_IN_A_LINK, timeout=_TIMEOUT_SECONDS):
+            yield rows
+
+    async def _of_transactions(self, rows: Sequence[Any]) -> Records:
+        found = await read_transaction_rows(
+            self._connection, [row[0] for row in rows], [row[1] for row in rows if row[1] is not None]
+        )
+        transactions = [found.transactions[row[0]] for row in rows]
+        entries = [entry for row in rows for entry in found.entries.get(row[0], ())]
+        return records_of(History(list(found.keys.values()), transactions, entries, (), ()), self._leaves)
+
+    async def _write_events(self, positions: list[int]) -> None:
+        found = await read_events(self._connection, positions)
+        records = records_of(History((), (), (), [(None, *found[one]) for one in positions], ()), self._leaves)
+        await self._write(records, positions)
+
+    async def _write(self, records: Records, positions: list[int] | None = None) -> None:
+        link = new_link(self._head, self._now, self._key, records)
+        await self._connection.execute(_INSERT, *link[:5], *records, link.digest, positions)
+        self._head = Head(link.chain, link.number, link.digest)

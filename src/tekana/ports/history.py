@@ -1,0 +1,166 @@
+"""Tamper evidence: links, under a key that is outside the database, in which history can be verified.
+
+Each unit of work adds a link: a keyed digest of the rows that it adds, and of the link before it. Links form chains,
+one for each unit that a process saves at the same time, so that no unit waits for another one's link.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol, runtime_checkable
+from uuid import UUID
+
+from tekana.ports.audit import Finding
+from tekana.ports.lease import LeasingStore
+
+Progress = Callable[[int, int], object]
+"""Called with the number of transactions done so far, and the number of all."""
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryKey:
+    """A key of links. Its `repr` does not contain the key.
+
+    Attributes:
+        id: its id, which each link names.
+        secret: the key of 32 random bytes.
+    """
+
+    id: UUID
+    secret: bytes = field(repr=False)
+
+
+class HistoryKeys(Protocol):
+    """The keys of links. They are never in the database, or only encrypted with a key that is not."""
+
+    async def current(self) -> HistoryKey:
+        """Return the key for new links.
+
+        Raises:
+            Unavailable: the key cannot be reached.
+        """
+        ...
+
+    async def get(self, key_id: UUID) -> HistoryKey:
+        """Return the key with this id, which links may name that were made before a rotation.
+
+        Raises:
+            Unavailable: there is no such key, or it cannot be reached.
+        """
+        ...
+
+
+class Head(NamedTuple):
+    """A link, as checkpoints name it: its chain, its number in the chain from 1, and its digest."""
+
+    chain: UUID
+    number: int
+    digest: bytes
+
+
+class History(Protocol):
+    """The links of a store's history."""
+
+    async def heads(self) -> Sequence[Head]:
+        """Return the last link of each chain.
+
+        Raises:
+            Unavailable: the store cannot be reached.
+        """
+        ...
+
+    async def find_missing(self, heads: Sequence[Head]) -> Sequence[Head]:
+        """Return those of the links that are not there, or are others than they were.
+
+        Raises:
+            Unavailable: the store cannot be reached.
+        """
+        ...
+
+    def audit(self, checkpoints: Sequence[Head] | None, progress: Progress) -> AsyncIterator[Finding]:
+        """Verify every row and every link on one snapshot, while the store stays in use, and yield the findings.
+
+        Args:
+            checkpoints: the links that checkpoints name; None if there are no checkpoints to compare with.
+            progress: called from time to time.
+
+        Raises:
+            Unavailable: the store cannot be reached, or a link names a key that cannot be.
+        """
+        ...
+
+    async def seal(self, progress: Progress) -> int:
+        """Add links for all rows without one, such as those of an earlier release. It can be done once for a store.
+
+        Returns:
+            The number of transactions that were sealed.
+
+        Raises:
+            HistorySealed: it was done before.
+            Unavailable: the store or the key cannot be reached.
+        """
+        ...
+
+
+class HistorySealed(Exception):
+    """History was sealed before. Rows without a link that were added since are evidence of a change."""
+
+
+@runtime_checkable
+class LinkedStore(LeasingStore, Protocol):
+    """A store whose history is linked. Optional: a store in memory has no owner but its process.
+
+    It adds links from `link_history` on.
+    """
+
+    def link_history(self, keys: HistoryKeys) -> None:
+        """Have every unit of work add a link, with these keys. Call it before the first one begins."""
+        ...
+
+    @property
+    def history(self) -> History:
+        """The links. Raises Unavailable without `link_history`."""
+        ...
+
+
+class CheckpointLog(Protocol):
+    """An append-only log of signed checkpoints, which is outside the database."""
+
+    async def read(self) -> CheckpointsRead:
+        """Read and verify all checkpoints.
+
+        Raises:
+            Unavailable: the log or a key cannot be reached.
+        """
+        ...
+
+    async def append(self, heads: Sequence[Head]) -> int:
+        """Append a checkpoint of those heads that the log does not have yet, durably. Nothing if it has all.
+
+        Returns:
+            The number of the last checkpoint.
+
+        Raises:
+            Unavailable: the log or a key cannot be reached, or the log is damaged.
+        """
+        ...
+
+
+class CheckpointsRead(NamedTuple):
+    """What a log of checkpoints has.
+
+    Attributes:
+        number: the number of the last checkpoint; 0 if there is none.
+        heads: all links that they name, in order.
+        breaches: descriptions of checkpoints that are missing or were changed.
+    """
+
+    number: int
+    heads: Sequence[Head]
+    breaches: Sequence[str]
+
+    @property
+    def last_heads(self) -> Sequence[Head]:
+        """Return the last link of each chain."""
+        return list({one.chain: one for one in self.heads}.values())
