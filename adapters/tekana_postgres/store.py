@@ -10,7 +10,7 @@ from functools import partial
 from tekana.domain.errors import FieldError, Unavailable
 from tekana.ports.audit import Finding
 from tekana.ports.clock import Clock
-from tekana.ports.history import HistoryKeys
+from tekana.ports.history import HistoryKeys, NoHistoryKeys
 from tekana.ports.pools import PoolStatistics
 from tekana_postgres.api_keys import PostgresApiKeys, PostgresCredentials
 from tekana_postgres.audit import audit
@@ -67,7 +67,7 @@ class PostgresStore:
         self._url = url
         self._read_url = read_url
         self._clock = clock
-        self._history_keys: HistoryKeys | None = None
+        self._history_keys: HistoryKeys = NoHistoryKeys()
         self._chains: Chains | None = None
         self._connect()
 
@@ -131,9 +131,7 @@ class PostgresStore:
 
     @property
     def history(self) -> PostgresHistory:
-        """The links of history. Raises Unavailable without `link_history`."""
-        if self._history_keys is None:
-            raise Unavailable("history is not linked here: there is no key for it")
+        """The links of history."""
         return PostgresHistory(self._url, self._background, self._history_keys)
 
     async def start(self) -> None:

@@ -20,6 +20,7 @@ from tekana.domain.caller import Caller
 from tekana.domain.errors import TekanaError, invalid
 from tekana.ports.clock import Clock
 from tekana.ports.data_keys import DataKeyStore
+from tekana.ports.history import CheckpointLog, HistoryKeys, LinkedStore
 from tekana.ports.key_provider import KeyProvider
 from tekana.ports.outbox import Outbox, RelayedStore
 from tekana.ports.publisher import Publisher
@@ -190,6 +191,30 @@ def _default_key_provider_url(database_url: str) -> str:
     return f"file://{quote(str(default_data_dir()))}/{_KEY_FILE}"
 
 
+def linked_store_of(store: Store) -> LinkedStore:
+    """Return the store as a LinkedStore.
+
+    Raises:
+        InvalidRequest: its history cannot be linked.
+    """
+    if not isinstance(store, LinkedStore):
+        raise invalid("database_url", f"names {type(store).__name__}, whose history is not linked")
+    return store
+
+
+def find_checkpoints(path: str | None, keys: HistoryKeys) -> CheckpointLog:
+    """Build the log of checkpoints in a file.
+
+    Raises:
+        MissingAdapter: a library for signatures is not installed.
+        InvalidRequest: no file is given.
+    """
+    if path is None:
+        raise invalid("checkpoint_file", "is needed: it names the file outside the database")
+    log: CheckpointLog = load("tekana.checkpoints", "file")(path, keys)
+    return log
+
+
 def find_sender(allow_private: bool) -> WebhookSender:
     """Build the sender of webhooks.
 
@@ -213,7 +238,7 @@ def load(group: str, name: str) -> Any:
     try:
         return point.load()
     except ImportError as error:
-        extra = "keys" if group == "tekana.key_providers" else _EXTRAS.get(name, name)
+        extra = "keys" if group in ("tekana.key_providers", "tekana.checkpoints") else _EXTRAS.get(name, name)
         raise MissingAdapter(f"{name!r} needs more libraries ({error}): pip install 'tekana[{extra}]'") from error
     except AttributeError as error:
         raise MissingAdapter(f"{name!r} is installed, but not whole ({error}): install it again") from error

@@ -14,23 +14,27 @@ from tekana.application.authentication.secret_hash import SecretHasher
 from tekana.application.secrets.data_keys import DataKeys
 from tekana.application.webhooks.url_checks import UrlCheckingEngine
 from tekana.application.webhooks.webhooks import Webhooks
+from tekana.application.workers.checkpoints import checkpoint_worker
 from tekana.application.workers.relay import relay_worker
 from tekana.application.workers.retention import retention_worker
 from tekana.application.workers.webhook_dispatcher import WebhookDispatcher, webhook_queue_worker
 from tekana.bootstrap.adapters import (
     data_key_store_of,
+    find_checkpoints,
     find_gateway,
     find_key_provider,
     find_publisher,
     find_sender,
     find_service,
     find_store,
+    linked_store_of,
     outbox_of,
     relayed_store_of,
     webhook_store_of,
 )
 from tekana.bootstrap.settings import Settings
 from tekana.ports.clock import Clock
+from tekana.ports.history import HistoryKeys, NoHistoryKeys
 
 BUS = "bus"
 """The name of the relay that publishes to the bus."""
@@ -76,6 +80,11 @@ class LocalContainer(containers.DeclarativeContainer):
     )
     webhook_dispatcher = providers.Singleton(WebhookDispatcher, webhook_store, webhook_sender, clock=clock)
     webhook_queue = providers.Singleton(webhook_queue_worker, webhook_store, new_id, holder=HOLDER)
+    # None until the process has keys for links: history is not linked then.
+    history_keys: providers.Provider[HistoryKeys] = providers.Singleton(NoHistoryKeys)
+    linked_store = providers.Factory(linked_store_of, store)
+    checkpoints = providers.Singleton(find_checkpoints, settings.provided.checkpoint_file, history_keys)
+    checkpoint_worker = providers.Singleton(checkpoint_worker, linked_store, checkpoints, holder=HOLDER)
     relayed_store = providers.Factory(relayed_store_of, store)
     outbox = providers.Factory(outbox_of, store, BUS)
     publisher = providers.Singleton(find_publisher, settings.provided.bus_url)

@@ -45,12 +45,17 @@ def optional_webhook_workers(container: LocalContainer) -> Sequence[Worker]:
     return webhook_workers(container) if isinstance(container.store(), WebhookStore) else ()
 
 
+def checkpoint_workers(container: LocalContainer) -> Sequence[Worker]:
+    """Build the worker that takes checkpoints of history."""
+    return () if container.settings().checkpoint_file is None else (container.checkpoint_worker(),)
+
+
 ROLES: Final[Mapping[ProcessRole, RoleDefinition]] = {
-    "all": RoleDefinition(workers=(publishing_workers, optional_webhook_workers)),
+    "all": RoleDefinition(workers=(publishing_workers, optional_webhook_workers, checkpoint_workers)),
     "gateway": RoleDefinition(),
-    "customer": RoleDefinition(is_service=True),
-    "wallet": RoleDefinition(is_service=True),
-    "transaction": RoleDefinition(is_service=True),
+    "customer": RoleDefinition(workers=(checkpoint_workers,), is_service=True),
+    "wallet": RoleDefinition(workers=(checkpoint_workers,), is_service=True),
+    "transaction": RoleDefinition(workers=(checkpoint_workers,), is_service=True),
     "relay": RoleDefinition(workers=(publishing_workers,)),
     "webhooks": RoleDefinition(workers=(webhook_workers,)),
 }

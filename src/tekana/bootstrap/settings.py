@@ -83,6 +83,8 @@ class Settings:
         keep_events: the age in days from which on the relay may drop published events from the outbox; None: never.
         access_log: the share of HTTP requests that get a line in the access log, from 0 to 1; above 0, those that are
             refused or fail always get one.
+        checkpoint_file: the path of the file for signed checkpoints of history, outside the database; None: there are
+            none.
         key_file: the path of a file with the API key of an operator, who acts as the local operator does. A process
             that serves HTTP registers the key with its store. None for no such key.
         currency: the ISO 4217 code of a customer's first wallet if the registration does not name one.
@@ -110,6 +112,7 @@ class Settings:
     webhooks_allow_private: bool = False
     keep_events: Days | None = None
     access_log: Share = 0.0
+    checkpoint_file: str | None = None
     key_file: str | None = None
     env: Environment = "development"
     docs: Switch | None = None

@@ -1,8 +1,7 @@
-"""The command line: serve, relay, webhooks, migrate, audit, outbox, keys, secrets, demo.
+"""The command line: serve, relay, webhooks, migrate, audit, history, outbox, keys, secrets, demo.
 
 Every setting is a flag and a TEKANA_ variable. A command that cannot run prints the reason as one sentence to stderr
-and exits with 2. In
-production, each setting that is not safe gets a sentence.
+and exits with 2. In production, each setting that is not safe gets a sentence.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from tekana.bootstrap.production import UnsafeForProduction
 from tekana.cli.audit import audit
 from tekana.cli.demo import demo
 from tekana.cli.failures import COULD_NOT_RUN, INTERRUPTED, explain, explain_usage, ignore_output
+from tekana.cli.history import history
 from tekana.cli.keys import keys
 from tekana.cli.migrate import migrate
 from tekana.cli.outbox import outbox
@@ -54,7 +54,7 @@ def command() -> None:
     """tekana: the e-wallet back-end. `tekana serve` starts everything it needs."""
 
 
-for _command in (*_SERVERS, migrate, audit, outbox, keys, secrets, demo):
+for _command in (*_SERVERS, migrate, audit, history, outbox, keys, secrets, demo):
     command.add_command(_command)
 
 

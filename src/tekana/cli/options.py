@@ -66,6 +66,16 @@ def retention_option(command: Command) -> Command:
     )(command)
 
 
+def checkpoint_option(command: Command) -> Command:
+    """Add --checkpoint-file, the file for signed checkpoints of history."""
+    return setting(
+        "--checkpoint-file",
+        metavar="FILE",
+        type=click.Path(dir_okay=False),
+        help="The file for signed checkpoints of history, outside the database. [default: no checkpoints]",
+    )(command)
+
+
 def private_webhooks_option(command: Command) -> Command:
     """Add --webhooks-allow-private, which permits webhooks to private addresses."""
     return setting(

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import wraps
 from pathlib import Path
@@ -16,11 +15,10 @@ import rich_click as click
 
 from tekana.application.event_payload import event_payload
 from tekana.application.workers.retention import prune
-from tekana.bootstrap import Settings
 from tekana.bootstrap.container import LocalContainer
-from tekana.bootstrap.lifespan import build_local
 from tekana.bootstrap.settings import DAYS_MAX
 from tekana.cli.options import database_options, settings
+from tekana.cli.started_container import started_container
 from tekana.ports.outbox import RelayState
 from tekana.ports.parked_events import ParkedEvent
 
@@ -32,18 +30,6 @@ def outbox() -> None:
     """Show the state of the relay and its parked events, and publish events again."""
 
 
-@asynccontextmanager
-async def _started_container(chosen: Settings) -> AsyncIterator[LocalContainer]:
-    container = build_local(chosen)
-    store = container.store()
-    await store.start()
-    try:
-        await store.check_ready()
-        yield container
-    finally:
-        await store.stop()
-
-
 def _on_outbox(command: Callable[..., Any]) -> Callable[..., Any]:
     """Call the command with a started container for the database of the options."""
 
@@ -51,7 +37,7 @@ def _on_outbox(command: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(command)
     def run(database_url: str | None, data_dir: Path | None, **options: Any) -> None:
         async def work() -> None:
-            async with _started_container(settings(database_url, data_dir, existing=True)) as container:
+            async with started_container(settings(database_url, data_dir, existing=True)) as container:
                 await command(container, **options)
 
         asyncio.run(work())

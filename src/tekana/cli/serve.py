@@ -22,6 +22,7 @@ from tekana.cli.development import DevelopmentKey, is_development, with_developm
 from tekana.cli.failures import explain
 from tekana.cli.options import (
     bus_option,
+    checkpoint_option,
     database_options,
     environment_option,
     key_provider_option,
@@ -63,6 +64,7 @@ from tekana.ports.store import Store
     help="A file with the API key of an operator. [default: in development, ~/.tekana/operator.key]",
 )
 @environment_option
+@checkpoint_option
 @bus_option
 @retention_option
 @private_webhooks_option

@@ -6,6 +6,7 @@
     customers, wallets, transactions, events, outcomes
                    readers: the queries, the order of their results, and their pages
     audit          checks of the ledger's invariants
+    history        the optional capability of a store to link its history, and the log of checkpoints
     lease          the exclusive right to do a piece of work, for workers that run in several processes
     outbox         the outbox as a relay reads it; parked_events and retention belong to it
     publisher      the message bus that events are published to

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, runtime_checkable
 from uuid import UUID
 
+from tekana.domain.errors import TekanaError, Unavailable
 from tekana.ports.audit import Finding
 from tekana.ports.lease import LeasingStore
 
@@ -49,6 +50,16 @@ class HistoryKeys(Protocol):
             Unavailable: there is no such key, or it cannot be reached.
         """
         ...
+
+
+class NoHistoryKeys:
+    """Implements HistoryKeys without any key."""
+
+    async def current(self) -> HistoryKey:
+        raise Unavailable("there is no key for the links of history")
+
+    async def get(self, key_id: UUID) -> HistoryKey:
+        raise Unavailable(f"there is no key {key_id} for the links of history")
 
 
 class Head(NamedTuple):
@@ -103,8 +114,13 @@ class History(Protocol):
         ...
 
 
-class HistorySealed(Exception):
-    """History was sealed before. Rows without a link that were added since are evidence of a change."""
+class HistorySealed(TekanaError):
+    """History was sealed before. Rows without a link are evidence of a change since then."""
+
+    code = "history_sealed"
+
+    def __init__(self) -> None:
+        super().__init__("history was sealed before: rows without a link are evidence of a change since then")
 
 
 @runtime_checkable
@@ -120,7 +136,7 @@ class LinkedStore(LeasingStore, Protocol):
 
     @property
     def history(self) -> History:
-        """The links. Raises Unavailable without `link_history`."""
+        """The links. Without `link_history`, what needs a key raises Unavailable."""
         ...
 
 
@@ -135,14 +151,22 @@ class CheckpointLog(Protocol):
         """
         ...
 
+    async def last_heads(self) -> Sequence[Head]:
+        """Return the last link that is named of each chain, reading only what was appended since the last call.
+
+        Raises:
+            Unavailable: the log or a key cannot be reached, or the log was changed.
+        """
+        ...
+
     async def append(self, heads: Sequence[Head]) -> int:
-        """Append a checkpoint of those heads that the log does not have yet, durably. Nothing if it has all.
+        """Append a checkpoint of those heads that the log does not name yet, durably. Nothing if it names all.
 
         Returns:
             The number of the last checkpoint.
 
         Raises:
-            Unavailable: the log or a key cannot be reached, or the log is damaged.
+            Unavailable: the log or a key cannot be reached, or the log was changed.
         """
         ...
 
@@ -159,8 +183,3 @@ class CheckpointsRead(NamedTuple):
     number: int
     heads: Sequence[Head]
     breaches: Sequence[str]
-
-    @property
-    def last_heads(self) -> Sequence[Head]:
-        """Return the last link of each chain."""
-        return list({one.chain: one for one in self.heads}.values())

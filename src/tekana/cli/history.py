@@ -1,0 +1,51 @@
+"""`tekana history`: seal the rows of an earlier release, and take a checkpoint."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import rich_click as click
+
+from tekana.application.workers.checkpoints import take_checkpoint
+from tekana.bootstrap import Settings
+from tekana.cli.options import checkpoint_option, database_options, settings
+from tekana.cli.progress import progress_bar
+from tekana.cli.started_container import started_container
+
+
+@click.group
+def history() -> None:
+    """Seal the rows of an earlier release, and take checkpoints of history."""
+
+
+@history.command
+@database_options
+def seal(database_url: str | None, data_dir: Path | None) -> None:
+    """Link all rows that have no link yet, such as those of an earlier release.
+
+    Run it once, when no process of that release runs any more. From then on, rows without a link are evidence of a
+    change: it refuses to run again.
+    """
+    asyncio.run(_seal(settings(database_url, data_dir, existing=True)))
+
+
+async def _seal(chosen: Settings) -> None:
+    async with started_container(chosen) as container:
+        with progress_bar("transactions sealed") as progress:
+            count = await container.linked_store().history.seal(progress)
+    click.echo(f"tekana: {count:,} transactions were sealed")
+
+
+@history.command
+@checkpoint_option
+@database_options
+def checkpoint(checkpoint_file: str | None, database_url: str | None, data_dir: Path | None) -> None:
+    """Append a signed checkpoint to the file now, as `tekana serve` does every minute."""
+    asyncio.run(_checkpoint(settings(database_url, data_dir, existing=True, checkpoint_file=checkpoint_file)))
+
+
+async def _checkpoint(chosen: Settings) -> None:
+    async with started_container(chosen) as container:
+        number = await take_checkpoint(container.linked_store().history, container.checkpoints())
+    click.echo(f"tekana: the last checkpoint is number {number}")
