@@ -2,15 +2,15 @@
 
 Processes of the previous version, which may still run, add rows without links. So seal when all of them are stopped.
 
-Revision ID: 0011
+Revision ID: 0012
 """
 
 from __future__ import annotations
 
 from alembic import op
 
-revision = "0011"
-down_revision = "0010"
+revision = "0012"
+down_revision = "0011"
 branch_labels = None
 depends_on = None
 
