@@ -121,7 +121,8 @@ async def test_a_large_batch_with_events_beside_it_is_linked(postgres_url: str) 
     """The rows of large batches are written by COPY, unless there are events, whose positions the link has."""
     async with linked_session(postgres_url) as app:
         aline, bosco = await some_history(app)
-        moves = [builders.transfer(aline.wallets[0].id, bosco.wallets[0].id, "0.01") for _ in range(600)]
+        await app.execute(builders.deposit(aline.wallets[0].id, "10000"))
+        moves = [builders.transfer(aline.wallets[0].id, bosco.wallets[0].id, "1") for _ in range(600)]
         batch = tekana.Batch(mode="independent", transactions=tuple(moves[:500]))
         await asyncio.gather(
             app.submit_batch(batch, key="batch"),
