@@ -26,9 +26,11 @@ from tekana import Settings
 from tekana.application.audit.checks import INVARIANTS
 from tekana.application.commands import COMMANDS, MONEY_COMMANDS
 from tekana.cli import command
+from tekana.cli.audit import SIGNED
 from tekana.domain.errors import TekanaError
 from tekana.domain.events import EVENT_TYPES
 from tekana_litestar.openapi import document
+from tekana_postgres.chain_audit import CHECKPOINTS, LINKED, LINKS, ROWS
 from tekana_postgres.invariants import SCHEMA
 from tests.serving import free_port
 
@@ -272,7 +274,9 @@ def test_the_reference_lists_every_problem_with_its_status() -> None:
     # Some error classes never reach a client: abstract roots, and errors for the operator. Refusals that tests
     # define as partners are left out.
     ours = {kind.code for kind in _kinds(TekanaError) if not kind.__module__.startswith(("tekana.testing.", "tests."))}
-    assert ours - {code for code, _ in problems} <= {"internal", "missing_adapter"}
+    assert ours - {code for code, _ in problems} <= {
+        *("internal", "missing_adapter", "history_changed", "history_sealed"),
+    }
 
 
 def _kinds(kind: type[TekanaError]) -> Iterator[type[TekanaError]]:
@@ -337,6 +341,12 @@ def test_the_documented_invariants_match_the_audit() -> None:
         (int(number), line) for number, line, *_ in rows("docs/explanation/invariants.md", "No.", "Line of the audit")
     ]
     assert documented == [tuple(invariant) for invariant in (*INVARIANTS, SCHEMA)]
+
+
+def test_the_documented_checks_of_links_match_the_audit() -> None:
+    table = rows("docs/explanation/invariants.md", "No.", "Line of the audit with `--chain`")
+    documented = [(int(number), line) for number, line, *_ in table]
+    assert documented == [tuple(invariant) for invariant in (ROWS, LINKS, LINKED, CHECKPOINTS, SIGNED)]
 
 
 def test_every_decision_record_is_in_the_index() -> None:
