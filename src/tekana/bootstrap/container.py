@@ -12,6 +12,7 @@ from tekana.application import PostingEngine, Tekana
 from tekana.application.authentication import ApiKeyTokens, Authenticator, StoredKeyVerifier
 from tekana.application.authentication.secret_hash import SecretHasher
 from tekana.application.secrets.data_keys import DataKeys
+from tekana.application.secrets.history_keys import DataKeysOfHistory
 from tekana.application.webhooks.url_checks import UrlCheckingEngine
 from tekana.application.webhooks.webhooks import Webhooks
 from tekana.application.workers.checkpoints import checkpoint_worker
@@ -34,7 +35,6 @@ from tekana.bootstrap.adapters import (
 )
 from tekana.bootstrap.settings import Settings
 from tekana.ports.clock import Clock
-from tekana.ports.history import HistoryKeys, NoHistoryKeys
 
 BUS = "bus"
 """The name of the relay that publishes to the bus."""
@@ -80,8 +80,7 @@ class LocalContainer(containers.DeclarativeContainer):
     )
     webhook_dispatcher = providers.Singleton(WebhookDispatcher, webhook_store, webhook_sender, clock=clock)
     webhook_queue = providers.Singleton(webhook_queue_worker, webhook_store, new_id, holder=HOLDER)
-    # None until the process has keys for links: history is not linked then.
-    history_keys: providers.Provider[HistoryKeys] = providers.Singleton(NoHistoryKeys)
+    history_keys = providers.Singleton(DataKeysOfHistory, data_keys)
     linked_store = providers.Factory(linked_store_of, store)
     checkpoints = providers.Singleton(find_checkpoints, settings.provided.checkpoint_file, history_keys)
     checkpoint_worker = providers.Singleton(checkpoint_worker, linked_store, checkpoints, holder=HOLDER)

@@ -19,6 +19,8 @@ from tekana.bootstrap.settings import Settings
 from tekana.domain.errors import invalid
 from tekana.domain.identifiers import STRIPES_MAX
 from tekana.ports.clock import Clock
+from tekana.ports.data_keys import DataKeyStore
+from tekana.ports.history import LinkedStore
 from tekana.ports.store import Store
 
 
@@ -121,7 +123,16 @@ def _local(settings: Settings, store: Store | None, clock: Clock | None, stripe:
     container = LocalContainer(settings=settings, clock=providers.Object(clock), stripe=providers.Object(stripe))
     if store is not None:
         container.store.override(providers.Object(require_store(store)))
+    else:
+        _link_history(container)
     return container
+
+
+def _link_history(container: LocalContainer) -> None:
+    """Have the store link its history, with data keys, if it can. One that was given to `connect` is left as it is."""
+    store = container.store()
+    if isinstance(store, LinkedStore) and isinstance(store, DataKeyStore):
+        store.link_history(container.history_keys())
 
 
 def resolve_settings(settings: Settings | str | None) -> Settings:

@@ -14,7 +14,7 @@ import rich_click as click
 
 from tekana.application.audit.checks import BREACHES_SHOWN_MAX
 from tekana.bootstrap import Settings, connect
-from tekana.cli.options import checkpoint_option, database_options, settings
+from tekana.cli.options import checkpoint_option, database_options, key_provider_option, settings
 from tekana.cli.progress import progress_bar
 from tekana.cli.started_container import started_container
 from tekana.domain.caller import LOCAL_OPERATOR
@@ -29,9 +29,8 @@ SIGNED: Final = Invariant(19, "every checkpoint is signed, and none is missing")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line for each invariant.")
 @click.option("--chain", is_flag=True, help="Verify the links of history, too: that no row of it was changed.")
 @checkpoint_option
-def audit(
-    database_url: str | None, data_dir: Path | None, as_json: bool, chain: bool, checkpoint_file: str | None
-) -> None:
+@key_provider_option
+def audit(database_url: str | None, data_dir: Path | None, as_json: bool, chain: bool, **more: str | None) -> None:
     """Check every invariant of the ledger, on one snapshot, while it stays in use.
 
     With --chain, verifies each row of history with the key of its link, and compares with the checkpoints, if there is
@@ -39,7 +38,7 @@ def audit(
 
     Exits with 0 when the ledger is whole, 1 when an invariant is broken, 2 when the audit could not run.
     """
-    chosen = settings(database_url, data_dir, existing=True, checkpoint_file=checkpoint_file)
+    chosen = settings(database_url, data_dir, existing=True, **more)
     whole = asyncio.run(_audit(chosen, as_json=as_json, chain=chain))
     sys.exit(0 if whole else BROKEN)
 

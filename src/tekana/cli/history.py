@@ -9,7 +9,7 @@ import rich_click as click
 
 from tekana.application.workers.checkpoints import take_checkpoint
 from tekana.bootstrap import Settings
-from tekana.cli.options import checkpoint_option, database_options, settings
+from tekana.cli.options import checkpoint_option, database_options, key_provider_option, settings
 from tekana.cli.progress import progress_bar
 from tekana.cli.started_container import started_container
 
@@ -20,14 +20,15 @@ def history() -> None:
 
 
 @history.command
+@key_provider_option
 @database_options
-def seal(database_url: str | None, data_dir: Path | None) -> None:
+def seal(database_url: str | None, data_dir: Path | None, key_provider_url: str | None) -> None:
     """Link all rows that have no link yet, such as those of an earlier release.
 
     Run it once, when no process of that release runs any more. From then on, rows without a link are evidence of a
     change: it refuses to run again.
     """
-    asyncio.run(_seal(settings(database_url, data_dir, existing=True)))
+    asyncio.run(_seal(settings(database_url, data_dir, existing=True, key_provider_url=key_provider_url)))
 
 
 async def _seal(chosen: Settings) -> None:
@@ -39,10 +40,11 @@ async def _seal(chosen: Settings) -> None:
 
 @history.command
 @checkpoint_option
+@key_provider_option
 @database_options
-def checkpoint(checkpoint_file: str | None, database_url: str | None, data_dir: Path | None) -> None:
+def checkpoint(database_url: str | None, data_dir: Path | None, **more: str | None) -> None:
     """Append a signed checkpoint to the file now, as `tekana serve` does every minute."""
-    asyncio.run(_checkpoint(settings(database_url, data_dir, existing=True, checkpoint_file=checkpoint_file)))
+    asyncio.run(_checkpoint(settings(database_url, data_dir, existing=True, **more)))
 
 
 async def _checkpoint(chosen: Settings) -> None:

@@ -2,15 +2,15 @@
 
 Processes of the previous version, which may still run, add rows without links. So seal when all of them are stopped.
 
-Revision ID: 0012
+Revision ID: 0013
 """
 
 from __future__ import annotations
 
 from alembic import op
 
-revision = "0012"
-down_revision = "0011"
+revision = "0013"
+down_revision = "0012"
 branch_labels = None
 depends_on = None
 
