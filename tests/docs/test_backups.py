@@ -19,6 +19,7 @@ import tekana
 from tekana.testing.session import session
 from tekana_postgres.embedded import EmbeddedPostgres
 from tekana_postgres.rights import role_name
+from tests.environment import environment as clean_environment
 from tests.integration.postgres_support import some_history, superuser
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,7 +45,7 @@ def run(script: str, folder: Path, **variables: str) -> str:
     if spec is None or not spec.submodule_search_locations:
         pytest.skip("not here: the PostgreSQL wheel")
     wheel = Path(spec.submodule_search_locations[0]) / "pginstall" / "bin"
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("TEKANA_")}
+    environment = clean_environment()
     environment |= variables | {"PATH": os.pathsep.join([str(PROGRAMS), str(wheel), os.environ["PATH"]])}
     done = subprocess.run(
         ["bash", "-eux"], input=script, cwd=folder, env=environment, capture_output=True, text=True, check=False

@@ -20,9 +20,9 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.environment import environment as clean_environment
 from tests.integration.postgres_support import superuser
 from tests.integration.test_postgres_schema import STEPS
-from tests.keys import KEY_FILE
 from tests.postgres_data import copy_postgres_data
 from tests.serving import free_port, http
 
@@ -31,8 +31,7 @@ HERE = Path(__file__).parent
 
 
 def tekana(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    variables = {name: value for name, value in os.environ.items() if not name.startswith("TEKANA_")}
-    variables |= {"TEKANA_KEY_FILE": str(KEY_FILE)} | environment  # no file in the home of the user
+    variables = clean_environment() | environment
     command = [*TEKANA, *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False, env=variables)
 

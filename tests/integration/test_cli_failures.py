@@ -18,9 +18,9 @@ from sqlalchemy import make_url
 from tekana.cli import main
 from tekana_postgres import PostgresStore
 from tekana_postgres.migrator import migrate
+from tests.environment import environment as clean_environment
 from tests.integration.postgres_support import superuser
 from tests.integration.tcp_postgres import TcpPostgres, tcp_postgres, tls_programs, wheel_programs
-from tests.keys import KEY_FILE
 from tests.serving import free_port
 
 TEKANA = (sys.executable, "-m", "tekana_cli")
@@ -50,8 +50,7 @@ def short_commands_except(*names: str) -> dict[str, tuple[str, ...]]:
 
 
 def tekana(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("TEKANA_")}
-    environment |= {"TEKANA_KEY_FILE": str(KEY_FILE)} | variables  # no file in the home of the user
+    environment = clean_environment() | variables
     command = [*TEKANA, *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=180)
 
@@ -63,7 +62,7 @@ def run_all(commands: dict[str, tuple[str, ...]], *more: str) -> dict[str, subpr
 
 def _run_in_process(*arguments: str) -> subprocess.CompletedProcess[str]:
     out, err, code = io.StringIO(), io.StringIO(), 0
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("TEKANA_")}
+    environment = clean_environment()
     with (
         patch.dict(os.environ, environment, clear=True),
         patch.object(sys, "argv", ["tekana", *arguments]),

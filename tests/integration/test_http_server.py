@@ -21,6 +21,7 @@ import pytest
 from tekana.testing import builders
 from tekana.testing.contracts.helpers import a_wallet
 from tekana.testing.session import session
+from tests.environment import environment as clean_environment
 from tests.integration.http_support import assert_whole
 from tests.keys import KEY_FILE
 from tests.serving import free_port, http
@@ -73,7 +74,7 @@ def _served(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={name: value for name, value in os.environ.items() if not name.startswith("TEKANA_")},
+        env=clean_environment(),
     )
     try:
         yield process

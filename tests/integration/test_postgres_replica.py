@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import shutil
 import signal
 import socket
@@ -25,6 +24,7 @@ from tekana_postgres import PostgresStore
 from tekana_postgres.embedded import EmbeddedPostgres
 from tekana_postgres.embedded.account import run_as
 from tekana_postgres.embedded.programs import find_programs
+from tests.environment import environment as clean_environment
 from tests.integration.http_support import (
     assert_problem,
     assert_whole,
@@ -189,7 +189,7 @@ async def test_each_of_several_workers_reads_from_the_replica(replica: Replica) 
         port: int = free.getsockname()[1]
     urls = replica.urls
     assert urls.read_database_url
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("TEKANA_")}
+    environment = clean_environment()
     words = ["serve", "--port", str(port), "--workers", "2", "--database-url", urls.database_url]
     async with replica.replay_paused():
         server = await asyncio.create_subprocess_exec(

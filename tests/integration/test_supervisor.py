@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.environment import environment as clean_environment
 from tests.integration.test_http_server import _children, _served, _state, _store_url, port
-from tests.keys import KEY_FILE
 
 __all__ = ["port"]
 
@@ -206,8 +206,7 @@ def test_ready_is_reported_when_it_listens(
 
 
 def _tekana(*arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("TEKANA_")}
-    environment["TEKANA_KEY_FILE"] = str(KEY_FILE)  # not one in the home of the user
+    environment = clean_environment()
     command = [sys.executable, "-m", "tekana.cli", "serve", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=120)
 
