@@ -8,6 +8,7 @@ from tekana.ports.store import Store
 from tekana.testing.clock import FrozenClock
 from tekana.testing.contracts import DataKeysContract, OutboxContract, StoreContract, WebhooksContract
 from tekana_postgres import PostgresStore
+from tests.integration.history_support import GivenKeys, chain_breaches
 from tests.integration.postgres_support import BEGIN_THE_NEXT_PART, superuser
 
 
@@ -17,10 +18,12 @@ class TestPostgresStore(StoreContract, OutboxContract, WebhooksContract, DataKey
     @pytest.fixture
     async def store(self, clock: FrozenClock, postgres_url: str) -> AsyncIterator[PostgresStore]:
         store = PostgresStore(postgres_url, clock=clock)
+        store.link_history(GivenKeys())
         await store.start()
         self.url, self.clock_in_use = postgres_url, clock
         yield store
         await store.stop()
+        assert await chain_breaches(postgres_url) == {}
 
     async def old_enough(self, store: Store) -> None:
         """Move the next position of the outbox into the next partition."""
@@ -28,4 +31,6 @@ class TestPostgresStore(StoreContract, OutboxContract, WebhooksContract, DataKey
             await connection.execute(BEGIN_THE_NEXT_PART)
 
     async def another(self, store: Store) -> PostgresStore:
-        return PostgresStore(self.url, clock=self.clock_in_use)
+        store = PostgresStore(self.url, clock=self.clock_in_use)
+        store.link_history(GivenKeys())
+        return store

@@ -17,9 +17,12 @@ import httpx
 import pytest
 
 import tekana
+from tekana.testing import builders
 from tekana.testing.clock import FrozenClock
 from tekana_litestar import create_app
+from tekana_postgres.chain_audit import LINKED
 from tekana_postgres.migrator import migrate
+from tests.integration.history_support import chain_breaches, linked_session, linked_store, quiet
 from tests.integration.http_support import Json, assert_whole, client_of, registration, started_app
 from tests.integration.postgres_support import superuser
 from tests.integration.release_0_1 import fixture
@@ -252,6 +255,22 @@ async def test_the_downgrade_keeps_new_transactions(released_url: str) -> None:
         assert await differing_exchanges(client, [one for one in REQUESTS if "webhook" not in one.path]) == []
         await move_money(client, "once more")
         await assert_whole(app)
+
+
+async def test_the_history_is_sealed_before_and_after_a_downgrade(migrated_url: str) -> None:
+    url = migrated_url
+    for _ in range(2):
+        store = linked_store(url)
+        assert (await chain_breaches(url)).keys() == {LINKED.number}
+        assert await store.history.seal(quiet) == len((await rows(url))["transactions"])
+        await store.stop()
+        assert await chain_breaches(url) == {}
+        async with linked_session(url) as app:
+            someone = await app.execute(builders.person())
+            await app.execute(builders.deposit(someone.wallets[0].id, "7"))
+        assert await chain_breaches(url) == {}
+        await migrate_down(url)
+        await migrate_up(url)
 
 
 async def move_money(client: httpx.AsyncClient, mark: str = "new") -> list[fixture.Exchange]:
