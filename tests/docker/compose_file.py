@@ -6,6 +6,7 @@ import re
 import secrets
 from collections.abc import Mapping
 from graphlib import TopologicalSorter
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import yaml
@@ -32,6 +33,7 @@ class Service(NamedTuple):
     check: list[str] | None
     depends_on: dict[str, str]  # service: required condition
     published: dict[int, int]  # container port: host port
+    volumes: Mapping[str, str] = MappingProxyType({})  # folder in the container: name of the volume
 
 
 def services(variables: Mapping[str, str]) -> list[Service]:
@@ -69,6 +71,7 @@ def _service(name: str, definition: dict[str, Any], ours: Image | None) -> Servi
         check=_check(definition.get("healthcheck", {}), ours.check if ours else None),
         depends_on={other: how["condition"] for other, how in definition.get("depends_on", {}).items()},
         published={int(port): int(here) for _, here, port in (one.split(":") for one in definition.get("ports", []))},
+        volumes={path: volume for volume, path in (one.split(":") for one in definition.get("volumes", []))},
     )
 
 

@@ -171,7 +171,14 @@ class TekanaContainer(Process):
     def words(self) -> list[str]:
         temporary = Path(self.environment()["TMPDIR"])
         temporary.mkdir()
-        return [*read_only_but(temporary), *super().words()]
+        volumes = self._volumes().values()
+        for one in volumes:
+            one.mkdir(exist_ok=True)
+        return [*read_only_but(temporary, *volumes), *super().words()]
+
+    def _volumes(self) -> dict[str, Path]:
+        """Return the folders of this machine that are the volumes, by their paths in the container."""
+        return {path: self.folder.parent / f"volume-{name}" for path, name in self.service.volumes.items()}
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run another command with the service's environment, as `docker compose run --rm` does."""
@@ -182,6 +189,8 @@ class TekanaContainer(Process):
 
     def environment(self) -> dict[str, str]:
         variables = super().environment()
+        for path, here in self._volumes().items():
+            variables = {name: value.replace(f"//{path}/", f"//{here}/") for name, value in variables.items()}
         port = self.network.port(self.service, int(variables["TEKANA_PORT"]))
         return variables | {"TEKANA_HOST": "127.0.0.1", "TEKANA_PORT": str(port), "TMPDIR": str(self.folder / "tmp")}
 
