@@ -51,6 +51,11 @@ class Server:
         """The folder of the server's socket, for libpq."""
         return str(self._url.query["host"])
 
+    @property
+    def pid(self) -> int:
+        """The process id of the server."""
+        return int((Path(self.execute("SHOW data_directory")[0][0]) / "postmaster.pid").read_text().split()[0])
+
     def url(self, database: str) -> str:
         """Return the URL of a database."""
         return self._url.set(database=database).render_as_string(hide_password=False)

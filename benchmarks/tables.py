@@ -11,6 +11,7 @@ from benchmarks import steps
 from benchmarks.bench import Bench
 from benchmarks.fairness import fairness, fairness_table
 from benchmarks.growth import growth_table
+from benchmarks.links import links_table
 from benchmarks.overload import overload, overload_table
 from benchmarks.processes import tekana_serving
 from benchmarks.topology import topology_table
@@ -43,6 +44,7 @@ TABLES: dict[str, TableDefinition] = {
     "overload": TableDefinition(
         "a multiple of the normal connections, and batches concurrent with single transfers", _overload
     ),
+    "links": TableDefinition("what the links of history cost", lambda bench: [links_table(bench)]),
     "topology": TableDefinition(
         "one process compared with a gateway and services over Kafka", lambda bench: [topology_table(bench)]
     ),
