@@ -18,14 +18,13 @@ from tekana_postgres.audit import require_newest
 from tekana_postgres.chain_verifier import Breaches, ChainVerifier, Counts
 from tekana_postgres.connections import ConnectionPool, raw_connection
 from tekana_postgres.history_links import TRANSACTION_BYTES
-from tekana_postgres.unlinked_rows import ENTRIES, EVENTS, KEYS, TRANSACTIONS
+from tekana_postgres.unlinked_rows import ENTRIES, EVENTS, KEYS, TIMEOUT_SECONDS, TRANSACTIONS
 
 ROWS: Final = Invariant(15, "every row of history is as it was written")
 LINKS: Final = Invariant(16, "each link of history follows the one before")
 LINKED: Final = Invariant(17, "every row of history is in a link")
 CHECKPOINTS: Final = Invariant(18, "history goes on from every checkpoint")
 
-_TIMEOUT_SECONDS: Final = 6 * 3600
 _LINKS_READ: Final = 200
 
 # Rows are found by their ids, whatever the statistics of the tables say.
@@ -73,9 +72,9 @@ async def audit_chain(
 
 
 async def _verify(connection: asyncpg.Connection, verifier: ChainVerifier, progress: Progress) -> None:
-    total = await connection.fetchval(_TOTAL, timeout=_TIMEOUT_SECONDS)
-    cursor = await connection.cursor(_LINKS, timeout=_TIMEOUT_SECONDS)
-    while rows := await cursor.fetch(_LINKS_READ, timeout=_TIMEOUT_SECONDS):
+    total = await connection.fetchval(_TOTAL, timeout=TIMEOUT_SECONDS)
+    cursor = await connection.cursor(_LINKS, timeout=TIMEOUT_SECONDS)
+    while rows := await cursor.fetch(_LINKS_READ, timeout=TIMEOUT_SECONDS):
         await verifier.verify(rows)
         progress(verifier.counts.transactions, total)
     verifier.end()

@@ -33,6 +33,9 @@ _KEYS: Final = f"SELECT {select_list(tables.idempotency_keys)} FROM idempotency_
 _EVENTS: Final = "SELECT position, event_type, event FROM outbox WHERE position = ANY($1) AND transaction_id IS NULL"
 
 
+_TIMEOUT_SECONDS: Final = 600  # on a slow disk; a second is usual for some thousand rows
+
+
 class TransactionRows(NamedTuple):
     """Rows of transactions by id, entries in the order of posting by the transaction's id, and keys by digest."""
 
@@ -46,18 +49,22 @@ async def read_transaction_rows(
 ) -> TransactionRows:
     """Read transactions, their entries, and keys."""
     wanted = text_array(ids)
-    transactions = {row[0]: tuple(row) for row in await connection.fetch(_TRANSACTIONS, wanted)}
+    transactions = {
+        row[0]: tuple(row) for row in await connection.fetch(_TRANSACTIONS, wanted, timeout=_TIMEOUT_SECONDS)
+    }
     entries: dict[str, list[Row]] = {}
-    for row in await connection.fetch(_ENTRIES, wanted):
+    for row in await connection.fetch(_ENTRIES, wanted, timeout=_TIMEOUT_SECONDS):
         entries.setdefault(row[3], []).append(tuple(row))
     return TransactionRows(transactions, entries, await read_keys(connection, key_digests))
 
 
 async def read_keys(connection: asyncpg.Connection, digests: Iterable[str]) -> Mapping[str, Row]:
     """Read keys, by digest."""
-    return {row[0]: tuple(row) for row in await connection.fetch(_KEYS, text_array(digests))}
+    rows = await connection.fetch(_KEYS, text_array(digests), timeout=_TIMEOUT_SECONDS)
+    return {row[0]: tuple(row) for row in rows}
 
 
 async def read_events(connection: asyncpg.Connection, positions: Sequence[int]) -> Mapping[int, tuple[str, str]]:
     """Read the events at these positions of the outbox: their types and JSON."""
-    return {row[0]: (row[1], row[2]) for row in await connection.fetch(_EVENTS, positions)}
+    rows = await connection.fetch(_EVENTS, positions, timeout=_TIMEOUT_SECONDS)
+    return {row[0]: (row[1], row[2]) for row in rows}

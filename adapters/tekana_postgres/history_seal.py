@@ -14,10 +14,9 @@ from tekana_postgres.connections import ConnectionPool, raw_connection
 from tekana_postgres.history import History
 from tekana_postgres.history_links import FIRST_DIGEST, SEAL, Leaves, Records, new_link, records_of
 from tekana_postgres.history_rows import read_events, read_keys, read_transaction_rows
-from tekana_postgres.unlinked_rows import LINKED_EVENTS, LINKED_KEYS, LINKED_TRANSACTIONS
+from tekana_postgres.unlinked_rows import LINKED_EVENTS, LINKED_KEYS, LINKED_TRANSACTIONS, TIMEOUT_SECONDS
 
 _ROWS_IN_A_LINK: Final = 1_000
-_TIMEOUT_SECONDS: Final = 6 * 3600
 
 _SETTINGS: Final = """
 SET LOCAL statement_timeout = 0;
@@ -78,7 +77,7 @@ class _Seal:
 
     async def write(self) -> int:
         """Write all links, and return the number of transactions."""
-        total = await self._connection.fetchval("SELECT count(*) FROM transactions", timeout=_TIMEOUT_SECONDS)
+        total = await self._connection.fetchval("SELECT count(*) FROM transactions", timeout=TIMEOUT_SECONDS)
         done = 0
         async for rows in self._parts(_TRANSACTIONS):
             await self._write(await self._of_transactions(rows))
@@ -94,8 +93,8 @@ class _Seal:
 
     async def _parts(self, query: str) -> AsyncIterator[Sequence[Any]]:
         """Yield the rows of a query, as many at a time as a link has."""
-        cursor = await self._connection.cursor(query, timeout=_TIMEOUT_SECONDS)
-        while rows := await cursor.fetch(_ROWS_IN_A_LINK, timeout=_TIMEOUT_SECONDS):
+        cursor = await self._connection.cursor(query, timeout=TIMEOUT_SECONDS)
+        while rows := await cursor.fetch(_ROWS_IN_A_LINK, timeout=TIMEOUT_SECONDS):
             yield rows
 
     async def _of_transactions(self, rows: Sequence[Any]) -> Records:

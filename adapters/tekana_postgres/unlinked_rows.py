@@ -21,6 +21,10 @@ LINKED_KEYS: Final = f"{_ids('transactions', TRANSACTION_BYTES, ID_BYTES)} UNION
 LINKED_EVENTS: Final = "SELECT unnest(event_positions) AS id FROM history_links"
 
 
+TIMEOUT_SECONDS: Final = 6 * 3600
+"""The timeout of a statement that reads whole tables, of a large ledger."""
+
+
 class LinkedTable(NamedTuple):
     """A table of history: its name for people, a query of its rows, their column that links name, and all linked."""
 
@@ -31,7 +35,7 @@ class LinkedTable(NamedTuple):
 
     async def count_rows(self, connection: asyncpg.Connection) -> int:
         """Return the number of rows."""
-        found: int = await connection.fetchval(f"SELECT count(*) FROM {self.rows}")
+        found: int = await connection.fetchval(f"SELECT count(*) FROM {self.rows}", timeout=TIMEOUT_SECONDS)
         return found
 
     async def first_unlinked(self, connection: asyncpg.Connection, limit: int) -> list[str]:
@@ -39,7 +43,8 @@ class LinkedTable(NamedTuple):
         rows = await connection.fetch(
             f"WITH linked AS MATERIALIZED ({self.linked}) "
             f"SELECT DISTINCT {self.column} FROM {self.rows} r "
-            f"WHERE NOT EXISTS (SELECT FROM linked WHERE linked.id = r.{self.column}) ORDER BY 1 LIMIT {limit}"
+            f"WHERE NOT EXISTS (SELECT FROM linked WHERE linked.id = r.{self.column}) ORDER BY 1 LIMIT {limit}",
+            timeout=TIMEOUT_SECONDS,
         )
         return [f"{self.name} {row[0]}" for row in rows]
 

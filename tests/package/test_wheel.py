@@ -68,6 +68,7 @@ def test_the_wheel_contains_the_expected_files(wheel: Path) -> None:
         "tekana_kafka",
         "tekana_httpcore",
         "tekana_keyfile",
+        "tekana_checkpoints",
         "tekana_litestar",
     }
     assert tops == {"tekana", "tekana_cli.py", *adapters}
@@ -107,7 +108,7 @@ def test_all_extras_install_typed_packages_that_work(wheel: Path, tmp_path: Path
     python = environment(tmp_path, f"tekana[all,testing] @ {wheel.as_uri()}")
     packages = (
         "tekana_postgres, tekana_kafka, tekana_httpcore, tekana_keyfile, tekana_litestar, tekana_memory, "
-        "tekana.testing.contracts"
+        "tekana_checkpoints, tekana.testing.contracts"
     )
     show = f"import {packages}; print('there')"
     assert run(python, "-W", "error", "-c", show, cwd=tmp_path) == "there\n"
