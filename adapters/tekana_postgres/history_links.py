@@ -13,7 +13,7 @@ to a new form.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from hashlib import blake2b
@@ -84,7 +84,7 @@ class Leaves:
     """Computes leaves with a key, from rows in the form of `tekana_postgres.history.History`: UUIDs in hexadecimal."""
 
     def __init__(self, secret: bytes) -> None:
-        self._secret = secret
+        self._empty = blake2b(digest_size=LEAF_BYTES, key=secret, person=_LEAF)
 
     def of_transaction(self, row: Row, entries: Sequence[Row], key: Row | None) -> bytes:
         """Return the leaf of a transaction, its entries in the order of posting, and its key."""
@@ -99,7 +99,9 @@ class Leaves:
         return self._leaf(("event", event_type, event))
 
     def _leaf(self, content: Row) -> bytes:
-        return blake2b(_encode(content), digest_size=LEAF_BYTES, key=self._secret, person=_LEAF).digest()
+        digest = self._empty.copy()  # in less time than a new one with the key
+        digest.update(_encode(content))
+        return digest.digest()
 
 
 def records_of(history: History, leaves: Leaves) -> Records:
@@ -109,23 +111,23 @@ def records_of(history: History, leaves: Leaves) -> Records:
     for row in history.entries:
         entries.setdefault(row[3], []).append(row)
     transactions = []
+    with_key = 0
     for row in history.transactions:
         transaction_id = row[0]
         key = keys.get(transaction_id)
+        with_key += key is not None
         transactions.append(_from_hex(transaction_id + (NO_KEY if key is None else key[0])))
         transactions.append(leaves.of_transaction(row, entries.get(transaction_id, ()), key))
+    others = () if with_key == len(history.keys) else _other_keys(history, keys)
     return Records(
         b"".join(transactions),
-        b"".join(_from_hex(row[0]) + leaves.of_answer(row) for row in _other_keys(history)),
+        b"".join(_from_hex(row[0]) + leaves.of_answer(row) for row in others),
         b"".join(leaves.of_event(row[1], row[2]) for row in history.outbox if row[0] is None),
     )
 
 
-def _other_keys(history: History) -> Iterable[Row]:
+def _other_keys(history: History, keys: Mapping[Any, Row]) -> Sequence[Row]:
     """Return the keys that are in no transaction's record: those with an answer, as a rule."""
-    if len(history.keys) == len(history.transactions) and all(row[2] is not None for row in history.keys):
-        return ()  # as for most units of work
-    keys = {row[2]: row for row in history.keys}
     ids = {row[0] for row in history.transactions}
     return [row for row in history.keys if row[2] not in ids or keys[row[2]] is not row]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -100,6 +101,12 @@ def test_two_keys_of_one_transaction_have_two_records() -> None:
     assert all(key[0] in found for key in twice.keys)
 
 
+def test_a_key_of_another_unit_has_a_record_beside_a_transaction_without_a_key() -> None:
+    records = records_of(History([_KEYS[3]], [_POSTED], [], [], []), Leaves(KEY.secret))
+    assert records.answers.hex().startswith(_KEYS[3][0])
+    assert records.transactions.hex().startswith(_FIRST + "00" * 16)
+
+
 @pytest.mark.parametrize("place", range(len(_POSTED)))
 def test_each_column_of_a_transaction_has_a_part_in_its_leaf(place: int) -> None:
     leaves = Leaves(KEY.secret)
@@ -141,7 +148,7 @@ BUGS: dict[str, tuple[Any, str, Any]] = {
     "a leaf without the row": (Leaves, "of_transaction", _leaf_without(0)),
     "a leaf without the entries": (Leaves, "of_transaction", _leaf_without(1)),
     "a leaf without the key": (Leaves, "of_transaction", _leaf_without(2)),
-    "a leaf under no key": (Leaves, "__init__", lambda self, _secret: setattr(self, "_secret", b"")),
+    "a leaf under no key": (Leaves, "__init__", lambda self, _secret: setattr(self, "_empty", blake2b(digest_size=16))),
     "an event without its type": (Leaves, "of_event", lambda self, _kind, event: self._leaf(("event", "", event))),
     "an answer as an event": (Leaves, "of_answer", lambda self, row: self._leaf(("event", row))),
     "shorter leaves": (history_links, "LEAF_BYTES", 8),
@@ -157,7 +164,7 @@ BUGS: dict[str, tuple[Any, str, Any]] = {
     "a link without records": (history_links, "link_digest", _digest_without(7)),
     "a link without answers and events": (history_links, "link_digest", _digest_of(1)),
     "a link without events": (history_links, "link_digest", _digest_of(2)),
-    "other keys left out": (history_links, "_other_keys", lambda _history: ()),
+    "other keys left out": (history_links, "_other_keys", lambda _history, _keys: ()),
 }
 
 
