@@ -2,15 +2,15 @@
 
 Processes of the previous version, which may still run, add rows without links. So seal when all of them are stopped.
 
-Revision ID: 0013
+Revision ID: 0014
 """
 
 from __future__ import annotations
 
 from alembic import op
 
-revision = "0013"
-down_revision = "0012"
+revision = "0014"
+down_revision = "0013"
 branch_labels = None
 depends_on = None
 
