@@ -16,6 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+import tekana as tekana_api
 from tests.integration.test_cli import TEKANA, tekana, wait_until_served
 from tests.serving import free_port
 
@@ -70,6 +71,19 @@ def test_keys_are_created_listed_rotated_and_revoked(postgres_url: str, tmp_path
         assert keys(tmp_path, postgres_url, "revoke", listed[1]["id"]).returncode == 0
         time.sleep(5)
         assert (status(url, rotated), status(url, key)) == (401, 401)
+
+
+def test_the_keys_of_the_staff_have_the_scopes_of_their_roles(postgres_url: str, tmp_path: Path) -> None:
+    for role in ("administrator", "finance", "support"):
+        assert keys(tmp_path, postgres_url, "create", "--name", role, "--role", role).returncode == 0
+    narrow = ("create", "--name", "narrow", "--role", "support", "--scopes", "wallets:read,tenants:all")
+    assert keys(tmp_path, postgres_url, *narrow).returncode == 0
+    listed = [json.loads(line) for line in keys(tmp_path, postgres_url, "list").stdout.splitlines()]
+    assert {one["kind"] for one in listed} == {"operator"}
+    assert {one["name"]: frozenset(one["scopes"]) for one in listed} == {
+        **{name: tekana_api.ROLES[name] for name in ("administrator", "finance", "support")},
+        "narrow": {"wallets:read", "tenants:all"},
+    }
 
 
 def test_what_cannot_be_created_is_explained(postgres_url: str, tmp_path: Path) -> None:

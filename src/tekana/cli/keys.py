@@ -6,20 +6,23 @@ import asyncio
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 from uuid import UUID
 
 import msgspec
 import rich_click as click
 
 from tekana.application import IssuedKey, KeyProperties, RevokeApiKey, Session, create_api_key, rotate_api_key
-from tekana.bootstrap import connect
+from tekana.bootstrap import Settings, connect
 from tekana.cli.options import database_options, settings
-from tekana.domain.api_keys import ApiKey
-from tekana.domain.caller import LOCAL_OPERATOR, Scope
+from tekana.domain.api_keys import ApiKey, ApiKeyKind
+from tekana.domain.caller import LOCAL_OPERATOR, ROLES, Role, Scope
 from tekana.domain.errors import invalid
 from tekana.domain.identifiers import ApiKeyId
 from tekana.ports.page import PAGE_SIZE_MAX, PageRequest
+
+_OPERATORS: Final[tuple[Role, ...]] = ("administrator", "finance", "support")
+"""The roles of the operator's staff."""
 
 
 @click.group
@@ -37,7 +40,9 @@ def _on_keys(command: Callable[..., Any]) -> Callable[..., Any]:
             chosen = settings(database_url, data_dir)
             if chosen.database_url.startswith("memory:"):
                 raise invalid("database_url", "must not be memory://, whose keys end with the process that has them")
-            async with connect(chosen.database_url) as app:
+            # Only what finds and reads the data: keys can be made whatever the servers' other settings are.
+            own = Settings(database_url=chosen.database_url, key_provider_url=chosen.key_provider_url)
+            async with connect(own) as app:
                 await app.check_ready()
                 await command(app.as_caller(LOCAL_OPERATOR), **options)
 
@@ -48,7 +53,12 @@ def _on_keys(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @keys.command
 @click.option("--name", required=True, help="What the key is for.")
-@click.option("--role", "kind", type=click.Choice(["operator", "partner"]), required=True, help="Who uses the key.")
+@click.option(
+    "--role",
+    type=click.Choice(["operator", "partner", *_OPERATORS]),
+    required=True,
+    help="Who uses the key: a partner, or an operator, who has all scopes or those of a role of the staff.",
+)
 @click.option("--scopes", metavar="SCOPES", help="What the key may do, with commas between. [default: all of the role]")
 @click.option("--tenant", help="The tenant of a partner. [default: a new one]")
 @click.option("--expires-at", metavar="TIME", help="When it ends, such as 2030-01-31T12:00:00Z. [default: never]")
@@ -59,10 +69,12 @@ def _on_keys(command: Callable[..., Any]) -> Callable[..., Any]:
     help="Continue the idempotency keys and webhooks of a release without authentication.",
 )
 @_on_keys
-async def create(session: Session, scopes: str | None, **properties: Any) -> None:
+async def create(session: Session, role: str, scopes: str | None, **properties: Any) -> None:
     """Create a key, and print it on standard output. It cannot be shown again."""
     named: tuple[Scope, ...] | None = None if scopes is None else tuple(cast("list[Scope]", scopes.split(",")))
-    _print_text(await create_api_key(session, KeyProperties(scopes=named, **properties)))
+    of_role = tuple(ROLES[role]) if named is None and role in _OPERATORS else named
+    kind: ApiKeyKind = "partner" if role == "partner" else "operator"
+    _print_text(await create_api_key(session, KeyProperties(kind=kind, scopes=of_role, **properties)))
 
 
 @keys.command(name="list")
