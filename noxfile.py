@@ -80,15 +80,19 @@ def types(session: nox.Session) -> None:
 
 @nox.session(python=TEST_PYTHON)
 def tests(session: nox.Session) -> None:
-    """Run every test on a real PostgreSQL, with warnings as errors; on Apache Kafka, where Java 17 and Maven are."""
-    with_kafka = _with_apache_kafka(session) if _has_java_and_maven() else {}
+    """Run every test on a real PostgreSQL, with warnings as errors; on Apache Kafka, where Java 17 and Maven are.
+
+    Where npm is, also with a real OpenID Connect issuer.
+    """
+    with_servers = _with_apache_kafka(session) if _has_java_and_maven() else {}
+    with_servers |= _with_outside_issuer(session) if shutil.which("npm") else {}
     session.install("-e", ".[all,testing]", *EXAMPLES, *TEST_TOOLS, *PICTURE_TOOLS)
     apart = Path(session.virtualenv.location).resolve() / "openapi-tools"
     session.install("--target", str(apart), *OPENAPI_TOOLS)
     session.env["TEKANA_TEST_TOOLS"] = str(apart)
     # More processes than two cores need, as tests mostly wait for servers and timers.
     at_once = ("--numprocesses", "4", "--dist", "worksteal")
-    session.run("pytest", "--timeout", "300", *(session.posargs or at_once), env=with_kafka)
+    session.run("pytest", "--timeout", "300", *(session.posargs or at_once), env=with_servers)
 
 
 @nox.session(default=False)
@@ -106,6 +110,14 @@ def kafka(session: nox.Session) -> None:
     session.install("-e", ".[all,testing]", *EXAMPLES, *TEST_TOOLS, *PICTURE_TOOLS)
     at_once = session.posargs or ("--numprocesses", "3", "--dist", "worksteal")  # they share a broker
     session.run("pytest", "-m", "kafka", *at_once, env=with_kafka)
+
+
+@nox.session(default=False, python=TEST_PYTHON)
+def oidc(session: nox.Session) -> None:
+    """Run the tests of tokens of a real OpenID Connect issuer, which npm installs. Needs Node.js 20 and npm."""
+    with_issuer = _with_outside_issuer(session)
+    session.install("-e", ".[all,testing]", *EXAMPLES, *TEST_TOOLS)
+    session.run("pytest", "tests/oidc", *session.posargs, env=with_issuer)
 
 
 @nox.session(default=False)
@@ -133,6 +145,18 @@ def _with_apache_kafka(session: nox.Session) -> dict[str, str]:
     copy = ("dependency:copy-dependencies", f"-DoutputDirectory={jars}")
     session.run("mvn", "--batch-mode", "--quiet", "--file", str(pom), *copy, external=True)
     return {"TEKANA_TEST_KAFKA_JARS": str(jars)}
+
+
+def _with_outside_issuer(session: nox.Session) -> dict[str, str]:
+    """Install an OpenID Connect issuer with npm unless it was before; return the variable with its location."""
+    wanted = Path("tests/oidc/package.json")
+    folder = session.cache_dir.resolve() / f"issuer-{hashlib.sha256(wanted.read_bytes()).hexdigest()[:12]}"
+    if not (folder / "node_modules").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(wanted, folder)
+        options = ("--no-audit", "--no-fund", "--silent")
+        session.run("npm", "install", *options, "--prefix", str(folder), external=True)
+    return {"TEKANA_TEST_ISSUER": str(folder)}
 
 
 @nox.session

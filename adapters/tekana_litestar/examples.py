@@ -62,6 +62,8 @@ _ERRORS: Final[dict[type[tekana.TekanaError], tekana.TekanaError]] = {
         tekana.TransactionNotFound(f"no transaction has the id {fields.TRANSACTION_ID}"),
         tekana.WebhookEndpointNotFound(f"no webhook endpoint has the id {fields.WEBHOOK_ENDPOINT_ID}"),
         tekana.WebhookDeliveryNotFound(f"no webhook delivery has the id {fields.WEBHOOK_DELIVERY_ID}"),
+        tekana.IdentityNotFound(f"the customer has no identity with the id {fields.OTHER_ID}"),
+        tekana.IdentityExists("this subject of the issuer is linked with another customer"),
         tekana.OutcomeNotFound("nothing is stored under this idempotency key"),
         tekana.WebhookEndpointDisabled("the webhook endpoint is disabled (by its owner): enable it first"),
         tekana.CustomerExists("another customer has this email"),
@@ -88,5 +90,7 @@ def example_error(kind: type[tekana.TekanaError]) -> tekana.TekanaError:
     """Return an error of this kind, as an example."""
     if kind in _ERRORS:
         return _ERRORS[kind]
+    if issubclass(kind, tekana.Unauthenticated):  # its message never says more
+        return kind()
     meaning = (kind.__doc__ or kind.__name__).split("\n\n")[0].rstrip(".")
     return kind(meaning[:1].lower() + meaning[1:])

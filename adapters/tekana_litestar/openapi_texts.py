@@ -51,6 +51,7 @@ HEADERS: Final[dict[str, Any]] = {
         "example": 'Bearer realm="tekana"',
     },
     "Retry-After": {"description": "Seconds to wait before trying again.", "schema": {"type": "integer"}},
+    "Cache-Control": {"description": "How long it may be kept.", "schema": {"type": "string"}},
     "Idempotency-Replayed": {
         "description": "The request was answered before, under this key: this is that answer again.",
         "schema": {"type": "string", "enum": ["true"]},

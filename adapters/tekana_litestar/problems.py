@@ -24,6 +24,7 @@ from tekana import (
     Overloaded,
     Refused,
     RuleRefused,
+    SignInUnavailable,
     StateConflict,
     TekanaError,
     Unauthenticated,
@@ -155,7 +156,7 @@ def problem_of(error: Exception, request_id: str, *, reading: bool) -> Problem:
             first = error.request_id or request_id  # so that a repeated refusal has the same bytes
             kept = UNSET if error.transaction is None else error.transaction.id
             return problem(error.code, status_of(type(error)), str(error), first, transaction_id=kept)
-        case EventsDropped() | Unauthenticated() | Forbidden() | Overloaded():
+        case EventsDropped() | Unauthenticated() | Forbidden() | Overloaded() | SignInUnavailable():
             return problem(error.code, status_of(type(error)), str(error), request_id)
         case HTTPException(status_code=status) if status < 500:
             code = "not_found" if status == 404 else "invalid_request"

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from tekana.application.audit.snapshot import CountsEvents
 from tekana.domain.api_keys import API_KEYS, ApiKey
+from tekana.domain.credentials import Credential, OneTimeCode
 from tekana.domain.customer import CUSTOMERS, Customer
 from tekana.domain.events import Event
 from tekana.domain.identifiers import (
@@ -21,7 +22,10 @@ from tekana.domain.identifiers import (
     WebhookDeliveryId,
     WebhookEndpointId,
 )
+from tekana.domain.identities import Identity
 from tekana.domain.lock_set import Ref
+from tekana.domain.refresh_families import RefreshFamily
+from tekana.domain.signing_keys import SigningKey
 from tekana.domain.transaction import PostedEntry, Transaction
 from tekana.domain.wallet import WALLETS, Wallet
 from tekana.domain.webhooks import (
@@ -34,6 +38,23 @@ from tekana.domain.webhooks import (
 from tekana.ports.data_keys import DataKeyId, WrappedDataKey
 from tekana.ports.parked_events import ParkedEvent
 from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord
+
+
+@dataclass(slots=True)
+class SignInState:
+    """What customers sign in with, by ids."""
+
+    credentials: dict[CustomerId, Credential] = field(default_factory=dict)
+    families: dict[UUID, RefreshFamily] = field(default_factory=dict)
+    codes: dict[UUID, OneTimeCode] = field(default_factory=dict)
+    keys: dict[int, SigningKey] = field(default_factory=dict)
+    identities: dict[UUID, Identity] = field(default_factory=dict)
+
+    def end_families(self, customer_id: CustomerId) -> None:
+        """End all refresh families of a customer."""
+        for one in self.families.values():
+            if one.customer_id == customer_id and not one.ended:
+                self.families[one.id] = one.end()
 
 
 @dataclass(slots=True)
@@ -62,6 +83,7 @@ class MemoryState:
     webhook_deliveries: dict[WebhookDeliveryId, WebhookDelivery] = field(default_factory=dict)
     webhook_sequences: set[tuple[WebhookEndpointId, UUID, int]] = field(default_factory=set)
     webhook_streams: dict[tuple[WebhookEndpointId, UUID], DeliveryStreamRow] = field(default_factory=dict)
+    sign_in: SignInState = field(default_factory=SignInState)
 
     @property
     def customers(self) -> dict[CustomerId, Customer]:

@@ -20,6 +20,13 @@ from tekana_memory.lease import MemoryLease
 from tekana_memory.outbox import MemoryOutbox
 from tekana_memory.readers import MemoryCustomers, MemoryEvents, MemoryOutcomes, MemoryTransactions, MemoryWallets
 from tekana_memory.retention import MemoryRetention
+from tekana_memory.sign_in import (
+    MemoryCustomerCredentials,
+    MemoryIdentities,
+    MemoryOneTimeCodes,
+    MemoryRefreshFamilies,
+    MemorySigningKeys,
+)
 from tekana_memory.state import LeaseRow, MemoryState, RelayRow
 from tekana_memory.unit_of_work import MemoryUnitOfWork
 from tekana_memory.webhook_deliveries import MemoryWebhookDeliveries
@@ -44,6 +51,11 @@ class MemoryStore:
         self.events = partial(MemoryEvents, self._state)
         self.data_keys = MemoryDataKeys(self._state, self._clock)
         self.retention = MemoryRetention(self._state, self._clock)
+        self.customer_credentials = MemoryCustomerCredentials(self._state)
+        self.refresh_families = MemoryRefreshFamilies(self._state)
+        self.one_time_codes = MemoryOneTimeCodes(self._state)
+        self.signing_keys = MemorySigningKeys(self._state)
+        self.identities = MemoryIdentities(self._state)
         self.webhook_endpoints = MemoryWebhookEndpoints(self._state, self._clock)
         self.webhook_deliveries = MemoryWebhookDeliveries(self._state, self._clock)
 

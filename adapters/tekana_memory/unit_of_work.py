@@ -70,6 +70,8 @@ class MemoryUnitOfWork:
                 if kind not in _WEBHOOK_KINDS:
                     state.items[kind].update(items)
         for customer in (*book.changes.changed_of(CUSTOMERS).values(), *book.changes.added_of(CUSTOMERS).values()):
+            if not customer.active:
+                state.sign_in.end_families(customer.id)
             if customer.status != "closed":
                 for contact in customer.contacts:
                     state.items[CONTACTS.name].setdefault(contact, {})[customer.tenant] = customer.id

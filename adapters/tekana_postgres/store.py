@@ -28,6 +28,8 @@ from tekana_postgres.production import production_faults
 from tekana_postgres.readiness import WriteProbe
 from tekana_postgres.retention import PostgresRetention
 from tekana_postgres.revisions import check_revisions
+from tekana_postgres.sign_in import PostgresCustomerCredentials, PostgresOneTimeCodes, PostgresRefreshFamilies
+from tekana_postgres.sign_in_keys import PostgresIdentities, PostgresSigningKeys
 from tekana_postgres.transactions import PostgresTransactions
 from tekana_postgres.unit_of_work import PostgresUnitOfWork
 from tekana_postgres.wallet_loader import WalletLoader
@@ -97,6 +99,11 @@ class PostgresStore:
         self.events = partial(PostgresEvents, self._readers)
         self.data_keys = PostgresDataKeys(self._readers, self._clock)
         self.retention = PostgresRetention(self._background)
+        self.customer_credentials = PostgresCustomerCredentials(self._readers)
+        self.refresh_families = PostgresRefreshFamilies(self._readers)
+        self.one_time_codes = PostgresOneTimeCodes(self._readers)
+        self.signing_keys = PostgresSigningKeys(self._readers)
+        self.identities = PostgresIdentities(self._readers)
         self.webhook_endpoints = PostgresWebhookEndpoints(self._readers, self._background, self._clock)
         self.webhook_deliveries = PostgresWebhookDeliveries(self._readers, self._background, self._clock)
 

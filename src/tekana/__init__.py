@@ -67,6 +67,12 @@ from tekana.domain.errors import (
     IdempotencyKeyReused as IdempotencyKeyReused,
 )
 from tekana.domain.errors import (
+    IdentityExists as IdentityExists,
+)
+from tekana.domain.errors import (
+    IdentityNotFound as IdentityNotFound,
+)
+from tekana.domain.errors import (
     InsufficientFunds as InsufficientFunds,
 )
 from tekana.domain.errors import (
@@ -95,6 +101,12 @@ from tekana.domain.errors import (
 )
 from tekana.domain.errors import (
     SameWallet as SameWallet,
+)
+from tekana.domain.errors import (
+    SignInRefused as SignInRefused,
+)
+from tekana.domain.errors import (
+    SignInUnavailable as SignInUnavailable,
 )
 from tekana.domain.errors import (
     StateConflict as StateConflict,
@@ -200,6 +212,8 @@ if not TYPE_CHECKING:
         "Forbidden",
         "GrantForbidden",
         "IdempotencyKeyReused",
+        "IdentityExists",
+        "IdentityNotFound",
         "InsufficientFunds",
         "InvalidRequest",
         "LOCAL_OPERATOR",
@@ -222,6 +236,8 @@ if not TYPE_CHECKING:
         "SameWallet",
         "Scope",
         "Settings",
+        "SignInRefused",
+        "SignInUnavailable",
         "StateConflict",
         "TekanaError",
         "Transaction",

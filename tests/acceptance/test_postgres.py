@@ -5,20 +5,22 @@ from collections.abc import Iterator
 import pytest
 from pytest_bdd import scenarios
 
-from tekana import Settings
+from tekana import LOCAL_OPERATOR, Settings, connect
 from tekana.testing.clock import FrozenClock
 from tekana.testing.core_driver import CoreDriver
 from tekana.testing.portal import Portal
-from tekana.testing.session import session
 from tekana.testing.steps import AcceptanceTarget, features_dir
+from tests.sign_in.support import messages_of
 
 
 @pytest.fixture
 def world(portal: Portal, postgres_url: str) -> Iterator[AcceptanceTarget]:
     clock = FrozenClock()
-    settings = Settings(database_url=postgres_url, webhooks_allow_private=True)
-    with portal.entered(session(settings, clock=clock, run_workers=True)) as app:
-        yield AcceptanceTarget(CoreDriver(app), clock, audited=app)
+    settings = Settings(database_url=postgres_url, webhooks_allow_private=True, message_sender="memory://")
+    with portal.entered(connect(settings, clock=clock, run_workers=True)) as app:
+        operator = app.as_caller(LOCAL_OPERATOR)
+        driver = CoreDriver(operator, app.sign_in)
+        yield AcceptanceTarget(driver, clock, audited=operator, messages=messages_of(app))
 
 
 scenarios(features_dir())

@@ -6,13 +6,13 @@ import pytest
 
 from tekana.ports.store import Store
 from tekana.testing.clock import FrozenClock
-from tekana.testing.contracts import DataKeysContract, OutboxContract, StoreContract, WebhooksContract
+from tekana.testing.contracts import DataKeysContract, OutboxContract, SignInContract, StoreContract, WebhooksContract
 from tekana_postgres import PostgresStore
 from tests.integration.history_support import GivenKeys, chain_breaches
 from tests.integration.postgres_support import BEGIN_THE_NEXT_PART, superuser
 
 
-class TestPostgresStore(StoreContract, OutboxContract, WebhooksContract, DataKeysContract):
+class TestPostgresStore(StoreContract, OutboxContract, SignInContract, WebhooksContract, DataKeysContract):
     persistent = True
 
     @pytest.fixture

@@ -69,7 +69,23 @@ NAMES = {
     *("create_webhook_endpoint", "list_webhook_endpoints", "get_webhook_endpoint", "update_webhook_endpoint"),
     *("delete_webhook_endpoint", "rotate_webhook_secret", "test_webhook_endpoint", "list_webhook_deliveries"),
     *("resend_webhook_delivery", "create_api_key", "list_api_keys", "get_api_key", "rotate_api_key", "revoke_api_key"),
+    *("create_token", "sign_out", "request_code", "set_password_by_code", "change_password", "get_signing_keys"),
+    *("set_customer_password", "add_identity", "list_identities", "remove_identity"),
 }
+
+SIGN_IN = {
+    "create_token": (200, {401}),
+    "sign_out": (204, set()),
+    "request_code": (202, set()),
+    "set_password_by_code": (204, {401}),
+    "change_password": (204, {401}),
+    "get_signing_keys": (200, set()),
+    "set_customer_password": (204, {403, 404, 409}),
+    "add_identity": (201, {403, 404, 409}),
+    "list_identities": (200, {403, 404}),
+    "remove_identity": (204, {403, 404}),
+}
+"""The success of each operation of sign-in, and the failures beside those of any request and any body."""
 
 CODES = {*GOLDEN["codes"].values(), "idempotency_key_required"} - {"internal"}
 """The codes that clients can get. Those of errors that are not raised themselves are internal."""
@@ -127,6 +143,10 @@ def test_each_operation_is_described(method: str, path: str, operation: Any) -> 
 
 
 def _expected_statuses(method: str, path: str, operation: Any) -> Iterator[set[int]]:
+    if operation["operationId"] in SIGN_IN:
+        yield {400, 408, 431, 503} | SIGN_IN[operation["operationId"]][1]
+        yield {413, 415} if "requestBody" in operation else set()
+        return
     headers = {one["name"]: one for one in operation["parameters"] if one["in"] == "header"}
     yield {400, 408, 431, 503}
     if path.startswith("/v1/"):
@@ -161,6 +181,7 @@ def test_each_operation_lists_its_statuses(method: str, path: str, operation: An
     created = method == "post" and re.fullmatch(r"/v1/[\w-]+", path)
     special = {"create_transaction": {200, 201}, "create_batch": {201, 207}, "delete_webhook_endpoint": {204}}
     special |= {"test_webhook_endpoint": {202}, "resend_webhook_delivery": {202}}
+    special |= {name: {status} for name, (status, _) in SIGN_IN.items()}
     assert listed - failures == special.get(operation["operationId"], {201} if created else {200})
 
 
@@ -171,10 +192,11 @@ def test_each_answer_has_its_headers(method: str, path: str, operation: Any) -> 
         headers = set(response["headers"])
         assert "X-Request-ID" in headers
         assert ("Retry-After" in headers) == (status == "503")
-        assert ("Location" in headers) == (status == "201" and operation["operationId"] != "create_batch")
+        has_no_address = operation["operationId"] in ("create_batch", "add_identity")
+        assert ("Location" in headers) == (status == "201" and not has_no_address)
         assert ("Idempotency-Replayed" in headers) <= keyed
         assert all(_resolved(header)["description"] for header in response["headers"].values())
-    one_customer = path.startswith("/v1/customers") and operation["operationId"] != "list_customers"
+    one_customer = path.startswith("/v1/customers") and operation["operationId"] not in ("list_customers", *SIGN_IN)
     success = min(operation["responses"])
     assert ("ETag" in operation["responses"][success]["headers"]) == one_customer
 

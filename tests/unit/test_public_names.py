@@ -8,18 +8,17 @@ import tekana
 from tests.unit.golden_rows import GOLDEN
 
 NAMES = """
-AnyMoneyCommand BalanceAt Batch BatchOutcome Caller CallerKind Command CommandOutcome ConcurrentUpdate Conflict
-Currency CurrencyMismatch Customer CustomerExists CustomerFilter CustomerId CustomerNotActive CustomerNotFound
-CustomerWithWallets DeletedWebhook DeliveryAttempt Entry EventFilter EventsDropped FieldError Forbidden
-IdempotencyKeyReused InsufficientFunds InvalidRequest LOCAL_OPERATOR LimitExceeded MAIN_TENANT MissingAdapter Money
-MoneyCommand NotFound OutcomeNotFound Overloaded Page PageRequest PostedEntry PostingEngine ROLES Refused
-Role RolledBack RuleRefused SCOPES SameWallet Scope Session Settings StateConflict Tekana
-TekanaError Transaction TransactionFilter TransactionId TransactionNotFound Unavailable
-Wallet WalletFilter WalletId WalletNotActive WalletNotEmpty WalletNotFound
-WebhookDelivery WebhookDeliveryId WebhookDeliveryNotFound WebhookEndpoint WebhookEndpointDisabled WebhookEndpointId
-WebhookEndpointNotFound Webhooks connect customer_caller house_wallet_id
-ApiKey ApiKeyId ApiKeyNotActive ApiKeyNotFound GrantForbidden IssuedKey KeyProperties Unauthenticated
-create_api_key rotate_api_key
+AnyMoneyCommand ApiKey ApiKeyId ApiKeyNotActive ApiKeyNotFound BalanceAt Batch BatchOutcome Caller CallerKind Command
+CommandOutcome ConcurrentUpdate Conflict connect create_api_key Currency CurrencyMismatch Customer customer_caller
+CustomerExists CustomerFilter CustomerId CustomerNotActive CustomerNotFound CustomerWithWallets DeletedWebhook
+DeliveryAttempt Entry EventFilter EventsDropped FieldError Forbidden GrantForbidden house_wallet_id
+IdempotencyKeyReused IdentityExists IdentityNotFound InsufficientFunds InvalidRequest IssuedKey KeyProperties
+LimitExceeded LOCAL_OPERATOR MAIN_TENANT MissingAdapter Money MoneyCommand NotFound OutcomeNotFound Overloaded Page
+PageRequest PostedEntry PostingEngine Refused Role ROLES RolledBack rotate_api_key RuleRefused SameWallet Scope SCOPES
+Session Settings SignInRefused SignInUnavailable StateConflict Tekana TekanaError Transaction TransactionFilter
+TransactionId TransactionNotFound Unauthenticated Unavailable Wallet WalletFilter WalletId WalletNotActive
+WalletNotEmpty WalletNotFound WebhookDelivery WebhookDeliveryId WebhookDeliveryNotFound WebhookEndpoint
+WebhookEndpointDisabled WebhookEndpointId WebhookEndpointNotFound Webhooks
 """.split()  # noqa: SIM905 - shorter than a list of 80 lines
 """The public names, without those of commands: they are in the golden file."""
 

@@ -6,10 +6,12 @@ from typing import Final
 
 from tekana_litestar.resources import (
     api_keys,
+    authentication,
     batches,
     customers,
     events,
     health,
+    identities,
     metrics,
     outcomes,
     recipients,
@@ -24,6 +26,10 @@ PROBES: Final = [health.ROUTER, metrics.ROUTER]
 """The routers of every process, also of one without clients."""
 
 ROUTERS: Final = [
+    authentication.ROUTER,
+    authentication.KEYS_ROUTER,
+    authentication.CUSTOMER_ROUTER,
+    identities.ROUTER,
     customers.ROUTER,
     wallets.ROUTER,
     wallet_history.ROUTER,

@@ -12,6 +12,7 @@ from tekana.domain.identifiers import CustomerId, WalletId
 from tekana_postgres.aggregates.kind_rows import KindRows
 from tekana_postgres.row_locks import RowLock
 from tekana_postgres.rows import CUSTOMER_COLUMNS, customer_of, customer_row
+from tekana_postgres.sign_in import end_families
 
 _LOCK = f"SELECT {', '.join(CUSTOMER_COLUMNS)} FROM customers WHERE id = ANY($1) ORDER BY id {{row_lock}}"
 # No wallet can be opened for a locked customer, so the list stays valid until the unit ends.
@@ -44,6 +45,9 @@ class CustomerRows(KindRows):
     ) -> None:
         if changed:
             await connection.executemany(_UPDATE, [customer_row(customer) for customer in changed.values()])
+            inactive = [customer.id for customer in changed.values() if not customer.active]
+            if inactive:
+                await end_families(connection, inactive)
         if added:
             rows = [customer_row(customer) for customer in sorted(added.values(), key=attrgetter("email"))]
             await connection.copy_records_to_table("customers", records=rows, columns=CUSTOMER_COLUMNS)

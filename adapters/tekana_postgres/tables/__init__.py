@@ -20,6 +20,11 @@ from tekana_postgres.tables.outbox import outbox_parts as outbox_parts
 from tekana_postgres.tables.outbox import parked_events as parked_events
 from tekana_postgres.tables.outbox import relays as relays
 from tekana_postgres.tables.secrets import data_keys as data_keys
+from tekana_postgres.tables.sign_in import credentials as credentials
+from tekana_postgres.tables.sign_in import identities as identities
+from tekana_postgres.tables.sign_in import one_time_codes as one_time_codes
+from tekana_postgres.tables.sign_in import refresh_families as refresh_families
+from tekana_postgres.tables.sign_in import signing_keys as signing_keys
 from tekana_postgres.tables.webhooks import webhook_deliveries as webhook_deliveries
 from tekana_postgres.tables.webhooks import webhook_endpoints as webhook_endpoints
 from tekana_postgres.tables.webhooks import webhook_lines as webhook_lines

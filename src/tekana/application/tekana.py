@@ -16,11 +16,12 @@ from tekana.application.engine.envelope import Envelope, Outcome
 from tekana.application.engine.statistics import EngineStatistics
 from tekana.application.readers import checked
 from tekana.application.recipients import Recipient, find_recipient
+from tekana.application.sign_in.customer_sign_in import CustomerSignIn
 from tekana.application.webhooks.webhooks import Webhooks
 from tekana.application.workers.relay import relay_warnings
 from tekana.domain.answers import Answer
 from tekana.domain.caller import AUTHENTICATION, Caller
-from tekana.domain.errors import Forbidden, Refused, Unavailable, rebuild_refusal
+from tekana.domain.errors import Forbidden, Refused, SignInUnavailable, Unavailable, rebuild_refusal
 from tekana.domain.policy import require_scope, visible_transaction
 from tekana.domain.transaction import Rejection, Transaction
 from tekana.ports.audit import Audit
@@ -58,6 +59,7 @@ class Tekana:
         webhooks: Callable[[Caller], Webhooks] | None = None,
         authenticator: Authenticator | None = None,
         key_verifier: KeyVerifier | None = None,
+        sign_in: CustomerSignIn | None = None,
     ) -> None:
         """Create an application. Use `tekana.connect` instead, which also starts and stops its parts.
 
@@ -69,12 +71,14 @@ class Tekana:
             webhooks: returns the reader of webhooks of a caller; None if the application has no webhooks.
             authenticator: authenticates the requests of clients; None if the application has no clients.
             key_verifier: verifies API keys for gateways; None if the application is not a service.
+            sign_in: the sign-in of customers; None at a gateway, and with a store that keeps no credentials.
         """
         self._store = store
         self._engine = engine
         self._outbox = outbox
         self._service = service
         self._webhooks = webhooks
+        self._sign_in = sign_in
         self._authenticator = authenticator
         self._key_verifier = key_verifier
 
@@ -93,6 +97,18 @@ class Tekana:
     def outbox(self) -> Outbox | None:
         """The outbox of the relay that publishes events; None if no bus is configured."""
         return self._outbox
+
+    @property
+    def sign_in(self) -> CustomerSignIn:
+        """The sign-in of customers. Raises SignInUnavailable where there is none, as at a gateway."""
+        if self._sign_in is None:
+            raise SignInUnavailable("customers do not sign in here: send this to a server that has the database")
+        return self._sign_in
+
+    async def stop(self) -> None:
+        """Release what sign-in uses. Done by `connect` at its end."""
+        if self._sign_in is not None:
+            await self._sign_in.stop()
 
     def engine_statistics(self) -> EngineStatistics | None:
         """Return how commands ended and what waits; None at a gateway, whose services have this."""

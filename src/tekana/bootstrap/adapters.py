@@ -9,10 +9,12 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from inspect import signature
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 from tekana.application.bus import Gateway, Service
+from tekana.application.sign_in.issuers import Issuer, read_issuers
 from tekana.application.tekana import Session
 from tekana.bootstrap.data_folder import default_data_dir
 from tekana.bootstrap.settings import Settings
@@ -22,6 +24,8 @@ from tekana.ports.clock import Clock
 from tekana.ports.data_keys import DataKeyStore
 from tekana.ports.history import CheckpointLog, HistoryKeys, LinkedStore
 from tekana.ports.key_provider import KeyProvider
+from tekana.ports.key_set_reader import KeySetReader
+from tekana.ports.message_sender import MessageSender
 from tekana.ports.outbox import Outbox, RelayedStore
 from tekana.ports.publisher import Publisher
 from tekana.ports.readers import ServiceName
@@ -226,6 +230,39 @@ def find_sender(allow_private: bool) -> WebhookSender:
     """
     sender: WebhookSender = load("tekana.senders", "https")(allow_private=allow_private)
     return sender
+
+
+def find_message_sender(url: str | None) -> MessageSender | None:
+    """Build the sender of one-time codes for a URL; None without one.
+
+    Raises:
+        MissingAdapter: no sender is installed for the URL's scheme.
+        InvalidRequest: the sender does not support a part of the URL.
+    """
+    if url is None:
+        return None
+    sender = load("tekana.message_senders", url.partition("://")[0])(url)
+    if not isinstance(sender, MessageSender):
+        raise MissingAdapter(f"{type(sender).__name__} is no tekana message sender: see tekana.ports.message_sender")
+    return sender
+
+
+def read_outside_issuers(path: str | None) -> Sequence[Issuer]:
+    """Read the file of the outside issuers. Raises InvalidRequest if it cannot be read, or is malformed."""
+    if path is None:
+        return ()
+    try:
+        return read_issuers(Path(path).read_bytes())
+    except OSError as error:
+        raise invalid("outside_issuers", f"cannot be read: {error.strerror}") from None
+
+
+def find_key_set_reader(issuers: Sequence[Issuer]) -> KeySetReader | None:
+    """Build the reader of the keys of outside issuers; None if there are none. Raises MissingAdapter."""
+    if not issuers:
+        return None
+    reader: KeySetReader = load("tekana.key_set_readers", "https")()
+    return reader
 
 
 def load(group: str, name: str) -> Any:

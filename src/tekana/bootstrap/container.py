@@ -13,6 +13,8 @@ from tekana.application.authentication import ApiKeyTokens, Authenticator, Store
 from tekana.application.authentication.secret_hash import SecretHasher
 from tekana.application.secrets.data_keys import DataKeys
 from tekana.application.secrets.history_keys import DataKeysOfHistory
+from tekana.application.sign_in.customer_sign_in import TokenSettings, build_sign_in
+from tekana.application.sign_in.verifier import AllTokens
 from tekana.application.webhooks.url_checks import UrlCheckingEngine
 from tekana.application.webhooks.webhooks import Webhooks
 from tekana.application.workers.checkpoints import checkpoint_worker
@@ -24,23 +26,34 @@ from tekana.bootstrap.adapters import (
     find_checkpoints,
     find_gateway,
     find_key_provider,
+    find_key_set_reader,
+    find_message_sender,
     find_publisher,
     find_sender,
     find_service,
     find_store,
     linked_store_of,
     outbox_of,
+    read_outside_issuers,
     relayed_store_of,
     webhook_store_of,
 )
 from tekana.bootstrap.settings import Settings
 from tekana.ports.clock import Clock
+from tekana.ports.data_keys import DataKeyStore
+from tekana.ports.sign_in_store import SignInStore
+from tekana.ports.store import Store
 
 BUS = "bus"
 """The name of the relay that publishes to the bus."""
 
 HOLDER = providers.Callable(lambda: f"{socket.gethostname()}:{os.getpid()}")
 """The name of this process as the holder of leases."""
+
+
+def _keeps_sign_in(store: Store) -> bool:
+    return isinstance(store, SignInStore) and isinstance(store, DataKeyStore)
+
 
 # Containers stay synchronous: an async resource would turn every provider that needs it into a Future.
 
@@ -62,7 +75,6 @@ class LocalContainer(containers.DeclarativeContainer):
     webhooks = providers.Factory(Webhooks, webhook_store)  # called with the caller
     secret_hasher = providers.Singleton(SecretHasher, data_keys.provider)
     key_verifier = providers.Singleton(StoredKeyVerifier, store.provided.credentials, secret_hasher.provided.hash)
-    authenticator = providers.Singleton(Authenticator, providers.Factory(ApiKeyTokens, key_verifier))
     posting_engine = providers.Singleton(
         PostingEngine,
         begin=store.provided.begin,
@@ -105,6 +117,26 @@ class LocalContainer(containers.DeclarativeContainer):
     role_service = providers.Callable(
         lambda settings, service: None if settings.has_clients else service(), settings, service.provider
     )
+    outside_issuers = providers.Singleton(read_outside_issuers, settings.provided.outside_issuers)
+    sign_in = providers.Singleton(
+        build_sign_in,
+        store,
+        data_keys,
+        providers.Factory(
+            TokenSettings, settings.provided.token_issuer, settings.provided.token_audience, outside_issuers
+        ),
+        sender=providers.Singleton(find_message_sender, settings.provided.message_sender),
+        reader=providers.Singleton(find_key_set_reader, outside_issuers),
+        clock=clock,
+        new_id=new_id,
+    )
+    # None if the store does not keep what customers sign in with.
+    customer_sign_in = providers.Callable(
+        lambda store, sign_in: sign_in() if _keeps_sign_in(store) else None, store, sign_in.provider
+    )
+    access_tokens = providers.Callable(lambda parts: parts and parts.verifier, customer_sign_in)
+    all_tokens = providers.Factory(AllTokens, providers.Factory(ApiKeyTokens, key_verifier), access_tokens, clock)
+    authenticator = providers.Singleton(Authenticator, all_tokens)
     app = providers.Singleton(
         Tekana,
         store,
@@ -113,6 +145,7 @@ class LocalContainer(containers.DeclarativeContainer):
         service=role_service,
         webhooks=webhooks.provider,
         authenticator=authenticator,
+        sign_in=customer_sign_in,
     )
 
 

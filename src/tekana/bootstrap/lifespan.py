@@ -66,7 +66,11 @@ async def connect(
         engine.start()
         try:
             async with _background_work(container) if run_workers else nullcontext(), running(workers):
-                yield container.app()
+                app = container.app()
+                try:
+                    yield app
+                finally:
+                    await app.stop()
         finally:
             await container.authenticator().stop()
             await engine.stop()

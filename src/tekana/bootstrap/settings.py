@@ -44,6 +44,7 @@ _URLS: Final = {
     "read_database_url": "postgresql+asyncpg://user@replica/name",
     "bus_url": "kafka://host:9092",
     "key_provider_url": "file:///folder/master-keys.json",
+    "message_sender": "console://",
 }
 _SWITCH: Final = "must be 1, true, 0 or false"
 _ORIGIN: Final = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?", re.ASCII)
@@ -87,6 +88,11 @@ class Settings:
             none.
         key_file: the path of a file with the API key of an operator, who acts as the local operator does. A process
             that serves HTTP registers the key with its store. None for no such key.
+        token_issuer: the `iss` of the access tokens of customers: the URL under which they reach this installation.
+        token_audience: the `aud` of these tokens.
+        outside_issuers: the file, in JSON, with the OpenID Connect issuers whose tokens are accepted too.
+        message_sender: the URL of the sender of one-time codes; its scheme is the name of the entry point. For
+            development: `console://`, or `file:///folder/name`. With None, no codes are sent.
         currency: the ISO 4217 code of a customer's first wallet if the registration does not name one.
         env: "production" refuses to start with settings or servers that are not safe for real money: see
             `tekana.bootstrap.production`.
@@ -121,6 +127,10 @@ class Settings:
     tls_cert: str | None = None
     tls_key: str | None = None
     tls_by_proxy: bool = False
+    token_issuer: str = "tekana"  # noqa: S105 - the name of an issuer
+    token_audience: str = "tekana"  # noqa: S105 - the name of an audience
+    outside_issuers: str | None = None
+    message_sender: str | None = None
 
     def __post_init__(self) -> None:
         parse_currency(self.currency)

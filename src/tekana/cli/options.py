@@ -83,6 +83,21 @@ def private_webhooks_option(command: Command) -> Command:
     )(command)
 
 
+def sign_in_options(command: Command) -> Command:
+    """Add the flags of customers' sign-in: whose tokens are issued and accepted, and how codes are sent."""
+    issuer = setting("--token-issuer", metavar="NAME", help="The `iss` of customers' access tokens. [default: tekana]")
+    audience = setting(
+        "--token-audience", metavar="NAME", help="The `aud` of customers' access tokens. [default: tekana]"
+    )
+    outside = setting(
+        "--outside-issuers", metavar="FILE", help="A file in JSON with OpenID Connect issuers to accept tokens of."
+    )
+    sender = setting(
+        "--message-sender", metavar="URL", help="What sends one-time codes; console:// prints them. [default: nothing]"
+    )
+    return issuer(audience(outside(sender(command))))
+
+
 def key_provider_option(command: Command) -> Command:
     """Add --key-provider-url, the provider of the master keys."""
     return setting(

@@ -30,6 +30,7 @@ from tekana.cli.options import (
     retention_option,
     setting,
     settings,
+    sign_in_options,
 )
 from tekana.domain.errors import Unavailable
 from tekana.ports.store import Store
@@ -69,6 +70,7 @@ from tekana.ports.store import Store
 @retention_option
 @private_webhooks_option
 @key_provider_option
+@sign_in_options
 @database_options
 def serve(host: str, port: int, workers: int, database_url: str | None, data_dir: Path | None, **more: Any) -> None:
     """Serve HTTP until Ctrl-C or SIGTERM.

@@ -4,6 +4,7 @@
     ├── InvalidRequest              invalid_request          the input is invalid; names the fields
     ├── EventsDropped               events_dropped           the events after a cursor are no longer stored
     ├── Unauthenticated             unauthenticated          no valid credential came with the request
+    │   └── SignInRefused           sign_in_refused          a password, code or refresh token is not right
     ├── Forbidden                   forbidden                the caller lacks a scope
     ├── NotFound                    not_found
     │   ├── CustomerNotFound
@@ -12,10 +13,12 @@
     │   ├── WebhookEndpointNotFound
     │   ├── WebhookDeliveryNotFound
     │   ├── ApiKeyNotFound
+    │   ├── IdentityNotFound
     │   ├── OutcomeNotFound
     │   └── RecipientNotFound
     ├── StateConflict                                        the request is valid; the present state forbids it
     │   ├── CustomerExists          customer_exists
+    │   ├── IdentityExists          identity_exists
     │   ├── CustomerNotActive       customer_not_active
     │   ├── WalletNotActive         wallet_not_active
     │   ├── WalletNotEmpty          wallet_not_empty
@@ -34,7 +37,8 @@
     └── Unavailable                 unavailable              outcome unknown: retry with the same key
         ├── Conflict                unavailable              another unit of work won a race; nothing was stored
         │   └── Busy                unavailable              a lock was not granted in time
-        └── Overloaded              unavailable              the queue is full; nothing was begun
+        ├── Overloaded              unavailable              the queue is full; nothing was begun
+        └── SignInUnavailable   unavailable              this process signs no customers in; nothing was begun
 
 Clients program against `code`; `str(error)` is for people. A refusal is stored with its `NAME` and code; one of a class
 that is not defined here also with the name of its family (a direct child of Refused), so that a version or a process
@@ -96,6 +100,19 @@ class Unauthenticated(TekanaError):
 
     def __init__(self, message: str = "a valid API key or access token is required") -> None:
         super().__init__(message)
+
+
+class SignInRefused(Unauthenticated):
+    """A password, code or refresh token is not right, or not at present. The message gives no reason.
+
+    The same for an unknown phone number or email, a customer without a password, a wrong password, a locked one, and a
+    suspended or closed customer.
+    """
+
+    code = "sign_in_refused"
+
+    def __init__(self) -> None:
+        super().__init__("the password, code or token is not right, or cannot be used now")
 
 
 class Forbidden(TekanaError):
@@ -180,6 +197,12 @@ class ApiKeyNotFound(NotFound):
     NAME = "ApiKeyNotFound"
 
 
+class IdentityNotFound(NotFound):
+    """The customer has no identity of this id."""
+
+    NAME = "IdentityNotFound"
+
+
 class OutcomeNotFound(NotFound):
     """No command of the caller's is stored under this idempotency key."""
 
@@ -203,6 +226,13 @@ class CustomerExists(StateConflict):
 
     NAME = "CustomerExists"
     code = "customer_exists"
+
+
+class IdentityExists(StateConflict):
+    """The subject of the outside issuer is linked with another customer."""
+
+    NAME = "IdentityExists"
+    code = "identity_exists"
 
 
 class CustomerNotActive(StateConflict):
@@ -329,6 +359,10 @@ class Busy(Conflict):
 
 class Overloaded(Unavailable):
     """The queue of commands is full. Nothing was begun."""
+
+
+class SignInUnavailable(Unavailable):
+    """This process signs no customers in, or sends no codes. Nothing was begun."""
 
 
 def rebuild_refusal(rejection: Rejection) -> Refused:

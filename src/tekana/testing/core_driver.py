@@ -13,9 +13,10 @@ from tekana import application as core
 from tekana.application import Session
 from tekana.application.commands import MONEY_COMMANDS
 from tekana.application.event_payload import event_payload
+from tekana.application.sign_in.customer_sign_in import CustomerSignIn
 from tekana.application.tekana import refusal_of
 from tekana.domain.answers import CustomerWithWallets
-from tekana.domain.errors import InvalidRequest, Refused
+from tekana.domain.errors import InvalidRequest, Refused, Unauthenticated
 from tekana.domain.identifiers import WebhookEndpointId
 from tekana.domain.money import Currency, Money, format_minor
 from tekana.domain.transaction import Entry, PostedEntry, Transaction
@@ -27,6 +28,7 @@ from tekana.ports.page import Page, PageRequest
 from tekana.ports.transactions import TransactionFilter
 from tekana.ports.wallets import BalanceAt, WalletFilter
 from tekana.testing.driver import Kind, Record, Refusal, Reply, Verb
+from tekana.testing.sign_in_driver import SIGN_IN_VERBS, SignInDriver
 
 _COMMANDS: dict[Verb, tuple[Callable[..., Any], str | None]] = {
     "register": (core.RegisterCustomer, None),
@@ -52,11 +54,15 @@ Item = TypeVar("Item")
 class CoreDriver:
     """Implements `Driver` with a session of a `Tekana`."""
 
-    def __init__(self, app: Session) -> None:
+    def __init__(self, app: Session, sign_in: CustomerSignIn | None = None) -> None:
+        """Create a driver; `sign_in` is that of the application, for scenarios of sign-in."""
         self._app = app
+        self._sign_in = None if sign_in is None else SignInDriver(app.caller, sign_in)
 
     async def do(self, verb: Verb, subject: str | None, details: Record, *, key: str) -> Reply:
         try:
+            if verb in SIGN_IN_VERBS and self._sign_in is not None:
+                return Reply(await self._sign_in.do(verb, subject, details), replayed=False)
             if verb == "batch":
                 return _reply(await self._app.submit_batch(_batch(details), key=key))
             make, name = _COMMANDS[verb]
@@ -64,6 +70,8 @@ class CoreDriver:
             done = await self._app.submit(command, key=key)
         except InvalidRequest as error:
             raise Refusal(error.code, [one.field for one in error.errors]) from error
+        except Unauthenticated as error:
+            raise Refusal(error.code) from error
         except Refused as error:
             raise Refusal(error.code, replayed=error.replayed) from error
         return Reply(_record(done.answer), done.replayed)

@@ -17,7 +17,10 @@ MoneyVerb = str
 
 BatchVerb = Literal["batch"]
 WebhookVerb = Literal["create_webhook", "update_webhook", "resend"]
-Verb = CustomerVerb | WalletVerb | BatchVerb | WebhookVerb | MoneyVerb
+SignInVerb = Literal[
+    "set_password", "sign_in", "refresh", "sign_out", "request_code", "set_password_by_code", "change_password"
+]
+Verb = CustomerVerb | WalletVerb | BatchVerb | WebhookVerb | SignInVerb | MoneyVerb
 
 Kind = Literal["customers", "wallets", "transactions"]
 
@@ -48,7 +51,7 @@ class Driver(Protocol):
         Args:
             verb: the operation.
             subject: the id of the customer, wallet, webhook endpoint or (for `resend`) webhook delivery; None for
-                `register`, `batch`, `create_webhook` and money commands.
+                `register`, `batch`, `create_webhook`, money commands, and sign-in but for `set_password`.
             details: the fields of the request. `update` may have an `expected_version`; `batch` has its `mode` and
                 `transactions`, and its reply has `results` even if all of them were refused.
             key: the idempotency key.

@@ -13,6 +13,7 @@ from tekana.domain.errors import (
     RuleRefused,
     StateConflict,
     TekanaError,
+    Unauthenticated,
 )
 from tekana.testing.driver import Kind, Record, Refusal, Reply, Verb
 
@@ -28,14 +29,22 @@ _PATHS: dict[Verb, str] = {
     "close_wallet": "/v1/wallets/{}/close",
     "batch": "/v1/batches",
     "create_webhook": "/v1/webhook-endpoints",
+    "sign_in": "/v1/auth/token",
+    "refresh": "/v1/auth/token",
+    "sign_out": "/v1/auth/sign-out",
+    "request_code": "/v1/auth/code",
+    "set_password_by_code": "/v1/auth/password",
+    "change_password": "/v1/auth/password/change",
     "resend": "/v1/webhook-deliveries/{}/resend",
 }
 _PATCHED: dict[Verb, str] = {
     "update_wallet": "/v1/wallets/{}",
     "update_webhook": "/v1/webhook-endpoints/{}",
 }
+_GRANTS: dict[Verb, str] = {"sign_in": "password", "refresh": "refresh_token"}
 _FAMILIES: dict[type[TekanaError], int] = {
     InvalidRequest: 400,
+    Unauthenticated: 401,
     NotFound: 404,
     StateConflict: 409,
     ConcurrentUpdate: 412,
@@ -63,6 +72,10 @@ class HttpDriver:
             headers["If-Match"] = "*" if version is None else f'"{version}"'
             body = {name: value for name, value in details.items() if name != "expected_version"}
             return _reply(await self._client.patch(f"/v1/customers/{subject}", json=body, headers=headers))
+        if verb == "set_password":
+            return _reply(await self._client.put(f"/v1/customers/{subject}/password", json={**details}))
+        if verb in _GRANTS:
+            details = {**details, "grant_type": _GRANTS[verb]}
         if verb in _PATCHED:
             return _reply(await self._client.patch(_PATCHED[verb].format(subject), json=details, headers=headers))
         if verb not in _PATHS:  # the type of a money command
@@ -107,7 +120,9 @@ class HttpDriver:
 
 def _reply(response: httpx.Response) -> Reply:
     replayed = response.headers.get("Idempotency-Replayed") == "true"
-    body = response.json()
+    body = response.json() if response.content else {}
+    if response.status_code == 204:
+        return Reply(body, replayed)
     if response.is_success or "results" in body:
         assert response.headers["Content-Type"].startswith("application/json"), response.headers
         _check_results(response.status_code, body)

@@ -30,6 +30,7 @@ from tekana.testing.contracts.leases import LeasesContract
 from tekana.testing.contracts.outbox import OutboxContract
 from tekana.testing.contracts.publishing import PublisherContract
 from tekana.testing.contracts.publishing_failures import PublisherFailuresContract
+from tekana.testing.contracts.sign_in import SignInContract
 from tekana.testing.contracts.suite import StoreContract
 from tekana.testing.contracts.webhooks import WebhooksContract
 
@@ -40,6 +41,7 @@ __all__ = [
     "OutboxContract",
     "PublisherContract",
     "PublisherFailuresContract",
+    "SignInContract",
     "StoreContract",
     "WebhooksContract",
 ]

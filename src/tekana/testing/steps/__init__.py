@@ -15,9 +15,10 @@
     pytest_bdd.scenarios(features_dir())
 
 Connect a store that supports webhooks with `Settings(webhooks_allow_private=True)` and `run_workers=True`, without
-`webhooks=False`. For a server, use an `HttpDriver`, and for `audited` a Session or Store on the same data. Each
-scenario ends with an audit. Steps are synchronous: pytest-bdd would not await an `async def` step, and report it as
-passed.
+`webhooks=False`. For sign-in, give the `CoreDriver` the application's `sign_in`, and `messages` the list of a
+`MemoryMessageSender`; without `messages`, these scenarios are skipped. For a server, use an `HttpDriver`, and for
+`audited` a Session or Store on the same data. Each scenario ends with an audit. Steps are synchronous: pytest-bdd would
+not await an `async def` step, and report it as passed.
 """
 
 from __future__ import annotations
@@ -35,7 +36,17 @@ from tekana.testing.steps.scenario_context import AcceptanceTarget, ScenarioCont
 
 __all__ = ["AcceptanceTarget", "features_dir"]
 
-_PARTS = ("customers", "wallets", "money", "batches", "events", "webhook_steps", "outcomes", "search_steps")
+_PARTS = (
+    "customers",
+    "wallets",
+    "money",
+    "batches",
+    "events",
+    "webhook_steps",
+    "sign_in_steps",
+    "outcomes",
+    "search_steps",
+)
 pytest_plugins = [f"{__name__}.{part}" for part in ("failure_report", *_PARTS)]
 
 

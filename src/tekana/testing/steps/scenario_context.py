@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import timedelta
 from typing import Any, Final, NamedTuple
@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import pytest
 
+from tekana.ports.message_sender import CodeMessage
 from tekana.testing.clock import FrozenClock
 from tekana.testing.contracts.ledger_checks import Auditable, assert_whole
 from tekana.testing.driver import Driver, Record, Refusal, Reply, Verb
@@ -29,6 +30,7 @@ class AcceptanceTarget(NamedTuple):
         driver: sends the requests.
         clock: the clock of the system.
         audited: the store or application to audit after each scenario.
+        messages: the one-time codes that were sent, the newest last; None skips scenarios of sign-in.
         webhooks: whether webhooks are delivered, also to this machine; if not, scenarios with webhooks are skipped.
     """
 
@@ -36,6 +38,7 @@ class AcceptanceTarget(NamedTuple):
     clock: FrozenClock
     audited: Auditable
     webhooks: bool = True
+    messages: Sequence[CodeMessage] | None = None
 
 
 class Request(NamedTuple):
@@ -66,6 +69,8 @@ class ScenarioContext:
         self.found: list[str] = []
         self.many: list[Reply | Refusal] = []
         self.endpoint_id = ""
+        self.challenge_id = ""
+        self.refresh_tokens: list[str] = []
         self._portal = portal
         self._leaving = ExitStack()
         self._receiver: Receiver | None = None
@@ -153,6 +158,12 @@ class ScenarioContext:
             self._receiver = self._leaving.enter_context(self._portal.entered(receiving()))
         return self._receiver
 
+    def messages(self) -> Sequence[CodeMessage]:
+        """Return the one-time codes that were sent; skip the scenario where customers do not sign in."""
+        if self.world.messages is None:
+            pytest.skip("not here: sign-in, which this system under test does not have")
+        return self.world.messages
+
     def learn_endpoint(self, record: Record) -> None:
         """Store the id of the partner's webhook endpoint."""
         self.endpoint_id = record["id"]
@@ -171,6 +182,11 @@ class ScenarioContext:
         """Send a request of a Given, which must succeed."""
         outcome = self._send(request, self._new_key())
         assert isinstance(outcome, Reply), f"{request.verb} {request.details} was refused: {outcome}"
+
+    def given_refused(self, request: Request) -> None:
+        """Send a request of a Given, which must be refused."""
+        outcome = self._send(request, self._new_key())
+        assert isinstance(outcome, Refusal), f"{request.verb} was not refused"
 
     def when(self, request: Request, key: str | None = None) -> None:
         """Send a request of a When. A later step checks its outcome."""

@@ -23,6 +23,7 @@ REASONS = {
     "there is no such customer or wallet": "not_found",
     "another of them was refused": "rolled_back",
     "it changed meanwhile": "concurrent_update",
+    "this does not sign in": "sign_in_refused",
     "the request was used for something else": "idempotency_key_reused",
 }
 """Every reason for a refusal, as the features word it, with its stable code."""
@@ -70,7 +71,7 @@ _WORDS = {
     ),
     "Office": _Word(r"the [a-z ]+"),
     "Field": _Word(
-        r"full name|email|phone number|external id|country|currency|tier|reference|description|amount|address",
+        r"full name|email|phone number|external id|country|currency|tier|reference|description|amount|address|password",
         lambda text: "url" if text == "address" else text.replace(" ", "_"),
     ),
     "Event": _Word(r"[a-z ]+", event_type),

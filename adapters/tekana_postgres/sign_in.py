@@ -1,0 +1,150 @@
+"""What customers sign in with: credentials, refresh families and one-time codes. Always on the primary."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from operator import attrgetter
+from typing import Any, TypeVar
+from uuid import UUID
+
+import asyncpg
+
+from tekana.domain.credentials import CODES_MAX, CODES_WINDOW, Credential, OneTimeCode
+from tekana.domain.identifiers import CustomerId
+from tekana.domain.refresh_families import FAMILIES_MAX, IDLE_LIFETIME, LONGEST_LIFETIME, RefreshFamily
+from tekana.ports.sign_in_store import Account
+from tekana_postgres.connections import ConnectionPool, raw_connection
+
+RowT = TypeVar("RowT", Credential, RefreshFamily, OneTimeCode)
+
+
+class _Rows:
+    """The statements for a table whose columns are the fields of a class, of which the first is the key."""
+
+    def __init__(self, table: str, kind: type[Any]) -> None:
+        self.names = tuple(one.name for one in fields(kind))
+        key, *others = self.names
+        places = ", ".join(f"${number}" for number in range(1, len(self.names) + 1))
+        changes = ", ".join(f"{name} = ${number}" for number, name in enumerate(others, 2))
+        self.columns = ", ".join(self.names)
+        self.values = attrgetter(*self.names)
+        self.lock = f"SELECT {self.columns} FROM {table} WHERE {key} = $1 FOR NO KEY UPDATE"
+        self.change = f"UPDATE {table} SET {changes} WHERE {key} = $1"
+        self.add = f"INSERT INTO {table} ({self.columns}) VALUES ({places})"
+        self.add_or_change = f"{self.add} ON CONFLICT ({key}) DO UPDATE SET {changes}"
+
+
+_CREDENTIALS = _Rows("credentials", Credential)
+_FAMILIES = _Rows("refresh_families", RefreshFamily)
+_CODES = _Rows("one_time_codes", OneTimeCode)
+
+_FIND = f"""
+SELECT c.tenant AS customer_tenant, c.status = 'active' AS active, {", ".join(f"k.{n}" for n in _CREDENTIALS.names)}
+FROM customers c LEFT JOIN credentials k ON k.customer_id = c.id WHERE c.id = $1
+"""
+END_FAMILIES = "UPDATE refresh_families SET ended = true WHERE customer_id = ANY($1) AND NOT ended"
+# Who suspends the customer or replaces the credential waits for the new family, and ends it, or was first.
+_LOCK_ACCOUNT = """
+SELECT 1 FROM customers c JOIN credentials k ON k.customer_id = c.id
+WHERE c.id = $1 AND c.status = 'active' AND k.changed_at = $2 FOR SHARE
+"""
+_TAKE_CODE = "DELETE FROM one_time_codes WHERE id = $1 AND customer_id = $2 RETURNING 1"
+_DROP_CODES = "DELETE FROM one_time_codes WHERE customer_id = $1"
+_DROP_FAMILIES = """
+DELETE FROM refresh_families WHERE customer_id = $1 AND (
+    ended OR rotated_at + $2 <= $4 OR created_at + $3 <= $4 OR id IN (
+        SELECT id FROM refresh_families WHERE customer_id = $1 AND NOT ended ORDER BY rotated_at DESC OFFSET $5
+    )
+)
+"""
+# One at a time for each customer, so that codes requested at once are counted.
+_LOCK_CUSTOMER = "SELECT pg_advisory_xact_lock(hashtextextended('one_time_codes ' || $1::text, 0))"
+_DROP_OLD_CODES = "DELETE FROM one_time_codes WHERE customer_id = $1 AND created_at <= $2"
+_COUNT_CODES = "SELECT count(*) FROM one_time_codes WHERE customer_id = $1"
+
+
+class PostgresCustomerCredentials:
+    """Implements tekana.ports.sign_in_store.CustomerCredentials."""
+
+    def __init__(self, pool: ConnectionPool) -> None:
+        self._pool = pool
+
+    async def find(self, customer_id: CustomerId) -> Account | None:
+        async with raw_connection(self._pool) as connection:
+            row = await connection.fetchrow(_FIND, customer_id)
+        if row is None:
+            return None
+        values = {name: row[name] for name in _CREDENTIALS.names}
+        credential = None if row["password_hash"] is None else Credential(**values)
+        return Account(row["customer_tenant"], row["active"], credential)
+
+    async def update(self, customer_id: CustomerId, change: Callable[[Credential], Credential]) -> Credential | None:
+        return await _update(self._pool, _CREDENTIALS, Credential, customer_id, change)
+
+    async def replace(self, credential: Credential, code_id: UUID | None = None) -> bool:
+        customer_id = credential.customer_id
+        async with raw_connection(self._pool) as connection, connection.transaction():
+            if code_id is not None and await connection.fetchval(_TAKE_CODE, code_id, customer_id) is None:
+                return False
+            await connection.execute(_CREDENTIALS.add_or_change, *_CREDENTIALS.values(credential))
+            await connection.execute(_DROP_CODES, customer_id)
+            await connection.execute(END_FAMILIES, [customer_id])
+        return True
+
+
+class PostgresRefreshFamilies:
+    """Implements tekana.ports.sign_in_store.RefreshFamilies."""
+
+    def __init__(self, pool: ConnectionPool) -> None:
+        self._pool = pool
+
+    async def add(self, family: RefreshFamily, credential: Credential) -> bool:
+        dropped = (family.customer_id, IDLE_LIFETIME, LONGEST_LIFETIME, family.created_at, FAMILIES_MAX - 1)
+        async with raw_connection(self._pool) as connection, connection.transaction():
+            if await connection.fetchval(_LOCK_ACCOUNT, family.customer_id, credential.changed_at) is None:
+                return False
+            await connection.execute(_DROP_FAMILIES, *dropped)
+            await connection.execute(_FAMILIES.add, *_FAMILIES.values(family))
+        return True
+
+    async def update(self, family_id: UUID, change: Callable[[RefreshFamily], RefreshFamily]) -> RefreshFamily | None:
+        return await _update(self._pool, _FAMILIES, RefreshFamily, family_id, change)
+
+
+class PostgresOneTimeCodes:
+    """Implements tekana.ports.sign_in_store.OneTimeCodes."""
+
+    def __init__(self, pool: ConnectionPool) -> None:
+        self._pool = pool
+
+    async def add(self, code: OneTimeCode) -> bool:
+        async with raw_connection(self._pool) as connection, connection.transaction():
+            await connection.execute(_LOCK_CUSTOMER, str(code.customer_id))
+            await connection.execute(_DROP_OLD_CODES, code.customer_id, code.created_at - CODES_WINDOW)
+            if await connection.fetchval(_COUNT_CODES, code.customer_id) >= CODES_MAX:
+                return False
+            await connection.execute(_CODES.add, *_CODES.values(code))
+        return True
+
+    async def update(self, code_id: UUID, change: Callable[[OneTimeCode], OneTimeCode]) -> OneTimeCode | None:
+        return await _update(self._pool, _CODES, OneTimeCode, code_id, change)
+
+
+async def _update(
+    pool: ConnectionPool, rows: _Rows, kind: type[RowT], key: UUID, change: Callable[[RowT], RowT]
+) -> RowT | None:
+    async with raw_connection(pool) as connection, connection.transaction():
+        row = await connection.fetchrow(rows.lock, key)
+        if row is None:
+            return None
+        found = kind(**row)
+        changed = change(found)
+        if changed != found:
+            await connection.execute(rows.change, *rows.values(changed))
+        return changed
+
+
+async def end_families(connection: asyncpg.Connection, customer_ids: Sequence[CustomerId]) -> None:
+    """End all refresh families of these customers, in the present transaction."""
+    await connection.execute(END_FAMILIES, customer_ids)

@@ -1,0 +1,11 @@
+"""Sign-in of customers: passwords, one-time codes, tokens, and the tokens of outside issuers.
+
+sign_in         sign-in, refresh and sign-out
+passwords       the first password, a new one, and the reset by a one-time code
+hashing         argon2id in threads, a bounded number at a time
+access_tokens   what our own access tokens contain
+key_ring        the keys that sign them, and their rotation
+issuers         the tokens of outside OpenID Connect issuers
+verifier        which customer a token is of
+identities      the links with subjects of outside issuers
+"""

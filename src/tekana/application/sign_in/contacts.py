@@ -1,0 +1,54 @@
+"""How a customer is found at sign-in: by phone number or email, within a tenant."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from tekana.application.commands.customers.validation import normal_email, normal_phone_number
+from tekana.domain.caller import Caller
+from tekana.domain.errors import InvalidRequest, invalid
+from tekana.domain.identifiers import CustomerId
+from tekana.ports.customers import CustomerFilter
+from tekana.ports.message_sender import Channel
+from tekana.ports.page import PageRequest
+from tekana.ports.readers import Readers
+
+
+class SignInContact(NamedTuple):
+    """A phone number or an email, in its normal form. Its representation hides the value."""
+
+    field: Literal["phone_number", "email"]
+    value: str
+
+    def __repr__(self) -> str:
+        return f"SignInContact({self.field})"
+
+    @property
+    def channel(self) -> Channel:
+        """Return how a message reaches it."""
+        return "sms" if self.field == "phone_number" else "email"
+
+
+def sign_in_contact(phone_number: str | None, email: str | None) -> SignInContact:
+    """Return the contact of which exactly one is given. The error never contains its value.
+
+    Raises:
+        InvalidRequest: none or both are given, or it is malformed, which says nothing about who is registered.
+    """
+    if (phone_number is None) == (email is None):
+        raise invalid("phone_number", "must be given, or email, and not both")
+    if phone_number is not None:
+        return SignInContact("phone_number", normal_phone_number(phone_number, None))
+    return SignInContact("email", normal_email(email or ""))
+
+
+async def find_customer(readers: Readers, contact: SignInContact, tenant: str) -> CustomerId | None:
+    """Return the open customer of a tenant with this contact; None if there is none."""
+    caller = Caller(tenant, "sign-in", frozenset({"customers:read"}), "partner")
+    is_phone = contact.field == "phone_number"
+    which = CustomerFilter(phone_number=contact.value) if is_phone else CustomerFilter(email=contact.value)
+    try:
+        page = await readers.customers(caller).list(which, PageRequest(limit=1))
+    except InvalidRequest:
+        return None
+    return page.items[0].customer.id if page.items and page.items[0].customer.status != "closed" else None

@@ -1,0 +1,103 @@
+"""The whole sign-in of customers: its parts, built for a store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from tekana.application.secrets.data_keys import DataKeys
+from tekana.application.sign_in.access_tokens import AccessTokens
+from tekana.application.sign_in.hashing import Hashing
+from tekana.application.sign_in.identities import CustomerIdentities
+from tekana.application.sign_in.issuers import Issuer, OutsideTokens
+from tekana.application.sign_in.key_ring import KeyRing
+from tekana.application.sign_in.passwords import Passwords
+from tekana.application.sign_in.sign_in import SignIn
+from tekana.application.sign_in.verifier import AccessTokenVerifier
+from tekana.ports.clock import Clock, NewId
+from tekana.ports.key_set_reader import KeySetReader
+from tekana.ports.message_sender import MessageSender
+from tekana.ports.sign_in_store import SignInStore
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerSignIn:
+    """The parts of sign-in.
+
+    Attributes:
+        sign_in: signs in, refreshes and signs out.
+        passwords: sets passwords.
+        identities: links customers with subjects of outside issuers.
+        tokens: issues our own access tokens, and publishes their keys.
+        verifier: finds the customer of an access token.
+        hashing: the threads that hash.
+        reader: reads the keys of outside issuers; None without any.
+    """
+
+    sign_in: SignIn
+    passwords: Passwords
+    identities: CustomerIdentities
+    tokens: AccessTokens
+    verifier: AccessTokenVerifier
+    hashing: Hashing
+    reader: KeySetReader | None
+
+    async def stop(self) -> None:
+        """Wait for messages that are being sent, and release all resources."""
+        await self.passwords.stop()
+        self.hashing.stop()
+        if self.reader is not None:
+            await self.reader.stop()
+
+
+class TokenSettings(NamedTuple):
+    """Which access tokens are issued and accepted.
+
+    Attributes:
+        issuer: the `iss` of our own tokens.
+        audience: the `aud` of our own tokens.
+        outside: the outside issuers whose tokens are accepted.
+    """
+
+    issuer: str
+    audience: str
+    outside: Sequence[Issuer] = ()
+
+
+def build_sign_in(
+    store: SignInStore,
+    data_keys: DataKeys,
+    settings: TokenSettings,
+    *,
+    sender: MessageSender | None,
+    reader: KeySetReader | None,
+    clock: Clock | None,
+    new_id: NewId,
+) -> CustomerSignIn:
+    """Build the parts of sign-in. Nothing is started.
+
+    Args:
+        store: where everything is stored.
+        data_keys: encrypt the private keys.
+        settings: which access tokens are issued and accepted.
+        sender: delivers one-time codes; None if this installation sends none.
+        reader: reads the keys of outside issuers; None if there are none.
+        clock: the present time; the system's if None.
+        new_id: returns a new id.
+    """
+    now: Clock = clock or (lambda: datetime.now(UTC))
+    hashing = Hashing()
+    tokens = AccessTokens(KeyRing(store.signing_keys, data_keys, now), settings.issuer, settings.audience, now)
+    sign_in = SignIn(store, tokens, hashing, now)
+    outside = () if reader is None else [OutsideTokens(one, store, reader, now) for one in settings.outside]
+    return CustomerSignIn(
+        sign_in=sign_in,
+        passwords=Passwords(store, sign_in, hashing, now, sender),
+        identities=CustomerIdentities(store, now, new_id),
+        tokens=tokens,
+        verifier=AccessTokenVerifier(tokens, outside, now),
+        hashing=hashing,
+        reader=reader,
+    )

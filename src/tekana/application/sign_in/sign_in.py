@@ -1,0 +1,191 @@
+"""Sign-in of customers: by phone number or email with a password or PIN, refresh, and sign-out."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import math
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import NamedTuple
+from uuid import uuid4
+
+from cryptography.exceptions import InvalidTag
+
+from tekana.application.sign_in.access_tokens import LIFETIME, AccessTokens
+from tekana.application.sign_in.contacts import SignInContact, find_customer
+from tekana.application.sign_in.hashing import Hashing
+from tekana.application.sign_in.sealing import seal, unseal
+from tekana.domain.caller import MAIN_TENANT
+from tekana.domain.credentials import Credential, normalize_password
+from tekana.domain.errors import SignInRefused
+from tekana.domain.identifiers import CustomerId
+from tekana.domain.refresh_families import SECRET_BYTES, RefreshFamily, RefreshToken
+from tekana.ports.clock import Clock
+from tekana.ports.sign_in_store import Account, SignInStore
+
+REFUSAL_STEP_SECONDS = 0.5
+"""A refusal is given at a multiple of this after the request began, so that its time does not depend on its reason."""
+
+
+class Tokens(NamedTuple):
+    """What a customer gets by signing in. Its representation hides the tokens."""
+
+    access_token: str
+    refresh_token: str
+    expires_in_seconds: int = int(LIFETIME.total_seconds())
+
+    def __repr__(self) -> str:
+        return "Tokens(…)"
+
+
+class SignIn:
+    """Signs customers in, and keeps them signed in.
+
+    Args:
+        store: where credentials and families are stored.
+        tokens: issues access tokens.
+        hashing: compares passwords.
+        clock: the present time.
+    """
+
+    def __init__(self, store: SignInStore, tokens: AccessTokens, hashing: Hashing, clock: Clock) -> None:
+        self._store = store
+        self._tokens = tokens
+        self._hashing = hashing
+        self._clock = clock
+
+    async def sign_in(self, contact: SignInContact, password: str, tenant: str = MAIN_TENANT) -> Tokens:
+        """Return tokens for the customer with this phone number or email.
+
+        Raises:
+            SignInRefused: with the same message, after the same work and time, whatever the reason.
+            Overloaded: too many sign-ins at once; nothing was counted.
+        """
+        async with even_time(), self._hashing.slot():
+            credential = await self.verify_password(contact, password, tenant)
+            tokens = await self._begin_family(credential)
+            if tokens is None:  # suspended, or a new password, in between
+                raise SignInRefused
+            return tokens
+
+    async def verify_password(self, contact: SignInContact, password: str, tenant: str) -> Credential:
+        """Return the credential of a customer whose password this is. The caller has a slot of the hashing.
+
+        Raises:
+            SignInRefused: it is not right, or cannot be compared at present.
+        """
+        customer_id = await find_customer(self._store, contact, tenant)
+        # A customer that does not exist is looked for as well, so that the work is the same.
+        account = await self._store.customer_credentials.find(customer_id or CustomerId(uuid4()))
+        counted = await self._count_attempt(account, customer_id)
+        text = normalize_password(password)
+        compared = None if counted is None else counted.password_hash
+        if not await self._hashing.matches(text, compared) or counted is None:
+            raise SignInRefused
+        outdated = self._hashing.is_outdated(counted.password_hash)
+        new_hash = await self._hashing.hash(text) if outdated else None
+
+        def accept(found: Credential) -> Credential:
+            return found.accept(new_hash) if found.changed_at == counted.changed_at else found
+
+        accepted = await self._store.customer_credentials.update(counted.customer_id, accept)
+        if accepted is None or accepted.changed_at != counted.changed_at:
+            raise SignInRefused
+        return accepted
+
+    async def refresh(self, refresh_token: str) -> Tokens:
+        """Return new tokens for a refresh token, which is used up with it.
+
+        The previous token of the family returns the same next one for some seconds: its answer was lost, or two tabs
+        used it at once. Any older token, and the previous one later on, ends the family: it was stolen, or the newest
+        one was.
+
+        Raises:
+            SignInRefused: the token is not valid.
+        """
+        token, now = RefreshToken.decode(refresh_token), self._clock()
+        if token is None:
+            raise SignInRefused
+        successor = RefreshToken(token.family_id, secrets.token_bytes(SECRET_BYTES))
+        sealed = seal(_key_of(token), successor.secret, token.family_id.bytes)
+
+        def rotate(found: RefreshFamily) -> RefreshFamily:
+            if not found.is_alive(now) or found.is_repetition(token.digest, now):
+                return found
+            return found.rotate(successor.digest, sealed, now) if found.digest == token.digest else found.end()
+
+        family = await self._store.refresh_families.update(token.family_id, rotate)
+        if family is None or not family.is_alive(now) or family.sealed_successor is None:
+            raise SignInRefused
+        try:
+            # It is the token above, or the one that another request with the same token made.
+            secret = unseal(_key_of(token), family.sealed_successor, token.family_id.bytes)
+        except InvalidTag:
+            raise SignInRefused from None
+        access_token = await self._tokens.issue(family.tenant, family.customer_id)
+        return Tokens(access_token, RefreshToken(token.family_id, secret).encode())
+
+    async def sign_out(self, refresh_token: str) -> None:
+        """End the family of a refresh token. Do nothing if it is not valid."""
+        token = RefreshToken.decode(refresh_token)
+        if token is not None:
+            digests = token.digest
+
+            def end(found: RefreshFamily) -> RefreshFamily:
+                return found.end() if digests in (found.digest, found.previous_digest) else found
+
+            await self._store.refresh_families.update(token.family_id, end)
+
+    async def _count_attempt(self, account: Account | None, customer_id: CustomerId | None) -> Credential | None:
+        """Count an attempt, before its password is compared. Return None if it is not to be compared."""
+        if account is None or account.credential is None or not account.active or customer_id is None:
+            return None
+        now, locked = self._clock(), False
+
+        def count(found: Credential) -> Credential:
+            nonlocal locked
+            locked = found.is_locked(now)
+            return found if locked else found.count_attempt(now)
+
+        counted = await self._store.customer_credentials.update(customer_id, count)
+        return None if locked else counted
+
+    async def _begin_family(self, credential: Credential) -> Tokens | None:
+        now = self._clock()
+        token = RefreshToken(uuid4(), secrets.token_bytes(SECRET_BYTES))
+        family = RefreshFamily(
+            id=token.family_id,
+            customer_id=credential.customer_id,
+            tenant=credential.tenant,
+            created_at=now,
+            rotated_at=now,
+            digest=token.digest,
+        )
+        access_token = await self._tokens.issue(credential.tenant, credential.customer_id)
+        if not await self._store.refresh_families.add(family, credential):
+            return None
+        return Tokens(access_token, token.encode())
+
+
+def _key_of(token: RefreshToken) -> bytes:
+    """Return the key that seals the successor of a token: only the token itself leads to it."""
+    return hashlib.sha256(b"successor" + token.secret).digest()
+
+
+@asynccontextmanager
+async def even_time(*, always: bool = False) -> AsyncIterator[None]:
+    """Delay a SignInRefused, or any end, until a multiple of REFUSAL_STEP_SECONDS after the beginning."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    refused = always
+    try:
+        yield
+    except SignInRefused:
+        refused = True
+        raise
+    finally:
+        if refused:
+            spent = loop.time() - began
+            await asyncio.sleep(math.ceil(spent / REFUSAL_STEP_SECONDS) * REFUSAL_STEP_SECONDS - spent)

@@ -1,0 +1,127 @@
+"""Which customer an access token is of: one of our own, or of an outside issuer."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Final, Protocol
+
+import jwt
+
+from tekana.application.authentication import ApiKeyTokens
+from tekana.application.authentication import Verified as VerifiedToken
+from tekana.application.authentication.key_text import PREFIX
+from tekana.application.sign_in.access_tokens import AccessTokens, Verified
+from tekana.application.sign_in.issuers import OutsideTokens
+from tekana.domain.caller import Caller
+from tekana.domain.errors import Unauthenticated
+from tekana.ports.clock import Clock
+
+TOKEN_LENGTH_MAX: Final = 8 * 1024
+CACHED_MAX: Final = 20_000
+
+
+class TokenChecker(Protocol):
+    """Checks the tokens of one issuer."""
+
+    issuer: str
+
+    async def verify(self, token: str, header: Mapping[str, object]) -> Verified:
+        """Check a token. Raises Unauthenticated."""
+        ...
+
+
+class AccessTokenVerifier:
+    """Verifies access tokens. A verified one is kept, by its digest, until it expires.
+
+    Nothing is looked up for one of our own: after sign-out, suspension or closing it is valid until it expires. What
+    a suspended or closed customer may do then is decided by the wallets, which move no money.
+
+    Args:
+        tokens: checks our own tokens.
+        outside: the checkers of outside issuers.
+        clock: the present time.
+    """
+
+    def __init__(self, tokens: AccessTokens, outside: Sequence[OutsideTokens], clock: Clock) -> None:
+        checkers: list[TokenChecker] = [*outside, tokens]
+        self._checkers = {one.issuer: one for one in checkers}
+        self._clock = clock
+        self._verified: dict[bytes, Verified] = {}
+
+    def cached(self, token: str) -> Caller | None:
+        """Return the caller of a token that was verified before and is valid still. It does no I/O."""
+        digest = _digest(token)
+        found = self._verified.get(digest)
+        if found is None:
+            return None
+        if found.expires_at <= self._clock():
+            self._verified.pop(digest, None)
+            return None
+        return found.caller
+
+    async def verify(self, token: str) -> Caller:
+        """Return the caller of a token. Raises as `check`."""
+        return (await self.check(token)).caller
+
+    async def check(self, token: str) -> Verified:
+        """Return the caller of a token, and when the token has to be checked again.
+
+        Raises:
+            Unauthenticated: the same for everything that can be wrong with it.
+            Unavailable: the keys of its issuer cannot be read.
+        """
+        if len(token) > TOKEN_LENGTH_MAX:
+            raise Unauthenticated
+        digest = _digest(token)
+        found = self._verified.get(digest)
+        if found is not None and found.expires_at > self._clock():
+            return found
+        header, checker = self._parse(token)
+        verified = await checker.verify(token, header)
+        while len(self._verified) >= CACHED_MAX:
+            del self._verified[next(iter(self._verified))]  # the oldest
+        self._verified[digest] = verified
+        return verified
+
+    def _parse(self, token: str) -> tuple[Mapping[str, object], TokenChecker]:
+        """Return the header of a token, and the checker of the issuer that it names. Nothing is trusted yet."""
+        try:
+            parsed = jwt.decode_complete(token, options={"verify_signature": False})
+            issuer = parsed["payload"].get("iss")
+        except Exception:
+            raise Unauthenticated from None
+        checker = self._checkers.get(issuer) if isinstance(issuer, str) else None
+        if checker is None:
+            raise Unauthenticated
+        return parsed["header"], checker
+
+
+class AllTokens:
+    """Implements tekana.application.authentication.TokenVerifier for API keys and access tokens, by their beginning.
+
+    Args:
+        keys: verifies API keys.
+        access_tokens: verifies access tokens; None where customers do not sign in.
+        clock: the present time; the system's if None.
+    """
+
+    def __init__(self, keys: ApiKeyTokens, access_tokens: AccessTokenVerifier | None, clock: Clock | None) -> None:
+        self._keys = keys
+        self._access_tokens = access_tokens
+        self._clock: Clock = clock or (lambda: datetime.now(UTC))
+
+    async def verify(self, token: str) -> VerifiedToken | None:
+        """Return the caller of a token; None if it is not valid."""
+        if token.startswith(PREFIX) or self._access_tokens is None:
+            return await self._keys.verify(token)
+        try:
+            found = await self._access_tokens.check(token)
+        except Unauthenticated:
+            return None
+        return VerifiedToken(found.caller, (found.expires_at - self._clock()).total_seconds())
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
