@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Generic, NamedTuple, cast
+from typing import TYPE_CHECKING, Generic, NamedTuple, cast
 
 from tekana.application.authentication import Authenticator, KeyVerifier
 from tekana.application.bus import Service
@@ -16,7 +16,6 @@ from tekana.application.engine.envelope import Envelope, Outcome
 from tekana.application.engine.statistics import EngineStatistics
 from tekana.application.readers import checked
 from tekana.application.recipients import Recipient, find_recipient
-from tekana.application.sign_in.customer_sign_in import CustomerSignIn
 from tekana.application.webhooks.webhooks import Webhooks
 from tekana.application.workers.relay import relay_warnings
 from tekana.domain.answers import Answer
@@ -29,6 +28,9 @@ from tekana.ports.outbox import Outbox
 from tekana.ports.pools import PooledStore, PoolStatistics
 from tekana.ports.readers import PortT, Reader, Readers, SessionReaders
 from tekana.ports.store import Store
+
+if TYPE_CHECKING:  # its libraries are loaded where customers sign in
+    from tekana.application.sign_in.customer_sign_in import CustomerSignIn
 
 
 class Executed(NamedTuple, Generic[AnswerT]):

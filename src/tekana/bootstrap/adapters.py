@@ -10,11 +10,10 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from inspect import signature
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from tekana.application.bus import Gateway, Service
-from tekana.application.sign_in.issuers import Issuer, read_issuers
 from tekana.application.tekana import Session
 from tekana.bootstrap.data_folder import default_data_dir
 from tekana.bootstrap.settings import Settings
@@ -32,6 +31,9 @@ from tekana.ports.readers import ServiceName
 from tekana.ports.store import Store
 from tekana.ports.webhook_sender import WebhookSender
 from tekana.ports.webhook_store import WebhookStore
+
+if TYPE_CHECKING:
+    from tekana.application.sign_in.issuers import Issuer
 
 # The other schemes are the names of their extras.
 _EXTRAS = {"postgresql": "postgres", "postgresql+asyncpg": "postgres", "https": "webhooks"}
@@ -251,6 +253,8 @@ def read_outside_issuers(path: str | None) -> Sequence[Issuer]:
     """Read the file of the outside issuers. Raises InvalidRequest if it cannot be read, or is malformed."""
     if path is None:
         return ()
+    from tekana.application.sign_in.issuers import read_issuers  # noqa: PLC0415 - its libraries take time to load
+
     try:
         return read_issuers(Path(path).read_bytes())
     except OSError as error:

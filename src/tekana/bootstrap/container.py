@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from dependency_injector import containers, providers
 from uuid_utils.compat import uuid7
@@ -13,8 +15,7 @@ from tekana.application.authentication import ApiKeyTokens, Authenticator, Store
 from tekana.application.authentication.secret_hash import SecretHasher
 from tekana.application.secrets.data_keys import DataKeys
 from tekana.application.secrets.history_keys import DataKeysOfHistory
-from tekana.application.sign_in.customer_sign_in import TokenSettings, build_sign_in
-from tekana.application.sign_in.verifier import AllTokens
+from tekana.application.sign_in.all_tokens import AllTokens
 from tekana.application.webhooks.url_checks import UrlCheckingEngine
 from tekana.application.webhooks.webhooks import Webhooks
 from tekana.application.workers.checkpoints import checkpoint_worker
@@ -44,6 +45,10 @@ from tekana.ports.data_keys import DataKeyStore
 from tekana.ports.sign_in_store import SignInStore
 from tekana.ports.store import Store
 
+if TYPE_CHECKING:
+    from tekana.application.sign_in.customer_sign_in import CustomerSignIn
+    from tekana.application.sign_in.issuers import Issuer
+
 BUS = "bus"
 """The name of the relay that publishes to the bus."""
 
@@ -53,6 +58,16 @@ HOLDER = providers.Callable(lambda: f"{socket.gethostname()}:{os.getpid()}")
 
 def _keeps_sign_in(store: Store) -> bool:
     return isinstance(store, SignInStore) and isinstance(store, DataKeyStore)
+
+
+def _build_sign_in(
+    store: SignInStore, data_keys: DataKeys, settings: Settings, outside: Sequence[Issuer], **adapters: Any
+) -> CustomerSignIn:
+    from tekana.application.sign_in.customer_sign_in import TokenSettings, build_sign_in  # noqa: PLC0415 - see below
+
+    # Its libraries take time to load, and are needed where customers sign in only.
+    tokens = TokenSettings(settings.token_issuer, settings.token_audience, outside)
+    return build_sign_in(store, data_keys, tokens, **adapters)
 
 
 # Containers stay synchronous: an async resource would turn every provider that needs it into a Future.
@@ -119,12 +134,11 @@ class LocalContainer(containers.DeclarativeContainer):
     )
     outside_issuers = providers.Singleton(read_outside_issuers, settings.provided.outside_issuers)
     sign_in = providers.Singleton(
-        build_sign_in,
+        _build_sign_in,
         store,
         data_keys,
-        providers.Factory(
-            TokenSettings, settings.provided.token_issuer, settings.provided.token_audience, outside_issuers
-        ),
+        settings,
+        outside_issuers,
         sender=providers.Singleton(find_message_sender, settings.provided.message_sender),
         reader=providers.Singleton(find_key_set_reader, outside_issuers),
         clock=clock,

@@ -7,5 +7,6 @@ access_tokens   what our own access tokens contain
 key_ring        the keys that sign them, and their rotation
 issuers         the tokens of outside OpenID Connect issuers
 verifier        which customer a token is of
+all_tokens      API keys and access tokens, by their beginning
 identities      the links with subjects of outside issuers
 """

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Final, Protocol
 
 import jwt
 
-from tekana.application.authentication import ApiKeyTokens
-from tekana.application.authentication import Verified as VerifiedToken
-from tekana.application.authentication.key_text import PREFIX
 from tekana.application.sign_in.access_tokens import AccessTokens, Verified
 from tekana.application.sign_in.issuers import OutsideTokens
 from tekana.domain.caller import Caller
@@ -96,31 +92,6 @@ class AccessTokenVerifier:
         if checker is None:
             raise Unauthenticated
         return parsed["header"], checker
-
-
-class AllTokens:
-    """Implements tekana.application.authentication.TokenVerifier for API keys and access tokens, by their beginning.
-
-    Args:
-        keys: verifies API keys.
-        access_tokens: verifies access tokens; None where customers do not sign in.
-        clock: the present time; the system's if None.
-    """
-
-    def __init__(self, keys: ApiKeyTokens, access_tokens: AccessTokenVerifier | None, clock: Clock | None) -> None:
-        self._keys = keys
-        self._access_tokens = access_tokens
-        self._clock: Clock = clock or (lambda: datetime.now(UTC))
-
-    async def verify(self, token: str) -> VerifiedToken | None:
-        """Return the caller of a token; None if it is not valid."""
-        if token.startswith(PREFIX) or self._access_tokens is None:
-            return await self._keys.verify(token)
-        try:
-            found = await self._access_tokens.check(token)
-        except Unauthenticated:
-            return None
-        return VerifiedToken(found.caller, (found.expires_at - self._clock()).total_seconds())
 
 
 def _digest(token: str) -> bytes:
