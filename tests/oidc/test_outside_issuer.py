@@ -11,11 +11,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import jwt
 import pytest
 from uuid_utils.compat import uuid7
 
+from tekana import Settings
 from tekana.application import SuspendCustomer
+from tekana.application.authentication.authenticator import REFUSED_SECONDS
 from tekana.application.sign_in import issuers
 from tekana.application.sign_in.identities import CustomerIdentities
 from tekana.application.sign_in.issuers import LOOKED_UP_FOR, Issuer, OutsideTokens
@@ -24,6 +27,8 @@ from tekana.domain.caller import LOCAL_OPERATOR, customer_caller
 from tekana.domain.errors import Unauthenticated, Unavailable
 from tekana.testing.clock import FrozenClock
 from tekana_httpcore.key_sets import HttpKeySetReader
+from tekana_litestar import create_app
+from tests.integration.http_support import client_of, registration, started_app
 from tests.oidc.issuer import AUDIENCE, OutsideIssuer
 from tests.sign_in.support import World, sign_in_world
 
@@ -197,6 +202,38 @@ async def test_an_issuer_that_is_away(
     await found.verify(other)  # with the keys that were read
     with pytest.raises(Unavailable):
         await verifier(world, issuer, reader).verify(token)
+
+
+async def test_over_http(issuer: OutsideIssuer, tmp_path: Path) -> None:
+    """From the settings to an answer: accepted where the subject is linked, and refused like any broken token."""
+    issuer.configure("ES256", "over HTTP")
+    file = tmp_path / "issuers.json"
+    file.write_text(json.dumps([{"issuer": issuer.url, "audience": AUDIENCE, "algorithms": ["ES256"]}]))
+    app = create_app(Settings(database_url="memory://", outside_issuers=str(file)))
+    async with started_app(app), client_of(app) as operator:
+        customer = (await operator.post("/v1/customers", json=registration())).raise_for_status().json()
+        path, tokens = f"/v1/customers/{customer['id']}", {name: issuer.issue(name) for name in (SUBJECT, STRANGER)}
+        tokens |= {"audience": issuer.issue(SUBJECT, "https://another.example"), "changed": f"{tokens[SUBJECT]}x"}
+
+        async def answers() -> dict[str, httpx.Response]:
+            found = {}
+            for name, token in tokens.items():
+                request = httpx.Request(
+                    "GET", f"http://tekana.test{path}", headers={"Authorization": f"Bearer {token}"}
+                )
+                found[name] = await operator.send(request, auth=None)
+            return found
+
+        assert {one.status_code for one in (await answers()).values()} == {401}
+        body = {"issuer": issuer.url, "subject": SUBJECT}
+        identity = (await operator.post(f"{path}/identities", json=body)).raise_for_status().json()
+        await asyncio.sleep(REFUSED_SECONDS)  # for which a refused token is refused without a look at it
+        linked = await answers()
+        assert linked[SUBJECT].json()["id"] == customer["id"]
+        others = [one for name, one in linked.items() if name != SUBJECT]
+        assert {one.status_code for one in others} == {401}
+        assert len({one.json()["detail"] for one in others}) == 1
+        assert (await operator.delete(f"{path}/identities/{identity['id']}")).status_code == 204
 
 
 def _b64(value: bytes) -> str:

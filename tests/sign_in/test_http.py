@@ -6,6 +6,8 @@ import asyncio
 import logging
 import math
 import statistics
+from collections.abc import AsyncIterator
+from dataclasses import asdict
 from typing import Any
 
 import httpx
@@ -14,7 +16,9 @@ import pytest
 from litestar import Litestar
 
 from tekana_memory.message_sender import MemoryMessageSender
+from tekana_postgres.tables import metadata
 from tests.integration.http_support import app, both_stores, client, unique_number
+from tests.integration.postgres_support import superuser
 from tests.sign_in.support import PASSWORD
 
 __all__ = ["app", "client"]
@@ -212,6 +216,110 @@ async def test_identities(client: httpx.AsyncClient) -> None:
     assert (await client.get(path)).json() == {"items": []}
     for wrong in ({"issuer": "", "subject": "x"}, {"issuer": "x"}, body | {"customer_id": "x"}):
         assert (await client.post(path, json=wrong)).status_code == 400
+
+
+# ---------------------------------------------------------------------- requests with a customer's access token
+
+
+def bearer(token: str) -> dict[str, str]:
+    """Return the header of requests with a token."""
+    return {"Authorization": f"Bearer {token}"}
+
+
+@pytest.fixture
+async def anyone(app: Litestar) -> AsyncIterator[httpx.AsyncClient]:
+    """Return a client without a credential."""
+    transport = httpx.ASGITransport(app)  # type: ignore[arg-type] # one ASGI, two notations
+    async with httpx.AsyncClient(transport=transport, base_url="http://tekana.test") as made:
+        yield made
+
+
+async def test_a_customer_reaches_what_is_theirs(client: httpx.AsyncClient, anyone: httpx.AsyncClient) -> None:
+    one, other = await register(client), await register(client)
+    tokens = (await sign_in(anyone, one)).raise_for_status().json()  # without any other credential
+    mine = bearer(tokens["access_token"])
+    for _ in range(3):
+        assert (await anyone.get(f"/v1/customers/{one['id']}", headers=mine)).json()["id"] == one["id"]
+    wallets = {name: customer["wallets"][0]["id"] for name, customer in (("one", one), ("other", other))}
+    assert (await anyone.get(f"/v1/wallets/{wallets['one']}", headers=mine)).status_code == 200
+    for path in (f"/v1/customers/{other['id']}", f"/v1/wallets/{wallets['other']}"):
+        assert (await anyone.get(path, headers=mine)).status_code == 404
+    deposit = {"type": "deposit", "wallet_id": wallets["one"], "amount": "100", "currency": "RWF"}
+    keyed = mine | {"Idempotency-Key": "a key"}
+    assert (await anyone.post("/v1/transactions", json=deposit, headers=keyed)).status_code == 403
+    assert (await client.post("/v1/transactions", json=deposit, headers={"Idempotency-Key": "x"})).status_code == 201
+    send = {"type": "transfer", "from_wallet_id": wallets["one"], "to_wallet_id": wallets["other"], "amount": "40"}
+    sent = await anyone.post("/v1/transactions", json=send | {"currency": "RWF"}, headers=keyed)
+    assert sent.status_code == 201
+    weak = {"password": PASSWORD}
+    assert (await anyone.put(f"/v1/customers/{one['id']}/password", json=weak, headers=mine)).status_code == 403
+    events = await client.get("/v1/events", params={"limit": 200})
+    assert PASSWORD not in events.text
+
+
+async def test_broken_tokens_get_one_same_answer(
+    app: Litestar, client: httpx.AsyncClient, anyone: httpx.AsyncClient
+) -> None:
+    customer = await register(client)
+    token = (await sign_in(anyone, customer)).json()["access_token"]
+    head, body, signature = token.split(".")
+    path = f"/v1/customers/{customer['id']}"
+    refused = [await anyone.get(path, headers=bearer(one)) for one in (
+        "garbage", f"{head}.{body}.", f"{head}.{body}.{signature[::-1]}", f"e30.{body}.{signature}", f"{token}x",
+        "x" * 9000, "tk_0_0", "..", body,
+    )]  # fmt: skip
+    refused.append(await anyone.get(path))
+    refused.append(await anyone.get(path, headers=[("Authorization", f"Bearer {token}")] * 2))
+    assert len({str(_without_request_id(one)) for one in refused}) == 1
+    assert refused[0].status_code == 401
+    assert refused[0].json()["code"] == "unauthenticated"
+    assert (await anyone.get(path, headers=bearer(token))).status_code == 200
+
+
+async def test_without_sign_in_the_answer_says_so(app: Litestar, anyone: httpx.AsyncClient) -> None:
+    app.state.tekana._sign_in = None  # as at a gateway
+    for path in ("/v1/auth/token", "/v1/auth/sign-out"):
+        answer = await anyone.post(path, json={"grant_type": "refresh_token", "refresh_token": "x"} if "token" in path
+                                   else {"refresh_token": "x"})  # fmt: skip
+        assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+        assert "sign in" in answer.json()["detail"]
+    assert (await anyone.get("/.well-known/jwks.json")).status_code == 503
+
+
+async def test_secrets_are_nowhere(
+    app: Litestar, client: httpx.AsyncClient, sender: MemoryMessageSender, store_url: str, caplog: Any
+) -> None:
+    """No password, code or token is in any table, log, event or outcome."""
+    with caplog.at_level(logging.DEBUG):
+        customer = await register(client, "canary in the vault")
+        challenge = (await client.post("/v1/auth/code", json={"email": customer["email"]})).json()["challenge_id"]
+        code = sender.messages[-1].code
+        body = {"challenge_id": challenge, "code": code, "password": "canary of the code"}
+        assert (await client.post("/v1/auth/password", json=body)).status_code == 204
+        first = (await sign_in(client, customer, "canary of the code")).json()
+        second = (await refresh(client, first["refresh_token"])).json()
+        await sign_in(client, customer, "canary that is wrong")
+    secrets = [code, *(one[name] for one in (first, second) for name in ("access_token", "refresh_token"))]
+    logged = [record.getMessage() for record in caplog.records if not record.name.startswith("httpx")]
+    stored = all_items(app.state.tekana._store._state) if store_url == "memory://" else await all_rows(store_url)
+    assert "argon2id" in stored
+    found = [stored]
+    found += [*logged, (await client.get("/v1/events", params={"limit": 200})).text]
+    for text in found:
+        assert "canary" not in text
+        assert not [one for one in secrets if one in text]
+
+
+def all_items(state: Any) -> str:
+    """Return all that a store in memory keeps as text, also what representations hide."""
+    return f"{state!r} {asdict(state.sign_in)}"
+
+
+async def all_rows(url: str) -> str:
+    """Return every row of every table as text."""
+    async with superuser(url) as connection:
+        rows = [await connection.fetch(f"SELECT t::text FROM {name} t") for name in metadata.tables]
+    return "\n".join(row[0] for table in rows for row in table)
 
 
 async def test_an_unknown_customer(client: httpx.AsyncClient) -> None:
