@@ -80,10 +80,10 @@ SIGN_IN = {
     "set_password_by_code": (204, {401}),
     "change_password": (204, {401}),
     "get_signing_keys": (200, set()),
-    "set_customer_password": (204, {403, 404, 409}),
-    "add_identity": (201, {403, 404, 409}),
-    "list_identities": (200, {403, 404}),
-    "remove_identity": (204, {403, 404}),
+    "set_customer_password": (204, {401, 403, 404, 409}),
+    "add_identity": (201, {401, 403, 404, 409}),
+    "list_identities": (200, {401, 403, 404}),
+    "remove_identity": (204, {401, 403, 404}),
 }
 """The success of each operation of sign-in, and the failures beside those of any request and any body."""
 
