@@ -16,12 +16,26 @@ from typing import Any
 import pytest
 
 from tekana.domain.errors import TekanaError
+from tekana.testing.builders import person
 from tekana.testing.clock import FrozenClock
-from tekana.testing.contracts import DataKeysContract, StoreContract, WebhooksContract
+from tekana.testing.contracts import DataKeysContract, SignInContract, StoreContract, WebhooksContract
 from tekana.testing.contracts.fixtures import at_work
 from tekana.testing.contracts.ledger_checks import assert_whole
 from tekana_memory import MemoryStore
 from tests.contracts.broken_data_keys import AddsASecondCurrentKey, OverwritesAnyText, SharesKeysAmongPurposes
+from tests.contracts.broken_sign_in_stores import (
+    AcceptsAnyCode,
+    BeginsFamiliesOfAll,
+    KeepsFamilies,
+    KeepsFamiliesOfSuspended,
+    LinksTwice,
+    LosesAttempts,
+    ReplacesKeys,
+    RotatesTwice,
+    SendsAnyNumber,
+    SharesIdentities,
+    broken_sign_in,
+)
 from tests.contracts.broken_stores import (
     AcceptsAnyCursor,
     AllowsDuplicateContacts,
@@ -116,11 +130,31 @@ CAUGHT: list[tuple[type[MemoryStore], Callable[..., Any]]] = [
     (AddsASecondCurrentKey, DataKeysContract.test_a_purpose_keeps_its_first_key),
     (AddsASecondCurrentKey, DataKeysContract.test_of_many_at_once_one_adds),
     (SharesKeysAmongPurposes, DataKeysContract.test_each_purpose_has_its_own_key),
+    (broken_sign_in("customer_credentials", LosesAttempts), SignInContract.test_updates_at_once_are_all_counted),
+    (
+        broken_sign_in("customer_credentials", KeepsFamilies),
+        SignInContract.test_a_new_credential_ends_families_and_codes,
+    ),
+    (
+        broken_sign_in("customer_credentials", AcceptsAnyCode),
+        SignInContract.test_a_new_credential_ends_families_and_codes,
+    ),
+    (
+        broken_sign_in("refresh_families", BeginsFamiliesOfAll),
+        SignInContract.test_families_begin_for_active_customers_with_the_compared_credential,
+    ),
+    (broken_sign_in("refresh_families", BeginsFamiliesOfAll), SignInContract.test_families_are_bounded),
+    (broken_sign_in("refresh_families", RotatesTwice), SignInContract.test_one_of_many_rotations_at_once),
+    (KeepsFamiliesOfSuspended, SignInContract.test_suspension_and_closing_end_families),
+    (broken_sign_in("one_time_codes", SendsAnyNumber), SignInContract.test_codes),
+    (broken_sign_in("signing_keys", ReplacesKeys), SignInContract.test_signing_keys),
+    (broken_sign_in("identities", SharesIdentities), SignInContract.test_identities),
+    (broken_sign_in("identities", LinksTwice), SignInContract.test_identities),
     (OverwritesAnyText, DataKeysContract.test_a_wrapped_key_is_replaced_once),
 ]
 
 
-class Suite(StoreContract, WebhooksContract, DataKeysContract):
+class Suite(StoreContract, WebhooksContract, DataKeysContract, SignInContract):
     """All contracts of a store."""
 
 
@@ -139,6 +173,8 @@ async def run(test: Callable[..., Any], kind: type[MemoryStore]) -> None:
         apps = [await stack.enter_async_context(at_work(store)) for _ in range(4)]
         fixtures = {"clock": clock, "store": store, "stores": [store], "app": apps[0], "crew": apps}
         arguments = {**fixtures, **_last_parameters(test)}
+        if "customer_id" in inspect.signature(test).parameters:
+            arguments["customer_id"] = (await apps[0].execute(person())).customer.id
         wanted = [name for name in inspect.signature(test).parameters if name != "self"]
         async with asyncio.timeout(60):
             await test(Suite(), **{name: arguments[name] for name in wanted})

@@ -141,7 +141,7 @@ async def test_all_refusals_are_equal_in_status_body_and_time(
     assert all(one == answers["wrong"] for one in answers.values())
     assert answers["wrong"][0] == 401
     assert answers["wrong"][1]["code"] == "sign_in_refused"
-    assert answers["wrong"][2]["www-authenticate"] == "Bearer"
+    assert answers["wrong"][2]["www-authenticate"] == 'Bearer realm="tekana"'
     medians = {name: statistics.median(seconds for seconds, _ in one) for name, one in found.items()}
     assert max(map(abs, separations(found).values())) < 3.9, medians
     for hidden in (PASSWORD, *(one["phone_number"] for one in customers.values())):
