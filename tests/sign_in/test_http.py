@@ -196,9 +196,12 @@ async def test_credentials_in_the_query_are_refused(client: httpx.AsyncClient) -
     assert (await client.post("/v1/auth/token?password=x", json={})).status_code == 400
 
 
-async def test_tenants_are_apart(client: httpx.AsyncClient) -> None:
+async def test_tenants_are_apart(client: httpx.AsyncClient, sender: MemoryMessageSender) -> None:
     customer = await register(client)
-    assert (await sign_in(client, customer, tenant="another")).status_code == 401
+    for tenant in ("another", "", "\x00", "x" * 10_000, "main\n", "' OR true --"):
+        assert (await sign_in(client, customer, tenant=tenant)).status_code == 401
+        asked = await client.post("/v1/auth/code", json={"email": customer["email"], "tenant": tenant})
+        assert asked.status_code == 202, asked.text
     assert (await sign_in(client, customer, tenant="main")).status_code == 200
 
 

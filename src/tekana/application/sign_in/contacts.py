@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from tekana.application.commands.customers.validation import normal_email, normal_phone_number
+from tekana.application.commands.validation import check_text
 from tekana.domain.caller import Caller
 from tekana.domain.errors import InvalidRequest, invalid
 from tekana.domain.identifiers import CustomerId
@@ -12,6 +13,8 @@ from tekana.ports.customers import CustomerFilter
 from tekana.ports.message_sender import Channel
 from tekana.ports.page import PageRequest
 from tekana.ports.readers import Readers
+
+_TEXT_LENGTH_MAX: Final = 500
 
 
 class SignInContact(NamedTuple):
@@ -42,13 +45,21 @@ def sign_in_contact(phone_number: str | None, email: str | None) -> SignInContac
     return SignInContact("email", normal_email(email or ""))
 
 
+def is_storable(text: str) -> bool:
+    """Return whether a text from outside can be looked for: every database stores it, and it is not too long."""
+    try:
+        check_text("text", text, most=_TEXT_LENGTH_MAX)
+    except InvalidRequest:
+        return False
+    return True
+
+
 async def find_customer(readers: Readers, contact: SignInContact, tenant: str) -> CustomerId | None:
-    """Return the open customer of a tenant with this contact; None if there is none."""
+    """Return the open customer of a tenant with this contact; None if there is none, also for an impossible tenant."""
+    if not is_storable(tenant):
+        return None
     caller = Caller(tenant, "sign-in", frozenset({"customers:read"}), "partner")
     is_phone = contact.field == "phone_number"
     which = CustomerFilter(phone_number=contact.value) if is_phone else CustomerFilter(email=contact.value)
-    try:
-        page = await readers.customers(caller).list(which, PageRequest(limit=1))
-    except InvalidRequest:
-        return None
+    page = await readers.customers(caller).list(which, PageRequest(limit=1))
     return page.items[0].customer.id if page.items and page.items[0].customer.status != "closed" else None

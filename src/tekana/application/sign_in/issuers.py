@@ -17,7 +17,7 @@ import msgspec
 
 from tekana.application.commands.customers.validation import normal_phone_number
 from tekana.application.sign_in.access_tokens import Verified, decode, expiry_of
-from tekana.application.sign_in.contacts import SignInContact, find_customer
+from tekana.application.sign_in.contacts import SignInContact, find_customer, is_storable
 from tekana.domain.caller import MAIN_TENANT, customer_caller
 from tekana.domain.errors import InvalidRequest, Unauthenticated, Unavailable, invalid
 from tekana.domain.identifiers import CustomerId
@@ -210,7 +210,7 @@ class OutsideTokens:
         tenant, name = self._issuer.tenant, self._issuer.customer_claim
         if name is None:
             subject = claims["sub"]
-            if not isinstance(subject, str):
+            if not isinstance(subject, str) or not is_storable(subject):
                 return None
             return await self._store.identities.find(tenant, self._issuer.issuer, subject)
         value = claims.get(name)
