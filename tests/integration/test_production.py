@@ -89,7 +89,8 @@ def tekana(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str
 
 def environment(variables: Mapping[str, str]) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TEKANA_")}
-    return kept | {"TEKANA_ENV": "production"} | variables
+    issuer = {"TEKANA_TOKEN_ISSUER": "https://wallets.example", "TEKANA_TOKEN_AUDIENCE": "https://wallets.example"}
+    return kept | {"TEKANA_ENV": "production"} | issuer | variables
 
 
 def assert_refused(done: subprocess.CompletedProcess[str], *lines: str) -> None:

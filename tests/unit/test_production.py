@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tekana.bootstrap.production import CHECKS, SECRETS, UnsafeForProduction, check_settings
@@ -33,6 +35,24 @@ def test_short_and_simple_secrets_are_weak() -> None:
     assert weakness_of("change" * 4) == "has fewer than 8 different characters"
     assert weakness_of(PASSWORD) is None
     assert weakness_of(PASSWORD, 32) == "is shorter than 32 characters"
+
+
+ISSUER: dict[str, Any] = {"token_issuer": "https://wallets.example", "token_audience": "wallets"}
+
+
+def test_tokens_need_an_issuer_and_an_audience_of_their_own() -> None:
+    with pytest.raises(UnsafeForProduction) as refused:
+        check_settings(Settings(env="production"), host="127.0.0.1")
+    assert [error.field for error in refused.value.errors] == ["token_issuer", "token_audience"]
+    check_settings(Settings(env="production"))  # a relay issues none
+    check_settings(Settings(env="production", role="gateway", bus_url="kafka://127.0.0.1", bus_secret=4 * PASSWORD))
+    check_settings(Settings(**ISSUER, env="production"), host="127.0.0.1")
+
+
+@pytest.mark.parametrize("url", ["console://", "file:///var/log/codes", "memory://"])
+def test_senders_that_show_one_time_codes_are_refused(url: str) -> None:
+    with pytest.raises(UnsafeForProduction, match="message_sender: must be a sender of SMS or email"):
+        check_settings(Settings(env="production", message_sender=url))
 
 
 SAFE = [
@@ -100,9 +120,9 @@ def test_every_check_names_a_setting_or_a_variable() -> None:
 @pytest.mark.parametrize(
     ("settings", "is_refused"),
     [
-        (Settings(env="production"), True),
-        (Settings(env="production", tls_by_proxy=True), False),
-        (Settings(env="production", tls_cert="c", tls_key="k"), False),
+        (Settings(**ISSUER, env="production"), True),
+        (Settings(**ISSUER, env="production", tls_by_proxy=True), False),
+        (Settings(**ISSUER, env="production", tls_cert="c", tls_key="k"), False),
     ],
 )
 def test_http_in_clear_is_refused_on_the_network_only(settings: Settings, is_refused: bool) -> None:

@@ -21,6 +21,8 @@ class UnsafeForProduction(InvalidRequest):
     """Settings, or servers that they name, are not safe in production. `errors` has all that were found."""
 
 
+_DEFAULTS: Final = Settings()
+
 Check = Callable[[Settings], Iterator[str]]
 """Yields what is wrong with a setting in production."""
 
@@ -40,6 +42,11 @@ def _key_provider_url(settings: Settings) -> Iterator[str]:
         yield "must be that of a file: memory:// loses the master keys when it stops"
 
 
+def _message_sender(settings: Settings) -> Iterator[str]:
+    if (settings.message_sender or "").startswith(("console:", "file:", "memory:")):
+        yield "must be a sender of SMS or email: one-time codes would be readable in a log or a file"
+
+
 def _dev_mode(_: Settings) -> Iterator[str]:
     if sys.flags.dev_mode:
         yield "must not be set, nor python -X dev: debugging is on"
@@ -54,6 +61,7 @@ CHECKS: Final[Mapping[str, Check]] = {
     "docs": _docs,
     "cors_origins": _cors_origins,
     "key_provider_url": _key_provider_url,
+    "message_sender": _message_sender,
     "PYTHONDEVMODE": _dev_mode,
     "PYTHONASYNCIODEBUG": _asyncio_debug,
 }
@@ -110,6 +118,12 @@ def _settings_faults(settings: Settings, host: str | None) -> list[FieldError]:
         faults.append(
             FieldError("tls_cert", f"is missing: HTTP at {host} would not be encrypted (or set tls_by_proxy)")
         )
+    if host is not None and settings.role == "all":  # it issues tokens
+        faults += [
+            FieldError(name, "must be set, so that no token of another installation is accepted here")
+            for name in ("token_issuer", "token_audience")
+            if getattr(settings, name) == getattr(_DEFAULTS, name)
+        ]
     return faults
 
 
