@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 from tekana.application.engine.envelope import Outcome
 from tekana.domain import errors
 from tekana.domain.errors import (
+    ApprovalPending,
     Conflict,
     FieldError,
     InvalidRequest,
@@ -24,7 +25,9 @@ OUTCOME: Final = codec_of(Outcome)
 OUTCOMES: Final = codec_of(tuple[Outcome, ...])
 
 _KINDS: Final = {
-    name: kind for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, TekanaError)
+    name: kind
+    for name, kind in vars(errors).items()
+    if isinstance(kind, type) and issubclass(kind, TekanaError) and kind is not ApprovalPending  # travels as an answer
 }
 
 

@@ -19,6 +19,7 @@ REJECTED_ID: Final = "0198d2a0-0000-7000-8000-000000000005"
 WEBHOOK_ENDPOINT_ID: Final = "0198d2a0-0000-7000-8000-000000000006"
 WEBHOOK_DELIVERY_ID: Final = "0198d2a0-0000-7000-8000-000000000007"
 API_KEY_ID: Final = "0198d2a0-0000-7000-8000-000000000009"
+APPROVAL_ID: Final = "0198d2a0-0000-7000-8000-00000000000a"
 OTHER_ID: Final = "0198d2a0-0000-7000-8000-000000000008"
 PATH_EXAMPLES: Final = defaultdict(
     lambda: OTHER_ID,
@@ -29,6 +30,7 @@ PATH_EXAMPLES: Final = defaultdict(
         "webhook_endpoint_id": WEBHOOK_ENDPOINT_ID,
         "webhook_delivery_id": WEBHOOK_DELIVERY_ID,
         "api_key_id": API_KEY_ID,
+        "approval_id": APPROVAL_ID,
     },
 )
 """The examples of identifiers in paths. Any other has OTHER_ID."""
@@ -78,6 +80,15 @@ METADATA: Final = meta(
     propertyNames={"minLength": 1, "maxLength": 64},
 )
 TIER: Final = meta("What the identity checks established.", pattern="^[A-Za-z0-9_-]{1,32}$")
+DIRECTION: Final = meta("`credit` adds the amount to the wallet, `debit` takes it out.", "credit")
+ADJUSTMENT: Final = {
+    "type": "adjustment",
+    "amount": "500",
+    "currency": "RWF",
+    "wallet_id": WALLET_ID,
+    "direction": "credit",
+    "reason": "A fee was taken twice",
+}
 REASON: Final = meta(None, None, minLength=1, maxLength=500)
 WALLET_NAME: Final = meta(None, None, minLength=1, maxLength=100)
 DESCRIPTION: Final = meta("For people to read.", "Lunch", minLength=1, maxLength=500)

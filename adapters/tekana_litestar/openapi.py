@@ -17,7 +17,7 @@ import msgspec
 from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
 
-from tekana import Forbidden, IdempotencyKeyReused, InvalidRequest, TekanaError, Unauthenticated, Unavailable
+from tekana import Forbidden, IdempotencyKeyReused, InvalidRequest, Refused, TekanaError, Unauthenticated, Unavailable
 from tekana_litestar import openapi_texts, schemas
 from tekana_litestar.bodies import Body, size_in_words, too_large
 from tekana_litestar.examples import example_error, example_of
@@ -220,7 +220,8 @@ def _failure(status: int, kinds: list[type[TekanaError]], operation: Operation) 
         headers.append("WWW-Authenticate")
     if status == 503:
         headers.append("Retry-After")
-    if operation.key != "none" and status in (404, 409, 422):
+    is_kept = status in (404, 409, 422) or (status == 403 and any(issubclass(kind, Refused) for kind in kinds))
+    if operation.key != "none" and is_kept:
         headers.append("Idempotency-Replayed")
     reading = operation.body is None
     errors = {kind: example_error(kind) for kind in kinds}

@@ -22,6 +22,7 @@ from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from tekana import Caller, Command, Tekana, TekanaError
 from tekana.application.tekana import Executed
 from tekana.domain.answers import Answer
+from tekana_litestar.approval_view import Approval
 from tekana_litestar.bodies import Body
 from tekana_litestar.caller import confirm_caller
 from tekana_litestar.headers import Headers, expected_versions, idempotency_key
@@ -56,6 +57,15 @@ class Returns(NamedTuple):
     is_kept: bool = True
     example: Any = None
     texts: Mapping[str, str] = {}
+
+
+WAITS: Final = Returns(
+    202,
+    Approval,
+    ("Location",),
+    meaning="It needs the approval of a second person, and waits for that. Nothing was done yet.",
+)
+"""The response of routes of commands that can be set to need an approval."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

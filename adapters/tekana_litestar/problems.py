@@ -15,6 +15,8 @@ from litestar.exceptions import HTTPException
 from msgspec import UNSET, UnsetType
 
 from tekana import (
+    ApprovalPending,
+    ApproverForbidden,
     ConcurrentUpdate,
     EventsDropped,
     Forbidden,
@@ -22,6 +24,7 @@ from tekana import (
     InvalidRequest,
     NotFound,
     Overloaded,
+    OwnApproval,
     Refused,
     RuleRefused,
     SignInUnavailable,
@@ -30,6 +33,7 @@ from tekana import (
     Unauthenticated,
     Unavailable,
 )
+from tekana_litestar.approval_view import approval_response
 from tekana_litestar.fields import REJECTED_ID, REQUEST_ID, meta
 from tekana_litestar.log_limits import RepeatLimit
 from tekana_litestar.responses import PROBLEM_JSON, HttpResponse, encode, replay_header
@@ -92,6 +96,8 @@ FAMILIES: Final[tuple[tuple[type[TekanaError], int], ...]] = (
     (Unauthenticated, 401),
     (Forbidden, 403),
     (GrantForbidden, 403),
+    (OwnApproval, 403),
+    (ApproverForbidden, 403),
     (NotFound, 404),
     (EventsDropped, 410),
     (StateConflict, 409),
@@ -166,7 +172,12 @@ def problem_of(error: Exception, request_id: str, *, reading: bool) -> Problem:
 
 
 def problem_response(error: Exception, request_id: str, *, reading: bool) -> HttpResponse:
-    """Return the response to a request that failed. An unexpected error is logged whole, its outcome is unknown."""
+    """Return the response to a request that failed, or that waits for the approval of a second person.
+
+    An unexpected error is logged whole, its outcome is unknown.
+    """
+    if isinstance(error, ApprovalPending):
+        return approval_response(error.approval, replayed=error.replayed)
     problem = problem_of(error, request_id, reading=reading)
     headers: list[tuple[str, str]] = []
     pause_seconds = 0

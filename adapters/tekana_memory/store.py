@@ -15,6 +15,7 @@ from tekana.domain.errors import FieldError
 from tekana.ports.audit import Finding
 from tekana.ports.clock import Clock
 from tekana_memory.api_keys import MemoryApiKeys, MemoryCredentials
+from tekana_memory.approvals import MemoryApprovals
 from tekana_memory.data_keys import MemoryDataKeys
 from tekana_memory.lease import MemoryLease
 from tekana_memory.outbox import MemoryOutbox
@@ -49,6 +50,7 @@ class MemoryStore:
         self.api_keys = partial(MemoryApiKeys, self._state)
         self.credentials = MemoryCredentials(self._state, self._clock)
         self.events = partial(MemoryEvents, self._state)
+        self.approvals = partial(MemoryApprovals, self._state, self._clock)
         self.data_keys = MemoryDataKeys(self._state, self._clock)
         self.retention = MemoryRetention(self._state, self._clock)
         self.customer_credentials = MemoryCustomerCredentials(self._state)

@@ -31,9 +31,12 @@ SCHEMA = Invariant(14, "tables, guards and rights are as this version needs")
 
 
 def with_types(query: str) -> str:
-    """Return a query with the types of transactions filled in: the house roles of their payers and payees, and a
-    condition that an entry `e` of a transaction `t` is in a further house wallet `h` of the type."""
-    rows = (f"('{name}', {_text(one.payer)}, {_text(one.payee)})" for name, one in TRANSACTION_TYPES.items())
+    """Return a query with the types of transactions filled in: the house roles of their payers and payees, and
+    of either; and a condition that an entry `e` of a transaction `t` is in a further house wallet `h` of the type."""
+    rows = (
+        f"('{name}', {_text(one.payer)}, {_text(one.payee)}, {_text(one.either)})"
+        for name, one in TRANSACTION_TYPES.items()
+    )
     further = ", ".join(f"('{name}', '{role}')" for name, one in TRANSACTION_TYPES.items() for role in one.further)
     is_further = "false"
     if further:
@@ -89,13 +92,15 @@ _BALANCED = """
         ELSE true END
     UNION ALL
     SELECT format('transaction %s: a %s that does not go through the wallet it should', t.id, t.type)
-    FROM transactions t LEFT JOIN (VALUES {types}) AS rules (type, payer, payee) ON rules.type = t.type
+    FROM transactions t LEFT JOIN (VALUES {types}) AS rules (type, payer, payee, either) ON rules.type = t.type
     LEFT JOIN wallets f ON f.id = t.from_wallet_id AND f.house IS NOT NULL AND f.currency = t.currency
     LEFT JOIN wallets p ON p.id = t.to_wallet_id AND p.house IS NOT NULL AND p.currency = t.currency
     WHERE t.status = 'posted' AND (
         rules.type IS NULL
         OR (rules.payer IS NOT NULL AND f.house IS DISTINCT FROM rules.payer)
-        OR (rules.payee IS NOT NULL AND p.house IS DISTINCT FROM rules.payee))
+        OR (rules.payee IS NOT NULL AND p.house IS DISTINCT FROM rules.payee)
+        OR (rules.either IS NOT NULL
+            AND (f.house IS NOT DISTINCT FROM rules.either) = (p.house IS NOT DISTINCT FROM rules.either)))
     UNION ALL
     SELECT format('all entries in %s sum to %s', currency, sum(amount))
     FROM entries GROUP BY currency HAVING sum(amount) <> 0

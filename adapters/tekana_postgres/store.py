@@ -13,6 +13,7 @@ from tekana.ports.clock import Clock
 from tekana.ports.history import HistoryKeys, NoHistoryKeys
 from tekana.ports.pools import PoolStatistics
 from tekana_postgres.api_keys import PostgresApiKeys, PostgresCredentials
+from tekana_postgres.approvals import PostgresApprovals
 from tekana_postgres.audit import audit
 from tekana_postgres.connections import ConnectionPool, raw_connection
 from tekana_postgres.customers import PostgresCustomers
@@ -95,6 +96,7 @@ class PostgresStore:
         self.outcomes = partial(PostgresOutcomes, self._readers)
         self.api_keys = partial(PostgresApiKeys, self._readers)
         self.credentials = PostgresCredentials(self._readers, self._background, self._clock)
+        self.approvals = partial(PostgresApprovals, self._readers, self._clock)
         # Not from a replica, which lacks the locks that limit reads of the feed.
         self.events = partial(PostgresEvents, self._readers)
         self.data_keys = PostgresDataKeys(self._readers, self._clock)

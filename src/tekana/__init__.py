@@ -17,6 +17,7 @@ from tekana.bootstrap import Settings as Settings
 from tekana.bootstrap import connect as connect
 from tekana.domain.answers import CustomerWithWallets as CustomerWithWallets
 from tekana.domain.api_keys import ApiKey as ApiKey
+from tekana.domain.approvals import Approval as Approval
 from tekana.domain.caller import LOCAL_OPERATOR as LOCAL_OPERATOR
 from tekana.domain.caller import MAIN_TENANT as MAIN_TENANT
 from tekana.domain.caller import ROLES as ROLES
@@ -33,6 +34,11 @@ from tekana.domain.errors import (
 from tekana.domain.errors import (
     ApiKeyNotFound as ApiKeyNotFound,
 )
+from tekana.domain.errors import ApprovalDecided as ApprovalDecided
+from tekana.domain.errors import ApprovalExpired as ApprovalExpired
+from tekana.domain.errors import ApprovalNotFound as ApprovalNotFound
+from tekana.domain.errors import ApprovalPending as ApprovalPending
+from tekana.domain.errors import ApproverForbidden as ApproverForbidden
 from tekana.domain.errors import (
     ConcurrentUpdate as ConcurrentUpdate,
 )
@@ -90,6 +96,7 @@ from tekana.domain.errors import (
 from tekana.domain.errors import (
     Overloaded as Overloaded,
 )
+from tekana.domain.errors import OwnApproval as OwnApproval
 from tekana.domain.errors import (
     Refused as Refused,
 )
@@ -144,6 +151,7 @@ from tekana.domain.errors import (
 from tekana.domain.identifiers import (
     ApiKeyId as ApiKeyId,
 )
+from tekana.domain.identifiers import ApprovalId as ApprovalId
 from tekana.domain.identifiers import (
     CustomerId as CustomerId,
 )
@@ -172,6 +180,7 @@ from tekana.domain.webhook_answers import DeletedWebhook as DeletedWebhook
 from tekana.domain.webhooks import DeliveryAttempt as DeliveryAttempt
 from tekana.domain.webhooks import WebhookDelivery as WebhookDelivery
 from tekana.domain.webhooks import WebhookEndpoint as WebhookEndpoint
+from tekana.ports.approvals import ApprovalFilter as ApprovalFilter
 from tekana.ports.customers import CustomerFilter as CustomerFilter
 from tekana.ports.events import EventFilter as EventFilter
 from tekana.ports.outcomes import CommandOutcome as CommandOutcome
@@ -188,6 +197,14 @@ if not TYPE_CHECKING:
         "ApiKeyId",
         "ApiKeyNotActive",
         "ApiKeyNotFound",
+        "Approval",
+        "ApprovalDecided",
+        "ApprovalExpired",
+        "ApprovalFilter",
+        "ApprovalId",
+        "ApprovalNotFound",
+        "ApprovalPending",
+        "ApproverForbidden",
         "BalanceAt",
         "Caller",
         "CallerKind",
@@ -224,6 +241,7 @@ if not TYPE_CHECKING:
         "NotFound",
         "OutcomeNotFound",
         "Overloaded",
+        "OwnApproval",
         "Page",
         "PageRequest",
         "PostedEntry",

@@ -22,6 +22,13 @@ from tekana.testing.contracts import DataKeysContract, SignInContract, StoreCont
 from tekana.testing.contracts.fixtures import at_work
 from tekana.testing.contracts.ledger_checks import assert_whole
 from tekana_memory import MemoryStore
+from tests.contracts.broken_approvals import (
+    ForgetsDecisions,
+    ForgetsWhoAsked,
+    IgnoresTheStatus,
+    NeverExpires,
+    ShowsApprovalsOfAllTenants,
+)
 from tests.contracts.broken_data_keys import AddsASecondCurrentKey, OverwritesAnyText, SharesKeysAmongPurposes
 from tests.contracts.broken_sign_in_stores import (
     AcceptsAnyCode,
@@ -122,6 +129,13 @@ CAUGHT: list[tuple[type[MemoryStore], Callable[..., Any]]] = [
     (open_to_all("events"), StoreContract.test_events_belong_to_the_tenant_of_their_object),
     (broken_reader("transactions", ShowsAllEntries), StoreContract.test_customers_see_their_own_entries_only),
     (SharesContactsAmongTenants, StoreContract.test_each_tenant_has_contacts_of_its_own),
+    (ForgetsDecisions, StoreContract.test_what_is_approved_is_executed_once_in_the_name_of_the_asker),
+    (ForgetsDecisions, StoreContract.test_of_many_decisions_at_once_one_counts),
+    (NoLock, StoreContract.test_units_that_race_to_decide_have_one_effect),
+    (ForgetsWhoAsked, StoreContract.test_the_one_who_asked_cannot_decide),
+    (NeverExpires, StoreContract.test_it_expires),
+    (ShowsApprovalsOfAllTenants, StoreContract.test_approvals_belong_to_a_tenant),
+    (IgnoresTheStatus, StoreContract.test_approvals_in_pages),
     (AuditsNothing, StoreContract.test_a_started_store_is_ready),
     (LosesADelivery, WebhooksContract.test_a_stream_is_delivered_one_by_one_in_its_order),
     (LosesADelivery, WebhooksContract.test_the_log),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 from uuid_utils.compat import uuid7
@@ -15,6 +16,7 @@ from tekana.application import Command
 from tekana.application.commands import MONEY_COMMANDS
 from tekana.application.workers.webhook_dispatcher import RUN_LENGTH_MAX
 from tekana.domain.identifiers import (
+    ApprovalId,
     CustomerId,
     TransactionId,
     WalletId,
@@ -24,16 +26,19 @@ from tekana.domain.identifiers import (
 )
 from tekana.domain.money import Currency, Money
 from tekana.domain.webhooks import DeliveryAttempt, NewWebhookDelivery
+from tekana.ports.approvals import ApprovalFilter, Approvals
 from tekana.ports.customers import CustomerFilter, Customers
 from tekana.ports.events import EventFilter, Events
 from tekana.ports.outcomes import Outcomes
 from tekana.ports.page import PageRequest
 from tekana.ports.readers import READERS as DECLARED
+from tekana.ports.store import Store
 from tekana.ports.transactions import TransactionFilter, Transactions
 from tekana.ports.wallets import WalletFilter, Wallets
 from tekana.ports.webhook_deliveries import FinishedAttempt, FinishedRun, WebhookDeliveries
 from tekana.ports.webhook_endpoints import WebhookEndpoints
 from tekana.testing import builders
+from tekana.testing.contracts.approval_helpers import ask, office
 from tests.integration import large_ledger
 
 MOST_ROWS = 5_000
@@ -179,6 +184,11 @@ def questions() -> dict[tuple[type[Any], str], list[tuple[str, int, Question]]]:
             for which in (EventFilter(type="WalletFrozen"), EventFilter(aggregate_id=WALLET))
         ],
         (Outcomes, "get"): [("", MOST_ROWS, lambda app: app.outcomes.get(large_ledger.KEY))],
+        (Approvals, "get"): [("", MOST_ROWS, find_approval)],
+        (Approvals, "list"): [
+            (str(which), MOST_ROWS, lambda app, which=which: app.approvals.list(which, PageRequest()))
+            for which in (ApprovalFilter(), ApprovalFilter("pending"), ApprovalFilter("approved"))
+        ],
         **webhook_questions(),
     }
 
@@ -240,11 +250,24 @@ def new_delivery() -> NewWebhookDelivery:
     )
 
 
+async def find_approval(app: tekana.Session) -> None:
+    """Read an approval that does not exist."""
+    with suppress(tekana.ApprovalNotFound):
+        await app.approvals.get(ApprovalId(uuid4()))
+
+
+async def pending_approvals(app: tekana.Session) -> list[tekana.Approval]:
+    """Return two approvals that another caller asked for."""
+    async with office(cast("Store", app._store)) as people:
+        return [await ask(people.asker, builders.movement("adjustment", WALLET, BUSY, "10")) for _ in range(2)]
+
+
 async def commands(app: tekana.Session) -> list[Command[Any]]:
     """Return one command of every kind, in an order in which all succeed."""
     leaving = await app.execute(builders.person())
     new = tekana.CreateWebhookEndpoint(url="https://93.184.215.14/hooks")
     deleted = await app.execute(new)
+    approved, rejected = await pending_approvals(app)
     return [
         builders.person(external_id=f"new-{uuid4()}"),
         tekana.UpdateCustomer(customer_id=MINE, full_name="Another Name", external_id=f"changed-{uuid4()}"),
@@ -268,4 +291,6 @@ async def commands(app: tekana.Session) -> list[Command[Any]]:
         tekana.SendWebhookTest(endpoint_id=ENDPOINT),
         tekana.ResendWebhookDelivery(delivery_id=DELIVERY),
         tekana.DeleteWebhookEndpoint(endpoint_id=deleted.id),
+        tekana.ApproveRequest(approval_id=approved.id),
+        tekana.RejectRequest(approval_id=rejected.id, reason="a mistake"),
     ]

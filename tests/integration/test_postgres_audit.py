@@ -156,6 +156,13 @@ CORRUPTIONS: dict[str, tuple[str, set[int]]] = {
         ),
         {1, 11},
     ),
+    "an adjustment that is not against the suspense wallet": (
+        transactions(
+            "UPDATE transactions SET type = 'adjustment', details = '{\"reason\": \"x\"}'"
+            " WHERE type = 'transfer' AND status = 'posted'"
+        ),
+        {1, 11},
+    ),
     "an entry of no transaction": (
         transactions("DELETE FROM transactions WHERE type = 'deposit'"),
         {1, 7, 9, 11},

@@ -12,7 +12,7 @@ from tekana.domain.caller import MAIN_TENANT
 from tekana.domain.customer import Customer
 from tekana.domain.events import CustomerVerified, WalletFrozen
 from tekana.domain.identifiers import CustomerId, TransactionId, first_transaction_id
-from tekana.domain.transaction import Entry
+from tekana.domain.transaction import AdjustmentDetails, Entry
 from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord
 from tekana.testing import builders
 from tekana.testing.builders import RWF
@@ -197,6 +197,12 @@ def a_customer_once_below_zero(snapshot: Snapshot) -> Snapshot:
 def money_in_another_wallet_than_the_transaction_says(snapshot: Snapshot) -> Snapshot:
     movement = replace(posted(snapshot, 0).request, to_wallet_id=WalletId(uuid4()))
     return with_transaction(snapshot, 0, request=movement)
+
+
+@breaks(1)
+def an_adjustment_that_is_not_against_the_suspense_wallet(snapshot: Snapshot) -> Snapshot:
+    movement = replace(posted(snapshot, -1).request, type="adjustment", details=AdjustmentDetails("a mistake"))
+    return with_transaction(snapshot, -1, request=movement)
 
 
 @breaks(1)

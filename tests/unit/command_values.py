@@ -136,6 +136,7 @@ REFUSED_VALUES: dict[str, list[Any]] = {
     "external_id": [*NO_LINE, *SPACES, "x" * 201],
     "tier": ["", " ", "a b", "x" * 33, "é", "a\n", 5],
     "name": [*NO_NAME, "x" * 101],
+    "direction": ["", "debits", "CREDIT", 5, ["credit"]],
     "scope": ["", "credits", "ALL"],
     "reason": NO_TEXT,
     "amount": NO_AMOUNT,

@@ -13,6 +13,7 @@ from tekana.domain import events as module
 from tekana.domain.errors import InsufficientFunds
 from tekana.domain.events import (
     EVENT_TYPES,
+    ApprovalEvent,
     CustomerEvent,
     TransactionEvent,
     WalletEvent,
@@ -23,7 +24,7 @@ from tekana.domain.transaction import events_of
 from tekana.testing import builders
 from tests.unit.golden_rows import GOLDEN
 
-BASES = (CustomerEvent, WalletEvent, TransactionEvent)
+BASES = (ApprovalEvent, CustomerEvent, WalletEvent, TransactionEvent)
 
 PERSONAL = {"full_name", "name", "email", "phone_number", "external_id", "description", "reason", "metadata", "detail"}
 

@@ -14,7 +14,7 @@ import pytest
 
 from tekana.application.commands import COMMANDS, MONEY_COMMANDS
 from tekana.application.engine.decide import fingerprint
-from tekana.domain.answers import ANSWERS
+from tekana.domain.answers import ANSWERS, Answer
 from tekana.domain.events import EVENT_TYPES
 from tekana.domain.transaction import TRANSACTION_TYPES, Transaction
 from tekana_postgres.rows import answer_json, event_of, record_of, write_json
@@ -63,8 +63,10 @@ def has_all_of(new: Any, old: Any) -> bool:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_answer_of_every_command_can_be_stored(name: str) -> None:
-    """Type checkers accept any class as an answer."""
+    """Type checkers accept any class as an answer. One that executes another command has the answer of that."""
     answer: Any = get_type_hints(COMMANDS[name].decide)["return"]
+    if answer == Answer:
+        return
     stored = ANSWERS[answer]
     assert stored.name or stored.reference or answer is Transaction
 

@@ -77,7 +77,8 @@ def test_a_contradiction_about_tls_and_sasl_is_refused(url: str, why: str) -> No
 
 
 def test_each_aggregate_has_its_topics() -> None:
-    assert parse_address("kafka://one:9092").topics == ("tekana.customer", "tekana.wallet", "tekana.transaction")
+    topics = ("tekana.customer", "tekana.wallet", "tekana.transaction", "tekana.approval")
+    assert parse_address("kafka://one:9092").topics == topics
     assert parse_address("kafka://one:9092?topic_prefix=x").topic("wallet") == "x.wallet"
 
 

@@ -74,7 +74,11 @@ def test_every_argument_of_every_query_survives_a_round_trip() -> None:
     assert b"2026-01-31T00:00:00Z" in QUERIES["wallets.balance_at"].message(LOCAL_OPERATOR, wallet, moment).value
 
 
-KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, TekanaError)]
+KINDS = [
+    kind
+    for kind in vars(errors).values()
+    if isinstance(kind, type) and issubclass(kind, TekanaError) and kind is not errors.ApprovalPending  # an answer
+]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -310,6 +310,8 @@ ARGUMENTS: dict[str, Any] = {
     "TransactionId": UUID(int=1),
     "WebhookEndpointId": UUID(int=1),
     "ApiKeyId": UUID(int=1),
+    "ApprovalId": UUID(int=1),
+    "ApprovalFilter": tekana.ApprovalFilter(status="pending"),
     "PageRequest": PageRequest(10, "after"),
     "str": "a key",
     "CustomerFilter": tekana.CustomerFilter(status="active"),

@@ -8,6 +8,8 @@ import tekana
 from tests.unit.golden_rows import GOLDEN
 
 NAMES = """
+Approval ApprovalDecided ApprovalExpired ApprovalFilter ApprovalId ApprovalNotFound ApprovalPending ApproverForbidden
+OwnApproval
 AnyMoneyCommand ApiKey ApiKeyId ApiKeyNotActive ApiKeyNotFound BalanceAt Batch BatchOutcome Caller CallerKind Command
 CommandOutcome ConcurrentUpdate Conflict connect create_api_key Currency CurrencyMismatch Customer customer_caller
 CustomerExists CustomerFilter CustomerId CustomerNotActive CustomerNotFound CustomerWithWallets DeletedWebhook

@@ -6,6 +6,7 @@ from typing import Final
 
 from tekana_litestar.resources import (
     api_keys,
+    approvals,
     authentication,
     batches,
     customers,
@@ -41,6 +42,7 @@ ROUTERS: Final = [
     webhook_endpoints.ROUTER,
     webhook_deliveries.ROUTER,
     api_keys.ROUTER,
+    approvals.ROUTER,
     *PROBES,
 ]
 """The routers of a process with clients."""

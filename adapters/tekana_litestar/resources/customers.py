@@ -36,7 +36,7 @@ from tekana_litestar import fields
 from tekana_litestar.bodies import Body
 from tekana_litestar.examples import example_of
 from tekana_litestar.fields import meta
-from tekana_litestar.operation import Call, Returns, command, query
+from tekana_litestar.operation import WAITS, Call, Returns, command, query
 from tekana_litestar.pages import ListPage, page_response
 from tekana_litestar.problems import PreconditionRequired
 from tekana_litestar.queries import Order, PageQuery, Query
@@ -197,11 +197,12 @@ async def suspend_customer(call: NamedDependency[Call[SuspendCustomer, Query]]) 
     return _response(await call.submit(call.input))
 
 
-@command("/{customer_id:str}/reactivate", _changed(version=3), body=Body(ReactivateCustomer, without=_ID))
+@command("/{customer_id:str}/reactivate", _changed(version=3), WAITS, body=Body(ReactivateCustomer, without=_ID))
 async def reactivate_customer(call: NamedDependency[Call[ReactivateCustomer, Query]]) -> Response:
     """Reactivate a customer.
 
-    Lets a suspended customer's money move again.
+    Lets a suspended customer's money move again. The operator can set that this needs the approval of a second person:
+    then it waits, and `Location` leads to the approval.
     """
     return _response(await call.submit(call.input))
 

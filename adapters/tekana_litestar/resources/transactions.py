@@ -27,15 +27,16 @@ from tekana.application.commands.validation import check_range, check_text
 from tekana.application.tekana import Executed
 from tekana.domain.errors import invalid
 from tekana.domain.events import TransactionType
+from tekana.domain.identifiers import is_house_wallet
 from tekana.domain.iso4217 import EXPONENTS
 from tekana.domain.metadata import Metadata
 from tekana.domain.money import AMOUNT_MAX_MINOR, Currency, Money, format_minor, parse_currency
-from tekana.domain.transaction import TRANSACTION_TYPES, Direction, TransactionStatus
+from tekana.domain.transaction import TRANSACTION_TYPES, AdjustmentDetails, Direction, TransactionStatus
 from tekana_litestar import fields
 from tekana_litestar.bodies import Body
 from tekana_litestar.fields import POSTED_AT, meta
 from tekana_litestar.headers import check_idempotency_key
-from tekana_litestar.operation import Call, Returns, command, query
+from tekana_litestar.operation import WAITS, Call, Returns, command, query
 from tekana_litestar.pages import ListPage, page_response
 from tekana_litestar.queries import Order, PageQuery, Query
 from tekana_litestar.responses import HttpResponse, Response, json_response
@@ -93,7 +94,9 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
     description: Annotated[str | None, fields.DESCRIPTION]
     reference: Annotated[str | None, fields.REFERENCE]
     metadata: Annotated[Metadata | None, fields.METADATA]
-    wallet_id: Annotated[UUID | None, meta("The customer's wallet of a deposit or withdrawal; null for a transfer.")]
+    wallet_id: Annotated[
+        UUID | None, meta("The customer's wallet of a deposit, withdrawal or adjustment; null for a transfer.")
+    ]
     from_wallet_id: Annotated[UUID, fields.FROM_WALLET]
     to_wallet_id: Annotated[UUID, fields.TO_WALLET]
     entries: Annotated[tuple[Entry, ...], meta("They sum to zero; a rejected transaction has none.", [_DEBIT, _CREDIT])]
@@ -102,13 +105,17 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
     created_at: Annotated[datetime, fields.time(None, POSTED_AT)]
     posted_at: Annotated[datetime | None, fields.time(None, POSTED_AT)]
     effective_at: Annotated[datetime, fields.EFFECTIVE_AT]
+    reason: Annotated[str, meta("Why the balance was adjusted; only of an adjustment.")] | UnsetType = UNSET
 
     @classmethod
     def from_domain(cls, one: DomainTransaction) -> Transaction:
-        """Return what clients see of a transaction. `wallet_id` is as in the request of a deposit or withdrawal."""
+        """Return what clients see of a transaction. `wallet_id` is as in the requests that have one."""
         movement, rejection = one.request, one.rejection
         rules = TRANSACTION_TYPES[movement.type]
         own_wallet = movement.to_wallet_id if rules.payer else movement.from_wallet_id if rules.payee else None
+        if rules.either:
+            is_credit = is_house_wallet(movement.from_wallet_id)
+            own_wallet = movement.to_wallet_id if is_credit else movement.from_wallet_id
         created_at = utc(one.created_at)
         return cls(
             id=one.id,
@@ -128,6 +135,7 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
             created_at=created_at,
             posted_at=created_at if one.posted_at is one.created_at else utc(one.posted_at) if one.posted_at else None,
             effective_at=utc(movement.effective_at) if movement.effective_at else created_at,
+            reason=movement.details.reason if isinstance(movement.details, AdjustmentDetails) else UNSET,
         )
 
 
@@ -223,6 +231,7 @@ def posted_response(executed: Executed[DomainTransaction]) -> HttpResponse:
 @command(
     "/",
     Returns(201, Transaction, ("Location",)),
+    WAITS,
     Returns(200, Transaction, meaning="A dry run: this is what would happen. Nothing was kept.", is_kept=False),
     query=DryRunQuery,
     body=MOVEMENT,
@@ -233,7 +242,8 @@ async def create_transaction(call: NamedDependency[Call[AnyMoneyCommand, DryRunQ
 
     `type` says how; the schema of each type describes it. Money moves once for each `Idempotency-Key`: repeat the
     request with the same key when no answer came, and the first answer is given again. A refused movement is kept too,
-    as a `rejected` transaction that the problem names in `transaction_id`.
+    as a `rejected` transaction that the problem names in `transaction_id`. An operator can set that adjustments need
+    the approval of a second person: then it waits, and `Location` leads to the approval.
     """
     if not call.query.dry_run:
         return posted_response(await call.submit(call.input))

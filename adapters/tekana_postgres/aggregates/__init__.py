@@ -9,9 +9,11 @@ from __future__ import annotations
 from typing import Final
 
 from tekana.domain.api_keys import API_KEYS
+from tekana.domain.approvals import APPROVALS
 from tekana.domain.customer import CONTACTS, CUSTOMERS
 from tekana.domain.webhooks import WEBHOOK_ACTIVATIONS, WEBHOOK_DELIVERIES, WEBHOOK_ENDPOINTS
 from tekana_postgres.aggregates.api_key import ApiKeyRows
+from tekana_postgres.aggregates.approval import ApprovalRows
 from tekana_postgres.aggregates.contact import ContactRows
 from tekana_postgres.aggregates.customer import CustomerRows
 from tekana_postgres.aggregates.kind_rows import KindRows
@@ -19,6 +21,7 @@ from tekana_postgres.aggregates.webhook_delivery import WebhookDeliveryRows
 from tekana_postgres.aggregates.webhook_endpoint import WebhookActivationRows, WebhookEndpointRows
 
 KINDS: Final[dict[str, KindRows]] = {
+    APPROVALS.name: ApprovalRows(),
     CUSTOMERS.name: CustomerRows(),
     CONTACTS.name: ContactRows(),
     API_KEYS.name: ApiKeyRows(),

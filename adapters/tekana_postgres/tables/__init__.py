@@ -6,6 +6,7 @@ Amounts and balances are in minor units.
 """
 
 from tekana_postgres.tables.api_keys import api_keys as api_keys
+from tekana_postgres.tables.approvals import approvals as approvals
 from tekana_postgres.tables.columns import metadata as metadata
 from tekana_postgres.tables.history import history_links as history_links
 from tekana_postgres.tables.ledger import customer_answers as customer_answers

@@ -5,7 +5,7 @@ The constraints enforce the rules independently of the code.
 
 from __future__ import annotations
 
-VERSION = 2
+VERSION = 3
 
 _APPEND_ONLY = ("transactions", "entries", "keys", "outbox")
 
@@ -95,5 +95,7 @@ _API_KEYS = (
     """,
 )
 
-SCHEMAS: tuple[tuple[str, ...], ...] = (_FIRST, _API_KEYS)
+_APPROVALS = ("CREATE TABLE approvals (id TEXT PRIMARY KEY, body TEXT NOT NULL)",)
+
+SCHEMAS: tuple[tuple[str, ...], ...] = (_FIRST, _API_KEYS, _APPROVALS)
 """The statements of each version of the schema."""

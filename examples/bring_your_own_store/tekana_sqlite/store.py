@@ -20,6 +20,7 @@ from tekana.ports.clock import Clock
 from tekana.ports.unit_of_work import IdempotencyKey
 
 from .api_keys import SqliteApiKeys, SqliteCredentials
+from .approvals import SqliteApprovals, approval_of
 from .database import Database
 from .readers import SqliteCustomers, SqliteEvents, SqliteOutcomes, SqliteTransactions, SqliteWallets, read_outbox
 from .schema import SCHEMAS, VERSION
@@ -46,6 +47,7 @@ class SqliteStore:
         self.outcomes = partial(SqliteOutcomes, self._reader)
         self.api_keys = partial(SqliteApiKeys, self._reader)
         self.credentials = SqliteCredentials(self._reader, self._writer, self._turn, self.clock)
+        self.approvals = partial(SqliteApprovals, self._reader, self.clock)
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[SqliteUnitOfWork]:
@@ -71,6 +73,7 @@ class SqliteStore:
                 transactions=[transaction_of(body) for [body] in rows("SELECT body FROM transactions")],
                 keys={IdempotencyKey(*row[:3]): record_of(*row[3:]) for row in rows("SELECT * FROM keys")},
                 outbox=[one for _, one in read_outbox(self._reader, start=1, limit=-1)],
+                others=[approval_of(body) for [body] in rows("SELECT body FROM approvals")],
             )
 
     async def start(self) -> None:

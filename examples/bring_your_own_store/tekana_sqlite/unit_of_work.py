@@ -13,6 +13,7 @@ from tekana.domain.answer_reference import AnswerReference
 from tekana.domain.answers import Answer, BatchRecord, CustomerWithWallets, stored_form
 from tekana.domain.api_key_answers import ConfiguredApiKey
 from tekana.domain.api_keys import API_KEYS
+from tekana.domain.approvals import APPROVALS, Approval
 from tekana.domain.book import Book
 from tekana.domain.customer import CONTACTS, CUSTOMERS, Customer
 from tekana.domain.events import Event
@@ -23,6 +24,7 @@ from tekana.domain.wallet import WALLETS, Wallet
 from tekana.ports.clock import Clock
 from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord
 
+from .approvals import approval_of
 from .database import Database
 from .transactions import transaction_of
 
@@ -34,6 +36,7 @@ _ANSWERS: dict[str, type[Answer]] = {
     "rejection": Rejection,
     "batch": BatchRecord,
     "api_key": ConfiguredApiKey,
+    "approval": Approval,
 }
 _NAMES = {kind: name for name, kind in _ANSWERS.items()}
 _UPSERT = "INSERT INTO {} (id, body) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET body = excluded.body"
@@ -103,7 +106,17 @@ class SqliteUnitOfWork:
             for key_id in locks.of(API_KEYS)
             for [body] in rows("SELECT body FROM api_keys WHERE id = ?", key_id)
         }
-        others: dict[str, dict[Any, Any]] = {CUSTOMERS.name: customers, CONTACTS.name: contacts, API_KEYS.name: keys}
+        approvals = {
+            approval_id: approval_of(body)
+            for approval_id in locks.of(APPROVALS)
+            for [body] in rows("SELECT body FROM approvals WHERE id = ?", approval_id)
+        }
+        others: dict[str, dict[Any, Any]] = {
+            CUSTOMERS.name: customers,
+            CONTACTS.name: contacts,
+            API_KEYS.name: keys,
+            APPROVALS.name: approvals,
+        }
         return LockedState(self._clock(), wallets, others)
 
     async def save(self, book: Book, records: Mapping[IdempotencyKey, IdempotencyRecord]) -> None:
@@ -118,6 +131,8 @@ class SqliteUnitOfWork:
             self._database.rows(_UPSERT_WALLET, wallet.id, json.encode(wallet).decode())
         for api_key in (changes.added_of(API_KEYS) | changes.changed_of(API_KEYS)).values():
             self._database.rows(_UPSERT_API_KEY, api_key.id, json.encode(api_key).decode())
+        for approval in (changes.added_of(APPROVALS) | changes.changed_of(APPROVALS)).values():
+            self._database.rows(_UPSERT.format("approvals"), approval.id, json.encode(approval).decode())
         for one in book.outbox:
             self._save_to_outbox(one)
         for key, (fingerprint, answer) in records.items():

@@ -19,8 +19,16 @@ from tekana.application.recipients import Recipient, find_recipient
 from tekana.application.webhooks.webhooks import Webhooks
 from tekana.application.workers.relay import relay_warnings
 from tekana.domain.answers import Answer
+from tekana.domain.approvals import Approval
 from tekana.domain.caller import AUTHENTICATION, Caller
-from tekana.domain.errors import Forbidden, Refused, SignInUnavailable, Unavailable, rebuild_refusal
+from tekana.domain.errors import (
+    ApprovalPending,
+    Forbidden,
+    Refused,
+    SignInUnavailable,
+    Unavailable,
+    rebuild_refusal,
+)
 from tekana.domain.policy import require_scope, visible_transaction
 from tekana.domain.transaction import Rejection, Transaction
 from tekana.ports.audit import Audit
@@ -234,6 +242,7 @@ class Session(SessionReaders):
             Forbidden: the caller lacks the command's scope.
             Refused: a rule forbids the command; `error.transaction` is the rejected transaction of a money command.
             IdempotencyKeyReused: the key was used for another command (a Refused).
+            ApprovalPending: the command needs the approval of a second person, and was not executed.
             Unavailable: the outcome is unknown; retry with the same key.
         """
         return (await self.submit(command, key=key, request_id=request_id)).answer
@@ -270,6 +279,7 @@ class Session(SessionReaders):
 
         Raises:
             Forbidden: the caller lacks the scope.
+            InvalidRequest: a command needs the approval of a second person; nothing was done.
             IdempotencyKeyReused: the key was used for another request; nothing was done.
             Unavailable: the outcome of some commands is unknown; retry with the same key.
         """
@@ -288,7 +298,7 @@ class Session(SessionReaders):
         return outcomes if self.caller.customer_id is None else [await self._visible_outcome(one) for one in outcomes]
 
     async def preview(self, command: Command[AnswerT]) -> AnswerT:
-        """Return or raise what `execute` would now (a dry run). Nothing is stored."""
+        """Return or raise what `execute` would now (a dry run), or would once it is approved. Nothing is stored."""
         require_scope(self.caller, command.SCOPE)
         answer = await self._visible(await self._engine.preview(Envelope(command, self.caller)))
         _raise_refusal(answer, replayed=False)
@@ -309,9 +319,11 @@ class Session(SessionReaders):
         return visible_transaction(self.caller, answer, {one.id for one in wallets}) or replace(answer, entries=())
 
 
-def executed(command: Command[AnswerT], outcome: Outcome) -> Executed[AnswerT]:  # noqa: ARG001 - its type is needed
-    """Return the answer of a command. Raise Refused if it was refused."""
+def executed(command: Command[AnswerT], outcome: Outcome) -> Executed[AnswerT]:
+    """Return the answer of a command. Raise Refused if it was refused, ApprovalPending if it needs an approval."""
     answer, replayed = outcome
+    if isinstance(answer, Approval) and answer.command == command.NAME:
+        raise ApprovalPending(answer, replayed=replayed)
     _raise_refusal(answer, replayed=replayed)
     return Executed(cast("AnswerT", answer), replayed)
 

@@ -95,6 +95,7 @@ class LocalContainer(containers.DeclarativeContainer):
         begin=store.provided.begin,
         new_id=new_id,
         default_currency=settings.provided.currency,
+        approval_rules=settings.provided.approval_rules,
         stripe=stripe,
         hash_secret=secret_hasher.provided.hash_loaded,
     )

@@ -9,10 +9,13 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from datetime import timedelta
 from typing import Annotated, Any, Final, Literal, get_args
 
 import msgspec
 
+from tekana.application.commands.approvals.approvable import APPROVABLE
+from tekana.domain.approvals import ApprovalRules
 from tekana.domain.errors import InvalidRequest, invalid
 from tekana.domain.money import Currency, parse_currency
 
@@ -30,6 +33,10 @@ Switch = Literal["on", "off"]
 DEFAULT_CURRENCY = Currency("RWF")
 
 DAYS_MAX = 36_500
+
+HOURS_MAX = 8_760
+
+Hours = Annotated[int, msgspec.Meta(ge=1, le=HOURS_MAX)]
 
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
@@ -58,6 +65,8 @@ _REQUIREMENTS: Final = {
     "keep_events": f"must be a number of days from 1 to {DAYS_MAX}",
     "access_log": "must be a number from 0 to 1",
     "bus_secret": f"must be one secret, or two separated by a comma, each of at least {BUS_SECRET_BYTES_MIN} bytes",
+    "approvals": f"must name commands, separated by commas: {', '.join(APPROVABLE)}",
+    "approval_hours": f"must be a number of hours from 1 to {HOURS_MAX}",
 }
 
 
@@ -93,6 +102,9 @@ class Settings:
         outside_issuers: the file, in JSON, with the OpenID Connect issuers whose tokens are accepted too.
         message_sender: the URL of the sender of one-time codes; its scheme is the name of the entry point. For
             development: `console://`, or `file:///folder/name`. With None, no codes are sent.
+        approvals: the commands that a second person has to approve before they are executed, by their names, separated
+            by commas; without it, none. A gateway does not need it: the services do.
+        approval_hours: for how many hours after a request it can be approved.
         currency: the ISO 4217 code of a customer's first wallet if the registration does not name one.
         env: "production" refuses to start with settings or servers that are not safe for real money: see
             `tekana.bootstrap.production`.
@@ -131,6 +143,8 @@ class Settings:
     token_audience: str = "tekana"  # noqa: S105 - the name of an audience
     outside_issuers: str | None = None
     message_sender: str | None = None
+    approvals: str | None = None
+    approval_hours: Hours = 24
 
     def __post_init__(self) -> None:
         parse_currency(self.currency)
@@ -148,6 +162,10 @@ class Settings:
             raise invalid("keep_events", _REQUIREMENTS["keep_events"])
         if not 0 <= self.access_log <= 1:
             raise invalid("access_log", _REQUIREMENTS["access_log"])
+        if not self.approval_rules.commands <= APPROVABLE.keys():
+            raise invalid("approvals", _REQUIREMENTS["approvals"])
+        if not 1 <= self.approval_hours <= HOURS_MAX:
+            raise invalid("approval_hours", _REQUIREMENTS["approval_hours"])
         for name, example in _URLS.items():
             url = getattr(self, name)
             if url is not None and "://" not in url:
@@ -205,6 +223,12 @@ class Settings:
     def has_tls(self) -> bool:
         """Return whether clients reach the process over TLS: its own, or that of a proxy."""
         return self.tls_cert is not None or self.tls_by_proxy
+
+    @property
+    def approval_rules(self) -> ApprovalRules:
+        """Return which commands need an approval, and when it expires."""
+        names = frozenset(one.strip() for one in (self.approvals or "").split(",") if one.strip())
+        return ApprovalRules(names, timedelta(hours=self.approval_hours))
 
     @classmethod
     def from_environment(

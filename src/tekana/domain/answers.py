@@ -10,6 +10,7 @@ from uuid import UUID
 from tekana.domain.answer_reference import AnswerReference
 from tekana.domain.api_key_answers import ConfiguredApiKey, api_key_reference
 from tekana.domain.api_keys import ApiKey
+from tekana.domain.approvals import Approval
 from tekana.domain.customer import Customer
 from tekana.domain.identifiers import CustomerId
 from tekana.domain.transaction import Rejection, Transaction
@@ -82,6 +83,7 @@ ANSWERS: Final[dict[type, AnswerKind]] = {
     ChangedWebhook: AnswerKind("ChangedWebhook", "webhook_endpoint", _endpoint_id),
     DeletedWebhook: AnswerKind("DeletedWebhook", "webhook_endpoint", _endpoint_id),
     WebhookDelivery: AnswerKind(None, "webhook_delivery", attrgetter("id"), reference=delivery_reference),
+    Approval: AnswerKind("Approval", "approval", attrgetter("id")),
     QueuedWebhook: AnswerKind("QueuedWebhook", "webhook_delivery", attrgetter("delivery_id")),
     ApiKey: AnswerKind(None, "api_key", attrgetter("id"), reference=api_key_reference),
     ConfiguredApiKey: AnswerKind("ConfiguredApiKey", "api_key", attrgetter("key_id")),

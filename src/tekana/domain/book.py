@@ -14,6 +14,7 @@ from typing import Any, Final, Literal
 from uuid import UUID
 
 from tekana.domain.answers import CustomerWithWallets
+from tekana.domain.approvals import NO_APPROVALS, ApprovalRules
 from tekana.domain.caller import Caller
 from tekana.domain.changes import Changes
 from tekana.domain.customer import CONTACTS, CUSTOMERS, Contact, Customer
@@ -56,6 +57,7 @@ class Book:
         hash_secret: returns the keyed hash of the digest of an API key's secret (see `tekana.ports.credentials`).
         numbers: increasing numbers for transaction ids, shared by all Books of a process.
         caller, request_id: those of the command that is being decided; recorded with every change.
+        approval_rules: which commands need the approval of a second person.
         stripe: the number of the house wallet, for each role and currency, that this process posts to.
         outbox: transactions (their events are derived from them) and all other events, in order.
         changes: the aggregates that were added or changed.
@@ -71,6 +73,7 @@ class Book:
     hash_secret: Callable[[str], str] = field(kw_only=True)
     numbers: Iterator[int] = field(default_factory=count)
     request_id: str | None = None
+    approval_rules: ApprovalRules = NO_APPROVALS
     stripe: int = 0
     outbox: list[Transaction | Event] = field(default_factory=list)
     changes: Changes = field(default_factory=Changes)

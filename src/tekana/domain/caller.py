@@ -18,6 +18,7 @@ Scope = Literal[
     "transactions:read",
     "transactions:write",
     "transactions:send",
+    "transactions:adjust",
     "recipients:read",
     "events:read",
     "webhooks:read",
@@ -25,6 +26,8 @@ Scope = Literal[
     "keys:read",
     "keys:write",
     "audit:read",
+    "approvals:read",
+    "approvals:write",
     "tenants:all",
 ]
 """A right of a caller. Each command and each query requires one. `tenants:all` gives access to all tenants' objects."""
@@ -35,11 +38,15 @@ PART_OF: Final[Mapping[Scope, Scope]] = {
     "wallets:open": "wallets:write",
     "wallets:freeze": "wallets:write",
     "transactions:send": "transactions:write",
+    "approvals:read": "approvals:write",
 }
 """The wider scope that includes a narrow one."""
 
 _READ: Final[frozenset[Scope]] = frozenset(
-    {"customers:read", "wallets:read", "transactions:read", "recipients:read", "events:read", "webhooks:read"}
+    {
+        *("customers:read", "wallets:read", "transactions:read", "recipients:read", "events:read", "webhooks:read"),
+        "approvals:read",
+    }
 )
 
 CallerKind = Literal["operator", "partner", "customer"]
@@ -49,7 +56,7 @@ Role = Literal["administrator", "finance", "support", "partner", "customer"]
 
 ROLES: Final[Mapping[Role, frozenset[Scope]]] = {
     "administrator": SCOPES,
-    "finance": _READ | {"transactions:write", "audit:read", "tenants:all"},
+    "finance": _READ | {"transactions:write", "transactions:adjust", "approvals:write", "audit:read", "tenants:all"},
     "support": _READ | {"wallets:freeze", "tenants:all"},
     "partner": _READ | {"customers:write", "wallets:write", "transactions:write", "webhooks:write"},
     "customer": frozenset(

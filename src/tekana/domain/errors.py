@@ -14,6 +14,7 @@
     │   ├── WebhookDeliveryNotFound
     │   ├── ApiKeyNotFound
     │   ├── IdentityNotFound
+    │   ├── ApprovalNotFound
     │   ├── OutcomeNotFound
     │   └── RecipientNotFound
     ├── StateConflict                                        the request is valid; the present state forbids it
@@ -24,6 +25,8 @@
     │   ├── WalletNotEmpty          wallet_not_empty
     │   ├── WebhookEndpointDisabled  webhook_endpoint_disabled
     │   └── ApiKeyNotActive         api_key_not_active
+    │   ├── ApprovalDecided         approval_decided
+    │   └── ApprovalExpired         approval_expired
     ├── RuleRefused                                          a rule about money or keys forbids it
     │   ├── InsufficientFunds       insufficient_funds
     │   ├── CurrencyMismatch        currency_mismatch
@@ -31,9 +34,12 @@
     │   ├── TenantMismatch          tenant_mismatch
     │   ├── LimitExceeded           limit_exceeded
     │   ├── GrantForbidden          forbidden                the caller may not give an API key these rights
+    │   ├── OwnApproval             own_approval             the one who asked for a command cannot decide on it
+    │   ├── ApproverForbidden       forbidden                the caller lacks the scope of the command to approve
     │   ├── RolledBack              rolled_back              another transaction of an atomic batch was refused
     │   └── IdempotencyKeyReused    idempotency_key_reused
     ├── ConcurrentUpdate            concurrent_update        changed since it was read: read again, then decide
+    ├── ApprovalPending             approval_pending         not a failure: a second person has to approve it
     └── Unavailable                 unavailable              outcome unknown: retry with the same key
         ├── Conflict                unavailable              another unit of work won a race; nothing was stored
         │   └── Busy                unavailable              a lock was not granted in time
@@ -50,6 +56,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 if TYPE_CHECKING:
+    from tekana.domain.approvals import Approval
     from tekana.domain.transaction import Rejection, Transaction
 
 
@@ -203,6 +210,12 @@ class IdentityNotFound(NotFound):
     NAME = "IdentityNotFound"
 
 
+class ApprovalNotFound(NotFound):
+    """No approval that the caller has access to has this id."""
+
+    NAME = "ApprovalNotFound"
+
+
 class OutcomeNotFound(NotFound):
     """No command of the caller's is stored under this idempotency key."""
 
@@ -270,6 +283,20 @@ class ApiKeyNotActive(StateConflict):
     code = "api_key_not_active"
 
 
+class ApprovalDecided(StateConflict):
+    """The approval was decided before: each is decided once."""
+
+    NAME = "ApprovalDecided"
+    code = "approval_decided"
+
+
+class ApprovalExpired(StateConflict):
+    """The approval was not decided in time: ask again."""
+
+    NAME = "ApprovalExpired"
+    code = "approval_expired"
+
+
 class RuleRefused(Refused):
     """A rule about money or keys forbids it."""
 
@@ -315,6 +342,19 @@ class GrantForbidden(RuleRefused):
     """The caller may not give an API key a right that they do not have themselves."""
 
     NAME = "GrantForbidden"
+
+
+class OwnApproval(RuleRefused):
+    """The caller asked for the command themselves: another one has to decide on it."""
+
+    NAME = "OwnApproval"
+    code = "own_approval"
+
+
+class ApproverForbidden(RuleRefused):
+    """The caller lacks the scope of the command that waits for an approval."""
+
+    NAME = "ApproverForbidden"
     code = "forbidden"
 
 
@@ -337,6 +377,22 @@ class ConcurrentUpdate(Refused):
 
     NAME = "ConcurrentUpdate"
     code = "concurrent_update"
+
+
+class ApprovalPending(TekanaError):
+    """The command was not executed: it waits for the approval of a second person. Stored as the answer under its key.
+
+    Attributes:
+        approval: the approval as it was asked for.
+        replayed: whether this request repeats the one that asked.
+    """
+
+    code = "approval_pending"
+
+    def __init__(self, approval: Approval, *, replayed: bool = False) -> None:
+        super().__init__(f"{approval.command} waits for the approval of a second person: {approval.id}")
+        self.approval = approval
+        self.replayed = replayed
 
 
 class Unavailable(TekanaError):

@@ -22,7 +22,7 @@ from tekana.domain.event_fields import (
     FieldMeaning,
     TypeOfTransaction,
 )
-from tekana.domain.identifiers import CustomerId, TransactionId, WalletId
+from tekana.domain.identifiers import ApprovalId, CustomerId, TransactionId, WalletId
 
 TransactionType = str
 """The name of a type of transaction: a key of `tekana.domain.transaction.TRANSACTION_TYPES`."""
@@ -224,11 +224,66 @@ class PaymentMade(TransactionEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BalanceAdjusted(TransactionEvent):
+    """An operator corrected the balance of a wallet, against the suspense wallet."""
+
+    NAME: ClassVar[str] = "BalanceAdjusted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TransactionRejected(TransactionEvent):
     """A movement of money was refused; nothing moved."""
 
     NAME: ClassVar[str] = "TransactionRejected"
     transaction_type: TypeOfTransaction
+    rejection_code: Annotated[str, FieldMeaning("Why it was refused: a code as in problems over HTTP.")]
+
+
+CommandName = Annotated[str, FieldMeaning("The name of the command that was asked for.")]
+AskedBy = Annotated[str, FieldMeaning("The subject of the caller who asked for the command.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalEvent(RecordedEvent):
+    """An event of an approval."""
+
+    aggregate: ClassVar[Aggregate] = "approval"
+    approval_id: ApprovalId
+    command: CommandName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalRequested(ApprovalEvent):
+    """A command was asked for that needs the approval of a second person."""
+
+    NAME: ClassVar[str] = "ApprovalRequested"
+    expires_at: Annotated[datetime, FieldMeaning("Until when it can be approved.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalApproved(ApprovalEvent):
+    """A second person, the caller of the event, approved a command, and it was executed."""
+
+    NAME: ClassVar[str] = "ApprovalApproved"
+    asked_by: AskedBy
+    resource: Annotated[str | None, FieldMeaning("What the command created or changed.")]
+    resource_id: Annotated[UUID | None, FieldMeaning("The id of that.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalRejected(ApprovalEvent):
+    """A second person, the caller of the event, rejected a command; nothing was done."""
+
+    NAME: ClassVar[str] = "ApprovalRejected"
+    asked_by: AskedBy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalFailed(ApprovalEvent):
+    """A second person, the caller of the event, approved a command, and a rule refused it."""
+
+    NAME: ClassVar[str] = "ApprovalFailed"
+    asked_by: AskedBy
     rejection_code: Annotated[str, FieldMeaning("Why it was refused: a code as in problems over HTTP.")]
 
 
@@ -238,7 +293,8 @@ EVENT_TYPES: Final[dict[str, type[RecordedEvent]]] = {
         *(CustomerRegistered, CustomerUpdated, CustomerVerified),
         *(CustomerSuspended, CustomerReactivated, CustomerClosed),
         *(WalletOpened, WalletUpdated, WalletFrozen, WalletUnfrozen, WalletClosed, WalletCredited, WalletDebited),
-        *(FundsDeposited, FundsWithdrawn, FundsTransferred, PaymentMade, TransactionRejected),
+        *(FundsDeposited, FundsWithdrawn, FundsTransferred, PaymentMade, BalanceAdjusted, TransactionRejected),
+        *(ApprovalRequested, ApprovalApproved, ApprovalRejected, ApprovalFailed),
     )
 }
 """Every event by its stored name."""

@@ -19,6 +19,7 @@ TransactionId = NewType("TransactionId", UUID)
 WebhookEndpointId = NewType("WebhookEndpointId", UUID)
 WebhookDeliveryId = NewType("WebhookDeliveryId", UUID)
 ApiKeyId = NewType("ApiKeyId", UUID)
+ApprovalId = NewType("ApprovalId", UUID)
 
 HouseRole = Literal["settlement", "fees", "exchange", "suspense"]
 """The purpose of a house wallet. `settlement` is the source of deposits and the destination of withdrawals."""

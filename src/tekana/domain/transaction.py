@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from tekana.domain.caller import MAIN_TENANT
 from tekana.domain.events import (
+    BalanceAdjusted,
     Event,
     FundsDeposited,
     FundsTransferred,
@@ -39,23 +40,27 @@ class TransactionTypeRules:
     Attributes:
         event: the class of the event of a posted transaction.
         payer, payee: the house role of the paying or the paid wallet; None if the request names the wallet.
+        either: the house role of the payer or the payee, whichever the request says; the other one is a customer's
+            wallet. None for types of one direction.
         further: the house roles of further wallets that may have legs, such as `fees`. All other legs are debits of the
             payer and credits of the payee; the audit checks that.
         details: the class of `TransactionRequest.details`; None if the type has no details.
         house_roles: all house roles above, without repetition.
-        has_house_party: whether the payer or the payee is a house wallet.
+        has_house_party: whether the payer or the payee is always a house wallet.
     """
 
     event: type[TransactionEvent]
     payer: HouseRole | None = None
     payee: HouseRole | None = None
+    either: HouseRole | None = None
     further: tuple[HouseRole, ...] = ()
     details: type[Any] | None = None
     house_roles: tuple[HouseRole, ...] = field(init=False)
     has_house_party: bool = field(init=False)
 
     def __post_init__(self) -> None:
-        roles = dict.fromkeys(role for role in (self.payer, self.payee, *self.further) if role is not None)
+        named = (self.payer, self.payee, self.either, *self.further)
+        roles = dict.fromkeys(role for role in named if role is not None)
         object.__setattr__(self, "house_roles", tuple(roles))
         object.__setattr__(self, "has_house_party", self.payer is not None or self.payee is not None)
 
@@ -71,11 +76,19 @@ class TransactionTypeRules:
         return payer, next(named) if self.payee is None else house_wallet_id(self.payee, currency)
 
 
+@value()
+class AdjustmentDetails:
+    """The details of an adjustment: why the balance was wrong."""
+
+    reason: str
+
+
 TRANSACTION_TYPES: Final[dict[TransactionType, TransactionTypeRules]] = {
     "deposit": TransactionTypeRules(event=FundsDeposited, payer="settlement"),
     "withdrawal": TransactionTypeRules(event=FundsWithdrawn, payee="settlement"),
     "transfer": TransactionTypeRules(event=FundsTransferred),
     "payment": TransactionTypeRules(event=PaymentMade),
+    "adjustment": TransactionTypeRules(event=BalanceAdjusted, either="suspense", details=AdjustmentDetails),
 }
 """Every type of transaction, by its stored name."""
 

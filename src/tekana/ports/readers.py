@@ -25,6 +25,7 @@ from typing import (
 
 from tekana.domain.caller import Caller, Scope
 from tekana.ports.api_keys import ApiKeys
+from tekana.ports.approvals import Approvals
 from tekana.ports.customers import Customers
 from tekana.ports.events import Events
 from tekana.ports.outcomes import Outcomes
@@ -73,6 +74,9 @@ class Readers(Protocol):
 
     def api_keys(self, caller: Caller) -> ApiKeys:
         """Return the reader of API keys."""
+
+    def approvals(self, caller: Caller) -> Approvals:
+        """Return the reader of approvals."""
         ...
 
     async def start(self) -> None:
@@ -146,6 +150,7 @@ class SessionReaders(ABC):
     events = Reader(Readers.events, scope="events:read", service="transaction")
     outcomes = Reader(Readers.outcomes, scope="transactions:read", service="transaction")
     api_keys = Reader(Readers.api_keys, scope="keys:read", service="transaction")
+    approvals = Reader(Readers.approvals, scope="approvals:read", service="transaction")
 
     @abstractmethod
     def open_reader(self, reader: Reader[PortT]) -> PortT:

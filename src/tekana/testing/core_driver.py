@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
@@ -16,7 +17,9 @@ from tekana.application.event_payload import event_payload
 from tekana.application.sign_in.customer_sign_in import CustomerSignIn
 from tekana.application.tekana import refusal_of
 from tekana.domain.answers import CustomerWithWallets
-from tekana.domain.errors import InvalidRequest, Refused, Unauthenticated
+from tekana.domain.approvals import Approval
+from tekana.domain.caller import LOCAL_OPERATOR
+from tekana.domain.errors import ApprovalPending, InvalidRequest, Refused, Unauthenticated
 from tekana.domain.identifiers import WebhookEndpointId
 from tekana.domain.money import Currency, Money, format_minor
 from tekana.domain.transaction import Entry, PostedEntry, Transaction
@@ -45,6 +48,8 @@ _COMMANDS: dict[Verb, tuple[Callable[..., Any], str | None]] = {
     "create_webhook": (core.CreateWebhookEndpoint, None),
     "update_webhook": (core.UpdateWebhookEndpoint, "endpoint_id"),
     "resend": (core.ResendWebhookDelivery, "delivery_id"),
+    "approve": (core.ApproveRequest, "approval_id"),
+    "reject": (core.RejectRequest, "approval_id"),
     **{type_: (kind, None) for type_, kind in MONEY_COMMANDS.items()},
 }
 
@@ -68,6 +73,8 @@ class CoreDriver:
             make, name = _COMMANDS[verb]
             command = make(**_typed(details if name is None else {**details, name: subject}))
             done = await self._app.submit(command, key=key)
+        except ApprovalPending as pending:
+            return Reply(_record(pending.approval), pending.replayed)
         except InvalidRequest as error:
             raise Refusal(error.code, [one.field for one in error.errors]) from error
         except Unauthenticated as error:
@@ -81,6 +88,7 @@ class CoreDriver:
             "customers": self._app.customers,
             "wallets": self._app.wallets,
             "transactions": self._app.transactions,
+            "approvals": self._app.approvals,
         }
         try:
             return _record(await readers[kind].get(UUID(id)))
@@ -127,6 +135,11 @@ class CoreDriver:
     async def deliveries(self, endpoint_id: str) -> list[Record]:
         endpoint = WebhookEndpointId(UUID(endpoint_id))
         return await _all(lambda page: self._app.webhooks.deliveries(endpoint, page), _delivery)
+
+
+def operators_of(app: Session) -> Callable[[str], CoreDriver]:
+    """Return a function that returns the driver of the operator with a subject, who has all scopes."""
+    return lambda subject: CoreDriver(app.as_caller(replace(LOCAL_OPERATOR, subject=subject)))
 
 
 async def _all(
@@ -199,12 +212,18 @@ def _record(answer: object) -> Record:
             return _transaction(answer)
         case PostedEntry(entry=entry):
             return {**_entry(entry), "type": answer.type, "reference": answer.reference}
-        case WebhookEndpoint() | WebhookDelivery():
-            return _webhook(answer) if isinstance(answer, WebhookEndpoint) else _delivery(answer)
+        case WebhookEndpoint() | WebhookDelivery() | Approval():
+            return _other(answer)
         case BalanceAt():
             return {"ledger_balance": answer.ledger_balance.major, "version": answer.version}
         case _:
             raise TypeError(f"no record for answers of type {type(answer).__name__}")
+
+
+def _other(answer: WebhookEndpoint | WebhookDelivery | Approval) -> Record:
+    if isinstance(answer, Approval):
+        return {"id": str(answer.id), "status": answer.status, "asked_by": answer.asked_by}
+    return _webhook(answer) if isinstance(answer, WebhookEndpoint) else _delivery(answer)
 
 
 def _wallet(wallet: Wallet) -> Record:

@@ -17,12 +17,13 @@ MoneyVerb = str
 
 BatchVerb = Literal["batch"]
 WebhookVerb = Literal["create_webhook", "update_webhook", "resend"]
+ApprovalVerb = Literal["approve", "reject"]
 SignInVerb = Literal[
     "set_password", "sign_in", "refresh", "sign_out", "request_code", "set_password_by_code", "change_password"
 ]
-Verb = CustomerVerb | WalletVerb | BatchVerb | WebhookVerb | SignInVerb | MoneyVerb
+Verb = CustomerVerb | WalletVerb | BatchVerb | WebhookVerb | ApprovalVerb | SignInVerb | MoneyVerb
 
-Kind = Literal["customers", "wallets", "transactions"]
+Kind = Literal["customers", "wallets", "transactions", "approvals"]
 
 
 class Reply(NamedTuple):
@@ -46,12 +47,12 @@ class Driver(Protocol):
     """A connection to a tekana under test. Every method raises Refusal if the request is refused."""
 
     async def do(self, verb: Verb, subject: str | None, details: Record, *, key: str) -> Reply:
-        """Send a request.
+        """Send a request. One that waits for an approval succeeds, with the approval as its record.
 
         Args:
             verb: the operation.
-            subject: the id of the customer, wallet, webhook endpoint or (for `resend`) webhook delivery; None for
-                `register`, `batch`, `create_webhook`, money commands, and sign-in but for `set_password`.
+            subject: the id of the customer, wallet, webhook endpoint, approval or (for `resend`) webhook delivery;
+                None for `register`, `batch`, `create_webhook`, money commands, and sign-in but for `set_password`.
             details: the fields of the request. `update` may have an `expected_version`; `batch` has its `mode` and
                 `transactions`, and its reply has `results` even if all of them were refused.
             key: the idempotency key.
@@ -59,7 +60,7 @@ class Driver(Protocol):
         ...
 
     async def get(self, kind: Kind, id: str) -> Record:
-        """Return the customer, wallet or transaction with this id."""
+        """Return the customer, wallet, transaction or approval with this id."""
         ...
 
     async def find(self, kind: Kind, **which: str) -> list[Record]:

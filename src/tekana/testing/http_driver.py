@@ -7,9 +7,11 @@ from typing import Any
 import httpx
 
 from tekana.domain.errors import (
+    ApproverForbidden,
     ConcurrentUpdate,
     InvalidRequest,
     NotFound,
+    OwnApproval,
     RuleRefused,
     StateConflict,
     TekanaError,
@@ -36,6 +38,8 @@ _PATHS: dict[Verb, str] = {
     "set_password_by_code": "/v1/auth/password",
     "change_password": "/v1/auth/password/change",
     "resend": "/v1/webhook-deliveries/{}/resend",
+    "approve": "/v1/approvals/{}/approve",
+    "reject": "/v1/approvals/{}/reject",
 }
 _PATCHED: dict[Verb, str] = {
     "update_wallet": "/v1/wallets/{}",
@@ -49,6 +53,8 @@ _FAMILIES: dict[type[TekanaError], int] = {
     StateConflict: 409,
     ConcurrentUpdate: 412,
     RuleRefused: 422,
+    OwnApproval: 403,
+    ApproverForbidden: 403,
 }
 _STATUSES: dict[str, int] = {
     kind.code: status

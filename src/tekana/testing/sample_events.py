@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from tekana.domain.events import (
+    ApprovalApproved,
+    ApprovalFailed,
+    ApprovalRejected,
+    ApprovalRequested,
     CustomerClosed,
     CustomerReactivated,
     CustomerRegistered,
@@ -26,7 +31,7 @@ from tekana.domain.events import (
     WalletUnfrozen,
     WalletUpdated,
 )
-from tekana.domain.identifiers import CustomerId, TransactionId, WalletId, house_wallet_id
+from tekana.domain.identifiers import ApprovalId, CustomerId, TransactionId, WalletId, house_wallet_id
 from tekana.domain.money import Currency
 from tekana.domain.transaction import TRANSACTION_TYPES
 from tekana.testing.clock import FrozenClock
@@ -35,6 +40,7 @@ RWF = Currency("RWF")
 ALINE = CustomerId(UUID("019c13bd-8e80-7a6f-93c1-2f6a0d5b8e01"))
 ALINES_WALLET = WalletId(UUID("019c13bd-8e80-7a70-8f52-71c09e4d2b02"))
 BOSCOS_WALLET = WalletId(UUID("019c13bd-8e80-7b11-9d04-5be3f1a67c03"))
+APPROVAL = ApprovalId(UUID("019c13bd-8e80-7c22-8d05-6cf402b78d04"))
 SETTLEMENT = house_wallet_id("settlement", RWF)
 DEPOSIT, TRANSFER, WITHDRAWAL, REFUSED = (
     TransactionId(UUID(f"019c13bd-9e20-7000-8000-00000c4f1a{number:02d}")) for number in range(4, 8)
@@ -89,13 +95,29 @@ def sample_events() -> list[Event]:
         WalletClosed(**wallet()),
         CustomerClosed(**aline()),
     ]
-    shown = {type(event) for event in events}
-    for number, rules in enumerate(TRANSACTION_TYPES.values()):  # of types that are not named above
-        if rules.event not in shown:
-            transaction_id = TransactionId(UUID(f"019c13bd-9e20-7000-8000-00000c4f1b{number:02d}"))
-            events.append(rules.event(**money(transaction_id, (ALINES_WALLET, BOSCOS_WALLET), 1200)))
+
+    def other_types() -> Iterator[Event]:
+        """Yield the events of types of transactions that are not among the events yet."""
+        shown = {type(event) for event in events}
+        for number, rules in enumerate(TRANSACTION_TYPES.values()):
+            if rules.event not in shown:
+                transaction_id = TransactionId(UUID(f"019c13bd-9e20-7000-8000-00000c4f1b{number:02d}"))
+                yield rules.event(**money(transaction_id, (ALINES_WALLET, BOSCOS_WALLET), 1200))
+
+    def approval() -> dict[str, Any]:
+        return {"approval_id": APPROVAL, **next_of(APPROVAL), "command": "AdjustBalance"}
+
     # Later kinds of event come after the others, whose times and sequences are pinned by tests.
+    events.append(next(other_types()))  # a payment
     events.append(
         WalletUpdated(wallet_id=BOSCOS_WALLET, **next_of(BOSCOS_WALLET), changed=("name", "metadata")),
     )
+    events += other_types()
+    expires_at = clock() + timedelta(hours=24)
+    events += [
+        ApprovalRequested(**approval(), expires_at=expires_at),
+        ApprovalApproved(**approval(), asked_by="key:1", resource="transaction", resource_id=DEPOSIT),
+        ApprovalRejected(**approval(), asked_by="key:1"),
+        ApprovalFailed(**approval(), asked_by="key:1", rejection_code="insufficient_funds"),
+    ]
     return events

@@ -82,6 +82,10 @@ def _misplaced(transaction: Transaction) -> Breaches:
     for role, wallet_id in ((rules.payer, request.from_wallet_id), (rules.payee, request.to_wallet_id)):
         if role is not None and wallet_id != house_wallet_id(role, amount.currency):
             yield f"transaction {transaction.id}: a {request.type} that does not go through the {role} wallet"
+    if rules.either is not None:
+        house = house_wallet_id(rules.either, amount.currency)
+        if (request.from_wallet_id == house) == (request.to_wallet_id == house):
+            yield f"transaction {transaction.id}: a {request.type} that does not go through the {rules.either} wallet"
     debited = credited = 0
     for entry in transaction.entries:
         wallet_id, is_debit = first_stripe(entry.wallet_id), entry.amount_minor < 0

@@ -21,7 +21,10 @@ from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord
 class CountsEvents(Protocol):
     """An aggregate that counts its events, as customers and wallets do."""
 
-    id: Any
+    @property
+    def id(self) -> Any:
+        """Return the id of the aggregate."""
+        ...
 
     @property
     def event_count(self) -> int:

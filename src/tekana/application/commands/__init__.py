@@ -8,8 +8,9 @@ attributes of commands: see `tekana.application.commands.command.Command`.
 
 from typing import TYPE_CHECKING, Any, Final
 
-from tekana.application.commands import api_keys, customers, money, wallets, webhooks
+from tekana.application.commands import api_keys, approvals, customers, money, wallets, webhooks
 from tekana.application.commands.api_keys import *
+from tekana.application.commands.approvals import *
 from tekana.application.commands.batch import Batch as Batch
 from tekana.application.commands.batch import BatchOutcome as BatchOutcome
 from tekana.application.commands.command import Command as Command
@@ -22,7 +23,7 @@ from tekana.application.commands.wallets import *
 from tekana.application.commands.webhooks import *
 from tekana.domain.events import TransactionType
 
-_PACKAGES = (customers, wallets, money, webhooks, api_keys)
+_PACKAGES = (customers, wallets, money, webhooks, api_keys, approvals)
 
 GROUPS: Final[tuple[CommandGroup, ...]] = tuple(package.GROUP for package in _PACKAGES)
 """The commands of each package, and where they go on the bus."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from typing import Any, ClassVar, Final, Protocol, TypeVar, runtime_checkable
 from uuid import UUID
@@ -27,7 +28,7 @@ from tekana.domain.errors import InvalidRequest, Refused, SameWallet, invalid
 from tekana.domain.identifiers import HouseRole, WalletId
 from tekana.domain.lock_set import HouseWalletRef, LockedState, LockSet
 from tekana.domain.money import Currency, Money, normalize_amount
-from tekana.domain.transaction import TRANSACTION_TYPES, Leg, Transaction, TransactionRequest
+from tekana.domain.transaction import TRANSACTION_TYPES, Leg, Rejection, Transaction, TransactionRequest
 from tekana.domain.wallet import Wallet
 
 # Builds a NamedTuple of all its fields in half the time of its constructor, for what every transfer creates.
@@ -98,6 +99,14 @@ class MoneyCommand(Command[Transaction], Protocol):
                 refused the command, the refusal is stored without a transaction.
         """
         ...
+
+
+def record_refusal(command: Command[Answer], refusal: Refused, book: Book) -> Transaction | Rejection:
+    """Return the answer of a refused command: for money, a rejected transaction, if its request is known."""
+    if isinstance(command, MoneyCommand):
+        with suppress(Refused):  # the command names something that does not exist
+            return book.reject(command.to_request(book), refusal)
+    return book.rejection(refusal)
 
 
 class Struct(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

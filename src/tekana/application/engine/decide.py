@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from functools import cache
 from hashlib import blake2b
 from itertools import groupby
@@ -12,7 +11,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from tekana.application.commands.command import Command, ExtendingCommand, MoneyCommand
+from tekana.application.commands.command import Command, ExtendingCommand, MoneyCommand, record_refusal
+from tekana.application.engine.approvals import batch_error, request_approval
 from tekana.application.engine.command_queue import QueuedBatch, QueuedCommand
 from tekana.application.engine.envelope import Envelope, Outcome
 from tekana.domain.answer_reference import AnswerReference
@@ -106,7 +106,7 @@ def decide_group(
                 if one.key not in decided.records:  # the same key twice in one group: the second is a replay
                     _decide_single(one, decided, book)
         else:
-            _decide_batch(batch, list(members), known, decided.records, book)
+            _decide_batch(batch, list(members), known, decided, book)
     return decided
 
 
@@ -121,12 +121,22 @@ def _decide_single(one: QueuedCommand, decided: Decided, book: Book) -> None:
 
 
 def decide(envelope: Envelope, book: Book) -> Answer:
-    """Decide one command. A refusal is an answer, too: for money, a rejected transaction.
+    """Decide one command, or have its approval asked for if it needs one.
+
+    A refusal is an answer, too: for money, a rejected transaction.
 
     Raises:
         InvalidRequest: the command turned out to be invalid.
         TypeError: the command posted a transaction that is not its answer: a key would not lead to it.
     """
+    book.caller = envelope.caller
+    book.request_id = envelope.request_id
+    if envelope.command.NAME in book.approval_rules.commands:
+        return request_approval(envelope.command, book)
+    return _decide_now(envelope, book)
+
+
+def _decide_now(envelope: Envelope, book: Book) -> Answer:
     book.caller = envelope.caller
     book.request_id = envelope.request_id
     decided = len(book.outbox)
@@ -136,14 +146,6 @@ def decide(envelope: Envelope, book: Book) -> Answer:
         return record_refusal(envelope.command, refusal, book)
     _require_one_transaction(envelope.command, answer, book, decided)
     return answer
-
-
-def record_refusal(command: Command[Answer], refusal: Refused, book: Book) -> Transaction | Rejection:
-    """Return the answer of a refused command: for money, a rejected transaction, if its request is known."""
-    if isinstance(command, MoneyCommand):
-        with suppress(Refused):  # the command names something that does not exist
-            return book.reject(command.to_request(book), refusal)
-    return book.rejection(refusal)
 
 
 def _require_one_transaction(command: Command[Answer], answer: Answer, book: Book, decided: int) -> None:
@@ -158,9 +160,15 @@ def _decide_batch(
     asked: QueuedBatch,
     members: list[QueuedCommand],
     known: Mapping[IdempotencyKey, IdempotencyRecord],
-    new: dict[IdempotencyKey, IdempotencyRecord],
+    decided: Decided,
     book: Book,
 ) -> None:
+    new = decided.records
+    if asked.key not in known and asked.key not in new:
+        error = batch_error(asked.batch.transactions, book)
+        if error is not None:
+            decided.invalid.update((id(one), error) for one in members)
+            return
     about = BatchRecord(asked.batch.mode, len(asked.batch.transactions))
     claimed = known.get(asked.key) or new.setdefault(asked.key, IdempotencyRecord(asked.fingerprint, about))
     members = [one for one in members if one.key not in new]  # none are left if the batch is in the group twice
@@ -171,7 +179,7 @@ def _decide_batch(
         book.caller, book.request_id = members[0].envelope.caller, members[0].envelope.request_id
         answers = _decide_all_or_none(asked.batch.transactions, book)
     else:
-        answers = [decide(one.envelope, book) for one in members]
+        answers = [_decide_now(one.envelope, book) for one in members]
     for one, answer in zip(members, answers, strict=True):
         new[one.key] = IdempotencyRecord(one.fingerprint, answer)
 

@@ -24,6 +24,7 @@ from tekana.application.engine.group_settler import GroupSettler
 from tekana.application.engine.statistics import EngineStatistics, OutcomeCounter
 from tekana.application.webhooks.signature import new_secret
 from tekana.domain.answers import Answer
+from tekana.domain.approvals import NO_APPROVALS, ApprovalRules
 from tekana.domain.book import Book
 from tekana.domain.caller import Caller
 from tekana.domain.errors import Overloaded, Unavailable
@@ -63,7 +64,7 @@ class PostingEngine:
     one kind never shut out the other.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each by its name
         self,
         begin: BeginUnit,
         new_id: NewId,
@@ -71,6 +72,7 @@ class PostingEngine:
         default_currency: Currency,
         new_secret: Callable[[], str] = new_secret,
         hash_secret: Callable[[str], str] | None = None,
+        approval_rules: ApprovalRules = NO_APPROVALS,
         largest_group: int = 500,
         most_groups: int = 20,
         stripe: int = 0,
@@ -80,6 +82,7 @@ class PostingEngine:
         self._default_currency = default_currency
         self._new_secret = new_secret
         self._hash_secret = hash_secret or _cannot_hash
+        self._approval_rules = approval_rules
         self._stripe = stripe
         self._numbers = count(new_id().int & ((1 << NUMBER_BITS - 1) - 1))  # apart from those of other processes
         self._previews = asyncio.Semaphore(_PREVIEWS_MAX)
@@ -196,7 +199,8 @@ class PostingEngine:
     async def preview(self, envelope: Envelope) -> Answer:
         """Return what the command would lead to now; for a refused one, its rejected transaction. Nothing is kept.
 
-        Nothing is locked: a preview never makes money wait.
+        For a command that needs an approval, this is what it would lead to if it were approved now. Nothing is locked:
+        a preview never makes money wait.
 
         Raises:
             Overloaded: too many previews wait.
@@ -211,7 +215,9 @@ class PostingEngine:
                 while more := with_further_locks([envelope.command], locks, locked, self._stripe):
                     locks = more
                     locked = await self._read(locks)
-                return decide(envelope, self._book(locked, envelope.caller))
+                book = self._book(locked, envelope.caller)
+                book.approval_rules = NO_APPROVALS
+                return decide(envelope, book)
         finally:
             self._waiting_previews -= 1
 
@@ -264,6 +270,7 @@ class PostingEngine:
             new_secret=self._new_secret,
             hash_secret=self._hash_secret,
             numbers=self._numbers,
+            approval_rules=self._approval_rules,
             stripe=self._stripe,
         )
 

@@ -20,12 +20,13 @@ from tekana.application import (
 )
 from tekana.application.commands import MONEY_COMMANDS
 from tekana.domain.caller import LOCAL_OPERATOR
-from tekana.domain.errors import Refused
+from tekana.domain.errors import InsufficientFunds, Refused
 from tekana.domain.events import EVENT_TYPES, Event, aggregate_id, event_id
 from tekana.domain.wallet import Wallet
 from tekana.ports.page import PageRequest
 from tekana.ports.store import Store
 from tekana.testing import builders
+from tekana.testing.contracts.approval_helpers import adjustment, approve, ask, office, refused, reject
 from tekana.testing.contracts.fixtures import Contract
 from tekana.testing.contracts.helpers import PATIENCE, a_customer, a_wallet, all_outcomes
 from tekana.testing.contracts.ledger_checks import every, feed
@@ -35,7 +36,7 @@ class EventFeedContract(Contract):
     """`tekana.ports.events`."""
 
     async def test_every_event_there_is(self, store: Store, app: Session) -> None:
-        await _execute_all_commands(app)
+        await _execute_all_commands(app, store)
         events = await feed(store)
         assert {type(event).__name__ for event in events} == set(EVENT_TYPES)
         by_aggregate: dict[UUID, list[Event]] = defaultdict(list)
@@ -45,14 +46,14 @@ class EventFeedContract(Contract):
             assert [event.sequence for event in mine] == list(range(1, len(mine) + 1))
 
     async def test_pages_of_every_size(self, store: Store, app: Session) -> None:
-        await _execute_all_commands(app)
+        await _execute_all_commands(app, store)
         whole = await every(store.events(LOCAL_OPERATOR).list)
         assert len({one.cursor for one in whole}) == len(whole)
         for limit in range(1, 12):
             assert await every(store.events(LOCAL_OPERATOR).list, limit) == whole
 
     async def test_each_event_leads_to_the_next(self, store: Store, app: Session) -> None:
-        await _execute_all_commands(app)
+        await _execute_all_commands(app, store)
         whole = await every(store.events(LOCAL_OPERATOR).list)
         for index, one in enumerate(whole):
             page = await store.events(LOCAL_OPERATOR).list(PageRequest(2, one.cursor))
@@ -107,13 +108,13 @@ async def _work(app: Session, wallets: Sequence[Wallet], number: int) -> None:
         one, two = wallets[(number + turn) % 4], wallets[(number + turn + 1 + turn % 3) % 4]
         try:
             await app.execute(builders.transfer(one.id, two.id, str(10 + 20 * (turn % 4))))
-        except Refused as refused:
-            assert refused.code == "insufficient_funds"
+        except Refused as refusal:
+            assert refusal.code == "insufficient_funds"
         if turn % 4 == 0:
             await app.execute(builders.person())
 
 
-async def _execute_all_commands(app: Session) -> None:
+async def _execute_all_commands(app: Session, store: Store) -> None:
     """Execute every command."""
     aline, bosco = await a_customer(app, "700"), await a_customer(app)
     customer, wallet = aline.customer, aline.wallets[0]
@@ -125,11 +126,26 @@ async def _execute_all_commands(app: Session) -> None:
     await app.execute(builders.freeze(wallet.id, "all"))
     await app.execute(UnfreezeWallet(wallet_id=wallet.id))
     await app.execute(builders.transfer(wallet.id, bosco.wallets[0].id, "300"))
-    [refused] = await all_outcomes([app.execute(builders.withdrawal(wallet.id, "401"))])
-    assert isinstance(refused, Refused)
+    [outcome] = await all_outcomes([app.execute(builders.withdrawal(wallet.id, "401"))])
+    assert isinstance(outcome, Refused)
     for type_ in MONEY_COMMANDS:
         await app.execute(builders.movement(type_, bosco.wallets[0].id, wallet.id, "1"))
+    await _decide_on_requests(store, wallet)
     await app.execute(builders.withdrawal(wallet.id, str((await app.wallets.get(wallet.id)).ledger_balance)))
     savings = await app.execute(builders.open_wallet(customer.id, "USD", name="Savings"))
     await app.execute(CloseWallet(wallet_id=savings.id))
     await app.execute(CloseCustomer(customer_id=customer.id))
+
+
+async def _decide_on_requests(store: Store, wallet: Wallet) -> None:
+    """Have an approval approved, one rejected, and one fail."""
+    async with office(store) as people:
+        approval = await ask(people.asker, adjustment(wallet.id))
+        await people.approver.execute(approve(approval))
+        approval = await ask(people.asker, adjustment(wallet.id))
+        await people.approver.execute(reject(approval))
+        approval = await ask(people.asker, adjustment(wallet.id, "1", "debit"))
+        rest = (await people.app.wallets.get(wallet.id)).ledger_balance
+        await people.app.execute(builders.withdrawal(wallet.id, str(rest)))
+        await refused(InsufficientFunds, people.approver.execute(approve(approval)))
+        await people.app.execute(builders.deposit(wallet.id, "1"))

@@ -11,6 +11,7 @@ import pytest_asyncio
 from uuid_utils.compat import uuid7
 
 from tekana.application import PostingEngine, Session, Tekana
+from tekana.domain.approvals import NO_APPROVALS, ApprovalRules
 from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.events import Event
 from tekana.ports.store import Store
@@ -107,14 +108,19 @@ class Contract(CapabilityContract):
 
 
 @asynccontextmanager
-async def at_work(store: Store, begin: BeginUnit | None = None) -> AsyncIterator[Session]:
+async def at_work(
+    store: Store, begin: BeginUnit | None = None, *, approval_rules: ApprovalRules = NO_APPROVALS
+) -> AsyncIterator[Session]:
     """Run an application on the store, and yield the operator's session.
 
     Args:
         store: the store.
         begin: replaces `store.begin`, for fault injection.
+        approval_rules: what needs an approval.
     """
-    engine = PostingEngine(begin or store.begin, uuid7, default_currency=RWF, hash_secret=hash_secret)
+    engine = PostingEngine(
+        begin or store.begin, uuid7, default_currency=RWF, hash_secret=hash_secret, approval_rules=approval_rules
+    )
     engine.start()
     try:
         yield Tekana(store, engine).as_caller(LOCAL_OPERATOR)

@@ -10,7 +10,8 @@ from typing import Final, TypeVar
 from uuid_utils.compat import uuid7
 
 from tekana.application import BatchOutcome, Command, Session
-from tekana.application.engine.decide import fingerprint, record_refusal, with_further_locks
+from tekana.application.commands.command import record_refusal
+from tekana.application.engine.decide import fingerprint, with_further_locks
 from tekana.application.webhooks.signature import new_secret
 from tekana.domain.answers import Answer, CustomerWithWallets
 from tekana.domain.book import Book

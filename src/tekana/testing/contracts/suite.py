@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from tekana.testing.contracts.access import AccessContract
 from tekana.testing.contracts.api_keys import ApiKeysContract
+from tekana.testing.contracts.approval_races import ApprovalRacesContract
+from tekana.testing.contracts.approvals import ApprovalsContract
 from tekana.testing.contracts.batches import BatchesContract
 from tekana.testing.contracts.concurrency import ConcurrencyContract
 from tekana.testing.contracts.contacts import ContactsContract
@@ -39,6 +41,8 @@ class StoreContract(
     AccessContract,
     RecipientsContract,
     ApiKeysContract,
+    ApprovalsContract,
+    ApprovalRacesContract,
 ):
     """The contract of a store. `tekana.testing.contracts` shows how to run it.
 

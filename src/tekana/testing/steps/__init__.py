@@ -44,6 +44,7 @@ _PARTS = (
     "events",
     "webhook_steps",
     "sign_in_steps",
+    "approval_steps",
     "outcomes",
     "search_steps",
 )

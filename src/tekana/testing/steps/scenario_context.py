@@ -32,6 +32,8 @@ class AcceptanceTarget(NamedTuple):
         audited: the store or application to audit after each scenario.
         messages: the one-time codes that were sent, the newest last; None skips scenarios of sign-in.
         webhooks: whether webhooks are delivered, also to this machine; if not, scenarios with webhooks are skipped.
+        operators: returns the driver of the operator with a subject, where every command needs an approval that can;
+            None: scenarios with approvals are skipped.
     """
 
     driver: Driver
@@ -39,15 +41,17 @@ class AcceptanceTarget(NamedTuple):
     audited: Auditable
     webhooks: bool = True
     messages: Sequence[CodeMessage] | None = None
+    operators: Callable[[str], Driver] | None = None
 
 
 class Request(NamedTuple):
-    """A request. `learn` is called with the answer if it succeeds."""
+    """A request. `learn` is called with the answer if it succeeds; `by` is the operator who sends it."""
 
     verb: Verb
     subject: str | None
     details: Record
     learn: Callable[[Record], None] = lambda _: None
+    by: str | None = None
 
 
 class SentRequest(NamedTuple):
@@ -71,6 +75,7 @@ class ScenarioContext:
         self.endpoint_id = ""
         self.challenge_id = ""
         self.refresh_tokens: list[str] = []
+        self.approval_id = ""
         self._portal = portal
         self._leaving = ExitStack()
         self._receiver: Receiver | None = None
@@ -218,9 +223,15 @@ class ScenarioContext:
 
     async def _outcome(self, request: Request, key: str) -> Reply | Refusal:
         try:
-            return await self.world.driver.do(request.verb, request.subject, request.details, key=key)
+            driver = self._driver_of(request.by)
+            return await driver.do(request.verb, request.subject, request.details, key=key)
         except Refusal as refusal:
             return refusal
+
+    def _driver_of(self, operator: str | None) -> Driver:
+        if operator is None or self.world.operators is None:
+            return self.world.driver
+        return self.world.operators(operator)
 
     def _new_key(self) -> str:
         self._keys += 1

@@ -24,6 +24,9 @@ REASONS = {
     "another of them was refused": "rolled_back",
     "it changed meanwhile": "concurrent_update",
     "this does not sign in": "sign_in_refused",
+    "they asked for it themselves": "own_approval",
+    "it was decided before": "approval_decided",
+    "it is too late": "approval_expired",
     "the request was used for something else": "idempotency_key_reused",
 }
 """Every reason for a refusal, as the features word it, with its stable code."""
@@ -71,7 +74,8 @@ _WORDS = {
     ),
     "Office": _Word(r"the [a-z ]+"),
     "Field": _Word(
-        r"full name|email|phone number|external id|country|currency|tier|reference|description|amount|address|password",
+        r"full name|email|phone number|external id|country|currency|tier|reference|description|amount|reason|address|"
+        r"password",
         lambda text: "url" if text == "address" else text.replace(" ", "_"),
     ),
     "Event": _Word(r"[a-z ]+", event_type),
