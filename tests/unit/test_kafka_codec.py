@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 import msgspec
 import pytest
@@ -12,6 +13,7 @@ import tekana
 from tekana.application.commands import GROUPS
 from tekana.application.commands.command import Struct
 from tekana.application.commands.group import CommandGroup
+from tekana.application.engine.envelope import Outcome
 from tekana.domain import errors
 from tekana.domain.answers import Answer, BatchRecord
 from tekana.domain.caller import LOCAL_OPERATOR
@@ -26,7 +28,7 @@ from tekana.testing.session import session
 from tekana_kafka.codec import codec_of
 from tekana_kafka.command_messages import command_message
 from tekana_kafka.query_messages import QUERIES
-from tekana_kafka.reply_codec import decode_error, encode_error
+from tekana_kafka.reply_codec import OUTCOME, decode_error, encode_error
 from tekana_kafka.service_table import SERVICES, TOPIC_OF, services_of
 from tests.integration.postgres_support import some_history
 
@@ -91,6 +93,22 @@ def test_every_error_survives_a_round_trip(kind: type[TekanaError]) -> None:
     assert type(back) is kind
     assert vars(back) == vars(error)
     assert (str(back) == str(error)) == (kind is not Unavailable)
+
+
+def test_a_pending_approval_survives_a_round_trip() -> None:
+    """It is an answer, for which the session of the gateway raises ApprovalPending."""
+    moment = datetime(2026, 1, 31, tzinfo=UTC)
+    approval = tekana.Approval(
+        id=tekana.ApprovalId(uuid4()),
+        asker=LOCAL_OPERATOR,
+        command="AdjustBalance",
+        data="{}",
+        request_id=None,
+        asked_at=moment,
+        expires_at=moment,
+    )
+    outcome = Outcome(approval, False)
+    assert OUTCOME.decode(OUTCOME.encode(outcome)) == outcome
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,18 @@
 """Settings: an argument, else the environment variable, else the default."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 import tekana
 from tekana import InvalidRequest, Settings
+from tekana.application.commands.approvals.approvable import APPROVABLE
 from tekana.bootstrap import MissingAdapter
 from tekana.bootstrap.adapters import find_publisher, find_store
 from tekana.bootstrap.settings import ROLES, Role
 from tekana.cli.options import settings
+from tekana.domain.approvals import ApprovalRules
 from tekana.testing.session import session
 
 SECRET = "0123456789abcdef0123456789abcdef"  # noqa: S105 - of no system
@@ -44,6 +47,8 @@ def test_an_empty_variable_is_ignored_but_an_empty_argument_is_not() -> None:
         *(("read_database_url", "a replica"), ("bus_url", "a bus")),
         ("role", "king"),
         *(("access_log", "1.5"), ("access_log", "-0.1"), ("access_log", "all")),
+        *(("approvals", "AdjustBalances"), ("approvals", "AdjustBalance,DepositFunds"), ("approval_hours", "0")),
+        *(("approval_hours", "8761"), ("approval_hours", "a day")),
         *(("keep_events", "0"), ("keep_events", "-1"), ("keep_events", "a month"), ("webhooks_allow_private", "maybe")),
     ],
 )
@@ -51,6 +56,21 @@ def test_an_invalid_setting_is_named_in_the_error(field: str, value: str) -> Non
     with pytest.raises(InvalidRequest) as refused:
         Settings.from_environment({f"TEKANA_{field.upper()}": value})
     assert [error.field for error in refused.value.errors] == [field]
+
+
+def test_what_needs_an_approval() -> None:
+    assert Settings().approval_rules == ApprovalRules(frozenset(), timedelta(hours=24))
+    named = Settings.from_environment(
+        {"TEKANA_APPROVALS": " AdjustBalance, ReactivateCustomer,", "TEKANA_APPROVAL_HOURS": "48"}
+    )
+    assert named.approval_rules == ApprovalRules(frozenset(APPROVABLE), timedelta(hours=48))
+
+
+def test_no_command_with_personal_data_can_need_an_approval() -> None:
+    """An approval is kept for ever."""
+    personal = {"full_name", "email", "phone_number", "to_phone_number", "external_id", "country", "secret_digest"}
+    for kind in APPROVABLE.values():
+        assert personal.isdisjoint(kind.__struct_fields__)
 
 
 @pytest.mark.parametrize("role", [role for role in ROLES if role != "all"])

@@ -17,7 +17,7 @@ from tekana.bootstrap import Settings, connect
 from tekana.bootstrap.adapters import load
 from tekana.bootstrap.lifespan import build, build_local
 from tekana.bootstrap.production import check_production
-from tekana.bootstrap.settings import ROLES
+from tekana.bootstrap.settings import HOURS_MAX, ROLES
 from tekana.cli.development import DevelopmentKey, is_development, with_development_key
 from tekana.cli.failures import explain
 from tekana.cli.options import (
@@ -63,6 +63,13 @@ from tekana.ports.store import Store
     metavar="FILE",
     type=click.Path(dir_okay=False),
     help="A file with the API key of an operator. [default: in development, ~/.tekana/operator.key]",
+)
+@setting("--approvals", metavar="COMMANDS", help="That a second person has to approve, separated by commas.")
+@setting(
+    "--approval-hours",
+    metavar="HOURS",
+    type=click.IntRange(1, HOURS_MAX),
+    help="For how long a request can be approved. [default: 24]",
 )
 @environment_option
 @checkpoint_option
