@@ -95,6 +95,8 @@ def problems() -> Iterator[str]:
     yield "What is not done is answered over HTTP with a [problem](http.md#problems) that has one of these codes.\n"
     meanings: dict[tuple[int, str], str] = {}
     for kind in kinds_of(TekanaError):
+        if kind is errors.ApprovalPending:  # no problem: 202
+            continue
         if kind.__module__ in (errors.__name__, http_problems.__name__) and kind.code != TekanaError.code:
             meanings.setdefault((http_problems.status_of(kind), kind.code), meaning(kind))
     yield from table(

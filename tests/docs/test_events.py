@@ -10,12 +10,13 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jsonschema
 import pytest
 
 from tekana import (
+    Approval,
     Batch,
     CloseCustomer,
     CloseWallet,
@@ -23,18 +24,22 @@ from tekana import (
     CustomerId,
     ReactivateCustomer,
     Refused,
+    RejectRequest,
     SuspendCustomer,
     UnfreezeWallet,
     UpdateCustomer,
     UpdateWallet,
     VerifyCustomer,
     WalletId,
+    WalletNotActive,
 )
 from tekana.application import Session
 from tekana.application.commands import MONEY_COMMANDS
-from tekana.domain.events import EVENT_TYPES, Event
+from tekana.domain.events import EVENT_TYPES, Event, WalletFrozen
 from tekana.ports.page import PAGE_SIZE_MAX, PageRequest
+from tekana.ports.store import Store
 from tekana.testing import builders
+from tekana.testing.contracts.approval_helpers import Office, approve, ask, office, refused
 from tekana.testing.contracts.helpers import a_customer
 from tekana.testing.sample_events import sample_events
 from tekana.testing.session import session
@@ -203,6 +208,27 @@ ACTS: dict[str, Callable[[ScenarioContext], Command[Any] | Batch]] = {
     "close a wallet": lambda at: CloseWallet(wallet_id=at.boscos),
     "close a customer with an open wallet": lambda at: CloseCustomer(customer_id=at.bosco),
 }
+
+
+async def _approve(people: Office, approval: Approval, _: ScenarioContext) -> None:
+    await people.approver.execute(approve(approval))
+
+
+async def _approve_in_vain(people: Office, approval: Approval, at: ScenarioContext) -> None:
+    await people.app.execute(builders.freeze(at.alines, "all", WORDS))
+    await refused(WalletNotActive, people.approver.execute(approve(approval)))
+
+
+async def _reject(people: Office, approval: Approval, _: ScenarioContext) -> None:
+    await people.approver.execute(RejectRequest(approval_id=approval.id, reason=WORDS))
+
+
+ASK = "ask for an adjustment that needs an approval"
+DECISIONS = {
+    "approve the adjustment": _approve,
+    "approve an adjustment that a rule refuses by then": _approve_in_vain,
+    "reject the adjustment": _reject,
+}
 BEFORE = {"reactivate a customer": "suspend a customer", "unfreeze a wallet": "freeze a wallet"}
 
 
@@ -250,6 +276,22 @@ async def test_a_transaction_records_the_event_of_its_type(app: Session, context
     assert_valid_and_impersonal(events)
 
 
+@pytest.mark.parametrize("act", DECISIONS)
+async def test_approvals_record_the_events_that_the_page_lists(
+    app: Session, context: ScenarioContext, act: str
+) -> None:
+    before = await recorded_events(app)
+    async with office(cast("Store", app._store)) as people:
+        command = builders.movement("adjustment", context.alines, context.boscos, description=WORDS)
+        approval = await ask(people.asker, command)
+        asked = await recorded_events(app)
+        await DECISIONS[act](people, approval, context)
+    decided = [one for one in (await recorded_events(app))[len(asked) :] if not isinstance(one, WalletFrozen)]
+    for events, documented in ((asked[len(before) :], DOCUMENTED[ASK]), (decided, DOCUMENTED[act])):
+        assert [type(event).__name__ for event in events] == documented
+        assert_valid_and_impersonal(events)
+
+
 def assert_valid_and_impersonal(events: list[Event]) -> None:
     for event in events:
         message = message_of(event)
@@ -267,7 +309,7 @@ async def test_an_act_without_effect_records_no_event(app: Session, context: Sce
 
 
 def test_the_page_lists_every_act_and_every_type() -> None:
-    assert set(DOCUMENTED) == {*ACTS, OTHER, NOTHING}
+    assert set(DOCUMENTED) == {*ACTS, ASK, *DECISIONS, OTHER, NOTHING}
     assert DOCUMENTED[NOTHING] == []
     documented = {name for names in (*DOCUMENTED.values(), *EVENT_OF_TYPE.values()) for name in names}
     assert documented == set(EVENT_TYPES)

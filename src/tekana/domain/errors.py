@@ -342,6 +342,7 @@ class GrantForbidden(RuleRefused):
     """The caller may not give an API key a right that they do not have themselves."""
 
     NAME = "GrantForbidden"
+    code = "forbidden"
 
 
 class OwnApproval(RuleRefused):

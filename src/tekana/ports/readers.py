@@ -74,6 +74,7 @@ class Readers(Protocol):
 
     def api_keys(self, caller: Caller) -> ApiKeys:
         """Return the reader of API keys."""
+        ...
 
     def approvals(self, caller: Caller) -> Approvals:
         """Return the reader of approvals."""
