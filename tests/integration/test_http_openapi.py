@@ -71,7 +71,7 @@ NAMES = {
     *("resend_webhook_delivery", "create_api_key", "list_api_keys", "get_api_key", "rotate_api_key", "revoke_api_key"),
     *("create_token", "sign_out", "request_code", "set_password_by_code", "change_password", "get_signing_keys"),
     *("set_customer_password", "add_identity", "list_identities", "remove_identity"),
-    *("list_approvals", "get_approval", "approve_request", "reject_request"),
+    *("get_recipient", "list_approvals", "get_approval", "approve_request", "reject_request"),
 }
 
 SIGN_IN = {
