@@ -15,8 +15,10 @@ import httpx
 import pytest
 import uvicorn
 
+from tekana import Settings
 from tekana_litestar import create_app
 from tests.integration.http_support import app, client, store_url
+from tests.keys import KEY_FILE, OPERATOR_KEY
 
 __all__ = ["app", "client", "store_url"]
 
@@ -64,7 +66,7 @@ def test_the_vendored_assets_have_their_licence() -> None:
 def served() -> Iterator[str]:
     """Run a real server in a separate thread; yield its address."""
     listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(create_app("memory://"), log_level="warning", access_log=False, lifespan="on")
+    config = uvicorn.Config(create_app(Settings(database_url="memory://", key_file=str(KEY_FILE))), log_level="warning", access_log=False, lifespan="on")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))
     thread.start()
@@ -87,6 +89,7 @@ async def test_requests_can_be_sent_from_the_page(served: str, tmp_path: Path) -
         page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
 
+        await page.goto(f"{served}/api#key={OPERATOR_KEY}")  # as `tekana serve` prints it
         customer = await _try(page, served, "customers/POST/v1/customers", "post /v1/customers")
         assert customer["status"] == 201
         assert complaints == []
@@ -132,7 +135,7 @@ async def test_example_requests_succeed_unchanged(served: str) -> None:
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS.split())
         page = await browser.new_page(viewport={"width": 1440, "height": 900})
-        await page.goto(f"{served}/api")
+        await page.goto(f"{served}/api#key={OPERATOR_KEY}")
         for place, operation, status in FIRST_CLICKS:
             answer = await _send(page, place, operation)
             assert answer.status == status, (operation, await answer.text())

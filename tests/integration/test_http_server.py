@@ -23,7 +23,7 @@ from tekana.testing.contracts.helpers import a_wallet
 from tekana.testing.session import session
 from tests.environment import environment as clean_environment
 from tests.integration.http_support import assert_whole
-from tests.keys import KEY_FILE
+from tests.keys import KEY_FILE, OPERATOR_KEY
 from tests.serving import free_port, http
 
 PROGRAM = """
@@ -32,7 +32,7 @@ from tekana import Settings
 from tekana_litestar import serve
 if __name__ == "__main__":
     url, port, workers, key_file = sys.argv[1:]
-    settings = Settings(database_url=url, key_file=key_file)
+    settings = Settings.from_environment(given={"database_url": url, "key_file": key_file})
     before = dict(__import__("os").environ)
     code = serve(settings, host="127.0.0.1", port=int(port), workers=int(workers))
     assert dict(__import__("os").environ) == before
@@ -178,6 +178,7 @@ async def test_a_thousand_disconnected_clients_leave_no_connection_open(
 def _deposit_request(wallet_id: UUID, key: str) -> bytes:
     body = f'{{"type":"deposit","wallet_id":"{wallet_id}","amount":"1","currency":"RWF"}}'
     head = f"POST /v1/transactions HTTP/1.1\r\nHost: test\r\nIdempotency-Key: {key}\r\nConnection: close\r\n"
+    head += f"Authorization: Bearer {OPERATOR_KEY}\r\n"
     return f"{head}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
 
 

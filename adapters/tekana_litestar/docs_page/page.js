@@ -81,8 +81,6 @@ function replaceTexts(object, replace) {
 }
 
 async function prepare({ requestBuilder }) {
-  const given = requestBuilder.headers.get("Authorization") ?? "";
-  if (key && !given.startsWith("Bearer ")) requestBuilder.headers.set("Authorization", `Bearer ${key}`);
   const ids = await findIds();
   replaceTexts(requestBuilder.path, (text) => withIds(text, ids));
   if (typeof requestBuilder.body?.value === "string") {
@@ -109,6 +107,7 @@ async function start() {
     defaultOpenAllTags: true,
     operationTitleSource: "summary",
     persistAuth: false,
+    authentication: { preferredSecurityScheme: "bearer", securitySchemes: { bearer: { token: key ?? "" } } },
     // Going to a section by its address focuses it, and a frame around half of the page is in the way.
     customCss: "section:focus-visible, .section:focus-visible { outline: none; }",
   });

@@ -97,10 +97,10 @@ class SqliteUnitOfWork:
             for [body] in rows("SELECT body FROM wallets WHERE id = ?", wallet_id)
         }
         owners_of = "SELECT tenant, customer_id FROM contacts WHERE field = ? AND value = ?"
-        contacts: dict[Any, dict[str, CustomerId]] = {
-            contact: {tenant: CustomerId(UUID(owner)) for tenant, owner in rows(owners_of, *contact)}
-            for contact in locks.of(CONTACTS)
-        }
+        contacts: dict[Any, dict[str, CustomerId]] = {}
+        for contact in locks.of(CONTACTS):
+            for tenant, owner in rows(owners_of, *contact):
+                contacts.setdefault(contact, {})[tenant] = CustomerId(UUID(owner))
         keys = {
             key_id: json.decode(body, type=ApiKey)
             for key_id in locks.of(API_KEYS)
