@@ -37,6 +37,7 @@ async def services(
     clock: Clock | None = None,
     roles: Sequence[ServiceName] = SERVICES,
     webhooks_allow_private: bool = False,
+    approvals: str | None = None,
 ) -> AsyncIterator[Session]:
     """Start the services; yield a session of the last one, to read the ledger."""
     if not REAL:
@@ -49,6 +50,7 @@ async def services(
                 bus_secret=BUS_SECRET,
                 database_url=database_url,
                 webhooks_allow_private=webhooks_allow_private,
+                approvals=approvals,
             )
             app = await running.enter_async_context(session(settings, store=store, clock=clock, run_workers=True))
         yield app

@@ -156,7 +156,14 @@ def test_every_rule_is_tagged_with_its_number() -> None:
         for before, line in zip(["", *lines], lines, strict=False):
             if line.startswith("Rule: "):
                 number, text = re.match(r"Rule: ([CWTEAS]\d+)\. (.+)", line).groups()  # type: ignore[union-attr]
-                kind = {"C": "customer", "W": "wallet", "T": "transaction", "E": "event", "A": "approval", "S": "sign-in"}[number[0]]
+                kind = {
+                    "C": "customer",
+                    "W": "wallet",
+                    "T": "transaction",
+                    "E": "event",
+                    "A": "approval",
+                    "S": "sign-in",
+                }[number[0]]
                 assert before == f"@{kind}-{number[1:]}", line
                 assert rules.setdefault(number, text) == text, f"{number} has two texts"
     counts = {kind: [int(one[1:]) for one in rules if one[0] == kind] for kind in "CWTEAS"}
