@@ -13,6 +13,7 @@ from tekana.domain.errors import (
     InvalidRequest,
     Overloaded,
     Refused,
+    SignInUnavailable,
     TekanaError,
     Unavailable,
     rebuild_refusal,
@@ -29,6 +30,10 @@ _KINDS: Final = {
     for name, kind in vars(errors).items()
     if isinstance(kind, type) and issubclass(kind, TekanaError) and kind is not ApprovalPending  # travels as an answer
 }
+
+
+_PUBLIC: Final = (Conflict, Overloaded, SignInUnavailable, UnverifiedPrincipal)
+"""The kinds of Unavailable whose texts are written for clients."""
 
 
 class Failure(NamedTuple):
@@ -52,7 +57,7 @@ def public_error(error: Exception) -> TekanaError:
 
     It is another one where the text is for the operator alone, as it may name hosts, users and what drivers say.
     """
-    is_private = isinstance(error, Unavailable) and not isinstance(error, Conflict | Overloaded | UnverifiedPrincipal)
+    is_private = isinstance(error, Unavailable) and not isinstance(error, _PUBLIC)
     if isinstance(error, TekanaError) and not is_private:
         return error
     return Unavailable("the service failed, and its log says why; the outcome is unknown: retry with the same key")

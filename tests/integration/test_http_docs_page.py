@@ -66,7 +66,12 @@ def test_the_vendored_assets_have_their_licence() -> None:
 def served() -> Iterator[str]:
     """Run a real server in a separate thread; yield its address."""
     listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(create_app(Settings(database_url="memory://", key_file=str(KEY_FILE))), log_level="warning", access_log=False, lifespan="on")
+    config = uvicorn.Config(
+        create_app(Settings(database_url="memory://", key_file=str(KEY_FILE))),
+        log_level="warning",
+        access_log=False,
+        lifespan="on",
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))
     thread.start()

@@ -118,8 +118,8 @@ class SignInRefused(Unauthenticated):
 
     code = "sign_in_refused"
 
-    def __init__(self) -> None:
-        super().__init__("the password, code or token is not right, or cannot be used now")
+    def __init__(self, message: str = "the password, code or token is not right, or cannot be used now") -> None:
+        super().__init__(message)
 
 
 class Forbidden(TekanaError):
