@@ -21,15 +21,16 @@ from tekana.bootstrap.key_file import register_key_file
 from tekana.bootstrap.lifespan import resolve_settings
 from tekana.bootstrap.production import check_settings
 from tekana_litestar import docs
-from tekana_litestar.caller import identify_caller, refuse_query_credentials
+from tekana_litestar.caller import refuse_query_credentials
 from tekana_litestar.core_metrics import CoreMetrics
 from tekana_litestar.cors import Cors
 from tekana_litestar.headers import check_host
 from tekana_litestar.hot_operations import hot_routes
 from tekana_litestar.middleware import Middleware
-from tekana_litestar.operation import is_plain, is_public, provide_call, read_call
+from tekana_litestar.operation import is_plain, is_public, operation_of, provide_call, read_call
 from tekana_litestar.problems import allowed_methods, handle_exception, problem_of_request
 from tekana_litestar.protocol.hot_routes import HotRoutes
+from tekana_litestar.rate_limits import RateLimits
 from tekana_litestar.request_log import RequestLog, count_requests
 from tekana_litestar.resources import PROBES, ROUTERS, metrics
 from tekana_litestar.responses import HttpResponse, Response
@@ -58,6 +59,7 @@ class TekanaApp(Litestar):
         self._middleware = Middleware(request_log, Cors(settings.allowed_origins))
         self.state.metrics_token = settings.metrics_token
         self.state.streams = Streams()
+        self.state.rate_limits = self.rate_limits = RateLimits(settings)
         self.hot_routes = HotRoutes()
 
     async def __call__(
@@ -74,13 +76,9 @@ class TekanaApp(Litestar):
 
     async def _serve(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         try:
-            check_host(scope["headers"])
-            refuse_query_credentials(scope["query_string"])
             mounted = next((one for one in self._mounts if f"{_path(scope)}/".startswith(f"{one}/")), None)
             routed = None if mounted else self._route(scope)
-            # What no route answers needs a credential as well: without one, it cannot be found out what there is.
-            if not isinstance(routed, _Routed) or not is_public(routed.handler):
-                scope["user"] = await identify_caller(scope["headers"], self.state.tekana.authenticator)
+            await self._admit(scope, routed.handler if isinstance(routed, _Routed) else None)
             if mounted:
                 await self._serve_mounted(mounted, scope, receive, send)
                 return
@@ -91,6 +89,26 @@ class TekanaApp(Litestar):
         except Exception as error:
             response = problem_of_request(scope, error)
         await response(scope, receive, send)
+
+    async def _admit(self, scope: HTTPScope, handler: BaseRouteHandler | None) -> None:
+        """Find out who sends a request, and count it. What no route answers is served to callers only.
+
+        Without a credential, it cannot be found out what there is.
+        """
+        headers, limits = scope["headers"], self.rate_limits
+        operation = operation_of(handler) if handler else None
+        is_probe = operation is not None and operation.is_probe
+        address = scope["state"]["client_address"] = limits.addresses.find(scope.get("client"), headers)
+        if not is_probe:
+            limits.count_address(address)
+        check_host(headers)
+        refuse_query_credentials(scope["query_string"])
+        caller = None
+        if handler is None or not is_public(handler):
+            caller = scope["user"] = await limits.identify(address, headers, self.state.tekana.authenticator)
+            limits.count_caller(caller)
+        if operation is not None:
+            scope["state"]["quota"] = limits.count_operation(operation, address, caller)
 
     async def _serve_mounted(self, path: str, scope: HTTPScope, receive: Receive, send: Send) -> None:
         # Litestar's own mounts also match longer names that begin alike.
@@ -183,7 +201,7 @@ def create_app(
         debug=False,
     )
     if settings.has_clients:
-        app.hot_routes = hot_routes(app)
+        app.hot_routes = hot_routes(app, app.rate_limits)
     return app
 
 

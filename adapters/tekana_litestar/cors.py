@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 _REQUEST_HEADERS: Final = [
     *("Accept", "Authorization", "Content-Type", "Idempotency-Key", "If-Match", "Last-Event-ID", "X-Request-ID")
 ]
-_RESPONSE_HEADERS: Final = [*("ETag", "Idempotency-Replayed", "Location", "Retry-After", "X-Request-ID")]
+_RESPONSE_HEADERS: Final = [
+    *("ETag", "Idempotency-Replayed", "Location"),
+    *("RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID"),
+]
 _MAX_AGE_SECONDS: Final = 3600
 _VARY: Final = (b"vary", b"Origin")
 

@@ -14,10 +14,12 @@ from tekana_litestar.problems import (
     HeadersTooLarge,
     IdempotencyKeyRequired,
     PreconditionRequired,
+    RateLimited,
     RequestTooSlow,
     WrongContentType,
 )
 from tekana_litestar.protocol import limits
+from tekana_litestar.quotas import Quota
 
 
 def example_of(kind: Any) -> dict[str, Any]:
@@ -84,6 +86,7 @@ _ERRORS: Final[dict[type[tekana.TekanaError], tekana.TekanaError]] = {
         tekana.SameWallet("a wallet cannot pay itself"),
         tekana.LimitExceeded(f"wallet {fields.WALLET_ID} cannot hold that much"),
         tekana.IdempotencyKeyReused("this idempotency key was used before, for another request"),
+        RateLimited(Quota("recipients", 30, 60, remaining=0, reset_seconds=42)),
         PreconditionRequired(tekana.FieldError("If-Match", "is missing: send the ETag that you read")),
         tekana.Unavailable("the store cannot be reached"),
     )

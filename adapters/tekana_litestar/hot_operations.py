@@ -18,6 +18,7 @@ from tekana_litestar.caller import find_cached_caller, identify_caller
 from tekana_litestar.headers import is_idempotency_key
 from tekana_litestar.operation import is_plain
 from tekana_litestar.protocol.hot_routes import Headers, HotRequest, HotRoute, HotRoutes
+from tekana_litestar.rate_limits import RateLimits
 from tekana_litestar.resources.transactions import MOVEMENT, posted_response
 from tekana_litestar.resources.wallets import wallet_response
 from tekana_litestar.responses import HttpResponse
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from litestar.types import Method
 
 
-def hot_routes(app: Litestar) -> HotRoutes:
+def hot_routes(app: Litestar, limits: RateLimits) -> HotRoutes:
     """Return the hot routes of an app: none of those that guards or middleware are in front of."""
 
     @cache
@@ -49,7 +50,8 @@ def hot_routes(app: Litestar) -> HotRoutes:
     async def confirm(request: HotRequest) -> Caller:
         return await identify_caller(request.headers.items(), tekana().authenticator)
 
-    move_money, read_wallets = partial(_move_money, session, confirm), partial(_read_wallets, session)
+    move_money = partial(_move_money, session, confirm, partial(_count_recipient, limits))
+    read_wallets = partial(_read_wallets, session)
     routes = (
         HotRoute(b"POST", b"/v1/transactions", move_money, identify, accepts=_has_key, body_size_max=BODY_BYTES_MAX),
         HotRoute(b"GET", b"/v1/wallets/{}", read_wallets, identify),
@@ -60,7 +62,20 @@ def hot_routes(app: Litestar) -> HotRoutes:
         _, handler, _, _, template = routed
         if is_plain(cast("HTTPRouteHandler", handler)):
             found.append(replace(route, template=template))
-    return HotRoutes(found)
+    return HotRoutes(found, partial(_admit, limits))
+
+
+def _admit(limits: RateLimits, request: HotRequest) -> None:
+    limits.count_address(_address_of(limits, request))
+    limits.count_caller(request.caller)
+
+
+def _count_recipient(limits: RateLimits, request: HotRequest, command: AnyMoneyCommand) -> None:
+    limits.count_recipients(_address_of(limits, request), request.caller, (command,))
+
+
+def _address_of(limits: RateLimits, request: HotRequest) -> str:
+    return limits.addresses.find(request.protocol.client, request.headers.items())
 
 
 def _has_key(headers: Headers) -> bool:
@@ -69,16 +84,21 @@ def _has_key(headers: Headers) -> bool:
 
 _Sessions = Callable[[HotRequest], Session]
 _Confirm = Callable[[HotRequest], Awaitable[Caller]]
+_CountRecipient = Callable[[HotRequest, AnyMoneyCommand], None]
 
 _CONFIRM_SECONDS: Final = 1.0
 """The age of a request, since its head, from which its credential is checked again: a body may take long to come."""
 
 
-def _move_money(session_of: _Sessions, confirm: _Confirm, requests: Sequence[HotRequest]) -> None:
+def _move_money(
+    session_of: _Sessions, confirm: _Confirm, count_recipient: _CountRecipient, requests: Sequence[HotRequest]
+) -> None:
     decoded: list[tuple[HotRequest, AnyMoneyCommand]] = []
     for request in requests:
         try:
-            decoded.append((request, MOVEMENT.decode(request.body)))
+            command = MOVEMENT.decode(request.body)
+            count_recipient(request, command)
+            decoded.append((request, command))
         except Exception as error:
             request.fail(error)
     now = perf_counter()

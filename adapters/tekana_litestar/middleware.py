@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from litestar.types import HTTPScope, Message, Receive, Send
 
     from tekana_litestar.cors import Cors
+    from tekana_litestar.quotas import Quota
     from tekana_litestar.request_log import RequestLog
 
 App = Callable[["HTTPScope", "Receive", "Send"], Awaitable[None]]
@@ -64,6 +65,10 @@ def no_answer_in_time() -> Unavailable:
     return Unavailable(f"no answer within {REQUEST_TIMEOUT_SECONDS:g} seconds")
 
 
+def _encoded(headers: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode("ascii"), value.encode("ascii")) for name, value in headers]
+
+
 class Middleware:
     """The layer of one app."""
 
@@ -85,7 +90,9 @@ class Middleware:
                 status = message["status"]
                 if _STREAM in message["headers"]:  # which lasts for as long as both sides like
                     deadline.reschedule(None)
-                headers = [*message["headers"], *self._cors.headers(scope["headers"])]
+                quota: Quota | None = scope["state"].get("quota")
+                left = () if quota is None else _encoded(quota.headers())
+                headers = [*message["headers"], *left, *self._cors.headers(scope["headers"])]
                 message["headers"] = common_headers(headers, request_id)
             await send(message)
 

@@ -28,6 +28,7 @@ from tekana_litestar.problems import (
     HeadersTooLarge,
     IdempotencyKeyRequired,
     Problem,
+    RateLimited,
     RequestTooSlow,
     WrongContentType,
     problem_of,
@@ -40,6 +41,7 @@ from tekana_litestar.responses import JSON, PROBLEM_JSON
 Node = dict[str, Any]
 
 _SCHEME = "bearer"
+_QUOTA_HEADERS = ("RateLimit-Policy", "RateLimit")
 _NEEDS_CREDENTIAL: list[Node] = [{_SCHEME: []}]
 
 
@@ -168,9 +170,10 @@ def _body(body: Body) -> Node:
 
 def _success(returns: Returns, operation: Operation) -> Node:
     replayed = ("Idempotency-Replayed",) if operation.key != "none" and returns.is_kept else ()
+    left = _QUOTA_HEADERS if operation.rate else ()
     return {
         "description": returns.meaning or openapi_texts.STATUSES[returns.status],
-        "headers": _references(["X-Request-ID", *returns.headers, *replayed]),
+        "headers": _references(["X-Request-ID", *returns.headers, *replayed, *left]),
         "content": _json_content(returns, operation.body) | _text_contents(returns.texts),
     }
 
@@ -201,6 +204,8 @@ def _refusals(operation: Operation) -> dict[int, list[type[TekanaError]]]:
         kinds.append(IdempotencyKeyRequired)
     if operation.body is not None:
         kinds += [BodyTooLarge, WrongContentType, *operation.body.refusals]
+    if not operation.is_probe:
+        kinds.append(RateLimited)
     if not operation.public:
         kinds += [Unauthenticated, Forbidden]
     kinds += operation.refusals
@@ -218,8 +223,10 @@ def _failure(status: int, kinds: list[type[TekanaError]], operation: Operation) 
     headers = ["X-Request-ID"]
     if status == 401:
         headers.append("WWW-Authenticate")
-    if status == 503:
+    if status in (429, 503):
         headers.append("Retry-After")
+    if status == 429 or operation.rate:
+        headers += _QUOTA_HEADERS
     is_kept = status in (404, 409, 422) or (status == 403 and any(issubclass(kind, Refused) for kind in kinds))
     if operation.key != "none" and is_kept:
         headers.append("Idempotency-Replayed")

@@ -13,6 +13,8 @@ Customers, their wallets, and money that moves between them.
   marked `Idempotency-Replayed: true`. Money does not move without a key.
 - **Problems** are `application/problem+json` with a stable `code`. After a `503` the outcome is unknown: retry with the
   same key.
+- **Too many requests** are answered `429` with `Retry-After`: nothing was done, so that the same request can be sent
+  again.
 - **Lists** come in pages: follow `next_cursor`.
 - **Times** are RFC 3339 in UTC.
 """
@@ -35,6 +37,7 @@ STATUSES: Final = {
     415: "The body is not declared as JSON in UTF-8.",
     422: "A rule says no.",
     428: "The request must say which version it is about.",
+    429: "Too many requests: nothing was done.",
     431: "The headers are too large.",
     503: "Not now; whether it was done is unknown.",
 }
@@ -52,6 +55,17 @@ HEADERS: Final[dict[str, Any]] = {
     },
     "Retry-After": {"description": "Seconds to wait before trying again.", "schema": {"type": "integer"}},
     "Cache-Control": {"description": "How long it may be kept.", "schema": {"type": "string"}},
+    "RateLimit-Policy": {
+        "description": "A rate limit: its name, how many requests it allows (`q`), and in how many seconds (`w`).",
+        "schema": {"type": "string"},
+        "example": '"recipients";q=30;w=60',
+    },
+    "RateLimit": {
+        "description": "What this rate limit leaves: how many requests (`r`), and in how many seconds it begins anew "
+        "(`t`).",
+        "schema": {"type": "string"},
+        "example": '"recipients";r=0;t=42',
+    },
     "Idempotency-Replayed": {
         "description": "The request was answered before, under this key: this is that answer again.",
         "schema": {"type": "string", "enum": ["true"]},

@@ -9,7 +9,7 @@ app provides, with everything read and checked.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, NamedTuple, TypeVar, cast
@@ -19,7 +19,7 @@ from litestar import Request, route
 from litestar.enums import HttpMethod
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 
-from tekana import Caller, Command, Tekana, TekanaError
+from tekana import AnyMoneyCommand, Caller, Command, Tekana, TekanaError
 from tekana.application.tekana import Executed
 from tekana.domain.answers import Answer
 from tekana_litestar.approval_view import Approval
@@ -28,11 +28,14 @@ from tekana_litestar.caller import confirm_caller
 from tekana_litestar.headers import Headers, expected_versions, idempotency_key
 from tekana_litestar.identifiers import canonical_uuid
 from tekana_litestar.queries import Query, read_query
+from tekana_litestar.quotas import OperationRate
 from tekana_litestar.responses import Response
 from tekana_litestar.server_sent_events import Streams
 
 if TYPE_CHECKING:
     from litestar.types import HTTPScope, Receive
+
+    from tekana_litestar.rate_limits import RateLimits
 
 KeyRule = Literal["none", "optional", "required"]
 
@@ -81,6 +84,8 @@ class Operation:
         headers: further headers that it reads, as OpenAPI describes parameters.
         refusals: the errors that a request can meet beside those of the command in its body, and those of any request.
         public: whether it needs no credential and no scope.
+        rate: its own rate limit, beside those of all requests, where it needs a tighter one.
+        is_probe: whether rate limits leave it out.
     """
 
     returns: tuple[Returns, ...]
@@ -91,6 +96,8 @@ class Operation:
     headers: tuple[Mapping[str, Any], ...] = ()
     refusals: tuple[type[TekanaError], ...] = ()
     public: bool = False
+    rate: OperationRate | None = None
+    is_probe: bool = False
 
     def __deepcopy__(self, memo: object) -> Operation:
         """Return itself: Litestar copies a handler that it registers, with all that the handler holds."""
@@ -155,6 +162,11 @@ class Call(Generic[InputT_co, QueryT_co]):
         return self.scope["path"]
 
     @property
+    def address(self) -> str:
+        """The address of the client: see client_address.py."""
+        return cast("str", self.scope["state"]["client_address"])
+
+    @property
     def request_id(self) -> str:
         """The name of the request in logs, records and responses."""
         return cast("str", self.scope["state"]["request_id"])
@@ -167,6 +179,11 @@ class Call(Generic[InputT_co, QueryT_co]):
     async def confirm(self) -> None:
         """Check that the caller's credential is still valid. Raises Unauthenticated or Unavailable."""
         await confirm_caller(self.scope)
+
+    def count_recipients(self, commands: Iterable[AnyMoneyCommand]) -> None:
+        """Count the phone numbers that the commands name as payees: see `RateLimits.count_recipients`."""
+        limits: RateLimits = self.scope["litestar_app"].state.rate_limits
+        limits.count_recipients(self.address, cast("Caller", self.scope["user"]), commands)
 
     async def submit(self, command: Command[AnswerT]) -> Executed[AnswerT]:
         """Execute a command once, however often it is requested under the same key.
@@ -200,8 +217,15 @@ async def read_call(scope: HTTPScope, receive: Receive, operation: Operation) ->
 @cache
 def is_public(handler: BaseRouteHandler) -> bool:
     """Return whether a handler answers requests without a credential."""
+    operation = operation_of(handler)
+    return operation.public if operation else handler.opt.get("public") is True
+
+
+@cache
+def operation_of(handler: BaseRouteHandler) -> Operation | None:
+    """Return the operation of a handler; None if it has none, as the pages of the documentation."""
     operation = handler.opt.get("operation")
-    return operation.public if isinstance(operation, Operation) else handler.opt.get("public") is True
+    return operation if isinstance(operation, Operation) else None
 
 
 @cache

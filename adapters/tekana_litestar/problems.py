@@ -36,6 +36,7 @@ from tekana import (
 from tekana_litestar.approval_view import approval_response
 from tekana_litestar.fields import REJECTED_ID, REQUEST_ID, meta
 from tekana_litestar.log_limits import RepeatLimit
+from tekana_litestar.quotas import Quota
 from tekana_litestar.responses import PROBLEM_JSON, HttpResponse, encode, replay_header
 
 if TYPE_CHECKING:
@@ -85,12 +86,27 @@ class WrongContentType(InvalidRequest):
     """The body is not declared to be JSON in UTF-8."""
 
 
+class RateLimited(TekanaError):
+    """The caller, or the address, sent more requests than it may. Nothing was done, and nothing is kept under the key.
+
+    Args:
+        quota: the limit that is reached.
+    """
+
+    code = "rate_limited"
+
+    def __init__(self, quota: Quota) -> None:
+        super().__init__(f"too many requests: try again in {quota.retry_after_seconds} s, under the same key")
+        self.quota = quota
+
+
 # The first family that an error belongs to gives its status.
 FAMILIES: Final[tuple[tuple[type[TekanaError], int], ...]] = (
     (RequestTooSlow, 408),
     (BodyTooLarge, 413),
     (WrongContentType, 415),
     (PreconditionRequired, 428),
+    (RateLimited, 429),
     (HeadersTooLarge, 431),
     (InvalidRequest, 400),
     (Unauthenticated, 401),
@@ -162,7 +178,7 @@ def problem_of(error: Exception, request_id: str, *, reading: bool) -> Problem:
             first = error.request_id or request_id  # so that a repeated refusal has the same bytes
             kept = UNSET if error.transaction is None else error.transaction.id
             return problem(error.code, status_of(type(error)), str(error), first, transaction_id=kept)
-        case EventsDropped() | Unauthenticated() | Forbidden() | Overloaded() | SignInUnavailable():
+        case EventsDropped() | Unauthenticated() | Forbidden() | Overloaded() | SignInUnavailable() | RateLimited():
             return problem(error.code, status_of(type(error)), str(error), request_id)
         case HTTPException(status_code=status) if status < 500:
             code = "not_found" if status == 404 else "invalid_request"
@@ -187,6 +203,8 @@ def problem_response(error: Exception, request_id: str, *, reading: bool) -> Htt
         headers.append(("Retry-After", str(retry_after)))
         if isinstance(error, Overloaded):  # clients that ask again at once would leave no time for those let in
             pause_seconds = retry_after
+    if isinstance(error, RateLimited):
+        headers += [("Retry-After", str(error.quota.retry_after_seconds)), *error.quota.headers()]
     if isinstance(error, Unauthenticated):
         headers.append(("WWW-Authenticate", CHALLENGE))
     if isinstance(error, Refused):

@@ -90,6 +90,10 @@ class HttpProtocol(RespondingProtocol):
             self._begin_asgi()
         else:
             self.cycle = self._active = HotRequest(self, *hot)
+            try:
+                self._hot_routes.admit(self.cycle)
+            except Exception as error:
+                self.cycle.refusal = error
         self._incoming = Incoming.BODY
         self._pending_size = -self._data_size
         self._deadline = self._timer.now + limits.BODY_TIMEOUT_SECONDS

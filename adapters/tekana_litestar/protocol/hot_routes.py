@@ -92,6 +92,7 @@ class HotRequest:
         "keep_alive",
         "parameter",
         "protocol",
+        "refusal",
         "response_complete",
         "response_started",
         "route",
@@ -110,6 +111,7 @@ class HotRequest:
         self.begun = protocol.request_log.begin()
         self.caller = caller
         self.deadline = math.inf
+        self.refusal: Exception | None = None
         self.keep_alive = True
         self.disconnected = False
         self.response_started = False
@@ -120,9 +122,12 @@ class HotRequest:
         return self.headers[name].decode("latin-1")
 
     def begin(self, deadline: float) -> None:
-        """Have the request handled, now that it is whole."""
+        """Have the request handled, now that it is whole; or refused, if its head was."""
         self.deadline = deadline
-        self.route.requests.add(self)
+        if self.refusal is None:
+            self.route.requests.add(self)
+        else:
+            self.fail(self.refusal)
 
     def respond(self, make_answer: Callable[[], HttpResponse]) -> None:
         """Answer with what the function returns, or with the problem that it raises. A late answer is dropped."""
@@ -185,10 +190,16 @@ class HotRequestParts(NamedTuple):
 
 
 class HotRoutes:
-    """Finds the hot route of a request."""
+    """Finds the hot route of a request.
 
-    def __init__(self, routes: Iterable[HotRoute] = ()) -> None:
+    Args:
+        routes: the hot routes.
+        admit: called for each request once its head is there; what it raises is the answer, and nothing is done.
+    """
+
+    def __init__(self, routes: Iterable[HotRoute] = (), admit: Callable[[HotRequest], None] = lambda _: None) -> None:
         self._routes = {route.path: route for route in routes}
+        self.admit = admit
 
     def find(self, method: bytes, url: bytes, headers: list[tuple[bytes, bytes]]) -> HotRequestParts | None:
         """The route that handles this head, its parameter, and the headers by name; None: it goes through ASGI."""

@@ -84,6 +84,7 @@ async def create_batch(call: NamedDependency[Call[Batch, Query]]) -> Response:
     `rejected` transactions. The `Idempotency-Key` stands for the whole batch: after a 503, the same batch under the
     same key does what is not done yet. If one movement is malformed, nothing is done.
     """
+    call.count_recipients(call.input.transactions)
     outcome = await call.session.submit_batch(call.input, key=call.key, request_id=call.request_id)
     results = tuple([_result(index, one, call.request_id) for index, one in enumerate(outcome.transactions)])
     content = BatchResults(results=results, failed_index=outcome.failed_index)

@@ -30,7 +30,14 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] | UnsetType = UNSET
 
 
-@query("/live", Returns(200, Alive, example={"status": "alive"}), query=None, public=True, refusals=(Unavailable,))
+@query(
+    "/live",
+    Returns(200, Alive, example={"status": "alive"}),
+    query=None,
+    public=True,
+    is_probe=True,
+    refusals=(Unavailable,),
+)
 async def check_live(call: NamedDependency[Call[None, None]]) -> Response:
     """Is the process alive?
 
@@ -41,7 +48,14 @@ async def check_live(call: NamedDependency[Call[None, None]]) -> Response:
     return json_response(200, Alive())
 
 
-@query("/ready", Returns(200, Ready, example={"status": "ready"}), query=None, public=True, refusals=(Unavailable,))
+@query(
+    "/ready",
+    Returns(200, Ready, example={"status": "ready"}),
+    query=None,
+    public=True,
+    is_probe=True,
+    refusals=(Unavailable,),
+)
 async def check_ready(call: NamedDependency[Call[None, None]]) -> Response:
     """Can money be moved now?
 

@@ -12,6 +12,7 @@ from tekana.domain.errors import RecipientNotFound
 from tekana_litestar.fields import meta
 from tekana_litestar.operation import Call, Returns, query
 from tekana_litestar.queries import Query
+from tekana_litestar.quotas import RECIPIENTS
 from tekana_litestar.responses import Response, json_response
 from tekana_litestar.views import shown
 
@@ -33,7 +34,7 @@ class RecipientQuery(Query, frozen=True, kw_only=True):
             msgspec.structs.force_setattr(self, "phone_number", f"+{self.phone_number[1:]}")
 
 
-@query("/", Returns(200, Recipient), query=RecipientQuery, refusals=(RecipientNotFound,))
+@query("/", Returns(200, Recipient), query=RecipientQuery, rate=RECIPIENTS, refusals=(RecipientNotFound,))
 async def get_recipient(call: NamedDependency[Call[None, RecipientQuery]]) -> Response:
     """Look up a recipient.
 

@@ -245,6 +245,7 @@ async def create_transaction(call: NamedDependency[Call[AnyMoneyCommand, DryRunQ
     as a `rejected` transaction that the problem names in `transaction_id`. An operator can set that adjustments need
     the approval of a second person: then it waits, and `Location` leads to the approval.
     """
+    call.count_recipients((call.input,))
     if not call.query.dry_run:
         return posted_response(await call.submit(call.input))
     try:

@@ -47,6 +47,11 @@ def _message_sender(settings: Settings) -> Iterator[str]:
         yield "must be a sender of SMS or email: one-time codes would be readable in a log or a file"
 
 
+def _trusted_proxies(settings: Settings) -> Iterator[str]:
+    if settings.tls_by_proxy and settings.address_rate and not settings.trusted_proxies:
+        yield "is missing: with tls_by_proxy, all callers would share the rate limit of the proxy's address"
+
+
 def _dev_mode(_: Settings) -> Iterator[str]:
     if sys.flags.dev_mode:
         yield "must not be set, nor python -X dev: debugging is on"
@@ -62,6 +67,7 @@ CHECKS: Final[Mapping[str, Check]] = {
     "cors_origins": _cors_origins,
     "key_provider_url": _key_provider_url,
     "message_sender": _message_sender,
+    "trusted_proxies": _trusted_proxies,
     "PYTHONDEVMODE": _dev_mode,
     "PYTHONASYNCIODEBUG": _asyncio_debug,
 }

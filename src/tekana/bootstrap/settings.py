@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Any, Final, Literal, get_args
 
 import msgspec
@@ -53,6 +54,9 @@ _URLS: Final = {
     "key_provider_url": "file:///folder/master-keys.json",
     "message_sender": "console://",
 }
+_RATE_LIMIT: Final = re.compile(r"off|[1-9][0-9]{0,8}/(?:second|minute|hour)")
+_RATE: Final = "must be off, or a number of requests as in 1000/second, 1000/minute or 1000/hour"
+_PRODUCTION_RATE: Final = "1000/second"
 _SWITCH: Final = "must be 1, true, 0 or false"
 _ORIGIN: Final = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?", re.ASCII)
 _REQUIREMENTS: Final = {
@@ -60,6 +64,9 @@ _REQUIREMENTS: Final = {
     "docs": "must be on or off",
     "cors_origins": "must be origins such as https://app.example.com, in lower case and separated by commas, or *",
     "tls_by_proxy": _SWITCH,
+    "rate_limit": _RATE,
+    "rate_limit_address": _RATE,
+    "trusted_proxies": "must be networks such as 10.0.0.0/8 or addresses, separated by commas, and not all addresses",
     "role": f"must be one of {', '.join(ROLES)}",
     "webhooks_allow_private": _SWITCH,
     "keep_events": f"must be a number of days from 1 to {DAYS_MAX}",
@@ -115,6 +122,11 @@ class Settings:
             browser; separated by commas. `*` stands for all, in development only.
         tls_cert, tls_key: files in PEM format, with which HTTP is served with TLS.
         tls_by_proxy: whether a proxy in front of the process terminates TLS.
+        rate_limit: how many requests a caller may send to a process, such as `1000/second`, or `off`; by default off in
+            development, and 1000/second in production. With `off`, a caller has no other limit either.
+        rate_limit_address: the same for all requests from an address. With `off`, addresses have no limit at all.
+        trusted_proxies: the networks of the proxies whose `X-Forwarded-For` and `Forwarded` are believed, such as
+            `10.0.0.0/8`; separated by commas. With None, no proxy is trusted.
 
     Raises:
         InvalidRequest: a setting is wrong, or two contradict each other.
@@ -145,6 +157,9 @@ class Settings:
     message_sender: str | None = None
     approvals: str | None = None
     approval_hours: Hours = 24
+    rate_limit: str | None = None
+    rate_limit_address: str | None = None
+    trusted_proxies: str | None = None
 
     def __post_init__(self) -> None:
         parse_currency(self.currency)
@@ -179,6 +194,15 @@ class Settings:
             raise invalid("tls_key" if self.tls_key is None else "tls_cert", "is missing: TLS needs both files")
         if not all(one == "*" or _ORIGIN.fullmatch(one) for one in self.allowed_origins):
             raise invalid("cors_origins", _REQUIREMENTS["cors_origins"])
+        for name in ("rate_limit", "rate_limit_address"):
+            if not _RATE_LIMIT.fullmatch(getattr(self, name) or "off"):
+                raise invalid(name, _REQUIREMENTS[name])
+        try:
+            is_safe = all(network.prefixlen for network in self.proxy_networks)
+        except ValueError:
+            is_safe = False
+        if not is_safe:
+            raise invalid("trusted_proxies", _REQUIREMENTS["trusted_proxies"])
 
     def __repr__(self) -> str:
         values = (f"{field.name}={_shown(field.name, getattr(self, field.name))}" for field in fields(self))
@@ -218,6 +242,26 @@ class Settings:
     def allowed_origins(self) -> tuple[str, ...]:
         """Return the origins of `cors_origins`."""
         return tuple(one.strip() for one in (self.cors_origins or "").split(",") if one.strip())
+
+    @property
+    def caller_rate(self) -> str | None:
+        """Return the rate limit of a caller, such as 1000/second; None for no limit."""
+        return self._rate(self.rate_limit)
+
+    @property
+    def address_rate(self) -> str | None:
+        """Return the rate limit of an address; None for no limit."""
+        return self._rate(self.rate_limit_address)
+
+    def _rate(self, given: str | None) -> str | None:
+        if given is None:
+            return _PRODUCTION_RATE if self.is_production else None
+        return None if given == "off" else given
+
+    @property
+    def proxy_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """Return the networks of `trusted_proxies`."""
+        return tuple(ip_network(one.strip()) for one in (self.trusted_proxies or "").split(",") if one.strip())
 
     @property
     def has_tls(self) -> bool:

@@ -59,6 +59,21 @@ from tekana.ports.store import Store
 @setting("--docs", type=click.Choice(["on", "off"]), help="The documentation page. [default: on; in production off]")
 @setting("--cors-origins", metavar="ORIGINS", help="Of the pages that may send requests, separated by commas.")
 @setting(
+    "--rate-limit",
+    metavar="RATE",
+    help="Requests of one caller, such as 1000/second, or off. [default: off; in production 1000/second]",
+)
+@setting(
+    "--rate-limit-address",
+    metavar="RATE",
+    help="Requests from one address, such as 1000/second, or off. [default: off; in production 1000/second]",
+)
+@setting(
+    "--trusted-proxies",
+    metavar="NETWORKS",
+    help="The proxies whose X-Forwarded-For is believed, such as 10.0.0.0/8, separated by commas.",
+)
+@setting(
     "--key-file",
     metavar="FILE",
     type=click.Path(dir_okay=False),
