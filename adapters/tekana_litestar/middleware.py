@@ -65,7 +65,10 @@ def no_answer_in_time() -> Unavailable:
     return Unavailable(f"no answer within {REQUEST_TIMEOUT_SECONDS:g} seconds")
 
 
-def _encoded(headers: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
+def _quota_headers(scope: HTTPScope) -> list[tuple[bytes, bytes]]:
+    """Return the headers about what is left of the rate of the operation, if it has one."""
+    quota: Quota | None = scope["state"].get("quota")
+    headers = () if quota is None else quota.headers()
     return [(name.lower().encode("ascii"), value.encode("ascii")) for name, value in headers]
 
 
@@ -90,9 +93,7 @@ class Middleware:
                 status = message["status"]
                 if _STREAM in message["headers"]:  # which lasts for as long as both sides like
                     deadline.reschedule(None)
-                quota: Quota | None = scope["state"].get("quota")
-                left = () if quota is None else _encoded(quota.headers())
-                headers = [*message["headers"], *left, *self._cors.headers(scope["headers"])]
+                headers = [*message["headers"], *_quota_headers(scope), *self._cors.headers(scope["headers"])]
                 message["headers"] = common_headers(headers, request_id)
             await send(message)
 

@@ -109,6 +109,10 @@ SETTINGS = {
         {"TEKANA_KEY_PROVIDER_URL": "memory://"},
         "key_provider_url: must be that of a file: memory:// loses the master keys when it stops",
     ),
+    "proxies that are not known": (
+        {"TEKANA_TLS_BY_PROXY": "1"},
+        "trusted_proxies: is missing: with tls_by_proxy, all callers would share the rate limit of the proxy's address",
+    ),
     "a short token": ({"TEKANA_METRICS_TOKEN": "0123456789abcdef"}, "metrics_token: is shorter than 32 characters"),
     "a simple token": ({"TEKANA_METRICS_TOKEN": "a" * 40}, "metrics_token: has fewer than 8 different characters"),
     "HTTP in clear": (
@@ -253,7 +257,7 @@ def _wait_until_ready(process: subprocess.Popen[str], address: str) -> None:
 
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_what_is_safe_starts_without_docs_and_metrics(databases: Databases, workers: str) -> None:
-    with served(databases, "--workers", workers, "--tls-by-proxy") as address:
+    with served(databases, "--workers", workers, "--tls-by-proxy", "--trusted-proxies", "127.0.0.1") as address:
         for path in ("/", "/api", "/api/openapi.json", "/api/page.js", "/metrics"):
             assert http.get(f"{address}{path}").status_code == 404, path
         answer = http.get(f"{address}/health/ready")

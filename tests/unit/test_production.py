@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -106,6 +107,14 @@ def test_brokers_on_other_machines_need_tls() -> None:
     assert fault == ("bus_url", "has a password that is shorter than 16 characters")
 
 
+def test_the_proxies_have_to_be_known_if_addresses_have_a_limit() -> None:
+    behind = Settings(**ISSUER, env="production", tls_by_proxy=True)
+    with pytest.raises(UnsafeForProduction, match="trusted_proxies: is missing: with tls_by_proxy, all callers"):
+        check_settings(behind)
+    check_settings(replace(behind, rate_limit_address="off"))
+    check_settings(replace(behind, trusted_proxies="10.0.0.0/8"))
+
+
 def test_nothing_is_refused_in_development() -> None:
     check_settings(Settings(database_url="memory://", docs="on", cors_origins="*"), host=EVERYWHERE)
 
@@ -121,7 +130,7 @@ def test_every_check_names_a_setting_or_a_variable() -> None:
     ("settings", "is_refused"),
     [
         (Settings(**ISSUER, env="production"), True),
-        (Settings(**ISSUER, env="production", tls_by_proxy=True), False),
+        (Settings(**ISSUER, env="production", tls_by_proxy=True, trusted_proxies="127.0.0.1"), False),
         (Settings(**ISSUER, env="production", tls_cert="c", tls_key="k"), False),
     ],
 )
