@@ -60,7 +60,7 @@ def test_x_forwarded_for_is_read_from_the_right_up_to_the_first_untrusted_addres
         ("for=_hidden", PROXY[0]),
         ("proto=https", PROXY[0]),
         (f"for=192.0.2.66;for={CLIENT}", PROXY[0]),
-        (f'for=", for={CLIENT}', PROXY[0]),  # whoever wrote the quote, it hides what follows
+        (f'for=", for={CLIENT}', PROXY[0]),  # the quote hides what follows it
         (f"for={CLIENT}; ; =", PROXY[0]),
     ],
 )
