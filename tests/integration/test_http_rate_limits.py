@@ -14,9 +14,8 @@ import pytest
 from litestar import Litestar
 
 from tekana import LOCAL_OPERATOR, KeyProperties, Settings, create_api_key
-from tekana.application.authentication import Authenticator, Verified
-from tekana.domain.caller import Caller, customer_caller
-from tekana.domain.identifiers import CustomerId
+from tekana.application.authentication import Authenticator
+from tekana.domain.caller import Caller
 from tekana_litestar import app as app_module
 from tekana_litestar import create_app
 from tekana_litestar.openapi import document
@@ -230,48 +229,69 @@ async def test_recipients_have_a_rate_of_their_own_and_say_what_is_left(clock: S
         assert (await client.get("/v1/recipients", params=asked)).status_code == 200
 
 
-class CustomerTokens:
-    """Verifies tokens that are the ids of customers."""
-
-    def __init__(self, keys: Any) -> None:
-        self._keys = keys
-
-    async def verify(self, token: str) -> Verified | None:
-        if token.startswith("tk_"):
-            verified: Verified | None = await self._keys.verify(token)
-            return verified
-        return Verified(customer_caller("main", CustomerId(UNKNOWN_ID)))
+async def signed_in_customer(port: int) -> tuple[str, str]:
+    """Register a customer with a PIN and sign in. Returns their wallet and an access token."""
+    body, password = registration(), {"password": "739184"}
+    async with connected(port) as peer:
+        registered = (await peer.ask(request("POST", "/v1/customers", json.dumps(body).encode()))).json()
+    async with connected(port) as peer:
+        path = f"/v1/customers/{registered['id']}/password"
+        assert (await peer.ask(request("PUT", path, json.dumps(password).encode()))).status == 204
+    grant = {"grant_type": "password", "phone_number": body["phone_number"], **password}
+    async with connected(port) as peer:
+        sent = request("POST", "/v1/auth/token", json.dumps(grant).encode())
+        answer = await peer.ask(sent.replace(f"Authorization: {BEARER['Authorization']}\r\n".encode(), b""))
+    return registered["wallets"][0]["id"], answer.json()["access_token"]
 
 
 @pytest.mark.parametrize("path", ["/v1/transactions", "/v1/transactions?dry_run=true", "/v1/batches"])
-async def test_a_customer_cannot_try_phone_numbers_by_paying(
-    clock: Seconds, path: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    app = app_with(rate_limit="1000/second")
-    async with listening(app) as port:
-        authenticator = app.state.tekana.authenticator
-        monkeypatch.setattr(authenticator, "_verifier", CustomerTokens(authenticator._verifier))
+async def test_a_customer_cannot_try_phone_numbers_by_paying(clock: Seconds, path: str) -> None:
+    async with listening(app_with(rate_limit="1000/second")) as port:
+        wallet, token = await signed_in_customer(port)
         payment = {
             "type": "transfer",
-            "from_wallet_id": str(UNKNOWN_ID),
-            "to_phone_number": "+250788123456",
+            "from_wallet_id": wallet,
+            "to_phone_number": "+250788999999",
             "amount": "1",
             "currency": "RWF",
         }
         batch = {"mode": "independent", "transactions": [payment] * 10}
         body = json.dumps(batch if path.endswith("batches") else payment).encode()
 
-        async def pay(token: str) -> Response:
-            headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": f"try-{unique_number()}"}
+        async def pay(authorization: str) -> Response:
+            headers = {"Authorization": authorization, "Idempotency-Key": f"try-{unique_number()}"}
             async with connected(port) as peer:
                 return await peer.ask(request("POST", path, body, **headers))
 
         allowed = 3 if path.endswith("batches") else 30
-        customer = [await pay("customer") for _ in range(allowed + 1)]
-        assert {one.status for one in customer[:-1]} <= {404, 422}
+        customer = [await pay(f"Bearer {token}") for _ in range(allowed + 1)]
+        assert {one.status for one in customer[:-1]} == {422 if path.endswith("batches") else 404}
+        assert all(b"no customer with this phone number" in one.body for one in customer[:-1])
         assert (customer[-1].status, customer[-1].headers["ratelimit-policy"]) == (429, '"recipients";q=30;w=60')
-        operator = BEARER["Authorization"].removeprefix("Bearer ")
-        assert 429 not in {(await pay(operator)).status for _ in range(allowed + 1)}
+        assert 429 not in {(await pay(BEARER["Authorization"])).status for _ in range(allowed + 1)}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "name", "rate"),
+    [
+        ("/v1/auth/token", {"grant_type": "refresh_token", "refresh_token": "x"}, "sign_in", 120),
+        ("/v1/auth/code", {"phone_number": "+250788999999"}, "codes", 10),
+    ],
+)
+async def test_sign_in_and_codes_have_rates_of_an_address(
+    clock: Seconds, path: str, body: Json, name: str, rate: int
+) -> None:
+    async with client_with(rate_limit_address="1000/second", trusted_proxies=PROXY) as client:
+        client.auth = None
+        allowed = {(await client.post(path, json=body, headers=ELSEWHERE)).status_code for _ in range(rate)}
+        assert 429 not in allowed
+        refused = await client.post(path, json=body, headers=ELSEWHERE)
+        assert_limited(refused, f"{name}-address", rate, 60, 60)
+        answer = await client.post(path, json=body)
+        assert (answer.status_code in allowed, answer.headers["ratelimit"]) == (
+            True,
+            f'"{name}-address";r={rate - 1};t=60',
+        )
 
 
 async def test_a_restart_begins_anew(clock: Seconds) -> None:

@@ -23,6 +23,7 @@ from tekana_litestar.bodies import Body
 from tekana_litestar.fields import meta
 from tekana_litestar.operation import Call, Returns, command, query
 from tekana_litestar.queries import Query
+from tekana_litestar.quotas import OperationRate
 from tekana_litestar.responses import HttpResponse, Response, encode, json_response
 from tekana_litestar.views import utc
 
@@ -186,9 +187,12 @@ class JsonWebKeySet(msgspec.Struct, frozen=True, kw_only=True):
 
 _REFUSED: Final = (SignInRefused,)
 
+_SIGN_IN: Final = OperationRate("sign_in", "120/minute")
+_CODES: Final = OperationRate("codes", "10/minute")
+
 
 @command(
-    "/token", Returns(200, TokenResponse), key="none", public=True, refusals=_REFUSED,
+    "/token", Returns(200, TokenResponse), key="none", public=True, rate=_SIGN_IN, refusals=_REFUSED,
     body=Body(PasswordGrant | RefreshTokenGrant),
 )  # fmt: skip
 async def create_token(call: NamedDependency[Call[PasswordGrant | RefreshTokenGrant, Query]]) -> Response:
@@ -220,7 +224,7 @@ async def sign_out(call: NamedDependency[Call[SignOut, Query]]) -> Response:
     return HttpResponse(204)
 
 
-@command("/code", Returns(202, CodeChallenge), key="none", public=True, body=Body(CodeRequest))
+@command("/code", Returns(202, CodeChallenge), key="none", public=True, rate=_CODES, body=Body(CodeRequest))
 async def request_code(call: NamedDependency[Call[CodeRequest, Query]]) -> Response:
     """Ask for a one-time code.
 
@@ -232,7 +236,7 @@ async def request_code(call: NamedDependency[Call[CodeRequest, Query]]) -> Respo
     return json_response(202, CodeChallenge.of(challenge))
 
 
-@command("/password", Returns(204), key="none", public=True, body=Body(PasswordByCode), refusals=_REFUSED)
+@command("/password", Returns(204), key="none", public=True, rate=_CODES, body=Body(PasswordByCode), refusals=_REFUSED)
 async def set_password_by_code(call: NamedDependency[Call[PasswordByCode, Query]]) -> Response:
     """Set a password by a one-time code.
 
@@ -243,7 +247,10 @@ async def set_password_by_code(call: NamedDependency[Call[PasswordByCode, Query]
     return HttpResponse(204)
 
 
-@command("/password/change", Returns(204), key="none", public=True, body=Body(PasswordChange), refusals=_REFUSED)
+@command(
+    "/password/change", Returns(204), key="none", public=True, rate=_SIGN_IN, body=Body(PasswordChange),
+    refusals=_REFUSED,
+)  # fmt: skip
 async def change_password(call: NamedDependency[Call[PasswordChange, Query]]) -> Response:
     """Change a password.
 
