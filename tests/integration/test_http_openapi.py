@@ -65,7 +65,7 @@ NAMES = {
     *("suspend_customer", "reactivate_customer", "close_customer", "open_wallet", "list_wallets", "get_wallet"),
     *("list_wallet_entries", "get_wallet_balance", "freeze_wallet", "unfreeze_wallet", "update_wallet", "close_wallet"),
     *("create_transaction", "list_transactions", "get_transaction", "create_batch", "list_events", "check_live"),
-    *("check_ready", "get_metrics", "get_outcome"),
+    *("check_ready", "get_metrics", "get_outcome", "get_recipient"),
     *("create_webhook_endpoint", "list_webhook_endpoints", "get_webhook_endpoint", "update_webhook_endpoint"),
     *("delete_webhook_endpoint", "rotate_webhook_secret", "test_webhook_endpoint", "list_webhook_deliveries"),
     *("resend_webhook_delivery", "create_api_key", "list_api_keys", "get_api_key", "rotate_api_key", "revoke_api_key"),
