@@ -20,9 +20,11 @@ UNKNOWN: Final = "unknown"
 _SITE_PREFIX_BITS: Final = 64
 _ADDRESSES_MAX: Final = 10_000
 _LENGTH_MAX: Final = 64  # of a text that can be an address, so that longer ones do not fill the cache
+_CACHED_LENGTH_MAX: Final = 200  # of both headers, which clients can choose
 
 _X_FORWARDED_FOR: Final = b"x-forwarded-for"
 _FORWARDED: Final = b"forwarded"
+_BOTH: Final = (_X_FORWARDED_FOR, _FORWARDED)
 _TOKEN: Final = r"[\w!#$%&'*+.^`|~-]+"  # noqa: S105 - the token of RFC 9110, 5.6.2
 _QUOTED: Final = r'"(?:[^"\\]|\\.)*"'
 _PAIR: Final = rf"{_TOKEN}={_TOKEN}|{_TOKEN}={_QUOTED}"
@@ -40,6 +42,9 @@ class ClientAddresses:
 
     def __init__(self, trusted_proxies: Sequence[Network] = ()) -> None:
         self._trusted_proxies = tuple(trusted_proxies)
+        # With texts as arguments, as the hash of an address takes long.
+        self._is_proxy = lru_cache(maxsize=_ADDRESSES_MAX)(self._is_trusted_text)
+        self._client_of = lru_cache(maxsize=_ADDRESSES_MAX)(self._find_client)
 
     def find(self, peer: tuple[str, int] | None, headers: Iterable[tuple[bytes, bytes]]) -> str:
         """Return the address of the client, in its canonical form.
@@ -55,17 +60,19 @@ class ClientAddresses:
         """
         if peer is None:
             return UNKNOWN
-        address = _parse(peer[0]) if self._trusted_proxies else None
-        if address is None or not self._is_trusted(address):
+        if not self._trusted_proxies or not self._is_proxy(peer[0]):
             return _canonical(peer[0])
-        given = list(headers)
-        chains = [
-            chain
-            for chain in (_x_forwarded_for(_joined(given, _X_FORWARDED_FOR)), _forwarded(_joined(given, _FORWARDED)))
-            if chain
-        ]
-        clients = {self._follow(address, chain) for chain in chains}
-        return str(clients.pop() if len(clients) == 1 else address)
+        # Several lines of one header are one list (RFC 9110, 5.3).
+        given = [header for header in headers if header[0] in _BOTH]
+        x_forwarded_for = b",".join([value for name, value in given if name == _X_FORWARDED_FOR])
+        forwarded = b",".join([value for name, value in given if name == _FORWARDED])
+        is_short = len(x_forwarded_for) + len(forwarded) <= _CACHED_LENGTH_MAX
+        return (self._client_of if is_short else self._find_client)(peer[0], x_forwarded_for, forwarded)
+
+    def _find_client(self, peer: str, x_forwarded_for: bytes, forwarded: bytes) -> str:
+        chains = (_x_forwarded_for(x_forwarded_for.decode("latin-1")), _forwarded(forwarded.decode("latin-1")))
+        clients = {self._follow(ip_address(_canonical(peer)), chain) for chain in chains if chain}
+        return str(clients.pop()) if len(clients) == 1 else _canonical(peer)
 
     def _follow(self, proxy: Address, chain: Sequence[str]) -> Address:
         """Return the client at the end of a chain of forwarded addresses, of which the last is what `proxy` wrote."""
@@ -77,6 +84,10 @@ class ClientAddresses:
                 return address
             proxy = address
         return proxy
+
+    def _is_trusted_text(self, text: str) -> bool:
+        address = _parse(text)
+        return address is not None and self._is_trusted(address)
 
     def _is_trusted(self, address: Address) -> bool:
         return any(address in network for network in self._trusted_proxies)
@@ -112,11 +123,6 @@ def _parse_with_port(text: str) -> Address | None:
         return None
     found = _WITH_PORT.fullmatch(text)
     return _parse(text if found is None else found[1] or found[2] or "")
-
-
-def _joined(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> str:
-    """Return the value of a header whose values are a list: several lines are one list (RFC 9110, 5.3)."""
-    return ",".join(value.decode("latin-1") for key, value in headers if key == name)
 
 
 def _x_forwarded_for(value: str) -> list[str]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from time import monotonic
 from typing import Any, Final
 
-from limits import parse
+from limits import RateLimitItemPerSecond, parse
 from limits.strategies import FixedWindowRateLimiter
 from prometheus_client import Counter
 
@@ -39,6 +39,15 @@ _LIMITED: Final = Counter(
 )
 
 
+class _Window(RateLimitItemPerSecond):
+    """A limit whose keys are used as they are: its storage has no other ones. The library's take a microsecond."""
+
+    def key_for(self, *identifiers: Any) -> str:
+        """Return the key."""
+        key: str = identifiers[0]
+        return key
+
+
 class Limit:
     """One limit: how often each key is counted in a window.
 
@@ -54,8 +63,8 @@ class Limit:
         self._name = name
         self._now = now
         self._limiter = FixedWindowRateLimiter(self.windows)
-        self._item = parse(rate)
-        self._item.amount *= factor
+        item = parse(rate)
+        self._item = _Window(item.amount * factor, item.get_expiry())
         _LIMITED.labels(name)  # so that it is reported before the first refusal
 
     def count(self, key: str, cost: int = 1) -> None:
