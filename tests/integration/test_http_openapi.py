@@ -60,6 +60,11 @@ each_operation = pytest.mark.parametrize(
     ("method", "path", "operation"), OPERATIONS, ids=[operation["operationId"] for *_, operation in OPERATIONS]
 )
 
+LIMITED = {
+    *("get_recipient", "create_token", "request_code", "set_password_by_code", "change_password"),
+}
+"""The operations with a rate limit of their own."""
+
 NAMES = {
     *("register_customer", "list_customers", "get_customer", "update_customer", "verify_customer"),
     *("suspend_customer", "reactivate_customer", "close_customer", "open_wallet", "list_wallets", "get_wallet"),
@@ -144,6 +149,8 @@ def test_each_operation_is_described(method: str, path: str, operation: Any) -> 
 
 
 def _expected_statuses(method: str, path: str, operation: Any) -> Iterator[set[int]]:
+    if not path.startswith("/health/"):
+        yield {429}
     if operation["operationId"] in SIGN_IN:
         yield {400, 408, 431, 503} | SIGN_IN[operation["operationId"]][1]
         yield {413, 415} if "requestBody" in operation else set()
@@ -195,7 +202,9 @@ def test_each_answer_has_its_headers(method: str, path: str, operation: Any) -> 
     for status, response in operation["responses"].items():
         headers = set(response["headers"])
         assert "X-Request-ID" in headers
-        assert ("Retry-After" in headers) == (status == "503")
+        assert ("Retry-After" in headers) == (status in ("429", "503"))
+        assert ("RateLimit" in headers) == ("RateLimit-Policy" in headers)
+        assert ("RateLimit" in headers) == (status == "429" or operation["operationId"] in LIMITED)
         has_no_address = operation["operationId"] in ("create_batch", "add_identity")
         waits = operation["operationId"] in ("create_transaction", "reactivate_customer") and status == "202"
         assert ("Location" in headers) == (waits or (status == "201" and not has_no_address))
