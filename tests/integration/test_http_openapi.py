@@ -93,7 +93,7 @@ SIGN_IN = {
 }
 """The success of each operation of sign-in, and the failures beside those of any request and any body."""
 
-CODES = {*GOLDEN["codes"].values(), "idempotency_key_required"} - {"internal", "approval_pending"}
+CODES = {*GOLDEN["codes"].values(), "idempotency_key_required", "rate_limited"} - {"internal", "approval_pending"}
 """The codes of problems. Those of errors that are not raised themselves are internal, and what waits is no problem."""
 
 
