@@ -45,7 +45,7 @@ class CommandConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aioka
     def __init__(
         self,
         name: str,
-        as_caller: Callable[[Caller], Session],
+        as_caller: Callable[[Caller, str | None], Session],
         signatures: Signatures,
         replies: ReplyProducer,
         stopping: asyncio.Event,
@@ -110,7 +110,7 @@ class CommandConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aioka
     async def _read(self, record: ConsumerRecord) -> _Task | None:
         """Read the command of a message. If it cannot be executed, send it to the dead letters and return None."""
         try:
-            session = self._as_caller(self._signatures.caller_of(record))
+            session = self._as_caller(*self._signatures.principal_of(record))
             command = read_command(record, self._name)
         except UnverifiedPrincipal as error:
             await self._replies.refuse(record, error)

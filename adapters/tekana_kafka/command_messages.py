@@ -26,7 +26,8 @@ _encode = msgspec.json.Encoder().encode
 class RequestMessage(NamedTuple):
     """A message with a command or a query of a caller. Messages with the same key stay in order.
 
-    `topic` is a name in `service_table`, from which the address makes that of the topic.
+    `topic` is a name in `service_table`, from which the address makes that of the topic. `address` is the one that the
+    caller's request came from.
     """
 
     caller: Caller
@@ -34,6 +35,7 @@ class RequestMessage(NamedTuple):
     key: bytes | None
     value: bytes
     headers: list[Header]
+    address: str | None = None
 
 
 class ReplyTo(NamedTuple):
@@ -51,7 +53,9 @@ class ReceivedCommand(NamedTuple):
     request_id: str | None
 
 
-def command_message(command: AnyCommand, *, caller: Caller, key: str, request_id: str | None) -> RequestMessage:
+def command_message(
+    command: AnyCommand, *, caller: Caller, key: str, request_id: str | None, address: str | None = None
+) -> RequestMessage:
     """Build the message of a command or batch, without its principal.
 
     Raises:
@@ -67,7 +71,8 @@ def command_message(command: AnyCommand, *, caller: Caller, key: str, request_id
     ]
     if request_id is not None:
         headers.append(("request-id", request_id.encode()))
-    return RequestMessage(caller, TOPIC_OF[kind], _message_key(command, caller, key), _encode(command), headers)
+    message_key = _message_key(command, caller, key)
+    return RequestMessage(caller, TOPIC_OF[kind], message_key, _encode(command), headers, address)
 
 
 def _message_key(command: AnyCommand, caller: Caller, key: str) -> bytes:

@@ -48,7 +48,14 @@ class Requests:
         self._address = address
         self._client = client
 
-    async def execute(self, command: AnyCommand, caller: Caller, key: str | None, request_id: str | None = None) -> Any:
+    async def execute(
+        self,
+        command: AnyCommand,
+        caller: Caller,
+        key: str | None,
+        request_id: str | None = None,
+        address: str | None = None,
+    ) -> Any:
         """Have a service execute a command, and return the answer. Without a key, a new one is used, as the bus may
         deliver the command twice.
 
@@ -59,7 +66,7 @@ class Requests:
             key = f"once-{uuid.uuid4()}"
         else:
             check_key(key)
-        message = command_message(command, caller=caller, key=key, request_id=request_id)
+        message = command_message(command, caller=caller, key=key, request_id=request_id, address=address)
         answer = HANDLERS[type(command)].answer
         return await self._client.call(message, self._address.commands(message.topic), answer)
 
@@ -101,7 +108,9 @@ class RemoteEngine:
         """Have a service execute a command."""
         self.check_serving()
         command = cast("CoreCommand", envelope.command)
-        outcome = await self._requests.execute(command, envelope.caller, envelope.key, envelope.request_id)
+        outcome = await self._requests.execute(
+            command, envelope.caller, envelope.key, envelope.request_id, envelope.address
+        )
         return cast("Outcome", outcome)
 
     def enqueue(self, envelope: Envelope) -> asyncio.Future[Outcome]:

@@ -30,7 +30,7 @@ class QueryConsumer:
     def __init__(
         self,
         service: ServiceName,
-        as_caller: Callable[[Caller], Session],
+        as_caller: Callable[[Caller, str | None], Session],
         signatures: Signatures,
         replies: ReplyProducer,
         stopping: asyncio.Event,
@@ -56,7 +56,7 @@ class QueryConsumer:
     async def _process(self, record: ConsumerRecord) -> None:
         try:
             if not is_late(record, self._replies.clock):
-                session = self._as_caller(self._signatures.caller_of(record))
+                session = self._as_caller(*self._signatures.principal_of(record))
                 await self._answer(record, session, *read_query(record, self._service))
         except UnverifiedPrincipal as error:
             await self._replies.refuse(record, error)

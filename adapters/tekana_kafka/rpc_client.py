@@ -114,7 +114,7 @@ class RpcClient:
             *reply_headers(ReplyTo(self._partition, correlation_id)),
             *deadline_headers(REPLY_TIMEOUT),
         ]
-        headers = self._signatures.sign_request(message.caller, topic, headers, message.value)
+        headers = self._signatures.sign_request(message.caller, topic, headers, message.value, message.address)
         try:
             async with asyncio.timeout(REPLY_TIMEOUT):
                 sent = await self._producer.send(topic, message.value, message.key, headers=headers)

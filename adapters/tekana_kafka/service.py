@@ -42,7 +42,7 @@ class KafkaService:
     """
 
     def __init__(
-        self, url: str, service: ServiceName, secrets: Sequence[str], as_caller: Callable[[Caller], Session]
+        self, url: str, service: ServiceName, secrets: Sequence[str], as_caller: Callable[[Caller, str | None], Session]
     ) -> None:
         self._address = parse_address(url)
         self._service = service

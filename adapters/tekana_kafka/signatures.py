@@ -9,7 +9,7 @@ from __future__ import annotations
 import hmac
 import time
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -68,6 +68,14 @@ class _Principal(msgspec.Struct, omit_defaults=True):
     scopes: list[str]
     iat: int
     customer_id: UUID | None = None
+    address: str | None = None
+
+
+class Principal(NamedTuple):
+    """The verified caller of a message, and the address that its request came from, for the audit log."""
+
+    caller: Caller
+    address: str | None
 
 
 _encode = msgspec.json.Encoder().encode
@@ -84,7 +92,9 @@ class Signatures:
     def __init__(self, secrets: Sequence[str]) -> None:
         self._secrets = tuple(one.encode() for one in secrets)
 
-    def sign_request(self, caller: Caller, topic: str, headers: Sequence[Header], value: bytes) -> list[Header]:
+    def sign_request(
+        self, caller: Caller, topic: str, headers: Sequence[Header], value: bytes, address: str | None = None
+    ) -> list[Header]:
         """Return the headers of a command or query with those of its principal and its signature added."""
         claims = _Principal(
             tenant=caller.tenant,
@@ -93,6 +103,7 @@ class Signatures:
             scopes=sorted(caller.scopes),
             iat=int(time.time()),
             customer_id=caller.customer_id,
+            address=address,
         )
         return self.sign(topic, [*headers, (PRINCIPAL, _encode(claims))], value)
 
@@ -107,7 +118,11 @@ class Signatures:
         return any(hmac.compare_digest(signature, _signature(one, message)) for one in self._secrets)
 
     def caller_of(self, record: ConsumerRecord) -> Caller:
-        """Return the caller of a command or query.
+        """Return the caller of a command or query. Raises UnverifiedPrincipal like `principal_of`."""
+        return self.principal_of(record).caller
+
+    def principal_of(self, record: ConsumerRecord) -> Principal:
+        """Return the principal of a command or query.
 
         Raises:
             UnverifiedPrincipal: the message is not signed with a secret of this service, or its signature is that of
@@ -127,7 +142,7 @@ class Signatures:
             raise UnverifiedPrincipal(f"its principal is not valid: {error}") from None
         if abs(time.time() - claims.iat) > AGE_SECONDS_MAX:
             raise UnverifiedPrincipal("it was signed too long ago, or by a machine whose clock is wrong")
-        return _caller(claims)
+        return Principal(_caller(claims), claims.address)
 
 
 def _signature(secret: bytes, message: bytes) -> bytes:
@@ -148,6 +163,8 @@ def _caller(claims: _Principal) -> Caller:
     try:
         check_text("tenant", claims.tenant, most=255)
         check_text("sub", claims.sub, most=255)
+        if claims.address is not None:
+            check_text("address", claims.address, most=100)
         scopes = SCOPES.intersection(claims.scopes)
         customer_id = None if claims.customer_id is None else CustomerId(claims.customer_id)
         return Caller(claims.tenant, claims.sub, scopes, claims.kind, customer_id)

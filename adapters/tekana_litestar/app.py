@@ -8,7 +8,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
-from litestar import Litestar
+import litestar
+from litestar import Litestar, Request
 from litestar.di import Provide
 from litestar.enums import ScopeType
 from litestar.exceptions import MethodNotAllowedException, NotFoundException
@@ -21,7 +22,7 @@ from tekana.bootstrap.key_file import register_key_file
 from tekana.bootstrap.lifespan import resolve_settings
 from tekana.bootstrap.production import check_settings
 from tekana_litestar import docs
-from tekana_litestar.caller import refuse_query_credentials
+from tekana_litestar.caller import note_failed_authentication, refuse_query_credentials
 from tekana_litestar.core_metrics import CoreMetrics
 from tekana_litestar.cors import Cors
 from tekana_litestar.headers import check_host
@@ -87,6 +88,7 @@ class TekanaApp(Litestar):
                 await super().__call__(scope, receive, send)
                 return
         except Exception as error:
+            note_failed_authentication(self.state.tekana, scope, error)
             response = problem_of_request(scope, error)
         await response(scope, receive, send)
 
@@ -195,7 +197,7 @@ def create_app(
         route_handlers=_handlers(settings),
         dependencies={"call": Provide(provide_call)},
         lifespan=[_run_core(settings, store, clock, stripe)],
-        exception_handlers={Exception: handle_exception},
+        exception_handlers={Exception: _handle_exception},
         openapi_config=None,  # openapi.py writes the document
         logging_config=None,  # problems.py logs what is worth a line
         debug=False,
@@ -203,6 +205,11 @@ def create_app(
     if settings.has_clients:
         app.hot_routes = hot_routes(app, app.rate_limits)
     return app
+
+
+def _handle_exception(request: Request[Any, Any, Any], error: Exception) -> litestar.Response[Any]:
+    note_failed_authentication(request.app.state.tekana, request.scope, error)
+    return handle_exception(request, error)
 
 
 def _handlers(settings: Settings) -> list[Any]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote_to_bytes
 
-from tekana import Caller, Unauthenticated
+from tekana import Caller, Tekana, Unauthenticated
 from tekana.application.authentication import Authenticator
 from tekana.domain.errors import FieldError, InvalidRequest
 from tekana_litestar.headers import Headers
@@ -36,6 +36,18 @@ async def identify_caller(headers: Headers, authenticator: Authenticator) -> Cal
         Unavailable: the credential cannot be verified now.
     """
     return await authenticator.authenticate(_bearer_token(headers))
+
+
+def client_address(scope: HTTPScope) -> str | None:
+    """Return the address that a request came from, for the audit log: see client_address.py."""
+    address: str | None = scope["state"].get("client_address")
+    return address
+
+
+def note_failed_authentication(tekana: Tekana, scope: HTTPScope, error: Exception) -> None:
+    """Have a request recorded in the audit log if it failed for want of a valid credential."""
+    if isinstance(error, Unauthenticated):
+        tekana.note_failed_authentication(client_address(scope), scope["state"]["request_id"], error.code)
 
 
 async def confirm_caller(scope: HTTPScope) -> None:

@@ -45,7 +45,7 @@ def hot_routes(app: Litestar, limits: RateLimits) -> HotRoutes:
         return find_cached_caller(headers, tekana().authenticator)
 
     def session(request: HotRequest) -> Session:
-        return tekana().as_caller(request.caller)
+        return tekana().as_caller(request.caller, _address_of(limits, request), request.id)
 
     async def confirm(request: HotRequest) -> Caller:
         return await identify_caller(request.headers.items(), tekana().authenticator)

@@ -11,6 +11,7 @@ import re
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Final
 
+from structlog.contextvars import bind_contextvars, reset_contextvars
 from uuid_utils import uuid7
 
 from tekana import Unavailable
@@ -30,7 +31,7 @@ REQUEST_TIMEOUT_SECONDS: Final = 30.0
 
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 
-_STREAM: Final = (b"content-type", b"text/event-stream")
+_STREAMS: Final = frozenset(((b"content-type", b"text/event-stream"), (b"content-type", b"application/x-ndjson")))
 
 DEFAULT_HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
@@ -84,6 +85,7 @@ class Middleware:
         begun = self._request_log.begin()
         request_id = request_id_of(*(value for name, value in scope["headers"] if name == b"x-request-id"))
         scope.setdefault("state", {})["request_id"] = request_id
+        bound = bind_contextvars(request_id=request_id)  # to the lines that are logged meanwhile
         status: int | None = None
         deadline = asyncio.timeout(REQUEST_TIMEOUT_SECONDS)
 
@@ -91,7 +93,7 @@ class Middleware:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                if _STREAM in message["headers"]:  # which lasts for as long as both sides like
+                if not _STREAMS.isdisjoint(map(tuple, message["headers"])):  # they last as long as both sides like
                     deadline.reschedule(None)
                 headers = [*message["headers"], *_quota_headers(scope), *self._cors.headers(scope["headers"])]
                 message["headers"] = common_headers(headers, request_id)
@@ -110,6 +112,7 @@ class Middleware:
                 await problem_of_request(scope, error)(scope, receive, send_on)
             raise
         finally:
+            reset_contextvars(**bound)
             caller = scope.get("user")
             self._request_log.end(
                 request_id,

@@ -24,7 +24,7 @@ from tekana.application.tekana import Executed
 from tekana.domain.answers import Answer
 from tekana_litestar.approval_view import Approval
 from tekana_litestar.bodies import Body
-from tekana_litestar.caller import confirm_caller
+from tekana_litestar.caller import client_address, confirm_caller
 from tekana_litestar.headers import Headers, expected_versions, idempotency_key
 from tekana_litestar.identifiers import canonical_uuid
 from tekana_litestar.queries import Query, read_query
@@ -134,7 +134,8 @@ class Call(Generic[InputT_co, QueryT_co]):
     ) -> None:
         self.scope = scope
         if (caller := scope.get("user")) is not None:  # a public operation has no session
-            self.session = self.tekana.as_caller(cast("Caller", caller))
+            address = client_address(scope)
+            self.session = self.tekana.as_caller(cast("Caller", caller), address, self.request_id)
         self.input = input
         self.query = query
         self.ids = ids

@@ -24,6 +24,7 @@ from litestar import Litestar
 
 from tekana import Settings, TekanaError, Unavailable
 from tekana.bootstrap.lifespan import build
+from tekana.bootstrap.logs import configure_logs
 from tekana.bootstrap.production import check_settings
 from tekana.domain.errors import invalid
 from tekana.domain.identifiers import STRIPES_MAX
@@ -163,6 +164,7 @@ def _is_alive(app: Litestar) -> bool:
 
 
 def _app(settings: Settings, *, stripe: int = 0) -> Litestar:
+    configure_logs(is_production=settings.is_production)
     if settings.access_log:
         print_access_log()
     app = create_app(settings, stripe=stripe)
@@ -187,6 +189,7 @@ def _config(app: Litestar, settings: Settings, context: ssl.SSLContext | None) -
         ssl_context_factory=None if context is None else lambda *_: context,
         http=HttpProtocol,
         lifespan="on",
+        log_config=None,  # configure_logs has set it up
         log_level="warning",
         ws="none",
         access_log=False,
@@ -226,6 +229,7 @@ def _serve_one(settings: Settings, listener: Listener, on_ready: Callable[[], No
 def _serve_several(
     settings: Settings, listeners: list[Listener], workers: int, on_ready: Callable[[], None] | None
 ) -> int:
+    configure_logs(is_production=settings.is_production)
     supervisor = Supervisor(run_worker, listeners, workers, on_ready=on_ready, on_end=forget_worker)
     with _environment(settings), _shared_metrics(), handling(hangup_handlers(supervisor.hang_up_workers, settings)):
         return supervisor.run()

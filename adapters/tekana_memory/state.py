@@ -11,6 +11,7 @@ from uuid import UUID
 
 from tekana.application.audit.snapshot import CountsEvents
 from tekana.domain.api_keys import API_KEYS, ApiKey
+from tekana.domain.audit_log import AuditEntry
 from tekana.domain.credentials import Credential, OneTimeCode
 from tekana.domain.customer import CUSTOMERS, Customer
 from tekana.domain.events import Event
@@ -79,6 +80,7 @@ class MemoryState:
     relays: dict[str, RelayRow] = field(default_factory=dict)
     data_keys: dict[DataKeyId, WrappedDataKey] = field(default_factory=dict)
     key_uses: dict[ApiKeyId, datetime] = field(default_factory=dict)
+    audit_log: dict[UUID, AuditEntry] = field(default_factory=dict)
     webhook_passed: dict[WebhookEndpointId, int] = field(default_factory=dict)
     webhook_deliveries: dict[WebhookDeliveryId, WebhookDelivery] = field(default_factory=dict)
     webhook_sequences: set[tuple[WebhookEndpointId, UUID, int]] = field(default_factory=set)

@@ -16,6 +16,7 @@ from tekana.ports.audit import Finding
 from tekana.ports.clock import Clock
 from tekana_memory.api_keys import MemoryApiKeys, MemoryCredentials
 from tekana_memory.approvals import MemoryApprovals
+from tekana_memory.audit_log import MemoryAuditLog, MemoryAuditRecords
 from tekana_memory.data_keys import MemoryDataKeys
 from tekana_memory.lease import MemoryLease
 from tekana_memory.outbox import MemoryOutbox
@@ -49,6 +50,8 @@ class MemoryStore:
         self.outcomes = partial(MemoryOutcomes, self._state)
         self.api_keys = partial(MemoryApiKeys, self._state)
         self.credentials = MemoryCredentials(self._state, self._clock)
+        self.audit_log = partial(MemoryAuditLog, self._state)
+        self.audit_records = MemoryAuditRecords(self._state, self._clock)
         self.events = partial(MemoryEvents, self._state)
         self.approvals = partial(MemoryApprovals, self._state, self._clock)
         self.data_keys = MemoryDataKeys(self._state, self._clock)

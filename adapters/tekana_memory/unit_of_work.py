@@ -84,6 +84,7 @@ class MemoryUnitOfWork:
             self._keep_transaction(transaction)
         state.outbox.extend(book.outbox)
         state.keys.update(kept)
+        state.audit_log.update({one.id: one for one in book.audit_log})
 
     def _save_webhooks(self, book: Book) -> None:
         changes = book.changes

@@ -15,6 +15,7 @@ from tekana.ports.pools import PoolStatistics
 from tekana_postgres.api_keys import PostgresApiKeys, PostgresCredentials
 from tekana_postgres.approvals import PostgresApprovals
 from tekana_postgres.audit import audit
+from tekana_postgres.audit_log import PostgresAuditLog, PostgresAuditRecords
 from tekana_postgres.connections import ConnectionPool, raw_connection
 from tekana_postgres.customers import PostgresCustomers
 from tekana_postgres.data_keys import PostgresDataKeys
@@ -97,6 +98,8 @@ class PostgresStore:
         self.api_keys = partial(PostgresApiKeys, self._readers)
         self.credentials = PostgresCredentials(self._readers, self._background, self._clock)
         self.approvals = partial(PostgresApprovals, self._readers, self._clock)
+        self.audit_log = partial(PostgresAuditLog, self._readers)
+        self.audit_records = PostgresAuditRecords(self._background, self._clock)
         # Not from a replica, which lacks the locks that limit reads of the feed.
         self.events = partial(PostgresEvents, self._readers)
         self.data_keys = PostgresDataKeys(self._readers, self._clock)

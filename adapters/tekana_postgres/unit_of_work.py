@@ -17,6 +17,7 @@ from tekana.ports.clock import Clock
 from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord, Unlocked
 from tekana_postgres.aggregates import KINDS
 from tekana_postgres.aggregates.wallet import RowVersion, lock_wallets, read_wallets, save_wallets
+from tekana_postgres.audit_log import save_entries
 from tekana_postgres.connections import translate_errors
 from tekana_postgres.history import History, history_of
 from tekana_postgres.history_links import Chains, Link
@@ -126,13 +127,15 @@ class PostgresUnitOfWork:
         """Write everything, and commit."""
         by_digest = [(self._digests.get(key) or key_digest(key), record) for key, record in records.items()]
         history = history_of(book, by_digest)
-        if self._transaction is None and (book.changes or book.house_wallets):
+        if self._transaction is None and (book.changes or book.house_wallets or book.audit_log):
             raise Conflict("more than balances has to be saved, which takes locks")
         with translate_errors():
             for name, rows in KINDS.items() if book.changes else ():
                 added, changed = book.changes.added.get(name), book.changes.changed.get(name)
                 if added or changed:
                     await rows.save(self._connection, added or {}, changed or {})
+            if book.audit_log:
+                await save_entries(self._connection, book.audit_log)
             wallets = await save_wallets(self._connection, book)
             async with self._link(history, book.now) as link:
                 await save_balances_and_history(self._connection, history, wallets, self._versions, link)

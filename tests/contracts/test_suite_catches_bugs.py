@@ -29,6 +29,13 @@ from tests.contracts.broken_approvals import (
     NeverExpires,
     ShowsApprovalsOfAllTenants,
 )
+from tests.contracts.broken_audit_logs import (
+    DropsEntriesOfRefusals,
+    IgnoresNewestFirst,
+    IncludesTheEnd,
+    KeepsTheTimeOfTheProcess,
+    LosesTheStateBefore,
+)
 from tests.contracts.broken_data_keys import AddsASecondCurrentKey, OverwritesAnyText, SharesKeysAmongPurposes
 from tests.contracts.broken_sign_in_stores import (
     AcceptsAnyCode,
@@ -136,6 +143,12 @@ CAUGHT: list[tuple[type[MemoryStore], Callable[..., Any]]] = [
     (NeverExpires, StoreContract.test_it_expires),
     (ShowsApprovalsOfAllTenants, StoreContract.test_approvals_belong_to_a_tenant),
     (IgnoresTheStatus, StoreContract.test_approvals_in_pages),
+    (DropsEntriesOfRefusals, StoreContract.test_a_refused_command_is_recorded),
+    (LosesTheStateBefore, StoreContract.test_a_privileged_command_is_recorded_with_what_it_changed),
+    (KeepsTheTimeOfTheProcess, StoreContract.test_an_entry_outside_a_unit_of_work_gets_the_time_of_the_store),
+    (broken_reader("audit_log", IncludesTheEnd), StoreContract.test_entries_are_found_by_each_filter),
+    (broken_reader("audit_log", IgnoresNewestFirst), StoreContract.test_pages_have_every_entry_once_in_both_orders),
+    (open_to_all("audit_log"), StoreContract.test_a_tenant_sees_its_own_entries_and_an_operator_all),
     (AuditsNothing, StoreContract.test_a_started_store_is_ready),
     (LosesADelivery, WebhooksContract.test_a_stream_is_delivered_one_by_one_in_its_order),
     (LosesADelivery, WebhooksContract.test_the_log),

@@ -193,3 +193,17 @@ async def test_a_forged_reply_is_ignored(
             assert outcome.answer != earlier
             assert outcome.answer == await behind.transactions.get(outcome.answer.id)
     assert sum("ignored a reply without a valid signature" in one.getMessage() for one in caplog.records) == len(forged)
+
+
+async def test_the_address_of_the_client_reaches_the_audit_log(store: MemoryStore, bus_url: str) -> None:
+    """It travels in the signed principal, and is optional there."""
+    async with services(bus_url, MEMORY, store=store), gateway(bus_url) as app:
+        await until_it_answers(app)
+        wallet = await a_wallet(app)
+        session = tekana.Session(LOCAL_OPERATOR, app._store, app._engine, address="192.0.2.9")
+        await session.execute(builders.freeze(wallet.id), request_id="over the bus")
+        entries = (await app.audit_log.list(tekana.PageRequest(100))).items
+        freeze = next(one for one in entries if one.action == "FreezeWallet")
+        assert (freeze.address, freeze.request_id, freeze.subject) == ("192.0.2.9", "over the bus", "local")
+        register = next(one for one in entries if one.action == "RegisterCustomer")
+        assert register.address is None

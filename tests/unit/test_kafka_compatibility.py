@@ -17,12 +17,14 @@ from aiokafka import ConsumerRecord
 import tekana
 from tekana.application.authentication.key_verifier import VerifiedKey
 from tekana.application.engine.envelope import Outcome
+from tekana.domain.audit_log import AuditEntry
 from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.errors import InvalidRequest, Unavailable
 from tekana.domain.events import Event
 from tekana.domain.identifiers import TransactionId, WalletId
 from tekana.domain.money import Currency, Money
 from tekana.domain.transaction import TRANSACTION_TYPES, Entry, Rejection, Relation, Transaction, TransactionRequest
+from tekana.ports.audit_log import AuditFilter
 from tekana.ports.events import EventFilter, FeedEvent
 from tekana.ports.page import Page, PageRequest
 from tekana.ports.transactions import TransactionFilter
@@ -256,12 +258,30 @@ def page_of(events: list[Event]) -> Page[FeedEvent]:
 EVENTS = page_of([event for event in sample_events() if event.NAME in PINNED_EVENTS])
 VERIFIED = QUERIES["key_verifier.verify"].answer
 WRONG = InvalidRequest(tekana.FieldError("amount", "is too much"))
+AUDIT_ENTRIES = codec_of(Page[AuditEntry])
+AUDIT_ENTRY = AuditEntry(
+    id=UUID(int=1),
+    at=MOMENT,
+    tenant="north",
+    subject="key:1",
+    kind="partner",
+    action="RevokeApiKey",
+    outcome="done",
+    resource="api_key",
+    resource_id=UUID(int=2),
+    request_id="a request",
+    address="192.0.2.1",
+    before={"scopes": ("wallets:read",), "revoked_at": None},
+    after={"scopes": (), "revoked_at": "2026-01-31T12:00:00+00:00"},
+    personal_fields=("name",),
+)
 SAMPLES: dict[str, tuple[Callable[[Any], bytes], Callable[[bytes], Any], Any]] = {
     "outcome": (OUTCOME.encode, OUTCOME.decode, Outcome(TRANSACTION, False)),
     "rejection": (OUTCOME.encode, OUTCOME.decode, Outcome(REJECTION, True)),
     "batch": (OUTCOMES.encode, OUTCOMES.decode, (Outcome(REJECTION, False),)),
     "verified key": (VERIFIED.encode, VERIFIED.decode, VerifiedKey("main", "key:1", "operator", ("keys:read",), 0.5)),
     "no key": (VERIFIED.encode, VERIFIED.decode, None),
+    "audit entries": (AUDIT_ENTRIES.encode, AUDIT_ENTRIES.decode, Page((AUDIT_ENTRY,), "next")),
     "events": (codec_of(Page[FeedEvent]).encode, codec_of(Page[FeedEvent]).decode, EVENTS),
 }
 
@@ -314,6 +334,7 @@ ARGUMENTS: dict[str, Any] = {
     "ApprovalFilter": tekana.ApprovalFilter(status="pending"),
     "PageRequest": PageRequest(10, "after"),
     "str": "a key",
+    "AuditFilter": AuditFilter(outcome="refused", start=MOMENT),
     "CustomerFilter": tekana.CustomerFilter(status="active"),
     "WalletFilter": tekana.WalletFilter(currency=Currency("RWF")),
     "TransactionFilter": tekana.TransactionFilter(type="deposit", start=MOMENT),

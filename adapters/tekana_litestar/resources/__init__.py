@@ -7,6 +7,7 @@ from typing import Final
 from tekana_litestar.resources import (
     api_keys,
     approvals,
+    audit_log,
     authentication,
     batches,
     customers,
@@ -43,6 +44,7 @@ ROUTERS: Final = [
     webhook_deliveries.ROUTER,
     api_keys.ROUTER,
     approvals.ROUTER,
+    audit_log.ROUTER,
     *PROBES,
 ]
 """The routers of a process with clients."""

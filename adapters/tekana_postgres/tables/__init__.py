@@ -7,6 +7,7 @@ Amounts and balances are in minor units.
 
 from tekana_postgres.tables.api_keys import api_keys as api_keys
 from tekana_postgres.tables.approvals import approvals as approvals
+from tekana_postgres.tables.audit_log import audit_log as audit_log
 from tekana_postgres.tables.columns import metadata as metadata
 from tekana_postgres.tables.history import history_links as history_links
 from tekana_postgres.tables.ledger import customer_answers as customer_answers
@@ -30,5 +31,5 @@ from tekana_postgres.tables.webhooks import webhook_deliveries as webhook_delive
 from tekana_postgres.tables.webhooks import webhook_endpoints as webhook_endpoints
 from tekana_postgres.tables.webhooks import webhook_lines as webhook_lines
 
-APPEND_ONLY = (transactions, entries, idempotency_keys, outbox, history_links)
+APPEND_ONLY = (transactions, entries, idempotency_keys, outbox, history_links, audit_log)
 """History: rows are added, never changed nor removed. Triggers and grants see to it."""

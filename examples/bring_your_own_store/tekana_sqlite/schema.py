@@ -5,7 +5,7 @@ The constraints enforce the rules independently of the code.
 
 from __future__ import annotations
 
-VERSION = 3
+VERSION = 4
 
 _APPEND_ONLY = ("transactions", "entries", "keys", "outbox")
 
@@ -97,5 +97,19 @@ _API_KEYS = (
 
 _APPROVALS = ("CREATE TABLE approvals (id TEXT PRIMARY KEY, body TEXT NOT NULL)",)
 
-SCHEMAS: tuple[tuple[str, ...], ...] = (_FIRST, _API_KEYS, _APPROVALS)
+_AUDIT_LOG = (
+    """
+    CREATE TABLE audit_log (
+        id TEXT PRIMARY KEY,
+        body TEXT NOT NULL
+    )
+    """,
+    *(
+        f"CREATE TRIGGER no_{verb}_of_audit_log BEFORE {verb} ON audit_log "
+        "BEGIN SELECT raise(ABORT, 'the audit log is never changed'); END"
+        for verb in ("UPDATE", "DELETE")
+    ),
+)
+
+SCHEMAS: tuple[tuple[str, ...], ...] = (_FIRST, _API_KEYS, _APPROVALS, _AUDIT_LOG)
 """The statements of each version of the schema."""

@@ -21,6 +21,7 @@ from tekana.ports.unit_of_work import IdempotencyKey
 
 from .api_keys import SqliteApiKeys, SqliteCredentials
 from .approvals import SqliteApprovals, approval_of
+from .audit_log import SqliteAuditLog, SqliteAuditRecords
 from .database import Database
 from .readers import SqliteCustomers, SqliteEvents, SqliteOutcomes, SqliteTransactions, SqliteWallets, read_outbox
 from .schema import SCHEMAS, VERSION
@@ -46,6 +47,8 @@ class SqliteStore:
         self.events = partial(SqliteEvents, self._reader)
         self.outcomes = partial(SqliteOutcomes, self._reader)
         self.api_keys = partial(SqliteApiKeys, self._reader)
+        self.audit_log = partial(SqliteAuditLog, self._reader)
+        self.audit_records = SqliteAuditRecords(self._writer, self._turn, self.clock)
         self.credentials = SqliteCredentials(self._reader, self._writer, self._turn, self.clock)
         self.approvals = partial(SqliteApprovals, self._reader, self.clock)
 

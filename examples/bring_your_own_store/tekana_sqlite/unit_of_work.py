@@ -25,6 +25,7 @@ from tekana.ports.clock import Clock
 from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord
 
 from .approvals import approval_of
+from .audit_log import save_entries
 from .database import Database
 from .transactions import transaction_of
 
@@ -133,6 +134,7 @@ class SqliteUnitOfWork:
             self._database.rows(_UPSERT_API_KEY, api_key.id, json.encode(api_key).decode())
         for approval in (changes.added_of(APPROVALS) | changes.changed_of(APPROVALS)).values():
             self._database.rows(_UPSERT.format("approvals"), approval.id, json.encode(approval).decode())
+        save_entries(self._database, book.audit_log)
         for one in book.outbox:
             self._save_to_outbox(one)
         for key, (fingerprint, answer) in records.items():

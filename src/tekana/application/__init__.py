@@ -8,6 +8,7 @@ recipients      whom a payer can name by phone number
 webhooks        webhook endpoints: the operations of their owners
 workers         background work: publish the outbox, deliver webhooks
 audit           checks of the ledger's invariants on a snapshot
+audit_recorder  the entries of the audit log that belong to no unit of work
 event_payload   the public form of events
 bus             the two ends of a bus for commands and queries
 """

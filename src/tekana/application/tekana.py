@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Generic, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, cast
 
+from tekana.application.audit_recorder import AuditRecorder
 from tekana.application.authentication import Authenticator, KeyVerifier
 from tekana.application.bus import Service
 from tekana.application.commands.batch import Batch, BatchOutcome, failed_index
@@ -20,7 +21,8 @@ from tekana.application.webhooks.webhooks import Webhooks
 from tekana.application.workers.relay import relay_warnings
 from tekana.domain.answers import Answer
 from tekana.domain.approvals import Approval
-from tekana.domain.caller import AUTHENTICATION, Caller
+from tekana.domain.audit_log import READ_AUDIT_LOG, Act, AuditOutcome, Origin, named_resource
+from tekana.domain.caller import AUTHENTICATION, Caller, Scope
 from tekana.domain.errors import (
     ApprovalPending,
     Forbidden,
@@ -59,7 +61,7 @@ class Tekana:
     Safe to use from many tasks of one event loop.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - an application has many parts
         self,
         store: Readers,
         engine: Engine,
@@ -70,6 +72,7 @@ class Tekana:
         authenticator: Authenticator | None = None,
         key_verifier: KeyVerifier | None = None,
         sign_in: CustomerSignIn | None = None,
+        audit_recorder: AuditRecorder | None = None,
     ) -> None:
         """Create an application. Use `tekana.connect` instead, which also starts and stops its parts.
 
@@ -82,6 +85,7 @@ class Tekana:
             authenticator: authenticates the requests of clients; None if the application has no clients.
             key_verifier: verifies API keys for gateways; None if the application is not a service.
             sign_in: the sign-in of customers; None at a gateway, and with a store that keeps no credentials.
+            audit_recorder: records refusals, and reads of the audit log; None leaves them out.
         """
         self._store = store
         self._engine = engine
@@ -91,6 +95,7 @@ class Tekana:
         self._sign_in = sign_in
         self._authenticator = authenticator
         self._key_verifier = key_verifier
+        self._audit_recorder = audit_recorder
 
     @property
     def authenticator(self) -> Authenticator:
@@ -99,9 +104,24 @@ class Tekana:
             raise Unavailable("this application authenticates no clients")
         return self._authenticator
 
-    def as_caller(self, caller: Caller) -> Session:
-        """Return the session of a caller, in whose name it executes and reads. Cheap: one per request."""
-        return Session(caller, self._store, self._engine, self._webhooks, self._key_verifier)
+    def as_caller(self, caller: Caller, address: str | None = None, request_id: str | None = None) -> Session:
+        """Return the session of a caller, in whose name it executes and reads. Cheap: one per request.
+
+        Args:
+            caller: the verified caller.
+            address: the address that the request came from, for the audit log.
+            request_id: the id of the request, likewise, where a command does not come with its own.
+        """
+        recorder = self._audit_recorder
+        return Session(
+            caller, self._store, self._engine, self._webhooks, self._key_verifier, recorder, address, request_id
+        )
+
+    def note_failed_authentication(self, address: str | None, request_id: str, code: str) -> None:
+        """Have a request without a valid credential recorded in the audit log, with the code of its error."""
+        if self._audit_recorder is not None:
+            act = Act.failed_authentication(address, code)
+            self._audit_recorder.note(act, Origin(address, request_id))
 
     @property
     def outbox(self) -> Outbox | None:
@@ -159,7 +179,7 @@ class Session(SessionReaders):
     `wallets`, `transactions`, `events` and `webhooks`; check the ledger with `audit`.
     """
 
-    __slots__ = ("_engine", "_key_verifier", "_store", "_webhooks", "caller")
+    __slots__ = ("_address", "_engine", "_key_verifier", "_recorder", "_request_id", "_store", "_webhooks", "caller")
 
     def __init__(
         self,
@@ -168,26 +188,50 @@ class Session(SessionReaders):
         engine: Engine,
         webhooks: Callable[[Caller], Webhooks] | None = None,
         key_verifier: KeyVerifier | None = None,
+        recorder: AuditRecorder | None = None,
+        address: str | None = None,
+        request_id: str | None = None,
     ) -> None:
         self.caller = caller
         self._store = store
         self._engine = engine
         self._webhooks = webhooks
         self._key_verifier = key_verifier
+        self._recorder = recorder
+        self._address = address
+        self._request_id = request_id
 
     def as_caller(self, caller: Caller) -> Session:
         """Return the session of another caller on the same application."""
-        return Session(caller, self._store, self._engine, self._webhooks, self._key_verifier)
+        return Session(caller, self._store, self._engine, self._webhooks, self._key_verifier, self._recorder)
+
+    def _require_scope(self, scope: Scope, action: str, command: Command[Any] | None = None) -> None:
+        """Raise Forbidden, and have it recorded, unless the caller has the scope."""
+        try:
+            require_scope(self.caller, scope)
+        except Forbidden as error:
+            self._note(action, "refused", error.code, command)
+            raise
+
+    def _note(
+        self, action: str, outcome: AuditOutcome, code: str | None = None, command: Command[Any] | None = None
+    ) -> None:
+        if self._recorder is not None:
+            act = Act.of(self.caller, action, outcome, code, self._address)
+            resource = None if command is None or isinstance(command, Batch) else named_resource(command.locks())
+            self._recorder.note(act, Origin(self._address, self._request_id), resource)
 
     def open_reader(self, reader: Reader[PortT]) -> PortT:
         """Return a reader of the session's caller, which checks and converts identifiers."""
-        require_scope(self.caller, reader.scope)
+        self._require_scope(reader.scope, reader.name)
+        if reader is SessionReaders.audit_log:
+            self._note(READ_AUDIT_LOG, "done")
         return checked(reader, reader.of(self._store, self.caller))
 
     @property
     def webhooks(self) -> Webhooks:
         """Read webhook endpoints and their deliveries. Raises Unavailable if this application has none."""
-        require_scope(self.caller, "webhooks:read")
+        self._require_scope("webhooks:read", "webhooks")
         if self._webhooks is None:
             raise Unavailable("this application delivers no webhooks")
         return self._webhooks(self.caller)
@@ -209,8 +253,8 @@ class Session(SessionReaders):
     @property
     def audit(self) -> Audit:
         """The check of all invariants of the ledger. Raises Unavailable at a gateway, which has no ledger."""
-        require_scope(self.caller, "audit:read")
-        require_scope(self.caller, "tenants:all")
+        self._require_scope("audit:read", "audit")
+        self._require_scope("tenants:all", "audit")
         if not isinstance(self._store, Store):
             raise Unavailable("there is no ledger here: audit it where it is kept")
         return self._store.audit
@@ -222,7 +266,7 @@ class Session(SessionReaders):
             Forbidden, InvalidRequest, Unavailable
             RecipientNotFound: there is none.
         """
-        require_scope(self.caller, "recipients:read")
+        self._require_scope("recipients:read", "recipients")
         return await find_recipient(self._store, self.caller, phone_number)
 
     async def execute(
@@ -254,8 +298,8 @@ class Session(SessionReaders):
 
         A raised Refused has it in its attribute `replayed`.
         """
-        require_scope(self.caller, command.SCOPE)
-        outcome = await self._engine.submit(Envelope(command, self.caller, key, request_id))
+        self._require_scope(command.SCOPE, command.NAME, command)
+        outcome = await self._engine.submit(Envelope(command, self.caller, key, request_id, self._address))
         return executed(command, outcome if self.caller.customer_id is None else await self._visible_outcome(outcome))
 
     def enqueue(
@@ -266,8 +310,8 @@ class Session(SessionReaders):
         Raises:
             Forbidden, InvalidRequest, Overloaded: at once; the future raises all other errors.
         """
-        require_scope(self.caller, command.SCOPE)
-        outcome = self._engine.enqueue(Envelope(command, self.caller, key, request_id))
+        self._require_scope(command.SCOPE, command.NAME, command)
+        outcome = self._engine.enqueue(Envelope(command, self.caller, key, request_id, self._address))
         return outcome if self.caller.customer_id is None else asyncio.ensure_future(self._await_visible(outcome))
 
     async def submit_batch(
@@ -293,13 +337,13 @@ class Session(SessionReaders):
     ) -> list[Outcome]:
         """Execute many money commands like `submit_batch`, and return the outcome of each of them."""
         for kind in (type(batch), *{type(one) for one in batch.transactions}):
-            require_scope(self.caller, kind.SCOPE)
+            self._require_scope(kind.SCOPE, kind.NAME)
         outcomes = await self._engine.submit_batch(batch, caller=self.caller, key=key, request_id=request_id)
         return outcomes if self.caller.customer_id is None else [await self._visible_outcome(one) for one in outcomes]
 
     async def preview(self, command: Command[AnswerT]) -> AnswerT:
         """Return or raise what `execute` would now (a dry run), or would once it is approved. Nothing is stored."""
-        require_scope(self.caller, command.SCOPE)
+        self._require_scope(command.SCOPE, command.NAME, command)
         answer = await self._visible(await self._engine.preview(Envelope(command, self.caller)))
         _raise_refusal(answer, replayed=False)
         return cast("AnswerT", answer)

@@ -131,7 +131,7 @@ def find_gateway(url: str, secrets: Sequence[str]) -> Gateway:
 
 
 def find_service(
-    url: str, name: ServiceName, secrets: Sequence[str], as_caller: Callable[[Caller], Session]
+    url: str, name: ServiceName, secrets: Sequence[str], as_caller: Callable[[Caller, str | None], Session]
 ) -> Service:
     """Build a service for the bus at this URL. It is not started yet.
 

@@ -11,6 +11,7 @@ from dependency_injector import containers, providers
 from uuid_utils.compat import uuid7
 
 from tekana.application import PostingEngine, Tekana
+from tekana.application.audit_recorder import AuditRecorder
 from tekana.application.authentication import ApiKeyTokens, Authenticator, StoredKeyVerifier
 from tekana.application.authentication.secret_hash import SecretHasher
 from tekana.application.secrets.data_keys import DataKeys
@@ -121,8 +122,16 @@ class LocalContainer(containers.DeclarativeContainer):
     relay_outbox = providers.Callable(
         lambda settings, outbox: None if settings.bus_url is None else outbox(), settings, outbox.provider
     )
+    audit_recorder = providers.Singleton(AuditRecorder, store.provided.audit_records, new_id)
     # Without the service, which it serves.
-    core = providers.Singleton(Tekana, store, engine, webhooks=webhooks.provider, key_verifier=key_verifier)
+    core = providers.Singleton(
+        Tekana,
+        store,
+        engine,
+        webhooks=webhooks.provider,
+        key_verifier=key_verifier,
+        audit_recorder=audit_recorder,
+    )
     service = providers.Singleton(
         find_service,
         settings.provided.bus_url,
@@ -161,6 +170,7 @@ class LocalContainer(containers.DeclarativeContainer):
         webhooks=webhooks.provider,
         authenticator=authenticator,
         sign_in=customer_sign_in,
+        audit_recorder=audit_recorder,
     )
 
 
@@ -172,7 +182,15 @@ class GatewayContainer(containers.DeclarativeContainer):
     readers = gateway.provided.readers
     engine = gateway.provided.engine
     authenticator = providers.Singleton(Authenticator, providers.Factory(ApiKeyTokens, gateway.provided.key_verifier))
-    app = providers.Singleton(Tekana, readers, engine, webhooks=gateway.provided.webhooks, authenticator=authenticator)
+    audit_recorder = providers.Singleton(AuditRecorder, None, providers.Object(uuid7))
+    app = providers.Singleton(
+        Tekana,
+        readers,
+        engine,
+        webhooks=gateway.provided.webhooks,
+        authenticator=authenticator,
+        audit_recorder=audit_recorder,
+    )
 
 
 Container = LocalContainer | GatewayContainer

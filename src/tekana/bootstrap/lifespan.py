@@ -74,6 +74,7 @@ async def connect(
         finally:
             await container.authenticator().stop()
             await engine.stop()
+            await container.audit_recorder().stop()
     finally:
         if isinstance(container, LocalContainer):
             await container.key_verifier().stop()

@@ -8,6 +8,7 @@ from pathlib import Path
 import rich_click as click
 
 from tekana.bootstrap.adapters import find_store
+from tekana.bootstrap.audit_records import record_act
 from tekana.cli.options import database_options, settings
 
 
@@ -30,6 +31,12 @@ async def _migrate(url: str) -> list[str]:
     store = find_store(url, clock=None)
     await store.start()
     try:
-        return await store.migrate()
+        steps = await store.migrate()
+        if steps:
+            try:
+                await record_act(store, "MigrateSchema")
+            except Exception as error:  # such as a user who may migrate, but not add rows
+                click.echo(f"tekana: the migration is not in the audit log: {error}", err=True)
+        return steps
     finally:
         await store.stop()

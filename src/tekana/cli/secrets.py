@@ -9,6 +9,7 @@ import rich_click as click
 
 from tekana.application.secrets.master_key_rotation import Rotation, rotate_master_key
 from tekana.bootstrap import Settings
+from tekana.bootstrap.audit_records import record_act
 from tekana.bootstrap.lifespan import build_local
 from tekana.cli.options import database_options, key_provider_option, settings
 from tekana.domain.errors import invalid
@@ -42,6 +43,8 @@ async def _rotate(chosen: Settings) -> Rotation:
     store = container.store()
     await store.start()
     try:
-        return await rotate_master_key(provider, container.data_key_store().data_keys)
+        rotation = await rotate_master_key(provider, container.data_key_store().data_keys)
+        await record_act(store, "RotateMasterKey")
+        return rotation
     finally:
         await store.stop()

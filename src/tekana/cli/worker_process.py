@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import signal
 import threading
@@ -17,6 +16,7 @@ from tekana.application.workers.worker import running
 from tekana.bootstrap import Settings
 from tekana.bootstrap.container import LocalContainer
 from tekana.bootstrap.lifespan import build_local
+from tekana.bootstrap.logs import configure_logs
 from tekana.bootstrap.production import check_production
 from tekana.bootstrap.roles import ProcessRole, workers_of
 
@@ -39,22 +39,8 @@ def run_worker_process(settings: Settings, role: ProcessRole, announcement: Call
         UnsafeForProduction: the settings are for production, and one of them or a server is not safe for it.
         Unavailable: the database cannot be started, or not be checked for production.
     """
-    log_to_stderr()
+    configure_logs(is_production=settings.is_production)
     asyncio.run(_run(settings, role, announcement))
-
-
-def log_to_stderr() -> None:
-    """Write the log of tekana, from INFO on, and of asyncio to stderr, as lines of the command.
-
-    Other loggers are off: the exceptions of other libraries are logged by tekana, once.
-    """
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("tekana: %(message)s"))
-    log = logging.getLogger("tekana")
-    log.addHandler(handler)
-    log.setLevel(logging.INFO)
-    logging.getLogger("asyncio").addHandler(handler)
-    logging.getLogger().addHandler(logging.NullHandler())
 
 
 async def _run(settings: Settings, role: ProcessRole, announcement: Callable[[LocalContainer], str]) -> None:

@@ -11,6 +11,7 @@ from tekana.domain.answer_reference import AnswerReference
 from tekana.domain.api_key_answers import ConfiguredApiKey, api_key_reference
 from tekana.domain.api_keys import ApiKey
 from tekana.domain.approvals import Approval
+from tekana.domain.audit_log import Resource
 from tekana.domain.customer import Customer
 from tekana.domain.identifiers import CustomerId
 from tekana.domain.transaction import Rejection, Transaction
@@ -98,6 +99,13 @@ else:
     ResourceType = Literal[tuple(dict.fromkeys(one.resource for one in ANSWERS.values() if one.resource))]
 """`Answer`: the result of a command, stored under its idempotency key and returned again for every repetition: of a
 class in ANSWERS. `ResourceType`: what a command created or changed."""
+
+
+def resource_of(answer: Answer) -> Resource | None:
+    """Return what a command with this answer created or changed; None for nothing."""
+    kind = ANSWERS[type(answer)]
+    resource_id = kind.resource_id(answer)
+    return None if kind.resource is None or resource_id is None else Resource(kind.resource, resource_id)
 
 
 def answer_class(name: str) -> type:

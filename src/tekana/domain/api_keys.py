@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from typing import ClassVar, Final, Literal
 
 from tekana.domain.caller import Scope
 from tekana.domain.errors import ApiKeyNotActive, ApiKeyNotFound
@@ -31,6 +31,11 @@ class ApiKey:
         last_used_at: the time of a recent use, at most about a minute before the last one; None for an unused key. It
             is recorded apart from commands, which do not change it.
     """
+
+    AUDITED_FIELDS: ClassVar[tuple[str, ...]] = (
+        *("kind", "scopes", "subject", "expires_at", "previous_until", "revoked_at"),
+    )
+    PERSONAL_FIELDS: ClassVar[tuple[str, ...]] = ("name",)
 
     id: ApiKeyId
     tenant: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final, Literal, NamedTuple
+from typing import ClassVar, Final, Literal, NamedTuple
 from uuid import UUID
 
 from tekana.domain.caller import Caller
@@ -50,6 +50,9 @@ class Approval:
         resource, resource_id: what the executed command created or changed; None if there is no such thing.
         sequence: the number of its events.
     """
+
+    AUDITED_FIELDS: ClassVar[tuple[str, ...]] = ("command", "status", "rejection_code", "resource", "resource_id")
+    PERSONAL_FIELDS: ClassVar[tuple[str, ...]] = ("data", "reason")
 
     id: ApprovalId
     asker: Caller

@@ -15,6 +15,7 @@ from uuid import UUID
 
 from tekana.domain.answers import CustomerWithWallets
 from tekana.domain.approvals import NO_APPROVALS, ApprovalRules
+from tekana.domain.audit_log import AuditEntry
 from tekana.domain.caller import Caller
 from tekana.domain.changes import Changes
 from tekana.domain.customer import CONTACTS, CUSTOMERS, Contact, Customer
@@ -56,13 +57,14 @@ class Book:
         new_secret: returns a random secret, with which webhooks are signed.
         hash_secret: returns the keyed hash of the digest of an API key's secret (see `tekana.ports.credentials`).
         numbers: increasing numbers for transaction ids, shared by all Books of a process.
-        caller, request_id: those of the command that is being decided; recorded with every change.
+        caller, request_id, address: those of the command that is being decided; recorded with every change.
         approval_rules: which commands need the approval of a second person.
         stripe: the number of the house wallet, for each role and currency, that this process posts to.
         outbox: transactions (their events are derived from them) and all other events, in order.
         changes: the aggregates that were added or changed.
         wallets_with_entries: the wallets that had entries posted.
         house_wallets: house wallets that the store has to open unless they exist.
+        audit_log: the entries of the privileged commands.
     """
 
     locked: LockedState
@@ -73,12 +75,14 @@ class Book:
     hash_secret: Callable[[str], str] = field(kw_only=True)
     numbers: Iterator[int] = field(default_factory=count)
     request_id: str | None = None
+    address: str | None = None
     approval_rules: ApprovalRules = NO_APPROVALS
     stripe: int = 0
     outbox: list[Transaction | Event] = field(default_factory=list)
     changes: Changes = field(default_factory=Changes)
     wallets_with_entries: dict[WalletId, Wallet] = field(default_factory=dict)
     house_wallets: dict[WalletId, Wallet] = field(default_factory=dict)
+    audit_log: list[AuditEntry] = field(default_factory=list)
     _id_prefix: tuple[datetime | None, int] = (None, 0)
 
     @property

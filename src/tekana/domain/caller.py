@@ -28,6 +28,7 @@ Scope = Literal[
     "audit:read",
     "approvals:read",
     "approvals:write",
+    "audit-log:read",
     "tenants:all",
 ]
 """A right of a caller. Each command and each query requires one. `tenants:all` gives access to all tenants' objects."""

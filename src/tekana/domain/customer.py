@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal, NamedTuple
+from typing import ClassVar, Final, Literal, NamedTuple
 
 from tekana.domain.caller import MAIN_TENANT
 from tekana.domain.errors import ConcurrentUpdate, CustomerNotActive
@@ -52,6 +52,11 @@ class Customer:
     `version` counts the changes: 1 when registered, one more with each; it is also the sequence of the customer's last
     event. `tier` is the level to which the operator has verified the person's identity; None until then.
     """
+
+    AUDITED_FIELDS: ClassVar[tuple[str, ...]] = ("status", "tier")
+    PERSONAL_FIELDS: ClassVar[tuple[str, ...]] = (
+        *("full_name", "email", "phone_number", "country", "external_id", "metadata", "suspension_reason"),
+    )
 
     id: CustomerId
     full_name: str

@@ -27,6 +27,7 @@ class Savepoint(NamedTuple):
     changed: dict[str, dict[Any, Any]]
     outbox_size: int
     wallets_with_entries: int
+    audit_log_size: int
 
     @classmethod
     def of(cls, book: Book, wallet_ids: Iterable[WalletId]) -> Savepoint:
@@ -40,6 +41,7 @@ class Savepoint(NamedTuple):
             {kind: dict(items) for kind, items in changes.changed.items()},
             len(book.outbox),
             len(book.wallets_with_entries),
+            len(book.audit_log),
         )
 
     def restore(self, book: Book) -> None:
@@ -57,6 +59,7 @@ class Savepoint(NamedTuple):
         changes.added = {kind: dict(items) for kind, items in self.added.items()}
         changes.changed = {kind: dict(items) for kind, items in self.changed.items()}
         del book.outbox[self.outbox_size :]
+        del book.audit_log[self.audit_log_size :]
         while len(book.wallets_with_entries) > self.wallets_with_entries:  # a dict keeps the order of insertion
             book.wallets_with_entries.popitem()
 

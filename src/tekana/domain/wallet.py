@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 from tekana.domain.caller import MAIN_TENANT
 from tekana.domain.errors import WalletNotActive, WalletNotEmpty
@@ -39,6 +39,9 @@ class Wallet:
     balance. `tenant` and `customer_active` are copies of the customer's tenant and status, so that posting needs the
     lock of one row only.
     """
+
+    AUDITED_FIELDS: ClassVar[tuple[str, ...]] = ("customer_id", "currency", "status", "freeze_scope")
+    PERSONAL_FIELDS: ClassVar[tuple[str, ...]] = ("name", "metadata", "freeze_reason")
 
     id: WalletId
     customer_id: CustomerId | None

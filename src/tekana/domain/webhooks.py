@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, ClassVar, Final, Literal, NamedTuple
 from uuid import UUID
 
 from tekana.domain.errors import WebhookDeliveryNotFound, WebhookEndpointDisabled, WebhookEndpointNotFound
@@ -32,6 +32,9 @@ class WebhookEndpoint:
     failing_since: the first failure after the last success; None after a success.
     deleted: whether its owner deleted it: then nothing is delivered, and no reader returns it.
     """
+
+    AUDITED_FIELDS: ClassVar[tuple[str, ...]] = ("event_types", "status", "previous_secret_until", "deleted")
+    PERSONAL_FIELDS: ClassVar[tuple[str, ...]] = ("url", "description")
 
     id: WebhookEndpointId
     tenant: str | None = None
@@ -156,6 +159,11 @@ class EndpointDelivery(NamedTuple):
     delivery: WebhookDelivery
     endpoint: WebhookEndpoint
     due_at: datetime | None = None
+
+    @property
+    def tenant(self) -> str | None:
+        """The tenant of the endpoint."""
+        return self.endpoint.tenant
 
 
 WEBHOOK_ENDPOINTS: Final = LockKind[WebhookEndpointId, WebhookEndpoint]("webhook_endpoint")

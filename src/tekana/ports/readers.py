@@ -26,6 +26,7 @@ from typing import (
 from tekana.domain.caller import Caller, Scope
 from tekana.ports.api_keys import ApiKeys
 from tekana.ports.approvals import Approvals
+from tekana.ports.audit_log import AuditLog
 from tekana.ports.customers import Customers
 from tekana.ports.events import Events
 from tekana.ports.outcomes import Outcomes
@@ -78,6 +79,10 @@ class Readers(Protocol):
 
     def approvals(self, caller: Caller) -> Approvals:
         """Return the reader of approvals."""
+        ...
+
+    def audit_log(self, caller: Caller) -> AuditLog:
+        """Return the reader of the audit log."""
         ...
 
     async def start(self) -> None:
@@ -152,6 +157,7 @@ class SessionReaders(ABC):
     outcomes = Reader(Readers.outcomes, scope="transactions:read", service="transaction")
     api_keys = Reader(Readers.api_keys, scope="keys:read", service="transaction")
     approvals = Reader(Readers.approvals, scope="approvals:read", service="transaction")
+    audit_log = Reader(Readers.audit_log, scope="audit-log:read", service="transaction")
 
     @abstractmethod
     def open_reader(self, reader: Reader[PortT]) -> PortT:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol, runtime_checkable
 
 from tekana.ports.audit import Audit
+from tekana.ports.audit_log import AuditRecords
 from tekana.ports.credentials import Credentials
 from tekana.ports.readers import Readers
 from tekana.ports.unit_of_work import BeginUnit
@@ -31,6 +32,11 @@ class Store(Readers, Protocol):
     @property
     def credentials(self) -> Credentials:
         """The stored credentials."""
+        ...
+
+    @property
+    def audit_records(self) -> AuditRecords:
+        """What adds entries to the audit log outside units of work."""
         ...
 
     async def migrate(self) -> list[str]:

@@ -18,6 +18,7 @@ from tekana.application.sign_in.customer_sign_in import CustomerSignIn
 from tekana.application.tekana import refusal_of
 from tekana.domain.answers import CustomerWithWallets
 from tekana.domain.approvals import Approval
+from tekana.domain.audit_log import AuditEntry
 from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.errors import ApprovalPending, InvalidRequest, Refused, Unauthenticated
 from tekana.domain.identifiers import WebhookEndpointId
@@ -25,6 +26,7 @@ from tekana.domain.money import Currency, Money, format_minor
 from tekana.domain.transaction import Entry, PostedEntry, Transaction
 from tekana.domain.wallet import Wallet
 from tekana.domain.webhooks import WebhookDelivery, WebhookEndpoint
+from tekana.ports.audit_log import AuditFilter
 from tekana.ports.customers import CustomerFilter
 from tekana.ports.events import FeedEvent
 from tekana.ports.page import Page, PageRequest
@@ -96,6 +98,9 @@ class CoreDriver:
             raise Refusal(error.code) from error
 
     async def find(self, kind: Kind, **which: str) -> list[Record]:
+        if kind == "audit-log":
+            found = AuditFilter(resource_id=UUID(which["resource_id"]))
+            return await _all(lambda page: self._app.audit_log.list(page, found, newest_first=True), _audit_entry)
         lists: dict[Kind, tuple[Any, Callable[..., Any]]] = {
             "customers": (self._app.customers.list, CustomerFilter),
             "wallets": (self._app.wallets.list, WalletFilter),
@@ -218,6 +223,10 @@ def _record(answer: object) -> Record:
             return {"ledger_balance": answer.ledger_balance.major, "version": answer.version}
         case _:
             raise TypeError(f"no record for answers of type {type(answer).__name__}")
+
+
+def _audit_entry(entry: AuditEntry) -> Record:
+    return {name: getattr(entry, name) for name in ("action", "outcome", "code", "before", "after")}
 
 
 def _other(answer: WebhookEndpoint | WebhookDelivery | Approval) -> Record:

@@ -23,7 +23,7 @@ SignInVerb = Literal[
 ]
 Verb = CustomerVerb | WalletVerb | BatchVerb | WebhookVerb | ApprovalVerb | SignInVerb | MoneyVerb
 
-Kind = Literal["customers", "wallets", "transactions", "approvals"]
+Kind = Literal["customers", "wallets", "transactions", "approvals", "audit-log"]
 
 
 class Reply(NamedTuple):

@@ -21,7 +21,8 @@ from tekana.application.commands.validation import (
     to_id,
     to_time,
 )
-from tekana.domain.answers import Answer
+from tekana.domain.answers import Answer, resource_of
+from tekana.domain.audit_log import Observation, refused_entry
 from tekana.domain.book import Book
 from tekana.domain.caller import Scope
 from tekana.domain.errors import InvalidRequest, Refused, SameWallet, invalid
@@ -46,12 +47,14 @@ class Command(Protocol[AnswerT_co]):
         SCOPE: the scope that a caller needs.
         REFUSALS: the errors that `decide` raises.
         EXAMPLE: an example of a request body.
+        AUDITED: whether the audit log has an entry of each that is done or refused.
     """
 
     NAME: ClassVar[str]
     SCOPE: ClassVar[Scope]
     REFUSALS: ClassVar[tuple[type[Refused], ...]]
     EXAMPLE: ClassVar[Mapping[str, Any]]
+    AUDITED: ClassVar[bool]
 
     def partition_key(self) -> UUID | None:
         """Return the id of the aggregate whose commands a bus keeps in order; None if it does not exist yet."""
@@ -101,8 +104,21 @@ class MoneyCommand(Command[Transaction], Protocol):
         ...
 
 
+def decide_audited(command: Command[AnswerT], book: Book) -> AnswerT:
+    """Decide a command, and add its entry to the audit log if it is done. Raises Refused like the command."""
+    observation = Observation(book, command.locks())
+    answer = command.decide(book)
+    book.audit_log.append(observation.done(command.NAME, resource_of(answer)))
+    return answer
+
+
 def record_refusal(command: Command[Answer], refusal: Refused, book: Book) -> Transaction | Rejection:
-    """Return the answer of a refused command: for money, a rejected transaction, if its request is known."""
+    """Return the answer of a refused command: for money, a rejected transaction, if its request is known.
+
+    If the command is audited, it gets an entry in the audit log.
+    """
+    if command.AUDITED:
+        book.audit_log.append(refused_entry(book, command.NAME, command.locks(), refusal))
     if isinstance(command, MoneyCommand):
         with suppress(Refused):  # the command names something that does not exist
             return book.reject(command.to_request(book), refusal)
@@ -117,8 +133,10 @@ class Struct(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     Attributes:
         IDS: the names of the fields with identifiers; text is converted to UUIDs.
         OPTIONAL_IDS: those of IDS that may be left out.
+        AUDITED: True, unless the ledger is the record of the command.
     """
 
+    AUDITED: ClassVar[bool] = True
     IDS: ClassVar[tuple[str, ...]] = ()
     OPTIONAL_IDS: ClassVar[tuple[str, ...]] = ()
 
@@ -167,6 +185,7 @@ class MoneyFields(Struct, frozen=True, kw_only=True):
     """
 
     SCOPE: ClassVar[Scope] = "transactions:write"
+    AUDITED: ClassVar[bool] = False
 
     amount: str
     currency: str

@@ -9,6 +9,7 @@ import msgspec
 from tekana.application.commands.command import Command, MoneyCommand, record_refusal
 from tekana.domain.answers import Answer
 from tekana.domain.approvals import APPROVALS, Approval
+from tekana.domain.audit_log import Resource, requested_entry
 from tekana.domain.book import Book
 from tekana.domain.errors import InvalidRequest, Refused, invalid
 from tekana.domain.identifiers import ApprovalId
@@ -39,6 +40,7 @@ def request_approval(command: Command[Answer], book: Book) -> Answer:
     )
     book.add(APPROVALS, approval.id, approval)
     book.record(approval.request(), approval.tenant)
+    book.audit_log.append(requested_entry(book, Resource(APPROVALS.name, approval.id)))
     return approval
 
 

@@ -11,7 +11,13 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from tekana.application.commands.command import Command, ExtendingCommand, MoneyCommand, record_refusal
+from tekana.application.commands.command import (
+    Command,
+    ExtendingCommand,
+    MoneyCommand,
+    decide_audited,
+    record_refusal,
+)
 from tekana.application.engine.approvals import batch_error, request_approval
 from tekana.application.engine.command_queue import QueuedBatch, QueuedCommand
 from tekana.application.engine.envelope import Envelope, Outcome
@@ -21,7 +27,7 @@ from tekana.domain.book import Book
 from tekana.domain.errors import IdempotencyKeyReused, InvalidRequest, Refused, RolledBack
 from tekana.domain.identifiers import WalletId
 from tekana.domain.lock_set import NO_LOCKS, LockedState, LockSet, merge
-from tekana.domain.transaction import Rejection, Transaction
+from tekana.domain.transaction import Transaction
 from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord
 
 _encode = msgspec.msgpack.Encoder(order="deterministic").encode
@@ -131,6 +137,7 @@ def decide(envelope: Envelope, book: Book) -> Answer:
     """
     book.caller = envelope.caller
     book.request_id = envelope.request_id
+    book.address = envelope.address
     if envelope.command.NAME in book.approval_rules.commands:
         return request_approval(envelope.command, book)
     return _decide_now(envelope, book)
@@ -139,12 +146,14 @@ def decide(envelope: Envelope, book: Book) -> Answer:
 def _decide_now(envelope: Envelope, book: Book) -> Answer:
     book.caller = envelope.caller
     book.request_id = envelope.request_id
+    book.address = envelope.address
     decided = len(book.outbox)
+    command = envelope.command
     try:
-        answer = envelope.command.decide(book)
+        answer = decide_audited(command, book) if command.AUDITED else command.decide(book)
     except Refused as refusal:
-        return record_refusal(envelope.command, refusal, book)
-    _require_one_transaction(envelope.command, answer, book, decided)
+        return record_refusal(command, refusal, book)
+    _require_one_transaction(command, answer, book, decided)
     return answer
 
 
@@ -184,13 +193,14 @@ def _decide_batch(
         new[one.key] = IdempotencyRecord(one.fingerprint, answer)
 
 
-def _decide_all_or_none(commands: Sequence[MoneyCommand], book: Book) -> Sequence[Transaction | Rejection]:
+def _decide_all_or_none(commands: Sequence[MoneyCommand], book: Book) -> Sequence[Answer]:
     """Post all; or keep all as rejected, the one that was refused with its reason, the others as rolled back."""
     savepoint = book.savepoint(_wallets_to_restore(commands, book))
-    posted: list[Transaction] = []
+    posted: list[Answer] = []
     try:
         for one in commands:
-            posted.append(one.decide(book))  # noqa: PERF401 - how many were posted is which one was refused
+            answer = decide_audited(one, book) if one.AUDITED else one.decide(book)
+            posted.append(answer)  # how many were posted is which one was refused
     except Refused as refusal:
         book.rollback_to(savepoint)
         failed = len(posted)

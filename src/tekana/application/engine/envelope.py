@@ -20,13 +20,14 @@ class Envelope:
     """A command with its sender.
 
     `key` is the caller's idempotency key; without one the engine makes one up, so that its own retries never do a thing
-    twice. `request_id` names the request in records and logs.
+    twice. `request_id` names the request in records and logs; `address` is the one that it came from.
     """
 
     command: Command[Answer]
     caller: Caller
     key: str | None = None
     request_id: str | None = None
+    address: str | None = None
 
 
 class Outcome(NamedTuple):

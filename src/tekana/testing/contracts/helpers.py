@@ -10,13 +10,13 @@ from typing import Final, TypeVar
 from uuid_utils.compat import uuid7
 
 from tekana.application import BatchOutcome, Command, Session
-from tekana.application.commands.command import record_refusal
-from tekana.application.engine.decide import fingerprint, with_further_locks
+from tekana.application.engine.decide import decide, fingerprint, with_further_locks
+from tekana.application.engine.envelope import Envelope
 from tekana.application.webhooks.signature import new_secret
 from tekana.domain.answers import Answer, CustomerWithWallets
 from tekana.domain.book import Book
 from tekana.domain.caller import Caller
-from tekana.domain.errors import Conflict, Refused
+from tekana.domain.errors import Conflict
 from tekana.domain.lock_set import LockedState, merge
 from tekana.domain.money import Currency
 from tekana.domain.transaction import Transaction
@@ -100,11 +100,7 @@ async def _decide_and_save(unit: UnitOfWork, command: Command[Answer], caller: C
         locked = await unit.lock(locks)
     book = book_on(locked, caller)
     await asyncio.sleep(0)
-    answer: Answer
-    try:
-        answer = command.decide(book)
-    except Refused as refusal:
-        answer = record_refusal(command, refusal, book)
+    answer = decide(Envelope(command, caller), book)
     await unit.save(book, {key: IdempotencyRecord(fingerprint(command.NAME, command), answer)})
     await asyncio.sleep(0)
     return answer

@@ -6,6 +6,7 @@ from tekana.testing.contracts.access import AccessContract
 from tekana.testing.contracts.api_keys import ApiKeysContract
 from tekana.testing.contracts.approval_races import ApprovalRacesContract
 from tekana.testing.contracts.approvals import ApprovalsContract
+from tekana.testing.contracts.audit_log import AuditLogContract
 from tekana.testing.contracts.batches import BatchesContract
 from tekana.testing.contracts.concurrency import ConcurrencyContract
 from tekana.testing.contracts.contacts import ContactsContract
@@ -43,6 +44,7 @@ class StoreContract(
     ApiKeysContract,
     ApprovalsContract,
     ApprovalRacesContract,
+    AuditLogContract,
 ):
     """The contract of a store. `tekana.testing.contracts` shows how to run it.
 

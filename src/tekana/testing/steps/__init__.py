@@ -45,6 +45,7 @@ _PARTS = (
     "webhook_steps",
     "sign_in_steps",
     "approval_steps",
+    "audit_log_steps",
     "outcomes",
     "search_steps",
 )

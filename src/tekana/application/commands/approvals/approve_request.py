@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from tekana.application.commands.approvals.approvable import command_of
 from tekana.application.commands.approvals.requests import ApprovalCommand, keep_decided, pending_request
-from tekana.application.commands.command import Command, ExtendingCommand, record_refusal
+from tekana.application.commands.command import Command, ExtendingCommand, decide_audited, record_refusal
 from tekana.domain.answers import ANSWERS, Answer
 from tekana.domain.approvals import APPROVALS
 from tekana.domain.book import Book
@@ -59,7 +59,7 @@ def _decide_as(book: Book, asker: Caller, command: Command[Answer]) -> Answer:
     approver = book.caller
     book.caller = asker
     try:
-        return command.decide(book)
+        return decide_audited(command, book) if command.AUDITED else command.decide(book)
     except Refused as refusal:
         return record_refusal(command, refusal, book)
     finally:

@@ -1,0 +1,142 @@
+"""The audit log: who did what, in pages or as an export."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+import msgspec
+from litestar import Router
+from litestar.di import NamedDependency
+from msgspec import UNSET, UnsetType
+
+from tekana import PageRequest
+from tekana.domain.audit_log import AuditEntry as DomainEntry
+from tekana.domain.audit_log import AuditOutcome, AuditValue
+from tekana.domain.caller import CallerKind
+from tekana.ports.audit_log import AuditFilter
+from tekana.ports.page import PAGE_SIZE_MAX
+from tekana_litestar import fields
+from tekana_litestar.examples import example_of
+from tekana_litestar.export import NDJSON, Export
+from tekana_litestar.fields import meta
+from tekana_litestar.operation import Call, Returns, query
+from tekana_litestar.pages import ListPage, page_response
+from tekana_litestar.queries import Order, PageQuery, Query
+from tekana_litestar.responses import Response, encode
+from tekana_litestar.views import shown
+
+_SUBJECT: Final = f"key:{fields.API_KEY_ID}"
+_ADDRESS: Final = "192.0.2.17"
+
+
+class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that was done, or refused. It has no names, contacts, secrets or free text."""
+
+    id: Annotated[UUID, meta(None, fields.AUDIT_ENTRY_ID)]
+    at: Annotated[datetime, fields.time()]
+    tenant: Annotated[str, meta("Whose customers and money it is about.", "main")]
+    subject: Annotated[str, meta("Who acted; `unknown` without a valid credential.", _SUBJECT)]
+    kind: Annotated[CallerKind | None, meta("What kind of caller; null if unknown.", "operator")]
+    action: Annotated[str, meta("The command, the reader, or another act. There will be more.", "FreezeWallet")]
+    outcome: AuditOutcome
+    code: Annotated[str | None, meta("Why it was refused: the code of the error; null if it was done.")]
+    resource: Annotated[str | None, meta("What kind of thing it is about.", "wallet")]
+    resource_id: Annotated[UUID | None, meta(None, fields.WALLET_ID)]
+    request_id: Annotated[str | None, meta("The request; of several, the first.", fields.REQUEST_ID)]
+    address: Annotated[str | None, meta("Where the request came from; null for the server itself.", _ADDRESS)]
+    before: Annotated[
+        dict[str, AuditValue] | None, meta("What changed, as it was; null for something new.", {"status": "active"})
+    ]
+    after: Annotated[dict[str, AuditValue] | None, meta("The same, as it is afterwards.", {"status": "frozen"})]
+    personal_fields: Annotated[
+        tuple[str, ...], meta("The names of changed fields whose values are not shown.", ["freeze_reason"])
+    ]
+    occurrences: Annotated[int, meta("How many equal acts of a minute this stands for.", 1)]
+
+    @classmethod
+    def from_domain(cls, one: DomainEntry) -> AuditEntry:
+        """Return what clients see of an entry."""
+        return shown(cls, one)
+
+
+class AuditEntryPage(ListPage[AuditEntry], frozen=True, kw_only=True):
+    """Some entries of the audit log."""
+
+
+# Structs cannot inherit from two that have fields, so both queries name the same parameters.
+_Subject = Annotated[str, meta("Only what this caller did.", _SUBJECT, maxLength=255)] | UnsetType
+_Action = Annotated[str, meta("Only acts of this name.", "FreezeWallet", maxLength=100)] | UnsetType
+_Outcome = Annotated[AuditOutcome, meta("Only what was done, or what was refused.")] | UnsetType
+_ResourceId = Annotated[UUID, meta("Only what is about this.", fields.WALLET_ID)] | UnsetType
+_From = Annotated[datetime, fields.time("Only entries of this time or later.")] | UnsetType
+_To = Annotated[datetime, fields.time("Only entries before this time.")] | UnsetType
+
+
+class AuditExportQuery(Query, frozen=True, kw_only=True, rename={"start": "from", "end": "to"}):
+    """Which entries."""
+
+    subject: _Subject = UNSET
+    action: _Action = UNSET
+    outcome: _Outcome = UNSET
+    resource_id: _ResourceId = UNSET
+    start: _From = UNSET
+    end: _To = UNSET
+
+
+class AuditLogQuery(PageQuery, frozen=True, kw_only=True, rename={"start": "from", "end": "to"}):
+    """Which entries, and which page of them."""
+
+    subject: _Subject = UNSET
+    action: _Action = UNSET
+    outcome: _Outcome = UNSET
+    resource_id: _ResourceId = UNSET
+    start: _From = UNSET
+    end: _To = UNSET
+    order: Annotated[Order, fields.ORDER] = "desc"
+
+
+def _line(entry: DomainEntry) -> bytes:
+    return encode(AuditEntry.from_domain(entry)) + b"\n"
+
+
+@query("/", Returns(200, AuditEntryPage), query=AuditLogQuery)
+async def list_audit_entries(call: NamedDependency[Call[None, AuditLogQuery]]) -> Response:
+    """Find out who did what.
+
+    Every privileged act and every refused one, the newest first: by whom, on what, from where, and what changed. Money
+    that moves is not here: its transactions are its record, also the rejected ones. The entries of your tenant; those
+    of all tenants with `tenants:all`. That you read them is an entry, too.
+    """
+    asked = call.query
+    page = await call.session.audit_log.list(
+        asked.page(call.path), asked.select(AuditFilter), newest_first=asked.order == "desc"
+    )
+    return page_response(call.path, page, AuditEntryPage, AuditEntry.from_domain)
+
+
+_EXAMPLE: Final = encode(example_of(AuditEntry)).decode() + "\n"
+
+
+@query("/export", Returns(200, texts={NDJSON: _EXAMPLE}), query=AuditExportQuery)
+async def export_audit_log(call: NamedDependency[Call[None, AuditExportQuery]]) -> Response:
+    """Export the audit log.
+
+    The entries that match everything given, the oldest first, one JSON object a line, with all of them in one response.
+    A connection that is cut off before the end of the response means that entries are missing: ask again.
+    """
+    which, reader = call.query.select(AuditFilter), call.session.audit_log
+
+    async def read(cursor: str | None) -> Any:
+        return await reader.list(PageRequest(PAGE_SIZE_MAX, cursor), which)
+
+    return await Export.begin(call.streams, read, _line)
+
+
+ROUTER: Final = Router(
+    "/v1/audit-log",
+    tags=["Audit log"],
+    opt={"about_tag": "Who did what, and what was refused."},
+    route_handlers=[list_audit_entries, export_audit_log],
+)

@@ -1,0 +1,179 @@
+"""The recorder of the audit log: writes what happens outside units of work, in the background, and bounded.
+
+Refusals for want of a scope or a credential reach no unit of work. They must not delay their answer, and a caller who
+causes many of them must not fill the disk. So equal ones within a minute share two entries: one of the first, which is
+written within a second, and one at the end that counts the others. Of different ones, a limited number is written in a
+minute; the others are counted in an entry of their own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from time import monotonic
+from typing import Final
+
+from tekana.domain.audit_log import AUTHENTICATE, ENTRIES_DROPPED, UNKNOWN_SUBJECT, Act, AuditEntry, Origin, Resource
+from tekana.domain.caller import MAIN_TENANT
+from tekana.domain.errors import TekanaError
+from tekana.ports.audit_log import AuditRecords
+from tekana.ports.clock import NewId
+
+_log = logging.getLogger("tekana.audit_log")
+
+WINDOW_SECONDS: Final = 60.0
+"""For how long equal acts are counted in one entry."""
+
+FLUSH_SECONDS: Final = 0.5
+"""How often entries are written, at most."""
+
+ACTS_MAX: Final = 300
+"""How many different acts of known callers are written in a window."""
+
+AUTHENTICATIONS_MAX: Final = 100
+"""How many addresses with failed authentications are written in a window."""
+
+_UNWRITTEN_MAX: Final = 2_000  # entries that wait for the store, which may be down for longer
+_STOP_SECONDS: Final = 5.0
+
+
+class AuditRecorder:
+    """Collects acts, and writes their entries in the background. Used on one event loop.
+
+    Args:
+        records: where entries are written; None at a gateway, which has no store: it logs them.
+        new_id: makes the ids of entries.
+    """
+
+    def __init__(self, records: AuditRecords | None, new_id: NewId) -> None:
+        self._records = records
+        self._new_id = new_id
+        self._known: dict[Act, int] = {}  # the acts of this window, and how many were not written yet
+        self._authentications = 0
+        self._ends_at = 0.0
+        self._unwritten: deque[AuditEntry] = deque()
+        self._dropped = 0
+        self._writing: asyncio.Task[None] | None = None
+
+    def note(self, act: Act, origin: Origin, resource: Resource | None = None) -> None:
+        """Have an act recorded soon. Never waits and never raises."""
+        if monotonic() >= self._ends_at:
+            self._end_window()
+        if act in self._known:
+            self._known[act] += 1
+        elif self._has_room(act):
+            self._known[act] = 0
+            self._add(self._entry(act, origin, resource))
+        else:
+            self._dropped += 1
+        if self._writing is None:
+            self._writing = asyncio.get_running_loop().create_task(self._write_all(), name="audit recorder")
+
+    async def record(self, act: Act, origin: Origin, resource: Resource | None = None) -> None:
+        """Record an act at once.
+
+        Raises:
+            Unavailable: the store cannot be reached.
+        """
+        await self._append([self._entry(act, origin, resource)])
+
+    async def stop(self) -> None:
+        """Write what was noted. What the store does not take within seconds is lost, and logged."""
+        if self._writing is not None:
+            self._writing.cancel()
+            await asyncio.wait((self._writing,))
+            self._writing = None
+        self._end_window()
+        self._count_dropped()
+        try:
+            async with asyncio.timeout(_STOP_SECONDS):
+                while self._unwritten:
+                    await self._flush()
+        except Exception as error:
+            _log.error("%d entries of the audit log are lost: %r", len(self._unwritten), error)
+
+    def _has_room(self, act: Act) -> bool:
+        if act.action != AUTHENTICATE:
+            return len(self._known) - self._authentications < ACTS_MAX
+        if self._authentications >= AUTHENTICATIONS_MAX:
+            return False
+        self._authentications += 1
+        return True
+
+    def _end_window(self) -> None:
+        """Begin a new window; add an entry for each act of the last one that was repeated."""
+        for act, repeated in self._known.items():
+            if repeated:
+                self._add(replace(self._entry(act, Origin(act.address)), occurrences=repeated))
+        self._known = {}
+        self._authentications = 0
+        self._ends_at = monotonic() + WINDOW_SECONDS
+
+    def _add(self, entry: AuditEntry) -> None:
+        if len(self._unwritten) < _UNWRITTEN_MAX:
+            self._unwritten.append(entry)
+        else:
+            self._dropped += entry.occurrences
+
+    def _count_dropped(self) -> None:
+        """Add an entry that counts those that were dropped: one for a window at most."""
+        if self._dropped:
+            act = Act(MAIN_TENANT, UNKNOWN_SUBJECT, None, ENTRIES_DROPPED, "refused", "overloaded")
+            self._unwritten.append(replace(self._entry(act, Origin()), occurrences=self._dropped))
+            self._dropped = 0
+
+    async def _write_all(self) -> None:
+        """Write until there is nothing to write and nothing to count."""
+        while self._known or self._unwritten or self._dropped:
+            await asyncio.sleep(FLUSH_SECONDS)
+            if monotonic() >= self._ends_at:
+                self._end_window()
+                self._count_dropped()
+            try:
+                await self._flush()
+            except TekanaError as error:
+                _log.warning("the audit log cannot be written now: %s", error)
+            except Exception:
+                _log.exception("the audit log cannot be written")
+        self._writing = None
+
+    async def _flush(self) -> None:
+        entries = list(self._unwritten)
+        if entries:
+            await self._append(entries)
+            for _ in entries:
+                self._unwritten.popleft()
+
+    async def _append(self, entries: list[AuditEntry]) -> None:
+        if self._records is not None:
+            await self._records.append(entries)
+            return
+        for entry in entries:
+            _log.warning("not in the audit log, as a gateway has no store: %s", dict(_present(entry)))
+
+    def _entry(self, act: Act, origin: Origin, resource: Resource | None = None) -> AuditEntry:
+        return AuditEntry(
+            id=self._new_id(),
+            at=datetime.now(UTC),  # the store replaces it
+            tenant=act.tenant,
+            subject=act.subject,
+            kind=act.kind,
+            action=act.action,
+            outcome=act.outcome,
+            code=act.code,
+            resource=None if resource is None else resource.kind,
+            resource_id=None if resource is None else resource.id,
+            request_id=origin.request_id,
+            address=act.address,
+        )
+
+
+def _present(entry: AuditEntry) -> Iterator[tuple[str, str]]:
+    for name in ("tenant", "subject", "action", "code", "resource_id", "request_id", "address", "occurrences"):
+        value = getattr(entry, name)
+        if value is not None:
+            yield name, str(value)
