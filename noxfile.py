@@ -195,7 +195,7 @@ def pictures(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def reference(session: nox.Session) -> None:
-    """Regenerate docs/events and the catalog from the code, unless that would break consumers."""
+    """Regenerate docs/events, the catalog and the page of access, unless that would break consumers."""
     session.install("-e", ".[all,testing]")
     session.run("python", "docs/generate.py", *session.posargs)
 

@@ -1,4 +1,4 @@
-"""Writes what the documentation has from the code: docs/events and docs/reference/catalog.md.
+"""Writes what the documentation has from the code: docs/events, and catalog.md and access.md of docs/reference.
 
     python docs/generate.py           writes them, unless that would break those who consume events
     python docs/generate.py --check   writes nothing; exits 1 and names the files that no longer match the code
@@ -16,7 +16,8 @@ from generated_files import ROOT, is_check, write_or_check
 
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "adapters")]  # this tree, whatever else is installed
 
-import catalog  # noqa: E402 - found now that the path is set
+import access  # noqa: E402 - found now that the path is set
+import catalog  # noqa: E402
 import event_contract  # noqa: E402
 from compatibility import breaches  # noqa: E402
 
@@ -25,10 +26,11 @@ if TYPE_CHECKING:
 
 EVENTS = ROOT / "docs" / "events"
 CATALOG = ROOT / "docs" / "reference" / "catalog.md"
+ACCESS = ROOT / "docs" / "reference" / "access.md"
 
 
 def main() -> int:
-    check = is_check("Write docs/events and docs/reference/catalog.md from the code.")
+    check = is_check("Write docs/events and two pages of docs/reference from the code.")
     old = {path.stem: path.read_text("utf-8") for path in EVENTS.glob("*.json")}
     broken = breaches(event_contract.contract_of(old), event_contract.contract_of(event_contract.documents()))
     for breach in broken:
@@ -43,6 +45,7 @@ def files() -> Iterator[tuple[Path, str]]:
     for stem, text in event_contract.documents().items():
         yield EVENTS / f"{stem}.json", text
     yield CATALOG, catalog.page()
+    yield ACCESS, access.page()
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import shutil
 import signal
 import tempfile
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,6 +36,7 @@ _MEMORY_FREE_BYTES_MIN = 6 * 2**30  # two servers, with the write-ahead log of a
 _GIVEN_BROKER, _SHARED_BROKER = "TEKANA_TEST_KAFKA", "TEKANA_TEST_KAFKA_SHARED"
 _SKIPPED_FOR_A_REASON = "not here: "
 _skipped: list[str] = []
+_COUNTED = ("cells of the access matrix", "deviations from it")
 
 
 # A run has many objects, of which hardly any are garbage: looking for it takes a fifth of the time of an HTTP test.
@@ -69,7 +71,15 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """List the tests that were skipped without an accepted reason."""
+    """List the tests that were skipped without an accepted reason, and count what tests counted."""
+    reports = [one for ones in terminalreporter.stats.values() for one in ones if isinstance(one, pytest.TestReport)]
+    counts: Counter[str] = Counter()
+    for report in reports:
+        counts.update(
+            {name: value for name, value in report.user_properties if name in _COUNTED and report.when == "teardown"}
+        )
+    for name, count in counts.items():
+        terminalreporter.write_line(f"{name}: {count:,}")
     for one in _skipped:
         terminalreporter.write_line(f"SKIPPED without a missing tool: {one}", red=True)
 
