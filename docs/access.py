@@ -13,6 +13,7 @@ TABLE: Final = Path(__file__).parent / "access.txt"
 PUBLIC: Final = "public"
 EVERYONE: Final = "everyone"
 NOTHING: Final = "-"
+ASKED: Final = "asked"
 
 HEAD: Final = """\
 # Access
@@ -48,6 +49,7 @@ class Line(NamedTuple):
         path: the path, with names in braces.
         variant: the type of money command; empty for any other route.
         scope: the scope that a caller needs; `-` for public routes.
+        also: a further scope that they need, or `asked` for that of what an approval is about; empty for none.
         roles: the roles that have it.
         others: what objects of others give.
     """
@@ -56,6 +58,7 @@ class Line(NamedTuple):
     path: str
     variant: str
     scope: str
+    also: str
     roles: tuple[str, ...]
     others: str
 
@@ -77,14 +80,15 @@ def lines() -> list[Line]:
 
 
 def _line(row: str) -> Line:
-    route, scope, roles, others = re.split(r"  +", row)
+    route, scopes, roles, others = re.split(r"  +", row)
+    scope, *also = scopes.split(" and ")
     method, path, *variant = route.split(" ")
     if (scope == NOTHING) != (roles == PUBLIC) or (scope != NOTHING and scope not in SCOPES):
         raise ValueError(f"not a scope: {row}")
     names = tuple(ROLES) if roles == EVERYONE else () if roles == PUBLIC else tuple(roles.split(" "))
     if not set(names) <= set(ROLES):
         raise ValueError(f"not a role: {row}")
-    return Line(method, path, " ".join(variant), scope, names, others)
+    return Line(method, path, " ".join(variant), scope, "".join(also), names, others)
 
 
 def page() -> str:
@@ -110,6 +114,8 @@ def _routes() -> Iterator[str]:
     for line in lines():
         variant = f", `{line.variant}`" if line.variant else ""
         scope = "public" if line.is_public else f"`{line.scope}`"
+        if line.also:
+            scope += " and that of what was asked for" if line.also == ASKED else f" and `{line.also}`"
         roles = "" if line.is_public else EVERYONE if set(line.roles) == set(ROLES) else ", ".join(line.roles)
         others = "" if line.others == NOTHING else line.others
         yield f"| `{line.method} {line.path}`{variant} | {scope} | {roles} | {others} |"

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
-from docs.access import Line
+from docs.access import ASKED, Line
 from tekana import LOCAL_OPERATOR, SCOPES, KeyProperties, Scope, Tekana, create_api_key
 from tekana.domain.caller import PART_OF, ROLES, Caller, customer_caller
 from tekana.domain.identifiers import CustomerId
 
 NORTH, SOUTH = "north", "south"
 """Two partners' tenants."""
+
+OF_APPROVALS: Final = "transactions:adjust"
+"""The scope of what the approvals of the matrix are about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +48,16 @@ class Subject:
         """Return whether the caller may use a route: a role by the line's roles, any other by the line's scope."""
         if self.role is not None:
             return self.role in line.roles
-        wider = [wide for narrow, wide in PART_OF.items() if narrow == line.scope]
-        return not self.caller.scopes.isdisjoint([line.scope, *wider])
+        also = OF_APPROVALS if line.also == ASKED else line.also
+        return self._has(line.scope) and (not also or self._has(also))
+
+    def may_look(self, line: Line) -> bool:
+        """Return whether the caller may see whether an object exists."""
+        return self.may(line) or (self.role is None and line.also == ASKED and self._has(line.scope))
+
+    def _has(self, scope: str) -> bool:
+        wider = [wide for narrow, wide in PART_OF.items() if narrow == scope]
+        return not self.caller.scopes.isdisjoint([scope, *wider])
 
 
 async def with_key(tekana: Tekana, name: str, properties: KeyProperties, role: str | None = None) -> Subject:

@@ -72,14 +72,14 @@ class Matrix:
 
     async def _compare_own(self, target: Target, subject: Subject) -> None:
         may = subject.may(target.line)
-        expected = str(target.status) if may else FORBIDDEN
+        expected = target.success if may else FORBIDDEN
         names = await self._names(target, subject, fresh=may)
         await self._cell("own", target, subject, names, expected)
 
     async def _compare_others(self, target: Target, subject: Subject, changed: tuple[str, ...]) -> None:
         own = await self._names(target, subject, fresh=False)
         missing = own | {place: absent(target.names[place]) for place in changed}
-        refused = _refusal_of(target) if subject.may(target.line) else FORBIDDEN
+        refused = target.refusal if subject.may_look(target.line) else FORBIDDEN
         expected = await self._cell(f"absent {'/'.join(changed)}", target, subject, missing, refused)
         for whose, tenant in other_owners(subject):
             owner = Owner(tenant, subject="someone else")
@@ -90,7 +90,7 @@ class Matrix:
             cell = f"{whose} {'/'.join(changed)}"
             if reached:
                 foreign = self._consistent(foreign)
-                await self._cell(cell, target, subject, foreign, str(target.status))
+                await self._cell(cell, target, subject, foreign, target.success)
                 continue
             found = await self._cell(cell, target, subject, foreign, refused)
             self._compare_bodies(f"{target.line.route} as {subject.name}, {cell}", expected, found)
@@ -171,11 +171,6 @@ class Matrix:
         for whose, tenant in other_owners(subject):
             found = await items(await self.objects.keep(Owner(tenant, subject="someone else"), target.kind))
             self.report.compare("filters", f"{where}: {whose}", subject.has_all_tenants, found != [])
-
-
-def _refusal_of(target: Target) -> str:
-    """Return the outcome for what does not exist."""
-    return "422 results" if target.line.others == "422" else f"{target.line.others[:3]} not_found"
 
 
 def _is_reached(target: Target, subject: Subject, whose: str, changed: tuple[str, ...]) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, NamedTuple
 
+import pytest
+
 from tekana import (
     LOCAL_OPERATOR,
     SCOPES,
@@ -18,8 +20,10 @@ from tekana import (
     create_api_key,
 )
 from tekana.domain.caller import MAIN_TENANT, Caller, CallerKind
+from tekana.domain.errors import ApprovalPending
 from tekana.domain.identifiers import CustomerId
 from tekana.testing import builders
+from tekana.testing.contracts.approval_helpers import adjustment
 from tests.integration.http_support import UNKNOWN_ID
 
 FUNDS: Final = "50000"
@@ -76,6 +80,7 @@ class Objects:
             "webhook_delivery_id": self._webhook_delivery_id,
             "api_key_id": self._api_key_id,
             "paying_customer_id": self._paying_customer_id,
+            "approval_id": self._approval_id,
             "phone_number": self._phone_number,
             "own_phone_number": self._own_phone_number,
             "idempotency_key": self._idempotency_key,
@@ -159,6 +164,13 @@ class Objects:
     async def _api_key_id(self, owner: Owner) -> object:
         properties = KeyProperties("Shop", "partner", ("keys:write",), owner.tenant)
         return (await create_api_key(self._tekana.as_caller(LOCAL_OPERATOR), properties)).key.id
+
+    async def _approval_id(self, owner: Owner) -> object:
+        wallet_id = await self._wallet_id(owner)
+        asker = self.session(Owner(owner.tenant, subject="asker"))
+        with pytest.raises(ApprovalPending) as pending:
+            await asker.execute(adjustment(wallet_id))
+        return pending.value.approval.id
 
     async def _phone_number(self, owner: Owner) -> object:
         made = await self.session(Owner(owner.tenant)).execute(builders.person())

@@ -29,7 +29,15 @@ CHANGED: Final[Mapping[str, dict[str, Any]]] = {
 }
 """What differs from the example in a route's body."""
 
-IDS: Final = re.compile(r"(?:^|_)(?:customer|wallet|transaction|webhook_endpoint|webhook_delivery|api_key)_id$")
+STATUSES: Final = {"POST /v1/transactions adjustment": 202}
+"""Statuses of success that are not the first one of the route: adjustments need an approval here."""
+
+REFUSED: Final = {"POST /v1/batches adjustment": "400 invalid_request"}
+"""What is refused to every caller who may use the route, whatever the objects: an approval in a batch."""
+
+IDS: Final = re.compile(
+    r"(?:^|_)(?:customer|wallet|transaction|webhook_endpoint|webhook_delivery|api_key|approval)_id$"
+)
 
 
 @dataclass(frozen=True)
@@ -51,7 +59,20 @@ class Target:
     @property
     def status(self) -> int:
         """The status of success."""
-        return 200 if self.is_dry_run or self.operation is None else self.operation.returns[0].status
+        if self.is_dry_run or self.operation is None:
+            return 200
+        return STATUSES.get(self.line.route, self.operation.returns[0].status)
+
+    @property
+    def success(self) -> str:
+        """The outcome of a request about one's own objects."""
+        return REFUSED.get(self.line.route, str(self.status))
+
+    @property
+    def refusal(self) -> str:
+        """The outcome of a request about what does not exist."""
+        absent = "422 results" if self.line.others == "422" else f"{self.line.others[:3]} not_found"
+        return REFUSED.get(self.line.route, absent)
 
     @property
     def note(self) -> str:

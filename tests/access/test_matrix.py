@@ -62,8 +62,8 @@ async def memory_app() -> AsyncIterator[Litestar]:
 
 
 def settings(url: str) -> Settings:
-    """Return the settings of an app that may send webhooks to this machine."""
-    return Settings(database_url=url, webhooks_allow_private=True)
+    """Return the settings of an app that may send webhooks to this machine, and where adjustments need an approval."""
+    return Settings(database_url=url, webhooks_allow_private=True, approvals="AdjustBalance")
 
 
 def targets_of(app: Litestar) -> list[Target]:
