@@ -82,7 +82,20 @@ _VISIBLE_TO_CUSTOMER = f"""
     AND CASE WHEN t.from_wallet_id <= '{LAST_HOUSE_WALLET_ID}' THEN t.to_wallet_id
         ELSE t.from_wallet_id END = ANY (:own))
 """
-_TENANT_OF = "SELECT FROM transactions WHERE id = $1 AND tenant = $2"
+_OF_TENANT = "SELECT FROM transactions WHERE id = $1 AND tenant = $2"
+# As `visible_transaction`, so that no further statement is sent for a transaction that the customer may not see: the
+# time of the answer would say that it exists.
+_OF_CUSTOMER = f"""
+SELECT FROM transactions t WHERE id = $1 AND tenant = $2 AND (
+    status = 'posted' AND EXISTS (SELECT FROM entries WHERE transaction_id = t.id AND wallet_id = ANY ($3))
+    OR status <> 'posted' AND (
+        created_by = $4
+        OR NOT starts_with(created_by, '{CUSTOMER_SUBJECT}')
+        AND CASE WHEN from_wallet_id <= '{LAST_HOUSE_WALLET_ID}' THEN to_wallet_id
+            ELSE from_wallet_id END = ANY ($3)
+    )
+)
+"""
 _OWN_WALLETS = "SELECT id FROM wallets WHERE customer_id = $1"
 _LOWEST, _HIGHEST = UUID(int=0), UUID(int=(1 << 128) - 1)
 
@@ -101,13 +114,23 @@ class PostgresTransactions:
     async def get(self, transaction_id: TransactionId) -> Transaction:
         async with raw_connection(self._pool) as connection:
             own = await _own_wallets(connection, self._caller)
-            tenant = self._access.tenant
-            if tenant is None or await connection.fetchrow(_TENANT_OF, transaction_id, tenant) is not None:
+            if await self._has_access(connection, transaction_id, own):
                 for found in (await read_transactions(connection, [transaction_id])).values():
                     visible = visible_transaction(self._caller, found, own)
                     if visible is not None:
                         return visible
         raise TransactionNotFound(f"no transaction has the id {transaction_id}")
+
+    async def _has_access(
+        self, connection: asyncpg.Connection, transaction_id: TransactionId, own: Sequence[WalletId]
+    ) -> bool:
+        tenant = self._access.tenant
+        if tenant is None:
+            return True
+        if self._access.customer_id is None:
+            return await connection.fetchrow(_OF_TENANT, transaction_id, tenant) is not None
+        values = transaction_id, tenant, own, self._caller.subject
+        return await connection.fetchrow(_OF_CUSTOMER, *values) is not None
 
     async def list(self, which: TransactionFilter, page: PageRequest, newest_first: bool = True) -> Page[Transaction]:
         cursor = id_cursor(page)

@@ -38,7 +38,7 @@ _PASSWORD: Final = meta("The password or PIN.", "739184", minLength=1, maxLength
 _NEW_PASSWORD: Final = meta(
     "A PIN of 6 to 12 digits, neither equal nor consecutive, or a password of 8 to 128 characters.", "739184"
 )
-_REFRESH_TOKEN: Final = meta("The newest refresh token.", _REFRESH, maxLength=200)
+_REFRESH_TOKEN: Final = meta("The newest refresh token.", _REFRESH)
 
 
 class _WithSecret(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
