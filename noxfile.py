@@ -32,6 +32,7 @@ TEST_TOOLS = (
     *("hypothesis", "iso4217", "jsonschema", "playwright", "pytest-timeout", "pytest-xdist"),
     "pycountry",  # the list of ISO 3166-1
     "standardwebhooks",  # an independent implementation that verifies webhook signatures
+    "schemathesis",  # requests generated from the OpenAPI document
     "rfc3339-validator",  # without it, dates are not checked against the schema
     "trustme",  # certificates, for servers on this machine
 )
@@ -173,6 +174,22 @@ def soak(session: nox.Session) -> None:
     session.env.setdefault("TEKANA_SOAK_SECONDS", os.environ.get("TEKANA_SOAK_SECONDS", "60"))
     tests = ("tests/soak", "tests/unit/test_arrivals.py")
     session.run("pytest", "-c", "tests/soak/pytest.ini", "--rootdir", ".", *tests, *session.posargs)
+
+
+@nox.session(default=False, python=TEST_PYTHON)
+def timing(session: nox.Session) -> None:
+    """Measure whether the time of an answer says what exists, over HTTP on PostgreSQL, on a machine that is idle."""
+    session.install("-e", ".[all,testing]", *EXAMPLES, *TEST_TOOLS)
+    session.env.setdefault("TEKANA_TIMING_ROUNDS", os.environ.get("TEKANA_TIMING_ROUNDS", "1000"))
+    session.run("pytest", "--timeout", "3600", "-s", "tests/timing", *session.posargs)
+
+
+@nox.session(default=False, python=TEST_PYTHON)
+def fuzz(session: nox.Session) -> None:
+    """Send some 100,000 generated requests to a running server; `-- --max-examples 60` sends some 6,000."""
+    session.install("-e", ".[all,testing]", *EXAMPLES, *TEST_TOOLS)
+    options = session.posargs or ("--max-examples", "1800")
+    session.run("python", "-m", "tests.fuzz.run", str(Path(session.bin) / "schemathesis"), *options)
 
 
 @nox.session(default=False, python=_fastest_python(*range(11, 15)) if "bench" in sys.argv else None)
