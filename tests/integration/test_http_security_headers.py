@@ -95,7 +95,7 @@ async def test_a_page_of_an_allowed_origin_may_read_the_response(port: int, peer
         response = await peer.ask(sent)
         assert header_values(response, "access-control-allow-origin") == [SHOP]
         assert header_values(response, "vary") == ["origin"]
-        exposed = "etag, idempotency-replayed, location, retry-after, x-request-id"
+        exposed = "etag, idempotency-replayed, location, ratelimit, ratelimit-policy, retry-after, x-request-id"
         assert header_values(response, "access-control-expose-headers") == [exposed]
         assert header_values(response, "access-control-allow-credentials") == []
 
