@@ -9,8 +9,8 @@ from tekana import LOCAL_OPERATOR, Settings, connect
 from tekana.testing.clock import FrozenClock
 from tekana.testing.core_driver import CoreDriver, operators_of
 from tekana.testing.portal import Portal
+from tekana.testing.sign_in_driver import messages_of
 from tekana.testing.steps import AcceptanceTarget, features_dir
-from tests.sign_in.support import messages_of
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import socket
 import ssl
@@ -18,7 +17,9 @@ import httpx
 import pytest
 import trustme
 
+from tests.environment import environment as clean_environment
 from tests.integration.http_support import registration
+from tests.keys import BEARER
 from tests.serving import free_port
 
 TEKANA = (sys.executable, "-m", "tekana_cli")
@@ -55,7 +56,7 @@ def certificate(tmp_path: Path) -> Certificate:
 @contextlib.contextmanager
 def served(url: str, certificate: Certificate, workers: int) -> Iterator[tuple[subprocess.Popen[str], int]]:
     port = free_port()
-    variables = {name: value for name, value in os.environ.items() if not name.startswith("TEKANA_")}
+    variables = clean_environment()
     words = [*TEKANA, "serve", "--database-url", url, "--port", str(port), "--workers", str(workers)]
     words += ["--tls-cert", str(certificate.cert), "--tls-key", str(certificate.key)]
     process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=variables)
@@ -88,7 +89,7 @@ def serial_number(port: int, context: ssl.SSLContext) -> int:
 def test_requests_are_answered_over_tls(certificate: Certificate, postgres_url: str, workers: int) -> None:
     with (
         served(postgres_url, certificate, workers) as (_, port),
-        httpx.Client(verify=certificate.trusting(), base_url=f"https://127.0.0.1:{port}") as client,
+        httpx.Client(verify=certificate.trusting(), base_url=f"https://127.0.0.1:{port}", headers=BEARER) as client,
     ):
         created = client.post("/v1/customers", json=registration())
         assert created.status_code == 201

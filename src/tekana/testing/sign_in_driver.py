@@ -8,8 +8,10 @@ from uuid import UUID
 from tekana.application.sign_in.contacts import SignInContact, sign_in_contact
 from tekana.application.sign_in.customer_sign_in import CustomerSignIn
 from tekana.application.sign_in.sign_in import Tokens
+from tekana.application.tekana import Tekana
 from tekana.domain.caller import Caller
 from tekana.domain.identifiers import CustomerId
+from tekana.ports.message_sender import CodeMessage
 from tekana.testing.driver import Record, SignInVerb, Verb
 
 SIGN_IN_VERBS: Final[frozenset[str]] = frozenset(get_args(SignInVerb))
@@ -55,3 +57,9 @@ def _contact(details: Record) -> SignInContact:
 
 def _shown(tokens: Tokens) -> Record:
     return {"access_token": tokens.access_token, "refresh_token": tokens.refresh_token}
+
+
+def messages_of(app: Tekana) -> list[CodeMessage]:
+    """Return the messages of an application whose `message_sender` is `memory://`."""
+    messages: list[CodeMessage] = app.sign_in.passwords.sender.messages  # type: ignore[union-attr]
+    return messages
