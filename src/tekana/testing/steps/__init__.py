@@ -31,6 +31,7 @@ from typing import Any
 
 import pytest
 
+from tekana.application.commands.approvals.approvable import APPROVABLE
 from tekana.testing.portal import Portal
 from tekana.testing.steps.scenario_context import AcceptanceTarget, ScenarioContext
 
@@ -78,6 +79,13 @@ def pytest_bdd_before_step_call(step: Any, step_func: Callable[..., object]) -> 
     """Reject an async step, which would pass without having run."""
     if inspect.iscoroutinefunction(step_func) or inspect.isasyncgenfunction(step_func):
         raise TypeError(f"the step {step.name!r} is an async function: pytest-bdd would not await it; use the portal")
+
+
+@pytest.fixture
+def approvals(request: pytest.FixtureRequest) -> str | None:
+    """Return the setting `approvals`: in scenarios about approvals, all that can need one."""
+    is_about_them = any(mark.name.startswith("approval-") for mark in request.node.iter_markers())
+    return ",".join(APPROVABLE) if is_about_them else None
 
 
 @pytest.fixture(scope="session")
