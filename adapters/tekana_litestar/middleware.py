@@ -108,17 +108,15 @@ class Middleware:
             await problem_of_request(scope, no_answer_in_time())(scope, receive, send_on)
         except asyncio.CancelledError:
             if status is None:
-                error = Unavailable("the request was cancelled")
-                await problem_of_request(scope, error)(scope, receive, send_on)
+                await problem_of_request(scope, Unavailable("the request was cancelled"))(scope, receive, send_on)
             raise
         finally:
             reset_contextvars(**bound)
-            caller = scope.get("user")
             self._request_log.end(
                 request_id,
                 method=scope["method"],
                 route=scope.get("path_template"),
                 status=scope["state"].get("refused", status),  # by the server, while the body came
                 begun=begun,
-                caller=None if caller is None else caller.subject,
+                caller=getattr(scope.get("user"), "subject", None),
             )
