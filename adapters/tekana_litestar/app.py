@@ -88,7 +88,7 @@ class TekanaApp(Litestar):
                 await super().__call__(scope, receive, send)
                 return
         except Exception as error:
-            note_failed_authentication(self.state.tekana, scope, error)
+            note_failed_authentication(self.state.get("tekana"), scope, error)
             response = problem_of_request(scope, error)
         await response(scope, receive, send)
 
@@ -208,7 +208,7 @@ def create_app(
 
 
 def _handle_exception(request: Request[Any, Any, Any], error: Exception) -> litestar.Response[Any]:
-    note_failed_authentication(request.app.state.tekana, request.scope, error)
+    note_failed_authentication(request.app.state.get("tekana"), request.scope, error)
     return handle_exception(request, error)
 
 
