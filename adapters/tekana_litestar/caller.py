@@ -45,7 +45,7 @@ def client_address(scope: HTTPScope) -> str | None:
 
 
 def note_failed_authentication(tekana: Tekana | None, scope: HTTPScope, error: Exception) -> None:
-    """Have a request recorded in the audit log if it failed for want of a valid credential, once the app has started."""
+    """Record a request in the audit log if it failed for want of a valid credential, and the app has started."""
     if tekana is not None and isinstance(error, Unauthenticated):
         tekana.note_failed_authentication(client_address(scope), scope["state"]["request_id"], error.code)
 
