@@ -31,6 +31,8 @@ PUBLIC = {
     "/health/live",
     "/health/ready",
     "/metrics",
+    "/.well-known/jwks.json",
+    *(f"/v1/auth/{name}" for name in ("code", "password", "password/change", "token", "sign-out")),
 }
 """The paths that need no credential."""
 
