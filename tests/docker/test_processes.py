@@ -73,11 +73,12 @@ def test_the_composed_services_move_money_and_publish_events(folder: Path) -> No
     with start_services(
         services(REQUIRED | {"TEKANA_PORT": str(port), "POSTGRES_PASSWORD": "chosen"}), folder
     ) as running:
-        migrate, kafka = running["migrate"], running["kafka"]
+        migrate, customer, kafka = running["migrate"], running["customer"], running["kafka"]
         assert isinstance(migrate, TekanaContainer)
+        assert isinstance(customer, TekanaContainer)
         assert isinstance(kafka, Kafka)
 
-        created = migrate.run("keys", "create", "--name", "Session", "--role", "operator")
+        created = customer.run("keys", "create", "--name", "Session", "--role", "operator")
         assert created.returncode == 0, created.stderr
         headers = {"Authorization": f"Bearer {created.stdout.strip()}"}
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE, headers=headers) as client:

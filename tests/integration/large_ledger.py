@@ -27,6 +27,9 @@ COMMON_REFERENCE = "wages"
 """The reference of every third transaction."""
 ENDPOINTS = 200
 DELIVERIES = 300_000
+AUDIT_ENTRIES = 100_000
+"""Every thousandth is a refusal, and every tenth is of SUPPORT."""
+SUPPORT = "key:support"
 PENDING = 20_000
 """The number of deliveries that are not delivered yet: the last ones, each of another stream."""
 LONG_STREAM = 20_000
@@ -36,7 +39,7 @@ KEY = "a key"
 IN_USE = 1_000
 """Wallets up to this number have a correct version; to compute it for all would take long."""
 
-_CUSTOMER, _WALLET, _TRANSACTION, _ENDPOINT, _DELIVERY = 1, 2, 3, 4, 5
+_CUSTOMER, _WALLET, _TRANSACTION, _ENDPOINT, _DELIVERY, _AUDIT_ENTRY = 1, 2, 3, 4, 5, 6
 _BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 _FIRST_TRANSACTION = _BEGIN + timedelta(days=15)
 
@@ -141,6 +144,16 @@ _STREAMS = """
 INSERT INTO webhook_lines (endpoint_id, aggregate_id, next_attempt_at)
 SELECT endpoint_id, aggregate_id, min(created_at) FROM webhook_deliveries WHERE status = 'pending' GROUP BY 1, 2
 """
+_AUDIT_LOG = f"""
+INSERT INTO audit_log (id, at, tenant, subject, kind, action, outcome, code, resource, resource_id, personal_fields,
+                       occurrences)
+SELECT pg_temp.id({_AUDIT_ENTRY}, n), pg_temp.moment({_AUDIT_ENTRY}, n), 'main',
+       CASE WHEN n % 10 = 0 THEN '{SUPPORT}' ELSE 'local' END, 'operator',
+       CASE WHEN refused THEN 'CloseCustomer' ELSE 'VerifyCustomer' END,
+       CASE WHEN refused THEN 'refused' ELSE 'done' END, CASE WHEN refused THEN 'forbidden' END, 'customer',
+       pg_temp.id({_CUSTOMER}, n), '{{}}', 1
+FROM generate_series(1::bigint, {AUDIT_ENTRIES}) n, LATERAL (SELECT n % 1000 = 0 AS refused) kind
+"""
 _INDEXES = """
 SELECT indexrelid::regclass::text AS name, pg_get_indexdef(indexrelid) AS definition FROM pg_index
 WHERE NOT indisprimary AND indrelid IN ('customers'::regclass, 'wallets'::regclass, 'transactions'::regclass,
@@ -198,7 +211,7 @@ async def fill(connection: Any) -> None:
     await connection.copy_records_to_table("wallets", records=houses, columns=WALLET_COLUMNS)
     statements = [_CUSTOMERS, _WALLETS, _TRANSACTIONS, _ENTRIES, _VERSIONS]
     statements += [_KEYS, _CUSTOMER_KEYS, _CUSTOMER_ANSWERS, _OUTBOX, _ENDPOINTS, _DELIVERIES]
-    statements += [_LONG_STREAM, _STREAMS]
+    statements += [_LONG_STREAM, _STREAMS, _AUDIT_LOG]
     digest = key_digest(IdempotencyKey(LOCAL_OPERATOR.tenant, LOCAL_OPERATOR.subject, KEY))
     await connection.execute(_KEY, digest, transaction_id(TRANSACTIONS // 2))
     for statement in (*statements, *(index["definition"] for index in indexes), "VACUUM ANALYZE"):

@@ -16,6 +16,7 @@ from tekana.application import Command
 from tekana.application.commands import MONEY_COMMANDS
 from tekana.application.workers.webhook_dispatcher import RUN_LENGTH_MAX
 from tekana.domain.identifiers import (
+    ApiKeyId,
     ApprovalId,
     CustomerId,
     TransactionId,
@@ -26,7 +27,9 @@ from tekana.domain.identifiers import (
 )
 from tekana.domain.money import Currency, Money
 from tekana.domain.webhooks import DeliveryAttempt, NewWebhookDelivery
+from tekana.ports.api_keys import ApiKeys
 from tekana.ports.approvals import ApprovalFilter, Approvals
+from tekana.ports.audit_log import AuditFilter, AuditLog
 from tekana.ports.customers import CustomerFilter, Customers
 from tekana.ports.events import EventFilter, Events
 from tekana.ports.outcomes import Outcomes
@@ -106,6 +109,18 @@ LATER = {
     TransactionFilter: str(SOME),
 }
 
+PERIOD = (large_ledger.transaction_time(100_000), large_ledger.transaction_time(200_000))
+AUDIT_FILTERS = (
+    (AuditFilter(), MOST_ROWS),
+    (AuditFilter(subject=large_ledger.SUPPORT), MOST_ROWS),
+    (AuditFilter(action="CloseCustomer"), MOST_ROWS),
+    (AuditFilter(outcome="refused"), MOST_ROWS),
+    (AuditFilter(resource_id=MINE), MOST_ROWS),
+    # The first page of a period is found by walking the log; the later ones begin at the cursor.
+    (AuditFilter(start=PERIOD[0]), large_ledger.AUDIT_ENTRIES),
+    (AuditFilter(end=PERIOD[1]), large_ledger.AUDIT_ENTRIES),
+)
+
 READERS = (*(reader.port for reader in DECLARED), WebhookEndpoints, WebhookDeliveries)
 
 Question = Callable[[tekana.Session], Awaitable[Any]]
@@ -134,9 +149,6 @@ def lists(of: type[Any], which: Callable[[tekana.Session], Any]) -> Iterator[tup
             MOST_ROWS,
             lambda app, wanted=wanted, usual=usual, page=page: which(app).list(wanted, page, newest_first=not usual),
         )
-
-
-PERIOD = (large_ledger.transaction_time(100_000), large_ledger.transaction_time(200_000))
 
 
 def entries_of(wallet: WalletId, page: PageRequest, *period: Any) -> Any:
@@ -188,6 +200,15 @@ def questions() -> dict[tuple[type[Any], str], list[tuple[str, int, Question]]]:
         (Approvals, "list"): [
             (str(which), MOST_ROWS, lambda app, which=which: app.approvals.list(which, PageRequest()))
             for which in (ApprovalFilter(), ApprovalFilter("pending"), ApprovalFilter("approved"))
+        ],
+        (ApiKeys, "get"): [("", MOST_ROWS, find_api_key)],
+        (ApiKeys, "list"): [
+            (str(page), MOST_ROWS, lambda app, page=page: app.api_keys.list(page)) for page in pages[:1]
+        ],
+        (AuditLog, "list"): [
+            (f"{which} {newest_first}", most, audit_entries(which, newest_first))
+            for which, most in AUDIT_FILTERS
+            for newest_first in (False, True)
         ],
         **webhook_questions(),
     }
@@ -248,6 +269,16 @@ def new_delivery() -> NewWebhookDelivery:
         body="{}",
         cursor=None,
     )
+
+
+async def find_api_key(app: tekana.Session) -> None:
+    """Read a key that does not exist."""
+    with suppress(tekana.ApiKeyNotFound):
+        await app.api_keys.get(ApiKeyId(uuid4()))
+
+
+def audit_entries(which: AuditFilter, newest_first: bool) -> Question:
+    return lambda app: app.audit_log.list(PageRequest(), which, newest_first)
 
 
 async def find_approval(app: tekana.Session) -> None:

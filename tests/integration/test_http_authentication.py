@@ -227,8 +227,7 @@ async def test_without_the_store_nothing_is_let_in(
     async def fail(*_: object) -> None:
         raise Unavailable("the database is down")
 
-    verifier = app.state.tekana.authenticator._verifier._verifier
-    monkeypatch.setattr(verifier._credentials, "find", fail)
+    monkeypatch.setattr(type(app.state.tekana._store.credentials), "find", fail)
     for given in (text, make_secret(ApiKeyId(builders.uuid7())).text):
         assert_problem(await client.get("/v1/customers", headers=bearer(given)), 503, "unavailable")
     assert_unauthenticated(await client.get("/v1/customers"))

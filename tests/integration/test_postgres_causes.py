@@ -21,6 +21,7 @@ from tekana_postgres import PostgresStore
 from tekana_postgres.embedded import EmbeddedPostgres
 from tests.integration.http_support import assert_problem, client_of, started_app
 from tests.integration.postgres_support import superuser
+from tests.keys import BEARER
 from tests.postgres_data import copy_postgres_data
 
 
@@ -129,10 +130,10 @@ async def test_a_client_never_sees_the_cause(server: str) -> None:
     async with started_app(create_app(url)) as app, client_of(app) as client:
         move = {"type": "deposit", "wallet_id": "019a0000-0000-7000-8000-000000000000", "amount": "1"}
         answers = [
-            await client.get("/health/ready"),
-            await client.get("/v1/customers"),
+            await client.get("/health/ready", headers=BEARER),
+            await client.get("/v1/customers", headers=BEARER),
             await client.post(
-                "/v1/transactions", json={**move, "currency": "RWF"}, headers={"Idempotency-Key": "a key"}
+                "/v1/transactions", json={**move, "currency": "RWF"}, headers={"Idempotency-Key": "a key", **BEARER}
             ),
         ]
     for answer in answers:

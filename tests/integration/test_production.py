@@ -20,6 +20,7 @@ from tekana import Settings, connect
 from tekana.bootstrap.production import UnsafeForProduction
 from tekana_litestar import create_app
 from tekana_postgres.migrator import migrate
+from tests.environment import KEY_PROVIDER
 from tests.integration.tcp_postgres import PASSWORD, TcpPostgres, tcp_postgres, wheel_programs
 from tests.serving import free_port, http
 
@@ -88,7 +89,7 @@ def tekana(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str
 
 
 def environment(variables: Mapping[str, str]) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("TEKANA_")}
+    kept = {name: value for name, value in os.environ.items() if name == KEY_PROVIDER or not name.startswith("TEKANA_")}
     issuer = {"TEKANA_TOKEN_ISSUER": "https://wallets.example", "TEKANA_TOKEN_AUDIENCE": "https://wallets.example"}
     return kept | {"TEKANA_ENV": "production"} | issuer | variables
 
@@ -258,8 +259,11 @@ def _wait_until_ready(process: subprocess.Popen[str], address: str) -> None:
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_what_is_safe_starts_without_docs_and_metrics(databases: Databases, workers: str) -> None:
     with served(databases, "--workers", workers, "--tls-by-proxy", "--trusted-proxies", "127.0.0.1") as address:
+        key = tekana("keys", "create", "--name", "a", "--role", "operator", TEKANA_DATABASE_URL=databases.safe)
+        bearer = {"Authorization": f"Bearer {key.stdout.strip()}"}
         for path in ("/", "/api", "/api/openapi.json", "/api/page.js", "/metrics"):
-            assert http.get(f"{address}{path}").status_code == 404, path
+            answers = (http.get(f"{address}{path}", headers=headers).status_code for headers in ({}, bearer))
+            assert tuple(answers) == (401, 404), (path, key)  # paths that do not exist need a credential, too
         answer = http.get(f"{address}/health/ready")
         assert answer.json() == {"status": "ready"}
         assert answer.headers["strict-transport-security"] == "max-age=63072000; includeSubDomains"

@@ -13,7 +13,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from tekana.application.event_payload import EventPayload
 
-AGGREGATES = ("customer", "wallet", "transaction")
+AGGREGATES = ("customer", "wallet", "transaction", "approval")
 
 
 async def read(address: str, topic_prefix: str) -> Sequence[ConsumerRecord]:

@@ -97,7 +97,7 @@ async def test_topics_are_created_with_the_configured_partitions(
         await publisher_on(kafka_address).start()
     topics = await describe_topics(kafka_address, topic_prefix)
     assert {one["topic"]: len(one["partitions"]) for one in topics} == {
-        f"{topic_prefix}.{aggregate}": 2 for aggregate in ("customer", "wallet", "transaction")
+        f"{topic_prefix}.{aggregate}": 2 for aggregate in ("customer", "wallet", "transaction", "approval")
     }
 
 

@@ -31,6 +31,8 @@ audit_log = Table(
     CheckConstraint("occurrences >= 1", name="occurrences"),
     Index(None, "tenant", "id"),
     Index(None, "subject", "id"),
+    Index(None, "action", "id"),
+    Index(None, "outcome", "id"),
     Index(None, "resource_id", "id"),
     info={"rights": MAY_INSERT, "audited": ALL_COLUMNS},
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import stat
@@ -14,14 +13,14 @@ from uuid_utils.compat import uuid7
 
 from tekana.application import CreateApiKey, Tekana
 from tekana.application.authentication.key_text import make_secret, parse_key
+from tekana.application.workers.backoff import Retry
 from tekana.domain.caller import LOCAL_OPERATOR
-from tekana.domain.errors import ApiKeyNotFound, GrantForbidden, Unauthenticated, Unavailable, invalid
+from tekana.domain.errors import ApiKeyNotFound, GrantForbidden, Unauthenticated, invalid
 from tekana.domain.identifiers import ApiKeyId
 
 _log = logging.getLogger("tekana.authentication")
 
 _MODE: Final = 0o600
-_RETRY_SECONDS: Final = 1.0
 _NAME: Final = "Operator's key file"
 
 
@@ -79,18 +78,16 @@ async def register_key_file(app: Tekana, path: Path) -> None:
     key_id, digest = _parse(path, text)
     command = CreateApiKey(key_id=key_id, name=_NAME, kind="operator", secret_digest=digest, acts_as_creator=True)
     operator = app.as_caller(LOCAL_OPERATOR)
-    while True:
+
+    async def register() -> None:
         try:
-            try:
-                await operator.api_keys.get(key_id)
-            except ApiKeyNotFound:
-                with suppress(GrantForbidden):  # another worker has registered it meanwhile
-                    await operator.execute(command)
-            await app.authenticator.authenticate(text)
-        except Unauthenticated:
-            _log.warning("the key in %s is revoked or was rotated: remove the file to have a new one made", path)
-        except Unavailable as error:
-            _log.warning("the key in %s is not registered yet: %s", path, error)
-            await asyncio.sleep(_RETRY_SECONDS)
-            continue
-        return
+            await operator.api_keys.get(key_id)
+        except ApiKeyNotFound:
+            with suppress(GrantForbidden):  # another worker has registered it meanwhile
+                await operator.execute(command)
+        await app.authenticator.authenticate(text)
+
+    try:
+        await Retry("registration of the operator's key", _log).until_success(register, give_up_on=(Unauthenticated,))
+    except Unauthenticated:
+        _log.warning("the key in %s is revoked or was rotated: remove the file to have a new one made", path)

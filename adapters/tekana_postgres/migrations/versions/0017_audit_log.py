@@ -39,6 +39,8 @@ CREATE TABLE audit_log (
 INDEXES = (
     "CREATE INDEX ix_audit_log_tenant_id ON audit_log (tenant, id)",
     "CREATE INDEX ix_audit_log_subject_id ON audit_log (subject, id)",
+    "CREATE INDEX ix_audit_log_action_id ON audit_log (action, id)",
+    "CREATE INDEX ix_audit_log_outcome_id ON audit_log (outcome, id)",
     "CREATE INDEX ix_audit_log_resource_id_id ON audit_log (resource_id, id)",
 )
 GUARD = (
