@@ -154,6 +154,11 @@ SELECT pg_temp.id({_AUDIT_ENTRY}, n), pg_temp.moment({_AUDIT_ENTRY}, n), 'main',
        pg_temp.id({_CUSTOMER}, n), '{{}}', 1
 FROM generate_series(1::bigint, {AUDIT_ENTRIES}) n, LATERAL (SELECT n % 1000 = 0 AS refused) kind
 """
+_REFRESH_FAMILIES = f"""
+INSERT INTO refresh_families (id, customer_id, tenant, created_at, rotated_at, digest, ended)
+SELECT gen_random_uuid(), pg_temp.id({_CUSTOMER}, n), 'main', at, at, '\\x00', false
+FROM generate_series(1::bigint, {CUSTOMERS // 3}) n, pg_temp.moment({_CUSTOMER}, n) at
+"""
 _INDEXES = """
 SELECT indexrelid::regclass::text AS name, pg_get_indexdef(indexrelid) AS definition FROM pg_index
 WHERE NOT indisprimary AND indrelid IN ('customers'::regclass, 'wallets'::regclass, 'transactions'::regclass,
@@ -176,6 +181,10 @@ def endpoint_id(number: int) -> UUID:
 
 def delivery_id(number: int) -> UUID:
     return _id(_DELIVERY, number, _BEGIN + timedelta(seconds=number))
+
+
+def audit_time(number: int) -> datetime:
+    return _BEGIN + timedelta(seconds=number)
 
 
 def delivery_time(number: int) -> datetime:
@@ -211,7 +220,7 @@ async def fill(connection: Any) -> None:
     await connection.copy_records_to_table("wallets", records=houses, columns=WALLET_COLUMNS)
     statements = [_CUSTOMERS, _WALLETS, _TRANSACTIONS, _ENTRIES, _VERSIONS]
     statements += [_KEYS, _CUSTOMER_KEYS, _CUSTOMER_ANSWERS, _OUTBOX, _ENDPOINTS, _DELIVERIES]
-    statements += [_LONG_STREAM, _STREAMS, _AUDIT_LOG]
+    statements += [_LONG_STREAM, _STREAMS, _AUDIT_LOG, _REFRESH_FAMILIES]
     digest = key_digest(IdempotencyKey(LOCAL_OPERATOR.tenant, LOCAL_OPERATOR.subject, KEY))
     await connection.execute(_KEY, digest, transaction_id(TRANSACTIONS // 2))
     for statement in (*statements, *(index["definition"] for index in indexes), "VACUUM ANALYZE"):

@@ -27,17 +27,22 @@ from tests.integration.history_support import linked_session
 async def main(url, wallets):
     async with linked_session(url) as app:
         async def move():
+            mine, his = random.sample(wallets, 2)
+            try:
+                if random.random() < 0.1:
+                    await app.execute(builders.person())
+                else:
+                    await app.execute(builders.transfer(mine, his, "1"), key=uuid.uuid4().hex)
+            except (tekana.Refused, tekana.Unavailable):
+                pass
+
+        async def keep_moving():
             while True:
-                mine, his = random.sample(wallets, 2)
-                try:
-                    if random.random() < 0.1:
-                        await app.execute(builders.person())
-                    else:
-                        await app.execute(builders.transfer(mine, his, "1"), key=uuid.uuid4().hex)
-                except (tekana.Refused, tekana.Unavailable):
-                    pass
-        print("begun", flush=True)
-        await asyncio.gather(*(move() for _ in range(20)))
+                await move()
+
+        await move()
+        print("begun", flush=True)  # its chain has a link
+        await asyncio.gather(*(keep_moving() for _ in range(20)))
 
 asyncio.run(main(sys.argv[1], [tekana.WalletId(uuid.UUID(one)) for one in sys.argv[2:]]))
 """

@@ -55,7 +55,7 @@ def nodes(plan: Plan) -> Iterator[Plan]:
             yield from nodes(child)
 
 
-SMALL = {"outbox_parts", "relays", "leases", "webhook_endpoints", "approvals", "api_keys"}
+SMALL = {"outbox_parts", "relays", "leases", "webhook_endpoints", "approvals", "api_keys", "data_keys"}
 """The tables that do not grow with the ledger."""
 
 

@@ -69,6 +69,7 @@ def test_the_wheel_contains_the_expected_files(wheel: Path) -> None:
         "tekana_httpcore",
         "tekana_keyfile",
         "tekana_checkpoints",
+        "tekana_message_file",
         "tekana_litestar",
     }
     assert tops == {"tekana", "tekana_cli.py", *adapters}
