@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 from litestar import Router
 from litestar.di import NamedDependency
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
 from tekana import PageRequest
 from tekana.domain.audit_log import AuditEntry as DomainEntry
@@ -66,8 +66,8 @@ class AuditEntryPage(ListPage[AuditEntry], frozen=True, kw_only=True):
 
 
 # Structs cannot inherit from two that have fields, so both queries name the same parameters.
-_Subject = Annotated[str, meta("Only what this caller did.", _SUBJECT, maxLength=255)] | UnsetType
-_Action = Annotated[str, meta("Only acts of this name.", "FreezeWallet", maxLength=100)] | UnsetType
+_Subject = Annotated[str, meta("Only what this caller did.", _SUBJECT), Meta(max_length=255)] | UnsetType
+_Action = Annotated[str, meta("Only acts of this name.", "FreezeWallet"), Meta(max_length=100)] | UnsetType
 _Outcome = Annotated[AuditOutcome, meta("Only what was done, or what was refused.")] | UnsetType
 _ResourceId = Annotated[UUID, meta("Only what is about this.", fields.WALLET_ID)] | UnsetType
 _From = Annotated[datetime, fields.time("Only entries of this time or later.")] | UnsetType
