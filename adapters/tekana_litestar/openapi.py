@@ -22,6 +22,7 @@ from tekana_litestar import openapi_texts, schemas
 from tekana_litestar.bodies import Body, size_in_words, too_large
 from tekana_litestar.examples import example_error, example_of
 from tekana_litestar.fields import PATH_EXAMPLES, REQUEST_ID
+from tekana_litestar.openapi_links import Target, links_of
 from tekana_litestar.operation import Operation, Returns
 from tekana_litestar.problems import (
     BodyTooLarge,
@@ -51,10 +52,11 @@ def document() -> bytes:
     handlers = list(_handlers())
     operations = [handler.opt["operation"] for _, _, handler in handlers]
     bodies = [operation.body for operation in operations if operation.body]
+    targets = {handler.handler_name: Target(path, handler.opt["operation"].body) for path, _, handler in handlers}
     paths: dict[str, Node] = {}
     for path, tags, handler in handlers:
         method = min(handler.http_methods - {"HEAD"}).lower()
-        paths.setdefault(path, {})[method] = _operation(path, tags, handler)
+        paths.setdefault(path, {})[method] = _operation(path, tags, handler, targets)
     return msgspec.json.encode(
         {
             "openapi": "3.1.0",
@@ -104,7 +106,7 @@ def _kinds(operations: Iterable[Operation]) -> Iterator[Any]:
         yield from (one.kind for one in operation.returns if one.kind)
 
 
-def _operation(path: str, tags: list[str], handler: HTTPRouteHandler) -> Node:
+def _operation(path: str, tags: list[str], handler: HTTPRouteHandler, targets: Mapping[str, Target]) -> Node:
     operation: Operation = handler.opt["operation"]
     summary, _, description = inspect.cleandoc(handler.fn.__doc__ or "").partition("\n\n")
     node: Node = {
@@ -126,7 +128,7 @@ def _operation(path: str, tags: list[str], handler: HTTPRouteHandler) -> Node:
     for status, kinds in _refusals(operation).items():
         responses[str(status)] = _failure(status, kinds, operation)
     for returns in operation.returns:
-        success = _success(returns, operation)
+        success = _success(returns, operation) | links_of(returns, targets)
         other = responses.get(str(returns.status), success)
         success["headers"] = other["headers"] | success["headers"]
         success["content"] = success["content"] | other["content"]
