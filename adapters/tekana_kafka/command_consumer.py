@@ -17,8 +17,8 @@ from tekana_kafka.command_handlers import HANDLERS, CommandHandler
 from tekana_kafka.command_messages import ReceivedCommand, read_command, reply_to
 from tekana_kafka.deadlines import is_late
 from tekana_kafka.log_limit import limited_logger
+from tekana_kafka.message_cipher import MessageCipher, UnverifiedPrincipal
 from tekana_kafka.reply_producer import ReplyProducer
-from tekana_kafka.signatures import Signatures, UnverifiedPrincipal
 
 _log = limited_logger("tekana.bus")
 
@@ -46,13 +46,13 @@ class CommandConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aioka
         self,
         name: str,
         as_caller: Callable[[Caller, str | None], Session],
-        signatures: Signatures,
+        cipher: MessageCipher,
         replies: ReplyProducer,
         stopping: asyncio.Event,
     ) -> None:
         self._name = name
         self._as_caller = as_caller
-        self._signatures = signatures
+        self._cipher = cipher
         self._replies = replies
         self._stopping = stopping
         self._busy = asyncio.Lock()  # held while polled messages are not committed
@@ -110,8 +110,9 @@ class CommandConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aioka
     async def _read(self, record: ConsumerRecord) -> _Task | None:
         """Read the command of a message. If it cannot be executed, send it to the dead letters and return None."""
         try:
-            session = self._as_caller(*self._signatures.principal_of(record))
-            command = read_command(record, self._name)
+            request = self._cipher.open_request(record)
+            session = self._as_caller(request.caller, request.address)
+            command = read_command(record, request.value, self._name)
         except UnverifiedPrincipal as error:
             await self._replies.refuse(record, error)
             return None

@@ -1,4 +1,4 @@
-"""Command messages: JSON as the value; principal, idempotency key and reply address in the headers."""
+"""Command messages: sealed JSON as the value; principal, idempotency key and reply address in the headers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class RequestMessage(NamedTuple):
-    """A message with a command or a query of a caller. Messages with the same key stay in order.
+    """A message, not sealed yet, with a command or a query of a caller. Messages with the same key stay in order.
 
     `topic` is a name in `service_table`, from which the address makes that of the topic. `address` is the one that the
     caller's request came from.
@@ -56,7 +56,7 @@ class ReceivedCommand(NamedTuple):
 def command_message(
     command: AnyCommand, *, caller: Caller, key: str, request_id: str | None, address: str | None = None
 ) -> RequestMessage:
-    """Build the message of a command or batch, without its principal.
+    """Build the message of a command or batch, not sealed yet.
 
     Raises:
         InvalidRequest: no service executes commands of this class.
@@ -65,7 +65,6 @@ def command_message(
     if kind not in TOPIC_OF:
         raise invalid("command", f"{getattr(kind, 'NAME', kind.__name__)} is not a command that a service executes")
     headers = [
-        ("content-type", b"application/json"),
         ("command", command.NAME.encode()),
         ("idempotency-key", key.encode()),
     ]
@@ -88,8 +87,8 @@ def _message_key(command: AnyCommand, caller: Caller, key: str) -> bytes:
     return blake2b(text.encode(), digest_size=16).hexdigest().encode()
 
 
-def read_command(record: ConsumerRecord, topic: str) -> ReceivedCommand:
-    """Read the command in a message from the topic of commands with this name. Its principal is verified elsewhere.
+def read_command(record: ConsumerRecord, value: bytes, topic: str) -> ReceivedCommand:
+    """Read the command in a message, with its opened value, from the topic of commands with this name.
 
     Raises:
         InvalidRequest: the message does not contain a command of this topic.
@@ -101,7 +100,7 @@ def read_command(record: ConsumerRecord, topic: str) -> ReceivedCommand:
     key = _text(headers, "idempotency-key")
     request_id = _text(headers, "request-id") if "request-id" in headers else None
     try:
-        command = _DECODERS[name].decode(record.value or b"")
+        command = _DECODERS[name].decode(value)
     except (msgspec.DecodeError, RecursionError) as error:
         if isinstance(error.__cause__, InvalidRequest):
             raise error.__cause__ from None

@@ -19,10 +19,10 @@ from tekana.ports.readers import READERS, Readers
 from tekana_kafka.address import Address, parse_address
 from tekana_kafka.command_handlers import HANDLERS
 from tekana_kafka.command_messages import command_message
+from tekana_kafka.message_cipher import MessageCipher
 from tekana_kafka.query_messages import QUERIES
 from tekana_kafka.rpc_client import RpcClient
 from tekana_kafka.service_table import AnyCommand, CoreCommand
-from tekana_kafka.signatures import Signatures
 
 
 class KafkaGateway:
@@ -30,7 +30,7 @@ class KafkaGateway:
 
     def __init__(self, url: str, secrets: Sequence[str]) -> None:
         address = parse_address(url)
-        client = RpcClient(address, Signatures(secrets))
+        client = RpcClient(address, MessageCipher(secrets))
         self._requests = Requests(address, client)
         self.engine = RemoteEngine(self._requests, client)
         self.readers = cast("Readers", RemoteReaders(address, self._requests, client))

@@ -14,9 +14,9 @@ from tekana.domain.errors import InvalidRequest, TekanaError, Unavailable
 from tekana.ports.readers import ServiceName
 from tekana_kafka.deadlines import is_late
 from tekana_kafka.log_limit import limited_logger
+from tekana_kafka.message_cipher import MessageCipher, UnverifiedPrincipal
 from tekana_kafka.query_messages import Query, read_query
 from tekana_kafka.reply_producer import ReplyProducer
-from tekana_kafka.signatures import Signatures, UnverifiedPrincipal
 
 _log = limited_logger("tekana.bus")
 
@@ -31,13 +31,13 @@ class QueryConsumer:
         self,
         service: ServiceName,
         as_caller: Callable[[Caller, str | None], Session],
-        signatures: Signatures,
+        cipher: MessageCipher,
         replies: ReplyProducer,
         stopping: asyncio.Event,
     ) -> None:
         self._service = service
         self._as_caller = as_caller
-        self._signatures = signatures
+        self._cipher = cipher
         self._replies = replies
         self._stopping = stopping
         self._free = asyncio.Semaphore(_CONCURRENT_MAX)
@@ -56,8 +56,9 @@ class QueryConsumer:
     async def _process(self, record: ConsumerRecord) -> None:
         try:
             if not is_late(record, self._replies.clock):
-                session = self._as_caller(*self._signatures.principal_of(record))
-                await self._answer(record, session, *read_query(record, self._service))
+                request = self._cipher.open_request(record)
+                session = self._as_caller(request.caller, request.address)
+                await self._answer(record, session, *read_query(record, request.value, self._service))
         except UnverifiedPrincipal as error:
             await self._replies.refuse(record, error)
         except (InvalidRequest, Unavailable) as error:

@@ -30,10 +30,10 @@ class Query(NamedTuple):
     answer: Codec
 
     def message(self, caller: Caller, *positional: Any, **named: Any) -> RequestMessage:
-        """Build the message of the query with these arguments, without its principal."""
+        """Build the message of the query with these arguments, not sealed yet."""
         bound = self.signature.bind(*positional, **named)
         bound.apply_defaults()
-        headers = [("content-type", b"application/json"), ("query", self.name.encode())]
+        headers = [("query", self.name.encode())]
         return RequestMessage(caller, self.service, None, self.arguments.encode(bound.arguments), headers)
 
 
@@ -54,8 +54,8 @@ QUERIES: Final[Mapping[str, Query]] = {name: _query(name, service) for name, ser
 """All queries, by name."""
 
 
-def read_query(record: ConsumerRecord, service: ServiceName) -> tuple[Query, dict[str, Any]]:
-    """Read the query in a message, and all arguments. Its principal is verified elsewhere.
+def read_query(record: ConsumerRecord, value: bytes, service: ServiceName) -> tuple[Query, dict[str, Any]]:
+    """Read the query in a message with its opened value, and all arguments.
 
     Raises:
         InvalidRequest: an argument is invalid.
@@ -68,7 +68,7 @@ def read_query(record: ConsumerRecord, service: ServiceName) -> tuple[Query, dic
     if query is None or query.service != service:
         raise Unavailable(f"the service {service} does not know the query {name[:50]!r}")
     try:
-        arguments = query.arguments.decode(record.value or b"")
+        arguments = query.arguments.decode(value)
     except (msgspec.DecodeError, RecursionError) as error:
         if isinstance(error.__cause__, InvalidRequest):
             raise error.__cause__ from None

@@ -20,7 +20,7 @@ from tekana.domain.errors import (
 )
 from tekana.domain.transaction import Rejection, Transaction
 from tekana_kafka.codec import codec_of
-from tekana_kafka.signatures import UnverifiedPrincipal
+from tekana_kafka.message_cipher import UnverifiedPrincipal
 
 OUTCOME: Final = codec_of(Outcome)
 OUTCOMES: Final = codec_of(tuple[Outcome, ...])

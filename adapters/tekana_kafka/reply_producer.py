@@ -13,8 +13,8 @@ from tekana_kafka.address import Address
 from tekana_kafka.command_messages import reply_to
 from tekana_kafka.deadlines import BrokerClock, now_seconds
 from tekana_kafka.log_limit import limited_logger
+from tekana_kafka.message_cipher import MessageCipher, UnverifiedPrincipal
 from tekana_kafka.reply_codec import encode_error, public_error
-from tekana_kafka.signatures import Signatures, UnverifiedPrincipal
 
 _log = limited_logger("tekana.bus")
 
@@ -24,18 +24,18 @@ _CLOCK: Final = ("outcome", b"clock")
 
 
 class ReplyProducer:
-    """Sends signed replies, each to the partition of its reply address.
+    """Sends sealed replies, each to the partition of its reply address.
 
     It also updates `clock` with the broker's timestamps.
     Replies may be lost: the client repeats its request with the same key. Dead letters must not be lost, so each waits
     for its confirmation.
     """
 
-    def __init__(self, address: Address, producer: AIOKafkaProducer, signatures: Signatures) -> None:
+    def __init__(self, address: Address, producer: AIOKafkaProducer, cipher: MessageCipher) -> None:
         self.clock = BrokerClock()
         self._address = address
         self._producer = producer
-        self._signatures = signatures
+        self._cipher = cipher
         self._unconfirmed: set[asyncio.Future[object]] = set()
 
     async def read_clock(self) -> None:
@@ -62,7 +62,7 @@ class ReplyProducer:
     async def refuse(self, record: ConsumerRecord, error: UnverifiedPrincipal) -> None:
         """Send a message without a valid principal to the dead letters, and say so in the log.
 
-        The reply is not signed: the message may have the correlation id of another one, and a gateway must not take the
+        The reply is not sealed: the message may have the correlation id of another one, and a gateway must not take the
         reply for the outcome of that one.
         """
         _log.error(
@@ -73,11 +73,11 @@ class ReplyProducer:
             record.offset,
             error.reason,
         )
-        await self._reply(record, encode_error(error), _ERROR, signed=False)
+        await self._reply(record, encode_error(error), _ERROR, sealed=False)
         await self.dead_letter(record, error.reason)
 
     async def dead_letter(self, record: ConsumerRecord, reason: str) -> None:
-        """Send the value and headers of a message to the dead letters, with the reason, partition and offset.
+        """Send the sealed value and headers of a message to the dead letters, with the reason, partition and offset.
 
         The key is left out: it may be anything, and dead letters are not ordered by it.
 
@@ -96,14 +96,14 @@ class ReplyProducer:
             await asyncio.wait(self._unconfirmed)
 
     async def _reply(
-        self, record: ConsumerRecord, body: bytes, outcome: tuple[str, bytes], *, signed: bool = True
+        self, record: ConsumerRecord, body: bytes, outcome: tuple[str, bytes], *, sealed: bool = True
     ) -> None:
         to = reply_to(record)
         if to is None or to.partition not in await self._producer.partitions_for(self._address.replies):
             return
-        headers = [outcome, ("content-type", b"application/json"), ("correlation-id", to.correlation_id)]
-        if signed:
-            headers = self._signatures.sign(self._address.replies, headers, body)
+        headers = [outcome, ("correlation-id", to.correlation_id)]
+        if sealed:
+            body = self._cipher.seal(self._address.replies, headers, body)
         sent_seconds = now_seconds()
         try:
             sent = await self._producer.send(self._address.replies, body, partition=to.partition, headers=headers)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import uuid4
 
 import msgspec
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from tekana.domain.errors import Overloaded, Unavailable
@@ -18,8 +18,8 @@ from tekana_kafka.codec import Codec
 from tekana_kafka.command_messages import ReplyTo, RequestMessage, headers_of, reply_headers
 from tekana_kafka.deadlines import deadline_headers
 from tekana_kafka.log_limit import limited_logger
+from tekana_kafka.message_cipher import MessageCipher
 from tekana_kafka.reply_codec import decode_error
-from tekana_kafka.signatures import Signatures
 from tekana_kafka.topics import MESSAGE_BYTES_MAX, create_missing_command_topics
 
 _log = limited_logger("tekana.bus")
@@ -37,16 +37,23 @@ _WAITING_MAX: Final = 10_000
 _BUS_ERRORS: Final = (KafkaError, OSError, TimeoutError)
 
 
+class _Reply(NamedTuple):
+    """An opened reply: its outcome, `answer` or `error`, and its body."""
+
+    outcome: bytes
+    body: bytes
+
+
 class RpcClient:
     """The requests that wait for replies. Each process reads one partition of replies, and ignores those of others.
 
     It connects in the background, retrying without limit. Until then every request raises Overloaded.
     """
 
-    def __init__(self, address: Address, signatures: Signatures) -> None:
+    def __init__(self, address: Address, cipher: MessageCipher) -> None:
         self._address = address
-        self._signatures = signatures
-        self._waiting: dict[bytes, asyncio.Future[ConsumerRecord]] = {}
+        self._cipher = cipher
+        self._waiting: dict[bytes, asyncio.Future[_Reply]] = {}
         self._producer: AIOKafkaProducer | None = None
         self._consumer: AIOKafkaConsumer | None = None
         self._connections: list[AIOKafkaProducer | AIOKafkaConsumer] = []
@@ -90,34 +97,33 @@ class RpcClient:
             Overloaded: the bus cannot be reached, or too many requests wait; nothing was begun.
             Unavailable: the reply did not arrive in time, or cannot be read: the outcome is unknown.
         """
-        record = await self._request(message, topic)
-        body = record.value or b""
+        reply = await self._request(message, topic)
         try:
-            if headers_of(record).get("outcome") == b"answer":
-                return answer.decode(body)
-            error = decode_error(body)
+            if reply.outcome == b"answer":
+                return answer.decode(reply.body)
+            error = decode_error(reply.body)
         except msgspec.DecodeError as wrong:
             _log.warning("a reply cannot be read, is the service of another version? %s", wrong)
             raise Unavailable("the reply over the bus cannot be read: retry with the same key") from wrong
         raise error
 
-    async def _request(self, message: RequestMessage, topic: str) -> ConsumerRecord:
+    async def _request(self, message: RequestMessage, topic: str) -> _Reply:
         if self._producer is None:
             raise Overloaded("the bus cannot be reached: nothing was begun, try again")
         if len(self._waiting) >= _WAITING_MAX:
             raise Overloaded("too many requests are waiting: nothing was done, try again")
         correlation_id = uuid4().hex.encode()
-        reply: asyncio.Future[ConsumerRecord] = asyncio.get_running_loop().create_future()
+        reply: asyncio.Future[_Reply] = asyncio.get_running_loop().create_future()
         self._waiting[correlation_id] = reply
         headers = [
             *message.headers,
             *reply_headers(ReplyTo(self._partition, correlation_id)),
             *deadline_headers(REPLY_TIMEOUT),
         ]
-        headers = self._signatures.sign_request(message.caller, topic, headers, message.value, message.address)
+        headers, value = self._cipher.seal_request(message.caller, topic, headers, message.value, message.address)
         try:
             async with asyncio.timeout(REPLY_TIMEOUT):
-                sent = await self._producer.send(topic, message.value, message.key, headers=headers)
+                sent = await self._producer.send(topic, value, message.key, headers=headers)
                 sent.add_done_callback(lambda sent: _fail_if_lost(sent, reply))
                 return await reply
         except _BUS_ERRORS as error:
@@ -177,14 +183,16 @@ class RpcClient:
         while True:
             for records in (await consumer.getmany(timeout_ms=_POLL_MS)).values():
                 for record in records:
-                    reply = self._waiting.get(headers_of(record).get("correlation-id", b""))
+                    headers = headers_of(record)
+                    reply = self._waiting.get(headers.get("correlation-id", b""))
                     if reply is None or reply.done():  # other gateways share the partition
                         continue
-                    if self._signatures.is_signed(record):
-                        reply.set_result(record)
+                    body = self._cipher.open(record)
+                    if body is not None:
+                        reply.set_result(_Reply(headers.get("outcome", b""), body))
                     else:
                         _log.error(
-                            "ignored a reply without a valid signature, see that TEKANA_BUS_SECRET is the same "
+                            "ignored a reply that is not sealed validly, see that TEKANA_BUS_SECRET is the same "
                             "everywhere: %s/%s/%s",
                             record.topic,
                             record.partition,
@@ -197,7 +205,7 @@ class RpcClient:
             await self._connections.pop().stop()
 
 
-def _fail_if_lost(sent: asyncio.Future[object], reply: asyncio.Future[ConsumerRecord]) -> None:
+def _fail_if_lost(sent: asyncio.Future[object], reply: asyncio.Future[_Reply]) -> None:
     error = None if sent.cancelled() else sent.exception()
     if error is not None and not reply.done():
         reply.set_exception(error)

@@ -18,10 +18,10 @@ from tekana.ports.readers import ServiceName
 from tekana_kafka.address import Address, parse_address
 from tekana_kafka.command_consumer import CommandConsumer
 from tekana_kafka.log_limit import limited_logger
+from tekana_kafka.message_cipher import MessageCipher
 from tekana_kafka.query_consumer import QueryConsumer
 from tekana_kafka.reply_producer import ReplyProducer
 from tekana_kafka.service_table import SERVICES
-from tekana_kafka.signatures import Signatures
 from tekana_kafka.topics import MESSAGE_BYTES_MAX, METADATA_AGE_SECONDS, create_missing_command_topics
 
 _log = limited_logger("tekana.bus")
@@ -46,7 +46,7 @@ class KafkaService:
     ) -> None:
         self._address = parse_address(url)
         self._service = service
-        self._signatures = Signatures(secrets)
+        self._cipher = MessageCipher(secrets)
         self._as_caller = as_caller
         self._stopping = asyncio.Event()
         self._work: asyncio.Task[None] | None = None
@@ -91,17 +91,17 @@ class KafkaService:
         address, stopping = self._address, self._stopping
         async with AsyncExitStack() as connections:
             producer = await connections.enter_async_context(_producer(address))
-            replies = ReplyProducer(address, producer, self._signatures)
+            replies = ReplyProducer(address, producer, self._cipher)
             await replies.read_clock()
             works = []
             for name in SERVICES[self._service].commands:
                 consumer = await connections.enter_async_context(_consumer(address, name, auto_commit=False))
-                commands = CommandConsumer(name, self._as_caller, self._signatures, replies, stopping)
+                commands = CommandConsumer(name, self._as_caller, self._cipher, replies, stopping)
                 works.append((commands.run, consumer, address.commands(name)))
             consumer = await connections.enter_async_context(
                 _consumer(address, f"{self._service}.queries", auto_commit=True)
             )
-            queries = QueryConsumer(self._service, self._as_caller, self._signatures, replies, stopping)
+            queries = QueryConsumer(self._service, self._as_caller, self._cipher, replies, stopping)
             works.append((queries.run, consumer, address.queries(self._service)))
             self._connected = consumer
             try:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import hmac
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import msgspec
+from aiokafka import ConsumerRecord
 
-from tekana_kafka.signatures import Signatures
+from tekana_kafka.message_cipher import MessageCipher
 from tests.kafka.topology import BUS_SECRET
 
 OTHER_SECRET = "another secret that the services of tests do not have"  # noqa: S105 - of no system
@@ -26,8 +26,9 @@ class Attack(NamedTuple):
     reason: str
 
 
-UNSIGNED, MOVED, INVALID = "it is not signed", "of another message, or by another secret", "its principal is not valid"
+UNSEALED, CHANGED, INVALID = "it is not sealed", "it was changed, or its value is that of", "its principal is not valid"
 OLD_SECONDS = 26 * 3600
+SALT_BYTES, TAG_BYTES = 32, 16
 
 
 def with_header(headers: Headers, name: str, value: bytes) -> Headers:
@@ -40,29 +41,61 @@ def without(headers: Headers, *names: str) -> Headers:
 
 
 def with_claims(headers: Headers, **changed: Any) -> Headers:
-    """Return the headers with other claims under the signature of the original ones."""
+    """Return the headers with other claims than the sealed ones."""
     claims = msgspec.json.decode(dict(headers)["principal"]) | changed
     return with_header(headers, "principal", msgspec.json.encode(claims))
 
 
 def changed(name: str, value: bytes) -> Callable[[str, Headers, bytes], tuple[Headers, bytes]]:
-    """Return an attack that changes a header of a signed message."""
+    """Return an attack that changes a header of a sealed message."""
     return lambda _, headers, body: (with_header(headers, name, value), body)
 
 
 def claimed(**claims: Any) -> Callable[[str, Headers, bytes], tuple[Headers, bytes]]:
-    """Return an attack that changes claims of a signed message."""
+    """Return an attack that changes claims of a sealed message."""
     return lambda _, headers, body: (with_claims(headers, **claims), body)
 
 
-def signed_anew(
+def opened(topic: str, headers: Headers, value: bytes) -> bytes:
+    """Return the value of a message as its sender, who has the secret, knows it."""
+    record = ConsumerRecord(topic, 0, 0, 0, 0, None, value, None, 0, 0, headers)
+    found = MessageCipher([BUS_SECRET]).open(record)
+    assert found is not None
+    return found
+
+
+def sealed_anew(
     change: Callable[[Headers], Headers], secret: str = BUS_SECRET, prefix: str = ""
 ) -> Callable[[str, Headers, bytes], tuple[Headers, bytes]]:
-    """Return an attack, or a mistake, of a sender with a secret."""
-    return lambda topic, headers, body: (
-        Signatures([secret]).sign(prefix + topic, change(without(headers, "signature")), body),
-        body,
-    )
+    """Return an attack, or a mistake, of a sender with a secret, who knows the value."""
+
+    def forge(topic: str, headers: Headers, value: bytes) -> tuple[Headers, bytes]:
+        other = change(headers)
+        return other, MessageCipher([secret]).seal(prefix + topic, other, opened(topic, headers, value))
+
+    return forge
+
+
+def with_value(change: Callable[[bytes], bytes]) -> Callable[[str, Headers, bytes], tuple[Headers, bytes]]:
+    """Return an attack that changes the sealed value."""
+    return lambda _, headers, value: (headers, change(value))
+
+
+def flipped(at: int) -> Callable[[str, Headers, bytes], tuple[Headers, bytes]]:
+    """Return an attack that flips a bit of one byte of the sealed value."""
+
+    def flip(value: bytes) -> bytes:
+        changed = bytearray(value)
+        changed[at] ^= 1
+        return bytes(changed)
+
+    return with_value(flip)
+
+
+def of_another_message(topic: str, headers: Headers, value: bytes) -> tuple[Headers, bytes]:
+    """Put the sealed value of another message, of the same sender, under these headers."""
+    other = with_header(headers, "idempotency-key", b"another")
+    return headers, MessageCipher([BUS_SECRET]).seal(topic, other, opened(topic, headers, value))
 
 
 def unsigned_token(headers: Headers) -> bytes:
@@ -72,63 +105,62 @@ def unsigned_token(headers: Headers) -> bytes:
 
 
 ATTACKS = [
-    Attack("nothing", lambda _, headers, body: (without(headers, "principal", "signature"), body), UNSIGNED),
+    Attack(
+        "nothing",
+        lambda topic, headers, value: (without(headers, "principal"), opened(topic, headers, value)),
+        UNSEALED,
+    ),
     Attack(
         "plain headers",
-        lambda _, headers, body: (
-            [*without(headers, "principal", "signature"), ("caller", b"local"), ("tenant", b"main")],
-            body,
+        lambda topic, headers, value: (
+            [*without(headers, "principal"), ("caller", b"local"), ("tenant", b"main")],
+            opened(topic, headers, value),
         ),
-        UNSIGNED,
+        UNSEALED,
     ),
-    Attack("no signature", lambda _, headers, body: (without(headers, "signature"), body), UNSIGNED),
-    Attack("no principal", lambda _, headers, body: (without(headers, "principal"), body), MOVED),
-    Attack("an empty signature", changed("signature", b""), UNSIGNED),
-    Attack("garbage as signature", changed("signature", b"\xff\x00"), MOVED),
-    Attack("garbage as principal", changed("principal", b"\xff\x00"), MOVED),
-    Attack("a signature in capitals", lambda _, headers, body: (_in_capitals(headers), body), MOVED),
+    Attack("a plain value", lambda topic, headers, value: (headers, opened(topic, headers, value)), UNSEALED),
+    Attack("no value", with_value(lambda _: b""), UNSEALED),
+    Attack("a short value", with_value(lambda value: value[: SALT_BYTES + TAG_BYTES]), UNSEALED),
+    Attack("another version", with_value(lambda value: b"\x02" + value[1:]), UNSEALED),
+    Attack("no principal", lambda _, headers, value: (without(headers, "principal"), value), CHANGED),
+    Attack("garbage as principal", changed("principal", b"\xff\x00"), CHANGED),
+    Attack("garbage as value", with_value(lambda value: b"\x01" + b"\xff" * len(value)), CHANGED),
+    Attack("another salt", flipped(1), CHANGED),
+    Attack("a bit of the value", flipped(1 + SALT_BYTES), CHANGED),
+    Attack("a bit of the tag", flipped(-1), CHANGED),
+    Attack("a value cut off", with_value(lambda value: value[:-1]), CHANGED),
+    Attack("a longer value", with_value(lambda value: value + b"\x00"), CHANGED),
+    Attack("the value of another message", of_another_message, CHANGED),
     Attack(
         "algorithm none",
-        lambda _, headers, body: (with_header(headers, "principal", unsigned_token(headers)), body),
-        MOVED,
+        lambda _, headers, value: (with_header(headers, "principal", unsigned_token(headers)), value),
+        CHANGED,
+    ),
+    Attack("another secret", sealed_anew(lambda headers: headers, OTHER_SECRET), CHANGED),
+    Attack("the empty secret", sealed_anew(lambda headers: headers, ""), CHANGED),
+    Attack("edited scopes", claimed(scopes=["tenants:all"]), CHANGED),
+    Attack("edited subject", claimed(sub="root"), CHANGED),
+    Attack("edited tenant", claimed(tenant="another"), CHANGED),
+    Attack("another key", changed("idempotency-key", b"another"), CHANGED),
+    Attack(
+        "another key, twice", lambda _, headers, value: ([*headers, ("idempotency-key", b"another")], value), CHANGED
+    ),
+    Attack("another command", changed("command", b"WithdrawFunds"), CHANGED),
+    Attack("another request", changed("request-id", b"x"), CHANGED),
+    Attack("a longer wait", changed("time-to-live-ms", b"999999"), CHANGED),
+    Attack("a later deadline", changed("deadline", b"2999-01-01T00:00:00Z"), CHANGED),
+    Attack("of another topic", sealed_anew(lambda headers: headers, prefix="other."), CHANGED),
+    Attack(
+        "old", sealed_anew(lambda headers: with_claims(headers, iat=int(time.time()) - OLD_SECONDS)), "too long ago"
     ),
     Attack(
-        "another algorithm",
-        lambda _, headers, body: (with_header(headers, "signature", _mac(BUS_SECRET, "sha512")), body),
-        MOVED,
+        "of the future", sealed_anew(lambda headers: with_claims(headers, iat=int(time.time()) + OLD_SECONDS)), "clock"
     ),
-    Attack("another secret", signed_anew(lambda headers: headers, OTHER_SECRET), MOVED),
-    Attack("the empty secret", signed_anew(lambda headers: headers, ""), MOVED),
-    Attack("edited scopes", claimed(scopes=["tenants:all"]), MOVED),
-    Attack("edited subject", claimed(sub="root"), MOVED),
-    Attack("edited tenant", claimed(tenant="another"), MOVED),
-    Attack("another key", changed("idempotency-key", b"another"), MOVED),
-    Attack("another key, twice", lambda _, headers, body: ([*headers, ("idempotency-key", b"another")], body), MOVED),
-    Attack("another command", changed("command", b"WithdrawFunds"), MOVED),
-    Attack("another request", changed("request-id", b"x"), MOVED),
-    Attack("a longer wait", changed("time-to-live-ms", b"999999"), MOVED),
-    Attack("a later deadline", changed("deadline", b"2999-01-01T00:00:00Z"), MOVED),
-    Attack("another value", lambda _, headers, body: (headers, body.replace(b'"amount":"1"', b'"amount":"9"')), MOVED),
-    Attack("of another topic", signed_anew(lambda headers: headers, prefix="other."), MOVED),
-    Attack(
-        "old", signed_anew(lambda headers: with_claims(headers, iat=int(time.time()) - OLD_SECONDS)), "too long ago"
-    ),
-    Attack(
-        "of the future", signed_anew(lambda headers: with_claims(headers, iat=int(time.time()) + OLD_SECONDS)), "clock"
-    ),
-    Attack("signed without a principal", signed_anew(lambda headers: without(headers, "principal")), INVALID),
-    Attack("a signed token", signed_anew(lambda one: with_header(one, "principal", unsigned_token(one))), INVALID),
-    Attack("a huge principal", signed_anew(lambda headers: with_header(headers, "principal", b"[" * 9000)), "too long"),
-    Attack("a customer without an id", signed_anew(lambda headers: with_claims(headers, kind="customer")), INVALID),
-    Attack("an unknown kind", signed_anew(lambda headers: with_claims(headers, kind="king")), INVALID),
-    Attack("no subject", signed_anew(lambda headers: with_claims(headers, sub="")), INVALID),
-    Attack("claims of another form", signed_anew(lambda headers: with_claims(headers, scopes="all")), INVALID),
+    Attack("sealed without a principal", sealed_anew(lambda headers: without(headers, "principal")), INVALID),
+    Attack("a sealed token", sealed_anew(lambda one: with_header(one, "principal", unsigned_token(one))), INVALID),
+    Attack("a huge principal", sealed_anew(lambda headers: with_header(headers, "principal", b"[" * 9000)), "too long"),
+    Attack("a customer without an id", sealed_anew(lambda headers: with_claims(headers, kind="customer")), INVALID),
+    Attack("an unknown kind", sealed_anew(lambda headers: with_claims(headers, kind="king")), INVALID),
+    Attack("no subject", sealed_anew(lambda headers: with_claims(headers, sub="")), INVALID),
+    Attack("claims of another form", sealed_anew(lambda headers: with_claims(headers, scopes="all")), INVALID),
 ]
-
-
-def _in_capitals(headers: Headers) -> Headers:
-    return with_header(headers, "signature", dict(headers)["signature"].upper())
-
-
-def _mac(secret: str, algorithm: str) -> bytes:
-    return hmac.new(secret.encode(), b"", algorithm).hexdigest().encode()

@@ -18,12 +18,12 @@ from tekana.testing import builders
 from tekana.testing.contracts.helpers import a_wallet
 from tekana.testing.contracts.ledger_checks import assert_whole
 from tekana.testing.session import session
-from tekana_kafka import rpc_client, signatures
-from tekana_kafka.signatures import Signatures
+from tekana_kafka import message_cipher, rpc_client
+from tekana_kafka.message_cipher import MessageCipher
 from tekana_kafka.topics import COMMANDS_KEPT
 from tekana_memory import MemoryStore
 from tests.kafka.attacks import OTHER_SECRET
-from tests.kafka.topology import BUS_SECRET, gateway, services, signed, until_it_answers
+from tests.kafka.topology import BUS_SECRET, gateway, sealed, services, until_it_answers
 
 pytestmark = pytest.mark.kafka
 
@@ -100,15 +100,15 @@ async def test_the_principal_arrives_whole(store: MemoryStore, bus_url: str, top
 
 async def test_a_scope_of_a_later_version_is_left_out() -> None:
     later = replace(PARTNER, scopes=PARTNER.scopes | {"moon:read"})  # type: ignore[arg-type]
-    headers = signed("t", [], b"{}", caller=later)
-    record = ConsumerRecord("t", 0, 0, 0, 0, None, b"{}", None, 0, 0, headers)
-    assert Signatures([BUS_SECRET]).caller_of(record) == PARTNER
+    headers, value = sealed("t", [], b"{}", caller=later)
+    record = ConsumerRecord("t", 0, 0, 0, 0, None, value, None, 0, 0, headers)
+    assert MessageCipher([BUS_SECRET]).open_request(record) == (PARTNER, None, b"{}")
 
 
 async def test_a_secret_is_rotated_without_an_interruption(
     store: MemoryStore, bus_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each process gets the second secret first, then signs with it; those of both kinds understand each other."""
+    """Each process gets the second secret first, then seals with it; those of both kinds understand each other."""
     both = Settings(role="gateway", bus_url=bus_url, bus_secret=f"{OTHER_SECRET},{BUS_SECRET}")
     monkeypatch.setattr("tests.kafka.topology.BUS_SECRET", f"{BUS_SECRET},{OTHER_SECRET}")
     async with services(bus_url, MEMORY, store=store), session(both) as new, gateway(bus_url) as old:
@@ -136,4 +136,4 @@ async def test_a_gateway_with_another_secret_is_unavailable(
 def test_the_age_of_a_principal_covers_that_of_a_command_on_its_topic() -> None:
     """A command without a deadline may wait for its service for a day, and for as long as a segment."""
     kept_ms = int(COMMANDS_KEPT["retention.ms"]) + int(COMMANDS_KEPT["segment.ms"])
-    assert kept_ms <= signatures.AGE_SECONDS_MAX * 1000
+    assert kept_ms <= message_cipher.AGE_SECONDS_MAX * 1000

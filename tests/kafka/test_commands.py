@@ -27,7 +27,7 @@ from tekana_kafka import rpc_client
 from tekana_kafka.deadlines import deadline_headers
 from tekana_memory import MemoryStore
 from tests.kafka.consumer import read
-from tests.kafka.topology import BUS_SECRET, REAL, gateway, services, signed, until_it_answers
+from tests.kafka.topology import BUS_SECRET, REAL, gateway, opened, sealed, services, until_it_answers
 
 pytestmark = pytest.mark.kafka
 
@@ -311,7 +311,8 @@ async def test_malformed_commands_are_dead_lettered_and_delay_no_other(
         topic = f"{topic_prefix}.transaction.commands"
 
         async def send(topic: str, value: bytes | None, key: bytes | None, headers: list[tuple[str, bytes]]) -> None:
-            await producer.send_and_wait(topic, value, key, headers=signed(topic, headers, value, caller=PARTNER))
+            complete, sealed_value = sealed(topic, headers, value, caller=PARTNER)
+            await producer.send_and_wait(topic, sealed_value, key, headers=complete)
 
         for value, headers in nonsense:
             await send(topic, value, b"k", headers)
@@ -326,8 +327,9 @@ async def test_malformed_commands_are_dead_lettered_and_delay_no_other(
         assert done.replayed
         assert (await app.wallets.get(wallet.id)).ledger_balance == 1
     assert all(dict(one.headers)["dead-reason"] for one in letters)
-    assert {one.value for one in letters} >= {value for value, _ in nonsense}
-    [reply] = [one.value for one in replies if dict(one.headers).get("correlation-id") == b"mine"]
+    assert {opened(one) for one in letters} >= {value or b"" for value, _ in nonsense}
+    assert not any(good in one.value for one in letters)
+    [reply] = [opened(one) for one in replies if dict(one.headers).get("correlation-id") == b"mine"]
     assert b'"error":"InvalidRequest"' in reply
     assert b'{"field":"amount",' in reply
     assert {one.key or None for one in letters} == {None}  # a sender's key may contain personal data

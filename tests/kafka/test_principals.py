@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 from aiokafka import AIOKafkaProducer, ConsumerRecord
+from cryptography.exceptions import InvalidTag
 
 import tekana
 from tekana import LOCAL_OPERATOR
@@ -18,14 +19,14 @@ from tekana.domain.caller import Caller
 from tekana.testing import builders
 from tekana.testing.contracts.helpers import a_wallet
 from tekana.testing.contracts.ledger_checks import assert_whole
-from tekana_kafka import signatures
+from tekana_kafka import message_cipher
 from tekana_kafka.command_messages import command_message
+from tekana_kafka.message_cipher import MessageCipher
 from tekana_kafka.reply_codec import OUTCOME
-from tekana_kafka.signatures import Signatures
 from tekana_memory import MemoryStore
 from tests.kafka.attacks import ATTACKS, OTHER_SECRET, Headers, with_header
 from tests.kafka.consumer import read
-from tests.kafka.topology import BUS_SECRET, gateway, services, signed, until_it_answers
+from tests.kafka.topology import BUS_SECRET, gateway, opened, sealed, services, until_it_answers
 
 pytestmark = pytest.mark.kafka
 
@@ -53,10 +54,10 @@ async def producer(kafka_address: str) -> AsyncIterator[AIOKafkaProducer]:
 
 
 def deposit(wallet: tekana.Wallet, topic: str, key: str, caller: Caller = LOCAL_OPERATOR) -> tuple[Headers, bytes]:
-    """Return the signed headers and the value of a deposit whose sender reads partition 0 of the replies."""
+    """Return the headers and the sealed value of a deposit whose sender reads partition 0 of the replies."""
     message = command_message(builders.deposit(wallet.id, "1"), caller=caller, key=key, request_id=None)
     reply = [("reply-to", b"0"), ("correlation-id", key.encode())]
-    return signed(topic, [*message.headers, *reply], message.value, caller=caller), message.value
+    return sealed(topic, [*message.headers, *reply], message.value, caller=caller)
 
 
 async def replies(address: str, topic_prefix: str) -> dict[bytes, ConsumerRecord]:
@@ -99,11 +100,12 @@ async def test_nothing_is_executed_without_a_valid_principal(
         assert dict(reply.headers)["outcome"] == b"error"
         assert b'"code":"unauthenticated"' in (reply.value or b"")
         assert attack.reason.encode() not in (reply.value or b"")
-        assert not Signatures([BUS_SECRET]).is_signed(reply)
-    assert Signatures([BUS_SECRET]).is_signed(answers[b"valid"])
+        assert MessageCipher([BUS_SECRET]).open(reply) is None
+    assert b'"wallet_id"' not in answers[b"valid"].value
+    assert b'"wallet_id"' in opened(answers[b"valid"])
 
 
-async def test_the_documented_example_signs_commands_and_verifies_replies(
+async def test_the_documented_example_seals_commands_and_opens_replies(
     store: MemoryStore, bus_url: str, kafka_address: str, topic_prefix: str, producer: AIOKafkaProducer
 ) -> None:
     page = (Path(__file__).parents[2] / "docs" / "reference" / "commands.md").read_text("utf-8")
@@ -116,17 +118,20 @@ async def test_the_documented_example_signs_commands_and_verifies_replies(
         wallet = await a_wallet(app)
         value = msgspec.json.encode({"wallet_id": wallet.id, "amount": "1", "currency": "RWF"})
         headers = {"command": b"DepositFunds", "idempotency-key": b"a key", "reply-to": b"0", "correlation-id": b"mine"}
-        documented["sign"](BUS_SECRET, topic, headers, value)
-        await producer.send_and_wait(topic, value, headers=[*headers.items()])
+        sealed_value = documented["seal_command"](BUS_SECRET, topic, headers, value)
+        await producer.send_and_wait(topic, sealed_value, headers=[*headers.items()])
         payroll = Caller("main", "payroll", frozenset({"transactions:write"}))
         done = await app.as_caller(payroll).submit(builders.deposit(wallet.id, "1"), key="a key")
         assert (done.replayed, done.answer.created_by) == (True, "payroll")
         reply = (await replies(kafka_address, topic_prefix))[b"mine"]
     received = dict(reply.headers)
-    assert documented["is_signed"](BUS_SECRET, reply.topic, received, reply.value)
-    assert not documented["is_signed"](OTHER_SECRET, reply.topic, received, reply.value)
-    assert not documented["is_signed"](BUS_SECRET, reply.topic, received | {"outcome": b"error"}, reply.value)
-    assert documented["SIGNED"] == signatures.SIGNED_HEADERS
+    open_value = documented["open_value"]
+    answer = msgspec.json.decode(open_value(BUS_SECRET, reply.topic, received, reply.value))
+    assert answer["answer"]["id"] == str(done.answer.id)
+    for secret, headers in ((OTHER_SECRET, received), (BUS_SECRET, received | {"outcome": b"error"})):
+        with pytest.raises(InvalidTag):
+            open_value(secret, reply.topic, headers, reply.value)
+    assert documented["AUTHENTICATED"] == message_cipher.AUTHENTICATED_HEADERS
 
 
 async def test_a_query_without_a_valid_principal_is_not_answered(
@@ -140,13 +145,13 @@ async def test_a_query_without_a_valid_principal_is_not_answered(
         value = b'{"which":{},"page":{}}'
         plain = [*ask, ("correlation-id", b"plain"), ("caller", b"local")]
         await producer.send_and_wait(topic, value, headers=plain)
-        mine = signed(topic, [*ask, ("correlation-id", b"mine")], value)
-        await producer.send_and_wait(topic, value, headers=with_header(mine, "correlation-id", b"elsewhere"))
-        await producer.send_and_wait(topic, value, headers=mine)
+        mine, sealed_value = sealed(topic, [*ask, ("correlation-id", b"mine")], value)
+        await producer.send_and_wait(topic, sealed_value, headers=with_header(mine, "correlation-id", b"elsewhere"))
+        await producer.send_and_wait(topic, sealed_value, headers=mine)
         answers: dict[bytes, ConsumerRecord] = {}
         while not {b"plain", b"elsewhere", b"mine"} <= answers.keys():
             answers = await replies(kafka_address, topic_prefix)
-    assert str(wallet.id).encode() in (answers[b"mine"].value or b"")
+    assert str(wallet.id).encode() in opened(answers[b"mine"])
     for refused in (b"plain", b"elsewhere"):
         assert b'"code":"unauthenticated"' in (answers[refused].value or b"")
 
@@ -165,7 +170,7 @@ async def test_a_forged_reply_is_ignored(
         wallet = await a_wallet(app)
         earlier = await app.execute(builders.deposit(wallet.id, "7"), key="earlier")
         valid = [one for one in await read(kafka_address, topic_prefix) if one.topic == f"{topic_prefix}.replies"][-1]
-        assert Signatures([BUS_SECRET]).is_signed(valid)
+        assert opened(valid)
     body = OUTCOME.encode(Outcome(earlier, False))
     async with gateway(bus_url) as app:
         task = app.enqueue(builders.deposit(wallet.id, "1"), key="real")
@@ -180,23 +185,25 @@ async def test_a_forged_reply_is_ignored(
         to = ("correlation-id", dict(asked[0].headers)["correlation-id"])
         forged: list[tuple[bytes | None, Headers]] = [
             (body, [("outcome", b"answer"), to]),
-            (body, [("outcome", b"answer"), to, ("signature", b"\xff")]),
+            (b"\x01" + b"\xff" * 100, [("outcome", b"answer"), to]),
             (valid.value, with_header(list(valid.headers), *to)),
             (b'{"error":"Forbidden","code":"forbidden","detail":"x"}', [("outcome", b"error"), to]),
         ]
-        other = Signatures([OTHER_SECRET]).sign(f"{topic_prefix}.replies", [("outcome", b"answer"), to], body)
-        forged.append((body, other))
+        headers = [("outcome", b"answer"), to]
+        forged.append((MessageCipher([OTHER_SECRET]).seal(f"{topic_prefix}.replies", headers, body), headers))
         for value, headers in forged:
             await producer.send_and_wait(f"{topic_prefix}.replies", value, partition=0, headers=headers)
         async with services(bus_url, MEMORY, store=store) as behind:
             outcome = await task
             assert outcome.answer != earlier
             assert outcome.answer == await behind.transactions.get(outcome.answer.id)
-    assert sum("ignored a reply without a valid signature" in one.getMessage() for one in caplog.records) == len(forged)
+    assert sum("ignored a reply that is not sealed validly" in one.getMessage() for one in caplog.records) == len(
+        forged
+    )
 
 
 async def test_the_address_of_the_client_reaches_the_audit_log(store: MemoryStore, bus_url: str) -> None:
-    """It travels in the signed principal, and is optional there."""
+    """It travels in the principal, and is optional there."""
     async with services(bus_url, MEMORY, store=store), gateway(bus_url) as app:
         await until_it_answers(app)
         wallet = await a_wallet(app)

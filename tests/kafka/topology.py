@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 
+from aiokafka import ConsumerRecord
 from uuid_utils.compat import uuid7
 
 import tekana
@@ -17,7 +19,7 @@ from tekana.ports.readers import ServiceName
 from tekana.ports.store import Store
 from tekana.testing.session import session
 from tekana_kafka.cloud_events import Header
-from tekana_kafka.signatures import Signatures
+from tekana_kafka.message_cipher import MessageCipher
 from tests.kafka import no_groups_on_the_pip_broker
 
 REAL = any(name in os.environ for name in ("TEKANA_TEST_KAFKA_JARS", "TEKANA_TEST_KAFKA"))
@@ -56,11 +58,19 @@ async def services(
         yield app
 
 
-def signed(
+def sealed(
     topic: str, headers: Sequence[Header], value: bytes | None, *, caller: Caller = LOCAL_OPERATOR
-) -> list[Header]:
-    """Return the headers of a message with its principal and its signature."""
-    return Signatures([BUS_SECRET]).sign_request(caller, topic, headers, value or b"")
+) -> tuple[list[Header], bytes]:
+    """Return the headers of a message with its principal, and its sealed value."""
+    return MessageCipher([BUS_SECRET]).seal_request(caller, topic, headers, value or b"")
+
+
+def opened(record: ConsumerRecord) -> bytes:
+    """Return the value of a sealed message; of a dead letter, that of the message as it came."""
+    origin = dict(record.headers).get("dead-from", record.topic.encode()).decode().partition("/")[0]
+    value = MessageCipher([BUS_SECRET]).open(replace(record, topic=origin))
+    assert value is not None
+    return value
 
 
 @asynccontextmanager
