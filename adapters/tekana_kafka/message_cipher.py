@@ -19,7 +19,7 @@ from aiokafka import ConsumerRecord
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF, HKDFExpand
 
 from tekana.application.commands.validation import check_text
 from tekana.domain.caller import SCOPES, Caller, CallerKind
@@ -103,7 +103,8 @@ class MessageCipher:
     """
 
     def __init__(self, secrets: Sequence[str]) -> None:
-        self._secrets = tuple(one.encode() for one in secrets)
+        # The part of HKDF that is the same for all messages; its salt is empty.
+        self._keys = tuple(HKDF.extract(SHA256(), None, one.encode()) for one in secrets)
 
     def seal_request(
         self, caller: Caller, topic: str, headers: Sequence[Header], value: bytes, address: str | None = None
@@ -125,7 +126,7 @@ class MessageCipher:
         """Return the sealed value of a message with these headers on this topic."""
         salt = os.urandom(_SALT_BYTES)
         data = _associated_data(topic, dict(headers))
-        return b"".join((_VERSION, salt, _cipher(self._secrets[0], salt).encrypt(_NONCE, value, data)))
+        return b"".join((_VERSION, salt, _cipher(self._keys[0], salt).encrypt(_NONCE, value, data)))
 
     def open(self, record: ConsumerRecord) -> bytes | None:
         """Return the value of a sealed message; None if it is not sealed with one of the secrets, or was changed."""
@@ -135,9 +136,9 @@ class MessageCipher:
         data = _associated_data(record.topic, dict(record.headers))
         start = len(_VERSION) + _SALT_BYTES
         salt, encrypted = sealed[len(_VERSION) : start], sealed[start:]
-        for secret in self._secrets:
+        for key in self._keys:
             with contextlib.suppress(InvalidTag):
-                return _cipher(secret, salt).decrypt(_NONCE, encrypted, data)
+                return _cipher(key, salt).decrypt(_NONCE, encrypted, data)
         return None
 
     def open_request(self, record: ConsumerRecord) -> Request:
@@ -169,9 +170,9 @@ def _is_sealed(value: bytes | None) -> bool:
     return value is not None and value[:1] == _VERSION and len(value) >= len(_VERSION) + _SALT_BYTES + _TAG_BYTES
 
 
-def _cipher(secret: bytes, salt: bytes) -> AESGCM:
+def _cipher(key: bytes, salt: bytes) -> AESGCM:
     """Return the cipher with the key of one message."""
-    return AESGCM(HKDF(SHA256(), _KEY_BYTES, salt, _INFO).derive(secret))
+    return AESGCM(HKDFExpand(SHA256(), _KEY_BYTES, _INFO + salt).derive(key))
 
 
 def _associated_data(topic: str, headers: Mapping[str, bytes]) -> bytes:

@@ -88,8 +88,9 @@ class Settings:
             `postgresql+asyncpg://…`.
         bus_url: the URL of the message bus, `kafka://host:port`, for events, and for the commands and queries between
             a gateway and the services. With None, events stay in the outbox.
-        bus_secret: the secret that gateways and services share, of at least 32 bytes: it signs who a command or query
-            is of. All roles but "all" need it. To rotate it: two, separated by a comma. The first signs, both verify.
+        bus_secret: the secret that gateways and services share, of at least 32 bytes: it encrypts and authenticates
+            commands, queries and replies. All roles but "all" need it. To rotate it: two, separated by a comma. The
+            first seals, both open.
         role: "all" does everything in one process. The others need a `bus_url`: "gateway" serves HTTP without a
             database; "customer", "wallet" and "transaction" execute the commands and queries of the gateway.
         key_provider_url: the URL of the provider of the master keys: `file:///folder/master-keys.json`, a file that is
@@ -215,7 +216,7 @@ class Settings:
 
     @property
     def bus_secrets(self) -> tuple[str, ...]:
-        """The secrets of the bus: the first one signs, all verify."""
+        """The secrets of the bus: the first one seals messages, all open them."""
         return () if self.bus_secret is None else tuple(one.strip() for one in self.bus_secret.split(","))
 
     @property
