@@ -329,6 +329,25 @@ async def test_a_failure_during_the_stop_is_not_retried(caplog: pytest.LogCaptur
     assert failures_in(caplog) == ["careless: could not be stopped cleanly"]
 
 
+async def test_the_same_failure_during_the_stop_is_not_logged_again(caplog: pytest.LogCaptureFixture) -> None:
+    begun = 0
+
+    class Failing:
+        name = "failing"
+
+        async def run(self) -> None:
+            nonlocal begun
+            begun += 1
+            try:
+                await asyncio.sleep(0 if begun == 1 else PATIENCE)
+            finally:
+                raise Unavailable("it is away")
+
+    async with running([Failing()]):
+        await until(lambda: begun == 2)
+    assert failures_in(caplog) == ["failing: it is away; trying until it works"]
+
+
 async def test_a_group_of_tasks_that_fails_is_retried(caplog: pytest.LogCaptureFixture) -> None:
     """Some versions of Python leave a task marked as cancelled after a failed task group."""
     done = 0

@@ -95,7 +95,8 @@ class Retry:
 
     async def _end(self, task: asyncio.Task[Any]) -> None:
         await end_tasks(task)
-        if not task.cancelled() and (error := task.exception()):
+        error = None if task.cancelled() else task.exception()
+        if error is not None and type(error) is not self._failure:  # else it is logged already
             self._log.error("%s: could not be stopped cleanly", self._subject, exc_info=error)
 
     async def failed(self, error: BaseException) -> None:
