@@ -12,7 +12,7 @@ from tekana.domain.transaction import Transaction, events_of
 from tekana.domain.webhooks import WebhookEndpoint, endpoint_not_found
 from tekana.ports.clock import Clock
 from tekana.ports.page import Page, PageRequest
-from tekana.ports.webhook_endpoints import RELAY, ActiveWebhookEndpoint
+from tekana.ports.webhook_endpoints import ENCRYPTED, RELAY, ActiveWebhookEndpoint, StoredSecrets
 from tekana_memory.readers import page_of
 from tekana_memory.state import MemoryState, RelayRow
 
@@ -43,6 +43,19 @@ class MemoryWebhookEndpoints:
         found = [self._state.webhook_endpoints.get(endpoint_id) for endpoint_id in endpoint_ids]
         return [one for one in found if one is not None and one.active]
 
+    async def stored_secrets(self, *, encrypted: bool) -> Sequence[StoredSecrets]:
+        found = [_secrets(one) for one in self._state.webhook_endpoints.values()]
+        return [one for one in found if any(text and text.startswith(ENCRYPTED) is encrypted for text in one[1:])]
+
+    async def replace_secrets(self, before: StoredSecrets, after: StoredSecrets) -> bool:
+        endpoint = self._state.webhook_endpoints.get(before.endpoint_id)
+        if endpoint is None or _secrets(endpoint) != before:
+            return False
+        self._state.webhook_endpoints[endpoint.id] = replace(
+            endpoint, secret=after.secret, previous_secret=after.previous_secret
+        )
+        return True
+
     async def disable(self, endpoint_id: WebhookEndpointId, reason: str) -> bool:
         endpoint = self._state.webhook_endpoints.get(endpoint_id)
         if endpoint is None or not endpoint.active:
@@ -51,6 +64,10 @@ class MemoryWebhookEndpoints:
             endpoint, status="disabled", disabled_reason=reason, updated_at=self._clock()
         )
         return True
+
+
+def _secrets(endpoint: WebhookEndpoint) -> StoredSecrets:
+    return StoredSecrets(endpoint.id, endpoint.secret, endpoint.previous_secret)
 
 
 def save_endpoints(state: MemoryState, saved: Mapping[WebhookEndpointId, WebhookEndpoint]) -> None:

@@ -102,7 +102,7 @@ class PostgresStore:
         self.audit_records = PostgresAuditRecords(self._background, self._clock)
         # Not from a replica, which lacks the locks that limit reads of the feed.
         self.events = partial(PostgresEvents, self._readers)
-        self.data_keys = PostgresDataKeys(self._readers, self._clock)
+        self.data_keys = PostgresDataKeys(self._background, self._clock)
         self.retention = PostgresRetention(self._background)
         self.customer_credentials = PostgresCustomerCredentials(self._readers)
         self.refresh_families = PostgresRefreshFamilies(self._readers)

@@ -14,7 +14,7 @@ from tekana.domain.policy import access_of
 from tekana.domain.webhooks import WebhookEndpoint, endpoint_not_found
 from tekana.ports.clock import Clock
 from tekana.ports.page import Page, PageRequest
-from tekana.ports.webhook_endpoints import ActiveWebhookEndpoint
+from tekana.ports.webhook_endpoints import ENCRYPTED, ActiveWebhookEndpoint, StoredSecrets
 from tekana_postgres.connections import ConnectionPool, raw_connection
 from tekana_postgres.pages import id_cursor, page_of
 
@@ -33,6 +33,14 @@ SELECT id, tenant, event_types, failing_since IS NOT NULL AS failing
 FROM webhook_endpoints WHERE status = 'active' ORDER BY id
 """
 _FIND_ACTIVE = f"SELECT {_COLUMNS} FROM webhook_endpoints WHERE id = ANY($1::uuid[]) AND status = 'active'"
+_STORED_SECRETS = """
+SELECT id, secret, previous_secret FROM webhook_endpoints
+WHERE starts_with(secret, $1) = $2 OR starts_with(previous_secret, $1) = $2 ORDER BY id
+"""
+_REPLACE_SECRETS = """
+UPDATE webhook_endpoints SET secret = $4, previous_secret = $5
+WHERE id = $1 AND secret = $2 AND previous_secret IS NOT DISTINCT FROM $3 RETURNING 1
+"""
 # It takes the time as a parameter; NULL means the database's.
 _DISABLE = """
 UPDATE webhook_endpoints SET status = 'disabled', disabled_reason = $2, updated_at = coalesce($3, now())
@@ -67,6 +75,14 @@ class PostgresWebhookEndpoints:
     async def find_active(self, endpoint_ids: Collection[WebhookEndpointId]) -> Sequence[WebhookEndpoint]:
         async with raw_connection(self._background) as connection:
             return [endpoint_of(row) for row in await connection.fetch(_FIND_ACTIVE, list(endpoint_ids))]
+
+    async def stored_secrets(self, *, encrypted: bool) -> Sequence[StoredSecrets]:
+        async with raw_connection(self._background) as connection:
+            return [StoredSecrets(*row) for row in await connection.fetch(_STORED_SECRETS, ENCRYPTED, encrypted)]
+
+    async def replace_secrets(self, before: StoredSecrets, after: StoredSecrets) -> bool:
+        async with raw_connection(self._background) as connection:
+            return await connection.fetchval(_REPLACE_SECRETS, *before, *after[1:]) is not None
 
     async def disable(self, endpoint_id: WebhookEndpointId, reason: str) -> bool:
         async with raw_connection(self._background) as connection:

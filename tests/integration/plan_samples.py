@@ -235,6 +235,8 @@ def webhook_questions() -> dict[tuple[type[Any], str], list[tuple[str, int, Ques
         "active": lambda port: port.active(),
         "find_active": lambda port: port.find_active([ENDPOINT]),
         "disable": lambda port: port.disable(WebhookEndpointId(uuid4()), "a test"),
+        "stored_secrets": lambda port: port.stored_secrets(encrypted=True),
+        "replace_secrets": replace_secrets,
     }
     deliveries: dict[str, list[Callable[[WebhookDeliveries], Awaitable[Any]]]] = {
         "queue": [lambda port: port.queue([new_delivery()])],
@@ -256,6 +258,12 @@ def webhook_questions() -> dict[tuple[type[Any], str], list[tuple[str, int, Ques
             for name, ways in deliveries.items()
         },
     }
+
+
+async def replace_secrets(endpoints: WebhookEndpoints) -> None:
+    """Replace the secrets of an endpoint by the same."""
+    found = next(one for one in await endpoints.stored_secrets(encrypted=False) if one.endpoint_id == OTHER_ENDPOINT)
+    assert await endpoints.replace_secrets(found, found)
 
 
 def new_delivery() -> NewWebhookDelivery:

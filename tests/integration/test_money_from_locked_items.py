@@ -222,7 +222,7 @@ async def test_house_wallets_that_an_item_leads_to_are_of_the_engines_stripe(sto
     async with at_work(store) as app:
         wallet = await a_wallet(app, "100")
         await app.execute(Place(wallet_id=wallet.id, hold="h", minor=60))
-    engine = PostingEngine(store.begin, uuid7, default_currency=RWF, stripe=3)
+    engine = PostingEngine(store.begin, uuid7, default_currency=RWF, new_secret=builders.readable_secret, stripe=3)
     engine.start()
     captured = await Tekana(store, engine).as_caller(LOCAL_OPERATOR).execute(Capture(hold="h"))
     await engine.stop()

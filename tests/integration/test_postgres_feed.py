@@ -8,7 +8,6 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from tekana.application.engine.decide import fingerprint
-from tekana.application.webhooks.signature import new_secret
 from tekana.domain.book import Book
 from tekana.domain.caller import LOCAL_OPERATOR, MAIN_TENANT
 from tekana.domain.events import event_id
@@ -41,7 +40,7 @@ async def register(unit: UnitOfWork, *, commit: bool) -> None:
         uuid7,
         Currency("RWF"),
         LOCAL_OPERATOR,
-        new_secret=new_secret,
+        new_secret=builders.readable_secret,
         hash_secret=hash_secret,
     )
     answer = command.decide(book)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections import Counter
@@ -243,8 +244,13 @@ async def test_the_downgrade_keeps_new_transactions(released_url: str) -> None:
     async with serving(url) as (client, app):
         new = await move_money(client)
         await assert_whole(app)
+        await until_encrypted(url)
+    with pytest.raises(RuntimeError, match=r"are encrypted.*tekana secrets decrypt"):
+        await migrate_down(url)
+    assert "were decrypted" in await fixture.run_command("secrets", "decrypt", url=url)
     await migrate_down(url)
     after = await rows(url)
+    assert after["webhook_endpoints"] == before["webhook_endpoints"]
     for name in APPEND_ONLY:
         assert [row for row in before[name] if row not in after[name]] == [], name
         assert len(after[name]) > len(before[name]), name
@@ -271,6 +277,14 @@ async def test_the_history_is_sealed_before_and_after_a_downgrade(migrated_url: 
         assert await chain_breaches(url) == {}
         await migrate_down(url)
         await migrate_up(url)
+
+
+async def until_encrypted(url: str) -> None:
+    """Wait until the worker has encrypted the secrets of all webhook endpoints, also of deleted ones."""
+    readable = "SELECT 1 FROM webhook_endpoints WHERE secret LIKE 'whsec%' OR previous_secret LIKE 'whsec%'"
+    async with asyncio.timeout(60):
+        while await values(url, readable):  # noqa: ASYNC110 - there is no event to wait for
+            await asyncio.sleep(0.05)
 
 
 async def move_money(client: httpx.AsyncClient, mark: str = "new") -> list[fixture.Exchange]:

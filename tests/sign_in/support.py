@@ -21,7 +21,7 @@ from tekana.application.sign_in.verifier import AccessTokenVerifier
 from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.customer import Customer
 from tekana.ports.message_sender import CodeMessage
-from tekana.testing.builders import RWF, person
+from tekana.testing.builders import RWF, person, readable_secret
 from tekana.testing.clock import FrozenClock
 from tekana_keyfile import MemoryKeys
 from tekana_memory import MemoryStore
@@ -81,7 +81,7 @@ async def sign_in_world(store: Any = None, *, clock: FrozenClock | None = None, 
     tokens = AccessTokens(ring, ISSUER, AUDIENCE, clock)
     sign_in, sender = SignIn(store, tokens, hasher, clock), MemoryMessageSender()
     passwords = Passwords(store, sign_in, hasher, clock, sender)
-    engine = PostingEngine(store.begin, uuid7, default_currency=RWF)
+    engine = PostingEngine(store.begin, uuid7, default_currency=RWF, new_secret=readable_secret)
     engine.start()
     app = Tekana(store, engine).as_caller(LOCAL_OPERATOR)
     verifier = AccessTokenVerifier(tokens, (), clock)

@@ -72,7 +72,7 @@ async def test_arrivals_in_any_pattern_are_all_answered() -> None:
 async def _arrive(dice: random.Random, until: float) -> None:
     store = MemoryStore()
     units = UnitsOfRandomDuration(store, dice)
-    engine = PostingEngine(units, uuid7, default_currency=RWF, largest_group=GROUP)
+    engine = PostingEngine(units, uuid7, default_currency=RWF, new_secret=builders.readable_secret, largest_group=GROUP)
     engine.start()
     app = Tekana(store, engine).as_caller(LOCAL_OPERATOR)
     wallet = await a_wallet(app)
@@ -122,7 +122,9 @@ async def test_a_second_group_starts_only_for_many_commands() -> None:
     for crowd, most in ((GROUP + _CROWD - 1, 1), (GROUP + _CROWD, 2)):
         store = MemoryStore()
         units = UnitsOfRandomDuration(store, random.Random(1))
-        engine = PostingEngine(units, uuid7, default_currency=RWF, largest_group=GROUP)
+        engine = PostingEngine(
+            units, uuid7, default_currency=RWF, new_secret=builders.readable_secret, largest_group=GROUP
+        )
         engine.start()
         app = Tekana(store, engine).as_caller(LOCAL_OPERATOR)
         wallet = await a_wallet(app)
@@ -135,7 +137,7 @@ async def test_a_second_group_starts_only_for_many_commands() -> None:
 async def test_commands_queued_before_the_stop_are_decided() -> None:
     store = MemoryStore()
     units = UnitsOfRandomDuration(store, random.Random(1))
-    engine = PostingEngine(units, uuid7, default_currency=RWF)
+    engine = PostingEngine(units, uuid7, default_currency=RWF, new_secret=builders.readable_secret)
     engine.start()
     app = Tekana(store, engine).as_caller(LOCAL_OPERATOR)
     wallet = await a_wallet(app)

@@ -26,6 +26,7 @@ from tekana.application.engine.statistics import EngineStatistics
 from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.money import BALANCE_MAX_MINOR, Currency
 from tekana.ports.unit_of_work import UnitOfWork
+from tekana.testing import builders
 from tekana.testing.builders import RWF
 from tekana.testing.contracts.helpers import a_wallet
 from tekana_memory import MemoryStore
@@ -37,7 +38,7 @@ LARGEST = "1000000000000000"
 @asynccontextmanager
 async def an_engine(store: MemoryStore, begin: object = None) -> AsyncIterator[PostingEngine]:
     """Run an engine on a store."""
-    engine = PostingEngine(begin or store.begin, uuid7, default_currency=RWF)  # type: ignore[arg-type]
+    engine = PostingEngine(begin or store.begin, uuid7, default_currency=RWF, new_secret=builders.readable_secret)  # type: ignore[arg-type]
     engine.start()
     try:
         yield engine

@@ -64,7 +64,9 @@ async def engines(store: MemoryStore, gate: Gate) -> AsyncIterator[Callable[...,
     made: list[PostingEngine] = []
 
     def make(begin: object = None, **options: int) -> tuple[PostingEngine, Session]:
-        engine = PostingEngine(begin or gate, uuid7, default_currency=RWF, **options)  # type: ignore[arg-type]
+        engine = PostingEngine(
+            begin or gate, uuid7, default_currency=RWF, new_secret=builders.readable_secret, **options
+        )  # type: ignore[arg-type]
         engine.start()
         made.append(engine)
         return engine, Tekana(store, engine).as_caller(LOCAL_OPERATOR)

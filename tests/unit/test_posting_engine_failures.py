@@ -31,7 +31,7 @@ from tekana_memory import MemoryStore
 
 @asynccontextmanager
 async def engine_on(store: MemoryStore, begin: BeginUnit, **options: int) -> AsyncIterator[Session]:
-    engine = PostingEngine(begin, uuid7, default_currency=RWF, **options)
+    engine = PostingEngine(begin, uuid7, default_currency=RWF, new_secret=builders.readable_secret, **options)
     engine.start()
     yield Tekana(store, engine).as_caller(LOCAL_OPERATOR)
     await engine.stop()

@@ -98,10 +98,10 @@ def test_each_role_has_an_entry() -> None:
 @pytest.mark.parametrize(
     ("role", "settings", "names"),
     [
-        ("all", {}, ["webhook queue", "webhook delivery"]),
-        ("all", {"bus_url": "kafka://h:1"}, ["relay", "webhook queue", "webhook delivery"]),
+        ("all", {}, ["webhook queue", "webhook delivery", "webhook encryption"]),
+        ("all", {"bus_url": "kafka://h:1"}, ["relay", "webhook queue", "webhook delivery", "webhook encryption"]),
         ("relay", {"bus_url": "kafka://h:1", "keep_events": 3}, ["relay", "retention"]),
-        ("webhooks", {}, ["webhook queue", "webhook delivery"]),
+        ("webhooks", {}, ["webhook queue", "webhook delivery", "webhook encryption"]),
         ("wallet", {"bus_url": "kafka://h:1"}, []),
     ],
 )

@@ -13,6 +13,8 @@ from uuid_utils.compat import uuid7
 
 from tekana.application import PostingEngine, Session, Tekana, Webhooks
 from tekana.application.event_payload import event_payload
+from tekana.application.secrets.data_keys import DataKeys
+from tekana.application.webhooks.endpoint_secrets import EndpointSecrets
 from tekana.application.webhooks.url_checks import UrlCheckingEngine
 from tekana.application.workers import leased_worker
 from tekana.application.workers import webhook_dispatcher as dispatchers
@@ -20,6 +22,7 @@ from tekana.application.workers.webhook_dispatcher import WebhookDispatcher, web
 from tekana.application.workers.worker import running
 from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.webhooks import WebhookDelivery, WebhookEndpoint
+from tekana.ports.key_provider import KeyProvider
 from tekana.ports.page import PageRequest
 from tekana.ports.webhook_store import WebhookStore
 from tekana.testing import builders
@@ -29,11 +32,13 @@ from tekana.testing.contracts.helpers import a_wallet
 from tekana.testing.contracts.ledger_checks import assert_whole, every
 from tekana.testing.receiver import Json, Receiver, receiving
 from tekana_httpcore import HttpSender
+from tekana_keyfile.memory import MemoryKeys
 from tekana_memory import MemoryStore
 from tekana_postgres import PostgresStore
 
 ME = builders.caller("me")
 PATIENCE = 60.0
+KEY_PROVIDER = MemoryKeys()
 
 
 @pytest.fixture(autouse=True)
@@ -78,18 +83,25 @@ async def receiver() -> AsyncIterator[Receiver]:
 @pytest.fixture
 async def owner(store: WebhookStore) -> AsyncIterator[Session]:
     """The session of a caller who owns endpoints."""
-    decides = PostingEngine(store.begin, uuid7, default_currency=builders.RWF)
-    engine = UrlCheckingEngine(decides, lambda: store, lambda: HttpSender(allow_private=True))
+    secrets = secrets_of(store)
+    decides = PostingEngine(store.begin, uuid7, default_currency=builders.RWF, new_secret=secrets.new)
+    engine = UrlCheckingEngine(decides, lambda: store, lambda: HttpSender(allow_private=True), secrets)
     engine.start()
     yield Tekana(store, engine, webhooks=lambda caller: Webhooks(store, caller)).as_caller(ME)
     await engine.stop()
+
+
+def secrets_of(store: WebhookStore, key_provider: KeyProvider = KEY_PROVIDER) -> EndpointSecrets:
+    """Return the secrets of a process of its own, which has no data key in memory yet."""
+    data_keys = DataKeys(store, key_provider, uuid7)
+    return EndpointSecrets(lambda: data_keys)
 
 
 @asynccontextmanager
 async def dispatching(store: WebhookStore, clock: FrozenClock) -> AsyncIterator[None]:
     sender = HttpSender(allow_private=True)
     queue = webhook_queue_worker(store, uuid7, holder="a test")
-    async with running([queue, WebhookDispatcher(store, sender, clock=clock)]):
+    async with running([queue, WebhookDispatcher(store, sender, secrets_of(store), clock=clock)]):
         yield
 
 

@@ -17,6 +17,8 @@ from tekana.application.authentication.secret_hash import SecretHasher
 from tekana.application.secrets.data_keys import DataKeys
 from tekana.application.secrets.history_keys import DataKeysOfHistory
 from tekana.application.sign_in.all_tokens import AllTokens
+from tekana.application.webhooks.endpoint_secrets import EndpointSecrets
+from tekana.application.webhooks.stored_secrets import secrets_worker
 from tekana.application.webhooks.url_checks import UrlCheckingEngine
 from tekana.application.webhooks.webhooks import Webhooks
 from tekana.application.workers.checkpoints import checkpoint_worker
@@ -91,12 +93,14 @@ class LocalContainer(containers.DeclarativeContainer):
     webhooks = providers.Factory(Webhooks, webhook_store)  # called with the caller
     secret_hasher = providers.Singleton(SecretHasher, data_keys.provider)
     key_verifier = providers.Singleton(StoredKeyVerifier, store.provided.credentials, secret_hasher.provided.hash)
+    endpoint_secrets = providers.Singleton(EndpointSecrets, data_keys.provider)
     posting_engine = providers.Singleton(
         PostingEngine,
         begin=store.provided.begin,
         new_id=new_id,
         default_currency=settings.provided.currency,
         approval_rules=settings.provided.approval_rules,
+        new_secret=endpoint_secrets.provided.new,
         stripe=stripe,
         hash_secret=secret_hasher.provided.hash_loaded,
     )
@@ -105,9 +109,13 @@ class LocalContainer(containers.DeclarativeContainer):
         posting_engine,
         webhook_store.provider,
         webhook_sender.provider,
+        endpoint_secrets,
         secret_hasher.provided.load,
     )
-    webhook_dispatcher = providers.Singleton(WebhookDispatcher, webhook_store, webhook_sender, clock=clock)
+    webhook_dispatcher = providers.Singleton(
+        WebhookDispatcher, webhook_store, webhook_sender, endpoint_secrets, clock=clock
+    )
+    webhook_secrets = providers.Singleton(secrets_worker, webhook_store.provided.webhook_endpoints, endpoint_secrets)
     webhook_queue = providers.Singleton(webhook_queue_worker, webhook_store, new_id, holder=HOLDER)
     history_keys = providers.Singleton(DataKeysOfHistory, data_keys)
     linked_store = providers.Factory(linked_store_of, store)

@@ -36,12 +36,12 @@ def publishing_workers(container: LocalContainer) -> Sequence[Worker]:
 
 
 def webhook_workers(container: LocalContainer) -> Sequence[Worker]:
-    """Build the workers that queue and deliver webhooks. Raise MissingAdapter if the store does not store them."""
-    return (container.webhook_queue(), container.webhook_dispatcher())
+    """Build the workers of webhooks. Raise MissingAdapter if the store does not store them."""
+    return (container.webhook_queue(), container.webhook_dispatcher(), container.webhook_secrets())
 
 
 def optional_webhook_workers(container: LocalContainer) -> Sequence[Worker]:
-    """Build the workers that queue and deliver webhooks; none if the store does not store them."""
+    """Build the workers of webhooks; none if the store does not store them."""
     return webhook_workers(container) if isinstance(container.store(), WebhookStore) else ()
 
 

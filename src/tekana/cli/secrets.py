@@ -1,4 +1,4 @@
-"""`tekana secrets`: rotate the master key, which encrypts the data keys of a database."""
+"""`tekana secrets`: rotate the master key, and decrypt what is encrypted in a database."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import rich_click as click
 
 from tekana.application.secrets.master_key_rotation import Rotation, rotate_master_key
+from tekana.application.webhooks.stored_secrets import decrypt_stored_secrets
 from tekana.bootstrap import Settings
 from tekana.bootstrap.audit_records import record_act
 from tekana.bootstrap.lifespan import build_local
@@ -18,7 +19,7 @@ from tekana.ports.key_provider import RotatesMasterKeys
 
 @click.group
 def secrets() -> None:
-    """Rotate the master key, which encrypts the data keys of a database."""
+    """Rotate the master key, and decrypt what is encrypted in a database."""
 
 
 @secrets.command(name="rotate-master-key")
@@ -33,6 +34,28 @@ def rotate(database_url: str | None, data_dir: Path | None, key_provider_url: st
     click.echo(f"tekana: the master key is {done.active}, {done.wrapped:,} data keys were encrypted with it")
     for master_id in done.retired:
         click.echo(f"tekana: the master key {master_id} is retired")
+
+
+@secrets.command(name="decrypt")
+@key_provider_option
+@database_options
+def decrypt(database_url: str | None, data_dir: Path | None, key_provider_url: str | None) -> None:
+    """Store the secrets of webhook endpoints readable, as an earlier version of tekana needs them.
+
+    Stop all processes first: those of this version encrypt them again.
+    """
+    count = asyncio.run(_decrypt(settings(database_url, data_dir, existing=True, key_provider_url=key_provider_url)))
+    click.echo(f"tekana: the secrets of {count:,} webhook endpoints were decrypted")
+
+
+async def _decrypt(chosen: Settings) -> int:
+    container = build_local(chosen)
+    store = container.store()
+    await store.start()
+    try:
+        return await decrypt_stored_secrets(container.webhook_store().webhook_endpoints, container.endpoint_secrets())
+    finally:
+        await store.stop()
 
 
 async def _rotate(chosen: Settings) -> Rotation:

@@ -34,6 +34,7 @@ from tekana.domain.identifiers import (
     HouseRole,
     TransactionId,
     WalletId,
+    WebhookEndpointId,
     first_transaction_id,
     house_wallet_id,
 )
@@ -54,7 +55,7 @@ class Book:
 
     Attributes:
         locked: the aggregates as the store read them.
-        new_secret: returns a random secret, with which webhooks are signed.
+        new_secret: returns a random secret of a webhook endpoint, in the form in which it is stored: encrypted.
         hash_secret: returns the keyed hash of the digest of an API key's secret (see `tekana.ports.credentials`).
         numbers: increasing numbers for transaction ids, shared by all Books of a process.
         caller, request_id, address: those of the command that is being decided; recorded with every change.
@@ -71,7 +72,7 @@ class Book:
     new_id: Callable[[], UUID]
     default_currency: Currency
     caller: Caller
-    new_secret: Callable[[], str] = field(kw_only=True)
+    new_secret: Callable[[WebhookEndpointId], str] = field(kw_only=True)
     hash_secret: Callable[[str], str] = field(kw_only=True)
     numbers: Iterator[int] = field(default_factory=count)
     request_id: str | None = None

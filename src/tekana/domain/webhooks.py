@@ -27,6 +27,7 @@ class WebhookEndpoint:
 
     tenant: the tenant that it belongs to, and whose events are delivered; None for those of all tenants.
     event_types: the types of events to deliver; None means all.
+    secret: signs deliveries. It is encrypted where it is stored.
     previous_secret: also signs until `previous_secret_until`, so that a receiver has time to change to the new one.
     disabled_reason: why nothing is delivered; None while the endpoint is active.
     failing_since: the first failure after the last success; None after a success.

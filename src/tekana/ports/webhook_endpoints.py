@@ -15,6 +15,14 @@ RELAY = "webhooks"
 """The name of the relay that queues events for endpoints."""
 
 
+ENCRYPTED = "encrypted:"
+"""What an encrypted secret begins with.
+
+A process of release 0.1 that still runs beside newer ones signs with what it reads. With these nine letters the text
+has a length that no base64 has: the process fails to sign, and a newer one delivers after the claim has expired.
+"""
+
+
 class ActiveWebhookEndpoint(NamedTuple):
     """What the dispatcher reads of every active endpoint: no URL and no secret.
 
@@ -31,6 +39,14 @@ class ActiveWebhookEndpoint(NamedTuple):
     def wants(self, event: Event) -> bool:
         """Return whether an event is delivered to the endpoint."""
         return self.tenant in (None, event.tenant) and (self.event_types is None or event.NAME in self.event_types)
+
+
+class StoredSecrets(NamedTuple):
+    """The secrets of an endpoint as they are stored: encrypted, unless an earlier version stored them."""
+
+    endpoint_id: WebhookEndpointId
+    secret: str
+    previous_secret: str | None
 
 
 class WebhookEndpoints(Protocol):
@@ -57,6 +73,22 @@ class WebhookEndpoints(Protocol):
 
     async def find_active(self, endpoint_ids: Collection[WebhookEndpointId]) -> Sequence[WebhookEndpoint]:
         """Return those of these endpoints that are active, of any caller, in any order."""
+        ...
+
+    async def stored_secrets(self, *, encrypted: bool) -> Sequence[StoredSecrets]:
+        """Return the secrets of all endpoints of every caller, also of deleted ones that are kept.
+
+        Args:
+            encrypted: whether to return those with an encrypted secret, or those with a readable one. A secret is
+                encrypted if it begins with ENCRYPTED. One endpoint may have both.
+        """
+        ...
+
+    async def replace_secrets(self, before: StoredSecrets, after: StoredSecrets) -> bool:
+        """Replace the secrets of an endpoint, if they are still those before. Return whether they were.
+
+        Nothing else of the endpoint changes, not even `updated_at`.
+        """
         ...
 
     async def disable(self, endpoint_id: WebhookEndpointId, reason: str) -> bool:

@@ -28,7 +28,7 @@ from tekana.domain.book import Book
 from tekana.domain.caller import MAIN_TENANT, ROLES, SCOPES, Caller
 from tekana.domain.customer import CONTACTS, CUSTOMERS, Customer
 from tekana.domain.events import TransactionType
-from tekana.domain.identifiers import CustomerId, WalletId
+from tekana.domain.identifiers import CustomerId, WalletId, WebhookEndpointId
 from tekana.domain.lock_set import LockedState
 from tekana.domain.money import Currency
 from tekana.domain.transaction import TRANSACTION_TYPES
@@ -180,8 +180,13 @@ def book(*locked: Wallet | Customer) -> Book:
         },
     )
     return Book(
-        found, uuid7, RWF, caller("a test"), new_secret=new_secret, hash_secret=hash_secret, request_id="a request"
+        found, uuid7, RWF, caller("a test"), new_secret=readable_secret, hash_secret=hash_secret, request_id="a request"
     )
+
+
+def readable_secret(endpoint_id: WebhookEndpointId) -> str:  # noqa: ARG001 - an encrypted one depends on it
+    """Return a secret of a webhook endpoint that is stored as it is."""
+    return new_secret()
 
 
 def caller(subject: str = "a partner") -> Caller:

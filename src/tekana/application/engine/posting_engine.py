@@ -22,13 +22,12 @@ from tekana.application.engine.decide import decide, fingerprint, with_further_l
 from tekana.application.engine.envelope import Envelope, Outcome
 from tekana.application.engine.group_settler import GroupSettler
 from tekana.application.engine.statistics import EngineStatistics, OutcomeCounter
-from tekana.application.webhooks.signature import new_secret
 from tekana.domain.answers import Answer
 from tekana.domain.approvals import NO_APPROVALS, ApprovalRules
 from tekana.domain.book import Book
 from tekana.domain.caller import Caller
 from tekana.domain.errors import Overloaded, Unavailable
-from tekana.domain.identifiers import NUMBER_BITS
+from tekana.domain.identifiers import NUMBER_BITS, WebhookEndpointId
 from tekana.domain.lock_set import LockedState, LockSet, merge
 from tekana.domain.money import Currency
 from tekana.ports.clock import NewId
@@ -70,7 +69,7 @@ class PostingEngine:
         new_id: NewId,
         *,
         default_currency: Currency,
-        new_secret: Callable[[], str] = new_secret,
+        new_secret: Callable[[WebhookEndpointId], str],
         hash_secret: Callable[[str], str] | None = None,
         approval_rules: ApprovalRules = NO_APPROVALS,
         largest_group: int = 500,

@@ -1,7 +1,7 @@
-"""An engine in front of another one: does what takes I/O before a command is decided, as a decision is pure.
+"""An engine in front of another one: does what takes I/O before and after a decision, as a decision is pure.
 
-Where the URL of a webhook leads takes the network to find out. The secrets of API keys are hashed with a data key,
-which may have to be read.
+Where the URL of a webhook leads takes the network to find out. The data keys that hash the secrets of API keys, and
+encrypt those of webhooks, may have to be read. The secret of an answer is decrypted afterwards.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ from tekana.application.commands.validation import check_key
 from tekana.application.engine.engine import Engine
 from tekana.application.engine.envelope import Envelope, Outcome
 from tekana.application.engine.statistics import EngineStatistics
+from tekana.application.webhooks.endpoint_secrets import EndpointSecrets
 from tekana.domain.answers import Answer
 from tekana.domain.caller import Caller
+from tekana.domain.webhooks import WebhookEndpoint
 from tekana.ports.unit_of_work import BeginUnit, IdempotencyKey
 from tekana.ports.webhook_sender import WebhookSender
 from tekana.ports.webhook_store import WebhookStore
@@ -27,6 +29,9 @@ from tekana.ports.webhook_store import WebhookStore
 _WEBHOOK_COMMANDS: Final[frozenset[Any]] = frozenset(webhooks.GROUP.commands)
 _KEY_COMMANDS: Final[frozenset[Any]] = frozenset(api_keys.GROUP.commands)
 _PREPARED: Final = _WEBHOOK_COMMANDS | _KEY_COMMANDS
+_COMMANDS_WITH_SECRETS: Final[frozenset[Any]] = frozenset(
+    {webhooks.CreateWebhookEndpoint, webhooks.RotateWebhookSecret}
+)
 
 
 async def _load_nothing() -> None:
@@ -42,6 +47,7 @@ class UrlCheckingEngine:
         engine: decides the commands.
         store: returns the store of webhooks, or raises that there is none. Called when the first command needs it.
         sender: returns what sends webhooks. Called when the first URL is checked.
+        secrets: decrypts the secrets of endpoints.
         load_keys: reads the data key with which the engine hashes the secrets of API keys.
     """
 
@@ -50,11 +56,13 @@ class UrlCheckingEngine:
         engine: Engine,
         store: Callable[[], WebhookStore],
         sender: Callable[[], WebhookSender],
+        secrets: EndpointSecrets,
         load_keys: Callable[[], Awaitable[None]] = _load_nothing,
     ) -> None:
         self._engine = engine
         self._store = store
         self._sender = sender
+        self._secrets = secrets
         self._load_keys = load_keys
 
     def start(self) -> None:
@@ -78,11 +86,15 @@ class UrlCheckingEngine:
         Raises:
             InvalidRequest: the URL may not be sent to; or as the other engine says.
             MissingAdapter: the store keeps no webhooks, or what sends them is not installed.
+            Unavailable: the command needs a secret, and the key provider cannot be reached; or as the other engine
+                says.
         """
-        if type(envelope.command) in _PREPARED:
-            self._engine.check_serving()
-            await self._prepare(envelope)
-        return await self._engine.submit(envelope)
+        if type(envelope.command) not in _PREPARED:
+            return await self._engine.submit(envelope)
+        self._engine.check_serving()
+        await self._prepare(envelope)
+        outcome = await self._engine.submit(envelope)
+        return outcome._replace(answer=await self._readable(outcome.answer))
 
     def enqueue(self, envelope: Envelope) -> asyncio.Future[Outcome]:
         if type(envelope.command) in _PREPARED:
@@ -95,9 +107,16 @@ class UrlCheckingEngine:
         return await self._engine.submit_batch(batch, caller=caller, key=key, request_id=request_id)
 
     async def preview(self, envelope: Envelope) -> Answer:
-        if type(envelope.command) in _PREPARED:
-            await self._prepare(envelope)
-        return await self._engine.preview(envelope)
+        if type(envelope.command) not in _PREPARED:
+            return await self._engine.preview(envelope)
+        await self._prepare(envelope)
+        return await self._readable(await self._engine.preview(envelope))
+
+    async def _readable(self, answer: Answer) -> Answer:
+        """Return an answer with its secret decrypted, if it has one."""
+        if isinstance(answer, WebhookEndpoint) and answer.secret:
+            return await self._secrets.decrypted(answer)
+        return answer
 
     async def _prepare(self, envelope: Envelope) -> None:
         if type(envelope.command) in _KEY_COMMANDS:
@@ -107,6 +126,8 @@ class UrlCheckingEngine:
 
     async def _check(self, envelope: Envelope) -> None:
         begin = self._store().begin
+        if type(envelope.command) in _COMMANDS_WITH_SECRETS:
+            await self._secrets.load()
         url = getattr(envelope.command, "url", UNSET)
         if isinstance(url, str) and not await _is_decided(envelope, begin):
             await self._sender().check(url)

@@ -9,6 +9,9 @@ A run of deliveries of one stream is claimed, sent in order and recorded togethe
 pause of its endpoint, and after RUN_SECONDS. So the claim outlasts it, other streams wait for it no longer than that,
 and an endpoint that was changed, disabled or deleted gets no more requests as it was before.
 
+Nothing is claimed before the data key of the secrets is loaded. The secrets of an endpoint are decrypted for each run;
+one that cannot be decrypted is skipped: its claim expires, and no attempt is counted.
+
 The dispatcher shares an event loop with commands that move money, so all of its work is bounded: `SendCapacity` bounds
 what is in flight; each step records, claims and starts a bounded number of runs, and waits for the database each time.
 """
@@ -22,8 +25,10 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from tekana.application.secrets.encryption import DamagedText
 from tekana.application.webhooks.attempt import outcome_of, send_delivery
 from tekana.application.webhooks.capacity import SendCapacity
+from tekana.application.webhooks.endpoint_secrets import EndpointSecrets
 from tekana.application.webhooks.event_queue import WebhookEventQueue
 from tekana.application.workers.backoff import Retry
 from tekana.application.workers.leased_worker import LeasedWorker
@@ -78,14 +83,24 @@ def webhook_queue_worker(store: WebhookStore, new_id: NewId, *, holder: str) -> 
 
 
 class WebhookDispatcher:
-    """Delivers the webhooks that are queued. `clock` dates what is sent."""
+    """Delivers the webhooks that are queued.
+
+    Args:
+        store: the store with the endpoints and the queue.
+        sender: sends the requests.
+        secrets: decrypts the secrets of endpoints.
+        clock: dates what is sent; None for the clock of this machine.
+    """
 
     name = "webhook delivery"
 
-    def __init__(self, store: WebhookStore, sender: WebhookSender, *, clock: Clock | None = None) -> None:
+    def __init__(
+        self, store: WebhookStore, sender: WebhookSender, secrets: EndpointSecrets, *, clock: Clock | None = None
+    ) -> None:
         self._endpoints = store.webhook_endpoints
         self._deliveries = store.webhook_deliveries
         self._sender = sender
+        self._secrets = secrets
         self._clock = clock or (lambda: datetime.now(UTC))
         self._active: Sequence[ActiveWebhookEndpoint] = ()
         self._capacity = SendCapacity()
@@ -153,16 +168,26 @@ class WebhookDispatcher:
 
     async def _start_due(self) -> None:
         clock = asyncio.get_running_loop().time
+        if self._active:
+            await self._secrets.load()
         for share in self._capacity.shares(self._active, clock()):
             limit = min(share.limit, _START_MAX)
             runs = await self._deliveries.claim(share.capacity, limit, RUN_LENGTH_MAX, CLAIM_SECONDS)
             if not runs:
                 continue
             found = await self._endpoints.find_active({run.endpoint_id for run in runs})
-            endpoints = {one.id: one for one in found}
+            endpoints = {one.id: one for one in [await self._decrypted(one) for one in found] if one is not None}
             for run in runs:
                 if endpoint := endpoints.get(run.endpoint_id):
                     self._start(endpoint, run, clock())
+
+    async def _decrypted(self, endpoint: WebhookEndpoint) -> WebhookEndpoint | None:
+        """Return the endpoint with readable secrets; None, with a line in the log, if they cannot be decrypted."""
+        try:
+            return await self._secrets.decrypted(endpoint)
+        except (Unavailable, DamagedText) as error:
+            _log.error("webhooks: endpoint %s gets nothing, as its secret cannot be decrypted: %s", endpoint.id, error)
+            return None
 
     def _start(self, endpoint: WebhookEndpoint, run: DeliveryRun, now: float) -> None:
         first = run.deliveries[0]

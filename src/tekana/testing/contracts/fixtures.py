@@ -16,7 +16,7 @@ from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.events import Event
 from tekana.ports.store import Store
 from tekana.ports.unit_of_work import BeginUnit
-from tekana.testing.builders import RWF, hash_secret
+from tekana.testing.builders import RWF, hash_secret, readable_secret
 from tekana.testing.clock import FrozenClock
 from tekana.testing.contracts.ledger_checks import assert_whole
 
@@ -119,7 +119,12 @@ async def at_work(
         approval_rules: what needs an approval.
     """
     engine = PostingEngine(
-        begin or store.begin, uuid7, default_currency=RWF, hash_secret=hash_secret, approval_rules=approval_rules
+        begin or store.begin,
+        uuid7,
+        default_currency=RWF,
+        new_secret=readable_secret,
+        hash_secret=hash_secret,
+        approval_rules=approval_rules,
     )
     engine.start()
     try:

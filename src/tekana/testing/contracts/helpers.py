@@ -12,7 +12,6 @@ from uuid_utils.compat import uuid7
 from tekana.application import BatchOutcome, Command, Session
 from tekana.application.engine.decide import decide, fingerprint, with_further_locks
 from tekana.application.engine.envelope import Envelope
-from tekana.application.webhooks.signature import new_secret
 from tekana.domain.answers import Answer, CustomerWithWallets
 from tekana.domain.book import Book
 from tekana.domain.caller import Caller
@@ -60,7 +59,7 @@ def book_on(found: LockedState, caller: Caller = CALLER) -> Book:
         uuid7,
         Currency("RWF"),
         caller,
-        new_secret=new_secret,
+        new_secret=builders.readable_secret,
         hash_secret=builders.hash_secret,
         numbers=_numbers,
     )

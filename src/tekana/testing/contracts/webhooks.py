@@ -33,6 +33,7 @@ from tekana.domain.identifiers import WebhookEndpointId
 from tekana.domain.webhook_answers import DeletedWebhook
 from tekana.domain.webhooks import SECRET_OVERLAP, WebhookDelivery, WebhookEndpoint
 from tekana.ports.page import PageRequest
+from tekana.ports.webhook_endpoints import StoredSecrets
 from tekana.ports.webhook_store import WebhookStore
 from tekana.testing import builders
 from tekana.testing.clock import FrozenClock
@@ -136,6 +137,29 @@ class WebhooksContract(WebhookActivationContract, WebhookDeliveriesContract, Web
         endpoint = await kept.get(ME, first.id)
         assert endpoint.secrets(clock()) == (third, second)
         assert endpoint.secrets(clock() + SECRET_OVERLAP) == (third,)
+
+    async def test_stored_secrets_are_replaced_if_they_are_as_before(
+        self, store: WebhookStore, stores: Sequence[WebhookStore], clock: FrozenClock
+    ) -> None:
+        kept, readable = store.webhook_endpoints, await create(store)
+        other = await create(store)
+        await execute(store, RotateWebhookSecret(endpoint_id=other.id))
+        rotated = await kept.get(ME, other.id)
+        before = StoredSecrets(readable.id, readable.secret, None)
+        half = StoredSecrets(rotated.id, rotated.secret, rotated.previous_secret)
+        assert set(await kept.stored_secrets(encrypted=False)) == {before, half}
+        assert await kept.stored_secrets(encrypted=True) == []
+        after, half_after = before._replace(secret="encrypted:1"), half._replace(previous_secret="encrypted:2")  # noqa: S106
+        clock.advance()
+        assert await kept.replace_secrets(before, after)
+        assert await kept.replace_secrets(half, half_after)
+        for one in stores:
+            assert not await one.webhook_endpoints.replace_secrets(before, after)
+            assert not await one.webhook_endpoints.replace_secrets(half, half_after)
+            assert set(await one.webhook_endpoints.stored_secrets(encrypted=True)) == {after, half_after}
+            assert await one.webhook_endpoints.stored_secrets(encrypted=False) == [half_after]
+            assert await one.webhook_endpoints.get(ME, readable.id) == replace(readable, secret=after.secret)
+        assert not await kept.replace_secrets(before._replace(endpoint_id=WebhookEndpointId(uuid7())), after)
 
     async def test_a_test_is_queued(self, store: WebhookStore, clock: FrozenClock) -> None:
         endpoint = await create(store, event_types=("WalletOpened",))

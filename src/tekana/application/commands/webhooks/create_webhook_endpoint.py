@@ -51,13 +51,14 @@ class CreateWebhookEndpoint(Struct, frozen=True, kw_only=True):
         return LockSet(others=(WEBHOOK_ACTIVATIONS.ref(None),))
 
     def decide(self, book: Book) -> WebhookEndpoint:
+        endpoint_id = WebhookEndpointId(book.new_id())
         endpoint = WebhookEndpoint(
-            id=WebhookEndpointId(book.new_id()),
+            id=endpoint_id,
             tenant=None if has_all_tenants(book.caller) else book.caller.tenant,
             url=self.url,
             description=self.description,
             event_types=self.event_types,
-            secret=book.new_secret(),
+            secret=book.new_secret(endpoint_id),
             created_by=book.caller.subject,
             created_at=book.now,
             updated_at=book.now,

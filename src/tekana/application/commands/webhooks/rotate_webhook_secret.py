@@ -26,6 +26,6 @@ class RotateWebhookSecret(EndpointCommand, frozen=True, kw_only=True):
         return "tuple", ("rotate_secret", self.endpoint_id)
 
     def decide(self, book: Book) -> WebhookEndpoint:
-        endpoint = own_endpoint(book, self.endpoint_id).rotate_secret(book.new_secret(), book.now)
+        endpoint = own_endpoint(book, self.endpoint_id).rotate_secret(book.new_secret(self.endpoint_id), book.now)
         keep_changed(book, endpoint)
         return endpoint.with_new_secret()
