@@ -109,9 +109,8 @@ def _moment(number: str) -> str:
 _EPOCH_IN_JSON = "to_json(timestamptz '{epoch}')"
 
 _CUSTOMERS = f"""
-INSERT INTO customers (id, full_name, email, phone_number, country, status, version, created_by, created_at, updated_at)
-SELECT {_id(_CUSTOMER, "n")}, 'Customer ' || n, 'customer' || lpad(n::text, 9, '0') || '@example.com',
-       '+25078' || lpad(n::text, 7, '0'), 'RW', 'active', 1, '{{author}}', '{{epoch}}', '{{epoch}}'
+INSERT INTO customers (id, country, status, version, created_by, created_at, updated_at)
+SELECT {_id(_CUSTOMER, "n")}, 'RW', 'active', 1, '{{author}}', '{{epoch}}', '{{epoch}}'
 FROM generate_series(0::bigint, {{last}}) n
 """
 _WALLETS = f"""

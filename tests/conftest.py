@@ -25,12 +25,12 @@ import pytest
 from sqlalchemy import make_url
 
 from tekana.bootstrap import adapters
-from tekana_postgres import PostgresStore
 from tekana_postgres.auditor import AUDIT_PREFIX
 from tekana_postgres.embedded import EmbeddedPostgres
 from tekana_postgres.rights import role_name
 from tests.kafka import idempotent_on_the_pip_broker
 from tests.kafka.brokers import Broker, PipBroker, new_broker
+from tests.postgres_stores import postgres_store
 
 _MEMORY_FREE_BYTES_MIN = 6 * 2**30  # two servers, with the write-ahead log of a whole run
 _GIVEN_BROKER, _SHARED_BROKER = "TEKANA_TEST_KAFKA", "TEKANA_TEST_KAFKA_SHARED"
@@ -153,7 +153,7 @@ def template_database(postgres_server: str) -> str:
     """Return the name of a migrated, empty database, the template of all others."""
     name = f"tekana_template_{uuid.uuid4().hex[:8]}"
     _maintain(postgres_server, f"CREATE DATABASE {name}")
-    asyncio.run(PostgresStore(_database(postgres_server, name)).migrate())
+    asyncio.run(postgres_store(_database(postgres_server, name)).migrate())
     return name
 
 

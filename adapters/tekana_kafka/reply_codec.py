@@ -11,6 +11,7 @@ from tekana.domain.errors import (
     Conflict,
     FieldError,
     InvalidRequest,
+    KeyUnavailable,
     Overloaded,
     Refused,
     SignInUnavailable,
@@ -32,7 +33,7 @@ _KINDS: Final = {
 }
 
 
-_PUBLIC: Final = (Conflict, Overloaded, SignInUnavailable, UnverifiedPrincipal)
+_PUBLIC: Final = (Conflict, KeyUnavailable, Overloaded, SignInUnavailable, UnverifiedPrincipal)
 """The kinds of Unavailable whose texts are written for clients."""
 
 

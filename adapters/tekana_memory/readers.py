@@ -62,6 +62,7 @@ class MemoryCustomers:
             self._with_wallets(customer)
             for customer in self._accessible.values()
             if all(getattr(customer, name) == value for name, value in wanted.items())
+            and not (which.by_contact and customer.erased_at)
         ]
 
         def order(customer_id: UUID) -> tuple[bool, int]:

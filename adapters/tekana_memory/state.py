@@ -57,6 +57,13 @@ class SignInState:
             if one.customer_id == customer_id and not one.ended:
                 self.families[one.id] = one.end()
 
+    def erase(self, customer_id: CustomerId) -> None:
+        """Remove everything of a customer."""
+        self.credentials.pop(customer_id, None)
+        for kept in (self.families, self.codes, self.identities):
+            for one in [one for one in kept.values() if one.customer_id == customer_id]:
+                del kept[one.id]
+
 
 @dataclass(slots=True)
 class MemoryState:

@@ -9,9 +9,10 @@ from datetime import datetime
 from typing import Any
 
 from tekana.domain.answer_reference import AnswerReference
-from tekana.domain.answers import stored_form
+from tekana.domain.answers import ANSWERS, ERASED_ANSWER, stored_form
 from tekana.domain.book import Book
 from tekana.domain.customer import CONTACTS, CUSTOMERS, Customer
+from tekana.domain.identifiers import CustomerId
 from tekana.domain.lock_set import LockedState, LockSet
 from tekana.domain.transaction import PostedEntry, Transaction
 from tekana.domain.wallet import WALLETS, Wallet
@@ -85,6 +86,9 @@ class MemoryUnitOfWork:
         state.outbox.extend(book.outbox)
         state.keys.update(kept)
         state.audit_log.update({one.id: one for one in book.audit_log})
+        erased = {one.id for one in book.changes.changed_of(CUSTOMERS).values() if one.erased_at is not None}
+        if erased:
+            self._erase_answers(erased)
 
     def _save_webhooks(self, book: Book) -> None:
         changes = book.changes
@@ -94,6 +98,15 @@ class MemoryUnitOfWork:
             save_new(self._state, one.delivery, self._now)
         # After the deliveries, which go with an endpoint that is deleted in the same unit of work.
         save_endpoints(self._state, {**changes.changed_of(WEBHOOK_ENDPOINTS), **changes.added_of(WEBHOOK_ENDPOINTS)})
+
+    def _erase_answers(self, erased: Collection[CustomerId]) -> None:
+        """Replace the answers that hold data of these customers, and remove what they signed in with."""
+        for one in erased:
+            self._state.sign_in.erase(one)
+        for key, record in self._state.keys.items():
+            customer_id = ANSWERS[type(record.answer)].customer_id
+            if customer_id is not None and customer_id(record.answer) in erased:
+                self._state.keys[key] = IdempotencyRecord(record.fingerprint, ERASED_ANSWER)
 
     def _release_contacts(self, customer: Customer) -> None:
         owners = self._state.items[CONTACTS.name]

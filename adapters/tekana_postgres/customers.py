@@ -10,9 +10,10 @@ from uuid import UUID
 import asyncpg
 from sqlalchemy import Select, case, select, true
 
+from tekana.application.secrets.customer_vault import CustomerVault
 from tekana.domain.answers import CustomerWithWallets
 from tekana.domain.caller import Caller
-from tekana.domain.customer import Customer
+from tekana.domain.customer import Customer, contacts
 from tekana.domain.errors import CustomerNotFound
 from tekana.domain.identifiers import CustomerId
 from tekana.domain.policy import access_of
@@ -21,12 +22,14 @@ from tekana.ports.customers import CustomerFilter
 from tekana.ports.page import Page, PageRequest
 from tekana_postgres import tables
 from tekana_postgres.connections import ConnectionPool, fetch, raw_connection
+from tekana_postgres.customer_data import INDEX_COLUMNS, whole_customer
 from tekana_postgres.pages import id_cursor, limit_literal, literal_value, page_of
-from tekana_postgres.rows import CUSTOMER_COLUMNS, WALLET_COLUMNS, customer_of, wallet_of
+from tekana_postgres.rows import CUSTOMER_COLUMNS, WALLET_COLUMNS, wallet_of
 
 _CUSTOMER = f"""
-SELECT {", ".join(CUSTOMER_COLUMNS)} FROM customers
-WHERE id = $1 AND tenant = coalesce($2, tenant) AND id = coalesce($3, id)
+SELECT {", ".join(f"c.{name}" for name in CUSTOMER_COLUMNS)}, d.key, d.details
+FROM customers c LEFT JOIN customer_details d ON d.id = c.id
+WHERE c.id = $1 AND c.tenant = coalesce($2, c.tenant) AND c.id = coalesce($3, c.id)
 """
 _WALLETS = f"SELECT {', '.join(WALLET_COLUMNS)} FROM wallets WHERE customer_id = ANY($1) ORDER BY created_at, id"
 
@@ -34,8 +37,9 @@ _WALLETS = f"SELECT {', '.join(WALLET_COLUMNS)} FROM wallets WHERE customer_id =
 class PostgresCustomers:
     """Implements tekana.ports.customers.Customers."""
 
-    def __init__(self, pool: ConnectionPool, caller: Caller) -> None:
+    def __init__(self, pool: ConnectionPool, vault: CustomerVault, caller: Caller) -> None:
         self._pool = pool
+        self._vault = vault
         self._access = access_of(caller)
 
     async def get(self, customer_id: CustomerId) -> CustomerWithWallets:
@@ -43,23 +47,25 @@ class PostgresCustomers:
             row = await connection.fetchrow(_CUSTOMER, customer_id, *self._access)
             if row is None:
                 raise CustomerNotFound(f"no customer has the id {customer_id}")
-            return (await _with_wallets(connection, [customer_of(row)]))[0]
+            return (await _with_wallets(connection, [await whole_customer(self._vault, row)]))[0]
 
     async def list(
         self, which: CustomerFilter, page: PageRequest, newest_first: bool = False
     ) -> Page[CustomerWithWallets]:
-        table = tables.customers
-        query = select(table).limit(limit_literal(page.limit + 1))
+        table, details = tables.customers, tables.customer_details
+        joined = table.outerjoin(details, details.c.id == table.c.id)
+        query = select(table, details.c.key, details.c.details).select_from(joined).limit(limit_literal(page.limit + 1))
         if self._access.tenant is not None:
             query = query.where(table.c.tenant == literal_value(self._access.tenant))
         if self._access.customer_id is not None:
             query = query.where(table.c.id == self._access.customer_id)
-        for name, value in which._asdict().items():
-            if value is not None:
-                query = query.where(table.c[name] == (literal_value(value) if name == "status" else value))
+        if which.status is not None:
+            query = query.where(table.c.status == literal_value(which.status))
+        for contact in contacts(which.email, which.phone_number, which.external_id):
+            query = query.where(details.c[INDEX_COLUMNS[contact.field]] == await self._vault.index(contact))
         query = _in_order(query, id_cursor(page), by_contact=which.by_contact, newest_first=newest_first)
         async with raw_connection(self._pool) as connection:
-            found = [customer_of(row) for row in await fetch(connection, query)]
+            found = [await whole_customer(self._vault, row) for row in await fetch(connection, query)]
             return page_of(await _with_wallets(connection, found), page, lambda one: str(one.customer.id))
 
 

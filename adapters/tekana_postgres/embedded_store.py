@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from tekana.domain.errors import FieldError, Unavailable
 from tekana.ports.clock import Clock
+from tekana.ports.key_provider import KeyProvider
 from tekana_postgres.connections import raw_connection
 from tekana_postgres.embedded import EmbeddedPostgres, EmbeddedPostgresError, default_data_dir
 from tekana_postgres.store import PostgresStore
@@ -24,14 +25,16 @@ class EmbeddedPostgresStore(PostgresStore):
     crash. With `?existing` at the end of the URL, a folder without data is an error.
     """
 
-    def __init__(self, url: str, *, clock: Clock | None = None) -> None:
+    def __init__(
+        self, url: str, *, clock: Clock | None = None, key_provider: Callable[[], KeyProvider] | None = None
+    ) -> None:
         parts = urlsplit(url)
         self._folder = Path(unquote(parts.path)) if parts.path else default_data_dir()
         self._existing = parts.query == "existing"
         self._server = EmbeddedPostgres(self._folder)
         self._watch: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
-        super().__init__("postgresql+asyncpg://", clock=clock)
+        super().__init__("postgresql+asyncpg://", clock=clock, key_provider=key_provider)
 
     @property
     def location(self) -> str:

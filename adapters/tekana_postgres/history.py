@@ -10,6 +10,7 @@ from sqlalchemy import Table
 from tekana.domain.answers import ANSWERS
 from tekana.domain.book import Book
 from tekana.domain.events import Event
+from tekana.domain.identifiers import CustomerId
 from tekana.domain.transaction import Transaction
 from tekana.ports.unit_of_work import IdempotencyRecord
 from tekana_postgres import tables
@@ -30,13 +31,16 @@ COLUMNS: Final[Mapping[Table, tuple[str, ...]]] = {
         *("posted_at", "leg"),
     ),
     tables.outbox: ("transaction_id", "event_type", "event"),
-    tables.customer_answers: ("key_digest", "customer_id", "answer"),
+    tables.customer_answers: ("key_digest", "customer_id", "encrypted"),
 }
 """The columns that are written of each table."""
 
 
 class History(NamedTuple):
-    """Rows for each table, with their values in the order of COLUMNS; UUIDs as text."""
+    """Rows for each table, with their values in the order of COLUMNS; UUIDs as text.
+
+    customer_answers: has no rows until they are encrypted.
+    """
 
     keys: Rows
     transactions: Rows
@@ -56,14 +60,14 @@ def history_of(book: Book, records: Sequence[tuple[str, IdempotencyRecord]]) -> 
         [_transaction_row(text, one) for text, one in transactions],
         _entry_rows(transactions),
         [_outbox_row(one, ids) for one in book.outbox],
-        _customer_answers(records),
+        (),
     )
 
 
-def _customer_answers(records: Iterable[tuple[str, IdempotencyRecord]]) -> Rows:
-    """Return the answers that hold a customer's data."""
+def customer_answers(records: Iterable[tuple[str, IdempotencyRecord]]) -> Sequence[tuple[str, CustomerId, str]]:
+    """Return the answers that hold a customer's data, each with the digest of its key and the customer."""
     rows = [
-        (digest, uuid_text(customer_id(record.answer)), answer_json(record.answer))
+        (digest, customer_id(record.answer), answer_json(record.answer))
         for digest, record in records
         if (customer_id := ANSWERS[type(record.answer)].customer_id) is not None
     ]

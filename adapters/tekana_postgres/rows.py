@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 
 import msgspec
 
-from tekana.domain.answers import ANSWERS, Answer, answer_class, stored_form
+from tekana.domain.answers import ANSWERS, ERASED_ANSWER, Answer, answer_class, stored_form
 from tekana.domain.caller import MAIN_TENANT
 from tekana.domain.customer import Customer
 from tekana.domain.events import EVENT_TYPES, Event
@@ -24,16 +24,13 @@ from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord
 Row = Mapping[str, Any]
 
 _CUSTOMER_REFERENCE: Final = "CustomerAnswer"
-_ERASED: Final = Rejection("CustomerNotFound", "not_found", "the customer's data were erased", None, "NotFound")
 
 CUSTOMER_COLUMNS = (
-    *("id", "full_name", "email", "phone_number", "country", "external_id", "metadata", "status", "suspension_reason"),
-    *("tier", "version", "created_by", "created_at", "updated_at", "tenant"),
+    *("id", "country", "status", "tier", "version", "created_by", "created_at", "updated_at", "tenant", "erased_at"),
 )
 WALLET_COLUMNS = tuple(field.name for field in fields(Wallet))
 _customer_values = operator.attrgetter(*CUSTOMER_COLUMNS)
 _wallet_values = operator.attrgetter(*WALLET_COLUMNS)
-_METADATA_OF_CUSTOMER = CUSTOMER_COLUMNS.index("metadata")
 _METADATA_OF_WALLET = WALLET_COLUMNS.index("metadata")
 
 
@@ -50,8 +47,15 @@ def key_digest(key: IdempotencyKey) -> str:
 
 
 def customer_of(row: Row) -> Customer:
-    """Read a row of `customers`."""
-    return Customer(**{**row, "metadata": read_json(row["metadata"])})
+    """Read a row of `customers`, which has no personal data."""
+    return Customer(
+        **{name: row[name] for name in CUSTOMER_COLUMNS},
+        full_name="",
+        email="",
+        phone_number="",
+        external_id=None,
+        metadata=None,
+    )
 
 
 def wallet_of(row: Row) -> Wallet:
@@ -69,7 +73,8 @@ def wallet_from(values: Sequence[Any]) -> Wallet:
 
 def customer_row(customer: Customer) -> tuple[Any, ...]:
     """The customer's values in the order of CUSTOMER_COLUMNS."""
-    return _with_json(_customer_values(customer), _METADATA_OF_CUSTOMER)
+    values: tuple[Any, ...] = _customer_values(customer)
+    return values
 
 
 def wallet_row(wallet: Wallet) -> tuple[Any, ...]:
@@ -131,12 +136,12 @@ def event_of(event_type: str, event: str) -> Event:
 
 
 def record_of(fingerprint: int, transaction: Transaction | None, answer: str | None) -> IdempotencyRecord:
-    """Return the record of a key: with the transaction, or the answer that is kept."""
+    """Return the record of a key: with the transaction, or the answer that is kept, decrypted."""
     if transaction is not None:
         return IdempotencyRecord(fingerprint, transaction)
     name, value = msgspec.json.decode(answer or "", type=tuple[str, msgspec.Raw])
     if name == _CUSTOMER_REFERENCE:
-        return IdempotencyRecord(fingerprint, _ERASED)
+        return IdempotencyRecord(fingerprint, ERASED_ANSWER)
     return IdempotencyRecord(fingerprint, msgspec.json.decode(value, type=answer_class(name)))
 
 

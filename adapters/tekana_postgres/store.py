@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from functools import partial
+from functools import cache, partial
 
-from tekana.domain.errors import FieldError, Unavailable
+from uuid_utils.compat import uuid7
+
+from tekana.application.secrets.customer_vault import CustomerVault
+from tekana.application.secrets.data_keys import DataKeys
+from tekana.domain.errors import FieldError, KeyUnavailable, Unavailable
 from tekana.ports.audit import Finding
 from tekana.ports.clock import Clock
 from tekana.ports.history import HistoryKeys, NoHistoryKeys
+from tekana.ports.key_provider import KeyProvider
 from tekana.ports.pools import PoolStatistics
+from tekana_postgres.aggregates import kinds_with
 from tekana_postgres.api_keys import PostgresApiKeys, PostgresCredentials
 from tekana_postgres.approvals import PostgresApprovals
 from tekana_postgres.audit import audit
@@ -65,12 +71,22 @@ class PostgresStore:
         clock: replaces the database's clock, for tests.
         read_url: the URL of a streaming replica for reads of customers, wallets and transactions. Commands, the event
             feed and the audit use the primary.
+        key_provider: returns the provider of the master keys, with which customers' personal data are encrypted.
+            Called when they are first needed; without it, what needs them raises KeyUnavailable.
     """
 
-    def __init__(self, url: str, *, clock: Clock | None = None, read_url: str | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        clock: Clock | None = None,
+        read_url: str | None = None,
+        key_provider: Callable[[], KeyProvider] | None = None,
+    ) -> None:
         self._url = url
         self._read_url = read_url
         self._clock = clock
+        self._key_provider = key_provider or _no_key_provider
         self._history_keys: HistoryKeys = NoHistoryKeys()
         self._chains: Chains | None = None
         self._connect()
@@ -90,11 +106,15 @@ class PostgresStore:
         if self._read_url is not None:
             self._replica = ConnectionPool(self._read_url, size=_READERS, setting="read_database_url")
         readers = self._replica or self._readers
+        self.data_keys = PostgresDataKeys(self._background, self._clock)
+        # Unwrapped keys are kept for as long as the store.
+        self.vault = CustomerVault(cache(lambda: DataKeys(self, self._key_provider(), uuid7)))
+        self._kinds = kinds_with(self.vault)
         self._wallet_readers = ConnectionPool(self._read_url or self._url, size=1)
-        self.customers = partial(PostgresCustomers, readers)
+        self.customers = partial(PostgresCustomers, readers, self.vault)
         self.wallets = partial(PostgresWallets, readers, WalletLoader(self._wallet_readers), self._clock)
-        self.transactions = partial(PostgresTransactions, readers)
-        self.outcomes = partial(PostgresOutcomes, self._readers)
+        self.transactions = partial(PostgresTransactions, readers, self.vault)
+        self.outcomes = partial(PostgresOutcomes, self._readers, self.vault)
         self.api_keys = partial(PostgresApiKeys, self._readers)
         self.credentials = PostgresCredentials(self._readers, self._background, self._clock)
         self.approvals = partial(PostgresApprovals, self._readers, self._clock)
@@ -102,7 +122,6 @@ class PostgresStore:
         self.audit_records = PostgresAuditRecords(self._background, self._clock)
         # Not from a replica, which lacks the locks that limit reads of the feed.
         self.events = partial(PostgresEvents, self._readers)
-        self.data_keys = PostgresDataKeys(self._background, self._clock)
         self.retention = PostgresRetention(self._background)
         self.customer_credentials = PostgresCustomerCredentials(self._readers)
         self.refresh_families = PostgresRefreshFamilies(self._readers)
@@ -116,7 +135,7 @@ class PostgresStore:
     async def begin(self) -> AsyncIterator[PostgresUnitOfWork]:
         """Begin a unit of work. It ends with the context; without `save`, it is rolled back."""
         async with raw_connection(self._writers) as connection:
-            unit = PostgresUnitOfWork(connection, self._clock, self._chains)
+            unit = PostgresUnitOfWork(connection, self._clock, self._kinds, self.vault, self._chains)
             try:
                 yield unit
             except Exception:
@@ -169,10 +188,22 @@ class PostgresStore:
         return pools if self._replica is None else {**pools, "replica": self._replica}
 
     async def migrate(self) -> list[str]:
-        """Migrate the schema to the newest version."""
+        """Migrate the schema to the newest version. Personal data that an earlier version stored are encrypted."""
         from tekana_postgres.migrator import migrate  # noqa: PLC0415 - the import of Alembic takes 0.1 s
 
-        return await migrate(self._url)
+        return await migrate(self._url, key_provider=self._key_provider)
+
+    async def decrypt_customers(self) -> None:
+        """Store customers' personal data readable, as an earlier version needs them: before a downgrade.
+
+        No process may use the store meanwhile, nor afterwards: `migrate` encrypts them again.
+
+        Raises:
+            KeyUnavailable: the key provider cannot be reached. Call it again.
+        """
+        from tekana_postgres.migrator import decrypt  # noqa: PLC0415 - the import of Alembic takes 0.1 s
+
+        await decrypt(self._url, key_provider=self._key_provider)
 
     async def check_production(self) -> Sequence[FieldError]:
         """Check the URLs, and the database on a connection of its own. See tekana.ports.production."""
@@ -200,6 +231,10 @@ class PostgresStore:
                 "confirmed, or damage the ledger"
             )
         return warnings
+
+
+def _no_key_provider() -> KeyProvider:
+    raise KeyUnavailable("the store was given no key provider, so it has no keys of personal data")
 
 
 async def _check_replica(replica: ConnectionPool) -> list[str]:

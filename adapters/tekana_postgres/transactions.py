@@ -17,6 +17,7 @@ from sqlalchemy import BindParameter, ColumnElement, bindparam, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import BigInteger, Text, Uuid
 
+from tekana.application.secrets.customer_vault import CustomerVault
 from tekana.domain.caller import CUSTOMER_SUBJECT, MAIN_TENANT, Caller
 from tekana.domain.errors import TransactionNotFound
 from tekana.domain.identifiers import LAST_HOUSE_WALLET_ID, TransactionId, WalletId, first_transaction_id
@@ -106,8 +107,9 @@ _LONG_HISTORY = 1_000
 class PostgresTransactions:
     """Implements tekana.ports.transactions.Transactions."""
 
-    def __init__(self, pool: ConnectionPool, caller: Caller) -> None:
+    def __init__(self, pool: ConnectionPool, vault: CustomerVault, caller: Caller) -> None:
         self._pool = pool
+        self._vault = vault
         self._caller = caller
         self._access = access_of(caller)
 
@@ -142,7 +144,7 @@ class PostgresTransactions:
             own = await _own_wallets(connection, self._caller)
             under_key = None
             if which.idempotency_key is not None:
-                under_key = await ids_under_key(connection, self._caller, which.idempotency_key)
+                under_key = await ids_under_key(connection, self._vault, self._caller, which.idempotency_key)
             scope = await _wallet_scope(connection, which, self._access)
             served, filters = _conditions(which, scope, self._caller, own)
             candidates = _candidates(which, served, cursor, scope, under_key, newest_first=newest_first)

@@ -9,17 +9,19 @@ from typing import Any
 
 import asyncpg
 
+from tekana.application.secrets.customer_vault import CustomerVault
 from tekana.domain.book import Book
 from tekana.domain.errors import Conflict
 from tekana.domain.identifiers import WalletId
 from tekana.domain.lock_set import LockedState, LockSet, Ref
 from tekana.ports.clock import Clock
 from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord, Unlocked
-from tekana_postgres.aggregates import KINDS
+from tekana_postgres.aggregates.kind_rows import KindRows
 from tekana_postgres.aggregates.wallet import RowVersion, lock_wallets, read_wallets, save_wallets
 from tekana_postgres.audit_log import save_entries
 from tekana_postgres.connections import translate_errors
-from tekana_postgres.history import History, history_of
+from tekana_postgres.customer_data import encrypted_answers
+from tekana_postgres.history import History, customer_answers, history_of
 from tekana_postgres.history_links import Chains, Link
 from tekana_postgres.key_records import find_records
 from tekana_postgres.row_locks import NO_LOCK, SKIP_LOCKED, WAIT, RowLock
@@ -33,8 +35,17 @@ class PostgresUnitOfWork:
     It is a transaction of the database from the first lock on; without locks, `save` is one.
     """
 
-    def __init__(self, connection: asyncpg.Connection, clock: Clock | None, chains: Chains | None = None) -> None:
+    def __init__(
+        self,
+        connection: asyncpg.Connection,
+        clock: Clock | None,
+        kinds: Mapping[str, KindRows],
+        vault: CustomerVault,
+        chains: Chains | None = None,
+    ) -> None:
         self._connection = connection
+        self._kinds = kinds
+        self._vault = vault
         self._clock = clock
         self._chains = chains
         self._transaction: Any = None
@@ -59,7 +70,7 @@ class PostgresUnitOfWork:
         self._digests = {key: key_digest(key) for key in keys}
         with translate_errors():
             await self._begin()
-            return await find_records(self._connection, self._digests)
+            return await find_records(self._connection, self._vault, self._digests)
 
     async def read_unlocked(self, keys: Collection[IdempotencyKey], locks: LockSet) -> Unlocked:
         """Read in one round trip, if none of the keys is used."""
@@ -68,7 +79,7 @@ class PostgresUnitOfWork:
             read, are_used = await read_wallets(self._connection, locks.wallets, self._digests.values())
             self._versions = read.versions
             state = LockedState(self._clock() if self._clock else read.now, read.wallets)
-            return Unlocked(await find_records(self._connection, self._digests) if are_used else {}, state)
+            return Unlocked(await find_records(self._connection, self._vault, self._digests) if are_used else {}, state)
 
     async def lock(self, locks: LockSet, *, wait: bool = True) -> LockedState:
         """Lock kind by kind, then wallets, in the order of ids; everywhere the same, so no two units deadlock.
@@ -93,7 +104,7 @@ class PostgresUnitOfWork:
         others: dict[str, dict[Any, Any]] = {}
         wallet_ids = set(locks.wallets)
         if locks.others:
-            for name, rows in KINDS.items():
+            for name, rows in self._kinds.items():
                 refs = [ref for ref in locks.others if ref.kind.name == name]
                 if refs:
                     items = others[name] = await rows.lock(self._connection, [ref.id for ref in refs], row_lock)
@@ -114,7 +125,7 @@ class PostgresUnitOfWork:
         wallets = (await lock_wallets(self._connection, missing, NO_LOCK)).wallets if missing else {}
         busy: set[Hashable] = set(wallets)
         owners = {wallet.customer_id for wallet in wallets.values()}
-        for name, rows in KINDS.items() if locks.others else ():
+        for name, rows in self._kinds.items() if locks.others else ():
             refs = {ref.id: ref for ref in locks.others if ref.kind.name == name}
             skipped = [one for one in refs if one not in locked.others[name]] if refs else []
             if skipped:
@@ -130,13 +141,16 @@ class PostgresUnitOfWork:
         if self._transaction is None and (book.changes or book.house_wallets or book.audit_log):
             raise Conflict("more than balances has to be saved, which takes locks")
         with translate_errors():
-            for name, rows in KINDS.items() if book.changes else ():
+            for name, rows in self._kinds.items() if book.changes else ():
                 added, changed = book.changes.added.get(name), book.changes.changed.get(name)
                 if added or changed:
                     await rows.save(self._connection, added or {}, changed or {})
             if book.audit_log:
                 await save_entries(self._connection, book.audit_log)
             wallets = await save_wallets(self._connection, book)
+            answers = await encrypted_answers(self._connection, self._vault, customer_answers(by_digest))
+            if answers:
+                history = history._replace(customer_answers=answers)
             async with self._link(history, book.now) as link:
                 await save_balances_and_history(self._connection, history, wallets, self._versions, link)
                 if self._transaction is not None:

@@ -16,6 +16,7 @@ from tekana.bootstrap import MissingAdapter as MissingAdapter
 from tekana.bootstrap import Settings as Settings
 from tekana.bootstrap import connect as connect
 from tekana.domain.answers import CustomerWithWallets as CustomerWithWallets
+from tekana.domain.answers import ErasedCustomer as ErasedCustomer
 from tekana.domain.api_keys import ApiKey as ApiKey
 from tekana.domain.approvals import Approval as Approval
 from tekana.domain.caller import LOCAL_OPERATOR as LOCAL_OPERATOR
@@ -55,6 +56,9 @@ from tekana.domain.errors import (
     CustomerNotActive as CustomerNotActive,
 )
 from tekana.domain.errors import (
+    CustomerNotErasable as CustomerNotErasable,
+)
+from tekana.domain.errors import (
     CustomerNotFound as CustomerNotFound,
 )
 from tekana.domain.errors import (
@@ -83,6 +87,9 @@ from tekana.domain.errors import (
 )
 from tekana.domain.errors import (
     InvalidRequest as InvalidRequest,
+)
+from tekana.domain.errors import (
+    KeyUnavailable as KeyUnavailable,
 )
 from tekana.domain.errors import (
     LimitExceeded as LimitExceeded,
@@ -218,8 +225,11 @@ if not TYPE_CHECKING:
         "CustomerFilter",
         "CustomerId",
         "CustomerNotActive",
+        "CustomerNotErasable",
         "CustomerNotFound",
         "CustomerWithWallets",
+        "ErasedCustomer",
+        "KeyUnavailable",
         "DeletedWebhook",
         "DeliveryAttempt",
         "Entry",

@@ -10,6 +10,7 @@ from tekana.testing.contracts import DataKeysContract, OutboxContract, SignInCon
 from tekana_postgres import PostgresStore
 from tests.integration.history_support import GivenKeys, chain_breaches
 from tests.integration.postgres_support import BEGIN_THE_NEXT_PART, superuser
+from tests.postgres_stores import postgres_store
 
 
 class TestPostgresStore(StoreContract, OutboxContract, SignInContract, WebhooksContract, DataKeysContract):
@@ -17,7 +18,7 @@ class TestPostgresStore(StoreContract, OutboxContract, SignInContract, WebhooksC
 
     @pytest.fixture
     async def store(self, clock: FrozenClock, postgres_url: str) -> AsyncIterator[PostgresStore]:
-        store = PostgresStore(postgres_url, clock=clock)
+        store = postgres_store(postgres_url, clock=clock)
         store.link_history(GivenKeys())
         await store.start()
         self.url, self.clock_in_use = postgres_url, clock
@@ -31,6 +32,6 @@ class TestPostgresStore(StoreContract, OutboxContract, SignInContract, WebhooksC
             await connection.execute(BEGIN_THE_NEXT_PART)
 
     async def another(self, store: Store) -> PostgresStore:
-        store = PostgresStore(self.url, clock=self.clock_in_use)
+        store = postgres_store(self.url, clock=self.clock_in_use)
         store.link_history(GivenKeys())
         return store

@@ -22,9 +22,11 @@ from tekana import (
     CloseWallet,
     Command,
     CustomerId,
+    EraseCustomer,
     ReactivateCustomer,
     Refused,
     RejectRequest,
+    Settings,
     SuspendCustomer,
     UnfreezeWallet,
     UpdateCustomer,
@@ -207,6 +209,12 @@ ACTS: dict[str, Callable[[ScenarioContext], Command[Any] | Batch]] = {
     ),
     "close a wallet": lambda at: CloseWallet(wallet_id=at.boscos),
     "close a customer with an open wallet": lambda at: CloseCustomer(customer_id=at.bosco),
+    "erase a closed customer": lambda at: EraseCustomer(customer_id=at.bosco),
+}
+BEFORE = {
+    "reactivate a customer": "suspend a customer",
+    "unfreeze a wallet": "freeze a wallet",
+    "erase a closed customer": "close a customer with an open wallet",
 }
 
 
@@ -229,12 +237,11 @@ DECISIONS = {
     "approve an adjustment that a rule refuses by then": _approve_in_vain,
     "reject the adjustment": _reject,
 }
-BEFORE = {"reactivate a customer": "suspend a customer", "unfreeze a wallet": "freeze a wallet"}
 
 
 @pytest.fixture
 async def app() -> AsyncIterator[Session]:
-    async with session("memory://") as app:
+    async with session(Settings(database_url="memory://", keep_customers=0)) as app:
         yield app
 
 

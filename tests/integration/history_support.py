@@ -13,6 +13,7 @@ from tekana.ports.history import Head, HistoryKey, Progress
 from tekana.testing.session import session
 from tekana_postgres import PostgresStore
 from tests.integration.postgres_support import superuser
+from tests.postgres_stores import postgres_store
 
 TABLES = ("transactions", "entries", "idempotency_keys", "outbox", "history_links")
 
@@ -35,7 +36,7 @@ class GivenKeys:
 
 def linked_store(url: str, keys: GivenKeys | None = None) -> PostgresStore:
     """Return a store that links its history."""
-    store = PostgresStore(url)
+    store = postgres_store(url)
     store.link_history(keys or GivenKeys())
     return store
 

@@ -10,11 +10,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from tekana.application.secrets.customer_vault import CustomerVault
 from tekana.domain.caller import LOCAL_OPERATOR
-from tekana.domain.identifiers import house_wallet_id
+from tekana.domain.customer import Customer
+from tekana.domain.identifiers import CustomerId, house_wallet_id
 from tekana.domain.money import Currency
 from tekana.domain.wallet import house_wallets
 from tekana.ports.unit_of_work import IdempotencyKey
+from tekana_postgres.customer_data import DetailsRow, details_row
 from tekana_postgres.rows import WALLET_COLUMNS, key_digest, wallet_row
 
 CUSTOMERS = 300_000
@@ -56,12 +59,17 @@ CREATE FUNCTION pg_temp.moment(kind int, number bigint) RETURNS timestamptz LANG
 $$;
 """
 _CUSTOMERS = f"""
-INSERT INTO customers (id, full_name, email, phone_number, external_id, status, suspension_reason, version, created_by,
-                       created_at, updated_at)
-SELECT pg_temp.id({_CUSTOMER}, n), 'Customer ' || n, 'c' || n || '@example.com', '+250' || 700000000 + n, 'crm-' || n,
+INSERT INTO customers (id, status, version, created_by, created_at, updated_at)
+SELECT pg_temp.id({_CUSTOMER}, n),
        CASE WHEN n % 100 = 0 THEN 'suspended' WHEN n % 1000 = 2 THEN 'closed' ELSE 'active' END,
-       CASE WHEN n % 100 = 0 THEN 'a review' END, 1, 'local', pg_temp.moment({_CUSTOMER}, n),
-       pg_temp.moment({_CUSTOMER}, n)
+       1, 'local', pg_temp.moment({_CUSTOMER}, n), pg_temp.moment({_CUSTOMER}, n)
+FROM generate_series(1::bigint, {CUSTOMERS}) n
+"""
+# With blind indexes that no contact has, and without keys, which only the application makes: see `write_details`.
+_DETAILS = f"""
+INSERT INTO customer_details (id, email_index, phone_number_index, external_id_index, closed, version)
+SELECT pg_temp.id({_CUSTOMER}, n), sha256(('email ' || n)::bytea), sha256(('phone ' || n)::bytea),
+       sha256(('external ' || n)::bytea), n % 1000 = 2 AND n % 100 <> 0, 1
 FROM generate_series(1::bigint, {CUSTOMERS}) n
 """
 _WALLETS = f"""
@@ -110,8 +118,8 @@ SELECT md5('r' || n)::uuid, n, json_build_array('CustomerAnswer', pg_temp.id({_C
 FROM generate_series(1::bigint, {REGISTRATIONS}) n
 """
 _CUSTOMER_ANSWERS = f"""
-INSERT INTO customer_answers (key_digest, customer_id, answer)
-SELECT md5('r' || n)::uuid, pg_temp.id({_CUSTOMER}, n), '["CustomerWithWallets", null]'
+INSERT INTO customer_answers (key_digest, customer_id, encrypted)
+SELECT md5('r' || n)::uuid, pg_temp.id({_CUSTOMER}, n), ''
 FROM generate_series(1::bigint, {REGISTRATIONS}) n
 """
 _OUTBOX = f"""
@@ -154,15 +162,39 @@ SELECT pg_temp.id({_AUDIT_ENTRY}, n), pg_temp.moment({_AUDIT_ENTRY}, n), 'main',
        pg_temp.id({_CUSTOMER}, n), '{{}}', 1
 FROM generate_series(1::bigint, {AUDIT_ENTRIES}) n, LATERAL (SELECT n % 1000 = 0 AS refused) kind
 """
-_REFRESH_FAMILIES = f"""
+_SIGN_IN = (
+    f"""
+INSERT INTO credentials (customer_id, tenant, password_hash, changed_at, attempts)
+SELECT pg_temp.id({_CUSTOMER}, n), 'main', '', pg_temp.moment({_CUSTOMER}, n), 0
+FROM generate_series(1::bigint, {REGISTRATIONS}) n
+""",
+    f"""
 INSERT INTO refresh_families (id, customer_id, tenant, created_at, rotated_at, digest, ended)
-SELECT gen_random_uuid(), pg_temp.id({_CUSTOMER}, n), 'main', at, at, '\\x00', false
-FROM generate_series(1::bigint, {CUSTOMERS // 3}) n, pg_temp.moment({_CUSTOMER}, n) at
-"""
+SELECT pg_temp.id({_CUSTOMER}, n), pg_temp.id({_CUSTOMER}, n), 'main', at, at, '', false
+FROM generate_series(1::bigint, {REGISTRATIONS}) n, pg_temp.moment({_CUSTOMER}, n) at
+""",
+    f"""
+INSERT INTO one_time_codes (id, customer_id, tenant, code_hash, created_at, attempts)
+SELECT pg_temp.id({_CUSTOMER}, n), pg_temp.id({_CUSTOMER}, n), 'main', '', pg_temp.moment({_CUSTOMER}, n), 0
+FROM generate_series(1::bigint, {REGISTRATIONS}) n
+""",
+    f"""
+INSERT INTO identities (id, tenant, issuer, subject, customer_id, created_by, created_at)
+SELECT pg_temp.id({_CUSTOMER}, n), 'main', 'https://issuer.example.com', n::text, pg_temp.id({_CUSTOMER}, n), 'local',
+       pg_temp.moment({_CUSTOMER}, n)
+FROM generate_series(1::bigint, {REGISTRATIONS}) n
+""",
+)
 _INDEXES = """
 SELECT indexrelid::regclass::text AS name, pg_get_indexdef(indexrelid) AS definition FROM pg_index
-WHERE NOT indisprimary AND indrelid IN ('customers'::regclass, 'wallets'::regclass, 'transactions'::regclass,
-                                        'entries'::regclass)
+WHERE NOT indisprimary
+  AND indrelid::regclass::text IN ('customers', 'customer_details', 'wallets', 'transactions', 'entries')
+"""
+
+
+_UPDATE_DETAILS = f"""
+UPDATE customer_details SET {", ".join(f"{name} = ${place}" for place, name in enumerate(DetailsRow._fields[1:], 2))}
+WHERE id = $1
 """
 
 
@@ -209,7 +241,15 @@ async def fill(connection: Any) -> None:
     indexes = await connection.fetch(_INDEXES)
     for index in indexes:  # created again at the end, which is faster than row by row
         await connection.execute(f"DROP INDEX {index['name']}")
-    for table in ("customers", "wallets", "transactions", "entries", "idempotency_keys", "customer_answers"):
+    for table in (
+        "customers",
+        "customer_details",
+        "wallets",
+        "transactions",
+        "entries",
+        "idempotency_keys",
+        "customer_answers",
+    ):
         await connection.execute(f"ALTER TABLE {table} SET UNLOGGED")
     await connection.execute(_FUNCTIONS)
     houses = [
@@ -218,10 +258,29 @@ async def fill(connection: Any) -> None:
         for house in house_wallets(Currency(currency), created_by="local", at=_BEGIN)
     ]
     await connection.copy_records_to_table("wallets", records=houses, columns=WALLET_COLUMNS)
-    statements = [_CUSTOMERS, _WALLETS, _TRANSACTIONS, _ENTRIES, _VERSIONS]
+    statements = [_CUSTOMERS, _DETAILS, _WALLETS, _TRANSACTIONS, _ENTRIES, _VERSIONS]
     statements += [_KEYS, _CUSTOMER_KEYS, _CUSTOMER_ANSWERS, _OUTBOX, _ENDPOINTS, _DELIVERIES]
-    statements += [_LONG_STREAM, _STREAMS, _AUDIT_LOG, _REFRESH_FAMILIES]
+    statements += [_LONG_STREAM, _STREAMS, _AUDIT_LOG, *_SIGN_IN]
     digest = key_digest(IdempotencyKey(LOCAL_OPERATOR.tenant, LOCAL_OPERATOR.subject, KEY))
     await connection.execute(_KEY, digest, transaction_id(TRANSACTIONS // 2))
     for statement in (*statements, *(index["definition"] for index in indexes), "VACUUM ANALYZE"):
         await connection.execute(statement)
+
+
+async def write_details(connection: Any, vault: CustomerVault, number: int) -> None:
+    """Encrypt details of the customer with this number."""
+    at = _BEGIN + timedelta(seconds=number)
+    customer = Customer(
+        id=CustomerId(customer_id(number)),
+        full_name=f"Customer {number}",
+        email=f"c{number}@example.com",
+        phone_number=f"+250{700_000_000 + number}",
+        country=None,
+        external_id=f"crm-{number}",
+        metadata=None,
+        status="active",
+        created_by="local",
+        created_at=at,
+        updated_at=at,
+    )
+    await connection.execute(_UPDATE_DETAILS, *await details_row(vault, customer))

@@ -325,6 +325,7 @@ async def commands(app: tekana.Session) -> list[Command[Any]]:
         builders.withdrawal(BUSY, "100"),
         tekana.CloseWallet(wallet_id=leaving.wallets[0].id),
         tekana.CloseCustomer(customer_id=leaving.customer.id),
+        tekana.EraseCustomer(customer_id=leaving.customer.id),
         new,
         tekana.UpdateWebhookEndpoint(endpoint_id=ENDPOINT, status="disabled"),
         tekana.UpdateWebhookEndpoint(endpoint_id=ENDPOINT, status="active"),

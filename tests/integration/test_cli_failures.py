@@ -16,11 +16,11 @@ import trustme
 from sqlalchemy import make_url
 
 from tekana.cli import main
-from tekana_postgres import PostgresStore
 from tekana_postgres.migrator import migrate
 from tests.environment import environment as clean_environment
 from tests.integration.postgres_support import superuser
 from tests.integration.tcp_postgres import TcpPostgres, tcp_postgres, tls_programs, wheel_programs
+from tests.postgres_stores import postgres_store
 from tests.serving import free_port
 
 TEKANA = (sys.executable, "-m", "tekana_cli")
@@ -198,7 +198,7 @@ def test_the_ssl_options_of_libpq_work(tls_server: TcpPostgres) -> None:
 
 
 async def test_connections_are_encrypted_and_have_an_application_name(tls_server: TcpPostgres) -> None:
-    store = PostgresStore(
+    store = postgres_store(
         tls_server.url(more=f"?sslmode=verify-ca&sslrootcert={tls_server.authority}&application_name=w")
     )
     async with store.begin() as unit:

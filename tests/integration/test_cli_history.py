@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from tekana.testing.session import session
-from tekana_postgres import PostgresStore
 from tests.integration.history_support import tamper
 from tests.integration.postgres_support import some_history
+from tests.postgres_stores import postgres_store
 from tests.serving import free_port
 
 TEKANA = (sys.executable, "-m", "tekana_cli")
@@ -36,7 +36,7 @@ async def test_a_ledger_is_sealed_served_verified_and_tampered_with(
     postgres_url: str, key_url: str, tmp_path: Path
 ) -> None:
     checkpoints = ("--checkpoint-file", str(tmp_path / FILE))
-    async with session(store=PostgresStore(postgres_url)) as app:  # as of an earlier release
+    async with session(store=postgres_store(postgres_url)) as app:  # as of an earlier release
         await some_history(app)
     unsealed = tekana(postgres_url, key_url, "audit", "--chain")
     assert unsealed.returncode == 1

@@ -16,10 +16,10 @@ from tekana.ports.parked_events import ParkedEvent
 from tekana.testing import builders
 from tekana.testing.contracts.ledger_checks import every
 from tekana.testing.session import session
-from tekana_postgres import PostgresStore
 from tests.integration.postgres_support import BEGIN_THE_NEXT_PART, superuser
 from tests.integration.test_cli import TEKANA, folder, processes_in, tekana, with_data
 from tests.integration.test_cli_failures import run_all
+from tests.postgres_stores import postgres_store
 
 __all__ = ["folder", "with_data"]
 
@@ -41,7 +41,7 @@ async def feed_of(url: str) -> list[FeedEvent]:
 async def published_but(url: str, *parked: int) -> list[FeedEvent]:
     """Mark all events as published, except those at these indexes: the first is rejected, the others wait behind it."""
     feed = await feed_of(url)
-    store = PostgresStore(url)
+    store = postgres_store(url)
     outbox = store.outbox("bus")
     epoch = await outbox.lease.acquire("here:1", 60)
     assert epoch is not None

@@ -13,7 +13,6 @@ from tekana.domain.errors import Unavailable
 from tekana.ports.history import HistorySealed
 from tekana.testing import builders
 from tekana.testing.session import session
-from tekana_postgres import PostgresStore
 from tests.integration.history_support import (
     GivenKeys,
     chain_breaches,
@@ -25,6 +24,7 @@ from tests.integration.history_support import (
     tamper,
 )
 from tests.integration.postgres_support import some_history, superuser
+from tests.postgres_stores import postgres_store
 
 ROWS, LINKS, LINKED, CHECKPOINTS = 15, 16, 17, 18
 
@@ -286,7 +286,7 @@ async def test_a_new_link_shows_that_the_one_before_was_cut_off(postgres_url: st
 
 async def test_links_written_with_another_key_are_found(postgres_url: str) -> None:
     """Without the key, the owner can compute all links again, but not with the right digests."""
-    async with session(store=PostgresStore(postgres_url)) as app:  # with no links: as after they were all deleted
+    async with session(store=postgres_store(postgres_url)) as app:  # with no links: as after they were all deleted
         await some_history(app)
     store = linked_store(postgres_url, GivenKeys(9))
     store._history_keys.keys[0] = type(store._history_keys.keys[0])(GivenKeys(1).keys[0].id, b"guess" * 6)  # type: ignore[union-attr]
@@ -315,7 +315,7 @@ async def test_a_key_can_be_rotated(postgres_url: str) -> None:
 
 
 async def test_rows_of_an_earlier_release_are_sealed_once(postgres_url: str) -> None:
-    async with session(store=PostgresStore(postgres_url)) as app:
+    async with session(store=postgres_store(postgres_url)) as app:
         await some_history(app)
     assert (await chain_breaches(postgres_url)).keys() == {LINKED}
     store = linked_store(postgres_url)
@@ -329,7 +329,7 @@ async def test_rows_of_an_earlier_release_are_sealed_once(postgres_url: str) -> 
 
 
 async def test_the_seal_takes_only_what_has_no_link(postgres_url: str) -> None:
-    async with session(store=PostgresStore(postgres_url)) as app:
+    async with session(store=postgres_store(postgres_url)) as app:
         aline, bosco = await some_history(app)
     async with linked_session(postgres_url) as app:
         await app.execute(builders.transfer(aline.wallets[0].id, bosco.wallets[0].id, "1"))

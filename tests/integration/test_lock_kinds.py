@@ -25,11 +25,11 @@ from tekana.testing.contracts.fixtures import at_work
 from tekana.testing.contracts.helpers import a_wallet
 from tekana.testing.contracts.ledger_checks import assert_whole
 from tekana_memory import MemoryStore
-from tekana_postgres import PostgresStore
 from tekana_postgres.aggregates import KINDS
 from tekana_postgres.aggregates.kind_rows import KindRows
 from tekana_postgres.row_locks import RowLock
 from tests.integration.postgres_support import superuser
+from tests.postgres_stores import postgres_store
 
 
 @dataclass(slots=True)
@@ -117,7 +117,7 @@ async def store(
         await connection.execute("CREATE TABLE vouchers (id text PRIMARY KEY, wallet_id uuid NOT NULL, used bool)")
         await connection.execute("GRANT SELECT, INSERT, UPDATE ON vouchers TO PUBLIC")
     monkeypatch.setitem(KINDS, VOUCHERS.name, VoucherRows())
-    store = PostgresStore(postgres_url, clock=FrozenClock())
+    store = postgres_store(postgres_url, clock=FrozenClock())
     yield store
     await store.stop()
 

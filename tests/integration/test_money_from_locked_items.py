@@ -34,10 +34,10 @@ from tekana.testing.contracts.fixtures import at_work
 from tekana.testing.contracts.helpers import a_wallet, all_outcomes
 from tekana.testing.contracts.ledger_checks import assert_whole
 from tekana_memory import MemoryStore
-from tekana_postgres import PostgresStore
 from tekana_postgres.aggregates import KINDS
 from tekana_postgres.row_locks import RowLock
 from tests.integration.postgres_support import superuser
+from tests.postgres_stores import postgres_store
 
 RWF = Currency("RWF")
 
@@ -188,7 +188,7 @@ async def store(
         await connection.execute("GRANT SELECT, INSERT, UPDATE, DELETE ON holds, usages TO PUBLIC")
     monkeypatch.setitem(KINDS, HOLDS.name, Rows(Hold, "holds"))
     monkeypatch.setitem(KINDS, USAGES.name, Rows(Usage, "usages"))
-    store = PostgresStore(postgres_url, clock=FrozenClock())
+    store = postgres_store(postgres_url, clock=FrozenClock())
     yield store
     await store.stop()
 

@@ -36,12 +36,13 @@ from tekana.testing.contracts.helpers import a_customer
 from tekana.testing.contracts.ledger_checks import assert_whole, feed
 from tekana_litestar import openapi
 from tekana_memory import MemoryStore
-from tekana_postgres import PostgresStore, tables
+from tekana_postgres import tables
 from tekana_postgres.aggregates import KINDS
 from tekana_postgres.aggregates.kind_rows import KindRows
 from tekana_postgres.row_locks import RowLock
 from tekana_postgres.tables.columns import event_count, moment, reference
 from tests.integration.postgres_support import superuser
+from tests.postgres_stores import postgres_store
 
 PledgeId = NewType("PledgeId", UUID)
 
@@ -160,7 +161,7 @@ async def store(request: pytest.FixtureRequest, postgres_url: str) -> AsyncItera
         async with superuser(postgres_url) as connection:
             await connection.execute(str(CreateTable(table).compile(dialect=postgresql.dialect())))
             await connection.execute("GRANT SELECT, INSERT, UPDATE ON pledges TO PUBLIC")
-        store = PostgresStore(postgres_url, clock=FrozenClock())
+        store = postgres_store(postgres_url, clock=FrozenClock())
         yield store
         await store.stop()
     finally:

@@ -231,8 +231,7 @@ CORRUPTIONS: dict[str, tuple[str, set[int]]] = {
         {12},
     ),
     "a customer suspended without an event": (
-        "UPDATE customers SET status = 'suspended', suspension_reason = 'x';"
-        " UPDATE wallets SET customer_active = false WHERE house IS NULL",
+        "UPDATE customers SET status = 'suspended'; UPDATE wallets SET customer_active = false WHERE house IS NULL",
         {12},
     ),
     "a wallet given to another customer": (
@@ -316,7 +315,10 @@ TAMPERED: dict[str, tuple[str, str]] = {
         "ALTER TABLE wallets ADD CONSTRAINT ck_wallets_held CHECK (held >= 0) NOT VALID",
         "constraint wallets.ck_wallets_held: is ",
     ),
-    "a dropped unique index": ("DROP INDEX uq_customers_email", "index customers.uq_customers_email: is missing"),
+    "a dropped unique index": (
+        "DROP INDEX uq_customer_details_email_index",
+        "index customer_details.uq_customer_details_email_index: is missing",
+    ),
     "a dropped index": ("DROP INDEX ix_entries_transaction_id", "index entries.ix_entries_transaction_id: is missing"),
     "an index that is not valid": (
         "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'ix_entries_transaction_id'::regclass",

@@ -17,12 +17,12 @@ from sqlalchemy import make_url
 
 import tekana
 from tekana_litestar import create_app
-from tekana_postgres import PostgresStore
 from tekana_postgres.embedded import EmbeddedPostgres
 from tests.integration.http_support import assert_problem, client_of, started_app
 from tests.integration.postgres_support import superuser
 from tests.keys import BEARER
 from tests.postgres_data import copy_postgres_data
+from tests.postgres_stores import postgres_store
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def closed_port() -> int:
 
 async def cause(url: str, log: pytest.LogCaptureFixture) -> str:
     """Return the cause that the operator sees in the message and in the log."""
-    store = PostgresStore(url)
+    store = postgres_store(url)
     with pytest.raises(tekana.Unavailable, match="the database cannot be reached now: ") as raised:
         await store.check_ready()
     await store.stop()
@@ -144,7 +144,7 @@ async def test_a_client_never_sees_the_cause(server: str) -> None:
 
 async def test_the_cause_of_many_failures_is_logged_once(server: str, caplog: pytest.LogCaptureFixture) -> None:
     reset_the_log_limit()
-    store = PostgresStore(with_parts(server, username="asked", password="wrong"))  # noqa: S106
+    store = postgres_store(with_parts(server, username="asked", password="wrong"))  # noqa: S106
     for _ in range(20):
         with pytest.raises(tekana.Unavailable):
             await store.check_ready()

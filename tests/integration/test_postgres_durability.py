@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from tekana_postgres import PostgresStore
 from tekana_postgres.embedded import EmbeddedPostgres
 from tests.integration.postgres_support import superuser
 from tests.postgres_data import copy_postgres_data
+from tests.postgres_stores import postgres_store
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def server(data: Path, *, durable: bool) -> Iterator[str]:
     try:
         copy_postgres_data(data, folder)
         with EmbeddedPostgres(folder, durable=durable) as url:
-            asyncio.run(PostgresStore(url).migrate())
+            asyncio.run(postgres_store(url).migrate())
             yield url
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -55,7 +55,7 @@ def unsafe_url(postgres_data: Path) -> Iterator[str]:
 async def test_commits_are_synchronous_whatever_the_database_default(durable_url: str, wanted: str, got: str) -> None:
     async with superuser(durable_url) as connection:
         await connection.execute(f"ALTER DATABASE postgres SET synchronous_commit = {wanted}")
-    store = PostgresStore(durable_url)
+    store = postgres_store(durable_url)
     assert list(await store.check_ready()) == []
     async with store.begin() as unit:
         assert await unit._connection.fetchval("SHOW synchronous_commit") == got
@@ -63,7 +63,7 @@ async def test_commits_are_synchronous_whatever_the_database_default(durable_url
 
 
 async def test_an_unsafe_server_stays_asynchronous_and_gives_a_warning(unsafe_url: str) -> None:
-    store = PostgresStore(unsafe_url)
+    store = postgres_store(unsafe_url)
     [warning] = await store.check_ready()
     assert warning.startswith("the database runs with fsync=off, full_page_writes=off, synchronous_commit=off: ")
     async with store.begin() as unit:

@@ -20,12 +20,13 @@ from tekana.testing.contracts.webhook_activation import queue_events, queued_for
 from tekana.testing.contracts.webhook_helpers import ME, create
 from tekana.testing.session import session
 from tekana_postgres import PostgresStore
+from tests.postgres_stores import postgres_store
 
 
 @pytest.fixture
 async def store(postgres_url: str) -> AsyncIterator[PostgresStore]:
     """A store with one customer, so that the house wallets exist and later registrations do not wait for them."""
-    store = PostgresStore(postgres_url)
+    store = postgres_store(postgres_url)
     async with store.begin() as first:
         await register(first, commit=True)
     yield store

@@ -6,9 +6,9 @@ import asyncpg
 import pytest
 
 from tekana.testing.session import session
-from tekana_postgres import PostgresStore
 from tekana_postgres.rights import ROLE_PREFIX, take_role
 from tests.integration.postgres_support import some_history, superuser
+from tests.postgres_stores import postgres_store
 
 HISTORY_CHANGES = {
     "an entry changed": "UPDATE entries SET amount = amount + 1",
@@ -30,7 +30,7 @@ RULE_VIOLATIONS = {
     "an unknown status": "UPDATE wallets SET status = 'asleep'",
     "frozen without a scope": "UPDATE wallets SET status = 'frozen'",
     "a wallet without a customer": "UPDATE wallets SET customer_id = NULL",
-    "suspended without a reason": "UPDATE customers SET status = 'suspended'",
+    "personal data without a key": "UPDATE customer_details SET key = NULL",
     "a transaction amount of zero": """
         INSERT INTO transactions SELECT gen_random_uuid(), type, status, 0, currency, from_wallet_id, to_wallet_id,
             description, reference, metadata, rejection, created_by, created_at, posted_at, effective_at
@@ -47,9 +47,8 @@ DUPLICATES = {
     "a transaction": "INSERT INTO transactions SELECT * FROM transactions LIMIT 1",
     "a key": "INSERT INTO idempotency_keys SELECT * FROM idempotency_keys LIMIT 1",
     "an email": """
-        INSERT INTO customers SELECT gen_random_uuid(), full_name, email, '+250788999999', country, external_id,
-            metadata, status, suspension_reason, tier, version, created_by, created_at, updated_at
-        FROM customers LIMIT 1""",
+        INSERT INTO customer_details (id, email_index, closed, version)
+        SELECT gen_random_uuid(), email_index, false, 1 FROM customer_details LIMIT 1""",
 }
 
 
@@ -74,7 +73,7 @@ async def test_the_application_has_no_right_to_change_history(postgres_url: str,
 
 
 async def test_the_application_uses_the_role_without_the_right(postgres_url: str) -> None:
-    store = PostgresStore(postgres_url)
+    store = postgres_store(postgres_url)
     async with store.begin() as unit:
         assert (await unit._connection.fetchval("SELECT current_user")).startswith(f"{ROLE_PREFIX}_")
     await store.stop()

@@ -21,7 +21,8 @@ from tekana.testing.clock import FrozenClock
 from tekana.testing.contracts.helpers import a_customer, all_outcomes
 from tekana.testing.contracts.ledger_checks import assert_whole, every
 from tekana.testing.session import session
-from tekana_postgres import PostgresStore, events, scans, transactions
+from tekana_postgres import events, scans, transactions
+from tests.postgres_stores import postgres_store
 
 STEPS = [0, 1, 0, 1000, -3_000_000, 0, 500_000, 86_400_000_000, -1, 0]
 """Microseconds by which the clock advances from one group of transactions to the next."""
@@ -33,7 +34,7 @@ async def test_lists_match_a_scan_of_all_transactions(
 ) -> None:
     monkeypatch.setattr(transactions, "_LONG_HISTORY", long_history)
     clock = FrozenClock()
-    async with session(store=PostgresStore(postgres_url, clock=clock)) as app:
+    async with session(store=postgres_store(postgres_url, clock=clock)) as app:
         aline, bosco = await a_customer(app, "500"), await a_customer(app)
         mine, his = aline.wallets[0].id, bosco.wallets[0].id
         savings = (await app.execute(builders.open_wallet(aline.customer.id))).id
@@ -110,7 +111,7 @@ async def test_pages_that_end_early_lose_and_repeat_nothing(
     monkeypatch.setattr(scans, "SCANNED_MAX", scanned_max)
     monkeypatch.setattr(events, "_RUN", scanned_max + 1)
     monkeypatch.setattr(events, "_RUNS_MAX", 2)
-    async with session(store=PostgresStore(postgres_url)) as app:
+    async with session(store=postgres_store(postgres_url)) as app:
         aline, bosco = await a_customer(app, "500"), await a_customer(app)
         mine, his = aline.wallets[0].id, bosco.wallets[0].id
         for number in range(20):

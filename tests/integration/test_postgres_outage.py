@@ -18,6 +18,7 @@ from tekana.testing.session import session
 from tekana_postgres.embedded import EmbeddedPostgres
 from tekana_postgres.embedded_store import EmbeddedPostgresStore
 from tests.postgres_data import copy_postgres_data
+from tests.postgres_stores import key_file
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ async def until_ready(store: EmbeddedPostgresStore) -> None:
 
 
 async def test_a_database_killed_during_deposits_loses_none(folder: Path) -> None:
-    store = EmbeddedPostgresStore(f"embedded://{folder}")
+    store = EmbeddedPostgresStore(f"embedded://{folder}", key_provider=key_file)
     async with session(store=store) as app:
         aline = await app.execute(builders.person())
         mine = aline.wallets[0].id
@@ -78,7 +79,7 @@ async def test_a_database_killed_during_deposits_loses_none(folder: Path) -> Non
 
 
 async def test_the_embedded_server_is_started_again_when_it_dies(folder: Path) -> None:
-    store = EmbeddedPostgresStore(f"embedded://{folder}")
+    store = EmbeddedPostgresStore(f"embedded://{folder}", key_provider=key_file)
     async with session(store=store) as app:
         aline = await app.execute(builders.person())
         await app.execute(builders.deposit(aline.wallets[0].id, "7"), key="before")
@@ -89,7 +90,7 @@ async def test_the_embedded_server_is_started_again_when_it_dies(folder: Path) -
 
 
 async def test_a_command_waits_for_a_wallet_locked_elsewhere(folder: Path) -> None:
-    store = EmbeddedPostgresStore(f"embedded://{folder}")
+    store = EmbeddedPostgresStore(f"embedded://{folder}", key_provider=key_file)
     async with session(store=store) as app:
         aline = await app.execute(builders.person())
         async with store.begin() as elsewhere:  # another unit of work has locked the wallet

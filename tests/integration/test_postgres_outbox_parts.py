@@ -15,6 +15,7 @@ from tekana.testing.contracts.ledger_checks import every
 from tekana.testing.session import session
 from tekana_postgres import PostgresStore
 from tests.integration.postgres_support import BEGIN_THE_NEXT_PART, some_history, superuser
+from tests.postgres_stores import postgres_store
 
 ALL = timedelta()
 AN_OLD_TRANSACTION = """
@@ -35,7 +36,7 @@ async def store(postgres_url: str) -> AsyncIterator[PostgresStore]:
         async with superuser(postgres_url) as connection:
             await connection.execute(BEGIN_THE_NEXT_PART)
         await app.execute(builders.deposit(aline.wallets[0].id, "1"), key="after the first partition")
-    store = PostgresStore(postgres_url)
+    store = postgres_store(postgres_url)
     yield store
     await store.stop()
 

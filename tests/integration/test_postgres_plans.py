@@ -22,14 +22,14 @@ import pytest
 
 import tekana
 from tekana.application.commands import COMMANDS
-from tekana_postgres import PostgresStore
 from tekana_postgres.connections import ConnectionPool, raw_connection
 from tekana_postgres.embedded import EmbeddedPostgres
 from tekana_postgres.tables import metadata
 from tests.integration import large_ledger
-from tests.integration.plan_samples import MOST_ROWS, READERS, commands, questions
+from tests.integration.plan_samples import MOST_ROWS, NUMBER, READERS, commands, questions
 from tests.integration.postgres_support import superuser
 from tests.postgres_data import copy_postgres_data
+from tests.postgres_stores import postgres_store
 
 MODES = ("force_custom_plan", "force_generic_plan")
 EXPLAIN = {
@@ -107,14 +107,15 @@ def ledger(postgres_data: Path) -> Iterator[str]:
 
 
 async def _fill(url: str) -> None:
-    store = PostgresStore(url)
+    store = postgres_store(url)
     await store.migrate()
-    await store.stop()
     async with superuser(url) as connection:
         await large_ledger.fill(connection)
+        await large_ledger.write_details(connection, store.vault, NUMBER)
         await connection.execute("LOAD 'auto_explain'")  # otherwise its settings are unknown
         for name, value in EXPLAIN.items():
             await connection.execute(f"ALTER DATABASE postgres SET {name} = '{value}'")
+    await store.stop()
 
 
 class ObservedStore(NamedTuple):
@@ -134,10 +135,10 @@ async def observed(url: str, mode: str) -> AsyncIterator[ObservedStore]:
     def record(_: object, message: Any) -> None:
         plans.append(json.loads(message.message.partition("plan:\n")[2]))
 
-    store = PostgresStore(url)
+    store = postgres_store(url)
     for pool in (store._readers, store._writers, store._background, store._wallet_readers):
         record_messages(pool, record)
-    async with tekana.connect(store=store) as app:
+    async with tekana.connect(tekana.Settings(keep_customers=0), store=store) as app:
         yield ObservedStore(app.as_caller(tekana.LOCAL_OPERATOR), app.check_ready, plans)
 
 

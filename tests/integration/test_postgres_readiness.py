@@ -12,12 +12,13 @@ from tekana.testing.session import session
 from tekana_postgres import PostgresStore, readiness
 from tekana_postgres.rights import take_role
 from tests.integration.postgres_support import superuser
+from tests.postgres_stores import postgres_store
 
 
 @pytest.fixture
 async def store(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[PostgresStore]:
     monkeypatch.setattr(readiness, "_PROBE_INTERVAL_SECONDS", 0.0)
-    store = PostgresStore(postgres_url)
+    store = postgres_store(postgres_url)
     yield store
     await store.stop()
 

@@ -20,7 +20,6 @@ import pytest
 
 from tekana import Settings
 from tekana_litestar import create_app
-from tekana_postgres import PostgresStore
 from tekana_postgres.embedded import EmbeddedPostgres
 from tekana_postgres.embedded.account import run_as
 from tekana_postgres.embedded.programs import find_programs
@@ -37,6 +36,7 @@ from tests.integration.http_support import (
 from tests.integration.postgres_support import superuser
 from tests.keys import BEARER, KEY_FILE
 from tests.postgres_data import copy_postgres_data
+from tests.postgres_stores import postgres_store
 
 
 class Replica(NamedTuple):
@@ -109,7 +109,7 @@ def replica(postgres_data: Path) -> Iterator[Replica]:
         copy_postgres_data(postgres_data, folder)
         primary = EmbeddedPostgres(folder)
         ending.callback(primary.stop)
-        asyncio.run(PostgresStore(primary.start()).migrate())
+        asyncio.run(postgres_store(primary.start()).migrate())
         assert primary._use
         primary._use[0]._give_away(place)
         made = Replica(primary, place)

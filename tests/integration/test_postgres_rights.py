@@ -14,12 +14,12 @@ from sqlalchemy import make_url
 import tekana
 from tekana.testing import builders
 from tekana.testing.session import session
-from tekana_postgres import PostgresStore
 from tekana_postgres.auditor import AUDIT_PREFIX
 from tekana_postgres.migrator import migrate
 from tekana_postgres.rights import BREACHES, FUNCTIONS, SEQUENCES, TABLES, role_name
 from tests.conftest import _database, _maintain
 from tests.integration.postgres_support import superuser
+from tests.postgres_stores import postgres_store
 
 
 class MigratedDatabase(NamedTuple):
@@ -90,14 +90,14 @@ async def test_a_user_of_one_database_cannot_read_another(
 
 
 async def test_the_error_for_a_missing_grant_names_it(migrated: MigratedDatabase, user: str) -> None:
-    store = PostgresStore(migrated.as_user(user))
+    store = postgres_store(migrated.as_user(user))
     with pytest.raises(tekana.Unavailable, match="no right to work with the tables") as refused:
         await store.check_ready()
     await store.stop()
     assert user not in str(refused.value)  # HTTP clients see this message
     assert str(refused.value.__cause__) == f"GRANT {migrated.role} TO {user}"
     await execute(migrated.url, str(refused.value.__cause__))
-    store = PostgresStore(migrated.as_user(user))
+    store = postgres_store(migrated.as_user(user))
     await store.check_ready()
     await store.stop()
 

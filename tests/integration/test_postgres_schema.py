@@ -12,12 +12,13 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import NullPool, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from tekana_postgres import PostgresStore, rights
+from tekana_postgres import rights
 from tekana_postgres.catalogue import SCHEMA_FILE
 from tekana_postgres.migrator import migrate
 from tekana_postgres.revisions import MIGRATIONS_FOLDER, known_revisions, newest_revision
 from tekana_postgres.tables import APPEND_ONLY, metadata
 from tests.integration.write_schema import as_text, reference
+from tests.postgres_stores import postgres_store
 
 _VERSIONS = files("tekana_postgres").joinpath("migrations", "versions")
 STEPS = sorted(one.name[:4] for one in _VERSIONS.iterdir() if one.name.endswith(".py"))
@@ -120,6 +121,6 @@ async def test_concurrent_migrations_run_once(empty_postgres_url: str) -> None:
         "".join(f"tekana: migrated up {step}\n" for step in STEPS),
         *["tekana: the schema is the newest already\n"] * 3,
     ]
-    store = PostgresStore(empty_postgres_url)
+    store = postgres_store(empty_postgres_url)
     await store.check_ready()
     await store.stop()

@@ -22,6 +22,7 @@ from tekana.testing.session import session
 from tekana_postgres import PostgresStore
 from tekana_postgres.unit_of_work import PostgresUnitOfWork
 from tests.integration.postgres_support import superuser
+from tests.postgres_stores import postgres_store
 
 KEY = IdempotencyKey("main", "test", "unlocked")
 
@@ -37,7 +38,7 @@ async def app(postgres_url: str) -> AsyncIterator[tekana.Session]:
 
 @pytest.fixture
 async def store(postgres_url: str, app: tekana.Session) -> AsyncIterator[PostgresStore]:
-    store = PostgresStore(postgres_url)
+    store = postgres_store(postgres_url)
     yield store
     await store.stop()
 

@@ -27,11 +27,12 @@ from tekana.testing.contracts.webhook_helpers import (
 )
 from tekana_postgres import PostgresStore
 from tests.integration.postgres_support import superuser
+from tests.postgres_stores import postgres_store
 
 
 @pytest.fixture
 async def store(postgres_url: str) -> AsyncIterator[PostgresStore]:
-    store = PostgresStore(postgres_url)
+    store = postgres_store(postgres_url)
     yield store
     await store.stop()
 

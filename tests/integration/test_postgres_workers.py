@@ -23,13 +23,14 @@ from tekana_postgres import PostgresStore
 from tekana_postgres.connections import raw_connection
 from tekana_postgres.store import _READERS
 from tests.integration.postgres_support import superuser
+from tests.postgres_stores import postgres_store
 
 PATIENCE = 30.0
 
 
 @pytest.fixture
 async def store(postgres_url: str) -> AsyncIterator[PostgresStore]:
-    store = PostgresStore(postgres_url)
+    store = postgres_store(postgres_url)
     yield store
     await store.stop()
 

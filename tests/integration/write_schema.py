@@ -10,10 +10,10 @@ from pathlib import Path
 
 import asyncpg
 
-from tekana_postgres import PostgresStore
 from tekana_postgres.catalogue import SCHEMA_FILE, Catalogue, as_reference, read_catalogue
 from tekana_postgres.database_url import parse_database_url
 from tekana_postgres.embedded import EmbeddedPostgres
+from tests.postgres_stores import postgres_store
 
 
 async def reference(url: str) -> Catalogue:
@@ -31,7 +31,7 @@ def as_text(catalogue: Catalogue) -> str:
 
 
 async def _migrate_and_describe(url: str) -> Catalogue:
-    store = PostgresStore(url)
+    store = postgres_store(url)
     await store.migrate()
     await store.stop()
     return await reference(url)

@@ -16,7 +16,7 @@ from tekana.ports.data_keys import DataKeyId, DataKeyStore
 from tekana.ports.key_provider import DamagedKey, UnknownMasterKey
 from tekana_keyfile import MemoryKeys
 from tekana_memory import MemoryStore
-from tekana_postgres import PostgresStore
+from tests.postgres_stores import postgres_store
 
 KEY = b"0123456789abcdef0123456789abcdef"
 
@@ -24,7 +24,7 @@ KEY = b"0123456789abcdef0123456789abcdef"
 @pytest.fixture(params=["memory", "postgres"])
 def new_store(request: pytest.FixtureRequest) -> DataKeyStore:
     """A store of each kind, one after the other."""
-    return MemoryStore() if request.param == "memory" else PostgresStore(request.getfixturevalue("postgres_url"))
+    return MemoryStore() if request.param == "memory" else postgres_store(request.getfixturevalue("postgres_url"))
 
 
 @pytest.fixture

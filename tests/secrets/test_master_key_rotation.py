@@ -24,7 +24,7 @@ from tekana.ports.data_keys import DataKeyStore
 from tekana.ports.key_provider import UnknownMasterKey
 from tekana_keyfile import KeyFile, MemoryKeys
 from tekana_memory import MemoryStore
-from tekana_postgres import PostgresStore
+from tests.postgres_stores import postgres_store
 
 _PURPOSES = [f"purpose {number}" for number in range(5)]
 
@@ -37,7 +37,7 @@ def provider(tmp_path: Path) -> KeyFile:
 @pytest.fixture(params=["memory", "postgres"])
 def new_store(request: pytest.FixtureRequest) -> DataKeyStore:
     """A store of each kind, one after the other."""
-    return MemoryStore() if request.param == "memory" else PostgresStore(request.getfixturevalue("postgres_url"))
+    return MemoryStore() if request.param == "memory" else postgres_store(request.getfixturevalue("postgres_url"))
 
 
 @pytest.fixture
@@ -224,7 +224,7 @@ def test_the_command_may_be_killed(command: list[str], postgres_url: str, provid
 
 
 async def _created(url: str, provider: KeyFile, count: int = len(_PURPOSES)) -> list[DataKey]:
-    store = PostgresStore(url)
+    store = postgres_store(url)
     keys = DataKeys(store, provider, uuid7)
     try:
         return [await keys.current(f"purpose {number}") for number in range(count)]

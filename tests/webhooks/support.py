@@ -34,7 +34,7 @@ from tekana.testing.receiver import Json, Receiver, receiving
 from tekana_httpcore import HttpSender
 from tekana_keyfile.memory import MemoryKeys
 from tekana_memory import MemoryStore
-from tekana_postgres import PostgresStore
+from tests.postgres_stores import postgres_store
 
 ME = builders.caller("me")
 PATIENCE = 60.0
@@ -61,7 +61,7 @@ def store_url(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 async def store(store_url: str, clock: FrozenClock) -> AsyncIterator[WebhookStore]:
-    kind = MemoryStore if store_url == "memory://" else PostgresStore
+    kind: Callable[..., WebhookStore] = MemoryStore if store_url == "memory://" else postgres_store
     kept = kind(store_url, clock=clock)
     yield kept
     await assert_whole(kept)

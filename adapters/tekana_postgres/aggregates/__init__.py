@@ -1,13 +1,14 @@
 """The row mappings of aggregates: how to lock, insert and update. A new kind needs a file, and an entry in KINDS.
 
-The unit of work locks kind by kind in the order of KINDS, and wallets last: always the same order, so that units never
-deadlock.
+The unit of work locks kind by kind in the order of `kinds_with`, and wallets last: always the same order, so that units
+never deadlock.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
+from tekana.application.secrets.customer_vault import CustomerVault
 from tekana.domain.api_keys import API_KEYS
 from tekana.domain.approvals import APPROVALS
 from tekana.domain.customer import CONTACTS, CUSTOMERS
@@ -22,11 +23,15 @@ from tekana_postgres.aggregates.webhook_endpoint import WebhookActivationRows, W
 
 KINDS: Final[dict[str, KindRows]] = {
     APPROVALS.name: ApprovalRows(),
-    CUSTOMERS.name: CustomerRows(),
-    CONTACTS.name: ContactRows(),
     API_KEYS.name: ApiKeyRows(),
     WEBHOOK_ACTIVATIONS.name: WebhookActivationRows(),
     WEBHOOK_ENDPOINTS.name: WebhookEndpointRows(),
     WEBHOOK_DELIVERIES.name: WebhookDeliveryRows(),
 }
-"""The rows of every kind but wallets, by the kind's name."""
+"""The rows of the kinds without personal data, and without wallets, by the kind's name."""
+
+
+def kinds_with(vault: CustomerVault) -> dict[str, KindRows]:
+    """Return the rows of every kind but wallets, in the order of locking. The vault encrypts customers' details."""
+    first = {APPROVALS.name: KINDS[APPROVALS.name]}
+    return {**first, CUSTOMERS.name: CustomerRows(vault), CONTACTS.name: ContactRows(vault), **KINDS}

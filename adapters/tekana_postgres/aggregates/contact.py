@@ -7,17 +7,22 @@ from typing import Any
 
 import asyncpg
 
+from tekana.application.secrets.customer_vault import CustomerVault
 from tekana.domain.customer import Contact
 from tekana.domain.identifiers import CustomerId
 from tekana_postgres.aggregates.kind_rows import KindRows
+from tekana_postgres.customer_data import INDEX_COLUMNS, indexes_of
 from tekana_postgres.row_locks import RowLock
 
-_OWNERS_OF = "SELECT {field}, tenant, id FROM customers WHERE {field} = ANY($1) AND status <> 'closed'"
-_OWNERS = {field: _OWNERS_OF.format(field=field) for field in ("email", "phone_number", "external_id")}
+_OWNERS_OF = "SELECT {column}, tenant, id FROM customer_details WHERE {column} = ANY($1) AND NOT closed"
+_OWNERS = {field: _OWNERS_OF.format(column=column) for field, column in INDEX_COLUMNS.items()}
 
 
 class ContactRows(KindRows):
-    """Implements KindRows for contacts, which are columns of `customers`."""
+    """Implements KindRows for contacts, which are columns of `customer_details`."""
+
+    def __init__(self, vault: CustomerVault) -> None:
+        self._vault = vault
 
     async def lock(
         self,
@@ -25,13 +30,11 @@ class ContactRows(KindRows):
         ids: Sequence[Contact],
         row_lock: RowLock,  # noqa: ARG002 - contacts are not locked
     ) -> dict[Contact, dict[str, CustomerId]]:
-        values: dict[Any, list[str]] = {}
-        for contact in ids:
-            values.setdefault(contact.field, []).append(contact.value)
         owners: dict[Contact, dict[str, CustomerId]] = {}
-        for field, wanted in values.items():
-            for value, tenant, customer_id in await connection.fetch(_OWNERS[field], wanted):
-                owners.setdefault(Contact(field, value), {})[tenant] = customer_id
+        for field, query in _OWNERS.items():
+            wanted = await indexes_of(self._vault, [one for one in ids if one.field == field])
+            for index, tenant, customer_id in await connection.fetch(query, list(wanted)) if wanted else ():
+                owners.setdefault(wanted[index], {})[tenant] = customer_id
         return owners
 
     async def save(self, connection: asyncpg.Connection, added: Mapping[Any, Any], changed: Mapping[Any, Any]) -> None:

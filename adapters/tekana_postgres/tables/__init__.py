@@ -9,6 +9,7 @@ from tekana_postgres.tables.api_keys import api_keys as api_keys
 from tekana_postgres.tables.approvals import approvals as approvals
 from tekana_postgres.tables.audit_log import audit_log as audit_log
 from tekana_postgres.tables.columns import metadata as metadata
+from tekana_postgres.tables.customer_details import customer_details as customer_details
 from tekana_postgres.tables.history import history_links as history_links
 from tekana_postgres.tables.ledger import customer_answers as customer_answers
 from tekana_postgres.tables.ledger import customers as customers

@@ -20,38 +20,20 @@ customers = Table(
     "customers",
     metadata,
     Column("id", Uuid, primary_key=True),
-    Column("full_name", Text, nullable=False),
-    Column("email", Text, nullable=False),
-    Column("phone_number", Text, nullable=False),
     Column("country", CHAR(2)),
-    Column("external_id", Text),
-    Column("metadata", JSON),
     Column("status", Text, nullable=False),
-    Column("suspension_reason", Text),
     Column("tier", Text),
     event_count("version", "customer"),
     Column("created_by", Text, nullable=False),
     moment("created_at"),
     moment("updated_at"),
     tenant(),
+    moment("erased_at", nullable=True),
     CheckConstraint("status IN ('active', 'suspended', 'closed')", name="status"),
-    CheckConstraint("(status = 'suspended') = (suspension_reason IS NOT NULL)", name="suspension"),
     CheckConstraint("version >= 1", name="version"),
     info={"rights": MAY_UPDATE, "audited": ("id", "status", "tenant", "version")},
 )
 
-# A contact is free again once its customer is closed: closed rows differ by their id, all others by NULL.
-_closed = text("(CASE WHEN status = 'closed' THEN id END)")
-for _contact in (customers.c.email, customers.c.phone_number, customers.c.external_id):
-    Index(
-        f"uq_customers_{_contact.name}",
-        _contact,
-        customers.c.tenant,
-        _closed,
-        unique=True,
-        postgresql_nulls_not_distinct=True,
-        postgresql_where=_contact.is_not(None) if _contact.nullable else None,
-    )
 Index(None, customers.c.status, customers.c.id)
 Index(None, customers.c.tenant, customers.c.id)
 Index(None, customers.c.tenant, customers.c.status, customers.c.id)
@@ -168,13 +150,14 @@ idempotency_keys = Table(
     info={"rights": MAY_INSERT, "audited": ("key_digest", "transaction_id")},
 )
 
-# Answers that hold a customer's data, apart from the keys, which are kept for ever: these can be erased.
+# Answers that hold a customer's data, apart from the keys, which are kept for ever: these can be erased. They are
+# encrypted with the customer's key, without which they cannot be read.
 customer_answers = Table(
     "customer_answers",
     metadata,
     Column("key_digest", Uuid, primary_key=True, info={"references": "idempotency_keys.key_digest"}),
     reference("customer_id", "customers.id"),
-    Column("answer", JSON, nullable=False),
+    Column("encrypted", Text, nullable=False),
     Index(None, "customer_id"),
     info={"rights": MAY_INSERT},
 )

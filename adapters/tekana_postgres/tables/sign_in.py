@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Boolean, Column, Index, Integer, LargeBinary, Table, Text, Uuid
 
-from tekana_postgres.tables.columns import MAY_DELETE, MAY_UPDATE, metadata, moment, reference
+from tekana_postgres.tables.columns import MAY_DELETE, metadata, moment, reference
 
 credentials = Table(
     "credentials",
@@ -16,7 +16,7 @@ credentials = Table(
     Column("attempts", Integer, nullable=False),
     moment("attempted_at", nullable=True),
     moment("locked_until", nullable=True),
-    info={"rights": MAY_UPDATE},
+    info={"rights": MAY_DELETE},
 )
 
 refresh_families = Table(

@@ -10,7 +10,7 @@ from msgspec import json
 
 from tekana import ApiKey
 from tekana.domain.answer_reference import AnswerReference
-from tekana.domain.answers import Answer, BatchRecord, CustomerWithWallets, stored_form
+from tekana.domain.answers import Answer, BatchRecord, CustomerWithWallets, ErasedCustomer, stored_form
 from tekana.domain.api_key_answers import ConfiguredApiKey
 from tekana.domain.api_keys import API_KEYS
 from tekana.domain.approvals import APPROVALS, Approval
@@ -34,6 +34,7 @@ _ANSWERS: dict[str, type[Answer]] = {
     "transaction": Transaction,
     "wallet": Wallet,
     "customer": CustomerWithWallets,
+    "erased_customer": ErasedCustomer,
     "rejection": Rejection,
     "batch": BatchRecord,
     "api_key": ConfiguredApiKey,

@@ -33,11 +33,14 @@ from tekana.domain.errors import (
 )
 from tekana.domain.policy import require_scope, visible_transaction
 from tekana.domain.transaction import Rejection, Transaction
+from tekana.domain.wallet import WALLETS_PER_CUSTOMER_MAX
 from tekana.ports.audit import Audit
 from tekana.ports.outbox import Outbox
+from tekana.ports.page import PageRequest
 from tekana.ports.pools import PooledStore, PoolStatistics
 from tekana.ports.readers import PortT, Reader, Readers, SessionReaders
 from tekana.ports.store import Store
+from tekana.ports.wallets import WalletFilter
 
 if TYPE_CHECKING:  # its libraries are loaded where customers sign in
     from tekana.application.sign_in.customer_sign_in import CustomerSignIn
@@ -359,8 +362,10 @@ class Session(SessionReaders):
         customer_id = self.caller.customer_id
         if customer_id is None or not isinstance(answer, Transaction):
             return answer
-        _, wallets = await self._store.customers(self.caller).get(customer_id)
-        return visible_transaction(self.caller, answer, {one.id for one in wallets}) or replace(answer, entries=())
+        owned = WalletFilter(customer_id=customer_id)  # not the customer, whose data may be unavailable
+        wallets = await self._store.wallets(self.caller).list(owned, PageRequest(limit=WALLETS_PER_CUSTOMER_MAX))
+        own = {one.id for one in wallets.items}
+        return visible_transaction(self.caller, answer, own) or replace(answer, entries=())
 
 
 def executed(command: Command[AnswerT], outcome: Outcome) -> Executed[AnswerT]:

@@ -46,13 +46,19 @@ class MissingAdapter(TekanaError):
     code = "missing_adapter"
 
 
-def find_store(url: str, clock: Clock | None, read_url: str | None = None) -> Store:
+def find_store(
+    url: str,
+    clock: Clock | None,
+    read_url: str | None = None,
+    key_provider: Callable[[], KeyProvider] | None = None,
+) -> Store:
     """Build the store for a URL. It is not started yet.
 
     Args:
         url: the URL of the database; its scheme is the name of the entry point.
         clock: replaces the store's clock, for tests.
         read_url: the URL of a replica to read from, if any.
+        key_provider: returns the provider of the master keys, for a store that encrypts what it keeps.
 
     Raises:
         MissingAdapter: no store is installed for the URL's scheme.
@@ -60,13 +66,15 @@ def find_store(url: str, clock: Clock | None, read_url: str | None = None) -> St
     """
     scheme = url.partition("://")[0]
     factory = load("tekana.stores", scheme)
-    if read_url is None:
-        return require_store(factory(url, clock=clock))
-    try:
-        signature(factory).bind(url, clock=clock, read_url=read_url)
-    except TypeError:
-        raise invalid("read_database_url", f"cannot be given with {scheme}://, which has no replicas") from None
-    return require_store(factory(url, clock=clock, read_url=read_url))
+    taken = signature(factory).parameters
+    options: dict[str, Any] = {"clock": clock}
+    if "key_provider" in taken:
+        options["key_provider"] = key_provider
+    if read_url is not None:
+        if "read_url" not in taken:
+            raise invalid("read_database_url", f"cannot be given with {scheme}://, which has no replicas")
+        options["read_url"] = read_url
+    return require_store(factory(url, **options))
 
 
 def require_store(store: object) -> Store:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from dependency_injector import containers, providers
@@ -83,10 +84,16 @@ class LocalContainer(containers.DeclarativeContainer):
     clock: providers.Object[Clock | None] = providers.Object(None)  # the store's own, unless a test sets one
     stripe = providers.Object(0)
     new_id = providers.Object(uuid7)
-    store = providers.Singleton(find_store, settings.provided.database_url, clock, settings.provided.read_database_url)
+    key_provider = providers.Singleton(find_key_provider, settings)
+    store = providers.Singleton(
+        find_store,
+        settings.provided.database_url,
+        clock,
+        settings.provided.read_database_url,
+        key_provider.provider,
+    )
     readers = providers.Callable(lambda store: store, store)
     data_key_store = providers.Factory(data_key_store_of, store)
-    key_provider = providers.Singleton(find_key_provider, settings)
     data_keys = providers.Singleton(DataKeys, data_key_store, key_provider, new_id)
     webhook_store = providers.Factory(webhook_store_of, store)
     webhook_sender = providers.Singleton(find_sender, settings.provided.webhooks_allow_private)
@@ -103,6 +110,7 @@ class LocalContainer(containers.DeclarativeContainer):
         new_secret=endpoint_secrets.provided.new,
         stripe=stripe,
         hash_secret=secret_hasher.provided.hash_loaded,
+        keep_customers=providers.Callable(timedelta, settings.provided.keep_customers),
     )
     engine = providers.Singleton(
         UrlCheckingEngine,

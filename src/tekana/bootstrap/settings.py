@@ -47,6 +47,8 @@ BUS_SECRET_BYTES_MIN = 32
 
 _BUS_SECRETS_MAX = 2  # the new one and the old one, while it is rotated
 
+DaysOrNone = Annotated[int, msgspec.Meta(ge=0, le=DAYS_MAX)]
+
 _URLS: Final = {
     "database_url": "postgresql+asyncpg://user@host/name",
     "read_database_url": "postgresql+asyncpg://user@replica/name",
@@ -70,6 +72,7 @@ _REQUIREMENTS: Final = {
     "role": f"must be one of {', '.join(ROLES)}",
     "webhooks_allow_private": _SWITCH,
     "keep_events": f"must be a number of days from 1 to {DAYS_MAX}",
+    "keep_customers": f"must be a number of days from 0 to {DAYS_MAX}",
     "access_log": "must be a number from 0 to 1",
     "bus_secret": f"must be one secret, or two separated by a comma, each of at least {BUS_SECRET_BYTES_MIN} bytes",
     "approvals": f"must name commands, separated by commas: {', '.join(APPROVABLE)}",
@@ -99,6 +102,8 @@ class Settings:
             memory for a `memory://` database.
         webhooks_allow_private: whether webhooks may be sent to private addresses, and over http://.
         keep_events: the age in days from which on the relay may drop published events from the outbox; None: never.
+        keep_customers: how many days after the closing of a customer their personal data have to be kept, before they
+            can be erased. The default, five years, is what laws against money laundering commonly ask for.
         access_log: the share of HTTP requests that get a line in the access log, from 0 to 1; above 0, those that are
             refused or fail always get one.
         checkpoint_file: the path of the file for signed checkpoints of history, outside the database; None: there are
@@ -142,6 +147,7 @@ class Settings:
     key_provider_url: str | None = None
     webhooks_allow_private: bool = False
     keep_events: Days | None = None
+    keep_customers: DaysOrNone = 1825
     access_log: Share = 0.0
     checkpoint_file: str | None = None
     key_file: str | None = None
@@ -176,6 +182,8 @@ class Settings:
             )
         if self.keep_events is not None and not 1 <= self.keep_events <= DAYS_MAX:
             raise invalid("keep_events", _REQUIREMENTS["keep_events"])
+        if not 0 <= self.keep_customers <= DAYS_MAX:
+            raise invalid("keep_customers", _REQUIREMENTS["keep_customers"])
         if not 0 <= self.access_log <= 1:
             raise invalid("access_log", _REQUIREMENTS["access_log"])
         if not self.approval_rules.commands <= APPROVABLE.keys():

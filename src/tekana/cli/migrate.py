@@ -7,28 +7,33 @@ from pathlib import Path
 
 import rich_click as click
 
-from tekana.bootstrap.adapters import find_store
+from tekana.bootstrap import Settings
 from tekana.bootstrap.audit_records import record_act
-from tekana.cli.options import database_options, settings
+from tekana.bootstrap.lifespan import build_local
+from tekana.cli.options import database_options, key_provider_option, settings
 
 
 @click.command
+@key_provider_option
 @database_options
-def migrate(database_url: str | None, data_dir: Path | None) -> None:
+def migrate(database_url: str | None, data_dir: Path | None, key_provider_url: str | None) -> None:
     """Migrate the database to the schema that this version needs.
+
+    Customers' personal data that an earlier version stored readable are encrypted. If that is interrupted, run it
+    again: it continues.
 
     May be run at any time, by any number of processes at once: one does the work. It also grants missing rights to the
     role of the application.
     """
-    steps = asyncio.run(_migrate(settings(database_url, data_dir).database_url))
+    steps = asyncio.run(_migrate(settings(database_url, data_dir, key_provider_url=key_provider_url)))
     for step in steps:
         click.echo(f"tekana: migrated {step}")
     if not steps:
         click.echo("tekana: the schema is the newest already")
 
 
-async def _migrate(url: str) -> list[str]:
-    store = find_store(url, clock=None)
+async def _migrate(chosen: Settings) -> list[str]:
+    store = build_local(chosen).store()
     await store.start()
     try:
         steps = await store.migrate()

@@ -15,6 +15,7 @@ from tekana.bootstrap.lifespan import build_local
 from tekana.cli.options import database_options, key_provider_option, settings
 from tekana.domain.errors import invalid
 from tekana.ports.key_provider import RotatesMasterKeys
+from tekana.ports.store import DecryptsCustomers
 
 
 @click.group
@@ -40,12 +41,14 @@ def rotate(database_url: str | None, data_dir: Path | None, key_provider_url: st
 @key_provider_option
 @database_options
 def decrypt(database_url: str | None, data_dir: Path | None, key_provider_url: str | None) -> None:
-    """Store the secrets of webhook endpoints readable, as an earlier version of tekana needs them.
+    """Store everything readable that is encrypted, as an earlier version of tekana needs it.
 
-    Stop all processes first: those of this version encrypt them again.
+    That is the secrets of webhook endpoints and customers' personal data. Stop all processes first, and start none of
+    this version afterwards: they encrypt it again. If it is interrupted, run it again.
     """
     count = asyncio.run(_decrypt(settings(database_url, data_dir, existing=True, key_provider_url=key_provider_url)))
     click.echo(f"tekana: the secrets of {count:,} webhook endpoints were decrypted")
+    click.echo("tekana: customers' personal data were decrypted")
 
 
 async def _decrypt(chosen: Settings) -> int:
@@ -53,7 +56,11 @@ async def _decrypt(chosen: Settings) -> int:
     store = container.store()
     await store.start()
     try:
-        return await decrypt_stored_secrets(container.webhook_store().webhook_endpoints, container.endpoint_secrets())
+        endpoints = container.webhook_store().webhook_endpoints
+        count = await decrypt_stored_secrets(endpoints, container.endpoint_secrets())
+        if isinstance(store, DecryptsCustomers):
+            await store.decrypt_customers()
+        return count
     finally:
         await store.stop()
 

@@ -17,7 +17,7 @@ from tekana.bootstrap import Settings, connect
 from tekana.bootstrap.adapters import load
 from tekana.bootstrap.lifespan import build, build_local
 from tekana.bootstrap.production import check_production
-from tekana.bootstrap.settings import HOURS_MAX, ROLES
+from tekana.bootstrap.settings import DAYS_MAX, HOURS_MAX, ROLES
 from tekana.cli.development import DevelopmentKey, is_development, with_development_key
 from tekana.cli.failures import explain
 from tekana.cli.options import (
@@ -90,6 +90,12 @@ from tekana.ports.store import Store
 @checkpoint_option
 @bus_option
 @retention_option
+@setting(
+    "--keep-customers",
+    metavar="DAYS",
+    type=click.IntRange(0, DAYS_MAX),
+    help="How long the personal data of closed customers have to be kept before they can be erased. [default: 1825]",
+)
 @private_webhooks_option
 @key_provider_option
 @sign_in_options
@@ -107,7 +113,8 @@ def serve(host: str, port: int, workers: int, database_url: str | None, data_dir
     On a loopback address and with data of its own, it is in development mode: the first start makes an operator's API
     key, prints it, and keeps it in the key file.
     """
-    chosen = settings(database_url, data_dir, existing=False, **{name: value or None for name, value in more.items()})
+    given = {name: None if value is False or value == "" else value for name, value in more.items()}
+    chosen = settings(database_url, data_dir, existing=False, **given)
     key = None
     if is_development(chosen, host):
         chosen, key = with_development_key(chosen)

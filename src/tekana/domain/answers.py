@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Union
 from uuid import UUID
@@ -13,6 +14,7 @@ from tekana.domain.api_keys import ApiKey
 from tekana.domain.approvals import Approval
 from tekana.domain.audit_log import Resource
 from tekana.domain.customer import Customer
+from tekana.domain.errors import NotFound
 from tekana.domain.identifiers import CustomerId
 from tekana.domain.transaction import Rejection, Transaction
 from tekana.domain.wallet import Wallet
@@ -32,6 +34,13 @@ class CustomerWithWallets(NamedTuple):
 
     customer: Customer
     wallets: tuple[Wallet, ...]
+
+
+class ErasedCustomer(NamedTuple):
+    """A customer whose personal data were erased, and when. It has no personal data, so it is kept."""
+
+    id: CustomerId
+    erased_at: datetime
 
 
 BatchMode = Literal["atomic", "independent"]
@@ -75,6 +84,7 @@ ANSWERS: Final[dict[type, AnswerKind]] = {
     CustomerWithWallets: AnswerKind(
         "CustomerWithWallets", "customer", attrgetter("customer.id"), customer_id=attrgetter("customer.id")
     ),
+    ErasedCustomer: AnswerKind("ErasedCustomer", "customer", attrgetter("id")),
     Wallet: AnswerKind("Wallet", "wallet", attrgetter("id"), customer_id=attrgetter("customer_id")),
     Transaction: AnswerKind(None, "transaction", attrgetter("id")),
     Rejection: AnswerKind("Rejection", None, _no_id),
@@ -106,6 +116,12 @@ def resource_of(answer: Answer) -> Resource | None:
     kind = ANSWERS[type(answer)]
     resource_id = kind.resource_id(answer)
     return None if kind.resource is None or resource_id is None else Resource(kind.resource, resource_id)
+
+
+ERASED_ANSWER: Final = Rejection(
+    "CustomerNotFound", "not_found", "the customer's data were erased", None, NotFound.NAME
+)
+"""What stands under a key whose answer held the data of a customer who was erased."""
 
 
 def answer_class(name: str) -> type:

@@ -60,6 +60,7 @@ class Book:
         numbers: increasing numbers for transaction ids, shared by all Books of a process.
         caller, request_id, address: those of the command that is being decided; recorded with every change.
         approval_rules: which commands need the approval of a second person.
+        keep_customers: the retention period of a closed customer's personal data.
         stripe: the number of the house wallet, for each role and currency, that this process posts to.
         outbox: transactions (their events are derived from them) and all other events, in order.
         changes: the aggregates that were added or changed.
@@ -79,6 +80,7 @@ class Book:
     address: str | None = None
     approval_rules: ApprovalRules = NO_APPROVALS
     stripe: int = 0
+    keep_customers: timedelta = timedelta(0)
     outbox: list[Transaction | Event] = field(default_factory=list)
     changes: Changes = field(default_factory=Changes)
     wallets_with_entries: dict[WalletId, Wallet] = field(default_factory=dict)

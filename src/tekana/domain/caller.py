@@ -11,6 +11,7 @@ from tekana.domain.identifiers import CustomerId
 Scope = Literal[
     "customers:read",
     "customers:write",
+    "customers:erase",
     "wallets:read",
     "wallets:write",
     "wallets:open",

@@ -3,19 +3,22 @@
 register ──> active ──suspend──> suspended ──close──> closed (final)
                ^ └───────────────close──────────────────^
                └────reactivate───────┘
+
+A closed customer's personal data can be erased: their id and the history of their money stay.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar, Final, Literal, NamedTuple
 
 from tekana.domain.caller import MAIN_TENANT
-from tekana.domain.errors import ConcurrentUpdate, CustomerNotActive
+from tekana.domain.errors import ConcurrentUpdate, CustomerNotActive, CustomerNotErasable
 from tekana.domain.events import (
     CustomerClosed,
+    CustomerErased,
     CustomerReactivated,
     CustomerRegistered,
     CustomerSuspended,
@@ -50,7 +53,8 @@ class Customer:
     tenant that are not closed.
 
     `version` counts the changes: 1 when registered, one more with each; it is also the sequence of the customer's last
-    event. `tier` is the level to which the operator has verified the person's identity; None until then.
+    event. `tier` is the level to which the operator has verified the person's identity; None until then. `erased_at` is
+    when the personal data were erased; None until then. Afterwards they are empty.
     """
 
     AUDITED_FIELDS: ClassVar[tuple[str, ...]] = ("status", "tier")
@@ -73,6 +77,7 @@ class Customer:
     suspension_reason: str | None = None
     tier: str | None = None
     version: int = 1
+    erased_at: datetime | None = None
 
     @property
     def active(self) -> bool:
@@ -87,7 +92,7 @@ class Customer:
     @property
     def contacts(self) -> tuple[Contact, ...]:
         """Return the contact details, which no other open customer may have."""
-        return contacts(self.email, self.phone_number, self.external_id)
+        return () if self.erased_at else contacts(self.email, self.phone_number, self.external_id)
 
     def register(self) -> CustomerRegistered:
         """Return the event of a new customer."""
@@ -131,6 +136,14 @@ class Customer:
         self._change(at)
         return CustomerClosed(customer_id=self.id, sequence=self.version, occurred_at=self.updated_at)
 
+    def erase(self, at: datetime) -> CustomerErased:
+        """Erase the personal data for good."""
+        self.full_name = self.email = self.phone_number = ""
+        self.country = self.external_id = self.metadata = None
+        self._change(at)
+        self.erased_at = self.updated_at
+        return CustomerErased(customer_id=self.id, sequence=self.version, occurred_at=self.updated_at)
+
     def _change(self, at: datetime) -> None:
         """Count a change. `updated_at` never decreases, even if the clock was set back."""
         self.version += 1
@@ -149,6 +162,17 @@ class Customer:
         """Raise CustomerNotActive if the customer is closed."""
         if self.status == "closed":
             raise CustomerNotActive("the customer is closed")
+
+    def require_erasable(self, retention: timedelta, now: datetime) -> None:
+        """Raise CustomerNotErasable unless the customer has been closed for the retention period.
+
+        Nothing changes a closed customer, so the last change is the closing.
+        """
+        if self.status != "closed":
+            raise CustomerNotErasable(f"the customer is {self.status}: close them first")
+        until = self.updated_at + retention
+        if now < until:
+            raise CustomerNotErasable(f"the customer's data have to be kept until {until:%Y-%m-%d}")
 
     def require_active(self) -> None:
         """Raise CustomerNotActive if the customer is suspended or closed."""

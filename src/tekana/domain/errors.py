@@ -21,6 +21,7 @@
     │   ├── CustomerExists          customer_exists
     │   ├── IdentityExists          identity_exists
     │   ├── CustomerNotActive       customer_not_active
+    │   ├── CustomerNotErasable     customer_not_erasable    not closed, or the retention period is not over
     │   ├── WalletNotActive         wallet_not_active
     │   ├── WalletNotEmpty          wallet_not_empty
     │   ├── WebhookEndpointDisabled  webhook_endpoint_disabled
@@ -43,6 +44,7 @@
     └── Unavailable                 unavailable              outcome unknown: retry with the same key
         ├── Conflict                unavailable              another unit of work won a race; nothing was stored
         │   └── Busy                unavailable              a lock was not granted in time
+        ├── KeyUnavailable          unavailable              personal data cannot be decrypted; nothing was stored
         ├── Overloaded              unavailable              the queue is full; nothing was begun
         └── SignInUnavailable   unavailable              this process signs no customers in; nothing was begun
 
@@ -255,6 +257,13 @@ class CustomerNotActive(StateConflict):
     code = "customer_not_active"
 
 
+class CustomerNotErasable(StateConflict):
+    """The customer is not closed, or their data have to be kept for longer."""
+
+    NAME = "CustomerNotErasable"
+    code = "customer_not_erasable"
+
+
 class WalletNotActive(StateConflict):
     """The wallet is closed, or frozen for this direction."""
 
@@ -412,6 +421,10 @@ class Conflict(Unavailable):
 
 class Busy(Conflict):
     """A lock held by another unit of work was not granted in time. Nothing was stored."""
+
+
+class KeyUnavailable(Unavailable):
+    """A key that encrypts personal data cannot be reached. Nothing was stored, and what needs no such key goes on."""
 
 
 class Overloaded(Unavailable):

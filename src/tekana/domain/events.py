@@ -106,6 +106,13 @@ class CustomerClosed(CustomerEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerErased(CustomerEvent):
+    """The personal data of a closed customer were erased. Erase what you have stored of them, too."""
+
+    NAME: ClassVar[str] = "CustomerErased"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WalletEvent(RecordedEvent):
     """An event of a wallet."""
 
@@ -291,7 +298,7 @@ EVENT_TYPES: Final[dict[str, type[RecordedEvent]]] = {
     kind.NAME: kind
     for kind in (
         *(CustomerRegistered, CustomerUpdated, CustomerVerified),
-        *(CustomerSuspended, CustomerReactivated, CustomerClosed),
+        *(CustomerSuspended, CustomerReactivated, CustomerClosed, CustomerErased),
         *(WalletOpened, WalletUpdated, WalletFrozen, WalletUnfrozen, WalletClosed, WalletCredited, WalletDebited),
         *(FundsDeposited, FundsWithdrawn, FundsTransferred, PaymentMade, BalanceAdjusted, TransactionRejected),
         *(ApprovalRequested, ApprovalApproved, ApprovalRejected, ApprovalFailed),

@@ -120,6 +120,10 @@ class Wallet:
         self._change(at)
         return WalletClosed(wallet_id=self.id, sequence=self.sequence, occurred_at=self.updated_at)
 
+    def erase(self) -> None:
+        """Erase the free text of a closed wallet. It is no event: the customer's erasure is."""
+        self.name = self.metadata = None
+
     def _change(self, at: datetime) -> None:
         """Count an event. `updated_at` never decreases, even if the clock was set back."""
         self.sequence += 1

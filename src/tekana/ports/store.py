@@ -47,5 +47,22 @@ class Store(Readers, Protocol):
 
         Raises:
             Unavailable: the store cannot be reached.
+            KeyUnavailable: the store encrypts what an earlier version wrote, and its keys cannot be reached. Call it
+                again.
+        """
+        ...
+
+
+@runtime_checkable
+class DecryptsCustomers(Store, Protocol):
+    """A store that encrypts customers' personal data, and has a version that did not. Optional."""
+
+    async def decrypt_customers(self) -> None:
+        """Store customers' personal data readable, as that version needs them: before a downgrade.
+
+        No process may use the store meanwhile. If it is interrupted, call it again. `migrate` encrypts them again.
+
+        Raises:
+            KeyUnavailable: the keys cannot be reached.
         """
         ...

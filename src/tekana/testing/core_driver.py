@@ -42,6 +42,7 @@ _COMMANDS: dict[Verb, tuple[Callable[..., Any], str | None]] = {
     "suspend": (core.SuspendCustomer, "customer_id"),
     "reactivate": (core.ReactivateCustomer, "customer_id"),
     "close_customer": (core.CloseCustomer, "customer_id"),
+    "erase": (core.EraseCustomer, "customer_id"),
     "open_wallet": (core.OpenWallet, None),
     "update_wallet": (core.UpdateWallet, "wallet_id"),
     "freeze": (core.FreezeWallet, "wallet_id"),

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 Record = Mapping[str, Any]
 
-CustomerVerb = Literal["register", "update", "verify", "suspend", "reactivate", "close_customer"]
+CustomerVerb = Literal["register", "update", "verify", "suspend", "reactivate", "close_customer", "erase"]
 WalletVerb = Literal["open_wallet", "update_wallet", "freeze", "unfreeze", "close_wallet"]
 MoneyVerb = str
 """The `type` of any money command."""

@@ -25,6 +25,7 @@ _PATHS: dict[Verb, str] = {
     "suspend": "/v1/customers/{}/suspend",
     "reactivate": "/v1/customers/{}/reactivate",
     "close_customer": "/v1/customers/{}/close",
+    "erase": "/v1/customers/{}/erase",
     "open_wallet": "/v1/wallets",
     "freeze": "/v1/wallets/{}/freeze",
     "unfreeze": "/v1/wallets/{}/unfreeze",

@@ -13,6 +13,7 @@ from tekana.domain.events import (
     ApprovalRejected,
     ApprovalRequested,
     CustomerClosed,
+    CustomerErased,
     CustomerReactivated,
     CustomerRegistered,
     CustomerSuspended,
@@ -120,4 +121,5 @@ def sample_events() -> list[Event]:
         ApprovalRejected(**approval(), asked_by="key:1"),
         ApprovalFailed(**approval(), asked_by="key:1", rejection_code="insufficient_funds"),
     ]
+    events.append(CustomerErased(**aline()))
     return events

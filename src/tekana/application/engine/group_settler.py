@@ -19,7 +19,7 @@ from tekana.application.engine.statistics import OutcomeCounter
 from tekana.application.engine.unlocked_groups import UnlockedGroups
 from tekana.domain.book import Book
 from tekana.domain.caller import Caller
-from tekana.domain.errors import Busy, Conflict, InvalidRequest, Overloaded, Refused, Unavailable
+from tekana.domain.errors import Busy, Conflict, InvalidRequest, KeyUnavailable, Overloaded, Refused, Unavailable
 from tekana.domain.lock_set import LockedState, LockSet
 from tekana.ports.unit_of_work import BeginUnit, ReadsUnlocked
 
@@ -28,6 +28,8 @@ _log = logging.getLogger("tekana.engine")
 _Decision = Outcome | Refused | InvalidRequest
 
 _command_of: Final = attrgetter("envelope.command")
+
+_NOTHING_STORED = (Conflict, KeyUnavailable, Overloaded)
 
 _TRIES = 3
 _PAUSE_MAX_SECONDS = 0.02  # before the second try; twice as long before the third
@@ -121,7 +123,9 @@ class GroupSettler:
             if await self._own_locks.wait(all_locks(group, self._stripe)):  # which was slow, not stuck
                 return await self._settle(group, unknown=failed.unknown)
             return await self._settle_around(group, unknown=failed.unknown)
-        no_command_is_the_reason = isinstance(failed.error, Unavailable) and not isinstance(failed.error, Conflict)
+        no_command_is_the_reason = isinstance(failed.error, Unavailable) and not isinstance(
+            failed.error, Conflict | KeyUnavailable
+        )
         middle = _middle(group)
         if not middle or no_command_is_the_reason:
             fail(group, failed.error, self._counter, unknown=failed.unknown)
@@ -161,8 +165,10 @@ class GroupSettler:
                     self._unlocked_groups.note(conflict=True)
                     if not isinstance(error, Busy):
                         continue
-                unknown = unknown or (isinstance(error, Unavailable) and not isinstance(error, Conflict | Overloaded))
-                elsewhere = isinstance(error, Busy) and (wait or _middle(group) > 0)
+                unknown = unknown or (isinstance(error, Unavailable) and not isinstance(error, _NOTHING_STORED))
+                elsewhere = isinstance(error, KeyUnavailable) or (
+                    isinstance(error, Busy) and (wait or _middle(group) > 0)
+                )
                 if not isinstance(error, Unavailable) or elsewhere or attempt == _TRIES:
                     raise _Failed(error, unknown=unknown) from error
             else:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from itertools import count
 from typing import NamedTuple
 
@@ -75,6 +76,7 @@ class PostingEngine:
         largest_group: int = 500,
         most_groups: int = 20,
         stripe: int = 0,
+        keep_customers: timedelta = timedelta(0),
     ) -> None:
         self._begin = begin
         self._new_id = new_id
@@ -83,6 +85,7 @@ class PostingEngine:
         self._hash_secret = hash_secret or _cannot_hash
         self._approval_rules = approval_rules
         self._stripe = stripe
+        self._keep_customers = keep_customers
         self._numbers = count(new_id().int & ((1 << NUMBER_BITS - 1) - 1))  # apart from those of other processes
         self._previews = asyncio.Semaphore(_PREVIEWS_MAX)
         self._waiting_previews = 0
@@ -271,6 +274,7 @@ class PostingEngine:
             numbers=self._numbers,
             approval_rules=self._approval_rules,
             stripe=self._stripe,
+            keep_customers=self._keep_customers,
         )
 
 

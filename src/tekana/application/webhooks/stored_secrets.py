@@ -23,7 +23,7 @@ def secrets_worker(endpoints: WebhookEndpoints, secrets: EndpointSecrets) -> Per
             _log.info("webhooks: the secrets of %d endpoints were encrypted", count)
         return _PAUSE_SECONDS
 
-    return PeriodicWorker("webhook secrets", run_once)
+    return PeriodicWorker("webhook encryption", run_once)
 
 
 async def encrypt_stored_secrets(endpoints: WebhookEndpoints, secrets: EndpointSecrets) -> int:

@@ -10,6 +10,7 @@ from uuid import UUID
 from tekana.application import (
     CloseCustomer,
     CloseWallet,
+    EraseCustomer,
     ReactivateCustomer,
     Session,
     SuspendCustomer,
@@ -135,6 +136,7 @@ async def _execute_all_commands(app: Session, store: Store) -> None:
     savings = await app.execute(builders.open_wallet(customer.id, "USD", name="Savings"))
     await app.execute(CloseWallet(wallet_id=savings.id))
     await app.execute(CloseCustomer(customer_id=customer.id))
+    await app.execute(EraseCustomer(customer_id=customer.id))
 
 
 async def _decide_on_requests(store: Store, wallet: Wallet) -> None:

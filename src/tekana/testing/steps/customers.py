@@ -85,6 +85,12 @@ def is_closed(scene: ScenarioContext, who: str) -> Request:
     return Request("close_customer", scene.person(who), {})
 
 
+@action("{who:Person} is erased")
+def is_erased(scene: ScenarioContext, who: str) -> Request:
+    """Erase their personal data."""
+    return Request("erase", scene.person(who), {})
+
+
 @state("{who:Person} is {status:w}")
 def customer_is(scene: ScenarioContext, who: str, status: str) -> None:
     """Check the status of a customer."""

@@ -19,6 +19,7 @@ REASONS = {
     "the wallet does not allow it now": "wallet_not_active",
     "there is still money in the wallet": "wallet_not_empty",
     "the customer is not active": "customer_not_active",
+    "the customer cannot be erased yet": "customer_not_erasable",
     "another customer has it": "customer_exists",
     "there is no such customer or wallet": "not_found",
     "another of them was refused": "rolled_back",

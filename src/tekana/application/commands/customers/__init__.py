@@ -3,6 +3,7 @@
 from typing import Final
 
 from tekana.application.commands.customers.close_customer import CloseCustomer
+from tekana.application.commands.customers.erase_customer import EraseCustomer
 from tekana.application.commands.customers.reactivate_customer import ReactivateCustomer
 from tekana.application.commands.customers.register_customer import RegisterCustomer
 from tekana.application.commands.customers.suspend_customer import SuspendCustomer
@@ -13,11 +14,20 @@ from tekana.application.commands.group import CommandGroup
 GROUP: Final = CommandGroup(
     "customer",
     "customer",
-    (RegisterCustomer, UpdateCustomer, VerifyCustomer, SuspendCustomer, ReactivateCustomer, CloseCustomer),
+    (
+        RegisterCustomer,
+        UpdateCustomer,
+        VerifyCustomer,
+        SuspendCustomer,
+        ReactivateCustomer,
+        CloseCustomer,
+        EraseCustomer,
+    ),
 )
 
 __all__ = [
     "CloseCustomer",
+    "EraseCustomer",
     "ReactivateCustomer",
     "RegisterCustomer",
     "SuspendCustomer",
