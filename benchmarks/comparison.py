@@ -188,6 +188,8 @@ async def run(text, wallets):
         host=url.query["host"], port=url.query["port"], user=url.username, database=url.database
     )
     await data.fill(connection, wallets)
+    if hasattr(data, "write_details"):
+        await data.write_details(connection, text, wallets)
     await connection.close()
 
 asyncio.run(run(sys.argv[1], int(sys.argv[2])))

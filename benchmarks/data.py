@@ -10,12 +10,17 @@ import math
 import random
 from datetime import UTC, datetime, timedelta
 from itertools import count
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
-from tekana.domain.identifiers import WalletId, house_wallet_id
+from tekana.bootstrap import Settings
+from tekana.bootstrap.lifespan import build_local
+from tekana.domain.customer import Customer
+from tekana.domain.identifiers import CustomerId, WalletId, house_wallet_id
 from tekana.domain.money import Currency
 from tekana.domain.wallet import house_wallets
+from tekana_postgres import PostgresStore
+from tekana_postgres.customer_data import DetailsRow, details_row
 from tekana_postgres.rows import WALLET_COLUMNS, wallet_row
 
 CURRENCY = Currency("RWF")
@@ -25,6 +30,7 @@ START_BALANCE = 1_000_000_000
 _EPOCH = datetime(2025, 10, 20, 2, tzinfo=UTC)
 _AMOUNT = 100
 _AUTHOR = "benchmarks"
+_BATCH = 10_000  # customers that are encrypted at once
 _LONGEST = 3600.0  # timeout of one statement, in seconds
 
 _WALLET, _CUSTOMER = "7000", "7001"
@@ -59,6 +65,40 @@ async def fill(connection: Any, wallets: int, *, rounds: int = 0) -> None:
         *(_KEYS, _ANNOUNCEMENTS, _POSITION, "VACUUM ANALYZE"),
     ):
         await connection.execute(_bound(statement, wallets, rounds), timeout=_LONGEST)
+
+
+async def write_details(connection: Any, url: str, wallets: int) -> None:
+    """Encrypt the personal data of the customers of a filled database. It takes a minute or two for a million.
+
+    Args:
+        connection: a superuser's asyncpg connection.
+        url: the database's URL.
+        wallets: as for `fill`.
+    """
+    store = cast("PostgresStore", build_local(Settings(database_url=url)).store())
+    try:
+        for begin in range(0, wallets, _BATCH):
+            customers = [_customer(number) for number in range(begin, min(begin + _BATCH, wallets))]
+            rows = [await details_row(store.vault, one) for one in customers]
+            await connection.copy_records_to_table("customer_details", records=rows, columns=DetailsRow._fields)
+    finally:
+        await store.stop()
+    await connection.execute("VACUUM ANALYZE customer_details", timeout=_LONGEST)
+
+
+def _customer(number: int) -> Customer:
+    return Customer(
+        id=CustomerId(UUID(f"019a0000-0000-{_CUSTOMER}-8000-{number:012x}")),
+        full_name=f"Customer {number}",
+        email=f"c{number}@example.com",
+        phone_number=f"+250{700_000_000 + number}",
+        country="RW",
+        external_id=None,
+        metadata=None,
+        created_by=_AUTHOR,
+        created_at=_EPOCH,
+        updated_at=_EPOCH,
+    )
 
 
 async def _open_house(connection: Any, wallets: int, rounds: int) -> None:

@@ -112,6 +112,7 @@ class Server:
                     size = await observer.fetchval(f"SELECT pg_size_pretty(pg_database_size('{unfinished}'))")
                     log(f"{name}: {size} so far")
                 await filling
+                await data.write_details(connection, self.url(unfinished), wallets)
             finally:
                 filling.cancel()
                 await asyncio.wait({filling})

@@ -14,6 +14,7 @@ from tekana.application.audit.checks import (
     BALANCES,
     COVERED,
     CURRENCIES,
+    DETAILS,
     EVENTS,
     FINAL,
     HELD,
@@ -227,6 +228,18 @@ def _final() -> str:
 
 _HELD = "SELECT format('wallet %s: %s is held by no hold', id, held) FROM wallets WHERE held <> 0"
 
+# `index_key_id` is there as long as the key and the details are: a constraint says so, and the auditor reads neither.
+_DETAILS = """
+    SELECT format('customer %s: %s', coalesce(c.id, d.id), CASE
+        WHEN c.id IS NULL THEN 'details without a customer'
+        WHEN d.id IS NULL OR (c.erased_at IS NULL AND d.index_key_id IS NULL) THEN 'has no details'
+        WHEN c.erased_at IS NOT NULL AND d.index_key_id IS NOT NULL THEN 'has details, and was erased'
+        ELSE 'has details of another version, status or tenant' END)
+    FROM customers c FULL JOIN customer_details d ON d.id = c.id
+    WHERE (c.erased_at IS NULL) IS DISTINCT FROM (d.index_key_id IS NOT NULL) OR c.version IS DISTINCT FROM d.version
+       OR (c.status = 'closed') IS DISTINCT FROM d.closed OR c.tenant IS DISTINCT FROM d.tenant
+"""
+
 
 def checks() -> tuple[Check, ...]:
     """Return the checks, in the order of the invariants, for the types and aggregates that are declared."""
@@ -240,4 +253,5 @@ def checks() -> tuple[Check, ...]:
         Check((EVENTS, SEQUENCES), "outbox", event_breaches()),
         Check((APPEND_ONLY,), "transactions", _APPEND_ONLY),
         Check((FINAL,), "wallets", _final()),
+        Check((DETAILS,), "customers", _DETAILS),
     )

@@ -27,7 +27,7 @@ import tekana
 from benchmarks import growth, http_load
 from benchmarks.bench import QUICK, Bench
 from benchmarks.client import LoadReport
-from benchmarks.data import START_BALANCE, fill, wallet_id
+from benchmarks.data import START_BALANCE, fill, wallet_id, write_details
 from benchmarks.engine import Load
 from benchmarks.fairness import fairness_table
 from benchmarks.http_load import NotAnswered
@@ -37,6 +37,7 @@ from benchmarks.results import Goal, Measured, Run, result_of, table, write
 from benchmarks.rows import ROWS
 from benchmarks.server import Server
 from benchmarks.tables import TABLES
+from tekana.ports.customers import CustomerFilter
 from tekana.testing import builders
 from tekana.testing.session import session
 from tekana_postgres.embedded import EmbeddedPostgres
@@ -49,9 +50,12 @@ WALLETS = 200
 async def test_a_filled_ledger_passes_the_audit_and_accepts_commands(postgres_url: str, rounds: int) -> None:
     async with superuser(postgres_url) as connection:
         await fill(connection, WALLETS, rounds=rounds)
+        await write_details(connection, postgres_url, WALLETS)
     async with session(postgres_url) as app:
         await app.execute(builders.transfer(wallet_id(0), wallet_id(WALLETS - 1), "100"), key="after")
         assert [finding.breaches async for finding in app.audit() if not finding.ok] == []
+        [named] = (await app.customers.list(CustomerFilter(email="c7@example.com"), tekana.PageRequest())).items
+        assert named.customer.full_name == "Customer 7"
         payer = await app.wallets.get(wallet_id(0))
         assert payer.ledger_balance == START_BALANCE - 100
         assert payer.version == 2 + 2 * rounds

@@ -181,7 +181,7 @@ def test_audit_exits_with_0_when_whole_and_1_when_broken(postgres_url: str) -> N
     whole = tekana("audit", "--database-url", postgres_url)
     assert (whole.returncode, whole.stderr) == (0, "")
     assert whole.stdout.endswith("tekana: the ledger is whole\n")
-    assert len(whole.stdout.splitlines()) == 13
+    assert len(whole.stdout.splitlines()) == 14
 
     async def plant() -> None:
         async with superuser(postgres_url) as connection:

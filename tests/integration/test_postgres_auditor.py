@@ -38,7 +38,7 @@ async def test_the_audit_works_with_the_auditors_role(migrated: MigratedDatabase
     await execute(migrated.url, str(refused.value.__cause__))
     findings = await audit(migrated.as_user(user))
     assert [finding for finding in findings if not finding.ok] == []
-    assert len(findings) == len(await audit(migrated.url)) == 12
+    assert len(findings) == len(await audit(migrated.url)) == 13
 
 
 async def test_the_auditor_reads_no_secrets_and_changes_nothing(
@@ -58,7 +58,7 @@ async def test_the_auditor_reads_no_secrets_and_changes_nothing(
             for statement in (f"DELETE FROM {table.name}", f"TRUNCATE {table.name}"):
                 with pytest.raises(asyncpg.InsufficientPrivilegeError):
                     await connection.execute(statement)
-        for secret in ("email FROM customers", "answer FROM idempotency_keys", "secret FROM webhook_endpoints"):
+        for secret in ("key FROM customer_details", "answer FROM idempotency_keys", "secret FROM webhook_endpoints"):
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await connection.execute(f"SELECT {secret}")
 
@@ -86,7 +86,7 @@ async def test_the_application_has_no_right_to_change_history(migrated: Migrated
     ("grant", "breach"),
     [
         ("SELECT ON webhook_endpoints", "table webhook_endpoints: {} may select it"),
-        ("SELECT (email) ON customers", "table customers.email: {} may select it"),
+        ("SELECT (key) ON customer_details", "table customer_details.key: {} may select it"),
         ("UPDATE ON wallets", "table wallets: {} may update it"),
     ],
 )

@@ -362,3 +362,16 @@ def an_event_after_a_customer_was_closed(snapshot: Snapshot) -> Snapshot:
     event = CustomerVerified(customer_id=customer.id, sequence=version, occurred_at=builders._NOW, tier="full")
     changed = with_customer(snapshot, lambda one: one.id == customer.id, version=version)
     return changed._replace(outbox=[*snapshot.outbox, event])
+
+
+@breaks(13)
+def a_customer_without_a_name(snapshot: Snapshot) -> Snapshot:
+    return with_customer(snapshot, lambda one: one.erased_at is None, full_name="")
+
+
+@breaks(13)
+def an_erased_customer_with_contacts(snapshot: Snapshot) -> Snapshot:
+    values = {"full_name": "", "country": None, "external_id": None, "metadata": None}
+    return with_customer(
+        snapshot, lambda one: one.status == "closed", erased_at=snapshot.transactions[0].created_at, **values
+    )

@@ -20,8 +20,8 @@ customer_details = Table(
     Column("closed", Boolean, nullable=False),
     Column("version", BigInteger, nullable=False),  # that of the customer when this was written
     tenant(),
-    CheckConstraint("(key IS NULL) = (details IS NULL)", name="key"),
-    info={"rights": MAY_UPDATE},
+    CheckConstraint("num_nulls(key, details, index_key_id) IN (0, 3)", name="key"),
+    info={"rights": MAY_UPDATE, "audited": ("id", "index_key_id", "closed", "version", "tenant")},
 )
 
 # A contact is free again once its customer is closed: closed rows differ by their id, all others by NULL.

@@ -31,7 +31,7 @@ customers = Table(
     moment("erased_at", nullable=True),
     CheckConstraint("status IN ('active', 'suspended', 'closed')", name="status"),
     CheckConstraint("version >= 1", name="version"),
-    info={"rights": MAY_UPDATE, "audited": ("id", "status", "tenant", "version")},
+    info={"rights": MAY_UPDATE, "audited": ("id", "status", "tenant", "version", "erased_at")},
 )
 
 Index(None, customers.c.status, customers.c.id)

@@ -29,7 +29,7 @@ CREATE TABLE customer_details (
     version BIGINT NOT NULL,
     tenant TEXT DEFAULT 'main' NOT NULL,
     CONSTRAINT pk_customer_details PRIMARY KEY (id),
-    CONSTRAINT ck_customer_details_key CHECK ((key IS NULL) = (details IS NULL))
+    CONSTRAINT ck_customer_details_key CHECK (num_nulls(key, details, index_key_id) IN (0, 3))
 )
 """
 UNIQUE = """

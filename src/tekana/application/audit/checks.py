@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from tekana.application.audit.snapshot import Snapshot
+from tekana.domain.answers import ANSWERS
 from tekana.domain.events import WalletFrozen, WalletOpened, aggregate_id
 from tekana.domain.identifiers import (
     NUMBER_BITS,
@@ -34,8 +35,11 @@ EVENTS = Invariant(9, "every change has its event, every event its cause")
 SEQUENCES = Invariant(10, "each aggregate's events run without a gap, in order")
 APPEND_ONLY = Invariant(11, "posted history is never changed")
 FINAL = Invariant(12, "statuses follow from events, and what is closed is empty")
+DETAILS = Invariant(13, "each customer has their details, and an erased one has none")
 
-INVARIANTS = (*(BALANCED, BALANCES, VERSIONS, HELD, COVERED, CURRENCIES, KEYS, EVENTS, SEQUENCES, APPEND_ONLY, FINAL),)
+INVARIANTS = (
+    *(BALANCED, BALANCES, VERSIONS, HELD, COVERED, CURRENCIES, KEYS, EVENTS, SEQUENCES, APPEND_ONLY, FINAL, DETAILS),
+)
 
 BREACHES_SHOWN_MAX = 20
 
@@ -257,6 +261,20 @@ def _entries(snapshot: Snapshot) -> int:
     return sum(len(transaction.entries) for transaction in snapshot.transactions)
 
 
+def _details(snapshot: Snapshot) -> Breaches:
+    erased = {one.id for one in snapshot.customers if one.erased_at is not None}
+    for one in snapshot.customers:
+        required, others = (one.full_name, one.email, one.phone_number), (one.external_id, one.metadata, one.country)
+        if one.id in erased and any((*required, *others)):
+            yield f"customer {one.id}: has details, and was erased"
+        if one.id not in erased and not all(required):
+            yield f"customer {one.id}: has no details"
+    for record in snapshot.keys.values():
+        customer_id = ANSWERS[type(record.answer)].customer_id
+        if customer_id is not None and customer_id(record.answer) in erased:
+            yield f"customer {customer_id(record.answer)}: an answer under a key has details, and they were erased"
+
+
 _CHECKS: Mapping[Invariant, tuple[Callable[[Snapshot], int], Callable[[Snapshot], Iterable[str]]]] = {
     BALANCED: (_transactions, _balanced),
     BALANCES: (_entries, _balances),
@@ -269,4 +287,5 @@ _CHECKS: Mapping[Invariant, tuple[Callable[[Snapshot], int], Callable[[Snapshot]
     SEQUENCES: (lambda snapshot: sum(1 for _ in snapshot.events()), _sequences),
     APPEND_ONLY: (_transactions, _append_only),
     FINAL: (_wallets, _final),
+    DETAILS: (lambda snapshot: len(snapshot.customers), _details),
 }
