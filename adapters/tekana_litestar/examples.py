@@ -75,6 +75,7 @@ _ERRORS: Final[dict[type[tekana.TekanaError], tekana.TekanaError]] = {
         tekana.WebhookEndpointDisabled("the webhook endpoint is disabled (by its owner): enable it first"),
         tekana.CustomerExists("another customer has this email"),
         tekana.CustomerNotActive("the customer is suspended"),
+        tekana.CustomerNotErasable("the customer's data have to be kept until 2031-11-29"),
         tekana.WalletNotActive(f"wallet {fields.WALLET_ID} is frozen: money can come in, not go out"),
         tekana.WalletNotEmpty(f"wallet {fields.WALLET_ID} still has money in it: move it out first"),
         tekana.ConcurrentUpdate("the customer is at version 4 now, not 3: read it again"),

@@ -1,11 +1,12 @@
-"""Exports: whole lists as JSON lines, read page by page while they are sent, so that memory stays bounded."""
+"""Exports: whole lists in one response, read page by page while they are sent, so that memory stays bounded."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from tekana import Page, Unavailable
+from tekana_litestar.responses import JSON
 from tekana_litestar.server_sent_events import Streams
 
 if TYPE_CHECKING:
@@ -13,50 +14,62 @@ if TYPE_CHECKING:
 
 NDJSON: Final = "application/x-ndjson"
 
-_Read = Callable[[str | None], Awaitable[Page[Any]]]
+ReadPage = Callable[[str | None], Awaitable[Page[Any]]]
 """Reads the page after a cursor."""
 
 
-class Export:
-    """A response with all items of a list. It is counted among the streams, so that few are sent at a time.
+async def pages_of(read: ReadPage) -> AsyncIterator[tuple[Any, ...]]:
+    """Yield the items of every page of a list; at least one page, which may be empty."""
+    page = await read(None)
+    yield page.items
+    while page.next_cursor is not None:
+        page = await read(page.next_cursor)
+        yield page.items
 
-    If a page cannot be read any more, the response ends without its last chunk, which clients notice.
+
+class Export:
+    """A response that is read while it is sent. It is counted among the streams, so that few are sent at a time.
+
+    If a part cannot be read any more, the response ends without its last chunk, which clients notice.
     """
 
-    def __init__(self, streams: Streams, read: _Read, write: Callable[[Any], bytes], first: Page[Any]) -> None:
+    def __init__(self, streams: Streams, parts: AsyncIterator[bytes], first: bytes, media_type: str) -> None:
         self._streams = streams
-        self._read = read
-        self._write = write
+        self._parts = parts
         self._first = first
+        self._media_type = media_type
 
     @classmethod
-    async def begin(cls, streams: Streams, read: _Read, write: Callable[[Any], bytes]) -> Export:
-        """Read the first page, and return the response, which sends it and the others.
+    async def begin(cls, streams: Streams, parts: AsyncIterator[bytes], media_type: str = JSON) -> Export:
+        """Read the first part, and return the response, which sends it and the others.
 
         Args:
             streams: those of this worker.
-            read: reads a page of the list.
-            write: makes the line of an item.
+            parts: yields the parts of the body.
+            media_type: of the body.
         """
         streams.enter()
         try:
-            return cls(streams, read, write, await read(None))
+            return cls(streams, parts, await anext(parts), media_type)
         except BaseException:
             streams.leave()
             raise
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - an ASGI app's shape
-        """Send the lines, page by page."""
+        """Send the parts."""
         try:
-            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", NDJSON.encode())]})
-            page: Page[Any] | None = self._first if scope.get("method") != "HEAD" else None
-            while page is not None:
-                if self._streams.closing:
-                    raise Unavailable("the server stops: the export is not complete")
-                body = b"".join(map(self._write, page.items))
-                if body:
-                    await send({"type": "http.response.body", "body": body, "more_body": True})
-                page = None if page.next_cursor is None else await self._read(page.next_cursor)
+            headers = [(b"content-type", self._media_type.encode())]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            if scope.get("method") != "HEAD":
+                await self._send_part(self._first, send)
+                async for part in self._parts:
+                    await self._send_part(part, send)
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             self._streams.leave()
+
+    async def _send_part(self, part: bytes, send: Send) -> None:
+        if self._streams.closing:
+            raise Unavailable("the server stops: the export is not complete")
+        if part:
+            await send({"type": "http.response.body", "body": part, "more_body": True})

@@ -20,6 +20,7 @@ from tekana_memory.audit_log import MemoryAuditLog, MemoryAuditRecords
 from tekana_memory.data_keys import MemoryDataKeys
 from tekana_memory.lease import MemoryLease
 from tekana_memory.outbox import MemoryOutbox
+from tekana_memory.personal_data import MemoryPersonalData
 from tekana_memory.readers import MemoryCustomers, MemoryEvents, MemoryOutcomes, MemoryTransactions, MemoryWallets
 from tekana_memory.retention import MemoryRetention
 from tekana_memory.sign_in import (
@@ -52,6 +53,7 @@ class MemoryStore:
         self.credentials = MemoryCredentials(self._state, self._clock)
         self.audit_log = partial(MemoryAuditLog, self._state)
         self.audit_records = MemoryAuditRecords(self._state, self._clock)
+        self.personal_data = partial(MemoryPersonalData, self._state)
         self.events = partial(MemoryEvents, self._state)
         self.approvals = partial(MemoryApprovals, self._state, self._clock)
         self.data_keys = MemoryDataKeys(self._state, self._clock)

@@ -63,7 +63,7 @@ class PostgresAuditLog:
         query = f"SELECT {', '.join(COLUMNS)} FROM audit_log WHERE {where} ORDER BY id {order} LIMIT {page.limit + 1}"
         async with raw_connection(self._pool) as connection:
             rows = await connection.fetch(query, *given.values())
-        return page_of([_entry_of(row) for row in rows], page, lambda one: str(one.id))
+        return page_of([entry_of(row) for row in rows], page, lambda one: str(one.id))
 
 
 class PostgresAuditRecords:
@@ -89,7 +89,7 @@ def _row(entry: AuditEntry) -> tuple[Any, ...]:
     return (*_plain_values(entry), write_json(entry.before), write_json(entry.after))
 
 
-def _entry_of(row: asyncpg.Record) -> AuditEntry:
+def entry_of(row: asyncpg.Record) -> AuditEntry:
     values = dict(row.items())
     for name in ("before", "after"):
         values[name] = None if values[name] is None else _decode_fields(values[name])

@@ -19,7 +19,7 @@ _REMOVE_KEYS = "DELETE FROM signing_keys WHERE period < $1"
 _IDENTITY_COLUMNS = ", ".join(one.name for one in fields(Identity))
 _OF_SUBJECT = "FROM identities WHERE tenant = $1 AND issuer = $2 AND subject = $3"
 _FIND = f"SELECT {_IDENTITY_COLUMNS} {_OF_SUBJECT}"
-_LIST = f"SELECT {_IDENTITY_COLUMNS} FROM identities WHERE customer_id = $1 ORDER BY id"
+IDENTITIES_OF = f"SELECT {_IDENTITY_COLUMNS} FROM identities WHERE customer_id = $1 ORDER BY id"
 _ADD = f"INSERT INTO identities ({_IDENTITY_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING"
 _REMOVE = "DELETE FROM identities WHERE customer_id = $1 AND id = $2 RETURNING 1"
 
@@ -56,7 +56,7 @@ class PostgresIdentities:
 
     async def list(self, customer_id: CustomerId) -> Sequence[Identity]:
         async with raw_connection(self._pool) as connection:
-            return [Identity(**row) for row in await connection.fetch(_LIST, customer_id)]
+            return [Identity(**row) for row in await connection.fetch(IDENTITIES_OF, customer_id)]
 
     async def add(self, identity: Identity) -> Identity:
         async with raw_connection(self._pool) as connection:

@@ -32,6 +32,7 @@ from tekana_postgres.history_reader import PostgresHistory
 from tekana_postgres.key_records import PostgresOutcomes
 from tekana_postgres.lease import PostgresLease
 from tekana_postgres.outbox import PostgresOutbox
+from tekana_postgres.personal_data import PostgresPersonalData
 from tekana_postgres.production import production_faults
 from tekana_postgres.readiness import WriteProbe
 from tekana_postgres.retention import PostgresRetention
@@ -120,6 +121,7 @@ class PostgresStore:
         self.approvals = partial(PostgresApprovals, self._readers, self._clock)
         self.audit_log = partial(PostgresAuditLog, self._readers)
         self.audit_records = PostgresAuditRecords(self._background, self._clock)
+        self.personal_data = partial(PostgresPersonalData, self._readers)
         # Not from a replica, which lacks the locks that limit reads of the feed.
         self.events = partial(PostgresEvents, self._readers)
         self.retention = PostgresRetention(self._background)

@@ -35,6 +35,9 @@ STATUSES: Final = {"POST /v1/transactions adjustment": 202}
 REFUSED: Final = {"POST /v1/batches adjustment": "400 invalid_request"}
 """What is refused to every caller who may use the route, whatever the objects: an approval in a batch."""
 
+UNFIT: Final = {"POST /v1/customers/{customer_id}/erase": "409 customer_not_erasable"}
+"""What is refused of the objects that are made here: the erasure of a customer who is not closed."""
+
 IDS: Final = re.compile(
     r"(?:^|_)(?:customer|wallet|transaction|webhook_endpoint|webhook_delivery|api_key|approval)_id$"
 )
@@ -66,7 +69,7 @@ class Target:
     @property
     def success(self) -> str:
         """The outcome of a request about one's own objects."""
-        return REFUSED.get(self.line.route, str(self.status))
+        return REFUSED.get(self.line.route) or UNFIT.get(self.line.route, str(self.status))
 
     @property
     def refusal(self) -> str:

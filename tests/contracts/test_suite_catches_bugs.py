@@ -37,6 +37,12 @@ from tests.contracts.broken_audit_logs import (
     LosesTheStateBefore,
 )
 from tests.contracts.broken_data_keys import AddsASecondCurrentKey, OverwritesAnyText, SharesKeysAmongPurposes
+from tests.contracts.broken_personal_data import (
+    FindsErasedByContact,
+    KeepsAnswersOfErased,
+    KeepsSignInOfErased,
+    ShowsWhoActed,
+)
 from tests.contracts.broken_sign_in_stores import (
     AcceptsAnyCode,
     BeginsFamiliesOfAll,
@@ -149,6 +155,11 @@ CAUGHT: list[tuple[type[MemoryStore], Callable[..., Any]]] = [
     (broken_reader("audit_log", IncludesTheEnd), StoreContract.test_entries_are_found_by_each_filter),
     (broken_reader("audit_log", IgnoresNewestFirst), StoreContract.test_pages_have_every_entry_once_in_both_orders),
     (open_to_all("audit_log"), StoreContract.test_a_tenant_sees_its_own_entries_and_an_operator_all),
+    (broken_reader("personal_data", ShowsWhoActed), StoreContract.test_entries_about_a_customer_and_of_their_own_acts),
+    (open_to_all("personal_data"), StoreContract.test_personal_data_of_others_are_not_found),
+    (KeepsAnswersOfErased, StoreContract.test_answers_with_data_of_an_erased_customer_are_gone),
+    (broken_reader("customers", FindsErasedByContact), StoreContract.test_an_erased_customer_is_not_found_by_contact),
+    (KeepsSignInOfErased, SignInContract.test_an_erased_customer_has_nothing_to_sign_in_with),
     (AuditsNothing, StoreContract.test_a_started_store_is_ready),
     (LosesADelivery, WebhooksContract.test_a_stream_is_delivered_one_by_one_in_its_order),
     (LosesADelivery, WebhooksContract.test_the_log),

@@ -88,7 +88,8 @@ def test_the_guide_works_as_pasted(server: TcpPostgres, tmp_path: Path) -> None:
         ("server", "UPDATE entries SET amount = 1"),
         ("server", "DELETE FROM transactions"),
         ("server", "TRUNCATE outbox"),
-        ("auditor", "SELECT email FROM customers"),
+        ("auditor", "SELECT key FROM customer_details"),
+        ("auditor", "SELECT encrypted FROM customer_answers"),
         ("auditor", "SELECT secret FROM webhook_endpoints"),
         ("auditor", "DELETE FROM customers"),
     ):

@@ -40,6 +40,7 @@ async def services(
     roles: Sequence[ServiceName] = SERVICES,
     webhooks_allow_private: bool = False,
     approvals: str | None = None,
+    keep_customers: int = 1825,
 ) -> AsyncIterator[Session]:
     """Start the services; yield a session of the last one, to read the ledger."""
     if not REAL:
@@ -53,6 +54,7 @@ async def services(
                 database_url=database_url,
                 webhooks_allow_private=webhooks_allow_private,
                 approvals=approvals,
+                keep_customers=keep_customers,
             )
             app = await running.enter_async_context(session(settings, store=store, clock=clock, run_workers=True))
         yield app

@@ -22,11 +22,13 @@ from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.errors import InvalidRequest, Unavailable
 from tekana.domain.events import Event
 from tekana.domain.identifiers import TransactionId, WalletId
+from tekana.domain.identities import Identity
 from tekana.domain.money import Currency, Money
 from tekana.domain.transaction import TRANSACTION_TYPES, Entry, Rejection, Relation, Transaction, TransactionRequest
 from tekana.ports.audit_log import AuditFilter
 from tekana.ports.events import EventFilter, FeedEvent
 from tekana.ports.page import Page, PageRequest
+from tekana.ports.personal_data import SignInData, SignInSession
 from tekana.ports.transactions import TransactionFilter
 from tekana.testing.sample_events import sample_events
 from tekana_kafka import query_messages
@@ -275,6 +277,25 @@ AUDIT_ENTRY = AuditEntry(
     after={"scopes": (), "revoked_at": "2026-01-31T12:00:00+00:00"},
     personal_fields=("name",),
 )
+SIGN_IN = codec_of(SignInData)
+SIGN_IN_DATA = SignInData(
+    password_changed_at=MOMENT,
+    failed_attempts=1,
+    attempted_at=MOMENT,
+    sessions=(SignInSession(MOMENT, MOMENT, False),),
+    codes_sent_at=(MOMENT,),
+    identities=(
+        Identity(
+            id=UUID(int=1),
+            tenant="north",
+            issuer="https://issuer.example",
+            subject="a subject",
+            customer_id=tekana.CustomerId(UUID(int=2)),
+            created_by="key:1",
+            created_at=MOMENT,
+        ),
+    ),
+)
 SAMPLES: dict[str, tuple[Callable[[Any], bytes], Callable[[bytes], Any], Any]] = {
     "outcome": (OUTCOME.encode, OUTCOME.decode, Outcome(TRANSACTION, False)),
     "rejection": (OUTCOME.encode, OUTCOME.decode, Outcome(REJECTION, True)),
@@ -282,6 +303,7 @@ SAMPLES: dict[str, tuple[Callable[[Any], bytes], Callable[[bytes], Any], Any]] =
     "verified key": (VERIFIED.encode, VERIFIED.decode, VerifiedKey("main", "key:1", "operator", ("keys:read",), 0.5)),
     "no key": (VERIFIED.encode, VERIFIED.decode, None),
     "audit entries": (AUDIT_ENTRIES.encode, AUDIT_ENTRIES.decode, Page((AUDIT_ENTRY,), "next")),
+    "sign-in data": (SIGN_IN.encode, SIGN_IN.decode, SIGN_IN_DATA),
     "events": (codec_of(Page[FeedEvent]).encode, codec_of(Page[FeedEvent]).decode, EVENTS),
 }
 

@@ -19,7 +19,7 @@ from tekana.ports.audit_log import AuditFilter
 from tekana.ports.page import PAGE_SIZE_MAX
 from tekana_litestar import fields
 from tekana_litestar.examples import example_of
-from tekana_litestar.export import NDJSON, Export
+from tekana_litestar.export import NDJSON, Export, pages_of
 from tekana_litestar.fields import meta
 from tekana_litestar.operation import Call, Returns, query
 from tekana_litestar.pages import ListPage, page_response
@@ -131,7 +131,8 @@ async def export_audit_log(call: NamedDependency[Call[None, AuditExportQuery]]) 
     async def read(cursor: str | None) -> Any:
         return await reader.list(PageRequest(PAGE_SIZE_MAX, cursor), which)
 
-    return await Export.begin(call.streams, read, _line)
+    lines = (b"".join(map(_line, items)) async for items in pages_of(read))
+    return await Export.begin(call.streams, lines, NDJSON)
 
 
 ROUTER: Final = Router(

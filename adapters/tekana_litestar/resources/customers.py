@@ -1,4 +1,4 @@
-"""Customers: register, read, change, verify, suspend, reactivate, close, erase."""
+"""Customers: register, read, change, verify, suspend, reactivate, close."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from tekana import (
     CustomerId,
     CustomerNotFound,
     CustomerWithWallets,
-    EraseCustomer,
     ReactivateCustomer,
     RegisterCustomer,
     Session,
@@ -68,13 +67,6 @@ class Customer(msgspec.Struct, frozen=True, kw_only=True):
     def from_domain(cls, both: CustomerWithWallets) -> Customer:
         """Return what clients see of a customer, with their wallets."""
         return shown(cls, both.customer, wallets=tuple([Wallet.from_domain(each) for each in both.wallets]))
-
-
-class Erased(msgspec.Struct, frozen=True, kw_only=True):
-    """A customer whose personal data were erased."""
-
-    id: Annotated[UUID, fields.THE_CUSTOMER]
-    erased_at: Annotated[datetime, fields.time()]
 
 
 class CustomerPage(ListPage[Customer], frozen=True, kw_only=True):
@@ -229,22 +221,6 @@ async def close_customer(call: NamedDependency[Call[CloseCustomer, Query]]) -> R
     return _response(await call.submit(call.input))
 
 
-@command(
-    "/{customer_id:str}/erase",
-    Returns(200, Erased),
-    body=Body(EraseCustomer, without=_ID),
-)
-async def erase_customer(call: NamedDependency[Call[EraseCustomer, Query]]) -> Response:
-    """Erase a customer's personal data.
-
-    Destroys the key of a closed customer's personal data, once the retention period is over. Final. The ledger stays
-    whole, with the customer's id only. From then on, their name and contacts are empty, and requests repeated under
-    the keys of earlier ones about them are answered with 404.
-    """
-    done = await call.submit(call.input)
-    return json_response(200, shown(Erased, done.answer), replayed=done.replayed)
-
-
 async def _version_of(customer_id: CustomerId, versions: frozenset[int], session: Session) -> int:
     """Return the version to expect: the only one given, or the present one if it is among them."""
     if len(versions) == 1:
@@ -277,6 +253,5 @@ ROUTER: Final = Router(
         suspend_customer,
         reactivate_customer,
         close_customer,
-        erase_customer,
     ],
 )

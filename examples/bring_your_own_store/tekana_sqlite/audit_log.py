@@ -18,7 +18,7 @@ from tekana.ports.clock import Clock
 
 from .database import Database
 
-_entry_of = json.Decoder(AuditEntry).decode
+entry_of = json.Decoder(AuditEntry).decode
 
 
 class SqliteAuditLog:
@@ -37,7 +37,7 @@ class SqliteAuditLog:
         statement = "SELECT body FROM audit_log WHERE ? IS NULL OR id > ? ORDER BY id"
         if newest_first:
             statement = "SELECT body FROM audit_log WHERE ? IS NULL OR id < ? ORDER BY id DESC"
-        entries = (_entry_of(body) for [body] in rows(statement, page.cursor, page.cursor))
+        entries = (entry_of(body) for [body] in rows(statement, page.cursor, page.cursor))
         visible = (one for one in entries if can_access(self._caller, one.tenant) and which.matches(one))
         found = list(islice(visible, page.limit + 1))
         items = tuple(found[: page.limit])

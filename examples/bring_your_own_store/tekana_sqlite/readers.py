@@ -80,7 +80,7 @@ class SqliteCustomers:
                 *(self._database, _customer_of, "customers", conditions, page),
                 closed_last=which.by_contact,
                 newest_first=newest_first,
-                matches=self._can_access,
+                matches=lambda one: self._can_access(one) and not (which.by_contact and one.erased_at),
             )
             return Page(tuple(map(self._with_wallets, found.items)), found.next_cursor)
 

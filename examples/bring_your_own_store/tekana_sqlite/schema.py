@@ -5,7 +5,7 @@ The constraints enforce the rules independently of the code.
 
 from __future__ import annotations
 
-VERSION = 4
+VERSION = 5
 
 _APPEND_ONLY = ("transactions", "entries", "keys", "outbox")
 
@@ -111,5 +111,14 @@ _AUDIT_LOG = (
     ),
 )
 
-SCHEMAS: tuple[tuple[str, ...], ...] = (_FIRST, _API_KEYS, _APPROVALS, _AUDIT_LOG)
+# The answers under keys hold customers' data, which are erased. The keys stay.
+_ERASED_ANSWERS = (
+    "DROP TRIGGER no_UPDATE_of_keys",
+    (
+        "CREATE TRIGGER no_UPDATE_of_keys BEFORE UPDATE OF tenant, subject, key, fingerprint ON keys "
+        "BEGIN SELECT raise(ABORT, 'keys are never changed'); END"
+    ),
+)
+
+SCHEMAS: tuple[tuple[str, ...], ...] = (_FIRST, _API_KEYS, _APPROVALS, _AUDIT_LOG, _ERASED_ANSWERS)
 """The statements of each version of the schema."""

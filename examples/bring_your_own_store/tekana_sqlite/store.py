@@ -23,6 +23,7 @@ from .api_keys import SqliteApiKeys, SqliteCredentials
 from .approvals import SqliteApprovals, approval_of
 from .audit_log import SqliteAuditLog, SqliteAuditRecords
 from .database import Database
+from .personal_data import SqlitePersonalData
 from .readers import SqliteCustomers, SqliteEvents, SqliteOutcomes, SqliteTransactions, SqliteWallets, read_outbox
 from .schema import SCHEMAS, VERSION
 from .transactions import transaction_of
@@ -48,6 +49,7 @@ class SqliteStore:
         self.outcomes = partial(SqliteOutcomes, self._reader)
         self.api_keys = partial(SqliteApiKeys, self._reader)
         self.audit_log = partial(SqliteAuditLog, self._reader)
+        self.personal_data = partial(SqlitePersonalData, self._reader)
         self.audit_records = SqliteAuditRecords(self._writer, self._turn, self.clock)
         self.credentials = SqliteCredentials(self._reader, self._writer, self._turn, self.clock)
         self.approvals = partial(SqliteApprovals, self._reader, self.clock)

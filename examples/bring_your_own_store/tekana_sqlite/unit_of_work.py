@@ -10,7 +10,7 @@ from msgspec import json
 
 from tekana import ApiKey
 from tekana.domain.answer_reference import AnswerReference
-from tekana.domain.answers import Answer, BatchRecord, CustomerWithWallets, ErasedCustomer, stored_form
+from tekana.domain.answers import ERASED_ANSWER, Answer, BatchRecord, CustomerWithWallets, ErasedCustomer, stored_form
 from tekana.domain.api_key_answers import ConfiguredApiKey
 from tekana.domain.api_keys import API_KEYS
 from tekana.domain.approvals import APPROVALS, Approval
@@ -142,7 +142,16 @@ class SqliteUnitOfWork:
             kept = stored_form(answer)
             row = (*key, fingerprint, _NAMES[type(kept)], json.encode(kept).decode())
             self._database.rows("INSERT INTO keys VALUES (?, ?, ?, ?, ?, ?)", *row)
+        self._erase_answers([one for one in changes.changed_of(CUSTOMERS).values() if one.erased_at is not None])
         self._database.rows("COMMIT")
+
+    def _erase_answers(self, customers: Collection[Customer]) -> None:
+        """Replace the answers under keys that hold data of erased customers. A NamedTuple is an array in JSON."""
+        erased = json.encode(ERASED_ANSWER).decode()
+        for customer in customers:
+            for kind, path in (("customer", "$[0].id"), ("wallet", "$.customer_id")):
+                statement = "UPDATE keys SET kind = ?, body = ? WHERE kind = ? AND json_extract(body, ?) = ?"
+                self._database.rows(statement, _NAMES[Rejection], erased, kind, path, customer.id)
 
     def _save_customers(self, customers: Collection[Customer]) -> None:
         """Save customers. All old contacts are deleted before new ones are inserted, as customers may swap theirs."""

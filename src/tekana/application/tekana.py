@@ -12,6 +12,7 @@ from tekana.application.authentication import Authenticator, KeyVerifier
 from tekana.application.bus import Service
 from tekana.application.commands.batch import Batch, BatchOutcome, failed_index
 from tekana.application.commands.command import AnswerT, Command
+from tekana.application.customer_export import CustomerExport, RecordedPersonalData
 from tekana.application.engine.engine import Engine
 from tekana.application.engine.envelope import Envelope, Outcome
 from tekana.application.engine.statistics import EngineStatistics
@@ -21,8 +22,17 @@ from tekana.application.webhooks.webhooks import Webhooks
 from tekana.application.workers.relay import relay_warnings
 from tekana.domain.answers import Answer
 from tekana.domain.approvals import Approval
-from tekana.domain.audit_log import READ_AUDIT_LOG, Act, AuditOutcome, Origin, named_resource
+from tekana.domain.audit_log import (
+    EXPORT_CUSTOMER,
+    READ_AUDIT_LOG,
+    Act,
+    AuditOutcome,
+    Origin,
+    Resource,
+    named_resource,
+)
 from tekana.domain.caller import AUTHENTICATION, Caller, Scope
+from tekana.domain.customer import CUSTOMERS
 from tekana.domain.errors import (
     ApprovalPending,
     Forbidden,
@@ -31,12 +41,14 @@ from tekana.domain.errors import (
     Unavailable,
     rebuild_refusal,
 )
+from tekana.domain.identifiers import CustomerId
 from tekana.domain.policy import require_scope, visible_transaction
 from tekana.domain.transaction import Rejection, Transaction
 from tekana.domain.wallet import WALLETS_PER_CUSTOMER_MAX
 from tekana.ports.audit import Audit
 from tekana.ports.outbox import Outbox
 from tekana.ports.page import PageRequest
+from tekana.ports.personal_data import PersonalData
 from tekana.ports.pools import PooledStore, PoolStatistics
 from tekana.ports.readers import PortT, Reader, Readers, SessionReaders
 from tekana.ports.store import Store
@@ -229,7 +241,24 @@ class Session(SessionReaders):
         self._require_scope(reader.scope, reader.name)
         if reader is SessionReaders.audit_log:
             self._note(READ_AUDIT_LOG, "done")
-        return checked(reader, reader.of(self._store, self.caller))
+        port = checked(reader, reader.of(self._store, self.caller))
+        if reader is SessionReaders.personal_data:
+            return cast("PortT", RecordedPersonalData(cast("PersonalData", port), self._record_export))
+        return port
+
+    async def _record_export(self, customer_id: CustomerId) -> None:
+        if self._recorder is not None:
+            act = Act.of(self.caller, EXPORT_CUSTOMER, "done", None, self._address)
+            resource = Resource(CUSTOMERS.name, customer_id)
+            await self._recorder.record(act, Origin(self._address, self._request_id), resource)
+
+    def export_customer(self, customer_id: CustomerId) -> CustomerExport:
+        """Return everything that is held about a customer, which is read as it is asked for.
+
+        Raises:
+            Forbidden: the caller lacks the scope.
+        """
+        return CustomerExport(customer_id, self.customers, self.personal_data, self._store)
 
     @property
     def webhooks(self) -> Webhooks:

@@ -13,7 +13,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 from uuid import UUID
 
-from tekana.domain.caller import MAIN_TENANT, Caller, CallerKind
+from tekana.domain.caller import CUSTOMER_SUBJECT, MAIN_TENANT, Caller, CallerKind
+from tekana.domain.identifiers import CustomerId
 from tekana.domain.lock_set import LockSet
 from tekana.domain.wallet import WALLETS
 
@@ -37,6 +38,9 @@ REQUEST_APPROVAL: Final = "RequestApproval"
 
 READ_AUDIT_LOG: Final = "ReadAuditLog"
 """The action of an entry about reads of the audit log."""
+
+EXPORT_CUSTOMER: Final = "ExportCustomer"
+"""The action of an entry about an export of what is held about a customer."""
 
 ENTRIES_DROPPED: Final = "EntriesDropped"
 """The action of an entry that counts those that were not written, as there were too many at once."""
@@ -175,6 +179,13 @@ class Observation:
             after={one: after.shown[one] for one in names} or None,
             personal_fields=tuple(personal),
         )
+
+
+def disclosed(entry: AuditEntry, customer_id: CustomerId) -> AuditEntry:
+    """Return what a customer may know of an entry about them: all of their own acts, and not who else acted."""
+    if entry.subject == f"{CUSTOMER_SUBJECT}{customer_id}":
+        return entry
+    return replace(entry, subject="", request_id=None, address=None)
 
 
 def requested_entry(book: Book, approval: Resource) -> AuditEntry:

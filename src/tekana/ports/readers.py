@@ -30,6 +30,7 @@ from tekana.ports.audit_log import AuditLog
 from tekana.ports.customers import Customers
 from tekana.ports.events import Events
 from tekana.ports.outcomes import Outcomes
+from tekana.ports.personal_data import PersonalData
 from tekana.ports.transactions import Transactions
 from tekana.ports.wallets import Wallets
 
@@ -83,6 +84,10 @@ class Readers(Protocol):
 
     def audit_log(self, caller: Caller) -> AuditLog:
         """Return the reader of the audit log."""
+        ...
+
+    def personal_data(self, caller: Caller) -> PersonalData:
+        """Return the reader of what is held about a customer beside their profile and their money."""
         ...
 
     async def start(self) -> None:
@@ -158,6 +163,7 @@ class SessionReaders(ABC):
     api_keys = Reader(Readers.api_keys, scope="keys:read", service="transaction")
     approvals = Reader(Readers.approvals, scope="approvals:read", service="transaction")
     audit_log = Reader(Readers.audit_log, scope="audit-log:read", service="transaction")
+    personal_data = Reader(Readers.personal_data, scope="customers:read", service="customer")
 
     @abstractmethod
     def open_reader(self, reader: Reader[PortT]) -> PortT:

@@ -13,6 +13,7 @@ import msgspec
 from tekana import application as core
 from tekana.application import Session
 from tekana.application.commands import MONEY_COMMANDS
+from tekana.application.customer_export import CustomerExport
 from tekana.application.event_payload import event_payload
 from tekana.application.sign_in.customer_sign_in import CustomerSignIn
 from tekana.application.tekana import refusal_of
@@ -21,7 +22,7 @@ from tekana.domain.approvals import Approval
 from tekana.domain.audit_log import AuditEntry
 from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.errors import ApprovalPending, InvalidRequest, Refused, Unauthenticated
-from tekana.domain.identifiers import WebhookEndpointId
+from tekana.domain.identifiers import CustomerId, WebhookEndpointId
 from tekana.domain.money import Currency, Money, format_minor
 from tekana.domain.transaction import Entry, PostedEntry, Transaction
 from tekana.domain.wallet import Wallet
@@ -94,6 +95,8 @@ class CoreDriver:
             "approvals": self._app.approvals,
         }
         try:
+            if kind == "exports":
+                return await _export(self._app.export_customer(CustomerId(UUID(id))))
             return _record(await readers[kind].get(UUID(id)))
         except Refused as error:
             raise Refusal(error.code) from error
@@ -146,6 +149,14 @@ class CoreDriver:
 def operators_of(app: Session) -> Callable[[str], CoreDriver]:
     """Return a function that returns the driver of the operator with a subject, who has all scopes."""
     return lambda subject: CoreDriver(app.as_caller(replace(LOCAL_OPERATOR, subject=subject)))
+
+
+async def _export(export: CustomerExport) -> Record:
+    profile = await export.profile()
+    return {
+        "customer": _record(profile.customer),
+        "transactions": await _all(lambda page: export.transactions(profile, page)),
+    }
 
 
 async def _all(

@@ -23,7 +23,8 @@ SignInVerb = Literal[
 ]
 Verb = CustomerVerb | WalletVerb | BatchVerb | WebhookVerb | ApprovalVerb | SignInVerb | MoneyVerb
 
-Kind = Literal["customers", "wallets", "transactions", "approvals", "audit-log"]
+Kind = Literal["customers", "wallets", "transactions", "approvals", "audit-log", "exports"]
+"""What can be read. An export is of a customer: `customer`, `transactions` and more."""
 
 
 class Reply(NamedTuple):

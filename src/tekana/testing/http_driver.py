@@ -91,7 +91,8 @@ class HttpDriver:
         return _reply(await self._client.post(_PATHS[verb].format(subject), json={**details}, headers=headers))
 
     async def get(self, kind: Kind, id: str) -> Record:
-        return _reply(await self._client.get(f"/v1/{kind}/{id}")).record
+        path = f"/v1/customers/{id}/export" if kind == "exports" else f"/v1/{kind}/{id}"
+        return _reply(await self._client.get(path)).record
 
     async def find(self, kind: Kind, **which: str) -> list[Record]:
         return await self._all(f"/v1/{kind}", which)

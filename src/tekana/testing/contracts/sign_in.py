@@ -11,13 +11,21 @@ from uuid import uuid4
 import pytest
 from uuid_utils.compat import uuid7
 
-from tekana.application import CloseCustomer, ReactivateCustomer, Session, SuspendCustomer, VerifyCustomer
+from tekana.application import (
+    CloseCustomer,
+    EraseCustomer,
+    ReactivateCustomer,
+    Session,
+    SuspendCustomer,
+    VerifyCustomer,
+)
 from tekana.domain.caller import MAIN_TENANT
 from tekana.domain.credentials import CODES_MAX, CODES_WINDOW, Credential, OneTimeCode
 from tekana.domain.identifiers import CustomerId
 from tekana.domain.identities import Identity
 from tekana.domain.refresh_families import FAMILIES_MAX, IDLE_LIFETIME, RefreshFamily
 from tekana.domain.signing_keys import SigningKey
+from tekana.ports.personal_data import NO_SIGN_IN
 from tekana.ports.sign_in_store import SignInStore
 from tekana.testing.builders import person
 from tekana.testing.clock import FrozenClock
@@ -171,6 +179,43 @@ class SignInContract(Contract):
         clock.advance(CODES_WINDOW)
         assert await store.one_time_codes.add(_code(customer_id, clock))
         assert await store.one_time_codes.update(first.id, lambda one: one) is None
+
+    async def test_an_export_has_sign_in_data_without_secrets(
+        self, store: SignInStore, app: Session, customer_id: CustomerId, clock: FrozenClock
+    ) -> None:
+        other = (await app.execute(person())).customer.id
+        for one in (customer_id, other):
+            credential = _credential(one, clock, attempts=2, attempted_at=clock(), locked_until=clock())
+            assert await store.customer_credentials.replace(credential)
+            assert await store.refresh_families.add(_family(one, clock), credential)
+            assert await store.one_time_codes.add(_code(one, clock))
+            await store.identities.add(_identity(one, clock, subject=f"subject {one}"))
+        at, [identity] = clock(), await store.identities.list(customer_id)
+        found = await app.personal_data.sign_in(customer_id)
+        assert found == (at, 2, at, at, ((at, at, False),), (at,), (identity,))
+
+    async def test_an_erased_customer_has_nothing_to_sign_in_with(
+        self, store: SignInStore, app: Session, customer_id: CustomerId, clock: FrozenClock
+    ) -> None:
+        other = (await app.execute(person())).customer.id
+        families, codes = [], []
+        for one in (customer_id, other):
+            credential, family, code = _credential(one, clock), _family(one, clock), _code(one, clock)
+            assert await store.customer_credentials.replace(credential)
+            assert await store.refresh_families.add(family, credential)
+            assert await store.one_time_codes.add(code)
+            await store.identities.add(_identity(one, clock, subject=f"subject {one}"))
+            families.append(family.id)
+            codes.append(code.id)
+        await app.execute(CloseCustomer(customer_id=customer_id))
+        await app.execute(EraseCustomer(customer_id=customer_id))
+        assert await app.personal_data.sign_in(customer_id) == NO_SIGN_IN
+        assert await store.customer_credentials.find(customer_id) == (MAIN_TENANT, False, None)
+        assert await store.refresh_families.update(families[0], lambda one: one) is None
+        assert await store.one_time_codes.update(codes[0], lambda one: one) is None
+        assert await store.identities.find(MAIN_TENANT, "https://issuer.example", f"subject {customer_id}") is None
+        kept = await app.personal_data.sign_in(other)
+        assert (len(kept.sessions), len(kept.codes_sent_at), len(kept.identities)) == (1, 1, 1)
 
     async def test_signing_keys(self, store: SignInStore) -> None:
         keys = [SigningKey(period=n, kid=f"key {n}", public_key=b"p" * 32, sealed_private_key=b"s") for n in (7, 5, 6)]

@@ -10,11 +10,13 @@ from tekana.testing.contracts.audit_log import AuditLogContract
 from tekana.testing.contracts.batches import BatchesContract
 from tekana.testing.contracts.concurrency import ConcurrencyContract
 from tekana.testing.contracts.contacts import ContactsContract
+from tekana.testing.contracts.erasure import ErasureContract
 from tekana.testing.contracts.event_feed import EventFeedContract
 from tekana.testing.contracts.idempotency import IdempotencyContract
 from tekana.testing.contracts.legs import LegsContract
 from tekana.testing.contracts.lost_answers import LostAnswersContract
 from tekana.testing.contracts.persistence import PersistenceContract
+from tekana.testing.contracts.personal_data import PersonalDataContract
 from tekana.testing.contracts.read_customers import ReadCustomersContract
 from tekana.testing.contracts.read_filters import ReadFiltersContract
 from tekana.testing.contracts.read_money import ReadMoneyContract
@@ -45,6 +47,8 @@ class StoreContract(
     ApprovalsContract,
     ApprovalRacesContract,
     AuditLogContract,
+    PersonalDataContract,
+    ErasureContract,
 ):
     """The contract of a store. `tekana.testing.contracts` shows how to run it.
 

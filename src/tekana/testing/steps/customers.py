@@ -103,6 +103,17 @@ def detail_is(scene: ScenarioContext, who: str, field: str, value: str) -> None:
     assert scene.get("customers", scene.person(who))[field] == value
 
 
+@state("the export of {who:Person} has their name and {count:d} transaction")
+@state("the export of {who:Person} has their name and {count:d} transactions")
+def export_has(scene: ScenarioContext, who: str, count: int) -> None:
+    """Check an export: the name, and of each transaction only the entries of the customer's wallets."""
+    found = scene.get("exports", scene.person(who))
+    assert found["customer"]["full_name"].startswith(who)
+    assert len(found["transactions"]) == count
+    own = {one["id"] for one in found["customer"]["wallets"]}
+    assert {entry["wallet_id"] for one in found["transactions"] for entry in one["entries"]} <= own
+
+
 @state("there is {count:d} customer")
 @state("there are {count:d} customers")
 def customers_there_are(scene: ScenarioContext, count: int) -> None:

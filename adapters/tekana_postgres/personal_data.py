@@ -1,0 +1,72 @@
+"""What is held about a customer beside their profile and their money."""
+
+from __future__ import annotations
+
+import asyncpg
+
+from tekana.domain.audit_log import AuditEntry, disclosed
+from tekana.domain.caller import CUSTOMER_SUBJECT, Caller
+from tekana.domain.errors import CustomerNotFound
+from tekana.domain.identifiers import CustomerId
+from tekana.domain.identities import Identity
+from tekana.domain.policy import access_of
+from tekana.ports.page import Page, PageRequest
+from tekana.ports.personal_data import NO_SIGN_IN, SignInData, SignInSession
+from tekana_postgres.audit_log import COLUMNS, entry_of
+from tekana_postgres.connections import ConnectionPool, raw_connection
+from tekana_postgres.pages import id_cursor, page_of
+from tekana_postgres.sign_in_keys import IDENTITIES_OF
+
+_HAS_ACCESS = """
+SELECT FROM customers WHERE id = $1 AND tenant = coalesce($2, tenant) AND id = coalesce($3::uuid, id)
+"""
+_CREDENTIAL = "SELECT changed_at, attempts, attempted_at, locked_until FROM credentials WHERE customer_id = $1"
+_SESSIONS = """
+SELECT created_at, rotated_at, ended FROM refresh_families WHERE customer_id = $1 ORDER BY created_at, id
+"""
+_CODES = "SELECT created_at FROM one_time_codes WHERE customer_id = $1 ORDER BY created_at"
+_WALLETS = "SELECT id FROM wallets WHERE customer_id = $1"
+# Each part is read in the order of its index, and no further than the page.
+_ENTRIES = f"""
+SELECT {", ".join(COLUMNS)} FROM audit_log WHERE id IN (
+    (SELECT id FROM audit_log WHERE subject = $1 AND id > coalesce($3::uuid, '00000000-0000-0000-0000-000000000000')
+     ORDER BY id LIMIT $4)
+    UNION ALL
+    SELECT entry.id FROM unnest($2::uuid[]) about, LATERAL (
+        SELECT id FROM audit_log
+        WHERE resource_id = about AND id > coalesce($3::uuid, '00000000-0000-0000-0000-000000000000')
+        ORDER BY id LIMIT $4
+    ) entry
+) ORDER BY id LIMIT $4
+"""
+
+
+class PostgresPersonalData:
+    """Implements tekana.ports.personal_data.PersonalData. Never reads from a replica, which may lag behind."""
+
+    def __init__(self, pool: ConnectionPool, caller: Caller) -> None:
+        self._pool = pool
+        self._access = access_of(caller)
+
+    async def sign_in(self, customer_id: CustomerId) -> SignInData:
+        async with raw_connection(self._pool) as connection:
+            await self._require_access(connection, customer_id)
+            credential = await connection.fetchrow(_CREDENTIAL, customer_id)
+            known = NO_SIGN_IN if credential is None else SignInData(*credential)
+            return known._replace(
+                sessions=tuple([SignInSession(*row) for row in await connection.fetch(_SESSIONS, customer_id)]),
+                codes_sent_at=tuple([row["created_at"] for row in await connection.fetch(_CODES, customer_id)]),
+                identities=tuple([Identity(**row) for row in await connection.fetch(IDENTITIES_OF, customer_id)]),
+            )
+
+    async def audit_entries(self, customer_id: CustomerId, page: PageRequest) -> Page[AuditEntry]:
+        after, subject = id_cursor(page), f"{CUSTOMER_SUBJECT}{customer_id}"
+        async with raw_connection(self._pool) as connection:
+            await self._require_access(connection, customer_id)
+            about = [customer_id, *(row["id"] for row in await connection.fetch(_WALLETS, customer_id))]
+            rows = await connection.fetch(_ENTRIES, subject, about, after, page.limit + 1)
+        return page_of([disclosed(entry_of(row), customer_id) for row in rows], page, lambda one: str(one.id))
+
+    async def _require_access(self, connection: asyncpg.Connection, customer_id: CustomerId) -> None:
+        if await connection.fetchrow(_HAS_ACCESS, customer_id, *self._access) is None:
+            raise CustomerNotFound(f"no customer has the id {customer_id}")
