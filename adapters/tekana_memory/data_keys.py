@@ -23,6 +23,12 @@ class MemoryDataKeys:
         added = self._keys[key_id] = WrappedDataKey(key_id, purpose, wrapped, self._clock())
         return added
 
+    async def rotate(self, key_id: DataKeyId, purpose: str, wrapped: str) -> WrappedDataKey:
+        for one in self._keys.values():
+            if one.purpose == purpose and one.retired_at is None:
+                self._keys[one.id] = one._replace(retired_at=self._clock())
+        return await self.add(key_id, purpose, wrapped)
+
     async def list(self) -> Sequence[WrappedDataKey]:
         return sorted(self._keys.values())
 

@@ -80,14 +80,14 @@ async def encrypt_customers(pool: ConnectionPool, vault: CustomerVault, report: 
         await connection.execute(_AS_OWNER)
         for attempt in range(_PASSES_MAX):
             await connection.execute(_DROP_STALE)
-            progress = _Progress("customers", await connection.fetchval(_COUNT), report)
+            progress = Progress("customers", await connection.fetchval(_COUNT), report)
             try:
                 await _in_batches(connection, _MISSING, _encrypt_batch, vault, progress)
                 break
             except asyncpg.UniqueViolationError:  # a contact has moved to another customer meanwhile
                 if attempt == _PASSES_MAX - 1:
                     raise
-        progress = _Progress("answers about customers", await connection.fetchval(_COUNT_ANSWERS), report)
+        progress = Progress("answers about customers", await connection.fetchval(_COUNT_ANSWERS), report)
         await _in_batches(connection, _MISSING_ANSWERS, _encrypt_answers, vault, progress)
 
 
@@ -101,15 +101,15 @@ async def decrypt_customers(pool: ConnectionPool, vault: CustomerVault, report: 
     """
     async with raw_connection(pool) as connection:
         await connection.execute(_AS_OWNER)
-        progress = _Progress("customers", None, report)
+        progress = Progress("customers", None, report)
         await _in_batches(connection, _ENCRYPTED, _decrypt_batch, vault, progress)
-        progress = _Progress("answers about customers", None, report)
+        progress = Progress("answers about customers", None, report)
         await _in_batches(connection, _ENCRYPTED_ANSWERS, _decrypt_answers, vault, progress)
         await connection.execute(_DROP_UNREADABLE_ANSWERS)
 
 
 async def _in_batches(
-    connection: asyncpg.Connection, query: str, convert: Any, vault: CustomerVault, progress: _Progress
+    connection: asyncpg.Connection, query: str, convert: Any, vault: CustomerVault, progress: Progress
 ) -> None:
     after = None
     while rows := await connection.fetch(query, after):
@@ -152,7 +152,7 @@ async def _decrypt_answers(connection: asyncpg.Connection, vault: CustomerVault,
     await connection.executemany(_DECRYPT_ANSWER, answers)
 
 
-class _Progress:
+class Progress:
     """Reports how many rows were converted, at the end and every few seconds."""
 
     def __init__(self, what: str, total: int | None, report: Report) -> None:

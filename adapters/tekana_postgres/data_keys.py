@@ -16,6 +16,7 @@ _ADD = """
 INSERT INTO data_keys (id, purpose, wrapped, created_at) VALUES ($1, $2, $3, coalesce($4, now()))
 ON CONFLICT (purpose) WHERE retired_at IS NULL DO NOTHING
 """
+_RETIRE = "UPDATE data_keys SET retired_at = coalesce($2, now()) WHERE purpose = $1 AND retired_at IS NULL"
 _CURRENT = f"SELECT {_COLUMNS} FROM data_keys WHERE purpose = $1 AND retired_at IS NULL"
 _LIST = f"SELECT {_COLUMNS} FROM data_keys ORDER BY id"
 _REPLACE = "UPDATE data_keys SET wrapped = $3 WHERE id = $1 AND wrapped = $2 RETURNING 1"
@@ -35,6 +36,12 @@ class PostgresDataKeys:
         if row is None:
             raise Conflict(f"the data key for {purpose} was retired meanwhile")
         return WrappedDataKey(*row)
+
+    async def rotate(self, key_id: DataKeyId, purpose: str, wrapped: str) -> WrappedDataKey:
+        async with raw_connection(self._pool) as connection, connection.transaction():
+            await connection.execute(_RETIRE, purpose, self._now())
+            await connection.execute(_ADD, key_id, purpose, wrapped, self._now())
+            return WrappedDataKey(*await connection.fetchrow(_CURRENT, purpose))
 
     async def list(self) -> Sequence[WrappedDataKey]:
         async with raw_connection(self._pool) as connection:

@@ -23,6 +23,7 @@ from tekana_postgres.approvals import PostgresApprovals
 from tekana_postgres.audit import audit
 from tekana_postgres.audit_log import PostgresAuditLog, PostgresAuditRecords
 from tekana_postgres.connections import ConnectionPool, raw_connection
+from tekana_postgres.customer_key_rotation import rotate_customer_keys
 from tekana_postgres.customers import PostgresCustomers
 from tekana_postgres.data_keys import PostgresDataKeys
 from tekana_postgres.database_url import parse_database_url
@@ -195,6 +196,10 @@ class PostgresStore:
 
         return await migrate(self._url, key_provider=self._key_provider)
 
+    async def rotate_customer_keys(self, report: Callable[[str], None]) -> int:
+        """Rotate the data key that encrypts customers' keys. See `tekana.ports.store.RotatesCustomerKeys`."""
+        return await rotate_customer_keys(self._background, self.vault, report)
+
     async def decrypt_customers(self) -> None:
         """Store customers' personal data readable, as an earlier version needs them: before a downgrade.
 
@@ -219,12 +224,15 @@ class PostgresStore:
             answer, so that reads fail while commands succeed.
 
         Raises:
-            Unavailable: the database does not answer, its schema is too old, or it refuses to write a transfer.
+            Unavailable: the database does not answer, its schema is too old, it refuses to write a transfer, or the key
+                that links units of work cannot be reached.
         """
         async with raw_connection(self._background) as connection:
             state = await connection.fetchrow(_STATE)
         warnings = check_revisions(state["revisions"])
         await self._write_probe.check()
+        if self._chains is not None:
+            await self._history_keys.current()
         if self._replica is not None:
             warnings += await _check_replica(self._replica)
         if state["unsafe"]:

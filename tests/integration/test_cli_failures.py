@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
 from unittest.mock import patch
 
 import pytest
@@ -16,6 +17,9 @@ import trustme
 from sqlalchemy import make_url
 
 from tekana.cli import main
+from tekana.testing import builders
+from tekana.testing.session import session
+from tekana_keyfile import KeyFile
 from tekana_postgres.migrator import migrate
 from tests.environment import environment as clean_environment
 from tests.integration.postgres_support import superuser
@@ -276,6 +280,24 @@ def test_serve_without_the_grant_names_the_missing_grant(postgres_url: str, user
     assert (server.returncode, [line for line in lines if "Traceback" in line]) == (0, [])
     assert "tekana: not ready yet, serving 503 until it is: the database user has no right" in lines[1]
     assert "GRANT tekana_app_" in lines[1]
+
+
+def test_serve_does_not_start_without_the_master_key(postgres_url: str, tmp_path: Path) -> None:
+    async def register() -> None:
+        async with session(postgres_url) as app:
+            await app.execute(builders.person())
+        await KeyFile(f"file://{other}").wrap(bytes(32), "a check")
+
+    missing, other = tmp_path / "missing.json", tmp_path / "other.json"
+    asyncio.run(register())
+    for url, message in (
+        (f"file://{missing}?existing", f"the master key cannot be read: there is no key file {missing}"),
+        (f"file://{missing}", f"the master key cannot be read: there is no key file {missing}"),
+        (f"file://{other}", "the master key cannot be read: there is no master key "),
+    ):
+        done = tekana("serve", "--port", str(free_port()), "--database-url", postgres_url, "--key-provider-url", url)
+        assert_fails_with(done, message, url)
+        assert len(done.stderr.splitlines()) == 2, done.stderr
 
 
 def test_migrate_without_rights_is_reported(empty_postgres_url: str) -> None:

@@ -15,7 +15,7 @@ from tekana.bootstrap.lifespan import build_local
 from tekana.cli.options import database_options, key_provider_option, settings
 from tekana.domain.errors import invalid
 from tekana.ports.key_provider import RotatesMasterKeys
-from tekana.ports.store import DecryptsCustomers
+from tekana.ports.store import DecryptsCustomers, RotatesCustomerKeys
 
 
 @click.group
@@ -37,6 +37,20 @@ def rotate(database_url: str | None, data_dir: Path | None, key_provider_url: st
         click.echo(f"tekana: the master key {master_id} is retired")
 
 
+@secrets.command(name="rotate-customer-keys")
+@key_provider_option
+@database_options
+def rotate_customers(database_url: str | None, data_dir: Path | None, key_provider_url: str | None) -> None:
+    """Encrypt the keys of all customers with a new data key, and retire the earlier one.
+
+    Running processes go on meanwhile, without a restart: they use the new one after a minute, for which it waits. If it
+    is interrupted, run it again: it completes the rotation.
+    """
+    chosen = settings(database_url, data_dir, existing=True, key_provider_url=key_provider_url)
+    count = asyncio.run(_rotate_customers(chosen))
+    click.echo(f"tekana: the keys of {count:,} customers were encrypted with a new data key")
+
+
 @secrets.command(name="decrypt")
 @key_provider_option
 @database_options
@@ -49,6 +63,19 @@ def decrypt(database_url: str | None, data_dir: Path | None, key_provider_url: s
     count = asyncio.run(_decrypt(settings(database_url, data_dir, existing=True, key_provider_url=key_provider_url)))
     click.echo(f"tekana: the secrets of {count:,} webhook endpoints were decrypted")
     click.echo("tekana: customers' personal data were decrypted")
+
+
+async def _rotate_customers(chosen: Settings) -> int:
+    store = build_local(chosen).store()
+    if not isinstance(store, RotatesCustomerKeys):
+        raise invalid("database_url", "names a store that encrypts no customers")
+    await store.start()
+    try:
+        count = await store.rotate_customer_keys(lambda line: click.echo(f"tekana: {line}", err=True))
+        await record_act(store, "RotateCustomerKeys")
+        return count
+    finally:
+        await store.stop()
 
 
 async def _decrypt(chosen: Settings) -> int:

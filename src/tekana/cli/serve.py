@@ -33,6 +33,7 @@ from tekana.cli.options import (
     sign_in_options,
 )
 from tekana.domain.errors import Unavailable
+from tekana.ports.data_keys import DataKeyStore
 from tekana.ports.store import Store
 
 
@@ -160,11 +161,26 @@ class _StopSignals:
 def _prepare(chosen: Settings, store: Store | None) -> None:
     """Start the database that the workers will share, with its schema up to date, and print its warnings.
 
-    Called when the port is taken, so that a port in use is reported before a database is started.
+    Called when the port is taken, so that a port in use is reported before a database is started. Without the master
+    key, a process could write nothing, as each unit of work is linked under a key: so it does not start.
     """
     if store is not None:
         asyncio.run(store.start())
+        asyncio.run(_check_master_key(chosen))
     asyncio.run(_warn(chosen))
+
+
+async def _check_master_key(chosen: Settings) -> None:
+    local = build_local(chosen)
+    store = local.store()
+    if isinstance(store, DataKeyStore):
+        await store.start()
+        try:
+            await local.data_keys().check_provider()
+        except Unavailable as error:
+            raise click.ClickException(f"the master key cannot be read: {explain(error)}") from error
+        finally:
+            await store.stop()
 
 
 async def _warn(chosen: Settings) -> None:

@@ -44,6 +44,14 @@ class WrappedDataKeys(Protocol):
         """
         ...
 
+    async def rotate(self, key_id: DataKeyId, purpose: str, wrapped: str) -> WrappedDataKey:
+        """Retire the current key of a purpose, and add this one in its place, durably and in one.
+
+        Returns:
+            The new current key.
+        """
+        ...
+
     async def list(self) -> Sequence[WrappedDataKey]:
         """Return all keys, in the order of their ids."""
         ...

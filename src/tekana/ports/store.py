@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
 from tekana.ports.audit import Audit
@@ -64,5 +65,24 @@ class DecryptsCustomers(Store, Protocol):
 
         Raises:
             KeyUnavailable: the keys cannot be reached.
+        """
+        ...
+
+
+@runtime_checkable
+class RotatesCustomerKeys(Store, Protocol):
+    """A store that encrypts customers' keys with a data key, which can be rotated. Optional."""
+
+    async def rotate_customer_keys(self, report: Callable[[str], None]) -> int:
+        """Rotate the data key that encrypts customers' keys, while processes go on. If interrupted, call it again.
+
+        Args:
+            report: is given lines about the progress.
+
+        Returns:
+            How many customers' keys were encrypted with the new data key.
+
+        Raises:
+            Unavailable: the key provider or the database cannot be reached. Call it again.
         """
         ...

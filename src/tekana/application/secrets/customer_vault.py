@@ -29,7 +29,9 @@ from tekana.ports.data_keys import DataKeyId
 
 _log = logging.getLogger("tekana.secrets")
 
-_CUSTOMERS: Final = "customers"
+CUSTOMERS: Final = "customers"
+"""The purpose of the data key that encrypts customers' keys."""
+
 _CONTACT_INDEX: Final = "contact-index"
 _KEY_BYTES: Final = 32
 _LOG_INTERVAL_SECONDS: Final = 10.0
@@ -55,7 +57,20 @@ class CustomerVault:
     async def new_key(self, customer_id: CustomerId) -> str:
         """Return a new key of a customer, encrypted, to be stored."""
         key = b64encode(secrets.token_bytes(_KEY_BYTES)).decode()
-        return encrypt(await self._current(_CUSTOMERS), key, _key_context(customer_id))
+        return encrypt(await self._latest(), key, _key_context(customer_id))
+
+    async def wrap_again(self, key: str, customer_id: CustomerId) -> str:
+        """Encrypt a customer's key with the current data key. Return it as it is if that is done already."""
+        current = await self._latest()
+        if key_id_of(key) == current.id:
+            return key
+        value = (await self._key(key, customer_id)).value
+        return encrypt(current, b64encode(value).decode(), _key_context(customer_id))
+
+    @property
+    def data_keys(self) -> DataKeys:
+        """The data keys."""
+        return self._data_keys()
 
     async def encrypt_details(self, key: str, customer: Customer) -> str:
         """Encrypt the personal data of a customer with their key, as `new_key` returned it."""
@@ -90,9 +105,15 @@ class CustomerVault:
         except Unavailable as error:
             raise self._unavailable(error) from error
 
+    async def _latest(self) -> DataKey:
+        try:
+            return await self._data_keys().latest(CUSTOMERS)
+        except Unavailable as error:
+            raise self._unavailable(error) from error
+
     async def _key(self, key: str, customer_id: CustomerId) -> DataKey:
         try:
-            data_key = await self._data_keys().get(_CUSTOMERS, key_id_of(key))
+            data_key = await self._data_keys().get(CUSTOMERS, key_id_of(key))
         except Unavailable as error:
             raise self._unavailable(error) from error
         value = b64decode(decrypt(data_key, key, _key_context(customer_id)))

@@ -6,6 +6,7 @@ A key that was unwrapped once needs no key provider any more, as long as the pro
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NoReturn
@@ -16,6 +17,9 @@ from tekana.ports.data_keys import DataKeyId, DataKeyStore, WrappedDataKey
 from tekana.ports.key_provider import KeyProvider
 
 _KEY_BYTES: Final = 32
+
+REFRESH_SECONDS: Final = 60.0
+"""After so long at most, each process uses a key that was rotated by another one, where it encrypts customers."""
 
 
 class UnknownDataKey(Unavailable):
@@ -61,6 +65,7 @@ class DataKeys:
         self._new_key = new_key
         self._keys: dict[DataKeyId, DataKey] = {}
         self._current: dict[str, DataKey] = {}
+        self._refresh_at: dict[str, float] = {}
 
     async def current(self, purpose: str) -> DataKey:
         """Return the current key of a purpose. It is created when it is first needed.
@@ -75,6 +80,42 @@ class DataKeys:
         record = next((one for one in records if one.purpose == purpose and one.retired_at is None), None)
         key = await (self._create(purpose, records) if record is None else self._unwrap(record))
         self._current[purpose] = key
+        return key
+
+    async def latest(self, purpose: str) -> DataKey:
+        """Return the current key of a purpose, as it was REFRESH_SECONDS ago at the earliest: it may be rotated.
+
+        If that cannot be found out, the one in memory goes on.
+
+        Raises:
+            Unavailable: there is none in memory, and the store or the key provider cannot be reached.
+        """
+        known = self._current.get(purpose)
+        if known is not None and time.monotonic() < self._refresh_at.get(purpose, 0.0):
+            return known
+        self._refresh_at[purpose] = time.monotonic() + REFRESH_SECONDS
+        if known is None:
+            return await self.current(purpose)
+        try:
+            records = await self._store.data_keys.list()
+            [record] = [one for one in records if one.purpose == purpose and one.retired_at is None]
+            if record.id != known.id:
+                self._current[purpose] = await self._unwrap(record)
+        except Unavailable:
+            return known
+        return self._current[purpose]
+
+    async def rotate(self, purpose: str) -> DataKey:
+        """Retire the current key of a purpose, and return the new one. Other processes use it REFRESH_SECONDS later.
+
+        Raises:
+            Unavailable: the store or the key provider cannot be reached. Nothing was changed.
+        """
+        await self.current(purpose)  # at a provider with other master keys, nothing is changed
+        key_id, value = DataKeyId(self._new_id()), self._new_key()
+        wrapped = await self._provider.wrap(value, context_of(purpose, key_id))
+        await self._provider.unwrap(wrapped, context_of(purpose, key_id))
+        key = self._current[purpose] = await self._unwrap(await self._store.data_keys.rotate(key_id, purpose, wrapped))
         return key
 
     async def get(self, purpose: str, key_id: DataKeyId) -> DataKey:
@@ -101,6 +142,23 @@ class DataKeys:
         for record in await self._store.data_keys.list():
             if record.purpose == purpose and record.id not in self._keys:
                 await self._unwrap(record)
+
+    async def check_provider(self) -> None:
+        """Check that the key provider can be reached, and has the master keys of the store.
+
+        If the store cannot be read, nothing is checked: what the store lacks is found by its readiness check.
+
+        Raises:
+            Unavailable: the key provider cannot be reached, or has other master keys.
+        """
+        try:
+            records = await self._store.data_keys.list()
+        except Unavailable:
+            return
+        if records:
+            await self._unwrap(records[-1])
+        else:
+            await self._provider.wrap(self._new_key(), "a check")
 
     def loaded(self, purpose: str) -> DataKey:
         """Return the current key of a purpose, without I/O.

@@ -51,6 +51,18 @@ class DataKeysContract(Contract):
             assert list(await one.data_keys.list()) == [other, added._replace(wrapped="after")]
         assert not await store.data_keys.replace_wrapped(new_id(), "before", "after")
 
+    async def test_a_rotated_key_is_retired_and_kept(
+        self, store: Any, stores: Sequence[Any], clock: FrozenClock
+    ) -> None:
+        other = await store.data_keys.add(new_id(), "another purpose", "other")
+        first = await store.data_keys.add(new_id(), "a purpose", "first")
+        at, key_id = clock.advance(timedelta(days=1)), new_id()
+        second = await store.data_keys.rotate(key_id, "a purpose", "second")
+        assert second == WrappedDataKey(key_id, "a purpose", "second", at, None)
+        for one in stores:
+            assert list(await one.data_keys.list()) == [other, first._replace(retired_at=at), second]
+            assert await one.data_keys.add(new_id(), "a purpose", "third") == second
+
 
 def new_id() -> DataKeyId:
     """Return the id of a new data key."""
