@@ -52,9 +52,8 @@ class PostgresCustomers:
     async def list(
         self, which: CustomerFilter, page: PageRequest, newest_first: bool = False
     ) -> Page[CustomerWithWallets]:
-        table, details = tables.customers, tables.customer_details
-        joined = table.outerjoin(details, details.c.id == table.c.id)
-        query = select(table, details.c.key, details.c.details).select_from(joined).limit(limit_literal(page.limit + 1))
+        table = tables.customers
+        query = _with_details(by_contact=which.by_contact).limit(limit_literal(page.limit + 1))
         if self._access.tenant is not None:
             query = query.where(table.c.tenant == literal_value(self._access.tenant))
         if self._access.customer_id is not None:
@@ -62,11 +61,25 @@ class PostgresCustomers:
         if which.status is not None:
             query = query.where(table.c.status == literal_value(which.status))
         for contact in contacts(which.email, which.phone_number, which.external_id):
-            query = query.where(details.c[INDEX_COLUMNS[contact.field]] == await self._vault.index(contact))
+            query = query.where(
+                tables.customer_details.c[INDEX_COLUMNS[contact.field]] == await self._vault.index(contact)
+            )
         query = _in_order(query, id_cursor(page), by_contact=which.by_contact, newest_first=newest_first)
         async with raw_connection(self._pool) as connection:
             found = [await whole_customer(self._vault, row) for row in await fetch(connection, query)]
             return page_of(await _with_wallets(connection, found), page, lambda one: str(one.customer.id))
+
+
+def _with_details(*, by_contact: bool) -> Select[Any]:
+    """Return the query of customers with their details.
+
+    Without a contact, the details are found one by one: a merge join would walk all of them up to the page.
+    """
+    table, details = tables.customers, tables.customer_details
+    if by_contact:
+        return select(table, details.c.key, details.c.details).join_from(table, details, details.c.id == table.c.id)
+    own = select(details.c.key, details.c.details).where(details.c.id == table.c.id).limit(limit_literal(1)).lateral()
+    return select(table, own.c.key, own.c.details).select_from(table.outerjoin(own, true()))
 
 
 def _in_order(query: Select[Any], after: UUID | None, *, by_contact: bool, newest_first: bool) -> Select[Any]:

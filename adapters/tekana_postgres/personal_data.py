@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import asyncpg
 
 from tekana.domain.audit_log import AuditEntry, disclosed
@@ -18,7 +20,7 @@ from tekana_postgres.pages import id_cursor, page_of
 from tekana_postgres.sign_in_keys import IDENTITIES_OF
 
 _HAS_ACCESS = """
-SELECT FROM customers WHERE id = $1 AND tenant = coalesce($2, tenant) AND id = coalesce($3::uuid, id)
+SELECT FROM customers WHERE id = $1 AND tenant = coalesce($2, tenant) AND id = coalesce($3, id)
 """
 _CREDENTIAL = "SELECT changed_at, attempts, attempted_at, locked_until FROM credentials WHERE customer_id = $1"
 _SESSIONS = """
@@ -26,18 +28,19 @@ SELECT created_at, rotated_at, ended FROM refresh_families WHERE customer_id = $
 """
 _CODES = "SELECT created_at FROM one_time_codes WHERE customer_id = $1 ORDER BY created_at"
 _WALLETS = "SELECT id FROM wallets WHERE customer_id = $1"
-# Each part is read in the order of its index, and no further than the page.
+_COLUMNS = ", ".join(COLUMNS)
+_AFTER = "id > coalesce($2::uuid, '00000000-0000-0000-0000-000000000000')"
+# Each part is read in the order of its index, and no further than the page. The limit and the subject, which has an id
+# only, are literals: a generic plan would assume a tenth of the table, and that each subject has many entries.
 _ENTRIES = f"""
-SELECT {", ".join(COLUMNS)} FROM audit_log WHERE id IN (
-    (SELECT id FROM audit_log WHERE subject = $1 AND id > coalesce($3::uuid, '00000000-0000-0000-0000-000000000000')
-     ORDER BY id LIMIT $4)
+SELECT {_COLUMNS} FROM (
+    (SELECT {_COLUMNS} FROM audit_log WHERE subject = '{{subject}}' AND {_AFTER} ORDER BY id LIMIT {{limit}})
     UNION ALL
-    SELECT entry.id FROM unnest($2::uuid[]) about, LATERAL (
-        SELECT id FROM audit_log
-        WHERE resource_id = about AND id > coalesce($3::uuid, '00000000-0000-0000-0000-000000000000')
-        ORDER BY id LIMIT $4
+    SELECT entry.* FROM unnest($1::uuid[]) about, LATERAL (
+        SELECT {_COLUMNS} FROM audit_log
+        WHERE resource_id = about AND subject <> '{{subject}}' AND {_AFTER} ORDER BY id LIMIT {{limit}}
     ) entry
-) ORDER BY id LIMIT $4
+) entries ORDER BY id LIMIT {{limit}}
 """
 
 
@@ -60,11 +63,12 @@ class PostgresPersonalData:
             )
 
     async def audit_entries(self, customer_id: CustomerId, page: PageRequest) -> Page[AuditEntry]:
-        after, subject = id_cursor(page), f"{CUSTOMER_SUBJECT}{customer_id}"
+        after = id_cursor(page)
+        query = _ENTRIES.format(limit=page.limit + 1, subject=f"{CUSTOMER_SUBJECT}{UUID(str(customer_id))}")
         async with raw_connection(self._pool) as connection:
             await self._require_access(connection, customer_id)
             about = [customer_id, *(row["id"] for row in await connection.fetch(_WALLETS, customer_id))]
-            rows = await connection.fetch(_ENTRIES, subject, about, after, page.limit + 1)
+            rows = await connection.fetch(query, about, after)
         return page_of([disclosed(entry_of(row), customer_id) for row in rows], page, lambda one: str(one.id))
 
     async def _require_access(self, connection: asyncpg.Connection, customer_id: CustomerId) -> None:

@@ -34,6 +34,7 @@ from tekana.ports.customers import CustomerFilter, Customers
 from tekana.ports.events import EventFilter, Events
 from tekana.ports.outcomes import Outcomes
 from tekana.ports.page import PageRequest
+from tekana.ports.personal_data import PersonalData
 from tekana.ports.readers import READERS as DECLARED
 from tekana.ports.store import Store
 from tekana.ports.transactions import TransactionFilter, Transactions
@@ -210,6 +211,11 @@ def questions() -> dict[tuple[type[Any], str], list[tuple[str, int, Question]]]:
             (f"{which} {newest_first}", most, audit_entries(which, newest_first))
             for which, most in AUDIT_FILTERS
             for newest_first in (False, True)
+        ],
+        (PersonalData, "sign_in"): [("", MOST_ROWS, lambda app: app.personal_data.sign_in(MINE))],
+        (PersonalData, "audit_entries"): [
+            (str(page), MOST_ROWS, lambda app, page=page: app.personal_data.audit_entries(MINE, page))
+            for page in (PageRequest(), PageRequest(50, str(large_ledger.customer_id(1))))
         ],
         **webhook_questions(),
     }
