@@ -22,6 +22,7 @@ from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from tekana import AnyMoneyCommand, Caller, Command, Tekana, TekanaError
 from tekana.application.tekana import Executed
 from tekana.domain.answers import Answer
+from tekana.domain.audit_log import Origin
 from tekana_litestar.approval_view import Approval
 from tekana_litestar.bodies import Body
 from tekana_litestar.caller import client_address, confirm_caller
@@ -171,6 +172,11 @@ class Call(Generic[InputT_co, QueryT_co]):
     def request_id(self) -> str:
         """The name of the request in logs, records and responses."""
         return cast("str", self.scope["state"]["request_id"])
+
+    @property
+    def origin(self) -> Origin:
+        """Where the request comes from, for the audit log."""
+        return Origin(client_address(self.scope), self.request_id)
 
     @property
     def streams(self) -> Streams:

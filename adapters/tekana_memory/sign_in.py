@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
+from tekana.domain.audit_log import AuditEntry
 from tekana.domain.credentials import CODES_MAX, CODES_WINDOW, Credential, OneTimeCode
 from tekana.domain.customer import CUSTOMERS
 from tekana.domain.identifiers import CustomerId
@@ -35,7 +36,7 @@ class MemoryCustomerCredentials:
         changed = self._sign_in.credentials[customer_id] = change(found)
         return changed
 
-    async def replace(self, credential: Credential, code_id: UUID | None = None) -> bool:
+    async def replace(self, credential: Credential, entry: AuditEntry, code_id: UUID | None = None) -> bool:
         state, customer_id = self._sign_in, credential.customer_id
         if code_id is not None:
             code = state.codes.get(code_id)
@@ -44,6 +45,7 @@ class MemoryCustomerCredentials:
         state.credentials[customer_id] = credential
         state.codes = {one.id: one for one in state.codes.values() if one.customer_id != customer_id}
         state.end_families(customer_id)
+        self._state.audit_log[entry.id] = entry
         return True
 
 
@@ -53,6 +55,7 @@ class MemoryRefreshFamilies:
     def __init__(self, state: MemoryState) -> None:
         self._customers = state.items[CUSTOMERS.name]
         self._state = state.sign_in
+        self._audit_log = state.audit_log
 
     async def add(self, family: RefreshFamily, credential: Credential) -> bool:
         present = self._state.credentials.get(family.customer_id)
@@ -70,11 +73,19 @@ class MemoryRefreshFamilies:
         families[family.id] = family
         return True
 
-    async def update(self, family_id: UUID, change: Callable[[RefreshFamily], RefreshFamily]) -> RefreshFamily | None:
+    async def update(
+        self,
+        family_id: UUID,
+        change: Callable[[RefreshFamily], RefreshFamily],
+        entry_of_end: Callable[[RefreshFamily], AuditEntry] | None = None,
+    ) -> RefreshFamily | None:
         found = self._state.families.get(family_id)
         if found is None:
             return None
         changed = self._state.families[family_id] = change(found)
+        if entry_of_end is not None and changed.ended and not found.ended:
+            entry = entry_of_end(changed)
+            self._audit_log[entry.id] = entry
         return changed
 
 
@@ -83,14 +94,16 @@ class MemoryOneTimeCodes:
 
     def __init__(self, state: MemoryState) -> None:
         self._state = state.sign_in
+        self._audit_log = state.audit_log
 
-    async def add(self, code: OneTimeCode) -> bool:
+    async def add(self, code: OneTimeCode, entry: AuditEntry) -> bool:
         codes, oldest = self._state.codes, code.created_at - CODES_WINDOW
         for one in [one for one in codes.values() if one.customer_id == code.customer_id and one.created_at <= oldest]:
             del codes[one.id]
         if sum(one.customer_id == code.customer_id for one in codes.values()) >= CODES_MAX:
             return False
         codes[code.id] = code
+        self._audit_log[entry.id] = entry
         return True
 
     async def update(self, code_id: UUID, change: Callable[[OneTimeCode], OneTimeCode]) -> OneTimeCode | None:
@@ -106,12 +119,15 @@ class MemorySigningKeys:
 
     def __init__(self, state: MemoryState) -> None:
         self._state = state.sign_in
+        self._audit_log = state.audit_log
 
     async def list(self) -> Sequence[SigningKey]:
         return [self._state.keys[period] for period in sorted(self._state.keys)]
 
-    async def add(self, key: SigningKey) -> None:
-        self._state.keys.setdefault(key.period, key)
+    async def add(self, key: SigningKey, entry: AuditEntry) -> None:
+        if key.period not in self._state.keys:
+            self._state.keys[key.period] = key
+            self._audit_log[entry.id] = entry
 
     async def remove(self, period: int) -> None:
         self._state.keys = {number: key for number, key in self._state.keys.items() if number >= period}
@@ -122,6 +138,7 @@ class MemoryIdentities:
 
     def __init__(self, state: MemoryState) -> None:
         self._rows = state.sign_in.identities
+        self._audit_log = state.audit_log
 
     async def find(self, tenant: str, issuer: str, subject: str) -> CustomerId | None:
         found = self._of_subject(tenant, issuer, subject)
@@ -130,15 +147,19 @@ class MemoryIdentities:
     async def list(self, customer_id: CustomerId) -> Sequence[Identity]:
         return sorted((one for one in self._rows.values() if one.customer_id == customer_id), key=lambda one: one.id)
 
-    async def add(self, identity: Identity) -> Identity:
+    async def add(self, identity: Identity, entry: AuditEntry) -> Identity:
         found = self._of_subject(identity.tenant, identity.issuer, identity.subject)
-        return found or self._rows.setdefault(identity.id, identity)
+        if found is not None:
+            return found
+        self._audit_log[entry.id] = entry
+        return self._rows.setdefault(identity.id, identity)
 
-    async def remove(self, customer_id: CustomerId, identity_id: UUID) -> bool:
+    async def remove(self, customer_id: CustomerId, identity_id: UUID, entry: AuditEntry) -> bool:
         found = self._rows.get(identity_id)
         if found is None or found.customer_id != customer_id:
             return False
         del self._rows[identity_id]
+        self._audit_log[entry.id] = entry
         return True
 
     def _of_subject(self, tenant: str, issuer: str, subject: str) -> Identity | None:

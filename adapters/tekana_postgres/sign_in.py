@@ -10,10 +10,12 @@ from uuid import UUID
 
 import asyncpg
 
+from tekana.domain.audit_log import AuditEntry
 from tekana.domain.credentials import CODES_MAX, CODES_WINDOW, Credential, OneTimeCode
 from tekana.domain.identifiers import CustomerId
 from tekana.domain.refresh_families import FAMILIES_MAX, IDLE_LIFETIME, LONGEST_LIFETIME, RefreshFamily
 from tekana.ports.sign_in_store import Account
+from tekana_postgres.audit_log import save_entries
 from tekana_postgres.connections import ConnectionPool, raw_connection
 
 RowT = TypeVar("RowT", Credential, RefreshFamily, OneTimeCode)
@@ -82,7 +84,7 @@ class PostgresCustomerCredentials:
     async def update(self, customer_id: CustomerId, change: Callable[[Credential], Credential]) -> Credential | None:
         return await _update(self._pool, _CREDENTIALS, Credential, customer_id, change)
 
-    async def replace(self, credential: Credential, code_id: UUID | None = None) -> bool:
+    async def replace(self, credential: Credential, entry: AuditEntry, code_id: UUID | None = None) -> bool:
         customer_id = credential.customer_id
         async with raw_connection(self._pool) as connection, connection.transaction():
             if code_id is not None and await connection.fetchval(_TAKE_CODE, code_id, customer_id) is None:
@@ -90,6 +92,7 @@ class PostgresCustomerCredentials:
             await connection.execute(_CREDENTIALS.add_or_change, *_CREDENTIALS.values(credential))
             await connection.execute(_DROP_CODES, customer_id)
             await connection.execute(END_FAMILIES, [customer_id])
+            await save_entries(connection, [entry])
         return True
 
 
@@ -108,8 +111,16 @@ class PostgresRefreshFamilies:
             await connection.execute(_FAMILIES.add, *_FAMILIES.values(family))
         return True
 
-    async def update(self, family_id: UUID, change: Callable[[RefreshFamily], RefreshFamily]) -> RefreshFamily | None:
-        return await _update(self._pool, _FAMILIES, RefreshFamily, family_id, change)
+    async def update(
+        self,
+        family_id: UUID,
+        change: Callable[[RefreshFamily], RefreshFamily],
+        entry_of_end: Callable[[RefreshFamily], AuditEntry] | None = None,
+    ) -> RefreshFamily | None:
+        def entry_of(found: RefreshFamily, changed: RefreshFamily) -> AuditEntry | None:
+            return entry_of_end(changed) if entry_of_end is not None and changed.ended and not found.ended else None
+
+        return await _update(self._pool, _FAMILIES, RefreshFamily, family_id, change, entry_of)
 
 
 class PostgresOneTimeCodes:
@@ -118,13 +129,14 @@ class PostgresOneTimeCodes:
     def __init__(self, pool: ConnectionPool) -> None:
         self._pool = pool
 
-    async def add(self, code: OneTimeCode) -> bool:
+    async def add(self, code: OneTimeCode, entry: AuditEntry) -> bool:
         async with raw_connection(self._pool) as connection, connection.transaction():
             await connection.execute(_LOCK_CUSTOMER, str(code.customer_id))
             await connection.execute(_DROP_OLD_CODES, code.customer_id, code.created_at - CODES_WINDOW)
             if await connection.fetchval(_COUNT_CODES, code.customer_id) >= CODES_MAX:
                 return False
             await connection.execute(_CODES.add, *_CODES.values(code))
+            await save_entries(connection, [entry])
         return True
 
     async def update(self, code_id: UUID, change: Callable[[OneTimeCode], OneTimeCode]) -> OneTimeCode | None:
@@ -132,7 +144,12 @@ class PostgresOneTimeCodes:
 
 
 async def _update(
-    pool: ConnectionPool, rows: _Rows, kind: type[RowT], key: UUID, change: Callable[[RowT], RowT]
+    pool: ConnectionPool,
+    rows: _Rows,
+    kind: type[RowT],
+    key: UUID,
+    change: Callable[[RowT], RowT],
+    entry_of: Callable[[RowT, RowT], AuditEntry | None] | None = None,
 ) -> RowT | None:
     async with raw_connection(pool) as connection, connection.transaction():
         row = await connection.fetchrow(rows.lock, key)
@@ -142,6 +159,8 @@ async def _update(
         changed = change(found)
         if changed != found:
             await connection.execute(rows.change, *rows.values(changed))
+        if entry_of is not None and (entry := entry_of(found, changed)) is not None:
+            await save_entries(connection, [entry])
         return changed
 
 

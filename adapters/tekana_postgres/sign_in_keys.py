@@ -6,21 +6,25 @@ from collections.abc import Sequence
 from dataclasses import astuple, fields
 from uuid import UUID
 
+from tekana.domain.audit_log import AuditEntry
 from tekana.domain.identifiers import CustomerId
 from tekana.domain.identities import Identity
 from tekana.domain.signing_keys import SigningKey
+from tekana_postgres.audit_log import save_entries
 from tekana_postgres.connections import ConnectionPool, raw_connection
 
 _KEY_COLUMNS = ", ".join(one.name for one in fields(SigningKey))
 _LIST_KEYS = f"SELECT {_KEY_COLUMNS} FROM signing_keys ORDER BY period"
-_ADD_KEY = f"INSERT INTO signing_keys ({_KEY_COLUMNS}) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING"
+_ADD_KEY = f"INSERT INTO signing_keys ({_KEY_COLUMNS}) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING RETURNING 1"
 _REMOVE_KEYS = "DELETE FROM signing_keys WHERE period < $1"
 
 _IDENTITY_COLUMNS = ", ".join(one.name for one in fields(Identity))
 _OF_SUBJECT = "FROM identities WHERE tenant = $1 AND issuer = $2 AND subject = $3"
 _FIND = f"SELECT {_IDENTITY_COLUMNS} {_OF_SUBJECT}"
 IDENTITIES_OF = f"SELECT {_IDENTITY_COLUMNS} FROM identities WHERE customer_id = $1 ORDER BY id"
-_ADD = f"INSERT INTO identities ({_IDENTITY_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING"
+_ADD = f"""
+INSERT INTO identities ({_IDENTITY_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING RETURNING 1
+"""
 _REMOVE = "DELETE FROM identities WHERE customer_id = $1 AND id = $2 RETURNING 1"
 
 
@@ -34,9 +38,10 @@ class PostgresSigningKeys:
         async with raw_connection(self._pool) as connection:
             return [SigningKey(**row) for row in await connection.fetch(_LIST_KEYS)]
 
-    async def add(self, key: SigningKey) -> None:
-        async with raw_connection(self._pool) as connection:
-            await connection.execute(_ADD_KEY, *astuple(key))
+    async def add(self, key: SigningKey, entry: AuditEntry) -> None:
+        async with raw_connection(self._pool) as connection, connection.transaction():
+            if await connection.fetchval(_ADD_KEY, *astuple(key)) is not None:
+                await save_entries(connection, [entry])
 
     async def remove(self, period: int) -> None:
         async with raw_connection(self._pool) as connection:
@@ -58,12 +63,17 @@ class PostgresIdentities:
         async with raw_connection(self._pool) as connection:
             return [Identity(**row) for row in await connection.fetch(IDENTITIES_OF, customer_id)]
 
-    async def add(self, identity: Identity) -> Identity:
-        async with raw_connection(self._pool) as connection:
-            await connection.execute(_ADD, *astuple(identity))
+    async def add(self, identity: Identity, entry: AuditEntry) -> Identity:
+        async with raw_connection(self._pool) as connection, connection.transaction():
+            if await connection.fetchval(_ADD, *astuple(identity)) is not None:
+                await save_entries(connection, [entry])
+                return identity
             row = await connection.fetchrow(_FIND, identity.tenant, identity.issuer, identity.subject)
         return identity if row is None else Identity(**row)  # None: it was removed in between
 
-    async def remove(self, customer_id: CustomerId, identity_id: UUID) -> bool:
-        async with raw_connection(self._pool) as connection:
-            return await connection.fetchval(_REMOVE, customer_id, identity_id) is not None
+    async def remove(self, customer_id: CustomerId, identity_id: UUID, entry: AuditEntry) -> bool:
+        async with raw_connection(self._pool) as connection, connection.transaction():
+            if await connection.fetchval(_REMOVE, customer_id, identity_id) is None:
+                return False
+            await save_entries(connection, [entry])
+        return True

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
+from tekana.domain.audit_log import AuditEntry
 from tekana.domain.credentials import Credential, OneTimeCode
 from tekana.domain.identifiers import CustomerId
 from tekana.domain.identities import Identity
@@ -47,9 +48,9 @@ class LosesAttempts(MemoryCustomerCredentials):
 class KeepsFamilies(MemoryCustomerCredentials):
     """A new password ends no family."""
 
-    async def replace(self, credential: Credential, code_id: UUID | None = None) -> bool:
+    async def replace(self, credential: Credential, entry: AuditEntry, code_id: UUID | None = None) -> bool:
         families = dict(self._sign_in.families)
-        done = await super().replace(credential, code_id)
+        done = await super().replace(credential, entry, code_id)
         self._sign_in.families = families
         return done
 
@@ -57,8 +58,25 @@ class KeepsFamilies(MemoryCustomerCredentials):
 class AcceptsAnyCode(MemoryCustomerCredentials):
     """A code of another customer, or one that was used, sets a password."""
 
-    async def replace(self, credential: Credential, code_id: UUID | None = None) -> bool:
-        return await super().replace(credential)
+    async def replace(self, credential: Credential, entry: AuditEntry, code_id: UUID | None = None) -> bool:
+        return await super().replace(credential, entry)
+
+
+class LosesEntries(MemoryCustomerCredentials):
+    """A password is set without an entry of the audit log."""
+
+    async def replace(self, credential: Credential, entry: AuditEntry, code_id: UUID | None = None) -> bool:
+        done = await super().replace(credential, entry, code_id)
+        self._state.audit_log.pop(entry.id, None)
+        return done
+
+
+class AddsEntriesOfFailures(MemoryIdentities):
+    """What removes nothing is in the audit log, too."""
+
+    async def remove(self, customer_id: CustomerId, identity_id: UUID, entry: AuditEntry) -> bool:
+        self._audit_log[entry.id] = entry
+        return await super().remove(customer_id, identity_id, entry)
 
 
 class BeginsFamiliesOfAll(MemoryRefreshFamilies):
@@ -72,7 +90,12 @@ class BeginsFamiliesOfAll(MemoryRefreshFamilies):
 class RotatesTwice(MemoryRefreshFamilies):
     """Two requests at the same time rotate the same token."""
 
-    async def update(self, family_id: UUID, change: Callable[[RefreshFamily], RefreshFamily]) -> RefreshFamily | None:
+    async def update(
+        self,
+        family_id: UUID,
+        change: Callable[[RefreshFamily], RefreshFamily],
+        entry_of_end: Callable[[RefreshFamily], AuditEntry] | None = None,
+    ) -> RefreshFamily | None:
         found = self._state.families.get(family_id)
         await asyncio.sleep(0)
         if found is None:
@@ -84,7 +107,7 @@ class RotatesTwice(MemoryRefreshFamilies):
 class SendsAnyNumber(MemoryOneTimeCodes):
     """The number of codes in an hour has no bound."""
 
-    async def add(self, code: OneTimeCode) -> bool:
+    async def add(self, code: OneTimeCode, entry: AuditEntry) -> bool:
         self._state.codes[code.id] = code
         return True
 
@@ -92,7 +115,7 @@ class SendsAnyNumber(MemoryOneTimeCodes):
 class ReplacesKeys(MemorySigningKeys):
     """The last process that adds the key of a period wins, so tokens of the others cannot be verified."""
 
-    async def add(self, key: SigningKey) -> None:
+    async def add(self, key: SigningKey, entry: AuditEntry) -> None:
         self._state.keys[key.period] = key
 
 
@@ -106,7 +129,7 @@ class SharesIdentities(MemoryIdentities):
 class LinksTwice(MemoryIdentities):
     """A subject can be linked with two customers."""
 
-    async def add(self, identity: Identity) -> Identity:
+    async def add(self, identity: Identity, entry: AuditEntry) -> Identity:
         self._rows[identity.id] = identity
         return identity
 

@@ -45,11 +45,13 @@ from tests.contracts.broken_personal_data import (
 )
 from tests.contracts.broken_sign_in_stores import (
     AcceptsAnyCode,
+    AddsEntriesOfFailures,
     BeginsFamiliesOfAll,
     KeepsFamilies,
     KeepsFamiliesOfSuspended,
     LinksTwice,
     LosesAttempts,
+    LosesEntries,
     ReplacesKeys,
     RotatesTwice,
     SendsAnyNumber,
@@ -188,6 +190,14 @@ CAUGHT: list[tuple[type[MemoryStore], Callable[..., Any]]] = [
     (broken_sign_in("signing_keys", ReplacesKeys), SignInContract.test_signing_keys),
     (broken_sign_in("identities", SharesIdentities), SignInContract.test_identities),
     (broken_sign_in("identities", LinksTwice), SignInContract.test_identities),
+    (
+        broken_sign_in("customer_credentials", LosesEntries),
+        SignInContract.test_what_changes_is_saved_with_its_entry,
+    ),
+    (
+        broken_sign_in("identities", AddsEntriesOfFailures),
+        SignInContract.test_what_changes_nothing_adds_no_entry,
+    ),
     (OverwritesAnyText, DataKeysContract.test_a_wrapped_key_is_replaced_once),
 ]
 

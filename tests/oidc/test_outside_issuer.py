@@ -68,7 +68,7 @@ def verifier(world: World, issuer: OutsideIssuer, reader: HttpKeySetReader, **ch
 async def link(world: World, issuer: OutsideIssuer) -> Any:
     """Register a customer, and link them with the subject."""
     customer = await world.register(None)
-    identities = CustomerIdentities(world.store, world.clock, uuid7)
+    identities = CustomerIdentities(world.store, world.clock, uuid7, world.audit)
     await identities.add(LOCAL_OPERATOR, customer.id, issuer.url, SUBJECT)
     return customer
 

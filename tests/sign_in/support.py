@@ -10,8 +10,10 @@ from typing import Any
 from uuid_utils.compat import uuid7
 
 from tekana.application import PostingEngine, Session, Tekana
+from tekana.application.audit_recorder import AuditRecorder
 from tekana.application.secrets.data_keys import DataKeys
 from tekana.application.sign_in.access_tokens import AccessTokens
+from tekana.application.sign_in.audit_entries import SignInAudit
 from tekana.application.sign_in.contacts import SignInContact
 from tekana.application.sign_in.hashing import Hashing
 from tekana.application.sign_in.key_ring import KeyRing
@@ -46,6 +48,8 @@ class World:
     passwords: Passwords
     verifier: AccessTokenVerifier
     sender: MemoryMessageSender
+    audit: SignInAudit
+    recorder: AuditRecorder
 
     async def register(self, password: str | None = PASSWORD, **changes: Any) -> Customer:
         """Register a customer, with a password."""
@@ -77,17 +81,22 @@ async def sign_in_world(store: Any = None, *, clock: FrozenClock | None = None, 
     store = store or MemoryStore(clock=clock)
     hasher = Hashing(**({"iterations": 1, "memory_kib": 64} | hashing))
     data_keys = DataKeys(store, MemoryKeys(), uuid7)
-    ring = KeyRing(store.signing_keys, data_keys, clock)
+    recorder = AuditRecorder(store.audit_records, uuid7)
+    audit = SignInAudit(recorder, clock, uuid7)
+    ring = KeyRing(store.signing_keys, data_keys, clock, audit)
     tokens = AccessTokens(ring, ISSUER, AUDIENCE, clock)
-    sign_in, sender = SignIn(store, tokens, hasher, clock), MemoryMessageSender()
-    passwords = Passwords(store, sign_in, hasher, clock, sender)
+    sign_in, sender = SignIn(store, tokens, hasher, clock, audit), MemoryMessageSender()
+    passwords = Passwords(store, sign_in, hasher, clock, audit, sender)
     engine = PostingEngine(store.begin, uuid7, default_currency=RWF, new_secret=readable_secret)
     engine.start()
     app = Tekana(store, engine).as_caller(LOCAL_OPERATOR)
     verifier = AccessTokenVerifier(tokens, (), clock)
     try:
-        yield World(store, app, clock, hasher, data_keys, ring, tokens, sign_in, passwords, verifier, sender)
+        yield World(
+            store, app, clock, hasher, data_keys, ring, tokens, sign_in, passwords, verifier, sender, audit, recorder
+        )
     finally:
         await passwords.stop()
         hasher.stop()
         await engine.stop()
+        await recorder.stop()

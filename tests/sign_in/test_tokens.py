@@ -298,7 +298,7 @@ async def test_keys_rotate_with_overlap(world: World) -> None:
     clock = FrozenClock(world.clock())
 
     def ring() -> KeyRing:
-        return KeyRing(world.store.signing_keys, world.data_keys, clock)
+        return KeyRing(world.store.signing_keys, world.data_keys, clock, world.audit)
 
     start = (clock() - timedelta(0)).replace(hour=0)
     assert periods == {period_of(clock())}
@@ -325,7 +325,7 @@ async def test_keys_rotate_with_overlap(world: World) -> None:
 
 
 async def test_processes_that_begin_at_once_share_a_key(world: World) -> None:
-    rings = [KeyRing(world.store.signing_keys, world.data_keys, world.clock) for _ in range(5)]
+    rings = [KeyRing(world.store.signing_keys, world.data_keys, world.clock, world.audit) for _ in range(5)]
     signers = await asyncio.gather(*(one.signer() for one in rings))
     assert len({one.kid for one in signers}) == 1
     assert len({one.private_key.private_bytes_raw() for one in signers}) == 1
@@ -337,16 +337,16 @@ async def test_private_keys_are_sealed_with_a_data_key(world: World) -> None:
     assert private not in stored.sealed_private_key
     assert repr(stored.sealed_private_key) not in repr(stored)
     again = DataKeys(world.store, world.data_keys._provider, uuid7)  # as in another process
-    assert (await KeyRing(world.store.signing_keys, again, world.clock).signer()).private_key.private_bytes_raw() == (
-        private
-    )
+    assert (
+        await KeyRing(world.store.signing_keys, again, world.clock, world.audit).signer()
+    ).private_key.private_bytes_raw() == (private)
     others = DataKeys(world.store, MemoryKeys(), uuid7)
     with pytest.raises(Unavailable):
-        await KeyRing(world.store.signing_keys, others, world.clock).signer()
+        await KeyRing(world.store.signing_keys, others, world.clock, world.audit).signer()
     changed = replace(stored, sealed_private_key=stored.sealed_private_key[:-1] + b"x")
     world.store._state.sign_in.keys[stored.period] = changed
     with pytest.raises(Unavailable):
-        await KeyRing(world.store.signing_keys, world.data_keys, world.clock).signer()
+        await KeyRing(world.store.signing_keys, world.data_keys, world.clock, world.audit).signer()
 
 
 async def test_an_unknown_kid_reads_the_keys_once_in_a_while(world: World) -> None:

@@ -207,9 +207,9 @@ async def create_token(call: NamedDependency[Call[PasswordGrant | RefreshTokenGr
     sign_in = call.tekana.sign_in.sign_in
     grant = call.input
     if isinstance(grant, PasswordGrant):
-        tokens = await sign_in.sign_in(grant.contact(), grant.password, grant.tenant)
+        tokens = await sign_in.sign_in(grant.contact(), grant.password, grant.tenant, call.origin)
     else:
-        tokens = await sign_in.refresh(grant.refresh_token)
+        tokens = await sign_in.refresh(grant.refresh_token, call.origin)
     return json_response(200, TokenResponse.of(tokens))
 
 
@@ -220,7 +220,7 @@ async def sign_out(call: NamedDependency[Call[SignOut, Query]]) -> Response:
     The refresh token, and every other one of the same sign-in, ends. An access token is valid until it expires, for ten
     minutes at most. The answer is the same for a token that is not valid.
     """
-    await call.tekana.sign_in.sign_in.sign_out(call.input.refresh_token)
+    await call.tekana.sign_in.sign_in.sign_out(call.input.refresh_token, call.origin)
     return HttpResponse(204)
 
 
@@ -232,7 +232,7 @@ async def request_code(call: NamedDependency[Call[CodeRequest, Query]]) -> Respo
     same if it is not. The code is valid for ten minutes and five attempts, with this `challenge_id` alone.
     """
     request = call.input
-    challenge = await call.tekana.sign_in.passwords.request_code(request.contact(), request.tenant)
+    challenge = await call.tekana.sign_in.passwords.request_code(request.contact(), request.tenant, call.origin)
     return json_response(202, CodeChallenge.of(challenge))
 
 
@@ -243,7 +243,7 @@ async def set_password_by_code(call: NamedDependency[Call[PasswordByCode, Query]
     The first password, or a new one for a customer who forgot theirs. It ends every wait, and signs all devices out.
     """
     given = call.input
-    await call.tekana.sign_in.passwords.set_by_code(given.challenge_id, given.code, given.password)
+    await call.tekana.sign_in.passwords.set_by_code(given.challenge_id, given.code, given.password, call.origin)
     return HttpResponse(204)
 
 
@@ -257,7 +257,9 @@ async def change_password(call: NamedDependency[Call[PasswordChange, Query]]) ->
     It needs the present one, and signs all devices out.
     """
     given = call.input
-    await call.tekana.sign_in.passwords.change(given.contact(), given.password, given.new_password, given.tenant)
+    await call.tekana.sign_in.passwords.change(
+        given.contact(), given.password, given.new_password, given.tenant, call.origin
+    )
     return HttpResponse(204)
 
 
@@ -271,7 +273,7 @@ async def set_customer_password(call: NamedDependency[Call[NewPassword, Query]])
     For partners and operators who have made sure who the customer is. It signs all their devices out.
     """
     customer_id = CustomerId(call.ids["customer_id"])
-    await call.tekana.sign_in.passwords.set_for(call.session.caller, customer_id, call.input.password)
+    await call.tekana.sign_in.passwords.set_for(call.session.caller, customer_id, call.input.password, call.origin)
     return HttpResponse(204)
 
 

@@ -68,7 +68,8 @@ async def add_identity(call: NamedDependency[Call[NewIdentity, Query]]) -> Respo
     """
     given = call.input
     identities = call.tekana.sign_in.identities
-    identity = await identities.add(call.session.caller, _customer_id(call), given.issuer, given.subject)
+    caller = call.session.caller
+    identity = await identities.add(caller, _customer_id(call), given.issuer, given.subject, call.origin)
     return json_response(201, Identity.from_domain(identity))
 
 
@@ -91,7 +92,8 @@ async def remove_identity(call: NamedDependency[Call[None, Query]]) -> Response:
 
     Tokens of this subject are refused within five minutes.
     """
-    await call.tekana.sign_in.identities.remove(call.session.caller, _customer_id(call), call.ids["identity_id"])
+    identities, identity_id = call.tekana.sign_in.identities, call.ids["identity_id"]
+    await identities.remove(call.session.caller, _customer_id(call), identity_id, call.origin)
     return HttpResponse(204)
 
 

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from time import monotonic
 from typing import Final
 
-from tekana.domain.audit_log import AUTHENTICATE, ENTRIES_DROPPED, UNKNOWN_SUBJECT, Act, AuditEntry, Origin, Resource
+from tekana.domain.audit_log import ENTRIES_DROPPED, UNKNOWN_SUBJECT, Act, AuditEntry, Origin, Resource
 from tekana.domain.caller import MAIN_TENANT
 from tekana.domain.errors import TekanaError
 from tekana.ports.audit_log import AuditRecords
@@ -35,7 +35,7 @@ ACTS_MAX: Final = 300
 """How many different acts of known callers are written in a window."""
 
 AUTHENTICATIONS_MAX: Final = 100
-"""How many addresses with failed authentications are written in a window."""
+"""How many different failed authentications and sign-ins are written in a window."""
 
 _UNWRITTEN_MAX: Final = 2_000  # entries that wait for the store, which may be down for longer
 _STOP_SECONDS: Final = 5.0
@@ -97,7 +97,7 @@ class AuditRecorder:
             _log.error("%d entries of the audit log are lost: %r", len(self._unwritten), error)
 
     def _has_room(self, act: Act) -> bool:
-        if act.action != AUTHENTICATE:
+        if act.subject != UNKNOWN_SUBJECT:
             return len(self._known) - self._authentications < ACTS_MAX
         if self._authentications >= AUTHENTICATIONS_MAX:
             return False
@@ -156,20 +156,7 @@ class AuditRecorder:
             _log.warning("not in the audit log, as a gateway has no store: %s", dict(_present(entry)))
 
     def _entry(self, act: Act, origin: Origin, resource: Resource | None = None) -> AuditEntry:
-        return AuditEntry(
-            id=self._new_id(),
-            at=datetime.now(UTC),  # the store replaces it
-            tenant=act.tenant,
-            subject=act.subject,
-            kind=act.kind,
-            action=act.action,
-            outcome=act.outcome,
-            code=act.code,
-            resource=None if resource is None else resource.kind,
-            resource_id=None if resource is None else resource.id,
-            request_id=origin.request_id,
-            address=act.address,
-        )
+        return act.entry(self._new_id(), datetime.now(UTC), origin, resource)  # the store replaces the time
 
 
 def _present(entry: AuditEntry) -> Iterator[tuple[str, str]]:

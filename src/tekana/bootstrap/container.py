@@ -169,6 +169,7 @@ class LocalContainer(containers.DeclarativeContainer):
         reader=providers.Singleton(find_key_set_reader, outside_issuers),
         clock=clock,
         new_id=new_id,
+        audit_recorder=audit_recorder,
     )
     # None if the store does not keep what customers sign in with.
     customer_sign_in = providers.Callable(

@@ -103,7 +103,11 @@ HERE: Final = Origin()
 
 
 class Act(NamedTuple):
-    """An act or a refusal outside a unit of work. Equal ones share an entry."""
+    """An act or a refusal outside a unit of work. Equal ones share an entry.
+
+    Attributes:
+        resource: what it was done to, if acts on different things are not to share an entry.
+    """
 
     tenant: str
     subject: str
@@ -112,6 +116,7 @@ class Act(NamedTuple):
     outcome: AuditOutcome
     code: str | None = None
     address: str | None = None
+    resource: Resource | None = None
 
     @classmethod
     def of(cls, caller: Caller, action: str, outcome: AuditOutcome, code: str | None, address: str | None) -> Act:
@@ -122,6 +127,31 @@ class Act(NamedTuple):
     def failed_authentication(cls, address: str | None, code: str) -> Act:
         """Return the act of a request without a valid credential."""
         return cls(MAIN_TENANT, UNKNOWN_SUBJECT, None, AUTHENTICATE, "refused", code, address)
+
+    def entry(self, id: UUID, at: datetime, origin: Origin, resource: Resource | None = None) -> AuditEntry:
+        """Return the entry of this act.
+
+        Args:
+            id: the id of the entry.
+            at: its time.
+            origin: where the request came from.
+            resource: what it was done to, if the act does not contain it.
+        """
+        about = self.resource or resource
+        return AuditEntry(
+            id=id,
+            at=at,
+            tenant=self.tenant,
+            subject=self.subject,
+            kind=self.kind,
+            action=self.action,
+            outcome=self.outcome,
+            code=self.code,
+            resource=None if about is None else about.kind,
+            resource_id=None if about is None else about.id,
+            request_id=origin.request_id,
+            address=self.address,
+        )
 
 
 def named_resource(locks: LockSet) -> Resource | None:

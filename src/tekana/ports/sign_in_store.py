@@ -1,4 +1,7 @@
-"""The optional capability of a store to keep what customers sign in with."""
+"""The optional capability of a store to keep what customers sign in with.
+
+A method that takes an entry of the audit log saves it in the transaction of its change, if it changes something.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 from uuid import UUID
 
+from tekana.domain.audit_log import AuditEntry
 from tekana.domain.credentials import Credential, OneTimeCode
 from tekana.domain.identifiers import CustomerId
 from tekana.domain.identities import Identity
@@ -47,11 +51,12 @@ class CustomerCredentials(Protocol):
         """
         ...
 
-    async def replace(self, credential: Credential, code_id: UUID | None = None) -> bool:
+    async def replace(self, credential: Credential, entry: AuditEntry, code_id: UUID | None = None) -> bool:
         """Store a customer's first or new credential, end their refresh families and delete their codes, in one.
 
         Args:
             credential: the credential.
+            entry: the entry of the audit log.
             code_id: the one-time code that allows it; it must be stored still, and is deleted.
 
         Returns:
@@ -78,12 +83,18 @@ class RefreshFamilies(Protocol):
         """
         ...
 
-    async def update(self, family_id: UUID, change: Callable[[RefreshFamily], RefreshFamily]) -> RefreshFamily | None:
+    async def update(
+        self,
+        family_id: UUID,
+        change: Callable[[RefreshFamily], RefreshFamily],
+        entry_of_end: Callable[[RefreshFamily], AuditEntry] | None = None,
+    ) -> RefreshFamily | None:
         """Change a family while no other task or process can.
 
         Args:
             family_id: the id of the family.
             change: a pure function of the stored family.
+            entry_of_end: returns the entry of the audit log if the change ended the family, which is its argument.
 
         Returns:
             The changed family; None if there is none of this id.
@@ -94,8 +105,8 @@ class RefreshFamilies(Protocol):
 class OneTimeCodes(Protocol):
     """The one-time codes that were sent. Safe for many tasks and processes at once. Methods may raise Unavailable."""
 
-    async def add(self, code: OneTimeCode) -> bool:
-        """Add a code, and drop the customer's codes that are older than CODES_WINDOW.
+    async def add(self, code: OneTimeCode, entry: AuditEntry) -> bool:
+        """Add a code and an entry of the audit log, and drop the customer's codes that are older than CODES_WINDOW.
 
         Returns:
             False if the customer has CODES_MAX codes within CODES_WINDOW already; nothing is added then.
@@ -114,8 +125,8 @@ class SigningKeys(Protocol):
         """Return all keys, in order of their periods."""
         ...
 
-    async def add(self, key: SigningKey) -> None:
-        """Add the key of a period. Do nothing if the period has one already."""
+    async def add(self, key: SigningKey, entry: AuditEntry) -> None:
+        """Add the key of a period and an entry of the audit log. Do nothing if the period has a key already."""
         ...
 
     async def remove(self, period: int) -> None:
@@ -134,12 +145,16 @@ class Identities(Protocol):
         """Return the links of a customer, in the order of their creation."""
         ...
 
-    async def add(self, identity: Identity) -> Identity:
-        """Link a subject with a customer. Return the link of the subject: this one, or an earlier one."""
+    async def add(self, identity: Identity, entry: AuditEntry) -> Identity:
+        """Link a subject with a customer, and add an entry of the audit log.
+
+        Returns:
+            The link of the subject: this one, or an earlier one; nothing is added then.
+        """
         ...
 
-    async def remove(self, customer_id: CustomerId, identity_id: UUID) -> bool:
-        """Remove a link of a customer. Return False if there is none of this id."""
+    async def remove(self, customer_id: CustomerId, identity_id: UUID, entry: AuditEntry) -> bool:
+        """Remove a link of a customer, and add an entry of the audit log. Return False if there is none of this id."""
         ...
 
 

@@ -9,4 +9,5 @@ issuers         the tokens of outside OpenID Connect issuers
 verifier        which customer a token is of
 all_tokens      API keys and access tokens, by their beginning
 identities      the links with subjects of outside issuers
+audit_entries   the entries of the audit log about all of this
 """

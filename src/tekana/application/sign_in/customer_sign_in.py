@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from tekana.application.audit_recorder import AuditRecorder
 from tekana.application.secrets.data_keys import DataKeys
 from tekana.application.sign_in.access_tokens import AccessTokens
+from tekana.application.sign_in.audit_entries import SignInAudit
 from tekana.application.sign_in.hashing import Hashing
 from tekana.application.sign_in.identities import CustomerIdentities
 from tekana.application.sign_in.issuers import Issuer, OutsideTokens
@@ -75,6 +77,7 @@ def build_sign_in(
     reader: KeySetReader | None,
     clock: Clock | None,
     new_id: NewId,
+    audit_recorder: AuditRecorder,
 ) -> CustomerSignIn:
     """Build the parts of sign-in. Nothing is started.
 
@@ -86,16 +89,19 @@ def build_sign_in(
         reader: reads the keys of outside issuers; None if there are none.
         clock: the present time; the system's if None.
         new_id: returns a new id.
+        audit_recorder: records what is refused.
     """
     now: Clock = clock or (lambda: datetime.now(UTC))
     hashing = Hashing()
-    tokens = AccessTokens(KeyRing(store.signing_keys, data_keys, now), settings.issuer, settings.audience, now)
-    sign_in = SignIn(store, tokens, hashing, now)
+    audit = SignInAudit(audit_recorder, now, new_id)
+    key_ring = KeyRing(store.signing_keys, data_keys, now, audit)
+    tokens = AccessTokens(key_ring, settings.issuer, settings.audience, now)
+    sign_in = SignIn(store, tokens, hashing, now, audit)
     outside = () if reader is None else [OutsideTokens(one, store, reader, now) for one in settings.outside]
     return CustomerSignIn(
         sign_in=sign_in,
-        passwords=Passwords(store, sign_in, hashing, now, sender),
-        identities=CustomerIdentities(store, now, new_id),
+        passwords=Passwords(store, sign_in, hashing, now, audit, sender),
+        identities=CustomerIdentities(store, now, new_id, audit),
         tokens=tokens,
         verifier=AccessTokenVerifier(tokens, outside, now),
         hashing=hashing,

@@ -7,6 +7,8 @@ from typing import Final
 from uuid import UUID
 
 from tekana.application.commands.validation import check_text
+from tekana.application.sign_in.audit_entries import SignInAudit
+from tekana.domain.audit_log import HERE, Origin
 from tekana.domain.caller import Caller
 from tekana.domain.errors import CustomerNotFound, IdentityExists, IdentityNotFound
 from tekana.domain.identifiers import CustomerId
@@ -26,14 +28,18 @@ class CustomerIdentities:
         store: where they are stored.
         clock: the present time.
         new_id: returns a new id.
+        audit: makes the entries of the audit log.
     """
 
-    def __init__(self, store: SignInStore, clock: Clock, new_id: NewId) -> None:
+    def __init__(self, store: SignInStore, clock: Clock, new_id: NewId, audit: SignInAudit) -> None:
         self._store = store
         self._clock = clock
         self._new_id = new_id
+        self._audit = audit
 
-    async def add(self, caller: Caller, customer_id: CustomerId, issuer: str, subject: str) -> Identity:
+    async def add(
+        self, caller: Caller, customer_id: CustomerId, issuer: str, subject: str, origin: Origin = HERE
+    ) -> Identity:
         """Link the subject of an issuer with a customer. A second call returns the same link.
 
         Raises:
@@ -42,23 +48,26 @@ class CustomerIdentities:
             CustomerNotFound: there is no such customer that the caller has access to.
             IdentityExists: the subject is linked with another customer.
         """
-        require_scope(caller, "customers:write")
-        check_text("issuer", issuer, most=ISSUER_LENGTH_MAX, one_line=True)
-        check_text("subject", subject, most=SUBJECT_LENGTH_MAX, one_line=True)
-        tenant = await self._tenant_of(caller, customer_id)
-        identity = Identity(
-            id=self._new_id(),
-            tenant=tenant,
-            issuer=issuer,
-            subject=subject,
-            customer_id=customer_id,
-            created_by=caller.subject,
-            created_at=self._clock(),
-        )
-        stored = await self._store.identities.add(identity)
-        if stored.customer_id != customer_id:
-            raise IdentityExists("this subject of the issuer is linked with another customer")
-        return stored
+        with self._audit.attempt("LinkIdentity", origin, caller, customer_id) as attempt:
+            require_scope(caller, "customers:write")
+            check_text("issuer", issuer, most=ISSUER_LENGTH_MAX, one_line=True)
+            check_text("subject", subject, most=SUBJECT_LENGTH_MAX, one_line=True)
+            tenant = await self._tenant_of(caller, customer_id)
+            attempt.found(tenant, customer_id)
+            identity = Identity(
+                id=self._new_id(),
+                tenant=tenant,
+                issuer=issuer,
+                subject=subject,
+                customer_id=customer_id,
+                created_by=caller.subject,
+                created_at=self._clock(),
+            )
+            entry = attempt.done({"identity_id": str(identity.id)}, personal_fields=("issuer", "subject"))
+            stored = await self._store.identities.add(identity, entry)
+            if stored.customer_id != customer_id:
+                raise IdentityExists("this subject of the issuer is linked with another customer")
+            return stored
 
     async def list(self, caller: Caller, customer_id: CustomerId) -> Sequence[Identity]:
         """Return the links of a customer. Raises Forbidden, CustomerNotFound."""
@@ -66,12 +75,14 @@ class CustomerIdentities:
         await self._tenant_of(caller, customer_id)
         return await self._store.identities.list(customer_id)
 
-    async def remove(self, caller: Caller, customer_id: CustomerId, identity_id: UUID) -> None:
+    async def remove(self, caller: Caller, customer_id: CustomerId, identity_id: UUID, origin: Origin = HERE) -> None:
         """Remove a link. Raises Forbidden, CustomerNotFound, IdentityNotFound."""
-        require_scope(caller, "customers:write")
-        await self._tenant_of(caller, customer_id)
-        if not await self._store.identities.remove(customer_id, identity_id):
-            raise IdentityNotFound(f"the customer has no identity with the id {identity_id}")
+        with self._audit.attempt("UnlinkIdentity", origin, caller, customer_id) as attempt:
+            require_scope(caller, "customers:write")
+            attempt.found(await self._tenant_of(caller, customer_id), customer_id)
+            entry = attempt.done({"identity_id": str(identity_id)})
+            if not await self._store.identities.remove(customer_id, identity_id, entry):
+                raise IdentityNotFound(f"the customer has no identity with the id {identity_id}")
 
     async def _tenant_of(self, caller: Caller, customer_id: CustomerId) -> str:
         account = await self._store.customer_credentials.find(customer_id)

@@ -14,6 +14,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from tekana.application.secrets.data_keys import DataKeys
+from tekana.application.sign_in.audit_entries import SignInAudit
 from tekana.application.sign_in.sealing import seal, unseal
 from tekana.domain.errors import Unavailable
 from tekana.domain.signing_keys import SigningKey, period_of, published_periods
@@ -46,12 +47,14 @@ class KeyRing:
         keys: where they are stored.
         data_keys: the data keys, one of which encrypts the private ones.
         clock: the present time.
+        audit: makes the entries of the audit log.
     """
 
-    def __init__(self, keys: SigningKeys, data_keys: DataKeys, clock: Clock) -> None:
+    def __init__(self, keys: SigningKeys, data_keys: DataKeys, clock: Clock, audit: SignInAudit) -> None:
         self._keys = keys
         self._data_keys = data_keys
         self._clock = clock
+        self._audit = audit
         self._loading = asyncio.Lock()
         self._loaded_at: float | None = None
         self._published: Mapping[str, SigningKey] = {}
@@ -96,7 +99,8 @@ class KeyRing:
             missing.discard(wanted.start if wanted.start < period_of(self._clock()) else -1)  # signs no more
             if missing:
                 for period in sorted(missing):
-                    await self._keys.add(await self._new_key(period))
+                    key = await self._new_key(period)
+                    await self._keys.add(key, self._audit.signing_key_added(key))
                 await self._keys.remove(wanted.start)
                 found = await self._keys.list()
                 _log.info("added signing keys for %d periods", len(missing))

@@ -10,9 +10,11 @@ from datetime import datetime
 from typing import Final, NamedTuple
 from uuid import UUID, uuid4
 
+from tekana.application.sign_in.audit_entries import Attempt, SignInAudit
 from tekana.application.sign_in.contacts import SignInContact, find_customer
 from tekana.application.sign_in.hashing import Hashing
 from tekana.application.sign_in.sign_in import SignIn, even_time
+from tekana.domain.audit_log import HERE, Origin
 from tekana.domain.caller import MAIN_TENANT, Caller
 from tekana.domain.credentials import CODE_DIGITS, CODE_LIFETIME, Credential, OneTimeCode, check_new_password
 from tekana.domain.errors import CustomerNotActive, CustomerNotFound, Overloaded, SignInRefused, SignInUnavailable
@@ -49,6 +51,7 @@ class Passwords:
         sign_in: compares present passwords.
         hashing: hashes new ones.
         clock: the present time.
+        audit: makes the entries of the audit log.
         sender: delivers codes; None if this installation sends none.
         new_code: returns a new code.
     """
@@ -59,6 +62,7 @@ class Passwords:
         sign_in: SignIn,
         hashing: Hashing,
         clock: Clock,
+        audit: SignInAudit,
         sender: MessageSender | None,
         *,
         new_code: Callable[[], str] = lambda: f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}",
@@ -67,12 +71,13 @@ class Passwords:
         self._sign_in = sign_in
         self._hashing = hashing
         self._clock = clock
+        self._audit = audit
         self.sender = sender
         self._new_code = new_code
         self._sending: set[asyncio.Task[None]] = set()
         self._at_once = asyncio.Semaphore(_SENT_AT_ONCE)
 
-    async def request_code(self, contact: SignInContact, tenant: str = MAIN_TENANT) -> Challenge:
+    async def request_code(self, contact: SignInContact, tenant: str = MAIN_TENANT, origin: Origin = HERE) -> Challenge:
         """Send a one-time code to a phone number or email, if it is that of an active customer.
 
         The answer and its time are the same if it is not, or if the customer was sent too many codes.
@@ -86,21 +91,31 @@ class Passwords:
         if len(self._sending) >= MESSAGES_MAX:
             raise Overloaded("too many codes are waiting to be sent: try again later")
         async with even_time(always=True), self._hashing.slot():
-            now, code = self._clock(), self._new_code()
-            customer_id = await find_customer(self._store, contact, tenant)
-            account = await self._store.customer_credentials.find(customer_id or CustomerId(uuid4()))
-            code_hash = await self._hashing.hash(code)
-            challenge = Challenge(uuid4(), now + CODE_LIFETIME)
-            if account is not None and account.active and customer_id is not None:
+            with self._audit.attempt("RequestCode", origin) as attempt:
+                return await self._request_code(contact, tenant, self.sender, attempt)
+
+    async def _request_code(
+        self, contact: SignInContact, tenant: str, sender: MessageSender, attempt: Attempt
+    ) -> Challenge:
+        now, code = self._clock(), self._new_code()
+        customer_id = await find_customer(self._store, contact, tenant)
+        account = await self._store.customer_credentials.find(customer_id or CustomerId(uuid4()))
+        code_hash = await self._hashing.hash(code)
+        challenge = Challenge(uuid4(), now + CODE_LIFETIME)
+        if account is not None and customer_id is not None:
+            attempt.found(tenant, customer_id)
+            if account.active:
                 stored = OneTimeCode(
                     id=challenge.id, customer_id=customer_id, tenant=tenant, code_hash=code_hash, created_at=now
                 )
-                if await self._store.one_time_codes.add(stored):
+                if await self._store.one_time_codes.add(stored, attempt.done()):
                     message = CodeMessage(tenant, contact.channel, contact.value, code, challenge.expires_at)
-                    self._send(self.sender, message)
-            return challenge
+                    self._send(sender, message)
+                    return challenge
+        attempt.note_refusal()
+        return challenge
 
-    async def set_by_code(self, challenge_id: UUID, code: str, password: str) -> None:
+    async def set_by_code(self, challenge_id: UUID, code: str, password: str, origin: Origin = HERE) -> None:
         """Set the first or a new password of the customer to whom a code was sent.
 
         Raises:
@@ -110,25 +125,38 @@ class Passwords:
         """
         text = check_new_password("password", password)
         async with even_time(), self._hashing.slot():
-            now, usable = self._clock(), False
+            with self._audit.attempt("ResetPassword", origin) as attempt:
+                await self._set_by_code(challenge_id, code, text, attempt)
 
-            def count(found: OneTimeCode) -> OneTimeCode:
-                nonlocal usable
-                usable = found.is_usable(now)
-                return found.count_attempt() if usable else found
+    async def _set_by_code(self, challenge_id: UUID, code: str, text: str, attempt: Attempt) -> None:
+        now, usable = self._clock(), False
 
-            counted = await self._store.one_time_codes.update(challenge_id, count)
-            compared = counted.code_hash if counted is not None and usable else None
-            if not await self._hashing.matches(code, compared) or counted is None:
-                raise SignInRefused
-            account = await self._store.customer_credentials.find(counted.customer_id)
-            if account is None or not account.active:
-                raise SignInRefused
-            credential = await self._new_credential(counted.customer_id, account, text)
-            if not await self._store.customer_credentials.replace(credential, counted.id):
-                raise SignInRefused
+        def count(found: OneTimeCode) -> OneTimeCode:
+            nonlocal usable
+            attempt.found(found.tenant, found.customer_id)
+            usable = found.is_usable(now)
+            return found.count_attempt() if usable else found
 
-    async def change(self, contact: SignInContact, password: str, new_password: str, tenant: str = MAIN_TENANT) -> None:
+        counted = await self._store.one_time_codes.update(challenge_id, count)
+        compared = counted.code_hash if counted is not None and usable else None
+        if not await self._hashing.matches(code, compared) or counted is None:
+            raise SignInRefused
+        account = await self._store.customer_credentials.find(counted.customer_id)
+        if account is None or not account.active:
+            raise SignInRefused
+        attempt.authenticated(account.tenant, counted.customer_id)
+        credential = await self._new_credential(counted.customer_id, account, text)
+        if not await self._store.customer_credentials.replace(credential, attempt.done(), counted.id):
+            raise SignInRefused
+
+    async def change(
+        self,
+        contact: SignInContact,
+        password: str,
+        new_password: str,
+        tenant: str = MAIN_TENANT,
+        origin: Origin = HERE,
+    ) -> None:
         """Change a password, with the present one. All devices have to sign in again.
 
         Raises:
@@ -137,11 +165,13 @@ class Passwords:
         """
         text = check_new_password("new_password", new_password)
         async with even_time(), self._hashing.slot():
-            found = await self._sign_in.verify_password(contact, password, tenant)
-            account = Account(found.tenant, active=True, credential=found)
-            await self._store.customer_credentials.replace(await self._new_credential(found.customer_id, account, text))
+            with self._audit.attempt("ChangePassword", origin) as attempt:
+                found = await self._sign_in.verify_password(contact, password, tenant, attempt)
+                account = Account(found.tenant, active=True, credential=found)
+                credential = await self._new_credential(found.customer_id, account, text)
+                await self._store.customer_credentials.replace(credential, attempt.done())
 
-    async def set_for(self, caller: Caller, customer_id: CustomerId, password: str) -> None:
+    async def set_for(self, caller: Caller, customer_id: CustomerId, password: str, origin: Origin = HERE) -> None:
         """Set the password of a customer, for a partner or operator who has established who they are.
 
         Raises:
@@ -150,15 +180,18 @@ class Passwords:
             CustomerNotFound: there is no such customer that the caller has access to.
             CustomerNotActive: the customer is suspended or closed.
         """
-        require_scope(caller, "customers:write")
-        text = check_new_password("password", password)
-        account = await self._store.customer_credentials.find(customer_id)
-        if account is None or not can_access(caller, account.tenant, customer_id):
-            raise CustomerNotFound(f"no customer has the id {customer_id}")
-        if not account.active:
-            raise CustomerNotActive("the customer is suspended or closed")
-        async with self._hashing.slot():
-            await self._store.customer_credentials.replace(await self._new_credential(customer_id, account, text))
+        with self._audit.attempt("SetPassword", origin, caller, customer_id) as attempt:
+            require_scope(caller, "customers:write")
+            text = check_new_password("password", password)
+            account = await self._store.customer_credentials.find(customer_id)
+            if account is None or not can_access(caller, account.tenant, customer_id):
+                raise CustomerNotFound(f"no customer has the id {customer_id}")
+            if not account.active:
+                raise CustomerNotActive("the customer is suspended or closed")
+            attempt.found(account.tenant, customer_id)
+            async with self._hashing.slot():
+                credential = await self._new_credential(customer_id, account, text)
+                await self._store.customer_credentials.replace(credential, attempt.done())
 
     async def stop(self) -> None:
         """Wait for the messages that are being sent, and release the sender."""

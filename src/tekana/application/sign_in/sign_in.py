@@ -14,9 +14,11 @@ from uuid import uuid4
 from cryptography.exceptions import InvalidTag
 
 from tekana.application.sign_in.access_tokens import LIFETIME, AccessTokens
+from tekana.application.sign_in.audit_entries import Attempt, SignInAudit
 from tekana.application.sign_in.contacts import SignInContact, find_customer
 from tekana.application.sign_in.hashing import Hashing
 from tekana.application.sign_in.sealing import seal, unseal
+from tekana.domain.audit_log import HERE, AuditEntry, Origin
 from tekana.domain.caller import MAIN_TENANT
 from tekana.domain.credentials import Credential, normalize_password
 from tekana.domain.errors import SignInRefused
@@ -48,15 +50,21 @@ class SignIn:
         tokens: issues access tokens.
         hashing: compares passwords.
         clock: the present time.
+        audit: makes the entries of the audit log.
     """
 
-    def __init__(self, store: SignInStore, tokens: AccessTokens, hashing: Hashing, clock: Clock) -> None:
+    def __init__(
+        self, store: SignInStore, tokens: AccessTokens, hashing: Hashing, clock: Clock, audit: SignInAudit
+    ) -> None:
         self._store = store
         self._tokens = tokens
         self._hashing = hashing
         self._clock = clock
+        self._audit = audit
 
-    async def sign_in(self, contact: SignInContact, password: str, tenant: str = MAIN_TENANT) -> Tokens:
+    async def sign_in(
+        self, contact: SignInContact, password: str, tenant: str = MAIN_TENANT, origin: Origin = HERE
+    ) -> Tokens:
         """Return tokens for the customer with this phone number or email.
 
         Raises:
@@ -64,14 +72,22 @@ class SignIn:
             Overloaded: too many sign-ins at once; nothing was counted.
         """
         async with even_time(), self._hashing.slot():
-            credential = await self.verify_password(contact, password, tenant)
-            tokens = await self._begin_family(credential)
-            if tokens is None:  # suspended, or a new password, in between
-                raise SignInRefused
-            return tokens
+            with self._audit.attempt("SignIn", origin) as attempt:
+                return await self._sign_in(contact, password, tenant, attempt)
 
-    async def verify_password(self, contact: SignInContact, password: str, tenant: str) -> Credential:
+    async def _sign_in(self, contact: SignInContact, password: str, tenant: str, attempt: Attempt) -> Tokens:
+        credential = await self.verify_password(contact, password, tenant, attempt)
+        tokens = await self._begin_family(credential)
+        if tokens is None:  # suspended, or a new password, in between
+            raise SignInRefused
+        return tokens
+
+    async def verify_password(self, contact: SignInContact, password: str, tenant: str, attempt: Attempt) -> Credential:
         """Return the credential of a customer whose password this is. The caller has a slot of the hashing.
+
+        Args:
+            contact, password, tenant: as for `sign_in`.
+            attempt: what it is for. It gets to know the customer.
 
         Raises:
             SignInRefused: it is not right, or cannot be compared at present.
@@ -79,7 +95,9 @@ class SignIn:
         customer_id = await find_customer(self._store, contact, tenant)
         # A customer that does not exist is looked for as well, so that the work is the same.
         account = await self._store.customer_credentials.find(customer_id or CustomerId(uuid4()))
-        counted = await self._count_attempt(account, customer_id)
+        if account is not None and customer_id is not None:
+            attempt.found(account.tenant, customer_id)
+        counted = await self._count_attempt(account, customer_id, attempt)
         text = normalize_password(password)
         compared = None if counted is None else counted.password_hash
         if not await self._hashing.matches(text, compared) or counted is None:
@@ -93,9 +111,11 @@ class SignIn:
         accepted = await self._store.customer_credentials.update(counted.customer_id, accept)
         if accepted is None or accepted.changed_at != counted.changed_at:
             raise SignInRefused
+        attempt.locked = False
+        attempt.authenticated(accepted.tenant, accepted.customer_id)
         return accepted
 
-    async def refresh(self, refresh_token: str) -> Tokens:
+    async def refresh(self, refresh_token: str, origin: Origin = HERE) -> Tokens:
         """Return new tokens for a refresh token, which is used up with it.
 
         The previous token of the family returns the same next one for some seconds: its answer was lost, or two tabs
@@ -105,18 +125,28 @@ class SignIn:
         Raises:
             SignInRefused: the token is not valid.
         """
-        token, now = RefreshToken.decode(refresh_token), self._clock()
-        if token is None:
-            raise SignInRefused
+        with self._audit.attempt("RefreshTokens", origin) as attempt:
+            token = RefreshToken.decode(refresh_token)
+            if token is None:
+                raise SignInRefused
+            return await self._refresh(token, attempt)
+
+    async def _refresh(self, token: RefreshToken, attempt: Attempt) -> Tokens:
+        now = self._clock()
         successor = RefreshToken(token.family_id, secrets.token_bytes(SECRET_BYTES))
         sealed = seal(_key_of(token), successor.secret, token.family_id.bytes)
 
         def rotate(found: RefreshFamily) -> RefreshFamily:
+            attempt.found(found.tenant, found.customer_id)
             if not found.is_alive(now) or found.is_repetition(token.digest, now):
                 return found
             return found.rotate(successor.digest, sealed, now) if found.digest == token.digest else found.end()
 
-        family = await self._store.refresh_families.update(token.family_id, rotate)
+        def entry_of_reuse(_ended: RefreshFamily) -> AuditEntry:
+            attempt.action = "ReuseRefreshToken"
+            return attempt.refused()
+
+        family = await self._store.refresh_families.update(token.family_id, rotate, entry_of_reuse)
         if family is None or not family.is_alive(now) or family.sealed_successor is None:
             raise SignInRefused
         try:
@@ -127,18 +157,27 @@ class SignIn:
         access_token = await self._tokens.issue(family.tenant, family.customer_id)
         return Tokens(access_token, RefreshToken(token.family_id, secret).encode())
 
-    async def sign_out(self, refresh_token: str) -> None:
+    async def sign_out(self, refresh_token: str, origin: Origin = HERE) -> None:
         """End the family of a refresh token. Do nothing if it is not valid."""
         token = RefreshToken.decode(refresh_token)
-        if token is not None:
-            digests = token.digest
+        if token is None:
+            return
+        digest = token.digest
 
-            def end(found: RefreshFamily) -> RefreshFamily:
-                return found.end() if digests in (found.digest, found.previous_digest) else found
+        def end(found: RefreshFamily) -> RefreshFamily:
+            return found.end() if digest in (found.digest, found.previous_digest) else found
 
-            await self._store.refresh_families.update(token.family_id, end)
+        with self._audit.attempt("SignOut", origin) as attempt:
 
-    async def _count_attempt(self, account: Account | None, customer_id: CustomerId | None) -> Credential | None:
+            def entry_of_end(ended: RefreshFamily) -> AuditEntry:
+                attempt.authenticated(ended.tenant, ended.customer_id)
+                return attempt.done()
+
+            await self._store.refresh_families.update(token.family_id, end, entry_of_end)
+
+    async def _count_attempt(
+        self, account: Account | None, customer_id: CustomerId | None, attempt: Attempt
+    ) -> Credential | None:
         """Count an attempt, before its password is compared. Return None if it is not to be compared."""
         if account is None or account.credential is None or not account.active or customer_id is None:
             return None
@@ -150,6 +189,7 @@ class SignIn:
             return found if locked else found.count_attempt(now)
 
         counted = await self._store.customer_credentials.update(customer_id, count)
+        attempt.locked = counted is not None and counted.is_locked(now)
         return None if locked else counted
 
     async def _begin_family(self, credential: Credential) -> Tokens | None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -19,12 +20,15 @@ from tekana.application import (
     SuspendCustomer,
     VerifyCustomer,
 )
+from tekana.domain.audit_log import HERE, UNKNOWN_SUBJECT, Act, AuditEntry
 from tekana.domain.caller import MAIN_TENANT
 from tekana.domain.credentials import CODES_MAX, CODES_WINDOW, Credential, OneTimeCode
 from tekana.domain.identifiers import CustomerId
 from tekana.domain.identities import Identity
 from tekana.domain.refresh_families import FAMILIES_MAX, IDLE_LIFETIME, RefreshFamily
 from tekana.domain.signing_keys import SigningKey
+from tekana.ports.audit_log import AuditFilter
+from tekana.ports.page import PageRequest
 from tekana.ports.personal_data import NO_SIGN_IN
 from tekana.ports.sign_in_store import SignInStore
 from tekana.testing.builders import person
@@ -54,7 +58,7 @@ class SignInContract(Contract):
         account = await store.customer_credentials.find(customer.id)
         assert account == (MAIN_TENANT, True, None)
         credential = _credential(customer.id, clock, attempts=3, locked_until=clock() + timedelta(hours=1))
-        assert await store.customer_credentials.replace(credential)
+        assert await store.customer_credentials.replace(credential, _entry())
         assert await store.customer_credentials.find(customer.id) == (MAIN_TENANT, True, credential)
         await app.execute(SuspendCustomer(customer_id=customer.id, reason="a check"))
         assert await store.customer_credentials.find(customer.id) == (MAIN_TENANT, False, credential)
@@ -63,7 +67,7 @@ class SignInContract(Contract):
         self, store: SignInStore, customer_id: CustomerId, clock: FrozenClock
     ) -> None:
         assert await store.customer_credentials.update(customer_id, lambda one: one) is None
-        await store.customer_credentials.replace(_credential(customer_id, clock))
+        await store.customer_credentials.replace(_credential(customer_id, clock), _entry())
         counted = await asyncio.gather(
             *(
                 store.customer_credentials.update(customer_id, lambda one: one.count_attempt(clock()))
@@ -83,16 +87,16 @@ class SignInContract(Contract):
         credential, other = _credential(customer_id, clock), (await app.execute(person())).customer.id
         theirs = _credential(other, clock)
         for one in (credential, theirs):
-            await store.customer_credentials.replace(one)
+            await store.customer_credentials.replace(one, _entry())
         family, their_family = _family(customer_id, clock), _family(other, clock)
         assert await store.refresh_families.add(family, credential)
         assert await store.refresh_families.add(their_family, theirs)
         code, their_code = _code(customer_id, clock), _code(other, clock)
-        assert await store.one_time_codes.add(code)
-        assert await store.one_time_codes.add(their_code)
-        assert not await store.customer_credentials.replace(credential, their_code.id)
+        assert await store.one_time_codes.add(code, _entry())
+        assert await store.one_time_codes.add(their_code, _entry())
+        assert not await store.customer_credentials.replace(credential, _entry(), their_code.id)
         changed = await asyncio.gather(
-            *(store.customer_credentials.replace(credential, code.id) for _ in range(_AT_ONCE))
+            *(store.customer_credentials.replace(credential, _entry(), code.id) for _ in range(_AT_ONCE))
         )
         assert sum(changed) == 1
         assert await store.one_time_codes.update(code.id, lambda one: one) is None
@@ -105,10 +109,10 @@ class SignInContract(Contract):
     ) -> None:
         credential = _credential(customer_id, clock)
         assert not await store.refresh_families.add(_family(customer_id, clock), credential)
-        await store.customer_credentials.replace(credential)
+        await store.customer_credentials.replace(credential, _entry())
         clock.advance()
         newer = _credential(customer_id, clock)
-        await store.customer_credentials.replace(newer)
+        await store.customer_credentials.replace(newer, _entry())
         assert not await store.refresh_families.add(_family(customer_id, clock), credential)
         assert await store.refresh_families.add(_family(customer_id, clock), newer)
         await app.execute(SuspendCustomer(customer_id=customer_id, reason="a check"))
@@ -118,7 +122,7 @@ class SignInContract(Contract):
         self, store: SignInStore, app: Session, customer_id: CustomerId, clock: FrozenClock
     ) -> None:
         credential, families = _credential(customer_id, clock), store.refresh_families
-        await store.customer_credentials.replace(credential)
+        await store.customer_credentials.replace(credential, _entry())
         family = _family(customer_id, clock)
         await families.add(family, credential)
         await app.execute(VerifyCustomer(customer_id=customer_id, tier="basic"))
@@ -138,7 +142,7 @@ class SignInContract(Contract):
         self, store: SignInStore, customer_id: CustomerId, clock: FrozenClock
     ) -> None:
         credential, family = _credential(customer_id, clock), _family(customer_id, clock)
-        await store.customer_credentials.replace(credential)
+        await store.customer_credentials.replace(credential, _entry())
         await store.refresh_families.add(family, credential)
 
         def rotate(digest: bytes) -> Any:
@@ -152,7 +156,7 @@ class SignInContract(Contract):
 
     async def test_families_are_bounded(self, store: SignInStore, customer_id: CustomerId, clock: FrozenClock) -> None:
         credential, families = _credential(customer_id, clock), []
-        await store.customer_credentials.replace(credential)
+        await store.customer_credentials.replace(credential, _entry())
         for _ in range(FAMILIES_MAX + 2):
             clock.advance()
             families.append(_family(customer_id, clock))
@@ -169,15 +173,17 @@ class SignInContract(Contract):
 
     async def test_codes(self, store: SignInStore, customer_id: CustomerId, clock: FrozenClock) -> None:
         first = _code(customer_id, clock)
-        added = [await store.one_time_codes.add(first)]
-        added += await asyncio.gather(*(store.one_time_codes.add(_code(customer_id, clock)) for _ in range(_AT_ONCE)))
+        added = [await store.one_time_codes.add(first, _entry())]
+        added += await asyncio.gather(
+            *(store.one_time_codes.add(_code(customer_id, clock), _entry()) for _ in range(_AT_ONCE))
+        )
         assert sum(added) == CODES_MAX
         counted = await asyncio.gather(
             *(store.one_time_codes.update(first.id, lambda one: one.count_attempt()) for _ in range(_AT_ONCE))
         )
         assert sorted(one.attempts for one in counted if one) == list(range(1, _AT_ONCE + 1))
         clock.advance(CODES_WINDOW)
-        assert await store.one_time_codes.add(_code(customer_id, clock))
+        assert await store.one_time_codes.add(_code(customer_id, clock), _entry())
         assert await store.one_time_codes.update(first.id, lambda one: one) is None
 
     async def test_an_export_has_sign_in_data_without_secrets(
@@ -186,10 +192,10 @@ class SignInContract(Contract):
         other = (await app.execute(person())).customer.id
         for one in (customer_id, other):
             credential = _credential(one, clock, attempts=2, attempted_at=clock(), locked_until=clock())
-            assert await store.customer_credentials.replace(credential)
+            assert await store.customer_credentials.replace(credential, _entry())
             assert await store.refresh_families.add(_family(one, clock), credential)
-            assert await store.one_time_codes.add(_code(one, clock))
-            await store.identities.add(_identity(one, clock, subject=f"subject {one}"))
+            assert await store.one_time_codes.add(_code(one, clock), _entry())
+            await store.identities.add(_identity(one, clock, subject=f"subject {one}"), _entry())
         at, [identity] = clock(), await store.identities.list(customer_id)
         found = await app.personal_data.sign_in(customer_id)
         assert found == (at, 2, at, at, ((at, at, False),), (at,), (identity,))
@@ -201,10 +207,10 @@ class SignInContract(Contract):
         families, codes = [], []
         for one in (customer_id, other):
             credential, family, code = _credential(one, clock), _family(one, clock), _code(one, clock)
-            assert await store.customer_credentials.replace(credential)
+            assert await store.customer_credentials.replace(credential, _entry())
             assert await store.refresh_families.add(family, credential)
-            assert await store.one_time_codes.add(code)
-            await store.identities.add(_identity(one, clock, subject=f"subject {one}"))
+            assert await store.one_time_codes.add(code, _entry())
+            await store.identities.add(_identity(one, clock, subject=f"subject {one}"), _entry())
             families.append(family.id)
             codes.append(code.id)
         await app.execute(CloseCustomer(customer_id=customer_id))
@@ -220,8 +226,8 @@ class SignInContract(Contract):
     async def test_signing_keys(self, store: SignInStore) -> None:
         keys = [SigningKey(period=n, kid=f"key {n}", public_key=b"p" * 32, sealed_private_key=b"s") for n in (7, 5, 6)]
         for one in keys:
-            await store.signing_keys.add(one)
-        await store.signing_keys.add(replace(keys[0], kid="another"))
+            await store.signing_keys.add(one, _entry())
+        await store.signing_keys.add(replace(keys[0], kid="another"), _entry())
         assert [one.kid for one in await store.signing_keys.list()] == ["key 5", "key 6", "key 7"]
         await store.signing_keys.remove(6)
         assert await store.signing_keys.list() == [keys[2], keys[0]]
@@ -231,7 +237,8 @@ class SignInContract(Contract):
         first = _identity(one, clock)
         assert await store.identities.find(MAIN_TENANT, first.issuer, first.subject) is None
         added = await asyncio.gather(
-            store.identities.add(first), *(store.identities.add(_identity(other, clock)) for _ in range(_AT_ONCE))
+            store.identities.add(first, _entry()),
+            *(store.identities.add(_identity(other, clock), _entry()) for _ in range(_AT_ONCE)),
         )
         assert len({identity.id for identity in added}) == 1
         linked = added[0]
@@ -239,13 +246,71 @@ class SignInContract(Contract):
         assert await store.identities.find("another tenant", first.issuer, first.subject) is None
         assert await store.identities.find(MAIN_TENANT, "another issuer", first.subject) is None
         second = _identity(linked.customer_id, clock, subject="another subject")
-        await store.identities.add(second)
+        await store.identities.add(second, _entry())
         assert await store.identities.list(linked.customer_id) == sorted([linked, second], key=lambda one: one.id)
         stranger = other if linked.customer_id == one else one
-        assert not await store.identities.remove(stranger, linked.id)
-        assert await store.identities.remove(linked.customer_id, linked.id)
-        assert not await store.identities.remove(linked.customer_id, linked.id)
+        assert not await store.identities.remove(stranger, linked.id, _entry())
+        assert await store.identities.remove(linked.customer_id, linked.id, _entry())
+        assert not await store.identities.remove(linked.customer_id, linked.id, _entry())
         assert await store.identities.list(linked.customer_id) == [second]
+
+    async def test_what_changes_is_saved_with_its_entry(
+        self, store: SignInStore, app: Session, customer_id: CustomerId, clock: FrozenClock
+    ) -> None:
+        credential, code = _credential(customer_id, clock), _code(customer_id, clock)
+        family, identity = _family(customer_id, clock), _identity(customer_id, clock)
+        key = SigningKey(period=9, kid="key 9", public_key=b"p" * 32, sealed_private_key=b"s")
+        steps: list[Callable[[AuditEntry], Awaitable[Any]]] = [
+            lambda entry: store.customer_credentials.replace(credential, entry),
+            lambda entry: store.one_time_codes.add(code, entry),
+            lambda entry: store.customer_credentials.replace(credential, entry, code.id),
+            lambda entry: store.identities.add(identity, entry),
+            lambda entry: store.identities.remove(customer_id, identity.id, entry),
+            lambda entry: store.signing_keys.add(key, entry),
+        ]
+        expected = []
+        for step in steps:
+            expected.append(_entry())
+            await step(expected[-1])
+        assert await store.refresh_families.add(family, credential)
+        expected.append(_entry())
+        ended = await store.refresh_families.update(family.id, RefreshFamily.end, lambda _: expected[-1])
+        assert ended == family.end()
+        assert await _entries(app) == expected
+
+    async def test_what_changes_nothing_adds_no_entry(
+        self, store: SignInStore, app: Session, customer_id: CustomerId, clock: FrozenClock
+    ) -> None:
+        credential, families = _credential(customer_id, clock), store.refresh_families
+        await store.customer_credentials.replace(credential, _entry())
+        family, identity = _family(customer_id, clock), _identity(customer_id, clock)
+        await families.add(family, credential)
+        await families.update(family.id, RefreshFamily.end, lambda _: _entry())
+        await store.identities.add(identity, _entry())
+        key = SigningKey(period=9, kid="key 9", public_key=b"p" * 32, sealed_private_key=b"s")
+        await store.signing_keys.add(key, _entry())
+        for _ in range(CODES_MAX):
+            assert await store.one_time_codes.add(_code(customer_id, clock), _entry())
+        before = await _entries(app)
+        assert not await store.customer_credentials.replace(credential, _entry(), uuid4())
+        assert not await store.one_time_codes.add(_code(customer_id, clock), _entry())
+        assert await families.update(family.id, RefreshFamily.end, lambda _: _entry()) == family.end()
+        assert await store.identities.add(_identity(customer_id, clock), _entry()) == identity
+        assert not await store.identities.remove(customer_id, uuid4(), _entry())
+        await store.signing_keys.add(key, _entry())
+        assert await _entries(app) == before
+
+
+def _entry() -> AuditEntry:
+    """Return an entry, at a time of which every store keeps all digits."""
+    act = Act(MAIN_TENANT, UNKNOWN_SUBJECT, None, "SetPassword", "done", None, "192.0.2.1")
+    return act.entry(uuid7(), datetime(2026, 1, 1, tzinfo=UTC), HERE)
+
+
+async def _entries(app: Session) -> list[AuditEntry]:
+    """Return the entries that a test added: all but those of commands."""
+    page = await app.audit_log.list(PageRequest(100), AuditFilter(subject=UNKNOWN_SUBJECT))
+    return [*page.items]
 
 
 def _credential(customer_id: CustomerId, clock: FrozenClock, **changes: Any) -> Credential:
