@@ -10,7 +10,7 @@ from uuid_utils.compat import uuid7
 
 from tekana.application import audit_recorder
 from tekana.application.audit_recorder import ACTS_MAX, AUTHENTICATIONS_MAX, AuditRecorder
-from tekana.domain.audit_log import Act, AuditEntry, Origin
+from tekana.domain.audit_log import Act, AuditEntry, Origin, Resource
 from tekana.domain.errors import Unavailable
 
 
@@ -98,6 +98,19 @@ async def test_an_attack_from_many_addresses_is_bounded_and_counted(records: Rec
     assert len(authentications) == AUTHENTICATIONS_MAX
     assert dropped.occurrences == 5_000 - AUTHENTICATIONS_MAX
     assert [one.subject for one in records.entries if one.action == "FreezeWallet"] == ["key:0"]
+
+
+async def test_failed_sign_ins_of_many_customers_are_bounded_and_counted(
+    records: Records, recorder: AuditRecorder
+) -> None:
+    for _ in range(1_000):
+        customer = Resource("customer", uuid7())
+        recorder.note(Act("north", "unknown", None, "SignIn", "refused", "sign_in_refused", None, customer), ORIGIN)
+    recorder.note(refusal(), ORIGIN)  # has a limit of its own
+    await recorder.stop()
+    sign_ins = {one.resource_id for one in records.entries if one.action == "SignIn"}
+    assert len(sign_ins) == AUTHENTICATIONS_MAX
+    assert sum(one.occurrences for one in records.entries) == 1_001
 
 
 async def test_refusals_of_many_callers_are_bounded_and_counted(records: Records, recorder: AuditRecorder) -> None:
