@@ -34,9 +34,11 @@ that test.
 | an object of others | as if it did not exist: the status in the table, and the same body but for ids |
 | a field or parameter that there is not, such as `balance`, `role` or `owner_id` | 400 `invalid_request` |
 | a method that the path does not have | 405, with `Allow` |
+| several of these, or something else is wrong with the request | 401 before 403, and 403 before everything else |
 
 Objects of others are those of another tenant for partners and for operators without `tenants:all`, and those of every
-other customer for customers. To callers with `tenants:all` every object is their own, except where the table says "to
+other customer for customers. Where the scope depends on the body, as with types of transactions, a caller with none of
+them gets 403 before the body is read, and any other caller after it. To callers with `tenants:all` every object is their own, except where the table says "to
 all". A transfer or payment may go to any customer of the caller's tenant.
 """
 

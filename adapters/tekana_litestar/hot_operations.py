@@ -19,7 +19,7 @@ from tekana_litestar.headers import is_idempotency_key
 from tekana_litestar.operation import is_plain
 from tekana_litestar.protocol.hot_routes import Headers, HotRequest, HotRoute, HotRoutes
 from tekana_litestar.rate_limits import RateLimits
-from tekana_litestar.resources.transactions import MOVEMENT, posted_response
+from tekana_litestar.resources.transactions import MOVE, MOVEMENT, posted_response
 from tekana_litestar.resources.wallets import wallet_response
 from tekana_litestar.responses import HttpResponse
 
@@ -93,18 +93,20 @@ _CONFIRM_SECONDS: Final = 1.0
 def _move_money(
     session_of: _Sessions, confirm: _Confirm, count_recipient: _CountRecipient, requests: Sequence[HotRequest]
 ) -> None:
-    decoded: list[tuple[HotRequest, AnyMoneyCommand]] = []
+    decoded: list[tuple[Session, HotRequest, AnyMoneyCommand]] = []
     for request in requests:
         try:
+            session = session_of(request)
+            session.require_scope(MOVE.action, *MOVE.scopes)
             command = MOVEMENT.decode(request.body)
             count_recipient(request, command)
-            decoded.append((request, command))
+            decoded.append((session, request, command))
         except Exception as error:
             request.fail(error)
     now = perf_counter()
-    for request, command in decoded:
+    for session, request, command in decoded:
         if now - request.begun < _CONFIRM_SECONDS:
-            _enqueue(session_of(request), request, command)
+            _enqueue(session, request, command)
         else:
             task = asyncio.ensure_future(_enqueue_confirmed(session_of, confirm, request, command))
             task.add_done_callback(partial(_fail_with_task, request))

@@ -10,6 +10,7 @@ app provides, with everything read and checked.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, NamedTuple, TypeVar, cast
@@ -19,10 +20,11 @@ from litestar import Request, route
 from litestar.enums import HttpMethod
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 
-from tekana import AnyMoneyCommand, Caller, Command, Tekana, TekanaError
+from tekana import AnyMoneyCommand, Caller, Command, InvalidRequest, Scope, Session, Tekana, TekanaError
 from tekana.application.tekana import Executed
 from tekana.domain.answers import Answer
-from tekana.domain.audit_log import Origin
+from tekana.domain.audit_log import Origin, Resource
+from tekana.ports.readers import Reader
 from tekana_litestar.approval_view import Approval
 from tekana_litestar.bodies import Body
 from tekana_litestar.caller import client_address, confirm_caller
@@ -72,6 +74,22 @@ WAITS: Final = Returns(
 """The response of routes of commands that can be set to need an approval."""
 
 
+class Access(NamedTuple):
+    """What a caller needs before anything else about a request is looked at.
+
+    Attributes:
+        action: the name of the command or reader, for the audit log.
+        scopes: the scopes, of which one is enough.
+    """
+
+    action: str
+    scopes: tuple[Scope, ...]
+
+
+Does = type[Command[Any]] | Reader[Any] | Access
+"""What an operation does in the core, which has a name and a scope."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
     """What a route takes, returns and refuses.
@@ -84,7 +102,7 @@ class Operation:
         if_match: whether it needs `If-Match`.
         headers: further headers that it reads, as OpenAPI describes parameters.
         refusals: the errors that a request can meet beside those of the command in its body, and those of any request.
-        public: whether it needs no credential and no scope.
+        access: the scopes that a caller needs; None for those that need no credential and no scope.
         rate: its own rate limit, beside those of all requests, where it needs a tighter one.
         is_probe: whether rate limits leave it out.
     """
@@ -96,9 +114,14 @@ class Operation:
     if_match: bool = False
     headers: tuple[Mapping[str, Any], ...] = ()
     refusals: tuple[type[TekanaError], ...] = ()
-    public: bool = False
+    access: Access | None
     rate: OperationRate | None = None
     is_probe: bool = False
+
+    @property
+    def public(self) -> bool:
+        """Whether it needs no credential and no scope."""
+        return self.access is None
 
     def __deepcopy__(self, memo: object) -> Operation:
         """Return itself: Litestar copies a handler that it registers, with all that the handler holds."""
@@ -124,9 +147,12 @@ class Call(Generic[InputT_co, QueryT_co]):
 
     __slots__ = ("_key", "ids", "input", "query", "scope", "session", "versions")
 
+    session: Session
+
     def __init__(
         self,
         scope: HTTPScope,
+        session: Session | None,
         input: InputT_co,
         query: QueryT_co,
         ids: Mapping[str, UUID],
@@ -134,9 +160,8 @@ class Call(Generic[InputT_co, QueryT_co]):
         versions: frozenset[int] | None,
     ) -> None:
         self.scope = scope
-        if (caller := scope.get("user")) is not None:  # a public operation has no session
-            address = client_address(scope)
-            self.session = self.tekana.as_caller(cast("Caller", caller), address, self.request_id)
+        if session is not None:  # a public operation has none
+            self.session = session
         self.input = input
         self.query = query
         self.ids = ids
@@ -208,7 +233,13 @@ async def provide_call(request: Request[Any, Any, Any]) -> Call[Any, Any]:
 
 
 async def read_call(scope: HTTPScope, receive: Receive, operation: Operation) -> Call[Any, Any]:
-    """Read and check a request as its operation says. Raises InvalidRequest if something is wrong with it."""
+    """Read and check a request as its operation says.
+
+    Raises:
+        Forbidden: the caller has none of the scopes, whatever else is wrong with the request.
+        InvalidRequest: something is wrong with it.
+    """
+    session = None if operation.access is None else _open_session(scope, operation.access)
     headers = scope["headers"]
     query = None if operation.query is None else read_query(scope["query_string"], operation.query)
     ids = {name: canonical_uuid(name, text) for name, text in scope["path_params"].items()}
@@ -216,9 +247,27 @@ async def read_call(scope: HTTPScope, receive: Receive, operation: Operation) ->
     input_ = None
     if operation.body is not None:
         input_ = await operation.body.read(receive, headers, ids)
-        if not operation.public:
+        if session is not None:
             await confirm_caller(scope)  # the body may have taken longer than a revocation
-    return Call(scope, input_, query, ids, operation.key, versions)
+    return Call(scope, session, input_, query, ids, operation.key, versions)
+
+
+def _open_session(scope: HTTPScope, access: Access) -> Session:
+    """Return the session of the caller, who has one of the scopes. Raises Forbidden."""
+    tekana: Tekana = scope["litestar_app"].state.tekana
+    caller = cast("Caller", scope["user"])
+    session = tekana.as_caller(caller, client_address(scope), scope["state"]["request_id"])
+    session.require_scope(access.action, *access.scopes, resource=_resource_of(scope["path_params"]))
+    return session
+
+
+def _resource_of(path_params: Mapping[str, Any]) -> Resource | None:
+    """Return what the path is about: what its first parameter names, if that is well-formed."""
+    for name, text in path_params.items():
+        with suppress(InvalidRequest):
+            return Resource(name.removesuffix("_id"), canonical_uuid(name, text))
+        break
+    return None
 
 
 @cache
@@ -254,9 +303,20 @@ Handler = Callable[..., Awaitable[Response]]
 _READ: Final = [HttpMethod.GET, HttpMethod.HEAD]
 
 
-def query(path: str, *returns: Returns, **parts: Any) -> Callable[[Handler], HTTPRouteHandler]:
-    """Serve GET, and HEAD likewise. `parts` are the attributes of the Operation beside what it returns."""
-    return route(path, http_method=_READ, opt={"operation": Operation(returns=returns, **parts)})
+def query(
+    path: str, *returns: Returns, does: Does | None = None, public: bool = False, **parts: Any
+) -> Callable[[Handler], HTTPRouteHandler]:
+    """Serve GET, and HEAD likewise.
+
+    Args:
+        path: the path.
+        returns: what it returns.
+        does: the reader that it reads from.
+        public: whether it needs no credential.
+        parts: the other attributes of the Operation.
+    """
+    operation = Operation(returns=returns, access=_access(does, None, public), **parts)
+    return route(path, http_method=_READ, opt={"operation": operation})
 
 
 def command(
@@ -264,9 +324,42 @@ def command(
     *returns: Returns,
     method: HttpMethod = HttpMethod.POST,
     key: KeyRule = "optional",
+    does: Does | None = None,
+    public: bool = False,
+    body: Body | None = None,
     **parts: Any,
 ) -> Callable[[Handler], HTTPRouteHandler]:
-    """Serve a method that changes something. `parts` are the other attributes of the Operation."""
+    """Serve a method that changes something.
+
+    Args:
+        path: the path.
+        returns: what it returns.
+        method: the method.
+        key: whether it takes an `Idempotency-Key`.
+        does: the command that it executes, unless it is the body.
+        public: whether it needs no credential.
+        body: how its body is read.
+        parts: the other attributes of the Operation.
+    """
     # A response brings its own status; without one here, Litestar expects no response from DELETE.
-    operation = Operation(returns=returns, key=key, **parts)
+    operation = Operation(returns=returns, key=key, body=body, access=_access(does, body, public), **parts)
     return route(path, http_method=method, status_code=200, opt={"operation": operation})
+
+
+def _access(does: Does | None, body: Body | None, public: bool) -> Access | None:
+    """Return what a caller needs for what an operation does, or for the command in its body.
+
+    Raises:
+        TypeError: an operation that is not public does not say what it does.
+    """
+    if public:
+        return None
+    if does is None and body is not None and len(body.kinds) == 1:
+        does = body.kinds[0]
+    if isinstance(does, Access):
+        return does
+    if isinstance(does, Reader):
+        return Access(does.name, (does.scope,))
+    if does is None or not hasattr(does, "SCOPE"):
+        raise TypeError("an operation that is not public has a command in its body, or says what it `does`")
+    return Access(does.NAME, (does.SCOPE,))

@@ -208,7 +208,6 @@ BUGS: Final = {
     "endpoints without access": "tekana_memory.webhook_endpoints.can_access",
     "webhooks without access": "tekana.application.commands.webhooks.endpoints.can_access",
     "no scope": "tekana.application.tekana.require_scope",
-    "no scope for passwords": "tekana.application.sign_in.passwords.require_scope",
     "no credential": "tekana.application.authentication.authenticator.Authenticator.authenticate",
 }
 """Functions that planted bugs replace by one that allows everything."""

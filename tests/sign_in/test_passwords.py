@@ -10,11 +10,13 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from uuid_utils.compat import uuid7
 
 from tekana.application import CloseCustomer, SuspendCustomer
 from tekana.application.sign_in import sign_in
 from tekana.application.sign_in.contacts import SignInContact, sign_in_contact
 from tekana.application.sign_in.hashing import Hashing
+from tekana.application.sign_in.identities import CustomerIdentities
 from tekana.domain.caller import LOCAL_OPERATOR, ROLES, Caller, customer_caller
 from tekana.domain.credentials import (
     CODE_ATTEMPTS,
@@ -35,6 +37,8 @@ from tekana.domain.errors import (
     SignInUnavailable,
 )
 from tekana.domain.identifiers import CustomerId
+from tekana.ports.audit_log import AuditFilter
+from tekana.ports.page import PageRequest
 from tests.sign_in.support import PASSWORD, PIN, World, phone_of, sign_in_world
 
 
@@ -384,3 +388,25 @@ async def test_who_may_set_a_password(world: World) -> None:
     for caller, customer_id in ((Caller("other", "key:2", ROLES["partner"]), customer.id), (partner, uuid4())):
         with pytest.raises(CustomerNotFound):
             await world.passwords.set_for(caller, CustomerId(customer_id), PASSWORD)
+
+
+async def test_the_scopes_are_required_without_http_too(world: World) -> None:
+    customer = await world.register(None)
+    identities = CustomerIdentities(world.store, world.clock, uuid7, world.audit)
+    identity = await identities.add(LOCAL_OPERATOR, customer.id, "https://id.example", "a subject")
+    reader = Caller("main", "key:1", frozenset({"customers:read"}))
+    blind = Caller("main", "key:2", ROLES["partner"] - {"customers:read"})
+    assert await identities.list(reader, customer.id) == [identity]
+    for refused in (
+        world.passwords.set_for(reader, customer.id, PASSWORD),
+        identities.add(reader, customer.id, "https://id.example", "another subject"),
+        identities.remove(reader, customer.id, identity.id),
+        identities.list(blind, customer.id),
+    ):
+        with pytest.raises(Forbidden):
+            await refused
+    await world.recorder.stop()
+    entries = (await world.app.audit_log.list(PageRequest(100), AuditFilter(outcome="refused"))).items
+    found = {(one.action, one.subject, one.code, one.resource_id) for one in entries}
+    actions = ("SetPassword", "LinkIdentity", "UnlinkIdentity")
+    assert found == {(action, "key:1", "forbidden", customer.id) for action in actions}

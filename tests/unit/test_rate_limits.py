@@ -12,7 +12,7 @@ from tekana.domain.caller import customer_caller
 from tekana.domain.identifiers import CustomerId
 from tekana.testing import builders
 from tekana_litestar.fixed_windows import FixedWindows
-from tekana_litestar.operation import Operation
+from tekana_litestar.operation import Access, Operation
 from tekana_litestar.problems import RateLimited
 from tekana_litestar.quotas import OperationRate, Quota
 from tekana_litestar.rate_limits import ADDRESS_FACTOR, RateLimits
@@ -88,7 +88,7 @@ def test_addresses_of_a_64_network_share_a_limit(clock: Seconds) -> None:
 
 def test_an_operation_limits_a_caller_and_ten_times_as_much_its_address(clock: Seconds) -> None:
     limits = limits_of(clock, caller="1000/second", address="1000/second")
-    operation = Operation(returns=(), rate=OperationRate("codes", "2/minute"))
+    operation = Operation(returns=(), access=Access("codes", ()), rate=OperationRate("codes", "2/minute"))
     callers = [Caller("shop", f"key:{number}", frozenset()) for number in range(ADDRESS_FACTOR + 1)]
     for caller in callers[:ADDRESS_FACTOR]:
         assert [getattr(limits.count_operation(operation, ADDRESS, caller), "remaining", None) for _ in "12"] == [1, 0]
@@ -102,7 +102,7 @@ def test_an_operation_limits_a_caller_and_ten_times_as_much_its_address(clock: S
 
 def test_a_public_operation_limits_the_address(clock: Seconds) -> None:
     limits = limits_of(clock, address="1000/second")
-    operation = Operation(returns=(), public=True, rate=OperationRate("sign_in", "2/minute"))
+    operation = Operation(returns=(), access=None, rate=OperationRate("sign_in", "2/minute"))
     for _ in "12":
         limits.count_operation(operation, ADDRESS, None)
     with pytest.raises(RateLimited) as refused:

@@ -16,14 +16,17 @@ from tekana import (
     ApiKeyId,
     ApiKeyNotActive,
     ApiKeyNotFound,
+    CreateApiKey,
     GrantForbidden,
     KeyProperties,
     RevokeApiKey,
+    RotateApiKey,
     Scope,
 )
 from tekana.application import authentication
 from tekana.domain.api_keys import ApiKey as DomainKey
 from tekana.domain.api_keys import ApiKeyKind
+from tekana.ports.readers import SessionReaders
 from tekana_litestar import fields
 from tekana_litestar.bodies import Body, Nothing
 from tekana_litestar.fields import meta
@@ -102,6 +105,7 @@ _GONE: Final = (ApiKeyNotFound,)
     Returns(201, ApiKeyWithSecret, ("Location",)),
     body=Body(NewApiKey),
     refusals=(GrantForbidden,),
+    does=CreateApiKey,
 )
 async def create_api_key(call: NamedDependency[Call[NewApiKey, Query]]) -> Response:
     """Create an API key.
@@ -117,7 +121,7 @@ async def create_api_key(call: NamedDependency[Call[NewApiKey, Query]]) -> Respo
     return json_response(201, view, location, replayed=issued.replayed)
 
 
-@query("/", Returns(200, ApiKeyPage), query=PageQuery)
+@query("/", Returns(200, ApiKeyPage), query=PageQuery, does=SessionReaders.api_keys)
 async def list_api_keys(call: NamedDependency[Call[None, PageQuery]]) -> Response:
     """List API keys.
 
@@ -127,7 +131,7 @@ async def list_api_keys(call: NamedDependency[Call[None, PageQuery]]) -> Respons
     return page_response(call.path, page, ApiKeyPage, ApiKey.from_domain)
 
 
-@query("/{api_key_id:str}", Returns(200, ApiKey), refusals=_GONE)
+@query("/{api_key_id:str}", Returns(200, ApiKey), refusals=_GONE, does=SessionReaders.api_keys)
 async def get_api_key(call: NamedDependency[Call[None, Query]]) -> Response:
     """Read an API key.
 
@@ -141,6 +145,7 @@ async def get_api_key(call: NamedDependency[Call[None, Query]]) -> Response:
     Returns(200, ApiKeyWithSecret),
     body=_NOTHING,
     refusals=(ApiKeyNotFound, GrantForbidden, ApiKeyNotActive),
+    does=RotateApiKey,
 )
 async def rotate_api_key(call: NamedDependency[Call[Nothing, Query]]) -> Response:
     """Give an API key a new secret.
@@ -152,7 +157,7 @@ async def rotate_api_key(call: NamedDependency[Call[Nothing, Query]]) -> Respons
     return json_response(200, ApiKeyWithSecret.from_domain(issued.key, key=issued.text), replayed=issued.replayed)
 
 
-@command("/{api_key_id:str}/revoke", Returns(200, ApiKey), body=_NOTHING, refusals=_GONE)
+@command("/{api_key_id:str}/revoke", Returns(200, ApiKey), body=_NOTHING, refusals=_GONE, does=RevokeApiKey)
 async def revoke_api_key(call: NamedDependency[Call[Nothing, Query]]) -> Response:
     """Revoke an API key.
 

@@ -11,6 +11,7 @@ from msgspec import UNSET, UnsetType
 from tekana import ApprovalFilter, ApprovalId, ApprovalNotFound, ApproveRequest, RejectRequest
 from tekana.application.commands.approvals.approvable import APPROVABLE
 from tekana.domain.approvals import ApprovalStatus
+from tekana.ports.readers import SessionReaders
 from tekana_litestar import fields
 from tekana_litestar.approval_view import Approval
 from tekana_litestar.bodies import Body
@@ -41,7 +42,7 @@ _REJECTED: Final = example_of(Approval) | _DECIDED | {"status": "rejected", "rea
 _OF_COMMANDS: Final = tuple(dict.fromkeys(one for kind in APPROVABLE.values() for one in kind.REFUSALS))
 
 
-@query("/", Returns(200, ApprovalPage), query=ApprovalQuery)
+@query("/", Returns(200, ApprovalPage), query=ApprovalQuery, does=SessionReaders.approvals)
 async def list_approvals(call: NamedDependency[Call[None, ApprovalQuery]]) -> Response:
     """List approvals.
 
@@ -54,7 +55,7 @@ async def list_approvals(call: NamedDependency[Call[None, ApprovalQuery]]) -> Re
     return page_response(call.path, page, ApprovalPage, Approval.from_domain)
 
 
-@query("/{approval_id:str}", Returns(200, Approval), refusals=(ApprovalNotFound,))
+@query("/{approval_id:str}", Returns(200, Approval), refusals=(ApprovalNotFound,), does=SessionReaders.approvals)
 async def get_approval(call: NamedDependency[Call[None, Query]]) -> Response:
     """Read an approval.
 

@@ -17,6 +17,7 @@ from tekana.domain.audit_log import AuditOutcome, AuditValue
 from tekana.domain.caller import CallerKind
 from tekana.ports.audit_log import AuditFilter
 from tekana.ports.page import PAGE_SIZE_MAX
+from tekana.ports.readers import SessionReaders
 from tekana_litestar import fields
 from tekana_litestar.examples import example_of
 from tekana_litestar.export import NDJSON, Export, pages_of
@@ -101,7 +102,7 @@ def _line(entry: DomainEntry) -> bytes:
     return encode(AuditEntry.from_domain(entry)) + b"\n"
 
 
-@query("/", Returns(200, AuditEntryPage), query=AuditLogQuery)
+@query("/", Returns(200, AuditEntryPage), query=AuditLogQuery, does=SessionReaders.audit_log)
 async def list_audit_entries(call: NamedDependency[Call[None, AuditLogQuery]]) -> Response:
     """Find out who did what.
 
@@ -119,7 +120,7 @@ async def list_audit_entries(call: NamedDependency[Call[None, AuditLogQuery]]) -
 _EXAMPLE: Final = encode(example_of(AuditEntry)).decode() + "\n"
 
 
-@query("/export", Returns(200, texts={NDJSON: _EXAMPLE}), query=AuditExportQuery)
+@query("/export", Returns(200, texts={NDJSON: _EXAMPLE}), query=AuditExportQuery, does=SessionReaders.audit_log)
 async def export_audit_log(call: NamedDependency[Call[None, AuditExportQuery]]) -> Response:
     """Export the audit log.
 

@@ -21,7 +21,7 @@ from tekana.domain.credentials import CODE_DIGITS
 from tekana_litestar import fields
 from tekana_litestar.bodies import Body
 from tekana_litestar.fields import meta
-from tekana_litestar.operation import Call, Returns, command, query
+from tekana_litestar.operation import Access, Call, Returns, command, query
 from tekana_litestar.queries import Query
 from tekana_litestar.quotas import OperationRate
 from tekana_litestar.responses import HttpResponse, Response, encode, json_response
@@ -266,6 +266,7 @@ async def change_password(call: NamedDependency[Call[PasswordChange, Query]]) ->
 @command(
     "/{customer_id:str}/password", Returns(204), method=HttpMethod.PUT, key="none", body=Body(NewPassword),
     refusals=(CustomerNotFound, CustomerNotActive),
+    does=Access("SetPassword", ("customers:write",))
 )  # fmt: skip
 async def set_customer_password(call: NamedDependency[Call[NewPassword, Query]]) -> Response:
     """Set a customer's password.

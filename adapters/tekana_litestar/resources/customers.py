@@ -32,6 +32,7 @@ from tekana.application.commands.validation import check_text
 from tekana.application.tekana import Executed
 from tekana.domain.customer import CustomerStatus
 from tekana.domain.metadata import Metadata
+from tekana.ports.readers import SessionReaders
 from tekana_litestar import fields
 from tekana_litestar.bodies import Body
 from tekana_litestar.examples import example_of
@@ -132,7 +133,7 @@ async def register_customer(call: NamedDependency[Call[RegisterCustomer, Query]]
     return _response(await call.submit(call.input), status=201)
 
 
-@query("/", Returns(200, CustomerPage), query=CustomerQuery)
+@query("/", Returns(200, CustomerPage), query=CustomerQuery, does=SessionReaders.customers)
 async def list_customers(call: NamedDependency[Call[None, CustomerQuery]]) -> Response:
     """List customers.
 
@@ -145,7 +146,7 @@ async def list_customers(call: NamedDependency[Call[None, CustomerQuery]]) -> Re
     return page_response(call.path, page, CustomerPage, Customer.from_domain)
 
 
-@query("/{customer_id:str}", Returns(200, Customer, _ETAG), refusals=(CustomerNotFound,))
+@query("/{customer_id:str}", Returns(200, Customer, _ETAG), refusals=(CustomerNotFound,), does=SessionReaders.customers)
 async def get_customer(call: NamedDependency[Call[None, Query]]) -> Response:
     """Read a customer.
 

@@ -20,6 +20,7 @@ from tekana.domain.errors import invalid
 from tekana.domain.events import EVENT_TYPES, Aggregate
 from tekana.ports.events import EventFilter, FeedEvent
 from tekana.ports.page import PAGE_SIZE_MAX
+from tekana.ports.readers import SessionReaders
 from tekana_litestar import fields
 from tekana_litestar.examples import example_of
 from tekana_litestar.fields import meta
@@ -147,6 +148,7 @@ _STREAM: Final = _message(msgspec.convert(example_of(Event), Event)).decode()
     query=EventQuery,
     headers=(_LAST_EVENT_ID,),
     refusals=(EventsDropped,),
+    does=SessionReaders.events,
 )
 async def list_events(call: NamedDependency[Call[None, EventQuery]]) -> Response:
     """Follow what happens.

@@ -18,7 +18,7 @@ from tekana.domain.identities import Identity as DomainIdentity
 from tekana_litestar import fields
 from tekana_litestar.bodies import Body
 from tekana_litestar.fields import meta
-from tekana_litestar.operation import Call, Returns, command, query
+from tekana_litestar.operation import Access, Call, Returns, command, query
 from tekana_litestar.queries import Query
 from tekana_litestar.responses import HttpResponse, Response, json_response
 from tekana_litestar.views import shown
@@ -58,7 +58,8 @@ class IdentityList(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @command(
-    "/", Returns(201, Identity), key="none", body=Body(NewIdentity), refusals=(CustomerNotFound, IdentityExists)
+    "/", Returns(201, Identity), key="none", body=Body(NewIdentity), refusals=(CustomerNotFound, IdentityExists),
+    does=Access("LinkIdentity", ("customers:write",)),
 )  # fmt: skip
 async def add_identity(call: NamedDependency[Call[NewIdentity, Query]]) -> Response:
     """Link an identity.
@@ -73,7 +74,7 @@ async def add_identity(call: NamedDependency[Call[NewIdentity, Query]]) -> Respo
     return json_response(201, Identity.from_domain(identity))
 
 
-@query("/", Returns(200, IdentityList), refusals=(CustomerNotFound,))
+@query("/", Returns(200, IdentityList), refusals=(CustomerNotFound,), does=Access("identities", ("customers:read",)))
 async def list_identities(call: NamedDependency[Call[None, Query]]) -> Response:
     """List identities.
 
@@ -86,6 +87,7 @@ async def list_identities(call: NamedDependency[Call[None, Query]]) -> Response:
 @command(
     "/{identity_id:str}", Returns(204), method=HttpMethod.DELETE, key="none",
     refusals=(CustomerNotFound, IdentityNotFound),
+    does=Access("UnlinkIdentity", ("customers:write",))
 )  # fmt: skip
 async def remove_identity(call: NamedDependency[Call[None, Query]]) -> Response:
     """Remove an identity.

@@ -12,6 +12,7 @@ from litestar.di import NamedDependency
 from tekana import CommandOutcome, OutcomeNotFound
 from tekana.domain.answers import ResourceType
 from tekana.ports.outcomes import OutcomeStatus
+from tekana.ports.readers import SessionReaders
 from tekana_litestar import fields
 from tekana_litestar.fields import meta
 from tekana_litestar.headers import check_idempotency_key
@@ -55,7 +56,7 @@ class OutcomeQuery(Query, frozen=True, kw_only=True):
         check_idempotency_key("idempotency_key", self.idempotency_key)
 
 
-@query("/", Returns(200, Outcome), query=OutcomeQuery, refusals=(OutcomeNotFound,))
+@query("/", Returns(200, Outcome), query=OutcomeQuery, refusals=(OutcomeNotFound,), does=SessionReaders.outcomes)
 async def get_outcome(call: NamedDependency[Call[None, OutcomeQuery]]) -> Response:
     """Look up the outcome of a request.
 

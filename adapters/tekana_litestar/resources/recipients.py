@@ -10,7 +10,7 @@ from litestar.di import NamedDependency
 
 from tekana.domain.errors import RecipientNotFound
 from tekana_litestar.fields import meta
-from tekana_litestar.operation import Call, Returns, query
+from tekana_litestar.operation import Access, Call, Returns, query
 from tekana_litestar.queries import Query
 from tekana_litestar.quotas import RECIPIENTS
 from tekana_litestar.responses import Response, json_response
@@ -34,7 +34,14 @@ class RecipientQuery(Query, frozen=True, kw_only=True):
             msgspec.structs.force_setattr(self, "phone_number", f"+{self.phone_number[1:]}")
 
 
-@query("/", Returns(200, Recipient), query=RecipientQuery, rate=RECIPIENTS, refusals=(RecipientNotFound,))
+@query(
+    "/",
+    Returns(200, Recipient),
+    query=RecipientQuery,
+    rate=RECIPIENTS,
+    refusals=(RecipientNotFound,),
+    does=Access("recipients", ("recipients:read",)),
+)
 async def get_recipient(call: NamedDependency[Call[None, RecipientQuery]]) -> Response:
     """Look up a recipient.
 

@@ -32,11 +32,12 @@ from tekana.domain.iso4217 import EXPONENTS
 from tekana.domain.metadata import Metadata
 from tekana.domain.money import AMOUNT_MAX_MINOR, Currency, Money, format_minor, parse_currency
 from tekana.domain.transaction import TRANSACTION_TYPES, AdjustmentDetails, Direction, TransactionStatus
+from tekana.ports.readers import SessionReaders
 from tekana_litestar import fields
 from tekana_litestar.bodies import Body
 from tekana_litestar.fields import POSTED_AT, meta
 from tekana_litestar.headers import check_idempotency_key
-from tekana_litestar.operation import WAITS, Call, Returns, command, query
+from tekana_litestar.operation import WAITS, Access, Call, Returns, command, query
 from tekana_litestar.pages import ListPage, page_response
 from tekana_litestar.queries import Order, PageQuery, Query
 from tekana_litestar.responses import HttpResponse, Response, json_response
@@ -219,6 +220,8 @@ class DryRunQuery(Query, frozen=True, kw_only=True):
 
 
 MOVEMENT: Final = Body(AnyMoneyCommand)
+MOVE: Final = Access("MoveMoney", tuple(dict.fromkeys(kind.SCOPE for kind in MOVEMENT.kinds)))
+"""What a caller needs before the type of the movement is known: the scope of any type."""
 
 
 def posted_response(executed: Executed[DomainTransaction]) -> HttpResponse:
@@ -236,6 +239,7 @@ def posted_response(executed: Executed[DomainTransaction]) -> HttpResponse:
     query=DryRunQuery,
     body=MOVEMENT,
     key="required",
+    does=MOVE,
 )
 async def create_transaction(call: NamedDependency[Call[AnyMoneyCommand, DryRunQuery]]) -> Response:
     """Move money.
@@ -256,7 +260,7 @@ async def create_transaction(call: NamedDependency[Call[AnyMoneyCommand, DryRunQ
     return json_response(200, Transaction.from_domain(transaction))
 
 
-@query("/", Returns(200, TransactionPage), query=TransactionQuery)
+@query("/", Returns(200, TransactionPage), query=TransactionQuery, does=SessionReaders.transactions)
 async def list_transactions(call: NamedDependency[Call[None, TransactionQuery]]) -> Response:
     """List transactions.
 
@@ -271,7 +275,12 @@ async def list_transactions(call: NamedDependency[Call[None, TransactionQuery]])
     return page_response(call.path, page, TransactionPage, Transaction.from_domain)
 
 
-@query("/{transaction_id:str}", Returns(200, Transaction), refusals=(TransactionNotFound,))
+@query(
+    "/{transaction_id:str}",
+    Returns(200, Transaction),
+    refusals=(TransactionNotFound,),
+    does=SessionReaders.transactions,
+)
 async def get_transaction(call: NamedDependency[Call[None, Query]]) -> Response:
     """Read a transaction.
 

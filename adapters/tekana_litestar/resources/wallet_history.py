@@ -15,6 +15,7 @@ from tekana import BalanceAt, PostedEntry, WalletId, WalletNotFound
 from tekana.domain.events import TransactionType
 from tekana.domain.money import format_minor
 from tekana.domain.transaction import Direction
+from tekana.ports.readers import SessionReaders
 from tekana_litestar import fields
 from tekana_litestar.fields import POSTED_AT, meta
 from tekana_litestar.operation import Call, Returns, query
@@ -92,7 +93,7 @@ class BalanceQuery(Query, frozen=True, kw_only=True):
     at: Annotated[datetime, fields.time("The moment to look at; without it, now.")] | UnsetType = UNSET
 
 
-@query("/entries", Returns(200, EntryPage), query=EntryQuery, refusals=(WalletNotFound,))
+@query("/entries", Returns(200, EntryPage), query=EntryQuery, refusals=(WalletNotFound,), does=SessionReaders.wallets)
 async def list_wallet_entries(call: NamedDependency[Call[None, EntryQuery]]) -> Response:
     """Read a wallet's history.
 
@@ -110,7 +111,7 @@ async def list_wallet_entries(call: NamedDependency[Call[None, EntryQuery]]) -> 
     return page_response(call.path, page, EntryPage, WalletEntry.from_domain)
 
 
-@query("/balance", Returns(200, Balance), query=BalanceQuery, refusals=(WalletNotFound,))
+@query("/balance", Returns(200, Balance), query=BalanceQuery, refusals=(WalletNotFound,), does=SessionReaders.wallets)
 async def get_wallet_balance(call: NamedDependency[Call[None, BalanceQuery]]) -> Response:
     """Read a wallet's balance at a time.
 

@@ -31,6 +31,7 @@ from tekana.domain.identifiers import HouseRole
 from tekana.domain.metadata import Metadata
 from tekana.domain.money import format_minor, parse_currency
 from tekana.domain.wallet import WalletStatus
+from tekana.ports.readers import SessionReaders
 from tekana_litestar import fields
 from tekana_litestar.bodies import Body
 from tekana_litestar.examples import example_of
@@ -141,7 +142,7 @@ async def open_wallet(call: NamedDependency[Call[OpenWallet, Query]]) -> Respons
     return _response(await call.submit(call.input), status=201)
 
 
-@query("/", Returns(200, WalletPage), query=WalletQuery)
+@query("/", Returns(200, WalletPage), query=WalletQuery, does=SessionReaders.wallets)
 async def list_wallets(call: NamedDependency[Call[None, WalletQuery]]) -> Response:
     """List wallets.
 
@@ -161,7 +162,7 @@ def wallet_response(wallet: DomainWallet) -> HttpResponse:
     return json_response(200, Wallet.from_domain(wallet))
 
 
-@query("/{wallet_id:str}", Returns(200, Wallet), refusals=(WalletNotFound,))
+@query("/{wallet_id:str}", Returns(200, Wallet), refusals=(WalletNotFound,), does=SessionReaders.wallets)
 async def get_wallet(call: NamedDependency[Call[None, Query]]) -> Response:
     """Read a wallet.
 

@@ -26,7 +26,7 @@ from tekana_litestar import fields
 from tekana_litestar.bodies import Body, Nothing
 from tekana_litestar.examples import example_of
 from tekana_litestar.fields import POSTED_AT, meta
-from tekana_litestar.operation import Call, Returns, command, query
+from tekana_litestar.operation import Access, Call, Returns, command, query
 from tekana_litestar.pages import ListPage, page_response
 from tekana_litestar.queries import PageQuery, Query
 from tekana_litestar.responses import Response, json_response
@@ -82,6 +82,7 @@ _NOTHING: Final = Body(Nothing)
     Returns(202, WebhookDelivery, example=_TEST),
     body=_NOTHING,
     refusals=(WebhookEndpointNotFound, WebhookEndpointDisabled),
+    does=SendWebhookTest,
 )
 async def test_webhook_endpoint(call: NamedDependency[Call[Nothing, Query]]) -> Response:
     """Send a test.
@@ -98,6 +99,7 @@ async def test_webhook_endpoint(call: NamedDependency[Call[Nothing, Query]]) -> 
     Returns(200, WebhookDeliveryPage),
     query=PageQuery,
     refusals=(WebhookEndpointNotFound,),
+    does=Access("webhooks", ("webhooks:read",)),
 )
 async def list_webhook_deliveries(call: NamedDependency[Call[None, PageQuery]]) -> Response:
     """List deliveries.
@@ -115,6 +117,7 @@ async def list_webhook_deliveries(call: NamedDependency[Call[None, PageQuery]]) 
     Returns(202, WebhookDelivery, example=_PENDING),
     body=_NOTHING,
     refusals=(WebhookDeliveryNotFound, WebhookEndpointDisabled),
+    does=ResendWebhookDelivery,
 )
 async def resend_webhook_delivery(call: NamedDependency[Call[Nothing, Query]]) -> Response:
     """Deliver it again.

@@ -26,7 +26,7 @@ from tekana.domain.webhooks import WebhookStatus
 from tekana_litestar import fields
 from tekana_litestar.bodies import Body, Nothing
 from tekana_litestar.fields import meta
-from tekana_litestar.operation import Call, Returns, command, query
+from tekana_litestar.operation import Access, Call, Returns, command, query
 from tekana_litestar.pages import ListPage, page_response
 from tekana_litestar.queries import PageQuery, Query
 from tekana_litestar.responses import HttpResponse, Response, json_response, replay_header
@@ -99,11 +99,18 @@ class WebhookEndpointPage(ListPage[WebhookEndpoint], frozen=True, kw_only=True):
 
 # ---------------------------------------------------------------------- the routes
 
+_READ: Final = Access("webhooks", ("webhooks:read",))
 _NOTHING: Final = Body(Nothing)
 _GONE: Final = (WebhookEndpointNotFound,)  # also of a creation: it was created under this key, and deleted
 
 
-@command("/", Returns(201, WebhookEndpointWithSecret, ("Location",)), body=Body(NewWebhookEndpoint), refusals=_GONE)
+@command(
+    "/",
+    Returns(201, WebhookEndpointWithSecret, ("Location",)),
+    body=Body(NewWebhookEndpoint),
+    refusals=_GONE,
+    does=CreateWebhookEndpoint,
+)
 async def create_webhook_endpoint(call: NamedDependency[Call[NewWebhookEndpoint, Query]]) -> Response:
     """Create a webhook endpoint.
 
@@ -117,7 +124,7 @@ async def create_webhook_endpoint(call: NamedDependency[Call[NewWebhookEndpoint,
     return json_response(201, _with_secret(done.answer), location, replayed=done.replayed)
 
 
-@query("/", Returns(200, WebhookEndpointPage), query=PageQuery)
+@query("/", Returns(200, WebhookEndpointPage), query=PageQuery, does=_READ)
 async def list_webhook_endpoints(call: NamedDependency[Call[None, PageQuery]]) -> Response:
     """List webhook endpoints.
 
@@ -127,7 +134,7 @@ async def list_webhook_endpoints(call: NamedDependency[Call[None, PageQuery]]) -
     return page_response(call.path, page, WebhookEndpointPage, WebhookEndpoint.from_domain)
 
 
-@query("/{webhook_endpoint_id:str}", Returns(200, WebhookEndpoint), refusals=_GONE)
+@query("/{webhook_endpoint_id:str}", Returns(200, WebhookEndpoint), refusals=_GONE, does=_READ)
 async def get_webhook_endpoint(call: NamedDependency[Call[None, Query]]) -> Response:
     """Read a webhook endpoint.
 
@@ -143,6 +150,7 @@ async def get_webhook_endpoint(call: NamedDependency[Call[None, Query]]) -> Resp
     method=HttpMethod.PATCH,
     body=Body(WebhookEndpointChanges),
     refusals=_GONE,
+    does=UpdateWebhookEndpoint,
 )
 async def update_webhook_endpoint(call: NamedDependency[Call[WebhookEndpointChanges, Query]]) -> Response:
     """Change a webhook endpoint.
@@ -156,7 +164,9 @@ async def update_webhook_endpoint(call: NamedDependency[Call[WebhookEndpointChan
     return json_response(200, WebhookEndpoint.from_domain(done.answer), replayed=done.replayed)
 
 
-@command("/{webhook_endpoint_id:str}", Returns(204), method=HttpMethod.DELETE, refusals=_GONE)
+@command(
+    "/{webhook_endpoint_id:str}", Returns(204), method=HttpMethod.DELETE, refusals=_GONE, does=DeleteWebhookEndpoint
+)
 async def delete_webhook_endpoint(call: NamedDependency[Call[None, Query]]) -> Response:
     """Delete a webhook endpoint.
 
@@ -171,6 +181,7 @@ async def delete_webhook_endpoint(call: NamedDependency[Call[None, Query]]) -> R
     Returns(200, WebhookEndpointWithSecret),
     body=_NOTHING,
     refusals=_GONE,
+    does=RotateWebhookSecret,
 )
 async def rotate_webhook_secret(call: NamedDependency[Call[Nothing, Query]]) -> Response:
     """Give it a new secret.

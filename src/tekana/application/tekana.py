@@ -220,25 +220,42 @@ class Session(SessionReaders):
         """Return the session of another caller on the same application."""
         return Session(caller, self._store, self._engine, self._webhooks, self._key_verifier, self._recorder)
 
-    def _require_scope(self, scope: Scope, action: str, command: Command[Any] | None = None) -> None:
-        """Raise Forbidden, and have it recorded, unless the caller has the scope."""
+    def require_scope(self, action: str, *scopes: Scope, resource: Resource | None = None) -> None:
+        """Check that the caller has one of the scopes. Otherwise it is recorded as a refusal.
+
+        All operations do this by themselves. An adapter does it before it reads the rest of a request.
+
+        Args:
+            action: the name of the command or reader.
+            scopes: the scopes, of which one is enough.
+            resource: what the caller wants to do it to, if that is known.
+
+        Raises:
+            Forbidden: the caller has none of them.
+        """
         try:
-            require_scope(self.caller, scope)
+            require_scope(self.caller, *scopes)
         except Forbidden as error:
-            self._note(action, "refused", error.code, command)
+            self._note(action, "refused", error.code, resource)
+            raise
+
+    def _require_scope_of(self, command: Command[Any]) -> None:
+        try:
+            require_scope(self.caller, command.SCOPE)
+        except Forbidden as error:
+            self._note(command.NAME, "refused", error.code, named_resource(command.locks()))
             raise
 
     def _note(
-        self, action: str, outcome: AuditOutcome, code: str | None = None, command: Command[Any] | None = None
+        self, action: str, outcome: AuditOutcome, code: str | None = None, resource: Resource | None = None
     ) -> None:
         if self._recorder is not None:
             act = Act.of(self.caller, action, outcome, code, self._address)
-            resource = None if command is None or isinstance(command, Batch) else named_resource(command.locks())
             self._recorder.note(act, Origin(self._address, self._request_id), resource)
 
     def open_reader(self, reader: Reader[PortT]) -> PortT:
         """Return a reader of the session's caller, which checks and converts identifiers."""
-        self._require_scope(reader.scope, reader.name)
+        self.require_scope(reader.name, reader.scope)
         if reader is SessionReaders.audit_log:
             self._note(READ_AUDIT_LOG, "done")
         port = checked(reader, reader.of(self._store, self.caller))
@@ -263,7 +280,7 @@ class Session(SessionReaders):
     @property
     def webhooks(self) -> Webhooks:
         """Read webhook endpoints and their deliveries. Raises Unavailable if this application has none."""
-        self._require_scope("webhooks:read", "webhooks")
+        self.require_scope("webhooks", "webhooks:read")
         if self._webhooks is None:
             raise Unavailable("this application delivers no webhooks")
         return self._webhooks(self.caller)
@@ -285,8 +302,8 @@ class Session(SessionReaders):
     @property
     def audit(self) -> Audit:
         """The check of all invariants of the ledger. Raises Unavailable at a gateway, which has no ledger."""
-        self._require_scope("audit:read", "audit")
-        self._require_scope("tenants:all", "audit")
+        self.require_scope("audit", "audit:read")
+        self.require_scope("audit", "tenants:all")
         if not isinstance(self._store, Store):
             raise Unavailable("there is no ledger here: audit it where it is kept")
         return self._store.audit
@@ -298,7 +315,7 @@ class Session(SessionReaders):
             Forbidden, InvalidRequest, Unavailable
             RecipientNotFound: there is none.
         """
-        self._require_scope("recipients:read", "recipients")
+        self.require_scope("recipients", "recipients:read")
         return await find_recipient(self._store, self.caller, phone_number)
 
     async def execute(
@@ -330,7 +347,7 @@ class Session(SessionReaders):
 
         A raised Refused has it in its attribute `replayed`.
         """
-        self._require_scope(command.SCOPE, command.NAME, command)
+        self._require_scope_of(command)
         outcome = await self._engine.submit(Envelope(command, self.caller, key, request_id, self._address))
         return executed(command, outcome if self.caller.customer_id is None else await self._visible_outcome(outcome))
 
@@ -342,7 +359,7 @@ class Session(SessionReaders):
         Raises:
             Forbidden, InvalidRequest, Overloaded: at once; the future raises all other errors.
         """
-        self._require_scope(command.SCOPE, command.NAME, command)
+        self._require_scope_of(command)
         outcome = self._engine.enqueue(Envelope(command, self.caller, key, request_id, self._address))
         return outcome if self.caller.customer_id is None else asyncio.ensure_future(self._await_visible(outcome))
 
@@ -369,13 +386,13 @@ class Session(SessionReaders):
     ) -> list[Outcome]:
         """Execute many money commands like `submit_batch`, and return the outcome of each of them."""
         for kind in (type(batch), *{type(one) for one in batch.transactions}):
-            self._require_scope(kind.SCOPE, kind.NAME)
+            self.require_scope(kind.NAME, kind.SCOPE)
         outcomes = await self._engine.submit_batch(batch, caller=self.caller, key=key, request_id=request_id)
         return outcomes if self.caller.customer_id is None else [await self._visible_outcome(one) for one in outcomes]
 
     async def preview(self, command: Command[AnswerT]) -> AnswerT:
         """Return or raise what `execute` would now (a dry run), or would once it is approved. Nothing is stored."""
-        self._require_scope(command.SCOPE, command.NAME, command)
+        self._require_scope_of(command)
         answer = await self._visible(await self._engine.preview(Envelope(command, self.caller)))
         _raise_refusal(answer, replayed=False)
         return cast("AnswerT", answer)

@@ -25,10 +25,12 @@ def has_scope(caller: Caller, scope: Scope) -> bool:
     return scope in caller.scopes or PART_OF.get(scope) in caller.scopes
 
 
-def require_scope(caller: Caller, scope: Scope) -> None:
-    """Raise Forbidden unless the caller has the scope."""
-    if not has_scope(caller, scope):
-        raise Forbidden(f"this needs the scope {scope}")
+def require_scope(caller: Caller, *scopes: Scope) -> None:
+    """Raise Forbidden unless the caller has one of the scopes."""
+    for one in scopes:
+        if has_scope(caller, one):
+            return
+    raise Forbidden(f"this needs the scope {' or '.join(scopes)}")
 
 
 def has_all_tenants(caller: Caller) -> bool:
