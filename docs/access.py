@@ -37,9 +37,9 @@ that test.
 | several of these, or something else is wrong with the request | 401 before 403, and 403 before everything else |
 
 Objects of others are those of another tenant for partners and for operators without `tenants:all`, and those of every
-other customer for customers. Where the scope depends on the body, as with types of transactions, a caller with none of
-them gets 403 before the body is read, and any other caller after it. To callers with `tenants:all` every object is their own, except where the table says "to
-all". A transfer or payment may go to any customer of the caller's tenant.
+other customer for customers. Where the scope depends on the body, as with types of transactions, a caller with none
+of them gets 403 before the body is read, and any other caller after it. To callers with `tenants:all` every object is
+their own, except where the table says "to all". A transfer or payment may go to any customer of the caller's tenant.
 """
 
 
