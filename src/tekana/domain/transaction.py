@@ -143,7 +143,7 @@ class Rejection(NamedTuple):
         code: the error's code, for clients.
         detail: a description for people.
         request_id: the id of the request that was refused first.
-        family: the stable name of the error's family, for errors that are not defined in `tekana.domain.errors`: it
+        family: the stable name of the error's family, for errors that are not defined in `tekana.domain`: it
             replaces the error's class where that is unknown.
     """
 
