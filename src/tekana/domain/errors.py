@@ -49,8 +49,8 @@
         └── SignInUnavailable   unavailable              this process signs no customers in; nothing was begun
 
 Clients program against `code`; `str(error)` is for people. A refusal is stored with its `NAME` and code; one of a class
-that is not defined in tekana.domain also with the name of its family (a direct child of Refused), so that a version or a
-process without that class can still raise it. All are imported from here: error_types.py has the base classes,
+that is not defined in tekana.domain also with the name of its family (a direct child of Refused), so that a version or
+a process without that class can still raise it. All are imported from here: error_types.py has the base classes,
 access_errors.py those about callers.
 """
 
