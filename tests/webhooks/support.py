@@ -12,10 +12,10 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from tekana.application import PostingEngine, Session, Tekana, Webhooks
+from tekana.application.engine.preparing_engine import PreparingEngine
 from tekana.application.event_payload import event_payload
 from tekana.application.secrets.data_keys import DataKeys
 from tekana.application.webhooks.endpoint_secrets import EndpointSecrets
-from tekana.application.webhooks.url_checks import UrlCheckingEngine
 from tekana.application.workers import leased_worker
 from tekana.application.workers import webhook_dispatcher as dispatchers
 from tekana.application.workers.webhook_dispatcher import WebhookDispatcher, webhook_queue_worker
@@ -85,7 +85,7 @@ async def owner(store: WebhookStore) -> AsyncIterator[Session]:
     """The session of a caller who owns endpoints."""
     secrets = secrets_of(store)
     decides = PostingEngine(store.begin, uuid7, default_currency=builders.RWF, new_secret=secrets.new)
-    engine = UrlCheckingEngine(decides, lambda: store, lambda: HttpSender(allow_private=True), secrets)
+    engine = PreparingEngine(decides, lambda: store, lambda: HttpSender(allow_private=True), secrets)
     engine.start()
     yield Tekana(store, engine, webhooks=lambda caller: Webhooks(store, caller)).as_caller(ME)
     await engine.stop()

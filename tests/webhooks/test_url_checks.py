@@ -19,10 +19,10 @@ from tekana.application import (
     UpdateWebhookEndpoint,
     Webhooks,
 )
+from tekana.application.engine.preparing_engine import PreparingEngine
 from tekana.application.secrets.encryption import DamagedText
 from tekana.application.webhooks.signature import signature_headers
 from tekana.application.webhooks.stored_secrets import decrypt_stored_secrets, encrypt_stored_secrets
-from tekana.application.webhooks.url_checks import UrlCheckingEngine
 from tekana.domain.errors import IdempotencyKeyReused, InvalidRequest, Unavailable, invalid
 from tekana.domain.identifiers import WebhookEndpointId
 from tekana.ports.page import PageRequest
@@ -71,7 +71,7 @@ def keys() -> MemoryKeys:
 async def owner(store: MemoryStore, keys: MemoryKeys, sender: Sender) -> AsyncIterator[Session]:
     secrets = secrets_of(store, keys)
     decides = PostingEngine(store.begin, uuid7, default_currency=builders.RWF, new_secret=secrets.new)
-    engine = UrlCheckingEngine(decides, lambda: store, lambda: sender, secrets)
+    engine = PreparingEngine(decides, lambda: store, lambda: sender, secrets)
     engine.start()
     yield Tekana(store, engine, webhooks=lambda caller: Webhooks(store, caller)).as_caller(ME)
     await engine.stop()
@@ -188,7 +188,7 @@ async def test_a_store_without_webhooks_says_so_before_anything_is_decided(sende
     store = MemoryStore()
     secrets = secrets_of(store)
     decides = PostingEngine(store.begin, uuid7, default_currency=builders.RWF, new_secret=secrets.new)
-    engine = UrlCheckingEngine(decides, missing, lambda: sender, secrets)
+    engine = PreparingEngine(decides, missing, lambda: sender, secrets)
     engine.start()
     session = Tekana(store, engine).as_caller(ME)
     for command in (CreateWebhookEndpoint(url=URL), RotateWebhookSecret(endpoint_id=uuid7())):

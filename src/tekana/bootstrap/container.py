@@ -15,12 +15,12 @@ from tekana.application import PostingEngine, Tekana
 from tekana.application.audit_recorder import AuditRecorder
 from tekana.application.authentication import ApiKeyTokens, Authenticator, StoredKeyVerifier
 from tekana.application.authentication.secret_hash import SecretHasher
+from tekana.application.engine.preparing_engine import PreparingEngine
 from tekana.application.secrets.data_keys import DataKeys
 from tekana.application.secrets.history_keys import DataKeysOfHistory
 from tekana.application.sign_in.all_tokens import AllTokens
 from tekana.application.webhooks.endpoint_secrets import EndpointSecrets
 from tekana.application.webhooks.stored_secrets import secrets_worker
-from tekana.application.webhooks.url_checks import UrlCheckingEngine
 from tekana.application.webhooks.webhooks import Webhooks
 from tekana.application.workers.checkpoints import checkpoint_worker
 from tekana.application.workers.relay import relay_worker
@@ -113,7 +113,7 @@ class LocalContainer(containers.DeclarativeContainer):
         keep_customers=providers.Callable(timedelta, settings.provided.keep_customers),
     )
     engine = providers.Singleton(
-        UrlCheckingEngine,
+        PreparingEngine,
         posting_engine,
         webhook_store.provider,
         webhook_sender.provider,

@@ -38,7 +38,7 @@ async def _load_nothing() -> None:
     """Stand for an engine that has the data key."""
 
 
-class UrlCheckingEngine:
+class PreparingEngine:
     """Implements tekana.application.engine.engine.Engine.
 
     Commands about neither webhooks nor API keys are only passed on.

@@ -1,7 +1,6 @@
 """Webhooks: what their owners read, and how deliveries are made. Changes are commands: see `commands.webhooks`.
 
 webhooks          endpoints and deliveries, as their owners read them
-url_checks        checks where a URL leads before a command is decided, and decrypts the secret of an answer
 endpoint_secrets  the secrets of endpoints, encrypted
 stored_secrets    encrypts the secrets that an earlier version stored
 event_queue       queues each event for the endpoints that want it
