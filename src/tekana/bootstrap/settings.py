@@ -16,6 +16,7 @@ from typing import Annotated, Any, Final, Literal, get_args
 import msgspec
 
 from tekana.application.commands.approvals.approvable import APPROVABLE
+from tekana.bootstrap.hidden_secrets import shown
 from tekana.domain.approvals import ApprovalRules
 from tekana.domain.errors import InvalidRequest, invalid
 from tekana.domain.money import Currency, parse_currency
@@ -214,7 +215,7 @@ class Settings:
             raise invalid("trusted_proxies", _REQUIREMENTS["trusted_proxies"])
 
     def __repr__(self) -> str:
-        values = (f"{field.name}={_shown(field.name, getattr(self, field.name))}" for field in fields(self))
+        values = (f"{field.name}={shown(field.name, getattr(self, field.name))}" for field in fields(self))
         return f"Settings({', '.join(values)})"
 
     def _check_bus_secrets(self) -> None:
@@ -318,27 +319,3 @@ def _as_invalid_request(error: msgspec.ValidationError) -> InvalidRequest:
     named = re.search(r"`\$\.(\w+)`$", str(error))
     field = named[1] if named else "settings"
     return invalid(field, _REQUIREMENTS.get(field, "has a wrong value"))
-
-
-_HIDDEN: Final = ("bus_secret", "metrics_token")
-"""The settings that are secrets as a whole."""
-
-
-def _shown(name: str, value: object) -> str:
-    return "'***'" if name in _HIDDEN and value is not None else hide_secrets(repr(value))
-
-
-_SECRETS: Final = (
-    (
-        re.compile(r"(://[^:/?#@\s]*):[^\s'\"]*@"),
-        r"\1:***@",
-    ),  # up to the last @, as a password may contain one unquoted
-    (re.compile(r"(?<=[?&])((?:ssl)?password)=[^&\s'\"]*"), r"\1=***"),
-)
-
-
-def hide_secrets(text: str) -> str:
-    """Replace the passwords of all URLs in a text."""
-    for pattern, replacement in _SECRETS:
-        text = pattern.sub(replacement, text)
-    return text

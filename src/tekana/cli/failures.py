@@ -8,7 +8,7 @@ from typing import Final
 
 import rich_click as click
 
-from tekana.bootstrap.settings import hide_secrets
+from tekana.bootstrap.hidden_secrets import hide_secrets
 from tekana.domain.errors import TekanaError
 
 COULD_NOT_RUN: Final = 2
