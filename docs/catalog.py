@@ -97,7 +97,9 @@ def problems() -> Iterator[str]:
     for kind in kinds_of(TekanaError):
         if kind is errors.ApprovalPending:  # no problem: 202
             continue
-        if kind.__module__ in (errors.__name__, http_problems.__name__) and kind.code != TekanaError.code:
+        if (
+            kind in vars(errors).values() or kind.__module__ == http_problems.__name__
+        ) and kind.code != TekanaError.code:
             meanings.setdefault((http_problems.status_of(kind), kind.code), meaning(kind))
     yield from table(
         ("Code", "Status", "When"),
@@ -106,10 +108,11 @@ def problems() -> Iterator[str]:
 
 
 def kinds_of(kind: type[TekanaError]) -> Iterator[type[TekanaError]]:
-    """Return the classes below this one, each before those below it."""
-    for child in kind.__subclasses__():
-        yield child
-        yield from kinds_of(child)
+    """Return the classes below this one, the nearest ones first."""
+    level = kind.__subclasses__()
+    while level:
+        yield from level
+        level = [child for one in level for child in one.__subclasses__()]
 
 
 def topics() -> Iterator[str]:

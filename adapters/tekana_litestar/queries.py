@@ -31,6 +31,11 @@ Order = Literal["asc", "desc"]
 
 Limit = Annotated[int, Meta(ge=1, le=PAGE_SIZE_MAX, description="How many items at most.")]
 
+Cursor = Annotated[
+    str,
+    Meta(min_length=1, max_length=500, description="Where the page begins: the `next_cursor` of the page before."),
+]
+
 
 class Query(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The parameters of a route; here, none. One that may be left out is UNSET then, or has a default."""
@@ -45,17 +50,7 @@ class PageQuery(Query, frozen=True, kw_only=True):
     """Which page of a list."""
 
     limit: Limit = PageRequest().limit
-    cursor: (
-        Annotated[
-            str,
-            Meta(
-                min_length=1,
-                max_length=500,
-                description="Where the page begins: the `next_cursor` of the page before.",
-            ),
-        ]
-        | UnsetType
-    ) = UNSET
+    cursor: Cursor | UnsetType = UNSET
 
     def page(self, path: str) -> PageRequest:
         """Return the page asked for. Raises InvalidRequest if the list at this path never issued the cursor."""

@@ -163,7 +163,8 @@ async def test_pages_and_bad_queries(client: httpx.AsyncClient, operator: Mappin
     assert second["next_cursor"] is None
     oldest = await entries(client, operator, action="RegisterCustomer", order="asc")
     assert oldest == [*first["items"], *second["items"]][::-1]
-    for query in ({"outcome": "maybe"}, {"resource_id": "x"}, {"from": "yesterday"}, {"nothing": "1"}):
+    too_long = {"subject": "s" * 256}, {"action": "a" * 101}
+    for query in ({"outcome": "maybe"}, {"resource_id": "x"}, {"from": "yesterday"}, {"nothing": "1"}, *too_long):
         assert_problem(await client.get(LOG, params=query, headers=operator), 400, "invalid_request")
 
 

@@ -24,7 +24,7 @@ from tekana_litestar.export import NDJSON, Export, pages_of
 from tekana_litestar.fields import meta
 from tekana_litestar.operation import Call, Returns, query
 from tekana_litestar.pages import ListPage, page_response
-from tekana_litestar.queries import Order, PageQuery, Query
+from tekana_litestar.queries import Cursor, Limit, Order, Query, page_request
 from tekana_litestar.responses import Response, encode
 from tekana_litestar.views import shown
 
@@ -66,35 +66,23 @@ class AuditEntryPage(ListPage[AuditEntry], frozen=True, kw_only=True):
     """Some entries of the audit log."""
 
 
-# Structs cannot inherit from two that have fields, so both queries name the same parameters.
-_Subject = Annotated[str, meta("Only what this caller did.", _SUBJECT), Meta(max_length=255)] | UnsetType
-_Action = Annotated[str, meta("Only acts of this name.", "FreezeWallet"), Meta(max_length=100)] | UnsetType
-_Outcome = Annotated[AuditOutcome, meta("Only what was done, or what was refused.")] | UnsetType
-_ResourceId = Annotated[UUID, meta("Only what is about this.", fields.WALLET_ID)] | UnsetType
-_From = Annotated[datetime, fields.time("Only entries of this time or later.")] | UnsetType
-_To = Annotated[datetime, fields.time("Only entries before this time.")] | UnsetType
-
-
 class AuditExportQuery(Query, frozen=True, kw_only=True, rename={"start": "from", "end": "to"}):
     """Which entries."""
 
-    subject: _Subject = UNSET
-    action: _Action = UNSET
-    outcome: _Outcome = UNSET
-    resource_id: _ResourceId = UNSET
-    start: _From = UNSET
-    end: _To = UNSET
+    subject: Annotated[str, meta("Only what this caller did.", _SUBJECT), Meta(max_length=255)] | UnsetType = UNSET
+    action: Annotated[str, meta("Only acts of this name.", "FreezeWallet"), Meta(max_length=100)] | UnsetType = UNSET
+    outcome: Annotated[AuditOutcome, meta("Only what was done, or what was refused.")] | UnsetType = UNSET
+    resource_id: Annotated[UUID, meta("Only what is about this.", fields.WALLET_ID)] | UnsetType = UNSET
+    start: Annotated[datetime, fields.time("Only entries of this time or later.")] | UnsetType = UNSET
+    end: Annotated[datetime, fields.time("Only entries before this time.")] | UnsetType = UNSET
 
 
-class AuditLogQuery(PageQuery, frozen=True, kw_only=True, rename={"start": "from", "end": "to"}):
+# Without PageQuery as a base, as Structs cannot inherit from two that have fields.
+class AuditLogQuery(AuditExportQuery, frozen=True, kw_only=True, rename={"start": "from", "end": "to"}):
     """Which entries, and which page of them."""
 
-    subject: _Subject = UNSET
-    action: _Action = UNSET
-    outcome: _Outcome = UNSET
-    resource_id: _ResourceId = UNSET
-    start: _From = UNSET
-    end: _To = UNSET
+    limit: Limit = PageRequest().limit
+    cursor: Cursor | UnsetType = UNSET
     order: Annotated[Order, fields.ORDER] = "desc"
 
 
@@ -112,7 +100,9 @@ async def list_audit_entries(call: NamedDependency[Call[None, AuditLogQuery]]) -
     """
     asked = call.query
     page = await call.session.audit_log.list(
-        asked.page(call.path), asked.select(AuditFilter), newest_first=asked.order == "desc"
+        page_request(call.path, asked.limit, asked.cursor, "cursor"),
+        asked.select(AuditFilter),
+        newest_first=asked.order == "desc",
     )
     return page_response(call.path, page, AuditEntryPage, AuditEntry.from_domain)
 
