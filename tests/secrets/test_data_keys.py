@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import traceback
-from collections.abc import AsyncIterator
 
 import pytest
 from uuid_utils.compat import uuid7
@@ -15,23 +14,8 @@ from tekana.domain.errors import Unavailable
 from tekana.ports.data_keys import DataKeyId, DataKeyStore
 from tekana.ports.key_provider import DamagedKey, UnknownMasterKey
 from tekana_keyfile import MemoryKeys
-from tekana_memory import MemoryStore
-from tests.postgres_stores import postgres_store
 
 KEY = b"0123456789abcdef0123456789abcdef"
-
-
-@pytest.fixture(params=["memory", "postgres"])
-def new_store(request: pytest.FixtureRequest) -> DataKeyStore:
-    """A store of each kind, one after the other."""
-    return MemoryStore() if request.param == "memory" else postgres_store(request.getfixturevalue("postgres_url"))
-
-
-@pytest.fixture
-async def store(new_store: DataKeyStore) -> AsyncIterator[DataKeyStore]:
-    await new_store.start()
-    yield new_store
-    await new_store.stop()
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,6 @@ from tekana.domain.errors import Unavailable
 from tekana.ports.data_keys import DataKeyStore
 from tekana.ports.key_provider import UnknownMasterKey
 from tekana_keyfile import KeyFile, MemoryKeys
-from tekana_memory import MemoryStore
 from tests.postgres_stores import postgres_store
 
 _PURPOSES = [f"purpose {number}" for number in range(5)]
@@ -32,19 +30,6 @@ _PURPOSES = [f"purpose {number}" for number in range(5)]
 @pytest.fixture
 def provider(tmp_path: Path) -> KeyFile:
     return KeyFile(f"file://{tmp_path}/master-keys.json")
-
-
-@pytest.fixture(params=["memory", "postgres"])
-def new_store(request: pytest.FixtureRequest) -> DataKeyStore:
-    """A store of each kind, one after the other."""
-    return MemoryStore() if request.param == "memory" else postgres_store(request.getfixturevalue("postgres_url"))
-
-
-@pytest.fixture
-async def store(new_store: DataKeyStore) -> AsyncIterator[DataKeyStore]:
-    await new_store.start()
-    yield new_store
-    await new_store.stop()
 
 
 async def test_every_data_key_is_wrapped_with_the_new_master_key(store: DataKeyStore, provider: KeyFile) -> None:
