@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +15,6 @@ from tekana.application.engine.envelope import Envelope
 from tekana.domain.caller import ROLES, Caller
 from tekana.testing import builders
 from tekana.testing.contracts.helpers import a_wallet
-from tekana.testing.contracts.ledger_checks import assert_whole
 from tekana.testing.session import session
 from tekana_kafka import message_cipher, rpc_client
 from tekana_kafka.message_cipher import MessageCipher
@@ -30,18 +28,6 @@ pytestmark = pytest.mark.kafka
 MEMORY = "memory://"
 PARTNER = Caller("a partner", "key:1", ROLES["partner"])
 READER = Caller("a partner", "key:2", frozenset({"wallets:read"}))
-
-
-@pytest.fixture
-def bus_url(kafka_address: str, topic_prefix: str) -> str:
-    return f"kafka://{kafka_address}?topic_prefix={topic_prefix}&partitions=1"
-
-
-@pytest.fixture
-async def store() -> AsyncIterator[MemoryStore]:
-    store = MemoryStore(MEMORY)
-    yield store
-    await assert_whole(store)
 
 
 async def test_a_service_checks_scopes(store: MemoryStore, bus_url: str) -> None:

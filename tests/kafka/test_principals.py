@@ -18,7 +18,6 @@ from tekana.application.engine.envelope import Outcome
 from tekana.domain.caller import Caller
 from tekana.testing import builders
 from tekana.testing.contracts.helpers import a_wallet
-from tekana.testing.contracts.ledger_checks import assert_whole
 from tekana_kafka import message_cipher
 from tekana_kafka.command_messages import command_message
 from tekana_kafka.message_cipher import MessageCipher
@@ -31,18 +30,6 @@ from tests.kafka.topology import BUS_SECRET, gateway, opened, sealed, services, 
 pytestmark = pytest.mark.kafka
 
 MEMORY = "memory://"
-
-
-@pytest.fixture
-def bus_url(kafka_address: str, topic_prefix: str) -> str:
-    return f"kafka://{kafka_address}?topic_prefix={topic_prefix}&partitions=1"
-
-
-@pytest.fixture
-async def store() -> AsyncIterator[MemoryStore]:
-    store = MemoryStore(MEMORY)
-    yield store
-    await assert_whole(store)
 
 
 @pytest.fixture
