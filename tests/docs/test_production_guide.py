@@ -19,9 +19,9 @@ GUIDE = Path(__file__).resolve().parents[2] / "docs/how-to/run-in-production.md"
 PROGRAMS = Path(sys.executable).parent
 
 
-def blocks(language: str) -> list[str]:
-    """Return the code blocks of the section about the users of the database."""
-    section = GUIDE.read_text("utf-8").partition("\n## Three users of the database\n")[2].partition("\n## ")[0]
+def blocks(language: str, section: str = "Three users of the database") -> list[str]:
+    """Return the code blocks of a section."""
+    section = GUIDE.read_text("utf-8").partition(f"\n## {section}\n")[2].partition("\n## ")[0]
     return re.findall(rf"^```{language}\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
 
 
@@ -43,10 +43,12 @@ def start(script: str, server: TcpPostgres, folder: Path, port: int = 0) -> subp
     )
 
 
-def run(script: str, server: TcpPostgres, folder: Path) -> str:
+def run(script: str, server: TcpPostgres, folder: Path, notes: str = "") -> str:
+    """Run a block to its end, and return its output. `notes` matches what it writes to standard error."""
     process = start(script, server, folder)
     out, err = process.communicate(timeout=120)
-    assert (process.returncode, err) == (0, ""), err
+    assert process.returncode == 0, err
+    assert re.fullmatch(notes, err), err
     return out
 
 
@@ -82,6 +84,14 @@ def test_the_guide_works_as_pasted(server: TcpPostgres, tmp_path: Path) -> None:
         process.kill()
         process.communicate()
     assert run(audit, server, tmp_path).endswith("tekana: the ledger is whole\n")
+
+    (keys,) = blocks("sh", "The first keys")
+    printed = run(keys, server, tmp_path, r"(tekana: the key \S+ of the tenant \S+ cannot be shown again\n){2}")
+    assert re.fullmatch(r"(tk_\w+\n){2}", printed)
+    entries = (
+        "SELECT string_agg(action || ' ' || (after ->> 'kind'), ', ' ORDER BY id) FROM audit_log WHERE action ~ 'Key'"
+    )
+    assert psql(server, entries, database="wallets") == "CreateApiKey operator, CreateApiKey partner\n"
 
     refused = "permission denied for table "
     for user, statement in (
