@@ -10,7 +10,6 @@ app provides, with everything read and checked.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, NamedTuple, TypeVar, cast
@@ -20,11 +19,11 @@ from litestar import Request, route
 from litestar.enums import HttpMethod
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 
-from tekana import AnyMoneyCommand, Caller, Command, InvalidRequest, Scope, Session, Tekana, TekanaError
+from tekana import AnyMoneyCommand, Caller, Command, Session, Tekana, TekanaError
 from tekana.application.tekana import Executed
 from tekana.domain.answers import Answer
-from tekana.domain.audit_log import Origin, Resource
-from tekana.ports.readers import Reader
+from tekana.domain.audit_log import Origin
+from tekana_litestar.access import Access, Does, access_needed, open_session
 from tekana_litestar.approval_view import Approval
 from tekana_litestar.bodies import Body
 from tekana_litestar.caller import client_address, confirm_caller
@@ -72,22 +71,6 @@ WAITS: Final = Returns(
     meaning="It needs the approval of a second person, and waits for that. Nothing was done yet.",
 )
 """The response of routes of commands that can be set to need an approval."""
-
-
-class Access(NamedTuple):
-    """What a caller needs before anything else about a request is looked at.
-
-    Attributes:
-        action: the name of the command or reader, for the audit log.
-        scopes: the scopes, of which one is enough.
-    """
-
-    action: str
-    scopes: tuple[Scope, ...]
-
-
-Does = type[Command[Any]] | Reader[Any] | Access
-"""What an operation does in the core, which has a name and a scope."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,7 +222,7 @@ async def read_call(scope: HTTPScope, receive: Receive, operation: Operation) ->
         Forbidden: the caller has none of the scopes, whatever else is wrong with the request.
         InvalidRequest: something is wrong with it.
     """
-    session = None if operation.access is None else _open_session(scope, operation.access)
+    session = None if operation.access is None else open_session(scope, operation.access)
     headers = scope["headers"]
     query = None if operation.query is None else read_query(scope["query_string"], operation.query)
     ids = {name: canonical_uuid(name, text) for name, text in scope["path_params"].items()}
@@ -250,24 +233,6 @@ async def read_call(scope: HTTPScope, receive: Receive, operation: Operation) ->
         if session is not None:
             await confirm_caller(scope)  # the body may have taken longer than a revocation
     return Call(scope, session, input_, query, ids, operation.key, versions)
-
-
-def _open_session(scope: HTTPScope, access: Access) -> Session:
-    """Return the session of the caller, who has one of the scopes. Raises Forbidden."""
-    tekana: Tekana = scope["litestar_app"].state.tekana
-    caller = cast("Caller", scope["user"])
-    session = tekana.as_caller(caller, client_address(scope), scope["state"]["request_id"])
-    session.require_scope(access.action, *access.scopes, resource=_resource_of(scope["path_params"]))
-    return session
-
-
-def _resource_of(path_params: Mapping[str, Any]) -> Resource | None:
-    """Return what the path is about: what its first parameter names, if that is well-formed."""
-    for name, text in path_params.items():
-        with suppress(InvalidRequest):
-            return Resource(name.removesuffix("_id"), canonical_uuid(name, text))
-        break
-    return None
 
 
 @cache
@@ -306,16 +271,8 @@ _READ: Final = [HttpMethod.GET, HttpMethod.HEAD]
 def query(
     path: str, *returns: Returns, does: Does | None = None, public: bool = False, **parts: Any
 ) -> Callable[[Handler], HTTPRouteHandler]:
-    """Serve GET, and HEAD likewise.
-
-    Args:
-        path: the path.
-        returns: what it returns.
-        does: the reader that it reads from.
-        public: whether it needs no credential.
-        parts: the other attributes of the Operation.
-    """
-    operation = Operation(returns=returns, access=_access(does, None, public), **parts)
+    """Serve GET, and HEAD likewise. It reads from the reader `does`. `parts` are other attributes of the Operation."""
+    operation = Operation(returns=returns, access=access_needed(does, None, public), **parts)
     return route(path, http_method=_READ, opt={"operation": operation})
 
 
@@ -329,37 +286,10 @@ def command(
     body: Body | None = None,
     **parts: Any,
 ) -> Callable[[Handler], HTTPRouteHandler]:
-    """Serve a method that changes something.
+    """Serve a method that changes something, by the command `does`, or the one in its body if there is no other.
 
-    Args:
-        path: the path.
-        returns: what it returns.
-        method: the method.
-        key: whether it takes an `Idempotency-Key`.
-        does: the command that it executes, unless it is the body.
-        public: whether it needs no credential.
-        body: how its body is read.
-        parts: the other attributes of the Operation.
+    `parts` are other attributes of the Operation.
     """
     # A response brings its own status; without one here, Litestar expects no response from DELETE.
-    operation = Operation(returns=returns, key=key, body=body, access=_access(does, body, public), **parts)
+    operation = Operation(returns=returns, key=key, body=body, access=access_needed(does, body, public), **parts)
     return route(path, http_method=method, status_code=200, opt={"operation": operation})
-
-
-def _access(does: Does | None, body: Body | None, public: bool) -> Access | None:
-    """Return what a caller needs for what an operation does, or for the command in its body.
-
-    Raises:
-        TypeError: an operation that is not public does not say what it does.
-    """
-    if public:
-        return None
-    if does is None and body is not None and len(body.kinds) == 1:
-        does = body.kinds[0]
-    if isinstance(does, Access):
-        return does
-    if isinstance(does, Reader):
-        return Access(does.name, (does.scope,))
-    if does is None or not hasattr(does, "SCOPE"):
-        raise TypeError("an operation that is not public has a command in its body, or says what it `does`")
-    return Access(does.NAME, (does.SCOPE,))

@@ -11,8 +11,9 @@ from tekana import Caller, InvalidRequest, Settings, TransferFunds, WalletId
 from tekana.domain.caller import customer_caller
 from tekana.domain.identifiers import CustomerId
 from tekana.testing import builders
+from tekana_litestar.access import Access
 from tekana_litestar.fixed_windows import FixedWindows
-from tekana_litestar.operation import Access, Operation
+from tekana_litestar.operation import Operation
 from tekana_litestar.problems import RateLimited
 from tekana_litestar.quotas import OperationRate, Quota
 from tekana_litestar.rate_limits import ADDRESS_FACTOR, RateLimits

@@ -19,9 +19,10 @@ from tekana.application.sign_in.sign_in import Tokens
 from tekana.domain.caller import MAIN_TENANT
 from tekana.domain.credentials import CODE_DIGITS
 from tekana_litestar import fields
+from tekana_litestar.access import Access
 from tekana_litestar.bodies import Body
 from tekana_litestar.fields import meta
-from tekana_litestar.operation import Access, Call, Returns, command, query
+from tekana_litestar.operation import Call, Returns, command, query
 from tekana_litestar.queries import Query
 from tekana_litestar.quotas import OperationRate
 from tekana_litestar.responses import HttpResponse, Response, encode, json_response
@@ -256,17 +257,14 @@ async def change_password(call: NamedDependency[Call[PasswordChange, Query]]) ->
 
     It needs the present one, and signs all devices out.
     """
-    given = call.input
-    await call.tekana.sign_in.passwords.change(
-        given.contact(), given.password, given.new_password, given.tenant, call.origin
-    )
+    given, passwords = call.input, call.tekana.sign_in.passwords
+    await passwords.change(given.contact(), given.password, given.new_password, given.tenant, call.origin)
     return HttpResponse(204)
 
 
 @command(
     "/{customer_id:str}/password", Returns(204), method=HttpMethod.PUT, key="none", body=Body(NewPassword),
-    refusals=(CustomerNotFound, CustomerNotActive),
-    does=Access("SetPassword", ("customers:write",))
+    refusals=(CustomerNotFound, CustomerNotActive), does=Access("SetPassword", ("customers:write",))
 )  # fmt: skip
 async def set_customer_password(call: NamedDependency[Call[NewPassword, Query]]) -> Response:
     """Set a customer's password.

@@ -16,9 +16,10 @@ from tekana import CustomerId, CustomerNotFound, IdentityExists, IdentityNotFoun
 from tekana.application.sign_in.identities import ISSUER_LENGTH_MAX, SUBJECT_LENGTH_MAX
 from tekana.domain.identities import Identity as DomainIdentity
 from tekana_litestar import fields
+from tekana_litestar.access import Access
 from tekana_litestar.bodies import Body
 from tekana_litestar.fields import meta
-from tekana_litestar.operation import Access, Call, Returns, command, query
+from tekana_litestar.operation import Call, Returns, command, query
 from tekana_litestar.queries import Query
 from tekana_litestar.responses import HttpResponse, Response, json_response
 from tekana_litestar.views import shown

@@ -9,8 +9,9 @@ from litestar import Router
 from litestar.di import NamedDependency
 
 from tekana.domain.errors import RecipientNotFound
+from tekana_litestar.access import Access
 from tekana_litestar.fields import meta
-from tekana_litestar.operation import Access, Call, Returns, query
+from tekana_litestar.operation import Call, Returns, query
 from tekana_litestar.queries import Query
 from tekana_litestar.quotas import RECIPIENTS
 from tekana_litestar.responses import Response, json_response

@@ -34,10 +34,11 @@ from tekana.domain.money import AMOUNT_MAX_MINOR, Currency, Money, format_minor,
 from tekana.domain.transaction import TRANSACTION_TYPES, AdjustmentDetails, Direction, TransactionStatus
 from tekana.ports.readers import SessionReaders
 from tekana_litestar import fields
+from tekana_litestar.access import Access
 from tekana_litestar.bodies import Body
 from tekana_litestar.fields import POSTED_AT, meta
 from tekana_litestar.headers import check_idempotency_key
-from tekana_litestar.operation import WAITS, Access, Call, Returns, command, query
+from tekana_litestar.operation import WAITS, Call, Returns, command, query
 from tekana_litestar.pages import ListPage, page_response
 from tekana_litestar.queries import Order, PageQuery, Query
 from tekana_litestar.responses import HttpResponse, Response, json_response

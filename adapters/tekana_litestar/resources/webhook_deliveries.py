@@ -23,10 +23,11 @@ from tekana.application.tekana import Executed
 from tekana.domain.webhooks import DeliveryAttempt, DeliveryStatus
 from tekana.domain.webhooks import WebhookDelivery as DomainDelivery
 from tekana_litestar import fields
+from tekana_litestar.access import Access
 from tekana_litestar.bodies import Body, Nothing
 from tekana_litestar.examples import example_of
 from tekana_litestar.fields import POSTED_AT, meta
-from tekana_litestar.operation import Access, Call, Returns, command, query
+from tekana_litestar.operation import Call, Returns, command, query
 from tekana_litestar.pages import ListPage, page_response
 from tekana_litestar.queries import PageQuery, Query
 from tekana_litestar.responses import Response, json_response

@@ -24,9 +24,10 @@ from tekana import (
 from tekana.domain.webhooks import WebhookEndpoint as DomainEndpoint
 from tekana.domain.webhooks import WebhookStatus
 from tekana_litestar import fields
+from tekana_litestar.access import Access
 from tekana_litestar.bodies import Body, Nothing
 from tekana_litestar.fields import meta
-from tekana_litestar.operation import Access, Call, Returns, command, query
+from tekana_litestar.operation import Call, Returns, command, query
 from tekana_litestar.pages import ListPage, page_response
 from tekana_litestar.queries import PageQuery, Query
 from tekana_litestar.responses import HttpResponse, Response, json_response, replay_header
