@@ -18,6 +18,7 @@ from tekana.domain.audit_log import AuditEntry as DomainEntry
 from tekana.domain.audit_log import AuditOutcome, AuditValue
 from tekana.domain.caller import CallerKind
 from tekana.ports.page import PAGE_SIZE_MAX
+from tekana.ports.readers import SessionReaders
 from tekana_litestar import fields
 from tekana_litestar.bodies import Body
 from tekana_litestar.export import Export, ReadPage, pages_of
@@ -92,7 +93,7 @@ class Erased(msgspec.Struct, frozen=True, kw_only=True):
     erased_at: Annotated[datetime, fields.time()]
 
 
-@query("/export", Returns(200, CustomerExport), refusals=(CustomerNotFound,))
+@query("/export", Returns(200, CustomerExport), refusals=(CustomerNotFound,), does=SessionReaders.personal_data)
 async def export_customer(call: NamedDependency[Call[None, Query]]) -> Response:
     """Export everything about a customer.
 

@@ -57,7 +57,7 @@ class Customer:
     when the personal data were erased; None until then. Afterwards they are empty.
     """
 
-    AUDITED_FIELDS: ClassVar[tuple[str, ...]] = ("status", "tier")
+    AUDITED_FIELDS: ClassVar[tuple[str, ...]] = ("status", "tier", "erased_at")
     PERSONAL_FIELDS: ClassVar[tuple[str, ...]] = (
         *("full_name", "email", "phone_number", "country", "external_id", "metadata", "suspension_reason"),
     )
