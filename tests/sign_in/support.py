@@ -75,12 +75,14 @@ def phone_of(customer: Customer) -> SignInContact:
 
 
 @asynccontextmanager
-async def sign_in_world(store: Any = None, *, clock: FrozenClock | None = None, **hashing: Any) -> AsyncIterator[World]:
+async def sign_in_world(
+    store: Any = None, *, clock: FrozenClock | None = None, key_provider: Any = None, **hashing: Any
+) -> AsyncIterator[World]:
     """Run an application with sign-in. Hashes are cheap unless a test says otherwise."""
     clock = clock or FrozenClock()
     store = store or MemoryStore(clock=clock)
     hasher = Hashing(**({"iterations": 1, "memory_kib": 64} | hashing))
-    data_keys = DataKeys(store, MemoryKeys(), uuid7)
+    data_keys = DataKeys(store, key_provider or MemoryKeys(), uuid7)
     recorder = AuditRecorder(store.audit_records, uuid7)
     audit = SignInAudit(recorder, clock, uuid7)
     ring = KeyRing(store.signing_keys, data_keys, clock, audit)

@@ -25,7 +25,7 @@ from tekana_postgres import PostgresStore
 from tekana_postgres.connections import StoreError
 from tests.integration.http_support import app, both_stores, client
 from tests.integration.postgres_support import superuser
-from tests.postgres_stores import postgres_store
+from tests.postgres_stores import key_file, postgres_store
 from tests.sign_in.support import PASSWORD, World, phone_of, sign_in_world
 from tests.sign_in.test_http import Json, refresh, register, sender, sign_in
 
@@ -233,7 +233,7 @@ async def test_what_has_no_entry_is_not_done(postgres_url: str, clock: FrozenClo
     store = postgres_store(postgres_url, clock=clock)
     await store.start()
     try:
-        async with sign_in_world(store, clock=clock) as world:
+        async with sign_in_world(store, clock=clock, key_provider=key_file()) as world:
             await _check_that_nothing_is_done(store, world)
     finally:
         await store.stop()
