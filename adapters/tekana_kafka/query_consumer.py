@@ -17,6 +17,7 @@ from tekana_kafka.log_limit import limited_logger
 from tekana_kafka.message_cipher import MessageCipher, UnverifiedPrincipal
 from tekana_kafka.query_messages import Query, read_query
 from tekana_kafka.reply_producer import ReplyProducer
+from tekana_kafka.service_table import SIGN_IN_PORTS
 
 _log = limited_logger("tekana.bus")
 
@@ -70,8 +71,8 @@ class QueryConsumer:
     async def _answer(self, record: ConsumerRecord, session: Session, query: Query, arguments: dict[str, Any]) -> None:
         name, _, method = query.name.partition(".")
         try:
-            port = session if name == "previews" else getattr(session, name)
-            answer = query.answer.encode(await getattr(port, method)(**arguments))
+            given = query.with_caller(arguments, session.caller)
+            answer = query.answer.encode(await getattr(_port(session, name), method)(**given))
         except TekanaError as error:
             await self._replies.fail(record, error)
         except Exception as error:
@@ -79,3 +80,10 @@ class QueryConsumer:
             await self._replies.fail(record, error)
         else:
             await self._replies.answer(record, answer)
+
+
+def _port(session: Session, name: str) -> object:
+    """Return the port of a session with this name in PORTS."""
+    if name == "previews":
+        return session
+    return getattr(session.sign_in if name in SIGN_IN_PORTS else session, name)

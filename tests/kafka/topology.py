@@ -55,6 +55,7 @@ async def services(
                 webhooks_allow_private=webhooks_allow_private,
                 approvals=approvals,
                 keep_customers=keep_customers,
+                message_sender="memory://",
             )
             app = await running.enter_async_context(session(settings, store=store, clock=clock, run_workers=True))
         yield app

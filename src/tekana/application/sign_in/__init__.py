@@ -9,4 +9,6 @@ issuers         the tokens of outside OpenID Connect issuers
 verifier        which customer a token is of
 all_tokens      API keys and access tokens, by their beginning
 identities      the links with subjects of outside issuers
+ports           what also goes over a bus
+token_service   the verification of tokens for gateways
 """
