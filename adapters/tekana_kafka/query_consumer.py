@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
 
 from tekana.application import Session
 from tekana.domain.caller import Caller
-from tekana.domain.errors import InvalidRequest, TekanaError, Unavailable
+from tekana.domain.errors import InvalidRequest, Overloaded, TekanaError, Unavailable
 from tekana.ports.readers import ServiceName
 from tekana_kafka.deadlines import is_late
 from tekana_kafka.log_limit import limited_logger
@@ -21,7 +22,11 @@ from tekana_kafka.service_table import SIGN_IN_PORTS
 
 _log = limited_logger("tekana.bus")
 
-_CONCURRENT_MAX: Final = 100
+SIGN_INS_MAX: Final = 100
+"""The number of requests about passwords and codes at once: they take long, and must not delay other queries."""
+
+_CONCURRENT_MAX: Final = 100  # of other queries
+_SLOW_PORTS: Final = ("sign_in", "passwords")
 _POLL_MS: Final = 200
 
 
@@ -41,7 +46,8 @@ class QueryConsumer:
         self._cipher = cipher
         self._replies = replies
         self._stopping = stopping
-        self._free = asyncio.Semaphore(_CONCURRENT_MAX)
+        self._free = asyncio.Semaphore(_CONCURRENT_MAX + SIGN_INS_MAX)
+        self._sign_ins = 0
 
     async def run(self, consumer: AIOKafkaConsumer, topic: str) -> None:
         """Consume the topic until the service stops."""
@@ -71,8 +77,8 @@ class QueryConsumer:
     async def _answer(self, record: ConsumerRecord, session: Session, query: Query, arguments: dict[str, Any]) -> None:
         name, _, method = query.name.partition(".")
         try:
-            given = query.with_caller(arguments, session.caller)
-            answer = query.answer.encode(await getattr(_port(session, name), method)(**given))
+            execute = partial(getattr(_port(session, name), method), **query.with_caller(arguments, session.caller))
+            answer = query.answer.encode(await (self._sign_in(execute) if name in _SLOW_PORTS else execute()))
         except TekanaError as error:
             await self._replies.fail(record, error)
         except Exception as error:
@@ -80,6 +86,15 @@ class QueryConsumer:
             await self._replies.fail(record, error)
         else:
             await self._replies.answer(record, answer)
+
+    async def _sign_in(self, execute: Callable[[], Awaitable[Any]]) -> Any:
+        if self._sign_ins >= SIGN_INS_MAX:
+            raise Overloaded("too many sign-ins at once: nothing was begun, try again")
+        self._sign_ins += 1
+        try:
+            return await execute()
+        finally:
+            self._sign_ins -= 1
 
 
 def _port(session: Session, name: str) -> object:
