@@ -13,9 +13,10 @@ from tekana.application import Session
 from tekana.domain.caller import Caller
 from tekana.domain.errors import InvalidRequest, Overloaded, TekanaError, Unavailable
 from tekana.ports.readers import ServiceName
+from tekana_kafka.command_messages import headers_of
 from tekana_kafka.deadlines import is_late
 from tekana_kafka.log_limit import limited_logger
-from tekana_kafka.message_cipher import MessageCipher, UnverifiedPrincipal
+from tekana_kafka.message_cipher import AGE_SECONDS_MAX, MessageCipher, UnverifiedPrincipal
 from tekana_kafka.query_messages import Query, read_query
 from tekana_kafka.reply_producer import ReplyProducer
 from tekana_kafka.service_table import SIGN_IN_PORTS
@@ -24,6 +25,12 @@ _log = limited_logger("tekana.bus")
 
 SIGN_INS_MAX: Final = 100
 """The number of requests about passwords and codes at once: they take long, and must not delay other queries."""
+
+SIGN_IN_AGE_SECONDS_MAX: Final = 80
+"""The age of a principal from which on a query of sign-in is refused: the timeout of a reply, and a minute for clocks.
+
+These queries change data without an idempotency key, so an attacker must not be able to send one again later.
+"""
 
 _CONCURRENT_MAX: Final = 100  # of other queries
 _SLOW_PORTS: Final = ("sign_in", "passwords")
@@ -63,7 +70,9 @@ class QueryConsumer:
     async def _process(self, record: ConsumerRecord) -> None:
         try:
             if not is_late(record, self._replies.clock):
-                request = self._cipher.open_request(record)
+                name = headers_of(record).get("query", b"").decode(errors="replace").partition(".")[0]
+                age_max = SIGN_IN_AGE_SECONDS_MAX if name in SIGN_IN_PORTS else AGE_SECONDS_MAX
+                request = self._cipher.open_request(record, age_max)
                 session = self._as_caller(request.caller, request.address)
                 await self._answer(record, session, *read_query(record, request.value, self._service))
         except UnverifiedPrincipal as error:

@@ -35,7 +35,7 @@ class Query(NamedTuple):
     answer: Codec
 
     def message(self, sender: Caller, /, *positional: Any, **named: Any) -> RequestMessage:
-        """Build the message of the query with these arguments, not sealed yet. It is the sender's, or the `caller`'s."""
+        """Build the message of the query with these arguments, not sealed yet: that of `caller`, or of the sender."""
         bound = self.signature.bind(*positional, **named)
         bound.apply_defaults()
         caller = bound.arguments.pop(_CALLER, sender)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Any
 import httpx
 import jwt
 import pytest
+from aiokafka import AIOKafkaProducer, ConsumerRecord
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from uuid_utils.compat import uuid7
 
@@ -24,11 +26,15 @@ from tekana.domain.caller import ROLES, Caller
 from tekana.ports.message_sender import CodeMessage
 from tekana.testing.clock import FrozenClock
 from tekana_kafka import query_consumer
+from tekana_kafka.message_cipher import MessageCipher
+from tekana_kafka.query_messages import QUERIES
 from tekana_kafka.rpc_client import RpcClient
 from tekana_litestar import create_app
 from tekana_memory import MemoryStore
 from tests.integration.http_support import assert_problem, client_of, registration, started_app
-from tests.kafka.topology import BUS_SECRET, services, until_it_answers
+from tests.kafka.attacks import with_claims
+from tests.kafka.consumer import read
+from tests.kafka.topology import BUS_SECRET, sealed, services, until_it_answers
 from tests.keys import SHARED_KEYS
 from tests.sign_in.support import messages_of
 from tests.sign_in.test_issuers import _answer, server
@@ -152,6 +158,31 @@ async def test_a_suspended_customer_is_signed_out(world: World) -> None:
     assert_problem(await world.sign_in(customer), 401, "sign_in_refused")
     mine = {"Authorization": f"Bearer {tokens['access_token']}"}
     assert (await world.anyone.get("/v1/wallets", headers=mine)).status_code == 200
+
+
+async def test_an_old_message_is_not_executed_again(world: World, kafka_address: str, topic_prefix: str) -> None:
+    """The broker stamps a repeated message anew. It has no idempotency key, so the age of its principal counts."""
+    customer = await world.register()
+    topic = f"{topic_prefix}.customer.queries"
+    query = QUERIES["passwords.set_for"]
+    message = query.message(
+        tekana.LOCAL_OPERATOR, tekana.LOCAL_OPERATOR, tekana.CustomerId(customer["id"]), "an old password"
+    )
+    headers, _ = sealed(topic, message.headers, message.value)
+    headers = with_claims(headers, iat=int(time.time()) - query_consumer.SIGN_IN_AGE_SECONDS_MAX - 5)
+    producer = AIOKafkaProducer(bootstrap_servers=kafka_address)
+    await producer.start()
+    await producer.send_and_wait(
+        topic, MessageCipher([BUS_SECRET]).seal(topic, headers, message.value), headers=headers
+    )
+    await producer.stop()
+    letters: list[ConsumerRecord] = []
+    async with asyncio.timeout(30):
+        while not letters:
+            messages = await read(kafka_address, topic_prefix)
+            letters = [one for one in messages if one.topic == f"{topic_prefix}.commands.dead-letters"]
+    assert b"too long ago" in dict(letters[0].headers)["dead-reason"]
+    assert (await world.sign_in(customer)).status_code == 200
 
 
 async def test_many_sign_ins_do_not_delay_other_queries(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
