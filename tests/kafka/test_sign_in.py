@@ -164,17 +164,14 @@ async def test_an_old_message_is_not_executed_again(world: World, kafka_address:
     """The broker stamps a repeated message anew. It has no idempotency key, so the age of its principal counts."""
     customer = await world.register()
     topic = f"{topic_prefix}.customer.queries"
-    query = QUERIES["passwords.set_for"]
-    message = query.message(
-        tekana.LOCAL_OPERATOR, tekana.LOCAL_OPERATOR, tekana.CustomerId(customer["id"]), "an old password"
-    )
+    operator, customer_id = tekana.LOCAL_OPERATOR, tekana.CustomerId(customer["id"])
+    message = QUERIES["passwords.set_for"].message(operator, operator, customer_id, "an old password")
     headers, _ = sealed(topic, message.headers, message.value)
     headers = with_claims(headers, iat=int(time.time()) - query_consumer.SIGN_IN_AGE_SECONDS_MAX - 5)
     producer = AIOKafkaProducer(bootstrap_servers=kafka_address)
     await producer.start()
-    await producer.send_and_wait(
-        topic, MessageCipher([BUS_SECRET]).seal(topic, headers, message.value), headers=headers
-    )
+    value = MessageCipher([BUS_SECRET]).seal(topic, headers, message.value)
+    await producer.send_and_wait(topic, value, headers=headers)
     await producer.stop()
     letters: list[ConsumerRecord] = []
     async with asyncio.timeout(30):
