@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import types
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from operator import getitem
 from typing import Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -87,7 +87,7 @@ def _form_of(hint: Any, strict: bool) -> _Form:
     if origin is Literal and not strict:
         # Accept any text: a later version may have more values.
         return _Form(str, _unchanged, _unchanged) if all(isinstance(one, str) for one in arguments) else _plain(hint)
-    if origin is tuple and arguments[1:] == (...,):
+    if (origin is tuple and arguments[1:] == (...,)) or origin is Sequence:
         return _many(_form_of(arguments[0], strict))
     kind = origin or hint
     if _is_record(kind):

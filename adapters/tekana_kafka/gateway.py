@@ -12,9 +12,11 @@ from tekana.application import Batch, Webhooks
 from tekana.application.authentication import KeyVerifier
 from tekana.application.commands.validation import check_key
 from tekana.application.engine.envelope import Envelope, Outcome
+from tekana.application.sign_in.ports import SignInPorts
 from tekana.domain.answers import Answer
 from tekana.domain.caller import AUTHENTICATION, Caller
 from tekana.domain.errors import Overloaded
+from tekana.ports.audit_log import AuditRecords
 from tekana.ports.readers import READERS, Readers
 from tekana_kafka.address import Address, parse_address
 from tekana_kafka.command_handlers import HANDLERS
@@ -22,7 +24,7 @@ from tekana_kafka.command_messages import command_message
 from tekana_kafka.message_cipher import MessageCipher
 from tekana_kafka.query_messages import QUERIES
 from tekana_kafka.rpc_client import RpcClient
-from tekana_kafka.service_table import AnyCommand, CoreCommand
+from tekana_kafka.service_table import SIGN_IN_PORTS, AnyCommand, CoreCommand
 
 
 class KafkaGateway:
@@ -35,6 +37,8 @@ class KafkaGateway:
         self.engine = RemoteEngine(self._requests, client)
         self.readers = cast("Readers", RemoteReaders(address, self._requests, client))
         self.key_verifier = cast("KeyVerifier", self._requests.port("key_verifier", AUTHENTICATION))
+        self.audit_records = cast("AuditRecords", self._requests.port("audit_records", AUTHENTICATION))
+        self.sign_in = SignInPorts(*(self._requests.port(name, AUTHENTICATION) for name in SIGN_IN_PORTS))
 
     def webhooks(self, caller: Caller) -> Webhooks:
         """Return a reader of webhooks that asks on behalf of the caller."""

@@ -141,8 +141,12 @@ class MessageCipher:
                 return _cipher(key, salt).decrypt(_NONCE, encrypted, data)
         return None
 
-    def open_request(self, record: ConsumerRecord) -> Request:
+    def open_request(self, record: ConsumerRecord, age_seconds_max: float = AGE_SECONDS_MAX) -> Request:
         """Return the caller and the value of a command or query.
+
+        Args:
+            record: the message.
+            age_seconds_max: the age of a principal from which on it is refused.
 
         Raises:
             UnverifiedPrincipal: the message is not sealed with a secret of this service, or is not as it was sealed; or
@@ -160,7 +164,7 @@ class MessageCipher:
             claims = _decode(principal)
         except msgspec.DecodeError as error:
             raise UnverifiedPrincipal(f"its principal is not valid: {error}") from None
-        if abs(time.time() - claims.iat) > AGE_SECONDS_MAX:
+        if abs(time.time() - claims.iat) > age_seconds_max:
             raise UnverifiedPrincipal("it was sealed too long ago, or by a machine whose clock is wrong")
         return Request(_caller(claims), claims.address, value)
 

@@ -3,24 +3,37 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
 
 from tekana.application import Session
 from tekana.domain.caller import Caller
-from tekana.domain.errors import InvalidRequest, TekanaError, Unavailable
+from tekana.domain.errors import InvalidRequest, Overloaded, TekanaError, Unavailable
 from tekana.ports.readers import ServiceName
+from tekana_kafka.command_messages import headers_of
 from tekana_kafka.deadlines import is_late
 from tekana_kafka.log_limit import limited_logger
-from tekana_kafka.message_cipher import MessageCipher, UnverifiedPrincipal
+from tekana_kafka.message_cipher import AGE_SECONDS_MAX, MessageCipher, UnverifiedPrincipal
 from tekana_kafka.query_messages import Query, read_query
 from tekana_kafka.reply_producer import ReplyProducer
+from tekana_kafka.service_table import SIGN_IN_PORTS
 
 _log = limited_logger("tekana.bus")
 
-_CONCURRENT_MAX: Final = 100
+SIGN_INS_MAX: Final = 100
+"""The number of requests about passwords and codes at once: they take long, and must not delay other queries."""
+
+SIGN_IN_AGE_SECONDS_MAX: Final = 80
+"""The age of a principal from which on a query of sign-in is refused: the timeout of a reply, and a minute for clocks.
+
+These queries change data without an idempotency key, so an attacker must not be able to send one again later.
+"""
+
+_CONCURRENT_MAX: Final = 100  # of other queries
+_SLOW_PORTS: Final = ("sign_in", "passwords")
 _POLL_MS: Final = 200
 
 
@@ -40,7 +53,8 @@ class QueryConsumer:
         self._cipher = cipher
         self._replies = replies
         self._stopping = stopping
-        self._free = asyncio.Semaphore(_CONCURRENT_MAX)
+        self._free = asyncio.Semaphore(_CONCURRENT_MAX + SIGN_INS_MAX)
+        self._sign_ins = 0
 
     async def run(self, consumer: AIOKafkaConsumer, topic: str) -> None:
         """Consume the topic until the service stops."""
@@ -56,7 +70,9 @@ class QueryConsumer:
     async def _process(self, record: ConsumerRecord) -> None:
         try:
             if not is_late(record, self._replies.clock):
-                request = self._cipher.open_request(record)
+                name = headers_of(record).get("query", b"").decode(errors="replace").partition(".")[0]
+                age_max = SIGN_IN_AGE_SECONDS_MAX if name in SIGN_IN_PORTS else AGE_SECONDS_MAX
+                request = self._cipher.open_request(record, age_max)
                 session = self._as_caller(request.caller, request.address)
                 await self._answer(record, session, *read_query(record, request.value, self._service))
         except UnverifiedPrincipal as error:
@@ -70,8 +86,8 @@ class QueryConsumer:
     async def _answer(self, record: ConsumerRecord, session: Session, query: Query, arguments: dict[str, Any]) -> None:
         name, _, method = query.name.partition(".")
         try:
-            port = session if name == "previews" else getattr(session, name)
-            answer = query.answer.encode(await getattr(port, method)(**arguments))
+            execute = partial(getattr(_port(session, name), method), **query.with_caller(arguments, session.caller))
+            answer = query.answer.encode(await (self._sign_in(execute) if name in _SLOW_PORTS else execute()))
         except TekanaError as error:
             await self._replies.fail(record, error)
         except Exception as error:
@@ -79,3 +95,19 @@ class QueryConsumer:
             await self._replies.fail(record, error)
         else:
             await self._replies.answer(record, answer)
+
+    async def _sign_in(self, execute: Callable[[], Awaitable[Any]]) -> Any:
+        if self._sign_ins >= SIGN_INS_MAX:
+            raise Overloaded("too many sign-ins at once: nothing was begun, try again")
+        self._sign_ins += 1
+        try:
+            return await execute()
+        finally:
+            self._sign_ins -= 1
+
+
+def _port(session: Session, name: str) -> object:
+    """Return the port of a session with this name in PORTS."""
+    if name == "previews":
+        return session
+    return getattr(session.sign_in if name in SIGN_IN_PORTS else session, name)

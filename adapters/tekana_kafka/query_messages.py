@@ -19,9 +19,14 @@ from tekana_kafka.codec import Codec, Field, arguments_codec, codec_of
 from tekana_kafka.command_messages import RequestMessage, headers_of
 from tekana_kafka.service_table import PORTS, SERVICE_OF
 
+_CALLER: Final = "caller"
+
 
 class Query(NamedTuple):
-    """A query: a method of a port, its service, and the codecs of arguments and answer."""
+    """A query: a method of a port, its service, and the codecs of arguments and answer.
+
+    A parameter `caller` is not among the arguments: it is the principal of the message.
+    """
 
     name: str
     service: ServiceName
@@ -29,12 +34,17 @@ class Query(NamedTuple):
     arguments: Codec
     answer: Codec
 
-    def message(self, caller: Caller, *positional: Any, **named: Any) -> RequestMessage:
-        """Build the message of the query with these arguments, not sealed yet."""
+    def message(self, sender: Caller, /, *positional: Any, **named: Any) -> RequestMessage:
+        """Build the message of the query with these arguments, not sealed yet: that of `caller`, or of the sender."""
         bound = self.signature.bind(*positional, **named)
         bound.apply_defaults()
+        caller = bound.arguments.pop(_CALLER, sender)
         headers = [("query", self.name.encode())]
         return RequestMessage(caller, self.service, None, self.arguments.encode(bound.arguments), headers)
+
+    def with_caller(self, arguments: dict[str, Any], caller: Caller) -> dict[str, Any]:
+        """Return the arguments of a message with its caller, if the method has that parameter."""
+        return {_CALLER: caller, **arguments} if _CALLER in self.signature.parameters else arguments
 
 
 def _query(name: str, service: ServiceName) -> Query:
@@ -42,7 +52,8 @@ def _query(name: str, service: ServiceName) -> Query:
     method: Callable[..., Any] = vars(PORTS[port])[method_name]
     hints, parameters = get_type_hints(method), signature(method).parameters
     rest = [one for one in parameters.values() if one.name != "self"]
-    arguments = arguments_codec(name, [Field(one.name, hints[one.name], _default(one)) for one in rest])
+    sent = [one for one in rest if one.name != _CALLER]
+    arguments = arguments_codec(name, [Field(one.name, hints[one.name], _default(one)) for one in sent])
     return Query(name, service, Signature(rest), arguments, codec_of(hints["return"]))
 
 

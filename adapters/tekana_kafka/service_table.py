@@ -7,13 +7,15 @@ executes or answers them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, Union
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, Union, get_type_hints
 
 from tekana.application import Webhooks
 from tekana.application.authentication import KeyVerifier
 from tekana.application.commands import GROUPS, Batch, Command, money
 from tekana.application.commands.group import CommandGroup
+from tekana.application.sign_in.ports import SignInPorts
 from tekana.domain.answers import Answer
+from tekana.ports.audit_log import AuditRecords
 from tekana.ports.readers import READERS, ServiceName, queries_of
 
 if TYPE_CHECKING:
@@ -33,11 +35,16 @@ class Previews(Protocol):
         ...
 
 
+SIGN_IN_PORTS: Final[Mapping[str, type]] = get_type_hints(SignInPorts)
+"""The ports of sign-in, by name."""
+
 PORTS: Final[Mapping[str, type]] = {
     **{reader.name: reader.port for reader in READERS},
     "previews": Previews,
     "webhooks": Webhooks,
     "key_verifier": KeyVerifier,
+    "audit_records": AuditRecords,
+    **SIGN_IN_PORTS,
 }
 """The ports with queries, by the first part of a query's name. Every public method of a port is a query."""
 
@@ -46,6 +53,8 @@ _SERVICE_OF_PORT: Final[Mapping[str, ServiceName]] = {
     "previews": "transaction",
     "webhooks": "transaction",
     "key_verifier": "transaction",
+    "audit_records": "transaction",
+    **dict.fromkeys(SIGN_IN_PORTS, "customer"),
 }
 
 SERVICE_OF: Final[Mapping[str, ServiceName]] = {

@@ -4,6 +4,7 @@ All features on Apache Kafka; only one on the broker from the wheel, which takes
 """
 
 from collections.abc import Iterator
+from typing import NamedTuple
 from uuid import uuid4
 
 import httpx
@@ -11,6 +12,7 @@ import pytest
 from pytest_bdd import scenarios
 
 from tekana import LOCAL_OPERATOR, Settings
+from tekana.ports.message_sender import CodeMessage
 from tekana.testing.clock import FrozenClock
 from tekana.testing.http_driver import HttpDriver
 from tekana.testing.portal import Portal
@@ -21,40 +23,56 @@ from tekana_postgres.tables import metadata
 from tests.integration.postgres_support import superuser
 from tests.kafka.topology import BUS_SECRET, REAL, services, until_it_answers
 from tests.keys import AppKey
+from tests.sign_in.support import messages_of
 
 pytestmark = pytest.mark.kafka
 
-KEPT = ("outbox_parts", "relays", "leases", "api_keys", "data_keys")
+KEPT = ("outbox_parts", "relays", "leases", "api_keys", "data_keys", "signing_keys")
 """The tables that stay as they are between scenarios."""
 CHOSEN = ("transactions/repeated.feature",)
 
 
+class System(NamedTuple):
+    """A driver of the gateway, the clock of all processes, and the one-time codes that the customer service sent."""
+
+    driver: HttpDriver
+    clock: FrozenClock
+    messages: list[CodeMessage]
+
+
 @pytest.fixture(scope="module")
-def system(portal: Portal, shared_postgres_url: str, kafka_address: str) -> Iterator[tuple[HttpDriver, FrozenClock]]:
+def system(portal: Portal, shared_postgres_url: str, kafka_address: str) -> Iterator[System]:
     """A gateway over HTTP and services, which all scenarios use: their consumer groups take time to form."""
     clock = FrozenClock()
     bus_url = f"kafka://{kafka_address}?topic_prefix=test-{uuid4().hex[:12]}&partitions=1"
-    app = create_app(Settings(role="gateway", bus_url=bus_url, bus_secret=BUS_SECRET, database_url="memory://"))
+    settings = Settings(role="gateway", bus_url=bus_url, bus_secret=BUS_SECRET, database_url="memory://")
+    app = create_app(settings, clock=clock)
     client = httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://tekana", auth=AppKey(app))
+    behind = services(
+        bus_url,
+        shared_postgres_url,
+        clock=clock,
+        roles=("wallet", "transaction", "customer"),
+        webhooks_allow_private=True,
+    )
     with (
-        portal.entered(services(bus_url, shared_postgres_url, clock=clock, webhooks_allow_private=True)),
+        portal.entered(behind) as customers,
         portal.entered(app.lifespan()),
         portal.entered(client),
     ):
         if REAL:  # the first consumer groups of a broker take seconds to form
             portal.call(until_it_answers(app.state.tekana.as_caller(LOCAL_OPERATOR)))
-        yield HttpDriver(client), clock
+        yield System(HttpDriver(client), clock, messages_of(customers))
 
 
 @pytest.fixture
-def world(
-    portal: Portal, shared_postgres_url: str, system: tuple[HttpDriver, FrozenClock]
-) -> Iterator[AcceptanceTarget]:
-    driver, clock = system
+def world(portal: Portal, shared_postgres_url: str, system: System) -> Iterator[AcceptanceTarget]:
+    driver, clock, messages = system
+    messages.clear()
     clock.set(FrozenClock()())
     delivering = Settings(database_url=shared_postgres_url, webhooks_allow_private=True)
     with portal.entered(session(delivering, clock=clock, run_workers=True)) as beside:
-        yield AcceptanceTarget(driver, clock, audited=beside)
+        yield AcceptanceTarget(driver, clock, audited=beside, messages=messages)
     portal.call(_empty(shared_postgres_url))
 
 

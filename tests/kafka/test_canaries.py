@@ -90,14 +90,16 @@ async def test_canaries_are_where_they_have_to_be_only(
                 assert made.status_code == 201, made.text
                 again = await register(remote, person)
                 assert again.json()["full_name"] == PERSONAL["name"]
-            customer = made.json()
-            password = await client.put(f"/v1/customers/{customer['id']}/password", json={"password": PIN})
-            assert password.status_code == 204
-            grant = {"grant_type": "password", "phone_number": PERSONAL["phone"], "password": PIN}
-            tokens = (await client.post("/v1/auth/token", json=grant)).json()
-            mine = {"Authorization": f"Bearer {tokens['access_token']}"}
-            assert (await client.get("/v1/wallets", headers=mine)).status_code == 200
-            errors = await errors_of(client, person)
+                customer = made.json()
+                password = await remote.put(f"/v1/customers/{customer['id']}/password", json={"password": PIN})
+                assert password.status_code == 204
+                grant = {"grant_type": "password", "phone_number": PERSONAL["phone"], "password": PIN}
+                tokens = (await remote.post("/v1/auth/token", json=grant)).json()
+                mine = {"Authorization": f"Bearer {tokens['access_token']}"}
+                for one in (remote, client):
+                    assert (await one.get("/v1/wallets", headers=mine)).status_code == 200
+                errors = await errors_of(remote, person)
+            errors += await errors_of(client, person)
             events = (await client.get("/v1/events")).text
             async with asyncio.timeout(PATIENCE_SECONDS):
                 while not receiver.received:  # noqa: ASYNC110 - a receiver has no event

@@ -41,6 +41,8 @@ async def services(
     webhooks_allow_private: bool = False,
     approvals: str | None = None,
     keep_customers: int = 1825,
+    outside_issuers: str | None = None,
+    key_provider_url: str | None = None,
 ) -> AsyncIterator[Session]:
     """Start the services; yield a session of the last one, to read the ledger."""
     if not REAL:
@@ -55,6 +57,9 @@ async def services(
                 webhooks_allow_private=webhooks_allow_private,
                 approvals=approvals,
                 keep_customers=keep_customers,
+                message_sender="memory://",
+                outside_issuers=outside_issuers,
+                key_provider_url=key_provider_url,
             )
             app = await running.enter_async_context(session(settings, store=store, clock=clock, run_workers=True))
         yield app

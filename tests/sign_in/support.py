@@ -63,7 +63,7 @@ class World:
         return self.sender.messages[-1].code
 
 
-def messages_of(app: Tekana) -> list[CodeMessage]:
+def messages_of(app: Tekana | Session) -> list[CodeMessage]:
     """Return the messages of an application with `message_sender="memory://"`."""
     assert isinstance(app.sign_in.passwords.sender, MemoryMessageSender)
     return app.sign_in.passwords.sender.messages

@@ -148,11 +148,3 @@ async def test_an_act_is_recorded_at_once_where_that_is_asked(records: Records, 
     records.down = True
     with pytest.raises(Unavailable):
         await recorder.record(refusal(), Origin())
-
-
-async def test_a_gateway_logs_its_refusals(caplog: pytest.LogCaptureFixture) -> None:
-    gateway = AuditRecorder(None, uuid7)
-    gateway.note(refusal(), ORIGIN)
-    gateway.note(refusal(), ORIGIN)
-    await gateway.stop()
-    assert caplog.text.count("FreezeWallet") == 2

@@ -17,11 +17,16 @@ from aiokafka import ConsumerRecord
 import tekana
 from tekana.application.authentication.key_verifier import VerifiedKey
 from tekana.application.engine.envelope import Outcome
+from tekana.application.sign_in.contacts import SignInContact
+from tekana.application.sign_in.key_ring import PublicKey
+from tekana.application.sign_in.passwords import Challenge
+from tekana.application.sign_in.ports import CustomerOfToken
+from tekana.application.sign_in.sign_in import Tokens
 from tekana.domain.audit_log import AuditEntry
 from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.errors import InvalidRequest, Unavailable
 from tekana.domain.events import Event
-from tekana.domain.identifiers import TransactionId, WalletId
+from tekana.domain.identifiers import CustomerId, TransactionId, WalletId
 from tekana.domain.identities import Identity
 from tekana.domain.money import Currency, Money
 from tekana.domain.transaction import TRANSACTION_TYPES, Entry, Rejection, Relation, Transaction, TransactionRequest
@@ -259,6 +264,18 @@ def page_of(events: list[Event]) -> Page[FeedEvent]:
 
 EVENTS = page_of([event for event in sample_events() if event.NAME in PINNED_EVENTS])
 VERIFIED = QUERIES["key_verifier.verify"].answer
+TOKEN = QUERIES["token_service.verify"].answer
+PUBLIC_KEYS = QUERIES["token_service.public_keys"].answer
+IDENTITIES = QUERIES["identities.list"].answer
+IDENTITY = Identity(
+    id=UUID(int=2),
+    tenant="main",
+    issuer="https://id.example",
+    subject="1",
+    customer_id=CustomerId(UUID(int=1)),
+    created_by="local",
+    created_at=MOMENT,
+)
 WRONG = InvalidRequest(tekana.FieldError("amount", "is too much"))
 AUDIT_ENTRIES = codec_of(Page[AuditEntry])
 AUDIT_ENTRY = AuditEntry(
@@ -302,6 +319,11 @@ SAMPLES: dict[str, tuple[Callable[[Any], bytes], Callable[[bytes], Any], Any]] =
     "batch": (OUTCOMES.encode, OUTCOMES.decode, (Outcome(REJECTION, False),)),
     "verified key": (VERIFIED.encode, VERIFIED.decode, VerifiedKey("main", "key:1", "operator", ("keys:read",), 0.5)),
     "no key": (VERIFIED.encode, VERIFIED.decode, None),
+    "tokens": (codec_of(Tokens).encode, codec_of(Tokens).decode, Tokens("an access token", "a refresh token")),
+    "challenge": (codec_of(Challenge).encode, codec_of(Challenge).decode, Challenge(UUID(int=1), MOMENT)),
+    "identities": (IDENTITIES.encode, IDENTITIES.decode, (IDENTITY,)),
+    "public keys": (PUBLIC_KEYS.encode, PUBLIC_KEYS.decode, (PublicKey("a kid", bytes(range(32))),)),
+    "customer of a token": (TOKEN.encode, TOKEN.decode, CustomerOfToken("main", CustomerId(UUID(int=1)), MOMENT)),
     "audit entries": (AUDIT_ENTRIES.encode, AUDIT_ENTRIES.decode, Page((AUDIT_ENTRY,), "next")),
     "sign-in data": (SIGN_IN.encode, SIGN_IN.decode, SIGN_IN_DATA),
     "events": (codec_of(Page[FeedEvent]).encode, codec_of(Page[FeedEvent]).decode, EVENTS),
@@ -334,8 +356,9 @@ def test_encoded_queries_never_change(name: str) -> None:
     """An argument that came later has a default, and is left out where it has that."""
     query, encoded = QUERIES[name], GOLDEN[f"query {name}"]
     given = {one: ARGUMENTS[hint] for one, hint in _hints(query).items() if one in json.loads(encoded)}
-    bound = query.signature.bind(**given)
+    bound = query.signature.bind(**query.with_caller(given, LOCAL_OPERATOR))
     bound.apply_defaults()
+    bound.arguments.pop("caller", None)
     assert query.arguments.encode(bound.arguments).decode() == encoded
     assert query.arguments.decode(encoded.encode()) == bound.arguments
 
@@ -356,6 +379,9 @@ ARGUMENTS: dict[str, Any] = {
     "ApprovalFilter": tekana.ApprovalFilter(status="pending"),
     "PageRequest": PageRequest(10, "after"),
     "str": "a key",
+    "UUID": UUID(int=1),
+    "SignInContact": SignInContact("phone_number", "+250788123456"),
+    "Sequence[AuditEntry]": (AUDIT_ENTRY,),
     "AuditFilter": AuditFilter(outcome="refused", start=MOMENT),
     "CustomerFilter": tekana.CustomerFilter(status="active"),
     "WalletFilter": tekana.WalletFilter(currency=Currency("RWF")),

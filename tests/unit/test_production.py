@@ -46,7 +46,13 @@ def test_tokens_need_an_issuer_and_an_audience_of_their_own() -> None:
         check_settings(Settings(env="production"), host="127.0.0.1")
     assert [error.field for error in refused.value.errors] == ["token_issuer", "token_audience"]
     check_settings(Settings(env="production"))  # a relay issues none
-    check_settings(Settings(env="production", role="gateway", bus_url="kafka://127.0.0.1", bus_secret=4 * PASSWORD))
+    bus: dict[str, Any] = {"bus_url": "kafka://127.0.0.1", "bus_secret": 4 * PASSWORD}
+    for role in ("customer", "gateway"):
+        with pytest.raises(UnsafeForProduction) as refused:
+            check_settings(Settings(**bus, env="production", role=role), host="127.0.0.1")
+        assert [error.field for error in refused.value.errors] == ["token_issuer", "token_audience"]
+        check_settings(Settings(**bus, **ISSUER, env="production", role=role), host="127.0.0.1")
+    check_settings(Settings(**bus, env="production", role="wallet"), host="127.0.0.1")
     check_settings(Settings(**ISSUER, env="production"), host="127.0.0.1")
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from time import monotonic
@@ -45,12 +44,12 @@ class AuditRecorder:
     """Collects acts, and writes their entries in the background. Used on one event loop.
 
     Args:
-        records: where entries are written; None at a gateway, which has no store: it logs them.
+        records: where entries are written: a store, or at a gateway that of a service.
         new_id: makes the ids of entries.
     """
 
-    def __init__(self, records: AuditRecords | None, new_id: NewId) -> None:
-        self._records = records
+    def __init__(self, records: AuditRecords, new_id: NewId) -> None:
+        self.records = records
         self._new_id = new_id
         self._known: dict[Act, int] = {}  # the acts of this window, and how many were not written yet
         self._authentications = 0
@@ -79,7 +78,7 @@ class AuditRecorder:
         Raises:
             Unavailable: the store cannot be reached.
         """
-        await self._append([self._entry(act, origin, resource)])
+        await self.records.append([self._entry(act, origin, resource)])
 
     async def stop(self) -> None:
         """Write what was noted. What the store does not take within seconds is lost, and logged."""
@@ -144,23 +143,9 @@ class AuditRecorder:
     async def _flush(self) -> None:
         entries = list(self._unwritten)
         if entries:
-            await self._append(entries)
+            await self.records.append(entries)
             for _ in entries:
                 self._unwritten.popleft()
 
-    async def _append(self, entries: list[AuditEntry]) -> None:
-        if self._records is not None:
-            await self._records.append(entries)
-            return
-        for entry in entries:
-            _log.warning("not in the audit log, as a gateway has no store: %s", dict(_present(entry)))
-
     def _entry(self, act: Act, origin: Origin, resource: Resource | None = None) -> AuditEntry:
         return act.entry(self._new_id(), datetime.now(UTC), origin, resource)  # the store replaces the time
-
-
-def _present(entry: AuditEntry) -> Iterator[tuple[str, str]]:
-    for name in ("tenant", "subject", "action", "code", "resource_id", "request_id", "address", "occurrences"):
-        value = getattr(entry, name)
-        if value is not None:
-            yield name, str(value)

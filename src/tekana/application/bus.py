@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from tekana.application.authentication import KeyVerifier
 from tekana.application.engine.engine import Engine
 from tekana.application.webhooks.webhooks import Webhooks
 from tekana.domain.caller import Caller
+from tekana.ports.audit_log import AuditRecords
 from tekana.ports.readers import Readers
+
+if TYPE_CHECKING:  # its libraries are loaded where customers sign in
+    from tekana.application.sign_in.ports import SignInPorts
 
 
 @runtime_checkable
 class Gateway(Protocol):
     """The sending end. Built from a URL and the secrets of the bus, without connecting.
 
-    `readers.start` and `readers.stop` start and stop it. It signs each message with its caller, and believes only
-    replies that a service signed.
+    `readers.start` and `readers.stop` start and stop it. It seals each message with its caller, and accepts only
+    replies that a service sealed.
     """
 
     @property
@@ -32,6 +36,16 @@ class Gateway(Protocol):
     @property
     def key_verifier(self) -> KeyVerifier:
         """The verifier of API keys that sends queries to a service."""
+        ...
+
+    @property
+    def audit_records(self) -> AuditRecords:
+        """The audit log of a service, for refusals."""
+        ...
+
+    @property
+    def sign_in(self) -> SignInPorts:
+        """The operations of sign-in that a service executes."""
         ...
 
     def webhooks(self, caller: Caller) -> Webhooks:

@@ -46,6 +46,7 @@ from tekana.domain.policy import require_scope, visible_transaction
 from tekana.domain.transaction import Rejection, Transaction
 from tekana.domain.wallet import WALLETS_PER_CUSTOMER_MAX
 from tekana.ports.audit import Audit
+from tekana.ports.audit_log import AuditRecords
 from tekana.ports.outbox import Outbox
 from tekana.ports.page import PageRequest
 from tekana.ports.personal_data import PersonalData
@@ -99,7 +100,7 @@ class Tekana:
             webhooks: returns the reader of webhooks of a caller; None if the application has no webhooks.
             authenticator: authenticates the requests of clients; None if the application has no clients.
             key_verifier: verifies API keys for gateways; None if the application is not a service.
-            sign_in: the sign-in of customers; None at a gateway, and with a store that keeps no credentials.
+            sign_in: the sign-in of customers; None with a store that keeps no credentials.
             audit_recorder: records refusals, and reads of the audit log; None leaves them out.
         """
         self._store = store
@@ -129,7 +130,15 @@ class Tekana:
         """
         recorder = self._audit_recorder
         return Session(
-            caller, self._store, self._engine, self._webhooks, self._key_verifier, recorder, address, request_id
+            caller,
+            self._store,
+            self._engine,
+            self._webhooks,
+            self._key_verifier,
+            recorder,
+            address,
+            request_id,
+            sign_in=self._sign_in,
         )
 
     def note_failed_authentication(self, address: str | None, request_id: str, code: str) -> None:
@@ -145,10 +154,8 @@ class Tekana:
 
     @property
     def sign_in(self) -> CustomerSignIn:
-        """The sign-in of customers. Raises SignInUnavailable where there is none, as at a gateway."""
-        if self._sign_in is None:
-            raise SignInUnavailable("customers do not sign in here: send this to a server that has the database")
-        return self._sign_in
+        """The sign-in of customers. Raises SignInUnavailable where there is none."""
+        return _require_sign_in(self._sign_in)
 
     async def stop(self) -> None:
         """Release what sign-in uses. Done by `connect` at its end."""
@@ -194,9 +201,12 @@ class Session(SessionReaders):
     `wallets`, `transactions`, `events` and `webhooks`; check the ledger with `audit`.
     """
 
-    __slots__ = ("_address", "_engine", "_key_verifier", "_recorder", "_request_id", "_store", "_webhooks", "caller")
+    __slots__ = (
+        *("_address", "_engine", "_key_verifier", "_recorder", "_request_id", "_sign_in", "_store", "_webhooks"),
+        "caller",
+    )
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what an application has
         self,
         caller: Caller,
         store: Readers,
@@ -206,6 +216,8 @@ class Session(SessionReaders):
         recorder: AuditRecorder | None = None,
         address: str | None = None,
         request_id: str | None = None,
+        *,
+        sign_in: CustomerSignIn | None = None,
     ) -> None:
         self.caller = caller
         self._store = store
@@ -215,10 +227,19 @@ class Session(SessionReaders):
         self._recorder = recorder
         self._address = address
         self._request_id = request_id
+        self._sign_in = sign_in
 
     def as_caller(self, caller: Caller) -> Session:
         """Return the session of another caller on the same application."""
-        return Session(caller, self._store, self._engine, self._webhooks, self._key_verifier, self._recorder)
+        return Session(
+            caller,
+            self._store,
+            self._engine,
+            self._webhooks,
+            self._key_verifier,
+            self._recorder,
+            sign_in=self._sign_in,
+        )
 
     def require_scope(self, action: str, *scopes: Scope, resource: Resource | None = None) -> None:
         """Check that the caller has one of the scopes. Otherwise it is recorded as a refusal.
@@ -293,11 +314,32 @@ class Session(SessionReaders):
             Forbidden: the caller is not a gateway.
             Unavailable: this application is not a service.
         """
-        if self.caller != AUTHENTICATION:
-            raise Forbidden("only a gateway can have API keys verified")
+        self._require_gateway()
         if self._key_verifier is None:
             raise Unavailable("this application verifies no API keys for gateways")
         return self._key_verifier
+
+    @property
+    def audit_records(self) -> AuditRecords:
+        """The audit log, to which gateways add the refusals of their requests.
+
+        Raises:
+            Forbidden: the caller is not a gateway.
+            Unavailable: this application has no audit log.
+        """
+        self._require_gateway()
+        if self._recorder is None:
+            raise Unavailable("this application has no audit log")
+        return self._recorder.records
+
+    @property
+    def sign_in(self) -> CustomerSignIn:
+        """The sign-in of customers. Raises SignInUnavailable where there is none."""
+        return _require_sign_in(self._sign_in)
+
+    def _require_gateway(self) -> None:
+        if self.caller != AUTHENTICATION:
+            raise Forbidden("only a gateway can request this")
 
     @property
     def audit(self) -> Audit:
@@ -412,6 +454,12 @@ class Session(SessionReaders):
         wallets = await self._store.wallets(self.caller).list(owned, PageRequest(limit=WALLETS_PER_CUSTOMER_MAX))
         own = {one.id for one in wallets.items}
         return visible_transaction(self.caller, answer, own) or replace(answer, entries=())
+
+
+def _require_sign_in(sign_in: CustomerSignIn | None) -> CustomerSignIn:
+    if sign_in is None:
+        raise SignInUnavailable("customers do not sign in here: the store keeps no credentials of customers")
+    return sign_in
 
 
 def executed(command: Command[AnswerT], outcome: Outcome) -> Executed[AnswerT]:

@@ -15,6 +15,7 @@ from tekana.application import PostingEngine, Tekana
 from tekana.application.audit_recorder import AuditRecorder
 from tekana.application.authentication import ApiKeyTokens, Authenticator, StoredKeyVerifier
 from tekana.application.authentication.secret_hash import SecretHasher
+from tekana.application.bus import Gateway
 from tekana.application.engine.preparing_engine import PreparingEngine
 from tekana.application.secrets.data_keys import DataKeys
 from tekana.application.secrets.history_keys import DataKeysOfHistory
@@ -72,6 +73,13 @@ def _build_sign_in(
     # Its libraries take time to load, and are needed where customers sign in only.
     tokens = TokenSettings(settings.token_issuer, settings.token_audience, outside)
     return build_sign_in(store, data_keys, tokens, **adapters)
+
+
+def _build_remote_sign_in(gateway: Gateway, settings: Settings, clock: Clock | None) -> CustomerSignIn:
+    from tekana.application.sign_in.customer_sign_in import TokenSettings, build_remote_sign_in  # noqa: PLC0415
+
+    tokens = TokenSettings(settings.token_issuer, settings.token_audience)
+    return build_remote_sign_in(gateway.sign_in, tokens, clock=clock)
 
 
 # Containers stay synchronous: an async resource would turn every provider that needs it into a Future.
@@ -139,25 +147,6 @@ class LocalContainer(containers.DeclarativeContainer):
         lambda settings, outbox: None if settings.bus_url is None else outbox(), settings, outbox.provider
     )
     audit_recorder = providers.Singleton(AuditRecorder, store.provided.audit_records, new_id)
-    # Without the service, which it serves.
-    core = providers.Singleton(
-        Tekana,
-        store,
-        engine,
-        webhooks=webhooks.provider,
-        key_verifier=key_verifier,
-        audit_recorder=audit_recorder,
-    )
-    service = providers.Singleton(
-        find_service,
-        settings.provided.bus_url,
-        settings.provided.role,
-        settings.provided.bus_secrets,
-        core.provided.as_caller,
-    )
-    role_service = providers.Callable(
-        lambda settings, service: None if settings.has_clients else service(), settings, service.provider
-    )
     outside_issuers = providers.Singleton(read_outside_issuers, settings.provided.outside_issuers)
     sign_in = providers.Singleton(
         _build_sign_in,
@@ -174,6 +163,26 @@ class LocalContainer(containers.DeclarativeContainer):
     # None if the store does not keep what customers sign in with.
     customer_sign_in = providers.Callable(
         lambda store, sign_in: sign_in() if _keeps_sign_in(store) else None, store, sign_in.provider
+    )
+    # Without the service, which it serves.
+    core = providers.Singleton(
+        Tekana,
+        store,
+        engine,
+        webhooks=webhooks.provider,
+        key_verifier=key_verifier,
+        sign_in=customer_sign_in,
+        audit_recorder=audit_recorder,
+    )
+    service = providers.Singleton(
+        find_service,
+        settings.provided.bus_url,
+        settings.provided.role,
+        settings.provided.bus_secrets,
+        core.provided.as_caller,
+    )
+    role_service = providers.Callable(
+        lambda settings, service: None if settings.has_clients else service(), settings, service.provider
     )
     access_tokens = providers.Callable(lambda parts: parts and parts.verifier, customer_sign_in)
     all_tokens = providers.Factory(AllTokens, providers.Factory(ApiKeyTokens, key_verifier), access_tokens, clock)
@@ -195,17 +204,22 @@ class GatewayContainer(containers.DeclarativeContainer):
     """The container of a gateway, which sends commands and queries to the services over the bus."""
 
     settings = providers.Dependency(instance_of=Settings)
+    clock: providers.Object[Clock | None] = providers.Object(None)  # the system's, unless a test sets one
     gateway = providers.Singleton(find_gateway, settings.provided.bus_url, settings.provided.bus_secrets)
     readers = gateway.provided.readers
     engine = gateway.provided.engine
-    authenticator = providers.Singleton(Authenticator, providers.Factory(ApiKeyTokens, gateway.provided.key_verifier))
-    audit_recorder = providers.Singleton(AuditRecorder, None, providers.Object(uuid7))
+    customer_sign_in = providers.Singleton(_build_remote_sign_in, gateway, settings, clock)
+    key_tokens = providers.Factory(ApiKeyTokens, gateway.provided.key_verifier)
+    all_tokens = providers.Factory(AllTokens, key_tokens, customer_sign_in.provided.verifier, clock)
+    authenticator = providers.Singleton(Authenticator, all_tokens)
+    audit_recorder = providers.Singleton(AuditRecorder, gateway.provided.audit_records, providers.Object(uuid7))
     app = providers.Singleton(
         Tekana,
         readers,
         engine,
         webhooks=gateway.provided.webhooks,
         authenticator=authenticator,
+        sign_in=customer_sign_in,
         audit_recorder=audit_recorder,
     )
 

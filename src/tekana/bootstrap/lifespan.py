@@ -114,7 +114,9 @@ def build(
         settings, store, clock, stripe: as for `connect`.
     """
     resolved = resolve_settings(settings)
-    return GatewayContainer(settings=resolved) if resolved.role == "gateway" else _local(resolved, store, clock, stripe)
+    if resolved.role == "gateway":
+        return GatewayContainer(settings=resolved, clock=providers.Object(clock))
+    return _local(resolved, store, clock, stripe)
 
 
 def build_local(settings: Settings) -> LocalContainer:

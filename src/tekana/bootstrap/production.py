@@ -93,6 +93,9 @@ def check_settings(settings: Settings, *, host: str | None = None) -> None:
     _refuse(_settings_faults(settings, host))
 
 
+_TOKEN_ROLES: Final = ("all", "customer", "gateway")  # they issue or verify the tokens of customers
+
+
 async def check_production(container: Container, *, host: str | None = None) -> None:
     """Check the settings of a process, its database and its bus, if it is for production. Nothing needs to be started.
 
@@ -124,7 +127,7 @@ def _settings_faults(settings: Settings, host: str | None) -> list[FieldError]:
         faults.append(
             FieldError("tls_cert", f"is missing: HTTP at {host} would not be encrypted (or set tls_by_proxy)")
         )
-    if host is not None and settings.role == "all":  # it issues tokens
+    if host is not None and settings.role in _TOKEN_ROLES:
         faults += [
             FieldError(name, "must be set, so that no token of another installation is accepted here")
             for name in ("token_issuer", "token_audience")

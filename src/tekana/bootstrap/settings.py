@@ -112,8 +112,9 @@ class Settings:
         key_file: the path of a file with the API key of an operator, who acts as the local operator does. A process
             that serves HTTP registers the key with its store. None for no such key.
         token_issuer: the `iss` of the access tokens of customers: the URL under which they reach this installation.
-        token_audience: the `aud` of these tokens.
-        outside_issuers: the file, in JSON, with the OpenID Connect issuers whose tokens are accepted too.
+        token_audience: the `aud` of these tokens. Both have to be the same for gateways and the customer service.
+        outside_issuers: the file, in JSON, with the OpenID Connect issuers whose tokens are accepted too. A gateway
+            does not need it: the customer service does, as for `message_sender`.
         message_sender: the URL of the sender of one-time codes; its scheme is the name of the entry point. For
             development: `console://`, or `file:///folder/name`. With None, no codes are sent.
         approvals: the commands that a second person has to approve before they are executed, by their names, separated

@@ -8,7 +8,7 @@ from uuid import UUID
 from tekana.application.sign_in.contacts import SignInContact, sign_in_contact
 from tekana.application.sign_in.customer_sign_in import CustomerSignIn
 from tekana.application.sign_in.sign_in import Tokens
-from tekana.application.tekana import Tekana
+from tekana.application.tekana import Session, Tekana
 from tekana.domain.caller import Caller
 from tekana.domain.identifiers import CustomerId
 from tekana.ports.message_sender import CodeMessage
@@ -59,7 +59,7 @@ def _shown(tokens: Tokens) -> Record:
     return {"access_token": tokens.access_token, "refresh_token": tokens.refresh_token}
 
 
-def messages_of(app: Tekana) -> list[CodeMessage]:
+def messages_of(app: Tekana | Session) -> list[CodeMessage]:
     """Return the messages of an application whose `message_sender` is `memory://`."""
-    messages: list[CodeMessage] = app.sign_in.passwords.sender.messages  # type: ignore[union-attr]
+    messages: list[CodeMessage] = app.sign_in.passwords.sender.messages  # type: ignore[attr-defined]
     return messages

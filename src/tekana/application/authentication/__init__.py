@@ -2,7 +2,8 @@
 
     token ─> Authenticator (cache) ─> TokenVerifier, by the kind of token ─> KeyVerifier ─> Credentials of a store
 
-At a gateway, the KeyVerifier is one of a service, over the bus. No secret leaves the process that received it.
+At a gateway, the KeyVerifier is one of a service, over the bus. The secret of a key stays in the process
+that received it.
 """
 
 from tekana.application.authentication.authenticator import Authenticator as Authenticator

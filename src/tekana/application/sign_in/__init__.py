@@ -10,4 +10,6 @@ verifier        which customer a token is of
 all_tokens      API keys and access tokens, by their beginning
 identities      the links with subjects of outside issuers
 audit_entries   the entries of the audit log about all of this
+ports           what also goes over a bus
+token_service   the verification of tokens for gateways
 """

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 import jwt
 
-from tekana.application.sign_in.key_ring import KeyRing
+from tekana.application.sign_in.key_ring import KeyRing, PublicKeys
 from tekana.domain.caller import Caller, customer_caller
 from tekana.domain.errors import Unauthenticated
 from tekana.domain.identifiers import CustomerId
@@ -32,37 +32,21 @@ class Verified(NamedTuple):
     expires_at: datetime
 
 
-class AccessTokens:
-    """Issues and checks access tokens.
+class OwnTokenChecker:
+    """Checks our own access tokens.
 
     Args:
-        keys: the signing keys.
+        keys: the keys that verify them.
         issuer: the `iss` of all tokens.
         audience: the `aud` of all tokens.
         clock: the present time.
     """
 
-    def __init__(self, keys: KeyRing, issuer: str, audience: str, clock: Clock) -> None:
+    def __init__(self, keys: PublicKeys, issuer: str, audience: str, clock: Clock) -> None:
         self.issuer = issuer
         self._keys = keys
         self._audience = audience
         self._clock = clock
-
-    async def issue(self, tenant: str, customer_id: CustomerId) -> str:
-        """Return a token of a customer."""
-        signer, now = await self._keys.signer(), int(self._clock().timestamp())
-        claims = {
-            "iss": self.issuer,
-            "aud": self._audience,
-            "sub": f"customer:{customer_id}",
-            "iat": now,
-            "nbf": now,
-            "exp": now + int(LIFETIME.total_seconds()),
-            "jti": str(uuid4()),
-            "tenant": tenant,
-            "customer_id": str(customer_id),
-        }
-        return jwt.encode(claims, signer.private_key, ALGORITHM, headers={"kid": signer.kid, "typ": _TYPE})
 
     async def verify(self, token: str, header: Mapping[str, Any]) -> Verified:
         """Check a token whose header was parsed. Raises Unauthenticated if anything is wrong with it."""
@@ -93,11 +77,40 @@ class AccessTokens:
                     "use": "sig",
                     "alg": ALGORITHM,
                     "kid": one.kid,
-                    "x": _base64(one.public_key),
+                    "x": _base64(one.value),
                 }
                 for one in await self._keys.published()
             ]
         }
+
+
+class AccessTokens(OwnTokenChecker):
+    """Issues and checks our own access tokens.
+
+    Args:
+        keys: the signing keys.
+        issuer, audience, clock: as for OwnTokenChecker.
+    """
+
+    def __init__(self, keys: KeyRing, issuer: str, audience: str, clock: Clock) -> None:
+        super().__init__(keys, issuer, audience, clock)
+        self._key_ring = keys
+
+    async def issue(self, tenant: str, customer_id: CustomerId) -> str:
+        """Return a token of a customer."""
+        signer, now = await self._key_ring.signer(), int(self._clock().timestamp())
+        claims = {
+            "iss": self.issuer,
+            "aud": self._audience,
+            "sub": f"customer:{customer_id}",
+            "iat": now,
+            "nbf": now,
+            "exp": now + int(LIFETIME.total_seconds()),
+            "jti": str(uuid4()),
+            "tenant": tenant,
+            "customer_id": str(customer_id),
+        }
+        return jwt.encode(claims, signer.private_key, ALGORITHM, headers={"kid": signer.kid, "typ": _TYPE})
 
 
 def _base64(value: bytes) -> str:

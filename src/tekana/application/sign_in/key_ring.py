@@ -6,7 +6,7 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -40,8 +40,55 @@ class Signer(NamedTuple):
     private_key: Ed25519PrivateKey
 
 
-class KeyRing:
-    """The signing keys of the store, loaded once a minute. Every process makes missing ones; the store keeps one each.
+class PublicKey(NamedTuple):
+    """A key that verifies tokens: its id, and the 32 bytes of an Ed25519 key."""
+
+    kid: str
+    value: bytes
+
+
+class PublicKeys:
+    """The keys that verify tokens, loaded once a minute, and when a token has an unknown one.
+
+    Args:
+        load: returns them.
+    """
+
+    def __init__(self, load: Callable[[], Awaitable[Sequence[PublicKey]]]) -> None:
+        self._load_keys = load
+        self._loading = asyncio.Lock()
+        self._loaded_at: float | None = None
+        self._published: Sequence[PublicKey] = ()
+        self._public: dict[str, Ed25519PublicKey] = {}
+
+    async def public_key(self, kid: str) -> Ed25519PublicKey | None:
+        """Return the published key of this id; None if there is none. An unknown id has the keys loaded again."""
+        await self._load(RELOAD_SECONDS)
+        if kid not in self._public:
+            await self._load(UNKNOWN_KEY_RELOAD_SECONDS)
+        return self._public.get(kid)
+
+    async def published(self) -> Sequence[PublicKey]:
+        """Return the keys that verify tokens."""
+        await self._load(RELOAD_SECONDS)
+        return self._published
+
+    async def _load(self, age_seconds: float) -> None:
+        if self._is_loaded(age_seconds):
+            return
+        async with self._loading:
+            if self._is_loaded(age_seconds):
+                return
+            self._published = await self._load_keys()
+            self._public = {kid: Ed25519PublicKey.from_public_bytes(value) for kid, value in self._published}
+            self._loaded_at = time.monotonic()
+
+    def _is_loaded(self, age_seconds: float) -> bool:
+        return self._loaded_at is not None and time.monotonic() - self._loaded_at < age_seconds
+
+
+class KeyRing(PublicKeys):
+    """The signing keys of the store. Every process makes missing ones; the store keeps one each.
 
     Args:
         keys: where they are stored.
@@ -51,14 +98,12 @@ class KeyRing:
     """
 
     def __init__(self, keys: SigningKeys, data_keys: DataKeys, clock: Clock, audit: SignInAudit) -> None:
+        super().__init__(self._load_or_make)
         self._keys = keys
         self._data_keys = data_keys
         self._clock = clock
         self._audit = audit
-        self._loading = asyncio.Lock()
-        self._loaded_at: float | None = None
-        self._published: Mapping[str, SigningKey] = {}
-        self._public: dict[str, Ed25519PublicKey] = {}
+        self._stored: Sequence[SigningKey] = ()
         self._signers: dict[int, Signer] = {}
 
     async def signer(self) -> Signer:
@@ -67,51 +112,28 @@ class KeyRing:
         period = period_of(self._clock())
         signer = self._signers.get(period)
         if signer is None:
-            key = next((one for one in self._published.values() if one.period == period), None)
+            key = next((one for one in self._stored if one.period == period), None)
             if key is None:  # the period began since the keys were loaded
                 await self._load(0)
-                key = next(one for one in self._published.values() if one.period == period)
+                key = next(one for one in self._stored if one.period == period)
             signer = Signer(key.kid, await self._private_key(key))
             self._signers = {period: signer}
         return signer
 
-    async def public_key(self, kid: str) -> Ed25519PublicKey | None:
-        """Return the published key of this id; None if there is none. An unknown id has the keys loaded again."""
-        await self._load(RELOAD_SECONDS)
-        if kid not in self._published:
-            await self._load(UNKNOWN_KEY_RELOAD_SECONDS)
-        return self._public.get(kid)
-
-    async def published(self) -> Sequence[SigningKey]:
-        """Return the keys that verify tokens."""
-        await self._load(RELOAD_SECONDS)
-        return tuple(self._published.values())
-
-    async def _load(self, age_seconds: float) -> None:
-        if self._is_loaded(age_seconds):
-            return
-        async with self._loading:
-            if self._is_loaded(age_seconds):
-                return
-            wanted = published_periods(self._clock())
+    async def _load_or_make(self) -> Sequence[PublicKey]:
+        wanted = published_periods(self._clock())
+        found = await self._keys.list()
+        missing = set(wanted) - {one.period for one in found}
+        missing.discard(wanted.start if wanted.start < period_of(self._clock()) else -1)  # signs no more
+        if missing:
+            for period in sorted(missing):
+                key = await self._new_key(period)
+                await self._keys.add(key, self._audit.signing_key_added(key))
+            await self._keys.remove(wanted.start)
             found = await self._keys.list()
-            missing = set(wanted) - {one.period for one in found}
-            missing.discard(wanted.start if wanted.start < period_of(self._clock()) else -1)  # signs no more
-            if missing:
-                for period in sorted(missing):
-                    key = await self._new_key(period)
-                    await self._keys.add(key, self._audit.signing_key_added(key))
-                await self._keys.remove(wanted.start)
-                found = await self._keys.list()
-                _log.info("added signing keys for %d periods", len(missing))
-            self._published = {one.kid: one for one in found if one.period in wanted}
-            self._public = {
-                kid: Ed25519PublicKey.from_public_bytes(one.public_key) for kid, one in self._published.items()
-            }
-            self._loaded_at = time.monotonic()
-
-    def _is_loaded(self, age_seconds: float) -> bool:
-        return self._loaded_at is not None and time.monotonic() - self._loaded_at < age_seconds
+            _log.info("added signing keys for %d periods", len(missing))
+        self._stored = [one for one in found if one.period in wanted]
+        return [PublicKey(one.kid, one.public_key) for one in self._stored]
 
     async def _private_key(self, key: SigningKey) -> Ed25519PrivateKey:
         sealed = key.sealed_private_key

@@ -8,8 +8,7 @@ from typing import Final, Protocol
 
 import jwt
 
-from tekana.application.sign_in.access_tokens import AccessTokens, Verified
-from tekana.application.sign_in.issuers import OutsideTokens
+from tekana.application.sign_in.access_tokens import OwnTokenChecker, Verified
 from tekana.domain.caller import Caller
 from tekana.domain.errors import Unauthenticated
 from tekana.ports.clock import Clock
@@ -19,13 +18,17 @@ CACHED_MAX: Final = 20_000
 
 
 class TokenChecker(Protocol):
-    """Checks the tokens of one issuer."""
-
-    issuer: str
+    """Checks tokens."""
 
     async def verify(self, token: str, header: Mapping[str, object]) -> Verified:
         """Check a token. Raises Unauthenticated."""
         ...
+
+
+class IssuerChecker(TokenChecker, Protocol):
+    """Checks the tokens of one issuer."""
+
+    issuer: str
 
 
 class AccessTokenVerifier:
@@ -38,11 +41,19 @@ class AccessTokenVerifier:
         tokens: checks our own tokens.
         outside: the checkers of outside issuers.
         clock: the present time.
+        others: checks the tokens of all other issuers; None refuses them.
     """
 
-    def __init__(self, tokens: AccessTokens, outside: Sequence[OutsideTokens], clock: Clock) -> None:
-        checkers: list[TokenChecker] = [*outside, tokens]
-        self._checkers = {one.issuer: one for one in checkers}
+    def __init__(
+        self,
+        tokens: OwnTokenChecker,
+        outside: Sequence[IssuerChecker],
+        clock: Clock,
+        others: TokenChecker | None = None,
+    ) -> None:
+        checkers: list[IssuerChecker] = [*outside, tokens]
+        self._checkers: dict[str, TokenChecker] = {one.issuer: one for one in checkers}
+        self._others = others
         self._clock = clock
         self._verified: dict[bytes, Verified] = {}
 
@@ -88,7 +99,7 @@ class AccessTokenVerifier:
             issuer = parsed["payload"].get("iss")
         except Exception:
             raise Unauthenticated from None
-        checker = self._checkers.get(issuer) if isinstance(issuer, str) else None
+        checker = self._checkers.get(issuer, self._others) if isinstance(issuer, str) else None
         if checker is None:
             raise Unauthenticated
         return parsed["header"], checker
