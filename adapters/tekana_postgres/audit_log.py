@@ -23,9 +23,9 @@ from tekana_postgres.history import COLUMNS, NOTHING, Rows, audit_row
 from tekana_postgres.history_links import Chains, insert_link
 from tekana_postgres.pages import id_cursor, page_of
 
-_COLUMNS: Final = ", ".join(COLUMNS[tables.audit_log])
+AUDIT_COLUMNS: Final = ", ".join(COLUMNS[tables.audit_log])
 _parameters: Final = ", ".join(f"${number}" for number in range(1, len(COLUMNS[tables.audit_log]) + 1))
-_INSERT: Final = f"INSERT INTO audit_log ({_COLUMNS}) VALUES ({_parameters})"
+_INSERT: Final = f"INSERT INTO audit_log ({AUDIT_COLUMNS}) VALUES ({_parameters})"
 _INSERT_NEW: Final = f"{_INSERT} ON CONFLICT (id) DO NOTHING RETURNING encode(uuid_send(id), 'hex')"
 
 # In the text of the statement, so that all its plans are made for the value: refusals are rare.
@@ -60,7 +60,7 @@ class PostgresAuditLog:
         given = {one: value for one, value in conditions.items() if value is not None}
         where = " AND ".join([*(f"{one} ${number}" for number, one in enumerate(given, 1)), _OUTCOMES[which.outcome]])
         order = "DESC" if newest_first else "ASC"
-        query = f"SELECT {_COLUMNS} FROM audit_log WHERE {where} ORDER BY id {order} LIMIT {page.limit + 1}"
+        query = f"SELECT {AUDIT_COLUMNS} FROM audit_log WHERE {where} ORDER BY id {order} LIMIT {page.limit + 1}"
         async with raw_connection(self._pool) as connection:
             rows = await connection.fetch(query, *given.values())
         return page_of([entry_of(row) for row in rows], page, lambda one: str(one.id))
