@@ -29,6 +29,7 @@ from tekana_postgres.connections import StoreError, raw_connection
 from tekana_postgres.history_links import Leaves
 from tests.integration.history_support import chain_breaches, heads, linked_store, quiet, tamper
 from tests.integration.postgres_support import superuser
+from tests.postgres_stores import postgres_store
 
 ROWS, LINKS, LINKED, CHECKPOINTS = 15, 16, 17, 18
 
@@ -335,7 +336,7 @@ async def test_a_checkpoint_finds_entries_that_were_cut_off(postgres_url: str) -
 
 
 async def test_the_seal_covers_the_audit_log(postgres_url: str) -> None:
-    plain = PostgresStore(postgres_url)
+    plain = postgres_store(postgres_url)
     async with session(store=plain) as app:  # with no links, as of an earlier version
         await some_acts(app, plain)
     store = linked_store(postgres_url)
