@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from operator import attrgetter
-from typing import Any, Final
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Final
 
 import asyncpg
 import msgspec
@@ -15,18 +17,16 @@ from tekana.domain.policy import access_of
 from tekana.ports.audit_log import ALL_ENTRIES, AuditFilter
 from tekana.ports.clock import Clock
 from tekana.ports.page import Page, PageRequest
+from tekana_postgres import tables
 from tekana_postgres.connections import ConnectionPool, raw_connection
+from tekana_postgres.history import COLUMNS, NOTHING, Rows, audit_row
+from tekana_postgres.history_links import Chains, insert_link
 from tekana_postgres.pages import id_cursor, page_of
-from tekana_postgres.rows import write_json
 
-COLUMNS: Final = (
-    *("id", "at", "tenant", "subject", "kind", "action", "outcome", "code", "resource", "resource_id", "request_id"),
-    *("address", "personal_fields", "occurrences", "before", "after"),
-)
-_plain_values: Any = attrgetter(*COLUMNS[:-2])
-_parameters: Final = ", ".join(f"${number}" for number in range(1, len(COLUMNS) + 1))
-_INSERT: Final = f"INSERT INTO audit_log ({', '.join(COLUMNS)}) VALUES ({_parameters})"
-_INSERT_NOW: Final = _INSERT.replace("$2,", "coalesce($2, now()),") + " ON CONFLICT (id) DO NOTHING"
+AUDIT_COLUMNS: Final = ", ".join(COLUMNS[tables.audit_log])
+_parameters: Final = ", ".join(f"${number}" for number in range(1, len(COLUMNS[tables.audit_log]) + 1))
+_INSERT: Final = f"INSERT INTO audit_log ({AUDIT_COLUMNS}) VALUES ({_parameters})"
+_INSERT_NEW: Final = f"{_INSERT} ON CONFLICT (id) DO NOTHING RETURNING encode(uuid_send(id), 'hex')"
 
 # In the text of the statement, so that all its plans are made for the value: refusals are rare.
 _OUTCOMES: Final = {None: "true", "done": "outcome = 'done'", "refused": "outcome = 'refused'"}
@@ -60,7 +60,7 @@ class PostgresAuditLog:
         given = {one: value for one, value in conditions.items() if value is not None}
         where = " AND ".join([*(f"{one} ${number}" for number, one in enumerate(given, 1)), _OUTCOMES[which.outcome]])
         order = "DESC" if newest_first else "ASC"
-        query = f"SELECT {', '.join(COLUMNS)} FROM audit_log WHERE {where} ORDER BY id {order} LIMIT {page.limit + 1}"
+        query = f"SELECT {AUDIT_COLUMNS} FROM audit_log WHERE {where} ORDER BY id {order} LIMIT {page.limit + 1}"
         async with raw_connection(self._pool) as connection:
             rows = await connection.fetch(query, *given.values())
         return page_of([entry_of(row) for row in rows], page, lambda one: str(one.id))
@@ -69,24 +69,59 @@ class PostgresAuditLog:
 class PostgresAuditRecords:
     """Implements tekana.ports.audit_log.AuditRecords."""
 
-    def __init__(self, pool: ConnectionPool, clock: Clock | None) -> None:
+    def __init__(self, pool: ConnectionPool, clock: Clock | None, chains: Chains) -> None:
         self._pool = pool
         self._clock = clock
+        self._chains = chains
 
     async def append(self, entries: Sequence[AuditEntry]) -> None:
-        now = None if self._clock is None else self._clock()
-        rows = [_row(one) for one in entries]
-        async with raw_connection(self._pool) as connection:
-            await connection.executemany(_INSERT_NOW, [(row[0], now, *row[2:]) for row in rows])
+        async with raw_connection(self._pool) as connection, audited_transaction(connection, self._chains) as new:
+            now = await connection.fetchval("SELECT now()") if self._clock is None else self._clock()
+            new.extend(replace(one, at=now) for one in entries)
 
 
-async def save_entries(connection: asyncpg.Connection, entries: Sequence[AuditEntry]) -> None:
+@asynccontextmanager
+async def audited_transaction(connection: asyncpg.Connection, chains: Chains) -> AsyncIterator[list[AuditEntry]]:
+    """Begin a transaction, and commit it at the end of the context, with entries of the audit log and their link.
+
+    For transactions that are no unit of work. An entry whose id is stored already stays as it is: it has its link.
+
+    Args:
+        connection: the connection, without a transaction.
+        chains: the chains of the store.
+
+    Yields:
+        The list to add the entries to. Without any, the transaction has no link.
+    """
+    transaction = connection.transaction()
+    await transaction.start()
+    try:
+        entries: list[AuditEntry] = []
+        yield entries
+        rows = await _insert_new(connection, entries)
+        link_time = max((one.at for one in entries), default=datetime.now(UTC))
+        async with chains.link(NOTHING._replace(audit_log=rows), link_time) as link:
+            if link is not None:
+                await insert_link(connection, link)
+            await transaction.commit()
+    except Exception:
+        with suppress(asyncpg.InterfaceError):  # the connection is closed, and the transaction with it
+            await transaction.rollback()
+        raise
+
+
+async def _insert_new(connection: asyncpg.Connection, entries: Sequence[AuditEntry]) -> Rows:
+    """Insert the entries that are not stored yet, and return their rows as they were sent."""
+    rows = [audit_row(one) for one in entries]
+    if not rows:
+        return rows
+    new = {row[0] for row in await connection.fetchmany(_INSERT_NEW, rows)}
+    return [row for row in rows if row[0] in new]
+
+
+async def save_audit_rows(connection: asyncpg.Connection, rows: Rows) -> None:
     """Insert the entries of a unit of work, in its transaction."""
-    await connection.executemany(_INSERT, [_row(one) for one in entries])
-
-
-def _row(entry: AuditEntry) -> tuple[Any, ...]:
-    return (*_plain_values(entry), write_json(entry.before), write_json(entry.after))
+    await connection.executemany(_INSERT, rows)
 
 
 def entry_of(row: asyncpg.Record) -> AuditEntry:

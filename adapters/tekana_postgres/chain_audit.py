@@ -17,8 +17,8 @@ from tekana.ports.history import Head, HistoryKeys, Progress
 from tekana_postgres.audit import require_newest
 from tekana_postgres.chain_verifier import Breaches, ChainVerifier, Counts
 from tekana_postgres.connections import ConnectionPool, raw_connection
-from tekana_postgres.history_links import TRANSACTION_BYTES
-from tekana_postgres.unlinked_rows import ENTRIES, EVENTS, KEYS, TIMEOUT_SECONDS, TRANSACTIONS
+from tekana_postgres.history_links import LINK_COLUMNS, TRANSACTION_BYTES
+from tekana_postgres.unlinked_rows import LINKED_TABLES, TIMEOUT_SECONDS
 
 ROWS: Final = Invariant(15, "every row of history is as it was written")
 LINKS: Final = Invariant(16, "each link of history follows the one before")
@@ -36,10 +36,7 @@ SET LOCAL plan_cache_mode = force_generic_plan
 """
 _BY_INDEX: Final = "SET LOCAL enable_seqscan = off"
 _TOTAL: Final = f"SELECT coalesce(sum(octet_length(transactions) / {TRANSACTION_BYTES}), 0)::bigint FROM history_links"
-_LINKS: Final = """
-SELECT chain, number, created_at, key_id, form, transactions, answers, events, digest, event_positions
-FROM history_links ORDER BY chain, number
-"""
+_LINKS: Final = f"SELECT {LINK_COLUMNS} FROM history_links ORDER BY chain, number"
 
 
 async def audit_chain(
@@ -81,13 +78,13 @@ async def _verify(connection: asyncpg.Connection, verifier: ChainVerifier, progr
 
 
 async def _count(connection: asyncpg.Connection) -> Counts:
-    return Counts(*[await one.count_rows(connection) for one in (TRANSACTIONS, ENTRIES, KEYS, EVENTS)])
+    return Counts(*[await one.count_rows(connection) for one in LINKED_TABLES])
 
 
 async def _find_unlinked(connection: asyncpg.Connection, stored: Counts, verified: Counts) -> Breaches:
     """Find the rows that no link names. Rows are counted first, as the search takes longer than all else."""
     found = Breaches()
-    for table, has, was_verified in zip((TRANSACTIONS, ENTRIES, KEYS, EVENTS), stored, verified, strict=True):
+    for table, has, was_verified in zip(LINKED_TABLES, stored, verified, strict=True):
         if has > was_verified:
             first = await table.first_unlinked(connection, BREACHES_SHOWN_MAX)
             for breach in first:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, islice, repeat
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -14,6 +14,7 @@ from tekana.ports.audit import Finding, Invariant
 from tekana.ports.history import Head, HistoryKeys
 from tekana_postgres.history_links import (
     ANSWER_BYTES,
+    AUDIT_ENTRY_BYTES,
     FIRST_DIGEST,
     FORM,
     ID_BYTES,
@@ -27,7 +28,14 @@ from tekana_postgres.history_links import (
     link_digest,
     split,
 )
-from tekana_postgres.history_rows import TransactionRows, read_events, read_keys, read_transaction_rows
+from tekana_postgres.history_rows import (
+    Row,
+    TransactionRows,
+    read_audit_rows,
+    read_events,
+    read_keys,
+    read_transaction_rows,
+)
 
 _ROWS_READ: Final = 2_000
 
@@ -39,6 +47,7 @@ class Counts(NamedTuple):
     entries: int = 0
     keys: int = 0
     events: int = 0
+    audit_entries: int = 0
 
 
 class Breaches:
@@ -92,22 +101,28 @@ class ChainVerifier:
         transactions: list[_Record] = []
         answers: list[_Record] = []
         events: list[_Record] = []
+        audit_entries: list[_Record] = []
         for row in rows:
-            link = Link(row[0], row[1], row[2], row[3], row[4], Records(row[5], row[6], row[7]), row[8])
+            link = Link(row[0], row[1], row[2], row[3], row[4], Records(*row[5:9]), row[9])
             leaves = await self._verify_link(link)
             if not self._is_well_formed(link):
                 continue
             transactions += (_Record(link, one, leaves) for one in split(link.records.transactions, TRANSACTION_BYTES))
             answers += (_Record(link, one, leaves) for one in split(link.records.answers, ANSWER_BYTES))
-            positions = chain(row[9] or (), repeat(None))  # the list may be shorter than it was
+            positions = chain(row[10] or (), repeat(None))  # the list may be shorter than it was
             leaves_of_events = split(link.records.events, LEAF_BYTES)
             events += (_Record(link, one, leaves, at) for one, at in zip(leaves_of_events, positions, strict=False))
+            audit_entries += (
+                _Record(link, one, leaves) for one in split(link.records.audit_entries, AUDIT_ENTRY_BYTES)
+            )
         for some in _parts(transactions):
             await self._verify_transactions(some)
         for some in _parts(answers):
             await self._verify_answers(some)
         for some in _parts(events):
             await self._verify_events(some)
+        for some in _parts(audit_entries):
+            await self._verify_audit_entries(some)
 
     def end(self) -> None:
         """Note the links that checkpoints name and that are missing."""
@@ -135,7 +150,7 @@ class ChainVerifier:
         return leaves
 
     def _is_well_formed(self, link: Link) -> bool:
-        sizes = (TRANSACTION_BYTES, ANSWER_BYTES, LEAF_BYTES)
+        sizes = (TRANSACTION_BYTES, ANSWER_BYTES, LEAF_BYTES, AUDIT_ENTRY_BYTES)
         return not any(len(content) % size for content, size in zip(link.records, sizes, strict=True))
 
     async def _verify_transactions(self, records: Sequence[_Record]) -> None:
@@ -156,15 +171,26 @@ class ChainVerifier:
         self._count(transaction_count, entry_count, key_count)
 
     async def _verify_answers(self, records: Sequence[_Record]) -> None:
-        digests = [one.content[:ID_BYTES].hex() for one in records]
-        found = await read_keys(self._connection, digests)
-        for digest, record in zip(digests, records, strict=True):
-            row = found.get(digest)
-            if row is None:
-                self._add_row(record, f"idempotency key {UUID(digest)}: is missing")
-            elif record.leaves.of_answer(row) != record.content[ID_BYTES:]:
-                self._add_row(record, f"idempotency key {UUID(digest)}: was changed")
+        found = await read_keys(self._connection, (one.content[:ID_BYTES].hex() for one in records))
+        self._verify_by_id(records, found, Leaves.of_answer, "idempotency key")
         self._count(keys=len(found))
+
+    async def _verify_audit_entries(self, records: Sequence[_Record]) -> None:
+        found = await read_audit_rows(self._connection, (one.content[:ID_BYTES].hex() for one in records))
+        self._verify_by_id(records, found, Leaves.of_audit_entry, "entry of the audit log")
+        self._count(audit_entries=len(found))
+
+    def _verify_by_id(
+        self, records: Sequence[_Record], found: Mapping[str, Row], leaf_of: Callable[[Leaves, Row], bytes], name: str
+    ) -> None:
+        """Verify records that have an id and the leaf of one row."""
+        for record in records:
+            row_id = record.content[:ID_BYTES].hex()
+            row = found.get(row_id)
+            if row is None:
+                self._add_row(record, f"{name} {UUID(row_id)}: is missing")
+            elif leaf_of(record.leaves, row) != record.content[ID_BYTES:]:
+                self._add_row(record, f"{name} {UUID(row_id)}: was changed")
 
     async def _verify_events(self, records: Sequence[_Record]) -> None:
         found = await read_events(self._connection, [one.position for one in records if one.position is not None])
@@ -179,8 +205,10 @@ class ChainVerifier:
     def _add_row(self, record: _Record, breach: str) -> None:
         self.rows.add(f"{breach}; see {_place(record.link.chain, record.link.number)}, of {record.link.created_at}")
 
-    def _count(self, transactions: int = 0, entries: int = 0, keys: int = 0, events: int = 0) -> None:
-        more = (transactions, entries, keys, events)
+    def _count(
+        self, transactions: int = 0, entries: int = 0, keys: int = 0, events: int = 0, audit_entries: int = 0
+    ) -> None:
+        more = (transactions, entries, keys, events, audit_entries)
         self.counts = Counts(*(one + new for one, new in zip(self.counts, more, strict=True)))
 
 

@@ -1,4 +1,4 @@
-"""What a unit of work adds to the tables that only grow: keys, answers, transactions, entries and the outbox."""
+"""What a unit of work adds to the tables that only grow: keys, answers, transactions, entries, outbox, audit log."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Table
 
 from tekana.domain.answers import ANSWERS
+from tekana.domain.audit_log import AuditEntry
 from tekana.domain.book import Book
 from tekana.domain.events import Event
 from tekana.domain.identifiers import CustomerId
@@ -32,6 +33,10 @@ COLUMNS: Final[Mapping[Table, tuple[str, ...]]] = {
     ),
     tables.outbox: ("transaction_id", "event_type", "event"),
     tables.customer_answers: ("key_digest", "customer_id", "encrypted"),
+    tables.audit_log: (
+        *("id", "at", "tenant", "subject", "kind", "action", "outcome", "code", "resource", "resource_id"),
+        *("request_id", "address", "personal_fields", "occurrences", "before", "after"),
+    ),
 }
 """The columns that are written of each table."""
 
@@ -47,6 +52,10 @@ class History(NamedTuple):
     entries: Rows
     outbox: Rows
     customer_answers: Rows
+    audit_log: Rows
+
+
+NOTHING: Final = History((), (), (), (), (), ())
 
 
 def history_of(book: Book, records: Sequence[tuple[str, IdempotencyRecord]]) -> History:
@@ -61,6 +70,29 @@ def history_of(book: Book, records: Sequence[tuple[str, IdempotencyRecord]]) -> 
         _entry_rows(transactions),
         [_outbox_row(one, ids) for one in book.outbox],
         (),
+        [audit_row(one) for one in book.audit_log],
+    )
+
+
+def audit_row(entry: AuditEntry) -> tuple[Any, ...]:
+    """Return the row of an entry of the audit log."""
+    return (
+        uuid_text(entry.id),
+        entry.at,
+        entry.tenant,
+        entry.subject,
+        entry.kind,
+        entry.action,
+        entry.outcome,
+        entry.code,
+        entry.resource,
+        None if entry.resource_id is None else uuid_text(entry.resource_id),
+        entry.request_id,
+        entry.address,
+        entry.personal_fields,
+        entry.occurrences,
+        write_json(entry.before),
+        write_json(entry.after),
     )
 
 

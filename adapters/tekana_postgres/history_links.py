@@ -1,8 +1,9 @@
 """Links: keyed digests of the rows that a unit of work adds to history, and of the link before.
 
 A link has a record for each transaction: its id, the digest of its idempotency key, and its leaf, which is the keyed
-digest of the transaction's row, its entries and its key. Answers that are kept under keys, and events that are in the
-outbox only, have records of their own. The link's digest is that of its records, its place and the digest before.
+digest of the transaction's row, its entries and its key. Answers that are kept under keys, events that are in the
+outbox only, and entries of the audit log have records of their own. The link's digest is that of its records, its place
+and the digest before.
 
 So a verifier finds each row by its id and computes its leaf again: a row that was changed, deleted or exchanged does
 not fit, and a row that was inserted is in no record. Personal data and rows that may change lawfully are in no leaf.
@@ -38,6 +39,8 @@ TRANSACTION_BYTES: Final = 2 * ID_BYTES + LEAF_BYTES
 """The size of the record of a transaction: its id, the digest of its key, and its leaf."""
 ANSWER_BYTES: Final = ID_BYTES + LEAF_BYTES
 """The size of the record of a key with an answer: the digest of the key, and its leaf."""
+AUDIT_ENTRY_BYTES: Final = ID_BYTES + LEAF_BYTES
+"""The size of the record of an entry of the audit log: its id, and its leaf."""
 
 _DIGEST_BYTES: Final = 32
 FIRST_DIGEST: Final = bytes(_DIGEST_BYTES)
@@ -57,15 +60,22 @@ _from_hex = bytes.fromhex
 
 
 class Records(NamedTuple):
-    """The records of a link, one after the other: of transactions, of keys with answers, and of events."""
+    """The records of a link: of transactions, of keys with answers, of events, and of entries of the audit log."""
 
     transactions: bytes
     answers: bytes
     events: bytes
+    audit_entries: bytes
 
     def __bool__(self) -> bool:
         """Return whether there are any."""
         return any(self)
+
+
+LINK_COLUMNS: Final = (
+    "chain, number, created_at, key_id, form, transactions, answers, events, audit_entries, digest, event_positions"
+)
+"""The columns of a link: the values of `Link.row`, and the positions of its events."""
 
 
 class Link(NamedTuple):
@@ -78,6 +88,11 @@ class Link(NamedTuple):
     form: int
     records: Records
     digest: bytes
+
+    @property
+    def row(self) -> Row:
+        """The values of LINK_COLUMNS, without the positions of events."""
+        return (*self[:5], *self.records, self.digest)
 
 
 class Leaves:
@@ -97,6 +112,10 @@ class Leaves:
     def of_event(self, event_type: str, event: str) -> bytes:
         """Return the leaf of an event."""
         return self._leaf(("event", event_type, event))
+
+    def of_audit_entry(self, row: Row) -> bytes:
+        """Return the leaf of an entry of the audit log."""
+        return self._leaf(("audit entry", row))
 
     def _leaf(self, content: Row) -> bytes:
         digest = self._empty.copy()  # in less time than a new one with the key
@@ -123,6 +142,7 @@ def records_of(history: History, leaves: Leaves) -> Records:
         b"".join(transactions),
         b"".join(_from_hex(row[0]) + leaves.of_answer(row) for row in others),
         b"".join(leaves.of_event(row[1], row[2]) for row in history.outbox if row[0] is None),
+        b"".join([_from_hex(row[0]) + leaves.of_audit_entry(row) for row in history.audit_log]),
     )
 
 
@@ -158,21 +178,27 @@ class Chains:
 
     No other process continues them, so neither locks nor leases are needed. After a crash they end, and a new process
     begins others.
+
+    Attributes:
+        keys: the keys of new links; None for no links.
     """
 
-    def __init__(self, keys: HistoryKeys) -> None:
-        self._keys = keys
+    def __init__(self) -> None:
+        self.keys: HistoryKeys | None = None
         self._idle: list[Head] = []
         self._current: tuple[HistoryKey, Leaves] | None = None
 
     @asynccontextmanager
     async def link(self, history: History, created_at: datetime) -> AsyncIterator[Link | None]:
-        """Return the link of rows that are saved in this context; None without rows.
+        """Return the link of rows that are saved and committed in this context; None without rows, and without keys.
 
         A chain goes on with its last saved link. If it is not known whether the link was saved, the chain ends: another
         one begins with the next unit of work.
         """
-        key = await self._keys.current()
+        if self.keys is None or not any(history):
+            yield None
+            return
+        key = await self.keys.current()
         if self._current is None or self._current[0] is not key:
             self._current = key, Leaves(key.secret)
         records = records_of(history, self._current[1])
@@ -188,6 +214,15 @@ class Chains:
                 self._idle.append(before)
             raise
         self._idle.append(Head(link.chain, link.number, link.digest))
+
+
+_PLACES: Final = ", ".join(f"${number}" for number in range(1, len(LINK_COLUMNS.split(", ")) + 1))
+_INSERT: Final = f"INSERT INTO history_links ({LINK_COLUMNS}) VALUES ({_PLACES})"
+
+
+async def insert_link(connection: asyncpg.Connection, link: Link, event_positions: Sequence[int] | None = None) -> None:
+    """Insert a link in a statement of its own."""
+    await connection.execute(_INSERT, *link.row, event_positions)
 
 
 def split(records: bytes, size: int) -> Iterable[bytes]:

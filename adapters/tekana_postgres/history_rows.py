@@ -30,6 +30,7 @@ SELECT {select_list(tables.entries)} FROM entries WHERE transaction_id = {_IDS}
 ORDER BY leg, amount, wallet_id, version
 """
 _KEYS: Final = f"SELECT {select_list(tables.idempotency_keys)} FROM idempotency_keys WHERE key_digest = {_IDS}"
+_AUDIT_LOG: Final = f"SELECT {select_list(tables.audit_log)} FROM audit_log WHERE id = {_IDS}"
 _EVENTS: Final = "SELECT position, event_type, event FROM outbox WHERE position = ANY($1) AND transaction_id IS NULL"
 
 
@@ -61,6 +62,12 @@ async def read_transaction_rows(
 async def read_keys(connection: asyncpg.Connection, digests: Iterable[str]) -> Mapping[str, Row]:
     """Read keys, by digest."""
     rows = await connection.fetch(_KEYS, text_array(digests), timeout=_TIMEOUT_SECONDS)
+    return {row[0]: tuple(row) for row in rows}
+
+
+async def read_audit_rows(connection: asyncpg.Connection, ids: Iterable[str]) -> Mapping[str, Row]:
+    """Read entries of the audit log, by id."""
+    rows = await connection.fetch(_AUDIT_LOG, text_array(ids), timeout=_TIMEOUT_SECONDS)
     return {row[0]: tuple(row) for row in rows}
 
 

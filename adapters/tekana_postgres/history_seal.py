@@ -11,10 +11,16 @@ import asyncpg
 from tekana.ports.history import Head, HistoryKey, HistoryKeys, HistorySealed, Progress
 from tekana_postgres.audit import require_newest
 from tekana_postgres.connections import ConnectionPool, raw_connection
-from tekana_postgres.history import History
-from tekana_postgres.history_links import FIRST_DIGEST, SEAL, Leaves, Records, new_link, records_of
-from tekana_postgres.history_rows import read_events, read_keys, read_transaction_rows
-from tekana_postgres.unlinked_rows import LINKED_EVENTS, LINKED_KEYS, LINKED_TRANSACTIONS, TIMEOUT_SECONDS
+from tekana_postgres.history import NOTHING
+from tekana_postgres.history_links import FIRST_DIGEST, SEAL, Leaves, Records, insert_link, new_link, records_of
+from tekana_postgres.history_rows import read_audit_rows, read_events, read_keys, read_transaction_rows
+from tekana_postgres.unlinked_rows import (
+    LINKED_AUDIT_ENTRIES,
+    LINKED_EVENTS,
+    LINKED_KEYS,
+    LINKED_TRANSACTIONS,
+    TIMEOUT_SECONDS,
+)
 
 _ROWS_IN_A_LINK: Final = 1_000
 
@@ -42,10 +48,10 @@ WITH linked AS MATERIALIZED ({LINKED_EVENTS})
 SELECT position FROM outbox o
 WHERE transaction_id IS NULL AND NOT EXISTS (SELECT FROM linked WHERE linked.id = o.position) ORDER BY 1
 """
-_INSERT: Final = """
-INSERT INTO history_links
-    (chain, number, created_at, key_id, form, transactions, answers, events, digest, event_positions)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+_AUDIT_ENTRIES: Final = f"""
+WITH linked AS MATERIALIZED ({LINKED_AUDIT_ENTRIES})
+SELECT encode(uuid_send(id), 'hex') FROM audit_log a
+WHERE NOT EXISTS (SELECT FROM linked WHERE linked.id = a.id) ORDER BY 1
 """
 
 
@@ -85,10 +91,13 @@ class _Seal:
             self._progress(done, total)
         async for rows in self._parts(_ANSWERS):
             found = await read_keys(self._connection, [row[0] for row in rows])
-            await self._write(records_of(History(list(found.values()), (), (), (), ()), self._leaves))
+            await self._write(records_of(NOTHING._replace(keys=list(found.values())), self._leaves))
         async for rows in self._parts(_EVENTS):
             await self._write_events([row[0] for row in rows])
-        await self._write(Records(b"", b"", b""))
+        async for rows in self._parts(_AUDIT_ENTRIES):
+            found = await read_audit_rows(self._connection, [row[0] for row in rows])
+            await self._write(records_of(NOTHING._replace(audit_log=list(found.values())), self._leaves))
+        await self._write(Records(b"", b"", b"", b""))
         return done
 
     async def _parts(self, query: str) -> AsyncIterator[Sequence[Any]]:
@@ -103,14 +112,16 @@ class _Seal:
         )
         transactions = [found.transactions[row[0]] for row in rows]
         entries = [entry for row in rows for entry in found.entries.get(row[0], ())]
-        return records_of(History(list(found.keys.values()), transactions, entries, (), ()), self._leaves)
+        return records_of(
+            NOTHING._replace(keys=list(found.keys.values()), transactions=transactions, entries=entries), self._leaves
+        )
 
     async def _write_events(self, positions: list[int]) -> None:
         found = await read_events(self._connection, positions)
-        records = records_of(History((), (), (), [(None, *found[one]) for one in positions], ()), self._leaves)
+        records = records_of(NOTHING._replace(outbox=[(None, *found[one]) for one in positions]), self._leaves)
         await self._write(records, positions)
 
     async def _write(self, records: Records, positions: list[int] | None = None) -> None:
         link = new_link(self._head, self._now, self._key, records)
-        await self._connection.execute(_INSERT, *link[:5], *records, link.digest, positions)
+        await insert_link(self._connection, link, positions)
         self._head = Head(link.chain, link.number, link.digest)

@@ -14,7 +14,7 @@ from tekana.domain.identities import Identity
 from tekana.domain.policy import access_of
 from tekana.ports.page import Page, PageRequest
 from tekana.ports.personal_data import NO_SIGN_IN, SignInData, SignInSession
-from tekana_postgres.audit_log import COLUMNS, entry_of
+from tekana_postgres.audit_log import AUDIT_COLUMNS, entry_of
 from tekana_postgres.connections import ConnectionPool, raw_connection
 from tekana_postgres.pages import id_cursor, page_of
 from tekana_postgres.sign_in_keys import IDENTITIES_OF
@@ -28,16 +28,15 @@ SELECT created_at, rotated_at, ended FROM refresh_families WHERE customer_id = $
 """
 _CODES = "SELECT created_at FROM one_time_codes WHERE customer_id = $1 ORDER BY created_at"
 _WALLETS = "SELECT id FROM wallets WHERE customer_id = $1"
-_COLUMNS = ", ".join(COLUMNS)
 _AFTER = "id > coalesce($2::uuid, '00000000-0000-0000-0000-000000000000')"
 # Each part is read in the order of its index, and no further than the page. The limit and the subject, which has an id
 # only, are literals: a generic plan would assume a tenth of the table, and that each subject has many entries.
 _ENTRIES = f"""
-SELECT {_COLUMNS} FROM (
-    (SELECT {_COLUMNS} FROM audit_log WHERE subject = '{{subject}}' AND {_AFTER} ORDER BY id LIMIT {{limit}})
+SELECT {AUDIT_COLUMNS} FROM (
+    (SELECT {AUDIT_COLUMNS} FROM audit_log WHERE subject = '{{subject}}' AND {_AFTER} ORDER BY id LIMIT {{limit}})
     UNION ALL
     SELECT entry.* FROM unnest($1::uuid[]) about, LATERAL (
-        SELECT {_COLUMNS} FROM audit_log
+        SELECT {AUDIT_COLUMNS} FROM audit_log
         WHERE resource_id = about AND subject <> '{{subject}}' AND {_AFTER} ORDER BY id LIMIT {{limit}}
     ) entry
 ) entries ORDER BY id LIMIT {{limit}}

@@ -23,7 +23,7 @@ from tekana_postgres import tables
 from tekana_postgres.aggregates.wallet import RowVersion
 from tekana_postgres.arrays import ctid_array, integer_array, text_array, uuid_array
 from tekana_postgres.history import COLUMNS, History, Rows
-from tekana_postgres.history_links import Link
+from tekana_postgres.history_links import LINK_COLUMNS, Link
 
 # The columns of a bundle are sent as one value each if each has the same value in all rows. There are few bundles, as
 # each combination of them is a statement of its own, which PostgreSQL has to plan.
@@ -41,7 +41,7 @@ _BUNDLES: Final[dict[Table, tuple[frozenset[str], ...]]] = {
 TRANSACTIONS_MAX: Final = 500
 """The rows of more transactions are written by COPY, after the balances."""
 
-_TABLES: Final = tuple(_BUNDLES)  # in the order of a History
+_TABLES: Final = tuple(_BUNDLES)  # in the order of a History, without the audit log, whose rows are inserted before
 
 _Shape = tuple[frozenset[str] | None, ...]
 """For each table the names of the columns that are sent as one value; None for a table without new rows."""
@@ -67,13 +67,11 @@ _AT_MANY: Final = _UPDATE.format(updated_at="d.updated_at", more=", $6::timestam
 _FAIL_UNLESS_ALL: Final = "SELECT 1 / (updated = $7::bigint)::int FROM marked"
 _UPDATE_PARAMETERS: Final = 8
 
-_INSERT_LINK: Final = """
+_LINK_PARAMETERS: Final = 10
+_INSERT_LINK: Final = f"""
 new_link AS (
-    INSERT INTO history_links
-        (chain, number, created_at, key_id, form, transactions, answers, events, digest, event_positions)
-    VALUES (${}, ${}, ${}, ${}, ${}, ${}, ${}, ${}, ${}, {positions})
+    INSERT INTO history_links ({LINK_COLUMNS}) VALUES ({"${}, " * _LINK_PARAMETERS}{{positions}})
 )"""
-_LINK_PARAMETERS: Final = 9
 _EVENT_POSITIONS: Final = "(SELECT array_agg(position ORDER BY position) FROM new_outbox WHERE transaction_id IS NULL)"
 
 
@@ -107,17 +105,17 @@ async def save_balances_and_history(
     has_events = link is not None and bool(link.records.events)
     is_large = len(history.transactions) > TRANSACTIONS_MAX and not has_events
     shape: list[frozenset[str] | None] = []
-    for table, rows in zip(_TABLES, history, strict=True):
+    for table, rows in zip(_TABLES, history[:-1], strict=True):
         shape.append(_add_rows(table, rows, arguments) if rows and not is_large else None)
     if link is not None:
-        arguments += (*link[:5], *link.records, link.digest)
+        arguments += link.row
     statement = _statement(tuple(shape), is_one_moment=is_one_moment, has_link=link is not None, has_events=has_events)
     try:
         await connection.execute(statement, *arguments)
     except asyncpg.DivisionByZeroError as error:
         raise Conflict("a wallet is no longer as it was read") from error
     if is_large:
-        for table, rows in zip(_TABLES, history, strict=True):
+        for table, rows in zip(_TABLES, history[:-1], strict=True):
             if rows:
                 await connection.copy_records_to_table(table.name, records=rows, columns=COLUMNS[table])
 

@@ -15,8 +15,9 @@ from tekana.domain.credentials import CODES_MAX, CODES_WINDOW, Credential, OneTi
 from tekana.domain.identifiers import CustomerId
 from tekana.domain.refresh_families import FAMILIES_MAX, IDLE_LIFETIME, LONGEST_LIFETIME, RefreshFamily
 from tekana.ports.sign_in_store import Account
-from tekana_postgres.audit_log import save_entries
+from tekana_postgres.audit_log import audited_transaction
 from tekana_postgres.connections import ConnectionPool, raw_connection
+from tekana_postgres.history_links import Chains
 
 RowT = TypeVar("RowT", Credential, RefreshFamily, OneTimeCode)
 
@@ -69,8 +70,9 @@ _COUNT_CODES = "SELECT count(*) FROM one_time_codes WHERE customer_id = $1"
 class PostgresCustomerCredentials:
     """Implements tekana.ports.sign_in_store.CustomerCredentials."""
 
-    def __init__(self, pool: ConnectionPool) -> None:
+    def __init__(self, pool: ConnectionPool, chains: Chains) -> None:
         self._pool = pool
+        self._chains = chains
 
     async def find(self, customer_id: CustomerId) -> Account | None:
         async with raw_connection(self._pool) as connection:
@@ -82,25 +84,26 @@ class PostgresCustomerCredentials:
         return Account(row["customer_tenant"], row["active"], credential)
 
     async def update(self, customer_id: CustomerId, change: Callable[[Credential], Credential]) -> Credential | None:
-        return await _update(self._pool, _CREDENTIALS, Credential, customer_id, change)
+        return await _update(self._pool, self._chains, _CREDENTIALS, Credential, customer_id, change)
 
     async def replace(self, credential: Credential, entry: AuditEntry, code_id: UUID | None = None) -> bool:
         customer_id = credential.customer_id
-        async with raw_connection(self._pool) as connection, connection.transaction():
+        async with raw_connection(self._pool) as connection, audited_transaction(connection, self._chains) as entries:
             if code_id is not None and await connection.fetchval(_TAKE_CODE, code_id, customer_id) is None:
                 return False
             await connection.execute(_CREDENTIALS.add_or_change, *_CREDENTIALS.values(credential))
             await connection.execute(_DROP_CODES, customer_id)
             await connection.execute(END_FAMILIES, [customer_id])
-            await save_entries(connection, [entry])
+            entries.append(entry)
         return True
 
 
 class PostgresRefreshFamilies:
     """Implements tekana.ports.sign_in_store.RefreshFamilies."""
 
-    def __init__(self, pool: ConnectionPool) -> None:
+    def __init__(self, pool: ConnectionPool, chains: Chains) -> None:
         self._pool = pool
+        self._chains = chains
 
     async def add(self, family: RefreshFamily, credential: Credential) -> bool:
         dropped = (family.customer_id, IDLE_LIFETIME, LONGEST_LIFETIME, family.created_at, FAMILIES_MAX - 1)
@@ -120,38 +123,40 @@ class PostgresRefreshFamilies:
         def entry_of(found: RefreshFamily, changed: RefreshFamily) -> AuditEntry | None:
             return entry_of_end(changed) if entry_of_end is not None and changed.ended and not found.ended else None
 
-        return await _update(self._pool, _FAMILIES, RefreshFamily, family_id, change, entry_of)
+        return await _update(self._pool, self._chains, _FAMILIES, RefreshFamily, family_id, change, entry_of)
 
 
 class PostgresOneTimeCodes:
     """Implements tekana.ports.sign_in_store.OneTimeCodes."""
 
-    def __init__(self, pool: ConnectionPool) -> None:
+    def __init__(self, pool: ConnectionPool, chains: Chains) -> None:
         self._pool = pool
+        self._chains = chains
 
     async def add(self, code: OneTimeCode, entry: AuditEntry) -> bool:
-        async with raw_connection(self._pool) as connection, connection.transaction():
+        async with raw_connection(self._pool) as connection, audited_transaction(connection, self._chains) as entries:
             await connection.execute(_LOCK_CUSTOMER, str(code.customer_id))
             await connection.execute(_DROP_OLD_CODES, code.customer_id, code.created_at - CODES_WINDOW)
             if await connection.fetchval(_COUNT_CODES, code.customer_id) >= CODES_MAX:
                 return False
             await connection.execute(_CODES.add, *_CODES.values(code))
-            await save_entries(connection, [entry])
+            entries.append(entry)
         return True
 
     async def update(self, code_id: UUID, change: Callable[[OneTimeCode], OneTimeCode]) -> OneTimeCode | None:
-        return await _update(self._pool, _CODES, OneTimeCode, code_id, change)
+        return await _update(self._pool, self._chains, _CODES, OneTimeCode, code_id, change)
 
 
 async def _update(
     pool: ConnectionPool,
+    chains: Chains,
     rows: _Rows,
     kind: type[RowT],
     key: UUID,
     change: Callable[[RowT], RowT],
     entry_of: Callable[[RowT, RowT], AuditEntry | None] | None = None,
 ) -> RowT | None:
-    async with raw_connection(pool) as connection, connection.transaction():
+    async with raw_connection(pool) as connection, audited_transaction(connection, chains) as entries:
         row = await connection.fetchrow(rows.lock, key)
         if row is None:
             return None
@@ -160,7 +165,7 @@ async def _update(
         if changed != found:
             await connection.execute(rows.change, *rows.values(changed))
         if entry_of is not None and (entry := entry_of(found, changed)) is not None:
-            await save_entries(connection, [entry])
+            entries.append(entry)
         return changed
 
 

@@ -10,8 +10,9 @@ from tekana.domain.audit_log import AuditEntry
 from tekana.domain.identifiers import CustomerId
 from tekana.domain.identities import Identity
 from tekana.domain.signing_keys import SigningKey
-from tekana_postgres.audit_log import save_entries
+from tekana_postgres.audit_log import audited_transaction
 from tekana_postgres.connections import ConnectionPool, raw_connection
+from tekana_postgres.history_links import Chains
 
 _KEY_COLUMNS = ", ".join(one.name for one in fields(SigningKey))
 _LIST_KEYS = f"SELECT {_KEY_COLUMNS} FROM signing_keys ORDER BY period"
@@ -31,17 +32,18 @@ _REMOVE = "DELETE FROM identities WHERE customer_id = $1 AND id = $2 RETURNING 1
 class PostgresSigningKeys:
     """Implements tekana.ports.sign_in_store.SigningKeys."""
 
-    def __init__(self, pool: ConnectionPool) -> None:
+    def __init__(self, pool: ConnectionPool, chains: Chains) -> None:
         self._pool = pool
+        self._chains = chains
 
     async def list(self) -> Sequence[SigningKey]:
         async with raw_connection(self._pool) as connection:
             return [SigningKey(**row) for row in await connection.fetch(_LIST_KEYS)]
 
     async def add(self, key: SigningKey, entry: AuditEntry) -> None:
-        async with raw_connection(self._pool) as connection, connection.transaction():
+        async with raw_connection(self._pool) as connection, audited_transaction(connection, self._chains) as entries:
             if await connection.fetchval(_ADD_KEY, *astuple(key)) is not None:
-                await save_entries(connection, [entry])
+                entries.append(entry)
 
     async def remove(self, period: int) -> None:
         async with raw_connection(self._pool) as connection:
@@ -51,8 +53,9 @@ class PostgresSigningKeys:
 class PostgresIdentities:
     """Implements tekana.ports.sign_in_store.Identities."""
 
-    def __init__(self, pool: ConnectionPool) -> None:
+    def __init__(self, pool: ConnectionPool, chains: Chains) -> None:
         self._pool = pool
+        self._chains = chains
 
     async def find(self, tenant: str, issuer: str, subject: str) -> CustomerId | None:
         async with raw_connection(self._pool) as connection:
@@ -64,16 +67,16 @@ class PostgresIdentities:
             return [Identity(**row) for row in await connection.fetch(IDENTITIES_OF, customer_id)]
 
     async def add(self, identity: Identity, entry: AuditEntry) -> Identity:
-        async with raw_connection(self._pool) as connection, connection.transaction():
+        async with raw_connection(self._pool) as connection, audited_transaction(connection, self._chains) as entries:
             if await connection.fetchval(_ADD, *astuple(identity)) is not None:
-                await save_entries(connection, [entry])
+                entries.append(entry)
                 return identity
             row = await connection.fetchrow(_FIND, identity.tenant, identity.issuer, identity.subject)
         return identity if row is None else Identity(**row)  # None: it was removed in between
 
     async def remove(self, customer_id: CustomerId, identity_id: UUID, entry: AuditEntry) -> bool:
-        async with raw_connection(self._pool) as connection, connection.transaction():
+        async with raw_connection(self._pool) as connection, audited_transaction(connection, self._chains) as entries:
             if await connection.fetchval(_REMOVE, customer_id, identity_id) is None:
                 return False
-            await save_entries(connection, [entry])
+            entries.append(entry)
         return True

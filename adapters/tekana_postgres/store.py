@@ -90,7 +90,7 @@ class PostgresStore:
         self._clock = clock
         self._key_provider = key_provider or _no_key_provider
         self._history_keys: HistoryKeys = NoHistoryKeys()
-        self._chains: Chains | None = None
+        self._chains = Chains()
         self._connect()
 
     @property
@@ -121,16 +121,16 @@ class PostgresStore:
         self.credentials = PostgresCredentials(self._readers, self._background, self._clock)
         self.approvals = partial(PostgresApprovals, self._readers, self._clock)
         self.audit_log = partial(PostgresAuditLog, self._readers)
-        self.audit_records = PostgresAuditRecords(self._background, self._clock)
+        self.audit_records = PostgresAuditRecords(self._background, self._clock, self._chains)
         self.personal_data = partial(PostgresPersonalData, self._readers)
         # Not from a replica, which lacks the locks that limit reads of the feed.
         self.events = partial(PostgresEvents, self._readers)
         self.retention = PostgresRetention(self._background)
-        self.customer_credentials = PostgresCustomerCredentials(self._readers)
-        self.refresh_families = PostgresRefreshFamilies(self._readers)
-        self.one_time_codes = PostgresOneTimeCodes(self._readers)
-        self.signing_keys = PostgresSigningKeys(self._readers)
-        self.identities = PostgresIdentities(self._readers)
+        self.customer_credentials = PostgresCustomerCredentials(self._readers, self._chains)
+        self.refresh_families = PostgresRefreshFamilies(self._readers, self._chains)
+        self.one_time_codes = PostgresOneTimeCodes(self._readers, self._chains)
+        self.signing_keys = PostgresSigningKeys(self._readers, self._chains)
+        self.identities = PostgresIdentities(self._readers, self._chains)
         self.webhook_endpoints = PostgresWebhookEndpoints(self._readers, self._background, self._clock)
         self.webhook_deliveries = PostgresWebhookDeliveries(self._readers, self._background, self._clock)
 
@@ -159,9 +159,8 @@ class PostgresStore:
         return audit(self._url)
 
     def link_history(self, keys: HistoryKeys) -> None:
-        """Have every unit of work add a link, with these keys."""
-        self._history_keys = keys
-        self._chains = Chains(keys)
+        """Have every unit of work, and every addition to the audit log, add a link, with these keys."""
+        self._history_keys = self._chains.keys = keys
 
     @property
     def history(self) -> PostgresHistory:

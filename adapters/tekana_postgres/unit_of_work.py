@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Mapping, Set
-from contextlib import AbstractAsyncContextManager, nullcontext, suppress
-from datetime import datetime
+from contextlib import suppress
 from typing import Any
 
 import asyncpg
@@ -18,11 +17,11 @@ from tekana.ports.clock import Clock
 from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord, Unlocked
 from tekana_postgres.aggregates.kind_rows import KindRows
 from tekana_postgres.aggregates.wallet import RowVersion, lock_wallets, read_wallets, save_wallets
-from tekana_postgres.audit_log import save_entries
+from tekana_postgres.audit_log import save_audit_rows
 from tekana_postgres.connections import translate_errors
 from tekana_postgres.customer_data import encrypted_answers
-from tekana_postgres.history import History, customer_answers, history_of
-from tekana_postgres.history_links import Chains, Link
+from tekana_postgres.history import customer_answers, history_of
+from tekana_postgres.history_links import Chains
 from tekana_postgres.key_records import find_records
 from tekana_postgres.row_locks import NO_LOCK, SKIP_LOCKED, WAIT, RowLock
 from tekana_postgres.rows import key_digest
@@ -41,7 +40,7 @@ class PostgresUnitOfWork:
         clock: Clock | None,
         kinds: Mapping[str, KindRows],
         vault: CustomerVault,
-        chains: Chains | None = None,
+        chains: Chains,
     ) -> None:
         self._connection = connection
         self._kinds = kinds
@@ -145,20 +144,17 @@ class PostgresUnitOfWork:
                 added, changed = book.changes.added.get(name), book.changes.changed.get(name)
                 if added or changed:
                     await rows.save(self._connection, added or {}, changed or {})
-            if book.audit_log:
-                await save_entries(self._connection, book.audit_log)
+            if history.audit_log:
+                await save_audit_rows(self._connection, history.audit_log)
             wallets = await save_wallets(self._connection, book)
             answers = await encrypted_answers(self._connection, self._vault, customer_answers(by_digest))
             if answers:
                 history = history._replace(customer_answers=answers)
-            async with self._link(history, book.now) as link:
+            async with self._chains.link(history, book.now) as link:
                 await save_balances_and_history(self._connection, history, wallets, self._versions, link)
                 if self._transaction is not None:
                     await self._transaction.commit()
                     self._transaction = None
-
-    def _link(self, history: History, created_at: datetime) -> AbstractAsyncContextManager[Link | None]:
-        return nullcontext() if self._chains is None else self._chains.link(history, created_at)
 
 
 def _brings(ref: Ref, locked: LockedState, wallets: Collection[WalletId]) -> bool:

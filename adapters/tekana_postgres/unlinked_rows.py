@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 import asyncpg
 
-from tekana_postgres.history_links import ANSWER_BYTES, ID_BYTES, TRANSACTION_BYTES
+from tekana_postgres.history_links import ANSWER_BYTES, AUDIT_ENTRY_BYTES, ID_BYTES, TRANSACTION_BYTES
 
 
 def _ids(records: str, size: int, begin: int) -> str:
@@ -19,6 +19,7 @@ def _ids(records: str, size: int, begin: int) -> str:
 LINKED_TRANSACTIONS: Final = _ids("transactions", TRANSACTION_BYTES, 0)
 LINKED_KEYS: Final = f"{_ids('transactions', TRANSACTION_BYTES, ID_BYTES)} UNION ALL {_ids('answers', ANSWER_BYTES, 0)}"
 LINKED_EVENTS: Final = "SELECT unnest(event_positions) AS id FROM history_links"
+LINKED_AUDIT_ENTRIES: Final = _ids("audit_entries", AUDIT_ENTRY_BYTES, 0)
 
 
 TIMEOUT_SECONDS: Final = 6 * 3600
@@ -55,3 +56,7 @@ KEYS: Final = LinkedTable("idempotency key", "idempotency_keys", "key_digest", L
 EVENTS: Final = LinkedTable(
     "the event at position", "(SELECT position FROM outbox WHERE transaction_id IS NULL)", "position", LINKED_EVENTS
 )
+AUDIT_ENTRIES: Final = LinkedTable("entry of the audit log", "audit_log", "id", LINKED_AUDIT_ENTRIES)
+
+LINKED_TABLES: Final = (TRANSACTIONS, ENTRIES, KEYS, EVENTS, AUDIT_ENTRIES)
+"""All tables, in the order of `tekana_postgres.chain_verifier.Counts`."""

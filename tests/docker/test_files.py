@@ -145,7 +145,7 @@ def test_persistent_data_are_in_volumes() -> None:
     assert mounted == {
         "postgres": ["postgres:/var/lib/postgresql"],  # the image's data folder from version 18 on
         "kafka": [f"kafka:{kafka.environment['KAFKA_LOG_DIRS']}"],
-        **{key: ["keys:/var/lib/tekana"] for key in ("customer", "wallet", "transaction", "webhooks")},
+        **{key: ["keys:/var/lib/tekana"] for key in ("migrate", "customer", "wallet", "transaction", "webhooks")},
     }
     assert RAW["services"]["postgres"]["image"] == "postgres:18"
 

@@ -15,7 +15,7 @@ from tekana_postgres import PostgresStore
 from tests.integration.postgres_support import superuser
 from tests.postgres_stores import postgres_store
 
-TABLES = ("transactions", "entries", "idempotency_keys", "outbox", "history_links")
+TABLES = ("transactions", "entries", "idempotency_keys", "outbox", "audit_log", "history_links")
 
 
 class GivenKeys:

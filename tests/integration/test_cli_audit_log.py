@@ -1,15 +1,22 @@
 """What command-line tools change is in the audit log, and the log resists changes."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import asyncpg
 import pytest
 
 import tekana
 from tekana import LOCAL_OPERATOR, PageRequest
+from tekana.bootstrap import Settings
 from tekana.bootstrap.audit_records import record_act
 from tekana.cli.migrate import _migrate
 from tekana.domain.audit_log import AuditEntry
 from tekana.testing.builders import person
-from tests.integration.postgres_support import superuser
+from tekana_postgres.migrator import migrate
+from tests.integration.postgres_support import some_history, superuser
 
 
 async def entries(url: str) -> tuple[AuditEntry, ...]:
@@ -17,18 +24,59 @@ async def entries(url: str) -> tuple[AuditEntry, ...]:
         return (await app.as_caller(LOCAL_OPERATOR).audit_log.list(PageRequest(100))).items
 
 
-async def test_a_migration_is_recorded(empty_postgres_url: str) -> None:
-    assert await _migrate(empty_postgres_url) != []
-    [entry] = await entries(empty_postgres_url)
+def audit_chain(url: str) -> subprocess.CompletedProcess[str]:
+    """Run `tekana audit --chain`."""
+    command = (sys.executable, "-m", "tekana_cli", "audit", "--chain")
+    variables = {**os.environ, "TEKANA_DATABASE_URL": url}
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=variables)
+
+
+async def _ledger_in_use_at_an_earlier_revision(url: str) -> None:
+    await migrate(url)
+    async with tekana.connect(url) as app:
+        await some_history(app.as_caller(LOCAL_OPERATOR))
+    await migrate(url, "0019")
+
+
+async def test_a_migration_is_recorded_with_a_link(empty_postgres_url: str) -> None:
+    await _ledger_in_use_at_an_earlier_revision(empty_postgres_url)
+    assert await _migrate(Settings.from_environment(given={"database_url": empty_postgres_url})) == ["up 0020"]
+    *_, entry = await entries(empty_postgres_url)
     assert (entry.action, entry.outcome, entry.subject, entry.address) == ("MigrateSchema", "done", "local", None)
-    assert await _migrate(empty_postgres_url) == []
-    assert [one.action for one in await entries(empty_postgres_url)] == ["MigrateSchema", "ReadAuditLog"]
+    assert await _migrate(Settings.from_environment(given={"database_url": empty_postgres_url})) == []
+    registered = ["RegisterCustomer"] * 2
+    assert [one.action for one in await entries(empty_postgres_url)] == [*registered, "MigrateSchema", "ReadAuditLog"]
+    whole = audit_chain(empty_postgres_url)
+    assert whole.returncode == 0, whole.stdout
+
+
+async def test_a_migration_without_the_key_is_not_recorded(
+    empty_postgres_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await _ledger_in_use_at_an_earlier_revision(empty_postgres_url)
+    elsewhere = {"database_url": empty_postgres_url, "key_provider_url": f"file://{tmp_path}/keys.json"}
+    assert await _migrate(Settings.from_environment(given=elsewhere)) == ["up 0020"]
+    assert "the migration is not in the audit log: there is no key file" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+    assert {one.action for one in await entries(empty_postgres_url)} == {"RegisterCustomer"}
+
+
+async def test_a_new_database_is_whole_and_has_no_key_yet(empty_postgres_url: str) -> None:
+    """Its migration is not recorded: the key of links belongs to the machine that serves."""
+    assert await _migrate(Settings.from_environment(given={"database_url": empty_postgres_url})) != []
+    async with superuser(empty_postgres_url) as connection:
+        assert await connection.fetchval("SELECT count(*) FROM data_keys") == 0
+    assert await entries(empty_postgres_url) == ()
+    whole = audit_chain(empty_postgres_url)
+    assert whole.returncode == 0, whole.stdout
 
 
 async def test_acts_without_a_command_are_recorded(postgres_url: str) -> None:
     async with tekana.connect(postgres_url) as app:
         await record_act(app._store, "RotateMasterKey")  # type: ignore[arg-type]
     assert [one.action for one in await entries(postgres_url)] == ["RotateMasterKey"]
+    whole = audit_chain(postgres_url)
+    assert whole.returncode == 0, whole.stdout
 
 
 async def test_entries_cannot_be_changed_or_removed(postgres_url: str) -> None:

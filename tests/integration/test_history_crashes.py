@@ -22,15 +22,21 @@ _WRITER = """
 import asyncio, random, sys, uuid
 import tekana
 from tekana.testing import builders
-from tests.integration.history_support import linked_session
+from tekana.testing.session import session
+from tests.integration.history_support import linked_store
+from tests.integration.test_linked_audit_log import refused_entry
 
 async def main(url, wallets):
-    async with linked_session(url) as app:
+    store = linked_store(url)
+    async with session(store=store) as app:
         async def move():
             mine, his = random.sample(wallets, 2)
             try:
-                if random.random() < 0.1:
+                what = random.random()
+                if what < 0.1:
                     await app.execute(builders.person())
+                elif what < 0.3:
+                    await store.audit_records.append([refused_entry(), refused_entry()])
                 else:
                     await app.execute(builders.transfer(mine, his, "1"), key=uuid.uuid4().hex)
             except (tekana.Refused, tekana.Unavailable):
@@ -72,7 +78,9 @@ async def test_writers_that_are_killed_leave_whole_chains(postgres_url: str) -> 
     async with superuser(postgres_url) as connection:
         chains = await connection.fetchval("SELECT count(DISTINCT chain) FROM history_links")
         count = await connection.fetchval("SELECT count(*) FROM transactions")
+        appended = await connection.fetchval("SELECT count(*) FROM audit_log WHERE action = 'ReadAuditLog'")
     assert chains >= 7
+    assert appended > 6
     assert count > 20
 
 

@@ -32,7 +32,7 @@ _A_TRANSFER = "(SELECT id FROM transactions WHERE type = 'transfer' AND status =
 _LAST = "(SELECT chain, max(number) FROM history_links GROUP BY chain)"
 _COPY_LINK = (
     "INSERT INTO history_links SELECT {chain}, {number}, created_at, key_id, form, transactions, answers, events,"
-    " event_positions, digest FROM history_links WHERE (chain, number) IN " + _LAST + " LIMIT 1"
+    " event_positions, audit_entries, digest FROM history_links WHERE (chain, number) IN " + _LAST + " LIMIT 1"
 )
 
 # For each change the statements, the invariants that it breaks, and what is named.
@@ -260,6 +260,7 @@ async def test_a_whole_history_is_counted(postgres_url: str) -> None:
         rows = await connection.fetchval(
             "SELECT (SELECT count(*) FROM transactions) + (SELECT count(*) FROM entries)"
             " + (SELECT count(*) FROM idempotency_keys) + (SELECT count(*) FROM outbox WHERE event IS NOT NULL)"
+            " + (SELECT count(*) FROM audit_log)"
         )
         links = await connection.fetchval("SELECT count(*) FROM history_links")
     assert [finding.checked for finding in findings] == [rows, links, rows]

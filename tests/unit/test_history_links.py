@@ -15,9 +15,10 @@ from uuid import UUID
 
 import pytest
 
+from tekana.domain.audit_log import AuditEntry
 from tekana.ports.history import Head, HistoryKey
 from tekana_postgres import history_links, tables
-from tekana_postgres.history import COLUMNS, History
+from tekana_postgres.history import COLUMNS, NOTHING, History, audit_row
 from tekana_postgres.history_links import FIRST_DIGEST, Leaves, Link, Records, new_link, records_of
 
 GOLDEN = Path(__file__).with_name("golden_links.json")
@@ -45,8 +46,17 @@ _KEYS = (
     ("14" * 16, 5, "03" * 16, None),  # of a transaction of another unit of work
 )
 _OUTBOX = ((_FIRST, None, None), (None, "WalletOpened", '{"sequence":1}'), (None, "WalletFrozen", '{"sequence":2}'))
-HISTORY = History(list(_KEYS), [_POSTED, _REJECTED], list(_ENTRIES), list(_OUTBOX), [])
-ONLY_A_KEY = History([_KEYS[2]], [], [], [], [])
+_DONE = (
+    *("21" * 16, AT, "shop", "key:1", "operator", "FreezeWallet", "done", None, "wallet", _FROM, "req-2", "192.0.2.1"),
+    *(("freeze_reason",), 1, '{"status":"active"}', '{"status":"frozen"}'),
+)
+_REFUSED = (
+    *("22" * 16, AT, "main", "unknown", None, "Authenticate", "refused", "unauthenticated", None, None, None, None),
+    *((), 300, None, None),
+)
+HISTORY = History(list(_KEYS), [_POSTED, _REJECTED], list(_ENTRIES), list(_OUTBOX), [], [_DONE, _REFUSED])
+ONLY_A_KEY = NOTHING._replace(keys=[_KEYS[2]])
+ONLY_AN_AUDIT_ENTRY = NOTHING._replace(audit_log=[_REFUSED])
 
 
 def vectors() -> dict[str, Any]:
@@ -54,13 +64,16 @@ def vectors() -> dict[str, Any]:
     leaves = Leaves(KEY.secret)
     first = new_link(Head(CHAIN, 0, FIRST_DIGEST), AT, KEY, records_of(HISTORY, leaves))
     second = new_link(Head(CHAIN, 1, first.digest), AT, KEY, records_of(ONLY_A_KEY, leaves))
+    third = new_link(Head(CHAIN, 2, second.digest), AT, KEY, records_of(ONLY_AN_AUDIT_ENTRY, leaves))
     return {
         "transaction": leaves.of_transaction(_POSTED, _ENTRIES, _KEYS[0]).hex(),
         "transaction without entries": leaves.of_transaction(_REJECTED, (), _KEYS[1]).hex(),
         "transaction without a key": leaves.of_transaction(_REJECTED, (), None).hex(),
         "answer": leaves.of_answer(_KEYS[2]).hex(),
         "event": leaves.of_event("WalletOpened", '{"sequence":1}').hex(),
-        "links": [_as_text(first), _as_text(second)],
+        "audit entry": leaves.of_audit_entry(_DONE).hex(),
+        "audit entry of a refusal": leaves.of_audit_entry(_REFUSED).hex(),
+        "links": [_as_text(first), _as_text(second), _as_text(third)],
     }
 
 
@@ -79,11 +92,34 @@ def test_leaves_and_links_are_those_of_the_golden_vectors() -> None:
 
 def test_the_form_has_the_columns_that_are_written() -> None:
     """A column that is added has no place in form 1: it needs a new one, beside which old links can be verified."""
-    assert [len(COLUMNS[table]) for table in (tables.transactions, tables.entries, tables.idempotency_keys)] == [
-        len(_POSTED),
-        len(_ENTRIES[0]),
-        len(_KEYS[0]),
-    ]
+    rows = {
+        tables.transactions: _POSTED,
+        tables.entries: _ENTRIES[0],
+        tables.idempotency_keys: _KEYS[0],
+        tables.audit_log: _DONE,
+    }
+    assert {table: len(COLUMNS[table]) for table in rows} == {table: len(row) for table, row in rows.items()}
+    assert {one.name for one in tables.audit_log.columns} == set(COLUMNS[tables.audit_log])
+
+
+def test_an_audit_entry_is_the_row_of_the_form() -> None:
+    entry = AuditEntry(
+        id=UUID("21" * 16),
+        at=AT,
+        tenant="shop",
+        subject="key:1",
+        kind="operator",
+        action="FreezeWallet",
+        outcome="done",
+        resource="wallet",
+        resource_id=UUID(_FROM),
+        request_id="req-2",
+        address="192.0.2.1",
+        personal_fields=("freeze_reason",),
+        before={"status": "active"},
+        after={"status": "frozen"},
+    )
+    assert audit_row(entry) == _DONE
 
 
 def test_the_same_moment_of_another_time_zone_is_the_same_row() -> None:
@@ -95,14 +131,14 @@ def test_the_same_moment_of_another_time_zone_is_the_same_row() -> None:
 
 
 def test_two_keys_of_one_transaction_have_two_records() -> None:
-    twice = History([*_KEYS[:2], ("15" * 16, 7, _FIRST, None)], [_POSTED, _REJECTED], [], [], [])
+    twice = NOTHING._replace(keys=[*_KEYS[:2], ("15" * 16, 7, _FIRST, None)], transactions=[_POSTED, _REJECTED])
     records = records_of(twice, Leaves(KEY.secret))
     found = records.transactions.hex() + records.answers.hex()
     assert all(key[0] in found for key in twice.keys)
 
 
 def test_a_key_of_another_unit_has_a_record_beside_a_transaction_without_a_key() -> None:
-    records = records_of(History([_KEYS[3]], [_POSTED], [], [], []), Leaves(KEY.secret))
+    records = records_of(NOTHING._replace(keys=[_KEYS[3]], transactions=[_POSTED]), Leaves(KEY.secret))
     assert records.answers.hex().startswith(_KEYS[3][0])
     assert records.transactions.hex().startswith(_FIRST + "00" * 16)
 
@@ -113,6 +149,14 @@ def test_each_column_of_a_transaction_has_a_part_in_its_leaf(place: int) -> None
     for row in (_POSTED, _REJECTED):
         changed = (*row[:place], "another", *row[place + 1 :])
         assert leaves.of_transaction(changed, (), None) != leaves.of_transaction(row, (), None)
+
+
+@pytest.mark.parametrize("place", range(len(_DONE)))
+def test_each_column_of_an_audit_entry_has_a_part_in_its_leaf(place: int) -> None:
+    leaves = Leaves(KEY.secret)
+    for row in (_DONE, _REFUSED):
+        changed = (*row[:place], "another", *row[place + 1 :])
+        assert leaves.of_audit_entry(changed) != leaves.of_audit_entry(row)
 
 
 def _leaf_without(what: int) -> Callable[..., bytes]:
@@ -127,10 +171,14 @@ def _leaf_without(what: int) -> Callable[..., bytes]:
     return of_transaction
 
 
+def _audit_leaf_without_values(self: Leaves, row: Any) -> bytes:
+    return self._leaf(("audit entry", row[:-2]))
+
+
 def _digest_without(place: int) -> Callable[..., bytes]:
     """Return a `link_digest` that leaves out one of its arguments: the digest before, the number, the records …"""
     plain = history_links.link_digest
-    nothing = (b"", b"", UUID(int=0), 0, AT + timedelta(days=1), UUID(int=0), 0, Records(b"", b"", b""))
+    nothing = (b"", b"", UUID(int=0), 0, AT + timedelta(days=1), UUID(int=0), 0, Records(b"", b"", b"", b""))
 
     def link_digest(*given: Any) -> bytes:
         return plain(*given[:place], nothing[place], *given[place + 1 :])
@@ -141,7 +189,7 @@ def _digest_without(place: int) -> Callable[..., bytes]:
 def _digest_of(count: int) -> Callable[..., bytes]:
     """Return a `link_digest` that has a part of the records only."""
     plain = history_links.link_digest
-    return lambda *given: plain(*given[:-1], Records(*given[-1][:count], *[b""] * (3 - count)))
+    return lambda *given: plain(*given[:-1], Records(*given[-1][:count], *[b""] * (4 - count)))
 
 
 BUGS: dict[str, tuple[Any, str, Any]] = {
@@ -151,6 +199,8 @@ BUGS: dict[str, tuple[Any, str, Any]] = {
     "a leaf under no key": (Leaves, "__init__", lambda self, _secret: setattr(self, "_empty", blake2b(digest_size=16))),
     "an event without its type": (Leaves, "of_event", lambda self, _kind, event: self._leaf(("event", "", event))),
     "an answer as an event": (Leaves, "of_answer", lambda self, row: self._leaf(("event", row))),
+    "an audit entry as an answer": (Leaves, "of_audit_entry", lambda self, row: self._leaf(("answer", row))),
+    "an audit entry without what it changed": (Leaves, "of_audit_entry", _audit_leaf_without_values),
     "shorter leaves": (history_links, "LEAF_BYTES", 8),
     "leaves for another use": (history_links, "_LEAF", b"another use"),
     "links for another use": (history_links, "_LINK", b"another use"),
@@ -164,6 +214,7 @@ BUGS: dict[str, tuple[Any, str, Any]] = {
     "a link without records": (history_links, "link_digest", _digest_without(7)),
     "a link without answers and events": (history_links, "link_digest", _digest_of(1)),
     "a link without events": (history_links, "link_digest", _digest_of(2)),
+    "a link without audit entries": (history_links, "link_digest", _digest_of(3)),
     "other keys left out": (history_links, "_other_keys", lambda _history, _keys: ()),
 }
 

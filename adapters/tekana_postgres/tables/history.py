@@ -7,7 +7,8 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from tekana_postgres.tables.columns import MAY_INSERT, metadata, moment
 
-# A record of `transactions` has 48 bytes, one of `answers` 32, one of `events` 16. They cannot be compressed.
+# A record of `transactions` has 48 bytes, one of `answers` or `audit_entries` 32, one of `events` 16. They cannot be
+# compressed.
 history_links = Table(
     "history_links",
     metadata,
@@ -20,6 +21,7 @@ history_links = Table(
     Column("answers", LargeBinary, nullable=False),
     Column("events", LargeBinary, nullable=False),
     Column("event_positions", ARRAY(BigInteger)),
+    Column("audit_entries", LargeBinary, nullable=False),
     Column("digest", LargeBinary, nullable=False),
     CheckConstraint("number >= 1", name="number"),
     info={"rights": MAY_INSERT},

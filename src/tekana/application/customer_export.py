@@ -49,9 +49,9 @@ class Profile(NamedTuple):
 class CustomerExport:
     """Everything that is held about a customer, who may be erased: then it is what has to stay.
 
-    It has what belongs to the customer, whoever asks for it: of a transaction, the entries of the customer's wallets
-    only; of the audit log, no other people. Methods raise CustomerNotFound for a customer that the caller has no access
-    to, and Unavailable.
+    It has what belongs to the customer, and is the same for every caller: of a transaction, the entries of the
+    customer's wallets only; of the audit log, no other people. Methods raise CustomerNotFound for a customer that the
+    caller has no access to, and Unavailable.
 
     Args:
         customer_id: whose data.

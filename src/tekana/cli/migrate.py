@@ -11,6 +11,8 @@ from tekana.bootstrap import Settings
 from tekana.bootstrap.audit_records import record_act
 from tekana.bootstrap.lifespan import build_local
 from tekana.cli.options import database_options, key_provider_option, settings
+from tekana.ports.history import LinkedStore
+from tekana.ports.store import Store
 
 
 @click.command
@@ -24,6 +26,9 @@ def migrate(database_url: str | None, data_dir: Path | None, key_provider_url: s
 
     May be run at any time, by any number of processes at once: one does the work. It also grants missing rights to the
     role of the application.
+
+    The migration of a ledger in use gets an entry in the audit log. It needs the key provider for that, but migrates
+    without it, too.
     """
     steps = asyncio.run(_migrate(settings(database_url, data_dir, key_provider_url=key_provider_url)))
     for step in steps:
@@ -39,9 +44,20 @@ async def _migrate(chosen: Settings) -> list[str]:
         steps = await store.migrate()
         if steps:
             try:
-                await record_act(store, "MigrateSchema")
-            except Exception as error:  # such as a user who may migrate, but not add rows
+                await _record(store)
+            except Exception as error:  # such as a user who may migrate, but not add rows or read the key
                 click.echo(f"tekana: the migration is not in the audit log: {error}", err=True)
         return steps
     finally:
         await store.stop()
+
+
+async def _record(store: Store) -> None:
+    """Record the migration, with a link.
+
+    If history has no links yet, there is no entry. The first process that serves creates their key; if this one did, on
+    another machine, the key could be wrapped with a master key that no server has.
+    """
+    if isinstance(store, LinkedStore) and not await store.history.heads():
+        return
+    await record_act(store, "MigrateSchema")

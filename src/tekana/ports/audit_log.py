@@ -68,6 +68,6 @@ class AuditRecords(Protocol):
         An entry with the same id that is stored already stays as it is, so that a lost answer can be retried.
 
         Raises:
-            Unavailable: the store cannot be reached.
+            Unavailable: the store cannot be reached, or the key of links, of a store whose history is linked.
         """
         ...

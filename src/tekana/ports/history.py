@@ -1,7 +1,8 @@
 """Tamper evidence: links, under a key that is outside the database, in which history can be verified.
 
-Each unit of work adds a link: a keyed digest of the rows that it adds, and of the link before it. Links form chains,
-one for each unit that a process saves at the same time, so that no unit waits for another one's link.
+Each unit of work adds a link: a keyed digest of the rows that it adds, and of the link before it. So does what adds to
+the audit log outside units of work. Links form chains, one for each unit that a process saves at the same time, so that
+no unit waits for another one's link.
 """
 
 from __future__ import annotations
@@ -131,7 +132,10 @@ class LinkedStore(LeasingStore, Protocol):
     """
 
     def link_history(self, keys: HistoryKeys) -> None:
-        """Have every unit of work add a link, with these keys. Call it before the first one begins."""
+        """Have every unit of work, and every other addition to the audit log, add a link, with these keys.
+
+        Call it before the first one begins.
+        """
         ...
 
     @property

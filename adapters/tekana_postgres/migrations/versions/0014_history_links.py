@@ -25,6 +25,7 @@ CREATE TABLE history_links (
     answers BYTEA NOT NULL,
     events BYTEA NOT NULL,
     event_positions BIGINT[],
+    audit_entries BYTEA NOT NULL,
     digest BYTEA NOT NULL,
     CONSTRAINT pk_history_links PRIMARY KEY (chain, number),
     CONSTRAINT ck_history_links_number CHECK (number >= 1)
@@ -33,7 +34,8 @@ CREATE TABLE history_links (
 # The records cannot be compressed, so PostgreSQL does not try.
 STORAGE = """
 ALTER TABLE history_links ALTER transactions SET STORAGE EXTERNAL, ALTER answers SET STORAGE EXTERNAL,
-    ALTER events SET STORAGE EXTERNAL, ALTER event_positions SET STORAGE EXTERNAL
+    ALTER events SET STORAGE EXTERNAL, ALTER event_positions SET STORAGE EXTERNAL,
+    ALTER audit_entries SET STORAGE EXTERNAL
 """
 GUARD = """
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON history_links

@@ -23,7 +23,7 @@ SELECT count(*) FROM customers c LEFT JOIN customer_details d ON d.id = c.id WHE
 READABLE_ANSWERS = "SELECT count(*) FROM customer_answers WHERE encrypted IS NULL"
 DROP = (
     """
-    ALTER TABLE customers DROP CONSTRAINT ck_customers_suspension,
+    ALTER TABLE customers DROP CONSTRAINT IF EXISTS ck_customers_suspension,
         DROP COLUMN full_name, DROP COLUMN email, DROP COLUMN phone_number, DROP COLUMN external_id,
         DROP COLUMN metadata, DROP COLUMN suspension_reason
     """,
