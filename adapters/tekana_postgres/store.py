@@ -230,8 +230,8 @@ class PostgresStore:
             state = await connection.fetchrow(_STATE)
         warnings = check_revisions(state["revisions"])
         await self._write_probe.check()
-        if self._chains is not None:
-            await self._history_keys.current()
+        if self._chains.keys is not None:
+            await self._chains.keys.current()
         if self._replica is not None:
             warnings += await _check_replica(self._replica)
         if state["unsafe"]:
