@@ -207,7 +207,7 @@ BUGS: Final = {
     "identities without access": "tekana.application.sign_in.identities.can_access",
     "endpoints without access": "tekana_memory.webhook_endpoints.can_access",
     "webhooks without access": "tekana.application.commands.webhooks.endpoints.can_access",
-    "no scope": "tekana.application.tekana.require_scope",
+    "no scope": "tekana.application.session.require_scope",
     "no credential": "tekana.application.authentication.authenticator.Authenticator.authenticate",
 }
 """Functions that planted bugs replace by one that allows everything."""

@@ -22,7 +22,7 @@ from tekana.application.authentication import create_api_key as create_api_key
 from tekana.application.authentication import rotate_api_key as rotate_api_key
 from tekana.application.commands import *
 from tekana.application.engine.posting_engine import PostingEngine as PostingEngine
-from tekana.application.tekana import Session as Session
+from tekana.application.session import Session as Session
 from tekana.application.tekana import Tekana as Tekana
 from tekana.application.webhooks.webhooks import Webhooks as Webhooks
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from tekana.application.bus import Gateway, Service
-from tekana.application.tekana import Session
+from tekana.application.session import Session
 from tekana.bootstrap.data_folder import default_data_dir
 from tekana.bootstrap.settings import Settings
 from tekana.domain.caller import Caller

@@ -15,8 +15,8 @@ from tekana.application import Session
 from tekana.application.commands import MONEY_COMMANDS
 from tekana.application.customer_export import CustomerExport
 from tekana.application.event_payload import event_payload
+from tekana.application.session import refusal_of
 from tekana.application.sign_in.customer_sign_in import CustomerSignIn
-from tekana.application.tekana import refusal_of
 from tekana.domain.answers import CustomerWithWallets
 from tekana.domain.approvals import Approval
 from tekana.domain.audit_log import AuditEntry

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Final, get_args
 from uuid import UUID
 
+from tekana.application.session import Session
 from tekana.application.sign_in.contacts import SignInContact, sign_in_contact
 from tekana.application.sign_in.customer_sign_in import CustomerSignIn
 from tekana.application.sign_in.sign_in import Tokens
-from tekana.application.tekana import Session, Tekana
+from tekana.application.tekana import Tekana
 from tekana.domain.caller import Caller
 from tekana.domain.identifiers import CustomerId
 from tekana.ports.message_sender import CodeMessage

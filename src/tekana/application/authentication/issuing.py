@@ -15,7 +15,7 @@ from tekana.domain.caller import Scope
 from tekana.domain.identifiers import ApiKeyId
 
 if TYPE_CHECKING:
-    from tekana.application.tekana import Session
+    from tekana.application.session import Session
 
 
 class KeyProperties(NamedTuple):

@@ -1,0 +1,363 @@
+"""A caller's session: commands and readers, with what their scopes allow."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, cast
+
+from tekana.application.audit_recorder import AuditRecorder
+from tekana.application.authentication import KeyVerifier
+from tekana.application.commands.batch import Batch, BatchOutcome, failed_index
+from tekana.application.commands.command import AnswerT, Command
+from tekana.application.customer_export import CustomerExport, RecordedPersonalData
+from tekana.application.engine.engine import Engine
+from tekana.application.engine.envelope import Envelope, Outcome
+from tekana.application.readers import checked
+from tekana.application.recipients import Recipient, find_recipient
+from tekana.application.webhooks.webhooks import Webhooks
+from tekana.domain.answers import Answer
+from tekana.domain.approvals import Approval
+from tekana.domain.audit_log import (
+    EXPORT_CUSTOMER,
+    READ_AUDIT_LOG,
+    Act,
+    AuditOutcome,
+    Origin,
+    Resource,
+    named_resource,
+)
+from tekana.domain.caller import AUTHENTICATION, Caller, Scope
+from tekana.domain.customer import CUSTOMERS
+from tekana.domain.errors import (
+    ApprovalPending,
+    Forbidden,
+    Refused,
+    SignInUnavailable,
+    Unavailable,
+    rebuild_refusal,
+)
+from tekana.domain.identifiers import CustomerId
+from tekana.domain.policy import require_scope, visible_transaction
+from tekana.domain.transaction import Rejection, Transaction
+from tekana.domain.wallet import WALLETS_PER_CUSTOMER_MAX
+from tekana.ports.audit import Audit
+from tekana.ports.audit_log import AuditRecords
+from tekana.ports.page import PageRequest
+from tekana.ports.personal_data import PersonalData
+from tekana.ports.readers import PortT, Reader, Readers, SessionReaders
+from tekana.ports.store import Store
+from tekana.ports.wallets import WalletFilter
+
+if TYPE_CHECKING:  # its libraries are loaded where customers sign in
+    from tekana.application.sign_in.customer_sign_in import CustomerSignIn
+
+
+class Executed(NamedTuple, Generic[AnswerT]):
+    """The answer of a command.
+
+    Attributes:
+        answer: the customer, wallet or transaction that the command returns.
+        replayed: whether the answer is the stored one of an earlier request with the same key.
+    """
+
+    answer: AnswerT
+    replayed: bool
+
+
+class Session(SessionReaders):
+    """The operations of one caller. All of them raise Forbidden if the caller lacks the required scope.
+
+    `execute` a command (`tekana.__all__` lists them), or `submit_batch` many money commands; read with `customers`,
+    `wallets`, `transactions`, `events` and `webhooks`; check the ledger with `audit`.
+    """
+
+    __slots__ = (
+        *("_address", "_engine", "_key_verifier", "_recorder", "_request_id", "_sign_in", "_store", "_webhooks"),
+        "caller",
+    )
+
+    def __init__(  # noqa: PLR0913 - what an application has
+        self,
+        caller: Caller,
+        store: Readers,
+        engine: Engine,
+        webhooks: Callable[[Caller], Webhooks] | None = None,
+        key_verifier: KeyVerifier | None = None,
+        recorder: AuditRecorder | None = None,
+        address: str | None = None,
+        request_id: str | None = None,
+        *,
+        sign_in: CustomerSignIn | None = None,
+    ) -> None:
+        self.caller = caller
+        self._store = store
+        self._engine = engine
+        self._webhooks = webhooks
+        self._key_verifier = key_verifier
+        self._recorder = recorder
+        self._address = address
+        self._request_id = request_id
+        self._sign_in = sign_in
+
+    def as_caller(self, caller: Caller) -> Session:
+        """Return the session of another caller on the same application."""
+        return Session(
+            caller,
+            self._store,
+            self._engine,
+            self._webhooks,
+            self._key_verifier,
+            self._recorder,
+            sign_in=self._sign_in,
+        )
+
+    def require_scope(self, action: str, *scopes: Scope, resource: Resource | None = None) -> None:
+        """Check that the caller has one of the scopes. Otherwise it is recorded as a refusal.
+
+        All operations do this by themselves. An adapter does it before it reads the rest of a request.
+
+        Args:
+            action: the name of the command or reader.
+            scopes: the scopes, of which one is enough.
+            resource: what the caller wants to do it to, if that is known.
+
+        Raises:
+            Forbidden: the caller has none of them.
+        """
+        try:
+            require_scope(self.caller, *scopes)
+        except Forbidden as error:
+            self._note(action, "refused", error.code, resource)
+            raise
+
+    def _require_scope_of(self, command: Command[Any]) -> None:
+        try:
+            require_scope(self.caller, command.SCOPE)
+        except Forbidden as error:
+            self._note(command.NAME, "refused", error.code, named_resource(command.locks()))
+            raise
+
+    def _note(
+        self, action: str, outcome: AuditOutcome, code: str | None = None, resource: Resource | None = None
+    ) -> None:
+        if self._recorder is not None:
+            act = Act.of(self.caller, action, outcome, code, self._address)
+            self._recorder.note(act, Origin(self._address, self._request_id), resource)
+
+    def open_reader(self, reader: Reader[PortT]) -> PortT:
+        """Return a reader of the session's caller, which checks and converts identifiers."""
+        self.require_scope(reader.name, reader.scope)
+        if reader is SessionReaders.audit_log:
+            self._note(READ_AUDIT_LOG, "done")
+        port = checked(reader, reader.of(self._store, self.caller))
+        if reader is SessionReaders.personal_data:
+            return cast("PortT", RecordedPersonalData(cast("PersonalData", port), self._record_export))
+        return port
+
+    async def _record_export(self, customer_id: CustomerId) -> None:
+        if self._recorder is not None:
+            act = Act.of(self.caller, EXPORT_CUSTOMER, "done", None, self._address)
+            resource = Resource(CUSTOMERS.name, customer_id)
+            await self._recorder.record(act, Origin(self._address, self._request_id), resource)
+
+    def export_customer(self, customer_id: CustomerId) -> CustomerExport:
+        """Return everything that is held about a customer, which is read as it is asked for.
+
+        Raises:
+            Forbidden: the caller lacks the scope.
+        """
+        return CustomerExport(customer_id, self.customers, self.personal_data, self._store)
+
+    @property
+    def webhooks(self) -> Webhooks:
+        """Read webhook endpoints and their deliveries. Raises Unavailable if this application has none."""
+        self.require_scope("webhooks", "webhooks:read")
+        if self._webhooks is None:
+            raise Unavailable("this application delivers no webhooks")
+        return self._webhooks(self.caller)
+
+    @property
+    def key_verifier(self) -> KeyVerifier:
+        """The verifier of API keys, for gateways only.
+
+        Raises:
+            Forbidden: the caller is not a gateway.
+            Unavailable: this application is not a service.
+        """
+        self._require_gateway()
+        if self._key_verifier is None:
+            raise Unavailable("this application verifies no API keys for gateways")
+        return self._key_verifier
+
+    @property
+    def audit_records(self) -> AuditRecords:
+        """The audit log, to which gateways add the refusals of their requests.
+
+        Raises:
+            Forbidden: the caller is not a gateway.
+            Unavailable: this application has no audit log.
+        """
+        self._require_gateway()
+        if self._recorder is None:
+            raise Unavailable("this application has no audit log")
+        return self._recorder.records
+
+    @property
+    def sign_in(self) -> CustomerSignIn:
+        """The sign-in of customers. Raises SignInUnavailable where there is none."""
+        return require_sign_in(self._sign_in)
+
+    def _require_gateway(self) -> None:
+        if self.caller != AUTHENTICATION:
+            raise Forbidden("only a gateway can request this")
+
+    @property
+    def audit(self) -> Audit:
+        """The check of all invariants of the ledger. Raises Unavailable at a gateway, which has no ledger."""
+        self.require_scope("audit", "audit:read")
+        self.require_scope("audit", "tenants:all")
+        if not isinstance(self._store, Store):
+            raise Unavailable("there is no ledger here: audit it where it is kept")
+        return self._store.audit
+
+    async def find_recipient(self, phone_number: str) -> Recipient:
+        """Return the customer of the caller's tenant who can be paid at a phone number, with a masked name.
+
+        Raises:
+            Forbidden, InvalidRequest, Unavailable
+            RecipientNotFound: there is none.
+        """
+        self.require_scope("recipients", "recipients:read")
+        return await find_recipient(self._store, self.caller, phone_number)
+
+    async def execute(
+        self, command: Command[AnswerT], *, key: str | None = None, request_id: str | None = None
+    ) -> AnswerT:
+        """Execute a command; with a `key`, at most once for any number of requests.
+
+        Args:
+            command: the command.
+            key: an idempotency key of 1 to 255 characters; None executes the command each time.
+            request_id: an id of the request, recorded with every change.
+
+        Returns:
+            The answer of the command: a new one, or the stored one of the same key.
+
+        Raises:
+            Forbidden: the caller lacks the command's scope.
+            Refused: a rule forbids the command; `error.transaction` is the rejected transaction of a money command.
+            IdempotencyKeyReused: the key was used for another command (a Refused).
+            ApprovalPending: the command needs the approval of a second person, and was not executed.
+            Unavailable: the outcome is unknown; retry with the same key.
+        """
+        return (await self.submit(command, key=key, request_id=request_id)).answer
+
+    async def submit(
+        self, command: Command[AnswerT], *, key: str | None = None, request_id: str | None = None
+    ) -> Executed[AnswerT]:
+        """Execute a command like `execute`, and also return whether the answer was replayed.
+
+        A raised Refused has it in its attribute `replayed`.
+        """
+        self._require_scope_of(command)
+        outcome = await self._engine.submit(Envelope(command, self.caller, key, request_id, self._address))
+        return executed(command, outcome if self.caller.customer_id is None else await self._visible_outcome(outcome))
+
+    def enqueue(
+        self, command: Command[AnswerT], *, key: str | None = None, request_id: str | None = None
+    ) -> asyncio.Future[Outcome]:
+        """Queue a command like `submit`, without a task of its own; `executed` converts the outcome.
+
+        Raises:
+            Forbidden, InvalidRequest, Overloaded: at once; the future raises all other errors.
+        """
+        self._require_scope_of(command)
+        outcome = self._engine.enqueue(Envelope(command, self.caller, key, request_id, self._address))
+        return outcome if self.caller.customer_id is None else asyncio.ensure_future(self._await_visible(outcome))
+
+    async def submit_batch(
+        self, batch: Batch, *, key: str | None = None, request_id: str | None = None
+    ) -> BatchOutcome:
+        """Execute many money commands in one request; with a `key`, at most once for any number of requests.
+
+        A refused command does not raise: its transaction is a rejected one.
+
+        Raises:
+            Forbidden: the caller lacks the scope.
+            InvalidRequest: a command needs the approval of a second person; nothing was done.
+            IdempotencyKeyReused: the key was used for another request; nothing was done.
+            Unavailable: the outcome of some commands is unknown; retry with the same key.
+        """
+        outcomes = await self.execute_batch(batch, key=key, request_id=request_id)
+        transactions = tuple([cast("Transaction | Rejection", one.answer) for one in outcomes])
+        replayed = all(one.replayed for one in outcomes)
+        return BatchOutcome(transactions, failed_index(batch, transactions), replayed)
+
+    async def execute_batch(
+        self, batch: Batch, *, key: str | None = None, request_id: str | None = None
+    ) -> list[Outcome]:
+        """Execute many money commands like `submit_batch`, and return the outcome of each of them."""
+        for kind in (type(batch), *{type(one) for one in batch.transactions}):
+            self.require_scope(kind.NAME, kind.SCOPE)
+        outcomes = await self._engine.submit_batch(batch, caller=self.caller, key=key, request_id=request_id)
+        return outcomes if self.caller.customer_id is None else [await self._visible_outcome(one) for one in outcomes]
+
+    async def preview(self, command: Command[AnswerT]) -> AnswerT:
+        """Return or raise what `execute` would now (a dry run), or would once it is approved. Nothing is stored."""
+        self._require_scope_of(command)
+        answer = await self._visible(await self._engine.preview(Envelope(command, self.caller)))
+        _raise_refusal(answer, replayed=False)
+        return cast("AnswerT", answer)
+
+    async def _await_visible(self, outcome: asyncio.Future[Outcome]) -> Outcome:
+        return await self._visible_outcome(await outcome)
+
+    async def _visible_outcome(self, outcome: Outcome) -> Outcome:
+        return Outcome(await self._visible(outcome.answer), outcome.replayed)
+
+    async def _visible(self, answer: Answer) -> Answer:
+        """Return what the caller may see of an answer: a customer sees no entries of other customers' wallets."""
+        customer_id = self.caller.customer_id
+        if customer_id is None or not isinstance(answer, Transaction):
+            return answer
+        owned = WalletFilter(customer_id=customer_id)  # not the customer, whose data may be unavailable
+        wallets = await self._store.wallets(self.caller).list(owned, PageRequest(limit=WALLETS_PER_CUSTOMER_MAX))
+        own = {one.id for one in wallets.items}
+        return visible_transaction(self.caller, answer, own) or replace(answer, entries=())
+
+
+def require_sign_in(sign_in: CustomerSignIn | None) -> CustomerSignIn:
+    """Return sign-in. Raise SignInUnavailable if there is none."""
+    if sign_in is None:
+        raise SignInUnavailable("customers do not sign in here: the store keeps no credentials of customers")
+    return sign_in
+
+
+def executed(command: Command[AnswerT], outcome: Outcome) -> Executed[AnswerT]:
+    """Return the answer of a command. Raise Refused if it was refused, ApprovalPending if it needs an approval."""
+    answer, replayed = outcome
+    if isinstance(answer, Approval) and answer.command == command.NAME:
+        raise ApprovalPending(answer, replayed=replayed)
+    _raise_refusal(answer, replayed=replayed)
+    return Executed(cast("AnswerT", answer), replayed)
+
+
+def refusal_of(answer: Answer) -> Refused | None:
+    """Build the error of a refused command from its answer; None if the command was not refused."""
+    rejection = answer.rejection if isinstance(answer, Transaction) else answer
+    if not isinstance(rejection, Rejection):
+        return None
+    error = rebuild_refusal(rejection)
+    error.transaction = answer if isinstance(answer, Transaction) else None
+    return error
+
+
+def _raise_refusal(answer: Answer, *, replayed: bool) -> None:
+    if isinstance(answer, Transaction) and answer.rejection is None:  # as most answers are
+        return
+    error = refusal_of(answer)
+    if error is not None:
+        error.replayed = replayed
+        raise error
