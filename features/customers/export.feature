@@ -1,6 +1,6 @@
 Feature: Give customers their data
 
-  A person may ask for everything that is held about them. They get it as one document, without what is about others.
+  A person may ask for everything that is held about them. They receive it as one document, without what is about others.
 
   @customer-10
   Rule: C10. An export has everything that is held about a customer, and nothing about others

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tekana.testing.session import session
+from tekana_keyfile import KeyFile
 from tests.integration.history_support import tamper
 from tests.integration.postgres_support import some_history
 from tests.postgres_stores import postgres_store
@@ -36,7 +37,8 @@ async def test_a_ledger_is_sealed_served_verified_and_tampered_with(
     postgres_url: str, key_url: str, tmp_path: Path
 ) -> None:
     checkpoints = ("--checkpoint-file", str(tmp_path / FILE))
-    async with session(store=postgres_store(postgres_url)) as app:  # as of an earlier release
+    store = postgres_store(postgres_url, key_provider=lambda: KeyFile(key_url))
+    async with session(store=store) as app:  # as of an earlier release: without links
         await some_history(app)
     unsealed = tekana(postgres_url, key_url, "audit", "--chain")
     assert unsealed.returncode == 1

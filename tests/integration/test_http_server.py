@@ -53,7 +53,7 @@ class SlowStore(MemoryStore):
             yield unit
 
 import tekana.bootstrap.container as container
-container.LocalContainer.store.set_provides(lambda url, clock, read_url: SlowStore(url, clock=clock))
+container.LocalContainer.store.set_provides(lambda url, clock, *_: SlowStore(url, clock=clock))
 """
 
 

@@ -73,11 +73,13 @@ async def serving(url: str) -> AsyncIterator[tuple[httpx.AsyncClient, tekana.Tek
 
 
 @pytest.fixture
-async def released_url(empty_postgres_url: str) -> str:
-    """Return the URL of a database with the ledger of release 0.1."""
+async def released_url(empty_postgres_url: str) -> AsyncIterator[str]:
+    """Yield the URL of a database with the ledger of release 0.1."""
     async with superuser(empty_postgres_url) as connection:
         await fixture.load(connection, fixture.read_text(fixture.LEDGER))
-    return empty_postgres_url
+    yield empty_postgres_url
+    async with superuser(empty_postgres_url) as connection:
+        await connection.execute(fixture.DROP_ROLE)
 
 
 @pytest.fixture

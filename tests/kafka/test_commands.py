@@ -19,6 +19,7 @@ from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.identifiers import WalletId
 from tekana.domain.money import Money
 from tekana.ports.unit_of_work import UnitOfWork
+from tekana.ports.webhook_endpoints import ENCRYPTED
 from tekana.testing import builders
 from tekana.testing.builders import RWF
 from tekana.testing.contracts.helpers import a_wallet
@@ -27,7 +28,8 @@ from tekana_kafka import rpc_client
 from tekana_kafka.deadlines import deadline_headers
 from tekana_memory import MemoryStore
 from tests.kafka.consumer import read
-from tests.kafka.topology import BUS_SECRET, REAL, gateway, opened, sealed, services, until_it_answers
+from tests.kafka.topology import BUS_SECRET, REAL, gateway, opened, readable, sealed, services, until_it_answers
+from tests.keys import SHARED_KEYS
 
 pytestmark = pytest.mark.kafka
 
@@ -89,14 +91,17 @@ async def test_a_gateway_is_ready_when_its_bus_is_reachable(bus_url: str) -> Non
 
 
 async def test_webhooks_are_stored_by_the_services(store: MemoryStore, bus_url: str) -> None:
-    async with services(bus_url, MEMORY, store=store) as behind, gateway(bus_url) as app:
+    keys = SHARED_KEYS.key_provider_url
+    async with services(bus_url, MEMORY, store=store, key_provider_url=keys) as behind, gateway(bus_url) as app:
         await until_it_answers(app)
         partner = app.as_caller(PARTNER)
         wanted = tekana.CreateWebhookEndpoint(url="https://93.184.215.14/hooks", event_types=("WalletCredited",))
         made, replayed = await partner.submit(wanted, key="the first")
         assert not replayed
         assert await partner.submit(wanted, key="the first") == (made, True)
-        assert await store.webhook_endpoints.get(PARTNER, made.id) == made
+        stored = await store.webhook_endpoints.get(PARTNER, made.id)
+        assert stored.secret.startswith(ENCRYPTED)
+        assert await readable(store, stored) == made
         shown = replace(made, secret="")  # its secret is in no reply but the first
         assert await partner.webhooks.get(made.id) == shown
         assert await behind.as_caller(PARTNER).webhooks.get(made.id) == shown
@@ -106,7 +111,7 @@ async def test_webhooks_are_stored_by_the_services(store: MemoryStore, bus_url: 
         )
         changed = await partner.execute(update)
         assert (changed.status, changed.event_types) == ("disabled", ("WalletDebited",))
-        assert replace(changed, secret=made.secret) == await store.webhook_endpoints.get(PARTNER, made.id)
+        assert replace(changed, secret=stored.secret) == await store.webhook_endpoints.get(PARTNER, made.id)
         with pytest.raises(tekana.TekanaError, match="disabled"):
             await partner.execute(tekana.SendWebhookTest(endpoint_id=made.id))
         await partner.execute(tekana.UpdateWebhookEndpoint(endpoint_id=made.id, status="active"))
@@ -115,7 +120,7 @@ async def test_webhooks_are_stored_by_the_services(store: MemoryStore, bus_url: 
         assert (await partner.execute(tekana.ResendWebhookDelivery(delivery_id=sent.id))).id == sent.id
         rotated = await partner.execute(tekana.RotateWebhookSecret(endpoint_id=made.id))
         assert rotated.previous_secret is None
-        kept = await store.webhook_endpoints.get(PARTNER, made.id)
+        kept = await readable(store, await store.webhook_endpoints.get(PARTNER, made.id))
         assert (kept.secret, kept.previous_secret) == (rotated.secret, made.secret)
         with pytest.raises(tekana.InvalidRequest, match="url"):
             await partner.execute(tekana.CreateWebhookEndpoint(url="http://127.0.0.1/hooks"))

@@ -19,11 +19,13 @@ from tekana_kafka.command_messages import command_message
 from tekana_kafka.reply_producer import ReplyProducer
 from tekana_memory import MemoryStore
 from tests.kafka.consumer import read
-from tests.kafka.topology import gateway, opened, sealed, services, until_it_answers
+from tests.kafka.topology import gateway, opened, readable, sealed, services, until_it_answers
+from tests.keys import SHARED_KEYS
 
 pytestmark = pytest.mark.kafka
 
 MEMORY = "memory://"
+KEYS = SHARED_KEYS.key_provider_url
 URL = "https://93.184.215.14/hooks"
 PAGE = tekana.PageRequest()
 PARTNER = replace(LOCAL_OPERATOR, subject="a partner")
@@ -104,7 +106,10 @@ async def test_what_is_delivered_again_is_done_once(
     bus_url: str, topic_prefix: str, producer: AIOKafkaProducer
 ) -> None:
     store = MemoryStore(MEMORY)
-    async with services(bus_url, MEMORY, store=store), gateway(bus_url) as operator:
+    async with (
+        services(bus_url, MEMORY, store=store, key_provider_url=KEYS),
+        gateway(bus_url) as operator,
+    ):
         await until_it_answers(operator)
         app = operator.as_caller(PARTNER)
         made = await app.execute(CreateWebhookEndpoint(url=URL))  # without a key of the client's
@@ -118,7 +123,7 @@ async def test_what_is_delivered_again_is_done_once(
                 await producer.send_and_wait(topic, value, message.key, headers=headers)
         done = await app.submit(RotateWebhookSecret(endpoint_id=made.id), key="RotateWebhookSecret")
         assert done.replayed
-        kept = await store.webhook_endpoints.get(PARTNER, made.id)
+        kept = await readable(store, await store.webhook_endpoints.get(PARTNER, made.id))
         assert (kept.secret, kept.previous_secret) == (done.answer.secret, made.secret)
         await app.submit(CreateWebhookEndpoint(url=URL), key="CreateWebhookEndpoint")
         assert len((await store.webhook_endpoints.list(PARTNER, PAGE)).items) == 2
@@ -133,15 +138,16 @@ async def test_what_a_service_did_not_finish_is_done_by_the_next(bus_url: str, m
         with monkeypatch.context() as dying:
             dying.setattr(ReplyProducer, "answer", _no_reply)
             dying.setattr(AIOKafkaConsumer, "commit", _no_commit)
-            async with services(bus_url, MEMORY, store=store, roles=("transaction",)):
+            async with services(bus_url, MEMORY, store=store, roles=("transaction",), key_provider_url=KEYS):
                 async with asyncio.timeout(30):
                     while not (await store.webhook_endpoints.list(PARTNER, PAGE)).items:  # noqa: ASYNC110 - no event
                         await asyncio.sleep(0.05)
         assert not waiting.done()
-        async with services(bus_url, MEMORY, store=store, roles=("transaction",)):
+        async with services(bus_url, MEMORY, store=store, roles=("transaction",), key_provider_url=KEYS):
             made = await waiting
             assert made.replayed
-            assert (await store.webhook_endpoints.list(PARTNER, PAGE)).items == (made.answer,)
+            [stored] = (await store.webhook_endpoints.list(PARTNER, PAGE)).items
+            assert await readable(store, stored) == made.answer
 
 
 async def _no_reply(*_: object) -> None:

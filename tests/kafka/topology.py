@@ -13,14 +13,19 @@ from uuid_utils.compat import uuid7
 import tekana
 from tekana import Settings
 from tekana.application import Session
+from tekana.application.secrets.data_keys import DataKeys
+from tekana.application.webhooks.endpoint_secrets import EndpointSecrets
+from tekana.bootstrap.adapters import find_key_provider
 from tekana.domain.caller import LOCAL_OPERATOR, Caller
 from tekana.ports.clock import Clock
 from tekana.ports.readers import ServiceName
 from tekana.ports.store import Store
+from tekana.ports.webhook_store import WebhookStore
 from tekana.testing.session import session
 from tekana_kafka.cloud_events import Header
 from tekana_kafka.message_cipher import MessageCipher
 from tests.kafka import no_groups_on_the_pip_broker
+from tests.keys import SHARED_KEYS
 
 REAL = any(name in os.environ for name in ("TEKANA_TEST_KAFKA_JARS", "TEKANA_TEST_KAFKA"))
 """Whether the broker is Apache Kafka, whose consumer groups form at once."""
@@ -63,6 +68,12 @@ async def services(
             )
             app = await running.enter_async_context(session(settings, store=store, clock=clock, run_workers=True))
         yield app
+
+
+async def readable(store: WebhookStore, endpoint: tekana.WebhookEndpoint) -> tekana.WebhookEndpoint:
+    """Return a stored endpoint with its secrets decrypted, of services with SHARED_KEYS."""
+    data_keys = DataKeys(store, find_key_provider(SHARED_KEYS), uuid7)
+    return await EndpointSecrets(lambda: data_keys).decrypted(endpoint)
 
 
 def sealed(

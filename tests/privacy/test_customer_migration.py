@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 import pytest
 
 import tekana
@@ -25,11 +27,13 @@ def keys() -> MemoryKeys:
 
 
 @pytest.fixture
-async def released_url(empty_postgres_url: str) -> str:
-    """Return the URL of a database with the ledger of release 0.1."""
+async def released_url(empty_postgres_url: str) -> AsyncIterator[str]:
+    """Yield the URL of a database with the ledger of release 0.1."""
     async with superuser(empty_postgres_url) as connection:
         await fixture.load(connection, fixture.read_text(fixture.LEDGER))
-    return empty_postgres_url
+    yield empty_postgres_url
+    async with superuser(empty_postgres_url) as connection:
+        await connection.execute(fixture.DROP_ROLE)
 
 
 async def fetch(url: str, query: str) -> list[tuple[object, ...]]:
@@ -79,7 +83,7 @@ async def test_it_continues_after_an_interruption(
 
     store = postgres_store(released_url, key_provider=lambda: keys)
     with monkeypatch.context() as patch:
-        patch.setattr(customer_migration._Progress, "add", kill)
+        patch.setattr(customer_migration.Progress, "add", kill)
         with pytest.raises(Killed):
             await store.migrate()
     [[encrypted]] = await fetch(released_url, "SELECT count(*) FROM customer_details")

@@ -21,6 +21,7 @@ from tekana.application.workers import webhook_dispatcher as dispatchers
 from tekana.application.workers.webhook_dispatcher import WebhookDispatcher, webhook_queue_worker
 from tekana.application.workers.worker import running
 from tekana.domain.caller import LOCAL_OPERATOR
+from tekana.domain.errors import Unavailable
 from tekana.domain.webhooks import WebhookDelivery, WebhookEndpoint
 from tekana.ports.key_provider import KeyProvider
 from tekana.ports.page import PageRequest
@@ -32,13 +33,32 @@ from tekana.testing.contracts.helpers import a_wallet
 from tekana.testing.contracts.ledger_checks import assert_whole, every
 from tekana.testing.receiver import Json, Receiver, receiving
 from tekana_httpcore import HttpSender
+from tekana_keyfile import KeyFile
 from tekana_keyfile.memory import MemoryKeys
 from tekana_memory import MemoryStore
-from tests.postgres_stores import postgres_store
+from tests.postgres_stores import key_file, postgres_store
 
 ME = builders.caller("me")
 PATIENCE = 60.0
 KEY_PROVIDER = MemoryKeys()
+"""The key provider of stores in memory. While it is lost, that of PostgreSQL is lost, too."""
+
+
+class LosableKeyFile:
+    """The key file of the run, which cannot be reached while KEY_PROVIDER is lost."""
+
+    location = "the key file of the run"
+
+    async def wrap(self, key: bytes, context: str) -> str:
+        return await self._file().wrap(key, context)
+
+    async def unwrap(self, wrapped: str, context: str) -> bytes:
+        return await self._file().unwrap(wrapped, context)
+
+    def _file(self) -> KeyFile:
+        if KEY_PROVIDER.lost:
+            raise Unavailable("the key provider is lost")
+        return key_file()
 
 
 @pytest.fixture(autouse=True)
@@ -91,9 +111,10 @@ async def owner(store: WebhookStore) -> AsyncIterator[Session]:
     await engine.stop()
 
 
-def secrets_of(store: WebhookStore, key_provider: KeyProvider = KEY_PROVIDER) -> EndpointSecrets:
+def secrets_of(store: WebhookStore, key_provider: KeyProvider | None = None) -> EndpointSecrets:
     """Return the secrets of a process of its own, which has no data key in memory yet."""
-    data_keys = DataKeys(store, key_provider, uuid7)
+    usual = KEY_PROVIDER if isinstance(store, MemoryStore) else LosableKeyFile()
+    data_keys = DataKeys(store, key_provider or usual, uuid7)
     return EndpointSecrets(lambda: data_keys)
 
 

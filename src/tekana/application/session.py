@@ -149,10 +149,10 @@ class Session(SessionReaders):
     def open_reader(self, reader: Reader[PortT]) -> PortT:
         """Return a reader of the session's caller, which checks and converts identifiers."""
         self.require_scope(reader.name, reader.scope)
-        if reader is SessionReaders.audit_log:
-            self._note(READ_AUDIT_LOG, "done")
         port = checked(reader, reader.of(self._store, self.caller))
-        if reader is SessionReaders.personal_data:
+        if reader is SessionReaders.audit_log and isinstance(self._store, Store):  # at a gateway, the service notes it
+            self._note(READ_AUDIT_LOG, "done")
+        if reader is SessionReaders.personal_data and isinstance(self._store, Store):
             return cast("PortT", RecordedPersonalData(cast("PersonalData", port), self._record_export))
         return port
 

@@ -147,6 +147,7 @@ EXCEPTION
     WHEN duplicate_object OR unique_violation THEN NULL;
 END $$
 """
+DROP_ROLE = "DROP OWNED BY tekana_app; DROP ROLE tekana_app"
 """The role that the dump grants rights to: it belongs to the server, so no dump of a database has it."""
 
 
