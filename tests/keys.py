@@ -17,7 +17,7 @@ from weakref import WeakSet
 
 import httpx
 
-from tekana import Settings, Tekana, connect
+from tekana import LOCAL_OPERATOR, KeyProperties, Settings, Tekana, connect, create_api_key
 from tekana.bootstrap.key_file import create_key_file, read_key_file, register_key_file
 from tekana.ports.store import Store
 
@@ -76,4 +76,21 @@ class AppKey(httpx.Auth):
             if hasattr(self._app.state, "tekana"):  # it is started
                 await register_key(self._app.state.tekana)
             request.headers.update(BEARER)
+        yield request
+
+
+class OperatorKey(httpx.Auth):
+    """Has requests bear the API key of an operator, which is created with the first of them."""
+
+    def __init__(self, app: Litestar, name: str) -> None:
+        self._app = app
+        self._name = name
+        self._text: str | None = None
+
+    async def async_auth_flow(self, request: httpx.Request) -> AsyncIterator[httpx.Request]:  # type: ignore[override]
+        """Add the key to a request."""
+        if self._text is None:
+            operator = self._app.state.tekana.as_caller(LOCAL_OPERATOR)
+            self._text = (await create_api_key(operator, KeyProperties(self._name, "operator"))).text
+        request.headers["Authorization"] = f"Bearer {self._text}"
         yield request

@@ -3,7 +3,9 @@
 All features on Apache Kafka; only one on the broker from the wheel, which takes 250 ms per answer.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
 from typing import NamedTuple
 from uuid import uuid4
 
@@ -12,6 +14,7 @@ import pytest
 from pytest_bdd import scenarios
 
 from tekana import LOCAL_OPERATOR, Settings
+from tekana.application.commands.approvals.approvable import APPROVABLE
 from tekana.ports.message_sender import CodeMessage
 from tekana.testing.clock import FrozenClock
 from tekana.testing.http_driver import HttpDriver
@@ -22,7 +25,7 @@ from tekana_litestar import create_app
 from tekana_postgres.tables import metadata
 from tests.integration.postgres_support import superuser
 from tests.kafka.topology import BUS_SECRET, REAL, services, until_it_answers
-from tests.keys import AppKey
+from tests.keys import AppKey, OperatorKey
 from tests.sign_in.support import messages_of
 
 pytestmark = pytest.mark.kafka
@@ -33,46 +36,75 @@ CHOSEN = ("transactions/repeated.feature",)
 
 
 class System(NamedTuple):
-    """A driver of the gateway, the clock of all processes, and the one-time codes that the customer service sent."""
+    """A gateway with its services: how to reach them, the clock of all processes, and the one-time codes sent."""
 
     driver: HttpDriver
+    operator: Callable[[str], HttpDriver]
     clock: FrozenClock
     messages: list[CodeMessage]
 
 
-@pytest.fixture(scope="module")
-def system(portal: Portal, shared_postgres_url: str, kafka_address: str) -> Iterator[System]:
-    """A gateway over HTTP and services, which all scenarios use: their consumer groups take time to form."""
+@contextmanager
+def _running(portal: Portal, postgres_url: str, kafka_address: str, approvals: str | None) -> Iterator[System]:
     clock = FrozenClock()
     bus_url = f"kafka://{kafka_address}?topic_prefix=test-{uuid4().hex[:12]}&partitions=1"
-    settings = Settings(role="gateway", bus_url=bus_url, bus_secret=BUS_SECRET, database_url="memory://")
+    settings = Settings(
+        role="gateway", bus_url=bus_url, bus_secret=BUS_SECRET, database_url="memory://", approvals=approvals
+    )
     app = create_app(settings, clock=clock)
-    client = httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://tekana", auth=AppKey(app))
     behind = services(
         bus_url,
-        shared_postgres_url,
+        postgres_url,
         clock=clock,
         roles=("wallet", "transaction", "customer"),
         webhooks_allow_private=True,
+        approvals=approvals,
     )
-    with (
-        portal.entered(behind) as customers,
-        portal.entered(app.lifespan()),
-        portal.entered(client),
-    ):
+    clients: list[httpx.AsyncClient] = []
+
+    def driver(auth: httpx.Auth) -> HttpDriver:
+        clients.append(httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://tekana", auth=auth))
+        return HttpDriver(clients[-1])
+
+    with portal.entered(behind) as customers, portal.entered(app.lifespan()):
         if REAL:  # the first consumer groups of a broker take seconds to form
             portal.call(until_it_answers(app.state.tekana.as_caller(LOCAL_OPERATOR)))
-        yield System(HttpDriver(client), clock, messages_of(customers))
+        operator = cache(lambda name: driver(OperatorKey(app, name)))
+        yield System(driver(AppKey(app)), operator, clock, messages_of(customers))
+        for client in clients:
+            portal.call(client.aclose())
+
+
+@pytest.fixture(scope="module")
+def system(portal: Portal, shared_postgres_url: str, kafka_address: str) -> Iterator[System]:
+    """The system of most scenarios, which share it: consumer groups take time to form."""
+    with _running(portal, shared_postgres_url, kafka_address, approvals=None) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def system_with_approvals(portal: Portal, shared_postgres_url: str, kafka_address: str) -> Iterator[System]:
+    """The system of the scenarios about approvals, on the same database."""
+    with _running(portal, shared_postgres_url, kafka_address, approvals=",".join(APPROVABLE)) as running:
+        yield running
 
 
 @pytest.fixture
-def world(portal: Portal, shared_postgres_url: str, system: System) -> Iterator[AcceptanceTarget]:
-    driver, clock, messages = system
-    messages.clear()
-    clock.set(FrozenClock()())
+def world(
+    portal: Portal, shared_postgres_url: str, approvals: str | None, request: pytest.FixtureRequest
+) -> Iterator[AcceptanceTarget]:
+    system: System = request.getfixturevalue("system" if approvals is None else "system_with_approvals")
+    system.messages.clear()
+    system.clock.set(FrozenClock()())
     delivering = Settings(database_url=shared_postgres_url, webhooks_allow_private=True)
-    with portal.entered(session(delivering, clock=clock, run_workers=True)) as beside:
-        yield AcceptanceTarget(driver, clock, audited=beside, messages=messages)
+    with portal.entered(session(delivering, clock=system.clock, run_workers=True)) as beside:
+        yield AcceptanceTarget(
+            system.driver,
+            system.clock,
+            audited=beside,
+            messages=system.messages,
+            operators=None if approvals is None else system.operator,
+        )
     portal.call(_empty(shared_postgres_url))
 
 

@@ -1,38 +1,20 @@
 """Run the features over HTTP against PostgreSQL."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from functools import cache
 
 import httpx
 import pytest
-from litestar import Litestar
 from pytest_bdd import scenarios
 
-from tekana import LOCAL_OPERATOR, KeyProperties, Settings, create_api_key
+from tekana import Settings
 from tekana.testing.clock import FrozenClock
 from tekana.testing.http_driver import HttpDriver
 from tekana.testing.portal import Portal
 from tekana.testing.steps import AcceptanceTarget, features_dir
 from tekana_litestar import create_app
-from tests.keys import AppKey
+from tests.keys import AppKey, OperatorKey
 from tests.sign_in.support import messages_of
-
-
-class OperatorKey(httpx.Auth):
-    """Has requests bear the API key of an operator, which is created with the first of them."""
-
-    def __init__(self, app: Litestar, name: str) -> None:
-        self._app = app
-        self._name = name
-        self._text: str | None = None
-
-    async def async_auth_flow(self, request: httpx.Request) -> AsyncIterator[httpx.Request]:  # type: ignore[override]
-        """Add the key to a request."""
-        if self._text is None:
-            operator = self._app.state.tekana.as_caller(LOCAL_OPERATOR)
-            self._text = (await create_api_key(operator, KeyProperties(self._name, "operator"))).text
-        request.headers["Authorization"] = f"Bearer {self._text}"
-        yield request
 
 
 @pytest.fixture
