@@ -13,7 +13,7 @@ from tekana.domain.identities import Identity
 from tekana.domain.refresh_families import FAMILIES_MAX, RefreshFamily
 from tekana.domain.signing_keys import SigningKey
 from tekana.ports.sign_in_store import Account
-from tekana_memory.state import MemoryState
+from tekana_memory.state import MemoryState, SignInState
 
 
 class MemoryCustomerCredentials:
@@ -36,8 +36,16 @@ class MemoryCustomerCredentials:
         changed = self._sign_in.credentials[customer_id] = change(found)
         return changed
 
-    async def replace(self, credential: Credential, entry: AuditEntry, code_id: UUID | None = None) -> bool:
+    async def replace(
+        self,
+        credential: Credential,
+        entry: AuditEntry,
+        code_id: UUID | None = None,
+        compared: Credential | None = None,
+    ) -> bool:
         state, customer_id = self._sign_in, credential.customer_id
+        if compared is not None and not _is_present(state, compared):
+            return False
         if code_id is not None:
             code = state.codes.get(code_id)
             if code is None or code.customer_id != customer_id:
@@ -49,6 +57,12 @@ class MemoryCustomerCredentials:
         return True
 
 
+def _is_present(state: SignInState, compared: Credential) -> bool:
+    """Return whether a credential was not replaced since it was read."""
+    present = state.credentials.get(compared.customer_id)
+    return present is not None and present.changed_at == compared.changed_at
+
+
 class MemoryRefreshFamilies:
     """Implements tekana.ports.sign_in_store.RefreshFamilies."""
 
@@ -58,10 +72,7 @@ class MemoryRefreshFamilies:
         self._audit_log = state.audit_log
 
     async def add(self, family: RefreshFamily, credential: Credential) -> bool:
-        present = self._state.credentials.get(family.customer_id)
-        if not self._customers[family.customer_id].active or present is None:
-            return False
-        if present.changed_at != credential.changed_at:
+        if not self._customers[family.customer_id].active or not _is_present(self._state, credential):
             return False
         families, now = self._state.families, family.created_at
         own = [one for one in families.values() if one.customer_id == family.customer_id]

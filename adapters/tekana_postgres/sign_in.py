@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import fields
+from datetime import datetime
 from operator import attrgetter
 from typing import Any, TypeVar
 from uuid import UUID
@@ -52,6 +53,7 @@ _LOCK_ACCOUNT = """
 SELECT 1 FROM customers c JOIN credentials k ON k.customer_id = c.id
 WHERE c.id = $1 AND c.status = 'active' AND k.changed_at = $2 FOR SHARE
 """
+_LOCK_COMPARED = "SELECT 1 FROM credentials WHERE customer_id = $1 AND changed_at = $2 FOR NO KEY UPDATE"
 _TAKE_CODE = "DELETE FROM one_time_codes WHERE id = $1 AND customer_id = $2 RETURNING 1"
 _DROP_CODES = "DELETE FROM one_time_codes WHERE customer_id = $1"
 _DROP_FAMILIES = """
@@ -61,7 +63,8 @@ DELETE FROM refresh_families WHERE customer_id = $1 AND (
     )
 )
 """
-# One at a time for each customer, so that codes requested at once are counted.
+# One at a time for each customer: codes that are requested at once are counted, and of new credentials at once, none
+# waits for a code that another one uses.
 _LOCK_CUSTOMER = "SELECT pg_advisory_xact_lock(hashtextextended('one_time_codes ' || $1::text, 0))"
 _DROP_OLD_CODES = "DELETE FROM one_time_codes WHERE customer_id = $1 AND created_at <= $2"
 _COUNT_CODES = "SELECT count(*) FROM one_time_codes WHERE customer_id = $1"
@@ -86,9 +89,18 @@ class PostgresCustomerCredentials:
     async def update(self, customer_id: CustomerId, change: Callable[[Credential], Credential]) -> Credential | None:
         return await _update(self._pool, self._chains, _CREDENTIALS, Credential, customer_id, change)
 
-    async def replace(self, credential: Credential, entry: AuditEntry, code_id: UUID | None = None) -> bool:
+    async def replace(
+        self,
+        credential: Credential,
+        entry: AuditEntry,
+        code_id: UUID | None = None,
+        compared: Credential | None = None,
+    ) -> bool:
         customer_id = credential.customer_id
         async with raw_connection(self._pool) as connection, audited_transaction(connection, self._chains) as entries:
+            await connection.execute(_LOCK_CUSTOMER, str(customer_id))
+            if compared is not None and await connection.fetchval(_LOCK_COMPARED, *_version(compared)) is None:
+                return False
             if code_id is not None and await connection.fetchval(_TAKE_CODE, code_id, customer_id) is None:
                 return False
             await connection.execute(_CREDENTIALS.add_or_change, *_CREDENTIALS.values(credential))
@@ -108,7 +120,7 @@ class PostgresRefreshFamilies:
     async def add(self, family: RefreshFamily, credential: Credential) -> bool:
         dropped = (family.customer_id, IDLE_LIFETIME, LONGEST_LIFETIME, family.created_at, FAMILIES_MAX - 1)
         async with raw_connection(self._pool) as connection, connection.transaction():
-            if await connection.fetchval(_LOCK_ACCOUNT, family.customer_id, credential.changed_at) is None:
+            if await connection.fetchval(_LOCK_ACCOUNT, *_version(credential)) is None:
                 return False
             await connection.execute(_DROP_FAMILIES, *dropped)
             await connection.execute(_FAMILIES.add, *_FAMILIES.values(family))
@@ -145,6 +157,11 @@ class PostgresOneTimeCodes:
 
     async def update(self, code_id: UUID, change: Callable[[OneTimeCode], OneTimeCode]) -> OneTimeCode | None:
         return await _update(self._pool, self._chains, _CODES, OneTimeCode, code_id, change)
+
+
+def _version(credential: Credential) -> tuple[CustomerId, datetime]:
+    """Return what tells a credential from the one that replaced it: its customer, and when it was set."""
+    return credential.customer_id, credential.changed_at
 
 
 async def _update(

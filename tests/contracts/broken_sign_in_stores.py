@@ -48,9 +48,15 @@ class LosesAttempts(MemoryCustomerCredentials):
 class KeepsFamilies(MemoryCustomerCredentials):
     """A new password ends no family."""
 
-    async def replace(self, credential: Credential, entry: AuditEntry, code_id: UUID | None = None) -> bool:
+    async def replace(
+        self,
+        credential: Credential,
+        entry: AuditEntry,
+        code_id: UUID | None = None,
+        compared: Credential | None = None,
+    ) -> bool:
         families = dict(self._sign_in.families)
-        done = await super().replace(credential, entry, code_id)
+        done = await super().replace(credential, entry, code_id, compared)
         self._sign_in.families = families
         return done
 
@@ -58,15 +64,40 @@ class KeepsFamilies(MemoryCustomerCredentials):
 class AcceptsAnyCode(MemoryCustomerCredentials):
     """A code of another customer, or one that was used, sets a password."""
 
-    async def replace(self, credential: Credential, entry: AuditEntry, code_id: UUID | None = None) -> bool:
-        return await super().replace(credential, entry)
+    async def replace(
+        self,
+        credential: Credential,
+        entry: AuditEntry,
+        code_id: UUID | None = None,
+        compared: Credential | None = None,
+    ) -> bool:
+        return await super().replace(credential, entry, None, compared)
+
+
+class ForgetsWhatWasCompared(MemoryCustomerCredentials):
+    """A password that was replaced meanwhile still sets another one."""
+
+    async def replace(
+        self,
+        credential: Credential,
+        entry: AuditEntry,
+        code_id: UUID | None = None,
+        compared: Credential | None = None,
+    ) -> bool:
+        return await super().replace(credential, entry, code_id)
 
 
 class LosesEntries(MemoryCustomerCredentials):
     """A password is set without an entry of the audit log."""
 
-    async def replace(self, credential: Credential, entry: AuditEntry, code_id: UUID | None = None) -> bool:
-        done = await super().replace(credential, entry, code_id)
+    async def replace(
+        self,
+        credential: Credential,
+        entry: AuditEntry,
+        code_id: UUID | None = None,
+        compared: Credential | None = None,
+    ) -> bool:
+        done = await super().replace(credential, entry, code_id, compared)
         self._state.audit_log.pop(entry.id, None)
         return done
 

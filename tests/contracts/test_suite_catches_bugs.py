@@ -47,6 +47,7 @@ from tests.contracts.broken_sign_in_stores import (
     AcceptsAnyCode,
     AddsEntriesOfFailures,
     BeginsFamiliesOfAll,
+    ForgetsWhatWasCompared,
     KeepsFamilies,
     KeepsFamiliesOfSuspended,
     LinksTwice,
@@ -178,6 +179,14 @@ CAUGHT: list[tuple[type[MemoryStore], Callable[..., Any]]] = [
     (
         broken_sign_in("customer_credentials", AcceptsAnyCode),
         SignInContract.test_a_new_credential_ends_families_and_codes,
+    ),
+    (
+        broken_sign_in("customer_credentials", AcceptsAnyCode),
+        SignInContract.test_several_codes_at_once_set_one_credential,
+    ),
+    (
+        broken_sign_in("customer_credentials", ForgetsWhatWasCompared),
+        SignInContract.test_a_credential_is_not_replaced_by_one_that_was_replaced,
     ),
     (
         broken_sign_in("refresh_families", BeginsFamiliesOfAll),

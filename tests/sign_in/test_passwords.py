@@ -378,6 +378,24 @@ async def _replace_while_compared(world: World) -> None:
     await world.sign_in.sign_in(phone_of(customer), "a new password")
 
 
+async def test_an_old_password_changes_none_that_was_set_meanwhile() -> None:
+    async with sign_in_world(threads=2) as world:
+        customer = await world.register()
+        await world.sign_in.sign_in(phone_of(customer), PASSWORD)  # also makes the hash to compare with without another
+        make, is_first = world.hashing.hash, iter([True])
+
+        async def set_meanwhile(text: str) -> str:
+            if next(is_first, False):
+                world.clock.advance()
+                await world.passwords.set_for(LOCAL_OPERATOR, customer.id, "the owner's password")
+            return await make(text)
+
+        world.hashing.hash = set_meanwhile  # type: ignore[method-assign]
+        with pytest.raises(SignInRefused):
+            await world.passwords.change(phone_of(customer), PASSWORD, "the thief's password")
+        await world.sign_in.sign_in(phone_of(customer), "the owner's password")
+
+
 async def test_who_may_set_a_password(world: World) -> None:
     customer = await world.register(None)
     partner = Caller("main", "key:1", ROLES["partner"])

@@ -51,16 +51,23 @@ class CustomerCredentials(Protocol):
         """
         ...
 
-    async def replace(self, credential: Credential, entry: AuditEntry, code_id: UUID | None = None) -> bool:
+    async def replace(
+        self,
+        credential: Credential,
+        entry: AuditEntry,
+        code_id: UUID | None = None,
+        compared: Credential | None = None,
+    ) -> bool:
         """Store a customer's first or new credential, end their refresh families and delete their codes, in one.
 
         Args:
             credential: the credential.
             entry: the entry of the audit log.
             code_id: the one-time code that allows it; it must be stored still, and is deleted.
+            compared: the credential whose password allows it; it must not have been replaced since.
 
         Returns:
-            False if the code was used already; nothing is changed then.
+            False if the code was used already, or the compared credential was replaced; nothing is changed then.
         """
         ...
 

@@ -169,7 +169,8 @@ class Passwords:
                 found = await self._sign_in.verify_password(contact, password, tenant, attempt)
                 account = Account(found.tenant, active=True, credential=found)
                 credential = await self._new_credential(found.customer_id, account, text)
-                await self._store.customer_credentials.replace(credential, attempt.done())
+                if not await self._store.customer_credentials.replace(credential, attempt.done(), compared=found):
+                    raise SignInRefused  # a new password, in between
 
     async def set_for(self, caller: Caller, customer_id: CustomerId, password: str, origin: Origin = HERE) -> None:
         """Set the password of a customer, for a partner or operator who has established who they are.

@@ -104,6 +104,35 @@ class SignInContract(Contract):
         assert await store.refresh_families.update(family.id, lambda one: one) == family.end()
         assert await store.refresh_families.update(their_family.id, lambda one: one) == their_family
 
+    async def test_several_codes_at_once_set_one_credential(
+        self, store: SignInStore, customer_id: CustomerId, clock: FrozenClock
+    ) -> None:
+        for _ in range(_AT_ONCE):
+            codes = [_code(customer_id, clock) for _ in range(CODES_MAX)]
+            for code in codes:
+                assert await store.one_time_codes.add(code, _entry())
+            changed = await asyncio.gather(
+                *(
+                    store.customer_credentials.replace(_credential(customer_id, clock), _entry(), code.id)
+                    for code in codes
+                )
+            )
+            assert sum(changed) == 1
+
+    async def test_a_credential_is_not_replaced_by_one_that_was_replaced(
+        self, store: SignInStore, customer_id: CustomerId, clock: FrozenClock
+    ) -> None:
+        first, replace = _credential(customer_id, clock), store.customer_credentials.replace
+        assert not await replace(first, _entry(), compared=first)
+        assert await replace(first, _entry())
+        clock.advance()
+        newer = [_credential(customer_id, clock) for _ in range(_AT_ONCE)]
+        changed = await asyncio.gather(*(replace(one, _entry(), compared=first) for one in newer))
+        assert sum(changed) == 1
+        account = await store.customer_credentials.find(customer_id)
+        assert account is not None
+        assert account.credential == newer[changed.index(True)]
+
     async def test_families_begin_for_active_customers_with_the_compared_credential(
         self, store: SignInStore, app: Session, customer_id: CustomerId, clock: FrozenClock
     ) -> None:
