@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tekana.application.sign_in import issuers
 from tekana.application.sign_in.issuers import Issuer, IssuerKeys, is_safe_url, read_issuers
 from tekana.bootstrap.adapters import find_message_sender, read_outside_issuers
 from tekana.domain.errors import InvalidRequest, Unavailable
@@ -148,6 +149,17 @@ class _Reader:
         """Do nothing."""
 
 
+_X = b"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"
+
+
+class _SlowReader(_Reader):
+    """A reader that takes a time."""
+
+    async def read(self, url: str) -> bytes:
+        await asyncio.sleep(0.1)
+        return await super().read(url)
+
+
 @pytest.mark.parametrize(
     "document",
     [
@@ -159,6 +171,8 @@ class _Reader:
         b'{"keys": [1, null, {"kty": "?"}]}',
         b'{"keys": [{"kty": "oct", "k": "c2VjcmV0", "kid": "x"}]}',
         b'{"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "x", "x": "short"}]}',
+        b'{"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": ["x"], "x": "%s"}]}' % _X,
+        b'{"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "x", "alg": ["EdDSA"], "x": "%s"}]}' % _X,
         b'{"keys": [' + b",".join([b"{}"] * 101) + b"]}",
     ],
 )
@@ -185,14 +199,29 @@ async def test_a_configuration_of_another_issuer_is_not_followed() -> None:
 
 
 async def test_unknown_keys_are_looked_for_once_a_minute() -> None:
-    reader = _Reader(
-        b'{"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "x", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}'
-    )
+    reader = _Reader(b'{"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "x", "x": "%s"}]}' % _X)
     keys = IssuerKeys(Issuer(issuer="https://id.example", audience="x", jwks_url="https://id.example/jwks"), reader)
     found = await asyncio.gather(*(keys.find(f"unknown {number}") for number in range(100)))
     assert found == [None] * 100
     assert len(reader.urls) == 1
     assert await keys.find("x") is not None
+
+
+async def test_all_who_ask_for_a_key_while_it_is_read_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    documents = [
+        b'{"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "%s", "x": "%s"}]}' % (kid, _X) for kid in (b"1", b"2")
+    ]
+    reader = _SlowReader(*documents)
+    keys = IssuerKeys(Issuer(issuer="https://id.example", audience="x", jwks_url="https://id.example/jwks"), reader)
+    assert None not in await asyncio.gather(*(keys.find("1") for _ in range(5)))
+    monkeypatch.setattr(issuers, "UNKNOWN_KEY_RELOAD_SECONDS", 0.05)
+    await asyncio.sleep(0.06)
+    rotated = [asyncio.create_task(keys.find("2")) for _ in range(5)]
+    await asyncio.sleep(0)
+    async with asyncio.timeout(0.05):  # one that is known waits for nothing
+        assert await keys.find("1") is not None
+    assert None not in await asyncio.gather(*rotated)
+    assert len(reader.urls) == 2
 
 
 # ---------------------------------------------------------------------- senders for development

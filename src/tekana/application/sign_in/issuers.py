@@ -121,26 +121,26 @@ class IssuerKeys:
         Raises:
             Unavailable: its keys were never read, and cannot be read now.
         """
-        if kid not in self._keys or _is_older(self._read_at, RELOAD_SECONDS):
-            await self._read(UNKNOWN_KEY_RELOAD_SECONDS)
+        is_known = kid in self._keys
+        if not is_known or (_is_older(self._read_at, RELOAD_SECONDS) and not self._reading.locked()):
+            await self._read()
         if self._read_at is None:
             raise Unavailable("the keys of the token's issuer cannot be read")
         return self._keys.get(kid)
 
-    async def _read(self, age_seconds: float) -> None:
-        """Read the keys, unless that was tried a short time ago. Keys that were read stay if it fails."""
-        if not _is_older(self._tried_at, age_seconds):
-            return
+    async def _read(self) -> None:
+        """Read the keys, or wait while another task does. Keys that were read stay if it fails."""
         async with self._reading:
-            if not _is_older(self._tried_at, age_seconds):
+            if not _is_older(self._tried_at, UNKNOWN_KEY_RELOAD_SECONDS):
                 return
-            self._tried_at = time.monotonic()
             try:
                 self._keys = _keys_of(await self._reader.read(await self._jwks_url()))
                 self._read_at = time.monotonic()
             except (Unreadable, msgspec.DecodeError, jwt.PyJWTError) as error:
                 reason = str(error) if isinstance(error, Unreadable) else "it holds no keys"
                 _log.warning("the keys of the issuer %s cannot be read: %s", self._issuer.issuer, reason)
+            finally:
+                self._tried_at = time.monotonic()
 
     async def _jwks_url(self) -> str:
         if self._issuer.jwks_url is not None:
@@ -161,9 +161,15 @@ def _keys_of(document: bytes) -> dict[str, jwt.PyJWK]:
     found = msgspec.json.decode(document, type=dict[str, Any]).get("keys")
     if not isinstance(found, list) or len(found) > KEYS_MAX:
         raise Unreadable("its key set is malformed")
-    signing = [one for one in found if isinstance(one, dict) and one.get("use", "sig") == "sig"]
-    keys = jwt.PyJWKSet(signing).keys  # without those that PyJWT does not know
+    keys = jwt.PyJWKSet([one for one in found if _can_sign(one)]).keys  # without those that PyJWT does not know
     return {one.key_id: one for one in keys if one.key_id is not None}
+
+
+def _can_sign(key: object) -> bool:
+    """Return whether a key is named, and may sign; PyJWT fails for an `alg` that is no text."""
+    if not isinstance(key, dict) or key.get("use", "sig") != "sig":
+        return False
+    return isinstance(key.get("kid"), str) and isinstance(key.get("alg"), str | None)
 
 
 class OutsideTokens:
