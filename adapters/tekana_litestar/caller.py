@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote_to_bytes
 
-from tekana import Caller, Tekana, Unauthenticated
+from tekana import Caller, SignInRefused, Tekana, Unauthenticated
 from tekana.application.authentication import Authenticator
 from tekana.domain.errors import FieldError, InvalidRequest
 from tekana_litestar.headers import Headers
@@ -45,8 +45,11 @@ def client_address(scope: HTTPScope) -> str | None:
 
 
 def note_failed_authentication(tekana: Tekana | None, scope: HTTPScope, error: Exception) -> None:
-    """Record a request in the audit log if it failed for want of a valid credential, and the app has started."""
-    if tekana is not None and isinstance(error, Unauthenticated):
+    """Record a request in the audit log if it failed for want of a valid credential, and the app has started.
+
+    Refused sign-ins are left out: sign-in itself records them.
+    """
+    if tekana is not None and isinstance(error, Unauthenticated) and not isinstance(error, SignInRefused):
         tekana.note_failed_authentication(client_address(scope), scope["state"]["request_id"], error.code)
 
 

@@ -10,7 +10,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Final, cast
 from uuid import UUID
 
-from tekana import AnyMoneyCommand, Caller, Session, Tekana, Unavailable, WalletId
+from tekana import AnyMoneyCommand, Caller, Session, Tekana, Unauthenticated, Unavailable, WalletId
 from tekana.application.engine.envelope import Outcome
 from tekana.application.session import executed
 from tekana_litestar.bodies import BODY_BYTES_MAX
@@ -48,7 +48,11 @@ def hot_routes(app: Litestar, limits: RateLimits) -> HotRoutes:
         return tekana().as_caller(request.caller, _address_of(limits, request), request.id)
 
     async def confirm(request: HotRequest) -> Caller:
-        return await identify_caller(request.headers.items(), tekana().authenticator)
+        try:
+            return await identify_caller(request.headers.items(), tekana().authenticator)
+        except Unauthenticated as error:
+            tekana().note_failed_authentication(_address_of(limits, request), request.id, error.code)
+            raise
 
     move_money = partial(_move_money, session, confirm, partial(_count_recipient, limits))
     read_wallets = partial(_read_wallets, session)

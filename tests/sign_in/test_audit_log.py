@@ -137,6 +137,15 @@ async def test_failed_sign_ins_and_lockouts_are_counted(app: Litestar, client: h
     assert "canary" not in json.dumps(found)
 
 
+async def test_a_refused_sign_in_is_no_failed_authentication_too(app: Litestar, client: httpx.AsyncClient) -> None:
+    customer = await register(client)
+    assert (await sign_in(client, customer, "wrong")).status_code == 401
+    assert (await refresh(client, "no token")).status_code == 401
+    await app.state.tekana._audit_recorder.stop()
+    found = (await client.get("/v1/audit-log", params={"outcome": "refused"})).json()["items"]
+    assert {one["action"] for one in found} == {"SignIn", "RefreshTokens"}
+
+
 async def test_sign_out_and_reuse(client: httpx.AsyncClient) -> None:
     customer = await register(client)
     first = (await sign_in(client, customer)).json()["refresh_token"]
