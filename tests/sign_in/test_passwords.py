@@ -149,6 +149,30 @@ def assert_at_a_step(seconds: float) -> None:
     assert after < sign_in.REFUSAL_STEP_SECONDS / 2
 
 
+async def test_the_wait_for_a_thread_does_not_show_who_exists(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work that takes a little longer for a customer would end at the next step, if the wait ends just before one."""
+    monkeypatch.setattr(sign_in, "REFUSAL_STEP_SECONDS", 0.2)
+    async with sign_in_world(threads=1) as world:
+        contacts = [phone_of(await world.register("another password")), await _unknown(world)]
+        update = world.store.customer_credentials.update
+
+        async def take_longer(*arguments: Any) -> Any:
+            await asyncio.sleep(0.05)
+            return await update(*arguments)
+
+        world.store.customer_credentials.update = take_longer
+        clock, ends = asyncio.get_running_loop().time, []
+        for contact in contacts:
+            began = clock()
+            async with world.hashing.slot():
+                waiting = asyncio.create_task(world.sign_in.sign_in(contact, PASSWORD))
+                await asyncio.sleep(0.17)
+            with pytest.raises(SignInRefused):
+                await waiting
+            ends.append(clock() - began)
+        assert abs(ends[0] - ends[1]) < sign_in.REFUSAL_STEP_SECONDS / 2, ends
+
+
 # ---------------------------------------------------------------------- lockout
 
 

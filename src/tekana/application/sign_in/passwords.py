@@ -90,7 +90,7 @@ class Passwords:
             raise SignInUnavailable("this installation sends no codes: the setting message_sender is not given")
         if len(self._sending) >= MESSAGES_MAX:
             raise Overloaded("too many codes are waiting to be sent: try again later")
-        async with even_time(always=True), self._hashing.slot():
+        async with even_time(self._hashing, always=True):
             with self._audit.attempt("RequestCode", origin) as attempt:
                 return await self._request_code(contact, tenant, self.sender, attempt)
 
@@ -124,7 +124,7 @@ class Passwords:
             Overloaded: too many requests at once; nothing was counted.
         """
         text = check_new_password("password", password)
-        async with even_time(), self._hashing.slot():
+        async with even_time(self._hashing):
             with self._audit.attempt("ResetPassword", origin) as attempt:
                 await self._set_by_code(challenge_id, code, text, attempt)
 
@@ -164,7 +164,7 @@ class Passwords:
             SignInRefused, Overloaded: as for SignIn.sign_in.
         """
         text = check_new_password("new_password", new_password)
-        async with even_time(), self._hashing.slot():
+        async with even_time(self._hashing):
             with self._audit.attempt("ChangePassword", origin) as attempt:
                 found = await self._sign_in.verify_password(contact, password, tenant, attempt)
                 account = Account(found.tenant, active=True, credential=found)

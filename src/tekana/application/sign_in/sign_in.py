@@ -28,7 +28,7 @@ from tekana.ports.clock import Clock
 from tekana.ports.sign_in_store import Account, SignInStore
 
 REFUSAL_STEP_SECONDS = 0.5
-"""A refusal is given at a multiple of this after the request began, so that its time does not depend on its reason."""
+"""A refusal is given at a multiple of this after its work began, so that its time does not depend on its reason."""
 
 
 class Tokens(NamedTuple):
@@ -71,7 +71,7 @@ class SignIn:
             SignInRefused: with the same message, after the same work and time, whatever the reason.
             Overloaded: too many sign-ins at once; nothing was counted.
         """
-        async with even_time(), self._hashing.slot():
+        async with even_time(self._hashing):
             with self._audit.attempt("SignIn", origin) as attempt:
                 return await self._sign_in(contact, password, tenant, attempt)
 
@@ -215,17 +215,26 @@ def _key_of(token: RefreshToken) -> bytes:
 
 
 @asynccontextmanager
-async def even_time(*, always: bool = False) -> AsyncIterator[None]:
-    """Delay a SignInRefused, or any end, until a multiple of REFUSAL_STEP_SECONDS after the beginning."""
-    loop = asyncio.get_running_loop()
-    began = loop.time()
+async def even_time(hashing: Hashing, *, always: bool = False) -> AsyncIterator[None]:
+    """Take a slot of the hashing, and delay a SignInRefused, or any end, until a multiple of REFUSAL_STEP_SECONDS.
+
+    The steps begin when the slot is had, as the work takes a small part of one then. With the wait for the slot, which
+    others can prolong, it could begin just before the next step, and a little more work would end a whole step later.
+
+    Raises:
+        Overloaded: at once, if too many wait for a slot already.
+    """
+    clock = asyncio.get_running_loop().time
+    began: float | None = None
     refused = always
     try:
-        yield
+        async with hashing.slot():
+            began = clock()
+            yield
     except SignInRefused:
         refused = True
         raise
     finally:
-        if refused:
-            spent = loop.time() - began
+        if refused and began is not None:
+            spent = clock() - began
             await asyncio.sleep(math.ceil(spent / REFUSAL_STEP_SECONDS) * REFUSAL_STEP_SECONDS - spent)
