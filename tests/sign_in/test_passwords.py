@@ -29,6 +29,7 @@ from tekana.domain.credentials import (
 )
 from tekana.domain.customer import Customer
 from tekana.domain.errors import (
+    CustomerNotActive,
     CustomerNotFound,
     Forbidden,
     InvalidRequest,
@@ -430,6 +431,20 @@ async def test_who_may_set_a_password(world: World) -> None:
     for caller, customer_id in ((Caller("other", "key:2", ROLES["partner"]), customer.id), (partner, uuid4())):
         with pytest.raises(CustomerNotFound):
             await world.passwords.set_for(caller, CustomerId(customer_id), PASSWORD)
+
+
+@pytest.mark.parametrize("reason", [_suspended, _closed])
+async def test_nothing_is_added_to_sign_in_of_a_customer_who_is_not_active(world: World, reason: Any) -> None:
+    await reason(world)
+    [customer_id] = world.store._state.customers
+    identities = CustomerIdentities(world.store, world.clock, uuid7, world.audit)
+    for refused in (
+        world.passwords.set_for(LOCAL_OPERATOR, customer_id, PASSWORD),
+        identities.add(LOCAL_OPERATOR, customer_id, "https://id.example", "a subject"),
+    ):
+        with pytest.raises(CustomerNotActive):
+            await refused
+    assert await identities.list(LOCAL_OPERATOR, customer_id) == []
 
 
 async def test_the_scopes_are_required_without_http_too(world: World) -> None:

@@ -1,4 +1,4 @@
-"""How a customer is found at sign-in: by phone number or email, within a tenant."""
+"""How a customer is found at sign-in: by phone number or email, within a tenant, or by a caller who has access."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from typing import Final, Literal, NamedTuple
 from tekana.application.commands.customers.validation import normal_email, normal_phone_number
 from tekana.application.commands.validation import check_text
 from tekana.domain.caller import Caller
-from tekana.domain.errors import InvalidRequest, invalid
+from tekana.domain.errors import CustomerNotActive, CustomerNotFound, InvalidRequest, invalid
 from tekana.domain.identifiers import CustomerId
+from tekana.domain.policy import can_access
 from tekana.ports.customers import CustomerFilter
 from tekana.ports.message_sender import Channel
 from tekana.ports.page import PageRequest
 from tekana.ports.readers import Readers
+from tekana.ports.sign_in_store import Account, CustomerCredentials
 
 _TEXT_LENGTH_MAX: Final = 500
 
@@ -63,3 +65,20 @@ async def find_customer(readers: Readers, contact: SignInContact, tenant: str) -
     which = CustomerFilter(phone_number=contact.value) if is_phone else CustomerFilter(email=contact.value)
     page = await readers.customers(caller).list(which, PageRequest(limit=1))
     return page.items[0].customer.id if page.items and page.items[0].customer.status != "closed" else None
+
+
+async def account_for(
+    caller: Caller, credentials: CustomerCredentials, customer_id: CustomerId, *, active: bool = False
+) -> Account:
+    """Return the account of a customer, for a caller who reads it, or changes it if it has to be active.
+
+    Raises:
+        CustomerNotFound: there is no such customer that the caller has access to.
+        CustomerNotActive: the customer is suspended or closed, and may not be.
+    """
+    account = await credentials.find(customer_id)
+    if account is None or not can_access(caller, account.tenant, customer_id):
+        raise CustomerNotFound(f"no customer has the id {customer_id}")
+    if active and not account.active:
+        raise CustomerNotActive("the customer is suspended or closed")
+    return account

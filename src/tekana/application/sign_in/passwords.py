@@ -11,15 +11,15 @@ from typing import Final, NamedTuple
 from uuid import UUID, uuid4
 
 from tekana.application.sign_in.audit_entries import Attempt, SignInAudit
-from tekana.application.sign_in.contacts import SignInContact, find_customer
+from tekana.application.sign_in.contacts import SignInContact, account_for, find_customer
 from tekana.application.sign_in.hashing import Hashing
 from tekana.application.sign_in.sign_in import SignIn, even_time
 from tekana.domain.audit_log import HERE, Origin
 from tekana.domain.caller import MAIN_TENANT, Caller
 from tekana.domain.credentials import CODE_DIGITS, CODE_LIFETIME, Credential, OneTimeCode, check_new_password
-from tekana.domain.errors import CustomerNotActive, CustomerNotFound, Overloaded, SignInRefused, SignInUnavailable
+from tekana.domain.errors import Overloaded, SignInRefused, SignInUnavailable
 from tekana.domain.identifiers import CustomerId
-from tekana.domain.policy import can_access, require_scope
+from tekana.domain.policy import require_scope
 from tekana.ports.clock import Clock
 from tekana.ports.message_sender import CodeMessage, MessageSender
 from tekana.ports.sign_in_store import Account, SignInStore
@@ -184,11 +184,7 @@ class Passwords:
         with self._audit.attempt("SetPassword", origin, caller, customer_id) as attempt:
             require_scope(caller, "customers:write")
             text = check_new_password("password", password)
-            account = await self._store.customer_credentials.find(customer_id)
-            if account is None or not can_access(caller, account.tenant, customer_id):
-                raise CustomerNotFound(f"no customer has the id {customer_id}")
-            if not account.active:
-                raise CustomerNotActive("the customer is suspended or closed")
+            account = await account_for(caller, self._store.customer_credentials, customer_id, active=True)
             attempt.found(account.tenant, customer_id)
             async with self._hashing.slot():
                 credential = await self._new_credential(customer_id, account, text)
