@@ -105,6 +105,23 @@ async def test_a_repeated_request_and_many_tabs_get_the_same_next_token(world: W
     await world.sign_in.refresh(again.refresh_token)
 
 
+async def test_a_refresh_without_a_signing_key_uses_nothing_up(world: World) -> None:
+    customer = await world.register()
+    tokens = await world.sign_in.sign_in(phone_of(customer), PASSWORD)
+    get = world.data_keys.get
+    world.key_ring._signers.clear()  # as in a process that was started since
+
+    async def fail(*_: Any) -> Any:
+        raise Unavailable("the key provider is away")
+
+    world.data_keys.get = fail  # type: ignore[method-assign]
+    with pytest.raises(Unavailable):
+        await world.sign_in.refresh(tokens.refresh_token)
+    world.data_keys.get = get  # type: ignore[method-assign]
+    world.clock.advance(GRACE)
+    await world.sign_in.refresh(tokens.refresh_token)
+
+
 async def test_families_expire(world: World) -> None:
     _, tokens = await signed_in(world)
     world.clock.advance(IDLE_LIFETIME - timedelta(seconds=1))

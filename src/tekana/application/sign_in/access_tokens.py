@@ -96,13 +96,17 @@ class AccessTokens(OwnTokenChecker):
         super().__init__(keys, issuer, audience, clock)
         self._key_ring = keys
 
+    async def check_ready(self) -> None:
+        """Read the key that signs at present. Raises Unavailable if it cannot be read."""
+        await self._key_ring.signer()
+
     async def issue(self, tenant: str, customer_id: CustomerId) -> str:
         """Return a token of a customer."""
         signer, now = await self._key_ring.signer(), int(self._clock().timestamp())
         claims = {
             "iss": self.issuer,
             "aud": self._audience,
-            "sub": f"customer:{customer_id}",
+            "sub": customer_caller(tenant, customer_id).subject,
             "iat": now,
             "nbf": now,
             "exp": now + int(LIFETIME.total_seconds()),

@@ -132,6 +132,7 @@ class SignIn:
             return await self._refresh(token, attempt)
 
     async def _refresh(self, token: RefreshToken, attempt: Attempt) -> Tokens:
+        await self._tokens.check_ready()  # the token must not be used up without an answer
         now = self._clock()
         successor = RefreshToken(token.family_id, secrets.token_bytes(SECRET_BYTES))
         sealed = seal(_key_of(token), successor.secret, token.family_id.bytes)
