@@ -10,6 +10,7 @@ import asyncpg
 from tekana.domain.api_keys import ApiKey, api_key_not_found
 from tekana.domain.caller import Caller
 from tekana.domain.identifiers import ApiKeyId
+from tekana.domain.policy import access_of
 from tekana.ports.clock import Clock
 from tekana.ports.credentials import USE_RECORDED_EVERY, KnownKey
 from tekana.ports.page import Page, PageRequest
@@ -40,10 +41,7 @@ class PostgresApiKeys:
 
     def __init__(self, pool: ConnectionPool, caller: Caller) -> None:
         self._pool = pool
-        self._managed = (
-            None if "tenants:all" in caller.scopes else caller.tenant,
-            caller.kind == "operator",
-        )
+        self._managed = (access_of(caller).tenant, caller.kind == "operator")
 
     async def get(self, key_id: ApiKeyId) -> ApiKey:
         async with raw_connection(self._pool) as connection:

@@ -54,7 +54,7 @@ async def test_phone_number_and_email_sign_in(world: World) -> None:
     contacts = [phone_of(customer), sign_in_contact(None, customer.email.upper())]
     for contact in contacts:
         tokens = await world.sign_in.sign_in(contact, PASSWORD)
-        caller = await world.verifier.verify(tokens.access_token)
+        caller = (await world.verifier.verify(tokens.access_token)).caller
         assert caller == customer_caller("main", customer.id)
         assert PASSWORD not in repr(tokens) + repr(contact)
         assert customer.phone_number not in repr(contact)

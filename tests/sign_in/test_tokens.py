@@ -18,12 +18,13 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from uuid_utils.compat import uuid7
 
 from tekana.application import ReactivateCustomer, SuspendCustomer
+from tekana.application.authentication.authenticator import TOKEN_LENGTH_MAX
 from tekana.application.secrets.data_keys import DataKeys
 from tekana.application.sign_in import verifier as verifier_module
 from tekana.application.sign_in.access_tokens import LIFETIME, SKEW
 from tekana.application.sign_in.key_ring import KeyRing
 from tekana.application.sign_in.sign_in import Tokens
-from tekana.application.sign_in.verifier import TOKEN_LENGTH_MAX, AccessTokenVerifier
+from tekana.application.sign_in.verifier import AccessTokenVerifier
 from tekana.domain.caller import customer_caller
 from tekana.domain.customer import Customer
 from tekana.domain.errors import SignInRefused, Unauthenticated, Unavailable
@@ -56,7 +57,7 @@ async def test_a_refresh_token_rotates(world: World) -> None:
     for _ in range(5):
         world.clock.advance(GRACE)
         tokens = await world.sign_in.refresh(tokens.refresh_token)
-        assert await world.verifier.verify(tokens.access_token) == customer_caller("main", customer.id)
+        assert (await world.verifier.verify(tokens.access_token)).caller == customer_caller("main", customer.id)
         assert tokens.refresh_token not in seen
         seen.add(tokens.refresh_token)
     secrets = {RefreshToken.decode(one) for one in seen}
@@ -240,7 +241,8 @@ async def forged(world: World) -> dict[str, str]:
         return jwt.PyJWS().encode(payload, key, algorithm, headers=header | headers)
 
     whole = sign()
-    assert (await AccessTokenVerifier(world.tokens, (), world.clock).verify(whole)).customer_id == UUID(customer_id)
+    verified = await AccessTokenVerifier(world.tokens, (), world.clock).verify(whole)
+    assert verified.caller.customer_id == UUID(customer_id)
     head, body, signature = whole.split(".")
     public = signer.private_key.public_key().public_bytes_raw()
     without = {f"without {name}": sign({key: one for key, one in good.items() if key != name}) for name in good}
@@ -290,17 +292,17 @@ async def test_every_broken_token_gets_one_same_refusal(world: World) -> None:
             await world.verifier.verify(token)
         assert str(error.value) == str(Unauthenticated()), name
         assert error.value.__cause__ is None, name
-        assert world.verifier.cached(token) is None, name
+        assert world.verifier._verified == {}, name
 
 
 async def test_verified_tokens_are_kept_until_they_expire(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     customer, tokens = await signed_in(world)
-    assert world.verifier.cached(tokens.access_token) is None
-    caller = await world.verifier.verify(tokens.access_token)
-    assert world.verifier.cached(tokens.access_token) is caller
+    verified = await world.verifier.verify(tokens.access_token)
+    assert await world.verifier.verify(tokens.access_token) is verified
     assert tokens.access_token not in repr(world.verifier._verified)
     world.clock.advance(LIFETIME + SKEW)
-    assert world.verifier.cached(tokens.access_token) is None
+    with pytest.raises(Unauthenticated):
+        await world.verifier.verify(tokens.access_token)
     monkeypatch.setattr(verifier_module, "CACHED_MAX", 3)
     for _ in range(10):
         await world.verifier.verify(await world.tokens.issue("main", customer.id))
@@ -338,7 +340,7 @@ async def test_keys_rotate_with_overlap(world: World) -> None:
     assert new.kid != old.kid
     assert set(last_published) == {old.kid, new.kid}  # it was published before it signed
     world.clock.set(clock() - timedelta(hours=6) + LIFETIME)
-    assert (await world.verifier.verify(last)).customer_id == customer_id
+    assert (await world.verifier.verify(last)).caller.customer_id == customer_id
     clock.advance(OVERLAP)
     assert [one.kid for one in await ring().published()] == [new.kid]
 

@@ -13,14 +13,9 @@ from tekana.application.engine.statistics import EngineStatistics
 from tekana.application.session import Session, require_sign_in
 from tekana.application.webhooks.webhooks import Webhooks
 from tekana.application.workers.relay import relay_warnings
-from tekana.domain.audit_log import (
-    Act,
-    Origin,
-)
+from tekana.domain.audit_log import Act, Origin
 from tekana.domain.caller import Caller
-from tekana.domain.errors import (
-    Unavailable,
-)
+from tekana.domain.errors import Unavailable
 from tekana.ports.outbox import Outbox
 from tekana.ports.pools import PooledStore, PoolStatistics
 from tekana.ports.readers import Readers

@@ -25,7 +25,7 @@ _TYPE: Final = "at+jwt"
 _REQUIRED: Final = ["exp", "iat", "nbf", "iss", "aud", "sub", "jti"]
 
 
-class Verified(NamedTuple):
+class VerifiedToken(NamedTuple):
     """A valid token: its caller, and the time from which on it is not valid any more."""
 
     caller: Caller
@@ -48,7 +48,7 @@ class OwnTokenChecker:
         self._audience = audience
         self._clock = clock
 
-    async def verify(self, token: str, header: Mapping[str, Any]) -> Verified:
+    async def verify(self, token: str, header: Mapping[str, Any]) -> VerifiedToken:
         """Check a token whose header was parsed. Raises Unauthenticated if anything is wrong with it."""
         kid = header.get("kid")
         if header.get("typ") != _TYPE or not isinstance(kid, str):
@@ -65,7 +65,7 @@ class OwnTokenChecker:
             raise Unauthenticated from None
         if claims["sub"] != caller.subject:
             raise Unauthenticated
-        return Verified(caller, expiry_of(claims))
+        return VerifiedToken(caller, expiry_of(claims))
 
     async def jwks(self) -> dict[str, Any]:
         """Return the public keys as a JSON Web Key Set (RFC 7517, RFC 8037)."""

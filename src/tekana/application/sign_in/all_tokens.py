@@ -33,7 +33,7 @@ class AllTokens:
         if token.startswith(PREFIX) or self._access_tokens is None:
             return await self._keys.verify(token)
         try:
-            found = await self._access_tokens.check(token)
+            found = await self._access_tokens.verify(token)
         except Unauthenticated:
             return None
         return Verified(found.caller, (found.expires_at - self._clock()).total_seconds())

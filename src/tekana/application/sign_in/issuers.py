@@ -16,7 +16,7 @@ import jwt
 import msgspec
 
 from tekana.application.commands.customers.validation import normal_phone_number
-from tekana.application.sign_in.access_tokens import Verified, decode, expiry_of
+from tekana.application.sign_in.access_tokens import VerifiedToken, decode, expiry_of
 from tekana.application.sign_in.contacts import SignInContact, find_customer, is_storable
 from tekana.domain.caller import MAIN_TENANT, customer_caller
 from tekana.domain.errors import InvalidRequest, Unauthenticated, Unavailable, invalid
@@ -189,7 +189,7 @@ class OutsideTokens:
         self._keys = IssuerKeys(issuer, reader)
         self._clock = clock
 
-    async def verify(self, token: str, header: Mapping[str, Any]) -> Verified:
+    async def verify(self, token: str, header: Mapping[str, Any]) -> VerifiedToken:
         """Check a token whose header was parsed, and find its customer.
 
         Raises:
@@ -210,7 +210,7 @@ class OutsideTokens:
         account = None if customer_id is None else await self._store.customer_credentials.find(customer_id)
         if customer_id is None or account is None or not account.active or account.tenant != self._issuer.tenant:
             raise Unauthenticated
-        return Verified(customer_caller(account.tenant, customer_id), min(expiry_of(claims), now + LOOKED_UP_FOR))
+        return VerifiedToken(customer_caller(account.tenant, customer_id), min(expiry_of(claims), now + LOOKED_UP_FOR))
 
     async def _customer_of(self, claims: Mapping[str, Any]) -> CustomerId | None:
         tenant, name = self._issuer.tenant, self._issuer.customer_claim

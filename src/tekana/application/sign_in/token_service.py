@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import cast
 
-from tekana.application.sign_in.access_tokens import Verified
+from tekana.application.sign_in.access_tokens import VerifiedToken
 from tekana.application.sign_in.key_ring import PublicKey, PublicKeys
 from tekana.application.sign_in.ports import CustomerOfToken, TokensPort
 from tekana.application.sign_in.verifier import AccessTokenVerifier
@@ -33,7 +33,7 @@ class TokenService:
     async def verify(self, token: str) -> CustomerOfToken | None:
         """Return the customer of a token; None if it is not valid."""
         try:
-            caller, expires_at = await self._verifier.check(token)
+            caller, expires_at = await self._verifier.verify(token)
         except Unauthenticated:
             return None
         return CustomerOfToken(caller.tenant, cast("CustomerId", caller.customer_id), expires_at)
@@ -49,9 +49,9 @@ class RemoteChecker:
     def __init__(self, service: TokensPort) -> None:
         self._service = service
 
-    async def verify(self, token: str, header: Mapping[str, object]) -> Verified:  # noqa: ARG002 - the signature of TokenChecker
+    async def verify(self, token: str, header: Mapping[str, object]) -> VerifiedToken:  # noqa: ARG002 - the signature of TokenChecker
         """Check a token. Raises Unauthenticated, or Unavailable if there is no answer."""
         found = await self._service.verify(token)
         if found is None:
             raise Unauthenticated
-        return Verified(customer_caller(found.tenant, found.customer_id), found.expires_at)
+        return VerifiedToken(customer_caller(found.tenant, found.customer_id), found.expires_at)

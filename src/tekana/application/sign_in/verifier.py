@@ -8,19 +8,18 @@ from typing import Final, Protocol
 
 import jwt
 
-from tekana.application.sign_in.access_tokens import OwnTokenChecker, Verified
-from tekana.domain.caller import Caller
+from tekana.application.authentication.authenticator import TOKEN_LENGTH_MAX
+from tekana.application.sign_in.access_tokens import OwnTokenChecker, VerifiedToken
 from tekana.domain.errors import Unauthenticated
 from tekana.ports.clock import Clock
 
-TOKEN_LENGTH_MAX: Final = 8 * 1024
 CACHED_MAX: Final = 20_000
 
 
 class TokenChecker(Protocol):
     """Checks tokens."""
 
-    async def verify(self, token: str, header: Mapping[str, object]) -> Verified:
+    async def verify(self, token: str, header: Mapping[str, object]) -> VerifiedToken:
         """Check a token. Raises Unauthenticated."""
         ...
 
@@ -55,24 +54,9 @@ class AccessTokenVerifier:
         self._checkers: dict[str, TokenChecker] = {one.issuer: one for one in checkers}
         self._others = others
         self._clock = clock
-        self._verified: dict[bytes, Verified] = {}
+        self._verified: dict[bytes, VerifiedToken] = {}
 
-    def cached(self, token: str) -> Caller | None:
-        """Return the caller of a token that was verified before and is valid still. It does no I/O."""
-        digest = _digest(token)
-        found = self._verified.get(digest)
-        if found is None:
-            return None
-        if found.expires_at <= self._clock():
-            self._verified.pop(digest, None)
-            return None
-        return found.caller
-
-    async def verify(self, token: str) -> Caller:
-        """Return the caller of a token. Raises as `check`."""
-        return (await self.check(token)).caller
-
-    async def check(self, token: str) -> Verified:
+    async def verify(self, token: str) -> VerifiedToken:
         """Return the caller of a token, and when the token has to be checked again.
 
         Raises:
