@@ -62,6 +62,7 @@ each_operation = pytest.mark.parametrize(
 
 LIMITED = {
     *("get_recipient", "create_token", "request_code", "set_password_by_code", "change_password"),
+    "set_customer_password",
 }
 """The operations with a rate limit of their own."""
 

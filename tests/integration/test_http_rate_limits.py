@@ -294,6 +294,14 @@ async def test_sign_in_and_codes_have_rates_of_an_address(
         )
 
 
+async def test_a_caller_who_sets_many_passwords_leaves_threads_to_others(clock: Seconds) -> None:
+    path, body = f"/v1/customers/{UNKNOWN_ID}/password", {"password": "correct horse battery"}
+    async with client_with(rate_limit="100000/second") as client:
+        assert {(await client.put(path, json=body)).status_code for _ in range(600)} == {404}
+        assert_limited(await client.put(path, json=body), "passwords", 600, 60, 60)
+        assert (await client.get(f"/v1/customers/{UNKNOWN_ID}")).status_code == 404
+
+
 async def test_a_restart_begins_anew(clock: Seconds) -> None:
     for _ in range(2):
         async with client_with(rate_limit="1/hour") as client:

@@ -190,6 +190,7 @@ _REFUSED: Final = (SignInRefused,)
 
 _SIGN_IN: Final = OperationRate("sign_in", "120/minute")
 _CODES: Final = OperationRate("codes", "10/minute")
+_PASSWORDS: Final = OperationRate("passwords", "600/minute")  # each takes a thread that sign-ins wait for
 
 
 @command(
@@ -264,7 +265,7 @@ async def change_password(call: NamedDependency[Call[PasswordChange, Query]]) ->
 
 @command(
     "/{customer_id:str}/password", Returns(204), method=HttpMethod.PUT, key="none", body=Body(NewPassword),
-    refusals=(CustomerNotFound, CustomerNotActive), does=Access("SetPassword", ("customers:write",))
+    does=Access("SetPassword", ("customers:write",)), refusals=(CustomerNotFound, CustomerNotActive), rate=_PASSWORDS,
 )  # fmt: skip
 async def set_customer_password(call: NamedDependency[Call[NewPassword, Query]]) -> Response:
     """Set a customer's password.
