@@ -7,7 +7,7 @@ from uuid import UUID
 
 from tekana.domain.audit_log import AuditEntry
 from tekana.domain.credentials import CODES_MAX, CODES_WINDOW, Credential, OneTimeCode
-from tekana.domain.customer import CUSTOMERS
+from tekana.domain.customer import CONTACTS, CUSTOMERS, Contact
 from tekana.domain.identifiers import CustomerId
 from tekana.domain.identities import Identity
 from tekana.domain.refresh_families import FAMILIES_MAX, RefreshFamily
@@ -22,6 +22,10 @@ class MemoryCustomerCredentials:
     def __init__(self, state: MemoryState) -> None:
         self._state = state
         self._sign_in = state.sign_in
+
+    async def owner_of(self, contact: Contact, tenant: str) -> CustomerId | None:
+        owners: dict[str, CustomerId] = self._state.items[CONTACTS.name].get(contact, {})
+        return owners.get(tenant)
 
     async def find(self, customer_id: CustomerId) -> Account | None:
         customer = self._state.customers.get(customer_id)

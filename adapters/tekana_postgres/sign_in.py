@@ -11,13 +11,16 @@ from uuid import UUID
 
 import asyncpg
 
+from tekana.application.secrets.customer_vault import CustomerVault
 from tekana.domain.audit_log import AuditEntry
 from tekana.domain.credentials import CODES_MAX, CODES_WINDOW, Credential, OneTimeCode
+from tekana.domain.customer import Contact
 from tekana.domain.identifiers import CustomerId
 from tekana.domain.refresh_families import FAMILIES_MAX, IDLE_LIFETIME, LONGEST_LIFETIME, RefreshFamily
 from tekana.ports.sign_in_store import Account
 from tekana_postgres.audit_log import audited_transaction
 from tekana_postgres.connections import ConnectionPool, raw_connection
+from tekana_postgres.customer_data import INDEX_COLUMNS
 from tekana_postgres.history_links import Chains
 
 RowT = TypeVar("RowT", Credential, RefreshFamily, OneTimeCode)
@@ -47,6 +50,8 @@ _FIND = f"""
 SELECT c.tenant AS customer_tenant, c.status = 'active' AS active, {", ".join(f"k.{n}" for n in _CREDENTIALS.names)}
 FROM customers c LEFT JOIN credentials k ON k.customer_id = c.id WHERE c.id = $1
 """
+_OWNER_OF = "SELECT id FROM customer_details WHERE {column} = $1 AND tenant = $2 AND NOT closed"
+_OWNER = {field: _OWNER_OF.format(column=column) for field, column in INDEX_COLUMNS.items()}
 END_FAMILIES = "UPDATE refresh_families SET ended = true WHERE customer_id = ANY($1) AND NOT ended"
 # Who suspends the customer or replaces the credential waits for the new family, and ends it, or was first.
 _LOCK_ACCOUNT = """
@@ -73,9 +78,16 @@ _COUNT_CODES = "SELECT count(*) FROM one_time_codes WHERE customer_id = $1"
 class PostgresCustomerCredentials:
     """Implements tekana.ports.sign_in_store.CustomerCredentials."""
 
-    def __init__(self, pool: ConnectionPool, chains: Chains) -> None:
+    def __init__(self, pool: ConnectionPool, chains: Chains, vault: CustomerVault) -> None:
         self._pool = pool
         self._chains = chains
+        self._vault = vault
+
+    async def owner_of(self, contact: Contact, tenant: str) -> CustomerId | None:
+        index = await self._vault.index(contact)
+        async with raw_connection(self._pool) as connection:
+            owner: CustomerId | None = await connection.fetchval(_OWNER[contact.field], index, tenant)
+        return owner
 
     async def find(self, customer_id: CustomerId) -> Account | None:
         async with raw_connection(self._pool) as connection:

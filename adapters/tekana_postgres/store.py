@@ -126,7 +126,7 @@ class PostgresStore:
         # Not from a replica, which lacks the locks that limit reads of the feed.
         self.events = partial(PostgresEvents, self._readers)
         self.retention = PostgresRetention(self._background)
-        self.customer_credentials = PostgresCustomerCredentials(self._readers, self._chains)
+        self.customer_credentials = PostgresCustomerCredentials(self._readers, self._chains, self.vault)
         self.refresh_families = PostgresRefreshFamilies(self._readers, self._chains)
         self.one_time_codes = PostgresOneTimeCodes(self._readers, self._chains)
         self.signing_keys = PostgresSigningKeys(self._readers, self._chains)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from tekana.domain.audit_log import AuditEntry
 from tekana.domain.credentials import Credential, OneTimeCode
+from tekana.domain.customer import CONTACTS, Contact
 from tekana.domain.identifiers import CustomerId
 from tekana.domain.identities import Identity
 from tekana.domain.refresh_families import RefreshFamily
@@ -32,6 +33,23 @@ def broken_sign_in(name: str, kind: Callable[[Any], Any]) -> type[MemoryStore]:
 
     Broken.__name__ = getattr(kind, "__name__", name)
     return Broken
+
+
+class FindsOwnersOfAnyTenant(MemoryCustomerCredentials):
+    """A contact leads to a customer of another tenant."""
+
+    async def owner_of(self, contact: Contact, tenant: str) -> CustomerId | None:
+        return next(iter(self._state.items[CONTACTS.name].get(contact, {}).values()), None)
+
+
+class FindsClosedOwners(MemoryCustomerCredentials):
+    """A contact leads to a customer who is closed."""
+
+    async def owner_of(self, contact: Contact, tenant: str) -> CustomerId | None:
+        for one in self._state.customers.values():
+            if contact in one.contacts and one.tenant == tenant:
+                return one.id
+        return None
 
 
 class LosesAttempts(MemoryCustomerCredentials):

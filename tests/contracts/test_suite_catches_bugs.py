@@ -47,6 +47,8 @@ from tests.contracts.broken_sign_in_stores import (
     AcceptsAnyCode,
     AddsEntriesOfFailures,
     BeginsFamiliesOfAll,
+    FindsClosedOwners,
+    FindsOwnersOfAnyTenant,
     ForgetsWhatWasCompared,
     KeepsFamilies,
     KeepsFamiliesOfSuspended,
@@ -171,6 +173,8 @@ CAUGHT: list[tuple[type[MemoryStore], Callable[..., Any]]] = [
     (AddsASecondCurrentKey, DataKeysContract.test_a_purpose_keeps_its_first_key),
     (AddsASecondCurrentKey, DataKeysContract.test_of_many_at_once_one_adds),
     (SharesKeysAmongPurposes, DataKeysContract.test_each_purpose_has_its_own_key),
+    (broken_sign_in("customer_credentials", FindsOwnersOfAnyTenant), SignInContract.test_the_owner_of_a_contact),
+    (broken_sign_in("customer_credentials", FindsClosedOwners), SignInContract.test_the_owner_of_a_contact),
     (broken_sign_in("customer_credentials", LosesAttempts), SignInContract.test_updates_at_once_are_all_counted),
     (
         broken_sign_in("customer_credentials", KeepsFamilies),

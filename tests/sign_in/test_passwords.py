@@ -40,6 +40,9 @@ from tekana.domain.errors import (
 from tekana.domain.identifiers import CustomerId
 from tekana.ports.audit_log import AuditFilter
 from tekana.ports.page import PageRequest
+from tekana.testing.clock import FrozenClock
+from tekana_keyfile import MemoryKeys
+from tests.postgres_stores import postgres_store
 from tests.sign_in.support import PASSWORD, PIN, World, phone_of, sign_in_world
 
 
@@ -172,6 +175,24 @@ async def test_the_wait_for_a_thread_does_not_show_who_exists(monkeypatch: pytes
                 await waiting
             ends.append(clock() - began)
         assert abs(ends[0] - ends[1]) < sign_in.REFUSAL_STEP_SECONDS / 2, ends
+
+
+async def test_a_lost_key_provider_does_not_show_who_exists(postgres_url: str) -> None:
+    """Names cannot be read then, but sign-in needs none."""
+    keys, contacts = MemoryKeys(), []
+    for is_first in (True, False):
+        store = postgres_store(postgres_url, key_provider=lambda: keys)
+        await store.start()
+        try:
+            async with sign_in_world(store, clock=FrozenClock(), key_provider=keys) as world:
+                if is_first:
+                    contacts = [await _unknown(world), phone_of(await world.register())]
+                for contact in contacts:
+                    with pytest.raises(SignInRefused):
+                        await world.sign_in.sign_in(contact, "a wrong password")
+                    keys.lost = not is_first  # this process has but the key of indexes in memory
+        finally:
+            await store.stop()
 
 
 # ---------------------------------------------------------------------- lockout

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from tekana.domain.audit_log import AuditEntry
 from tekana.domain.credentials import Credential, OneTimeCode
+from tekana.domain.customer import Contact
 from tekana.domain.identifiers import CustomerId
 from tekana.domain.identities import Identity
 from tekana.domain.refresh_families import RefreshFamily
@@ -34,6 +35,10 @@ class Account(NamedTuple):
 
 class CustomerCredentials(Protocol):
     """The credentials of customers. Safe for many tasks and processes at once. Every method may raise Unavailable."""
+
+    async def owner_of(self, contact: Contact, tenant: str) -> CustomerId | None:
+        """Return the customer of a tenant, not closed, who has a contact. It needs none of their personal data."""
+        ...
 
     async def find(self, customer_id: CustomerId) -> Account | None:
         """Return the account of a customer; None if there is no such customer."""

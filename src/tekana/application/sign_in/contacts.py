@@ -7,13 +7,11 @@ from typing import Final, Literal, NamedTuple
 from tekana.application.commands.customers.validation import normal_email, normal_phone_number
 from tekana.application.commands.validation import check_text
 from tekana.domain.caller import Caller
+from tekana.domain.customer import Contact
 from tekana.domain.errors import CustomerNotActive, CustomerNotFound, InvalidRequest, invalid
 from tekana.domain.identifiers import CustomerId
 from tekana.domain.policy import can_access
-from tekana.ports.customers import CustomerFilter
 from tekana.ports.message_sender import Channel
-from tekana.ports.page import PageRequest
-from tekana.ports.readers import Readers
 from tekana.ports.sign_in_store import Account, CustomerCredentials
 
 _TEXT_LENGTH_MAX: Final = 500
@@ -56,15 +54,9 @@ def is_storable(text: str) -> bool:
     return True
 
 
-async def find_customer(readers: Readers, contact: SignInContact, tenant: str) -> CustomerId | None:
+async def find_customer(credentials: CustomerCredentials, contact: SignInContact, tenant: str) -> CustomerId | None:
     """Return the open customer of a tenant with this contact; None if there is none, also for an impossible tenant."""
-    if not is_storable(tenant):
-        return None
-    caller = Caller(tenant, "sign-in", frozenset({"customers:read"}), "partner")
-    is_phone = contact.field == "phone_number"
-    which = CustomerFilter(phone_number=contact.value) if is_phone else CustomerFilter(email=contact.value)
-    page = await readers.customers(caller).list(which, PageRequest(limit=1))
-    return page.items[0].customer.id if page.items and page.items[0].customer.status != "closed" else None
+    return await credentials.owner_of(Contact(*contact), tenant) if is_storable(tenant) else None
 
 
 async def account_for(

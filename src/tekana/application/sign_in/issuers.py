@@ -230,7 +230,7 @@ class OutsideTokens:
             contact = SignInContact("phone_number", normal_phone_number(value))
         except InvalidRequest:
             return None
-        return await find_customer(self._store, contact, tenant)
+        return await find_customer(self._store.customer_credentials, contact, tenant)
 
 
 def _fits(key: jwt.PyJWK, algorithm: str) -> bool:

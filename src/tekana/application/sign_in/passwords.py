@@ -98,7 +98,7 @@ class Passwords:
         self, contact: SignInContact, tenant: str, sender: MessageSender, attempt: Attempt
     ) -> Challenge:
         now, code = self._clock(), self._new_code()
-        customer_id = await find_customer(self._store, contact, tenant)
+        customer_id = await find_customer(self._store.customer_credentials, contact, tenant)
         account = await self._store.customer_credentials.find(customer_id or CustomerId(uuid4()))
         code_hash = await self._hashing.hash(code)
         challenge = Challenge(uuid4(), now + CODE_LIFETIME)

@@ -92,7 +92,7 @@ class SignIn:
         Raises:
             SignInRefused: it is not right, or cannot be compared at present.
         """
-        customer_id = await find_customer(self._store, contact, tenant)
+        customer_id = await find_customer(self._store.customer_credentials, contact, tenant)
         # A customer that does not exist is looked for as well, so that the work is the same.
         account = await self._store.customer_credentials.find(customer_id or CustomerId(uuid4()))
         if account is not None and customer_id is not None:

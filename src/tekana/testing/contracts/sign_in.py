@@ -21,8 +21,9 @@ from tekana.application import (
     VerifyCustomer,
 )
 from tekana.domain.audit_log import HERE, UNKNOWN_SUBJECT, Act, AuditEntry
-from tekana.domain.caller import MAIN_TENANT
+from tekana.domain.caller import MAIN_TENANT, ROLES, Caller
 from tekana.domain.credentials import CODES_MAX, CODES_WINDOW, Credential, OneTimeCode
+from tekana.domain.customer import Contact
 from tekana.domain.identifiers import CustomerId
 from tekana.domain.identities import Identity
 from tekana.domain.refresh_families import FAMILIES_MAX, IDLE_LIFETIME, RefreshFamily
@@ -62,6 +63,24 @@ class SignInContract(Contract):
         assert await store.customer_credentials.find(customer.id) == (MAIN_TENANT, True, credential)
         await app.execute(SuspendCustomer(customer_id=customer.id, reason="a check"))
         assert await store.customer_credentials.find(customer.id) == (MAIN_TENANT, False, credential)
+
+    async def test_the_owner_of_a_contact(self, store: SignInStore, app: Session) -> None:
+        first = (await app.execute(person())).customer
+        same = person(email=first.email, phone_number=first.phone_number)
+        partner = app.as_caller(Caller("north", "key:1", ROLES["partner"]))
+        theirs = (await partner.execute(same)).customer
+        contacts = [Contact("email", first.email), Contact("phone_number", first.phone_number)]
+        credentials = store.customer_credentials
+        for one in contacts:
+            owners = [await credentials.owner_of(one, tenant) for tenant in (MAIN_TENANT, "north", "south")]
+            assert owners == [first.id, theirs.id, None]
+        assert await credentials.owner_of(Contact("phone_number", first.email), MAIN_TENANT) is None
+        await app.execute(SuspendCustomer(customer_id=first.id, reason="a check"))
+        assert await credentials.owner_of(contacts[0], MAIN_TENANT) == first.id
+        await app.execute(CloseCustomer(customer_id=first.id))
+        assert [await credentials.owner_of(one, MAIN_TENANT) for one in contacts] == [None, None]
+        again = (await app.execute(same)).customer
+        assert [await credentials.owner_of(one, MAIN_TENANT) for one in contacts] == [again.id, again.id]
 
     async def test_updates_at_once_are_all_counted(
         self, store: SignInStore, customer_id: CustomerId, clock: FrozenClock
