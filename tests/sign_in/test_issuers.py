@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tekana import Settings, connect
 from tekana.application.sign_in import issuers
 from tekana.application.sign_in.issuers import Issuer, IssuerKeys, is_safe_url, read_issuers
 from tekana.bootstrap.adapters import find_message_sender, read_outside_issuers
@@ -69,6 +70,15 @@ def test_settings(tmp_path: Path) -> None:
     assert read_outside_issuers(None) == ()
     with pytest.raises(InvalidRequest):
         read_outside_issuers(str(tmp_path / "missing.json"))
+
+
+async def test_our_own_issuer_is_no_outside_one(tmp_path: Path) -> None:
+    file, own = tmp_path / "issuers.json", "https://id.example"
+    file.write_text(f'[{{"issuer": "{own}", "audience": "x"}}]')
+    with pytest.raises(InvalidRequest) as error:
+        async with connect(Settings(database_url="memory://", outside_issuers=str(file), token_issuer=own)):
+            pass
+    assert error.value.errors[0].field == "outside_issuers"
 
 
 # ---------------------------------------------------------------------- the reader, against servers that misbehave

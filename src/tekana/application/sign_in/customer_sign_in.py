@@ -20,6 +20,7 @@ from tekana.application.sign_in.ports import IdentitiesPort, PasswordsPort, Sign
 from tekana.application.sign_in.sign_in import SignIn
 from tekana.application.sign_in.token_service import RemoteChecker, TokenService
 from tekana.application.sign_in.verifier import AccessTokenVerifier
+from tekana.domain.errors import invalid
 from tekana.ports.clock import Clock, NewId
 from tekana.ports.key_set_reader import KeySetReader
 from tekana.ports.message_sender import MessageSender
@@ -107,7 +108,12 @@ def build_sign_in(
         clock: the present time; the system's if None.
         new_id: returns a new id.
         audit_recorder: records what is refused.
+
+    Raises:
+        InvalidRequest: an outside issuer has the name of our own.
     """
+    if any(one.issuer == settings.issuer for one in settings.outside):
+        raise invalid("outside_issuers", "must not name the issuer of our own tokens, which is token_issuer")
     now: Clock = clock or (lambda: datetime.now(UTC))
     hashing = Hashing()
     audit = SignInAudit(audit_recorder, now, new_id)
