@@ -172,7 +172,7 @@ class PostgresOneTimeCodes:
 
 
 def _version(credential: Credential) -> tuple[CustomerId, datetime]:
-    """Return what tells a credential from the one that replaced it: its customer, and when it was set."""
+    """Return what differs between a credential and the one that replaced it: when it was set, with the customer."""
     return credential.customer_id, credential.changed_at
 
 

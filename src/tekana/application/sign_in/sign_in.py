@@ -87,7 +87,7 @@ class SignIn:
 
         Args:
             contact, password, tenant: as for `sign_in`.
-            attempt: what it is for. It gets to know the customer.
+            attempt: what it is for; the customer is noted in it.
 
         Raises:
             SignInRefused: it is not right, or cannot be compared at present.
