@@ -17,7 +17,7 @@ import pytest
 from uuid_utils.compat import uuid7
 
 import tekana
-from tekana.domain.audit_log import HERE, Act, AuditEntry
+from tekana.domain.audit_log import Act, AuditEntry
 from tekana.domain.errors import WalletNotFound
 from tekana.domain.identifiers import WalletId
 from tekana.ports.page import PageRequest
@@ -37,7 +37,11 @@ ROWS, LINKS, LINKED, CHECKPOINTS = 15, 16, 17, 18
 def refused_entry(**changes: Any) -> AuditEntry:
     """Return an entry that belongs to no unit of work."""
     act = Act("main", "key:1", "partner", "ReadAuditLog", "refused", "forbidden", "192.0.2.1")
-    entry = AuditEntry(id=uuid7(), at=datetime(2000, 1, 1, tzinfo=UTC), **act._asdict(), request_id=HERE.request_id)
+    entry = AuditEntry(
+        id=uuid7(),
+        at=datetime(2000, 1, 1, tzinfo=UTC),
+        **act._asdict(),
+    )
     return replace(entry, occurrences=7, **changes)
 
 

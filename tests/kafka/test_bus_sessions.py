@@ -43,7 +43,7 @@ async def test_a_service_checks_scopes(store: MemoryStore, bus_url: str) -> None
             ("transactions:send", engine.submit_batch(batch, caller=READER, key="another")),
             ("transactions:write", engine.preview(Envelope(transfer, READER))),
             ("customers:read", readers.customers(READER).list(tekana.CustomerFilter(), tekana.PageRequest())),
-            ("webhooks:read", app._webhooks(READER).list(tekana.PageRequest())),  # type: ignore[misc]
+            ("webhooks:read", app._parts.webhooks(READER).list(tekana.PageRequest())),  # type: ignore[misc]
             (
                 "webhooks:write",
                 engine.submit(Envelope(tekana.CreateWebhookEndpoint(url="https://93.184.215.14/"), READER, "hook")),

@@ -15,6 +15,7 @@ from cryptography.exceptions import InvalidTag
 import tekana
 from tekana import LOCAL_OPERATOR
 from tekana.application.engine.envelope import Outcome
+from tekana.domain.audit_log import Origin
 from tekana.domain.caller import Caller
 from tekana.testing import builders
 from tekana.testing.contracts.helpers import a_wallet
@@ -194,7 +195,7 @@ async def test_the_address_of_the_client_reaches_the_audit_log(store: MemoryStor
     async with services(bus_url, MEMORY, store=store), gateway(bus_url) as app:
         await until_it_answers(app)
         wallet = await a_wallet(app)
-        session = tekana.Session(LOCAL_OPERATOR, app._store, app._engine, address="192.0.2.9")
+        session = tekana.Session(LOCAL_OPERATOR, app._parts, Origin("192.0.2.9"))
         await session.execute(builders.freeze(wallet.id), request_id="over the bus")
         entries = (await app.audit_log.list(tekana.PageRequest(100))).items
         freeze = next(one for one in entries if one.action == "FreezeWallet")

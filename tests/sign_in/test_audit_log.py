@@ -121,7 +121,7 @@ async def test_failed_sign_ins_and_lockouts_are_counted(app: Litestar, client: h
         assert (await sign_in(client, unknown, tenant=tenant)).status_code == 401
     assert (await sign_in(client, other)).status_code == 200
     await entries(client, 4, action="SignIn")
-    await app.state.tekana._audit_recorder.stop()  # ends the minute
+    await app.state.tekana._parts.audit_recorder.stop()  # ends the minute
     found = await entries(client, 7, action="SignIn", order="asc")
     counts: dict[tuple[Any, ...], int] = {}
     for one in found:

@@ -280,7 +280,9 @@ async def test_broken_tokens_get_one_same_answer(
 
 
 async def test_without_sign_in_the_answer_says_so(app: Litestar, anyone: httpx.AsyncClient) -> None:
-    app.state.tekana._sign_in = None  # as with a store that keeps no credentials
+    app.state.tekana._parts = app.state.tekana._parts._replace(
+        sign_in=None
+    )  # as with a store that keeps no credentials
     for path in ("/v1/auth/token", "/v1/auth/sign-out"):
         answer = await anyone.post(path, json={"grant_type": "refresh_token", "refresh_token": "x"} if "token" in path
                                    else {"refresh_token": "x"})  # fmt: skip

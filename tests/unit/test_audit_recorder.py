@@ -10,7 +10,7 @@ from uuid_utils.compat import uuid7
 
 from tekana.application import audit_recorder
 from tekana.application.audit_recorder import ACTS_MAX, AUTHENTICATIONS_MAX, AuditRecorder
-from tekana.domain.audit_log import Act, AuditEntry, Origin, Resource
+from tekana.domain.audit_log import Act, AuditEntry, Resource
 from tekana.domain.errors import Unavailable
 
 
@@ -36,7 +36,7 @@ def attack(number: int = 0) -> Act:
     return Act.failed_authentication(f"198.51.100.{number}", "unauthenticated")
 
 
-ORIGIN = Origin("192.0.2.1", "the first request")
+FIRST = "the first request"
 
 
 @pytest.fixture(autouse=True)
@@ -63,10 +63,10 @@ async def until_written(records: Records, number: int) -> None:
 async def test_the_first_of_equal_acts_is_written_at_once_and_the_others_are_counted(
     records: Records, recorder: AuditRecorder
 ) -> None:
-    recorder.note(refusal(), ORIGIN)
+    recorder.note(refusal(), FIRST)
     await until_written(records, 1)
     for number in range(1_000):
-        recorder.note(refusal(), Origin("192.0.2.1", f"request {number}"))
+        recorder.note(refusal(), f"request {number}")
     await asyncio.sleep(0.05)
     assert [(one.occurrences, one.request_id) for one in records.entries] == [(1, "the first request")]
     await recorder.stop()
@@ -79,10 +79,10 @@ async def test_a_new_window_begins_after_a_minute(
 ) -> None:
     monkeypatch.setattr(audit_recorder, "WINDOW_SECONDS", 0.1)
     for _ in range(3):
-        recorder.note(refusal(), ORIGIN)
+        recorder.note(refusal(), FIRST)
     await until_written(records, 2)
     assert [one.occurrences for one in records.entries] == [1, 2]
-    recorder.note(refusal(), ORIGIN)
+    recorder.note(refusal(), FIRST)
     await until_written(records, 3)
     assert records.entries[2].occurrences == 1
     await recorder.stop()
@@ -90,8 +90,8 @@ async def test_a_new_window_begins_after_a_minute(
 
 async def test_an_attack_from_many_addresses_is_bounded_and_counted(records: Records, recorder: AuditRecorder) -> None:
     for number in range(5_000):
-        recorder.note(attack(number), ORIGIN)
-    recorder.note(refusal(), ORIGIN)  # has a limit of its own
+        recorder.note(attack(number), FIRST)
+    recorder.note(refusal(), FIRST)  # has a limit of its own
     await recorder.stop()
     authentications = [one for one in records.entries if one.action == "Authenticate"]
     [dropped] = [one for one in records.entries if one.action == "EntriesDropped"]
@@ -105,8 +105,8 @@ async def test_failed_sign_ins_of_many_customers_are_bounded_and_counted(
 ) -> None:
     for _ in range(1_000):
         customer = Resource("customer", uuid7())
-        recorder.note(Act("north", "unknown", None, "SignIn", "refused", "sign_in_refused", None, customer), ORIGIN)
-    recorder.note(refusal(), ORIGIN)  # has a limit of its own
+        recorder.note(Act("north", "unknown", None, "SignIn", "refused", "sign_in_refused", None, customer), FIRST)
+    recorder.note(refusal(), FIRST)  # has a limit of its own
     await recorder.stop()
     sign_ins = {one.resource_id for one in records.entries if one.action == "SignIn"}
     assert len(sign_ins) == AUTHENTICATIONS_MAX
@@ -115,8 +115,8 @@ async def test_failed_sign_ins_of_many_customers_are_bounded_and_counted(
 
 async def test_refusals_of_many_callers_are_bounded_and_counted(records: Records, recorder: AuditRecorder) -> None:
     for number in range(1_000):
-        recorder.note(refusal(number), ORIGIN)
-    recorder.note(attack(), ORIGIN)
+        recorder.note(refusal(number), FIRST)
+    recorder.note(attack(), FIRST)
     await recorder.stop()
     assert sum(one.action == "FreezeWallet" for one in records.entries) == ACTS_MAX
     assert sum(one.occurrences for one in records.entries) == 1_001
@@ -124,7 +124,7 @@ async def test_refusals_of_many_callers_are_bounded_and_counted(records: Records
 
 async def test_entries_wait_for_a_store_that_is_down(records: Records, recorder: AuditRecorder) -> None:
     records.down = True
-    recorder.note(refusal(), ORIGIN)
+    recorder.note(refusal(), FIRST)
     await asyncio.sleep(0.05)
     assert records.entries == []
     records.down = False
@@ -137,14 +137,14 @@ async def test_what_is_lost_at_the_stop_is_logged(
     records: Records, recorder: AuditRecorder, caplog: pytest.LogCaptureFixture
 ) -> None:
     records.down = True
-    recorder.note(refusal(), ORIGIN)
+    recorder.note(refusal(), FIRST)
     await recorder.stop()
     assert "1 entries of the audit log are lost" in caplog.text
 
 
 async def test_an_act_is_recorded_at_once_where_that_is_asked(records: Records, recorder: AuditRecorder) -> None:
-    await recorder.record(refusal(), Origin(), None)
+    await recorder.record(refusal())
     assert len(records.entries) == 1
     records.down = True
     with pytest.raises(Unavailable):
-        await recorder.record(refusal(), Origin())
+        await recorder.record(refusal())

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from time import monotonic
 from typing import Final
 
-from tekana.domain.audit_log import ENTRIES_DROPPED, UNKNOWN_SUBJECT, Act, AuditEntry, Origin, Resource
+from tekana.domain.audit_log import ENTRIES_DROPPED, UNKNOWN_SUBJECT, Act, AuditEntry, Resource
 from tekana.domain.caller import MAIN_TENANT
 from tekana.domain.errors import TekanaError
 from tekana.ports.audit_log import AuditRecords
@@ -58,7 +58,7 @@ class AuditRecorder:
         self._dropped = 0
         self._writing: asyncio.Task[None] | None = None
 
-    def note(self, act: Act, origin: Origin, resource: Resource | None = None) -> None:
+    def note(self, act: Act, request_id: str | None = None, resource: Resource | None = None) -> None:
         """Have an act recorded soon. Never waits and never raises."""
         if monotonic() >= self._ends_at:
             self._end_window()
@@ -66,19 +66,19 @@ class AuditRecorder:
             self._known[act] += 1
         elif self._has_room(act):
             self._known[act] = 0
-            self._add(self._entry(act, origin, resource))
+            self._add(self._entry(act, request_id, resource))
         else:
             self._dropped += 1
         if self._writing is None:
             self._writing = asyncio.get_running_loop().create_task(self._write_all(), name="audit recorder")
 
-    async def record(self, act: Act, origin: Origin, resource: Resource | None = None) -> None:
+    async def record(self, act: Act, request_id: str | None = None, resource: Resource | None = None) -> None:
         """Record an act at once.
 
         Raises:
             Unavailable: the store cannot be reached.
         """
-        await self.records.append([self._entry(act, origin, resource)])
+        await self.records.append([self._entry(act, request_id, resource)])
 
     async def stop(self) -> None:
         """Write what was noted. What the store does not take within seconds is lost, and logged."""
@@ -107,7 +107,7 @@ class AuditRecorder:
         """Begin a new window; add an entry for each act of the last one that was repeated."""
         for act, repeated in self._known.items():
             if repeated:
-                self._add(replace(self._entry(act, Origin(act.address)), occurrences=repeated))
+                self._add(replace(self._entry(act), occurrences=repeated))
         self._known = {}
         self._authentications = 0
         self._ends_at = monotonic() + WINDOW_SECONDS
@@ -122,7 +122,7 @@ class AuditRecorder:
         """Add an entry that counts those that were dropped: one for a window at most."""
         if self._dropped:
             act = Act(MAIN_TENANT, UNKNOWN_SUBJECT, None, ENTRIES_DROPPED, "refused", "overloaded")
-            self._unwritten.append(replace(self._entry(act, Origin()), occurrences=self._dropped))
+            self._unwritten.append(replace(self._entry(act), occurrences=self._dropped))
             self._dropped = 0
 
     async def _write_all(self) -> None:
@@ -147,5 +147,5 @@ class AuditRecorder:
             for _ in entries:
                 self._unwritten.popleft()
 
-    def _entry(self, act: Act, origin: Origin, resource: Resource | None = None) -> AuditEntry:
-        return act.entry(self._new_id(), datetime.now(UTC), origin, resource)  # the store replaces the time
+    def _entry(self, act: Act, request_id: str | None = None, resource: Resource | None = None) -> AuditEntry:
+        return act.entry(self._new_id(), datetime.now(UTC), request_id, resource)  # the store replaces the time

@@ -21,6 +21,7 @@ from tekana.domain.answers import Answer
 from tekana.domain.approvals import Approval
 from tekana.domain.audit_log import (
     EXPORT_CUSTOMER,
+    HERE,
     READ_AUDIT_LOG,
     Act,
     AuditOutcome,
@@ -66,6 +67,26 @@ class Executed(NamedTuple, Generic[AnswerT]):
     replayed: bool
 
 
+class Parts(NamedTuple):
+    """The parts of an application that its sessions share.
+
+    Attributes:
+        store: the readers of a database, or of a gateway.
+        engine: executes commands, in this process or through a gateway.
+        webhooks: returns the reader of webhooks of a caller; None if the application has no webhooks.
+        key_verifier: verifies API keys for gateways; None if the application is not a service.
+        sign_in: the sign-in of customers; None with a store that keeps no credentials.
+        audit_recorder: records refusals, and reads of the audit log; None leaves them out.
+    """
+
+    store: Readers
+    engine: Engine
+    webhooks: Callable[[Caller], Webhooks] | None = None
+    key_verifier: KeyVerifier | None = None
+    sign_in: CustomerSignIn | None = None
+    audit_recorder: AuditRecorder | None = None
+
+
 class Session(SessionReaders):
     """The operations of one caller. All of them raise Forbidden if the caller lacks the required scope.
 
@@ -73,45 +94,18 @@ class Session(SessionReaders):
     `wallets`, `transactions`, `events` and `webhooks`; check the ledger with `audit`.
     """
 
-    __slots__ = (
-        *("_address", "_engine", "_key_verifier", "_recorder", "_request_id", "_sign_in", "_store", "_webhooks"),
-        "caller",
-    )
+    __slots__ = ("_engine", "_origin", "_parts", "_store", "caller")
 
-    def __init__(  # noqa: PLR0913 - what an application has
-        self,
-        caller: Caller,
-        store: Readers,
-        engine: Engine,
-        webhooks: Callable[[Caller], Webhooks] | None = None,
-        key_verifier: KeyVerifier | None = None,
-        recorder: AuditRecorder | None = None,
-        address: str | None = None,
-        request_id: str | None = None,
-        *,
-        sign_in: CustomerSignIn | None = None,
-    ) -> None:
+    def __init__(self, caller: Caller, parts: Parts, origin: Origin = HERE) -> None:
         self.caller = caller
-        self._store = store
-        self._engine = engine
-        self._webhooks = webhooks
-        self._key_verifier = key_verifier
-        self._recorder = recorder
-        self._address = address
-        self._request_id = request_id
-        self._sign_in = sign_in
+        self._parts = parts
+        self._store = parts.store
+        self._engine = parts.engine
+        self._origin = origin
 
     def as_caller(self, caller: Caller) -> Session:
         """Return the session of another caller on the same application."""
-        return Session(
-            caller,
-            self._store,
-            self._engine,
-            self._webhooks,
-            self._key_verifier,
-            self._recorder,
-            sign_in=self._sign_in,
-        )
+        return Session(caller, self._parts)
 
     def require_scope(self, action: str, *scopes: Scope, resource: Resource | None = None) -> None:
         """Check that the caller has one of the scopes. Otherwise it is recorded as a refusal.
@@ -142,9 +136,9 @@ class Session(SessionReaders):
     def _note(
         self, action: str, outcome: AuditOutcome, code: str | None = None, resource: Resource | None = None
     ) -> None:
-        if self._recorder is not None:
-            act = Act.of(self.caller, action, outcome, code, self._address)
-            self._recorder.note(act, Origin(self._address, self._request_id), resource)
+        recorder, (address, request_id) = self._parts.audit_recorder, self._origin
+        if recorder is not None:
+            recorder.note(Act.of(self.caller, action, outcome, code, address), request_id, resource)
 
     def open_reader(self, reader: Reader[PortT]) -> PortT:
         """Return a reader of the session's caller, which checks and converts identifiers."""
@@ -157,10 +151,10 @@ class Session(SessionReaders):
         return port
 
     async def _record_export(self, customer_id: CustomerId) -> None:
-        if self._recorder is not None:
-            act = Act.of(self.caller, EXPORT_CUSTOMER, "done", None, self._address)
-            resource = Resource(CUSTOMERS.name, customer_id)
-            await self._recorder.record(act, Origin(self._address, self._request_id), resource)
+        recorder, (address, request_id) = self._parts.audit_recorder, self._origin
+        if recorder is not None:
+            act = Act.of(self.caller, EXPORT_CUSTOMER, "done", None, address)
+            await recorder.record(act, request_id, Resource(CUSTOMERS.name, customer_id))
 
     def export_customer(self, customer_id: CustomerId) -> CustomerExport:
         """Return everything that is held about a customer, which is read as it is asked for.
@@ -174,9 +168,9 @@ class Session(SessionReaders):
     def webhooks(self) -> Webhooks:
         """Read webhook endpoints and their deliveries. Raises Unavailable if this application has none."""
         self.require_scope("webhooks", "webhooks:read")
-        if self._webhooks is None:
+        if self._parts.webhooks is None:
             raise Unavailable("this application delivers no webhooks")
-        return self._webhooks(self.caller)
+        return self._parts.webhooks(self.caller)
 
     @property
     def key_verifier(self) -> KeyVerifier:
@@ -187,9 +181,9 @@ class Session(SessionReaders):
             Unavailable: this application is not a service.
         """
         self._require_gateway()
-        if self._key_verifier is None:
+        if self._parts.key_verifier is None:
             raise Unavailable("this application verifies no API keys for gateways")
-        return self._key_verifier
+        return self._parts.key_verifier
 
     @property
     def audit_records(self) -> AuditRecords:
@@ -200,14 +194,14 @@ class Session(SessionReaders):
             Unavailable: this application has no audit log.
         """
         self._require_gateway()
-        if self._recorder is None:
+        if self._parts.audit_recorder is None:
             raise Unavailable("this application has no audit log")
-        return self._recorder.records
+        return self._parts.audit_recorder.records
 
     @property
     def sign_in(self) -> CustomerSignIn:
         """The sign-in of customers. Raises SignInUnavailable where there is none."""
-        return require_sign_in(self._sign_in)
+        return require_sign_in(self._parts.sign_in)
 
     def _require_gateway(self) -> None:
         if self.caller != AUTHENTICATION:
@@ -262,7 +256,7 @@ class Session(SessionReaders):
         A raised Refused has it in its attribute `replayed`.
         """
         self._require_scope_of(command)
-        outcome = await self._engine.submit(Envelope(command, self.caller, key, request_id, self._address))
+        outcome = await self._engine.submit(Envelope(command, self.caller, key, request_id, self._origin.address))
         return executed(command, outcome if self.caller.customer_id is None else await self._visible_outcome(outcome))
 
     def enqueue(
@@ -274,7 +268,7 @@ class Session(SessionReaders):
             Forbidden, InvalidRequest, Overloaded: at once; the future raises all other errors.
         """
         self._require_scope_of(command)
-        outcome = self._engine.enqueue(Envelope(command, self.caller, key, request_id, self._address))
+        outcome = self._engine.enqueue(Envelope(command, self.caller, key, request_id, self._origin.address))
         return outcome if self.caller.customer_id is None else asyncio.ensure_future(self._await_visible(outcome))
 
     async def submit_batch(

@@ -10,7 +10,7 @@ from tekana.application.authentication import Authenticator, KeyVerifier
 from tekana.application.bus import Service
 from tekana.application.engine.engine import Engine
 from tekana.application.engine.statistics import EngineStatistics
-from tekana.application.session import Session, require_sign_in
+from tekana.application.session import Parts, Session, require_sign_in
 from tekana.application.webhooks.webhooks import Webhooks
 from tekana.application.workers.relay import relay_warnings
 from tekana.domain.audit_log import Act, Origin
@@ -46,25 +46,17 @@ class Tekana:
         """Create an application. Use `tekana.connect` instead, which also starts and stops its parts.
 
         Args:
-            store: the readers of a database, or of a gateway.
-            engine: executes commands, in this process or through a gateway.
             outbox: the outbox of the relay, if events are published: `check_ready` warns when the relay lags behind.
             service: the consumer of commands and queries from a bus, in a process of a service.
-            webhooks: returns the reader of webhooks of a caller; None if the application has no webhooks.
             authenticator: authenticates the requests of clients; None if the application has no clients.
-            key_verifier: verifies API keys for gateways; None if the application is not a service.
-            sign_in: the sign-in of customers; None with a store that keeps no credentials.
-            audit_recorder: records refusals, and reads of the audit log; None leaves them out.
+            store, engine, webhooks, key_verifier, sign_in, audit_recorder: those of Parts.
         """
         self._store = store
         self._engine = engine
         self._outbox = outbox
         self._service = service
-        self._webhooks = webhooks
-        self._sign_in = sign_in
         self._authenticator = authenticator
-        self._key_verifier = key_verifier
-        self._audit_recorder = audit_recorder
+        self._parts = Parts(store, engine, webhooks, key_verifier, sign_in, audit_recorder)
 
     @property
     def authenticator(self) -> Authenticator:
@@ -81,24 +73,12 @@ class Tekana:
             address: the address that the request came from, for the audit log.
             request_id: the id of the request, likewise, where a command does not come with its own.
         """
-        recorder = self._audit_recorder
-        return Session(
-            caller,
-            self._store,
-            self._engine,
-            self._webhooks,
-            self._key_verifier,
-            recorder,
-            address,
-            request_id,
-            sign_in=self._sign_in,
-        )
+        return Session(caller, self._parts, Origin(address, request_id))
 
     def note_failed_authentication(self, address: str | None, request_id: str, code: str) -> None:
         """Have a request without a valid credential recorded in the audit log, with the code of its error."""
-        if self._audit_recorder is not None:
-            act = Act.failed_authentication(address, code)
-            self._audit_recorder.note(act, Origin(address, request_id))
+        if self._parts.audit_recorder is not None:
+            self._parts.audit_recorder.note(Act.failed_authentication(address, code), request_id)
 
     @property
     def outbox(self) -> Outbox | None:
@@ -108,12 +88,12 @@ class Tekana:
     @property
     def sign_in(self) -> CustomerSignIn:
         """The sign-in of customers. Raises SignInUnavailable where there is none."""
-        return require_sign_in(self._sign_in)
+        return require_sign_in(self._parts.sign_in)
 
     async def stop(self) -> None:
         """Release what sign-in uses. Done by `connect` at its end."""
-        if self._sign_in is not None:
-            await self._sign_in.stop()
+        if self._parts.sign_in is not None:
+            await self._parts.sign_in.stop()
 
     def engine_statistics(self) -> EngineStatistics | None:
         """Return how commands ended and what waits; None at a gateway, whose services have this."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid_utils.compat import uuid7
 
 from tekana.application.audit_recorder import AuditRecorder
-from tekana.domain.audit_log import HERE, Act
+from tekana.domain.audit_log import Act
 from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.ports.store import Store
 
@@ -20,5 +20,5 @@ async def record_act(store: Store, action: str) -> None:
     Raises:
         Unavailable: the store cannot be reached.
     """
-    act = Act.of(LOCAL_OPERATOR, action, "done", None, HERE.address)
-    await AuditRecorder(store.audit_records, uuid7).record(act, HERE)
+    act = Act.of(LOCAL_OPERATOR, action, "done", None, None)
+    await AuditRecorder(store.audit_records, uuid7).record(act)

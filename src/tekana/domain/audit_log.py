@@ -128,13 +128,15 @@ class Act(NamedTuple):
         """Return the act of a request without a valid credential."""
         return cls(MAIN_TENANT, UNKNOWN_SUBJECT, None, AUTHENTICATE, "refused", code, address)
 
-    def entry(self, id: UUID, at: datetime, origin: Origin, resource: Resource | None = None) -> AuditEntry:
+    def entry(
+        self, id: UUID, at: datetime, request_id: str | None = None, resource: Resource | None = None
+    ) -> AuditEntry:
         """Return the entry of this act.
 
         Args:
             id: the id of the entry.
             at: its time.
-            origin: where the request came from.
+            request_id: the id of the request, if that is known.
             resource: what it was done to, if the act does not contain it.
         """
         about = self.resource or resource
@@ -149,7 +151,7 @@ class Act(NamedTuple):
             code=self.code,
             resource=None if about is None else about.kind,
             resource_id=None if about is None else about.id,
-            request_id=origin.request_id,
+            request_id=request_id,
             address=self.address,
         )
 
@@ -226,24 +228,14 @@ def requested_entry(book: Book, approval: Resource) -> AuditEntry:
 
 def refused_entry(book: Book, action: str, locks: LockSet, refusal: Refused) -> AuditEntry:
     """Return the entry of a command that was refused. It belongs to the caller's tenant, as it did nothing."""
-    return replace(_entry(book, action, named_resource(locks)), outcome="refused", code=refusal.code)
+    return _entry(book, action, named_resource(locks), "refused", refusal.code)
 
 
-def _entry(book: Book, action: str, resource: Resource | None) -> AuditEntry:
-    caller = book.caller
-    return AuditEntry(
-        id=book.new_id(),
-        at=book.now,
-        tenant=caller.tenant,
-        subject=caller.subject,
-        kind=caller.kind,
-        action=action,
-        outcome="done",
-        resource=None if resource is None else resource.kind,
-        resource_id=None if resource is None else resource.id,
-        request_id=book.request_id,
-        address=book.address,
-    )
+def _entry(
+    book: Book, action: str, resource: Resource | None, outcome: AuditOutcome = "done", code: str | None = None
+) -> AuditEntry:
+    act = Act.of(book.caller, action, outcome, code, book.address)
+    return act.entry(book.new_id(), book.now, book.request_id, resource)
 
 
 def _is_added(book: Book, resource: Resource | None) -> bool:

@@ -86,12 +86,12 @@ class Attempt:
             personal_fields: the names of what is new and not shown.
         """
         act = self._act("done", None, self._tenant)
-        return replace(self._audit.entry(act, self._origin), after=after, personal_fields=personal_fields)
+        return replace(self._audit.entry(act, self._origin.request_id), after=after, personal_fields=personal_fields)
 
     def refused(self) -> AuditEntry:
         """Return the entry of a refusal for the store to save with what it changed."""
         self.is_saved = True
-        return self._audit.entry(self._act("refused", SignInRefused.code, self._tenant), self._origin)
+        return self._audit.entry(self._act("refused", SignInRefused.code, self._tenant), self._origin.request_id)
 
     def note_refusal(self, code: str = SignInRefused.code) -> None:
         """Have the refusal recorded, with the code of its error. Does not wait."""
@@ -100,9 +100,9 @@ class Attempt:
         tenant = self._tenant if self._caller is None else self._caller.tenant
         act = self._act("refused", SIGN_IN_LOCKED if self.locked else code, tenant)
         if self._caller is None:
-            self._audit.note(act, self._origin)
+            self._audit.note(act, self._origin.request_id)
         else:  # attempts on different customers share an entry, as refusals of commands do
-            self._audit.note(act._replace(resource=None), self._origin, act.resource)
+            self._audit.note(act._replace(resource=None), self._origin.request_id, act.resource)
 
     def _act(self, outcome: AuditOutcome, code: str | None, tenant: str | None) -> Act:
         resource = None if self._customer_id is None else Resource(CUSTOMERS.name, self._customer_id)
@@ -143,12 +143,12 @@ class SignInAudit:
     def signing_key_added(self, key: SigningKey) -> AuditEntry:
         """Return the entry about a new signing key, which the process adds by itself."""
         act = Act.of(LOCAL_OPERATOR, ADD_SIGNING_KEY, "done", None, None)
-        return replace(self.entry(act, Origin()), resource="signing_key", after={"kid": key.kid})
+        return replace(self.entry(act), resource="signing_key", after={"kid": key.kid})
 
-    def entry(self, act: Act, origin: Origin) -> AuditEntry:
+    def entry(self, act: Act, request_id: str | None = None) -> AuditEntry:
         """Return the entry of an act at this moment."""
-        return act.entry(self._new_id(), self._clock(), origin)
+        return act.entry(self._new_id(), self._clock(), request_id)
 
-    def note(self, act: Act, origin: Origin, resource: Resource | None = None) -> None:
+    def note(self, act: Act, request_id: str | None, resource: Resource | None = None) -> None:
         """Have an act recorded soon."""
-        self._recorder.note(act, origin, resource)
+        self._recorder.note(act, request_id, resource)

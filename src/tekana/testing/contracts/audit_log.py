@@ -18,7 +18,7 @@ from tekana.application import (
     UpdateCustomer,
     create_api_key,
 )
-from tekana.domain.audit_log import HERE, Act, AuditEntry, Resource
+from tekana.domain.audit_log import Act, AuditEntry, Resource
 from tekana.domain.caller import LOCAL_OPERATOR, ROLES, Caller, customer_caller
 from tekana.domain.errors import CustomerNotFound, InvalidRequest, Refused, WalletNotFound
 from tekana.domain.identifiers import CustomerId, WalletId
@@ -204,7 +204,7 @@ class AuditLogContract(Contract):
         self, store: Store, app: Session, clock: FrozenClock
     ) -> None:
         act = Act("north", "key:1", "partner", "FreezeWallet", "refused", "forbidden", "192.0.2.1")
-        made = act.entry(uuid7(), datetime(2000, 1, 1, tzinfo=UTC), HERE, Resource("wallet", _ABSENT))
+        made = act.entry(uuid7(), datetime(2000, 1, 1, tzinfo=UTC), resource=Resource("wallet", _ABSENT))
         entry = replace(made, occurrences=7)
         await store.audit_records.append([entry])
         await store.audit_records.append([])

@@ -10,6 +10,7 @@ from tekana.application import Session, Tekana
 from tekana.application.audit.checks import EVENTS, INVARIANTS, KEYS, check
 from tekana.application.audit.snapshot import Snapshot
 from tekana.application.engine.engine import Engine
+from tekana.application.session import Parts
 from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.customer import Customer
 from tekana.domain.events import Event, TransactionEvent, WalletCredited, WalletDebited, event_id
@@ -32,7 +33,7 @@ def session_of(audited: Auditable) -> Session:
     """Return the operator's session on a store or an application; a session is returned as it is."""
     if isinstance(audited, Tekana):
         return audited.as_caller(LOCAL_OPERATOR)
-    return audited if isinstance(audited, Session) else Session(LOCAL_OPERATOR, audited, cast("Engine", None))
+    return audited if isinstance(audited, Session) else Session(LOCAL_OPERATOR, Parts(audited, cast("Engine", None)))
 
 
 async def assert_whole(store: Auditable, dropped: Sequence[Event] = ()) -> None:

@@ -20,7 +20,7 @@ from tekana.application import (
     SuspendCustomer,
     VerifyCustomer,
 )
-from tekana.domain.audit_log import HERE, UNKNOWN_SUBJECT, Act, AuditEntry
+from tekana.domain.audit_log import UNKNOWN_SUBJECT, Act, AuditEntry
 from tekana.domain.caller import MAIN_TENANT, ROLES, Caller
 from tekana.domain.credentials import CODES_MAX, CODES_WINDOW, Credential, OneTimeCode
 from tekana.domain.customer import Contact
@@ -352,7 +352,7 @@ class SignInContract(Contract):
 def _entry() -> AuditEntry:
     """Return an entry, at a time of which every store keeps all digits."""
     act = Act(MAIN_TENANT, UNKNOWN_SUBJECT, None, "SetPassword", "done", None, "192.0.2.1")
-    return act.entry(uuid7(), datetime(2026, 1, 1, tzinfo=UTC), HERE)
+    return act.entry(uuid7(), datetime(2026, 1, 1, tzinfo=UTC))
 
 
 async def _entries(app: Session) -> list[AuditEntry]:
