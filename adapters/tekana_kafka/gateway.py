@@ -122,11 +122,17 @@ class RemoteEngine:
         return asyncio.ensure_future(self.submit(envelope))
 
     async def submit_batch(
-        self, batch: Batch, *, caller: Caller, key: str | None = None, request_id: str | None = None
+        self,
+        batch: Batch,
+        *,
+        caller: Caller,
+        key: str | None = None,
+        request_id: str | None = None,
+        address: str | None = None,
     ) -> list[Outcome]:
         """Have a service execute a batch, and return the outcome of each command."""
         self.check_serving()
-        return list(await self._requests.execute(batch, caller, key, request_id))
+        return list(await self._requests.execute(batch, caller, key, request_id, address))
 
     async def preview(self, envelope: Envelope) -> Answer:
         """Return the answer that the command would have now. Nothing is stored."""

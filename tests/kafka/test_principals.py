@@ -18,6 +18,7 @@ from tekana.application.engine.envelope import Outcome
 from tekana.domain.audit_log import Origin
 from tekana.domain.caller import Caller
 from tekana.testing import builders
+from tekana.testing.contracts.approval_helpers import adjustment
 from tekana.testing.contracts.helpers import a_wallet
 from tekana_kafka import message_cipher
 from tekana_kafka.command_messages import command_message
@@ -195,10 +196,16 @@ async def test_the_address_of_the_client_reaches_the_audit_log(store: MemoryStor
     async with services(bus_url, MEMORY, store=store), gateway(bus_url) as app:
         await until_it_answers(app)
         wallet = await a_wallet(app)
-        session = tekana.Session(LOCAL_OPERATOR, app._parts, Origin("192.0.2.9"))
+        session = app.as_caller(LOCAL_OPERATOR, Origin("192.0.2.9"))
         await session.execute(builders.freeze(wallet.id), request_id="over the bus")
         entries = (await app.audit_log.list(tekana.PageRequest(100))).items
         freeze = next(one for one in entries if one.action == "FreezeWallet")
         assert (freeze.address, freeze.request_id, freeze.subject) == ("192.0.2.9", "over the bus", "local")
+        batch = builders.independent(adjustment(wallet.id))
+        await session.submit_batch(batch, request_id="a batch")
+        adjusted = (await app.audit_log.list(tekana.PageRequest(100))).items[-2:]
+        assert [(one.action, one.address, one.request_id) for one in adjusted if one.action == "AdjustBalance"] == [
+            ("AdjustBalance", "192.0.2.9", "a batch")
+        ]
         register = next(one for one in entries if one.action == "RegisterCustomer")
         assert register.address is None

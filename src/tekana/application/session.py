@@ -103,9 +103,9 @@ class Session(SessionReaders):
         self._engine = parts.engine
         self._origin = origin
 
-    def as_caller(self, caller: Caller) -> Session:
-        """Return the session of another caller on the same application."""
-        return Session(caller, self._parts)
+    def as_caller(self, caller: Caller, origin: Origin = HERE) -> Session:
+        """Return the session of another caller, or of another origin, on the same application."""
+        return Session(caller, self._parts, origin)
 
     def require_scope(self, action: str, *scopes: Scope, resource: Resource | None = None) -> None:
         """Check that the caller has one of the scopes. Otherwise it is recorded as a refusal.
@@ -295,7 +295,9 @@ class Session(SessionReaders):
         """Execute many money commands like `submit_batch`, and return the outcome of each of them."""
         for kind in (type(batch), *{type(one) for one in batch.transactions}):
             self.require_scope(kind.NAME, kind.SCOPE)
-        outcomes = await self._engine.submit_batch(batch, caller=self.caller, key=key, request_id=request_id)
+        outcomes = await self._engine.submit_batch(
+            batch, caller=self.caller, key=key, request_id=request_id, address=self._origin.address
+        )
         return outcomes if self.caller.customer_id is None else [await self._visible_outcome(one) for one in outcomes]
 
     async def preview(self, command: Command[AnswerT]) -> AnswerT:

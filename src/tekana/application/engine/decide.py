@@ -135,20 +135,21 @@ def decide(envelope: Envelope, book: Book) -> Answer:
         InvalidRequest: the command turned out to be invalid.
         TypeError: the command posted a transaction that is not its answer: a key would not lead to it.
     """
-    book.caller = envelope.caller
-    book.request_id = envelope.request_id
-    book.address = envelope.address
+    _begin(envelope, book)
     if envelope.command.NAME in book.approval_rules.commands:
         return request_approval(envelope.command, book)
-    return _decide_now(envelope, book)
+    return _decide_now(envelope.command, book)
 
 
-def _decide_now(envelope: Envelope, book: Book) -> Answer:
+def _begin(envelope: Envelope, book: Book) -> None:
+    """Have the Book record what follows as what the sender of the envelope does."""
     book.caller = envelope.caller
     book.request_id = envelope.request_id
     book.address = envelope.address
+
+
+def _decide_now(command: Command[Answer], book: Book) -> Answer:
     decided = len(book.outbox)
-    command = envelope.command
     try:
         answer = decide_audited(command, book) if command.AUDITED else command.decide(book)
     except Refused as refusal:
@@ -183,12 +184,12 @@ def _decide_batch(
     members = [one for one in members if one.key not in new]  # none are left if the batch is in the group twice
     if claimed.fingerprint != asked.fingerprint or not members:
         return
+    _begin(members[0].envelope, book)  # all members have the same sender
     answers: Iterable[Answer]
     if about.mode == "atomic":
-        book.caller, book.request_id = members[0].envelope.caller, members[0].envelope.request_id
         answers = _decide_all_or_none(asked.batch.transactions, book)
     else:
-        answers = [_decide_now(one.envelope, book) for one in members]
+        answers = [_decide_now(one.envelope.command, book) for one in members]
     for one, answer in zip(members, answers, strict=True):
         new[one.key] = IdempotencyRecord(one.fingerprint, answer)
 

@@ -54,7 +54,13 @@ class Engine(Protocol):
         ...
 
     async def submit_batch(
-        self, batch: Batch, *, caller: Caller, key: str | None = None, request_id: str | None = None
+        self,
+        batch: Batch,
+        *,
+        caller: Caller,
+        key: str | None = None,
+        request_id: str | None = None,
+        address: str | None = None,
     ) -> list[Outcome]:
         """Have the movements of a batch decided, for good; gives the outcome of each. Raises as `submit` does."""
         ...

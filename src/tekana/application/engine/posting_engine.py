@@ -140,7 +140,13 @@ class PostingEngine:
         return command.outcome
 
     async def submit_batch(
-        self, batch: Batch, *, caller: Caller, key: str | None = None, request_id: str | None = None
+        self,
+        batch: Batch,
+        *,
+        caller: Caller,
+        key: str | None = None,
+        request_id: str | None = None,
+        address: str | None = None,
     ) -> list[Outcome]:
         """Have the commands of a batch decided, for good; returns the outcome of each.
 
@@ -157,7 +163,7 @@ class PostingEngine:
             queued(
                 IdempotencyKey(caller.tenant, caller.subject, f"{whole.key.key}{KEY_SEPARATOR}{place}"),
                 whole.fingerprint,  # its key is never used alone
-                Envelope(command, caller, request_id=request_id),
+                Envelope(command, caller, request_id=request_id, address=address),
                 whole,
                 place,
             )

@@ -102,9 +102,15 @@ class PreparingEngine:
         return self._engine.enqueue(envelope)
 
     async def submit_batch(
-        self, batch: Batch, *, caller: Caller, key: str | None = None, request_id: str | None = None
+        self,
+        batch: Batch,
+        *,
+        caller: Caller,
+        key: str | None = None,
+        request_id: str | None = None,
+        address: str | None = None,
     ) -> list[Outcome]:
-        return await self._engine.submit_batch(batch, caller=caller, key=key, request_id=request_id)
+        return await self._engine.submit_batch(batch, caller=caller, key=key, request_id=request_id, address=address)
 
     async def preview(self, envelope: Envelope) -> Answer:
         if type(envelope.command) not in _PREPARED:

@@ -178,6 +178,27 @@ class ApprovalsContract(Contract):
                 await reader.approvals.get(approval.id)
         assert await balance(store, wallet.id) == 0
 
+    async def test_one_subject_is_one_person_in_every_tenant(self, store: Store, app: Session) -> None:
+        wallet = await a_wallet(app)
+        async with office(store) as people:
+            approval = await ask(people.asker, adjustment(wallet.id))
+            same = people.app.as_caller(operator("asker", tenant="north"))
+            await refused(OwnApproval, same.execute(approve(approval)))
+            await refused(OwnApproval, same.execute(reject(approval)))
+        assert await balance(store, wallet.id) == 0
+
+    async def test_the_approver_needs_the_access_of_the_asker(self, store: Store) -> None:
+        async with office(store) as people:
+            wallet = await a_wallet(people.app.as_caller(builders.partner("north")))
+            approval = await ask(people.asker, adjustment(wallet.id))
+            of_main_only = people.app.as_caller(operator("clerk", "tenants:all"))
+            await refused(WalletNotFound, of_main_only.execute(adjustment(wallet.id)))
+            error = await refused(ApproverForbidden, of_main_only.execute(approve(approval)))
+            assert "tenants:all" in str(error)
+            await refused(ApproverForbidden, of_main_only.execute(reject(approval)))
+            assert await people.approver.approvals.get(approval.id) == approval
+        assert await balance(store, wallet.id) == 0
+
     async def test_approvals_belong_to_a_tenant(self, store: Store) -> None:
         async with office(store) as people:
             north, south = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -18,14 +19,14 @@ from tekana.application import (
     UpdateCustomer,
     create_api_key,
 )
-from tekana.domain.audit_log import Act, AuditEntry, Resource
+from tekana.domain.audit_log import Act, AuditEntry, Origin, Resource
 from tekana.domain.caller import LOCAL_OPERATOR, ROLES, Caller, customer_caller
 from tekana.domain.errors import CustomerNotFound, InvalidRequest, Refused, WalletNotFound
 from tekana.domain.identifiers import CustomerId, WalletId
 from tekana.ports.audit_log import AuditFilter
 from tekana.ports.page import PageRequest
 from tekana.ports.store import Store
-from tekana.testing.builders import deposit, freeze, partner, person, transfer
+from tekana.testing.builders import atomic, deposit, freeze, independent, partner, person, transfer
 from tekana.testing.clock import FrozenClock
 from tekana.testing.contracts.approval_helpers import adjustment, approve, ask, office
 from tekana.testing.contracts.fixtures import Contract
@@ -46,6 +47,11 @@ async def _only(app: Session) -> AuditEntry:
 
 async def _last(app: Session) -> AuditEntry:
     return (await _entries(app))[-1]
+
+
+def _at(app: Session, address: str) -> Session:
+    """Return the same caller's session from an address."""
+    return app.as_caller(app.caller, Origin(address))
 
 
 def _auditor(tenant: str) -> Caller:
@@ -149,6 +155,39 @@ class AuditLogContract(Contract):
         assert approved.before is not None
         assert approved.before["status"] == "pending"
         assert asked.subject == executed.subject != approved.subject
+
+    async def test_what_is_executed_for_the_asker_has_no_address_of_the_approver(
+        self, store: Store, app: Session
+    ) -> None:
+        wallet = (await app.execute(person())).wallets[0]
+        async with office(store) as people:
+            approval = await ask(_at(people.asker, "192.0.2.1"), adjustment(wallet.id))
+            await _at(people.approver, "192.0.2.2").execute(approve(approval), request_id="second request")
+        _, asked, executed, approved = await _entries(app)
+        assert [one.address for one in (asked, executed, approved)] == ["192.0.2.1", None, "192.0.2.2"]
+        assert executed.request_id == approved.request_id == "second request"
+
+    async def test_a_batch_is_recorded_with_its_own_address(self, app: Session) -> None:
+        wallet = (await app.execute(person())).wallets[0]
+        here, there = _at(app, "192.0.2.1"), _at(app, "192.0.2.2")
+        for batch in (atomic, independent):
+            before = len(await _entries(app))
+            asked = [
+                asyncio.ensure_future(one)
+                for one in (
+                    here.execute(freeze(_ABSENT)),
+                    there.submit_batch(batch(adjustment(wallet.id)), request_id="a batch"),
+                    app.submit_batch(batch(adjustment(wallet.id))),
+                )
+            ]
+            await asyncio.wait(asked)
+            assert isinstance(asked[0].exception(), WalletNotFound)
+            found = (await _entries(app))[before:]
+            assert {(one.action, one.address, one.request_id) for one in found} == {
+                ("FreezeWallet", "192.0.2.1", None),
+                ("AdjustBalance", "192.0.2.2", "a batch"),
+                ("AdjustBalance", None, None),
+            }
 
     async def test_a_preview_has_no_entry(self, app: Session) -> None:
         wallet = (await app.execute(person())).wallets[0]

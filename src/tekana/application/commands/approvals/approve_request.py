@@ -55,12 +55,12 @@ class ApproveRequest(ApprovalCommand, frozen=True, kw_only=True):
 
 
 def _decide_as(book: Book, asker: Caller, command: Command[Answer]) -> Answer:
-    """Decide a command in the name of the one who asked for it."""
-    approver = book.caller
-    book.caller = asker
+    """Decide a command in the name of the one who asked for it, who is not at the address of this request."""
+    approver, address = book.caller, book.address
+    book.caller, book.address = asker, None
     try:
         return decide_audited(command, book) if command.AUDITED else command.decide(book)
     except Refused as refusal:
         return record_refusal(command, refusal, book)
     finally:
-        book.caller = approver
+        book.caller, book.address = approver, address

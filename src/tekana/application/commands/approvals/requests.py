@@ -20,7 +20,7 @@ from tekana.domain.errors import (
 from tekana.domain.events import ApprovalEvent
 from tekana.domain.identifiers import ApprovalId
 from tekana.domain.lock_set import LockSet
-from tekana.domain.policy import can_access, has_scope
+from tekana.domain.policy import can_access, has_all_tenants, has_scope
 
 
 class Requested(NamedTuple):
@@ -54,18 +54,20 @@ def pending_request(book: Book, approval_id: ApprovalId) -> Requested:
 
     Raises:
         ApprovalNotFound: the caller has no access to an approval with this id.
-        OwnApproval: the caller asked for it.
-        ApproverForbidden: the caller lacks the scope of the command.
+        OwnApproval: the caller asked for it. A subject is one person in every tenant.
+        ApproverForbidden: the caller lacks the scope of the command, or the access to all tenants that the asker has.
         ApprovalDecided, ApprovalExpired: it cannot be decided any more.
     """
     approval = book.locked.of(APPROVALS).get(approval_id)
     if approval is None or not can_access(book.caller, approval.tenant, approval.asker.customer_id):
         raise approval_not_found(approval_id)
-    if (approval.tenant, approval.asked_by) == (book.caller.tenant, book.caller.subject):
+    if approval.asked_by == book.caller.subject:
         raise OwnApproval("you asked for this yourself: a second person has to decide on it")
     command = command_of(approval)
-    if not has_scope(book.caller, command.SCOPE):
-        raise ApproverForbidden(f"this needs the scope {command.SCOPE}")
+    needed: tuple[Scope, ...] = (command.SCOPE, "tenants:all") if has_all_tenants(approval.asker) else (command.SCOPE,)
+    for scope in needed:
+        if not has_scope(book.caller, scope):
+            raise ApproverForbidden(f"this needs the scope {scope}")
     approval.require_pending(book.now)
     return Requested(approval, command)
 
