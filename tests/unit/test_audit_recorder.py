@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 
 import pytest
@@ -120,6 +121,22 @@ async def test_refusals_of_many_callers_are_bounded_and_counted(records: Records
     await recorder.stop()
     assert sum(one.action == "FreezeWallet" for one in records.entries) == ACTS_MAX
     assert sum(one.occurrences for one in records.entries) == 1_001
+
+
+async def test_many_refusals_of_customers_leave_room_for_those_of_operators(
+    records: Records, recorder: AuditRecorder
+) -> None:
+    for number in range(1_000):
+        recorder.note(Act("north", f"customer:{number}", "customer", "FreezeWallet", "refused", "forbidden"), FIRST)
+    for number in range(1_000):
+        recorder.note(refusal(number), FIRST)
+    recorder.note(Act("main", "key:1", "operator", "ReadAuditLog", "done"), FIRST)
+    recorder.note(attack(), FIRST)
+    await recorder.stop()
+    assert [one.kind for one in records.entries if one.action == "ReadAuditLog"] == ["operator"]
+    kinds = Counter(one.kind for one in records.entries if one.action == "FreezeWallet")
+    assert kinds == {"customer": ACTS_MAX, "partner": ACTS_MAX}
+    assert sum(one.occurrences for one in records.entries) == 2_002
 
 
 async def test_entries_wait_for_a_store_that_is_down(records: Records, recorder: AuditRecorder) -> None:

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
+from collections import Counter, deque
 from dataclasses import replace
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Final
 
 from tekana.domain.audit_log import ENTRIES_DROPPED, UNKNOWN_SUBJECT, Act, AuditEntry, Resource
-from tekana.domain.caller import MAIN_TENANT
+from tekana.domain.caller import MAIN_TENANT, CallerKind
 from tekana.domain.errors import TekanaError
 from tekana.ports.audit_log import AuditRecords
 from tekana.ports.clock import NewId
@@ -31,7 +31,7 @@ FLUSH_SECONDS: Final = 0.5
 """How often entries are written, at most."""
 
 ACTS_MAX: Final = 300
-"""How many different acts of known callers are written in a window."""
+"""How many different acts of each kind of known callers are written in a window: customers leave room for operators."""
 
 AUTHENTICATIONS_MAX: Final = 100
 """How many different failed authentications and sign-ins are written in a window."""
@@ -52,7 +52,7 @@ class AuditRecorder:
         self.records = records
         self._new_id = new_id
         self._known: dict[Act, int] = {}  # the acts of this window, and how many were not written yet
-        self._authentications = 0
+        self._counts: Counter[CallerKind | None] = Counter()  # how many of them, by the kind of caller
         self._ends_at = 0.0
         self._unwritten: deque[AuditEntry] = deque()
         self._dropped = 0
@@ -96,11 +96,9 @@ class AuditRecorder:
             _log.error("%d entries of the audit log are lost: %r", len(self._unwritten), error)
 
     def _has_room(self, act: Act) -> bool:
-        if act.subject != UNKNOWN_SUBJECT:
-            return len(self._known) - self._authentications < ACTS_MAX
-        if self._authentications >= AUTHENTICATIONS_MAX:
+        if self._counts[act.kind] >= (AUTHENTICATIONS_MAX if act.kind is None else ACTS_MAX):
             return False
-        self._authentications += 1
+        self._counts[act.kind] += 1
         return True
 
     def _end_window(self) -> None:
@@ -109,7 +107,7 @@ class AuditRecorder:
             if repeated:
                 self._add(replace(self._entry(act), occurrences=repeated))
         self._known = {}
-        self._authentications = 0
+        self._counts.clear()
         self._ends_at = monotonic() + WINDOW_SECONDS
 
     def _add(self, entry: AuditEntry) -> None:
