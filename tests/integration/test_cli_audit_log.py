@@ -24,9 +24,9 @@ async def entries(url: str) -> tuple[AuditEntry, ...]:
         return (await app.as_caller(LOCAL_OPERATOR).audit_log.list(PageRequest(100))).items
 
 
-def audit_chain(url: str) -> subprocess.CompletedProcess[str]:
-    """Run `tekana audit --chain`."""
-    command = (sys.executable, "-m", "tekana_cli", "audit", "--chain")
+def run_tekana(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command `tekana` on a database."""
+    command = (sys.executable, "-m", "tekana_cli", *arguments)
     variables = {**os.environ, "TEKANA_DATABASE_URL": url}
     return subprocess.run(command, capture_output=True, text=True, check=False, env=variables)
 
@@ -46,7 +46,7 @@ async def test_a_migration_is_recorded_with_a_link(empty_postgres_url: str) -> N
     assert await _migrate(Settings.from_environment(given={"database_url": empty_postgres_url})) == []
     registered = ["RegisterCustomer"] * 2
     assert [one.action for one in await entries(empty_postgres_url)] == [*registered, "MigrateSchema", "ReadAuditLog"]
-    whole = audit_chain(empty_postgres_url)
+    whole = run_tekana(empty_postgres_url, "audit", "--chain")
     assert whole.returncode == 0, whole.stdout
 
 
@@ -67,7 +67,7 @@ async def test_a_new_database_is_whole_and_has_no_key_yet(empty_postgres_url: st
     async with superuser(empty_postgres_url) as connection:
         assert await connection.fetchval("SELECT count(*) FROM data_keys") == 0
     assert await entries(empty_postgres_url) == ()
-    whole = audit_chain(empty_postgres_url)
+    whole = run_tekana(empty_postgres_url, "audit", "--chain")
     assert whole.returncode == 0, whole.stdout
 
 
@@ -75,7 +75,31 @@ async def test_acts_without_a_command_are_recorded(postgres_url: str) -> None:
     async with tekana.connect(postgres_url) as app:
         await record_act(app._store, "RotateMasterKey")  # type: ignore[arg-type]
     assert [one.action for one in await entries(postgres_url)] == ["RotateMasterKey"]
-    whole = audit_chain(postgres_url)
+    whole = run_tekana(postgres_url, "audit", "--chain")
+    assert whole.returncode == 0, whole.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "action"),
+    [
+        (("secrets", "decrypt"), "DecryptSecrets"),
+        (("history", "seal"), "SealHistory"),
+        (("outbox", "redrive"), "RetryParkedEvents"),
+        (("outbox", "replay"), "ReplayEvents"),
+        (("outbox", "drop", "--older-than", "0"), "DropEvents"),
+    ],
+)
+async def test_what_an_operator_does_on_the_database_is_recorded(
+    postgres_url: str, arguments: tuple[str, ...], action: str
+) -> None:
+    async with tekana.connect(postgres_url) as app:
+        await app.as_caller(LOCAL_OPERATOR).execute(person())
+    done = run_tekana(postgres_url, *arguments)
+    assert done.returncode == 0, done.stderr
+    entry = (await entries(postgres_url))[1]
+    assert (entry.action, entry.outcome, entry.subject, entry.address) == (action, "done", "local", None)
+    assert run_tekana(postgres_url, "migrate").returncode == 0  # what was decrypted is of an earlier revision
+    whole = run_tekana(postgres_url, "audit", "--chain")
     assert whole.returncode == 0, whole.stdout
 
 

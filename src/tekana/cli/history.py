@@ -9,6 +9,7 @@ import rich_click as click
 
 from tekana.application.workers.checkpoints import take_checkpoint
 from tekana.bootstrap import Settings
+from tekana.bootstrap.audit_records import record_act
 from tekana.cli.options import checkpoint_option, database_options, key_provider_option, settings
 from tekana.cli.progress import progress_bar
 from tekana.cli.started_container import started_container
@@ -35,6 +36,7 @@ async def _seal(chosen: Settings) -> None:
     async with started_container(chosen) as container:
         with progress_bar("transactions sealed") as progress:
             count = await container.linked_store().history.seal(progress)
+        await record_act(container.store(), "SealHistory")
     click.echo(f"tekana: {count:,} transactions were sealed")
 
 

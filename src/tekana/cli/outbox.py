@@ -15,6 +15,7 @@ import rich_click as click
 
 from tekana.application.event_payload import event_payload
 from tekana.application.workers.retention import prune
+from tekana.bootstrap.audit_records import record_act
 from tekana.bootstrap.container import LocalContainer
 from tekana.bootstrap.settings import DAYS_MAX
 from tekana.cli.options import database_options, settings
@@ -68,6 +69,7 @@ async def list_parked(container: LocalContainer) -> None:
 async def redrive(container: LocalContainer, aggregate_id: UUID | None) -> None:
     """Request that the relay publishes the parked events again, in their order."""
     requested = await container.outbox().parked_events.request_retry(aggregate_id)
+    await record_act(container.store(), "RetryParkedEvents")
     click.echo(f"tekana: {requested:,} events will be tried once more")
 
 
@@ -79,6 +81,7 @@ async def redrive(container: LocalContainer, aggregate_id: UUID | None) -> None:
 async def replay(container: LocalContainer, cursor: str | None) -> None:
     """Publish all events after a cursor again. Consumers drop duplicates by their ids."""
     await container.outbox().rewind(cursor)
+    await record_act(container.store(), "ReplayEvents")
     click.echo(f"tekana: everything {f'after {cursor}' if cursor else 'that is kept'} will be published again")
 
 
@@ -97,6 +100,7 @@ async def drop(container: LocalContainer, days: int) -> None:
         click.echo(f"tekana: {dropped:,} transactions dropped so far", err=True)
 
     dropped = await prune(container.relayed_store().retention, timedelta(days=days), report)
+    await record_act(container.store(), "DropEvents")
     click.echo(f"tekana: the places of {dropped:,} transactions were dropped from the outbox")
 
 
