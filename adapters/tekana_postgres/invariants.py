@@ -186,11 +186,13 @@ def _final() -> str:
                (event ->> 'sequence')::bigint AS sequence, event ->> 'scope' AS scope
         FROM outbox
         WHERE event_type IN ('WalletFrozen', 'WalletUnfrozen', 'WalletClosed',
-                             'CustomerSuspended', 'CustomerReactivated', 'CustomerClosed')
+                             'CustomerSuspended', 'CustomerReactivated', 'CustomerClosed',
+                             'ApprovalApproved', 'ApprovalRejected', 'ApprovalFailed')
     ), last AS (
         SELECT DISTINCT ON (id) id, event_type, scope FROM changes ORDER BY id, sequence DESC
     ), closed AS (
-        SELECT id, sequence FROM changes WHERE event_type IN ('WalletClosed', 'CustomerClosed')
+        SELECT id, sequence FROM changes
+        WHERE event_type IN ('WalletClosed', 'CustomerClosed', 'ApprovalApproved', 'ApprovalRejected', 'ApprovalFailed')
     )
     SELECT format('wallet %s: closed with %s in it, %s held', id, ledger_balance, held)
     FROM wallets WHERE status = 'closed' AND (ledger_balance <> 0 OR held <> 0)
@@ -217,10 +219,20 @@ def _final() -> str:
     WHERE c.status <> CASE l.event_type WHEN 'CustomerSuspended' THEN 'suspended' WHEN 'CustomerClosed' THEN 'closed'
                       ELSE 'active' END
     UNION ALL
+    SELECT format('approval %s: %s, while its last event is %s', a.id, a.status,
+                  coalesce(l.event_type, 'ApprovalRequested'))
+    FROM approvals a LEFT JOIN last l ON l.id = a.id
+    WHERE a.status <> CASE l.event_type WHEN 'ApprovalApproved' THEN 'approved' WHEN 'ApprovalRejected' THEN 'rejected'
+                      WHEN 'ApprovalFailed' THEN 'failed' ELSE 'pending' END
+    UNION ALL
+    SELECT format('approval %s: asked for by %s, requested by another', a.id, a.asker::json ->> 'subject')
+    FROM approvals a JOIN outbox o ON (o.event ->> 'approval_id')::uuid = a.id
+    WHERE o.event_type = 'ApprovalRequested' AND a.asker::json ->> 'subject' IS DISTINCT FROM o.event ->> 'caller'
+    UNION ALL
     SELECT format('wallet %s: an event %s after it was closed', e.wallet_id, e.sequence)
     FROM closed c JOIN entries e ON e.wallet_id = c.id AND e.sequence > c.sequence
     UNION ALL
-    SELECT format('%s: %s after it was closed', c.id, o.event_type)
+    SELECT format('%s: %s after it was closed or decided', c.id, o.event_type)
     FROM closed c JOIN outbox o ON {aggregate_id_sql("o.event_type", "o.event")} = c.id
     WHERE o.event_type <> 'CustomerErased' AND (o.event ->> 'sequence')::bigint > c.sequence
 """

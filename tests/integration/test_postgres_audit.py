@@ -43,6 +43,21 @@ def event(event_type: str, sequence: str, table: str = "wallets", more: str = ""
     )
 
 
+def approval(*decisions: str, status: str = "'pending', NULL, NULL", asker: str = "grace") -> str:
+    """Return the SQL that adds an approval that Grace asked for, and its events; without arguments, it was approved."""
+    count = len(decisions or ("ApprovalApproved",)) + 1
+    rows = enumerate(("ApprovalRequested", *(decisions or ("ApprovalApproved",))), 1)
+    events = ", ".join(
+        f"('{name}', json_build_object('approval_id', '{_NEW}', 'sequence', {sequence}, 'caller', 'grace'))"
+        for sequence, name in rows
+    )
+    return (
+        "INSERT INTO approvals (id, tenant, asker, command, data, asked_at, expires_at, sequence, status, decided_by,"
+        f" decided_at) VALUES ('{_NEW}', 'main', '{{\"subject\":\"{asker}\"}}', 'AdjustBalance', '{{}}', now(), now(),"
+        f" {count}, {status}); INSERT INTO outbox (event_type, event) VALUES {events}"
+    )
+
+
 _SCOPE = ", 'scope', 'all'"
 
 # The corruption, and the numbers of the invariants that must be broken: these and no others.
@@ -255,6 +270,15 @@ CORRUPTIONS: dict[str, tuple[str, set[int]]] = {
     ),
     "a wallet without a customer": (
         "UPDATE wallets SET customer_id = gen_random_uuid() WHERE house IS NULL AND version = 2",
+        {12},
+    ),
+    "an approved request that is pending again": (approval(), {12}),
+    "a request that was decided twice": (
+        approval("ApprovalApproved", "ApprovalApproved", status="'approved', 'henry', now()"),
+        {12},
+    ),
+    "a request of another asker": (
+        approval("ApprovalApproved", status="'approved', 'henry', now()", asker="henry"),
         {12},
     ),
     "an entry after the wallet was closed": (

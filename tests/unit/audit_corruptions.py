@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 from tekana import Money, Transaction, Wallet, WalletId
 from tekana.application.audit.snapshot import Snapshot
+from tekana.domain.approvals import Approval
 from tekana.domain.caller import MAIN_TENANT
 from tekana.domain.customer import Customer
 from tekana.domain.events import CustomerVerified, WalletFrozen
@@ -15,7 +16,7 @@ from tekana.domain.identifiers import CustomerId, TransactionId, first_transacti
 from tekana.domain.transaction import AdjustmentDetails, Entry
 from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord
 from tekana.testing import builders
-from tekana.testing.builders import RWF
+from tekana.testing.builders import RWF, partner
 
 Corruption = Callable[[Snapshot], Snapshot]
 CORRUPTIONS: dict[str, tuple[Corruption, set[int]]] = {}
@@ -244,7 +245,10 @@ def a_transaction_without_a_key(snapshot: Snapshot) -> Snapshot:
 
 @breaks(7)
 def a_refused_transaction_without_a_key(snapshot: Snapshot) -> Snapshot:
-    keys = {k: c for k, c in snapshot.keys.items() if getattr(c.answer, "status", None) != "rejected"}
+    refused = {one.id for one in snapshot.transactions if one.status == "rejected"}
+    keys = {
+        k: c for k, c in snapshot.keys.items() if not (isinstance(c.answer, Transaction) and c.answer.id in refused)
+    }
     assert len(keys) == len(snapshot.keys) - 1
     return snapshot._replace(keys=keys)
 
@@ -361,6 +365,34 @@ def an_event_after_a_customer_was_closed(snapshot: Snapshot) -> Snapshot:
     version = customer.version + 1
     event = CustomerVerified(customer_id=customer.id, sequence=version, occurred_at=builders._NOW, tier="full")
     changed = with_customer(snapshot, lambda one: one.id == customer.id, version=version)
+    return changed._replace(outbox=[*snapshot.outbox, event])
+
+
+def with_approval(snapshot: Snapshot, before: str, **changes: Any) -> Snapshot:
+    """Return the snapshot with the first approval that is in this status changed."""
+    return snapshot._replace(others=_with(snapshot.others, lambda one: one.status == before, changes))
+
+
+@breaks(12)
+def an_approved_request_that_is_pending_again(snapshot: Snapshot) -> Snapshot:
+    return with_approval(snapshot, "approved", status="pending", decided_by=None, decided_at=None)
+
+
+@breaks(12)
+def a_rejected_request_that_is_approved(snapshot: Snapshot) -> Snapshot:
+    return with_approval(snapshot, "rejected", status="approved", reason=None)
+
+
+@breaks(12)
+def a_request_of_another_asker(snapshot: Snapshot) -> Snapshot:
+    return with_approval(snapshot, "pending", asker=partner("main", "another"))
+
+
+@breaks(12)
+def a_request_that_was_decided_twice(snapshot: Snapshot) -> Snapshot:
+    [approval] = [one for one in snapshot.others if isinstance(one, Approval) and one.status == "approved"]
+    again, event = approval.approve("approver", approval.asked_at, rejection_code=None, resource=None, resource_id=None)
+    changed = with_approval(snapshot, "approved", sequence=again.sequence)
     return changed._replace(outbox=[*snapshot.outbox, event])
 
 

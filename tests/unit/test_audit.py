@@ -2,10 +2,11 @@
 
 import pytest
 
-from tekana import CloseCustomer, CloseWallet, SuspendCustomer
+from tekana import CloseCustomer, CloseWallet, ReactivateCustomer, SuspendCustomer
 from tekana.application.audit.checks import BREACHES_SHOWN_MAX, INVARIANTS, check
 from tekana.application.audit.snapshot import Snapshot
 from tekana.testing import builders
+from tekana.testing.contracts.approval_helpers import approve, ask, office, reject
 from tekana.testing.contracts.fixtures import at_work
 from tekana.testing.contracts.helpers import a_customer, a_wallet, all_outcomes
 from tekana_memory import MemoryStore
@@ -20,6 +21,11 @@ async def snapshot() -> Snapshot:
         aline, bosco = await a_customer(app, "700"), await a_customer(app)
         await a_wallet(app, "50.00", currency="USD")
         one, two = aline.wallets[0].id, bosco.wallets[0].id
+        async with office(store) as people:
+            command = ReactivateCustomer(customer_id=aline.customer.id)
+            approved, rejected, _ = [await ask(people.asker, command) for _ in range(3)]
+            await people.approver.execute(approve(approved))
+            await people.approver.execute(reject(rejected))
         await app.execute(builders.transfer(one, two, "300"))
         await all_outcomes([app.execute(builders.withdrawal(one, "9999"))])
         chantal = await a_customer(app)
@@ -35,6 +41,7 @@ async def snapshot() -> Snapshot:
         tuple(kept.transactions.values()),
         dict(kept.keys),
         tuple(kept.outbox),
+        tuple(kept.others_with_events()),
     )
 
 

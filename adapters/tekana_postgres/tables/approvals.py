@@ -31,5 +31,5 @@ approvals = Table(
     CheckConstraint("(status = 'rejected') = (reason IS NOT NULL)", name="reason"),
     CheckConstraint("(status = 'failed') = (rejection_code IS NOT NULL)", name="rejection_code"),
     Index(None, "status", "id"),
-    info={"rights": MAY_UPDATE, "audited": ("id", "sequence")},
+    info={"rights": MAY_UPDATE, "audited": ("id", "sequence", "status", "asker")},
 )

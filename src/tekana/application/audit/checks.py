@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from tekana.application.audit.snapshot import Snapshot
 from tekana.domain.answers import ANSWERS
-from tekana.domain.events import WalletFrozen, WalletOpened, aggregate_id
+from tekana.domain.approvals import Approval
+from tekana.domain.events import ApprovalRequested, WalletFrozen, WalletOpened, aggregate_id
 from tekana.domain.identifiers import (
     NUMBER_BITS,
     RANDOM_BITS,
@@ -212,8 +213,8 @@ def _final(snapshot: Snapshot) -> Breaches:
     ended: set[object] = set()
     for event in snapshot.events():
         if aggregate_id(event) in ended and event.NAME != "CustomerErased":
-            yield f"{event.aggregate} {aggregate_id(event)}: {event.NAME} after it was closed"
-        if event.NAME in ("CustomerClosed", "WalletClosed"):
+            yield f"{event.aggregate} {aggregate_id(event)}: {event.NAME} after it was closed or decided"
+        if event.NAME in _LAST_EVENTS:
             ended.add(aggregate_id(event))
 
 
@@ -226,7 +227,12 @@ _STATUS_AFTER = {
     "CustomerReactivated": "active",
     "CustomerSuspended": "suspended",
     "CustomerClosed": "closed",
+    "ApprovalRequested": "pending",
+    "ApprovalApproved": "approved",
+    "ApprovalRejected": "rejected",
+    "ApprovalFailed": "failed",
 }
+_LAST_EVENTS = frozenset({"CustomerClosed", "WalletClosed", "ApprovalApproved", "ApprovalRejected", "ApprovalFailed"})
 
 
 def _statuses(snapshot: Snapshot) -> Breaches:
@@ -243,6 +249,14 @@ def _statuses(snapshot: Snapshot) -> Breaches:
             yield f"wallet {wallet.id}: {wallet.status}, while its last event is {event.NAME}"
         if origin is not None and (wallet.customer_id, wallet.currency) != (origin.customer_id, origin.currency):
             yield f"wallet {wallet.id}: of customer {wallet.customer_id} in {wallet.currency}, opened as another"
+    askers = {one.approval_id: one.caller for one in snapshot.events() if isinstance(one, ApprovalRequested)}
+    for approval in snapshot.others:
+        if isinstance(approval, Approval):
+            event = last.get(approval.id)
+            if event is not None and approval.status != _STATUS_AFTER[event.NAME]:
+                yield f"approval {approval.id}: {approval.status}, while its last event is {event.NAME}"
+            if approval.asked_by != askers.get(approval.id, approval.asked_by):
+                yield f"approval {approval.id}: asked for by {approval.asked_by}, requested by another"
 
 
 def _abbreviated(numbers: Sequence[int]) -> str:
