@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord
 from aiokafka.errors import CommitFailedError, IllegalStateError
 
 from tekana.application import Session
-from tekana.domain.caller import Caller
+from tekana.domain.caller import AUTHENTICATION, Caller
 from tekana.domain.errors import InvalidRequest, TekanaError, Unavailable
 from tekana_kafka.command_handlers import HANDLERS, CommandHandler
 from tekana_kafka.command_messages import ReceivedCommand, read_command, reply_to
@@ -114,6 +114,7 @@ class CommandConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aioka
             session = self._as_caller(request.caller, request.address)
             command = read_command(record, request.value, self._name)
         except UnverifiedPrincipal as error:
+            self._as_caller(AUTHENTICATION, None).note_failed_authentication(error.code)
             await self._replies.refuse(record, error)
             return None
         except InvalidRequest as error:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
 
 from tekana.application import Session
-from tekana.domain.caller import Caller
+from tekana.domain.caller import AUTHENTICATION, Caller
 from tekana.domain.errors import InvalidRequest, Overloaded, TekanaError, Unavailable
 from tekana.ports.readers import ServiceName
 from tekana_kafka.command_messages import headers_of
@@ -76,6 +76,7 @@ class QueryConsumer:
                 session = self._as_caller(request.caller, request.address)
                 await self._answer(record, session, *read_query(record, request.value, self._service))
         except UnverifiedPrincipal as error:
+            self._as_caller(AUTHENTICATION, None).note_failed_authentication(error.code)
             await self._replies.refuse(record, error)
         except (InvalidRequest, Unavailable) as error:
             await self._replies.fail(record, error)

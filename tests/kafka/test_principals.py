@@ -17,6 +17,7 @@ from tekana import LOCAL_OPERATOR
 from tekana.application.engine.envelope import Outcome
 from tekana.domain.audit_log import Origin
 from tekana.domain.caller import Caller
+from tekana.ports.audit_log import AuditFilter
 from tekana.testing import builders
 from tekana.testing.contracts.approval_helpers import adjustment
 from tekana.testing.contracts.helpers import a_wallet
@@ -55,6 +56,15 @@ async def replies(address: str, topic_prefix: str) -> dict[bytes, ConsumerRecord
     return {dict(one.headers).get("correlation-id", b""): one for one in found}
 
 
+async def failed_authentications(store: MemoryStore) -> int:
+    """Return how many messages the audit log has that were refused for want of a valid principal."""
+    found = (
+        await store.audit_log(LOCAL_OPERATOR).list(tekana.PageRequest(100), AuditFilter(action="Authenticate"))
+    ).items
+    assert {(one.subject, one.code, one.address) for one in found} == {("unknown", "unauthenticated", None)}
+    return sum(one.occurrences for one in found)
+
+
 async def test_nothing_is_executed_without_a_valid_principal(
     store: MemoryStore,
     bus_url: str,
@@ -77,6 +87,7 @@ async def test_nothing_is_executed_without_a_valid_principal(
         # The topic is consumed in order, so everything before this deposit was handled.
         await app.execute(builders.deposit(wallet.id, "100"))
         assert (await behind.wallets.get(wallet.id)).ledger_balance == 101
+    assert await failed_authentications(store) == len(ATTACKS)
     letters = [one for one in await read(kafka_address, topic_prefix) if one.topic.endswith("commands.dead-letters")]
     reasons = [dict(one.headers)["dead-reason"].decode() for one in letters]
     assert [attack.name for attack, reason in zip(ATTACKS, reasons, strict=True) if attack.reason not in reason] == []
@@ -140,6 +151,7 @@ async def test_a_query_without_a_valid_principal_is_not_answered(
         answers: dict[bytes, ConsumerRecord] = {}
         while not {b"plain", b"elsewhere", b"mine"} <= answers.keys():
             answers = await replies(kafka_address, topic_prefix)
+    assert await failed_authentications(store) == 2
     assert str(wallet.id).encode() in opened(answers[b"mine"])
     for refused in (b"plain", b"elsewhere"):
         assert b'"code":"unauthenticated"' in (answers[refused].value or b"")

@@ -140,6 +140,12 @@ class Session(SessionReaders):
         if recorder is not None:
             recorder.note(Act.of(self.caller, action, outcome, code, address), request_id, resource)
 
+    def note_failed_authentication(self, code: str) -> None:
+        """Have a request or message without a valid credential recorded, with the code of its error."""
+        recorder, (address, request_id) = self._parts.audit_recorder, self._origin
+        if recorder is not None:
+            recorder.note(Act.failed_authentication(address, code), request_id)
+
     def open_reader(self, reader: Reader[PortT]) -> PortT:
         """Return a reader of the session's caller, which checks and converts identifiers."""
         self.require_scope(reader.name, reader.scope)

@@ -13,8 +13,8 @@ from tekana.application.engine.statistics import EngineStatistics
 from tekana.application.session import Parts, Session, require_sign_in
 from tekana.application.webhooks.webhooks import Webhooks
 from tekana.application.workers.relay import relay_warnings
-from tekana.domain.audit_log import Act, Origin
-from tekana.domain.caller import Caller
+from tekana.domain.audit_log import Origin
+from tekana.domain.caller import AUTHENTICATION, Caller
 from tekana.domain.errors import Unavailable
 from tekana.ports.outbox import Outbox
 from tekana.ports.pools import PooledStore, PoolStatistics
@@ -77,8 +77,7 @@ class Tekana:
 
     def note_failed_authentication(self, address: str | None, request_id: str, code: str) -> None:
         """Have a request without a valid credential recorded in the audit log, with the code of its error."""
-        if self._parts.audit_recorder is not None:
-            self._parts.audit_recorder.note(Act.failed_authentication(address, code), request_id)
+        self.as_caller(AUTHENTICATION, address, request_id).note_failed_authentication(code)
 
     @property
     def outbox(self) -> Outbox | None:
