@@ -88,7 +88,8 @@ def url_faults(url: str, setting: str, environment: Mapping[str, str] = os.envir
     """Yield what is not safe for production in a database URL: a connection without verified TLS, a weak password.
 
     Args:
-        url: the URL; what it leaves out is in the variables of libpq, as asyncpg reads them.
+        url: the URL; what it leaves out is in the file of its service, which is not read here, or in the variables of
+            libpq, as asyncpg reads them.
         setting: the name of the setting with the URL.
         environment: the variables.
 
@@ -96,12 +97,14 @@ def url_faults(url: str, setting: str, environment: Mapping[str, str] = os.envir
         InvalidRequest: the URL cannot be parsed.
     """
     options = dict(parse_qsl(parse_database_url(url, setting).dsn.partition("?")[2]))
-    hosts = options.get("host") or environment.get("PGHOST") or ("" if "service" not in options else "a service")
+    password = options.get("password") or environment.get("PGPASSWORD")
+    if "service" in options or "PGSERVICE" in environment:  # what its file says comes before the variables
+        environment = {"PGHOST": "a service"}
+    hosts = options.get("host") or environment.get("PGHOST") or ""
     remote = [host for host in map(_host_name, hosts.split(",")) if host and not is_local(host)]
     mode = options.get("sslmode") or environment.get("PGSSLMODE") or "prefer"
     if remote and mode != "verify-full":
         yield FieldError(setting, f"must have sslmode=verify-full and sslrootcert for {remote[0]}, not sslmode={mode}")
-    password = options.get("password") or environment.get("PGPASSWORD")
     if password and (weakness := weakness_of(password)):
         yield FieldError(setting, f"has a password that {weakness}")
 

@@ -25,7 +25,7 @@ def test_this_machine_is_local(host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["", EVERYWHERE, "::", "10.0.0.1", "db.example", "localhost.example", "127.0.0.1.example"]
+    "host", ["", EVERYWHERE, "::", "10.0.0.1", "db.example", "localhost.example", "127.0.0.1.example", "@db"]
 )
 def test_other_machines_are_not_local(host: str) -> None:
     assert not is_local(host)
@@ -76,6 +76,7 @@ UNSAFE = [
     ("postgresql://u@/x?host=db.example&ssl=require", "db.example, not sslmode=require"),
     ("postgresql://u@127.0.0.1:1,[2001:db8::1]:2/x", "2001:db8::1, not sslmode=prefer"),
     ("postgresql://u@/x?service=wallets", "a service, not sslmode=prefer"),
+    ("postgresql://u@%40db.example/x", "@db.example, not sslmode=prefer"),
     ("postgresql://u:local@/x", "has a password that is shorter than 16 characters"),
 ]
 
@@ -100,6 +101,18 @@ def test_the_variables_of_libpq_count() -> None:
     ]
     assert list(url_faults("postgresql://u@db.example/x", "database_url", {"PGSSLMODE": "verify-full"})) == []
     assert len(list(url_faults("postgresql://u@db.example/x?sslmode=prefer", "x", {"PGSSLMODE": "verify-full"}))) == 1
+
+
+def test_a_service_counts_before_the_variables_of_libpq() -> None:
+    """asyncpg takes the host and sslmode of the service file, and the variables only where it has none."""
+    url = "postgresql://u@/x?service=wallets"
+    for variables in ({"PGHOST": "/run/postgresql"}, {"PGSSLMODE": "verify-full"}, {"PGHOST": "::1"}):
+        (fault,) = url_faults(url, "database_url", variables)
+        assert fault.message.endswith("for a service, not sslmode=prefer")
+    assert list(url_faults(f"{url}&sslmode=verify-full", "database_url", {})) == []
+    assert list(url_faults(f"{url}&host=/run/postgresql", "database_url", {})) == []
+    (fault,) = url_faults("postgresql://u@/x", "database_url", {"PGSERVICE": "wallets"})
+    assert fault.message.endswith("for a service, not sslmode=prefer")
 
 
 def test_brokers_on_other_machines_need_tls() -> None:

@@ -10,6 +10,7 @@ from tekana import InvalidRequest, Settings
 from tekana.application.commands.approvals.approvable import APPROVABLE
 from tekana.bootstrap import MissingAdapter
 from tekana.bootstrap.adapters import find_publisher, find_store
+from tekana.bootstrap.hidden_secrets import hide_secrets
 from tekana.bootstrap.settings import ROLES, Role
 from tekana.cli.options import settings
 from tekana.domain.approvals import ApprovalRules
@@ -119,6 +120,14 @@ def test_secrets_are_not_in_the_repr() -> None:
     assert "s3c" not in repr(settings)
     assert "//user:***@host/name?sslpassword=***&application_name=x" in repr(settings)
     assert repr(Settings()).startswith("Settings(database_url='embedded://', read_database_url=None, ")
+
+
+@pytest.mark.parametrize("secret", ["it's-s3cret", 'a"s3cret', "a s3cret word", "s3cret/x", "s3c@ret", "a:s3cret"])
+def test_a_password_with_special_characters_is_not_in_the_repr(secret: str) -> None:
+    """Also where the URL is not valid: the error of a URL does not stop a log from showing the settings."""
+    for url in (f"postgresql://user:{secret}@host/name", f"postgresql://host/name?password={secret}&sslmode=require"):
+        assert "s3c" not in repr(Settings(database_url=url)), repr(Settings(database_url=url))
+    assert "s3c" not in hide_secrets(f"cannot use 'postgresql://user:{secret.replace(' ', '')}@host/name'")
 
 
 async def test_the_error_for_an_unknown_store_lists_the_installed_ones() -> None:

@@ -32,7 +32,7 @@ class ProductionChecks(Protocol):
 
 def is_local(host: str) -> bool:
     """Return whether a host is this machine: a loopback address, `localhost`, or the path of a Unix socket."""
-    if host.startswith(("/", "@")):
+    if host.startswith("/"):
         return True
     name = host.strip("[]").lower()
     try:
