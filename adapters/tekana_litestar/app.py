@@ -190,7 +190,7 @@ def create_app(
             bus are checked when the app starts.
     """
     settings = resolve_settings(settings)
-    check_settings(settings)
+    check_settings(settings, serves_http=True)
     app = TekanaApp(
         mounts or {},
         settings,

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import asyncpg
 import httpx
@@ -28,6 +28,7 @@ TEKANA = (sys.executable, "-m", "tekana_cli")
 SERVER = "wallet_server"
 SERVER_PASSWORD = "s3cret-of-the-server"  # noqa: S105 - of a server that ends with its test
 METRICS_TOKEN = "0123456789abcdef0123456789abcdef"  # noqa: S105 - of a server that ends with its test
+ISSUER: dict[str, Any] = {"token_issuer": "https://wallets.example", "token_audience": "https://wallets.example"}
 COMMANDS = {
     "serve": ("serve",),
     "relay": ("relay", "--bus-url", "kafka://127.0.0.1:1"),
@@ -90,7 +91,7 @@ def tekana(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str
 
 def environment(variables: Mapping[str, str]) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if name == KEY_PROVIDER or not name.startswith("TEKANA_")}
-    issuer = {"TEKANA_TOKEN_ISSUER": "https://wallets.example", "TEKANA_TOKEN_AUDIENCE": "https://wallets.example"}
+    issuer = {f"TEKANA_{name.upper()}": value for name, value in ISSUER.items()}
     return kept | {"TEKANA_ENV": "production"} | issuer | variables
 
 
@@ -100,6 +101,7 @@ def assert_refused(done: subprocess.CompletedProcess[str], *lines: str) -> None:
 
 
 LONG_URL = "postgresql://u:0123456789abcdef@"
+OWN_NAME = "must be set, so that no token of another installation is accepted here"
 SETTINGS = {
     "docs": ({"TEKANA_DOCS": "on"}, "docs: must be off: the page would be open to everyone"),
     "wildcard CORS": (
@@ -116,6 +118,12 @@ SETTINGS = {
     ),
     "a short token": ({"TEKANA_METRICS_TOKEN": "0123456789abcdef"}, "metrics_token: is shorter than 32 characters"),
     "a simple token": ({"TEKANA_METRICS_TOKEN": "a" * 40}, "metrics_token: has fewer than 8 different characters"),
+    "the default issuer": ({"TEKANA_TOKEN_ISSUER": "tekana"}, f"token_issuer: {OWN_NAME}"),
+    "no audience": ({"TEKANA_TOKEN_AUDIENCE": ""}, f"token_audience: {OWN_NAME}"),
+    "one-time codes in the log": (
+        {"TEKANA_MESSAGE_SENDER": "console://"},
+        "message_sender: must be a sender of SMS or email: one-time codes would be readable in a log or a file",
+    ),
     "HTTP in clear": (
         {"TEKANA_HOST": "0.0.0.0"},  # noqa: S104 - refused
         "tls_cert: is missing: HTTP at 0.0.0.0 would not be encrypted (or set tls_by_proxy)",
@@ -215,6 +223,12 @@ def test_a_server_that_is_not_durable_is_refused(databases: Databases, setting: 
         asyncio.run(execute(url, f"ALTER SYSTEM RESET {setting}", "SELECT pg_reload_conf()"))
 
 
+def test_a_server_that_cannot_be_checked_hides_no_other_fault() -> None:
+    done = tekana("serve", TEKANA_DATABASE_URL=f"{LONG_URL}127.0.0.1:1/x", TEKANA_DOCS="on")
+    lines = [line for line in done.stderr.splitlines() if "refused in production" in line]
+    assert (done.returncode, lines) == (2, [f"tekana: refused in production: {SETTINGS['docs'][1]}"])
+
+
 def test_a_database_that_cannot_be_checked_is_refused(databases: Databases) -> None:
     done = tekana("serve", TEKANA_DATABASE_URL=f"{LONG_URL}127.0.0.1:1/x")
     assert done.returncode == 2
@@ -282,7 +296,9 @@ def test_metrics_in_production_require_the_token(databases: Databases) -> None:
 async def test_the_app_refuses_too(databases: Databases) -> None:
     with pytest.raises(UnsafeForProduction, match="docs: must be off"):
         create_app(Settings(env="production", docs="on"))
-    app = create_app(Settings(env="production", database_url=databases.as_user("postgres")))
+    with pytest.raises(UnsafeForProduction, match="token_issuer: must be set, .* token_audience: must be set"):
+        create_app(Settings(env="production", database_url=databases.safe))
+    app = create_app(Settings(**ISSUER, env="production", database_url=databases.as_user("postgres")))
     with pytest.raises(ExceptionGroup) as refused:  # of Litestar's task group
         async with app.lifespan():
             pass

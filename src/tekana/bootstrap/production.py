@@ -13,7 +13,7 @@ from typing import Any, Final, cast
 from tekana.bootstrap.adapters import find_publisher
 from tekana.bootstrap.container import Container, LocalContainer
 from tekana.bootstrap.settings import Settings
-from tekana.domain.errors import FieldError, InvalidRequest
+from tekana.domain.errors import FieldError, InvalidRequest, Unavailable
 from tekana.ports.production import TOKEN_LENGTH_MIN, ProductionChecks, is_local, weakness_of
 
 
@@ -80,17 +80,18 @@ SECRETS: Final[Mapping[str, Callable[[Settings], Iterable[str]]]] = {
 """The secrets in settings, which must not be short or simple."""
 
 
-def check_settings(settings: Settings, *, host: str | None = None) -> None:
+def check_settings(settings: Settings, *, host: str | None = None, serves_http: bool = False) -> None:
     """Check the settings of a process, if it is for production.
 
     Args:
         settings: the settings.
         host: the address that it serves HTTP at, if any.
+        serves_http: whether it serves HTTP, at an address that is not known here.
 
     Raises:
         UnsafeForProduction: a setting is not safe.
     """
-    _refuse(_settings_faults(settings, host))
+    _refuse(_settings_faults(settings, host, serves_http=serves_http))
 
 
 _TOKEN_ROLES: Final = ("all", "customer", "gateway")  # they issue or verify the tokens of customers
@@ -105,18 +106,24 @@ async def check_production(container: Container, *, host: str | None = None) -> 
 
     Raises:
         UnsafeForProduction: a setting or a server is not safe.
-        Unavailable: a server cannot be reached, so that it cannot be checked.
+        Unavailable: a server cannot be reached, so that it cannot be checked, and nothing else is unsafe.
     """
     settings = container.settings()
     faults = _settings_faults(settings, host)
+    unreachable: Unavailable | None = None
     if settings.is_production:
         for adapter in _adapters(container):
             if isinstance(adapter, ProductionChecks):
-                faults += await adapter.check_production()
+                try:
+                    faults += await adapter.check_production()
+                except Unavailable as error:
+                    unreachable = unreachable or error
     _refuse(faults)
+    if unreachable is not None:
+        raise unreachable
 
 
-def _settings_faults(settings: Settings, host: str | None) -> list[FieldError]:
+def _settings_faults(settings: Settings, host: str | None, *, serves_http: bool = False) -> list[FieldError]:
     if not settings.is_production:
         return []
     faults = [FieldError(name, fault) for name, check in CHECKS.items() for fault in check(settings)]
@@ -127,7 +134,7 @@ def _settings_faults(settings: Settings, host: str | None) -> list[FieldError]:
         faults.append(
             FieldError("tls_cert", f"is missing: HTTP at {host} would not be encrypted (or set tls_by_proxy)")
         )
-    if host is not None and settings.role in _TOKEN_ROLES:
+    if (serves_http or host is not None) and settings.role in _TOKEN_ROLES:
         faults += [
             FieldError(name, "must be set, so that no token of another installation is accepted here")
             for name in ("token_issuer", "token_audience")
