@@ -13,7 +13,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from functools import partial
 from multiprocessing.connection import Connection
 from types import FrameType
@@ -257,8 +256,8 @@ def _shared_metrics() -> Iterator[None]:
 
 @contextmanager
 def _environment(settings: Settings) -> Iterator[None]:
-    # What is not set is set to an empty text: a variable of that name belongs to other settings.
-    variables = {f"TEKANA_{name.upper()}": str(value or "") for name, value in asdict(settings).items()}
+    # That of an unset one is empty, as a variable of that name may be there, which belongs to other settings.
+    variables = settings.variables()
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
     try:

@@ -285,6 +285,11 @@ class Settings:
         names = frozenset(one.strip() for one in (self.approvals or "").split(",") if one.strip())
         return ApprovalRules(names, timedelta(hours=self.approval_hours))
 
+    def variables(self) -> dict[str, str]:
+        """Return the TEKANA_ variables of these settings, for other processes; that of an unset one is empty."""
+        values = {f"TEKANA_{field.name.upper()}": getattr(self, field.name) for field in fields(self)}
+        return {name: "" if value is None or value is False else str(value) for name, value in values.items()}
+
     @classmethod
     def from_environment(
         cls,
