@@ -18,7 +18,7 @@ from tekana_kafka.command_messages import ReceivedCommand, read_command, reply_t
 from tekana_kafka.deadlines import is_late
 from tekana_kafka.log_limit import limited_logger
 from tekana_kafka.message_cipher import MessageCipher, UnverifiedPrincipal
-from tekana_kafka.reply_producer import ReplyProducer
+from tekana_kafka.reply_producer import ReplyProducer, reason_of
 
 _log = limited_logger("tekana.bus")
 
@@ -28,9 +28,10 @@ _RETRY_SECONDS: Final = 0.5  # between two attempts at a command whose sender do
 
 
 class _Task(NamedTuple):
-    """A command to execute, with its message and the session of its caller."""
+    """A command to execute, with its message, when that was sealed, and the session of its caller."""
 
     record: ConsumerRecord
+    sealed_seconds: float
     session: Session
     command: ReceivedCommand
     handler: CommandHandler
@@ -119,9 +120,9 @@ class CommandConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aioka
             return None
         except InvalidRequest as error:
             await self._replies.fail(record, error)
-            await self._replies.dead_letter(record, str(error))
+            await self._replies.dead_letter(record, f"it cannot be read: {reason_of(error)}")
             return None
-        return _Task(record, session, command, HANDLERS[type(command.command)])
+        return _Task(record, request.sealed_seconds, session, command, HANDLERS[type(command.command)])
 
     async def _execute_in_order(self, tasks: Sequence[_Task]) -> None:
         for task in tasks:
@@ -134,7 +135,7 @@ class CommandConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aioka
         except TekanaError as error:
             await self._replies.fail(record, error)
             if reply_to(record) is None:
-                await self._replies.dead_letter(record, str(error))
+                await self._replies.dead_letter(record, f"it fails: {reason_of(error)}")
         except _Interrupted:
             raise
         except Exception as error:
@@ -152,8 +153,8 @@ class CommandConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aioka
                 executes it, unless it was executed before.
             TekanaError: as the handler raises it.
         """
-        if is_late(task.record, self._replies.clock):
-            raise Unavailable("the command came too late to be begun")
+        if is_late(task.record, self._replies.clock, task.sealed_seconds):
+            raise Unavailable("the command came too late to be begun, or the clock of its sender is wrong")
         while True:
             try:
                 return await task.handler.execute(task.session, task.command)

@@ -98,7 +98,8 @@ def read_command(record: ConsumerRecord, value: bytes, topic: str) -> ReceivedCo
     if name not in {kind.NAME for kind in COMMANDS[topic]}:
         raise invalid("command", f"{name[:50]!r} is not a command on the topic {topic}")
     key = _text(headers, "idempotency-key")
-    request_id = _text(headers, "request-id") if "request-id" in headers else None
+    # An empty one is none: anyone can add an empty header to a sealed message that lacks it.
+    request_id = _text(headers, "request-id") if headers.get("request-id") else None
     try:
         command = _DECODERS[name].decode(value)
     except (msgspec.DecodeError, RecursionError) as error:

@@ -4,12 +4,15 @@ The clocks of gateways and services differ. So a message has the waiting time of
 with one clock, the broker's: the broker sets the timestamp of each message, and a service computes the broker's time
 from the timestamps of its own messages. If the broker does not set timestamps, the sender's deadline is compared with
 the clock of the service.
+
+A copy of a message has a timestamp of its own, so the time at which it was sealed counts as well.
 """
 
 from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -21,6 +24,9 @@ from tekana_kafka.command_messages import headers_of
 from tekana_kafka.log_limit import limited_logger
 
 _log: logging.Logger = limited_logger("tekana.bus")
+
+CLOCKS_SECONDS_MAX: Final = 60.0
+"""By how much the clocks of gateways and services may differ."""
 
 _BY_BROKER: Final = 1  # the type of timestamps that the broker sets when it appends a message
 _SKEW_WARNING_SECONDS: Final = 5.0
@@ -66,14 +72,29 @@ def deadline_headers(wait_seconds: float) -> list[Header]:
     return [("deadline", deadline.isoformat().encode()), ("time-to-live-ms", b"%d" % (wait_seconds * 1000))]
 
 
-def is_late(record: ConsumerRecord, clock: BrokerClock) -> bool:
-    """Return whether the deadline has passed. False if the message has none, or a malformed one."""
+def is_late(record: ConsumerRecord, clock: BrokerClock, sealed_seconds: float | None = None) -> bool:
+    """Return whether the deadline has passed. False if the message has none, or a malformed one.
+
+    Args:
+        record: the message.
+        clock: the broker's time.
+        sealed_seconds: when the message was sealed, by its sender's clock. It is late, too, if its sender has stopped
+            waiting since then, even with a clock that differs by CLOCKS_SECONDS_MAX: then this is a copy.
+    """
     headers = headers_of(record)
-    time_to_live, now = headers.get("time-to-live-ms", b""), clock.now_seconds()
-    if time_to_live.isdigit() and len(time_to_live) <= 12 and record.timestamp_type == _BY_BROKER and now is not None:
-        age_ms: float = now * 1000 - record.timestamp
-        return age_ms > int(time_to_live)
+    wait_seconds, now = _wait_seconds(headers), clock.now_seconds()
+    if wait_seconds is not None:
+        if sealed_seconds is not None and now_seconds() > sealed_seconds + wait_seconds + CLOCKS_SECONDS_MAX:
+            return True
+        if record.timestamp_type == _BY_BROKER and now is not None:
+            return bool(now - record.timestamp / 1000 > wait_seconds)
     try:
         return datetime.fromisoformat(headers["deadline"].decode()) < datetime.fromtimestamp(now_seconds(), UTC)
     except (KeyError, ValueError, TypeError):  # TypeError: no offset from UTC
         return False
+
+
+def _wait_seconds(headers: Mapping[str, bytes]) -> float | None:
+    """Return for how long the sender of a message waits; None if it does not say so, or not validly."""
+    milliseconds = headers.get("time-to-live-ms", b"")
+    return int(milliseconds) / 1000 if milliseconds.isdigit() and len(milliseconds) <= 12 else None

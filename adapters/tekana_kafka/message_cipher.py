@@ -81,11 +81,19 @@ class _Principal(msgspec.Struct, omit_defaults=True):
 
 
 class Request(NamedTuple):
-    """An opened command or query: its verified caller, the address that it came from, for the audit log, its value."""
+    """An opened command or query.
+
+    Attributes:
+        caller: its verified caller.
+        address: the address that it came from, for the audit log.
+        value: its value.
+        sealed_seconds: when it was sealed, in seconds since 1970.
+    """
 
     caller: Caller
     address: str | None
     value: bytes
+    sealed_seconds: float
 
 
 _encode = msgspec.json.Encoder().encode
@@ -166,7 +174,7 @@ class MessageCipher:
             raise UnverifiedPrincipal(f"its principal is not valid: {error}") from None
         if abs(time.time() - claims.iat) > age_seconds_max:
             raise UnverifiedPrincipal("it was sealed too long ago, or by a machine whose clock is wrong")
-        return Request(_caller(claims), claims.address, value)
+        return Request(_caller(claims), claims.address, value, claims.iat)
 
 
 def _is_sealed(value: bytes | None) -> bool:

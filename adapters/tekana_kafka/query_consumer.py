@@ -14,11 +14,12 @@ from tekana.domain.caller import AUTHENTICATION, Caller
 from tekana.domain.errors import InvalidRequest, Overloaded, TekanaError, Unavailable
 from tekana.ports.readers import ServiceName
 from tekana_kafka.command_messages import headers_of
-from tekana_kafka.deadlines import is_late
+from tekana_kafka.deadlines import CLOCKS_SECONDS_MAX, is_late
 from tekana_kafka.log_limit import limited_logger
 from tekana_kafka.message_cipher import AGE_SECONDS_MAX, MessageCipher, UnverifiedPrincipal
 from tekana_kafka.query_messages import Query, read_query
-from tekana_kafka.reply_producer import ReplyProducer
+from tekana_kafka.reply_producer import ReplyProducer, reason_of
+from tekana_kafka.rpc_client import REPLY_TIMEOUT
 from tekana_kafka.service_table import SIGN_IN_PORTS
 
 _log = limited_logger("tekana.bus")
@@ -26,8 +27,8 @@ _log = limited_logger("tekana.bus")
 SIGN_INS_MAX: Final = 100
 """The number of requests about passwords and codes at once: they take long, and must not delay other queries."""
 
-SIGN_IN_AGE_SECONDS_MAX: Final = 80
-"""The age of a principal from which on a query of sign-in is refused: the timeout of a reply, and a minute for clocks.
+SIGN_IN_AGE_SECONDS_MAX: Final = REPLY_TIMEOUT + CLOCKS_SECONDS_MAX
+"""The age of a principal from which on a query of sign-in is refused.
 
 These queries change data without an idempotency key, so an attacker must not be able to send one again later.
 """
@@ -80,7 +81,7 @@ class QueryConsumer:
             await self._replies.refuse(record, error)
         except (InvalidRequest, Unavailable) as error:
             await self._replies.fail(record, error)
-            await self._replies.dead_letter(record, str(error))
+            await self._replies.dead_letter(record, f"it cannot be read: {reason_of(error)}")
         finally:
             self._free.release()
 

@@ -7,9 +7,11 @@ from functools import partial
 from typing import Final
 
 from aiokafka import AIOKafkaProducer, ConsumerRecord
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
+from tekana.domain.errors import InvalidRequest, TekanaError
 from tekana_kafka.address import Address
+from tekana_kafka.cloud_events import Header
 from tekana_kafka.command_messages import reply_to
 from tekana_kafka.deadlines import BrokerClock, now_seconds
 from tekana_kafka.log_limit import limited_logger
@@ -79,16 +81,27 @@ class ReplyProducer:
     async def dead_letter(self, record: ConsumerRecord, reason: str) -> None:
         """Send the sealed value and headers of a message to the dead letters, with the reason, partition and offset.
 
-        The key is left out: it may be anything, and dead letters are not ordered by it.
+        The key is left out: it may be anything, and dead letters are not ordered by it. If the two headers make the
+        message larger than one may be, they are all that is sent: the message itself is at that offset.
+
+        Args:
+            record: the message.
+            reason: why it is a dead letter, without data of the message, as headers are not encrypted.
 
         Raises:
             KafkaError: the broker does not accept it.
         """
         origin = f"{record.topic}/{record.partition}/{record.offset}"
-        _log.warning("a dead letter, from %s", origin)  # without the reason, which may contain data of the message
-        headers = [*record.headers, ("dead-reason", reason.encode(errors="replace")), ("dead-from", origin.encode())]
-        key = b"" if record.value is None else None  # the client library requires one of them
-        await self._producer.send_and_wait(self._address.dead_commands, record.value, key, headers=headers)
+        _log.warning("a dead letter, from %s: %s", origin, reason)
+        about = [("dead-reason", reason.encode(errors="replace")), ("dead-from", origin.encode())]
+        try:
+            await self._send_letter(record.value, [*record.headers, *about])
+        except MessageSizeTooLargeError:
+            await self._send_letter(None, about)
+
+    async def _send_letter(self, value: bytes | None, headers: list[Header]) -> None:
+        key = b"" if value is None else None  # the client library requires one of them
+        await self._producer.send_and_wait(self._address.dead_commands, value, key, headers=headers)
 
     async def flush(self) -> None:
         """Wait until each reply is confirmed or has failed."""
@@ -121,3 +134,9 @@ class ReplyProducer:
             _log.warning("a reply was lost: %r", sent.exception())
         else:
             self.clock.observe(sent.result(), sent_seconds)
+
+
+def reason_of(error: TekanaError) -> str:
+    """Return what is wrong with a message, without data of the message: the code, and the fields of invalid input."""
+    fields = [one.field for one in error.errors] if isinstance(error, InvalidRequest) else []
+    return f"{error.code}: {', '.join(fields)}" if fields else error.code

@@ -296,7 +296,7 @@ def test_metrics_in_production_require_the_token(databases: Databases) -> None:
 async def test_the_app_refuses_too(databases: Databases) -> None:
     with pytest.raises(UnsafeForProduction, match="docs: must be off"):
         create_app(Settings(env="production", docs="on"))
-    with pytest.raises(UnsafeForProduction, match="token_issuer: must be set, .* token_audience: must be set"):
+    with pytest.raises(UnsafeForProduction, match=r"token_issuer: must be set, .* token_audience: must be set"):
         create_app(Settings(env="production", database_url=databases.safe))
     app = create_app(Settings(**ISSUER, env="production", database_url=databases.as_user("postgres")))
     with pytest.raises(ExceptionGroup) as refused:  # of Litestar's task group

@@ -88,7 +88,7 @@ async def test_a_scope_of_a_later_version_is_left_out() -> None:
     later = replace(PARTNER, scopes=PARTNER.scopes | {"moon:read"})  # type: ignore[arg-type]
     headers, value = sealed("t", [], b"{}", caller=later)
     record = ConsumerRecord("t", 0, 0, 0, 0, None, value, None, 0, 0, headers)
-    assert MessageCipher([BUS_SECRET]).open_request(record) == (PARTNER, None, b"{}")
+    assert MessageCipher([BUS_SECRET]).open_request(record)[:3] == (PARTNER, None, b"{}")
 
 
 async def test_a_secret_is_rotated_without_an_interruption(

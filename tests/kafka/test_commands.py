@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from aiokafka import AIOKafkaProducer, ConsumerRecord
 from uuid_utils.compat import uuid7
@@ -24,8 +25,9 @@ from tekana.testing import builders
 from tekana.testing.builders import RWF
 from tekana.testing.contracts.helpers import a_wallet
 from tekana.testing.contracts.ledger_checks import assert_whole, every
-from tekana_kafka import rpc_client
+from tekana_kafka import deadlines, rpc_client
 from tekana_kafka.deadlines import deadline_headers
+from tekana_kafka.topics import MESSAGE_BYTES_MAX
 from tekana_memory import MemoryStore
 from tests.kafka.consumer import read
 from tests.kafka.topology import BUS_SECRET, REAL, gateway, opened, readable, sealed, services, until_it_answers
@@ -261,6 +263,31 @@ async def test_a_missing_reply_is_an_unknown_outcome(
             assert (await behind.wallets.get(wallet.id)).ledger_balance == 5
 
 
+async def test_a_copy_of_a_command_that_was_not_begun_is_not_executed(
+    store: MemoryStore, bus_url: str, kafka_address: str, topic_prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who can write to the topic needs no secret for a copy, which the broker stamps anew."""
+    monkeypatch.setattr(deadlines, "CLOCKS_SECONDS_MAX", 0.0)
+    async with services(bus_url, MEMORY, store=store) as behind:
+        wallet = await a_wallet(behind)
+    async with gateway(bus_url) as app:
+        with monkeypatch.context() as impatient:
+            impatient.setattr(rpc_client, "REPLY_TIMEOUT", 0.5)
+            with pytest.raises(tekana.Unavailable):
+                await app.execute(builders.deposit(wallet.id, "5"), key="late")
+        await asyncio.sleep(1.0)
+        topic = f"{topic_prefix}.transaction.commands"
+        [late] = [one for one in await read(kafka_address, topic_prefix) if one.topic == topic]
+        async with services(bus_url, MEMORY, store=store) as behind:
+            await until_it_answers(app)
+            producer = AIOKafkaProducer(bootstrap_servers=kafka_address)
+            await producer.start()
+            await producer.send_and_wait(topic, late.value, late.key, partition=late.partition, headers=[*late.headers])
+            await producer.stop()
+            await app.execute(builders.deposit(wallet.id, "1"))  # in the same partition, after the copy
+            assert (await behind.wallets.get(wallet.id)).ledger_balance == 1
+
+
 async def test_a_gateway_with_a_slow_clock_is_not_late(
     store: MemoryStore, bus_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -338,6 +365,58 @@ async def test_malformed_commands_are_dead_lettered_and_delay_no_other(
     assert b'"error":"InvalidRequest"' in reply
     assert b'{"field":"amount",' in reply
     assert {one.key or None for one in letters} == {None}  # a sender's key may contain personal data
+
+
+async def test_a_message_that_is_too_large_for_a_dead_letter_delays_no_other(
+    store: MemoryStore, bus_url: str, kafka_address: str, topic_prefix: str
+) -> None:
+    """With two more headers it would be larger than a message may be. Its sender needs no secret."""
+    large = b"x" * (MESSAGE_BYTES_MAX - 150)
+    async with services(bus_url, MEMORY, store=store), gateway(bus_url) as app:
+        await until_it_answers(app)
+        wallet = await a_wallet(app)
+        producer = AIOKafkaProducer(bootstrap_servers=kafka_address, max_request_size=2 * MESSAGE_BYTES_MAX)
+        await producer.start()
+        topics = [f"{topic_prefix}.{name}" for name in ("transaction.commands", "wallet.queries")]
+        sent = [await producer.send_and_wait(topic, large, partition=part) for topic in topics for part in (0, 1)]
+        await producer.stop()
+        async with asyncio.timeout(30):
+            await app.execute(builders.deposit(wallet.id, "1"))
+            assert (await app.wallets.get(wallet.id)).ledger_balance == 1
+        letters = await _until_there(kafka_address, topic_prefix, "commands.dead-letters", len(sent))
+    headers = [dict(one.headers) for one in letters]
+    assert {one["dead-from"] for one in headers} == {
+        f"{one.topic}/{one.partition}/{one.offset}".encode() for one in sent
+    }
+    assert all(one["dead-reason"].startswith(b"it is not sealed") for one in headers)
+    assert {one.value for one in letters} == {None}
+
+
+async def test_the_reason_of_a_dead_letter_has_no_data_of_the_message(
+    store: MemoryStore, bus_url: str, kafka_address: str, topic_prefix: str
+) -> None:
+    """The reason is a header, which is not encrypted."""
+    name = "Canaria Quetzalcoatl"
+    body = {"full_name": name, "email": "canary@example.com", "phone_number": "+250788424242"}
+    async with services(bus_url, MEMORY, store=store), gateway(bus_url) as app:
+        await until_it_answers(app)
+        wallet = await a_wallet(app)
+        freeze = {"wallet_id": str(wallet.id), "scope": name, "reason": "fraud"}
+        producer = AIOKafkaProducer(bootstrap_servers=kafka_address)
+        await producer.start()
+        for topic, header, value in (
+            ("wallet.commands", ("command", b"FreezeWallet"), freeze),
+            ("customer.commands", ("command", b"RegisterCustomer"), body | {name: 1}),
+            ("customer.commands", ("command", b"RegisterCustomer"), body | {"currency": "Cana"}),
+            ("wallet.queries", ("query", b"wallets.list"), {name: 1}),
+        ):
+            key = ("idempotency-key", str(uuid7()).encode())
+            headers, sealed_value = sealed(f"{topic_prefix}.{topic}", [header, key], msgspec.json.encode(value))
+            await producer.send_and_wait(f"{topic_prefix}.{topic}", sealed_value, headers=headers)
+        await producer.stop()
+        letters = await _until_there(kafka_address, topic_prefix, "commands.dead-letters", 4)
+    reasons = [dict(one.headers)["dead-reason"].decode() for one in letters]
+    assert not [one for one in reasons if "Cana" in one]
 
 
 async def _until_there(address: str, topic_prefix: str, topic: str, number: int) -> list[ConsumerRecord]:

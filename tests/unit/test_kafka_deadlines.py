@@ -52,6 +52,15 @@ def test_the_age_is_exact_with_differing_clocks(
         assert is_late(asked, clock_of_broker(NOW + passed, NOW + service_ahead + passed)) is late
 
 
+def test_a_copy_is_late_although_the_broker_has_just_stamped_it(set_clock: SetClock) -> None:
+    headers = deadline_headers(20)
+    for passed, late in ((0, False), (79, False), (81, True), (86_400, True)):
+        set_clock(NOW + passed)
+        copied = record(headers, NOW + passed)
+        assert is_late(copied, clock_of_broker(NOW + passed, NOW + passed), NOW) is late
+        assert is_late(record([], NOW), clock_of_broker(NOW, NOW), NOW) is False  # the sender does not wait
+
+
 def test_without_timestamps_of_the_broker_the_deadline_counts(set_clock: SetClock) -> None:
     """Then only the sender's deadline is known."""
     asked = record(deadline_headers(20), NOW, BY_SENDER)

@@ -37,11 +37,11 @@ def test_arguments_override_environment_variables() -> None:
 
 def test_the_variables_of_settings_lead_to_the_same_settings() -> None:
     """A process passes its settings on to its workers as variables."""
-    for settings in (
+    for given in (
         Settings(),
         Settings(keep_customers=0, access_log=0.5, tls_by_proxy=True, webhooks_allow_private=True, keep_events=1),
     ):
-        assert Settings.from_environment({"TEKANA_KEEP_CUSTOMERS": "5"} | settings.variables()) == settings
+        assert Settings.from_environment({"TEKANA_KEEP_CUSTOMERS": "5"} | given.variables()) == given
 
 
 def test_an_empty_variable_is_ignored_but_an_empty_argument_is_not() -> None:

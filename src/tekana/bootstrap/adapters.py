@@ -126,7 +126,7 @@ def find_gateway(url: str, secrets: Sequence[str]) -> Gateway:
 
     Args:
         url: the URL of the bus.
-        secrets: the secrets that sign messages and verify replies.
+        secrets: the first one seals messages, all open replies.
 
     Raises:
         MissingAdapter: no gateway is installed for the URL's scheme.
@@ -146,7 +146,7 @@ def find_service(
     Args:
         url: the URL of the bus.
         name: the name of the service.
-        secrets: the secrets that verify the principals of messages, and sign replies.
+        secrets: all open messages, the first one seals replies.
         as_caller: returns the session of a caller, in which their commands and queries are executed.
 
     Raises:
