@@ -6,9 +6,8 @@ import re
 from typing import Any, Final, NamedTuple, get_args
 from urllib.parse import parse_qsl
 
-from tekana.domain.errors import FieldError, InvalidRequest, invalid
+from tekana.domain.errors import InvalidRequest, invalid
 from tekana.domain.events import Aggregate
-from tekana.ports.production import is_local, weakness_of
 from tekana_kafka.connection import Security, explain_failure, parse_security
 
 # Not with urllib, whose newer versions reject a list of hosts with an IPv6 address in it.
@@ -104,20 +103,6 @@ def parse_address(url: str) -> Address:
     if not _PARTITIONS.fullmatch(partitions):
         raise invalid("bus_url", "partitions must be a number from 1 to 99999")
     return Address(servers, prefix, int(partitions), security)
-
-
-def address_faults(address: Address) -> list[FieldError]:
-    """Return what is not safe for production in an address: a connection to another machine without TLS, a weak
-    password.
-    """
-    security = address.security
-    remote = [server for server in address.servers if not is_local(server.rpartition(":")[0])]
-    faults = (
-        [FieldError("bus_url", f"has no TLS to {remote[0]}")] if remote and security.protocol == "PLAINTEXT" else []
-    )
-    if security.password and (weakness := weakness_of(security.password)):
-        faults.append(FieldError("bus_url", f"has a password that {weakness}"))
-    return faults
 
 
 def _is_server(text: str) -> bool:

@@ -12,9 +12,10 @@ from aiokafka.errors import KafkaError
 from tekana.domain.errors import FieldError, Unavailable
 from tekana.domain.events import Event
 from tekana.ports.publisher import RejectedEvent
-from tekana_kafka.address import address_faults, parse_address
+from tekana_kafka.address import parse_address
 from tekana_kafka.cloud_events import message_of
 from tekana_kafka.partition_sender import IndexedMessage, PartitionSender, partition_senders
+from tekana_kafka.production import production_faults
 from tekana_kafka.topics import create_missing_topics
 
 CONFIRM_TIMEOUT: Final = 10.0
@@ -37,8 +38,8 @@ class KafkaPublisher:
         self._producer: AIOKafkaProducer | None = None
 
     async def check_production(self) -> Sequence[FieldError]:
-        """Check the address. See tekana.ports.production."""
-        return address_faults(self._address)
+        """Check the address, and which brokers it leads to. See tekana.ports.production."""
+        return await production_faults(self._address)
 
     async def start(self) -> None:
         """Connect, and create the missing topics."""

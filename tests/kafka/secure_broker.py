@@ -19,7 +19,7 @@ from tests.serving import free_port
 class SecureKafka(ApacheKafka):
     """Apache Kafka with TLS and SASL. `ca_file` has the authority that issued its certificate."""
 
-    USER, PASSWORD = "tekana", "p@ss:w/rd"
+    USER, PASSWORD = "tekana", "p@ss:w/rd-of-a-broker"
     format_options = (
         *("--add-scram", f"SCRAM-SHA-512=[name={USER},password={PASSWORD}]"),
         *("--add-scram", f"SCRAM-SHA-256=[name={USER},password={PASSWORD}]"),

@@ -12,6 +12,7 @@ import pytest
 import trustme
 
 import tekana
+from tekana.bootstrap.production import check_settings
 from tekana.domain.events import Event, aggregate_id
 from tekana.testing.builders import deposit
 from tekana.testing.contracts.helpers import a_wallet
@@ -20,7 +21,7 @@ from tekana.testing.session import session
 from tekana_kafka import EventConsumer, KafkaPublisher
 from tekana_memory import MemoryStore
 from tests.kafka.secure_broker import SecureKafka
-from tests.kafka.topology import gateway, services, until_it_answers
+from tests.kafka.topology import BUS_SECRET, gateway, services, until_it_answers
 
 pytestmark = pytest.mark.kafka
 
@@ -85,6 +86,21 @@ async def test_the_relay_publishes_and_a_gateway_reaches_the_services(broker: Se
         consumer = EventConsumer(url, "relayed", handle, aggregates=("wallet",))
         await consumer.run()
     assert [aggregate_id(one) for one in consumed] == [wallet.id]
+
+
+async def test_a_gateway_starts_in_production(broker: SecureKafka) -> None:
+    url = url_of(broker, topic_prefix="production")
+    settings = tekana.Settings(
+        env="production",
+        role="gateway",
+        bus_url=url,
+        bus_secret=BUS_SECRET,
+        token_issuer="https://wallets.example",  # noqa: S106 - the name of an issuer
+        token_audience="wallets",  # noqa: S106 - the name of an audience
+    )
+    check_settings(settings, host="127.0.0.1")
+    async with tekana.connect(settings) as app:
+        await app.check_ready()
 
 
 @pytest.mark.parametrize(

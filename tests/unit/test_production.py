@@ -10,7 +10,8 @@ import pytest
 from tekana.bootstrap.production import CHECKS, SECRETS, UnsafeForProduction, check_settings
 from tekana.bootstrap.settings import Settings
 from tekana.ports.production import is_local, weakness_of
-from tekana_kafka.address import address_faults, parse_address
+from tekana_kafka.address import parse_address
+from tekana_kafka.production import address_faults
 from tekana_postgres.database_url import url_faults
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - not bound
