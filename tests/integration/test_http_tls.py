@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import socket
 import ssl
@@ -17,6 +18,7 @@ import httpx
 import pytest
 import trustme
 
+from tests.docker.dockerfile import image
 from tests.environment import environment as clean_environment
 from tests.integration.http_support import registration
 from tests.keys import BEARER
@@ -109,6 +111,14 @@ def test_requests_are_answered_over_tls(certificate: Certificate, postgres_url: 
         with pytest.raises(httpx.ConnectError):
             httpx.get(f"https://127.0.0.1:{port}/health/live")  # an unknown authority
         assert client.get("/health/live").status_code == 200
+
+
+def test_the_health_check_of_the_image_works_with_tls(certificate: Certificate) -> None:
+    """It verifies no certificate, as that names another host than 127.0.0.1."""
+    with served("memory://", certificate, 1) as (_, port):
+        variables = {**os.environ, "TEKANA_PORT": str(port), "TEKANA_TLS_CERT": str(certificate.cert)}
+        done = subprocess.run(image().check, env=variables, capture_output=True, check=False, text=True)
+        assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("workers", [1, 2])
