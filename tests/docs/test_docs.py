@@ -313,7 +313,9 @@ def test_the_documented_settings_match_the_options() -> None:
     }
     real: dict[str, tuple[str, set[str]]] = {}
     for name, verb in command.commands.items():
-        for option in verb.params:
+        parts = verb.commands.values() if isinstance(verb, click.Group) else ()
+        settings = [one for part in parts for one in part.params if isinstance(one, click.Option) and one.envvar]
+        for option in (*verb.params, *settings):
             assert isinstance(option, click.Option)
             assert option.name
             variable = option.envvar or ""

@@ -14,7 +14,7 @@ import rich_click as click
 
 from tekana.application import IssuedKey, KeyProperties, RevokeApiKey, Session, create_api_key, rotate_api_key
 from tekana.bootstrap import Settings, connect
-from tekana.cli.options import database_options, settings
+from tekana.cli.options import database_options, key_provider_option, settings
 from tekana.domain.api_keys import ApiKey, ApiKeyKind
 from tekana.domain.caller import LOCAL_OPERATOR, ROLES, Role, Scope
 from tekana.domain.errors import invalid
@@ -33,11 +33,12 @@ def keys() -> None:
 def _on_keys(command: Callable[..., Any]) -> Callable[..., Any]:
     """Call the command with the local operator's session on the database of the options."""
 
+    @key_provider_option
     @database_options
     @wraps(command)
-    def run(database_url: str | None, data_dir: Path | None, **options: Any) -> None:
+    def run(database_url: str | None, data_dir: Path | None, key_provider_url: str | None, **options: Any) -> None:
         async def work() -> None:
-            chosen = settings(database_url, data_dir)
+            chosen = settings(database_url, data_dir, key_provider_url=key_provider_url)
             if chosen.database_url.startswith("memory:"):
                 raise invalid("database_url", "must not be memory://, whose keys end with the process that has them")
             # Only what finds and reads the data: keys can be made whatever the servers' other settings are.
