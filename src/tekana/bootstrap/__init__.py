@@ -9,7 +9,7 @@ roles      which workers run in which kind of process
 lifespan   starts and stops the application
 """
 
-from tekana.bootstrap.adapters import MissingAdapter
+from tekana.bootstrap.entry_points import MissingAdapter
 from tekana.bootstrap.lifespan import connect
 from tekana.bootstrap.settings import Settings
 

@@ -1,13 +1,8 @@
-"""Lookup of adapters through entry points: stores and buses by the scheme of their URL, servers by name.
-
-Another package adds a store with an entry point in the group `tekana.stores`.
-"""
+"""Building adapters: stores and buses from their URL, whose scheme is the name of their entry point."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
-from importlib.metadata import EntryPoint, entry_points
 from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,9 +11,10 @@ from urllib.parse import quote, urlsplit
 from tekana.application.bus import Gateway, Service
 from tekana.application.session import Session
 from tekana.bootstrap.data_folder import default_data_dir
+from tekana.bootstrap.entry_points import MissingAdapter, load
 from tekana.bootstrap.settings import Settings
 from tekana.domain.caller import Caller
-from tekana.domain.errors import TekanaError, invalid
+from tekana.domain.errors import invalid
 from tekana.ports.clock import Clock
 from tekana.ports.data_keys import DataKeyStore
 from tekana.ports.history import CheckpointLog, HistoryKeys, LinkedStore
@@ -35,15 +31,7 @@ from tekana.ports.webhook_store import WebhookStore
 if TYPE_CHECKING:
     from tekana.application.sign_in.issuers import Issuer
 
-# The other schemes are the names of their extras.
-_EXTRAS = {"postgresql": "postgres", "postgresql+asyncpg": "postgres", "https": "webhooks"}
 _KEY_FILE = "master-keys.json"
-
-
-class MissingAdapter(TekanaError):
-    """An adapter, or a library that it needs, is not installed. The message names what to install."""
-
-    code = "missing_adapter"
 
 
 def find_store(
@@ -275,28 +263,3 @@ def find_key_set_reader(issuers: Sequence[Issuer]) -> KeySetReader | None:
         return None
     reader: KeySetReader = load("tekana.key_set_readers", "https")()
     return reader
-
-
-def load(group: str, name: str) -> Any:
-    """Load the object of an entry point.
-
-    Raises:
-        MissingAdapter: there is no such entry point, or a library that it needs is not installed.
-    """
-    point = _find(group, name)
-    try:
-        return point.load()
-    except ImportError as error:
-        extra = "keys" if group in ("tekana.key_providers", "tekana.checkpoints") else _EXTRAS.get(name, name)
-        raise MissingAdapter(f"{name!r} needs more libraries ({error}): pip install 'tekana[{extra}]'") from error
-    except AttributeError as error:
-        raise MissingAdapter(f"{name!r} is installed, but not whole ({error}): install it again") from error
-
-
-@cache  # for what is found: to look for it takes milliseconds, as it reads a file of every installed package
-def _find(group: str, name: str) -> EntryPoint:
-    found = entry_points(group=group, name=name)
-    if not found:
-        known = sorted({point.name for point in entry_points(group=group)})
-        raise MissingAdapter(f"no adapter for {name!r} is installed; there are: {', '.join(known)}")
-    return found[name]

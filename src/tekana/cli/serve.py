@@ -14,7 +14,7 @@ from typing import Any
 import rich_click as click
 
 from tekana.bootstrap import Settings, connect
-from tekana.bootstrap.adapters import load
+from tekana.bootstrap.entry_points import load
 from tekana.bootstrap.lifespan import build, build_local
 from tekana.bootstrap.production import check_production
 from tekana.bootstrap.settings import DAYS_MAX, HOURS_MAX, ROLES
