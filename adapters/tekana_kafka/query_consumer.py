@@ -27,7 +27,7 @@ _log = limited_logger("tekana.bus")
 SIGN_INS_MAX: Final = 100
 """The number of requests about passwords and codes at once: they take long, and must not delay other queries."""
 
-SIGN_IN_AGE_SECONDS_MAX: Final = REPLY_TIMEOUT + CLOCKS_SECONDS_MAX
+SIGN_IN_AGE_SECONDS_MAX: Final = int(REPLY_TIMEOUT + CLOCKS_SECONDS_MAX)
 """The age of a principal from which on a query of sign-in is refused.
 
 These queries change data without an idempotency key, so an attacker must not be able to send one again later.
