@@ -396,12 +396,12 @@ def a_request_that_was_decided_twice(snapshot: Snapshot) -> Snapshot:
     return changed._replace(outbox=[*snapshot.outbox, event])
 
 
-@breaks(13)
+@breaks(20)
 def a_customer_without_a_name(snapshot: Snapshot) -> Snapshot:
     return with_customer(snapshot, lambda one: one.erased_at is None, full_name="")
 
 
-@breaks(13)
+@breaks(20)
 def an_erased_customer_with_contacts(snapshot: Snapshot) -> Snapshot:
     values = {"full_name": "", "country": None, "external_id": None, "metadata": None}
     return with_customer(

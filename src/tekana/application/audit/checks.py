@@ -36,7 +36,7 @@ EVENTS = Invariant(9, "every change has its event, every event its cause")
 SEQUENCES = Invariant(10, "each aggregate's events run without a gap, in order")
 APPEND_ONLY = Invariant(11, "posted history is never changed")
 FINAL = Invariant(12, "statuses follow from events, and what is closed is empty")
-DETAILS = Invariant(13, "each customer has their details, and an erased one has none")
+DETAILS = Invariant(20, "each customer has their details, and an erased one has none")
 
 INVARIANTS = (
     *(BALANCED, BALANCES, VERSIONS, HELD, COVERED, CURRENCIES, KEYS, EVENTS, SEQUENCES, APPEND_ONLY, FINAL, DETAILS),
