@@ -83,6 +83,7 @@ async def _decrypt(chosen: Settings) -> int:
     store = container.store()
     await store.start()
     try:
+        await record_act(store, "DecryptSecrets")
         endpoints = container.webhook_store().webhook_endpoints
         count = await decrypt_stored_secrets(endpoints, container.endpoint_secrets())
         if isinstance(store, DecryptsCustomers):
