@@ -118,7 +118,7 @@ class CommandConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aioka
             return None
         except InvalidRequest as error:
             await self._replies.fail(record, error)
-            await self._replies.dead_letter(record, str(error))
+            await self._replies.dead_letter(record, error)
             return None
         return _Task(record, session, command, HANDLERS[type(command.command)])
 
@@ -133,13 +133,13 @@ class CommandConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aioka
         except TekanaError as error:
             await self._replies.fail(record, error)
             if reply_to(record) is None:
-                await self._replies.dead_letter(record, str(error))
+                await self._replies.dead_letter(record, error)
         except _Interrupted:
             raise
         except Exception as error:
             _log.exception("a command failed: %s/%s/%s", record.topic, record.partition, record.offset)
             await self._replies.fail(record, error)
-            await self._replies.dead_letter(record, f"it fails: {type(error).__name__}")
+            await self._replies.dead_letter(record, error)
         else:
             await self._replies.answer(record, answer)
 

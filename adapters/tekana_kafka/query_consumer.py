@@ -79,7 +79,7 @@ class QueryConsumer:
             await self._replies.refuse(record, error)
         except (InvalidRequest, Unavailable) as error:
             await self._replies.fail(record, error)
-            await self._replies.dead_letter(record, str(error))
+            await self._replies.dead_letter(record, error)
         finally:
             self._free.release()
 

@@ -9,6 +9,7 @@ from typing import Final
 from aiokafka import AIOKafkaProducer, ConsumerRecord
 from aiokafka.errors import KafkaError
 
+from tekana.domain.errors import InvalidRequest, TekanaError
 from tekana_kafka.address import Address
 from tekana_kafka.command_messages import reply_to
 from tekana_kafka.deadlines import BrokerClock, now_seconds
@@ -74,19 +75,20 @@ class ReplyProducer:
             error.reason,
         )
         await self._reply(record, encode_error(error), _ERROR, sealed=False)
-        await self.dead_letter(record, error.reason)
+        await self.dead_letter(record, error)
 
-    async def dead_letter(self, record: ConsumerRecord, reason: str) -> None:
+    async def dead_letter(self, record: ConsumerRecord, error: Exception) -> None:
         """Send the sealed value and headers of a message to the dead letters, with the reason, partition and offset.
 
+        Headers are not sealed, so the reason has nothing of the value: the text of an error may quote what was sent.
         The key is left out: it may be anything, and dead letters are not ordered by it.
 
         Raises:
             KafkaError: the broker does not accept it.
         """
         origin = f"{record.topic}/{record.partition}/{record.offset}"
-        _log.warning("a dead letter, from %s", origin)  # without the reason, which may contain data of the message
-        headers = [*record.headers, ("dead-reason", reason.encode(errors="replace")), ("dead-from", origin.encode())]
+        _log.warning("a dead letter, from %s", origin)
+        headers = [*record.headers, ("dead-reason", _reason_of(error).encode()), ("dead-from", origin.encode())]
         key = b"" if record.value is None else None  # the client library requires one of them
         await self._producer.send_and_wait(self._address.dead_commands, record.value, key, headers=headers)
 
@@ -121,3 +123,12 @@ class ReplyProducer:
             _log.warning("a reply was lost: %r", sent.exception())
         else:
             self.clock.observe(sent.result(), sent_seconds)
+
+
+def _reason_of(error: Exception) -> str:
+    """Return the code of an error and the names of wrong fields, or the class of an unexpected one."""
+    if isinstance(error, UnverifiedPrincipal):
+        return error.reason
+    if isinstance(error, InvalidRequest):
+        return f"{error.code}: {', '.join(one.field for one in error.errors)}"
+    return error.code if isinstance(error, TekanaError) else f"it fails: {type(error).__name__}"

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -52,14 +51,14 @@ async def count(settings: Settings, query: str) -> int:
 async def test_a_rotation_that_is_killed_is_completed_and_recorded_with_a_link(settings: Settings) -> None:
     async with tekana.connect(settings) as app:
         known = await app.as_caller(LOCAL_OPERATOR).execute(CANARY, key="registration")
-    process = subprocess.Popen([*TEKANA, "secrets", "rotate-customer-keys"], env=_variables(settings))
-    give_up_at = time.monotonic() + PATIENCE_SECONDS
-    while not await count(settings, _ROTATIONS):  # afterwards it waits for the other processes
-        assert process.poll() is None
-        assert time.monotonic() < give_up_at
-        time.sleep(0.1)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    command = (*TEKANA, "secrets", "rotate-customer-keys")
+    process = await asyncio.create_subprocess_exec(*command, env=_variables(settings))
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not await count(settings, _ROTATIONS):  # afterwards it waits for the other processes
+            assert process.returncode is None
+            await asyncio.sleep(0.1)
+    process.kill()
+    await process.wait()
     assert await entries(settings, "RotateCustomerKeys") == []
     async with superuser(str(settings.database_url)) as connection:
         await connection.execute("UPDATE data_keys SET created_at = created_at - interval '2 minutes'")
