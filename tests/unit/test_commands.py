@@ -23,9 +23,11 @@ from tekana import (
     WithdrawFunds,
 )
 from tekana.application.commands import COMMANDS
+from tekana.application.commands.approvals.approvable import APPROVABLE
 from tekana.application.commands.command import Struct
 from tekana.application.engine.decide import fingerprint
 from tekana.domain.identifiers import CustomerId, WalletId
+from tekana.ports.personal_data import ABOUT_FIELDS
 from tekana.testing import builders
 from tests.unit.command_values import BAD, CUSTOMER, FIELDS, GOOD, ID
 
@@ -130,6 +132,12 @@ def test_every_command_that_can_have_personal_data_says_so(kind: Any) -> None:
     names = set(kind.__struct_fields__)
     can_have = not personal.isdisjoint(names) or kind is SuspendCustomer
     assert (kind.has_personal_data is not Struct.has_personal_data) == can_have
+
+
+def test_an_approval_is_found_by_whom_it_is_about() -> None:
+    """An export of a customer has the approvals about them and their wallets."""
+    for kind in APPROVABLE.values():
+        assert len([name for name in ABOUT_FIELDS if name in kind.__struct_fields__]) == 1
 
 
 def test_commands_with_personal_data() -> None:
