@@ -220,6 +220,8 @@ async def test_an_erased_customer_is_gone(app: Litestar, client: httpx.AsyncClie
         assert [text for text in CANARIES if text in answer.text.lower()] == [], one
     export = (await client.get(f"{path}/export")).json()
     assert (export["customer"]["full_name"], export["sign_in"]["identities"]) == ("", [])
+    identity = {"issuer": "https://issuer.example.com", "subject": "canary subject"}
+    assert_problem(await client.post(f"{path}/identities", json=identity), 409, "customer_not_active")
     if store_url != "memory://":
         async with superuser(store_url) as connection:
             dump = str(await fixture.rows_of_all_tables(connection)).lower()

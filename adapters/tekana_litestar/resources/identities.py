@@ -12,7 +12,7 @@ from litestar import Router
 from litestar.di import NamedDependency
 from litestar.enums import HttpMethod
 
-from tekana import CustomerId, CustomerNotFound, IdentityExists, IdentityNotFound
+from tekana import CustomerId, CustomerNotActive, CustomerNotFound, IdentityExists, IdentityNotFound
 from tekana.application.sign_in.identities import ISSUER_LENGTH_MAX, SUBJECT_LENGTH_MAX
 from tekana.domain.identities import Identity as DomainIdentity
 from tekana_litestar import fields
@@ -59,7 +59,8 @@ class IdentityList(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @command(
-    "/", Returns(201, Identity), key="none", body=Body(NewIdentity), refusals=(CustomerNotFound, IdentityExists),
+    "/", Returns(201, Identity), key="none", body=Body(NewIdentity),
+    refusals=(CustomerNotFound, CustomerNotActive, IdentityExists),
     does=Access("LinkIdentity", ("customers:write",)),
 )  # fmt: skip
 async def add_identity(call: NamedDependency[Call[NewIdentity, Query]]) -> Response:
