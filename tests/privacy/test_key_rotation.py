@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -74,6 +75,23 @@ async def test_a_rotation_while_processes_go_on(
         [found] = (await app.customers.list(CustomerFilter(phone_number=CANARY.phone_number), PageRequest())).items
         assert (found.customer.id, found.customer.full_name) == (canary.id, "Another Name")
         assert (await app.execute(CANARY, key="registration")).customer == canary
+        await assert_whole(store)
+
+
+async def test_rotations_and_registrations_at_once(postgres_url: str, keys: MemoryKeys) -> None:
+    async with process(postgres_url, keys) as (one, app), process(postgres_url, keys) as (other, second):
+        known = (await app.execute(CANARY, key="registration")).customer
+        registering = [session.execute(builders.person()) for session in (app, second) for _ in range(10)]
+        await asyncio.gather(one.rotate_customer_keys(print), other.rotate_customer_keys(print), *registering)
+        assert len((await app.customers.list(CustomerFilter(), PageRequest(50))).items) == 21
+    async with process(postgres_url, keys) as (store, app):
+        assert len((await app.customers.list(CustomerFilter(), PageRequest(50))).items) == 21
+        assert (await app.execute(CANARY, key="registration")).customer == known
+        await store.rotate_customer_keys(print)
+        [current] = [
+            one for one in await store.data_keys.list() if (one.purpose, one.retired_at) == ("customers", None)
+        ]
+        assert await key_ids(postgres_url) == {current.id}
         await assert_whole(store)
 
 
