@@ -18,7 +18,7 @@ from tekana_kafka.command_messages import ReceivedCommand, read_command, reply_t
 from tekana_kafka.deadlines import is_late
 from tekana_kafka.log_limit import limited_logger
 from tekana_kafka.message_cipher import MessageCipher, UnverifiedPrincipal
-from tekana_kafka.reply_producer import ReplyProducer, reason_of
+from tekana_kafka.reply_producer import ReplyProducer
 
 _log = limited_logger("tekana.bus")
 
@@ -120,7 +120,7 @@ class CommandConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aioka
             return None
         except InvalidRequest as error:
             await self._replies.fail(record, error)
-            await self._replies.dead_letter(record, f"it cannot be read: {reason_of(error)}")
+            await self._replies.dead_letter(record, error)
             return None
         return _Task(record, request.sealed_seconds, session, command, HANDLERS[type(command.command)])
 
@@ -135,13 +135,13 @@ class CommandConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aioka
         except TekanaError as error:
             await self._replies.fail(record, error)
             if reply_to(record) is None:
-                await self._replies.dead_letter(record, f"it fails: {reason_of(error)}")
+                await self._replies.dead_letter(record, error)
         except _Interrupted:
             raise
         except Exception as error:
             _log.exception("a command failed: %s/%s/%s", record.topic, record.partition, record.offset)
             await self._replies.fail(record, error)
-            await self._replies.dead_letter(record, f"it fails: {type(error).__name__}")
+            await self._replies.dead_letter(record, error)
         else:
             await self._replies.answer(record, answer)
 

@@ -18,7 +18,7 @@ from tekana_kafka.deadlines import CLOCKS_SECONDS_MAX, is_late
 from tekana_kafka.log_limit import limited_logger
 from tekana_kafka.message_cipher import AGE_SECONDS_MAX, MessageCipher, UnverifiedPrincipal
 from tekana_kafka.query_messages import Query, read_query
-from tekana_kafka.reply_producer import ReplyProducer, reason_of
+from tekana_kafka.reply_producer import ReplyProducer
 from tekana_kafka.rpc_client import REPLY_TIMEOUT
 from tekana_kafka.service_table import SIGN_IN_PORTS
 
@@ -81,7 +81,7 @@ class QueryConsumer:
             await self._replies.refuse(record, error)
         except (InvalidRequest, Unavailable) as error:
             await self._replies.fail(record, error)
-            await self._replies.dead_letter(record, f"it cannot be read: {reason_of(error)}")
+            await self._replies.dead_letter(record, error)
         finally:
             self._free.release()
 

@@ -83,5 +83,5 @@ def read_query(record: ConsumerRecord, value: bytes, service: ServiceName) -> tu
     except (msgspec.DecodeError, RecursionError) as error:
         if isinstance(error.__cause__, InvalidRequest):
             raise error.__cause__ from None
-        raise Unavailable(f"the arguments of {name} cannot be read: {error}") from None
+        raise Unavailable(f"the arguments of {name} are not those of this version of the service") from None
     return query, arguments

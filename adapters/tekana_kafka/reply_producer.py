@@ -76,9 +76,9 @@ class ReplyProducer:
             error.reason,
         )
         await self._reply(record, encode_error(error), _ERROR, sealed=False)
-        await self.dead_letter(record, error.reason)
+        await self.dead_letter(record, error)
 
-    async def dead_letter(self, record: ConsumerRecord, reason: str) -> None:
+    async def dead_letter(self, record: ConsumerRecord, error: Exception) -> None:
         """Send the sealed value and headers of a message to the dead letters, with the reason, partition and offset.
 
         The key is left out: it may be anything, and dead letters are not ordered by it. If the two headers make the
@@ -86,12 +86,13 @@ class ReplyProducer:
 
         Args:
             record: the message.
-            reason: why it is a dead letter, without data of the message, as headers are not encrypted.
+            error: what is wrong with it. The reason has none of its text, which may quote the sealed value: headers
+                are not encrypted.
 
         Raises:
             KafkaError: the broker does not accept it.
         """
-        origin = f"{record.topic}/{record.partition}/{record.offset}"
+        origin, reason = f"{record.topic}/{record.partition}/{record.offset}", _reason_of(error)
         _log.warning("a dead letter, from %s: %s", origin, reason)
         about = [("dead-reason", reason.encode(errors="replace")), ("dead-from", origin.encode())]
         try:
@@ -136,7 +137,10 @@ class ReplyProducer:
             self.clock.observe(sent.result(), sent_seconds)
 
 
-def reason_of(error: TekanaError) -> str:
-    """Return what is wrong with a message, without data of the message: the code, and the fields of invalid input."""
-    fields = [one.field for one in error.errors] if isinstance(error, InvalidRequest) else []
-    return f"{error.code}: {', '.join(fields)}" if fields else error.code
+def _reason_of(error: Exception) -> str:
+    """Return the code of an error and the names of wrong fields, or the class of an unexpected one."""
+    if isinstance(error, UnverifiedPrincipal):
+        return error.reason
+    if isinstance(error, InvalidRequest):
+        return f"{error.code}: {', '.join(one.field for one in error.errors)}"
+    return error.code if isinstance(error, TekanaError) else f"it fails: {type(error).__name__}"

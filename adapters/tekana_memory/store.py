@@ -53,7 +53,7 @@ class MemoryStore:
         self.credentials = MemoryCredentials(self._state, self._clock)
         self.audit_log = partial(MemoryAuditLog, self._state)
         self.audit_records = MemoryAuditRecords(self._state, self._clock)
-        self.personal_data = partial(MemoryPersonalData, self._state)
+        self.personal_data = partial(MemoryPersonalData, self._state, self._clock)
         self.events = partial(MemoryEvents, self._state)
         self.approvals = partial(MemoryApprovals, self._state, self._clock)
         self.data_keys = MemoryDataKeys(self._state, self._clock)

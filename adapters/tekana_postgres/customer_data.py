@@ -11,6 +11,7 @@ from tekana.application.secrets.customer_vault import CustomerVault
 from tekana.domain.customer import Contact, Customer
 from tekana.domain.identifiers import CustomerId
 from tekana.ports.data_keys import DataKeyId
+from tekana_postgres.history import History
 from tekana_postgres.rows import Row, customer_of
 
 INDEX_COLUMNS: Final = {
@@ -69,31 +70,35 @@ async def indexes_of(vault: CustomerVault, contacts: Iterable[Contact]) -> Mappi
     return {await vault.index(contact): contact for contact in contacts}
 
 
-async def encrypted_answers(
-    connection: asyncpg.Connection, vault: CustomerVault, answers: Sequence[tuple[str, CustomerId, str]]
-) -> Sequence[tuple[Any, ...]]:
-    """Encrypt answers with the keys of their customers, which are read on the connection.
+async def with_encrypted_answers(
+    connection: asyncpg.Connection,
+    vault: CustomerVault,
+    history: History,
+    answers: Sequence[tuple[str, CustomerId, str]],
+) -> History:
+    """Add answers with customers' data to the history, encrypted with their keys, which are read on the connection.
+
+    An answer about a customer who was erased before has no personal data, and becomes part of the row of its key.
 
     Args:
         connection: a connection, in the transaction that has saved new customers.
         vault: encrypts.
+        history: what the unit of work adds.
         answers: the digest of a key, the customer whose data the answer holds, and the answer.
-
-    Returns:
-        Rows of `customer_answers`. There is none for a customer who was erased.
     """
     if not answers:
-        return ()
+        return history
     keys = await customer_keys(connection, {customer_id for _, customer_id, _ in answers})
-    return [
-        (
-            digest,
-            customer_id.hex,
-            await vault.encrypt_text(keys[customer_id], customer_id, answer, answer_place(digest)),
-        )
-        for digest, customer_id, answer in answers
-        if customer_id in keys
-    ]
+    encrypted: list[tuple[Any, ...]] = []
+    readable: dict[str, str] = {}
+    for digest, customer_id, answer in answers:
+        if customer_id in keys:
+            text = await vault.encrypt_text(keys[customer_id], customer_id, answer, answer_place(digest))
+            encrypted.append((digest, customer_id.hex, text))
+        else:
+            readable[digest] = answer
+    rows = [(*row[:-1], readable.get(row[0], row[-1])) for row in history.keys] if readable else history.keys
+    return history._replace(keys=rows, customer_answers=encrypted)
 
 
 async def customer_keys(connection: asyncpg.Connection, ids: Collection[CustomerId]) -> Mapping[CustomerId, str]:

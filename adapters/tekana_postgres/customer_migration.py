@@ -28,8 +28,14 @@ _AS_OWNER: Final = "RESET ROLE; SET statement_timeout = 0"
 Report = Callable[[str], None]
 
 _READABLE_COLUMNS: Final = (*CUSTOMER_COLUMNS, *PERSONAL_FIELDS)
-# Those that were changed since they were encrypted. Their contacts may be those of others by now.
-_DROP_STALE = "DELETE FROM customer_details d USING customers c WHERE c.id = d.id AND c.version <> d.version"
+# Those that were changed since they were encrypted. Their contacts may be those of others by now. Their keys go with
+# them, so the answers that were encrypted with these are encrypted again as well.
+_DROP_STALE = """
+WITH stale AS (
+    DELETE FROM customer_details d USING customers c WHERE c.id = d.id AND c.version <> d.version RETURNING d.id
+)
+UPDATE customer_answers a SET encrypted = NULL FROM stale WHERE a.customer_id = stale.id
+"""
 _COUNT = "SELECT count(*) FROM customers c WHERE NOT EXISTS (SELECT FROM customer_details d WHERE d.id = c.id)"
 _MISSING = f"""
 SELECT {", ".join(f"c.{name}" for name in _READABLE_COLUMNS)} FROM customers c

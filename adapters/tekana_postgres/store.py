@@ -122,7 +122,7 @@ class PostgresStore:
         self.approvals = partial(PostgresApprovals, self._readers, self._clock)
         self.audit_log = partial(PostgresAuditLog, self._readers)
         self.audit_records = PostgresAuditRecords(self._background, self._clock, self._chains)
-        self.personal_data = partial(PostgresPersonalData, self._readers)
+        self.personal_data = partial(PostgresPersonalData, self._readers, self.vault, self._clock)
         # Not from a replica, which lacks the locks that limit reads of the feed.
         self.events = partial(PostgresEvents, self._readers)
         self.retention = PostgresRetention(self._background)

@@ -19,7 +19,7 @@ from tekana_postgres.aggregates.kind_rows import KindRows
 from tekana_postgres.aggregates.wallet import RowVersion, lock_wallets, read_wallets, save_wallets
 from tekana_postgres.audit_log import save_audit_rows
 from tekana_postgres.connections import translate_errors
-from tekana_postgres.customer_data import encrypted_answers
+from tekana_postgres.customer_data import with_encrypted_answers
 from tekana_postgres.history import customer_answers, history_of
 from tekana_postgres.history_links import Chains
 from tekana_postgres.key_records import find_records
@@ -147,9 +147,7 @@ class PostgresUnitOfWork:
             if history.audit_log:
                 await save_audit_rows(self._connection, history.audit_log)
             wallets = await save_wallets(self._connection, book)
-            answers = await encrypted_answers(self._connection, self._vault, customer_answers(by_digest))
-            if answers:
-                history = history._replace(customer_answers=answers)
+            history = await with_encrypted_answers(self._connection, self._vault, history, customer_answers(by_digest))
             async with self._chains.link(history, book.now) as link:
                 await save_balances_and_history(self._connection, history, wallets, self._versions, link)
                 if self._transaction is not None:

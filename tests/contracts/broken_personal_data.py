@@ -10,6 +10,7 @@ from tekana.domain.audit_log import AuditEntry
 from tekana.domain.identifiers import CustomerId
 from tekana.ports.customers import CustomerFilter
 from tekana.ports.page import Page, PageRequest
+from tekana.ports.personal_data import ApprovalAbout, StoredAnswer
 from tekana_memory.personal_data import MemoryPersonalData
 from tekana_memory.readers import MemoryCustomers
 from tekana_memory.unit_of_work import MemoryUnitOfWork
@@ -20,6 +21,22 @@ class ShowsWhoActed(MemoryPersonalData):
     async def audit_entries(self, customer_id: CustomerId, page: PageRequest) -> Page[AuditEntry]:
         found = await super().audit_entries(customer_id, page)
         return found._replace(items=tuple(self._state.audit_log[one.id] for one in found.items))
+
+
+class ForgetsApprovalsOfWallets(MemoryPersonalData):
+    """Approvals about a customer's wallets are left out."""
+
+    async def approvals(self, customer_id: CustomerId, page: PageRequest) -> Page[ApprovalAbout]:
+        found = await super().approvals(customer_id, page)
+        return found._replace(items=tuple(one for one in found.items if one.command != "AdjustBalance"))
+
+
+class ForgetsAnswersAboutWallets(MemoryPersonalData):
+    """Answers about a customer's wallets are left out."""
+
+    async def answers(self, customer_id: CustomerId, page: PageRequest) -> Page[StoredAnswer]:
+        found = await super().answers(customer_id, page)
+        return found._replace(items=tuple(one for one in found.items if isinstance(one, CustomerWithWallets)))
 
 
 class KeepsAnswersOfErased(BrokenStore):

@@ -238,7 +238,7 @@ def broken_reader(part: str, reader: type) -> type[MemoryStore]:
     class BrokenReader(MemoryStore):
         def __init__(self, *arguments: Any, **options: Any) -> None:
             super().__init__(*arguments, **options)
-            clock = (self._clock,) if part == "wallets" else ()
+            clock = (self._clock,) if part in ("wallets", "personal_data") else ()
             setattr(self, part, partial(reader, self._state, *clock))
 
     BrokenReader.__name__ = reader.__name__

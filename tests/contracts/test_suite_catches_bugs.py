@@ -39,6 +39,8 @@ from tests.contracts.broken_audit_logs import (
 from tests.contracts.broken_data_keys import AddsASecondCurrentKey, OverwritesAnyText, SharesKeysAmongPurposes
 from tests.contracts.broken_personal_data import (
     FindsErasedByContact,
+    ForgetsAnswersAboutWallets,
+    ForgetsApprovalsOfWallets,
     KeepsAnswersOfErased,
     KeepsSignInOfErased,
     ShowsWhoActed,
@@ -161,6 +163,11 @@ CAUGHT: list[tuple[type[MemoryStore], Callable[..., Any]]] = [
     (broken_reader("audit_log", IgnoresNewestFirst), StoreContract.test_pages_have_every_entry_once_in_both_orders),
     (open_to_all("audit_log"), StoreContract.test_a_tenant_sees_its_own_entries_and_an_operator_all),
     (broken_reader("personal_data", ShowsWhoActed), StoreContract.test_entries_about_a_customer_and_of_their_own_acts),
+    (broken_reader("personal_data", ForgetsApprovalsOfWallets), StoreContract.test_approvals_about_a_customer),
+    (
+        broken_reader("personal_data", ForgetsAnswersAboutWallets),
+        StoreContract.test_stored_answers_with_data_of_a_customer,
+    ),
     (open_to_all("personal_data"), StoreContract.test_personal_data_of_others_are_not_found),
     (KeepsAnswersOfErased, StoreContract.test_answers_with_data_of_an_erased_customer_are_gone),
     (broken_reader("customers", FindsErasedByContact), StoreContract.test_an_erased_customer_is_not_found_by_contact),

@@ -7,18 +7,20 @@ realistic. Customers were registered one per second, then transactions were post
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from hashlib import md5
 from typing import Any
 from uuid import UUID
 
 from tekana.application.secrets.customer_vault import CustomerVault
+from tekana.domain.answers import CustomerWithWallets
 from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.customer import Customer
 from tekana.domain.identifiers import CustomerId, house_wallet_id
 from tekana.domain.money import Currency
 from tekana.domain.wallet import house_wallets
 from tekana.ports.unit_of_work import IdempotencyKey
-from tekana_postgres.customer_data import DetailsRow, details_row
-from tekana_postgres.rows import WALLET_COLUMNS, key_digest, wallet_row
+from tekana_postgres.customer_data import DetailsRow, answer_place, details_row
+from tekana_postgres.rows import WALLET_COLUMNS, answer_json, key_digest, wallet_row
 
 CUSTOMERS = 300_000
 TRANSACTIONS = 300_000
@@ -268,7 +270,7 @@ async def fill(connection: Any) -> None:
 
 
 async def write_details(connection: Any, vault: CustomerVault, number: int) -> None:
-    """Encrypt details of the customer with this number."""
+    """Encrypt details of the customer with this number, and the answer to their registration."""
     at = _BEGIN + timedelta(seconds=number)
     customer = Customer(
         id=CustomerId(customer_id(number)),
@@ -283,4 +285,10 @@ async def write_details(connection: Any, vault: CustomerVault, number: int) -> N
         created_at=at,
         updated_at=at,
     )
-    await connection.execute(_UPDATE_DETAILS, *await details_row(vault, customer))
+    row = await details_row(vault, customer)
+    await connection.execute(_UPDATE_DETAILS, *row)
+    digest = md5(f"r{number}".encode(), usedforsecurity=False).hexdigest()
+    answer = answer_json(CustomerWithWallets(customer, ()))
+    place = answer_place(digest)
+    encrypted = await vault.encrypt_text(str(row.key), customer.id, answer, place)
+    await connection.execute("UPDATE customer_answers SET encrypted = $2 WHERE key_digest = $1", digest, encrypted)

@@ -217,6 +217,11 @@ def questions() -> dict[tuple[type[Any], str], list[tuple[str, int, Question]]]:
             (str(page), MOST_ROWS, lambda app, page=page: app.personal_data.audit_entries(MINE, page))
             for page in (PageRequest(), PageRequest(50, str(large_ledger.customer_id(1))))
         ],
+        (PersonalData, "approvals"): [("", MOST_ROWS, lambda app: app.personal_data.approvals(MINE, PageRequest()))],
+        (PersonalData, "answers"): [
+            (str(page), MOST_ROWS, lambda app, page=page: app.personal_data.answers(MINE, page))
+            for page in (PageRequest(), PageRequest(50, str(large_ledger.customer_id(1))))
+        ],
         **webhook_questions(),
     }
 

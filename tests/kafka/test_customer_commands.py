@@ -49,6 +49,10 @@ async def test_export_and_erasure_over_the_bus(kafka_address: str, topic_prefix:
             assert {entry.wallet_id for one in page.items for entry in one.entries} == {wallet.id}
             acts = [one.action for one in (await export.audit_entries(PageRequest())).items]
             assert acts[:2] == ["RegisterCustomer", "UpdateWallet"]
+            assert (await export.approvals(PageRequest())).items == ()
+            answers = (await export.answers(PageRequest())).items
+            assert {type(one) for one in answers} == {tekana.CustomerWithWallets, tekana.Wallet}
+            assert tekana.CustomerWithWallets(closed, (wallet,)) in answers
         elsewhere = app.as_caller(builders.partner("north")).export_customer(closed.id)
         with pytest.raises(tekana.CustomerNotFound):
             await elsewhere.profile()

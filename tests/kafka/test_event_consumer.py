@@ -179,12 +179,13 @@ async def test_a_failed_event_and_its_successors_are_dead_lettered_and_retried(
         letters = await bus.letters()
         assert [one["ce_id"] for one in letters] == [event_id(one) for one in mine[2:]]
         assert [one["tekana_reason"] for one in letters] == [
-            "RuntimeError: no such thing",
+            "it fails: RuntimeError",
             *["it waits behind one of the same aggregate that is set aside"] * 3,
         ]
         assert {one["tekana_group"] for one in letters} == {"a service"}
         assert {one["tekana_topic"] for one in letters} == {f"{bus.prefix}.customer"}
-    assert "is set aside: RuntimeError: no such thing" in caplog.text
+    assert "is set aside: it fails: RuntimeError" in caplog.text
+    assert "RuntimeError: no such thing" in caplog.text  # with the tries
 
     service.failing.clear()
     async with bus.consuming(service, service):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from uuid import UUID
 
 import pytest
 
@@ -108,6 +109,7 @@ async def test_what_release_0_1_changes_meanwhile_is_encrypted_again(
     VALUES ('01a00000-0000-7000-8000-000000000001', 'New', 'new@example.com', '+250788111222', 'active', 1, 'x', now(),
         now())
     """
+    count = f"SELECT count(*) FROM customer_answers WHERE customer_id IN ('{one[0]}', '{other[0]}')"
     encrypt, passes = customer_migration.encrypt_customers, 0
 
     async def encrypt_and_swap(*arguments: object) -> None:
@@ -126,6 +128,19 @@ async def test_what_release_0_1_changes_meanwhile_is_encrypted_again(
     assert await found(released_url, keys, str(one[1])) == [str(other[0])]
     assert await found(released_url, keys, str(other[1])) == [str(one[0])]
     assert await found(released_url, keys, "new@example.com") == ["01a00000-0000-7000-8000-000000000001"]
+    [[answers]] = await fetch(released_url, count)
+    assert answers
+    assert await stored_answers(released_url, keys, str(one[0]), str(other[0])) == answers
+
+
+async def stored_answers(url: str, keys: MemoryKeys, *customer_ids: str) -> int:
+    """Return how many answers are stored for customers, after they were decrypted."""
+    store = postgres_store(url, key_provider=lambda: keys)
+    async with at_work(store) as app:
+        reader = app.personal_data
+        pages = [await reader.answers(tekana.CustomerId(UUID(one)), PageRequest(200)) for one in customer_ids]
+    await store.stop()
+    return sum(len(page.items) for page in pages)
 
 
 async def test_no_readable_data_stay_in_the_files(released_url: str, keys: MemoryKeys) -> None:

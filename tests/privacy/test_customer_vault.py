@@ -158,7 +158,7 @@ async def test_the_data_of_another_customer_are_not_decrypted(app: Session, post
     async with superuser(postgres_url) as connection:
         copy = f"({columns}) = (SELECT {columns} FROM customer_details WHERE id = $1)"
         await connection.execute(f"UPDATE customer_details SET {copy} WHERE id = $2", one, other)
-    with pytest.raises(DamagedText):
+    with pytest.raises(DamagedText, match=str(other)):
         await app.customers.get(other)
     assert (await app.customers.get(one)).customer.full_name
 

@@ -5,6 +5,7 @@ What is gone and what stays is in the contract of stores: `tekana.testing.contra
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -14,8 +15,10 @@ from uuid_utils.compat import uuid7
 
 import tekana
 from tekana.application import PostingEngine, Session, Tekana
+from tekana.domain.answers import ErasedCustomer
 from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.errors import CustomerNotErasable
+from tekana.ports.page import PageRequest
 from tekana.ports.store import Store
 from tekana.testing import builders
 from tekana.testing.clock import FrozenClock
@@ -74,6 +77,31 @@ async def test_the_key_is_destroyed(postgres_url: str) -> None:
     assert {name for name, value in row.items() if value is not None} == {"id", "closed", "version", "tenant"}
     assert answers  # they stay, as their key is gone
     assert "canary" not in tables
+
+
+async def test_erasures_and_other_commands_at_once(postgres_url: str) -> None:
+    """Two processes: the data are erased once, and nothing brings them back."""
+    one, other = (postgres_store(postgres_url) for _ in range(2))
+    async with working(one) as app, working(other) as second:
+        closed, [wallet] = await close_canary(app)
+        commands = [
+            tekana.EraseCustomer(customer_id=closed.id),
+            tekana.UpdateCustomer(customer_id=closed.id, full_name="Canary Again"),
+            tekana.UpdateWallet(wallet_id=wallet.id, name="Canary again"),
+            tekana.CloseCustomer(customer_id=closed.id),
+        ]
+        asked = [session.execute(command) for _ in range(5) for command in commands for session in (app, second)]
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        kinds = {type(one).__name__ for one in answers}
+        assert kinds == {"ErasedCustomer", "CustomerNotActive", "WalletNotActive", "CustomerWithWallets"}
+        assert len({one for one in answers if isinstance(one, ErasedCustomer)}) == 1
+        events = (await app.events.list(PageRequest(200))).items
+        assert [one.event.NAME for one in events].count("CustomerErased") == 1
+        await assert_whole(one)
+    async with superuser(postgres_url) as connection:
+        assert "canary" not in str(await fixture.rows_of_all_tables(connection)).lower()
+    await one.stop()
+    await other.stop()
 
 
 async def test_a_key_that_is_not_destroyed_is_found(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

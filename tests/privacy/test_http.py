@@ -115,7 +115,7 @@ async def test_an_export_has_everything_and_nothing_of_others(
     mine = await client.get(path, headers=bearer(tokens["access_token"]))
     assert (mine.status_code, mine.headers["content-type"]) == (200, "application/json")
     found = mine.json()
-    assert found.keys() == {"customer", "sign_in", "transactions", "activities"}
+    assert found.keys() == {"customer", "sign_in", "transactions", "activities", "approvals", "answers"}
     assert found["customer"] == (await client.get(f"/v1/customers/{made['id']}")).json()
     assert found["sign_in"]["password_changed_at"]
     assert [one["subject"] for one in found["sign_in"]["identities"]] == ["canary subject"]
@@ -127,7 +127,10 @@ async def test_an_export_has_everything_and_nothing_of_others(
     assert done | {"SetPassword", "LinkIdentity", "RequestCode", "ExportCustomer"} == set(actions)
     for secret in (PASSWORD, "password_hash", "digest", "argon2", "local", tokens["refresh_token"]):
         assert secret not in mine.text
+    assert len(found["answers"]) == 4  # of the registration, the change of the wallet, suspension and reactivation
+    assert {"customer": made, "wallet": None} in found["answers"]
     by_operator = (await client.get(path)).json()
+    assert by_operator["answers"] == found["answers"]
     assert by_operator["transactions"] == found["transactions"]
     assert [one["action"] for one in by_operator["activities"]] == [*actions, "ExportCustomer"]
     log = (await client.get("/v1/audit-log", params={"action": "ExportCustomer"})).json()["items"]
@@ -135,6 +138,29 @@ async def test_an_export_has_everything_and_nothing_of_others(
     assert [one["kind"] for one in log] == ["operator", "customer"]
     head = await client.head(path)
     assert (head.status_code, head.content) == (200, b"")
+
+
+async def test_an_export_has_approvals_without_who_asked_or_decided(store_url: str) -> None:
+    settings = Settings(database_url=store_url, approvals="AdjustBalance")
+    async with started_app(create_app(settings)) as app, client_of(app) as client:
+        made = await register(client)
+        wallet = made["wallets"][0]["id"]
+        adjustment = {"type": "adjustment", "wallet_id": wallet, "direction": "credit", "amount": "5"}
+        body = adjustment | {"currency": "RWF", "reason": "A fee was taken twice"}
+        asked = await move(client, body)
+        assert asked.status_code == 202
+        decider = await key_of(app, "Zacharie", "operator", ("approvals:write", "transactions:adjust", "tenants:all"))
+        path = f"/v1/approvals/{asked.json()['id']}/approve"
+        assert (await client.post(path, json={}, headers=decider)).status_code == 200
+        found = (await client.get(f"/v1/customers/{made['id']}/export")).json()
+        [approval] = found["approvals"]
+        assert approval.keys() == {"id", "command", "status", "asked_at", "expires_at", "decided_at"}
+        assert (approval["id"], approval["command"]) == (asked.json()["id"], "AdjustBalance")
+        assert (approval["status"], approval["decided_at"] is None) == ("approved", False)
+        renamed = await client.patch(f"/v1/wallets/{wallet}", json={"name": "Mine"})
+        answers = (await client.get(f"/v1/customers/{made['id']}/export")).json()["answers"]
+        assert len(answers) == 2
+        assert {"customer": None, "wallet": renamed.json()} in answers
 
 
 async def test_who_gets_an_export(app: Litestar, client: httpx.AsyncClient) -> None:
@@ -194,6 +220,8 @@ async def test_an_erased_customer_is_gone(app: Litestar, client: httpx.AsyncClie
         assert [text for text in CANARIES if text in answer.text.lower()] == [], one
     export = (await client.get(f"{path}/export")).json()
     assert (export["customer"]["full_name"], export["sign_in"]["identities"]) == ("", [])
+    identity = {"issuer": "https://issuer.example.com", "subject": "canary subject"}
+    assert_problem(await client.post(f"{path}/identities", json=identity), 409, "customer_not_active")
     if store_url != "memory://":
         async with superuser(store_url) as connection:
             dump = str(await fixture.rows_of_all_tables(connection)).lower()

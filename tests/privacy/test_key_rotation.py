@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -20,7 +21,8 @@ from tekana.testing.contracts.erasure import CANARY
 from tekana.testing.contracts.fixtures import at_work
 from tekana.testing.contracts.ledger_checks import assert_whole
 from tekana_keyfile import MemoryKeys
-from tekana_postgres import PostgresStore, customer_key_rotation
+from tekana_postgres import PostgresStore, customer_data, customer_key_rotation
+from tekana_postgres.aggregates import customer as customer_rows
 from tests.integration.postgres_support import superuser
 from tests.postgres_stores import postgres_store
 
@@ -74,6 +76,43 @@ async def test_a_rotation_while_processes_go_on(
         assert (found.customer.id, found.customer.full_name) == (canary.id, "Another Name")
         assert (await app.execute(CANARY, key="registration")).customer == canary
         await assert_whole(store)
+
+
+async def test_rotations_and_registrations_at_once(postgres_url: str, keys: MemoryKeys) -> None:
+    async with process(postgres_url, keys) as (one, app), process(postgres_url, keys) as (other, second):
+        known = (await app.execute(CANARY, key="registration")).customer
+        registering = [session.execute(builders.person()) for session in (app, second) for _ in range(10)]
+        await asyncio.gather(one.rotate_customer_keys(print), other.rotate_customer_keys(print), *registering)
+        assert len((await app.customers.list(CustomerFilter(), PageRequest(50))).items) == 21
+    async with process(postgres_url, keys) as (store, app):
+        assert len((await app.customers.list(CustomerFilter(), PageRequest(50))).items) == 21
+        assert (await app.execute(CANARY, key="registration")).customer == known
+        await store.rotate_customer_keys(print)
+        [current] = [
+            one for one in await store.data_keys.list() if (one.purpose, one.retired_at) == ("customers", None)
+        ]
+        assert await key_ids(postgres_url) == {current.id}
+        await assert_whole(store)
+
+
+async def test_an_update_at_the_same_time_keeps_the_new_key(
+    postgres_url: str, keys: MemoryKeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rotation runs as a whole after the update has read the customer's key, and before it saves."""
+    async with process(postgres_url, keys) as (_, app), process(postgres_url, keys) as (rotating, _):
+        customer = (await app.execute(CANARY)).customer
+        [before] = await key_ids(postgres_url)
+
+        async def read_and_rotate(*arguments: object) -> object:
+            found = await customer_data.customer_keys(*arguments)  # type: ignore[arg-type]
+            await rotating.rotate_customer_keys(print)
+            return found
+
+        monkeypatch.setattr(customer_rows, "customer_keys", read_and_rotate)
+        await app.execute(UpdateCustomer(customer_id=customer.id, full_name="Another Name"))
+        [after] = await key_ids(postgres_url)
+        assert after != before
+        assert (await app.customers.get(customer.id)).customer.full_name == "Another Name"
 
 
 async def test_an_interrupted_rotation_is_completed(

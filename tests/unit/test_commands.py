@@ -17,12 +17,18 @@ from tekana import (
     InvalidRequest,
     OpenWallet,
     RegisterCustomer,
+    SuspendCustomer,
     TransferFunds,
     UpdateCustomer,
     WithdrawFunds,
 )
 from tekana.application.commands import COMMANDS
+from tekana.application.commands.approvals.approvable import APPROVABLE
+from tekana.application.commands.command import Struct
 from tekana.application.engine.decide import fingerprint
+from tekana.domain.identifiers import CustomerId, WalletId
+from tekana.ports.personal_data import ABOUT_FIELDS
+from tekana.testing import builders
 from tests.unit.command_values import BAD, CUSTOMER, FIELDS, GOOD, ID
 
 CASES = [(kind, field, value) for kind, fields in BAD.items() for field, values in fields.items() for value in values]
@@ -117,6 +123,33 @@ def test_the_example_of_a_command_is_one(kind: Any) -> None:
     assert type(command) is kind
     sent = msgspec.json.decode(msgspec.json.encode(command))
     assert kind.EXAMPLE.items() <= sent.items()
+
+
+@pytest.mark.parametrize("kind", COMMANDS.values(), ids=COMMANDS)
+def test_every_command_that_can_have_personal_data_says_so(kind: Any) -> None:
+    """A command about a customer with free text is such a command, too."""
+    personal = {"full_name", "email", "phone_number", "to_phone_number", "external_id", "country"}
+    names = set(kind.__struct_fields__)
+    can_have = not personal.isdisjoint(names) or kind is SuspendCustomer
+    assert (kind.has_personal_data is not Struct.has_personal_data) == can_have
+
+
+def test_an_approval_is_found_by_whom_it_is_about() -> None:
+    """An export of a customer has the approvals about them and their wallets."""
+    for kind in APPROVABLE.values():
+        assert len([name for name in ABOUT_FIELDS if name in kind.__struct_fields__]) == 1
+
+
+def test_commands_with_personal_data() -> None:
+    one, two = (WalletId(UUID(int=number)) for number in (1, 2))
+    by_id = builders.transfer(one, two)
+    by_phone_number = TransferFunds(from_wallet_id=one, to_phone_number="+250788123456", amount="1", currency="RWF")
+    assert builders.person().has_personal_data
+    assert UpdateCustomer(customer_id=CustomerId(one), full_name="Another").has_personal_data
+    assert not by_id.has_personal_data
+    assert by_phone_number.has_personal_data
+    assert not builders.atomic(by_id).has_personal_data
+    assert builders.atomic(by_id, by_phone_number).has_personal_data
 
 
 WITH_IDS = [(kind, field) for kind in COMMANDS.values() for field in kind.IDS]  # type: ignore[attr-defined]

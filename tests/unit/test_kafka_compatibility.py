@@ -22,18 +22,21 @@ from tekana.application.sign_in.key_ring import PublicKey
 from tekana.application.sign_in.passwords import Challenge
 from tekana.application.sign_in.ports import CustomerOfToken
 from tekana.application.sign_in.sign_in import Tokens
+from tekana.domain.answers import CustomerWithWallets
 from tekana.domain.audit_log import AuditEntry
 from tekana.domain.caller import LOCAL_OPERATOR
+from tekana.domain.customer import Customer
 from tekana.domain.errors import InvalidRequest, Unavailable
 from tekana.domain.events import Event
-from tekana.domain.identifiers import CustomerId, TransactionId, WalletId
+from tekana.domain.identifiers import ApprovalId, CustomerId, TransactionId, WalletId
 from tekana.domain.identities import Identity
 from tekana.domain.money import Currency, Money
 from tekana.domain.transaction import TRANSACTION_TYPES, Entry, Rejection, Relation, Transaction, TransactionRequest
+from tekana.domain.wallet import Wallet
 from tekana.ports.audit_log import AuditFilter
 from tekana.ports.events import EventFilter, FeedEvent
 from tekana.ports.page import Page, PageRequest
-from tekana.ports.personal_data import SignInData, SignInSession
+from tekana.ports.personal_data import ApprovalAbout, SignInData, SignInSession, StoredAnswer
 from tekana.ports.transactions import TransactionFilter
 from tekana.testing.sample_events import sample_events
 from tekana_kafka import query_messages
@@ -313,6 +316,29 @@ SIGN_IN_DATA = SignInData(
         ),
     ),
 )
+ABOUT = Page((ApprovalAbout(ApprovalId(UUID(int=1)), "AdjustBalance", "approved", MOMENT, MOMENT, MOMENT),), None)
+OPENED = Wallet(
+    id=WalletId(UUID(int=3)),
+    customer_id=CustomerId(UUID(int=2)),
+    currency=Currency("RWF"),
+    created_by="key:1",
+    created_at=MOMENT,
+    updated_at=MOMENT,
+    name="Savings",
+)
+REGISTERED = Customer(
+    id=CustomerId(UUID(int=2)),
+    full_name="Aline Uwase",
+    email="aline@example.com",
+    phone_number="+250788123456",
+    country="RW",
+    external_id=None,
+    metadata={"ticket": 17},
+    created_by="key:1",
+    created_at=MOMENT,
+    updated_at=MOMENT,
+)
+STORED_ANSWERS: Page[StoredAnswer] = Page((CustomerWithWallets(REGISTERED, (OPENED,)), OPENED), "next")
 SAMPLES: dict[str, tuple[Callable[[Any], bytes], Callable[[bytes], Any], Any]] = {
     "outcome": (OUTCOME.encode, OUTCOME.decode, Outcome(TRANSACTION, False)),
     "rejection": (OUTCOME.encode, OUTCOME.decode, Outcome(REJECTION, True)),
@@ -326,6 +352,8 @@ SAMPLES: dict[str, tuple[Callable[[Any], bytes], Callable[[bytes], Any], Any]] =
     "customer of a token": (TOKEN.encode, TOKEN.decode, CustomerOfToken("main", CustomerId(UUID(int=1)), MOMENT)),
     "audit entries": (AUDIT_ENTRIES.encode, AUDIT_ENTRIES.decode, Page((AUDIT_ENTRY,), "next")),
     "sign-in data": (SIGN_IN.encode, SIGN_IN.decode, SIGN_IN_DATA),
+    "approvals about a customer": (codec_of(Page[ApprovalAbout]).encode, codec_of(Page[ApprovalAbout]).decode, ABOUT),
+    "stored answers": (codec_of(Page[StoredAnswer]).encode, codec_of(Page[StoredAnswer]).decode, STORED_ANSWERS),
     "events": (codec_of(Page[FeedEvent]).encode, codec_of(Page[FeedEvent]).decode, EVENTS),
 }
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any, Final
 from uuid import UUID
 
@@ -11,23 +12,28 @@ import msgspec
 from litestar import Router
 from litestar.di import NamedDependency
 
-from tekana import CustomerId, CustomerNotFound, EraseCustomer, PageRequest
+from tekana import CustomerId, CustomerNotFound, EraseCustomer, Page, PageRequest
+from tekana import Wallet as DomainWallet
 from tekana.application.customer_export import CustomerExport as DomainExport
 from tekana.application.customer_export import Profile
+from tekana.domain.approvals import ApprovalStatus
 from tekana.domain.audit_log import AuditEntry as DomainEntry
 from tekana.domain.audit_log import AuditOutcome, AuditValue
 from tekana.domain.caller import CallerKind
 from tekana.ports.page import PAGE_SIZE_MAX
+from tekana.ports.personal_data import ApprovalAbout as DomainApproval
+from tekana.ports.personal_data import StoredAnswer as DomainAnswer
 from tekana.ports.readers import SessionReaders
 from tekana_litestar import fields
 from tekana_litestar.bodies import Body
-from tekana_litestar.export import Export, ReadPage, pages_of
+from tekana_litestar.export import Export, pages_of
 from tekana_litestar.fields import meta
 from tekana_litestar.operation import Call, Returns, command, query
 from tekana_litestar.queries import Query
 from tekana_litestar.resources.customers import Customer
 from tekana_litestar.resources.identities import Identity
 from tekana_litestar.resources.transactions import Transaction
+from tekana_litestar.resources.wallets import Wallet
 from tekana_litestar.responses import Response, encode, json_response
 from tekana_litestar.views import shown, utc
 
@@ -77,13 +83,45 @@ class Activity(msgspec.Struct, frozen=True, kw_only=True):
         return shown(cls, one)
 
 
+class ApprovalAbout(msgspec.Struct, frozen=True, kw_only=True):
+    """A request about the customer or their wallets that needs the approval of a second person, or needed it."""
+
+    id: Annotated[UUID, meta(None, fields.APPROVAL_ID)]
+    command: Annotated[str, meta("What was asked for.", "AdjustBalance")]
+    status: Annotated[ApprovalStatus, meta("What became of it.", "approved")]
+    asked_at: Annotated[datetime, fields.time()]
+    expires_at: Annotated[datetime, fields.time("Until when it can be decided.")]
+    decided_at: Annotated[datetime | None, fields.time("When it was approved or rejected; null if it was not.")]
+
+    @classmethod
+    def from_domain(cls, one: DomainApproval) -> ApprovalAbout:
+        """Return what the customer sees of an approval."""
+        return shown(cls, one)
+
+
+class StoredAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to an earlier request, as it is kept for repetitions of it: the customer or a wallet at that time."""
+
+    customer: Annotated[Customer | None, meta("Null if the answer is a wallet.")]
+    wallet: Annotated[Wallet | None, meta("Null if the answer is the customer.")]
+
+    @classmethod
+    def from_domain(cls, one: DomainAnswer) -> StoredAnswer:
+        """Return what the customer sees of an answer."""
+        if isinstance(one, DomainWallet):
+            return cls(customer=None, wallet=Wallet.from_domain(one))
+        return cls(customer=Customer.from_domain(one), wallet=None)
+
+
 class CustomerExport(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that is held about a customer. The lists begin with the oldest."""
+    """Everything that is held about a customer. The lists begin with the oldest, except for `answers`."""
 
     customer: Customer
     sign_in: SignIn
     transactions: Annotated[tuple[Transaction, ...], meta("With the entries of the customer's wallets only.")]
     activities: tuple[Activity, ...]
+    approvals: tuple[ApprovalAbout, ...]
+    answers: Annotated[tuple[StoredAnswer, ...], meta("To earlier requests, in no particular order.")]
 
 
 class Erased(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,14 +131,18 @@ class Erased(msgspec.Struct, frozen=True, kw_only=True):
     erased_at: Annotated[datetime, fields.time()]
 
 
+_ReadList = Callable[[PageRequest], Awaitable[Page[Any]]]
+_View = Callable[[Any], msgspec.Struct]
+
+
 @query("/export", Returns(200, CustomerExport), refusals=(CustomerNotFound,), does=SessionReaders.personal_data)
 async def export_customer(call: NamedDependency[Call[None, Query]]) -> Response:
     """Export everything about a customer.
 
     What is held about a person, to be given to them: their details and wallets, how they sign in, their transactions
-    as they see them, and what was done about them, without who else acted. It is one document, and read while it is
-    sent: a connection that is cut off before its end means that the rest is missing. That it was read is in the audit
-    log.
+    as they see them, what was done and asked for about them, without who else acted, and the answers that are kept for
+    repeated requests. It is one document, and read while it is sent: a connection that is cut off before its end means
+    that the rest is missing. That it was read is in the audit log.
     """
     export = call.session.export_customer(CustomerId(call.ids["customer_id"]))
     return await Export.begin(call.streams, _document(export))
@@ -114,23 +156,22 @@ async def _document(export: DomainExport) -> AsyncIterator[bytes]:
         encode(_sign_in(profile)),
     )
 
-    async def transactions(cursor: str | None) -> Any:
-        return await export.transactions(profile, PageRequest(PAGE_SIZE_MAX, cursor))
-
-    async def activities(cursor: str | None) -> Any:
-        return await export.audit_entries(PageRequest(PAGE_SIZE_MAX, cursor))
-
-    async for part in _list("transactions", transactions, Transaction.from_domain):
-        yield part
-    async for part in _list("activities", activities, Activity.from_domain):
-        yield part
+    lists: tuple[tuple[str, _ReadList, _View], ...] = (
+        ("transactions", partial(export.transactions, profile), Transaction.from_domain),
+        ("activities", export.audit_entries, Activity.from_domain),
+        ("approvals", export.approvals, ApprovalAbout.from_domain),
+        ("answers", export.answers, StoredAnswer.from_domain),
+    )
+    for name, read, view in lists:
+        async for part in _list(name, read, view):
+            yield part
     yield b"}"
 
 
-async def _list(name: str, read: ReadPage, view: Callable[[Any], msgspec.Struct]) -> AsyncIterator[bytes]:
+async def _list(name: str, read: _ReadList, view: _View) -> AsyncIterator[bytes]:
     """Yield the parts of a member of the document that is a list."""
     before = b',"%b":[' % name.encode()
-    async for items in pages_of(read):
+    async for items in pages_of(lambda cursor: read(PageRequest(PAGE_SIZE_MAX, cursor))):
         yield before + b",".join([encode(view(one)) for one in items])
         before = b","
     yield b"]"

@@ -26,8 +26,11 @@ UPDATE customers SET {", ".join(f"{name} = ${number}" for number, name in enumer
 WHERE id = $1
 """
 _DETAILS_COLUMNS = DetailsRow._fields
+# Not the key, which stays the same, and may be encrypted with another data key meanwhile.
+_UPDATED_COLUMNS = tuple(name for name in _DETAILS_COLUMNS if name != "key")
+_updated_values = attrgetter(*_UPDATED_COLUMNS)
 _UPDATE_DETAILS = f"""
-UPDATE customer_details SET {", ".join(f"{name} = ${number}" for number, name in enumerate(_DETAILS_COLUMNS[1:], 2))}
+UPDATE customer_details SET {", ".join(f"{name} = ${number}" for number, name in enumerate(_UPDATED_COLUMNS[1:], 2))}
 WHERE id = $1
 """
 
@@ -92,7 +95,7 @@ class CustomerRows(KindRows):
         kept = [one for one in changed.values() if one.erased_at is None]
         keys = await customer_keys(connection, [one.id for one in kept]) if kept else {}
         details = [await details_row(self._vault, one, keys[one.id]) for one in kept if one.id in keys]
-        await connection.executemany(_UPDATE_DETAILS, details)
+        await connection.executemany(_UPDATE_DETAILS, list(map(_updated_values, details)))
         if erased:
             await connection.executemany(_ERASE_DETAILS, erased)
             for statement in _ERASE_SIGN_IN:

@@ -12,7 +12,7 @@ from tekana.domain.identifiers import CustomerId
 from tekana.domain.transaction import Transaction
 from tekana.ports.customers import Customers
 from tekana.ports.page import Page, PageRequest
-from tekana.ports.personal_data import PersonalData, SignInData
+from tekana.ports.personal_data import ApprovalAbout, PersonalData, SignInData, StoredAnswer
 from tekana.ports.readers import Readers
 from tekana.ports.transactions import TransactionFilter
 
@@ -37,6 +37,14 @@ class RecordedPersonalData:
     async def audit_entries(self, customer_id: CustomerId, page: PageRequest) -> Page[AuditEntry]:
         """Return the entries: they are a later part of what `sign_in` begins."""
         return await self._port.audit_entries(customer_id, page)
+
+    async def approvals(self, customer_id: CustomerId, page: PageRequest) -> Page[ApprovalAbout]:
+        """Return the approvals: likewise."""
+        return await self._port.approvals(customer_id, page)
+
+    async def answers(self, customer_id: CustomerId, page: PageRequest) -> Page[StoredAnswer]:
+        """Return the answers: likewise."""
+        return await self._port.answers(customer_id, page)
 
 
 class Profile(NamedTuple):
@@ -82,3 +90,11 @@ class CustomerExport:
     async def audit_entries(self, page: PageRequest) -> Page[AuditEntry]:
         """Return a page of what the customer did, and of what was done about them, the oldest first."""
         return await self._personal_data.audit_entries(self._customer_id, page)
+
+    async def approvals(self, page: PageRequest) -> Page[ApprovalAbout]:
+        """Return a page of the approvals about the customer, the oldest first."""
+        return await self._personal_data.approvals(self._customer_id, page)
+
+    async def answers(self, page: PageRequest) -> Page[StoredAnswer]:
+        """Return a page of the stored answers with the customer's data, in no particular order."""
+        return await self._personal_data.answers(self._customer_id, page)

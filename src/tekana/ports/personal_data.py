@@ -5,9 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final, NamedTuple, Protocol
 
+from tekana.domain.answers import CustomerWithWallets
+from tekana.domain.approvals import ApprovalStatus
 from tekana.domain.audit_log import AuditEntry
-from tekana.domain.identifiers import CustomerId
+from tekana.domain.identifiers import ApprovalId, CustomerId
 from tekana.domain.identities import Identity
+from tekana.domain.wallet import Wallet
 from tekana.ports.page import Page, PageRequest
 
 
@@ -45,6 +48,29 @@ NO_SIGN_IN: Final = SignInData()
 """Of a customer who has nothing to sign in with, and of a store that keeps no credentials."""
 
 
+class ApprovalAbout(NamedTuple):
+    """An approval of a command about a customer or their wallets, or that they asked for, without other people.
+
+    Attributes:
+        command: the stable name of the command.
+        decided_at: when it was approved or rejected; None if it was not.
+    """
+
+    id: ApprovalId
+    command: str
+    status: ApprovalStatus
+    asked_at: datetime
+    expires_at: datetime
+    decided_at: datetime | None
+
+
+ABOUT_FIELDS: Final = ("customer_id", "wallet_id")
+"""The fields of commands that can need an approval, of which the one given names whom the approval is about."""
+
+StoredAnswer = CustomerWithWallets | Wallet
+"""The answer of a command with a customer's data, as it is kept under the idempotency key."""
+
+
 class PersonalData(Protocol):
     """What is held about the customers that a caller has access to. Reads of it are in the audit log.
 
@@ -59,6 +85,24 @@ class PersonalData(Protocol):
         """List the entries of the audit log about a customer and their wallets, and of what they did, by id.
 
         They are disclosed as `tekana.domain.audit_log.disclosed` says.
+
+        Raises:
+            InvalidRequest: the cursor is not one of this list.
+        """
+        ...
+
+    async def approvals(self, customer_id: CustomerId, page: PageRequest) -> Page[ApprovalAbout]:
+        """List the approvals about a customer and their wallets, and those that they asked for, by id.
+
+        Raises:
+            InvalidRequest: the cursor is not one of this list.
+        """
+        ...
+
+    async def answers(self, customer_id: CustomerId, page: PageRequest) -> Page[StoredAnswer]:
+        """List the answers with a customer's data that are kept under idempotency keys, in no particular order.
+
+        They are of all callers. Of a customer who was erased, there are none.
 
         Raises:
             InvalidRequest: the cursor is not one of this list.

@@ -10,9 +10,10 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from tekana.application.audit.snapshot import Snapshot
-from tekana.domain.answers import ANSWERS
+from tekana.domain.answers import ANSWERS, CustomerWithWallets
 from tekana.domain.approvals import Approval
 from tekana.domain.events import ApprovalRequested, WalletFrozen, WalletOpened, aggregate_id
 from tekana.domain.identifiers import (
@@ -23,6 +24,7 @@ from tekana.domain.identifiers import (
     house_wallet_id,
 )
 from tekana.domain.transaction import TRANSACTION_TYPES, Transaction
+from tekana.domain.wallet import Wallet
 from tekana.ports.audit import Finding, Invariant
 
 BALANCED = Invariant(1, "every posted transaction's entries sum to zero")
@@ -285,8 +287,15 @@ def _details(snapshot: Snapshot) -> Breaches:
             yield f"customer {one.id}: has no details"
     for record in snapshot.keys.values():
         customer_id = ANSWERS[type(record.answer)].customer_id
-        if customer_id is not None and customer_id(record.answer) in erased:
+        if customer_id is not None and customer_id(record.answer) in erased and not _is_without_details(record.answer):
             yield f"customer {customer_id(record.answer)}: an answer under a key has details, and they were erased"
+
+
+def _is_without_details(answer: Any) -> bool:
+    """Return whether an answer about a customer was given after their erasure."""
+    if isinstance(answer, CustomerWithWallets):
+        return answer.customer.erased_at is not None
+    return isinstance(answer, Wallet) and answer.name is None and answer.metadata is None
 
 
 _CHECKS: Mapping[Invariant, tuple[Callable[[Snapshot], int], Callable[[Snapshot], Iterable[str]]]] = {

@@ -42,6 +42,11 @@ class Batch(Struct, frozen=True, kw_only=True):
             raise invalid("transactions", f"must be 1 to {BATCH_SIZE_MAX:,} transactions, not {len(self.transactions)}")
         force_setattr(self, "transactions", tuple(self.transactions))
 
+    @property
+    def has_personal_data(self) -> bool:
+        """Return whether a command of the batch has personal data."""
+        return any(one.has_personal_data for one in self.transactions)
+
 
 class BatchOutcome(NamedTuple):
     """The result of a batch.

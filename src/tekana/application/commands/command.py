@@ -146,6 +146,14 @@ class Struct(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             if not isinstance(given, UUID) and not (given is None and name in self.OPTIONAL_IDS):
                 force_setattr(self, name, to_id(name, given))
 
+    @property
+    def has_personal_data(self) -> bool:
+        """Return whether it names a person or has free text about them, which no table may have readable.
+
+        Text about a transaction or a wallet does not count, as it is part of the ledger.
+        """
+        return False
+
     def partition_key(self) -> UUID | None:
         """Return the first of the IDS."""
         key: UUID | None = getattr(self, self.IDS[0]) if self.IDS else None

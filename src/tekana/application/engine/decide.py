@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from tekana.application.commands.batch import Batch
 from tekana.application.commands.command import (
     Command,
     ExtendingCommand,
@@ -44,7 +45,36 @@ def fingerprint(name: str, asked: object) -> int:
     fingerprinted = getattr(asked, "fingerprinted", None)
     if fingerprinted is not None:
         name, asked = fingerprinted()
-    return int.from_bytes(blake2b(_encode([name, asked]), digest_size=8).digest(), signed=True)
+    return _hash_of([name, asked])
+
+
+def fingerprint_under(key: IdempotencyKey, asked: Command[Answer] | Batch) -> int:
+    """Return the fingerprint of a request under a key, as it is kept.
+
+    That of a request with personal data also depends on the text of the key, which is not kept: otherwise a phone
+    number could be found out by trying all of them, as the other parts of the request are in other tables.
+    """
+    if has_personal_data(asked):
+        return _hash_of([asked.NAME, asked, key.key])
+    return fingerprint(asked.NAME, asked)
+
+
+def has_personal_data(asked: object) -> bool:
+    """Return whether a command, or one of a batch, names a person or has free text about them."""
+    return getattr(asked, "has_personal_data", False)
+
+
+def _hash_of(parts: Sequence[object]) -> int:
+    return int.from_bytes(blake2b(_encode(parts), digest_size=8).digest(), signed=True)
+
+
+def is_of(record: IdempotencyRecord, asked: QueuedCommand | QueuedBatch) -> bool:
+    """Return whether a record under the key of a request is of this request, and not of another one."""
+    if record.fingerprint == asked.fingerprint:
+        return True
+    about = asked.batch if isinstance(asked, QueuedBatch) else asked.envelope.command
+    # Release 0.1 kept all fingerprints without the text of the key.
+    return has_personal_data(about) and record.fingerprint == fingerprint(about.NAME, about)
 
 
 def key_reused() -> IdempotencyKeyReused:
@@ -182,7 +212,7 @@ def _decide_batch(
     about = BatchRecord(asked.batch.mode, len(asked.batch.transactions))
     claimed = known.get(asked.key) or new.setdefault(asked.key, IdempotencyRecord(asked.fingerprint, about))
     members = [one for one in members if one.key not in new]  # none are left if the batch is in the group twice
-    if claimed.fingerprint != asked.fingerprint or not members:
+    if not is_of(claimed, asked) or not members:
         return
     _begin(members[0].envelope, book)  # all members have the same sender
     answers: Iterable[Answer]
@@ -222,7 +252,7 @@ def outcome_of(
 ) -> Outcome | Refused:
     """Return the outcome of one command of a group; a key that was `seen` before makes it a replay."""
     whole = one.batch or one
-    if known[whole.key].fingerprint != whole.fingerprint:
+    if not is_of(known[whole.key], whole):
         return key_reused()
     replayed = one.key in seen
     seen.add(one.key)

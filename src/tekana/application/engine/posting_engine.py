@@ -19,7 +19,7 @@ from tekana.application.commands.batch import Batch
 from tekana.application.commands.validation import check_key
 from tekana.application.engine.command_queue import CommandQueue, QueuedBatch, QueuedCommand, queued
 from tekana.application.engine.contention import Lanes
-from tekana.application.engine.decide import decide, fingerprint, with_further_locks
+from tekana.application.engine.decide import decide, fingerprint_under, with_further_locks
 from tekana.application.engine.envelope import Envelope, Outcome
 from tekana.application.engine.group_settler import GroupSettler
 from tekana.application.engine.statistics import EngineStatistics, OutcomeCounter
@@ -134,7 +134,7 @@ class PostingEngine:
     def enqueue(self, envelope: Envelope) -> asyncio.Future[Outcome]:
         """Have a command decided, as `submit` does, for a caller without a task of its own."""
         key = self._accepted_key(envelope.caller, envelope.key, room=self._queue.can_accept())
-        command = queued(key, fingerprint(envelope.command.NAME, envelope.command), envelope)
+        command = queued(key, fingerprint_under(key, envelope.command), envelope)
         self._queue.put(command)
         self._look_soon()
         return command.outcome
@@ -158,7 +158,8 @@ class PostingEngine:
             Unavailable: the outcome is unknown, at least of a part; the same key finds it.
         """
         room = self._queue.can_accept_batch(len(batch.transactions))
-        whole = QueuedBatch(self._accepted_key(caller, key, room=room), fingerprint(batch.NAME, batch), batch)
+        accepted = self._accepted_key(caller, key, room=room)
+        whole = QueuedBatch(accepted, fingerprint_under(accepted, batch), batch)
         members = [
             queued(
                 IdempotencyKey(caller.tenant, caller.subject, f"{whole.key.key}{KEY_SEPARATOR}{place}"),

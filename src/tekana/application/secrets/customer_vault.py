@@ -21,7 +21,7 @@ from typing import Any, Final
 import msgspec
 
 from tekana.application.secrets.data_keys import DataKey, DataKeys
-from tekana.application.secrets.encryption import decrypt, encrypt, key_id_of
+from tekana.application.secrets.encryption import DamagedText, decrypt, encrypt, key_id_of
 from tekana.domain.customer import Contact, Customer
 from tekana.domain.errors import KeyUnavailable, Unavailable
 from tekana.domain.identifiers import CustomerId
@@ -88,7 +88,10 @@ class CustomerVault:
 
     async def decrypt_text(self, key: str, customer_id: CustomerId, encrypted: str, place: str) -> str:
         """Decrypt a text with a customer's key."""
-        return decrypt(await self._key(key, customer_id), encrypted, place)
+        try:
+            return decrypt(await self._key(key, customer_id), encrypted, place)
+        except DamagedText as error:
+            raise DamagedText(f"customer {customer_id}: {error}") from None
 
     async def index_key_id(self) -> DataKeyId:
         """Return the id of the data key of blind indexes."""

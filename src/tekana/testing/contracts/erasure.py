@@ -98,6 +98,10 @@ class ErasureContract(Contract):
         assert await app.submit(erase, key="another key") == ((closed.id, at), False)
         assert await app.execute(erase) == (closed.id, at)
         assert (await app.customers.get(closed.id)).customer.version == version
+        # An answer about them from now on has no personal data, and is kept.
+        close = CloseCustomer(customer_id=closed.id)
+        answer = await app.execute(close, key="after the erasure")
+        assert await app.submit(close, key="after the erasure") == (answer, True)
 
     async def test_answers_with_data_of_an_erased_customer_are_gone(self, app: Session) -> None:
         closed, [wallet] = await close_canary(app)

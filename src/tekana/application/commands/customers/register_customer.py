@@ -60,6 +60,10 @@ class RegisterCustomer(Struct, frozen=True, kw_only=True):
     currency: str | None = None
     metadata: MetadataField | None = None
 
+    @property
+    def has_personal_data(self) -> bool:
+        return True
+
     def __post_init__(self) -> None:
         check_all(
             lambda: force_setattr(self, "full_name", normal_full_name(self.full_name)),

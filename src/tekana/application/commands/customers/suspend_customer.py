@@ -28,6 +28,10 @@ class SuspendCustomer(Struct, frozen=True, kw_only=True):
     customer_id: CustomerId
     reason: str
 
+    @property
+    def has_personal_data(self) -> bool:
+        return True
+
     def __post_init__(self) -> None:
         super().__post_init__()
         check_text("reason", self.reason, most=500)

@@ -64,6 +64,10 @@ class UpdateCustomer(PartialUpdate, frozen=True, kw_only=True):
     external_id: str | UnsetType | None = UNSET
     metadata: MetadataField | UnsetType | None = UNSET
 
+    @property
+    def has_personal_data(self) -> bool:
+        return True
+
     def __post_init__(self) -> None:
         super().__post_init__()
         check_all(

@@ -64,6 +64,11 @@ class BetweenWallets(MoneyFields, frozen=True, kw_only=True):
     to_wallet_id: WalletId | None = None
     to_phone_number: str | None = None
 
+    @property
+    def has_personal_data(self) -> bool:
+        """Return whether the command names the payee by their phone number."""
+        return self.to_phone_number is not None
+
     def _checks(self) -> Iterator[Callable[[], None]]:
         checks = super()._checks()
         if self.to_wallet_id is not None and self.to_phone_number is None:  # as in most commands
