@@ -12,7 +12,7 @@ from uuid import UUID
 
 from tekana import AnyMoneyCommand, Caller, Session, Tekana, Unauthenticated, Unavailable, WalletId
 from tekana.application.engine.envelope import Outcome
-from tekana.application.session import executed
+from tekana.application.executed import executed
 from tekana_litestar.bodies import BODY_BYTES_MAX
 from tekana_litestar.caller import find_cached_caller, identify_caller
 from tekana_litestar.headers import is_idempotency_key

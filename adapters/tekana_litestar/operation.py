@@ -20,7 +20,7 @@ from litestar.enums import HttpMethod
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 
 from tekana import AnyMoneyCommand, Caller, Command, Session, Tekana, TekanaError
-from tekana.application.session import Executed
+from tekana.application.executed import Executed
 from tekana.domain.answers import Answer
 from tekana.domain.audit_log import Origin
 from tekana_litestar.access import Access, Does, access_needed, open_session

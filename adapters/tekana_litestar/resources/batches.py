@@ -11,7 +11,7 @@ from msgspec import UNSET, UnsetType
 
 from tekana import Batch, BatchOutcome, InsufficientFunds, RolledBack, TekanaError, TransferFunds
 from tekana import Transaction as DomainTransaction
-from tekana.application.session import refusal_of
+from tekana.application.executed import refusal_of
 from tekana.domain.transaction import Rejection
 from tekana_litestar import fields
 from tekana_litestar.bodies import Body

@@ -29,7 +29,7 @@ from tekana import (
 )
 from tekana.application.commands.customers.validation import normal_email, normal_phone_number
 from tekana.application.commands.validation import check_text
-from tekana.application.session import Executed
+from tekana.application.executed import Executed
 from tekana.domain.customer import CustomerStatus
 from tekana.domain.metadata import Metadata
 from tekana.ports.readers import SessionReaders

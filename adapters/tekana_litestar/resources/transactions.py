@@ -24,7 +24,7 @@ from tekana import (
 from tekana import Entry as DomainEntry
 from tekana import Transaction as DomainTransaction
 from tekana.application.commands.validation import check_range, check_text
-from tekana.application.session import Executed
+from tekana.application.executed import Executed
 from tekana.domain.errors import invalid
 from tekana.domain.events import TransactionType
 from tekana.domain.identifiers import is_house_wallet

@@ -25,7 +25,7 @@ from tekana import (
     WalletNotFound,
 )
 from tekana import Wallet as DomainWallet
-from tekana.application.session import Executed
+from tekana.application.executed import Executed
 from tekana.domain.events import FreezeScope
 from tekana.domain.identifiers import HouseRole
 from tekana.domain.metadata import Metadata

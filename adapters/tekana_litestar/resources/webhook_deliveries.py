@@ -19,7 +19,7 @@ from tekana import (
     WebhookEndpointId,
     WebhookEndpointNotFound,
 )
-from tekana.application.session import Executed
+from tekana.application.executed import Executed
 from tekana.domain.webhooks import DeliveryAttempt, DeliveryStatus
 from tekana.domain.webhooks import WebhookDelivery as DomainDelivery
 from tekana_litestar import fields

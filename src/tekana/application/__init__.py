@@ -3,7 +3,13 @@
 authentication  from the credential of a request to a verified caller
 commands        the commands, one file each
 engine          decides commands in groups, each in one unit of work
+executed        what the execution of a command returns or raises
 tekana          the entry point: sessions of callers
+session         what one caller can do and read
+readers         checks and converts the arguments of readers
+sign_in         sign-in of customers, and their tokens
+secrets         data keys, and what they encrypt
+customer_export everything that is held about a customer
 recipients      whom a payer can name by phone number
 webhooks        webhook endpoints: the operations of their owners
 workers         background work: publish the outbox, deliver webhooks

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from tekana.application.audit_recorder import AuditRecorder
 from tekana.application.authentication import KeyVerifier
@@ -14,11 +14,11 @@ from tekana.application.commands.command import AnswerT, Command
 from tekana.application.customer_export import CustomerExport, RecordedPersonalData
 from tekana.application.engine.engine import Engine
 from tekana.application.engine.envelope import Envelope, Outcome
+from tekana.application.executed import Executed, executed, raise_refusal
 from tekana.application.readers import checked
 from tekana.application.recipients import Recipient, find_recipient
 from tekana.application.webhooks.webhooks import Webhooks
 from tekana.domain.answers import Answer
-from tekana.domain.approvals import Approval
 from tekana.domain.audit_log import (
     EXPORT_CUSTOMER,
     HERE,
@@ -32,12 +32,9 @@ from tekana.domain.audit_log import (
 from tekana.domain.caller import AUTHENTICATION, Caller, Scope
 from tekana.domain.customer import CUSTOMERS
 from tekana.domain.errors import (
-    ApprovalPending,
     Forbidden,
-    Refused,
     SignInUnavailable,
     Unavailable,
-    rebuild_refusal,
 )
 from tekana.domain.identifiers import CustomerId
 from tekana.domain.policy import require_scope, visible_transaction
@@ -53,18 +50,6 @@ from tekana.ports.wallets import WalletFilter
 
 if TYPE_CHECKING:  # its libraries are loaded where customers sign in
     from tekana.application.sign_in.customer_sign_in import CustomerSignIn
-
-
-class Executed(NamedTuple, Generic[AnswerT]):
-    """The answer of a command.
-
-    Attributes:
-        answer: the customer, wallet or transaction that the command returns.
-        replayed: whether the answer is the stored one of an earlier request with the same key.
-    """
-
-    answer: AnswerT
-    replayed: bool
 
 
 class Parts(NamedTuple):
@@ -310,7 +295,7 @@ class Session(SessionReaders):
         """Return or raise what `execute` would now (a dry run), or would once it is approved. Nothing is stored."""
         self._require_scope_of(command)
         answer = await self._visible(await self._engine.preview(Envelope(command, self.caller)))
-        _raise_refusal(answer, replayed=False)
+        raise_refusal(answer, replayed=False)
         return cast("AnswerT", answer)
 
     async def _await_visible(self, outcome: asyncio.Future[Outcome]) -> Outcome:
@@ -335,31 +320,3 @@ def require_sign_in(sign_in: CustomerSignIn | None) -> CustomerSignIn:
     if sign_in is None:
         raise SignInUnavailable("customers do not sign in here: the store keeps no credentials of customers")
     return sign_in
-
-
-def executed(command: Command[AnswerT], outcome: Outcome) -> Executed[AnswerT]:
-    """Return the answer of a command. Raise Refused if it was refused, ApprovalPending if it needs an approval."""
-    answer, replayed = outcome
-    if isinstance(answer, Approval) and answer.command == command.NAME:
-        raise ApprovalPending(answer, replayed=replayed)
-    _raise_refusal(answer, replayed=replayed)
-    return Executed(cast("AnswerT", answer), replayed)
-
-
-def refusal_of(answer: Answer) -> Refused | None:
-    """Build the error of a refused command from its answer; None if the command was not refused."""
-    rejection = answer.rejection if isinstance(answer, Transaction) else answer
-    if not isinstance(rejection, Rejection):
-        return None
-    error = rebuild_refusal(rejection)
-    error.transaction = answer if isinstance(answer, Transaction) else None
-    return error
-
-
-def _raise_refusal(answer: Answer, *, replayed: bool) -> None:
-    if isinstance(answer, Transaction) and answer.rejection is None:  # as most answers are
-        return
-    error = refusal_of(answer)
-    if error is not None:
-        error.replayed = replayed
-        raise error

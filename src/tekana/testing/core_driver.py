@@ -15,7 +15,7 @@ from tekana.application import Session
 from tekana.application.commands import MONEY_COMMANDS
 from tekana.application.customer_export import CustomerExport
 from tekana.application.event_payload import event_payload
-from tekana.application.session import refusal_of
+from tekana.application.executed import refusal_of
 from tekana.application.sign_in.customer_sign_in import CustomerSignIn
 from tekana.domain.answers import CustomerWithWallets
 from tekana.domain.approvals import Approval

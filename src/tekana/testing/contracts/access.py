@@ -12,7 +12,7 @@ from uuid_utils.compat import uuid7
 
 from tekana.application import CloseCustomer, FreezeWallet, Session, UpdateCustomer, VerifyCustomer
 from tekana.application.commands.batch import Batch
-from tekana.application.session import refusal_of
+from tekana.application.executed import refusal_of
 from tekana.domain.answers import CustomerWithWallets
 from tekana.domain.caller import customer_caller
 from tekana.domain.errors import NotFound, TenantMismatch, WalletNotFound

@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 
 from tekana.application import Batch, BatchOutcome, Session
-from tekana.application.session import Executed
+from tekana.application.executed import Executed
 from tekana.domain.answers import BatchMode
 from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.errors import Conflict, IdempotencyKeyReused, TekanaError, Unavailable

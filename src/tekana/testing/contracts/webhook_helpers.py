@@ -11,7 +11,7 @@ from uuid_utils.compat import uuid7
 
 from tekana.application import Command, CreateWebhookEndpoint, ResendWebhookDelivery, UpdateWebhookEndpoint
 from tekana.application.commands.command import AnswerT
-from tekana.application.session import refusal_of
+from tekana.application.executed import refusal_of
 from tekana.domain.answer_reference import AnswerReference
 from tekana.domain.caller import Caller
 from tekana.domain.identifiers import WebhookDeliveryId, WebhookEndpointId
