@@ -291,7 +291,7 @@ async def test_a_body_that_comes_after_the_revocation_moves_no_money(
             await operator.execute(RevokeApiKey(key_id=key_id))
             await peer.send(b"", whole[-5:], pause_seconds=0.3)
             assert (await peer.receive()).status == 401
-        await app.state.tekana._audit_recorder.stop()  # type: ignore[attr-defined]
+        await app.state.tekana._parts.audit_recorder.stop()  # type: ignore[attr-defined]
         [entry] = (await operator.audit_log.list(PageRequest(), AuditFilter(action="Authenticate"))).items
         assert (entry.outcome, entry.code, entry.address) == ("refused", "unauthenticated", "127.0.0.1")
         assert (await operator.wallets.get(wallet)).ledger_balance == 0  # type: ignore[arg-type]

@@ -141,7 +141,7 @@ async def test_a_refused_sign_in_is_no_failed_authentication_too(app: Litestar, 
     customer = await register(client)
     assert (await sign_in(client, customer, "wrong")).status_code == 401
     assert (await refresh(client, "no token")).status_code == 401
-    await app.state.tekana._audit_recorder.stop()
+    await app.state.tekana._parts.audit_recorder.stop()
     found = (await client.get("/v1/audit-log", params={"outcome": "refused"})).json()["items"]
     assert {one["action"] for one in found} == {"SignIn", "RefreshTokens"}
 

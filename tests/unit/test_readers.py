@@ -12,6 +12,7 @@ import tekana
 from tekana import Caller, Forbidden, InvalidRequest, PageRequest, Session, WalletId
 from tekana.application.engine.engine import Engine
 from tekana.application.readers import AMOUNT_RANGE
+from tekana.application.session import Parts
 from tekana.domain.identifiers import CustomerId, WebhookEndpointId
 from tekana.domain.money import Money
 from tekana.ports.customers import CustomerFilter
@@ -72,13 +73,13 @@ class SessionWithGoals(Session):
 
 @pytest.fixture
 def session() -> SessionWithGoals:
-    return SessionWithGoals(builders.caller(), StoreWithGoals(), cast("Engine", None))
+    return SessionWithGoals(builders.caller(), Parts(StoreWithGoals(), cast("Engine", None)))
 
 
 def test_a_reader_needs_its_scope(session: SessionWithGoals) -> None:
     lacking = Caller("main", "someone", tekana.SCOPES - {"audit:read"})
     with pytest.raises(Forbidden, match="audit:read"):
-        _ = SessionWithGoals(lacking, StoreWithGoals(), cast("Engine", None)).goals
+        _ = SessionWithGoals(lacking, Parts(StoreWithGoals(), cast("Engine", None))).goals
     assert session.goals is not None
 
 

@@ -49,7 +49,7 @@ class SqliteStore:
         self.outcomes = partial(SqliteOutcomes, self._reader)
         self.api_keys = partial(SqliteApiKeys, self._reader)
         self.audit_log = partial(SqliteAuditLog, self._reader)
-        self.personal_data = partial(SqlitePersonalData, self._reader)
+        self.personal_data = partial(SqlitePersonalData, self._reader, self.clock)
         self.audit_records = SqliteAuditRecords(self._writer, self._turn, self.clock)
         self.credentials = SqliteCredentials(self._reader, self._writer, self._turn, self.clock)
         self.approvals = partial(SqliteApprovals, self._reader, self.clock)

@@ -40,6 +40,12 @@ _ANSWERS: dict[str, type[Answer]] = {
     "api_key": ConfiguredApiKey,
     "approval": Approval,
 }
+CUSTOMER_PATHS = (("customer", "$[0].id"), ("wallet", "$.customer_id"))
+"""The names of the answers with a customer's data, and where the id of the customer is in their JSON.
+
+A NamedTuple is an array in JSON.
+"""
+
 _NAMES = {kind: name for name, kind in _ANSWERS.items()}
 _UPSERT = "INSERT INTO {} (id, body) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET body = excluded.body"
 _UPSERT_CUSTOMER, _UPSERT_WALLET = _UPSERT.format("customers"), _UPSERT.format("wallets")
@@ -146,10 +152,10 @@ class SqliteUnitOfWork:
         self._database.rows("COMMIT")
 
     def _erase_answers(self, customers: Collection[Customer]) -> None:
-        """Replace the answers under keys that hold data of erased customers. A NamedTuple is an array in JSON."""
+        """Replace the answers under keys that hold data of erased customers."""
         erased = json.encode(ERASED_ANSWER).decode()
         for customer in customers:
-            for kind, path in (("customer", "$[0].id"), ("wallet", "$.customer_id")):
+            for kind, path in CUSTOMER_PATHS:
                 statement = "UPDATE keys SET kind = ?, body = ? WHERE kind = ? AND json_extract(body, ?) = ?"
                 self._database.rows(statement, _NAMES[Rejection], erased, kind, path, customer.id)
 
