@@ -7,10 +7,10 @@ from typing import Any, Final
 ABOUT: Final = """\
 Customers, their wallets, and money that moves between them.
 
-- **Every request** but those for sign-in, health and metrics has a credential: `Authorization: Bearer` and an API key, or
-  a customer's access token. In development, `tekana serve` keeps an API key in `~/.tekana/operator.key`.
-- **The page at `/api`** sends what you have typed, but replaces the identifiers and contacts of the examples by those of
-  this ledger, or by new ones, so that each example can be sent.
+- **Every request** but those for sign-in, health and metrics has a credential: `Authorization: Bearer` and an API key,
+  or a customer's access token. In development, `tekana serve` keeps an API key in `~/.tekana/operator.key`.
+- **The page at `/api`** sends what you have typed, but replaces the identifiers and contacts of the examples by those
+  of this ledger, or by new ones, so that each example can be sent.
 - **Amounts** are decimal strings in major units beside their currency: `"1500"` RWF, `"12.50"` USD.
 - **Retries are safe** with an `Idempotency-Key`: the same request under the same key gets the first answer again,
   marked `Idempotency-Replayed: true`. Money does not move without a key.
