@@ -7,7 +7,10 @@ from typing import Any, Final
 ABOUT: Final = """\
 Customers, their wallets, and money that moves between them.
 
-- **Every request** but those for health and metrics has a credential: `Authorization: Bearer` and an API key.
+- **Every request** but those for sign-in, health and metrics has a credential: `Authorization: Bearer` and an API key,
+  or a customer's access token. In development, `tekana serve` keeps an API key in `~/.tekana/operator.key`.
+- **The page at `/api`** sends what you have typed, but replaces the identifiers and contacts of the examples by those
+  of this ledger, or by new ones, so that each example can be sent.
 - **Amounts** are decimal strings in major units beside their currency: `"1500"` RWF, `"12.50"` USD.
 - **Retries are safe** with an `Idempotency-Key`: the same request under the same key gets the first answer again,
   marked `Idempotency-Replayed: true`. Money does not move without a key.
@@ -22,7 +25,7 @@ Customers, their wallets, and money that moves between them.
 STATUSES: Final = {
     200: "Done.",
     201: "Created.",
-    202: "It is queued.",
+    202: "It is accepted, and not done yet.",
     204: "Done; the response has no body.",
     207: "Some of it was done, some was refused.",
     400: "The request is malformed.",
@@ -75,7 +78,7 @@ HEADERS: Final[dict[str, Any]] = {
 BEARER: Final = {
     "type": "http",
     "scheme": "bearer",
-    "description": "An API key, `tk_…`, in the header `Authorization: Bearer`.",
+    "description": "An API key, `tk_…`, or a customer's access token, in the header `Authorization: Bearer`.",
 }
 
 IDEMPOTENCY_KEY: Final[dict[str, Any]] = {

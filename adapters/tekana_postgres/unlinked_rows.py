@@ -27,7 +27,10 @@ TIMEOUT_SECONDS: Final = 6 * 3600
 
 
 class LinkedTable(NamedTuple):
-    """A table of history: its name for people, a query of its rows, their column that links name, and all linked."""
+    """A table of history: its name for people, its rows, their column that links name, and all linked.
+
+    The rows are a table or a subquery, to which statements give an alias: PostgreSQL 15 requires one of a subquery.
+    """
 
     name: str
     rows: str
@@ -36,7 +39,7 @@ class LinkedTable(NamedTuple):
 
     async def count_rows(self, connection: asyncpg.Connection) -> int:
         """Return the number of rows."""
-        found: int = await connection.fetchval(f"SELECT count(*) FROM {self.rows}", timeout=TIMEOUT_SECONDS)
+        found: int = await connection.fetchval(f"SELECT count(*) FROM {self.rows} r", timeout=TIMEOUT_SECONDS)
         return found
 
     async def first_unlinked(self, connection: asyncpg.Connection, limit: int) -> list[str]:

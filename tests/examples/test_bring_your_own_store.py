@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import subprocess
 import sys
@@ -18,6 +19,8 @@ from tekana.testing import builders
 from tekana.testing.clock import FrozenClock
 from tekana.testing.contracts import StoreContract
 from tekana.testing.session import session
+from tests.environment import environment
+from tests.serving import free_port
 
 FOLDER = Path(__file__).parents[2] / "examples" / "bring_your_own_store"
 
@@ -113,17 +116,35 @@ async def test_the_database_rejects_an_overdraft(tmp_path: Path) -> None:
 
 
 async def test_the_store_is_found_by_the_scheme_of_its_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Registered through the entry point of its pyproject.toml, as for an installed package."""
-    points = tomllib.loads((FOLDER / "pyproject.toml").read_text())["project"]["entry-points"]
-    lines = [f"[{group}]\n{name} = {value}" for group, named in points.items() for name, value in named.items()]
-    installed = tmp_path / "tekana_sqlite-1.0.0.dist-info"
-    installed.mkdir()
-    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: tekana-sqlite\nVersion: 1.0.0\n")
-    (installed / "entry_points.txt").write_text("\n".join(lines))
+    _install(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     async with tekana.connect(f"sqlite://{tmp_path}/wallets.db") as app:
         with pytest.raises(tekana.Unavailable, match="tekana migrate"):
             await app.check_ready()
+
+
+def test_http_is_not_served_from_a_store_without_data_keys(tmp_path: Path) -> None:
+    """No request could be authenticated, so the command says so at its start."""
+    _install(tmp_path)
+    url = f"sqlite://{tmp_path}/wallets.db"
+    command = [sys.executable, "-m", "tekana.cli", "serve", "--database-url", url, "--port", str(free_port())]
+    paths = os.pathsep.join([str(tmp_path), str(FOLDER), *sys.path])
+    done = subprocess.run(
+        command, env=environment() | {"PYTHONPATH": paths}, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 2, done.stderr
+    assert "SqliteStore keeps no data keys" in done.stderr
+    assert "(Ctrl-C stops)" not in done.stderr
+
+
+def _install(folder: Path) -> None:
+    """Register the store through the entry point of its pyproject.toml, as for an installed package."""
+    points = tomllib.loads((FOLDER / "pyproject.toml").read_text())["project"]["entry-points"]
+    lines = [f"[{group}]\n{name} = {value}" for group, named in points.items() for name, value in named.items()]
+    installed = folder / "tekana_sqlite-1.0.0.dist-info"
+    installed.mkdir()
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: tekana-sqlite\nVersion: 1.0.0\n")
+    (installed / "entry_points.txt").write_text("\n".join(lines))
 
 
 @pytest.mark.parametrize("run_workers", [False, True])

@@ -64,6 +64,7 @@ def test_keys_are_created_listed_rotated_and_revoked(postgres_url: str, tmp_path
             ("Shop", "partner", "north", None),
         ]
         assert not any("hash" in name or "digest" in name for one in listed for name in one)
+        assert [name for one in listed for name in one if name.isupper()] == []  # constants of the class
         assert key.rpartition("_")[2] not in json.dumps(listed)
         rotated = keys(tmp_path, postgres_url, "rotate", listed[1]["id"]).stdout.strip()
         assert rotated != key

@@ -112,6 +112,43 @@ async def test_requests_can_be_sent_from_the_page(served: str, tmp_path: Path) -
     assert [url for url in asked if not url.startswith((f"{served}/", "data:", "blob:"))] == []
 
 
+@needs_browser
+async def test_a_typed_key_is_used_for_the_examples_too(served: str) -> None:
+    """Without a key the page asks for nothing; with a typed one, it replaces the identifiers of the examples."""
+    from playwright.async_api import async_playwright  # noqa: PLC0415 - may be missing
+
+    person = {"full_name": "Aline Uwase", "email": "aline@example.com", "phone_number": "+250788123456"}
+    async with httpx.AsyncClient(headers={"Authorization": f"Bearer {OPERATOR_KEY}"}) as client:
+        assert (await client.post(f"{served}/v1/customers", json=person)).status_code == 201
+    asked: list[str] = []
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS.split())
+        page = await browser.new_page(viewport={"width": 1440, "height": 900})
+        page.on("request", lambda request: asked.append(httpx.URL(request.url).path))
+        await page.goto(f"{served}/api#tag/customers/GET/v1/customers/{{customer_id}}")
+        await page.get_by_role("button", name="Test Request (get /v1/customers/{customer_id})").click()
+        assert [path for path in asked if path.startswith("/v1/")] == []
+        token = page.get_by_role("dialog").get_by_text("Bearer Token")
+        await token.locator("xpath=following::*[@contenteditable='true' or self::input][1]").click()
+        await page.keyboard.insert_text(OPERATOR_KEY)
+        async with page.expect_response(re.compile(r"/v1/customers/[^/?]+$")) as waiting:
+            await page.get_by_role("button", name="Send").first.click()
+        assert (await waiting.value).status == 200
+
+        sign_in = '{"grant_type": "password", "phone_number": "+250788123456", "password": "739184"}'
+        await page.goto("about:blank")
+        await page.goto(f"{served}/api#tag/sign-in/POST/v1/auth/token")
+        await page.get_by_role("button", name="Test Request (post /v1/auth/token)").click()
+        editor = page.get_by_role("dialog").locator(".cm-content[contenteditable=true]").last
+        await editor.click()
+        await page.keyboard.press("Control+A")
+        await page.keyboard.insert_text(sign_in)
+        async with page.expect_request(f"{served}/v1/auth/token") as sent:
+            await page.get_by_role("button", name="Send").first.click()
+        assert (await sent.value).post_data == sign_in  # the phone number of an existing customer is sent as typed
+        await browser.close()
+
+
 FIRST_CLICKS = [  # in this order on an empty ledger: each one finds what it needs
     ("customers/POST/v1/customers", "post /v1/customers", 201),
     ("customers/POST/v1/customers", "post /v1/customers", 201),

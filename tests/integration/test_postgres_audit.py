@@ -78,17 +78,17 @@ CORRUPTIONS: dict[str, tuple[str, set[int]]] = {
         entries("UPDATE entries SET ledger_balance_after = ledger_balance_after + 1 WHERE version = 1"),
         {2, 11},
     ),
-    "details lost": ("DELETE FROM customer_details WHERE NOT closed", {13}),
+    "details lost": ("DELETE FROM customer_details WHERE NOT closed", {20}),
     "details without a customer": (
         "INSERT INTO customer_details (id, closed, version) VALUES (gen_random_uuid(), false, 1)",
-        {13},
+        {20},
     ),
-    "an erased customer with details": ("UPDATE customers SET erased_at = now() WHERE status = 'active'", {13}),
+    "an erased customer with details": ("UPDATE customers SET erased_at = now() WHERE status = 'active'", {20}),
     "details that were erased": (
         "UPDATE customer_details SET key = NULL, details = NULL, index_key_id = NULL WHERE NOT closed",
-        {13},
+        {20},
     ),
-    "details of an earlier version": ("UPDATE customer_details SET version = version - 1 WHERE NOT closed", {13}),
+    "details of an earlier version": ("UPDATE customer_details SET version = version - 1 WHERE NOT closed", {20}),
     "a balance changed": ("UPDATE wallets SET ledger_balance = ledger_balance + 5 WHERE house IS NULL", {2}),
     "a version skipped": (
         "UPDATE wallets SET version = version + 1, sequence = sequence + 1 WHERE version = 2",
@@ -165,9 +165,9 @@ CORRUPTIONS: dict[str, tuple[str, set[int]]] = {
         outbox("UPDATE outbox SET position = -position WHERE transaction_id IS NOT NULL"),
         {10, 11},
     ),
-    "a change without an event": ("UPDATE customers SET version = version + 1", {9, 13}),
+    "a change without an event": ("UPDATE customers SET version = version + 1", {9, 20}),
     "a trigger disabled": ("ALTER TABLE entries DISABLE TRIGGER append_only", {11, 14}),
-    "a closed customer with an open wallet": ("UPDATE customers SET status = 'closed'", {12, 13}),
+    "a closed customer with an open wallet": ("UPDATE customers SET status = 'closed'", {12, 20}),
     "money that went to another wallet than the transaction says": (
         transactions(
             "UPDATE transactions SET to_wallet_id = (SELECT id FROM wallets WHERE house = 'fees' LIMIT 1)"
@@ -226,7 +226,7 @@ CORRUPTIONS: dict[str, tuple[str, set[int]]] = {
     ),
     "a customer's events with a gap": (
         f"{event('CustomerVerified', 'version + 2', 'customers')} UPDATE customers SET version = version + 1",
-        {10, 13},
+        {10, 20},
     ),
     "a frozen wallet with status active": (
         f"{event('WalletFrozen', 'sequence + 1', more=_SCOPE)}"
@@ -246,7 +246,7 @@ CORRUPTIONS: dict[str, tuple[str, set[int]]] = {
     "a closed customer that is reactivated": (
         f"{event('CustomerClosed', 'version + 1', 'customers')}"
         f" {event('CustomerReactivated', 'version + 2', 'customers')} UPDATE customers SET version = version + 2",
-        {12, 13},
+        {12, 20},
     ),
     "a deposit that is not from the settlement wallet": (
         "UPDATE wallets SET house = 'suspense' WHERE house = 'settlement'",

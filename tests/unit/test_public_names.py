@@ -44,6 +44,12 @@ def test_importing_tekana_loads_no_library_of_an_adapter() -> None:
     assert (done.stdout.strip(), done.stderr) == ("", "")
 
 
+def test_the_test_kit_without_its_libraries_names_what_to_install() -> None:
+    code = "import sys; sys.modules['pytest'] = None; import tekana.testing.clock"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "pip install 'tekana[testing]'" in done.stderr
+
+
 def test_domain_and_ports_import_only_the_standard_library() -> None:
     code = """
 import importlib, pkgutil, sys

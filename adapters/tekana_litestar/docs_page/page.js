@@ -35,24 +35,26 @@ function takeKey() {
 
 const key = takeKey();
 
-async function list(path) {
-  const response = await fetch(path, key ? { headers: { Authorization: `Bearer ${key}` } } : {});
+async function list(path, token) {
+  const response = await fetch(path, { headers: { Authorization: `Bearer ${token}` } });
   return response.ok ? (await response.json()).items : [];
 }
 
-// What the ledger has that can stand in for the examples: the newest of what one page of each list shows.
-async function findIds() {
+// What the ledger has that can stand in for the examples: the newest of what one page of each list shows to the key or
+// token; nothing without one.
+async function findIds(token) {
+  if (!token) return {};
   const [customers, transactions, endpoints] = await Promise.all([
-    list("/v1/customers?status=active&limit=200"),
-    list("/v1/transactions?limit=1"),
-    list("/v1/webhook-endpoints?limit=200"),
+    list("/v1/customers?status=active&limit=200", token),
+    list("/v1/transactions?limit=1", token),
+    list("/v1/webhook-endpoints?limit=200", token),
   ]);
   const customer = customers.at(-1);
   const active = (one) => one?.wallets.filter((wallet) => wallet.status === "active") ?? [];
   const wallet = active(customer)[0];
   const others = customers.flatMap(active).filter((one) => one.id !== wallet.id && one.currency === wallet.currency);
   const endpoint = endpoints.at(-1);
-  const deliveries = endpoint ? await list(`/v1/webhook-endpoints/${endpoint.id}/deliveries?limit=1`) : [];
+  const deliveries = endpoint ? await list(`/v1/webhook-endpoints/${endpoint.id}/deliveries?limit=1`, token) : [];
   return {
     customer: customer?.id,
     wallet: wallet?.id,
@@ -81,10 +83,13 @@ function replaceTexts(object, replace) {
 }
 
 async function prepare({ requestBuilder }) {
-  const ids = await findIds();
+  const token = requestBuilder.security.find((one) => one.name === "Authorization")?.value; // given or typed
+  const ids = await findIds(token);
   replaceTexts(requestBuilder.path, (text) => withIds(text, ids));
   if (typeof requestBuilder.body?.value === "string") {
-    requestBuilder.body.value = withNewContacts(withIds(requestBuilder.body.value, ids));
+    const filled = withIds(requestBuilder.body.value, ids);
+    const changesContacts = requestBuilder.path.raw.startsWith("/v1/customers"); // others, as sign-in, name existing ones
+    requestBuilder.body.value = changesContacts ? withNewContacts(filled) : filled;
   }
   if (requestBuilder.headers.get("Idempotency-Key") === EXAMPLE_KEY) {
     const random = crypto.getRandomValues(new Uint32Array(2));
@@ -93,7 +98,7 @@ async function prepare({ requestBuilder }) {
 }
 
 async function start() {
-  const [response, ids] = await Promise.all([fetch("/api/openapi.json"), findIds()]);
+  const [response, ids] = await Promise.all([fetch("/api/openapi.json"), findIds(key)]);
   Scalar.createApiReference("#reference", {
     content: withIds(await response.text(), ids),
     onBeforeRequest: prepare,

@@ -165,7 +165,8 @@ def data_key_store_of(store: Store) -> DataKeyStore:
         MissingAdapter: it does not store data keys.
     """
     if not isinstance(store, DataKeyStore):
-        raise MissingAdapter(f"{type(store).__name__} keeps no data keys: see tekana.ports.data_keys")
+        without = "without which there are no API keys, no sign-in and no webhooks"
+        raise MissingAdapter(f"{type(store).__name__} keeps no data keys, {without}: see tekana.ports.data_keys")
     return store
 
 

@@ -42,6 +42,8 @@ def ignore_output() -> None:
 
 
 def _one_line(error: BaseException) -> str:
-    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    text = str(error)
+    if isinstance(error, OSError) and error.strerror:
+        text = f"{error.strerror}: {error.filename}" if error.filename else error.strerror
     lines = text.splitlines()  # PostgreSQL's later lines may contain the data of a row
     return lines[0] if lines else "there was no answer in time" if isinstance(error, TimeoutError) else str(type(error))

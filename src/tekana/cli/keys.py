@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import fields
 from functools import wraps
 from pathlib import Path
 from typing import Any, Final, cast
@@ -116,4 +117,4 @@ def _print_text(issued: IssuedKey) -> None:
 
 def _as_object(key: ApiKey) -> dict[str, object]:
     hidden = ("secret_hash", "previous_secret_hash")
-    return {name: getattr(key, name) for name in key.__dataclass_fields__ if name not in hidden}
+    return {one.name: getattr(key, one.name) for one in fields(key) if one.name not in hidden}

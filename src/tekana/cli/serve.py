@@ -14,6 +14,7 @@ from typing import Any
 import rich_click as click
 
 from tekana.bootstrap import Settings, connect
+from tekana.bootstrap.adapters import data_key_store_of
 from tekana.bootstrap.entry_points import load
 from tekana.bootstrap.lifespan import build, build_local
 from tekana.bootstrap.production import check_production
@@ -33,7 +34,6 @@ from tekana.cli.options import (
     sign_in_options,
 )
 from tekana.domain.errors import Unavailable
-from tekana.ports.data_keys import DataKeyStore
 from tekana.ports.store import Store
 
 
@@ -162,7 +162,8 @@ def _prepare(chosen: Settings, store: Store | None) -> None:
     """Start the database that the workers will share, with its schema up to date, and print its warnings.
 
     Called when the port is taken, so that a port in use is reported before a database is started. Without the master
-    key, a process could write nothing, as each unit of work is linked under a key: so it does not start.
+    key, a process could write nothing, as each unit of work is linked under a key: so it does not start. Nor does one
+    whose store keeps no data keys, without which no credential can be verified.
     """
     if store is not None:
         asyncio.run(store.start())
@@ -172,15 +173,14 @@ def _prepare(chosen: Settings, store: Store | None) -> None:
 
 async def _check_master_key(chosen: Settings) -> None:
     local = build_local(chosen)
-    store = local.store()
-    if isinstance(store, DataKeyStore):
-        await store.start()
-        try:
-            await local.data_keys().check_provider()
-        except Unavailable as error:
-            raise click.ClickException(f"the master key cannot be read: {explain(error)}") from error
-        finally:
-            await store.stop()
+    store = data_key_store_of(local.store())
+    await store.start()
+    try:
+        await local.data_keys().check_provider()
+    except Unavailable as error:
+        raise click.ClickException(f"the master key cannot be read: {explain(error)}") from error
+    finally:
+        await store.stop()
 
 
 async def _warn(chosen: Settings) -> None:

@@ -9,6 +9,9 @@ receiver    an HTTP server that receives webhooks and records them
 clock       FrozenClock: a clock that tests set
 """
 
-import pytest
+try:
+    import pytest
+except ImportError as error:
+    raise ImportError(f"tekana.testing needs more libraries ({error}): pip install 'tekana[testing]'") from error
 
 pytest.register_assert_rewrite("tekana.testing.contracts", "tekana.testing.steps")

@@ -131,7 +131,7 @@ class KeyRing(PublicKeys):
                 await self._keys.add(key, self._audit.signing_key_added(key))
             await self._keys.remove(wanted.start)
             found = await self._keys.list()
-            _log.info("added signing keys for %d periods", len(missing))
+            _log.info("signing keys added: %d", len(missing))
         self._stored = [one for one in found if one.period in wanted]
         return [PublicKey(one.kid, one.public_key) for one in self._stored]
 
