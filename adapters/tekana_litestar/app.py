@@ -103,7 +103,7 @@ class TekanaApp(Litestar):
         address = scope["state"]["client_address"] = limits.addresses.find(scope.get("client"), headers)
         if not is_probe:
             limits.count_address(address)
-        check_host(headers)
+        check_host(headers, scope["http_version"])
         refuse_query_credentials(scope["query_string"])
         caller = None
         if handler is None or not is_public(handler):

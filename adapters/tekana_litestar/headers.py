@@ -44,11 +44,13 @@ def is_host(value: bytes) -> bool:
     return _HOST.fullmatch(value) is not None
 
 
-def check_host(headers: Headers) -> None:
-    """Raise InvalidRequest for a Host header that names no host."""
-    for key, value in headers:
-        if key == b"host" and not is_host(value.strip(_BLANKS)):
-            raise invalid("Host", "must be a host, with or without a port")
+def check_host(headers: Headers, http_version: str) -> None:
+    """Raise InvalidRequest unless one Host header names a host (RFC 9112, 3.2); HTTP/1.0 may have none."""
+    host = single_header(headers, b"host")
+    if host is None and http_version == "1.1":
+        raise invalid("Host", "is missing")
+    if host is not None and not is_host(host.encode("latin-1")):
+        raise invalid("Host", "must be a host, with or without a port")
 
 
 def is_idempotency_key(value: bytes) -> bool:

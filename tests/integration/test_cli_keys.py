@@ -141,20 +141,30 @@ def test_development_mode_makes_a_key_once(tmp_path: Path) -> None:
     assert KEY.search(outputs[1]) is None
 
 
-def test_a_key_file_that_others_can_read_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])  # noqa: S104 - development, and not
+def test_a_key_file_that_cannot_be_used_is_refused(tmp_path: Path, host: str) -> None:
     file = tmp_path / ".tekana" / "operator.key"
-    words = ("serve", "--port", str(free_port()), "--database-url", "memory://")
+    words = ("serve", "--host", host, "--port", str(free_port()), "--database-url", "memory://")
+    given = "" if host == "127.0.0.1" else str(file)
     file.parent.mkdir()
     file.write_text("tk_" + "0" * 32 + "_" + "0" * 64)
     file.chmod(0o644)
-    done = tekana(*words, HOME=str(tmp_path), TEKANA_KEY_FILE="")
-    assert done.returncode == 2
-    assert "can be read by other users: chmod 600" in done.stderr
+    _assert_key_file_refused(tekana(*words, HOME=str(tmp_path), TEKANA_KEY_FILE=given), "can be read by other users")
     file.chmod(0o600)
     file.write_text("no key")
-    done = tekana(*words, HOME=str(tmp_path), TEKANA_KEY_FILE="")
+    _assert_key_file_refused(tekana(*words, HOME=str(tmp_path), TEKANA_KEY_FILE=given), "has no API key")
+
+
+def test_a_key_file_that_is_not_there_is_refused_outside_of_development(tmp_path: Path) -> None:
+    words = ("serve", "--host", "0.0.0.0", "--port", str(free_port()), "--database-url", "memory://")  # noqa: S104
+    done = tekana(*words, HOME=str(tmp_path), TEKANA_KEY_FILE=str(tmp_path / "missing.key"))
+    _assert_key_file_refused(done, "cannot be read")
+
+
+def _assert_key_file_refused(done: subprocess.CompletedProcess[str], reason: str) -> None:
     assert done.returncode == 2
-    assert "has no API key" in done.stderr
+    [line] = done.stderr.splitlines()
+    assert line.startswith(f"tekana: key_file: {reason}")
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0"])  # noqa: S104 - for the test

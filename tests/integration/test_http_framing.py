@@ -280,6 +280,25 @@ async def test_malformed_requests_get_a_problem(port: int, sent: bytes) -> None:
         assert await peer.read_to_end() == b""
 
 
+@pytest.mark.parametrize(
+    ("first_line", "hosts", "status"),
+    [
+        (b"GET /health/live HTTP/1.1", b"", 400),
+        (b"GET /health/live HTTP/1.1", b"Host: a\r\nHost: b\r\n", 400),
+        (b"GET /health/live HTTP/1.1", b"Host: a\r\nHost: a\r\n", 400),
+        (b"GET /health/live HTTP/1.1", b"Host:\r\n", 200),
+        (b"GET /health/live HTTP/1.0", b"", 200),
+        (b"GET /health/live HTTP/1.0", b"Host: a\r\nHost: b\r\n", 400),
+    ],
+)
+async def test_a_request_has_one_host(port: int, first_line: bytes, hosts: bytes, status: int) -> None:
+    async with connected(port) as peer:
+        answer = await peer.ask(first_line + b"\r\n" + hosts + b"\r\n")
+        assert answer.status == status
+        if status != 200:
+            assert answer.json()["errors"][0]["field"] == "Host"
+
+
 async def test_a_response_before_malformed_chunks_is_sent_once(port: int) -> None:
     async with connected(port) as peer:
         head = b"POST /v1/customers HTTP/1.1\r\nHost: a\r\n" + CREDENTIAL.encode() + CHUNKED

@@ -33,6 +33,7 @@ from tekana.domain.refresh_families import GRACE, IDLE_LIFETIME, LONGEST_LIFETIM
 from tekana.domain.signing_keys import OVERLAP, PERIOD, period_of
 from tekana.testing.clock import FrozenClock
 from tekana_keyfile import MemoryKeys
+from tekana_litestar.middleware import REQUEST_TIMEOUT_SECONDS
 from tests.sign_in.support import AUDIENCE, ISSUER, PASSWORD, World, phone_of, sign_in_world
 
 
@@ -104,6 +105,14 @@ async def test_a_repeated_request_and_many_tabs_get_the_same_next_token(world: W
     again = await world.sign_in.refresh(first.refresh_token)
     assert len({one.refresh_token for one in (*at_once, again)}) == 1
     await world.sign_in.refresh(again.refresh_token)
+
+
+async def test_a_refresh_that_was_answered_with_unknown_can_be_repeated(world: World) -> None:
+    _, first = await signed_in(world)
+    lost = await world.sign_in.refresh(first.refresh_token)
+    # The client waits for the 503, and for the `Retry-After` that it states; the next one may fail likewise.
+    world.clock.advance(timedelta(seconds=1.5 * REQUEST_TIMEOUT_SECONDS))
+    assert (await world.sign_in.refresh(first.refresh_token)).refresh_token == lost.refresh_token
 
 
 async def test_a_refresh_without_a_signing_key_uses_nothing_up(world: World) -> None:

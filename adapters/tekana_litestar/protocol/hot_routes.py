@@ -214,9 +214,13 @@ class HotRoutes:
         if route.method != method:
             return None
         by_name = dict(headers)
-        if len(by_name) != len(headers) or not _UNUSUAL.isdisjoint(by_name) or not is_host(by_name.get(b"host", b"")):
+        if len(by_name) != len(headers) or b"host" not in by_name or not _UNUSUAL.isdisjoint(by_name):
             return None
-        if not _has_plain_body(by_name, route.body_size_max) or not route.accepts(by_name):
+        if (
+            not is_host(by_name[b"host"])
+            or not _has_plain_body(by_name, route.body_size_max)
+            or not route.accepts(by_name)
+        ):
             return None
         caller = route.identify(by_name)
         return None if caller is None else HotRequestParts(route, parameter.decode("ascii"), by_name, caller)

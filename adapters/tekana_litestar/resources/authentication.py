@@ -201,7 +201,7 @@ async def create_token(call: NamedDependency[Call[PasswordGrant | RefreshTokenGr
     """Sign in, or stay signed in.
 
     With `password`, a customer signs in by phone number or email. With `refresh_token`, they get new tokens, and the
-    refresh token is used up: keep the new one. For ten seconds the same request returns the same new one, for answers
+    refresh token is used up: keep the new one. For a minute the same request returns the same new one, for answers
     that were lost and for two tabs at once. An older token that comes again ends the sign-in on that device. After five
     wrong passwords there is a wait of 30 seconds, which doubles up to an hour; a one-time code ends it. All that does
     not sign in has the same answer: an unknown phone number, a wrong password, a wait, a suspended customer.

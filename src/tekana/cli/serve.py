@@ -16,6 +16,7 @@ import rich_click as click
 from tekana.bootstrap import Settings, connect
 from tekana.bootstrap.adapters import data_key_store_of
 from tekana.bootstrap.entry_points import load
+from tekana.bootstrap.key_file import read_key_file
 from tekana.bootstrap.lifespan import build, build_local
 from tekana.bootstrap.production import check_production
 from tekana.bootstrap.settings import DAYS_MAX, HOURS_MAX, ROLES
@@ -119,6 +120,8 @@ def serve(host: str, port: int, workers: int, database_url: str | None, data_dir
     key = None
     if is_development(chosen, host):
         chosen, key = with_development_key(chosen)
+    elif chosen.key_file is not None and chosen.role != "gateway":
+        read_key_file(Path(chosen.key_file))  # what is wrong with it is said in one line, before anything is started
     stop = _StopSignals()
     store = None
     with _signals_to(signal.SIG_IGN):  # while it stops, ignore a second Ctrl-C, so that requests are finished

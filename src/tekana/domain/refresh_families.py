@@ -14,8 +14,11 @@ from tekana.domain.identifiers import CustomerId
 
 IDLE_LIFETIME: Final = timedelta(days=30)
 LONGEST_LIFETIME: Final = timedelta(days=90)
-GRACE: Final = timedelta(seconds=10)
-"""For so long after its use, the previous token returns the same next one: its answer was lost, or two tabs used it."""
+GRACE: Final = timedelta(minutes=1)
+"""For so long after its use, the previous token returns the same next one: its answer was lost, or two tabs used it.
+
+It is twice the time after which a client gets 503 and has to repeat the request: 30 seconds.
+"""
 
 FAMILIES_MAX: Final = 20
 """A customer is signed in on at most this many devices; the oldest family ends first."""
