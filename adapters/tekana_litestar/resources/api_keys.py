@@ -150,8 +150,9 @@ async def get_api_key(call: NamedDependency[Call[None, Query]]) -> Response:
 async def rotate_api_key(call: NamedDependency[Call[Nothing, Query]]) -> Response:
     """Give an API key a new secret.
 
-    The new `key` is shown here and never again. For 24 hours both are valid. You need every right that the key has. A
-    key that repeats the request gets the API key as it is then, without its text.
+    The new `key` is shown here and never again. For 24 hours both are valid, but another rotation ends the older one at
+    once. You need every right that the key has. A key that repeats the request gets the API key as it is then, without
+    its text.
     """
     issued = await authentication.rotate_api_key(call.session, _key_id(call), key=call.key, request_id=call.request_id)
     return json_response(200, ApiKeyWithSecret.from_domain(issued.key, key=issued.text), replayed=issued.replayed)
