@@ -25,9 +25,8 @@ import pytest
 from sqlalchemy import make_url
 
 from tekana.bootstrap import adapters
-from tekana_postgres.auditor import AUDIT_PREFIX
 from tekana_postgres.embedded import EmbeddedPostgres
-from tekana_postgres.rights import role_name
+from tekana_postgres.rights import AUDIT_PREFIX, role_name
 from tests.kafka import idempotent_on_the_pip_broker
 from tests.kafka.brokers import Broker, PipBroker, new_broker
 from tests.postgres_stores import postgres_store

@@ -11,11 +11,9 @@ import asyncpg
 from sqlalchemy import Connection, text
 
 from tekana.domain.errors import Unavailable
-from tekana_postgres.rights import MissingGrant, create_role, role_name, take_role
+from tekana_postgres.rights import AUDIT_PREFIX, MissingGrant, create_role, role_name, take_role
 from tekana_postgres.tables import metadata
 from tekana_postgres.tables.columns import ALL_COLUMNS
-
-AUDIT_PREFIX: Final = "tekana_audit"
 
 AUDITED: Final[dict[str, tuple[str, ...]]] = {
     "alembic_version": ALL_COLUMNS,

@@ -17,6 +17,7 @@ from tekana_postgres.tables import metadata
 from tekana_postgres.tables.columns import MAY_SELECT
 
 ROLE_PREFIX: Final = "tekana_app"
+AUDIT_PREFIX: Final = "tekana_audit"
 """The prefix of the names of these roles. The first versions had a role with just this name for all databases."""
 
 TABLES: Final[dict[str, tuple[str, ...]]] = {
@@ -193,6 +194,9 @@ _TAKE_ROLE = f"""
 """
 _MISSING_GRANT = f"""
     SELECT coalesce(
+        (SELECT format('%I audits, and may only read: use the database user of the servers', current_user)
+         FROM pg_roles WHERE starts_with(rolname, '{AUDIT_PREFIX}_') AND pg_has_role(current_user, oid, 'MEMBER')
+         LIMIT 1),
         (SELECT format('GRANT %I TO %I', rolname, current_user)
          FROM pg_class, aclexplode(relacl) JOIN pg_roles r ON r.oid = grantee
          WHERE pg_class.oid = to_regclass('outbox') AND privilege_type = 'INSERT'
@@ -222,4 +226,4 @@ async def take_role(connection: asyncpg.Connection) -> None:
 
 
 class MissingGrant(Exception):
-    """Contains the statement that grants the missing rights to the user of a connection."""
+    """Contains the statement that grants the missing rights to the user of a connection, or why there is none."""

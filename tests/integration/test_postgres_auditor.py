@@ -8,10 +8,12 @@ import pytest
 import tekana
 from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.ports.audit import Finding
+from tekana.ports.page import PageRequest
+from tekana.ports.wallets import WalletFilter
 from tekana.testing.session import session
-from tekana_postgres.auditor import AUDIT_PREFIX, AUDITED, BREACHES
+from tekana_postgres.auditor import AUDITED, BREACHES
 from tekana_postgres.migrator import migrate
-from tekana_postgres.rights import role_name
+from tekana_postgres.rights import AUDIT_PREFIX, role_name
 from tekana_postgres.tables import APPEND_ONLY, metadata
 from tests.integration.postgres_support import some_history, superuser
 from tests.integration.test_postgres_rights import MigratedDatabase, execute, migrated, other_postgres_url, user
@@ -36,6 +38,10 @@ async def test_the_audit_works_with_the_auditors_role(migrated: MigratedDatabase
         await audit(migrated.as_user(user))
     assert str(refused.value.__cause__) == f"GRANT {role} TO {user}"
     await execute(migrated.url, str(refused.value.__cause__))
+    with pytest.raises(tekana.Unavailable) as refused:  # an auditor is not to become a writer
+        async with session(migrated.as_user(user)) as app:
+            await app.wallets.list(WalletFilter(), PageRequest())
+    assert str(refused.value.__cause__) == f"{user} audits, and may only read: use the database user of the servers"
     findings = await audit(migrated.as_user(user))
     assert [finding for finding in findings if not finding.ok] == []
     assert len(findings) == len(await audit(migrated.url)) == 13

@@ -14,9 +14,8 @@ from sqlalchemy import make_url
 import tekana
 from tekana.testing import builders
 from tekana.testing.session import session
-from tekana_postgres.auditor import AUDIT_PREFIX
 from tekana_postgres.migrator import migrate
-from tekana_postgres.rights import BREACHES, FUNCTIONS, SEQUENCES, TABLES, role_name
+from tekana_postgres.rights import AUDIT_PREFIX, BREACHES, FUNCTIONS, SEQUENCES, TABLES, role_name
 from tests.conftest import _database, _maintain
 from tests.integration.postgres_support import superuser
 from tests.postgres_stores import postgres_store
