@@ -32,7 +32,8 @@ _TOKEN: Final = "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJjdXN0b21lciJ9.c2lnbmF0dXJl"  # 
 _REFRESH: Final = "AZrR0vEwcQCAAAAAAAAAAQ4xbPUxJvmKzMvY1nXqW0C5k3yJ2pV8eR6tHs9uLw0d"
 _KEYS_MAX_AGE_SECONDS: Final = 3600
 
-_TENANT: Final = meta("The partner whose customer it is; the operator's own if it is left out.", "main", maxLength=100)
+# Any text is one, as an unknown one has the answer of a wrong password.
+_TENANT: Final = meta("The partner whose customer it is; the operator's own if it is left out.", "main")
 _SIGN_IN_PHONE: Final = meta("In E.164 form. This, or the email.", "+250788123456", maxLength=40)
 _SIGN_IN_EMAIL: Final = meta("This, or the phone number.", "aline@example.com", format="email", maxLength=320)
 _PASSWORD: Final = meta("The password or PIN.", "739184", minLength=1, maxLength=1000)

@@ -128,8 +128,8 @@ class EventQuery(Query, frozen=True, kw_only=True):
 _LAST_EVENT_ID: Final = {
     "name": "Last-Event-ID",
     "required": False,
-    "description": "Of a stream: the `id` of the last event that you have. It outranks `after`.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 500},
+    "description": "Of a stream: the `id` of the last event that you have. It outranks `after`. Pages do not read it.",
+    "schema": {"type": "string"},
 }
 
 
