@@ -11,7 +11,7 @@ import asyncpg
 from sqlalchemy import Connection, text
 
 from tekana.domain.errors import Unavailable
-from tekana_postgres.rights import AUDIT_PREFIX, MissingGrant, create_role, role_name, take_role
+from tekana_postgres.rights import AUDIT_PREFIX, MissingGrant, create_role, role_of_database, take_role
 from tekana_postgres.tables import metadata
 from tekana_postgres.tables.columns import ALL_COLUMNS
 
@@ -64,7 +64,7 @@ def grant_auditor_rights(connection: Connection) -> None:
     """
     if connection.execute(text("SELECT to_regclass('outbox')")).scalar_one() is None:
         return
-    role = role_name(connection.execute(text("SELECT current_database()")).scalar_one(), AUDIT_PREFIX)
+    role = role_of_database(connection, AUDIT_PREFIX, "entries")
     if not create_role(connection, role):
         return
     quote = connection.dialect.identifier_preparer.quote_identifier

@@ -127,6 +127,12 @@ EXCEPTION
 END $$
 """
 
+_ROLE_WITH_RIGHTS = """
+    SELECT rolname FROM pg_class, aclexplode(relacl) JOIN pg_roles r ON r.oid = grantee
+    WHERE pg_class.oid = to_regclass(:table) AND starts_with(rolname, :prefix)
+    ORDER BY rolname <> :own, rolname LIMIT 1
+"""
+
 _MEMBERS = "SELECT member::regrole::text FROM pg_auth_members WHERE roleid = to_regrole(:role)"
 
 
@@ -149,13 +155,25 @@ def grant_rights(connection: Connection, *, move_members: bool) -> None:
     quote = connection.dialect.identifier_preparer.quote_identifier
     for function in connection.execute(text(_OPEN_FUNCTIONS)).scalars().all():
         connection.exec_driver_sql(f"REVOKE EXECUTE ON FUNCTION {quote(function)} FROM PUBLIC")
-    role = role_name(connection.execute(text("SELECT current_database()")).scalar_one())
+    role = role_of_database(connection, ROLE_PREFIX, "outbox")
     if not create_role(connection, role):
         return
     for kind, name, privilege in connection.execute(text(_MISSING), {"role": role}).all():
         connection.exec_driver_sql(f"GRANT {privilege} ON {kind} {quote(name)} TO {quote(role)}")
     if first_role_has_rights(connection):
         _leave_first_role(connection, quote(role), move_members=move_members)
+
+
+def role_of_database(connection: Connection, prefix: str, table: str) -> str:
+    """Return the role with a prefix that has rights on a table; if none has, the one that is to have them.
+
+    A copy of a database (CREATE DATABASE … TEMPLATE), or a renamed one, uses the role of the original, of which the
+    users are members.
+    """
+    own = role_name(connection.execute(text("SELECT current_database()")).scalar_one(), prefix)
+    known = {"table": table, "prefix": f"{prefix}_", "own": own}
+    found: str | None = connection.execute(text(_ROLE_WITH_RIGHTS), known).scalar()
+    return own if found is None else found
 
 
 def create_role(connection: Connection, role: str) -> bool:
@@ -181,8 +199,8 @@ def _leave_first_role(connection: Connection, role: str, *, move_members: bool) 
     connection.exec_driver_sql(f"REVOKE ALL ON SCHEMA {schema} FROM {ROLE_PREFIX}")
 
 
-# The search path is resolved first: afterwards, "$user" in it would be the role. The role is the one with the rights: a
-# copy of a database (CREATE DATABASE … TEMPLATE), or a renamed one, uses the role of the original.
+# The search path is resolved first: afterwards, "$user" in it would be the role. The role is the one with the rights:
+# see `role_of_database`.
 _TAKE_ROLE = f"""
     SELECT set_config('search_path', quote_ident(current_schema()), false), set_config('role', rolname, false)
     FROM (

@@ -88,6 +88,30 @@ async def test_a_user_of_one_database_cannot_read_another(
         await execute(theirs, "SELECT count(*) FROM customers")
 
 
+async def test_a_migrated_copy_uses_the_role_of_the_original(
+    migrated: MigratedDatabase, postgres_server: str, user: str
+) -> None:
+    audit_role, name = role_name(migrated.name, AUDIT_PREFIX), f"{migrated.name}_copy"
+    await execute(  # as an earlier version, which had no such tables
+        migrated.url,
+        f"REVOKE ALL ON data_keys FROM {migrated.role}",
+        f"REVOKE ALL ON audit_log FROM {audit_role}",
+        f"GRANT {migrated.role} TO {user}",
+    )
+    await execute(postgres_server, f"CREATE DATABASE {name} TEMPLATE {migrated.name}")
+    try:
+        copy = MigratedDatabase(_database(postgres_server, name), name, migrated.role)
+        await migrate(copy.url)
+        async with session(copy.as_user(user)) as app:
+            await app.execute(builders.person())
+        for role, table in ((migrated.role, "data_keys"), (audit_role, "audit_log")):
+            assert await execute(copy.url, f"SELECT has_any_column_privilege('{role}', '{table}', 'SELECT')")
+        new = f"'{role_name(name)}', '{role_name(name, AUDIT_PREFIX)}'"
+        assert await execute(copy.url, f"SELECT count(*) FROM pg_roles WHERE rolname IN ({new})") == 0
+    finally:
+        await execute(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
 async def test_the_error_for_a_missing_grant_names_it(migrated: MigratedDatabase, user: str) -> None:
     store = postgres_store(migrated.as_user(user))
     with pytest.raises(tekana.Unavailable, match="no right to work with the tables") as refused:
