@@ -32,7 +32,6 @@ _TOKEN: Final = "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJjdXN0b21lciJ9.c2lnbmF0dXJl"  # 
 _REFRESH: Final = "AZrR0vEwcQCAAAAAAAAAAQ4xbPUxJvmKzMvY1nXqW0C5k3yJ2pV8eR6tHs9uLw0d"
 _KEYS_MAX_AGE_SECONDS: Final = 3600
 
-# Any text is one, as an unknown one has the answer of a wrong password.
 _TENANT: Final = meta("The partner whose customer it is; the operator's own if it is left out.", "main")
 _SIGN_IN_PHONE: Final = meta("In E.164 form. This, or the email.", "+250788123456", maxLength=40)
 _SIGN_IN_EMAIL: Final = meta("This, or the phone number.", "aline@example.com", format="email", maxLength=320)
@@ -51,7 +50,7 @@ class _WithSecret(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class _OfContact(_WithSecret, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A body that names a customer by phone number or email."""
+    """A body that names a customer by phone number or email. A tenant is any text: an unknown one is no error of it."""
 
     phone_number: Annotated[str | None, _SIGN_IN_PHONE] = None
     email: Annotated[str | None, _SIGN_IN_EMAIL] = None
