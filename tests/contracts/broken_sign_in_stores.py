@@ -66,15 +66,9 @@ class LosesAttempts(MemoryCustomerCredentials):
 class KeepsFamilies(MemoryCustomerCredentials):
     """A new password ends no family."""
 
-    async def replace(
-        self,
-        credential: Credential,
-        entry: AuditEntry,
-        code_id: UUID | None = None,
-        compared: Credential | None = None,
-    ) -> bool:
+    async def replace(self, *given: Any, **compared: Any) -> bool:
         families = dict(self._sign_in.families)
-        done = await super().replace(credential, entry, code_id, compared)
+        done = await super().replace(*given, **compared)
         self._sign_in.families = families
         return done
 
@@ -82,40 +76,22 @@ class KeepsFamilies(MemoryCustomerCredentials):
 class AcceptsAnyCode(MemoryCustomerCredentials):
     """A code of another customer, or one that was used, sets a password."""
 
-    async def replace(
-        self,
-        credential: Credential,
-        entry: AuditEntry,
-        code_id: UUID | None = None,
-        compared: Credential | None = None,
-    ) -> bool:
-        return await super().replace(credential, entry, None, compared)
+    async def replace(self, credential: Credential, entry: AuditEntry, *_: UUID, **compared: Any) -> bool:
+        return await super().replace(credential, entry, **compared)
 
 
 class ForgetsWhatWasCompared(MemoryCustomerCredentials):
     """A password that was replaced meanwhile still sets another one."""
 
-    async def replace(
-        self,
-        credential: Credential,
-        entry: AuditEntry,
-        code_id: UUID | None = None,
-        compared: Credential | None = None,
-    ) -> bool:
-        return await super().replace(credential, entry, code_id)
+    async def replace(self, *given: Any, compared: Credential | None = None) -> bool:
+        return await super().replace(*given)
 
 
 class LosesEntries(MemoryCustomerCredentials):
     """A password is set without an entry of the audit log."""
 
-    async def replace(
-        self,
-        credential: Credential,
-        entry: AuditEntry,
-        code_id: UUID | None = None,
-        compared: Credential | None = None,
-    ) -> bool:
-        done = await super().replace(credential, entry, code_id, compared)
+    async def replace(self, credential: Credential, entry: AuditEntry, *code: UUID, **compared: Any) -> bool:
+        done = await super().replace(credential, entry, *code, **compared)
         self._state.audit_log.pop(entry.id, None)
         return done
 
