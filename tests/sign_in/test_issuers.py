@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 
 import pytest
@@ -89,13 +89,12 @@ async def server(answer: Callable[[], bytes], *, stays_open: bool = False) -> As
     """Serve one answer to every request; yield the URL."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(answer())
-        await writer.drain()
-        if not stays_open:
-            writer.close()
-        else:
-            await asyncio.sleep(60)
+        with closing(writer):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(answer())
+            await writer.drain()
+            if stays_open:
+                await reader.read()  # until the client closes the connection
 
     port = free_port()
     async with await asyncio.start_server(serve, "127.0.0.1", port):
