@@ -193,10 +193,15 @@ def timing(session: nox.Session) -> None:
 
 @nox.session(default=False, python=TEST_PYTHON)
 def fuzz(session: nox.Session) -> None:
-    """Send some 100,000 generated requests to a running server; `-- --max-examples 60` sends some 6,000."""
+    """Send more than 100,000 generated requests to a running server; `-- --max-examples 60` sends some 6,000."""
     session.install("-e", ".[all,testing]", *EXAMPLES, *TEST_TOOLS)
     _install_openapi_tools(session)
-    session.run("python", "-m", "tests.fuzz.run", *(session.posargs or ("--max-examples", "1800")))
+    if session.posargs:
+        session.run("python", "-m", "tests.fuzz.run", *session.posargs)
+        return
+    session.run("python", "-m", "tests.fuzz.run", "--phases", "examples,coverage,fuzzing", "--max-examples", "2400")
+    # With a time and no number, as what is stored between two runs of a scenario ends the phase: it begins again.
+    session.run("python", "-m", "tests.fuzz.run", "--phases", "stateful", "--max-time", "1200")
 
 
 @nox.session(default=False, python=_fastest_python(*range(11, 15)) if "bench" in sys.argv else None)

@@ -34,6 +34,9 @@ KEPT: Final = "TEKANA_FUZZ_KEPT"
 
 PARTNERS: Final = ("north", "south")
 CONFIG: Final = """\
+[phases.stateful]
+max-steps = 30
+
 [auth.wfc]
 path = "{users}"
 user = "north"
