@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, cast
 
-from tekana.application import Batch, Webhooks
+from tekana.application import Batch, BatchOutcome, Webhooks
 from tekana.application.authentication import KeyVerifier
 from tekana.application.commands.validation import check_key
 from tekana.application.engine.envelope import Envelope, Outcome
@@ -138,6 +138,11 @@ class RemoteEngine:
         """Return the answer that the command would have now. Nothing is stored."""
         answer: Answer = await self._requests.port("previews", envelope.caller).preview(envelope.command)
         return answer
+
+    async def preview_batch(self, batch: Batch, caller: Caller) -> Sequence[Answer]:
+        """Return the answers that the commands of a batch would have now. Nothing is stored."""
+        outcome: BatchOutcome = await self._requests.port("previews", caller).preview_batch(batch)
+        return outcome.transactions
 
 
 class RemoteReaders:

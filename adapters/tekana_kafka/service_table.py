@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, Union, get_t
 
 from tekana.application import Webhooks
 from tekana.application.authentication import KeyVerifier
-from tekana.application.commands import GROUPS, Batch, Command, money
+from tekana.application.commands import GROUPS, Batch, BatchOutcome, Command, money
 from tekana.application.commands.group import CommandGroup
 from tekana.application.sign_in.ports import SignInPorts
 from tekana.domain.answers import Answer
@@ -32,6 +32,10 @@ class Previews(Protocol):
 
     async def preview(self, command: CoreCommand) -> Answer:
         """Preview a command, like `Session.preview`."""
+        ...
+
+    async def preview_batch(self, batch: Batch) -> BatchOutcome:
+        """Preview a batch, like `Session.preview_batch`."""
         ...
 
 

@@ -57,6 +57,12 @@ class PageQuery(Query, frozen=True, kw_only=True):
         return page_request(path, self.limit, self.cursor, "cursor")
 
 
+class DryRunQuery(Query, frozen=True, kw_only=True):
+    """How."""
+
+    dry_run: Annotated[bool, Meta(description="Say what would happen, and keep nothing. No key is needed.")] = False
+
+
 FilterT = TypeVar("FilterT", bound=tuple[Any, ...])
 QueryT = TypeVar("QueryT", bound=Query)
 

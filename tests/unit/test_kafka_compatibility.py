@@ -338,10 +338,12 @@ REGISTERED = Customer(
     created_at=MOMENT,
     updated_at=MOMENT,
 )
+PREVIEWED = codec_of(tekana.BatchOutcome)
 STORED_ANSWERS: Page[StoredAnswer] = Page((CustomerWithWallets(REGISTERED, (OPENED,)), OPENED), "next")
 SAMPLES: dict[str, tuple[Callable[[Any], bytes], Callable[[bytes], Any], Any]] = {
     "outcome": (OUTCOME.encode, OUTCOME.decode, Outcome(TRANSACTION, False)),
     "rejection": (OUTCOME.encode, OUTCOME.decode, Outcome(REJECTION, True)),
+    "previewed batch": (PREVIEWED.encode, PREVIEWED.decode, tekana.BatchOutcome((TRANSACTION, REJECTION), None, False)),
     "batch": (OUTCOMES.encode, OUTCOMES.decode, (Outcome(REJECTION, False),)),
     "verified key": (VERIFIED.encode, VERIFIED.decode, VerifiedKey("main", "key:1", "operator", ("keys:read",), 0.5)),
     "no key": (VERIFIED.encode, VERIFIED.decode, None),
@@ -397,6 +399,7 @@ def _hints(query: query_messages.Query) -> dict[str, str]:
     }
 
 
+DEPOSIT = tekana.DepositFunds(wallet_id=WalletId(WALLET), amount="1", currency="RWF")
 ARGUMENTS: dict[str, Any] = {
     "CustomerId": UUID(int=1),
     "WalletId": UUID(int=1),
@@ -415,7 +418,8 @@ ARGUMENTS: dict[str, Any] = {
     "WalletFilter": tekana.WalletFilter(currency=Currency("RWF")),
     "TransactionFilter": tekana.TransactionFilter(type="deposit", start=MOMENT),
     "datetime | None": MOMENT,
-    "CoreCommand": tekana.DepositFunds(wallet_id=WalletId(WALLET), amount="1", currency="RWF"),
+    "CoreCommand": DEPOSIT,
+    "Batch": tekana.Batch(mode="atomic", transactions=(DEPOSIT,)),
 }
 
 

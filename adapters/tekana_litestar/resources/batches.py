@@ -19,7 +19,7 @@ from tekana_litestar.examples import example_error, example_of
 from tekana_litestar.fields import meta
 from tekana_litestar.operation import Call, Returns, command
 from tekana_litestar.problems import Problem, problem_of
-from tekana_litestar.queries import Query
+from tekana_litestar.queries import DryRunQuery
 from tekana_litestar.resources.transactions import Transaction
 from tekana_litestar.responses import Response, json_response
 
@@ -65,17 +65,30 @@ _NONE_DONE: Final = {"results": [_refused(0, RolledBack), _refused(1, Insufficie
 @command(
     "/",
     Returns(201, BatchResults, example=_ALL_DONE),
-    Returns(207, BatchResults, example=_SOME_DONE),
+    Returns(
+        200,
+        BatchResults,
+        meaning="A dry run: all movements would be done. Nothing was kept.",
+        is_kept=False,
+        example=_ALL_DONE,
+    ),
+    Returns(
+        207,
+        BatchResults,
+        meaning="Some movements were done, or in a dry run would be, and others not.",
+        example=_SOME_DONE,
+    ),
     Returns(
         422,
         BatchResults,
-        meaning="Nothing was done, and the results say why; or a rule refuses the batch.",
+        meaning="Nothing was done, or in a dry run would be, and the results say why; or a rule refuses the batch.",
         example=_NONE_DONE,
     ),
+    query=DryRunQuery,
     body=Body(Batch, bytes_max=BATCH_BYTES_MAX, example=_EXAMPLE),
     key="required",
 )
-async def create_batch(call: NamedDependency[Call[Batch, Query]]) -> Response:
+async def create_batch(call: NamedDependency[Call[Batch, DryRunQuery]]) -> Response:
     """Move money many times.
 
     1 to 1,000 movements in one request, each as `POST /v1/transactions` takes it. `atomic`: all are done, or none. One
@@ -85,21 +98,27 @@ async def create_batch(call: NamedDependency[Call[Batch, Query]]) -> Response:
     same key does what is not done yet. If one movement is malformed, nothing is done.
     """
     call.count_recipients(call.input.transactions)
-    outcome = await call.session.submit_batch(call.input, key=call.key, request_id=call.request_id)
-    results = tuple([_result(index, one, call.request_id) for index, one in enumerate(outcome.transactions)])
-    content = BatchResults(results=results, failed_index=outcome.failed_index)
-    return json_response(_status(outcome), content, replayed=outcome.replayed)
+    is_kept = not call.query.dry_run
+    if is_kept:
+        outcome = await call.session.submit_batch(call.input, key=call.key, request_id=call.request_id)
+    else:
+        outcome = await call.session.preview_batch(call.input)
+    results = [_result(index, one, call.request_id, is_kept) for index, one in enumerate(outcome.transactions)]
+    content = BatchResults(results=tuple(results), failed_index=outcome.failed_index)
+    return json_response(_status(outcome, 201 if is_kept else 200), content, replayed=outcome.replayed)
 
 
-def _status(outcome: BatchOutcome) -> int:
-    """Return 201 if all was done, 422 if nothing was, else 207."""
+def _status(outcome: BatchOutcome, all_done: int) -> int:
+    """Return `all_done` if all was done, 422 if nothing was, else 207."""
     posted = {isinstance(one, DomainTransaction) and one.rejection is None for one in outcome.transactions}
-    return 207 if len(posted) > 1 else 201 if True in posted else 422
+    return 207 if len(posted) > 1 else all_done if True in posted else 422
 
 
-def _result(index: int, one: DomainTransaction | Rejection, request_id: str) -> BatchResult:
+def _result(index: int, one: DomainTransaction | Rejection, request_id: str, is_kept: bool) -> BatchResult:
     refusal = refusal_of(one)
     if refusal is not None:
+        if not is_kept:
+            refusal.transaction = None  # it cannot be looked up
         return BatchResult(index=index, status=422, problem=problem_of(refusal, request_id, reading=False))
     return BatchResult(index=index, status=201, transaction=Transaction.from_domain(cast("DomainTransaction", one)))
 

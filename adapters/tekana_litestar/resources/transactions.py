@@ -40,7 +40,7 @@ from tekana_litestar.fields import POSTED_AT, meta
 from tekana_litestar.headers import check_idempotency_key
 from tekana_litestar.operation import WAITS, Call, Returns, command, query
 from tekana_litestar.pages import ListPage, page_response
-from tekana_litestar.queries import Order, PageQuery, Query
+from tekana_litestar.queries import DryRunQuery, Order, PageQuery, Query
 from tekana_litestar.responses import HttpResponse, Response, json_response
 from tekana_litestar.views import utc
 
@@ -212,12 +212,6 @@ def _amount_rule(currency: Currency) -> str:
     """Return what an amount in a query must be."""
     least, most = format_minor(1, currency), format_minor(AMOUNT_MAX_MINOR, currency)
     return f"must be an amount from {least} to {most} {currency}, with at most {EXPONENTS[currency]} decimals"
-
-
-class DryRunQuery(Query, frozen=True, kw_only=True):
-    """How."""
-
-    dry_run: Annotated[bool, meta("Say what would happen, and keep nothing. No key is needed.")] = False
 
 
 MOVEMENT: Final = Body(AnyMoneyCommand)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from tekana.application.audit_recorder import AuditRecorder
 from tekana.application.authentication import KeyVerifier
-from tekana.application.commands.batch import Batch, BatchOutcome, failed_index
+from tekana.application.commands.batch import Batch, BatchOutcome, batch_outcome
 from tekana.application.commands.command import AnswerT, Command
 from tekana.application.customer_export import CustomerExport, RecordedPersonalData
 from tekana.application.engine.engine import Engine
@@ -38,7 +38,7 @@ from tekana.domain.errors import (
 )
 from tekana.domain.identifiers import CustomerId
 from tekana.domain.policy import require_scope, visible_transaction
-from tekana.domain.transaction import Rejection, Transaction
+from tekana.domain.transaction import Transaction
 from tekana.domain.wallet import WALLETS_PER_CUSTOMER_MAX
 from tekana.ports.audit import Audit
 from tekana.ports.audit_log import AuditRecords
@@ -117,6 +117,10 @@ class Session(SessionReaders):
         except Forbidden as error:
             self._note(command.NAME, "refused", error.code, named_resource(command.locks()))
             raise
+
+    def _require_scopes_of(self, batch: Batch) -> None:
+        for kind in (type(batch), *{type(one) for one in batch.transactions}):
+            self.require_scope(kind.NAME, kind.SCOPE)
 
     def _note(
         self, action: str, outcome: AuditOutcome, code: str | None = None, resource: Resource | None = None
@@ -276,16 +280,13 @@ class Session(SessionReaders):
             Unavailable: the outcome of some commands is unknown; retry with the same key.
         """
         outcomes = await self.execute_batch(batch, key=key, request_id=request_id)
-        transactions = tuple([cast("Transaction | Rejection", one.answer) for one in outcomes])
-        replayed = all(one.replayed for one in outcomes)
-        return BatchOutcome(transactions, failed_index(batch, transactions), replayed)
+        return batch_outcome(batch, [one.answer for one in outcomes], replayed=all(one.replayed for one in outcomes))
 
     async def execute_batch(
         self, batch: Batch, *, key: str | None = None, request_id: str | None = None
     ) -> list[Outcome]:
         """Execute many money commands like `submit_batch`, and return the outcome of each of them."""
-        for kind in (type(batch), *{type(one) for one in batch.transactions}):
-            self.require_scope(kind.NAME, kind.SCOPE)
+        self._require_scopes_of(batch)
         outcomes = await self._engine.submit_batch(
             batch, caller=self.caller, key=key, request_id=request_id, address=self._origin.address
         )
@@ -297,6 +298,17 @@ class Session(SessionReaders):
         answer = await self._visible(await self._engine.preview(Envelope(command, self.caller)))
         raise_refusal(answer, replayed=False)
         return cast("AnswerT", answer)
+
+    async def preview_batch(self, batch: Batch) -> BatchOutcome:
+        """Return what `submit_batch` would now (a dry run). Nothing is stored.
+
+        Raises:
+            Forbidden: the caller lacks the scope.
+            InvalidRequest: a command needs the approval of a second person.
+        """
+        self._require_scopes_of(batch)
+        answers = await self._engine.preview_batch(batch, self.caller)
+        return batch_outcome(batch, [await self._visible(one) for one in answers], replayed=False)
 
     async def _await_visible(self, outcome: asyncio.Future[Outcome]) -> Outcome:
         return await self._visible_outcome(await outcome)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
@@ -69,23 +70,22 @@ class CoreDriver:
         self._sign_in = None if sign_in is None else SignInDriver(app.caller, sign_in)
 
     async def do(self, verb: Verb, subject: str | None, details: Record, *, key: str) -> Reply:
-        try:
+        with _refusals():
             if verb in SIGN_IN_VERBS and self._sign_in is not None:
                 return Reply(await self._sign_in.do(verb, subject, details), replayed=False)
             if verb == "batch":
                 return _reply(await self._app.submit_batch(_batch(details), key=key))
-            make, name = _COMMANDS[verb]
-            command = make(**_typed(details if name is None else {**details, name: subject}))
-            done = await self._app.submit(command, key=key)
-        except ApprovalPending as pending:
-            return Reply(_record(pending.approval), pending.replayed)
-        except InvalidRequest as error:
-            raise Refusal(error.code, [one.field for one in error.errors]) from error
-        except Unauthenticated as error:
-            raise Refusal(error.code) from error
-        except Refused as error:
-            raise Refusal(error.code, replayed=error.replayed) from error
+            try:
+                done = await self._app.submit(_command(verb, subject, details), key=key)
+            except ApprovalPending as pending:
+                return Reply(_record(pending.approval), pending.replayed)
         return Reply(_record(done.answer), done.replayed)
+
+    async def preview(self, verb: Verb, details: Record) -> Reply:
+        with _refusals():
+            if verb == "batch":
+                return _reply(await self._app.preview_batch(_batch(details)), is_kept=False)
+            return Reply(_record(await self._app.preview(_command(verb, None, details))), replayed=False)
 
     async def get(self, kind: Kind, id: str) -> Record:
         readers: dict[Kind, Any] = {
@@ -151,6 +151,24 @@ def operators_of(app: Session) -> Callable[[str], CoreDriver]:
     return lambda subject: CoreDriver(app.as_caller(replace(LOCAL_OPERATOR, subject=subject)))
 
 
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Raise the Refusal of an error."""
+    try:
+        yield
+    except InvalidRequest as error:
+        raise Refusal(error.code, [one.field for one in error.errors]) from error
+    except Unauthenticated as error:
+        raise Refusal(error.code) from error
+    except Refused as error:
+        raise Refusal(error.code, replayed=error.replayed) from error
+
+
+def _command(verb: Verb, subject: str | None, details: Record) -> Any:
+    make, name = _COMMANDS[verb]
+    return make(**_typed(details if name is None else {**details, name: subject}))
+
+
 async def _export(export: CustomerExport) -> Record:
     profile = await export.profile()
     return {
@@ -183,14 +201,14 @@ def _batch(details: Record) -> core.Batch:
     return core.Batch(mode=details["mode"], transactions=tuple(commands))
 
 
-def _reply(done: core.BatchOutcome) -> Reply:
+def _reply(done: core.BatchOutcome, *, is_kept: bool = True) -> Reply:
     results = []
     for index, one in enumerate(done.transactions):
         if isinstance(one, Transaction) and one.rejection is None:
             results.append({"index": index, "status": 201, "transaction": _transaction(one)})
         elif (refusal := refusal_of(one)) is not None:
             problem = {"code": refusal.code}
-            if refusal.transaction is not None:
+            if refusal.transaction is not None and is_kept:
                 problem["transaction_id"] = str(refusal.transaction.id)
             results.append({"index": index, "status": 422, "problem": problem})
     return Reply({"results": results, "failed_index": done.failed_index}, done.replayed)

@@ -60,6 +60,10 @@ class Driver(Protocol):
         """
         ...
 
+    async def preview(self, verb: Verb, details: Record) -> Reply:
+        """Send a money command or a batch as a dry run, without a key."""
+        ...
+
     async def get(self, kind: Kind, id: str) -> Record:
         """Return the customer, wallet, transaction or approval with this id."""
         ...

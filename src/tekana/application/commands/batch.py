@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, cast
 
 from msgspec.structs import force_setattr
 
 from tekana.application.commands.command import Struct
 from tekana.application.commands.money import AnyMoneyCommand, DepositFunds, TransferFunds
-from tekana.domain.answers import BatchMode
+from tekana.domain.answers import Answer, BatchMode
 from tekana.domain.caller import Scope
 from tekana.domain.errors import RolledBack, invalid
 from tekana.domain.transaction import Rejection, Transaction
@@ -64,7 +64,13 @@ class BatchOutcome(NamedTuple):
     replayed: bool
 
 
-def failed_index(batch: Batch, transactions: Sequence[Transaction | Rejection]) -> int | None:
+def batch_outcome(batch: Batch, answers: Sequence[Answer], *, replayed: bool) -> BatchOutcome:
+    """Return the outcome of a batch, from the answers of its commands: transactions, or rejections alone."""
+    transactions = tuple([cast("Transaction | Rejection", one) for one in answers])
+    return BatchOutcome(transactions, _failed_index(batch, transactions), replayed)
+
+
+def _failed_index(batch: Batch, transactions: Sequence[Transaction | Rejection]) -> int | None:
     """Return the index of the command that was refused in an atomic batch, or None."""
     if batch.mode == "independent":
         return None

@@ -8,7 +8,7 @@ import msgspec
 
 from tekana.application.commands.command import Command, MoneyCommand, record_refusal
 from tekana.domain.answers import Answer
-from tekana.domain.approvals import APPROVALS, Approval
+from tekana.domain.approvals import APPROVALS, Approval, ApprovalRules
 from tekana.domain.audit_log import Resource, requested_entry
 from tekana.domain.book import Book
 from tekana.domain.errors import InvalidRequest, Refused, invalid
@@ -44,9 +44,9 @@ def request_approval(command: Command[Answer], book: Book) -> Answer:
     return approval
 
 
-def batch_error(commands: Sequence[MoneyCommand], book: Book) -> InvalidRequest | None:
+def batch_error(commands: Sequence[MoneyCommand], rules: ApprovalRules) -> InvalidRequest | None:
     """Return the error of a batch with a command that needs an approval; None if there is no such command."""
-    needing = book.approval_rules.commands
+    needing = rules.commands
     if not needing:
         return None
     places = [index for index, one in enumerate(commands) if one.NAME in needing]

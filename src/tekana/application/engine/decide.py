@@ -23,7 +23,7 @@ from tekana.application.engine.approvals import batch_error, request_approval
 from tekana.application.engine.command_queue import QueuedBatch, QueuedCommand
 from tekana.application.engine.envelope import Envelope, Outcome
 from tekana.domain.answer_reference import AnswerReference
-from tekana.domain.answers import Answer, BatchRecord
+from tekana.domain.answers import Answer, BatchMode, BatchRecord
 from tekana.domain.book import Book
 from tekana.domain.errors import IdempotencyKeyReused, InvalidRequest, Refused, RolledBack
 from tekana.domain.identifiers import WalletId
@@ -205,7 +205,7 @@ def _decide_batch(
 ) -> None:
     new = decided.records
     if asked.key not in known and asked.key not in new:
-        error = batch_error(asked.batch.transactions, book)
+        error = batch_error(asked.batch.transactions, book.approval_rules)
         if error is not None:
             decided.invalid.update((id(one), error) for one in members)
             return
@@ -215,13 +215,27 @@ def _decide_batch(
     if not is_of(claimed, asked) or not members:
         return
     _begin(members[0].envelope, book)  # all members have the same sender
-    answers: Iterable[Answer]
-    if about.mode == "atomic":
-        answers = _decide_all_or_none(asked.batch.transactions, book)
-    else:
-        answers = [_decide_now(one.envelope.command, book) for one in members]
+    answers = _decide_members(about.mode, [one.envelope.command for one in members], book)
     for one, answer in zip(members, answers, strict=True):
         new[one.key] = IdempotencyRecord(one.fingerprint, answer)
+
+
+def decide_batch(batch: Batch, book: Book) -> Sequence[Answer]:
+    """Decide all commands of a batch as the Book's caller, and return their answers.
+
+    Raises:
+        InvalidRequest: a command needs the approval of a second person.
+    """
+    error = batch_error(batch.transactions, book.approval_rules)
+    if error is not None:
+        raise error
+    return _decide_members(batch.mode, batch.transactions, book)
+
+
+def _decide_members(mode: BatchMode, commands: Sequence[Any], book: Book) -> Sequence[Answer]:
+    if mode == "atomic":
+        return _decide_all_or_none(commands, book)
+    return [_decide_now(one, book) for one in commands]
 
 
 def _decide_all_or_none(commands: Sequence[MoneyCommand], book: Book) -> Sequence[Answer]:

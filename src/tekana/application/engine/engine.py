@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Protocol
 
 from tekana.application.commands.batch import Batch
@@ -67,4 +68,8 @@ class Engine(Protocol):
 
     async def preview(self, envelope: Envelope) -> Answer:
         """What the command would lead to now; a refused one, its rejected transaction. Nothing is kept."""
+        ...
+
+    async def preview_batch(self, batch: Batch, caller: Caller) -> Sequence[Answer]:
+        """What each command of a batch would lead to now. Nothing is kept."""
         ...

@@ -19,9 +19,10 @@ from tekana.application.commands.batch import Batch
 from tekana.application.commands.validation import check_key
 from tekana.application.engine.command_queue import CommandQueue, QueuedBatch, QueuedCommand, queued
 from tekana.application.engine.contention import Lanes
-from tekana.application.engine.decide import decide, fingerprint_under, with_further_locks
+from tekana.application.engine.decide import fingerprint_under
 from tekana.application.engine.envelope import Envelope, Outcome
 from tekana.application.engine.group_settler import GroupSettler
+from tekana.application.engine.previews import Previews
 from tekana.application.engine.statistics import EngineStatistics, OutcomeCounter
 from tekana.domain.answers import Answer
 from tekana.domain.approvals import NO_APPROVALS, ApprovalRules
@@ -29,7 +30,7 @@ from tekana.domain.book import Book
 from tekana.domain.caller import Caller
 from tekana.domain.errors import Overloaded, Unavailable
 from tekana.domain.identifiers import NUMBER_BITS, WebhookEndpointId
-from tekana.domain.lock_set import LockedState, LockSet, merge
+from tekana.domain.lock_set import LockedState
 from tekana.domain.money import Currency
 from tekana.ports.clock import NewId
 from tekana.ports.unit_of_work import KEY_SEPARATOR, BeginUnit, IdempotencyKey
@@ -46,10 +47,6 @@ _PASSES_MAX = 5
 
 STALL_SECONDS = 120.0
 """For how long a group may be in flight: much longer than all its tries take while the store does not answer."""
-
-# At once: previews take connections that real money needs.
-_PREVIEWS_MAX = 2
-_WAITING_PREVIEWS_MAX = 100
 
 
 class PostingEngine:
@@ -87,8 +84,7 @@ class PostingEngine:
         self._stripe = stripe
         self._keep_customers = keep_customers
         self._numbers = count(new_id().int & ((1 << NUMBER_BITS - 1) - 1))  # apart from those of other processes
-        self._previews = asyncio.Semaphore(_PREVIEWS_MAX)
-        self._waiting_previews = 0
+        self._previews = Previews(begin, self._book, stripe)
         self._largest_group = largest_group
         self._queue = CommandQueue(largest_group, most_groups)
         self._counter = OutcomeCounter()
@@ -206,33 +202,12 @@ class PostingEngine:
         )
 
     async def preview(self, envelope: Envelope) -> Answer:
-        """Return what the command would lead to now; for a refused one, its rejected transaction. Nothing is kept.
+        """Return what the command would lead to now; for a refused one, its rejected transaction. Nothing is kept."""
+        return await self._previews.decide(envelope)
 
-        For a command that needs an approval, this is what it would lead to if it were approved now. Nothing is locked:
-        a preview never makes money wait.
-
-        Raises:
-            Overloaded: too many previews wait.
-        """
-        if self._waiting_previews >= _WAITING_PREVIEWS_MAX:
-            raise Overloaded("too many dry runs are waiting: try again")
-        self._waiting_previews += 1
-        try:
-            async with self._previews:
-                locks = merge([envelope.command.locks()], self._stripe)
-                locked = await self._read(locks)
-                while more := with_further_locks([envelope.command], locks, locked, self._stripe):
-                    locks = more
-                    locked = await self._read(locks)
-                book = self._book(locked, envelope.caller)
-                book.approval_rules = NO_APPROVALS
-                return decide(envelope, book)
-        finally:
-            self._waiting_previews -= 1
-
-    async def _read(self, locks: LockSet) -> LockedState:
-        async with self._begin() as unit:
-            return await unit.read(locks)
+    async def preview_batch(self, batch: Batch, caller: Caller) -> Sequence[Answer]:
+        """Return what each command of a batch would lead to now. Nothing is kept."""
+        return await self._previews.decide_batch(batch, caller)
 
     def _look_soon(self) -> None:
         """Look at the queue once all that arrive at this moment are in it."""

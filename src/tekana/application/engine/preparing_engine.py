@@ -7,7 +7,7 @@ encrypt those of webhooks, may have to be read. The secret of an answer is decry
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 from msgspec import UNSET
@@ -117,6 +117,9 @@ class PreparingEngine:
             return await self._engine.preview(envelope)
         await self._prepare(envelope)
         return await self._readable(await self._engine.preview(envelope))
+
+    async def preview_batch(self, batch: Batch, caller: Caller) -> Sequence[Answer]:
+        return await self._engine.preview_batch(batch, caller)
 
     async def _readable(self, answer: Answer) -> Answer:
         """Return an answer with its secret decrypted, if it has one."""

@@ -130,6 +130,8 @@ class ApprovalRacesContract(Contract):
                 with pytest.raises(InvalidRequest) as error:
                     await people.asker.submit_batch(batch, key="a key")
                 assert [one.field for one in error.value.errors] == ["transactions[1]"]
+                with pytest.raises(InvalidRequest):
+                    await people.asker.preview_batch(batch)
             again = await people.app.submit_batch(builders.independent(adjustment(wallet.id)), key="before the setting")
             assert (again.replayed, again.transactions) == (True, before.transactions)
             done = await people.asker.submit_batch(builders.atomic(mixed[0]), key="a key")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
-from typing import get_args
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Final, get_args
+from uuid import UUID
 
 import pytest
 
@@ -12,7 +15,8 @@ from tekana.application.executed import Executed
 from tekana.domain.answers import BatchMode
 from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.errors import Conflict, IdempotencyKeyReused, TekanaError, Unavailable
-from tekana.domain.transaction import Transaction
+from tekana.domain.identifiers import TransactionId
+from tekana.domain.transaction import Rejection, Transaction
 from tekana.domain.wallet import Wallet
 from tekana.ports.store import Store
 from tekana.testing import builders
@@ -22,6 +26,7 @@ from tekana.testing.contracts.fixtures import Contract, at_work
 from tekana.testing.contracts.helpers import a_wallet, all_at_once, all_outcomes, kinds, transactions_of
 from tekana.testing.contracts.ledger_checks import transactions
 
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MODES: tuple[BatchMode, ...] = get_args(BatchMode)
 
 
@@ -55,6 +60,22 @@ class BatchesContract(Contract):
         assert [await store.wallets(LOCAL_OPERATOR).get(wallet.id) for wallet in (one, two)] == [one, two]
         again = await app.submit_batch(atomic(*movements), key="a key")
         assert again == done._replace(replayed=True)
+
+    @pytest.mark.parametrize("mode", MODES)
+    async def test_a_preview_is_what_the_batch_leads_to_and_keeps_nothing(
+        self, app: Session, store: Store, mode: BatchMode
+    ) -> None:
+        one, two = await a_wallet(app, "100"), await a_wallet(app)
+        there, back = builders.transfer(one.id, two.id, "100"), builders.transfer(two.id, one.id, "30")
+        for refused in ([], [builders.withdrawal(two.id, "71")]):
+            batch = Batch(mode=mode, transactions=(there, back, *refused, builders.withdrawal(two.id, "70")))
+            kept = await transactions(store)
+            shown = await app.preview_batch(batch)
+            assert await transactions(store) == kept
+            done = await app.submit_batch(batch)
+            assert list(map(_projected, shown.transactions)) == list(map(_projected, done.transactions))
+            assert shown._replace(transactions=()) == done._replace(transactions=())
+            await app.execute(builders.deposit(one.id, "70"))
 
     async def test_what_was_undone_is_not_there_for_others_in_the_group(self, app: Session, store: Store) -> None:
         one, two = await a_wallet(app), await a_wallet(app)
@@ -216,6 +237,13 @@ class BatchesContract(Contract):
             done = await failing.submit_batch(batch, key="a key")
         assert (await app.submit_batch(batch, key="a key")).transactions == done.transactions
         assert (await store.wallets(LOCAL_OPERATOR).get(wallet.id)).ledger_balance == 5
+
+
+def _projected(one: Transaction | Rejection) -> Transaction | Rejection:
+    """Return a transaction without what is new each time: its id and its times."""
+    if isinstance(one, Rejection):
+        return one
+    return replace(one, id=TransactionId(UUID(int=0)), created_at=EPOCH, posted_at=one.posted_at and EPOCH)
 
 
 def _codes(done: BatchOutcome) -> list[str | None]:

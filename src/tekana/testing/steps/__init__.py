@@ -42,6 +42,7 @@ _PARTS = (
     "wallets",
     "money",
     "batches",
+    "dry_run_steps",
     "events",
     "webhook_steps",
     "sign_in_steps",

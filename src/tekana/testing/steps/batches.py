@@ -56,13 +56,13 @@ def every_one_done(scene: ScenarioContext) -> None:
 @state("number {number:d} is done")
 def number_done(scene: ScenarioContext, number: int) -> None:
     """Check that a transaction is posted."""
-    assert _result(scene, number)["transaction"]["status"] == "posted"
+    assert result_of(scene, number)["transaction"]["status"] == "posted"
 
 
 @state("number {number:d} is refused: {reason:Reason}")
 def number_refused(scene: ScenarioContext, number: int, reason: str) -> None:
     """Check that a transaction is rejected, and stored."""
-    problem = _result(scene, number)["problem"]
+    problem = result_of(scene, number)["problem"]
     kept = scene.get("transactions", problem["transaction_id"])
     assert problem["code"] == kept["rejection_code"] == reason
 
@@ -113,5 +113,6 @@ def _results(scene: ScenarioContext) -> list[Record]:
     return results
 
 
-def _result(scene: ScenarioContext, number: int) -> Record:
+def result_of(scene: ScenarioContext, number: int) -> Record:
+    """Return the result of a transaction of the last batch, counted from 1."""
     return _results(scene)[number - 1]

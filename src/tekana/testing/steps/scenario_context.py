@@ -45,13 +45,17 @@ class AcceptanceTarget(NamedTuple):
 
 
 class Request(NamedTuple):
-    """A request. `learn` is called with the answer if it succeeds; `by` is the operator who sends it."""
+    """A request. `learn` is called with the answer if it succeeds; `by` is the operator who sends it.
+
+    A `dry_run` is of a money command or a batch.
+    """
 
     verb: Verb
     subject: str | None
     details: Record
     learn: Callable[[Record], None] = lambda _: None
     by: str | None = None
+    dry_run: bool = False
 
 
 class SentRequest(NamedTuple):
@@ -224,6 +228,8 @@ class ScenarioContext:
     async def _outcome(self, request: Request, key: str) -> Reply | Refusal:
         try:
             driver = self._driver_of(request.by)
+            if request.dry_run:
+                return await driver.preview(request.verb, request.details)
             return await driver.do(request.verb, request.subject, request.details, key=key)
         except Refusal as refusal:
             return refusal
