@@ -184,6 +184,15 @@ def soak(session: nox.Session) -> None:
 
 
 @nox.session(default=False, python=TEST_PYTHON)
+def model(session: nox.Session) -> None:
+    """Compare 500 random histories of 50 steps with a model, in memory and on PostgreSQL, and audit each."""
+    session.install("-e", ".[all,testing]", *EXAMPLES, *TEST_TOOLS)
+    for name, default in (("TEKANA_MODEL_HISTORIES", "500"), ("TEKANA_MODEL_STEPS", "50")):
+        session.env.setdefault(name, os.environ.get(name, default))
+    session.run("pytest", "--timeout", "7200", "tests/model", *session.posargs)
+
+
+@nox.session(default=False, python=TEST_PYTHON)
 def timing(session: nox.Session) -> None:
     """Measure whether the time of an answer says what exists, over HTTP on PostgreSQL, on a machine that is idle."""
     session.install("-e", ".[all,testing]", *EXAMPLES, *TEST_TOOLS)

@@ -159,19 +159,20 @@ def template_database(postgres_server: str) -> str:
 @pytest.fixture
 def postgres_url(postgres_server: str, template_database: str) -> Iterator[str]:
     """Return the URL of a new database with the newest schema; it is dropped after the test."""
-    with _new_database(postgres_server, template_database) as url:
+    with new_database(postgres_server, template_database) as url:
         yield url
 
 
 @pytest.fixture(scope="module")
 def shared_postgres_url(postgres_server: str, template_database: str) -> Iterator[str]:
     """Return the URL of a database for all tests of a module, with the newest schema."""
-    with _new_database(postgres_server, template_database) as url:
+    with new_database(postgres_server, template_database) as url:
         yield url
 
 
 @contextmanager
-def _new_database(server: str, template: str) -> Iterator[str]:
+def new_database(server: str, template: str) -> Iterator[str]:
+    """Create a database like the template, yield its URL, and drop it."""
     name = f"tekana_{uuid.uuid4().hex[:12]}"
     _maintain(server, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
     try:
