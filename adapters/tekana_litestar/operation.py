@@ -227,6 +227,8 @@ async def read_call(scope: HTTPScope, receive: Receive, operation: Operation) ->
     query = None if operation.query is None else read_query(scope["query_string"], operation.query)
     ids = {name: canonical_uuid(name, text) for name, text in scope["path_params"].items()}
     versions = expected_versions(headers) if operation.if_match else None
+    if operation.key != "none":
+        idempotency_key(headers, required=False)  # a malformed one is refused, even where a dry run needs none
     input_ = None
     if operation.body is not None:
         input_ = await operation.body.read(receive, headers, ids)

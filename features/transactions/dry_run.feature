@@ -1,5 +1,5 @@
 Feature: Trying out a movement
-  Before money moves, a dry run shows what would happen: the very answer that the real request would get at that moment,
+  Before money moves, a dry run shows what would happen: the very answer that the real request leads to at that moment,
   with the balances after it. Nothing is kept, neither a transaction nor the refusal of one.
 
   Background:
@@ -7,8 +7,8 @@ Feature: Trying out a movement
     And Bosco is a customer with 1,000 RWF
     And Chantal is a customer
 
-  @transaction-30
-  Rule: T30. A dry run gives the answer of the real request, and keeps nothing
+  @transaction-17
+  Rule: T17. A dry run gives the answer of the real request, and keeps nothing
 
     Scenario: A transfer that is possible
       When a transfer of 3,000 RWF from Aline's wallet to Bosco's wallet is tried out
@@ -37,8 +37,8 @@ Feature: Trying out a movement
       And the answer is the one of the dry run
       And Aline's wallet holds 2,000 RWF
 
-  @transaction-31
-  Rule: T31. A batch can be tried out, too
+  @transaction-18
+  Rule: T18. A batch can be tried out, too
 
     Scenario: All or none, and one movement is not possible
       When these are tried out together, all or none:

@@ -160,6 +160,16 @@ async def test_a_key_belongs_to_one_batch(client: httpx.AsyncClient) -> None:
     assert await recorded(client) == 2
 
 
+@pytest.mark.parametrize("path", ["transactions", "batches"])
+async def test_a_dry_run_needs_no_key_and_refuses_a_malformed_one(client: httpx.AsyncClient, path: str) -> None:
+    movement = deposit(await wallet_with(client))
+    body = movement if path == "transactions" else {"mode": "atomic", "transactions": [movement]}
+    url = f"/v1/{path}?dry_run=true"
+    assert (await client.post(url, json=body)).status_code == 200
+    answer = await client.post(url, json=body, headers={"Idempotency-Key": "k" * 256})
+    assert_problem(answer, 400, "invalid_request", "Idempotency-Key")
+
+
 async def test_a_batch_needs_a_key(client: httpx.AsyncClient) -> None:
     body = {"mode": "atomic", "transactions": [deposit(await wallet_with(client))]}
     assert_problem(await client.post("/v1/batches", json=body), 400, "idempotency_key_required", "Idempotency-Key")
