@@ -17,6 +17,7 @@ import uuid
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import asyncpg
@@ -24,6 +25,8 @@ import hypothesis
 import pytest
 from sqlalchemy import make_url
 
+from tekana.application.sign_in import customer_sign_in
+from tekana.application.sign_in.hashing import Hashing
 from tekana.bootstrap import adapters
 from tekana_postgres.embedded import EmbeddedPostgres
 from tekana_postgres.rights import AUDIT_PREFIX, role_name
@@ -101,6 +104,20 @@ def key_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setattr(adapters, "default_data_dir", lambda: folder)
         patch.setenv("TEKANA_KEY_PROVIDER_URL", f"file://{folder}/master-keys.json")
         yield folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_hashes() -> Iterator[None]:
+    """Hash passwords and codes at a small cost in the apps of this process: see `full_hashes`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(customer_sign_in, "Hashing", partial(Hashing, iterations=1, memory_kib=64))
+        yield
+
+
+@pytest.fixture
+def full_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hash at the cost of production in the apps that a test builds, for tests that measure times."""
+    monkeypatch.setattr(customer_sign_in, "Hashing", Hashing)
 
 
 @pytest.fixture(scope="session")

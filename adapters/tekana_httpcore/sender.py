@@ -100,7 +100,7 @@ class HttpSender:
 
     @asynccontextmanager
     async def _pool(self, url: str) -> AsyncIterator[httpcore.AsyncConnectionPool]:
-        pool = self._pools.pop(url, None) or self._new_pool()
+        pool = self._pools.pop(url, None) or self._new_pool(url)
         self._pools[url] = pool  # the most recently used is the last
         self._in_use[url] = self._in_use.get(url, 0) + 1
         try:
@@ -116,9 +116,9 @@ class HttpSender:
         for url in idle[: max(0, len(idle) - _IDLE_POOLS_MAX)]:
             await self._pools.pop(url).aclose()
 
-    def _new_pool(self) -> httpcore.AsyncConnectionPool:
-        if self._tls is None:
-            self._tls = ssl.create_default_context()
+    def _new_pool(self, url: str) -> httpcore.AsyncConnectionPool:
+        if self._tls is None and url.startswith("https:"):
+            self._tls = ssl.create_default_context()  # reads all certificate authorities: 30 ms of processor time
         return httpcore.AsyncConnectionPool(
             ssl_context=self._tls,
             max_connections=None,  # the caller limits the requests to each endpoint

@@ -10,7 +10,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -21,19 +20,19 @@ import httpx
 import pytest
 
 from tests.environment import environment as clean_environment
+from tests.forked import TEKANA, forked
 from tests.integration.postgres_support import superuser
 from tests.integration.test_postgres_schema import STEPS
 from tests.postgres_data import copy_postgres_data
 from tests.serving import free_port, http
 
-TEKANA = (sys.executable, "-m", "tekana_cli")
 HERE = Path(__file__).parent
 
 
 def tekana(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     variables = clean_environment() | environment
     command = [*TEKANA, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=variables)
+    return subprocess.run(command, **forked(command, variables), capture_output=True, text=True, check=False)
 
 
 def audit_objects(url: str) -> list[dict[str, Any]]:
@@ -94,7 +93,8 @@ def test_serve_keeps_its_data_and_stops_all_processes(
     person = {"full_name": "Aline Uwase", "email": "aline@example.com", "phone_number": "+250788000101"}
     answers = []
     for _ in range(2):
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
+        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        with subprocess.Popen(command, **forked(command), **pipes, text=True) as server:
             wait_until_served(time.monotonic() + 240, f"{url}/health/ready")
             same = http.post(f"{url}/v1/customers", json=person, headers={"Idempotency-Key": "one"})
             answers.append((same.status_code, same.text))
@@ -113,7 +113,8 @@ def test_serve_keeps_its_data_and_stops_all_processes(
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_the_access_log_is_printed(folder: Path, port: int, workers: str) -> None:
     command = [*TEKANA, "serve", "--port", str(port), "--data-dir", str(folder), "--workers", workers]
-    with subprocess.Popen([*command, "--access-log", "1"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as server:
+    command += ["--access-log", "1"]
+    with subprocess.Popen(command, **forked(command), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as server:
         wait_until_served(time.monotonic() + 240, f"http://127.0.0.1:{port}/health/ready")
         for number in range(20):
             http.get(f"http://127.0.0.1:{port}/v1/wallets?limit=1", headers={"X-Request-ID": f"request-{number}"})
@@ -146,7 +147,8 @@ def test_serve_releases_its_port_if_the_database_does_not_start(folder: Path, po
 
 def test_serve_without_a_database_returns_503_without_secrets(port: int) -> None:
     command = [*TEKANA, "serve", "--port", str(port), "--database-url", "postgresql://who:secret@127.0.0.1:1/none"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, **forked(command), **pipes, text=True) as server:
         wait_until_served(time.monotonic() + 240, f"http://127.0.0.1:{port}/health/live")
         answer = http.get(f"http://127.0.0.1:{port}/health/ready")
         wallets = http.get(f"http://127.0.0.1:{port}/v1/wallets")

@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import asyncpg
@@ -16,6 +15,7 @@ from tekana.cli.migrate import _migrate
 from tekana.domain.audit_log import AuditEntry
 from tekana.testing.builders import person
 from tekana_postgres.migrator import migrate
+from tests.forked import TEKANA, forked
 from tests.integration.postgres_support import some_history, superuser
 
 
@@ -26,9 +26,9 @@ async def entries(url: str) -> tuple[AuditEntry, ...]:
 
 def run_tekana(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the command `tekana` on a database."""
-    command = (sys.executable, "-m", "tekana_cli", *arguments)
+    command = (*TEKANA, *arguments)
     variables = {**os.environ, "TEKANA_DATABASE_URL": url}
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=variables)
+    return subprocess.run(command, **forked(command, variables), capture_output=True, text=True, check=False)
 
 
 async def _ledger_in_use_at_an_earlier_revision(url: str) -> None:

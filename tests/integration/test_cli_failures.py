@@ -22,12 +22,11 @@ from tekana.testing.session import session
 from tekana_keyfile import KeyFile
 from tekana_postgres.migrator import migrate
 from tests.environment import environment as clean_environment
+from tests.forked import TEKANA, forked
 from tests.integration.postgres_support import superuser
 from tests.integration.tcp_postgres import TcpPostgres, tcp_postgres, tls_programs, wheel_programs
 from tests.postgres_stores import postgres_store
 from tests.serving import free_port
-
-TEKANA = (sys.executable, "-m", "tekana_cli")
 
 SHORT = {
     "audit": ("audit",),
@@ -56,7 +55,8 @@ def short_commands_except(*names: str) -> dict[str, tuple[str, ...]]:
 def tekana(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     environment = clean_environment() | variables
     command = [*TEKANA, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=180)
+    options = forked(command, environment)
+    return subprocess.run(command, **options, capture_output=True, text=True, check=False, timeout=180)
 
 
 def run_all(commands: dict[str, tuple[str, ...]], *more: str) -> dict[str, subprocess.CompletedProcess[str]]:
@@ -272,7 +272,7 @@ def test_a_user_without_the_grant_is_reported(postgres_url: str, user: str) -> N
 def test_serve_without_the_grant_names_the_missing_grant(postgres_url: str, user: str) -> None:
     url = make_url(postgres_url).set(username=user).render_as_string(hide_password=False)
     command = [*TEKANA, "serve", "--port", str(free_port()), "--database-url", url]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
+    with subprocess.Popen(command, **forked(command), stderr=subprocess.PIPE, text=True) as server:
         assert server.stderr
         lines = [server.stderr.readline() for _ in range(2)]
         server.terminate()

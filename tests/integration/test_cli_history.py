@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -14,12 +13,12 @@ import pytest
 
 from tekana.testing.session import session
 from tekana_keyfile import KeyFile
+from tests.forked import TEKANA, forked
 from tests.integration.history_support import tamper
 from tests.integration.postgres_support import some_history
 from tests.postgres_stores import postgres_store
 from tests.serving import free_port
 
-TEKANA = (sys.executable, "-m", "tekana_cli")
 FILE = "checkpoints.jsonl"
 
 
@@ -30,7 +29,8 @@ def key_url(tmp_path: Path) -> str:
 
 def tekana(url: str, key_url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     variables = {**os.environ, "TEKANA_DATABASE_URL": url, "TEKANA_KEY_PROVIDER_URL": key_url}
-    return subprocess.run([*TEKANA, *arguments], capture_output=True, text=True, check=False, env=variables)
+    command = [*TEKANA, *arguments]
+    return subprocess.run(command, **forked(command, variables), capture_output=True, text=True, check=False)
 
 
 async def test_a_ledger_is_sealed_served_verified_and_tampered_with(
@@ -85,11 +85,8 @@ def test_memory_has_no_links(key_url: str) -> None:
 def test_a_server_takes_checkpoints(postgres_url: str, key_url: str, tmp_path: Path) -> None:
     assert tekana(postgres_url, key_url, "demo").returncode == 0
     variables = {**os.environ, "TEKANA_DATABASE_URL": postgres_url, "TEKANA_KEY_PROVIDER_URL": key_url}
-    server = subprocess.Popen(
-        [*TEKANA, "serve", "--port", str(free_port()), "--checkpoint-file", str(tmp_path / FILE)],
-        env=variables,
-        stderr=subprocess.DEVNULL,
-    )
+    command = [*TEKANA, "serve", "--port", str(free_port()), "--checkpoint-file", str(tmp_path / FILE)]
+    server = subprocess.Popen(command, **forked(command, variables), stderr=subprocess.DEVNULL)
     try:
         end = time.monotonic() + 60
         while not (tmp_path / FILE).exists() or not (tmp_path / FILE).read_bytes().endswith(b"\n"):

@@ -12,12 +12,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 import tekana as tekana_api
-from tests.integration.test_cli import TEKANA, tekana, wait_until_served
+from tests.forked import TEKANA, forked
+from tests.integration.test_cli import tekana, wait_until_served
 from tests.serving import free_port
 
 KEY = re.compile(r"tk_[0-9a-f]{32}_[0-9a-f]{64}")
@@ -31,7 +33,8 @@ def serving(*arguments: str, home: Path) -> Iterator[tuple[str, list[str]]]:
     variables |= {"HOME": str(home), "TEKANA_KEY_PROVIDER_URL": f"file://{home}/master-keys.json"}
     printed: list[str] = []
     command = [*TEKANA, "serve", "--port", str(port), *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=variables) as process:
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, **forked(command, variables), **pipes, text=True) as process:
         try:
             wait_until_served(time.monotonic() + 120, f"http://127.0.0.1:{port}/health/ready")
             yield f"http://127.0.0.1:{port}", printed

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,8 +17,9 @@ from tekana.ports.parked_events import ParkedEvent
 from tekana.testing import builders
 from tekana.testing.contracts.ledger_checks import every
 from tekana.testing.session import session
+from tests.forked import TEKANA, forked
 from tests.integration.postgres_support import BEGIN_THE_NEXT_PART, superuser
-from tests.integration.test_cli import TEKANA, folder, processes_in, tekana, with_data
+from tests.integration.test_cli import folder, processes_in, tekana, with_data
 from tests.integration.test_cli_failures import run_all
 from tests.postgres_stores import postgres_store
 
@@ -55,7 +57,8 @@ async def published_but(url: str, *parked: int) -> list[FeedEvent]:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
 def test_a_relay_waits_for_its_bus_and_stops_cleanly(folder: Path, number: signal.Signals) -> None:
     command = [*TEKANA, "relay", "--data-dir", str(folder), "--bus-url", NOWHERE]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as relay:
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, **forked(command), **pipes, text=True) as relay:
         assert relay.stderr is not None
         lines = [relay.stderr.readline() for _ in range(2)]
         relay.send_signal(number)

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import httpx
@@ -22,6 +23,7 @@ from tekana.testing import builders
 from tekana.testing.contracts.helpers import a_wallet
 from tekana.testing.session import session
 from tests.environment import environment as clean_environment
+from tests.forked import forked
 from tests.integration.http_support import assert_whole
 from tests.keys import KEY_FILE, OPERATOR_KEY
 from tests.serving import free_port, http
@@ -69,13 +71,9 @@ def _served(
 ) -> Iterator[subprocess.Popen[str]]:
     program = tmp_path / "program.py"
     program.write_text(prelude + PROGRAM)
-    process = subprocess.Popen(
-        [sys.executable, str(program), url, str(port), str(workers), str(KEY_FILE)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=clean_environment(),
-    )
+    command = [sys.executable, str(program), url, str(port), str(workers), str(KEY_FILE)]
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    process = subprocess.Popen(command, **forked(command, clean_environment()), **pipes, text=True)
     try:
         yield process
     finally:

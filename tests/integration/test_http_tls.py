@@ -8,7 +8,6 @@ import signal
 import socket
 import ssl
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,11 +19,10 @@ import trustme
 
 from tests.docker.dockerfile import image
 from tests.environment import environment as clean_environment
+from tests.forked import TEKANA, forked
 from tests.integration.http_support import registration
 from tests.keys import BEARER
 from tests.serving import free_port
-
-TEKANA = (sys.executable, "-m", "tekana_cli")
 
 
 class Certificate(NamedTuple):
@@ -61,7 +59,7 @@ def served(url: str, certificate: Certificate, workers: int) -> Iterator[tuple[s
     variables = clean_environment()
     words = [*TEKANA, "serve", "--database-url", url, "--port", str(port), "--workers", str(workers)]
     words += ["--tls-cert", str(certificate.cert), "--tls-key", str(certificate.key)]
-    process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=variables)
+    process = subprocess.Popen(words, **forked(words, variables), stderr=subprocess.PIPE, text=True)
     try:
         assert process.stderr
         for line in process.stderr:
@@ -165,12 +163,7 @@ def wait_for_serial_number(port: int, context: ssl.SSLContext, number: int) -> N
     ],
 )
 def test_files_that_cannot_be_used_are_refused(arguments: tuple[str, ...], message: str) -> None:
-    done = subprocess.run(
-        [*TEKANA, "serve", "--database-url", "memory://", "--port", str(free_port()), *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    command = [*TEKANA, "serve", "--database-url", "memory://", "--port", str(free_port()), *arguments]
+    done = subprocess.run(command, **forked(command), capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 2
     assert done.stderr.endswith(message)

@@ -7,7 +7,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tekana_postgres.embedded import EmbeddedPostgres
+from tests.forked import TEKANA, forked
 from tests.integration.postgres_support import superuser
 from tests.postgres_data import copy_postgres_data
 from tests.postgres_stores import postgres_store
@@ -74,8 +74,8 @@ async def test_an_unsafe_server_stays_asynchronous_and_gives_a_warning(unsafe_ur
 def test_serve_prints_the_warning_before_it_listens(unsafe_url: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port: int = free.getsockname()[1]
-    words = ["serve", "--port", str(port), "--database-url", unsafe_url]
-    with subprocess.Popen([sys.executable, "-m", "tekana_cli", *words], stderr=subprocess.PIPE, text=True) as serve:
+    words = [*TEKANA, "serve", "--port", str(port), "--database-url", unsafe_url]
+    with subprocess.Popen(words, **forked(words), stderr=subprocess.PIPE, text=True) as serve:
         assert serve.stderr
         output = [serve.stderr.readline() for _ in range(3)]
         serve.send_signal(signal.SIGTERM)

@@ -7,7 +7,6 @@ import contextlib
 import shutil
 import signal
 import socket
-import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -24,6 +23,7 @@ from tekana_postgres.embedded import EmbeddedPostgres
 from tekana_postgres.embedded.account import run_as
 from tekana_postgres.embedded.programs import find_programs
 from tests.environment import environment as clean_environment
+from tests.forked import TEKANA, forked
 from tests.integration.http_support import (
     assert_problem,
     assert_whole,
@@ -192,11 +192,10 @@ async def test_each_of_several_workers_reads_from_the_replica(replica: Replica) 
     environment = clean_environment()
     words = ["serve", "--port", str(port), "--workers", "2", "--database-url", urls.database_url]
     async with replica.replay_paused():
-        server = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tekana_cli", *words),
-            env=environment | {"TEKANA_READ_DATABASE_URL": urls.read_database_url, "TEKANA_KEY_FILE": str(KEY_FILE)},
-            stderr=asyncio.subprocess.PIPE,
-        )
+        more = {"TEKANA_READ_DATABASE_URL": urls.read_database_url, "TEKANA_KEY_FILE": str(KEY_FILE)}
+        command = [*TEKANA, *words]
+        options = forked(command, environment | more)
+        server = await asyncio.create_subprocess_exec(*command, **options, stderr=asyncio.subprocess.PIPE)
         try:
             async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=BEARER) as http:
                 end = time.monotonic() + 60

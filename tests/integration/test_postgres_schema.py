@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from importlib.resources import files
 from typing import Any
 
@@ -17,6 +16,7 @@ from tekana_postgres.catalogue import SCHEMA_FILE
 from tekana_postgres.migrator import migrate
 from tekana_postgres.revisions import MIGRATIONS_FOLDER, known_revisions, newest_revision
 from tekana_postgres.tables import APPEND_ONLY, metadata
+from tests.forked import TEKANA, forked
 from tests.integration.write_schema import as_text, reference
 from tests.postgres_stores import postgres_store
 
@@ -110,9 +110,11 @@ async def functions(url: str) -> list[str]:
 
 
 async def test_concurrent_migrations_run_once(empty_postgres_url: str) -> None:
-    command = (sys.executable, "-m", "tekana_cli", "migrate", "--database-url", empty_postgres_url)
+    command = (*TEKANA, "migrate", "--database-url", empty_postgres_url)
     machines = [
-        await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE)
+        await asyncio.create_subprocess_exec(
+            *command, **forked(command), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        )
         for _ in range(4)
     ]
     output = [await machine.communicate() for machine in machines]

@@ -7,7 +7,6 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -21,10 +20,10 @@ from tekana.bootstrap.production import UnsafeForProduction
 from tekana_litestar import create_app
 from tekana_postgres.migrator import migrate
 from tests.environment import KEY_PROVIDER
+from tests.forked import TEKANA, forked
 from tests.integration.tcp_postgres import PASSWORD, TcpPostgres, tcp_postgres, wheel_programs
 from tests.serving import free_port, http
 
-TEKANA = (sys.executable, "-m", "tekana_cli")
 SERVER = "wallet_server"
 SERVER_PASSWORD = "s3cret-of-the-server"  # noqa: S105 - of a server that ends with its test
 METRICS_TOKEN = "0123456789abcdef0123456789abcdef"  # noqa: S105 - of a server that ends with its test
@@ -84,9 +83,9 @@ async def execute(url: str, *statements: str) -> None:
 
 
 def tekana(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*TEKANA, *arguments], capture_output=True, text=True, check=False, env=environment(variables), timeout=120
-    )
+    command = [*TEKANA, *arguments]
+    options = forked(command, environment(variables))
+    return subprocess.run(command, **options, capture_output=True, text=True, check=False, timeout=120)
 
 
 def environment(variables: Mapping[str, str]) -> dict[str, str]:
@@ -245,9 +244,9 @@ def served(databases: Databases, *arguments: str, **variables: str) -> Iterator[
     """Run `tekana serve` in production until the context ends; yield its address once it is ready."""
     port = free_port()
     variables = {"TEKANA_DATABASE_URL": databases.safe, "TEKANA_PORT": str(port)} | variables
-    process = subprocess.Popen(
-        [*TEKANA, "serve", *arguments], stderr=subprocess.PIPE, text=True, env=environment(variables)
-    )
+    command = [*TEKANA, "serve", *arguments]
+    options = forked(command, environment(variables))
+    process = subprocess.Popen(command, **options, stderr=subprocess.PIPE, text=True)
     try:
         address = f"http://127.0.0.1:{port}"
         _wait_until_ready(process, address)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.environment import environment as clean_environment
+from tests.forked import TEKANA, forked
 from tests.integration.test_http_server import _children, _served, _state, _store_url, port
 
 __all__ = ["port"]
@@ -207,8 +208,10 @@ def test_ready_is_reported_when_it_listens(
 
 def _tekana(*arguments: str) -> subprocess.CompletedProcess[str]:
     environment = clean_environment()
-    command = [sys.executable, "-m", "tekana.cli", "serve", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=120)
+    command = [*TEKANA, "serve", *arguments]
+    return subprocess.run(
+        command, **forked(command, environment), capture_output=True, text=True, check=False, timeout=120
+    )
 
 
 def test_several_workers_over_memory_are_refused(port: int) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from tekana.testing.contracts.helpers import a_wallet
 from tekana.testing.contracts.ledger_checks import assert_whole, every
 from tekana.testing.session import session
 from tekana_postgres import PostgresStore
+from tests.forked import TEKANA, forked
 from tests.kafka.brokers import Broker
 from tests.kafka.consumer import document_of, read
 
@@ -49,7 +49,7 @@ class Relays:
         self.running: list[subprocess.Popen[bytes]] = []
 
     def start(self) -> None:
-        self.running.append(subprocess.Popen(self._words))
+        self.running.append(subprocess.Popen(self._words, **forked(self._words)))
 
     def kill(self, pid: int) -> None:
         for process in self.running:
@@ -155,7 +155,7 @@ async def test_a_restart_of_the_broker_loses_no_event(
 
 
 async def _status(database_url: str) -> RelayState:
-    words = [sys.executable, "-m", "tekana_cli", "outbox", "status", "--json", "--database-url", database_url]
-    done = await asyncio.to_thread(subprocess.run, words, capture_output=True, check=True, env=os.environ)
+    words = [*TEKANA, "outbox", "status", "--json", "--database-url", database_url]
+    done = await asyncio.to_thread(subprocess.run, words, capture_output=True, check=True, **forked(words))
     found: RelayState = json.loads(done.stdout)
     return found

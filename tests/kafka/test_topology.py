@@ -21,6 +21,7 @@ from tekana.testing.contracts.ledger_checks import assert_whole
 from tekana.testing.session import session
 from tekana_kafka import rpc_client
 from tekana_litestar import create_app
+from tests.forked import forked
 from tests.kafka.topology import BUS_SECRET, REAL, services
 from tests.keys import BEARER, AppKey
 from tests.serving import free_port
@@ -53,7 +54,9 @@ class Process:
         self.start()
 
     def start(self) -> None:
-        self._process = subprocess.Popen(self._words, env={**os.environ, "TEKANA_BUS_SECRET": BUS_SECRET})
+        self._process = subprocess.Popen(
+            self._words, **forked(self._words, {**os.environ, "TEKANA_BUS_SECRET": BUS_SECRET})
+        )
 
     def kill(self) -> None:
         self._process.kill()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,9 +13,9 @@ import tekana
 from tekana import LOCAL_OPERATOR, PageRequest, Settings
 from tekana.domain.audit_log import AuditEntry
 from tekana.testing.contracts.erasure import CANARY
+from tests.forked import TEKANA, forked
 from tests.integration.postgres_support import superuser
 
-TEKANA = (sys.executable, "-m", "tekana_cli")
 PATIENCE_SECONDS = 60.0
 _ROTATIONS = "SELECT count(*) FROM data_keys WHERE purpose = 'customers' AND retired_at IS NOT NULL"
 
@@ -34,7 +33,7 @@ def _variables(settings: Settings) -> dict[str, str]:
 def run(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the command tekana."""
     command = (*TEKANA, *arguments)
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=_variables(settings))
+    return subprocess.run(command, **forked(command, _variables(settings)), capture_output=True, text=True, check=False)
 
 
 async def entries(settings: Settings, action: str) -> list[AuditEntry]:
@@ -52,7 +51,7 @@ async def test_a_rotation_that_is_killed_is_completed_and_recorded_with_a_link(s
     async with tekana.connect(settings) as app:
         known = await app.as_caller(LOCAL_OPERATOR).execute(CANARY, key="registration")
     command = (*TEKANA, "secrets", "rotate-customer-keys")
-    process = await asyncio.create_subprocess_exec(*command, env=_variables(settings))
+    process = await asyncio.create_subprocess_exec(*command, **forked(command, _variables(settings)))
     async with asyncio.timeout(PATIENCE_SECONDS):
         while not await count(settings, _ROTATIONS):  # afterwards it waits for the other processes
             assert process.returncode is None

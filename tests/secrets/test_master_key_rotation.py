@@ -8,7 +8,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from tekana.domain.errors import Unavailable
 from tekana.ports.data_keys import DataKeyStore
 from tekana.ports.key_provider import UnknownMasterKey
 from tekana_keyfile import KeyFile, MemoryKeys
+from tests.forked import TEKANA, forked
 from tests.postgres_stores import postgres_store
 
 _PURPOSES = [f"purpose {number}" for number in range(5)]
@@ -166,18 +166,18 @@ async def _data_keys(store: DataKeyStore, provider: Any) -> list[DataKey]:
 def command(postgres_url: str, tmp_path: Path) -> list[str]:
     url = f"file://{tmp_path}/master-keys.json"
     options = ["--database-url", postgres_url, "--key-provider-url", url]
-    return [sys.executable, "-m", "tekana.cli", "secrets", "rotate-master-key", *options]
+    return [*TEKANA, "secrets", "rotate-master-key", *options]
 
 
 def test_the_command_rotates(command: list[str], postgres_url: str, provider: KeyFile) -> None:
-    refused = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    refused = subprocess.run(command, **forked(command), check=False, capture_output=True, text=True, timeout=60)
     assert refused.returncode == 2
     assert (
         refused.stderr == f"tekana: there is no key file {provider.location}: restore it, or copy it to this machine\n"
     )
     keys = asyncio.run(_created(postgres_url, provider))
     [first] = asyncio.run(provider.master_keys())
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, **forked(command), check=False, capture_output=True, text=True, timeout=60)
     [second] = asyncio.run(provider.master_keys())
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == [
@@ -192,7 +192,7 @@ def test_the_command_may_be_killed(command: list[str], postgres_url: str, provid
     interrupted = 0
     for _ in range(4):
         before = len(json.loads(Path(provider.location).read_text())["master_keys"])
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as rotating:
+        with subprocess.Popen(command, **forked(command), stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as rotating:
             until = time.monotonic() + 60
             while rotating.poll() is None and time.monotonic() < until:
                 if len(json.loads(Path(provider.location).read_text())["master_keys"]) > before or interrupted:
@@ -203,7 +203,7 @@ def test_the_command_may_be_killed(command: list[str], postgres_url: str, provid
         interrupted += len(asyncio.run(provider.master_keys())) > 1
         assert asyncio.run(_created(postgres_url, provider, 100)) == keys
     assert interrupted, "no rotation was killed while it ran"
-    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    subprocess.run(command, **forked(command), check=True, capture_output=True, timeout=60)
     assert len(asyncio.run(provider.master_keys())) == 1
     assert asyncio.run(_created(postgres_url, provider, 100)) == keys
 

@@ -130,6 +130,7 @@ def separations(found: dict[str, list[Any]]) -> dict[str, float]:
     return scores
 
 
+@pytest.mark.usefixtures("full_hashes")
 async def test_all_refusals_are_equal_in_status_body_and_time(
     client: httpx.AsyncClient, caplog: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -148,6 +149,7 @@ async def test_all_refusals_are_equal_in_status_body_and_time(
         assert hidden not in caplog.text
 
 
+@pytest.mark.usefixtures("full_hashes")
 async def test_times_that_differ_would_be_found(
     app: Litestar, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

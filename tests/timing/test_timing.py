@@ -83,7 +83,7 @@ class Bench:
 
 
 @pytest.fixture
-async def bench(postgres_url: str) -> AsyncIterator[Bench]:
+async def bench(postgres_url: str, full_hashes: None) -> AsyncIterator[Bench]:
     settings = Settings(
         database_url=postgres_url, webhooks_allow_private=True, approvals="AdjustBalance", message_sender="memory://"
     )

@@ -6,7 +6,6 @@ At most the run of a stream that a killed process was sending is repeated.
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import subprocess
 import sys
@@ -25,6 +24,7 @@ from tekana.testing.contracts.ledger_checks import assert_whole, every
 from tekana.testing.receiver import receiving
 from tekana.testing.session import session
 from tekana_postgres import PostgresStore
+from tests.forked import forked
 from tests.webhooks.support import sequences, until
 
 KILLS = 3
@@ -47,7 +47,7 @@ class Processes:
         self.running: list[subprocess.Popen[bytes]] = []
 
     def start(self) -> None:
-        self.running.append(subprocess.Popen(self._words, env=os.environ))
+        self.running.append(subprocess.Popen(self._words, **forked(self._words)))
 
     def kill_oldest(self) -> None:
         process = self.running.pop(0)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +16,8 @@ from typing import Any, NamedTuple
 import asyncpg
 import httpx
 import msgspec
+
+from tests.forked import TEKANA, forked
 
 FOLDER = Path(__file__).parent
 LEDGER = "ledger.sql.gz"
@@ -183,9 +184,9 @@ async def rows_of_all_tables(connection: asyncpg.Connection) -> dict[str, list[J
 
 async def run_command(*words: str, url: str) -> str:
     """Run the command tekana on a database; gives what it prints. It has to exit with 0."""
-    command = (sys.executable, "-m", "tekana_cli", *words, "--database-url", url)
+    command = (*TEKANA, *words, "--database-url", url)
     pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe)
+    process = await asyncio.create_subprocess_exec(*command, **forked(command), stdout=pipe, stderr=pipe)
     out, error = await process.communicate()
     assert process.returncode == 0, (out, error)
     return out.decode()
