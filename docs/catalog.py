@@ -17,7 +17,7 @@ from tekana.domain import errors
 from tekana.domain.errors import TekanaError
 from tekana.domain.events import EVENT_TYPES
 from tekana.domain.transaction import TRANSACTION_TYPES
-from tekana.ports.readers import READERS
+from tekana.ports.readers import READERS, Reader
 from tekana_kafka import service_table
 from tekana_kafka.address import Address
 from tekana_litestar import problems as http_problems
@@ -83,11 +83,22 @@ def readers() -> Iterator[str]:
     yield from table(
         ("Query", "Does", "Scope", "Service"),
         (
-            (f"`{one.name}.{query}`", meaning(getattr(one.port, query)), f"`{one.scope}`", one.service)
+            (
+                f"`{one.name}.{query}`",
+                meaning(getattr(one.port, query)),
+                " and ".join(f"`{scope}`" for scope in scopes_of(one)),
+                one.service,
+            )
             for one in READERS
             for query in one.queries
         ),
     )
+
+
+def scopes_of(reader: Reader[Any]) -> Iterator[str]:
+    yield reader.scope
+    if reader.all_tenants:
+        yield "tenants:all"
 
 
 def problems() -> Iterator[str]:

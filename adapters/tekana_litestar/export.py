@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from tekana import Page, Unavailable
@@ -33,24 +33,33 @@ class Export:
     If a part cannot be read any more, the response ends without its last chunk, which clients notice.
     """
 
-    def __init__(self, streams: Streams, parts: AsyncIterator[bytes], first: bytes, media_type: str) -> None:
+    def __init__(
+        self, streams: Streams, parts: AsyncIterator[bytes], first: bytes, headers: Sequence[tuple[str, str]]
+    ) -> None:
         self._streams = streams
         self._parts = parts
         self._first = first
-        self._media_type = media_type
+        self._headers = headers
 
     @classmethod
-    async def begin(cls, streams: Streams, parts: AsyncIterator[bytes], media_type: str = JSON) -> Export:
+    async def begin(
+        cls,
+        streams: Streams,
+        parts: AsyncIterator[bytes],
+        media_type: str = JSON,
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> Export:
         """Read the first part, and return the response, which sends it and the others.
 
         Args:
             streams: those of this worker.
             parts: yields the parts of the body.
             media_type: of the body.
+            headers: further headers.
         """
         streams.enter()
         try:
-            return cls(streams, parts, await anext(parts), media_type)
+            return cls(streams, parts, await anext(parts), (("Content-Type", media_type), *headers))
         except BaseException:
             streams.leave()
             raise
@@ -58,7 +67,7 @@ class Export:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - an ASGI app's shape
         """Send the parts."""
         try:
-            headers = [(b"content-type", self._media_type.encode())]
+            headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in self._headers]
             await send({"type": "http.response.start", "status": 200, "headers": headers})
             if scope.get("method") != "HEAD":
                 await self._send_part(self._first, send)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -20,6 +20,8 @@ _ETAG: Final = re.compile(r'(W/)?"([1-9][0-9]{0,17})"')
 _PARAMETER: Final = re.compile(
     r"""\s*(?:([\w!#$%&'*+.^`|~-]+)=("(?:[^"\\]|\\.)*"|[\w!#$%&'*+.^`|~-]+)\s*)?""", re.ASCII
 )
+_MEDIA_RANGE: Final = re.compile(r"\*/\*|[a-z0-9!#$&^_.+-]+/(\*|[a-z0-9!#$&^_.+-]+)")
+_WEIGHT: Final = re.compile(r"q=([01](?:\.[0-9]{0,3})?)")
 _BLANKS: Final = b" \t"  # RFC 9110, 5.5: they are no part of a value
 
 
@@ -121,3 +123,37 @@ def accepts(headers: Headers, media_type: str) -> bool:
             if name == media_type:
                 return not any(re.fullmatch(r"q=0(\.0{0,3})?", part) for part in parameters)
     return False
+
+
+def preferred(headers: Headers, offered: Sequence[str]) -> str | None:
+    """Return the offered media type, in lower case, that `Accept` gives the greatest weight; None if it allows none.
+
+    Of those with the same weight it is the first one that is offered, also without the header.
+    """
+    lines = [value.decode("latin-1").lower() for name, value in headers if name == b"accept"]
+    ranges = [one for line in lines for one in map(_weighted, line.split(",")) if one is not None]
+    if not ranges:
+        return offered[0]
+    weights = {one: _weight_of(one, ranges) for one in offered}
+    best = max(offered, key=lambda one: weights[one])
+    return best if weights[best] > 0 else None
+
+
+def _weighted(text: str) -> tuple[str, float] | None:
+    """Return a media range with its weight; None if it is malformed."""
+    name, *parameters = (part.strip() for part in text.split(";"))
+    if not _MEDIA_RANGE.fullmatch(name):
+        return None
+    weights = [_WEIGHT.fullmatch(one) for one in parameters]
+    return name, next((float(one[1]) for one in weights if one), 1.0)
+
+
+def _weight_of(media_type: str, ranges: Iterable[tuple[str, float]]) -> float:
+    """Return the weight of the most specific range that covers the media type; 0 if none does."""
+    covering = [
+        (specificity, weight)
+        for name, weight in ranges
+        for specificity, pattern in enumerate(("*/*", f"{media_type.partition('/')[0]}/*", media_type))
+        if name == pattern
+    ]
+    return max(covering)[1] if covering else 0.0

@@ -192,9 +192,11 @@ def _json_content(returns: Returns, body: Body | None) -> Node:
     return {JSON: {"schema": schemas.reference(name), "examples": {name: {"value": example}}}}
 
 
-def _text_contents(texts: Mapping[str, str]) -> Node:
+def _text_contents(texts: Mapping[str, str | None]) -> Node:
     return {
-        media_type: {"schema": {"type": "string"}, "examples": {"Text": {"value": example}}}
+        media_type: {}  # as OpenAPI 3.1 describes binary data
+        if example is None
+        else {"schema": {"type": "string"}, "examples": {"Text": {"value": example}}}
         for media_type, example in texts.items()
     }
 

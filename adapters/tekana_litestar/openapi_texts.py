@@ -50,6 +50,11 @@ _REQUEST_ID_SCHEMA: Final = {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,128
 HEADERS: Final[dict[str, Any]] = {
     "X-Request-ID": {"description": "The name of this request in our logs.", "schema": _REQUEST_ID_SCHEMA},
     "Location": {"description": "Where the new thing is.", "schema": {"type": "string", "format": "uri-reference"}},
+    "Content-Disposition": {
+        "description": "The name of the file, for forms that are kept as files.",
+        "schema": {"type": "string"},
+        "example": 'attachment; filename="statement.csv"',
+    },
     "ETag": {"description": "The customer's version, for `If-Match`.", "schema": {"type": "string"}, "example": '"3"'},
     "WWW-Authenticate": {
         "description": "How to authenticate.",

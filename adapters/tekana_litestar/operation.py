@@ -52,7 +52,7 @@ class Returns(NamedTuple):
         meaning: what it means, where the status does not say it.
         is_kept: whether it is kept under the key, so that a repeated request gets it again, marked.
         example: its body, where the examples of the fields do not say it.
-        texts: its other forms, by their media types: an example of each.
+        texts: its other forms, by their media types: an example of each; None for a form that is no text.
     """
 
     status: int
@@ -61,7 +61,7 @@ class Returns(NamedTuple):
     meaning: str | None = None
     is_kept: bool = True
     example: Any = None
-    texts: Mapping[str, str] = {}
+    texts: Mapping[str, str | None] = {}
 
 
 WAITS: Final = Returns(

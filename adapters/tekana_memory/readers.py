@@ -35,7 +35,7 @@ from tekana.ports.outcomes import CommandOutcome, outcome_of
 from tekana.ports.page import Page, PageRequest
 from tekana.ports.transactions import TransactionFilter
 from tekana.ports.unit_of_work import IdempotencyKey, batch_keys
-from tekana.ports.wallets import BalanceAt, WalletFilter
+from tekana.ports.wallets import BalanceAt, StatementSummary, WalletFilter
 from tekana_memory.state import MemoryState
 
 Item = TypeVar("Item")
@@ -140,6 +140,12 @@ class MemoryWallets:
         version = len(history) if at is None else bisect_right(history, moment, key=_posted_at)
         balance = history[version - 1].entry.ledger_balance_after if version else 0
         return BalanceAt(wallet_id, moment, Money(balance, wallet.currency), version)
+
+    async def statement(
+        self, wallet_id: WalletId, start: datetime | None = None, end: datetime | None = None
+    ) -> StatementSummary:
+        wallet = await self.get(wallet_id)
+        return StatementSummary.of(wallet, self._state.entries[wallet_id], start, end, self._clock())
 
 
 class MemoryTransactions:

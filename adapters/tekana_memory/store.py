@@ -10,6 +10,7 @@ from functools import partial
 
 from tekana.application.audit.checks import check
 from tekana.application.audit.snapshot import Snapshot
+from tekana.application.journal.from_snapshot import SnapshotJournal
 from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.errors import FieldError
 from tekana.ports.audit import Finding
@@ -22,6 +23,7 @@ from tekana_memory.lease import MemoryLease
 from tekana_memory.outbox import MemoryOutbox
 from tekana_memory.personal_data import MemoryPersonalData
 from tekana_memory.readers import MemoryCustomers, MemoryEvents, MemoryOutcomes, MemoryTransactions, MemoryWallets
+from tekana_memory.reports import MemoryReports
 from tekana_memory.retention import MemoryRetention
 from tekana_memory.sign_in import (
     MemoryCustomerCredentials,
@@ -54,6 +56,7 @@ class MemoryStore:
         self.audit_log = partial(MemoryAuditLog, self._state)
         self.audit_records = MemoryAuditRecords(self._state, self._clock)
         self.personal_data = partial(MemoryPersonalData, self._state, self._clock)
+        self.reports = partial(MemoryReports, self._state, self._clock)
         self.events = partial(MemoryEvents, self._state)
         self.approvals = partial(MemoryApprovals, self._state, self._clock)
         self.data_keys = MemoryDataKeys(self._state, self._clock)
@@ -93,6 +96,12 @@ class MemoryStore:
         )
         for finding in check(snapshot):
             yield finding
+
+    @asynccontextmanager
+    async def journal(self, start: datetime | None, end: datetime | None) -> AsyncIterator[SnapshotJournal]:
+        """Yield the journal of a period."""
+        state = self._state
+        yield SnapshotJournal([*state.wallets.values()], [*state.transactions.values()], start, end, self._clock())
 
     async def check_production(self) -> Sequence[FieldError]:
         """Refuse production: memory keeps nothing."""

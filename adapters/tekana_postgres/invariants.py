@@ -20,6 +20,7 @@ from tekana.application.audit.checks import (
     HELD,
     KEYS,
     SEQUENCES,
+    STATEMENTS,
     VERSIONS,
 )
 from tekana.domain.transaction import TRANSACTION_TYPES
@@ -252,6 +253,24 @@ _DETAILS = """
        OR (c.status = 'closed') IS DISTINCT FROM d.closed OR c.tenant IS DISTINCT FROM d.tenant
 """
 
+# The last entry of a month, by version, has the balance with which its statement closes. The greatest array is the one
+# with the greatest first element.
+_STATEMENTS = """
+    WITH months AS (
+        SELECT wallet_id, date_trunc('month', posted_at, 'UTC') AS month, sum(amount) AS amount,
+               (max(ARRAY[version, ledger_balance_after]))[2] AS closing
+        FROM entries GROUP BY wallet_id, month
+    ), totals AS (
+        SELECT wallet_id, month, closing, sum(amount) OVER (PARTITION BY wallet_id ORDER BY month) AS total FROM months
+    )
+    SELECT format('wallet %s: its statement of %s closes with %s, not %s', wallet_id,
+                  to_char(month AT TIME ZONE 'UTC', 'YYYY-MM'), closing, total)
+    FROM totals WHERE closing <> total
+    UNION ALL
+    SELECT format('the trial balance in %s: wallets sum to %s', currency, sum(ledger_balance))
+    FROM wallets GROUP BY currency HAVING sum(ledger_balance) <> 0
+"""
+
 
 def checks() -> tuple[Check, ...]:
     """Return the checks, in the order of the invariants, for the types and aggregates that are declared."""
@@ -266,4 +285,5 @@ def checks() -> tuple[Check, ...]:
         Check((APPEND_ONLY,), "transactions", _APPEND_ONLY),
         Check((FINAL,), "wallets", _final()),
         Check((DETAILS,), "customers", _DETAILS),
+        Check((STATEMENTS,), "entries", _STATEMENTS),
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import datetime
 from functools import cache, partial
 
 from uuid_utils.compat import uuid7
@@ -30,12 +31,14 @@ from tekana_postgres.database_url import parse_database_url
 from tekana_postgres.events import PostgresEvents
 from tekana_postgres.history_links import Chains
 from tekana_postgres.history_reader import PostgresHistory
+from tekana_postgres.journal import PostgresJournal, read_journal
 from tekana_postgres.key_records import PostgresOutcomes
 from tekana_postgres.lease import PostgresLease
 from tekana_postgres.outbox import PostgresOutbox
 from tekana_postgres.personal_data import PostgresPersonalData
 from tekana_postgres.production import production_faults
 from tekana_postgres.readiness import WriteProbe
+from tekana_postgres.reports import PostgresReports
 from tekana_postgres.retention import PostgresRetention
 from tekana_postgres.revisions import check_revisions
 from tekana_postgres.sign_in import PostgresCustomerCredentials, PostgresOneTimeCodes, PostgresRefreshFamilies
@@ -116,6 +119,7 @@ class PostgresStore:
         self.customers = partial(PostgresCustomers, readers, self.vault)
         self.wallets = partial(PostgresWallets, readers, WalletLoader(self._wallet_readers), self._clock)
         self.transactions = partial(PostgresTransactions, readers, self.vault)
+        self.reports = partial(PostgresReports, readers, self._clock)
         self.outcomes = partial(PostgresOutcomes, self._readers, self.vault)
         self.api_keys = partial(PostgresApiKeys, self._readers)
         self.credentials = PostgresCredentials(self._readers, self._background, self._clock)
@@ -157,6 +161,10 @@ class PostgresStore:
     def audit(self) -> AsyncIterator[Finding]:
         """Check every invariant, on one snapshot of the database."""
         return audit(self._url)
+
+    def journal(self, start: datetime | None, end: datetime | None) -> AbstractAsyncContextManager[PostgresJournal]:
+        """Return a context with the journal of a period. It is read from the primary."""
+        return read_journal(self._url, self._clock, start, end)
 
     def link_history(self, keys: HistoryKeys) -> None:
         """Have every unit of work, and every addition to the audit log, add a link, with these keys."""

@@ -18,7 +18,7 @@ from tekana.domain.transaction import PostedEntry
 from tekana.domain.wallet import Wallet
 from tekana.ports.clock import Clock
 from tekana.ports.page import Page, PageRequest
-from tekana.ports.wallets import BalanceAt, WalletFilter
+from tekana.ports.wallets import BalanceAt, StatementSummary, WalletFilter
 from tekana_postgres.connections import ConnectionPool, raw_connection
 from tekana_postgres.pages import LARGEST_BIGINT, id_cursor, literal_value, number_cursor, page_of
 from tekana_postgres.rows import entry_of, wallet_of
@@ -61,6 +61,19 @@ FROM search s JOIN wallets w ON w.id = $1 LEFT JOIN LATERAL (
     SELECT ledger_balance_after FROM entries WHERE wallet_id = $1 AND version = s.low LIMIT 1
 ) e ON true
 WHERE s.high - s.low = 1
+"""
+
+_STATEMENT_WALLET = (
+    "SELECT customer_id, currency, version, created_at, clock_timestamp() AS now FROM wallets WHERE id = $1"
+)
+# The balances are those of the entries, and the totals are sums, so that one can be checked with the other.
+_STATEMENT = """
+SELECT coalesce(sum(amount) FILTER (WHERE amount > 0), 0)::bigint AS total_credits,
+       coalesce(sum(-amount) FILTER (WHERE amount < 0), 0)::bigint AS total_debits,
+       count(*) FILTER (WHERE amount > 0) AS credit_count, count(*) FILTER (WHERE amount < 0) AS debit_count,
+       coalesce((SELECT ledger_balance_after FROM entries WHERE wallet_id = $1 AND version = $2), 0) AS opening_balance,
+       coalesce((SELECT ledger_balance_after FROM entries WHERE wallet_id = $1 AND version = $3), 0) AS closing_balance
+FROM entries WHERE wallet_id = $1 AND version > $2 AND version <= $3
 """
 
 
@@ -129,6 +142,34 @@ class PostgresWallets:
             else:
                 row, moment = await _one(connection, _BALANCE_AT, wallet_id, at), at
         return BalanceAt(wallet_id, moment, Money(row["ledger_balance"], row["currency"]), row["version"])
+
+    async def statement(
+        self, wallet_id: WalletId, start: datetime | None = None, end: datetime | None = None
+    ) -> StatementSummary:
+        async with (
+            raw_connection(self._pool) as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            await self._require_access(connection, wallet_id)
+            wallet = await _one(connection, _STATEMENT_WALLET, wallet_id)
+            low, high = 0, wallet["version"]
+            if start is not None:
+                low = await connection.fetchval(_VERSION_BEFORE, wallet_id, start)
+            if end is not None:
+                high = max(low, await connection.fetchval(_VERSION_BEFORE, wallet_id, end))
+            found = await _one(connection, _STATEMENT, wallet_id, low, high)
+        now = self._clock() if self._clock else wallet["now"]
+        return StatementSummary(
+            wallet_id=wallet_id,
+            customer_id=wallet["customer_id"],
+            currency=wallet["currency"],
+            start=wallet["created_at"] if start is None else start,
+            end=now if end is None else end,
+            created_at=now,
+            opening_version=low,
+            closing_version=high,
+            **found,
+        )
 
 
 def _candidates(

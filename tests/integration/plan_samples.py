@@ -36,6 +36,7 @@ from tekana.ports.outcomes import Outcomes
 from tekana.ports.page import PageRequest
 from tekana.ports.personal_data import PersonalData
 from tekana.ports.readers import READERS as DECLARED
+from tekana.ports.reports import Reports
 from tekana.ports.store import Store
 from tekana.ports.transactions import TransactionFilter, Transactions
 from tekana.ports.wallets import WalletFilter, Wallets
@@ -49,6 +50,11 @@ MOST_ROWS = 5_000
 """The maximal number of rows that a statement may scan, or expect to sort: some pages and all refusals."""
 HISTORY_OF_THE_MERCHANT = 40_000
 """The bound where a filter by type matches few rows of a long history."""
+
+ENTRIES_OF_A_STATEMENT = 10_000_000
+"""The bound of a statement, whose totals are sums of all entries of a period: an index finds them."""
+WHOLE_LEDGER = -1
+"""The bound of a report, which reads whole tables."""
 
 RWF = Currency("RWF")
 NUMBER = 172  # sent one transfer, and received one
@@ -181,6 +187,15 @@ def questions() -> dict[tuple[type[Any], str], list[tuple[str, int, Question]]]:
             for wallet in (WALLET, BUSY, HOUSE)
             for at in (None, large_ledger.transaction_time(200_000))
         ],
+        (Wallets, "statement"): [
+            (f"{wallet} {period}", ENTRIES_OF_A_STATEMENT, statement_of(wallet, *period))
+            for wallet in (WALLET, BUSY, HOUSE)
+            for period in ((None, None), (PERIOD[0], None), PERIOD)
+        ],
+        (Reports, "trial_balance"): [
+            (f"{at}", WHOLE_LEDGER, lambda app, at=at: app.reports.trial_balance(at))
+            for at in (None, large_ledger.transaction_time(200_000))
+        ],
         (Transactions, "get"): [("", MOST_ROWS, lambda app: app.transactions.get(SOME))],
         (Transactions, "list"): [
             *lists(TransactionFilter, lambda app: app.transactions),
@@ -295,6 +310,10 @@ async def find_api_key(app: tekana.Session) -> None:
     """Read a key that does not exist."""
     with suppress(tekana.ApiKeyNotFound):
         await app.api_keys.get(ApiKeyId(uuid4()))
+
+
+def statement_of(wallet: WalletId, start: datetime | None, end: datetime | None) -> Question:
+    return lambda app: app.wallets.statement(wallet, start, end)
 
 
 def audit_entries(which: AuditFilter, newest_first: bool) -> Question:

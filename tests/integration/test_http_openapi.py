@@ -70,13 +70,14 @@ NAMES = {
     *("register_customer", "list_customers", "get_customer", "update_customer", "verify_customer"),
     *("suspend_customer", "reactivate_customer", "close_customer", "erase_customer", "export_customer"),
     *("open_wallet", "list_wallets", "get_wallet"),
-    *("list_wallet_entries", "get_wallet_balance", "freeze_wallet", "unfreeze_wallet", "update_wallet", "close_wallet"),
+    *("list_wallet_entries", "get_wallet_balance", "get_wallet_statement"),
+    *("freeze_wallet", "unfreeze_wallet", "update_wallet", "close_wallet"),
     *("create_transaction", "list_transactions", "get_transaction", "create_batch", "list_events", "check_live"),
     *("check_ready", "get_metrics", "get_outcome", "get_recipient"),
     *("create_webhook_endpoint", "list_webhook_endpoints", "get_webhook_endpoint", "update_webhook_endpoint"),
     *("delete_webhook_endpoint", "rotate_webhook_secret", "test_webhook_endpoint", "list_webhook_deliveries"),
     *("resend_webhook_delivery", "create_api_key", "list_api_keys", "get_api_key", "rotate_api_key", "revoke_api_key"),
-    *("list_audit_entries", "export_audit_log"),
+    *("list_audit_entries", "export_audit_log", "get_trial_balance"),
     *("create_token", "sign_out", "request_code", "set_password_by_code", "change_password", "get_signing_keys"),
     *("set_customer_password", "add_identity", "list_identities", "remove_identity"),
     *("get_recipient", "list_approvals", "get_approval", "approve_request", "reject_request"),
@@ -135,7 +136,7 @@ def test_operations_keep_their_names() -> None:
 
 
 def test_what_does_not_work_yet_is_not_promised() -> None:
-    assert not [path for path in DOCUMENT["paths"] if re.search("statement|capture|void|reverse|rate|limit", path)]
+    assert not [path for path in DOCUMENT["paths"] if re.search("capture|void|reverse|rate|limit", path)]
     kinds = DOCUMENT["paths"]["/v1/transactions"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert kinds["discriminator"]["propertyName"] == "type"
     assert set(kinds["discriminator"]["mapping"]) == GOLDEN["transaction_types"].keys()
@@ -227,6 +228,10 @@ def test_each_body_and_answer_has_a_true_example(method: str, path: str, operati
             answers_a_batch = (operation["operationId"], status) == ("create_batch", "422")
             if media_type == "text/event-stream":
                 assert operation["operationId"] == "list_events"
+                continue
+            if media_type in ("text/csv", "application/xml", "application/pdf"):
+                assert operation["operationId"] == "get_wallet_statement"
+                assert bool(content) == (media_type != "application/pdf")  # binary data have no schema
                 continue
             if media_type == "application/x-ndjson":
                 assert operation["operationId"] == "export_audit_log"
@@ -357,6 +362,8 @@ async def test_real_answers_match_their_schemas(client: httpx.AsyncClient) -> No
         f"/v1/wallets/{wallet}": "Wallet",
         f"/v1/wallets/{wallet}/entries": "EntryPage",
         f"/v1/wallets/{wallet}/balance": "Balance",
+        f"/v1/wallets/{wallet}/statement": "Statement",
+        "/v1/reports/trial-balance": "TrialBalance",
         "/v1/transactions": "TransactionPage",
         f"/v1/transactions/{transaction}": "Transaction",
         "/v1/events": "EventPage",

@@ -66,7 +66,7 @@ CORRUPTIONS: dict[str, tuple[str, set[int]]] = {
         transactions("UPDATE transactions SET amount = amount + 1 WHERE status = 'posted'"),
         {1, 11},
     ),
-    "an amount changed": (entries("UPDATE entries SET amount = amount + 1 WHERE version = 2"), {1, 2, 11}),
+    "an amount changed": (entries("UPDATE entries SET amount = amount + 1 WHERE version = 2"), {1, 2, 11, 21}),
     "an entry lost": (
         entries(
             "DELETE FROM entries WHERE (wallet_id, version) IN (SELECT id, version FROM wallets WHERE version = 2"
@@ -77,6 +77,14 @@ CORRUPTIONS: dict[str, tuple[str, set[int]]] = {
     "a balance after that is wrong": (
         entries("UPDATE entries SET ledger_balance_after = ledger_balance_after + 1 WHERE version = 1"),
         {2, 11},
+    ),
+    "the closing balance of a month's statement": (
+        entries("UPDATE entries SET ledger_balance_after = ledger_balance_after + 1 WHERE version = 2"),
+        {2, 11, 21},
+    ),
+    "an entry in another month's statement": (
+        entries("UPDATE entries SET posted_at = posted_at - interval '2 months' WHERE version = 2"),
+        {1, 3, 11, 21},
     ),
     "details lost": ("DELETE FROM customer_details WHERE NOT closed", {20}),
     "details without a customer": (
@@ -89,7 +97,7 @@ CORRUPTIONS: dict[str, tuple[str, set[int]]] = {
         {20},
     ),
     "details of an earlier version": ("UPDATE customer_details SET version = version - 1 WHERE NOT closed", {20}),
-    "a balance changed": ("UPDATE wallets SET ledger_balance = ledger_balance + 5 WHERE house IS NULL", {2}),
+    "a balance changed": ("UPDATE wallets SET ledger_balance = ledger_balance + 5 WHERE house IS NULL", {2, 21}),
     "a version skipped": (
         "UPDATE wallets SET version = version + 1, sequence = sequence + 1 WHERE version = 2",
         {3, 9},
@@ -114,7 +122,7 @@ CORRUPTIONS: dict[str, tuple[str, set[int]]] = {
     "a balance below zero": (
         "ALTER TABLE wallets DROP CONSTRAINT ck_wallets_available_balance; "
         "UPDATE wallets SET ledger_balance = -1 WHERE house IS NULL AND version = 2",
-        {2, 5, 14},
+        {2, 5, 14, 21},
     ),
     "a balance that was below zero": (
         entries("UPDATE entries SET ledger_balance_after = -1 WHERE version = 1 AND amount > 0"),

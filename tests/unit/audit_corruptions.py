@@ -90,7 +90,7 @@ def full(wallet: Wallet) -> bool:
     return wallet.house is None and wallet.ledger_balance > 0 and wallet.status == "active"
 
 
-@breaks(1)
+@breaks(1, 21)
 def entries_that_do_not_sum_to_zero(snapshot: Snapshot) -> Snapshot:
     debit, credit = posted(snapshot, -1).entries
     credit = credit._replace(amount_minor=credit.amount_minor + 1, ledger_balance_after=credit.ledger_balance_after + 1)
@@ -99,7 +99,7 @@ def entries_that_do_not_sum_to_zero(snapshot: Snapshot) -> Snapshot:
     return with_wallet(changed, lambda one: one.id == credit.wallet_id, ledger_balance=mine[0].ledger_balance + 1)
 
 
-@breaks(1, 3)
+@breaks(1, 3, 21)
 def a_rejected_transaction_with_entries(snapshot: Snapshot) -> Snapshot:
     entry = posted(snapshot, 0).entries[0]._replace(wallet_id=WalletId(uuid4()))
     return with_transaction(snapshot, 0, "rejected", entries=(entry, entry._replace(amount_minor=-entry.amount_minor)))
@@ -111,9 +111,16 @@ def a_posted_transaction_without_entries(snapshot: Snapshot) -> Snapshot:
     return with_one_more(snapshot, another(posted(snapshot, 0), request=deposit, entries=()))
 
 
-@breaks(2)
+@breaks(2, 21)
 def a_balance_that_is_not_the_sum(snapshot: Snapshot) -> Snapshot:
     return with_wallet(snapshot, full, ledger_balance=99999)
+
+
+@breaks(2, 21)
+def a_statement_that_closes_with_another_balance(snapshot: Snapshot) -> Snapshot:
+    debit, credit = posted(snapshot, -1).entries
+    credit = credit._replace(ledger_balance_after=credit.ledger_balance_after + 1)
+    return with_transaction(snapshot, -1, entries=(debit, credit))
 
 
 @breaks(2)
@@ -227,7 +234,7 @@ def _owner(snapshot: Snapshot) -> CustomerId | None:
     return next(one.customer_id for one in snapshot.wallets if full(one))
 
 
-@breaks(6, 12)
+@breaks(6, 12, 21)
 def an_entry_in_another_currency(snapshot: Snapshot) -> Snapshot:
     return with_wallet(snapshot, full, currency="KWD")
 

@@ -18,6 +18,8 @@ from tekana_litestar.resources import (
     metrics,
     outcomes,
     recipients,
+    reports,
+    statements,
     transactions,
     wallet_history,
     wallets,
@@ -37,6 +39,7 @@ ROUTERS: Final = [
     customer_export.ROUTER,
     wallets.ROUTER,
     wallet_history.ROUTER,
+    statements.ROUTER,
     transactions.ROUTER,
     batches.ROUTER,
     outcomes.ROUTER,
@@ -47,6 +50,7 @@ ROUTERS: Final = [
     api_keys.ROUTER,
     approvals.ROUTER,
     audit_log.ROUTER,
+    reports.ROUTER,
     *PROBES,
 ]
 """The routers of a process with clients."""

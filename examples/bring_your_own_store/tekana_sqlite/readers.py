@@ -33,16 +33,26 @@ from tekana import (
     WalletId,
     WalletNotFound,
 )
+from tekana.application.journal.from_snapshot import trial_balance_of
 from tekana.domain.answers import BatchRecord
 from tekana.domain.errors import InvalidRequest, invalid
 from tekana.domain.events import EVENT_TYPES, Event
 from tekana.domain.metadata import metadata_matches
-from tekana.domain.policy import can_access, can_access_wallet, can_see_event, has_all_tenants, visible_transaction
+from tekana.domain.policy import (
+    can_access,
+    can_access_wallet,
+    can_see_event,
+    has_all_tenants,
+    require_scope,
+    visible_transaction,
+)
 from tekana.domain.transaction import TransactionRequest, events_of
 from tekana.ports.clock import Clock
 from tekana.ports.events import ALL_EVENTS, FeedEvent
 from tekana.ports.outcomes import outcome_of
+from tekana.ports.reports import TrialBalance
 from tekana.ports.unit_of_work import IdempotencyKey, batch_keys
+from tekana.ports.wallets import StatementSummary
 
 from .database import Database
 from .transactions import transaction_of
@@ -152,6 +162,15 @@ class SqliteWallets:
                 return BalanceAt(wallet_id, at, Money(entry.ledger_balance_after, wallet.currency), entry.version)
         return BalanceAt(wallet_id, at, Money(0, wallet.currency), 0)
 
+    async def statement(
+        self, wallet_id: WalletId, start: datetime | None = None, end: datetime | None = None
+    ) -> StatementSummary:
+        with self._database.snapshot():
+            wallet = self._wallet(wallet_id)
+            rows = self._database.rows(f"{_HISTORY} ORDER BY version", wallet_id)
+        history = [_line(wallet_id, *row) for row in rows]
+        return StatementSummary.of(wallet, history, start, end, self._clock())
+
     def _wallet(self, wallet_id: WalletId) -> Wallet:
         for [body] in self._database.rows("SELECT body FROM wallets WHERE id = ?", wallet_id):
             wallet = _wallet_of(body)
@@ -211,6 +230,26 @@ class SqliteTransactions:
         keys = batch_keys(whole, record.answer.size) if record and isinstance(record.answer, BatchRecord) else (whole,)
         records = [find_record(self._database, one) for one in keys]
         return {one.answer.id for one in records if one and isinstance(one.answer, Transaction)}
+
+
+class SqliteReports:
+    """Implements tekana.ports.reports.Reports."""
+
+    def __init__(self, database: Database, clock: Clock, caller: Caller) -> None:
+        self._database = database
+        self._clock = clock
+        self._caller = caller
+
+    async def trial_balance(self, at: datetime | None = None) -> TrialBalance:
+        require_scope(self._caller, "tenants:all")
+        return trial_balance_of(*read_ledger(self._database), at, self._clock())
+
+
+def read_ledger(database: Database) -> tuple[list[Wallet], list[Transaction]]:
+    """Return all wallets and all transactions, of one snapshot."""
+    with database.snapshot():
+        wallets = [_wallet_of(body) for [body] in database.rows("SELECT body FROM wallets")]
+        return wallets, [transaction_of(body) for [body] in database.rows("SELECT body FROM transactions")]
 
 
 class SqliteOutcomes:

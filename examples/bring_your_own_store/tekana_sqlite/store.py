@@ -12,6 +12,7 @@ from msgspec import json
 
 from tekana.application.audit.checks import check
 from tekana.application.audit.snapshot import Snapshot
+from tekana.application.journal.from_snapshot import SnapshotJournal
 from tekana.domain.customer import Customer
 from tekana.domain.errors import Unavailable
 from tekana.domain.wallet import Wallet
@@ -24,7 +25,16 @@ from .approvals import SqliteApprovals, approval_of
 from .audit_log import SqliteAuditLog, SqliteAuditRecords
 from .database import Database
 from .personal_data import SqlitePersonalData
-from .readers import SqliteCustomers, SqliteEvents, SqliteOutcomes, SqliteTransactions, SqliteWallets, read_outbox
+from .readers import (
+    SqliteCustomers,
+    SqliteEvents,
+    SqliteOutcomes,
+    SqliteReports,
+    SqliteTransactions,
+    SqliteWallets,
+    read_ledger,
+    read_outbox,
+)
 from .schema import SCHEMAS, VERSION
 from .transactions import transaction_of
 from .unit_of_work import SqliteUnitOfWork, record_of
@@ -47,6 +57,7 @@ class SqliteStore:
         self.transactions = partial(SqliteTransactions, self._reader)
         self.events = partial(SqliteEvents, self._reader)
         self.outcomes = partial(SqliteOutcomes, self._reader)
+        self.reports = partial(SqliteReports, self._reader, self.clock)
         self.api_keys = partial(SqliteApiKeys, self._reader)
         self.audit_log = partial(SqliteAuditLog, self._reader)
         self.personal_data = partial(SqlitePersonalData, self._reader, self.clock)
@@ -80,6 +91,11 @@ class SqliteStore:
                 outbox=[one for _, one in read_outbox(self._reader, start=1, limit=-1)],
                 others=[approval_of(body) for [body] in rows("SELECT body FROM approvals")],
             )
+
+    @asynccontextmanager
+    async def journal(self, start: datetime | None, end: datetime | None) -> AsyncIterator[SnapshotJournal]:
+        """Yield the journal of a period, of a snapshot of the file."""
+        yield SnapshotJournal(*read_ledger(self._reader), start, end, self.clock())
 
     async def start(self) -> None:
         """Open the file. Raises Unavailable if that fails."""

@@ -10,6 +10,9 @@ readers         checks and converts the arguments of readers
 sign_in         sign-in of customers, and their tokens
 secrets         data keys, and what they encrypt
 customer_export everything that is held about a customer
+statements      statements of wallets, and their forms
+journal         the journal and the trial balance, for accountants
+text_files      values in text files
 recipients      whom a payer can name by phone number
 webhooks        webhook endpoints: the operations of their owners
 workers         background work: publish the outbox, deliver webhooks

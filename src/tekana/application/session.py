@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from tekana.application.audit_recorder import AuditRecorder
 from tekana.application.authentication import KeyVerifier
 from tekana.application.commands.batch import Batch, BatchOutcome, batch_outcome
 from tekana.application.commands.command import AnswerT, Command
+from tekana.application.commands.validation import check_period
 from tekana.application.customer_export import CustomerExport, RecordedPersonalData
 from tekana.application.engine.engine import Engine
 from tekana.application.engine.envelope import Envelope, Outcome
 from tekana.application.executed import Executed, executed, raise_refusal
 from tekana.application.readers import checked
 from tekana.application.recipients import Recipient, find_recipient
+from tekana.application.statements import FORMS, Statement
 from tekana.application.webhooks.webhooks import Webhooks
 from tekana.domain.answers import Answer
 from tekana.domain.audit_log import (
@@ -36,15 +40,17 @@ from tekana.domain.errors import (
     SignInUnavailable,
     Unavailable,
 )
-from tekana.domain.identifiers import CustomerId
+from tekana.domain.identifiers import CustomerId, WalletId
 from tekana.domain.policy import require_scope, visible_transaction
 from tekana.domain.transaction import Transaction
 from tekana.domain.wallet import WALLETS_PER_CUSTOMER_MAX
 from tekana.ports.audit import Audit
 from tekana.ports.audit_log import AuditRecords
+from tekana.ports.journal import JournalSnapshot
 from tekana.ports.page import PageRequest
 from tekana.ports.personal_data import PersonalData
 from tekana.ports.readers import PortT, Reader, Readers, SessionReaders
+from tekana.ports.statement_form import StatementForm
 from tekana.ports.store import Store
 from tekana.ports.wallets import WalletFilter
 
@@ -62,6 +68,7 @@ class Parts(NamedTuple):
         key_verifier: verifies API keys for gateways; None if the application is not a service.
         sign_in: the sign-in of customers; None with a store that keeps no credentials.
         audit_recorder: records refusals, and reads of the audit log; None leaves them out.
+        find_statement_form: returns the form of statements of a name; None if there are no more than those of the core.
     """
 
     store: Readers
@@ -70,6 +77,7 @@ class Parts(NamedTuple):
     key_verifier: KeyVerifier | None = None
     sign_in: CustomerSignIn | None = None
     audit_recorder: AuditRecorder | None = None
+    find_statement_form: Callable[[str], type[StatementForm]] | None = None
 
 
 class Session(SessionReaders):
@@ -138,6 +146,8 @@ class Session(SessionReaders):
     def open_reader(self, reader: Reader[PortT]) -> PortT:
         """Return a reader of the session's caller, which checks and converts identifiers."""
         self.require_scope(reader.name, reader.scope)
+        if reader.all_tenants:
+            self.require_scope(reader.name, "tenants:all")
         port = checked(reader, reader.of(self._store, self.caller))
         if reader is SessionReaders.audit_log and isinstance(self._store, Store):  # at a gateway, the service notes it
             self._note(READ_AUDIT_LOG, "done")
@@ -158,6 +168,37 @@ class Session(SessionReaders):
             Forbidden: the caller lacks the scope.
         """
         return CustomerExport(customer_id, self.customers, self.personal_data, self._store)
+
+    async def statement(
+        self, wallet_id: WalletId, start: datetime | None = None, end: datetime | None = None
+    ) -> Statement:
+        """Return the statement of a wallet for a period, whose entries are read as they are asked for.
+
+        Args:
+            wallet_id: the wallet.
+            start: the moment (aware) from which entries are in the period; None for that of the wallet's opening.
+            end: the moment (aware) before which they are; None for all entries until now.
+
+        Raises:
+            Forbidden, Unavailable
+            InvalidRequest: the period ends before it begins.
+            WalletNotFound: there is no such wallet, or it is not the caller's.
+        """
+        check_period(start, end)
+        wallets = self.wallets
+        summary = await wallets.statement(wallet_id, start, end)
+        check_period(summary.start, end)
+        return Statement(summary, wallets, self._customer_name, self._statement_form)
+
+    async def _customer_name(self, customer_id: CustomerId) -> str | None:
+        return (await self.customers.get(customer_id)).customer.full_name or None
+
+    def _statement_form(self, name: str) -> type[StatementForm]:
+        if name in FORMS:
+            return FORMS[name]
+        if self._parts.find_statement_form is None:
+            raise Unavailable(f"this application writes no statements as {name}")
+        return self._parts.find_statement_form(name)
 
     @property
     def webhooks(self) -> Webhooks:
@@ -210,6 +251,27 @@ class Session(SessionReaders):
         if not isinstance(self._store, Store):
             raise Unavailable("there is no ledger here: audit it where it is kept")
         return self._store.audit
+
+    def journal(
+        self, start: datetime | None = None, end: datetime | None = None
+    ) -> AbstractAsyncContextManager[JournalSnapshot]:
+        """Return a context with the journal of a period, on one snapshot of the ledger.
+
+        Args:
+            start: the moment (aware) from which transactions are in the period; None for the first one.
+            end: the moment (aware) before which they are; None for the last one.
+
+        Raises:
+            Forbidden
+            InvalidRequest: the period ends before it begins.
+            Unavailable: this is a gateway, which has no ledger; or, in the context, the store cannot be reached.
+        """
+        self.require_scope("journal", "reports:read")
+        self.require_scope("journal", "tenants:all")
+        check_period(start, end)
+        if not isinstance(self._store, Store):
+            raise Unavailable("there is no ledger here: export it where it is kept")
+        return self._store.journal(start, end)
 
     async def find_recipient(self, phone_number: str) -> Recipient:
         """Return the customer of the caller's tenant who can be paid at a phone number, with a masked name.

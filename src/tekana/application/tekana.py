@@ -19,6 +19,7 @@ from tekana.domain.errors import Unavailable
 from tekana.ports.outbox import Outbox
 from tekana.ports.pools import PooledStore, PoolStatistics
 from tekana.ports.readers import Readers
+from tekana.ports.statement_form import StatementForm
 
 if TYPE_CHECKING:  # its libraries are loaded where customers sign in
     from tekana.application.sign_in.customer_sign_in import CustomerSignIn
@@ -42,6 +43,7 @@ class Tekana:
         key_verifier: KeyVerifier | None = None,
         sign_in: CustomerSignIn | None = None,
         audit_recorder: AuditRecorder | None = None,
+        find_statement_form: Callable[[str], type[StatementForm]] | None = None,
     ) -> None:
         """Create an application. Use `tekana.connect` instead, which also starts and stops its parts.
 
@@ -49,14 +51,14 @@ class Tekana:
             outbox: the outbox of the relay, if events are published: `check_ready` warns when the relay lags behind.
             service: the consumer of commands and queries from a bus, in a process of a service.
             authenticator: authenticates the requests of clients; None if the application has no clients.
-            store, engine, webhooks, key_verifier, sign_in, audit_recorder: those of Parts.
+            store, engine, webhooks, key_verifier, sign_in, audit_recorder, find_statement_form: those of Parts.
         """
         self._store = store
         self._engine = engine
         self._outbox = outbox
         self._service = service
         self._authenticator = authenticator
-        self._parts = Parts(store, engine, webhooks, key_verifier, sign_in, audit_recorder)
+        self._parts = Parts(store, engine, webhooks, key_verifier, sign_in, audit_recorder, find_statement_form)
 
     @property
     def authenticator(self) -> Authenticator:

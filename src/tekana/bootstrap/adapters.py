@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from tekana.application.bus import Gateway, Service
+from tekana.application.journal import FORMS as JOURNAL_FORMS
+from tekana.application.journal import WriteJournal
 from tekana.application.session import Session
 from tekana.bootstrap.data_folder import default_data_dir
 from tekana.bootstrap.entry_points import MissingAdapter, load
 from tekana.bootstrap.settings import Settings
 from tekana.domain.caller import Caller
-from tekana.domain.errors import invalid
+from tekana.domain.errors import Unavailable, invalid
 from tekana.ports.clock import Clock
 from tekana.ports.data_keys import DataKeyStore
 from tekana.ports.history import CheckpointLog, HistoryKeys, LinkedStore
@@ -24,6 +26,7 @@ from tekana.ports.message_sender import MessageSender
 from tekana.ports.outbox import Outbox, RelayedStore
 from tekana.ports.publisher import Publisher
 from tekana.ports.readers import ServiceName
+from tekana.ports.statement_form import StatementForm
 from tekana.ports.store import Store
 from tekana.ports.webhook_sender import WebhookSender
 from tekana.ports.webhook_store import WebhookStore
@@ -229,6 +232,25 @@ def find_sender(allow_private: bool) -> WebhookSender:
     """
     sender: WebhookSender = load("tekana.senders", "https")(allow_private=allow_private)
     return sender
+
+
+def find_statement_form(name: str) -> type[StatementForm]:
+    """Find the form of statements of this name.
+
+    Raises:
+        Unavailable: it is not installed, or a library that it needs is not.
+    """
+    try:
+        form: type[StatementForm] = load("tekana.statement_forms", name)
+    except MissingAdapter as error:
+        raise Unavailable(f"this server writes no statements as {name}: {error}") from error
+    return form
+
+
+def find_journal_form(name: str) -> WriteJournal:
+    """Find the form of the journal of this name. Raises MissingAdapter if it is not installed."""
+    form: WriteJournal = JOURNAL_FORMS.get(name) or load("tekana.journal_forms", name)
+    return form
 
 
 def find_message_sender(url: str | None) -> MessageSender | None:

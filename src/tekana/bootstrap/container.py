@@ -37,6 +37,7 @@ from tekana.bootstrap.adapters import (
     find_publisher,
     find_sender,
     find_service,
+    find_statement_form,
     find_store,
     linked_store_of,
     outbox_of,
@@ -173,6 +174,7 @@ class LocalContainer(containers.DeclarativeContainer):
         key_verifier=key_verifier,
         sign_in=customer_sign_in,
         audit_recorder=audit_recorder,
+        find_statement_form=find_statement_form,
     )
     service = providers.Singleton(
         find_service,
@@ -197,6 +199,7 @@ class LocalContainer(containers.DeclarativeContainer):
         authenticator=authenticator,
         sign_in=customer_sign_in,
         audit_recorder=audit_recorder,
+        find_statement_form=find_statement_form,
     )
 
 
@@ -221,6 +224,7 @@ class GatewayContainer(containers.DeclarativeContainer):
         authenticator=authenticator,
         sign_in=customer_sign_in,
         audit_recorder=audit_recorder,
+        find_statement_form=find_statement_form,
     )
 
 

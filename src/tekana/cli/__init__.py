@@ -1,4 +1,5 @@
-"""The command line: serve, relay, webhooks, migrate, audit, history, outbox, keys, secrets, demo.
+"""The command line: serve, relay, webhooks, migrate, audit, export, trial-balance, history, outbox, keys,
+secrets, demo.
 
 Every setting is a flag and a TEKANA_ variable. A command that cannot run prints the reason as one sentence to stderr
 and exits with 2. In production, each setting that is not safe gets a sentence.
@@ -15,6 +16,7 @@ from click.exceptions import Abort, Exit
 from tekana.bootstrap.production import UnsafeForProduction
 from tekana.cli.audit import audit
 from tekana.cli.demo import demo
+from tekana.cli.export import export
 from tekana.cli.failures import COULD_NOT_RUN, INTERRUPTED, explain, explain_usage, ignore_output
 from tekana.cli.history import history
 from tekana.cli.keys import keys
@@ -23,6 +25,7 @@ from tekana.cli.outbox import outbox
 from tekana.cli.relay import relay
 from tekana.cli.secrets import secrets
 from tekana.cli.serve import serve
+from tekana.cli.trial_balance import trial_balance
 from tekana.cli.webhooks import webhooks
 
 _SERVERS = (serve, relay, webhooks)
@@ -54,7 +57,7 @@ def command() -> None:
     """tekana: the e-wallet back-end. `tekana serve` starts everything it needs."""
 
 
-for _command in (*_SERVERS, migrate, audit, history, outbox, keys, secrets, demo):
+for _command in (*_SERVERS, migrate, audit, export, trial_balance, history, outbox, keys, secrets, demo):
     command.add_command(_command)
 
 

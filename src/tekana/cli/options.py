@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
 
 import rich_click as click
 
+from tekana.application.commands.validation import to_time
 from tekana.bootstrap import Settings
 from tekana.bootstrap.settings import DAYS_MAX, ENVIRONMENTS
+from tekana.domain.errors import InvalidRequest
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def moment(text: str) -> datetime:
+    """Return a time of the command line: in RFC 3339 form, or a day, which stands for its beginning in UTC.
+
+    Raises:
+        BadParameter: it is neither.
+    """
+    is_day = re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII)
+    try:
+        return to_time("time", f"{text}T00:00:00Z" if is_day else text)
+    except InvalidRequest as error:
+        raise click.BadParameter(error.errors[0].message) from error
 
 
 def setting(flag: str, **attributes: Any) -> Callable[[Command], Command]:

@@ -30,6 +30,7 @@ Scope = Literal[
     "approvals:read",
     "approvals:write",
     "audit-log:read",
+    "reports:read",
     "tenants:all",
 ]
 """A right of a caller. Each command and each query requires one. `tenants:all` gives access to all tenants' objects."""
@@ -58,7 +59,8 @@ Role = Literal["administrator", "finance", "support", "partner", "customer"]
 
 ROLES: Final[Mapping[Role, frozenset[Scope]]] = {
     "administrator": SCOPES,
-    "finance": _READ | {"transactions:write", "transactions:adjust", "approvals:write", "audit:read", "tenants:all"},
+    "finance": _READ
+    | {"transactions:write", "transactions:adjust", "approvals:write", "audit:read", "reports:read", "tenants:all"},
     "support": _READ | {"wallets:freeze", "tenants:all"},
     "partner": _READ | {"customers:write", "wallets:write", "transactions:write", "webhooks:write"},
     "customer": frozenset(

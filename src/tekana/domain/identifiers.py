@@ -70,6 +70,11 @@ def is_house_wallet(wallet_id: WalletId) -> bool:
     return wallet_id.int <= _LAST_HOUSE_ID
 
 
+def house_role(wallet_id: WalletId) -> HouseRole | None:
+    """Return the role of a house wallet; None for a customer's wallet."""
+    return HOUSE_ROLES[(wallet_id.int >> 64 & 0xFFF) - 1] if is_house_wallet(wallet_id) else None
+
+
 NUMBER_BITS: Final = 40
 RANDOM_BITS: Final = 22
 

@@ -31,6 +31,7 @@ from tekana.ports.customers import Customers
 from tekana.ports.events import Events
 from tekana.ports.outcomes import Outcomes
 from tekana.ports.personal_data import PersonalData
+from tekana.ports.reports import Reports
 from tekana.ports.transactions import Transactions
 from tekana.ports.wallets import Wallets
 
@@ -90,6 +91,10 @@ class Readers(Protocol):
         """Return the reader of what is held about a customer beside their profile and their money."""
         ...
 
+    def reports(self, caller: Caller) -> Reports:
+        """Return the reader of reports on the whole ledger, which needs access to all tenants."""
+        ...
+
     async def start(self) -> None:
         """Prepare to serve. The database need not be reachable yet, unless this store starts it."""
         ...
@@ -117,15 +122,24 @@ class Reader(Generic[PortT_co]):
         name: its name in `Readers` and in sessions.
         port: the Protocol that it implements.
         scope: the scope that a caller needs.
+        all_tenants: whether they need `tenants:all` as well.
         service: the service that answers its queries over a bus.
         queries: the names of its port's methods.
     """
 
-    def __init__(self, method: Callable[[Any, Caller], PortT_co], *, scope: Scope, service: ServiceName) -> None:
+    def __init__(
+        self,
+        method: Callable[[Any, Caller], PortT_co],
+        *,
+        scope: Scope,
+        service: ServiceName,
+        all_tenants: bool = False,
+    ) -> None:
         """Declare the reader that this method of `Readers` returns."""
         self.name: Final = method.__name__
         self.port: Final[type] = get_type_hints(method)["return"]
         self.scope: Final = scope
+        self.all_tenants: Final = all_tenants
         self.service: Final = service
         self.queries: Final = queries_of(self.port)
         self.__doc__ = method.__doc__
@@ -164,6 +178,7 @@ class SessionReaders(ABC):
     approvals = Reader(Readers.approvals, scope="approvals:read", service="transaction")
     audit_log = Reader(Readers.audit_log, scope="audit-log:read", service="transaction")
     personal_data = Reader(Readers.personal_data, scope="customers:read", service="customer")
+    reports = Reader(Readers.reports, scope="reports:read", service="transaction", all_tenants=True)
 
     @abstractmethod
     def open_reader(self, reader: Reader[PortT]) -> PortT:

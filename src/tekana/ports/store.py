@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 from tekana.ports.audit import Audit
 from tekana.ports.audit_log import AuditRecords
 from tekana.ports.credentials import Credentials
+from tekana.ports.journal import Journal
 from tekana.ports.readers import Readers
 from tekana.ports.unit_of_work import BeginUnit
 
@@ -28,6 +29,11 @@ class Store(Readers, Protocol):
     @property
     def audit(self) -> Audit:
         """The check of all invariants."""
+        ...
+
+    @property
+    def journal(self) -> Journal:
+        """The reader of the journal."""
         ...
 
     @property

@@ -135,6 +135,28 @@ class CoreDriver:
     async def balance_at(self, wallet_id: str, at: str) -> Record:
         return _record(await self._app.wallets.balance_at(UUID(wallet_id), datetime.fromisoformat(at)))  # type: ignore[arg-type]
 
+    async def statement(self, wallet_id: str, **period: str) -> Record:
+        try:
+            found = await self._app.statement(UUID(wallet_id), **_filter(period))  # type: ignore[arg-type]
+        except InvalidRequest as error:
+            raise Refusal(error.code, [one.field for one in error.errors]) from error
+        except Refused as error:
+            raise Refusal(error.code) from error
+        names = ("opening_balance", "total_credits", "total_debits", "closing_balance")
+        one = found.summary
+        amounts = {name: format_minor(getattr(one, name), one.currency) for name in names}
+        entries = [_record(line) async for page in found.pages() for line in page]
+        return {**amounts, "currency": one.currency, "entries": entries}
+
+    async def trial_balance(self, at: str) -> Record:
+        found = await self._app.reports.trial_balance(datetime.fromisoformat(at))
+        return {
+            "accounts": [
+                {"account": one.account, "currency": one.currency, "debit": one.debit.major, "credit": one.credit.major}
+                for one in found.accounts
+            ]
+        }
+
     async def events(self) -> list[Record]:
         return await _all(self._app.events.list, _event)
 

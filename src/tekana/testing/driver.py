@@ -84,6 +84,14 @@ class Driver(Protocol):
         """Return a wallet's balance at a time."""
         ...
 
+    async def statement(self, wallet_id: str, **period: str) -> Record:
+        """Return a wallet's statement of the period `from` … `to`, each of which may be left out."""
+        ...
+
+    async def trial_balance(self, at: str) -> Record:
+        """Return the trial balance at a time."""
+        ...
+
     async def events(self) -> list[Record]:
         """Return all events, in the order of the feed."""
         ...

@@ -110,6 +110,12 @@ class HttpDriver:
     async def balance_at(self, wallet_id: str, at: str) -> Record:
         return _reply(await self._client.get(f"/v1/wallets/{wallet_id}/balance", params={"at": at})).record
 
+    async def statement(self, wallet_id: str, **period: str) -> Record:
+        return _reply(await self._client.get(f"/v1/wallets/{wallet_id}/statement", params=period)).record
+
+    async def trial_balance(self, at: str) -> Record:
+        return _reply(await self._client.get("/v1/reports/trial-balance", params={"at": at})).record
+
     async def events(self) -> list[Record]:
         return await self._all("/v1/events", {}, cursor="after")
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC
 from typing import Any
 
 from tekana.application.audit.snapshot import Snapshot
@@ -39,9 +40,11 @@ SEQUENCES = Invariant(10, "each aggregate's events run without a gap, in order")
 APPEND_ONLY = Invariant(11, "posted history is never changed")
 FINAL = Invariant(12, "statuses follow from events, and what is closed is empty")
 DETAILS = Invariant(20, "each customer has their details, and an erased one has none")
+STATEMENTS = Invariant(21, "statements and the trial balance equal the ledger")
 
 INVARIANTS = (
     *(BALANCED, BALANCES, VERSIONS, HELD, COVERED, CURRENCIES, KEYS, EVENTS, SEQUENCES, APPEND_ONLY, FINAL, DETAILS),
+    STATEMENTS,
 )
 
 BREACHES_SHOWN_MAX = 20
@@ -261,6 +264,28 @@ def _statuses(snapshot: Snapshot) -> Breaches:
                 yield f"approval {approval.id}: asked for by {approval.asked_by}, requested by another"
 
 
+def _statements(snapshot: Snapshot) -> Breaches:
+    """Yield the months whose statement closes with another balance than the sum of the entries posted by then, and the
+    currencies in which the balances of all wallets do not sum to zero."""
+    moments = snapshot.moments()
+    for wallet_id, entries in snapshot.history().items():
+        amounts: Counter[str] = Counter()
+        closing: dict[str, int] = {}
+        for entry, moment in zip(entries, moments[wallet_id], strict=True):
+            month = f"{moment.astimezone(UTC):%Y-%m}"
+            amounts[month] += entry.amount_minor
+            closing[month] = entry.ledger_balance_after
+        total = 0
+        for month in sorted(closing):
+            total += amounts[month]
+            if closing[month] != total:
+                yield f"wallet {wallet_id}: its statement of {month} closes with {closing[month]}, not {total}"
+    sums: Counter[str] = Counter()
+    for wallet in snapshot.wallets:
+        sums[wallet.currency] += wallet.ledger_balance
+    yield from (f"the trial balance in {currency}: wallets sum to {total}" for currency, total in sums.items() if total)
+
+
 def _abbreviated(numbers: Sequence[int]) -> str:
     return f"{len(numbers)}: {', '.join(map(str, numbers[:5]))}{' …' if len(numbers) > 5 else ''}"
 
@@ -311,4 +336,5 @@ _CHECKS: Mapping[Invariant, tuple[Callable[[Snapshot], int], Callable[[Snapshot]
     APPEND_ONLY: (_transactions, _append_only),
     FINAL: (_wallets, _final),
     DETAILS: (lambda snapshot: len(snapshot.customers), _details),
+    STATEMENTS: (_entries, _statements),
 }

@@ -211,6 +211,19 @@ def check_range(low_field: str, high_field: str, low: Money | None, high: Money 
         raise invalid(low_field, f"must be at most {high_field}, but {low} is more than {high}")
 
 
+def check_period(start: datetime | None, end: datetime | None) -> None:
+    """Check that a period does not end before it begins. A bound may be left out; an empty period is one.
+
+    Raises:
+        InvalidRequest: it ends before it begins.
+    """
+    for name, moment in (("from", start), ("to", end)):
+        if moment is not None:
+            check_moment(name, moment)
+    if start is not None and end is not None and end < start:
+        raise invalid("to", f"must not be before the period begins, at {start.isoformat()}")
+
+
 def check_page(page: PageRequest) -> PageRequest:
     """Return a page as it is. Raises InvalidRequest if its limit is out of range."""
     if not isinstance(page.limit, int) or not 1 <= page.limit <= PAGE_SIZE_MAX:

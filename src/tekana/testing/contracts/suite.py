@@ -21,7 +21,9 @@ from tekana.testing.contracts.read_customers import ReadCustomersContract
 from tekana.testing.contracts.read_filters import ReadFiltersContract
 from tekana.testing.contracts.read_money import ReadMoneyContract
 from tekana.testing.contracts.recipients import RecipientsContract
+from tekana.testing.contracts.reports import ReportsContract
 from tekana.testing.contracts.round_trips import RoundTripsContract
+from tekana.testing.contracts.statements import StatementsContract
 from tekana.testing.contracts.unit_of_work import UnitOfWorkContract
 from tekana.testing.contracts.withdrawn_currencies import WithdrawnCurrenciesContract
 
@@ -38,6 +40,8 @@ class StoreContract(
     ReadCustomersContract,
     ReadMoneyContract,
     ReadFiltersContract,
+    StatementsContract,
+    ReportsContract,
     EventFeedContract,
     RoundTripsContract,
     WithdrawnCurrenciesContract,

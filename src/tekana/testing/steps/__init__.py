@@ -50,6 +50,7 @@ _PARTS = (
     "audit_log_steps",
     "outcomes",
     "search_steps",
+    "report_steps",
 )
 pytest_plugins = [f"{__name__}.{part}" for part in ("failure_report", *_PARTS)]
 

@@ -145,6 +145,14 @@ class ScenarioContext:
         """Return the balance of a wallet at a time."""
         return self._portal.call(self.world.driver.balance_at(self.wallet(wallet), at))
 
+    def statement(self, wallet: str, **period: str) -> Record:
+        """Return the statement of a wallet for a period."""
+        return self._portal.call(self.world.driver.statement(self.wallet(wallet), **period))
+
+    def trial_balance(self, at: str) -> Record:
+        """Return the trial balance at a time."""
+        return self._portal.call(self.world.driver.trial_balance(at))
+
     def events(self) -> list[Record]:
         """Return all events."""
         return self._portal.call(self.world.driver.events())
