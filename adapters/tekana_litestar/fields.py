@@ -11,6 +11,8 @@ from typing import Any, Final
 
 from msgspec import Meta
 
+from tekana.domain.hold_state import EXPIRES_IN_MAX
+
 CUSTOMER_ID: Final = "0198d2a0-0000-7000-8000-000000000001"
 WALLET_ID: Final = "0198d2a0-0000-7000-8000-000000000002"
 OTHER_WALLET_ID: Final = "0198d2a0-0000-7000-8000-000000000004"
@@ -98,6 +100,9 @@ EFFECTIVE_AT: Final = time("The value date, where that is not the moment of post
 
 ENTRY_VERSION: Final = meta("The entry's number in its wallet: 1, 2, 3 … without a gap.", 2)
 BALANCE_AFTER: Final = balance("The ledger balance that the entry left behind.")
+
+EXPIRES_IN: Final = meta("For how many seconds a hold is open, from now on.", 86400, minimum=1, maximum=EXPIRES_IN_MAX)
+FINAL: Final = meta("Whether what is left is released. Otherwise it stays held.", False)
 
 IDEMPOTENCY_KEY: Final = meta(
     "Only what was decided under this idempotency key of yours: a transaction, or those of a batch.",

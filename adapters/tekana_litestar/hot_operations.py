@@ -19,9 +19,10 @@ from tekana_litestar.headers import is_idempotency_key
 from tekana_litestar.operation import is_plain
 from tekana_litestar.protocol.hot_routes import Headers, HotRequest, HotRoute, HotRoutes
 from tekana_litestar.rate_limits import RateLimits
-from tekana_litestar.resources.transactions import MOVE, MOVEMENT, posted_response
+from tekana_litestar.resources.transactions import MOVE, MOVEMENT
 from tekana_litestar.resources.wallets import wallet_response
 from tekana_litestar.responses import HttpResponse
+from tekana_litestar.transaction_view import posted_response
 
 if TYPE_CHECKING:
     from litestar import Litestar

@@ -22,6 +22,7 @@ from tekana.domain.errors import (
     invalid,
 )
 from tekana.domain.events import Event
+from tekana.domain.holds import HOLDS, Hold
 from tekana.domain.identifiers import CustomerId, TransactionId, WalletId
 from tekana.domain.metadata import metadata_matches
 from tekana.domain.money import Money
@@ -179,7 +180,8 @@ class MemoryTransactions:
 
     def _visible(self, transaction: Transaction) -> Transaction | None:
         own = () if self._caller.customer_id is None else self._state.wallets_of.get(self._caller.customer_id, ())
-        return visible_transaction(self._caller, transaction, own)
+        hold: Hold | None = self._state.items[HOLDS.name].get(transaction.id)
+        return visible_transaction(self._caller, transaction if hold is None else hold.shown(), own)
 
     def _under(self, key: str) -> set[TransactionId]:
         """Return the ids of the transactions that were decided under a key of the caller's."""

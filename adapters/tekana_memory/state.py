@@ -26,6 +26,7 @@ from tekana.domain.identifiers import (
 from tekana.domain.identities import Identity
 from tekana.domain.lock_set import Ref
 from tekana.domain.refresh_families import RefreshFamily
+from tekana.domain.reversals import ORIGINALS, Original
 from tekana.domain.signing_keys import SigningKey
 from tekana.domain.transaction import PostedEntry, Transaction
 from tekana.domain.wallet import WALLETS, Wallet
@@ -125,13 +126,15 @@ class MemoryState:
         if ref.kind == WEBHOOK_DELIVERIES:
             delivery = self.webhook_deliveries.get(ref.id)
             return delivery and EndpointDelivery(delivery, self.webhook_endpoints[delivery.endpoint_id])
+        if ref.kind == ORIGINALS and ref.id in self.transactions:
+            return self.items[ORIGINALS.name].get(ref.id) or Original(transaction=self.transactions[ref.id])
         return self.items[ref.kind.name].get(ref.id)
 
     def wallets_locked_with(self, ref: Ref) -> Iterable[WalletId]:
         """Return the wallets to lock with an item: those of a customer, for example."""
         if ref.kind == CUSTOMERS:
             return self.wallets_of[ref.id]
-        return () if ref.kind.wallets_of is None else ref.kind.wallets_of(self.items[ref.kind.name][ref.id])
+        return () if ref.kind.wallets_of is None else ref.kind.wallets_of(self.find(ref))
 
 
 @dataclass(slots=True)

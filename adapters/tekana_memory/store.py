@@ -13,12 +13,14 @@ from tekana.application.audit.snapshot import Snapshot
 from tekana.application.journal.from_snapshot import SnapshotJournal
 from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.errors import FieldError
+from tekana.domain.reversals import ORIGINALS
 from tekana.ports.audit import Finding
 from tekana.ports.clock import Clock
 from tekana_memory.api_keys import MemoryApiKeys, MemoryCredentials
 from tekana_memory.approvals import MemoryApprovals
 from tekana_memory.audit_log import MemoryAuditLog, MemoryAuditRecords
 from tekana_memory.data_keys import MemoryDataKeys
+from tekana_memory.due_holds import MemoryDueHolds
 from tekana_memory.lease import MemoryLease
 from tekana_memory.outbox import MemoryOutbox
 from tekana_memory.personal_data import MemoryPersonalData
@@ -59,6 +61,7 @@ class MemoryStore:
         self.reports = partial(MemoryReports, self._state, self._clock)
         self.events = partial(MemoryEvents, self._state)
         self.approvals = partial(MemoryApprovals, self._state, self._clock)
+        self.due_holds = MemoryDueHolds(self._state, self._clock)
         self.data_keys = MemoryDataKeys(self._state, self._clock)
         self.retention = MemoryRetention(self._state, self._clock)
         self.customer_credentials = MemoryCustomerCredentials(self._state)
@@ -93,6 +96,7 @@ class MemoryStore:
             keys=dict(state.keys),
             outbox=tuple(state.outbox),
             others=tuple(state.others_with_events()),
+            originals=tuple(state.items[ORIGINALS.name].values()),
         )
         for finding in check(snapshot):
             yield finding

@@ -19,6 +19,7 @@ from tekana.application.audit.checks import (
     FINAL,
     HELD,
     KEYS,
+    REVERSALS,
     SEQUENCES,
     STATEMENTS,
     VERSIONS,
@@ -34,9 +35,10 @@ SCHEMA = Invariant(14, "tables, guards and rights are as this version needs")
 
 def with_types(query: str) -> str:
     """Return a query with the types of transactions filled in: the house roles of their payers and payees, and
-    of either; and a condition that an entry `e` of a transaction `t` is in a further house wallet `h` of the type."""
+    of either, and whether they are holds; and a condition that an entry `e` of a transaction `t` is in a further house
+    wallet `h` of the type."""
     rows = (
-        f"('{name}', {_text(one.payer)}, {_text(one.payee)}, {_text(one.either)})"
+        f"('{name}', {_text(one.payer)}, {_text(one.payee)}, {_text(one.either)}, {one.is_hold})"
         for name, one in TRANSACTION_TYPES.items()
     )
     further = ", ".join(f"('{name}', '{role}')" for name, one in TRANSACTION_TYPES.items() for role in one.further)
@@ -86,6 +88,7 @@ _BALANCED = """
     GROUP BY t.id, s.transaction_id
     HAVING CASE t.status
         WHEN 'rejected' THEN count(s.entries) > 0
+        WHEN 'pending' THEN count(s.entries) > 0
         WHEN 'posted' THEN
             coalesce(sum(s.entries), 0) < 2 OR bool_or(s.total <> 0) OR NOT bool_and(s.dated)
             OR NOT bool_and(s.placed)
@@ -94,11 +97,11 @@ _BALANCED = """
         ELSE true END
     UNION ALL
     SELECT format('transaction %s: a %s that does not go through the wallet it should', t.id, t.type)
-    FROM transactions t LEFT JOIN (VALUES {types}) AS rules (type, payer, payee, either) ON rules.type = t.type
+    FROM transactions t LEFT JOIN (VALUES {types}) AS rules (type, payer, payee, either, is_hold) ON rules.type = t.type
     LEFT JOIN wallets f ON f.id = t.from_wallet_id AND f.house IS NOT NULL AND f.currency = t.currency
     LEFT JOIN wallets p ON p.id = t.to_wallet_id AND p.house IS NOT NULL AND p.currency = t.currency
     WHERE t.status = 'posted' AND (
-        rules.type IS NULL
+        rules.type IS NULL OR rules.is_hold
         OR (rules.payer IS NOT NULL AND f.house IS DISTINCT FROM rules.payer)
         OR (rules.payee IS NOT NULL AND p.house IS DISTINCT FROM rules.payee)
         OR (rules.either IS NOT NULL
@@ -147,6 +150,24 @@ _COVERED = """
     UNION ALL
     SELECT format('wallet %s: %s after version %s', w.id, e.ledger_balance_after, e.version)
     FROM entries e JOIN wallets w ON w.id = e.wallet_id WHERE w.house IS NULL AND e.ledger_balance_after < 0
+    UNION ALL
+    SELECT format('wallet %s: %s with %s held after event %s', id, balance, held, sequence)
+    FROM (
+        SELECT id, sequence,
+               coalesce(first_value(balance) OVER (PARTITION BY id, entries ORDER BY sequence), 0) AS balance,
+               coalesce(first_value(held) OVER (PARTITION BY id, changes ORDER BY sequence), 0) AS held
+        FROM (
+            SELECT *, count(balance) OVER wallet AS entries, count(held) OVER wallet AS changes
+            FROM (
+                SELECT (event ->> 'wallet_id')::uuid AS id, (event ->> 'sequence')::bigint AS sequence,
+                       NULL::bigint AS balance, (event ->> 'held_after')::bigint AS held
+                FROM outbox WHERE event_type IN ({held_events})
+                UNION ALL
+                SELECT wallet_id, sequence, ledger_balance_after, NULL FROM entries WHERE wallet_id IN (
+                    SELECT (event ->> 'wallet_id')::uuid FROM outbox WHERE event_type IN ({held_events}))
+            ) events WINDOW wallet AS (PARTITION BY id ORDER BY sequence)
+        ) numbered
+    ) history WHERE balance < held AND balance >= 0
 """
 
 _CURRENCIES = """
@@ -184,16 +205,20 @@ def _final() -> str:
     return f"""
     WITH changes AS MATERIALIZED (
         SELECT {aggregate_id_sql("event_type", "event")} AS id, event_type,
-               (event ->> 'sequence')::bigint AS sequence, event ->> 'scope' AS scope
+               (event ->> 'sequence')::bigint AS sequence, event ->> 'scope' AS scope,
+               (event ->> 'remaining')::bigint AS remaining
         FROM outbox
         WHERE event_type IN ('WalletFrozen', 'WalletUnfrozen', 'WalletClosed',
                              'CustomerSuspended', 'CustomerReactivated', 'CustomerClosed',
-                             'ApprovalApproved', 'ApprovalRejected', 'ApprovalFailed')
+                             'ApprovalApproved', 'ApprovalRejected', 'ApprovalFailed',
+                             'HoldCaptured', 'HoldChanged', 'HoldVoided', 'HoldExpired')
     ), last AS (
-        SELECT DISTINCT ON (id) id, event_type, scope FROM changes ORDER BY id, sequence DESC
+        SELECT DISTINCT ON (id) id, event_type, scope, remaining FROM changes ORDER BY id, sequence DESC
     ), closed AS (
         SELECT id, sequence FROM changes
-        WHERE event_type IN ('WalletClosed', 'CustomerClosed', 'ApprovalApproved', 'ApprovalRejected', 'ApprovalFailed')
+        WHERE event_type IN ('WalletClosed', 'CustomerClosed', 'ApprovalApproved', 'ApprovalRejected', 'ApprovalFailed',
+                             'HoldVoided', 'HoldExpired')
+           OR (event_type = 'HoldCaptured' AND remaining = 0)
     )
     SELECT format('wallet %s: closed with %s in it, %s held', id, ledger_balance, held)
     FROM wallets WHERE status = 'closed' AND (ledger_balance <> 0 OR held <> 0)
@@ -226,6 +251,12 @@ def _final() -> str:
     WHERE a.status <> CASE l.event_type WHEN 'ApprovalApproved' THEN 'approved' WHEN 'ApprovalRejected' THEN 'rejected'
                       WHEN 'ApprovalFailed' THEN 'failed' ELSE 'pending' END
     UNION ALL
+    SELECT format('hold %s: %s, while its last event is %s', h.id, h.status, coalesce(l.event_type, 'HoldAuthorized'))
+    FROM holds h LEFT JOIN last l ON l.id = h.id
+    WHERE h.status <> CASE l.event_type WHEN 'HoldVoided' THEN 'voided' WHEN 'HoldExpired' THEN 'expired'
+                      WHEN 'HoldCaptured' THEN CASE l.remaining WHEN 0 THEN 'captured' ELSE 'pending' END
+                      ELSE 'pending' END
+    UNION ALL
     SELECT format('approval %s: asked for by %s, requested by another', a.id, a.asker::json ->> 'subject')
     FROM approvals a JOIN outbox o ON (o.event ->> 'approval_id')::uuid = a.id
     WHERE o.event_type = 'ApprovalRequested' AND a.asker::json ->> 'subject' IS DISTINCT FROM o.event ->> 'caller'
@@ -239,7 +270,78 @@ def _final() -> str:
 """
 
 
-_HELD = "SELECT format('wallet %s: %s is held by no hold', id, held) FROM wallets WHERE held <> 0"
+_HELD_EVENTS = "'FundsHeld', 'HoldReleased'"
+_HELD = f"""
+    WITH rows AS (
+        SELECT h.id, h.amount, h.captured, h.status, t.from_wallet_id, t.to_wallet_id, t.currency
+        FROM holds h JOIN transactions t ON t.id = h.id
+    ), open AS (
+        SELECT from_wallet_id AS id, sum(amount - captured) AS left FROM rows WHERE status = 'pending' GROUP BY 1
+    ), captures AS (
+        SELECT id, relates_to, amount, from_wallet_id, to_wallet_id, currency FROM transactions
+        WHERE type = 'capture' AND status = 'posted'
+    ), events AS (
+        SELECT (event ->> 'wallet_id')::uuid AS id, (event ->> 'sequence')::bigint AS sequence,
+               (event ->> 'held_after')::bigint AS after,
+               CASE event_type WHEN 'FundsHeld' THEN 1 ELSE -1 END * (event ->> 'amount')::bigint AS change
+        FROM outbox WHERE event_type IN ({_HELD_EVENTS})
+    ), history AS (
+        SELECT id, sequence, change, after, lag(after, 1, 0::bigint) OVER wallet AS before,
+               lead(sequence) OVER wallet IS NULL AS is_last
+        FROM events WINDOW wallet AS (PARTITION BY id ORDER BY sequence)
+    )
+    SELECT format('wallet %s: %s is held, open holds have %s left', coalesce(w.id, o.id), w.held, coalesce(o.left, 0))
+    FROM wallets w FULL JOIN open o ON o.id = w.id WHERE w.held IS DISTINCT FROM coalesce(o.left, 0)
+    UNION ALL
+    SELECT format('wallet %s: event %s says that %s is held', id, sequence, after)
+    FROM history WHERE before + change <> after
+    UNION ALL
+    SELECT format('wallet %s: %s is held, its events say %s', w.id, w.held, coalesce(h.after, 0))
+    FROM wallets w LEFT JOIN history h ON h.id = w.id AND h.is_last LEFT JOIN open o ON o.id = w.id
+    WHERE w.held <> coalesce(h.after, 0) AND w.held = coalesce(o.left, 0)
+    UNION ALL
+    SELECT format('hold %s: has no transaction, or a transaction no hold', coalesce(t.id, h.id))
+    FROM (SELECT id FROM transactions WHERE status = 'pending') t FULL JOIN holds h ON h.id = t.id
+    WHERE t.id IS NULL OR h.id IS NULL
+    UNION ALL
+    SELECT format('transaction %s: captures no hold, or one of other wallets', c.id)
+    FROM captures c LEFT JOIN rows h ON h.id = c.relates_to
+    WHERE (h.from_wallet_id, h.to_wallet_id, h.currency) IS DISTINCT FROM (c.from_wallet_id, c.to_wallet_id, c.currency)
+    UNION ALL
+    SELECT format('hold %s: %s of %s, its captures: %s', h.id, h.captured, h.amount, coalesce(sum(c.amount), 0))
+    FROM holds h LEFT JOIN captures c ON c.relates_to = h.id GROUP BY h.id
+    HAVING h.captured <> coalesce(sum(c.amount), 0) OR h.captured > h.amount
+        OR (h.status = 'pending' AND h.captured = h.amount)
+"""
+
+_REVERSALS = """
+    WITH reversed AS (
+        SELECT r.id, r.relates_to, r.relation, (r.details ->> 'of_original')::bigint AS of_original,
+               o.id AS original, o.amount, o.status = 'posted' AND o.type IN ({reversible}) AS is_reversible
+        FROM transactions r LEFT JOIN transactions o ON o.id = r.relates_to
+        WHERE r.type = 'reversal' AND r.status = 'posted'
+    ), amounts AS (
+        SELECT relates_to AS id, sum(of_original) AS reversed, max(amount) AS amount FROM reversed GROUP BY 1
+    ), back AS (
+        SELECT r.relates_to AS id, e.wallet_id, sum(e.amount) AS amount
+        FROM reversed r JOIN entries e ON e.transaction_id = r.id GROUP BY 1, 2
+    ), moved AS (
+        SELECT e.transaction_id AS id, e.wallet_id, sum(e.amount) AS amount
+        FROM entries e JOIN amounts a ON a.id = e.transaction_id GROUP BY 1, 2
+    )
+    SELECT format('transaction %s: reverses nothing that can be reversed', id)
+    FROM reversed WHERE relation IS DISTINCT FROM 'reverses' OR is_reversible IS NOT TRUE OR of_original IS NULL
+    UNION ALL
+    SELECT format('transaction %s: moved %s in wallet %s, reversed %s', b.id, m.amount, b.wallet_id, b.amount)
+    FROM back b LEFT JOIN moved m ON m.id = b.id AND m.wallet_id = b.wallet_id
+    WHERE m.amount IS NULL OR sign(b.amount) = sign(m.amount) OR abs(b.amount) > abs(m.amount)
+    UNION ALL
+    SELECT format('transaction %s: %s of its amount was reversed', id, reversed) FROM amounts WHERE reversed > amount
+    UNION ALL
+    SELECT format('transaction %s: %s counts as reversed, its reversals are of %s',
+                  coalesce(k.id, a.id), coalesce(k.amount, 0), coalesce(a.reversed, 0))
+    FROM reversals k FULL JOIN amounts a ON a.id = k.id WHERE k.amount IS DISTINCT FROM a.reversed
+"""
 
 # `index_key_id` is there as long as the key and the details are: a constraint says so, and the auditor reads neither.
 _DETAILS = """
@@ -272,15 +374,21 @@ _STATEMENTS = """
 """
 
 
+def _reversals() -> str:
+    reversible = (f"'{name}'" for name, one in TRANSACTION_TYPES.items() if one.is_reversible)
+    return _REVERSALS.replace("{reversible}", ", ".join(reversible))
+
+
 def checks() -> tuple[Check, ...]:
     """Return the checks, in the order of the invariants, for the types and aggregates that are declared."""
     return (
         Check((BALANCED,), "transactions", with_types(_BALANCED)),
         Check((BALANCES, VERSIONS), "entries", _HISTORY),
         Check((HELD,), "wallets", _HELD),
-        Check((COVERED,), "entries", _COVERED),
+        Check((COVERED,), "entries", _COVERED.replace("{held_events}", _HELD_EVENTS)),
         Check((CURRENCIES,), "entries", _CURRENCIES),
         Check((KEYS,), "idempotency_keys", KEY_BREACHES),
+        Check((REVERSALS,), "reversals", _reversals()),
         Check((EVENTS, SEQUENCES), "outbox", event_breaches()),
         Check((APPEND_ONLY,), "transactions", _APPEND_ONLY),
         Check((FINAL,), "wallets", _final()),

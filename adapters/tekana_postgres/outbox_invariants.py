@@ -63,6 +63,15 @@ _EVENTS_OF_ENTRIES = f"""
 """
 
 
+# Nor is the first event of a hold, which is that of its transaction.
+_FIRST_EVENTS_OF_HOLDS = f"""
+    SELECT h.id, 1::bigint AS sequence, o.position FROM holds h LEFT JOIN outbox o ON o.transaction_id = h.id
+    WHERE o.position IS NOT NULL OR h.id <= (SELECT {_NEWEST_DROPPED} FROM outbox_parts)
+    UNION ALL
+"""
+_DERIVED_EVENTS = {"wallet": _EVENTS_OF_ENTRIES, "transaction": _FIRST_EVENTS_OF_HOLDS}
+
+
 def _event_counts() -> dict[str, Column[Any]]:
     """Return the columns that count the events of an aggregate, by the kind of aggregate."""
     columns = [column for table in tables.metadata.sorted_tables for column in table.columns]
@@ -89,7 +98,7 @@ def _sequences(aggregate: str, count: Column[Any]) -> str:
             SELECT id, count(*) AS events, min(sequence) FILTER (WHERE sequence <> number) AS misplaced
             FROM (SELECT id, sequence, row_number() OVER (
                       PARTITION BY id ORDER BY greatest(position, dropped.up_to), sequence) AS number
-                  FROM ({_EVENTS_OF_ENTRIES if aggregate == "wallet" else ""}
+                  FROM ({_DERIVED_EVENTS.get(aggregate, "")}
                         SELECT (event ->> '{aggregate}_id')::uuid AS id, (event ->> 'sequence')::bigint AS sequence,
                                position
                         FROM outbox WHERE event_type IN ({_event_types(aggregate)})) events,

@@ -17,7 +17,15 @@ from tekana.domain.events import EVENT_TYPES, Event
 from tekana.domain.identifiers import CustomerId
 from tekana.domain.metadata import Metadata
 from tekana.domain.money import Money
-from tekana.domain.transaction import TRANSACTION_TYPES, Entry, Rejection, Relation, Transaction, TransactionRequest
+from tekana.domain.transaction import (
+    TRANSACTION_TYPES,
+    Entry,
+    Rejection,
+    Relation,
+    Transaction,
+    TransactionRequest,
+    first_state,
+)
 from tekana.domain.wallet import Wallet
 from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord
 
@@ -83,22 +91,23 @@ def wallet_row(wallet: Wallet) -> tuple[Any, ...]:
 
 
 def transaction_of(row: Row, entries: tuple[Entry, ...]) -> Transaction:
-    """Read a row of `transactions`."""
+    """Read a row of `transactions`; a hold as it was authorized."""
     rejection = row["rejection"]
+    request = TransactionRequest(
+        type=row["type"],
+        amount=Money(row["amount"], row["currency"]),
+        from_wallet_id=row["from_wallet_id"],
+        to_wallet_id=row["to_wallet_id"],
+        description=row["description"],
+        reference=row["reference"],
+        metadata=read_json(row["metadata"]),
+        effective_at=row["effective_at"],
+        details=_details_of(row),
+        relates_to=None if row["relation"] is None else Relation(row["relation"], row["relates_to"]),
+    )
     return Transaction(
         id=row["id"],
-        request=TransactionRequest(
-            type=row["type"],
-            amount=Money(row["amount"], row["currency"]),
-            from_wallet_id=row["from_wallet_id"],
-            to_wallet_id=row["to_wallet_id"],
-            description=row["description"],
-            reference=row["reference"],
-            metadata=read_json(row["metadata"]),
-            effective_at=row["effective_at"],
-            details=_details_of(row),
-            relates_to=None if row["relation"] is None else Relation(row["relation"], row["relates_to"]),
-        ),
+        request=request,
         status=row["status"],
         entries=entries,
         rejection=None if rejection is None else msgspec.json.decode(rejection, type=Rejection),
@@ -107,6 +116,7 @@ def transaction_of(row: Row, entries: tuple[Entry, ...]) -> Transaction:
         posted_at=row["posted_at"],
         tenant=row["tenant"],
         request_id=row["request_id"],
+        hold=first_state(request, row["created_at"]) if row["status"] == "pending" else None,
     )
 
 

@@ -31,6 +31,7 @@ from tekana_postgres.database_url import parse_database_url
 from tekana_postgres.events import PostgresEvents
 from tekana_postgres.history_links import Chains
 from tekana_postgres.history_reader import PostgresHistory
+from tekana_postgres.holds import PostgresDueHolds
 from tekana_postgres.journal import PostgresJournal, read_journal
 from tekana_postgres.key_records import PostgresOutcomes
 from tekana_postgres.lease import PostgresLease
@@ -122,6 +123,7 @@ class PostgresStore:
         self.reports = partial(PostgresReports, readers, self._clock)
         self.outcomes = partial(PostgresOutcomes, self._readers, self.vault)
         self.api_keys = partial(PostgresApiKeys, self._readers)
+        self.due_holds = PostgresDueHolds(self._background, self._clock)
         self.credentials = PostgresCredentials(self._readers, self._background, self._clock)
         self.approvals = partial(PostgresApprovals, self._readers, self._clock)
         self.audit_log = partial(PostgresAuditLog, self._readers)

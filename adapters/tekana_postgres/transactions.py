@@ -9,7 +9,7 @@ metadata: see `scans`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 from uuid import UUID
 
 import asyncpg
@@ -20,13 +20,15 @@ from sqlalchemy.types import BigInteger, Text, Uuid
 from tekana.application.secrets.customer_vault import CustomerVault
 from tekana.domain.caller import CUSTOMER_SUBJECT, MAIN_TENANT, Caller
 from tekana.domain.errors import TransactionNotFound
+from tekana.domain.hold_state import HoldStatus
 from tekana.domain.identifiers import LAST_HOUSE_WALLET_ID, TransactionId, WalletId, first_transaction_id
 from tekana.domain.policy import Access, access_of, visible_transaction
-from tekana.domain.transaction import Transaction
+from tekana.domain.transaction import Transaction, TransactionStatus
 from tekana.ports.page import Page, PageRequest
 from tekana.ports.transactions import TransactionFilter
 from tekana_postgres.aggregates.transaction import read_transactions
 from tekana_postgres.connections import ConnectionPool, fetch, raw_connection
+from tekana_postgres.holds import shown_transactions
 from tekana_postgres.key_records import ids_under_key
 from tekana_postgres.pages import id_cursor, literal_value
 from tekana_postgres.scans import Candidates, Condition, metadata_conditions, scan
@@ -34,6 +36,12 @@ from tekana_postgres.tables import wallets
 
 _FROM_ALL = """
 SELECT t.id FROM transactions t WHERE t.id >= :first AND t.id < :before {and_also} ORDER BY t.id {order} LIMIT :count
+"""
+
+# Holds in one state, through their own index: the others are in the same order, and may be many.
+_FROM_HOLDS = """
+SELECT t.id FROM holds h, LATERAL (SELECT * FROM transactions WHERE id = h.id LIMIT 1) t
+WHERE h.status = :hold_status AND h.id >= :first AND h.id < :before {and_also} ORDER BY h.id {order} LIMIT :count
 """
 
 # A wallet's entries are in the order of their transactions' ids, so the entries before each bound are found by binary
@@ -77,19 +85,21 @@ SELECT nearest.id FROM unnest(:wallets) wallet (id), LATERAL (
 """
 # What `visible_transaction` shows to a customer, whose wallets are `own`.
 _VISIBLE_TO_CUSTOMER = f"""
-(t.status = 'posted' AND (t.from_wallet_id = ANY (:own) OR t.to_wallet_id = ANY (:own))
+(t.status <> 'rejected' AND (t.from_wallet_id = ANY (:own) OR t.to_wallet_id = ANY (:own))
     OR t.created_by = :subject
-    OR t.status <> 'posted' AND NOT starts_with(t.created_by, '{CUSTOMER_SUBJECT}')
+    OR t.status = 'rejected' AND NOT starts_with(t.created_by, '{CUSTOMER_SUBJECT}')
     AND CASE WHEN t.from_wallet_id <= '{LAST_HOUSE_WALLET_ID}' THEN t.to_wallet_id
         ELSE t.from_wallet_id END = ANY (:own))
 """
+_IN_HOLD_STATUS = "EXISTS (SELECT FROM holds h WHERE h.id = t.id AND h.status = :hold_status)"
 _OF_TENANT = "SELECT FROM transactions WHERE id = $1 AND tenant = $2"
 # As `visible_transaction`, so that no further statement is sent for a transaction that the customer may not see: the
 # time of the answer would say that it exists.
 _OF_CUSTOMER = f"""
 SELECT FROM transactions t WHERE id = $1 AND tenant = $2 AND (
     status = 'posted' AND EXISTS (SELECT FROM entries WHERE transaction_id = t.id AND wallet_id = ANY ($3))
-    OR status <> 'posted' AND (
+    OR status = 'pending' AND (from_wallet_id = ANY ($3) OR to_wallet_id = ANY ($3))
+    OR status = 'rejected' AND (
         created_by = $4
         OR NOT starts_with(created_by, '{CUSTOMER_SUBJECT}')
         AND CASE WHEN from_wallet_id <= '{LAST_HOUSE_WALLET_ID}' THEN to_wallet_id
@@ -117,7 +127,8 @@ class PostgresTransactions:
         async with raw_connection(self._pool) as connection:
             own = await _own_wallets(connection, self._caller)
             if await self._has_access(connection, transaction_id, own):
-                for found in (await read_transactions(connection, [transaction_id])).values():
+                stored = await read_transactions(connection, [transaction_id])
+                for found in (await shown_transactions(connection, stored)).values():
                     visible = visible_transaction(self._caller, found, own)
                     if visible is not None:
                         return visible
@@ -150,7 +161,7 @@ class PostgresTransactions:
             candidates = _candidates(which, served, cursor, scope, under_key, newest_first=newest_first)
             scanned = await scan(connection, candidates, filters, page.limit, "c.id")
             ids = [row["id"] for row in scanned.rows]
-            found = await read_transactions(connection, ids)
+            found = await shown_transactions(connection, await read_transactions(connection, ids))
         shown = [visible_transaction(self._caller, found[one], own) for one in ids]
         return scanned.page_of([one for one in shown if one], page, lambda transaction: str(transaction.id))
 
@@ -225,7 +236,10 @@ def _candidates(
         conditions.append(_involving("others", scope.others))
     if under_key is not None:
         conditions.append(Condition("t.id = ANY (:under_key)", (bindparam("under_key", under_key, ARRAY(Uuid)),)))
-    if scope is None:
+    if _is_by_hold(which, scope):
+        statement = _FROM_HOLDS
+        values.append(literal_value(which.status or "", "hold_status"))
+    elif scope is None:
         statement = _FROM_ALL
     elif under_key is not None or (which.reference is not None and scope.history > _LONG_HISTORY):
         statement = _FROM_ALL
@@ -249,8 +263,11 @@ def _conditions(
     tenant, customer_id = access_of(caller)
     served, filters = [*_by_reference(which)], [*_filters(which)]
     # Without a scope, the index of a tenant serves its transactions; those of the main tenant are most of all.
-    by_tenant = scope is None and tenant not in (None, MAIN_TENANT)
-    (filters if by_tenant else served).extend(_by_type_and_status(which))
+    by_hold = _is_by_hold(which, scope)
+    by_tenant = scope is None and not by_hold and tenant not in (None, MAIN_TENANT)
+    (filters if by_tenant or by_hold else served).extend(_by_type_and_status(which))
+    if _is_hold_status(which.status) and not by_hold:
+        filters.append(Condition(_IN_HOLD_STATUS, (literal_value(which.status or "", "hold_status"),)))
     if tenant is not None:
         of_tenant = Condition("t.tenant = :tenant", (literal_value(tenant, "tenant"),))
         (served if by_tenant or scope is not None else filters).append(of_tenant)
@@ -258,6 +275,17 @@ def _conditions(
         values = bindparam("own", own, ARRAY(Uuid)), bindparam("subject", caller.subject, Text)
         served.append(Condition(_VISIBLE_TO_CUSTOMER, values))
     return served, filters
+
+
+def _is_hold_status(status: TransactionStatus | None) -> bool:
+    """Return whether only holds are in this status, which is in their own table."""
+    return status in get_args(HoldStatus)
+
+
+def _is_by_hold(which: TransactionFilter, scope: _WalletScope | None) -> bool:
+    """Return whether the index of holds by status leads a list."""
+    others = (scope, which.reference, which.idempotency_key)
+    return _is_hold_status(which.status) and all(one is None for one in others)
 
 
 def _filters(which: TransactionFilter) -> Iterator[Condition]:
@@ -275,7 +303,8 @@ def _by_type_and_status(which: TransactionFilter) -> Iterator[Condition]:
     if which.type is not None:
         yield Condition("t.type = :type", (literal_value(which.type, "type"),))
     if which.status is not None:
-        yield Condition("t.status = :status", (literal_value(which.status, "status"),))
+        stored = "pending" if _is_hold_status(which.status) else which.status
+        yield Condition("t.status = :status", (literal_value(stored, "status"),))
 
 
 def _by_reference(which: TransactionFilter) -> Iterator[Condition]:

@@ -29,6 +29,7 @@ from tekana.domain.caller import Role as Role
 from tekana.domain.caller import Scope as Scope
 from tekana.domain.caller import customer_caller as customer_caller
 from tekana.domain.customer import Customer as Customer
+from tekana.domain.errors import AmountTooSmall as AmountTooSmall
 from tekana.domain.errors import (
     ApiKeyNotActive as ApiKeyNotActive,
 )
@@ -40,6 +41,7 @@ from tekana.domain.errors import ApprovalExpired as ApprovalExpired
 from tekana.domain.errors import ApprovalNotFound as ApprovalNotFound
 from tekana.domain.errors import ApprovalPending as ApprovalPending
 from tekana.domain.errors import ApproverForbidden as ApproverForbidden
+from tekana.domain.errors import CaptureExceedsHold as CaptureExceedsHold
 from tekana.domain.errors import (
     ConcurrentUpdate as ConcurrentUpdate,
 )
@@ -73,6 +75,7 @@ from tekana.domain.errors import (
 from tekana.domain.errors import (
     GrantForbidden as GrantForbidden,
 )
+from tekana.domain.errors import HoldNotOpen as HoldNotOpen
 from tekana.domain.errors import (
     IdempotencyKeyReused as IdempotencyKeyReused,
 )
@@ -97,6 +100,7 @@ from tekana.domain.errors import (
 from tekana.domain.errors import (
     NotFound as NotFound,
 )
+from tekana.domain.errors import NotReversible as NotReversible
 from tekana.domain.errors import (
     OutcomeNotFound as OutcomeNotFound,
 )
@@ -107,6 +111,7 @@ from tekana.domain.errors import OwnApproval as OwnApproval
 from tekana.domain.errors import (
     Refused as Refused,
 )
+from tekana.domain.errors import ReversalExceedsOriginal as ReversalExceedsOriginal
 from tekana.domain.errors import (
     RolledBack as RolledBack,
 )
@@ -155,6 +160,7 @@ from tekana.domain.errors import (
 from tekana.domain.errors import (
     WebhookEndpointNotFound as WebhookEndpointNotFound,
 )
+from tekana.domain.holds import Hold as Hold
 from tekana.domain.identifiers import (
     ApiKeyId as ApiKeyId,
 )
@@ -215,6 +221,7 @@ if not TYPE_CHECKING:
         "BalanceAt",
         "Caller",
         "CallerKind",
+        "CaptureExceedsHold",
         "CommandOutcome",
         "ConcurrentUpdate",
         "Conflict",
@@ -238,6 +245,8 @@ if not TYPE_CHECKING:
         "FieldError",
         "Forbidden",
         "GrantForbidden",
+        "Hold",
+        "HoldNotOpen",
         "IdempotencyKeyReused",
         "IdentityExists",
         "IdentityNotFound",
@@ -256,6 +265,9 @@ if not TYPE_CHECKING:
         "PageRequest",
         "PostedEntry",
         "ROLES",
+        "AmountTooSmall",
+        "NotReversible",
+        "ReversalExceedsOriginal",
         "Refused",
         "Role",
         "RolledBack",

@@ -1,6 +1,6 @@
 """Money commands that learn of wallets or limits only from locked items: possible without a change to any file.
 
-A hold names its wallets and its amount. A wallet leads to the usage of its customer, which leads to that of a pool.
+A slip names its wallet and its amount. A wallet leads to the usage of its customer, which leads to that of a pool.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ RWF = Currency("RWF")
 
 
 @dataclass(slots=True)
-class Hold:
+class Slip:
     id: str
     wallet_id: WalletId
     minor: int
@@ -57,12 +57,12 @@ class Usage:
     pool: str | None = None
 
 
-HOLDS = LockKind[str, Hold]("hold", wallets_of=lambda hold: (hold.wallet_id,))
+SLIPS = LockKind[str, Slip]("slip", wallets_of=lambda slip: (slip.wallet_id,))
 USAGES = LockKind[str, Usage]("usage")
 
 
 class Place(Struct, frozen=True, kw_only=True):
-    """Place a hold or a usage, for the tests."""
+    """Place a slip or a usage, for the tests."""
 
     NAME: ClassVar[str] = "tests.Place"
     SCOPE: ClassVar[Scope] = "wallets:write"
@@ -70,7 +70,7 @@ class Place(Struct, frozen=True, kw_only=True):
     EXAMPLE: ClassVar[Mapping[str, Any]] = {}
 
     wallet_id: WalletId
-    hold: str | None = None
+    slip: str | None = None
     usage: str | None = None
     minor: int
     pool: str | None = None
@@ -79,50 +79,50 @@ class Place(Struct, frozen=True, kw_only=True):
         return LockSet((self.wallet_id,), others=(USAGES.ref(self.usage),) if self.usage else ())
 
     def decide(self, book: Book) -> Wallet:
-        if self.hold is not None:
-            book.add(HOLDS, self.hold, Hold(self.hold, self.wallet_id, self.minor))
+        if self.slip is not None:
+            book.add(SLIPS, self.slip, Slip(self.slip, self.wallet_id, self.minor))
         if self.usage is not None:
             book.add(USAGES, self.usage, Usage(self.usage, self.minor, self.pool))
         return book.customer_wallet(self.wallet_id)
 
 
 class Capture(Struct, frozen=True, kw_only=True):
-    """Withdraw what a hold says."""
+    """Withdraw what a slip says."""
 
     NAME: ClassVar[str] = "tests.Capture"
     SCOPE: ClassVar[Scope] = "transactions:write"
     REFUSALS: ClassVar[tuple[type[Refused], ...]] = (NotFound, LimitExceeded)
     EXAMPLE: ClassVar[Mapping[str, Any]] = {}
 
-    hold: str
+    slip: str
 
     def locks(self) -> LockSet:
-        return LockSet(others=(HOLDS.ref(self.hold),))
+        return LockSet(others=(SLIPS.ref(self.slip),))
 
     def further_locks(self, locked: LockedState) -> LockSet:
-        return LockSet((), (HouseWalletRef("settlement", RWF),)) if locked.of(HOLDS) else LockSet()
+        return LockSet((), (HouseWalletRef("settlement", RWF),)) if locked.of(SLIPS) else LockSet()
 
-    def _hold(self, book: Book) -> Hold:
-        hold = book.locked.of(HOLDS).get(self.hold)
-        if hold is None:
-            raise NotFound("no such hold")
-        return hold
+    def _slip(self, book: Book) -> Slip:
+        slip = book.locked.of(SLIPS).get(self.slip)
+        if slip is None:
+            raise NotFound("no such slip")
+        return slip
 
     def to_request(self, book: Book) -> TransactionRequest:
-        hold = self._hold(book)
-        house = TRANSACTION_TYPES["capture"].parties((hold.wallet_id,), RWF)[1]
+        slip = self._slip(book)
+        house = TRANSACTION_TYPES["slip_capture"].parties((slip.wallet_id,), RWF)[1]
         return TransactionRequest(
-            type="capture", amount=Money(hold.minor, RWF), from_wallet_id=hold.wallet_id, to_wallet_id=house
+            type="slip_capture", amount=Money(slip.minor, RWF), from_wallet_id=slip.wallet_id, to_wallet_id=house
         )
 
     def decide(self, book: Book) -> Transaction:
-        hold, request = self._hold(book), self.to_request(book)
-        if not hold.is_open:
-            raise LimitExceeded("the hold is not open")
+        slip, request = self._slip(book), self.to_request(book)
+        if not slip.is_open:
+            raise LimitExceeded("the slip is not open")
         payer, payee = parties(book, request)
-        posted = book.post(request, [Leg(payer, -hold.minor, RWF), Leg(payee, hold.minor, RWF)])
-        hold.is_open = False
-        book.change(HOLDS, hold.id, hold)
+        posted = book.post(request, [Leg(payer, -slip.minor, RWF), Leg(payee, slip.minor, RWF)])
+        slip.is_open = False
+        book.change(SLIPS, slip.id, slip)
         return posted
 
 
@@ -164,7 +164,7 @@ class Rows:
         return {row["id"]: self.kind(**row) for row in await connection.fetch(statement, ids)}
 
     async def wallets_of(self, connection: asyncpg.Connection, items: Mapping[str, Any]) -> Collection[WalletId]:
-        return [one.wallet_id for one in items.values() if isinstance(one, Hold)]
+        return [one.wallet_id for one in items.values() if isinstance(one, Slip)]
 
     async def save(self, connection: asyncpg.Connection, added: Mapping[str, Any], changed: Mapping[str, Any]) -> None:
         if changed:
@@ -178,15 +178,15 @@ async def store(
     request: pytest.FixtureRequest, postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Store]:
     rules = TransactionTypeRules(event=FundsTransferred, payee="settlement")
-    monkeypatch.setitem(TRANSACTION_TYPES, "capture", rules)
+    monkeypatch.setitem(TRANSACTION_TYPES, "slip_capture", rules)
     if request.param == "memory":
         yield MemoryStore(clock=FrozenClock())
         return
     async with superuser(postgres_url) as connection:
-        await connection.execute("CREATE TABLE holds (id text PRIMARY KEY, wallet_id uuid, minor bigint, is_open bool)")
+        await connection.execute("CREATE TABLE slips (id text PRIMARY KEY, wallet_id uuid, minor bigint, is_open bool)")
         await connection.execute("CREATE TABLE usages (id text PRIMARY KEY, left_minor bigint, pool text)")
-        await connection.execute("GRANT SELECT, INSERT, UPDATE, DELETE ON holds, usages TO PUBLIC")
-    monkeypatch.setitem(KINDS, HOLDS.name, Rows(Hold, "holds"))
+        await connection.execute("GRANT SELECT, INSERT, UPDATE, DELETE ON slips, usages TO PUBLIC")
+    monkeypatch.setitem(KINDS, SLIPS.name, Rows(Slip, "slips"))
     monkeypatch.setitem(KINDS, USAGES.name, Rows(Usage, "usages"))
     store = postgres_store(postgres_url, clock=FrozenClock())
     yield store
@@ -200,31 +200,31 @@ async def balance(store: Store, wallet: Wallet) -> int:
 async def test_a_command_takes_its_wallets_and_its_amount_from_a_locked_item(store: Store) -> None:
     async with at_work(store) as app:
         wallet = await a_wallet(app, "100")
-        await app.execute(Place(wallet_id=wallet.id, hold="h", minor=60))
-        captured = await app.execute(Capture(hold="h"), key="a capture")
+        await app.execute(Place(wallet_id=wallet.id, slip="h", minor=60))
+        captured = await app.execute(Capture(slip="h"), key="a capture")
         assert (captured.request.from_wallet_id, captured.request.amount) == (wallet.id, Money(60, RWF))
         assert await balance(store, wallet) == 40
         with pytest.raises(LimitExceeded) as refused:
-            await app.execute(Capture(hold="h"), key="again")
+            await app.execute(Capture(slip="h"), key="again")
         assert refused.value.transaction is not None
         kept = await store.transactions(LOCAL_OPERATOR).get(refused.value.transaction.id)
         assert (kept.status, kept.request.amount) == ("rejected", Money(60, RWF))
         for replayed in (False, True):
             with pytest.raises(NotFound) as unknown:
-                await app.execute(Capture(hold="none"), key="unknown")
+                await app.execute(Capture(slip="none"), key="unknown")
             assert (unknown.value.transaction, unknown.value.replayed) == (None, replayed)
         with pytest.raises(NotFound):
-            await app.preview(Capture(hold="none"))
+            await app.preview(Capture(slip="none"))
     await assert_whole(store)
 
 
 async def test_house_wallets_that_an_item_leads_to_are_of_the_engines_stripe(store: Store) -> None:
     async with at_work(store) as app:
         wallet = await a_wallet(app, "100")
-        await app.execute(Place(wallet_id=wallet.id, hold="h", minor=60))
+        await app.execute(Place(wallet_id=wallet.id, slip="h", minor=60))
     engine = PostingEngine(store.begin, uuid7, default_currency=RWF, new_secret=builders.readable_secret, stripe=3)
     engine.start()
-    captured = await Tekana(store, engine).as_caller(LOCAL_OPERATOR).execute(Capture(hold="h"))
+    captured = await Tekana(store, engine).as_caller(LOCAL_OPERATOR).execute(Capture(slip="h"))
     await engine.stop()
     assert captured.entries[1].wallet_id == tekana.house_wallet_id("settlement", RWF, 3)
     await assert_whole(store)
@@ -234,10 +234,10 @@ async def test_captures_in_batches(store: Store) -> None:
     async with at_work(store) as app:
         wallet, payee = await a_wallet(app, "100"), await a_wallet(app)
         for number, minor in enumerate((30, 80, 20)):
-            await app.execute(Place(wallet_id=wallet.id, hold=f"h{number}", minor=minor))
+            await app.execute(Place(wallet_id=wallet.id, slip=f"h{number}", minor=minor))
 
         def batch(mode: Any, *names: str) -> Batch:
-            return Batch(mode=mode, transactions=tuple(Capture(hold=one) for one in names))  # type: ignore[misc]
+            return Batch(mode=mode, transactions=tuple(Capture(slip=one) for one in names))  # type: ignore[misc]
 
         none, _ = await asyncio.gather(
             app.submit_batch(batch("atomic", "h0", "h1", "h2"), key="none"),

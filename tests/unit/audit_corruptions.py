@@ -11,9 +11,11 @@ from tekana.application.audit.snapshot import Snapshot
 from tekana.domain.approvals import Approval
 from tekana.domain.caller import MAIN_TENANT
 from tekana.domain.customer import Customer
-from tekana.domain.events import CustomerVerified, WalletFrozen
+from tekana.domain.events import CustomerVerified, Event, FundsHeld, HoldReleased, HoldVoided, WalletFrozen
+from tekana.domain.hold_state import HoldDetails
+from tekana.domain.holds import Hold
 from tekana.domain.identifiers import CustomerId, TransactionId, first_transaction_id
-from tekana.domain.transaction import AdjustmentDetails, Entry
+from tekana.domain.transaction import AdjustmentDetails, Entry, Relation
 from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord
 from tekana.testing import builders
 from tekana.testing.builders import RWF, partner
@@ -414,3 +416,135 @@ def an_erased_customer_with_contacts(snapshot: Snapshot) -> Snapshot:
     return with_customer(
         snapshot, lambda one: one.status == "closed", erased_at=snapshot.transactions[0].created_at, **values
     )
+
+
+def hold_of(snapshot: Snapshot, status: str) -> Hold:
+    """Return the hold in a status."""
+    return next(one for one in snapshot.holds().values() if one.state.status == status)
+
+
+def with_hold(snapshot: Snapshot, before: str, **changes: Any) -> Snapshot:
+    """Return the snapshot with the state of the hold in a status changed."""
+    hold = hold_of(snapshot, before)
+    changed = replace(hold, state=replace(hold.state, **changes))
+    return snapshot._replace(others=[changed if one.id == hold.id else one for one in snapshot.others])
+
+
+def with_event(snapshot: Snapshot, kind: type[Event], **changes: Any) -> Snapshot:
+    """Return the snapshot with the last event of a type changed."""
+    place = max(index for index, one in enumerate(snapshot.outbox) if isinstance(one, kind))
+    outbox = [*snapshot.outbox]
+    outbox[place] = replace(outbox[place], **changes)  # type: ignore[type-var]
+    return snapshot._replace(outbox=outbox)
+
+
+@breaks(4)
+def a_hold_of_more_than_is_held(snapshot: Snapshot) -> Snapshot:
+    return with_hold(snapshot, "pending", amount_minor=1001)
+
+
+@breaks(4)
+def a_hold_without_its_capture(snapshot: Snapshot) -> Snapshot:
+    hold = hold_of(snapshot, "pending")
+    state = {"captured_minor": hold.state.captured_minor - 100, "amount_minor": hold.state.amount_minor - 100}
+    return with_hold(snapshot, "pending", **state)
+
+
+@breaks(4)
+def a_hold_captured_twice(snapshot: Snapshot) -> Snapshot:
+    return with_hold(snapshot, "voided", captured_minor=1001)
+
+
+@breaks(4)
+def a_capture_of_another_hold(snapshot: Snapshot) -> Snapshot:
+    [(index, capture)] = [
+        (index, one)
+        for index, one in enumerate(one for one in snapshot.transactions if one.status == "posted")
+        if one.request.type == "capture"
+    ]
+    movement = replace(capture.request, relates_to=Relation("captures", hold_of(snapshot, "voided").id))
+    return with_transaction(snapshot, index, request=movement)
+
+
+@breaks(4)
+def a_hold_without_its_state(snapshot: Snapshot) -> Snapshot:
+    hold = hold_of(snapshot, "voided")
+    return snapshot._replace(others=[one for one in snapshot.others if one.id != hold.id])
+
+
+@breaks(4)
+def an_event_that_says_another_amount_is_held(snapshot: Snapshot) -> Snapshot:
+    return with_event(snapshot, HoldReleased, held_after=1)
+
+
+@breaks(5)
+def more_held_than_there_was(snapshot: Snapshot) -> Snapshot:
+    """The hold came before the deposit that covers it."""
+    hold = hold_of(snapshot, "voided").transaction
+    wallet_id = hold.request.from_wallet_id
+    place, deposit = next(
+        (index, one)
+        for index, one in enumerate(snapshot.outbox)
+        if isinstance(one, Transaction) and wallet_id in {entry.wallet_id for entry in one.entries}
+    )
+    [entry] = [one for one in deposit.entries if one.wallet_id == wallet_id]
+    held = next(one for one in snapshot.outbox if isinstance(one, FundsHeld) and one.wallet_id == wallet_id)
+    late = replace(
+        deposit,
+        entries=tuple(
+            one._replace(sequence=held.sequence) if one.wallet_id == wallet_id else one for one in deposit.entries
+        ),
+    )
+    early = replace(held, sequence=entry.sequence)
+    outbox = [late if one is deposit else one for one in snapshot.outbox if one is not held]
+    outbox.insert(place, early)
+    return snapshot._replace(
+        transactions=[late if one.id == deposit.id else one for one in snapshot.transactions],
+        keys={
+            key: IdempotencyRecord(one.fingerprint, late if one.answer == deposit else one.answer)
+            for key, one in snapshot.keys.items()
+        },
+        outbox=outbox,
+    )
+
+
+@breaks(9)
+def a_change_of_a_hold_without_an_event(snapshot: Snapshot) -> Snapshot:
+    return with_hold(snapshot, "voided", sequence=3)
+
+
+@breaks(12)
+def a_hold_that_ended_in_another_way(snapshot: Snapshot) -> Snapshot:
+    return with_hold(snapshot, "voided", status="expired", reason=None)
+
+
+@breaks(4, 12)
+def a_voided_hold_that_is_open_again(snapshot: Snapshot) -> Snapshot:
+    return with_hold(snapshot, "voided", status="pending")
+
+
+@breaks(12)
+def a_hold_that_ended_twice(snapshot: Snapshot) -> Snapshot:
+    hold = hold_of(snapshot, "voided")
+    [event] = [one for one in snapshot.outbox if isinstance(one, HoldVoided)]
+    again = replace(event, sequence=3)
+    changed = with_hold(snapshot, "voided", sequence=3)
+    assert hold.id == again.transaction_id
+    return changed._replace(outbox=[*snapshot.outbox, again])
+
+
+@breaks(1, 3, 9, 10)
+def a_hold_with_entries(snapshot: Snapshot) -> Snapshot:
+    entry = posted(snapshot, 0).entries[0]._replace(wallet_id=WalletId(uuid4()))
+    return with_transaction(snapshot, 0, "pending", entries=(entry, entry._replace(amount_minor=-entry.amount_minor)))
+
+
+@breaks(1, 4)
+def a_hold_that_was_posted(snapshot: Snapshot) -> Snapshot:
+    [(index, capture)] = [
+        (index, one)
+        for index, one in enumerate(one for one in snapshot.transactions if one.status == "posted")
+        if one.request.type == "capture"
+    ]
+    movement = replace(capture.request, type="hold", details=HoldDetails(), relates_to=None)
+    return with_transaction(snapshot, index, request=movement)

@@ -8,7 +8,16 @@ from typing import Any
 
 import msgspec
 
-from tekana import CreateApiKey, MakePayment, RegisterCustomer, TransferFunds, UpdateCustomer
+from tekana import (
+    CaptureHold,
+    ChangeHold,
+    CreateApiKey,
+    MakePayment,
+    RegisterCustomer,
+    TransferFunds,
+    UpdateCustomer,
+    VoidHold,
+)
 from tekana.application.commands import COMMANDS
 from tekana.testing import builders
 
@@ -153,6 +162,7 @@ REFUSED_VALUES: dict[str, list[Any]] = {
     "tenant": ["", "A", "a b", "-a", "x" * 65, "\u00e9", "a\n", 5, ["a"]],
     "secret_digest": ["", "0" * 63, "0" * 65, "G" * 64, "A" * 64, "0" * 63 + "\n", 5],
     "expires_at": NO_TIME,
+    "expires_in": [0, -1, 30 * 24 * 3600 + 1, 1.5, "60", True, []],
 }
 """What a field of this name refuses, in any command. A field whose type has no null refuses that as well."""
 
@@ -163,7 +173,14 @@ REFUSED_BY_ONE: dict[tuple[type[Any], str], list[Any]] = {
 }
 """What a field of one command refuses besides."""
 
-UNCHECKED = {(UpdateCustomer, "expected_version"), (CreateApiKey, "acts_as_creator")}
+ACCEPTED_BY_ONE: dict[tuple[type[Any], str], list[Any]] = {
+    (CaptureHold, "amount"): ["1.5", None],
+    (ChangeHold, "amount"): ["1.5", None],
+    (VoidHold, "reason"): [None],
+}
+"""What a field of one command accepts: whether a currency has the decimals is known with the hold."""
+
+UNCHECKED = {(UpdateCustomer, "expected_version"), (CreateApiKey, "acts_as_creator"), (CaptureHold, "final")}
 """Fields whose type alone is checked, by decoders."""
 
 
@@ -174,7 +191,8 @@ def has_null(kind: Any, name: str) -> bool:
 
 def refused_values(kind: Any, name: str) -> list[Any]:
     values = NO_ID if name in kind.IDS else REFUSED_VALUES[name]
-    values = [*values, *REFUSED_BY_ONE.get((kind, name), [])]
+    accepted = ACCEPTED_BY_ONE.get((kind, name), [])
+    values = [one for one in [*values, *REFUSED_BY_ONE.get((kind, name), [])] if one not in accepted]
     return [*values, *([] if has_null(kind, name) else [None])]
 
 

@@ -40,7 +40,8 @@ def declared(name: str) -> dict[str, str]:
 
 def transaction_type(name: str) -> dict[str, str]:
     """Return the command and the event of a type of transaction, by their stable names."""
-    return {"command": MONEY_COMMANDS[name].NAME, "event": TRANSACTION_TYPES[name].event.NAME}
+    follow_ups = {kind.TYPE: kind for kind in COMMANDS.values() if hasattr(kind, "TYPE")}
+    return {"command": {**MONEY_COMMANDS, **follow_ups}[name].NAME, "event": TRANSACTION_TYPES[name].event.NAME}
 
 
 def codes() -> dict[str, str]:

@@ -2,13 +2,14 @@
 
 import pytest
 
-from tekana import CloseCustomer, CloseWallet, ReactivateCustomer, SuspendCustomer
+from tekana import CloseCustomer, CloseWallet, ReactivateCustomer, SuspendCustomer, VoidHold
 from tekana.application.audit.checks import BREACHES_SHOWN_MAX, INVARIANTS, check
 from tekana.application.audit.snapshot import Snapshot
 from tekana.testing import builders
 from tekana.testing.contracts.approval_helpers import approve, ask, office, reject
 from tekana.testing.contracts.fixtures import at_work
 from tekana.testing.contracts.helpers import a_customer, a_wallet, all_outcomes
+from tekana.testing.contracts.holds import held_money
 from tekana_memory import MemoryStore
 from tests.unit.audit_corruptions import CORRUPTIONS
 
@@ -33,6 +34,10 @@ async def snapshot() -> Snapshot:
         await app.execute(SuspendCustomer(customer_id=bosco.customer.id, reason="a court order"))
         await app.execute(CloseWallet(wallet_id=(await app.execute(builders.open_wallet(aline.customer.id))).id))
         await app.execute(builders.freeze(one))
+        await app.execute(builders.deposit(one, "5"))
+        money, ended = await held_money(app), await held_money(app)
+        await app.execute(money.capture("300", final=False))
+        await app.execute(VoidHold(transaction_id=ended.hold.id))
         await app.execute(builders.deposit(one, "5"))
     kept = store._state
     return Snapshot(

@@ -13,6 +13,7 @@ import tekana.domain
 from tekana.domain.api_keys import API_KEYS, ApiKey
 from tekana.domain.approvals import APPROVALS, Approval
 from tekana.domain.customer import CONTACTS, CUSTOMERS, Customer
+from tekana.domain.holds import HOLDS
 from tekana.domain.lock_set import LockKind
 from tekana.domain.wallet import WALLETS, Wallet
 from tekana.domain.webhooks import (
@@ -52,6 +53,9 @@ CHANGED: Final[dict[LockKind[Any, Any], tuple[type[Any], frozenset[str]]]] = {
 WITHOUT_ENTRIES: Final = {CONTACTS, WEBHOOK_ACTIVATIONS}
 """What is locked, but not changed by itself."""
 
+IN_THE_LEDGER: Final = {HOLDS}
+"""What the ledger is the record of, with its events."""
+
 
 def domain_kinds() -> set[LockKind[Any, Any]]:
     """Return the kinds that the modules of the domain declare."""
@@ -62,7 +66,7 @@ def domain_kinds() -> set[LockKind[Any, Any]]:
 
 
 def test_every_kind_of_aggregate_is_here() -> None:
-    assert domain_kinds() == CHANGED.keys() | WITHOUT_ENTRIES
+    assert domain_kinds() == CHANGED.keys() | WITHOUT_ENTRIES | IN_THE_LEDGER
 
 
 @pytest.mark.parametrize("kind", CHANGED, ids=lambda one: one.name)

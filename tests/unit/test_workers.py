@@ -98,11 +98,16 @@ def test_each_role_has_an_entry() -> None:
 @pytest.mark.parametrize(
     ("role", "settings", "names"),
     [
-        ("all", {}, ["webhook queue", "webhook delivery", "webhook encryption"]),
-        ("all", {"bus_url": "kafka://h:1"}, ["relay", "webhook queue", "webhook delivery", "webhook encryption"]),
+        ("all", {}, ["webhook queue", "webhook delivery", "webhook encryption", "hold expiry"]),
+        (
+            "all",
+            {"bus_url": "kafka://h:1"},
+            ["relay", "webhook queue", "webhook delivery", "webhook encryption", "hold expiry"],
+        ),
         ("relay", {"bus_url": "kafka://h:1", "keep_events": 3}, ["relay", "retention"]),
         ("webhooks", {}, ["webhook queue", "webhook delivery", "webhook encryption"]),
         ("wallet", {"bus_url": "kafka://h:1"}, []),
+        ("transaction", {"bus_url": "kafka://h:1"}, ["hold expiry"]),
     ],
 )
 def test_the_workers_of_a_role(role: str, settings: dict[str, object], names: list[str]) -> None:

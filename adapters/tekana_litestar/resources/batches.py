@@ -20,8 +20,8 @@ from tekana_litestar.fields import meta
 from tekana_litestar.operation import Call, Returns, command
 from tekana_litestar.problems import Problem, problem_of
 from tekana_litestar.queries import DryRunQuery
-from tekana_litestar.resources.transactions import Transaction
 from tekana_litestar.responses import Response, json_response
+from tekana_litestar.transaction_view import Transaction
 
 BATCH_BYTES_MAX: Final = 1024 * 1024
 

@@ -32,9 +32,9 @@ from tekana_litestar.operation import Call, Returns, command, query
 from tekana_litestar.queries import Query
 from tekana_litestar.resources.customers import Customer
 from tekana_litestar.resources.identities import Identity
-from tekana_litestar.resources.transactions import Transaction
 from tekana_litestar.resources.wallets import Wallet
 from tekana_litestar.responses import Response, encode, json_response
+from tekana_litestar.transaction_view import Transaction
 from tekana_litestar.views import shown, utc
 
 

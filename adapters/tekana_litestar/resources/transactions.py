@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Annotated, Final
-from uuid import UUID
 
-import msgspec
 from litestar import Router
 from litestar.di import NamedDependency
 from msgspec import UNSET, UnsetType
@@ -15,130 +13,29 @@ from tekana import (
     AnyMoneyCommand,
     CustomerId,
     InvalidRequest,
-    Refused,
     TransactionFilter,
     TransactionId,
     TransactionNotFound,
     WalletId,
 )
-from tekana import Entry as DomainEntry
-from tekana import Transaction as DomainTransaction
 from tekana.application.commands.validation import check_range, check_text
-from tekana.application.executed import Executed
 from tekana.domain.errors import invalid
 from tekana.domain.events import TransactionType
-from tekana.domain.identifiers import is_house_wallet
 from tekana.domain.iso4217 import EXPONENTS
-from tekana.domain.metadata import Metadata
 from tekana.domain.money import AMOUNT_MAX_MINOR, Currency, Money, format_minor, parse_currency
-from tekana.domain.transaction import TRANSACTION_TYPES, AdjustmentDetails, Direction, TransactionStatus
+from tekana.domain.transaction import TRANSACTION_TYPES, TransactionStatus
 from tekana.ports.readers import SessionReaders
 from tekana_litestar import fields
 from tekana_litestar.access import Access
 from tekana_litestar.bodies import Body
-from tekana_litestar.fields import POSTED_AT, meta
+from tekana_litestar.fields import meta
 from tekana_litestar.headers import check_idempotency_key
 from tekana_litestar.operation import WAITS, Call, Returns, command, query
 from tekana_litestar.pages import ListPage, page_response
 from tekana_litestar.queries import DryRunQuery, Order, PageQuery, Query
-from tekana_litestar.responses import HttpResponse, Response, json_response
-from tekana_litestar.views import utc
-
-
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """One leg of a transaction: a debit takes money out of the wallet, a credit puts it in."""
-
-    wallet_id: Annotated[UUID, fields.THE_WALLET]
-    direction: Annotated[Direction, meta(None, "debit")]
-    amount: Annotated[str, fields.AMOUNT]
-    currency: Annotated[str, fields.CURRENCY]
-    version: Annotated[int, fields.ENTRY_VERSION]
-    ledger_balance_after: Annotated[str, fields.BALANCE_AFTER]
-
-    @classmethod
-    def from_domain(cls, one: DomainEntry) -> Entry:
-        """Return what clients see of an entry."""
-        return cls(
-            wallet_id=one.wallet_id,
-            direction=one.direction,
-            amount=format_minor(abs(one.amount_minor), one.currency),
-            currency=one.currency,
-            version=one.version,
-            ledger_balance_after=format_minor(one.ledger_balance_after, one.currency),
-        )
-
-
-_DEBIT: Final = {
-    "wallet_id": fields.WALLET_ID,
-    "direction": "debit",
-    "amount": "1500",
-    "currency": "RWF",
-    "version": 2,
-    "ledger_balance_after": "8500",
-}
-_CREDIT: Final = {
-    **_DEBIT,
-    "wallet_id": fields.OTHER_WALLET_ID,
-    "direction": "credit",
-    "version": 1,
-    "ledger_balance_after": "1500",
-}
-
-
-class Transaction(msgspec.Struct, frozen=True, kw_only=True):
-    """A movement of money that was decided: posted with its entries, or rejected with the reason."""
-
-    id: Annotated[UUID, meta(None, fields.TRANSACTION_ID)]
-    type: Annotated[TransactionType, meta(None, "transfer")]
-    status: Annotated[TransactionStatus, meta(None, "posted")]
-    amount: Annotated[str, fields.AMOUNT]
-    currency: Annotated[str, fields.CURRENCY]
-    description: Annotated[str | None, fields.DESCRIPTION]
-    reference: Annotated[str | None, fields.REFERENCE]
-    metadata: Annotated[Metadata | None, fields.METADATA]
-    wallet_id: Annotated[
-        UUID | None, meta("The customer's wallet of a deposit, withdrawal or adjustment; null for a transfer.")
-    ]
-    from_wallet_id: Annotated[UUID, fields.FROM_WALLET]
-    to_wallet_id: Annotated[UUID, fields.TO_WALLET]
-    entries: Annotated[tuple[Entry, ...], meta("They sum to zero; a rejected transaction has none.", [_DEBIT, _CREDIT])]
-    rejection_code: Annotated[str | None, meta("Why it was rejected, for programs; null if it was not.")]
-    rejection_detail: Annotated[str | None, meta("Why it was rejected, for people; null if it was not.")]
-    created_at: Annotated[datetime, fields.time(None, POSTED_AT)]
-    posted_at: Annotated[datetime | None, fields.time(None, POSTED_AT)]
-    effective_at: Annotated[datetime, fields.EFFECTIVE_AT]
-    reason: Annotated[str, meta("Why the balance was adjusted; only of an adjustment.")] | UnsetType = UNSET
-
-    @classmethod
-    def from_domain(cls, one: DomainTransaction) -> Transaction:
-        """Return what clients see of a transaction. `wallet_id` is as in the requests that have one."""
-        movement, rejection = one.request, one.rejection
-        rules = TRANSACTION_TYPES[movement.type]
-        own_wallet = movement.to_wallet_id if rules.payer else movement.from_wallet_id if rules.payee else None
-        if rules.either:
-            is_credit = is_house_wallet(movement.from_wallet_id)
-            own_wallet = movement.to_wallet_id if is_credit else movement.from_wallet_id
-        created_at = utc(one.created_at)
-        return cls(
-            id=one.id,
-            type=movement.type,
-            status=one.status,
-            amount=movement.amount.major,
-            currency=movement.amount.currency,
-            description=movement.description,
-            reference=movement.reference,
-            metadata=movement.metadata,
-            wallet_id=own_wallet,
-            from_wallet_id=movement.from_wallet_id,
-            to_wallet_id=movement.to_wallet_id,
-            entries=tuple([Entry.from_domain(each) for each in one.entries]),
-            rejection_code=rejection.code if rejection else None,
-            rejection_detail=rejection.detail if rejection else None,
-            created_at=created_at,
-            posted_at=created_at if one.posted_at is one.created_at else utc(one.posted_at) if one.posted_at else None,
-            effective_at=utc(movement.effective_at) if movement.effective_at else created_at,
-            reason=movement.details.reason if isinstance(movement.details, AdjustmentDetails) else UNSET,
-        )
+from tekana_litestar.resources import holds, reversals
+from tekana_litestar.responses import Response, json_response
+from tekana_litestar.transaction_view import Transaction, posted_response, previewed_response
 
 
 class TransactionPage(ListPage[Transaction], frozen=True, kw_only=True):
@@ -219,13 +116,6 @@ MOVE: Final = Access("MoveMoney", tuple(dict.fromkeys(kind.SCOPE for kind in MOV
 """What a caller needs before the type of the movement is known: the scope of any type."""
 
 
-def posted_response(executed: Executed[DomainTransaction]) -> HttpResponse:
-    """Return a transaction that was posted, as a response. Also for the hot route."""
-    transaction, replayed = executed
-    location = ("Location", f"/v1/transactions/{msgspec.to_builtins(transaction.id)}")  # faster than str()
-    return json_response(201, Transaction.from_domain(transaction), location, replayed=replayed)
-
-
 @command(
     "/",
     Returns(201, Transaction, ("Location",)),
@@ -241,27 +131,24 @@ async def create_transaction(call: NamedDependency[Call[AnyMoneyCommand, DryRunQ
 
     `type` says how; the schema of each type describes it. Money moves once for each `Idempotency-Key`: repeat the
     request with the same key when no answer came, and the first answer is given again. A refused movement is kept too,
-    as a `rejected` transaction that the problem names in `transaction_id`. An operator can set that adjustments need
-    the approval of a second person: then it waits, and `Location` leads to the approval.
+    as a `rejected` transaction that the problem names in `transaction_id`. A `hold` only reserves money, which stays in
+    the payer's wallet until it is captured. An operator can set that adjustments need the approval of a second person:
+    then it waits, and `Location` leads to the approval.
     """
     call.count_recipients((call.input,))
-    if not call.query.dry_run:
-        return posted_response(await call.submit(call.input))
-    try:
-        transaction = await call.session.preview(call.input)
-    except Refused as refusal:
-        refusal.transaction = None  # it was not kept, so it cannot be looked up
-        raise
-    return json_response(200, Transaction.from_domain(transaction))
+    if call.query.dry_run:
+        return await previewed_response(call.session, call.input)
+    return posted_response(await call.submit(call.input))
 
 
 @query("/", Returns(200, TransactionPage), query=TransactionQuery, does=SessionReaders.transactions)
 async def list_transactions(call: NamedDependency[Call[None, TransactionQuery]]) -> Response:
     """List transactions.
 
-    Transactions that match everything given, the newest first, or the oldest; rejected ones are among them. With
-    `currency`, `amount_min`, `amount_max` or `metadata`, a page may be short, or empty: `next_cursor` alone says
-    whether there are more.
+    Transactions that match everything given, the newest first, or the oldest; holds and rejected ones are among them.
+    `pending`, `captured`, `voided` and `expired` are statuses of holds, whose amount in these filters is that which was
+    authorized. With `currency`, `amount_min`, `amount_max` or `metadata`, or the status of a hold, a page may be short,
+    or empty: `next_cursor` alone says whether there are more.
     """
     asked = call.query
     page = await call.session.transactions.list(
@@ -279,7 +166,7 @@ async def list_transactions(call: NamedDependency[Call[None, TransactionQuery]])
 async def get_transaction(call: NamedDependency[Call[None, Query]]) -> Response:
     """Read a transaction.
 
-    A transaction with its entries, which sum to zero; or a rejected one with the reason.
+    A transaction with its entries, which sum to zero; a hold as it is now; or a rejected one with the reason.
     """
     found = await call.session.transactions.get(TransactionId(call.ids["transaction_id"]))
     return json_response(200, Transaction.from_domain(found))
@@ -289,5 +176,5 @@ ROUTER: Final = Router(
     "/v1/transactions",
     tags=["Transactions"],
     opt={"about_tag": "Money that moved, or was refused."},
-    route_handlers=[create_transaction, list_transactions, get_transaction],
+    route_handlers=[create_transaction, list_transactions, get_transaction, *holds.HANDLERS, *reversals.HANDLERS],
 )

@@ -11,6 +11,7 @@ from tekana_postgres.tables.audit_log import audit_log as audit_log
 from tekana_postgres.tables.columns import metadata as metadata
 from tekana_postgres.tables.customer_details import customer_details as customer_details
 from tekana_postgres.tables.history import history_links as history_links
+from tekana_postgres.tables.holds import holds as holds
 from tekana_postgres.tables.ledger import customer_answers as customer_answers
 from tekana_postgres.tables.ledger import customers as customers
 from tekana_postgres.tables.ledger import entries as entries
@@ -22,6 +23,7 @@ from tekana_postgres.tables.outbox import outbox as outbox
 from tekana_postgres.tables.outbox import outbox_parts as outbox_parts
 from tekana_postgres.tables.outbox import parked_events as parked_events
 from tekana_postgres.tables.outbox import relays as relays
+from tekana_postgres.tables.reversals import reversals as reversals
 from tekana_postgres.tables.secrets import data_keys as data_keys
 from tekana_postgres.tables.sign_in import credentials as credentials
 from tekana_postgres.tables.sign_in import identities as identities

@@ -102,7 +102,7 @@ transactions = Table(
     reference("relates_to", "transactions.id", nullable=True),
     CheckConstraint("type ~ '^[a-z][a-z_]{0,31}$'", name="type"),
     CheckConstraint("(relation IS NULL) = (relates_to IS NULL)", name="relation"),
-    CheckConstraint("status IN ('posted', 'rejected')", name="status"),
+    CheckConstraint("status IN ('posted', 'pending', 'rejected')", name="status"),
     CheckConstraint("amount > 0", name="amount"),
     CheckConstraint("(status = 'posted') = (posted_at IS NOT NULL)", name="posted"),
     CheckConstraint("(status = 'rejected') = (rejection IS NOT NULL)", name="rejected"),

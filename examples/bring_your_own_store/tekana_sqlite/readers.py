@@ -55,6 +55,7 @@ from tekana.ports.unit_of_work import IdempotencyKey, batch_keys
 from tekana.ports.wallets import StatementSummary
 
 from .database import Database
+from .holds import shown
 from .transactions import transaction_of
 from .unit_of_work import find_record
 
@@ -204,7 +205,6 @@ class SqliteTransactions:
             "? IN (from_wallet_id, to_wallet_id)": which.wallet_id,
             of_customer: which.customer_id,
             "type = ?": which.type,
-            "status = ?": which.status,
             "reference = ?": which.reference,
             "created_at >= ?": which.start,
             "created_at < ?": which.end,
@@ -214,12 +214,17 @@ class SqliteTransactions:
             return _page(
                 *(self._database, lambda body: self._visible(transaction_of(body)), "transactions", conditions, page),
                 newest_first=newest_first,
-                matches=lambda one: (under_key is None or one.id in under_key) and _matches(one.request, which),
+                matches=lambda one: (
+                    (under_key is None or one.id in under_key)
+                    and which.status in (None, one.status)
+                    and _matches(one.request, which)
+                ),
             )
 
     def _visible(self, transaction: Transaction) -> Transaction | None:
         rows = self._database.rows("SELECT id FROM wallets WHERE customer_id = ?", self._caller.customer_id)
-        return visible_transaction(self._caller, transaction, [WalletId(UUID(one)) for [one] in rows])
+        own = [WalletId(UUID(one)) for [one] in rows]
+        return visible_transaction(self._caller, shown(self._database, transaction), own)
 
     def _under(self, key: str | None) -> set[TransactionId] | None:
         """Return the ids of the transactions that were decided under a key of the caller's."""

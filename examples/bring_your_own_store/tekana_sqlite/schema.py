@@ -5,7 +5,7 @@ The constraints enforce the rules independently of the code.
 
 from __future__ import annotations
 
-VERSION = 5
+VERSION = 6
 
 _APPEND_ONLY = ("transactions", "entries", "keys", "outbox")
 
@@ -120,5 +120,17 @@ _ERASED_ANSWERS = (
     ),
 )
 
-SCHEMAS: tuple[tuple[str, ...], ...] = (_FIRST, _API_KEYS, _APPROVALS, _AUDIT_LOG, _ERASED_ANSWERS)
+_HOLDS = (
+    """
+    CREATE TABLE holds (
+        id TEXT PRIMARY KEY REFERENCES transactions,
+        state TEXT NOT NULL,
+        status AS (json_extract(state, '$.status'))
+    )
+    """,
+    # In the transactions, the status is that of the authorization.
+    "CREATE INDEX holds_by_status ON holds (status)",
+)
+
+SCHEMAS: tuple[tuple[str, ...], ...] = (_FIRST, _API_KEYS, _APPROVALS, _AUDIT_LOG, _ERASED_ANSWERS, _HOLDS)
 """The statements of each version of the schema."""

@@ -24,6 +24,7 @@ from .api_keys import SqliteApiKeys, SqliteCredentials
 from .approvals import SqliteApprovals, approval_of
 from .audit_log import SqliteAuditLog, SqliteAuditRecords
 from .database import Database
+from .holds import SqliteDueHolds, all_holds
 from .personal_data import SqlitePersonalData
 from .readers import (
     SqliteCustomers,
@@ -63,6 +64,7 @@ class SqliteStore:
         self.personal_data = partial(SqlitePersonalData, self._reader, self.clock)
         self.audit_records = SqliteAuditRecords(self._writer, self._turn, self.clock)
         self.credentials = SqliteCredentials(self._reader, self._writer, self._turn, self.clock)
+        self.due_holds = SqliteDueHolds(self._reader, self.clock)
         self.approvals = partial(SqliteApprovals, self._reader, self.clock)
 
     @asynccontextmanager
@@ -89,7 +91,10 @@ class SqliteStore:
                 transactions=[transaction_of(body) for [body] in rows("SELECT body FROM transactions")],
                 keys={IdempotencyKey(*row[:3]): record_of(*row[3:]) for row in rows("SELECT * FROM keys")},
                 outbox=[one for _, one in read_outbox(self._reader, start=1, limit=-1)],
-                others=[approval_of(body) for [body] in rows("SELECT body FROM approvals")],
+                others=[
+                    *(approval_of(body) for [body] in rows("SELECT body FROM approvals")),
+                    *all_holds(self._reader),
+                ],
             )
 
     @asynccontextmanager

@@ -17,8 +17,9 @@ from tekana.domain.approvals import APPROVALS, Approval
 from tekana.domain.book import Book
 from tekana.domain.customer import CONTACTS, CUSTOMERS, Customer
 from tekana.domain.events import Event
+from tekana.domain.holds import HOLDS, HoldReference, wallets_of
 from tekana.domain.identifiers import CustomerId, WalletId
-from tekana.domain.lock_set import LockedState, LockSet
+from tekana.domain.lock_set import LockedState, LockSet, Ref
 from tekana.domain.transaction import Rejection, Transaction
 from tekana.domain.wallet import WALLETS, Wallet
 from tekana.ports.clock import Clock
@@ -27,6 +28,7 @@ from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord
 from .approvals import approval_of
 from .audit_log import save_entries
 from .database import Database
+from .holds import find_hold, save_hold
 from .transactions import transaction_of
 
 # The names under which answers are stored: they never change, even where the classes do.
@@ -39,6 +41,7 @@ _ANSWERS: dict[str, type[Answer]] = {
     "batch": BatchRecord,
     "api_key": ConfiguredApiKey,
     "approval": Approval,
+    "hold": HoldReference,
 }
 CUSTOMER_PATHS = (("customer", "$[0].id"), ("wallet", "$.customer_id"))
 """The names of the answers with a customer's data, and where the id of the customer is in their JSON.
@@ -64,10 +67,16 @@ def find_record(database: Database, key: IdempotencyKey) -> IdempotencyRecord | 
     statement = "SELECT fingerprint, kind, body FROM keys WHERE tenant = ? AND subject = ? AND key = ?"
     record = next((record_of(*row) for row in database.rows(statement, *key)), None)
     if record is not None and isinstance(record.answer, AnswerReference):
-        bodies = database.rows("SELECT body FROM api_keys WHERE id = ?", record.answer.ref.id)
-        item = next((json.decode(body, type=ApiKey) for [body] in bodies), None)
-        return record._replace(answer=record.answer.resolve(item))
+        return record._replace(answer=record.answer.resolve(_find(database, record.answer.ref)))
     return record
+
+
+def _find(database: Database, ref: Ref) -> object:
+    """Return the API key or the hold that a reference names; None if there is none."""
+    if ref.kind == HOLDS:
+        return find_hold(database, ref.id)
+    bodies = database.rows("SELECT body FROM api_keys WHERE id = ?", ref.id)
+    return next((json.decode(body, type=ApiKey) for [body] in bodies), None)
 
 
 class SqliteUnitOfWork:
@@ -94,10 +103,13 @@ class SqliteUnitOfWork:
             for customer_id in locks.of(CUSTOMERS)
             for [body] in rows("SELECT body FROM customers WHERE id = ?", customer_id)
         }
+        found = ((hold_id, find_hold(self._database, hold_id)) for hold_id in locks.of(HOLDS))
+        holds = {hold_id: hold for hold_id, hold in found if hold is not None}
         owned = "SELECT id FROM wallets WHERE customer_id = ?"
         ids = {
             *locks.wallets,
             *(WalletId(UUID(one)) for customer_id in customers for [one] in rows(owned, customer_id)),
+            *(wallet_id for hold in holds.values() for wallet_id in wallets_of(hold)),
         }
         wallets = {
             wallet_id: json.decode(body, type=Wallet)
@@ -124,6 +136,7 @@ class SqliteUnitOfWork:
             CONTACTS.name: contacts,
             API_KEYS.name: keys,
             APPROVALS.name: approvals,
+            HOLDS.name: holds,
         }
         return LockedState(self._clock(), wallets, others)
 
@@ -144,6 +157,8 @@ class SqliteUnitOfWork:
         save_entries(self._database, book.audit_log)
         for one in book.outbox:
             self._save_to_outbox(one)
+        for hold in (changes.added_of(HOLDS) | changes.changed_of(HOLDS)).values():
+            save_hold(self._database, hold)
         for key, (fingerprint, answer) in records.items():
             kept = stored_form(answer)
             row = (*key, fingerprint, _NAMES[type(kept)], json.encode(kept).decode())

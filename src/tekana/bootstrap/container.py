@@ -24,6 +24,7 @@ from tekana.application.webhooks.endpoint_secrets import EndpointSecrets
 from tekana.application.webhooks.stored_secrets import secrets_worker
 from tekana.application.webhooks.webhooks import Webhooks
 from tekana.application.workers.checkpoints import checkpoint_worker
+from tekana.application.workers.hold_expiry import expiry_worker
 from tekana.application.workers.relay import relay_worker
 from tekana.application.workers.retention import retention_worker
 from tekana.application.workers.webhook_dispatcher import WebhookDispatcher, webhook_queue_worker
@@ -176,6 +177,7 @@ class LocalContainer(containers.DeclarativeContainer):
         audit_recorder=audit_recorder,
         find_statement_form=find_statement_form,
     )
+    hold_expiry = providers.Singleton(expiry_worker, store, core.provided.as_caller, holder=HOLDER)
     service = providers.Singleton(
         find_service,
         settings.provided.bus_url,

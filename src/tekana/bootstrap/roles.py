@@ -50,12 +50,17 @@ def checkpoint_workers(container: LocalContainer) -> Sequence[Worker]:
     return () if container.settings().checkpoint_file is None else (container.checkpoint_worker(),)
 
 
+def hold_workers(container: LocalContainer) -> Sequence[Worker]:
+    """Build the worker that expires holds."""
+    return (container.hold_expiry(),)
+
+
 ROLES: Final[Mapping[ProcessRole, RoleDefinition]] = {
-    "all": RoleDefinition(workers=(publishing_workers, optional_webhook_workers, checkpoint_workers)),
+    "all": RoleDefinition(workers=(publishing_workers, optional_webhook_workers, checkpoint_workers, hold_workers)),
     "gateway": RoleDefinition(),
     "customer": RoleDefinition(workers=(checkpoint_workers,), is_service=True),
     "wallet": RoleDefinition(workers=(checkpoint_workers,), is_service=True),
-    "transaction": RoleDefinition(workers=(checkpoint_workers,), is_service=True),
+    "transaction": RoleDefinition(workers=(checkpoint_workers, hold_workers), is_service=True),
     "relay": RoleDefinition(workers=(publishing_workers,)),
     "webhooks": RoleDefinition(workers=(webhook_workers,)),
 }

@@ -1,4 +1,4 @@
-"""The command line: serve, relay, webhooks, migrate, audit, export, trial-balance, history, outbox, keys,
+"""The command line: serve, relay, webhooks, migrate, audit, export, trial-balance, history, outbox, expire-holds, keys,
 secrets, demo.
 
 Every setting is a flag and a TEKANA_ variable. A command that cannot run prints the reason as one sentence to stderr
@@ -16,6 +16,7 @@ from click.exceptions import Abort, Exit
 from tekana.bootstrap.production import UnsafeForProduction
 from tekana.cli.audit import audit
 from tekana.cli.demo import demo
+from tekana.cli.expire_holds import expire_holds
 from tekana.cli.export import export
 from tekana.cli.failures import COULD_NOT_RUN, INTERRUPTED, explain, explain_usage, ignore_output
 from tekana.cli.history import history
@@ -57,7 +58,10 @@ def command() -> None:
     """tekana: the e-wallet back-end. `tekana serve` starts everything it needs."""
 
 
-for _command in (*_SERVERS, migrate, audit, export, trial_balance, history, outbox, keys, secrets, demo):
+for _command in (
+    *_SERVERS,
+    *(migrate, audit, export, trial_balance, history, outbox, expire_holds, keys, secrets, demo),
+):
     command.add_command(_command)
 
 

@@ -15,6 +15,7 @@ from tekana.domain.approvals import Approval
 from tekana.domain.audit_log import Resource
 from tekana.domain.customer import Customer
 from tekana.domain.errors import NotFound
+from tekana.domain.holds import Hold, HoldReference, hold_reference
 from tekana.domain.identifiers import CustomerId
 from tekana.domain.transaction import Rejection, Transaction
 from tekana.domain.wallet import Wallet
@@ -95,6 +96,8 @@ ANSWERS: Final[dict[type, AnswerKind]] = {
     DeletedWebhook: AnswerKind("DeletedWebhook", "webhook_endpoint", _endpoint_id),
     WebhookDelivery: AnswerKind(None, "webhook_delivery", attrgetter("id"), reference=delivery_reference),
     Approval: AnswerKind("Approval", "approval", attrgetter("id")),
+    Hold: AnswerKind(None, "transaction", attrgetter("id"), reference=hold_reference),
+    HoldReference: AnswerKind("HoldReference", "transaction", attrgetter("hold_id")),
     QueuedWebhook: AnswerKind("QueuedWebhook", "webhook_delivery", attrgetter("delivery_id")),
     ApiKey: AnswerKind(None, "api_key", attrgetter("id"), reference=api_key_reference),
     ConfiguredApiKey: AnswerKind("ConfiguredApiKey", "api_key", attrgetter("key_id")),

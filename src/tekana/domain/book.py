@@ -43,7 +43,7 @@ from tekana.domain.money import Currency
 from tekana.domain.policy import can_access, can_access_wallet, can_pay_into
 from tekana.domain.posting_rules import require_balanced, require_one_tenant, require_postable
 from tekana.domain.savepoint import Savepoint
-from tekana.domain.transaction import Entry, Leg, Rejection, Transaction, TransactionRequest
+from tekana.domain.transaction import Entry, Leg, Rejection, Transaction, TransactionRequest, first_state
 from tekana.domain.wallet import WALLETS, WALLETS_PER_CUSTOMER_MAX, Wallet, house_wallets, new_house_wallet
 
 _TICK: Final = timedelta(microseconds=1)
@@ -282,6 +282,10 @@ class Book:
         tenant = tenants[0] if tenants else self.caller.tenant
         return self._transaction(self.now, tenant, request, "rejected", rejection=self.rejection(refusal))
 
+    def keep_pending(self, request: TransactionRequest, tenant: str) -> Transaction:
+        """Record a transaction that posts nothing yet, and return it: see `tekana.domain.holds`."""
+        return self._transaction(self.now, tenant, request, "pending")
+
     def rejection(self, refusal: Refused) -> Rejection:
         """Return a refusal in its stored form, with the id of the refused request."""
         return Rejection(refusal.NAME, refusal.code, str(refusal), self.request_id, refusal.stored_family())
@@ -291,7 +295,7 @@ class Book:
         moment: datetime,
         tenant: str,
         request: TransactionRequest,
-        status: Literal["posted", "rejected"],
+        status: Literal["posted", "pending", "rejected"],
         entries: tuple[Entry, ...] = (),
         rejection: Rejection | None = None,
     ) -> Transaction:
@@ -306,6 +310,7 @@ class Book:
             posted_at=moment if entries else None,
             tenant=tenant,
             request_id=self.request_id,
+            hold=first_state(request, moment) if status == "pending" else None,
         )
         self.outbox.append(transaction)
         return transaction

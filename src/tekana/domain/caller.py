@@ -107,6 +107,9 @@ class Caller:
 AUTHENTICATION: Final = Caller(MAIN_TENANT, "authentication", frozenset(), "operator")
 """A gateway that verifies a credential, before it knows the caller. It has no scopes: it can do nothing else."""
 
+HOLD_EXPIRY: Final = Caller(MAIN_TENANT, "hold-expiry", frozenset({"transactions:write", "tenants:all"}), "operator")
+"""The background work that releases what expired holds hold."""
+
 LOCAL_OPERATOR: Final = Caller(MAIN_TENANT, "local", SCOPES, "operator")
 """The operator who runs tekana in their own process: has all scopes, for all tenants."""
 

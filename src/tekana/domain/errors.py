@@ -24,6 +24,8 @@
     │   ├── CustomerNotErasable     customer_not_erasable    not closed, or the retention period is not over
     │   ├── WalletNotActive         wallet_not_active
     │   ├── WalletNotEmpty          wallet_not_empty
+    │   ├── HoldNotOpen             hold_not_open            captured, voided or expired before
+    │   ├── NotReversible           not_reversible           it moved no money, or its type has no reversals
     │   ├── WebhookEndpointDisabled  webhook_endpoint_disabled
     │   └── ApiKeyNotActive         api_key_not_active
     │   ├── ApprovalDecided         approval_decided
@@ -34,6 +36,8 @@
     │   ├── SameWallet              same_wallet
     │   ├── TenantMismatch          tenant_mismatch
     │   ├── LimitExceeded           limit_exceeded
+    │   ├── CaptureExceedsHold      capture_exceeds_hold
+    │   ├── ReversalExceedsOriginal  reversal_exceeds_original
     │   ├── GrantForbidden          forbidden                the caller may not give an API key these rights
     │   ├── OwnApproval             own_approval             the one who asked for a command cannot decide on it
     │   ├── ApproverForbidden       forbidden                the caller lacks the scope of the command to approve
@@ -169,6 +173,20 @@ class WalletNotEmpty(StateConflict):
     code = "wallet_not_empty"
 
 
+class HoldNotOpen(StateConflict):
+    """The hold was captured or voided, or it expired."""
+
+    NAME = "HoldNotOpen"
+    code = "hold_not_open"
+
+
+class NotReversible(StateConflict):
+    """The transaction moved no money, or its type has no reversals."""
+
+    NAME = "NotReversible"
+    code = "not_reversible"
+
+
 class WebhookEndpointDisabled(StateConflict):
     """Nothing is delivered to the webhook endpoint until it is enabled again."""
 
@@ -209,6 +227,27 @@ class LimitExceeded(RuleRefused):
 
     NAME = "LimitExceeded"
     code = "limit_exceeded"
+
+
+class CaptureExceedsHold(RuleRefused):
+    """More would be captured than the hold has."""
+
+    NAME = "CaptureExceedsHold"
+    code = "capture_exceeds_hold"
+
+
+class ReversalExceedsOriginal(RuleRefused):
+    """More would be reversed than is left of the original."""
+
+    NAME = "ReversalExceedsOriginal"
+    code = "reversal_exceeds_original"
+
+
+class AmountTooSmall(RuleRefused):
+    """The amount comes to less than the smallest unit of the other currency."""
+
+    NAME = "AmountTooSmall"
+    code = "amount_too_small"
 
 
 class RolledBack(RuleRefused):

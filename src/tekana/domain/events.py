@@ -184,6 +184,30 @@ class WalletDebited(_EntryPosted):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _HeldChanged(WalletEvent):
+    transaction_id: Annotated[TransactionId, FieldMeaning("The transaction that authorized the hold.")]
+    amount: Amount
+    currency: CurrencyCode
+    held_after: Annotated[
+        int, FieldMeaning("What all open holds reserve in the wallet after that, in major units.", is_amount=True)
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FundsHeld(_HeldChanged):
+    """Money in the wallet was reserved by a hold, so that it is not available."""
+
+    NAME: ClassVar[str] = "FundsHeld"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldReleased(_HeldChanged):
+    """Money in the wallet is not held any more: it is available again, or it is captured next."""
+
+    NAME: ClassVar[str] = "HoldReleased"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TransactionEvent(RecordedEvent):
     """An event of a transaction."""
 
@@ -231,10 +255,76 @@ class PaymentMade(TransactionEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FundsReversed(TransactionEvent):
+    """What an earlier transaction moved went back, or a part of it."""
+
+    NAME: ClassVar[str] = "FundsReversed"
+    reverses: Annotated[TransactionId, FieldMeaning("The transaction that was reversed.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BalanceAdjusted(TransactionEvent):
     """An operator corrected the balance of a wallet, against the suspense wallet."""
 
     NAME: ClassVar[str] = "BalanceAdjusted"
+
+
+ExpiresAt = Annotated[datetime, FieldMeaning("From when on it cannot be captured.")]
+Remaining = Annotated[
+    int, FieldMeaning("What is still held after that, in major units; 0 if the hold has ended.", is_amount=True)
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldAuthorized(TransactionEvent):
+    """Money was reserved in the payer's wallet; none has moved. The hold's further events are of this transaction."""
+
+    NAME: ClassVar[str] = "HoldAuthorized"
+    expires_at: ExpiresAt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FundsCaptured(TransactionEvent):
+    """Money that was held went to the payee."""
+
+    NAME: ClassVar[str] = "FundsCaptured"
+    hold_id: Annotated[TransactionId, FieldMeaning("The transaction that authorized the hold.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldCaptured(TransactionEvent):
+    """A part of a hold, or all of it, was captured."""
+
+    NAME: ClassVar[str] = "HoldCaptured"
+    capture_id: Annotated[TransactionId, FieldMeaning("The transaction that moved the money.")]
+    remaining: Remaining
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldChanged(TransactionEvent):
+    """The amount of a hold, or the time of its end, was changed; `amount` is the new one, with what was captured."""
+
+    NAME: ClassVar[str] = "HoldChanged"
+    remaining: Remaining
+    expires_at: ExpiresAt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldVoided(TransactionEvent):
+    """A hold was ended; `amount` is what was left of it, which was released."""
+
+    NAME: ClassVar[str] = "HoldVoided"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldExpired(TransactionEvent):
+    """The time of a hold was over; `amount` is what was left of it, which was released."""
+
+    NAME: ClassVar[str] = "HoldExpired"
+
+
+LATER_HOLD_EVENTS: Final = (HoldCaptured, HoldChanged, HoldVoided, HoldExpired)
+"""The events of a hold after its authorization, which have the id of the transaction that authorized it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -300,8 +390,10 @@ EVENT_TYPES: Final[dict[str, type[RecordedEvent]]] = {
         *(CustomerRegistered, CustomerUpdated, CustomerVerified),
         *(CustomerSuspended, CustomerReactivated, CustomerClosed, CustomerErased),
         *(WalletOpened, WalletUpdated, WalletFrozen, WalletUnfrozen, WalletClosed, WalletCredited, WalletDebited),
-        *(FundsDeposited, FundsWithdrawn, FundsTransferred, PaymentMade, BalanceAdjusted, TransactionRejected),
+        *(FundsDeposited, FundsWithdrawn, FundsTransferred, PaymentMade, FundsReversed, BalanceAdjusted),
+        TransactionRejected,
         *(ApprovalRequested, ApprovalApproved, ApprovalRejected, ApprovalFailed),
+        *(FundsHeld, HoldReleased, HoldAuthorized, HoldCaptured, HoldChanged, HoldVoided, HoldExpired, FundsCaptured),
     )
 }
 """Every event by its stored name."""

@@ -81,9 +81,9 @@ def visible_transaction(
 ) -> Transaction | None:
     """Return what the caller may see of a transaction; None if that is nothing.
 
-    A customer sees the transactions of their wallets, with the entries of their wallets only. Of the rejected ones,
-    these are those that they asked for, and those that their tenant asked for about their wallets; not the attempts of
-    other customers.
+    A customer sees the transactions and holds of their wallets, with the entries of their wallets only. Of the rejected
+    ones, these are those that they asked for, and those that their tenant asked for about their wallets; not the
+    attempts of other customers.
 
     Args:
         caller: who asks.
@@ -94,6 +94,9 @@ def visible_transaction(
         return None
     if caller.customer_id is None:
         return transaction
+    if transaction.hold is not None:
+        request = transaction.request
+        return None if {request.from_wallet_id, request.to_wallet_id}.isdisjoint(own_wallets) else transaction
     if transaction.rejection is None:
         own = tuple(entry for entry in transaction.entries if entry.wallet_id in own_wallets)
         return replace(transaction, entries=own) if own else None

@@ -1,19 +1,22 @@
-"""The transaction: entries that sum to zero per currency, or the record of a refused money command."""
+"""The transaction: entries that sum to zero per currency, a hold, or the record of a refused money command."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from tekana.domain.caller import MAIN_TENANT
 from tekana.domain.events import (
     BalanceAdjusted,
     Event,
+    FundsCaptured,
     FundsDeposited,
+    FundsReversed,
     FundsTransferred,
     FundsWithdrawn,
+    HoldAuthorized,
     PaymentMade,
     TransactionEvent,
     TransactionRejected,
@@ -21,6 +24,7 @@ from tekana.domain.events import (
     WalletCredited,
     WalletDebited,
 )
+from tekana.domain.hold_state import HoldDetails, HoldState
 from tekana.domain.identifiers import HouseRole, TransactionId, WalletId, house_wallet_id
 from tekana.domain.metadata import Metadata
 from tekana.domain.money import Currency, Money
@@ -29,7 +33,9 @@ from tekana.domain.value import value
 if TYPE_CHECKING:
     from tekana.domain.wallet import Wallet
 
-TransactionStatus = Literal["posted", "rejected"]
+TransactionStatus = Literal["posted", "pending", "captured", "voided", "expired", "rejected"]
+"""Those between `posted` and `rejected` are of holds only: see HoldStatus."""
+
 Direction = Literal["debit", "credit"]
 
 
@@ -42,6 +48,8 @@ class TransactionTypeRules:
         payer, payee: the house role of the paying or the paid wallet; None if the request names the wallet.
         either: the house role of the payer or the payee, whichever the request says; the other one is a customer's
             wallet. None for types of one direction.
+        is_hold: whether it holds money instead of posting it, so that it has no entries.
+        is_reversible: whether posted ones can be reversed.
         further: the house roles of further wallets that may have legs, such as `fees`. All other legs are debits of the
             payer and credits of the payee; the audit checks that.
         details: the class of `TransactionRequest.details`; None if the type has no details.
@@ -55,6 +63,8 @@ class TransactionTypeRules:
     either: HouseRole | None = None
     further: tuple[HouseRole, ...] = ()
     details: type[Any] | None = None
+    is_hold: bool = False
+    is_reversible: bool = True
     house_roles: tuple[HouseRole, ...] = field(init=False)
     has_house_party: bool = field(init=False)
 
@@ -83,12 +93,23 @@ class AdjustmentDetails:
     reason: str
 
 
+@value()
+class ReversalDetails:
+    """The details of a reversal: what of the original's amount it gives back, in minor units, and why."""
+
+    of_original: int
+    reason: str | None = None
+
+
 TRANSACTION_TYPES: Final[dict[TransactionType, TransactionTypeRules]] = {
     "deposit": TransactionTypeRules(event=FundsDeposited, payer="settlement"),
     "withdrawal": TransactionTypeRules(event=FundsWithdrawn, payee="settlement"),
     "transfer": TransactionTypeRules(event=FundsTransferred),
     "payment": TransactionTypeRules(event=PaymentMade),
-    "adjustment": TransactionTypeRules(event=BalanceAdjusted, either="suspense", details=AdjustmentDetails),
+    "adjustment": TransactionTypeRules(event=BalanceAdjusted, either="suspense", is_reversible=False, details=AdjustmentDetails),
+    "hold": TransactionTypeRules(event=HoldAuthorized, details=HoldDetails, is_hold=True, is_reversible=False),
+    "capture": TransactionTypeRules(event=FundsCaptured),
+    "reversal": TransactionTypeRules(event=FundsReversed, details=ReversalDetails, is_reversible=False),
 }
 """Every type of transaction, by its stored name."""
 
@@ -161,6 +182,13 @@ class Relation(NamedTuple):
     transaction_id: TransactionId
 
 
+CAPTURES: Final = "captures"
+"""The relation of a capture to its hold."""
+
+REVERSES: Final = "reverses"
+"""The relation of a reversal to its original."""
+
+
 @value(kw_only=True)
 class TransactionRequest:
     """The data of a money command, in the fields that all types of transaction share.
@@ -190,10 +218,13 @@ class TransactionRequest:
 class Transaction:
     """A decided money command. Immutable; only another transaction can reverse a posted one.
 
+    A hold is stored with the status `pending`. Readers return it in its present state.
+
     Attributes:
         entries: sum to zero per currency, in the order in which they were posted; a rejected transaction has none.
         tenant: the tenant of its customers' wallets; of the caller, if it was rejected and names none of them.
         created_by, request_id: of the request that created it.
+        hold: the state of a hold; None for all other types, and for a rejected one.
     """
 
     id: TransactionId
@@ -206,6 +237,7 @@ class Transaction:
     posted_at: datetime | None = None
     tenant: str = MAIN_TENANT
     request_id: str | None = None
+    hold: HoldState | None = None
 
     @property
     def effective_at(self) -> datetime:
@@ -213,8 +245,14 @@ class Transaction:
         return self.request.effective_at or self.created_at
 
 
+def first_state(request: TransactionRequest, authorized_at: datetime) -> HoldState:
+    """Return the state of a hold that is authorized at this time."""
+    expires_at = authorized_at + timedelta(seconds=request.details.expires_in)
+    return HoldState(amount_minor=request.amount.minor, expires_at=expires_at)
+
+
 def events_of(transaction: Transaction) -> Iterator[Event]:
-    """Return the events of a transaction: its own, then one for each entry.
+    """Return the events of a transaction: its own, then one for each entry; of a hold, the first one.
 
     They can be derived from the transaction, so a store saves the transaction only.
     """
@@ -238,7 +276,7 @@ def events_of(transaction: Transaction) -> Iterator[Event]:
         code = transaction.rejection.code
         yield TransactionRejected(**common, **own, transaction_type=request.type, rejection_code=code)
         return
-    yield TRANSACTION_TYPES[request.type].event(**common, **own)
+    yield TRANSACTION_TYPES[request.type].event(**common, **own, **_further_fields(transaction))
     for entry in transaction.entries:
         kind = WalletCredited if entry.amount_minor > 0 else WalletDebited
         yield kind(
@@ -251,3 +289,17 @@ def events_of(transaction: Transaction) -> Iterator[Event]:
             currency=entry.currency,
             ledger_balance_after=entry.ledger_balance_after,
         )
+
+
+def _further_fields(transaction: Transaction) -> dict[str, Any]:
+    """Return the fields of a transaction's event that not all types have."""
+    request = transaction.request
+    if TRANSACTION_TYPES[request.type].is_hold:
+        return {"expires_at": first_state(request, transaction.created_at).expires_at}
+    relation = request.relates_to
+    name = None if relation is None else RELATION_FIELDS.get(relation.kind)
+    return {} if relation is None or name is None else {name: relation.transaction_id}
+
+
+RELATION_FIELDS: Final = {CAPTURES: "hold_id", REVERSES: "reverses"}
+"""The names of the fields of events, and of what clients see, that have the other transaction of a relation."""

@@ -16,8 +16,17 @@ from typing import Any, ClassVar, Final, Literal
 
 from tekana.domain.caller import MAIN_TENANT
 from tekana.domain.errors import WalletNotActive, WalletNotEmpty
-from tekana.domain.events import FreezeScope, WalletClosed, WalletFrozen, WalletOpened, WalletUnfrozen, WalletUpdated
-from tekana.domain.identifiers import HOUSE_ROLES, CustomerId, HouseRole, WalletId, house_wallet_id
+from tekana.domain.events import (
+    FreezeScope,
+    FundsHeld,
+    HoldReleased,
+    WalletClosed,
+    WalletFrozen,
+    WalletOpened,
+    WalletUnfrozen,
+    WalletUpdated,
+)
+from tekana.domain.identifiers import HOUSE_ROLES, CustomerId, HouseRole, TransactionId, WalletId, house_wallet_id
 from tekana.domain.lock_set import LockKind
 from tekana.domain.metadata import Metadata
 from tekana.domain.money import Currency
@@ -32,8 +41,8 @@ WALLETS_PER_CUSTOMER_MAX: Final = 200
 class Wallet:
     """Money of one owner in one currency. Balances are in minor units.
 
-    `ledger_balance` is the sum of the entries, `held` the sum of open holds. `version` counts the wallet's entries and
-    `sequence` its events, both without a gap. Only `Book.post` changes balances.
+    `ledger_balance` is the sum of the entries, `held` what open holds have left. `version` counts the wallet's entries
+    and `sequence` its events, both without a gap. Only `Book.post` and `tekana.domain.holds` change balances.
 
     A house wallet (`house` names its role) belongs to the operator, has no customer, and may have a negative
     balance. `tenant` and `customer_active` are copies of the customer's tenant and status, so that posting needs the
@@ -119,6 +128,29 @@ class Wallet:
         self.freeze_scope = self.freeze_reason = None
         self._change(at)
         return WalletClosed(wallet_id=self.id, sequence=self.sequence, occurred_at=self.updated_at)
+
+    def hold(self, hold_id: TransactionId, amount_minor: int, at: datetime) -> FundsHeld:
+        """Reserve money for a hold."""
+        self.held += amount_minor
+        self._change(at)
+        return FundsHeld(**self._held_changed(hold_id, amount_minor))
+
+    def release(self, hold_id: TransactionId, amount_minor: int, at: datetime) -> HoldReleased:
+        """Reserve money of a hold no more."""
+        self.held -= amount_minor
+        self._change(at)
+        return HoldReleased(**self._held_changed(hold_id, amount_minor))
+
+    def _held_changed(self, hold_id: TransactionId, amount_minor: int) -> dict[str, Any]:
+        return {
+            "wallet_id": self.id,
+            "sequence": self.sequence,
+            "occurred_at": self.updated_at,
+            "transaction_id": hold_id,
+            "amount": amount_minor,
+            "currency": self.currency,
+            "held_after": self.held,
+        }
 
     def erase(self) -> None:
         """Erase the free text of a closed wallet. It is no event: the customer's erasure is."""

@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 from tekana.ports.audit import Audit
 from tekana.ports.audit_log import AuditRecords
 from tekana.ports.credentials import Credentials
+from tekana.ports.due_holds import DueHolds
 from tekana.ports.journal import Journal
 from tekana.ports.readers import Readers
 from tekana.ports.unit_of_work import BeginUnit
@@ -39,6 +40,11 @@ class Store(Readers, Protocol):
     @property
     def credentials(self) -> Credentials:
         """The stored credentials."""
+        ...
+
+    @property
+    def due_holds(self) -> DueHolds:
+        """The holds whose time is over."""
         ...
 
     @property

@@ -23,6 +23,8 @@ from tekana.domain.approvals import Approval
 from tekana.domain.audit_log import AuditEntry
 from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.errors import ApprovalPending, InvalidRequest, Refused, Unauthenticated
+from tekana.domain.hold_state import HoldState
+from tekana.domain.holds import Hold
 from tekana.domain.identifiers import CustomerId, WebhookEndpointId
 from tekana.domain.money import Currency, Money, format_minor
 from tekana.domain.transaction import Entry, PostedEntry, Transaction
@@ -55,6 +57,10 @@ _COMMANDS: dict[Verb, tuple[Callable[..., Any], str | None]] = {
     "resend": (core.ResendWebhookDelivery, "delivery_id"),
     "approve": (core.ApproveRequest, "approval_id"),
     "reject": (core.RejectRequest, "approval_id"),
+    "capture": (core.CaptureHold, "transaction_id"),
+    "void": (core.VoidHold, "transaction_id"),
+    "reverse": (core.ReverseTransaction, "transaction_id"),
+    "change_hold": (core.ChangeHold, "transaction_id"),
     **{type_: (kind, None) for type_, kind in MONEY_COMMANDS.items()},
 }
 
@@ -265,8 +271,8 @@ def _record(answer: object) -> Record:
             return {"id": str(customer.id), **record, "wallets": [_record(wallet) for wallet in wallets]}
         case Wallet():
             return _wallet(answer)
-        case Transaction():
-            return _transaction(answer)
+        case Transaction() | Hold():
+            return _transaction(answer.shown() if isinstance(answer, Hold) else answer)
         case PostedEntry(entry=entry):
             return {**_entry(entry), "type": answer.type, "reference": answer.reference}
         case WebhookEndpoint() | WebhookDelivery() | Approval():
@@ -296,6 +302,7 @@ def _wallet(wallet: Wallet) -> Record:
         "status": wallet.status,
         "freeze_scope": wallet.freeze_scope,
         "ledger_balance": format_minor(wallet.ledger_balance, wallet.currency),
+        "held": format_minor(wallet.held, wallet.currency),
         "available_balance": format_minor(wallet.available_balance, wallet.currency),
         "version": wallet.version,
     }
@@ -313,6 +320,16 @@ def _transaction(transaction: Transaction) -> Record:
         "reference": movement.reference,
         "entries": [_entry(entry) for entry in transaction.entries],
         "rejection_code": transaction.rejection and transaction.rejection.code,
+        **({} if transaction.hold is None else _hold(transaction.hold, movement.amount.currency)),
+    }
+
+
+def _hold(state: HoldState, currency: Currency) -> Record:
+    return {
+        "amount": format_minor(state.amount_minor, currency),
+        "captured_amount": format_minor(state.captured_minor, currency),
+        "held_amount": format_minor(state.left_minor, currency),
+        "expires_at": state.expires_at.isoformat().replace("+00:00", "Z"),
     }
 
 

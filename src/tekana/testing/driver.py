@@ -18,10 +18,11 @@ MoneyVerb = str
 BatchVerb = Literal["batch"]
 WebhookVerb = Literal["create_webhook", "update_webhook", "resend"]
 ApprovalVerb = Literal["approve", "reject"]
+FollowUpVerb = Literal["capture", "void", "change_hold", "reverse"]
 SignInVerb = Literal[
     "set_password", "sign_in", "refresh", "sign_out", "request_code", "set_password_by_code", "change_password"
 ]
-Verb = CustomerVerb | WalletVerb | BatchVerb | WebhookVerb | ApprovalVerb | SignInVerb | MoneyVerb
+Verb = CustomerVerb | WalletVerb | BatchVerb | WebhookVerb | ApprovalVerb | FollowUpVerb | SignInVerb | MoneyVerb
 
 Kind = Literal["customers", "wallets", "transactions", "approvals", "audit-log", "exports"]
 """What can be read. An export is of a customer: `customer`, `transactions` and more."""
@@ -52,7 +53,7 @@ class Driver(Protocol):
 
         Args:
             verb: the operation.
-            subject: the id of the customer, wallet, webhook endpoint, approval or (for `resend`) webhook delivery;
+            subject: the id of the customer, wallet, webhook endpoint, approval, hold, or webhook delivery (`resend`);
                 None for `register`, `batch`, `create_webhook`, money commands, and sign-in but for `set_password`.
             details: the fields of the request. `update` may have an `expected_version`; `batch` has its `mode` and
                 `transactions`, and its reply has `results` even if all of them were refused.

@@ -41,10 +41,14 @@ _PATHS: dict[Verb, str] = {
     "resend": "/v1/webhook-deliveries/{}/resend",
     "approve": "/v1/approvals/{}/approve",
     "reject": "/v1/approvals/{}/reject",
+    "capture": "/v1/transactions/{}/capture",
+    "void": "/v1/transactions/{}/void",
+    "reverse": "/v1/transactions/{}/reverse",
 }
 _PATCHED: dict[Verb, str] = {
     "update_wallet": "/v1/wallets/{}",
     "update_webhook": "/v1/webhook-endpoints/{}",
+    "change_hold": "/v1/transactions/{}",
 }
 _GRANTS: dict[Verb, str] = {"sign_in": "password", "refresh": "refresh_token"}
 _FAMILIES: dict[type[TekanaError], int] = {

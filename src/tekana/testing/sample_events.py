@@ -20,9 +20,17 @@ from tekana.domain.events import (
     CustomerUpdated,
     CustomerVerified,
     Event,
+    FundsCaptured,
     FundsDeposited,
+    FundsHeld,
     FundsTransferred,
     FundsWithdrawn,
+    HoldAuthorized,
+    HoldCaptured,
+    HoldChanged,
+    HoldExpired,
+    HoldReleased,
+    HoldVoided,
     TransactionRejected,
     WalletClosed,
     WalletCredited,
@@ -42,6 +50,7 @@ ALINE = CustomerId(UUID("019c13bd-8e80-7a6f-93c1-2f6a0d5b8e01"))
 ALINES_WALLET = WalletId(UUID("019c13bd-8e80-7a70-8f52-71c09e4d2b02"))
 BOSCOS_WALLET = WalletId(UUID("019c13bd-8e80-7b11-9d04-5be3f1a67c03"))
 APPROVAL = ApprovalId(UUID("019c13bd-8e80-7c22-8d05-6cf402b78d04"))
+HOLD, CAPTURE = (TransactionId(UUID(f"019c13bd-9e20-7000-8000-00000c4f1c{number:02d}")) for number in range(2))
 SETTLEMENT = house_wallet_id("settlement", RWF)
 DEPOSIT, TRANSFER, WITHDRAWAL, REFUSED = (
     TransactionId(UUID(f"019c13bd-9e20-7000-8000-00000c4f1a{number:02d}")) for number in range(4, 8)
@@ -101,12 +110,18 @@ def sample_events() -> list[Event]:
         """Yield the events of types of transactions that are not among the events yet."""
         shown = {type(event) for event in events}
         for number, rules in enumerate(TRANSACTION_TYPES.values()):
-            if rules.event not in shown:
+            if rules.event not in shown and rules.event not in (HoldAuthorized, FundsCaptured):
                 transaction_id = TransactionId(UUID(f"019c13bd-9e20-7000-8000-00000c4f1b{number:02d}"))
                 yield rules.event(**money(transaction_id, (ALINES_WALLET, BOSCOS_WALLET), 1200))
 
     def approval() -> dict[str, Any]:
         return {"approval_id": APPROVAL, **next_of(APPROVAL), "command": "AdjustBalance"}
+
+    def hold(amount: int) -> dict[str, Any]:
+        return money(HOLD, (ALINES_WALLET, BOSCOS_WALLET), amount)
+
+    def held(amount: int, after: int) -> dict[str, Any]:
+        return {**wallet(), "transaction_id": HOLD, "amount": amount, "currency": RWF, "held_after": after}
 
     # Later kinds of event come after the others, whose times and sequences are pinned by tests.
     events.append(next(other_types()))  # a payment
@@ -122,4 +137,15 @@ def sample_events() -> list[Event]:
         ApprovalFailed(**approval(), asked_by="key:1", rejection_code="insufficient_funds"),
     ]
     events.append(CustomerErased(**aline()))
+    expires_at = clock() + timedelta(days=7)
+    events += [
+        HoldAuthorized(**hold(3000), expires_at=expires_at),
+        FundsHeld(**held(3000, 3000)),
+        HoldReleased(**held(1000, 2000)),
+        FundsCaptured(**money(CAPTURE, (ALINES_WALLET, BOSCOS_WALLET), 1000), hold_id=HOLD),
+        HoldCaptured(**hold(1000), capture_id=CAPTURE, remaining=2000),
+        HoldChanged(**hold(3500), remaining=2500, expires_at=expires_at),
+        HoldVoided(**hold(2500)),
+        HoldExpired(**hold(2500)),
+    ]
     return events

@@ -8,33 +8,48 @@ absent.
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC
 from typing import Any
 
+from tekana.application.audit.reversal_checks import reversal_breaches
 from tekana.application.audit.snapshot import Snapshot
 from tekana.domain.answers import ANSWERS, CustomerWithWallets
 from tekana.domain.approvals import Approval
-from tekana.domain.events import ApprovalRequested, WalletFrozen, WalletOpened, aggregate_id
+from tekana.domain.events import (
+    ApprovalRequested,
+    Event,
+    FundsHeld,
+    HoldCaptured,
+    HoldReleased,
+    WalletFrozen,
+    WalletOpened,
+    aggregate_id,
+)
+from tekana.domain.holds import Hold
 from tekana.domain.identifiers import (
     NUMBER_BITS,
     RANDOM_BITS,
+    TransactionId,
+    WalletId,
     first_stripe,
     first_transaction_id,
     house_wallet_id,
 )
-from tekana.domain.transaction import TRANSACTION_TYPES, Transaction
+from tekana.domain.money import Currency
+from tekana.domain.transaction import TRANSACTION_TYPES, Transaction, TransactionRequest
 from tekana.domain.wallet import Wallet
 from tekana.ports.audit import Finding, Invariant
 
 BALANCED = Invariant(1, "every posted transaction's entries sum to zero")
 BALANCES = Invariant(2, "balances are the sum of the entries")
 VERSIONS = Invariant(3, "each wallet's versions run without a gap")
-HELD = Invariant(4, "nothing is held without a hold")
+HELD = Invariant(4, "what is held is what open holds have left")
 COVERED = Invariant(5, "no customer's balance was ever below zero")
 CURRENCIES = Invariant(6, "entries are in their wallet's currency, and none is zero")
 KEYS = Invariant(7, "one key, one effect")
+REVERSALS = Invariant(8, "reversals give back what was moved, and never more")
 EVENTS = Invariant(9, "every change has its event, every event its cause")
 SEQUENCES = Invariant(10, "each aggregate's events run without a gap, in order")
 APPEND_ONLY = Invariant(11, "posted history is never changed")
@@ -43,8 +58,8 @@ DETAILS = Invariant(20, "each customer has their details, and an erased one has 
 STATEMENTS = Invariant(21, "statements and the trial balance equal the ledger")
 
 INVARIANTS = (
-    *(BALANCED, BALANCES, VERSIONS, HELD, COVERED, CURRENCIES, KEYS, EVENTS, SEQUENCES, APPEND_ONLY, FINAL, DETAILS),
-    STATEMENTS,
+    *(BALANCED, BALANCES, VERSIONS, HELD, COVERED, CURRENCIES, KEYS, REVERSALS, EVENTS, SEQUENCES, APPEND_ONLY),
+    *(FINAL, DETAILS, STATEMENTS),
 )
 
 BREACHES_SHOWN_MAX = 20
@@ -69,9 +84,9 @@ def check(snapshot: Snapshot) -> Iterator[Finding]:
 
 def _balanced(snapshot: Snapshot) -> Breaches:
     for transaction in snapshot.transactions:
-        if transaction.status == "rejected":
+        if transaction.status == "rejected" or transaction.hold is not None:
             if transaction.entries:
-                yield f"transaction {transaction.id}: rejected, yet it has entries"
+                yield f"transaction {transaction.id}: {transaction.status}, yet it has entries"
             continue
         sums: Counter[str] = Counter()
         for entry in transaction.entries:
@@ -89,6 +104,8 @@ def _misplaced(transaction: Transaction) -> Breaches:
     if rules is None:
         yield f"transaction {transaction.id}: {request.type} is no type of transaction"
         return
+    if rules.is_hold:
+        yield f"transaction {transaction.id}: a {request.type} that was posted"
     for role, wallet_id in ((rules.payer, request.from_wallet_id), (rules.payee, request.to_wallet_id)):
         if role is not None and wallet_id != house_wallet_id(role, amount.currency):
             yield f"transaction {transaction.id}: a {request.type} that does not go through the {role} wallet"
@@ -137,11 +154,61 @@ def _versions(snapshot: Snapshot) -> Breaches:
 
 
 def _held(snapshot: Snapshot) -> Breaches:
-    return (f"wallet {wallet.id}: {wallet.held} is held by no hold" for wallet in snapshot.wallets if wallet.held)
+    holds = snapshot.holds()
+    left: Counter[WalletId] = Counter()
+    for hold in holds.values():
+        left[hold.request.from_wallet_id] += hold.state.left_minor
+    known = {wallet.id for wallet in snapshot.wallets}
+    yield from (f"wallet {one}: has holds, but is not there" for one in left.keys() - known)
+    for wallet in snapshot.wallets:
+        if wallet.held != left[wallet.id]:
+            yield f"wallet {wallet.id}: {wallet.held} is held, open holds have {left[wallet.id]} left"
+    held = {one.id for one in snapshot.transactions if one.hold is not None}
+    yield from (f"hold {one}: has no transaction, or a transaction no hold" for one in held ^ holds.keys())
+    yield from _captured(snapshot, holds)
+    yield from _held_by_events(snapshot, left)
+
+
+def _captured(snapshot: Snapshot, holds: Mapping[TransactionId, Hold]) -> Breaches:
+    """Yield holds whose captures do not sum to what is captured, and captures that are not of their hold."""
+    captured: Counter[TransactionId] = Counter()
+    for one in snapshot.transactions:
+        request = one.request
+        if request.type != "capture" or one.status != "posted":
+            continue
+        hold = None if request.relates_to is None else holds.get(request.relates_to.transaction_id)
+        if hold is None or _parties(request) != _parties(hold.request):
+            yield f"transaction {one.id}: captures no hold, or one of other wallets"
+        else:
+            captured[hold.id] += request.amount.minor
+    for hold in holds.values():
+        state = hold.state
+        if state.captured_minor != captured[hold.id] or not 0 <= state.captured_minor <= state.amount_minor:
+            yield f"hold {hold.id}: {state.captured_minor} of {state.amount_minor}, its captures: {captured[hold.id]}"
+        elif state.status == "pending" and not state.left_minor:
+            yield f"hold {hold.id}: is open, and nothing is left of it"
+
+
+def _parties(request: TransactionRequest) -> tuple[WalletId, WalletId, Currency]:
+    return request.from_wallet_id, request.to_wallet_id, request.amount.currency
+
+
+def _held_by_events(snapshot: Snapshot, left: Mapping[WalletId, int]) -> Breaches:
+    """Yield wallets whose events say that something else is held than open holds do."""
+    held: Counter[WalletId] = Counter()
+    for event in snapshot.events():
+        if isinstance(event, FundsHeld | HoldReleased):
+            held[event.wallet_id] += event.amount if isinstance(event, FundsHeld) else -event.amount
+            if event.held_after != held[event.wallet_id]:
+                yield f"wallet {event.wallet_id}: event {event.sequence} says that {event.held_after} is held"
+                held[event.wallet_id] = event.held_after
+    for wallet in snapshot.wallets:
+        if wallet.held != held[wallet.id] and wallet.held == left[wallet.id]:
+            yield f"wallet {wallet.id}: {wallet.held} is held, its events say {held[wallet.id]}"
 
 
 def _covered(snapshot: Snapshot) -> Breaches:
-    history = snapshot.history()
+    history, holding = snapshot.history(), _holding(snapshot)
     for wallet in snapshot.wallets:
         if wallet.house is not None:
             continue
@@ -150,6 +217,23 @@ def _covered(snapshot: Snapshot) -> Breaches:
         for entry in history.get(wallet.id, ()):
             if entry.ledger_balance_after < 0:
                 yield f"wallet {wallet.id}: {entry.ledger_balance_after} after version {entry.version}"
+        if wallet.id in holding:
+            balances = [(entry.sequence, entry.ledger_balance_after, None) for entry in history.get(wallet.id, ())]
+            balance = held = 0
+            for sequence, balance_after, held_after in sorted([*balances, *holding[wallet.id]]):
+                balance = balance if balance_after is None else balance_after
+                held = held if held_after is None else held_after
+                if balance < held and balance >= 0:
+                    yield f"wallet {wallet.id}: {balance} with {held} held after event {sequence}"
+
+
+def _holding(snapshot: Snapshot) -> dict[WalletId, list[tuple[int, None, int]]]:
+    """Return what was held after each event that changed it, with the event's number, by wallet."""
+    found: dict[WalletId, list[tuple[int, None, int]]] = defaultdict(list)
+    for event in snapshot.events():
+        if isinstance(event, FundsHeld | HoldReleased):
+            found[event.wallet_id].append((event.sequence, None, event.held_after))
+    return found
 
 
 def _currencies(snapshot: Snapshot) -> Breaches:
@@ -219,7 +303,7 @@ def _final(snapshot: Snapshot) -> Breaches:
     for event in snapshot.events():
         if aggregate_id(event) in ended and event.NAME != "CustomerErased":
             yield f"{event.aggregate} {aggregate_id(event)}: {event.NAME} after it was closed or decided"
-        if event.NAME in _LAST_EVENTS:
+        if event.NAME in _LAST_EVENTS or _has_ended(event):
             ended.add(aggregate_id(event))
 
 
@@ -236,8 +320,23 @@ _STATUS_AFTER = {
     "ApprovalApproved": "approved",
     "ApprovalRejected": "rejected",
     "ApprovalFailed": "failed",
+    "HoldAuthorized": "pending",
+    "HoldCaptured": "pending",  # unless nothing remains
+    "HoldChanged": "pending",
+    "HoldVoided": "voided",
+    "HoldExpired": "expired",
 }
-_LAST_EVENTS = frozenset({"CustomerClosed", "WalletClosed", "ApprovalApproved", "ApprovalRejected", "ApprovalFailed"})
+_LAST_EVENTS = frozenset(
+    {
+        *("CustomerClosed", "WalletClosed", "ApprovalApproved", "ApprovalRejected", "ApprovalFailed"),
+        *("HoldVoided", "HoldExpired"),
+    }
+)
+
+
+def _has_ended(event: Event) -> bool:
+    """Return whether an event is the capture that ended a hold."""
+    return isinstance(event, HoldCaptured) and not event.remaining
 
 
 def _statuses(snapshot: Snapshot) -> Breaches:
@@ -254,6 +353,10 @@ def _statuses(snapshot: Snapshot) -> Breaches:
             yield f"wallet {wallet.id}: {wallet.status}, while its last event is {event.NAME}"
         if origin is not None and (wallet.customer_id, wallet.currency) != (origin.customer_id, origin.currency):
             yield f"wallet {wallet.id}: of customer {wallet.customer_id} in {wallet.currency}, opened as another"
+    for hold in snapshot.holds().values():
+        event = last.get(hold.id)
+        if event is not None and hold.state.status != ("captured" if _has_ended(event) else _STATUS_AFTER[event.NAME]):
+            yield f"hold {hold.id}: {hold.state.status}, while its last event is {event.NAME}"
     askers = {one.approval_id: one.caller for one in snapshot.events() if isinstance(one, ApprovalRequested)}
     for approval in snapshot.others:
         if isinstance(approval, Approval):
@@ -331,6 +434,7 @@ _CHECKS: Mapping[Invariant, tuple[Callable[[Snapshot], int], Callable[[Snapshot]
     COVERED: (_entries, _covered),
     CURRENCIES: (_entries, _currencies),
     KEYS: (lambda snapshot: len(snapshot.keys), _keys),
+    REVERSALS: (lambda snapshot: len(snapshot.originals), reversal_breaches),
     EVENTS: (lambda snapshot: sum(1 for _ in snapshot.events()), _events),
     SEQUENCES: (lambda snapshot: sum(1 for _ in snapshot.events()), _sequences),
     APPEND_ONLY: (_transactions, _append_only),

@@ -11,7 +11,9 @@ from uuid import UUID
 
 from tekana.domain.customer import Customer
 from tekana.domain.events import Event
-from tekana.domain.identifiers import WalletId
+from tekana.domain.holds import Hold
+from tekana.domain.identifiers import TransactionId, WalletId
+from tekana.domain.reversals import Original
 from tekana.domain.transaction import Entry, Transaction, events_of
 from tekana.domain.wallet import Wallet
 from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord
@@ -38,6 +40,7 @@ class Snapshot(NamedTuple):
     Attributes:
         outbox: in the order of the feed.
         others: the aggregates of other kinds that count their events.
+        originals: the transactions that were reversed.
     """
 
     customers: Sequence[Customer]
@@ -46,11 +49,21 @@ class Snapshot(NamedTuple):
     keys: Mapping[IdempotencyKey, IdempotencyRecord]
     outbox: Sequence[Transaction | Event]
     others: Sequence[CountsEvents] = ()
+    originals: Sequence[Original] = ()
+
+    @property
+    def reversed_amounts(self) -> dict[TransactionId, int]:
+        """Return what of transactions counts as reversed, in minor units; without those of which nothing does."""
+        return {one.id: one.reversed_minor for one in self.originals}
 
     def event_counts(self) -> dict[UUID, int]:
         """Return the number of events of each aggregate but transactions, as the aggregate counts them."""
         counting: Iterable[CountsEvents] = chain(self.customers, self.wallets, self.others)
         return {one.id: one.event_count for one in counting}
+
+    def holds(self) -> dict[TransactionId, Hold]:
+        """Return the holds by id."""
+        return {one.id: one for one in self.others if isinstance(one, Hold)}
 
     def history(self) -> dict[WalletId, list[Entry]]:
         """Return each wallet's entries, by version."""

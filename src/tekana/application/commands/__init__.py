@@ -6,7 +6,7 @@ HTTP, the bus, the feature drivers, the tests and the reference (docs/reference/
 attributes of commands: see `tekana.application.commands.command.Command`.
 """
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 from tekana.application.commands import api_keys, approvals, customers, money, wallets, webhooks
 from tekana.application.commands.api_keys import *
@@ -38,6 +38,6 @@ COMMANDS: Final[dict[str, type[Command[Any]]]] = {kind.NAME: kind for group in G
 """Every command by its stable name."""
 
 MONEY_COMMANDS: Final[dict[TransactionType, type[AnyMoneyCommand]]] = {
-    str(kind.__struct_config__.tag): kind for kind in money.GROUP.commands
+    str(kind.__struct_config__.tag): kind for kind in get_args(AnyMoneyCommand)
 }
-"""Every command that moves money, by the type of transaction that it leads to."""
+"""Every command that begins a movement of money, by the type of transaction that it leads to."""

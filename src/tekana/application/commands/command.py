@@ -48,6 +48,7 @@ class Command(Protocol[AnswerT_co]):
         REFUSALS: the errors that `decide` raises.
         EXAMPLE: an example of a request body.
         AUDITED: whether the audit log has an entry of each that is done or refused.
+        POSTS_ONLY: whether it changes nothing but balances. A small group of such commands is decided without locks.
     """
 
     NAME: ClassVar[str]
@@ -55,6 +56,7 @@ class Command(Protocol[AnswerT_co]):
     REFUSALS: ClassVar[tuple[type[Refused], ...]]
     EXAMPLE: ClassVar[Mapping[str, Any]]
     AUDITED: ClassVar[bool]
+    POSTS_ONLY: ClassVar[bool]
 
     def partition_key(self) -> UUID | None:
         """Return the id of the aggregate whose commands a bus keeps in order; None if it does not exist yet."""
@@ -137,6 +139,7 @@ class Struct(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """
 
     AUDITED: ClassVar[bool] = True
+    POSTS_ONLY: ClassVar[bool] = False
     IDS: ClassVar[tuple[str, ...]] = ()
     OPTIONAL_IDS: ClassVar[tuple[str, ...]] = ()
 
@@ -194,6 +197,7 @@ class MoneyFields(Struct, frozen=True, kw_only=True):
 
     SCOPE: ClassVar[Scope] = "transactions:write"
     AUDITED: ClassVar[bool] = False
+    POSTS_ONLY: ClassVar[bool] = True
 
     amount: str
     currency: str

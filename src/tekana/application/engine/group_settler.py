@@ -9,6 +9,7 @@ from collections.abc import Callable, Hashable, Sequence
 from operator import attrgetter
 from typing import Final
 
+from tekana.application.commands.command import Command
 from tekana.application.engine.command_queue import QueuedCommand, fail
 from tekana.application.engine.contention import Blocked, find_blocked, only
 from tekana.application.engine.decide import all_keys, all_locks, decide_group, outcome_of, with_further_locks
@@ -17,6 +18,7 @@ from tekana.application.engine.house_wallets import HouseWalletLevels
 from tekana.application.engine.own_locks import OwnLocks
 from tekana.application.engine.statistics import OutcomeCounter
 from tekana.application.engine.unlocked_groups import UnlockedGroups
+from tekana.domain.answers import Answer
 from tekana.domain.book import Book
 from tekana.domain.caller import Caller
 from tekana.domain.errors import Busy, Conflict, InvalidRequest, KeyUnavailable, Overloaded, Refused, Unavailable
@@ -154,7 +156,9 @@ class GroupSettler:
         """
         attempt = 0
         locks = all_locks(group, self._stripe)
-        unlocked = wait and not self._own_locks and self._unlocked_groups.allow(len(group), locks)
+        unlocked = (
+            wait and not self._own_locks and _only_posts(group) and self._unlocked_groups.allow(len(group), locks)
+        )
         while True:
             attempt += 1
             try:
@@ -228,6 +232,12 @@ def _left_out(fresh: Sequence[QueuedCommand], locked: LockedState, stripe: int) 
     """Find the commands that need what another process has locked, by their identity."""
     blocked = find_blocked(fresh, locked.busy, stripe, locked)
     return {id(fresh[place]): Blocked(fresh[place], item) for place, item in blocked.items()}
+
+
+def _only_posts(group: Sequence[QueuedCommand]) -> bool:
+    """Return whether a group changes nothing but balances, which needs no locks."""
+    kinds: set[type[Command[Answer]]] = set(map(type, map(_command_of, group)))
+    return all(kind.POSTS_ONLY for kind in kinds)
 
 
 def _unknown(blocked: Blocked) -> Blocked:

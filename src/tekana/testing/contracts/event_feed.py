@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import timedelta
 from uuid import UUID
 
 from tekana.application import (
+    ChangeHold,
     CloseCustomer,
     CloseWallet,
     EraseCustomer,
@@ -18,26 +20,30 @@ from tekana.application import (
     UpdateCustomer,
     UpdateWallet,
     VerifyCustomer,
+    VoidHold,
 )
 from tekana.application.commands import MONEY_COMMANDS
-from tekana.domain.caller import LOCAL_OPERATOR
+from tekana.application.workers.hold_expiry import expire_holds
+from tekana.domain.caller import HOLD_EXPIRY, LOCAL_OPERATOR
 from tekana.domain.errors import InsufficientFunds, Refused
 from tekana.domain.events import EVENT_TYPES, Event, aggregate_id, event_id
 from tekana.domain.wallet import Wallet
 from tekana.ports.page import PageRequest
 from tekana.ports.store import Store
 from tekana.testing import builders
+from tekana.testing.clock import FrozenClock
 from tekana.testing.contracts.approval_helpers import adjustment, approve, ask, office, refused, reject
 from tekana.testing.contracts.fixtures import Contract
 from tekana.testing.contracts.helpers import PATIENCE, a_customer, a_wallet, all_outcomes
+from tekana.testing.contracts.holds import held_money
 from tekana.testing.contracts.ledger_checks import every, feed
 
 
 class EventFeedContract(Contract):
     """`tekana.ports.events`."""
 
-    async def test_every_event_there_is(self, store: Store, app: Session) -> None:
-        await _execute_all_commands(app, store)
+    async def test_every_event_there_is(self, store: Store, app: Session, clock: FrozenClock) -> None:
+        await _execute_all_commands(app, store, clock)
         events = await feed(store)
         assert {type(event).__name__ for event in events} == set(EVENT_TYPES)
         by_aggregate: dict[UUID, list[Event]] = defaultdict(list)
@@ -46,15 +52,15 @@ class EventFeedContract(Contract):
         for mine in by_aggregate.values():
             assert [event.sequence for event in mine] == list(range(1, len(mine) + 1))
 
-    async def test_pages_of_every_size(self, store: Store, app: Session) -> None:
-        await _execute_all_commands(app, store)
+    async def test_pages_of_every_size(self, store: Store, app: Session, clock: FrozenClock) -> None:
+        await _execute_all_commands(app, store, clock)
         whole = await every(store.events(LOCAL_OPERATOR).list)
         assert len({one.cursor for one in whole}) == len(whole)
         for limit in range(1, 12):
             assert await every(store.events(LOCAL_OPERATOR).list, limit) == whole
 
-    async def test_each_event_leads_to_the_next(self, store: Store, app: Session) -> None:
-        await _execute_all_commands(app, store)
+    async def test_each_event_leads_to_the_next(self, store: Store, app: Session, clock: FrozenClock) -> None:
+        await _execute_all_commands(app, store, clock)
         whole = await every(store.events(LOCAL_OPERATOR).list)
         for index, one in enumerate(whole):
             page = await store.events(LOCAL_OPERATOR).list(PageRequest(2, one.cursor))
@@ -115,7 +121,7 @@ async def _work(app: Session, wallets: Sequence[Wallet], number: int) -> None:
             await app.execute(builders.person())
 
 
-async def _execute_all_commands(app: Session, store: Store) -> None:
+async def _execute_all_commands(app: Session, store: Store, clock: FrozenClock) -> None:
     """Execute every command."""
     aline, bosco = await a_customer(app, "700"), await a_customer(app)
     customer, wallet = aline.customer, aline.wallets[0]
@@ -131,12 +137,24 @@ async def _execute_all_commands(app: Session, store: Store) -> None:
     assert isinstance(outcome, Refused)
     for type_ in MONEY_COMMANDS:
         await app.execute(builders.movement(type_, bosco.wallets[0].id, wallet.id, "1"))
+    await _end_holds(app, store, clock)
     await _decide_on_requests(store, wallet)
     await app.execute(builders.withdrawal(wallet.id, str((await app.wallets.get(wallet.id)).ledger_balance)))
     savings = await app.execute(builders.open_wallet(customer.id, "USD", name="Savings"))
     await app.execute(CloseWallet(wallet_id=savings.id))
     await app.execute(CloseCustomer(customer_id=customer.id))
     await app.execute(EraseCustomer(customer_id=customer.id))
+
+
+async def _end_holds(app: Session, store: Store, clock: FrozenClock) -> None:
+    """Change a hold, capture a part of it, void it; and have one expire."""
+    money = await held_money(app, expires_in=60)
+    await app.execute(ChangeHold(transaction_id=money.hold.id, amount="800"))
+    await app.execute(money.capture("300", final=False))
+    await app.execute(VoidHold(transaction_id=money.hold.id))
+    await held_money(app, expires_in=60)
+    clock.advance(timedelta(seconds=60))
+    assert await expire_holds(store.due_holds, app.as_caller(HOLD_EXPIRY)) == 1
 
 
 async def _decide_on_requests(store: Store, wallet: Wallet) -> None:

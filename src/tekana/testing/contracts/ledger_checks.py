@@ -7,13 +7,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar, cast
 
 from tekana.application import Session, Tekana
-from tekana.application.audit.checks import EVENTS, INVARIANTS, KEYS, check
+from tekana.application.audit.checks import EVENTS, INVARIANTS, KEYS, REVERSALS, check
 from tekana.application.audit.snapshot import Snapshot
 from tekana.application.engine.engine import Engine
 from tekana.application.session import Parts
 from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.customer import Customer
-from tekana.domain.events import Event, TransactionEvent, WalletCredited, WalletDebited, event_id
+from tekana.domain.events import LATER_HOLD_EVENTS, Event, TransactionEvent, WalletCredited, WalletDebited, event_id
+from tekana.domain.holds import Hold
 from tekana.domain.transaction import Transaction, events_of
 from tekana.domain.wallet import Wallet
 from tekana.ports.customers import CustomerFilter
@@ -91,17 +92,25 @@ async def feed(store: Auditable) -> list[Event]:
 
 async def _assert_readers_agree(store: Auditable, dropped: Sequence[Event]) -> None:
     events = [*dropped, *await feed(store)]
-    shown = Snapshot(await customers(store), await wallets(store), await transactions(store), {}, events)
+    found = await transactions(store)
+    holds = [Hold(transaction=one, state=one.hold) for one in found if one.hold is not None]
+    shown = Snapshot(await customers(store), await wallets(store), found, {}, events, holds)
     for finding in check(shown):
-        if finding.invariant not in (KEYS, EVENTS):  # readers do not return keys; events are checked below
+        if finding.invariant not in (KEYS, REVERSALS, EVENTS):  # readers do not return all of it; events are checked below
             assert finding.ok, f"the data of the readers break an invariant: {finding}"
     announced = Counter(map(event_id, events))
     twice = [one for one, times in announced.items() if times > 1]
     assert not twice, f"events in the feed more than once: {twice}"
     kinds = (TransactionEvent, WalletCredited, WalletDebited)
-    about_money = {event_id(event): event for event in events if isinstance(event, kinds)}
+    about_money = {
+        event_id(event): event
+        for event in events
+        if isinstance(event, kinds) and not isinstance(event, LATER_HOLD_EVENTS)
+    }
     expected = {event_id(event): event for one in shown.transactions for event in events_of(one)}
     assert about_money == expected, "the feed differs from the transactions"
+    for hold in holds:
+        assert announced[f"{hold.id}:{hold.event_count}"] == 1, f"{hold} has changes without an event"
     for customer in shown.customers:
         assert announced[f"{customer.id}:{customer.version}"] == 1, f"{customer} has changes without an event"
     for wallet in shown.wallets:

@@ -12,6 +12,8 @@ from tekana.testing.contracts.concurrency import ConcurrencyContract
 from tekana.testing.contracts.contacts import ContactsContract
 from tekana.testing.contracts.erasure import ErasureContract
 from tekana.testing.contracts.event_feed import EventFeedContract
+from tekana.testing.contracts.hold_races import HoldRacesContract
+from tekana.testing.contracts.holds import HoldsContract
 from tekana.testing.contracts.idempotency import IdempotencyContract
 from tekana.testing.contracts.legs import LegsContract
 from tekana.testing.contracts.lost_answers import LostAnswersContract
@@ -22,6 +24,7 @@ from tekana.testing.contracts.read_filters import ReadFiltersContract
 from tekana.testing.contracts.read_money import ReadMoneyContract
 from tekana.testing.contracts.recipients import RecipientsContract
 from tekana.testing.contracts.reports import ReportsContract
+from tekana.testing.contracts.reversals import ReversalsContract
 from tekana.testing.contracts.round_trips import RoundTripsContract
 from tekana.testing.contracts.statements import StatementsContract
 from tekana.testing.contracts.unit_of_work import UnitOfWorkContract
@@ -34,6 +37,7 @@ class StoreContract(
     IdempotencyContract,
     BatchesContract,
     LegsContract,
+    ReversalsContract,
     ContactsContract,
     ConcurrencyContract,
     LostAnswersContract,
@@ -50,6 +54,8 @@ class StoreContract(
     ApiKeysContract,
     ApprovalsContract,
     ApprovalRacesContract,
+    HoldsContract,
+    HoldRacesContract,
     AuditLogContract,
     PersonalDataContract,
     ErasureContract,

@@ -8,17 +8,17 @@
     def world(portal):
         clock = FrozenClock()
         store = MyStore(NEW_EMPTY_PLACE, clock=clock)
-        with portal.entered(tekana.connect(store=store)) as app:
+        with portal.entered(tekana.connect(store=store, run_workers=True)) as app:
             portal.call(store.migrate())
             yield AcceptanceTarget(CoreDriver(app), clock, audited=app, webhooks=False)
 
     pytest_bdd.scenarios(features_dir())
 
-Connect a store that supports webhooks with `Settings(webhooks_allow_private=True)` and `run_workers=True`, without
-`webhooks=False`. For sign-in, give the `CoreDriver` the application's `sign_in`, and `messages` the list of a
-`MemoryMessageSender`; without `messages`, these scenarios are skipped. For a server, use an `HttpDriver`, and for
-`audited` a Session or Store on the same data. Each scenario ends with an audit. Steps are synchronous: pytest-bdd would
-not await an `async def` step, and report it as passed.
+Connect a store that supports webhooks with `Settings(webhooks_allow_private=True)`, without `webhooks=False`. For
+sign-in, give the `CoreDriver` the application's `sign_in`, and `messages` the list of a `MemoryMessageSender`; without
+`messages`, these scenarios are skipped. For a server, use an `HttpDriver`, and for `audited` a Session or Store on the
+same data. Each scenario ends with an audit. Steps are synchronous: pytest-bdd would not await an `async def` step, and
+report it as passed.
 """
 
 from __future__ import annotations
@@ -47,6 +47,8 @@ _PARTS = (
     "webhook_steps",
     "sign_in_steps",
     "approval_steps",
+    "hold_steps",
+    "reversal_steps",
     "audit_log_steps",
     "outcomes",
     "search_steps",

@@ -34,9 +34,9 @@ def has_no_personal_data(scene: ScenarioContext, who: str) -> None:
         assert customer[detail] not in json.dumps(scene.events(), ensure_ascii=False)
 
 
-def rows_of(events: list[Record], wallet_id: str) -> Table:
-    """Return the events of a wallet as a table: sequence, type and amount."""
-    return [_row(event) for event in events if event["aggregate_id"] == wallet_id]
+def rows_of(events: list[Record], aggregate_id: str) -> Table:
+    """Return the events of a wallet or a transaction as a table: sequence, type and amount."""
+    return [_row(event) for event in events if event["aggregate_id"] == aggregate_id]
 
 
 def expected(datatable: Table) -> Table:

@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import pytest
 
+from tekana.application.commands import MONEY_COMMANDS
 from tekana.ports.message_sender import CodeMessage
 from tekana.testing.clock import FrozenClock
 from tekana.testing.contracts.ledger_checks import Auditable, assert_whole
@@ -21,6 +22,9 @@ from tekana.testing.receiver import Receiver, receiving
 
 _TIMEOUT_SECONDS: Final = 30.0
 _POLL_SECONDS: Final = 0.05
+
+_MOVES: Final = (*MONEY_COMMANDS, "capture")
+"""The requests after which "that" in a step is what they moved."""
 
 
 class AcceptanceTarget(NamedTuple):
@@ -80,6 +84,9 @@ class ScenarioContext:
         self.challenge_id = ""
         self.refresh_tokens: list[str] = []
         self.approval_id = ""
+        self.hold_id = ""
+        self.moved: dict[str, str] = {}
+        self.reversal_id = ""
         self._portal = portal
         self._leaving = ExitStack()
         self._receiver: Receiver | None = None
@@ -122,6 +129,10 @@ class ScenarioContext:
     def learn_wallet(self, name: str, label: str) -> Callable[[Record], None]:
         """Return a function that stores the id of an opened wallet."""
         return lambda record: self.wallets.__setitem__(f"{name}'s {label} wallet", record["id"])
+
+    def learn_hold(self, record: Record) -> None:
+        """Store the id of the hold."""
+        self.hold_id = record["id"]
 
     # ------------------------------------------------------------------ reading
 
@@ -231,6 +242,8 @@ class ScenarioContext:
         outcome = self._portal.call(self._outcome(request, key))
         if isinstance(outcome, Reply):
             request.learn(outcome.record)
+            if request.verb in _MOVES:
+                self.moved |= {request.verb: outcome.record["id"], "that": outcome.record["id"]}
         return outcome
 
     async def _outcome(self, request: Request, key: str) -> Reply | Refusal:

@@ -15,6 +15,8 @@ from tekana.testing.steps.scenario_context import Request, ScenarioContext
 REASONS = {
     "not enough money": "insufficient_funds",
     "it is another currency": "currency_mismatch",
+    "it is more than the hold": "capture_exceeds_hold",
+    "the hold is not open any more": "hold_not_open",
     "a wallet cannot pay itself": "same_wallet",
     "the wallet does not allow it now": "wallet_not_active",
     "there is still money in the wallet": "wallet_not_empty",
@@ -28,6 +30,8 @@ REASONS = {
     "they asked for it themselves": "own_approval",
     "it was decided before": "approval_decided",
     "it is too late": "approval_expired",
+    "more than what is left of it": "reversal_exceeds_original",
+    "it cannot be reversed": "not_reversible",
     "the request was used for something else": "idempotency_key_reused",
 }
 """Every reason for a refusal, as the features word it, with its stable code."""
@@ -76,10 +80,11 @@ _WORDS = {
     "Office": _Word(r"the [a-z ]+"),
     "Field": _Word(
         r"full name|email|phone number|external id|country|currency|tier|reference|description|amount|reason|address|"
-        r"password",
-        lambda text: "url" if text == "address" else text.replace(" ", "_"),
+        r"password|duration",
+        lambda text: {"address": "url", "duration": "expires_in"}.get(text, text.replace(" ", "_")),
     ),
     "Event": _Word(r"[a-z ]+", event_type),
+    "That": _Word("that|the transfer", lambda text: text.removeprefix("the ")),
     "Text": _Word(r"[^\"]*"),
     "Reason": _Word("|".join(REASONS), REASONS.__getitem__),
     "Mode": _Word("|".join(MODES), MODES.__getitem__),

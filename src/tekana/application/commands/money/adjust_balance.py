@@ -42,6 +42,7 @@ class AdjustBalance(OneWallet, frozen=True, kw_only=True, tag_field="type", tag=
     NAME: ClassVar[str] = "AdjustBalance"
     SCOPE: ClassVar[Scope] = "transactions:adjust"
     AUDITED: ClassVar[bool] = True
+    POSTS_ONLY: ClassVar[bool] = False
     REFUSALS: ClassVar[tuple[type[Refused], ...]] = (
         WalletNotFound,
         CurrencyMismatch,
