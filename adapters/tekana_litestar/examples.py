@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
@@ -48,6 +49,9 @@ def _value(info: inspect.Type) -> Any:
             raise TypeError(f"no example of {info}")
 
 
+_REACHED: Final = tekana.ReachedLimit(
+    "daily_outgoing_amount", tekana.Currency("RWF"), 2_000_000, 1_500, datetime(2026, 1, 31, 22, tzinfo=UTC)
+)
 _ERRORS: Final[dict[type[tekana.TekanaError], tekana.TekanaError]] = {
     type(error): error
     for error in (
@@ -87,10 +91,13 @@ _ERRORS: Final[dict[type[tekana.TekanaError], tekana.TekanaError]] = {
         tekana.RolledBack("transactions[1] was refused, so nothing of the batch was done"),
         tekana.CurrencyMismatch(f"wallet {fields.WALLET_ID} holds RWF, not USD"),
         tekana.SameWallet("a wallet cannot pay itself"),
-        tekana.LimitExceeded(f"wallet {fields.WALLET_ID} cannot hold that much"),
+        tekana.LimitExceeded(str(_REACHED), _REACHED),
         tekana.NotReversible("a reversal cannot be reversed"),
         tekana.ReversalExceedsOriginal("0 RWF of the transaction is left to be reversed"),
-        tekana.AmountTooSmall("that part of the transaction is less than the smallest amount of USD"),
+        tekana.RateUnavailable("there is no rate of RWF and USD now"),
+        tekana.AmountTooSmall("13 RWF is less than the smallest amount of USD at the rate of USD/RWF"),
+        tekana.InverseRateExists("there is a rate of USD/RWF: set that one, which gives both directions"),
+        tekana.RateNotFound("there is no rate of EUR/RWF"),
         tekana.IdempotencyKeyReused("this idempotency key was used before, for another request"),
         RateLimited(Quota("recipients", 30, 60, remaining=0, reset_seconds=42)),
         PreconditionRequired(tekana.FieldError("If-Match", "is missing: send the ETag that you read")),

@@ -12,6 +12,8 @@ from typing import Any, Final
 from msgspec import Meta
 
 from tekana.domain.hold_state import EXPIRES_IN_MAX
+from tekana.domain.limits import LIMIT_NAMES, TIERS, is_count
+from tekana.domain.usage import direction_of, window_of
 
 CUSTOMER_ID: Final = "0198d2a0-0000-7000-8000-000000000001"
 WALLET_ID: Final = "0198d2a0-0000-7000-8000-000000000002"
@@ -34,9 +36,17 @@ PATH_EXAMPLES: Final = defaultdict(
         "webhook_delivery_id": WEBHOOK_DELIVERY_ID,
         "api_key_id": API_KEY_ID,
         "approval_id": APPROVAL_ID,
+        "tier": "1",
+        "currency": "RWF",
+        "base": "USD",
+        "quote": "RWF",
     },
 )
-"""The examples of identifiers in paths. Any other has OTHER_ID."""
+"""The examples of what paths name. Any other identifier has OTHER_ID."""
+
+_CODE: Final = {"pattern": "^[A-Z]{3}$"}
+PATH_SCHEMAS: Final = {"tier": {"enum": list(TIERS)}, "currency": _CODE, "base": _CODE, "quote": _CODE}
+"""What is said about parameters of paths that are no identifiers, as JSON Schema."""
 
 REQUEST_ID: Final = "0198d2a0-0000-7000-8000-0000000000ff"
 REGISTERED_AT: Final = "2026-01-31T12:00:00Z"
@@ -82,7 +92,7 @@ METADATA: Final = meta(
     maxProperties=50,
     propertyNames={"minLength": 1, "maxLength": 64},
 )
-TIER: Final = meta("What the identity checks established.", pattern="^[A-Za-z0-9_-]{1,32}$")
+TIER: Final = meta("What the identity checks established, from `0` to `3`.", pattern="^[A-Za-z0-9_-]{1,32}$")
 DIRECTION: Final = meta("`credit` adds the amount to the wallet, `debit` takes it out.", "credit")
 ADJUSTMENT: Final = {
     "type": "adjustment",
@@ -92,6 +102,14 @@ ADJUSTMENT: Final = {
     "direction": "credit",
     "reason": "A fee was taken twice",
 }
+UNTIL: Final = time("When the limits of the tier are in force again.", "2099-12-31T22:00:00Z")
+UNTIL_EXAMPLE: Final = "2099-12-31T22:00:00Z"
+VALID_UNTIL: Final = time("When it expires; left out or null, it applies until it is replaced.", UNTIL_EXAMPLE)
+BASE: Final = meta("ISO 4217 code of the currency whose unit has the prices.", "USD", pattern="^[A-Z]{3}$")
+QUOTE: Final = meta("ISO 4217 code of the currency that the prices are in.", "RWF", pattern="^[A-Z]{3}$")
+_PRICE: Final = r"^[0-9]{1,10}(\.[0-9]{1,10})?$"
+BID: Final = meta("What the operator pays for one unit of the base: at most the ask.", "1310", pattern=_PRICE)
+ASK: Final = meta("What the operator takes for one unit of the base.", "1320", pattern=_PRICE)
 REASON: Final = meta(None, None, minLength=1, maxLength=500)
 WALLET_NAME: Final = meta(None, None, minLength=1, maxLength=100)
 DESCRIPTION: Final = meta("For people to read.", "Lunch", minLength=1, maxLength=500)
@@ -126,12 +144,33 @@ TO_PHONE_NUMBER: Final = meta(
     "+250788123456",
 )
 
+
+
+def _limit(name: str) -> Meta:
+    """What is said about a limit."""
+    if is_count(name):
+        _, direction, _ = name.split("_")
+        return meta(f"The most {direction} transactions in a {_WINDOWS[window_of(name)]}.", 50, minimum=1)
+    words = {
+        "largest_transaction": "The most that one transaction moves.",
+        "largest_balance": "The most that is in all of the customer's wallets in the currency, once money came in.",
+    }
+    description = words.get(name) or f"The most that {_DIRECTIONS[direction_of(name)]} in a {_WINDOWS[window_of(name)]}."
+    return meta(description, "2000000", pattern=r"^[0-9]{1,16}(\.[0-9]{1,4})?$")
+
+
+_WINDOWS: Final = {"daily": "day", "weekly": "week", "monthly": "month"}
+_DIRECTIONS: Final = {"outgoing": "goes out", "incoming": "comes in"}
+LIMITS: Final = {name: _limit(name) for name in LIMIT_NAMES}
+"""What is said about each limit."""
+
 _OF_COMMANDS: Final = {name.lower(): one for name, one in vars().items() if isinstance(one, Meta)} | {
     "name": WALLET_NAME,
     "wallet_id": THE_WALLET,
     "from_wallet_id": FROM_WALLET,
     "to_wallet_id": TO_WALLET,
     "to_phone_number": TO_PHONE_NUMBER,
+    **LIMITS,
 }
 
 

@@ -21,7 +21,7 @@ from tekana import Forbidden, IdempotencyKeyReused, InvalidRequest, Refused, Tek
 from tekana_litestar import openapi_texts, schemas
 from tekana_litestar.bodies import Body, size_in_words, too_large
 from tekana_litestar.examples import example_error, example_of
-from tekana_litestar.fields import PATH_EXAMPLES, REQUEST_ID
+from tekana_litestar.fields import PATH_EXAMPLES, PATH_SCHEMAS, REQUEST_ID
 from tekana_litestar.openapi_links import Target, links_of
 from tekana_litestar.operation import Operation, Returns
 from tekana_litestar.problems import (
@@ -140,9 +140,15 @@ def _operation(path: str, tags: list[str], handler: HTTPRouteHandler, targets: M
 
 
 def _path_parameters(path: str) -> list[Node]:
-    schema = {"type": "string", "format": "uuid"}
+    identifier = {"type": "string", "format": "uuid"}
     return [
-        {"name": name, "in": "path", "required": True, "schema": schema, "example": PATH_EXAMPLES[name]}
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "schema": identifier if name.endswith("_id") else {"type": "string", **PATH_SCHEMAS[name]},
+            "example": PATH_EXAMPLES[name],
+        }
         for name in re.findall(r"{(\w+)}", path)
     ]
 

@@ -13,7 +13,6 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, NamedTuple, TypeVar, cast
-from uuid import UUID
 
 from litestar import Request, route
 from litestar.enums import HttpMethod
@@ -123,7 +122,7 @@ class Call(Generic[InputT_co, QueryT_co]):
         session: what the caller can do and read. Only of operations that are not public.
         input: the command, or what else the body was read into.
         query: the parameters.
-        ids: the identifiers in the path, by name.
+        ids: what the path names, by name: identifiers, and texts such as a currency.
         versions: those that `If-Match` allows; None stands for any.
         scope: the request as ASGI has it.
     """
@@ -138,7 +137,7 @@ class Call(Generic[InputT_co, QueryT_co]):
         session: Session | None,
         input: InputT_co,
         query: QueryT_co,
-        ids: Mapping[str, UUID],
+        ids: Mapping[str, Any],
         key: KeyRule,
         versions: frozenset[int] | None,
     ) -> None:
@@ -225,7 +224,10 @@ async def read_call(scope: HTTPScope, receive: Receive, operation: Operation) ->
     session = None if operation.access is None else open_session(scope, operation.access)
     headers = scope["headers"]
     query = None if operation.query is None else read_query(scope["query_string"], operation.query)
-    ids = {name: canonical_uuid(name, text) for name, text in scope["path_params"].items()}
+    ids = {
+        name: canonical_uuid(name, text) if name.endswith("_id") else text
+        for name, text in scope["path_params"].items()
+    }
     versions = expected_versions(headers) if operation.if_match else None
     if operation.key != "none":
         idempotency_key(headers, required=False)  # a malformed one is refused, even where a dry run needs none

@@ -6,6 +6,7 @@ A problem's `type` is `urn:tekana:problem:<code>`: a name, not an address. Clien
 from __future__ import annotations
 
 import logging
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 from uuid import UUID
 
@@ -21,10 +22,12 @@ from tekana import (
     EventsDropped,
     Forbidden,
     GrantForbidden,
+    HouseForbidden,
     InvalidRequest,
     NotFound,
     Overloaded,
     OwnApproval,
+    ReachedLimit,
     Refused,
     RuleRefused,
     SignInUnavailable,
@@ -33,8 +36,9 @@ from tekana import (
     Unauthenticated,
     Unavailable,
 )
+from tekana.domain.limits import shown_value
 from tekana_litestar.approval_view import approval_response
-from tekana_litestar.fields import REJECTED_ID, REQUEST_ID, meta
+from tekana_litestar.fields import CURRENCY, REJECTED_ID, REQUEST_ID, meta, time
 from tekana_litestar.log_limits import RepeatLimit
 from tekana_litestar.quotas import Quota
 from tekana_litestar.responses import PROBLEM_JSON, HttpResponse, encode, replay_header
@@ -112,6 +116,7 @@ FAMILIES: Final[tuple[tuple[type[TekanaError], int], ...]] = (
     (Unauthenticated, 401),
     (Forbidden, 403),
     (GrantForbidden, 403),
+    (HouseForbidden, 403),
     (OwnApproval, 403),
     (ApproverForbidden, 403),
     (NotFound, 404),
@@ -136,6 +141,22 @@ class FieldProblem(msgspec.Struct, frozen=True, kw_only=True):
     message: str
 
 
+class LimitProblem(msgspec.Struct, frozen=True, kw_only=True):
+    """The limit that refused a movement: amounts in major units, or numbers of transactions, as text."""
+
+    name: Annotated[str, meta("Its name, as in a customer's limits.", "daily_outgoing_amount")]
+    currency: Annotated[str, CURRENCY]
+    limit: Annotated[str, meta("The limit.", "2000000")]
+    left: Annotated[str, meta("What is left of it.", "1500")]
+    resets_at: Annotated[datetime | None, time("When it begins anew; null if it does not.", "2026-01-31T22:00:00Z")]
+
+    @classmethod
+    def from_domain(cls, one: ReachedLimit) -> LimitProblem:
+        """Return what clients see of a limit that refused them."""
+        limit, left = (shown_value(one.name, value, one.currency) for value in (one.limit, one.left))
+        return cls(name=one.name, currency=one.currency, limit=limit, left=left, resets_at=one.resets_at)
+
+
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
     """Why a request was not done. Programs read `code`; people read `detail`."""
 
@@ -148,6 +169,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     errors: Annotated[tuple[FieldProblem, ...], meta("What is wrong with the request, field by field.")] | UnsetType = (
         UNSET
     )
+    limit: Annotated[LimitProblem, meta("The limit that refused it, unless it is the payee's.")] | UnsetType = UNSET
     transaction_id: (
         Annotated[UUID, meta("The rejected transaction that keeps the attempt.", REJECTED_ID)] | UnsetType
     ) = UNSET
@@ -177,7 +199,8 @@ def problem_of(error: Exception, request_id: str, *, reading: bool) -> Problem:
         case Refused():
             first = error.request_id or request_id  # so that a repeated refusal has the same bytes
             kept = UNSET if error.transaction is None else error.transaction.id
-            return problem(error.code, status_of(type(error)), str(error), first, transaction_id=kept)
+            limit = UNSET if error.limit is None else LimitProblem.from_domain(error.limit)
+            return problem(error.code, status_of(type(error)), str(error), first, transaction_id=kept, limit=limit)
         case EventsDropped() | Unauthenticated() | Forbidden() | Overloaded() | SignInUnavailable() | RateLimited():
             return problem(error.code, status_of(type(error)), str(error), request_id)
         case HTTPException(status_code=status) if status < 500:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -15,6 +15,7 @@ from tekana.domain.audit_log import AuditEntry
 from tekana.domain.credentials import Credential, OneTimeCode
 from tekana.domain.customer import CUSTOMERS, Customer
 from tekana.domain.events import Event
+from tekana.domain.exchange import RATES
 from tekana.domain.identifiers import (
     ApiKeyId,
     CustomerId,
@@ -25,9 +26,12 @@ from tekana.domain.identifiers import (
 )
 from tekana.domain.identities import Identity
 from tekana.domain.lock_set import Ref
+from tekana.domain.rates import Rate, RateId
 from tekana.domain.refresh_families import RefreshFamily
 from tekana.domain.reversals import ORIGINALS, Original
 from tekana.domain.signing_keys import SigningKey
+from tekana.domain.terms import DEFAULT_TIME_ZONE, Terms
+from tekana.domain.tier_limits import LIMITS, TierLimits, TierLimitsId, default_tier_limits, terms_of
 from tekana.domain.transaction import PostedEntry, Transaction
 from tekana.domain.wallet import WALLETS, Wallet
 from tekana.domain.webhooks import (
@@ -74,6 +78,10 @@ class MemoryState:
         items: the lockable items, by kind's name, then by id.
         dropped: the number of rows of the outbox that only the audit reads.
         key_uses: the time of the last recorded use of each API key.
+        time_zone: that of the days, weeks and months of limits.
+        limit_history: every version of the limits of tiers.
+        rate_history: every version of the rates.
+        terms: the terms in force.
         webhook_passed: the last position of the outbox when an endpoint was activated.
     """
 
@@ -94,6 +102,26 @@ class MemoryState:
     webhook_sequences: set[tuple[WebhookEndpointId, UUID, int]] = field(default_factory=set)
     webhook_streams: dict[tuple[WebhookEndpointId, UUID], DeliveryStreamRow] = field(default_factory=dict)
     sign_in: SignInState = field(default_factory=SignInState)
+    time_zone: str = DEFAULT_TIME_ZONE
+    limit_history: list[TierLimits] = field(default_factory=list)
+    rate_history: list[Rate] = field(default_factory=list)
+    terms: Terms = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.save_terms(default_tier_limits(), {})
+
+    def save_terms(self, limits: Mapping[TierLimitsId, TierLimits], rates: Mapping[RateId, Rate]) -> None:
+        """Put limits of tiers and rates in force."""
+        self.tier_limits.update(limits)
+        self.limit_history += limits.values()
+        self.items[RATES.name].update(rates)
+        self.rate_history += rates.values()
+        self.terms = terms_of(self.tier_limits.values(), self.time_zone, self.items[RATES.name].values())
+
+    @property
+    def tier_limits(self) -> dict[TierLimitsId, TierLimits]:
+        """The limits of tiers in force, by id."""
+        return self.items[LIMITS.name]
 
     @property
     def customers(self) -> dict[CustomerId, Customer]:

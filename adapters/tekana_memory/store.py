@@ -9,11 +9,13 @@ from datetime import UTC, datetime
 from functools import partial
 
 from tekana.application.audit.checks import check
-from tekana.application.audit.snapshot import Snapshot
+from tekana.application.audit.snapshot import Snapshot, TimeZoneSetting
 from tekana.application.journal.from_snapshot import SnapshotJournal
 from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.errors import FieldError
 from tekana.domain.reversals import ORIGINALS
+from tekana.domain.terms import DEFAULT_TIME_ZONE
+from tekana.domain.tier_limits import BEGINNING
 from tekana.ports.audit import Finding
 from tekana.ports.clock import Clock
 from tekana_memory.api_keys import MemoryApiKeys, MemoryCredentials
@@ -22,8 +24,10 @@ from tekana_memory.audit_log import MemoryAuditLog, MemoryAuditRecords
 from tekana_memory.data_keys import MemoryDataKeys
 from tekana_memory.due_holds import MemoryDueHolds
 from tekana_memory.lease import MemoryLease
+from tekana_memory.limits import MemoryLimits
 from tekana_memory.outbox import MemoryOutbox
 from tekana_memory.personal_data import MemoryPersonalData
+from tekana_memory.rates import MemoryRates
 from tekana_memory.readers import MemoryCustomers, MemoryEvents, MemoryOutcomes, MemoryTransactions, MemoryWallets
 from tekana_memory.reports import MemoryReports
 from tekana_memory.retention import MemoryRetention
@@ -43,11 +47,13 @@ from tekana_memory.webhook_endpoints import MemoryWebhookEndpoints
 class MemoryStore:
     """Implements tekana.ports.store.Store. One unit of work at a time; a unit that is not saved changes nothing."""
 
-    def __init__(self, url: str = "memory://", *, clock: Clock | None = None) -> None:
+    def __init__(
+        self, url: str = "memory://", *, clock: Clock | None = None, time_zone: str = DEFAULT_TIME_ZONE
+    ) -> None:
         self.url = url
         self.location = "this process's memory"
         self._clock = clock or (lambda: datetime.now(UTC))
-        self._state = MemoryState()
+        self._state = MemoryState(time_zone=time_zone)
         self._lock = asyncio.Lock()
         self.customers = partial(MemoryCustomers, self._state)
         self.wallets = partial(MemoryWallets, self._state, self._clock)
@@ -57,6 +63,8 @@ class MemoryStore:
         self.credentials = MemoryCredentials(self._state, self._clock)
         self.audit_log = partial(MemoryAuditLog, self._state)
         self.audit_records = MemoryAuditRecords(self._state, self._clock)
+        self.rates = partial(MemoryRates, self._state)
+        self.limits = partial(MemoryLimits, self._state, self._clock)
         self.personal_data = partial(MemoryPersonalData, self._state, self._clock)
         self.reports = partial(MemoryReports, self._state, self._clock)
         self.events = partial(MemoryEvents, self._state)
@@ -97,6 +105,8 @@ class MemoryStore:
             outbox=tuple(state.outbox),
             others=tuple(state.others_with_events()),
             originals=tuple(state.items[ORIGINALS.name].values()),
+            limits=tuple(state.limit_history),
+            time_zones=(TimeZoneSetting(BEGINNING, state.time_zone),),
         )
         for finding in check(snapshot):
             yield finding

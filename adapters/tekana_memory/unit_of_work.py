@@ -12,8 +12,10 @@ from tekana.domain.answer_reference import AnswerReference
 from tekana.domain.answers import ANSWERS, ERASED_ANSWER, stored_form
 from tekana.domain.book import Book
 from tekana.domain.customer import CONTACTS, CUSTOMERS, Customer
+from tekana.domain.exchange import RATES
 from tekana.domain.identifiers import CustomerId
 from tekana.domain.lock_set import LockedState, LockSet
+from tekana.domain.tier_limits import LIMITS
 from tekana.domain.transaction import PostedEntry, Transaction
 from tekana.domain.wallet import WALLETS, Wallet
 from tekana.domain.webhooks import WEBHOOK_DELIVERIES, WEBHOOK_ENDPOINTS
@@ -22,7 +24,7 @@ from tekana_memory.state import MemoryState
 from tekana_memory.webhook_deliveries import save_new, save_resent
 from tekana_memory.webhook_endpoints import save_endpoints
 
-_WEBHOOK_KINDS = (WEBHOOK_ENDPOINTS.name, WEBHOOK_DELIVERIES.name)
+_KINDS_APART = (WEBHOOK_ENDPOINTS.name, WEBHOOK_DELIVERIES.name, LIMITS.name, RATES.name)
 
 
 class MemoryUnitOfWork:
@@ -57,7 +59,7 @@ class MemoryUnitOfWork:
                 found[ref.id] = copy(item)
                 wallet_ids.update(state.wallets_locked_with(ref))
         wallets = {one: replace(state.wallets[one]) for one in sorted(wallet_ids) if one in state.wallets}
-        return LockedState(self._now, wallets, others)
+        return LockedState(self._now, wallets, others, terms=state.terms)
 
     async def save(self, book: Book, records: Mapping[IdempotencyKey, IdempotencyRecord]) -> None:
         """Save the changes of the Book."""
@@ -68,8 +70,11 @@ class MemoryUnitOfWork:
         self._save_webhooks(book)
         for changes in (book.changes.changed, book.changes.added):
             for kind, items in changes.items():
-                if kind not in _WEBHOOK_KINDS:
+                if kind not in _KINDS_APART:
                     state.items[kind].update(items)
+        limits, rates = book.changes.added_of(LIMITS), book.changes.added_of(RATES)
+        if limits or rates:
+            state.save_terms(limits, rates)
         for customer in (*book.changes.changed_of(CUSTOMERS).values(), *book.changes.added_of(CUSTOMERS).values()):
             if not customer.active:
                 state.sign_in.end_families(customer.id)

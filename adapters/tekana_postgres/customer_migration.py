@@ -27,7 +27,10 @@ _AS_OWNER: Final = "RESET ROLE; SET statement_timeout = 0"
 
 Report = Callable[[str], None]
 
-_READABLE_COLUMNS: Final = (*CUSTOMER_COLUMNS, *PERSONAL_FIELDS)
+# Columns that were added later are NULL in these rows.
+_COLUMNS: Final = ", ".join(
+    f"NULL AS {name}" if name == "limit_overrides" else f"c.{name}" for name in CUSTOMER_COLUMNS
+)
 # Those that were changed since they were encrypted. Their contacts may be those of others by now. Their keys go with
 # them, so the answers that were encrypted with these are encrypted again as well.
 _DROP_STALE = """
@@ -38,7 +41,7 @@ UPDATE customer_answers a SET encrypted = NULL FROM stale WHERE a.customer_id = 
 """
 _COUNT = "SELECT count(*) FROM customers c WHERE NOT EXISTS (SELECT FROM customer_details d WHERE d.id = c.id)"
 _MISSING = f"""
-SELECT {", ".join(f"c.{name}" for name in _READABLE_COLUMNS)} FROM customers c
+SELECT {_COLUMNS}, {", ".join(f"c.{name}" for name in PERSONAL_FIELDS)} FROM customers c
 WHERE NOT EXISTS (SELECT FROM customer_details d WHERE d.id = c.id) AND ($1::uuid IS NULL OR c.id > $1)
 ORDER BY c.id LIMIT {_BATCH}
 """
@@ -54,7 +57,7 @@ WHERE encrypted IS NULL AND ($1::uuid IS NULL OR key_digest > $1) ORDER BY key_d
 _ENCRYPT_ANSWER = "UPDATE customer_answers SET encrypted = $2 WHERE key_digest = $1"
 
 _ENCRYPTED = f"""
-SELECT {", ".join(f"c.{name}" for name in CUSTOMER_COLUMNS)}, d.key, d.details
+SELECT {_COLUMNS}, d.key, d.details
 FROM customers c LEFT JOIN customer_details d ON d.id = c.id
 WHERE c.email IS NULL AND ($1::uuid IS NULL OR c.id > $1) ORDER BY c.id LIMIT {_BATCH}
 """
@@ -127,7 +130,7 @@ async def _in_batches(
 
 
 async def _encrypt_batch(connection: asyncpg.Connection, vault: CustomerVault, rows: list[asyncpg.Record]) -> None:
-    customers = [Customer(**{**row, "metadata": read_json(row["metadata"])}) for row in rows]
+    customers = [Customer(**{**row, "metadata": read_json(row["metadata"]), "limit_overrides": ()}) for row in rows]
     await connection.executemany(_ADD, [await details_row(vault, customer) for customer in customers])
 
 

@@ -26,7 +26,12 @@ class EmbeddedPostgresStore(PostgresStore):
     """
 
     def __init__(
-        self, url: str, *, clock: Clock | None = None, key_provider: Callable[[], KeyProvider] | None = None
+        self,
+        url: str,
+        *,
+        clock: Clock | None = None,
+        key_provider: Callable[[], KeyProvider] | None = None,
+        time_zone: str | None = None,
     ) -> None:
         parts = urlsplit(url)
         self._folder = Path(unquote(parts.path)) if parts.path else default_data_dir()
@@ -34,7 +39,7 @@ class EmbeddedPostgresStore(PostgresStore):
         self._server = EmbeddedPostgres(self._folder)
         self._watch: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
-        super().__init__("postgresql+asyncpg://", clock=clock, key_provider=key_provider)
+        super().__init__("postgresql+asyncpg://", clock=clock, key_provider=key_provider, time_zone=time_zone)
 
     @property
     def location(self) -> str:

@@ -19,6 +19,7 @@ from tekana.application.audit.checks import (
     FINAL,
     HELD,
     KEYS,
+    LIMITED,
     REVERSALS,
     SEQUENCES,
     STATEMENTS,
@@ -26,6 +27,7 @@ from tekana.application.audit.checks import (
 )
 from tekana.domain.transaction import TRANSACTION_TYPES
 from tekana.ports.audit import Invariant
+from tekana_postgres.limit_invariants import limit_breaches
 from tekana_postgres.outbox_invariants import KEY_BREACHES, aggregate_id_sql, event_breaches
 from tekana_postgres.tables import APPEND_ONLY as HISTORY
 
@@ -392,6 +394,7 @@ def checks() -> tuple[Check, ...]:
         Check((EVENTS, SEQUENCES), "outbox", event_breaches()),
         Check((APPEND_ONLY,), "transactions", _APPEND_ONLY),
         Check((FINAL,), "wallets", _final()),
+        Check((LIMITED,), "entries", limit_breaches()),
         Check((DETAILS,), "customers", _DETAILS),
         Check((STATEMENTS,), "entries", _STATEMENTS),
     )

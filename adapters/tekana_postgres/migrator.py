@@ -13,7 +13,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.util import CommandError
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from tekana.application.secrets.customer_vault import CustomerVault
 from tekana.domain.errors import Unavailable
@@ -36,6 +36,17 @@ _NO_READABLE_CUSTOMERS: Final = "0020"
 _ATTEMPTS_MAX: Final = 10
 _LOCK: Final = 0x74656B616E62  # not that of a single migration
 _LOCK_SECONDS: Final = 24 * 3600.0
+
+_COUNT_CHANGE: Final = """
+UPDATE terms SET version = version + 1
+WHERE :name <> (SELECT name FROM time_zones ORDER BY valid_from DESC LIMIT 1)
+"""
+# In an empty ledger, it is in force for all that comes, whatever the clock of its posting says.
+_ADD_TIME_ZONE: Final = """
+INSERT INTO time_zones
+SELECT CASE WHEN EXISTS (SELECT FROM entries) THEN clock_timestamp() ELSE max(valid_from) + interval '1 second' END, :name
+FROM time_zones
+"""
 
 _T = TypeVar("_T")
 
@@ -162,6 +173,21 @@ async def _one_process_at_a_time(url: str) -> AsyncIterator[None]:
             await connection.execute("SELECT pg_advisory_unlock($1)", _LOCK)
     finally:
         await pool.close()
+
+
+async def keep_time_zone(url: str, name: str) -> None:
+    """Store the time zone of the days, weeks and months of limits, if it is another one than before.
+
+    Raises:
+        Unavailable: the database cannot be reached.
+    """
+    await _in_thread(lambda: _run(url, _keep_time_zone, name))
+
+
+def _keep_time_zone(connection: Connection, name: str) -> None:
+    if connection.execute(text(_COUNT_CHANGE), {"name": name}).rowcount:
+        connection.execute(text(_ADD_TIME_ZONE), {"name": name})
+    connection.commit()
 
 
 def _present_revision(connection: Connection) -> str:

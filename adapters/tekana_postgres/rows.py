@@ -15,6 +15,7 @@ from tekana.domain.caller import MAIN_TENANT
 from tekana.domain.customer import Customer
 from tekana.domain.events import EVENT_TYPES, Event
 from tekana.domain.identifiers import CustomerId
+from tekana.domain.limits import LimitOverride
 from tekana.domain.metadata import Metadata
 from tekana.domain.money import Money
 from tekana.domain.transaction import (
@@ -26,6 +27,7 @@ from tekana.domain.transaction import (
     TransactionRequest,
     first_state,
 )
+from tekana.domain.usage import Usage
 from tekana.domain.wallet import Wallet
 from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord
 
@@ -35,11 +37,15 @@ _CUSTOMER_REFERENCE: Final = "CustomerAnswer"
 
 CUSTOMER_COLUMNS = (
     *("id", "country", "status", "tier", "version", "created_by", "created_at", "updated_at", "tenant", "erased_at"),
+    "limit_overrides",
 )
 WALLET_COLUMNS = tuple(field.name for field in fields(Wallet))
 _customer_values = operator.attrgetter(*CUSTOMER_COLUMNS)
 _wallet_values = operator.attrgetter(*WALLET_COLUMNS)
-_METADATA_OF_WALLET = WALLET_COLUMNS.index("metadata")
+_METADATA, _OVERRIDE, _USAGE = (WALLET_COLUMNS.index(name) for name in ("metadata", "limit_override", "usage"))
+_OVERRIDES = CUSTOMER_COLUMNS.index("limit_overrides")
+
+_new_tuple: Final = tuple.__new__
 
 
 def key_digest(key: IdempotencyKey) -> str:
@@ -56,8 +62,10 @@ def key_digest(key: IdempotencyKey) -> str:
 
 def customer_of(row: Row) -> Customer:
     """Read a row of `customers`, which has no personal data."""
+    overrides = row["limit_overrides"]
     return Customer(
-        **{name: row[name] for name in CUSTOMER_COLUMNS},
+        **{name: row[name] for name in CUSTOMER_COLUMNS if name != "limit_overrides"},
+        limit_overrides=() if overrides is None else _overrides_of(overrides),
         full_name="",
         email="",
         phone_number="",
@@ -76,18 +84,37 @@ def wallet_from(values: Sequence[Any]) -> Wallet:
     wallet = Wallet(*values[: len(WALLET_COLUMNS)])
     if wallet.metadata is not None:
         wallet.metadata = read_json(cast("str", wallet.metadata))
+    if wallet.usage is not None:
+        wallet.usage = read_usage(cast("str", wallet.usage))
+    if wallet.limit_override is not None:
+        wallet.limit_override = _override_of(cast("str", wallet.limit_override))
     return wallet
 
 
 def customer_row(customer: Customer) -> tuple[Any, ...]:
     """The customer's values in the order of CUSTOMER_COLUMNS."""
-    values: tuple[Any, ...] = _customer_values(customer)
-    return values
+    values: list[Any] = [*_customer_values(customer)]
+    values[_OVERRIDES] = write_json(customer.limit_overrides or None)
+    return tuple(values)
 
 
 def wallet_row(wallet: Wallet) -> tuple[Any, ...]:
     """The wallet's values in the order of WALLET_COLUMNS."""
-    return _with_json(_wallet_values(wallet), _METADATA_OF_WALLET)
+    values: list[Any] = [*_wallet_values(wallet)]
+    values[_METADATA] = write_json(wallet.metadata)
+    values[_OVERRIDE] = write_json(wallet.limit_override)
+    values[_USAGE] = write_usage(wallet.usage)
+    return tuple(values)
+
+
+def write_usage(usage: Usage | None) -> str | None:
+    """Return the text of a usage: its values, with colons between them."""
+    return None if usage is None else ":".join(map(str, usage))
+
+
+def read_usage(text: str) -> Usage:
+    """Read the text of a usage."""
+    return _new_tuple(Usage, map(int, text.split(":")))
 
 
 def transaction_of(row: Row, entries: tuple[Entry, ...]) -> Transaction:
@@ -167,9 +194,11 @@ def rejection_json(rejection: Rejection | None) -> str | None:
     return None if rejection is None else msgspec.json.encode(_rejection_values(rejection)).decode()
 
 
-def _rejection_values(rejection: Rejection) -> tuple[str | None, ...]:
-    """Return a rejection's values without a family that is None, which release 0.1 does not know."""
-    return rejection if rejection.family is not None else rejection[:4]
+def _rejection_values(rejection: Rejection) -> tuple[object, ...]:
+    """Return a rejection's values without a family and a limit that are None, which release 0.1 does not know."""
+    if rejection.limit is not None:
+        return rejection
+    return rejection[:5] if rejection.family is not None else rejection[:4]
 
 
 def reference_json(customer_id: CustomerId | None) -> str:
@@ -187,5 +216,5 @@ def read_json(value: str | None) -> Metadata | None:
     return None if value is None else msgspec.json.decode(value)
 
 
-def _with_json(values: tuple[Any, ...], place: int) -> tuple[Any, ...]:
-    return (*values[:place], write_json(values[place]), *values[place + 1 :])
+_override_of: Final = msgspec.json.Decoder(LimitOverride).decode
+_overrides_of: Final = msgspec.json.Decoder(tuple[LimitOverride, ...]).decode

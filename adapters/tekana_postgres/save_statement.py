@@ -24,6 +24,7 @@ from tekana_postgres.aggregates.wallet import RowVersion
 from tekana_postgres.arrays import ctid_array, integer_array, text_array, uuid_array
 from tekana_postgres.history import COLUMNS, History, Rows
 from tekana_postgres.history_links import LINK_COLUMNS, Link
+from tekana_postgres.rows import write_usage
 
 # The columns of a bundle are sent as one value each if each has the same value in all rows. There are few bundles, as
 # each combination of them is a statement of its own, which PostgreSQL has to plan.
@@ -56,16 +57,17 @@ _Shape = tuple[frozenset[str] | None, ...]
 _UPDATE: Final = """
 WITH updated AS (
     UPDATE wallets w SET ledger_balance = d.ledger_balance, version = d.version, sequence = d.sequence,
-        updated_at = {updated_at}
+        usage = d.usage, updated_at = {updated_at}
     FROM unnest($1::text::tid[], $2::text::xid[], $3::text::bigint[], $4::text::bigint[], $5::text::bigint[],
-        $8::text::uuid[]{more}) AS d (row_id, row_version, ledger_balance, version, sequence, id{more_names})
+        $8::text::uuid[], $9::text::text[]{more})
+        AS d (row_id, row_version, ledger_balance, version, sequence, id, usage{more_names})
     WHERE w.ctid = d.row_id AND w.xmin = d.row_version AND w.id = d.id
     RETURNING 1
 ), marked AS MATERIALIZED (SELECT count(*) AS updated, tekana_mark_position() FROM updated)"""
 _AT_ONE_MOMENT: Final = _UPDATE.format(updated_at="$6::timestamptz", more="", more_names="")
 _AT_MANY: Final = _UPDATE.format(updated_at="d.updated_at", more=", $6::timestamptz[]", more_names=", updated_at")
 _FAIL_UNLESS_ALL: Final = "SELECT 1 / (updated = $7::bigint)::int FROM marked"
-_UPDATE_PARAMETERS: Final = 8
+_UPDATE_PARAMETERS: Final = 9
 
 _LINK_PARAMETERS: Final = 10
 _INSERT_LINK: Final = f"""
@@ -100,6 +102,7 @@ async def save_balances_and_history(
         moments[0] if is_one_moment else moments,
         len(wallets),
         uuid_array([one.id for one in wallets]),
+        text_array([write_usage(one.usage) or "NULL" for one in wallets]),
     ]
     # The positions of events, which the link has, are only known to the statement that inserts them.
     has_events = link is not None and bool(link.records.events)

@@ -35,9 +35,11 @@ from tekana_postgres.holds import PostgresDueHolds
 from tekana_postgres.journal import PostgresJournal, read_journal
 from tekana_postgres.key_records import PostgresOutcomes
 from tekana_postgres.lease import PostgresLease
+from tekana_postgres.limits import CurrentTerms, PostgresLimits
 from tekana_postgres.outbox import PostgresOutbox
 from tekana_postgres.personal_data import PostgresPersonalData
 from tekana_postgres.production import production_faults
+from tekana_postgres.rates import PostgresRates
 from tekana_postgres.readiness import WriteProbe
 from tekana_postgres.reports import PostgresReports
 from tekana_postgres.retention import PostgresRetention
@@ -65,7 +67,7 @@ _STATE = """
 SELECT array(SELECT version_num FROM alembic_version) AS revisions, array(
     SELECT name || '=off' FROM unnest(ARRAY['fsync', 'full_page_writes', 'synchronous_commit']) AS name
     WHERE current_setting(name) = 'off'
-) AS unsafe
+) AS unsafe, (SELECT name FROM time_zones ORDER BY valid_from DESC LIMIT 1) AS time_zone
 """
 
 
@@ -79,6 +81,7 @@ class PostgresStore:
             feed and the audit use the primary.
         key_provider: returns the provider of the master keys, with which customers' personal data are encrypted.
             Called when they are first needed; without it, what needs them raises KeyUnavailable.
+        time_zone: that of the days, weeks and months of limits, which `migrate` stores; None for the one that is stored.
     """
 
     def __init__(
@@ -88,8 +91,10 @@ class PostgresStore:
         clock: Clock | None = None,
         read_url: str | None = None,
         key_provider: Callable[[], KeyProvider] | None = None,
+        time_zone: str | None = None,
     ) -> None:
         self._url = url
+        self._time_zone = time_zone
         self._read_url = read_url
         self._clock = clock
         self._key_provider = key_provider or _no_key_provider
@@ -116,6 +121,7 @@ class PostgresStore:
         # Unwrapped keys are kept for as long as the store.
         self.vault = CustomerVault(cache(lambda: DataKeys(self, self._key_provider(), uuid7)))
         self._kinds = kinds_with(self.vault)
+        self._terms = CurrentTerms()
         self._wallet_readers = ConnectionPool(self._read_url or self._url, size=1)
         self.customers = partial(PostgresCustomers, readers, self.vault)
         self.wallets = partial(PostgresWallets, readers, WalletLoader(self._wallet_readers), self._clock)
@@ -126,6 +132,8 @@ class PostgresStore:
         self.due_holds = PostgresDueHolds(self._background, self._clock)
         self.credentials = PostgresCredentials(self._readers, self._background, self._clock)
         self.approvals = partial(PostgresApprovals, self._readers, self._clock)
+        self.rates = partial(PostgresRates, self._readers)
+        self.limits = partial(PostgresLimits, self._readers, self._clock, self._terms)
         self.audit_log = partial(PostgresAuditLog, self._readers)
         self.audit_records = PostgresAuditRecords(self._background, self._clock, self._chains)
         self.personal_data = partial(PostgresPersonalData, self._readers, self.vault, self._clock)
@@ -144,7 +152,7 @@ class PostgresStore:
     async def begin(self) -> AsyncIterator[PostgresUnitOfWork]:
         """Begin a unit of work. It ends with the context; without `save`, it is rolled back."""
         async with raw_connection(self._writers) as connection:
-            unit = PostgresUnitOfWork(connection, self._clock, self._kinds, self.vault, self._chains)
+            unit = PostgresUnitOfWork(connection, self._clock, self._kinds, self.vault, self._chains, self._terms)
             try:
                 yield unit
             except Exception:
@@ -201,9 +209,12 @@ class PostgresStore:
 
     async def migrate(self) -> list[str]:
         """Migrate the schema to the newest version. Personal data that an earlier version stored are encrypted."""
-        from tekana_postgres.migrator import migrate  # noqa: PLC0415 - the import of Alembic takes 0.1 s
+        from tekana_postgres.migrator import keep_time_zone, migrate  # noqa: PLC0415 - Alembic takes 0.1 s to import
 
-        return await migrate(self._url, key_provider=self._key_provider)
+        steps = await migrate(self._url, key_provider=self._key_provider)
+        if self._time_zone is not None:
+            await keep_time_zone(self._url, self._time_zone)
+        return steps
 
     async def rotate_customer_keys(self, report: Callable[[str], None]) -> int:
         """Rotate the data key that encrypts customers' keys. See `tekana.ports.store.RotatesCustomerKeys`."""
@@ -244,6 +255,11 @@ class PostgresStore:
             await self._chains.keys.current()
         if self._replica is not None:
             warnings += await _check_replica(self._replica)
+        if self._time_zone not in (None, state["time_zone"]):
+            warnings.append(
+                f"limits are counted in the time zone {state['time_zone']}, as the database says, not in "
+                f"{self._time_zone}: set the same everywhere, and run tekana migrate"
+            )
         if state["unsafe"]:
             warnings.append(
                 f"the database runs with {', '.join(state['unsafe'])}: a power failure may lose money that was "

@@ -23,6 +23,7 @@ from tekana_postgres.customer_data import with_encrypted_answers
 from tekana_postgres.history import customer_answers, history_of
 from tekana_postgres.history_links import Chains
 from tekana_postgres.key_records import find_records
+from tekana_postgres.limits import CurrentTerms
 from tekana_postgres.row_locks import NO_LOCK, SKIP_LOCKED, WAIT, RowLock
 from tekana_postgres.rows import key_digest
 from tekana_postgres.save_statement import save_balances_and_history
@@ -41,12 +42,14 @@ class PostgresUnitOfWork:
         kinds: Mapping[str, KindRows],
         vault: CustomerVault,
         chains: Chains,
+        terms: CurrentTerms,
     ) -> None:
         self._connection = connection
         self._kinds = kinds
         self._vault = vault
         self._clock = clock
         self._chains = chains
+        self._terms = terms
         self._transaction: Any = None
         self._holds_locks = False
         self._digests: dict[IdempotencyKey, str] = {}
@@ -78,6 +81,7 @@ class PostgresUnitOfWork:
             read, are_used = await read_wallets(self._connection, locks.wallets, self._digests.values())
             self._versions = read.versions
             state = LockedState(self._clock() if self._clock else read.now, read.wallets)
+            state.terms = await self._terms.get(self._connection, read.terms_version)
             return Unlocked(await find_records(self._connection, self._vault, self._digests) if are_used else {}, state)
 
     async def lock(self, locks: LockSet, *, wait: bool = True) -> LockedState:
@@ -112,8 +116,9 @@ class PostgresUnitOfWork:
                         wallet_ids.update(await rows.wallets_of(self._connection, items))
                     else:
                         wallet_ids.update(wallet for item in items.values() for wallet in wallets_of(item))
-        wallets, self._versions, now = await lock_wallets(self._connection, wallet_ids, row_lock)
+        wallets, self._versions, now, version = await lock_wallets(self._connection, wallet_ids, row_lock)
         locked = LockedState(self._clock() if self._clock else now, wallets, others)
+        locked.terms = await self._terms.get(self._connection, version)
         if row_lock == SKIP_LOCKED:
             missing = wallet_ids - wallets.keys()
             locked.busy = await self._find_busy(locks, locked, missing)

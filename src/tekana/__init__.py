@@ -17,6 +17,7 @@ from tekana.bootstrap import Settings as Settings
 from tekana.bootstrap import connect as connect
 from tekana.domain.answers import CustomerWithWallets as CustomerWithWallets
 from tekana.domain.answers import ErasedCustomer as ErasedCustomer
+from tekana.domain.answers import OverriddenLimits as OverriddenLimits
 from tekana.domain.api_keys import ApiKey as ApiKey
 from tekana.domain.approvals import Approval as Approval
 from tekana.domain.caller import LOCAL_OPERATOR as LOCAL_OPERATOR
@@ -76,6 +77,7 @@ from tekana.domain.errors import (
     GrantForbidden as GrantForbidden,
 )
 from tekana.domain.errors import HoldNotOpen as HoldNotOpen
+from tekana.domain.errors import HouseForbidden as HouseForbidden
 from tekana.domain.errors import (
     IdempotencyKeyReused as IdempotencyKeyReused,
 )
@@ -91,6 +93,7 @@ from tekana.domain.errors import (
 from tekana.domain.errors import (
     InvalidRequest as InvalidRequest,
 )
+from tekana.domain.errors import InverseRateExists as InverseRateExists
 from tekana.domain.errors import (
     KeyUnavailable as KeyUnavailable,
 )
@@ -108,6 +111,8 @@ from tekana.domain.errors import (
     Overloaded as Overloaded,
 )
 from tekana.domain.errors import OwnApproval as OwnApproval
+from tekana.domain.errors import RateNotFound as RateNotFound
+from tekana.domain.errors import RateUnavailable as RateUnavailable
 from tekana.domain.errors import (
     Refused as Refused,
 )
@@ -183,8 +188,15 @@ from tekana.domain.identifiers import (
 from tekana.domain.identifiers import (
     house_wallet_id as house_wallet_id,
 )
+from tekana.domain.limit_rules import CustomerLimits as CustomerLimits
+from tekana.domain.limits import LimitOverride as LimitOverride
+from tekana.domain.limits import LimitSet as LimitSet
+from tekana.domain.limits import ReachedLimit as ReachedLimit
 from tekana.domain.money import Currency as Currency
 from tekana.domain.money import Money as Money
+from tekana.domain.rates import Pair as Pair
+from tekana.domain.rates import Rate as Rate
+from tekana.domain.tier_limits import TierLimits as TierLimits
 from tekana.domain.transaction import Entry as Entry
 from tekana.domain.transaction import PostedEntry as PostedEntry
 from tekana.domain.transaction import Transaction as Transaction
@@ -231,6 +243,7 @@ if not TYPE_CHECKING:
         "CustomerExists",
         "CustomerFilter",
         "CustomerId",
+        "CustomerLimits",
         "CustomerNotActive",
         "CustomerNotErasable",
         "CustomerNotFound",
@@ -247,6 +260,7 @@ if not TYPE_CHECKING:
         "GrantForbidden",
         "Hold",
         "HoldNotOpen",
+        "HouseForbidden",
         "IdempotencyKeyReused",
         "IdentityExists",
         "IdentityNotFound",
@@ -254,6 +268,8 @@ if not TYPE_CHECKING:
         "InvalidRequest",
         "LOCAL_OPERATOR",
         "LimitExceeded",
+        "LimitOverride",
+        "LimitSet",
         "MAIN_TENANT",
         "MissingAdapter",
         "Money",
@@ -268,6 +284,11 @@ if not TYPE_CHECKING:
         "AmountTooSmall",
         "NotReversible",
         "ReversalExceedsOriginal",
+        "InverseRateExists",
+        "RateNotFound",
+        "RateUnavailable",
+        "Pair",
+        "Rate",
         "Refused",
         "Role",
         "RolledBack",
@@ -279,6 +300,9 @@ if not TYPE_CHECKING:
         "SignInRefused",
         "SignInUnavailable",
         "StateConflict",
+        "ReachedLimit",
+        "OverriddenLimits",
+        "TierLimits",
         "TekanaError",
         "Transaction",
         "TransactionFilter",

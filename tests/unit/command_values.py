@@ -14,11 +14,13 @@ from tekana import (
     CreateApiKey,
     MakePayment,
     RegisterCustomer,
+    SetLimits,
     TransferFunds,
     UpdateCustomer,
     VoidHold,
 )
 from tekana.application.commands import COMMANDS
+from tekana.domain.limits import LIMIT_NAMES, is_count
 from tekana.testing import builders
 
 ID = builders.wallet().id
@@ -122,6 +124,7 @@ NO_AMOUNT = [
     None,
     True,
 ]
+NO_LIMIT = [one for one in NO_AMOUNT if one is not None]
 NO_CURRENCY = ["", "rwf", "XXX", "XAU", "RWFF", 5]
 NO_TIME = [
     "",
@@ -163,11 +166,14 @@ REFUSED_VALUES: dict[str, list[Any]] = {
     "secret_digest": ["", "0" * 63, "0" * 65, "G" * 64, "A" * 64, "0" * 63 + "\n", 5],
     "expires_at": NO_TIME,
     "expires_in": [0, -1, 30 * 24 * 3600 + 1, 1.5, "60", True, []],
+    "until": NO_TIME,
+    **{name: [0, -1, "1", 1.5, True, 1_000_000_001] if is_count(name) else NO_LIMIT for name in LIMIT_NAMES},
 }
 """What a field of this name refuses, in any command. A field whose type has no null refuses that as well."""
 
 REFUSED_BY_ONE: dict[tuple[type[Any], str], list[Any]] = {
     (RegisterCustomer, "phone_number"): ["0788123456"],
+    (SetLimits, "tier"): ["4", "full"],
     (TransferFunds, "to_phone_number"): ["0788123456"],
     (MakePayment, "to_phone_number"): ["0788123456"],
 }

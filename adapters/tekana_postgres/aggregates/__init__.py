@@ -12,8 +12,10 @@ from tekana.application.secrets.customer_vault import CustomerVault
 from tekana.domain.api_keys import API_KEYS
 from tekana.domain.approvals import APPROVALS
 from tekana.domain.customer import CONTACTS, CUSTOMERS
+from tekana.domain.exchange import RATES
 from tekana.domain.holds import HOLDS
 from tekana.domain.reversals import ORIGINALS
+from tekana.domain.tier_limits import LIMITS
 from tekana.domain.webhooks import WEBHOOK_ACTIVATIONS, WEBHOOK_DELIVERIES, WEBHOOK_ENDPOINTS
 from tekana_postgres.aggregates.api_key import ApiKeyRows
 from tekana_postgres.aggregates.approval import ApprovalRows
@@ -21,7 +23,9 @@ from tekana_postgres.aggregates.contact import ContactRows
 from tekana_postgres.aggregates.customer import CustomerRows
 from tekana_postgres.aggregates.hold import HoldRows
 from tekana_postgres.aggregates.kind_rows import KindRows
+from tekana_postgres.aggregates.limits import LimitsRows
 from tekana_postgres.aggregates.original import OriginalRows
+from tekana_postgres.aggregates.rate import RateRows
 from tekana_postgres.aggregates.webhook_delivery import WebhookDeliveryRows
 from tekana_postgres.aggregates.webhook_endpoint import WebhookActivationRows, WebhookEndpointRows
 
@@ -33,6 +37,8 @@ KINDS: Final[dict[str, KindRows]] = {
     WEBHOOK_DELIVERIES.name: WebhookDeliveryRows(),
     HOLDS.name: HoldRows(),
     ORIGINALS.name: OriginalRows(),
+    LIMITS.name: LimitsRows(),
+    RATES.name: RateRows(),
 }
 """The rows of the kinds without personal data, by the kind's name."""
 

@@ -13,31 +13,32 @@ from tekana.domain.identifiers import WalletId
 from tekana.domain.wallet import WALLETS, Wallet
 from tekana_postgres.arrays import text_array, uuid_array
 from tekana_postgres.row_locks import NO_LOCK, RowLock
-from tekana_postgres.rows import WALLET_COLUMNS, wallet_from, wallet_row, write_json
+from tekana_postgres.rows import WALLET_COLUMNS, wallet_from, wallet_row, write_json, write_usage
 
 _CTID, _XMIN = len(WALLET_COLUMNS), len(WALLET_COLUMNS) + 1  # their places among the columns of _LOCK
 
 # The rows, each with its ctid and xmin, and then, as all locks are held, a row with nothing but the time by the
-# database's clock, one clock for all machines, and how many of the given keys are used.
+# database's clock, one clock for all machines, the version of the terms, and how many of the given keys are used.
 _COLUMNS = ", ".join(WALLET_COLUMNS)
 _READ = f"""
 SELECT * FROM (
-    SELECT {_COLUMNS}, ctid, xmin, NULL::timestamptz AS now, NULL::bigint AS used_keys
+    SELECT {_COLUMNS}, ctid, xmin, NULL::timestamptz AS now, NULL::bigint AS terms_version, NULL::bigint AS used_keys
     FROM wallets WHERE id = ANY((SELECT $1::text::uuid[])::uuid[])
     ORDER BY id {{row_lock}}
 ) locked
-UNION ALL SELECT {"NULL, " * len(WALLET_COLUMNS)}NULL, NULL, clock_timestamp(), {{used_keys}}
+UNION ALL SELECT {"NULL, " * len(WALLET_COLUMNS)}NULL, NULL, clock_timestamp(), (SELECT version FROM terms), {{used_keys}}
 """
 _USED_KEYS = "(SELECT count(*) FROM idempotency_keys WHERE key_digest = ANY((SELECT $2::text::uuid[])::uuid[]))"
 _READ_WITH_KEYS = _READ.format(row_lock=NO_LOCK, used_keys=_USED_KEYS)
 _UPDATE = """
 UPDATE wallets w SET ledger_balance = d.ledger_balance, held = d.held, version = d.version, sequence = d.sequence,
     updated_at = d.updated_at, status = d.status, freeze_scope = d.freeze_scope, freeze_reason = d.freeze_reason,
-    customer_active = d.customer_active, name = d.name, metadata = d.metadata::json
+    customer_active = d.customer_active, name = d.name, metadata = d.metadata::json, tier = d.tier,
+    limit_override = d.limit_override::json, usage = d.usage
 FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::timestamptz[], $7::text[],
-    $8::text[], $9::text[], $10::boolean[], $11::text[], $12::text[])
+    $8::text[], $9::text[], $10::boolean[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[])
     AS d (id, ledger_balance, held, version, sequence, updated_at, status, freeze_scope, freeze_reason,
-    customer_active, name, metadata)
+    customer_active, name, metadata, tier, limit_override, usage)
 WHERE w.id = d.id
 """
 _INSERT_UNLESS_EXISTS = f"""
@@ -54,11 +55,13 @@ class RowVersion(NamedTuple):
 
 
 class ReadWallets(NamedTuple):
-    """Wallets by id, in order of ids; the versions of their rows; and the moment by the database's clock."""
+    """Wallets by id, in order of ids; the versions of their rows; the moment by the database's clock; and the version
+    of the terms."""
 
     wallets: dict[WalletId, Wallet]
     versions: dict[WalletId, RowVersion]
     now: datetime
+    terms_version: int
 
 
 async def lock_wallets(connection: asyncpg.Connection, ids: Collection[WalletId], row_lock: RowLock) -> ReadWallets:
@@ -81,7 +84,7 @@ def _read_wallets(rows: list[asyncpg.Record]) -> tuple[ReadWallets, int | None]:
     last = rows.pop()
     wallets = {wallet.id: wallet for wallet in map(wallet_from, rows)}
     versions = [RowVersion(row[_CTID], row[_XMIN]) for row in rows]
-    return ReadWallets(wallets, dict(zip(wallets, versions, strict=True)), last["now"]), last["used_keys"]
+    return ReadWallets(wallets, dict(zip(wallets, versions, strict=True)), last["now"], last["terms_version"]), last["used_keys"]
 
 
 async def save_wallets(connection: asyncpg.Connection, book: Book) -> list[Wallet]:
@@ -119,4 +122,7 @@ async def _update(connection: asyncpg.Connection, wallets: Sequence[Wallet]) -> 
         [wallet.customer_active for wallet in wallets],
         [wallet.name for wallet in wallets],
         [write_json(wallet.metadata) for wallet in wallets],
+        [wallet.tier for wallet in wallets],
+        [write_json(wallet.limit_override) for wallet in wallets],
+        [write_usage(wallet.usage) for wallet in wallets],
     )

@@ -18,11 +18,15 @@ from tekana_postgres.tables.ledger import entries as entries
 from tekana_postgres.tables.ledger import idempotency_keys as idempotency_keys
 from tekana_postgres.tables.ledger import transactions as transactions
 from tekana_postgres.tables.ledger import wallets as wallets
+from tekana_postgres.tables.limits import limits as limits
+from tekana_postgres.tables.limits import terms as terms
+from tekana_postgres.tables.limits import time_zones as time_zones
 from tekana_postgres.tables.outbox import leases as leases
 from tekana_postgres.tables.outbox import outbox as outbox
 from tekana_postgres.tables.outbox import outbox_parts as outbox_parts
 from tekana_postgres.tables.outbox import parked_events as parked_events
 from tekana_postgres.tables.outbox import relays as relays
+from tekana_postgres.tables.rates import rates as rates
 from tekana_postgres.tables.reversals import reversals as reversals
 from tekana_postgres.tables.secrets import data_keys as data_keys
 from tekana_postgres.tables.sign_in import credentials as credentials
@@ -34,5 +38,5 @@ from tekana_postgres.tables.webhooks import webhook_deliveries as webhook_delive
 from tekana_postgres.tables.webhooks import webhook_endpoints as webhook_endpoints
 from tekana_postgres.tables.webhooks import webhook_lines as webhook_lines
 
-APPEND_ONLY = (transactions, entries, idempotency_keys, outbox, history_links, audit_log)
+APPEND_ONLY = (transactions, entries, idempotency_keys, outbox, history_links, audit_log, limits, time_zones, rates)
 """History: rows are added, never changed nor removed. Triggers and grants see to it."""

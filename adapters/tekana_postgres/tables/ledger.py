@@ -29,9 +29,10 @@ customers = Table(
     moment("updated_at"),
     tenant(),
     moment("erased_at", nullable=True),
+    Column("limit_overrides", JSON),
     CheckConstraint("status IN ('active', 'suspended', 'closed')", name="status"),
     CheckConstraint("version >= 1", name="version"),
-    info={"rights": MAY_UPDATE, "audited": ("id", "status", "tenant", "version", "erased_at")},
+    info={"rights": MAY_UPDATE, "audited": ("id", "status", "tier", "tenant", "version", "erased_at", "limit_overrides")},
 )
 
 Index(None, customers.c.status, customers.c.id)
@@ -59,6 +60,10 @@ wallets = Table(
     moment("created_at"),
     moment("updated_at"),
     tenant(),
+    Column("tier", Text),
+    Column("limit_override", JSON),
+    Column("usage", Text),  # the values of a Usage, with colons between them: less to encode than an array
+    reference("usage_wallet_id", "wallets.id", nullable=True),
     CheckConstraint("house IS NOT NULL OR ledger_balance - held >= 0", name="available_balance"),
     CheckConstraint("held >= 0", name="held"),
     CheckConstraint("version >= 0 AND sequence >= version", name="version"),

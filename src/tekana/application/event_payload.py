@@ -79,7 +79,7 @@ def event_payload(event: Event) -> EventPayload:
     about = data_fields(kind.NAME)
     data = {name: getattr(event, name) for name in about.own}
     for name in about.amounts:
-        data[name] = format_minor(data[name], data["currency"])
+        data[name] = None if data[name] is None else format_minor(data[name], data["currency"])
     return EventPayload(
         id=event_id(event),
         type=kind.NAME,
@@ -110,7 +110,7 @@ def event_of_payload(payload: EventPayload) -> Event | None:
     common = {name: getattr(payload, name) for name in _COMMON_FIELDS} | {f"{kind.aggregate}_id": payload.aggregate_id}
     try:
         for name in about.amounts & data.keys():
-            data[name] = _minor(data[name], data["currency"])
+            data[name] = None if data[name] is None else _minor(data[name], data["currency"])
         values: dict[str, Any] = {
             name: msgspec.convert(value, about.read_as[name]) for name, value in (data | common).items()
         }

@@ -47,7 +47,8 @@ def _field_schema(hint: Any, meaning: FieldMeaning | None) -> dict[str, Any]:
         return _type_schema(hint)
     if meaning.is_amount:
         sign = "-?" if meaning.may_be_negative else ""
-        return {"description": meaning.description, "type": "string", "pattern": rf"^{sign}[0-9]+(\.[0-9]+)?$"}
+        type_ = "string" if hint is int else ["string", "null"]
+        return {"description": meaning.description, "type": type_, "pattern": rf"^{sign}[0-9]+(\.[0-9]+)?$"}
     return {"description": meaning.description, **_type_schema(hint)}
 
 

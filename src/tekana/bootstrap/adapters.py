@@ -17,6 +17,7 @@ from tekana.bootstrap.entry_points import MissingAdapter, load
 from tekana.bootstrap.settings import Settings
 from tekana.domain.caller import Caller
 from tekana.domain.errors import Unavailable, invalid
+from tekana.domain.terms import DEFAULT_TIME_ZONE
 from tekana.ports.clock import Clock
 from tekana.ports.data_keys import DataKeyStore
 from tekana.ports.history import CheckpointLog, HistoryKeys, LinkedStore
@@ -42,6 +43,7 @@ def find_store(
     clock: Clock | None,
     read_url: str | None = None,
     key_provider: Callable[[], KeyProvider] | None = None,
+    time_zone: str = DEFAULT_TIME_ZONE,
 ) -> Store:
     """Build the store for a URL. It is not started yet.
 
@@ -50,10 +52,11 @@ def find_store(
         clock: replaces the store's clock, for tests.
         read_url: the URL of a replica to read from, if any.
         key_provider: returns the provider of the master keys, for a store that encrypts what it keeps.
+        time_zone: that of the days, weeks and months of limits.
 
     Raises:
         MissingAdapter: no store is installed for the URL's scheme.
-        InvalidRequest: the store cannot read from a replica.
+        InvalidRequest: the store cannot read from a replica, or has the default time zone only.
     """
     scheme = url.partition("://")[0]
     factory = load("tekana.stores", scheme)
@@ -61,6 +64,10 @@ def find_store(
     options: dict[str, Any] = {"clock": clock}
     if "key_provider" in taken:
         options["key_provider"] = key_provider
+    if "time_zone" in taken:
+        options["time_zone"] = time_zone
+    elif time_zone != DEFAULT_TIME_ZONE:
+        raise invalid("time_zone", f"cannot be given with {scheme}://, which counts days in {DEFAULT_TIME_ZONE}")
     if read_url is not None:
         if "read_url" not in taken:
             raise invalid("read_database_url", f"cannot be given with {scheme}://, which has no replicas")

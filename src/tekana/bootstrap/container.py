@@ -101,6 +101,7 @@ class LocalContainer(containers.DeclarativeContainer):
         clock,
         settings.provided.read_database_url,
         key_provider.provider,
+        settings.provided.time_zone,
     )
     readers = providers.Callable(lambda store: store, store)
     data_key_store = providers.Factory(data_key_store_of, store)

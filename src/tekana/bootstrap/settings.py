@@ -20,6 +20,7 @@ from tekana.bootstrap.hidden_secrets import shown
 from tekana.domain.approvals import ApprovalRules
 from tekana.domain.errors import InvalidRequest, invalid
 from tekana.domain.money import Currency, parse_currency
+from tekana.domain.terms import DEFAULT_TIME_ZONE, zone_of
 
 Role = Literal["all", "gateway", "customer", "wallet", "transaction"]
 """The role of a process: all in one; the gateway, which is the HTTP server only; or one of the services."""
@@ -120,6 +121,8 @@ class Settings:
         approvals: the commands that a second person has to approve before they are executed, by their names, separated
             by commas; without it, none. A gateway does not need it: the services do.
         approval_hours: for how many hours after a request it can be approved.
+        time_zone: the time zone, by its name in the IANA database, whose days, weeks and months limits are counted in.
+            `tekana migrate` stores it, and so does `tekana serve` where it migrates.
         currency: the ISO 4217 code of a customer's first wallet if the registration does not name one.
         env: "production" refuses to start with settings or servers that are not safe for real money: see
             `tekana.bootstrap.production`.
@@ -146,6 +149,7 @@ class Settings:
     bus_secret: str | None = None
     role: Role = "all"
     currency: Currency = DEFAULT_CURRENCY
+    time_zone: str = DEFAULT_TIME_ZONE
     key_provider_url: str | None = None
     webhooks_allow_private: bool = False
     keep_events: Days | None = None
@@ -172,6 +176,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         parse_currency(self.currency)
+        zone_of(self.time_zone)
         if self.role not in ROLES:
             raise invalid("role", _REQUIREMENTS["role"])
         if self.role != "all" and self.bus_url is None:

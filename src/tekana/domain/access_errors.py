@@ -65,6 +65,13 @@ class GrantForbidden(RuleRefused):
     code = "forbidden"
 
 
+class HouseForbidden(RuleRefused):
+    """The command changes what is common to all tenants, and the caller has no access to all of them."""
+
+    NAME = "HouseForbidden"
+    code = "forbidden"
+
+
 class IdentityNotFound(NotFound):
     """The customer has no identity of this id."""
 

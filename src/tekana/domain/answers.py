@@ -17,6 +17,9 @@ from tekana.domain.customer import Customer
 from tekana.domain.errors import NotFound
 from tekana.domain.holds import Hold, HoldReference, hold_reference
 from tekana.domain.identifiers import CustomerId
+from tekana.domain.limits import LimitOverride
+from tekana.domain.rates import Rate
+from tekana.domain.tier_limits import TierLimits
 from tekana.domain.transaction import Rejection, Transaction
 from tekana.domain.wallet import Wallet
 from tekana.domain.webhook_answers import (
@@ -35,6 +38,13 @@ class CustomerWithWallets(NamedTuple):
 
     customer: Customer
     wallets: tuple[Wallet, ...]
+
+
+class OverriddenLimits(NamedTuple):
+    """The limits of a customer that replace those of their tier."""
+
+    customer_id: CustomerId
+    override: LimitOverride
 
 
 class ErasedCustomer(NamedTuple):
@@ -86,6 +96,9 @@ ANSWERS: Final[dict[type, AnswerKind]] = {
         "CustomerWithWallets", "customer", attrgetter("customer.id"), customer_id=attrgetter("customer.id")
     ),
     ErasedCustomer: AnswerKind("ErasedCustomer", "customer", attrgetter("id")),
+    Rate: AnswerKind("Rate", "rate", attrgetter("id")),
+    TierLimits: AnswerKind("TierLimits", "limits", attrgetter("id")),
+    OverriddenLimits: AnswerKind("OverriddenLimits", "customer", attrgetter("customer_id")),
     Wallet: AnswerKind("Wallet", "wallet", attrgetter("id"), customer_id=attrgetter("customer_id")),
     Transaction: AnswerKind(None, "transaction", attrgetter("id")),
     Rejection: AnswerKind("Rejection", None, _no_id),

@@ -38,6 +38,7 @@ from tekana.domain.identifiers import (
     first_transaction_id,
     house_wallet_id,
 )
+from tekana.domain.limit_rules import LimitRules, copy_limits, share_usage
 from tekana.domain.lock_set import IdT, ItemT, LockedState, LockKind
 from tekana.domain.money import Currency
 from tekana.domain.policy import can_access, can_access_wallet, can_pay_into
@@ -64,7 +65,7 @@ class Book:
         stripe: the number of the house wallet, for each role and currency, that this process posts to.
         outbox: transactions (their events are derived from them) and all other events, in order.
         changes: the aggregates that were added or changed.
-        wallets_with_entries: the wallets that had entries posted.
+        wallets_with_entries: the wallets that had entries posted, or whose usage those of another wallet changed.
         house_wallets: house wallets that the store has to open unless they exist.
         audit_log: the entries of the privileged commands.
     """
@@ -87,6 +88,10 @@ class Book:
     house_wallets: dict[WalletId, Wallet] = field(default_factory=dict)
     audit_log: list[AuditEntry] = field(default_factory=list)
     _id_prefix: tuple[datetime | None, int] = (None, 0)
+    _limit_rules: LimitRules = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._limit_rules = LimitRules(self.locked.terms, self.locked.wallets)
 
     @property
     def now(self) -> datetime:
@@ -121,7 +126,7 @@ class Book:
         """
         return self._customer_wallet(can_access_wallet, wallet_id, currency)
 
-    def payee_wallet(self, wallet_id: WalletId, currency: str) -> Wallet:
+    def payee_wallet(self, wallet_id: WalletId, currency: str | None = None) -> Wallet:
         """Return a locked wallet of a customer that the caller may send money to, like `customer_wallet`."""
         return self._customer_wallet(can_pay_into, wallet_id, currency)
 
@@ -210,6 +215,10 @@ class Book:
         owned = sum(one.customer_id == wallet.customer_id for one in self.locked.wallets.values())
         if owned >= WALLETS_PER_CUSTOMER_MAX:
             raise LimitExceeded(f"a customer has at most {WALLETS_PER_CUSTOMER_MAX} wallets")
+        customer = self.locked.of(CUSTOMERS).get(wallet.customer_id)
+        if customer is not None:
+            copy_limits(customer, wallet)
+            share_usage(wallet, self.wallets_of(customer.id))
         self.locked.wallets[wallet.id] = wallet
         self.changes.added_of(WALLETS)[wallet.id] = wallet
         for one in house_wallets(wallet.currency, created_by=self.caller.subject, at=self.now):
@@ -227,6 +236,12 @@ class Book:
         for wallet in self.wallets_of(customer.id):
             wallet.customer_active = customer.active
             self.change(WALLETS, wallet.id, wallet)
+
+    def propagate_limits(self, customer: Customer) -> None:
+        """Copy what the customer's limits depend on to their wallets."""
+        for wallet in self.wallets_of(customer.id):
+            if copy_limits(customer, wallet):
+                self.change(WALLETS, wallet.id, wallet)
 
     def take_contacts(self, customer: Customer) -> None:
         """Reserve the customer's contacts."""
@@ -261,17 +276,21 @@ class Book:
                 wallet.version = version = wallet.version + 1
                 wallet.sequence = sequence = wallet.sequence + 1
                 entries.append(Entry(wallet.id, version, sequence, amount_minor, currency, balance))
+            moment = self._moment(legs)
+            others_used = self._limit_rules.apply(request.type, legs, moment)
         except Refused:
             for leg in legs[: len(entries)]:
                 leg.wallet.ledger_balance -= leg.amount_minor
                 leg.wallet.version -= 1
                 leg.wallet.sequence -= 1
             raise
-        moment = self._moment(legs)
         transaction = self._transaction(moment, tenant, request, "posted", tuple(entries))
         changed = self.wallets_with_entries
         for wallet, _, _ in legs:
             wallet.updated_at = moment
+            changed[wallet.id] = wallet
+        for wallet in others_used:
+            wallet.updated_at = max(moment, wallet.updated_at)
             changed[wallet.id] = wallet
         return transaction
 
@@ -288,7 +307,8 @@ class Book:
 
     def rejection(self, refusal: Refused) -> Rejection:
         """Return a refusal in its stored form, with the id of the refused request."""
-        return Rejection(refusal.NAME, refusal.code, str(refusal), self.request_id, refusal.stored_family())
+        family = refusal.stored_family()
+        return Rejection(refusal.NAME, refusal.code, str(refusal), self.request_id, family, refusal.limit)
 
     def _transaction(
         self,
@@ -320,6 +340,8 @@ class Book:
         moment = now = self.locked.now
         for wallet, _, _ in legs:
             last = wallet.updated_at
+            if wallet.usage_wallet_id is not None:
+                last = max(last, self.locked.wallets[wallet.usage_wallet_id].updated_at)
             if last > now:
                 moment = max(moment, last if wallet.id in self.wallets_with_entries else last + _TICK)
         return moment

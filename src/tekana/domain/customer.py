@@ -24,8 +24,10 @@ from tekana.domain.events import (
     CustomerSuspended,
     CustomerUpdated,
     CustomerVerified,
+    LimitsOverridden,
 )
 from tekana.domain.identifiers import CustomerId
+from tekana.domain.limits import LimitOverride
 from tekana.domain.lock_set import LockKind
 from tekana.domain.metadata import Metadata
 
@@ -54,10 +56,11 @@ class Customer:
 
     `version` counts the changes: 1 when registered, one more with each; it is also the sequence of the customer's last
     event. `tier` is the level to which the operator has verified the person's identity; None until then. `erased_at` is
-    when the personal data were erased; None until then. Afterwards they are empty.
+    when the personal data were erased; None until then. Afterwards they are empty. `limit_overrides` has one for each
+    currency at most, also when its time is over.
     """
 
-    AUDITED_FIELDS: ClassVar[tuple[str, ...]] = ("status", "tier", "erased_at")
+    AUDITED_FIELDS: ClassVar[tuple[str, ...]] = ("status", "tier", "limit_overrides", "erased_at")
     PERSONAL_FIELDS: ClassVar[tuple[str, ...]] = (
         *("full_name", "email", "phone_number", "country", "external_id", "metadata", "suspension_reason"),
     )
@@ -78,6 +81,7 @@ class Customer:
     tier: str | None = None
     version: int = 1
     erased_at: datetime | None = None
+    limit_overrides: tuple[LimitOverride, ...] = ()
 
     @property
     def active(self) -> bool:
@@ -114,6 +118,20 @@ class Customer:
         self.tier = tier
         self._change(at)
         return CustomerVerified(customer_id=self.id, sequence=self.version, occurred_at=self.updated_at, tier=tier)
+
+    def override_limits(self, override: LimitOverride, at: datetime) -> LimitsOverridden:
+        """Replace limits of the customer's tier in a currency; an earlier override in it ends."""
+        others = (one for one in self.limit_overrides if one.currency != override.currency)
+        self.limit_overrides = (*others, override)
+        self._change(at)
+        return LimitsOverridden(
+            customer_id=self.id,
+            sequence=self.version,
+            occurred_at=self.updated_at,
+            currency=override.currency,
+            until=override.until,
+            **override.limits._asdict(),
+        )
 
     def suspend(self, reason: str, at: datetime) -> CustomerSuspended:
         """Suspend an active customer: none of their wallets may move money."""

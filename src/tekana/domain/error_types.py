@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 if TYPE_CHECKING:
+    from tekana.domain.limits import ReachedLimit
     from tekana.domain.transaction import Rejection, Transaction
 
 
@@ -45,12 +46,14 @@ class Refused(TekanaError):
     Attributes:
         NAME: the stable name under which it is stored; defaults to the code for classes outside tekana.domain.
         transaction: the rejected transaction of a money command; None for other commands.
+        limit: the limit that refused it; None if there is none, or it is one of a customer whom the caller only pays.
         request_id: the id of the request that was refused first.
         replayed: whether this request repeats that one.
     """
 
     NAME: ClassVar[str] = "Refused"
     transaction: Transaction | None = None
+    limit: ReachedLimit | None = None
     request_id: str | None = None
     replayed: bool = False
 
@@ -109,5 +112,7 @@ def rebuild_refusal(rejection: Rejection) -> Refused:
     kind = _KINDS.get(rejection.error) or _KINDS.get(rejection.family or "", RuleRefused)
     error = kind.__new__(kind, rejection.detail)  # not by its own __init__, which may need other arguments
     error.code = rejection.code
+    if rejection.limit is not None:
+        error.limit = rejection.limit
     error.request_id = rejection.request_id
     return error

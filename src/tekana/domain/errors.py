@@ -15,6 +15,7 @@
     │   ├── ApiKeyNotFound
     │   ├── IdentityNotFound
     │   ├── ApprovalNotFound
+    │   ├── RateNotFound
     │   ├── OutcomeNotFound
     │   └── RecipientNotFound
     ├── StateConflict                                        the request is valid; the present state forbids it
@@ -29,7 +30,8 @@
     │   ├── WebhookEndpointDisabled  webhook_endpoint_disabled
     │   └── ApiKeyNotActive         api_key_not_active
     │   ├── ApprovalDecided         approval_decided
-    │   └── ApprovalExpired         approval_expired
+    │   ├── ApprovalExpired         approval_expired
+    │   └── InverseRateExists       inverse_rate_exists      the pair has a rate with base and quote exchanged
     ├── RuleRefused                                          a rule about money or keys forbids it
     │   ├── InsufficientFunds       insufficient_funds
     │   ├── CurrencyMismatch        currency_mismatch
@@ -38,7 +40,10 @@
     │   ├── LimitExceeded           limit_exceeded
     │   ├── CaptureExceedsHold      capture_exceeds_hold
     │   ├── ReversalExceedsOriginal  reversal_exceeds_original
+    │   ├── RateUnavailable         rate_unavailable         no rate of the two currencies applies now
+    │   ├── AmountTooSmall          amount_too_small         converted, it is less than the smallest unit
     │   ├── GrantForbidden          forbidden                the caller may not give an API key these rights
+    │   ├── HouseForbidden          forbidden                the command is about all tenants, the caller is not
     │   ├── OwnApproval             own_approval             the one who asked for a command cannot decide on it
     │   ├── ApproverForbidden       forbidden                the caller lacks the scope of the command to approve
     │   ├── RolledBack              rolled_back              another transaction of an atomic batch was refused
@@ -60,6 +65,8 @@ access_errors.py those about callers.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from tekana.domain.access_errors import ApiKeyNotActive as ApiKeyNotActive
 from tekana.domain.access_errors import ApiKeyNotFound as ApiKeyNotFound
 from tekana.domain.access_errors import ApprovalDecided as ApprovalDecided
@@ -69,6 +76,7 @@ from tekana.domain.access_errors import ApprovalPending as ApprovalPending
 from tekana.domain.access_errors import ApproverForbidden as ApproverForbidden
 from tekana.domain.access_errors import Forbidden as Forbidden
 from tekana.domain.access_errors import GrantForbidden as GrantForbidden
+from tekana.domain.access_errors import HouseForbidden as HouseForbidden
 from tekana.domain.access_errors import IdentityExists as IdentityExists
 from tekana.domain.access_errors import IdentityNotFound as IdentityNotFound
 from tekana.domain.access_errors import OwnApproval as OwnApproval
@@ -85,6 +93,9 @@ from tekana.domain.error_types import TekanaError as TekanaError
 from tekana.domain.error_types import Unavailable as Unavailable
 from tekana.domain.error_types import invalid as invalid
 from tekana.domain.error_types import rebuild_refusal as rebuild_refusal
+
+if TYPE_CHECKING:
+    from tekana.domain.limits import ReachedLimit
 
 
 class EventsDropped(TekanaError):
@@ -124,6 +135,12 @@ class WebhookDeliveryNotFound(NotFound):
     """No delivery to a webhook endpoint of the caller's has this id."""
 
     NAME = "WebhookDeliveryNotFound"
+
+
+class RateNotFound(NotFound):
+    """The operator has set no rate of these two currencies."""
+
+    NAME = "RateNotFound"
 
 
 class OutcomeNotFound(NotFound):
@@ -228,6 +245,31 @@ class LimitExceeded(RuleRefused):
     NAME = "LimitExceeded"
     code = "limit_exceeded"
 
+    def __init__(self, message: str, limit: ReachedLimit | None = None) -> None:
+        super().__init__(message)
+        self.limit = limit
+
+
+class InverseRateExists(StateConflict):
+    """The operator has set a rate of the same two currencies with base and quote in each other's place."""
+
+    NAME = "InverseRateExists"
+    code = "inverse_rate_exists"
+
+
+class RateUnavailable(RuleRefused):
+    """No rate of the two currencies applies now, or the amount is too large for it."""
+
+    NAME = "RateUnavailable"
+    code = "rate_unavailable"
+
+
+class AmountTooSmall(RuleRefused):
+    """The amount comes to less than the smallest unit of the other currency."""
+
+    NAME = "AmountTooSmall"
+    code = "amount_too_small"
+
 
 class CaptureExceedsHold(RuleRefused):
     """More would be captured than the hold has."""
@@ -241,13 +283,6 @@ class ReversalExceedsOriginal(RuleRefused):
 
     NAME = "ReversalExceedsOriginal"
     code = "reversal_exceeds_original"
-
-
-class AmountTooSmall(RuleRefused):
-    """The amount comes to less than the smallest unit of the other currency."""
-
-    NAME = "AmountTooSmall"
-    code = "amount_too_small"
 
 
 class RolledBack(RuleRefused):

@@ -39,3 +39,7 @@ ChangedFields = Annotated[tuple[str, ...], FieldMeaning("The names of the fields
 TypeOfTransaction = Annotated[
     str, FieldMeaning("The type of the transaction, as at `POST /v1/transactions`. More of them come.")
 ]
+LimitAmount = Annotated[
+    int | None, FieldMeaning("The limit in major units; null if the tier's is in force.", is_amount=True)
+]
+LimitCount = Annotated[int | None, FieldMeaning("The limit, as a number; null if the tier's is in force.")]

@@ -20,9 +20,12 @@ from tekana.domain.event_fields import (
     ChangedFields,
     CurrencyCode,
     FieldMeaning,
+    LimitAmount,
+    LimitCount,
     TypeOfTransaction,
 )
 from tekana.domain.identifiers import ApprovalId, CustomerId, TransactionId, WalletId
+from tekana.domain.money import Currency
 
 TransactionType = str
 """The name of a type of transaction: a key of `tekana.domain.transaction.TRANSACTION_TYPES`."""
@@ -82,6 +85,29 @@ class CustomerVerified(CustomerEvent):
 
     NAME: ClassVar[str] = "CustomerVerified"
     tier: Annotated[str, FieldMeaning("To what degree the customer is known.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitsOverridden(CustomerEvent):
+    """Limits of a customer in a currency differ from those of their tier until a time. Null: as those of the tier."""
+
+    NAME: ClassVar[str] = "LimitsOverridden"
+    currency: CurrencyCode
+    until: Annotated[datetime, FieldMeaning("When the limits of the tier are in force again.")]
+    largest_transaction: LimitAmount = None
+    largest_balance: LimitAmount = None
+    daily_outgoing_amount: LimitAmount = None
+    daily_outgoing_count: LimitCount = None
+    weekly_outgoing_amount: LimitAmount = None
+    weekly_outgoing_count: LimitCount = None
+    monthly_outgoing_amount: LimitAmount = None
+    monthly_outgoing_count: LimitCount = None
+    daily_incoming_amount: LimitAmount = None
+    daily_incoming_count: LimitCount = None
+    weekly_incoming_amount: LimitAmount = None
+    weekly_incoming_count: LimitCount = None
+    monthly_incoming_amount: LimitAmount = None
+    monthly_incoming_count: LimitCount = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,6 +289,18 @@ class FundsReversed(TransactionEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FundsExchanged(TransactionEvent):
+    """Money of one currency left a wallet, and money of another entered one. The amount is what left."""
+
+    NAME: ClassVar[str] = "FundsExchanged"
+    received: Annotated[str, FieldMeaning("What entered the other wallet, in major units of its currency.")]
+    received_currency: Annotated[Currency, FieldMeaning("ISO 4217 code of the currency of what was received.")]
+    base: Annotated[Currency, FieldMeaning("ISO 4217 code of the currency whose unit has the price.")]
+    quote: Annotated[Currency, FieldMeaning("ISO 4217 code of the currency that the price is in.")]
+    price: Annotated[str, FieldMeaning("The price of one unit of the base currency, in the quote currency.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BalanceAdjusted(TransactionEvent):
     """An operator corrected the balance of a wallet, against the suspense wallet."""
 
@@ -387,11 +425,11 @@ class ApprovalFailed(ApprovalEvent):
 EVENT_TYPES: Final[dict[str, type[RecordedEvent]]] = {
     kind.NAME: kind
     for kind in (
-        *(CustomerRegistered, CustomerUpdated, CustomerVerified),
+        *(CustomerRegistered, CustomerUpdated, CustomerVerified, LimitsOverridden),
         *(CustomerSuspended, CustomerReactivated, CustomerClosed, CustomerErased),
         *(WalletOpened, WalletUpdated, WalletFrozen, WalletUnfrozen, WalletClosed, WalletCredited, WalletDebited),
-        *(FundsDeposited, FundsWithdrawn, FundsTransferred, PaymentMade, FundsReversed, BalanceAdjusted),
-        TransactionRejected,
+        *(FundsDeposited, FundsWithdrawn, FundsTransferred, PaymentMade, FundsExchanged, FundsReversed),
+        *(BalanceAdjusted, TransactionRejected),
         *(ApprovalRequested, ApprovalApproved, ApprovalRejected, ApprovalFailed),
         *(FundsHeld, HoldReleased, HoldAuthorized, HoldCaptured, HoldChanged, HoldVoided, HoldExpired, FundsCaptured),
     )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
 
 from tekana.domain.identifiers import HouseRole, WalletId, house_wallet_id
 from tekana.domain.money import Currency
+from tekana.domain.terms import NO_TERMS, Terms
 
 if TYPE_CHECKING:
     from tekana.domain.wallet import Wallet
@@ -98,6 +99,7 @@ class LockedState:
         now: the time of the unit of work, by the store's clock.
         wallets: by id.
         others: by kind's name, then by id.
+        terms: the terms in force.
         busy: the ids of wallets and the Refs of items that another unit of work has locked; they are absent above.
     """
 
@@ -105,6 +107,7 @@ class LockedState:
     wallets: dict[WalletId, Wallet]
     others: dict[str, dict[Any, Any]] = field(default_factory=dict)
     busy: frozenset[Hashable] = frozenset()
+    terms: Terms = NO_TERMS
 
     def of(self, kind: LockKind[IdT, ItemT]) -> dict[IdT, ItemT]:
         """Return the locked items of a kind, by id."""

@@ -33,7 +33,10 @@ class Savepoint(NamedTuple):
     def of(cls, book: Book, wallet_ids: Iterable[WalletId]) -> Savepoint:
         """Return a savepoint of a Book. Only these wallets may change until it is restored."""
         locked, changes = book.locked, book.changes
-        found = [locked.wallets[one] for one in wallet_ids if one in locked.wallets]
+        named = [locked.wallets[one] for one in wallet_ids if one in locked.wallets]
+        # A wallet that shares the usage of another one changes that, too.
+        usages = {one.usage_wallet_id for one in named} - {one.id for one in named} - {None}
+        found = [*named, *(locked.wallets[one] for one in usages if one is not None)]
         return cls(
             [(wallet, _wallet_values(wallet)) for wallet in found],
             {kind: {key: (one, copy(one)) for key, one in items.items()} for kind, items in locked.others.items()},

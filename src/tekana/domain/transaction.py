@@ -13,6 +13,7 @@ from tekana.domain.events import (
     Event,
     FundsCaptured,
     FundsDeposited,
+    FundsExchanged,
     FundsReversed,
     FundsTransferred,
     FundsWithdrawn,
@@ -26,8 +27,9 @@ from tekana.domain.events import (
 )
 from tekana.domain.hold_state import HoldDetails, HoldState
 from tekana.domain.identifiers import HouseRole, TransactionId, WalletId, house_wallet_id
+from tekana.domain.limits import ReachedLimit
 from tekana.domain.metadata import Metadata
-from tekana.domain.money import Currency, Money
+from tekana.domain.money import Currency, Money, format_minor
 from tekana.domain.value import value
 
 if TYPE_CHECKING:
@@ -50,6 +52,7 @@ class TransactionTypeRules:
             wallet. None for types of one direction.
         is_hold: whether it holds money instead of posting it, so that it has no entries.
         is_reversible: whether posted ones can be reversed.
+        counts_for_limits: whether it counts for the limits of the customers who pay and are paid.
         further: the house roles of further wallets that may have legs, such as `fees`. All other legs are debits of the
             payer and credits of the payee; the audit checks that.
         details: the class of `TransactionRequest.details`; None if the type has no details.
@@ -61,6 +64,7 @@ class TransactionTypeRules:
     payer: HouseRole | None = None
     payee: HouseRole | None = None
     either: HouseRole | None = None
+    counts_for_limits: bool = True
     further: tuple[HouseRole, ...] = ()
     details: type[Any] | None = None
     is_hold: bool = False
@@ -101,15 +105,50 @@ class ReversalDetails:
     reason: str | None = None
 
 
+@value()
+class ExchangeDetails:
+    """The details of an exchange: what the payee gets, in minor units of the other currency, and at which price.
+
+    Attributes:
+        base, quote: the pair of the rate.
+        price: of one unit of the base, in the quote currency: the bid if the payer gave the base, else the ask.
+    """
+
+    received: int
+    received_currency: Currency
+    base: Currency
+    quote: Currency
+    price: str
+
+    def event_fields(self) -> dict[str, str]:
+        """Return the fields of the event of an exchange that other events have not."""
+        received = format_minor(self.received, self.received_currency)
+        about = {"received": received, "received_currency": self.received_currency}
+        return {**about, "base": self.base, "quote": self.quote, "price": self.price}
+
+
 TRANSACTION_TYPES: Final[dict[TransactionType, TransactionTypeRules]] = {
     "deposit": TransactionTypeRules(event=FundsDeposited, payer="settlement"),
     "withdrawal": TransactionTypeRules(event=FundsWithdrawn, payee="settlement"),
     "transfer": TransactionTypeRules(event=FundsTransferred),
     "payment": TransactionTypeRules(event=PaymentMade),
-    "adjustment": TransactionTypeRules(event=BalanceAdjusted, either="suspense", is_reversible=False, details=AdjustmentDetails),
+    "adjustment": TransactionTypeRules(
+        event=BalanceAdjusted,
+        either="suspense",
+        counts_for_limits=False,
+        is_reversible=False,
+        details=AdjustmentDetails,
+    ),
+    "exchange": TransactionTypeRules(event=FundsExchanged, further=("exchange",), details=ExchangeDetails),
     "hold": TransactionTypeRules(event=HoldAuthorized, details=HoldDetails, is_hold=True, is_reversible=False),
     "capture": TransactionTypeRules(event=FundsCaptured),
-    "reversal": TransactionTypeRules(event=FundsReversed, details=ReversalDetails, is_reversible=False),
+    "reversal": TransactionTypeRules(
+        event=FundsReversed,
+        further=("exchange",),
+        counts_for_limits=False,
+        is_reversible=False,
+        details=ReversalDetails,
+    ),
 }
 """Every type of transaction, by its stored name."""
 
@@ -166,6 +205,7 @@ class Rejection(NamedTuple):
         request_id: the id of the request that was refused first.
         family: the stable name of the error's family, for errors that are not defined in `tekana.domain`: it
             replaces the error's class where that is unknown.
+        limit: the limit that refused it; None if there is none, or it is not for the payer to see.
     """
 
     error: str
@@ -173,6 +213,7 @@ class Rejection(NamedTuple):
     detail: str
     request_id: str | None
     family: str | None = None
+    limit: ReachedLimit | None = None
 
 
 class Relation(NamedTuple):
@@ -296,6 +337,8 @@ def _further_fields(transaction: Transaction) -> dict[str, Any]:
     request = transaction.request
     if TRANSACTION_TYPES[request.type].is_hold:
         return {"expires_at": first_state(request, transaction.created_at).expires_at}
+    if isinstance(request.details, ExchangeDetails):
+        return request.details.event_fields()
     relation = request.relates_to
     name = None if relation is None else RELATION_FIELDS.get(relation.kind)
     return {} if relation is None or name is None else {name: relation.transaction_id}

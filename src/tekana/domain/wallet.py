@@ -27,9 +27,11 @@ from tekana.domain.events import (
     WalletUpdated,
 )
 from tekana.domain.identifiers import HOUSE_ROLES, CustomerId, HouseRole, TransactionId, WalletId, house_wallet_id
+from tekana.domain.limits import LimitOverride
 from tekana.domain.lock_set import LockKind
 from tekana.domain.metadata import Metadata
 from tekana.domain.money import Currency
+from tekana.domain.usage import Usage
 
 WalletStatus = Literal["active", "frozen", "closed"]
 
@@ -46,7 +48,10 @@ class Wallet:
 
     A house wallet (`house` names its role) belongs to the operator, has no customer, and may have a negative
     balance. `tenant` and `customer_active` are copies of the customer's tenant and status, so that posting needs the
-    lock of one row only.
+    lock of one row only; so are `tier` (None for the first) and `limit_override`.
+
+    `usage` is what its customer has used of their limits in the currency. Their first wallet in it has that; any other
+    one names the first as its `usage_wallet_id`, and has no usage of its own.
     """
 
     AUDITED_FIELDS: ClassVar[tuple[str, ...]] = ("customer_id", "currency", "status", "freeze_scope")
@@ -70,6 +75,10 @@ class Wallet:
     held: int = 0
     version: int = 0
     sequence: int = 0
+    tier: str | None = None
+    limit_override: LimitOverride | None = None
+    usage: Usage | None = None
+    usage_wallet_id: WalletId | None = None
 
     @property
     def available_balance(self) -> int:

@@ -3,7 +3,7 @@
     store          a database adapter: units of work and readers
     readers        the declarations of all readers; a gateway implements the readers only
     unit_of_work   one database transaction: find keys, lock, save
-    customers, wallets, transactions, events, outcomes
+    customers, wallets, transactions, events, outcomes, limits, rates
                    readers: the queries, the order of their results, and their pages
     audit          checks of the ledger's invariants
     history        the optional capability of a store to link its history, and the log of checkpoints

@@ -29,8 +29,10 @@ from tekana.ports.approvals import Approvals
 from tekana.ports.audit_log import AuditLog
 from tekana.ports.customers import Customers
 from tekana.ports.events import Events
+from tekana.ports.limits import Limits
 from tekana.ports.outcomes import Outcomes
 from tekana.ports.personal_data import PersonalData
+from tekana.ports.rates import Rates
 from tekana.ports.reports import Reports
 from tekana.ports.transactions import Transactions
 from tekana.ports.wallets import Wallets
@@ -85,6 +87,14 @@ class Readers(Protocol):
 
     def audit_log(self, caller: Caller) -> AuditLog:
         """Return the reader of the audit log."""
+        ...
+
+    def limits(self, caller: Caller) -> Limits:
+        """Return the reader of limits."""
+        ...
+
+    def rates(self, caller: Caller) -> Rates:
+        """Return the reader of exchange rates."""
         ...
 
     def personal_data(self, caller: Caller) -> PersonalData:
@@ -177,6 +187,8 @@ class SessionReaders(ABC):
     api_keys = Reader(Readers.api_keys, scope="keys:read", service="transaction")
     approvals = Reader(Readers.approvals, scope="approvals:read", service="transaction")
     audit_log = Reader(Readers.audit_log, scope="audit-log:read", service="transaction")
+    limits = Reader(Readers.limits, scope="customers:read", service="customer")
+    rates = Reader(Readers.rates, scope="transactions:read", service="transaction")
     personal_data = Reader(Readers.personal_data, scope="customers:read", service="customer")
     reports = Reader(Readers.reports, scope="reports:read", service="transaction", all_tenants=True)
 

@@ -18,6 +18,7 @@ from tekana.application import (
     FreezeWallet,
     OpenWallet,
     RegisterCustomer,
+    SetLimits,
     TransferFunds,
     WithdrawFunds,
 )
@@ -123,6 +124,11 @@ def atomic(*transactions: AnyMoneyCommand) -> Batch:
 def independent(*transactions: AnyMoneyCommand) -> Batch:
     """Build an independent batch."""
     return Batch(mode="independent", transactions=transactions)
+
+
+def no_limits(tier: str = "0", currency: str = "RWF") -> SetLimits:
+    """Build the setting that leaves a tier without limits in a currency."""
+    return SetLimits(tier=tier, currency=currency)
 
 
 def freeze(wallet_id: WalletId, scope: str = "debits", reason: str = "a lost phone") -> FreezeWallet:

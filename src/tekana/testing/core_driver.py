@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -18,7 +18,7 @@ from tekana.application.customer_export import CustomerExport
 from tekana.application.event_payload import event_payload
 from tekana.application.executed import refusal_of
 from tekana.application.sign_in.customer_sign_in import CustomerSignIn
-from tekana.domain.answers import CustomerWithWallets
+from tekana.domain.answers import CustomerWithWallets, OverriddenLimits
 from tekana.domain.approvals import Approval
 from tekana.domain.audit_log import AuditEntry
 from tekana.domain.caller import LOCAL_OPERATOR
@@ -26,7 +26,11 @@ from tekana.domain.errors import ApprovalPending, InvalidRequest, Refused, Unaut
 from tekana.domain.hold_state import HoldState
 from tekana.domain.holds import Hold
 from tekana.domain.identifiers import CustomerId, WebhookEndpointId
+from tekana.domain.limit_rules import CustomerLimits, LimitState
+from tekana.domain.limits import ReachedLimit, shown_value
 from tekana.domain.money import Currency, Money, format_minor
+from tekana.domain.rates import Rate
+from tekana.domain.tier_limits import TierLimits
 from tekana.domain.transaction import Entry, PostedEntry, Transaction
 from tekana.domain.wallet import Wallet
 from tekana.domain.webhooks import WebhookDelivery, WebhookEndpoint
@@ -55,6 +59,9 @@ _COMMANDS: dict[Verb, tuple[Callable[..., Any], str | None]] = {
     "create_webhook": (core.CreateWebhookEndpoint, None),
     "update_webhook": (core.UpdateWebhookEndpoint, "endpoint_id"),
     "resend": (core.ResendWebhookDelivery, "delivery_id"),
+    "set_rate": (core.SetRate, None),
+    "set_limits": (core.SetLimits, None),
+    "override_limits": (core.OverrideLimits, "customer_id"),
     "approve": (core.ApproveRequest, "approval_id"),
     "reject": (core.RejectRequest, "approval_id"),
     "capture": (core.CaptureHold, "transaction_id"),
@@ -101,6 +108,8 @@ class CoreDriver:
             "approvals": self._app.approvals,
         }
         try:
+            if kind == "limits":
+                return _customer_limits(await self._app.limits.of_customer(CustomerId(UUID(id))))
             if kind == "exports":
                 return await _export(self._app.export_customer(CustomerId(UUID(id))))
             return _record(await readers[kind].get(UUID(id)))
@@ -189,7 +198,8 @@ def _refusals() -> Iterator[None]:
     except Unauthenticated as error:
         raise Refusal(error.code) from error
     except Refused as error:
-        raise Refusal(error.code, replayed=error.replayed) from error
+        limit = None if error.limit is None else _reached(error.limit)
+        raise Refusal(error.code, replayed=error.replayed, limit=limit) from error
 
 
 def _command(verb: Verb, subject: str | None, details: Record) -> Any:
@@ -257,7 +267,7 @@ def _typed(details: Record) -> dict[str, Any]:
     for name, value in details.items():
         if value is not None and name.endswith("_id") and name != "external_id":
             typed[name] = UUID(value)
-        elif name in ("effective_at", "start", "end"):
+        elif name in ("effective_at", "start", "end", "until", "valid_until"):
             typed[name] = datetime.fromisoformat(value)
     return typed
 
@@ -271,11 +281,13 @@ def _record(answer: object) -> Record:
             return {"id": str(customer.id), **record, "wallets": [_record(wallet) for wallet in wallets]}
         case Wallet():
             return _wallet(answer)
+        case TierLimits() | OverriddenLimits():
+            return {}
         case Transaction() | Hold():
             return _transaction(answer.shown() if isinstance(answer, Hold) else answer)
         case PostedEntry(entry=entry):
             return {**_entry(entry), "type": answer.type, "reference": answer.reference}
-        case WebhookEndpoint() | WebhookDelivery() | Approval():
+        case WebhookEndpoint() | WebhookDelivery() | Approval() | Rate():
             return _other(answer)
         case BalanceAt():
             return {"ledger_balance": answer.ledger_balance.major, "version": answer.version}
@@ -283,11 +295,38 @@ def _record(answer: object) -> Record:
             raise TypeError(f"no record for answers of type {type(answer).__name__}")
 
 
+def _reached(limit: ReachedLimit) -> Record:
+    return {
+        "name": limit.name,
+        "left": shown_value(limit.name, limit.left, limit.currency),
+        "resets_at": limit.resets_at and _time(limit.resets_at),
+    }
+
+
+def _customer_limits(limits: CustomerLimits) -> Record:
+    def state(one: LimitState, currency: Currency) -> Record:
+        left = None if one.left is None else shown_value(one.name, one.left, currency)
+        return {"name": one.name, "left": left, "resets_at": one.resets_at and _time(one.resets_at)}
+
+    return {
+        "currencies": [
+            {"currency": one.currency, "limits": [state(each, one.currency) for each in one.limits]}
+            for one in limits.currencies
+        ]
+    }
+
+
+def _time(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def _audit_entry(entry: AuditEntry) -> Record:
     return {name: getattr(entry, name) for name in ("action", "outcome", "code", "before", "after")}
 
 
-def _other(answer: WebhookEndpoint | WebhookDelivery | Approval) -> Record:
+def _other(answer: WebhookEndpoint | WebhookDelivery | Approval | Rate) -> Record:
+    if isinstance(answer, Rate):
+        return {name: getattr(answer, name) for name in ("base", "quote", "bid", "ask")}
     if isinstance(answer, Approval):
         return {"id": str(answer.id), "status": answer.status, "asked_by": answer.asked_by}
     return _webhook(answer) if isinstance(answer, WebhookEndpoint) else _delivery(answer)

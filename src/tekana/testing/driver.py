@@ -16,16 +16,27 @@ MoneyVerb = str
 """The `type` of any money command."""
 
 BatchVerb = Literal["batch"]
+TermsVerb = Literal["set_limits", "override_limits", "set_rate"]
 WebhookVerb = Literal["create_webhook", "update_webhook", "resend"]
 ApprovalVerb = Literal["approve", "reject"]
 FollowUpVerb = Literal["capture", "void", "change_hold", "reverse"]
 SignInVerb = Literal[
     "set_password", "sign_in", "refresh", "sign_out", "request_code", "set_password_by_code", "change_password"
 ]
-Verb = CustomerVerb | WalletVerb | BatchVerb | WebhookVerb | ApprovalVerb | FollowUpVerb | SignInVerb | MoneyVerb
+Verb = (
+    CustomerVerb
+    | WalletVerb
+    | BatchVerb
+    | TermsVerb
+    | WebhookVerb
+    | ApprovalVerb
+    | FollowUpVerb
+    | SignInVerb
+    | MoneyVerb
+)
 
-Kind = Literal["customers", "wallets", "transactions", "approvals", "audit-log", "exports"]
-"""What can be read. An export is of a customer: `customer`, `transactions` and more."""
+Kind = Literal["customers", "wallets", "transactions", "approvals", "audit-log", "exports", "limits"]
+"""What can be read. Exports and limits are of a customer."""
 
 
 class Reply(NamedTuple):
@@ -36,13 +47,16 @@ class Reply(NamedTuple):
 
 
 class Refusal(Exception):
-    """A request was refused: the stable code, and the names of the invalid fields, if any."""
+    """A request was refused: the stable code, and the names of the invalid fields, or the limit, if any."""
 
-    def __init__(self, code: str, fields: Sequence[str] = (), *, replayed: bool = False) -> None:
+    def __init__(
+        self, code: str, fields: Sequence[str] = (), *, replayed: bool = False, limit: Record | None = None
+    ) -> None:
         super().__init__(f"{code} {' '.join(fields)}".strip())
         self.code = code
         self.fields = tuple(fields)
         self.replayed = replayed
+        self.limit = limit
 
 
 class Driver(Protocol):
@@ -54,7 +68,8 @@ class Driver(Protocol):
         Args:
             verb: the operation.
             subject: the id of the customer, wallet, webhook endpoint, approval, hold, or webhook delivery (`resend`);
-                None for `register`, `batch`, `create_webhook`, money commands, and sign-in but for `set_password`.
+                None for `register`, `batch`, `set_limits`, `set_rate`, `create_webhook`, money commands, and sign-in
+                but for `set_password`.
             details: the fields of the request. `update` may have an `expected_version`; `batch` has its `mode` and
                 `transactions`, and its reply has `results` even if all of them were refused.
             key: the idempotency key.

@@ -50,6 +50,12 @@ _PATCHED: dict[Verb, str] = {
     "update_webhook": "/v1/webhook-endpoints/{}",
     "change_hold": "/v1/transactions/{}",
 }
+_PUT: dict[Verb, str] = {
+    "set_limits": "/v1/limits/{tier}/{currency}",
+    "override_limits": "/v1/customers/{subject}/limits/{currency}",
+    "set_rate": "/v1/rates/{base}/{quote}",
+}
+_OF_CUSTOMERS: dict[Kind, str] = {"exports": "export", "limits": "limits"}
 _GRANTS: dict[Verb, str] = {"sign_in": "password", "refresh": "refresh_token"}
 _FAMILIES: dict[type[TekanaError], int] = {
     InvalidRequest: 400,
@@ -87,6 +93,10 @@ class HttpDriver:
             return _reply(await self._client.put(f"/v1/customers/{subject}/password", json={**details}))
         if verb in _GRANTS:
             details = {**details, "grant_type": _GRANTS[verb]}
+        if verb in _PUT:
+            path = _PUT[verb].format(subject=subject, **details)
+            body = {name: value for name, value in details.items() if f"{{{name}}}" not in _PUT[verb]}
+            return _reply(await self._client.put(path, json=body, headers=headers))
         if verb in _PATCHED:
             return _reply(await self._client.patch(_PATCHED[verb].format(subject), json=details, headers=headers))
         if verb not in _PATHS:  # the type of a money command
@@ -99,7 +109,7 @@ class HttpDriver:
         return _reply(await self._client.post(path, json={**body}, params={"dry_run": "true"}))
 
     async def get(self, kind: Kind, id: str) -> Record:
-        path = f"/v1/customers/{id}/export" if kind == "exports" else f"/v1/{kind}/{id}"
+        path = f"/v1/customers/{id}/{_OF_CUSTOMERS[kind]}" if kind in _OF_CUSTOMERS else f"/v1/{kind}/{id}"
         return _reply(await self._client.get(path)).record
 
     async def find(self, kind: Kind, **which: str) -> list[Record]:
@@ -153,7 +163,8 @@ def _reply(response: httpx.Response) -> Reply:
     code = body["code"]
     assert response.status_code == body["status"], body
     assert response.status_code == _STATUSES.get(code, response.status_code), f"{code} came as {response.status_code}"
-    raise Refusal(code, [error["field"] for error in body.get("errors", ())], replayed=replayed)
+    fields = [error["field"] for error in body.get("errors", ())]
+    raise Refusal(code, fields, replayed=replayed, limit=body.get("limit"))
 
 
 def _check_results(status: int, body: Record) -> None:

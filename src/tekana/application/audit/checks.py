@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC
 from typing import Any
 
+from tekana.application.audit.limit_checks import find_breaches
 from tekana.application.audit.reversal_checks import reversal_breaches
 from tekana.application.audit.snapshot import Snapshot
 from tekana.domain.answers import ANSWERS, CustomerWithWallets
@@ -54,12 +55,13 @@ EVENTS = Invariant(9, "every change has its event, every event its cause")
 SEQUENCES = Invariant(10, "each aggregate's events run without a gap, in order")
 APPEND_ONLY = Invariant(11, "posted history is never changed")
 FINAL = Invariant(12, "statuses follow from events, and what is closed is empty")
+LIMITED = Invariant(13, "what customers moved is within the limits of then")
 DETAILS = Invariant(20, "each customer has their details, and an erased one has none")
 STATEMENTS = Invariant(21, "statements and the trial balance equal the ledger")
 
 INVARIANTS = (
     *(BALANCED, BALANCES, VERSIONS, HELD, COVERED, CURRENCIES, KEYS, REVERSALS, EVENTS, SEQUENCES, APPEND_ONLY),
-    *(FINAL, DETAILS, STATEMENTS),
+    *(FINAL, LIMITED, DETAILS, STATEMENTS),
 )
 
 BREACHES_SHOWN_MAX = 20
@@ -439,6 +441,7 @@ _CHECKS: Mapping[Invariant, tuple[Callable[[Snapshot], int], Callable[[Snapshot]
     SEQUENCES: (lambda snapshot: sum(1 for _ in snapshot.events()), _sequences),
     APPEND_ONLY: (_transactions, _append_only),
     FINAL: (_wallets, _final),
+    LIMITED: (_transactions, find_breaches),
     DETAILS: (lambda snapshot: len(snapshot.customers), _details),
     STATEMENTS: (_entries, _statements),
 }

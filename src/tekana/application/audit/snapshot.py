@@ -14,6 +14,7 @@ from tekana.domain.events import Event
 from tekana.domain.holds import Hold
 from tekana.domain.identifiers import TransactionId, WalletId
 from tekana.domain.reversals import Original
+from tekana.domain.tier_limits import TierLimits
 from tekana.domain.transaction import Entry, Transaction, events_of
 from tekana.domain.wallet import Wallet
 from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord
@@ -34,6 +35,13 @@ class CountsEvents(Protocol):
         ...
 
 
+class TimeZoneSetting(NamedTuple):
+    """A time zone, by its name, and since when it is in force."""
+
+    valid_from: datetime
+    name: str
+
+
 class Snapshot(NamedTuple):
     """The contents of a store at one time.
 
@@ -41,6 +49,8 @@ class Snapshot(NamedTuple):
         outbox: in the order of the feed.
         others: the aggregates of other kinds that count their events.
         originals: the transactions that were reversed.
+        limits: every version of the limits of tiers.
+        time_zones: the time zones of the days, weeks and months of limits, the last one in force.
     """
 
     customers: Sequence[Customer]
@@ -50,6 +60,8 @@ class Snapshot(NamedTuple):
     outbox: Sequence[Transaction | Event]
     others: Sequence[CountsEvents] = ()
     originals: Sequence[Original] = ()
+    limits: Sequence[TierLimits] = ()
+    time_zones: Sequence[TimeZoneSetting] = ()
 
     @property
     def reversed_amounts(self) -> dict[TransactionId, int]:

@@ -97,13 +97,20 @@ def with_further_locks(
 ) -> LockSet | None:
     """Return a lock set with what the commands need besides, as the locked items show; None if that is nothing.
 
+    The usage of limits is in a customer's first wallet, so another one needs that.
+
     To be called again with what it returned and what that locked: a wallet leads to its customer, say, and the customer
     to something else.
     """
-    if not any(map(is_extending, set(map(type, commands)))):  # as in most groups
+    sharing = [one for one in locked.wallets.values() if one.usage_wallet_id is not None]
+    extends = any(map(is_extending, set(map(type, commands))))
+    if not extends and not sharing:  # as in most groups
         return None
-    extending: Any = [one for one in commands if is_extending(type(one))]
+    extending: Any = [one for one in commands if extends and is_extending(type(one))]
     further = [one for one in [one.further_locks(locked) for one in extending] if one != NO_LOCKS]
+    if sharing:
+        named = {*locks.wallets}
+        further.append(LockSet(tuple(one.usage_wallet_id for one in sharing if one.usage_wallet_id and one.id in named)))
     if not further:
         return None
     more = merge([locks, *further], stripe)

@@ -166,6 +166,7 @@ class RoundTripsContract(Contract):
         ],
     )
     async def test_amounts(self, store: Store, currency: str, smallest: str, largest: str, app: Session) -> None:
+        await app.execute(builders.no_limits(currency=currency))
         wallet = await a_wallet(app, smallest, currency=currency)
         posted = await app.execute(builders.deposit(wallet.id, largest, currency))
         assert posted.request.amount.minor == AMOUNT_MAX_MINOR
@@ -173,6 +174,7 @@ class RoundTripsContract(Contract):
         assert await store.transactions(LOCAL_OPERATOR).get(posted.id) == posted
 
     async def test_the_largest_balance(self, store: Store, app: Session) -> None:
+        await app.execute(builders.no_limits())
         wallet = await a_wallet(app)
         whole, rest = divmod(BALANCE_MAX_MINOR, AMOUNT_MAX_MINOR)
         amounts = [AMOUNT_MAX_MINOR] * whole + [rest]

@@ -12,6 +12,7 @@ from tekana.testing.contracts.concurrency import ConcurrencyContract
 from tekana.testing.contracts.contacts import ContactsContract
 from tekana.testing.contracts.erasure import ErasureContract
 from tekana.testing.contracts.event_feed import EventFeedContract
+from tekana.testing.contracts.exchange import ExchangeContract
 from tekana.testing.contracts.hold_races import HoldRacesContract
 from tekana.testing.contracts.holds import HoldsContract
 from tekana.testing.contracts.idempotency import IdempotencyContract
@@ -38,6 +39,7 @@ class StoreContract(
     BatchesContract,
     LegsContract,
     ReversalsContract,
+    ExchangeContract,
     ContactsContract,
     ConcurrencyContract,
     LostAnswersContract,

@@ -43,6 +43,8 @@ _PARTS = (
     "money",
     "batches",
     "dry_run_steps",
+    "exchange_steps",
+    "limit_steps",
     "events",
     "webhook_steps",
     "sign_in_steps",

@@ -10,10 +10,12 @@ from pytest_bdd import given, parsers, then, when
 
 from tekana.application.commands import MONEY_COMMANDS
 from tekana.domain.events import EVENT_TYPES
+from tekana.domain.limits import LIMIT_NAMES
 from tekana.testing.steps.scenario_context import Request, ScenarioContext
 
 REASONS = {
     "not enough money": "insufficient_funds",
+    "it is above a limit": "limit_exceeded",
     "it is another currency": "currency_mismatch",
     "it is more than the hold": "capture_exceeds_hold",
     "the hold is not open any more": "hold_not_open",
@@ -32,6 +34,9 @@ REASONS = {
     "it is too late": "approval_expired",
     "more than what is left of it": "reversal_exceeds_original",
     "it cannot be reversed": "not_reversible",
+    "there is no rate now": "rate_unavailable",
+    "it is less than the smallest amount of the other currency": "amount_too_small",
+    "the pair has a rate the other way round": "inverse_rate_exists",
     "the request was used for something else": "idempotency_key_reused",
 }
 """Every reason for a refusal, as the features word it, with its stable code."""
@@ -80,9 +85,11 @@ _WORDS = {
     "Office": _Word(r"the [a-z ]+"),
     "Field": _Word(
         r"full name|email|phone number|external id|country|currency|tier|reference|description|amount|reason|address|"
-        r"password|duration",
+        rf"password|duration|bid|ask|until|{'|'.join(name.replace('_', ' ') for name in LIMIT_NAMES)}",
         lambda text: {"address": "url", "duration": "expires_in"}.get(text, text.replace(" ", "_")),
     ),
+    "Limit": _Word("|".join(name.replace("_", " ") for name in LIMIT_NAMES), lambda text: text.replace(" ", "_")),
+    "Number": _Word(r"[\d.]+"),
     "Event": _Word(r"[a-z ]+", event_type),
     "That": _Word("that|the transfer", lambda text: text.removeprefix("the ")),
     "Text": _Word(r"[^\"]*"),

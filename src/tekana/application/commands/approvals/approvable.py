@@ -12,10 +12,14 @@ import msgspec
 
 from tekana.application.commands.command import Command
 from tekana.application.commands.customers.reactivate_customer import ReactivateCustomer
+from tekana.application.commands.limits.override_limits import OverrideLimits
+from tekana.application.commands.limits.set_limits import SetLimits
 from tekana.application.commands.money.adjust_balance import AdjustBalance
 from tekana.domain.approvals import Approval
 
-APPROVABLE: Final[Mapping[str, type[Command[Any]]]] = {kind.NAME: kind for kind in (AdjustBalance, ReactivateCustomer)}
+APPROVABLE: Final[Mapping[str, type[Command[Any]]]] = {
+    kind.NAME: kind for kind in (AdjustBalance, ReactivateCustomer, SetLimits, OverrideLimits)
+}
 """The commands that can need an approval, by their stable names. None is ever removed: stored approvals name it."""
 
 

@@ -13,19 +13,20 @@ from tekana.domain.caller import Scope
 from tekana.domain.customer import CUSTOMERS
 from tekana.domain.errors import CustomerNotActive, CustomerNotFound, Refused, invalid
 from tekana.domain.identifiers import CustomerId
+from tekana.domain.limits import TIERS
 from tekana.domain.lock_set import LockSet
 
 _TIER = re.compile(r"[A-Za-z0-9_-]{1,32}", re.ASCII)
 
 
 class VerifyCustomer(Struct, frozen=True, kw_only=True):
-    """Record the level (`tier`, such as "basic" or "full") to which the operator verified a customer's identity."""
+    """Record the tier, from "0" to "3", to which the operator verified a customer's identity. Limits depend on it."""
 
     NAME: ClassVar[str] = "VerifyCustomer"
     SCOPE: ClassVar[Scope] = "customers:write"
     IDS: ClassVar[tuple[str, ...]] = ("customer_id",)
     REFUSALS: ClassVar[tuple[type[Refused], ...]] = (CustomerNotFound, CustomerNotActive)
-    EXAMPLE: ClassVar[Mapping[str, Any]] = {"tier": "full"}
+    EXAMPLE: ClassVar[Mapping[str, Any]] = {"tier": "2"}
 
     customer_id: CustomerId
     tier: str
@@ -39,8 +40,12 @@ class VerifyCustomer(Struct, frozen=True, kw_only=True):
         return LockSet(others=(CUSTOMERS.ref(self.customer_id),))
 
     def decide(self, book: Book) -> CustomerWithWallets:
+        """Record the tier. Raises InvalidRequest for another one: requests from before there were limits are replayed."""
+        if self.tier not in TIERS:
+            raise invalid("tier", f"must be one of: {', '.join(TIERS)}")
         customer = book.customer(self.customer_id)
         customer.require_active()
         if customer.tier != self.tier:
             book.change_customer(customer, customer.verify(self.tier, book.now))
+        book.propagate_limits(customer)
         return book.with_wallets(customer)

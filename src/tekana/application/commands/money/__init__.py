@@ -8,13 +8,16 @@ from tekana.application.commands.money.authorize_hold import AuthorizeHold
 from tekana.application.commands.money.capture_hold import CaptureHold
 from tekana.application.commands.money.change_hold import ChangeHold
 from tekana.application.commands.money.deposit_funds import DepositFunds
+from tekana.application.commands.money.exchange_funds import ExchangeFunds
 from tekana.application.commands.money.make_payment import MakePayment
 from tekana.application.commands.money.reverse_transaction import ReverseTransaction
 from tekana.application.commands.money.transfer_funds import TransferFunds
 from tekana.application.commands.money.void_hold import VoidHold
 from tekana.application.commands.money.withdraw_funds import WithdrawFunds
 
-AnyMoneyCommand = DepositFunds | WithdrawFunds | TransferFunds | MakePayment | AdjustBalance | AuthorizeHold
+AnyMoneyCommand = (
+    DepositFunds | WithdrawFunds | TransferFunds | MakePayment | ExchangeFunds | AdjustBalance | AuthorizeHold
+)
 """Any command that begins a movement of money, with its `type` as the tag."""
 
 AnyFollowUp = CaptureHold | VoidHold | ChangeHold | ReverseTransaction
@@ -29,6 +32,7 @@ __all__ = [
     "CaptureHold",
     "ChangeHold",
     "DepositFunds",
+    "ExchangeFunds",
     "MakePayment",
     "ReverseTransaction",
     "TransferFunds",

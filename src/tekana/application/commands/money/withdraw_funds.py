@@ -11,6 +11,7 @@ from tekana.domain.errors import (
     CurrencyMismatch,
     CustomerNotActive,
     InsufficientFunds,
+    LimitExceeded,
     Refused,
     WalletNotActive,
     WalletNotFound,
@@ -28,6 +29,7 @@ class WithdrawFunds(OneWallet, frozen=True, kw_only=True, tag_field="type", tag=
         WalletNotActive,
         CustomerNotActive,
         InsufficientFunds,
+        LimitExceeded,
     )
     EXAMPLE: ClassVar[Mapping[str, Any]] = {
         "type": "withdrawal",
