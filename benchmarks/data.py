@@ -13,11 +13,13 @@ from itertools import count
 from typing import Any, cast
 from uuid import UUID
 
+from tekana.application.commands.limits.limit_fields import COUNT_MAX
 from tekana.bootstrap import Settings
 from tekana.bootstrap.lifespan import build_local
 from tekana.domain.customer import Customer
 from tekana.domain.identifiers import CustomerId, WalletId, house_wallet_id
-from tekana.domain.money import Currency
+from tekana.domain.limits import LIMIT_NAMES, is_count
+from tekana.domain.money import AMOUNT_MAX_MINOR, Currency
 from tekana.domain.wallet import house_wallets
 from tekana_postgres import PostgresStore
 from tekana_postgres.customer_data import DetailsRow, details_row
@@ -62,7 +64,7 @@ async def fill(connection: Any, wallets: int, *, rounds: int = 0) -> None:
     await _open_house(connection, wallets, rounds)
     for statement in (
         *(_CUSTOMERS, _WALLETS, _OPENINGS, _DEPOSITS, _DEPOSIT_ENTRIES, _TRANSFERS, _TRANSFER_ENTRIES),
-        *(_KEYS, _ANNOUNCEMENTS, _POSITION, "VACUUM ANALYZE"),
+        *(_KEYS, _ANNOUNCEMENTS, _POSITION, _LIMITS, _NEW_TERMS, "VACUUM ANALYZE"),
     ):
         await connection.execute(_bound(statement, wallets, rounds), timeout=_LONGEST)
 
@@ -225,4 +227,11 @@ INSERT INTO outbox (position, transaction_id)
 SELECT 2 * {{wallets}} + number + 1, {_transaction_id("number")}
 FROM generate_series(0::bigint, {{transactions}} - 1) number
 """
+# Each limit is set, so that each is compared; none is reached.
+_LIMITS = f"""
+INSERT INTO limits SELECT id, version + 1, tier, currency, '{{epoch}}', '{{author}}', {
+    ", ".join(str(COUNT_MAX if is_count(name) else AMOUNT_MAX_MINOR) for name in LIMIT_NAMES)
+} FROM limits WHERE tier = '0' AND currency = '{{currency}}'
+"""
+_NEW_TERMS = "UPDATE terms SET version = version + 1, counted_from = now()"
 _POSITION = "SELECT setval('outbox_position_seq', 2 * {wallets} + {transactions})"

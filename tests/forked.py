@@ -52,7 +52,7 @@ def _run(words: Sequence[str], environment: Mapping[str, str]) -> None:
     code = 1
     try:
         os.closerange(3, os.sysconf("SC_OPEN_MAX"))  # also the one by which `subprocess` waits for the start
-        _forget_the_tests()
+        _reset_process()
         os.environ.clear()
         os.environ.update(environment)
         code = _exit_code_of(words)
@@ -91,7 +91,7 @@ def _exit_code_of(words: Sequence[str]) -> int:
     return 0
 
 
-def _forget_the_tests() -> None:
+def _reset_process() -> None:
     """Undo what pytest and asyncio have set up in the process of the tests."""
     faulthandler.disable()
     signal.set_wakeup_fd(-1)

@@ -80,7 +80,9 @@ class Body:
         """Return an example of each kind of body, by its tag or name."""
         return {
             str(one.__struct_config__.tag or self.name or one.__name__): {
-                **(self._example or getattr(one, "EXAMPLE", {}))
+                name: value
+                for name, value in (self._example or getattr(one, "EXAMPLE", {})).items()
+                if name not in self.without
             }
             for one in self.kinds
         }

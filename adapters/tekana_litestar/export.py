@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tekana import Page, Unavailable
 from tekana_litestar.responses import JSON
-from tekana_litestar.server_sent_events import Streams
+from tekana_litestar.server_sent_events import Streams, mark_stream
 
 if TYPE_CHECKING:
     from litestar.types import Receive, Scope, Send
@@ -67,6 +67,7 @@ class Export:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - an ASGI app's shape
         """Send the parts."""
         try:
+            mark_stream(scope)
             headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in self._headers]
             await send({"type": "http.response.start", "status": 200, "headers": headers})
             if scope.get("method") != "HEAD":

@@ -45,7 +45,10 @@ PATH_EXAMPLES: Final = defaultdict(
 """The examples of what paths name. Any other identifier has OTHER_ID."""
 
 _CODE: Final = {"pattern": "^[A-Z]{3}$"}
-PATH_SCHEMAS: Final = {"tier": {"enum": list(TIERS)}, "currency": _CODE, "base": _CODE, "quote": _CODE}
+PATH_SCHEMAS: Final[dict[str, dict[str, Any]]] = {
+    "tier": {"enum": list(TIERS)},
+    **dict.fromkeys(("currency", "base", "quote"), _CODE),
+}
 """What is said about parameters of paths that are no identifiers, as JSON Schema."""
 
 REQUEST_ID: Final = "0198d2a0-0000-7000-8000-0000000000ff"
@@ -145,7 +148,6 @@ TO_PHONE_NUMBER: Final = meta(
 )
 
 
-
 def _limit(name: str) -> Meta:
     """What is said about a limit."""
     if is_count(name):
@@ -155,7 +157,9 @@ def _limit(name: str) -> Meta:
         "largest_transaction": "The most that one transaction moves.",
         "largest_balance": "The most that is in all of the customer's wallets in the currency, once money came in.",
     }
-    description = words.get(name) or f"The most that {_DIRECTIONS[direction_of(name)]} in a {_WINDOWS[window_of(name)]}."
+    description = (
+        words.get(name) or f"The most that {_DIRECTIONS[direction_of(name)]} in a {_WINDOWS[window_of(name)]}."
+    )
     return meta(description, "2000000", pattern=r"^[0-9]{1,16}(\.[0-9]{1,4})?$")
 
 

@@ -16,6 +16,7 @@ from uuid_utils import uuid7
 
 from tekana import Unavailable
 from tekana_litestar.problems import problem_of_request
+from tekana_litestar.server_sent_events import is_stream
 
 if TYPE_CHECKING:
     from litestar.types import HTTPScope, Message, Receive, Send
@@ -30,8 +31,6 @@ REQUEST_TIMEOUT_SECONDS: Final = 30.0
 """Longer than a store's own timeouts, so that their errors come first."""
 
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,128}")
-
-_STREAMS: Final = frozenset(((b"content-type", b"text/event-stream"), (b"content-type", b"application/x-ndjson")))
 
 DEFAULT_HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
@@ -93,7 +92,7 @@ class Middleware:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                if not _STREAMS.isdisjoint(map(tuple, message["headers"])):  # they last as long as both sides like
+                if is_stream(scope):
                     deadline.reschedule(None)
                 headers = [*message["headers"], *_quota_headers(scope), *self._cors.headers(scope["headers"])]
                 message["headers"] = common_headers(headers, request_id)

@@ -24,6 +24,16 @@ _LOOK: Final = 0.5
 _HEARTBEAT: Final = 15.0
 
 
+def mark_stream(scope: Scope) -> None:
+    """Mark the response of a request as a stream, which lasts as long as both sides like."""
+    scope.setdefault("state", {})["is_stream"] = True
+
+
+def is_stream(scope: Scope) -> bool:
+    """Return whether the response of a request is a stream."""
+    return scope["state"].get("is_stream") is True
+
+
 class TooManyStreams(Overloaded):
     """This worker serves as many streams as it may."""
 
@@ -125,6 +135,7 @@ class EventStream:
         """Send what there is and what comes, until the client is gone or the server is about to stop."""
         try:
             # Proxies that buffer responses would hold events back.
+            mark_stream(scope)
             headers = [(b"content-type", EVENT_STREAM.encode()), (b"x-accel-buffering", b"no")]
             await send({"type": "http.response.start", "status": 200, "headers": headers})
             if scope.get("method") != "HEAD":

@@ -22,6 +22,7 @@ from tekana.domain.transaction import (
     TRANSACTION_TYPES,
     AdjustmentDetails,
     Direction,
+    ExchangeDetails,
     ReversalDetails,
     TransactionStatus,
 )
@@ -103,6 +104,14 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
     captured_amount: Annotated[str, fields.balance("What was captured of a hold.", "1200")] | UnsetType = UNSET
     held_amount: Annotated[str, fields.balance("What a hold still reserves.", "1800")] | UnsetType = UNSET
     hold_id: Annotated[UUID, meta("The hold that a capture is of.", fields.TRANSACTION_ID)] | UnsetType = UNSET
+    received_amount: (
+        Annotated[str, fields.balance("What an exchange put into the other wallet.", "10.00")] | UnsetType
+    ) = UNSET
+    received_currency: Annotated[str, meta("Its ISO 4217 code.", "USD")] | UnsetType = UNSET
+    price: (
+        Annotated[str, meta("Of one unit of the base of the rate: the bid or the ask of an exchange.", "1320")]
+        | UnsetType
+    ) = UNSET
     reverses: Annotated[UUID, meta("What a reversal gives back.", fields.TRANSACTION_ID)] | UnsetType = UNSET
 
     @classmethod
@@ -135,7 +144,16 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
             effective_at=utc(movement.effective_at) if movement.effective_at else created_at,
             reason=movement.details.reason if isinstance(movement.details, AdjustmentDetails) else UNSET,
         )
+        if isinstance(movement.details, ExchangeDetails):
+            return _with_exchange(shown, movement.details)
         return shown if one.hold is None and movement.relates_to is None else _with_relation(shown, one)
+
+
+def _with_exchange(shown: Transaction, details: ExchangeDetails) -> Transaction:
+    """Return what clients see of an exchange."""
+    received = format_minor(details.received, details.received_currency)
+    about = {"received_amount": received, "received_currency": details.received_currency, "price": details.price}
+    return msgspec.structs.replace(shown, **about)
 
 
 def _with_relation(shown: Transaction, one: DomainTransaction) -> Transaction:

@@ -112,6 +112,8 @@ class MemoryState:
 
     def save_terms(self, limits: Mapping[TierLimitsId, TierLimits], rates: Mapping[RateId, Rate]) -> None:
         """Put limits of tiers and rates in force."""
+        if not limits and not rates:
+            return
         self.tier_limits.update(limits)
         self.limit_history += limits.values()
         self.items[RATES.name].update(rates)

@@ -72,9 +72,7 @@ class MemoryUnitOfWork:
             for kind, items in changes.items():
                 if kind not in _KINDS_APART:
                     state.items[kind].update(items)
-        limits, rates = book.changes.added_of(LIMITS), book.changes.added_of(RATES)
-        if limits or rates:
-            state.save_terms(limits, rates)
+        state.save_terms(book.changes.added_of(LIMITS), book.changes.added_of(RATES))
         for customer in (*book.changes.changed_of(CUSTOMERS).values(), *book.changes.added_of(CUSTOMERS).values()):
             if not customer.active:
                 state.sign_in.end_families(customer.id)

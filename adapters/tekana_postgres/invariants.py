@@ -357,19 +357,19 @@ _DETAILS = """
        OR (c.status = 'closed') IS DISTINCT FROM d.closed OR c.tenant IS DISTINCT FROM d.tenant
 """
 
-# The last entry of a month, by version, has the balance with which its statement closes. The greatest array is the one
-# with the greatest first element.
+# In the order of posting, so that statements, whose entries are found by versions, are compared with all that was
+# posted by then.
 _STATEMENTS = """
-    WITH months AS (
-        SELECT wallet_id, date_trunc('month', posted_at, 'UTC') AS month, sum(amount) AS amount,
-               (max(ARRAY[version, ledger_balance_after]))[2] AS closing
-        FROM entries GROUP BY wallet_id, month
-    ), totals AS (
-        SELECT wallet_id, month, closing, sum(amount) OVER (PARTITION BY wallet_id ORDER BY month) AS total FROM months
+    WITH history AS (
+        SELECT wallet_id, posted_at, ledger_balance_after AS closing, sum(amount) OVER wallet AS total,
+               lead(posted_at) OVER wallet AS next
+        FROM entries WINDOW wallet AS (PARTITION BY wallet_id ORDER BY posted_at, version)
     )
     SELECT format('wallet %s: its statement of %s closes with %s, not %s', wallet_id,
-                  to_char(month AT TIME ZONE 'UTC', 'YYYY-MM'), closing, total)
-    FROM totals WHERE closing <> total
+                  to_char(posted_at AT TIME ZONE 'UTC', 'YYYY-MM'), closing, total)
+    FROM history
+    WHERE closing <> total
+      AND date_trunc('month', posted_at, 'UTC') IS DISTINCT FROM date_trunc('month', next, 'UTC')
     UNION ALL
     SELECT format('the trial balance in %s: wallets sum to %s', currency, sum(ledger_balance))
     FROM wallets GROUP BY currency HAVING sum(ledger_balance) <> 0

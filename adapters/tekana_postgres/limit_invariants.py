@@ -62,7 +62,8 @@ def limit_breaches() -> str:
         SELECT c.*, {", ".join(_running_sums())} FROM counted c
     ), settings AS (
         SELECT tier, currency, name, value, since, up_to FROM (
-            SELECT *, valid_from AS since, lead(valid_from, 1, 'infinity') OVER (PARTITION BY id ORDER BY version) AS up_to
+            SELECT *, valid_from AS since,
+                   lead(valid_from, 1, 'infinity') OVER (PARTITION BY id ORDER BY version) AS up_to
             FROM limits
         ) versions, {_unpivoted("versions")}
         UNION ALL
@@ -156,13 +157,13 @@ def _sums_of_usage() -> str:
 _WRONG_USAGES: Final = f"""
     SELECT format('wallet %s: its usage is %s, and %s was moved', f.id, f.usage, s.moved)
     FROM (
-        SELECT id, usage, string_to_array(usage, ':')::numeric[] AS used,
-               date '0001-01-01' + (split_part(usage, ':', 1)::int - 1) AS day
+        SELECT id, usage, string_to_array(btrim(usage, '[]'), ',')::numeric[] AS used,
+               date '0001-01-01' + (split_part(btrim(usage, '[]'), ',', 1)::int - 1) AS day
         FROM wallets WHERE house IS NULL AND usage_wallet_id IS NULL
     ) f LEFT JOIN (
         SELECT c.first_id, max(c.day) AS day, {_sums_of_usage()} AS moved
         FROM counted c JOIN (
-            SELECT id, date '0001-01-01' + (split_part(usage, ':', 1)::int - 1) AS day FROM wallets
+            SELECT id, date '0001-01-01' + (split_part(btrim(usage, '[]'), ',', 1)::int - 1) AS day FROM wallets
         ) f ON f.id = c.first_id GROUP BY c.first_id
     ) s ON s.first_id = f.id LEFT JOIN (
         SELECT usage_wallet_id, sum(ledger_balance) AS balance FROM wallets WHERE usage_wallet_id IS NOT NULL

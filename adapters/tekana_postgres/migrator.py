@@ -44,7 +44,8 @@ WHERE :name <> (SELECT name FROM time_zones ORDER BY valid_from DESC LIMIT 1)
 # In an empty ledger, it is in force for all that comes, whatever the clock of its posting says.
 _ADD_TIME_ZONE: Final = """
 INSERT INTO time_zones
-SELECT CASE WHEN EXISTS (SELECT FROM entries) THEN clock_timestamp() ELSE max(valid_from) + interval '1 second' END, :name
+SELECT CASE WHEN EXISTS (SELECT FROM entries) THEN clock_timestamp() ELSE max(valid_from) + interval '1 second' END,
+    :name
 FROM time_zones
 """
 

@@ -45,8 +45,6 @@ _wallet_values = operator.attrgetter(*WALLET_COLUMNS)
 _METADATA, _OVERRIDE, _USAGE = (WALLET_COLUMNS.index(name) for name in ("metadata", "limit_override", "usage"))
 _OVERRIDES = CUSTOMER_COLUMNS.index("limit_overrides")
 
-_new_tuple: Final = tuple.__new__
-
 
 def key_digest(key: IdempotencyKey) -> str:
     """Return 128 bits, in hexadecimal, that stand for a caller's key: short enough to index, and never the same twice.
@@ -108,13 +106,13 @@ def wallet_row(wallet: Wallet) -> tuple[Any, ...]:
 
 
 def write_usage(usage: Usage | None) -> str | None:
-    """Return the text of a usage: its values, with colons between them."""
-    return None if usage is None else ":".join(map(str, usage))
+    """Return the text of a usage: an array in JSON."""
+    return None if usage is None else _encode(usage).decode()
 
 
 def read_usage(text: str) -> Usage:
     """Read the text of a usage."""
-    return _new_tuple(Usage, map(int, text.split(":")))
+    return _usage_of(text)
 
 
 def transaction_of(row: Row, entries: tuple[Entry, ...]) -> Transaction:
@@ -216,5 +214,7 @@ def read_json(value: str | None) -> Metadata | None:
     return None if value is None else msgspec.json.decode(value)
 
 
+_encode: Final = msgspec.json.Encoder().encode
+_usage_of: Final = msgspec.json.Decoder(Usage).decode
 _override_of: Final = msgspec.json.Decoder(LimitOverride).decode
 _overrides_of: Final = msgspec.json.Decoder(tuple[LimitOverride, ...]).decode

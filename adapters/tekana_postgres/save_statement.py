@@ -102,7 +102,7 @@ async def save_balances_and_history(
         moments[0] if is_one_moment else moments,
         len(wallets),
         uuid_array([one.id for one in wallets]),
-        text_array([write_usage(one.usage) or "NULL" for one in wallets]),
+        text_array(["NULL" if one.usage is None else f'"{write_usage(one.usage)}"' for one in wallets]),
     ]
     # The positions of events, which the link has, are only known to the statement that inserts them.
     has_events = link is not None and bool(link.records.events)

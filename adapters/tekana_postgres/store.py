@@ -81,7 +81,7 @@ class PostgresStore:
             feed and the audit use the primary.
         key_provider: returns the provider of the master keys, with which customers' personal data are encrypted.
             Called when they are first needed; without it, what needs them raises KeyUnavailable.
-        time_zone: that of the days, weeks and months of limits, which `migrate` stores; None for the one that is stored.
+        time_zone: that of the days, weeks and months of limits, which `migrate` stores; None keeps the stored one.
     """
 
     def __init__(

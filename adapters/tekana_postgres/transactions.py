@@ -265,7 +265,10 @@ def _conditions(
     # Without a scope, the index of a tenant serves its transactions; those of the main tenant are most of all.
     by_hold = _is_by_hold(which, scope)
     by_tenant = scope is None and not by_hold and tenant not in (None, MAIN_TENANT)
-    (filters if by_tenant or by_hold else served).extend(_by_type_and_status(which))
+    # A wallet's holds and rejected transactions are in one index, and either may be many.
+    by_status = scope is None or which.status == "posted"
+    (filters if by_tenant or by_hold else served).extend(_by_type(which))
+    (served if by_status and not (by_tenant or by_hold) else filters).extend(_by_status(which))
     if _is_hold_status(which.status) and not by_hold:
         filters.append(Condition(_IN_HOLD_STATUS, (literal_value(which.status or "", "hold_status"),)))
     if tenant is not None:
@@ -299,9 +302,12 @@ def _filters(which: TransactionFilter) -> Iterator[Condition]:
     yield from metadata_conditions(which.metadata)
 
 
-def _by_type_and_status(which: TransactionFilter) -> Iterator[Condition]:
+def _by_type(which: TransactionFilter) -> Iterator[Condition]:
     if which.type is not None:
         yield Condition("t.type = :type", (literal_value(which.type, "type"),))
+
+
+def _by_status(which: TransactionFilter) -> Iterator[Condition]:
     if which.status is not None:
         stored = "pending" if _is_hold_status(which.status) else which.status
         yield Condition("t.status = :status", (literal_value(stored, "status"),))

@@ -15,7 +15,7 @@ from tekana.domain.transaction import Transaction
 from tekana.ports.journal import JournalSnapshot
 from tekana.ports.reports import CUSTOMERS
 
-_ROWS_PER_GROUP: Final = 50_000
+_ROWS_PER_GROUP: Final = 20_000
 
 # No currency has more than four decimals, and amounts have at most 19 digits in minor units.
 _AMOUNT: Final = pa.decimal128(23, 4)

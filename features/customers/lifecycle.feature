@@ -12,13 +12,13 @@ Feature: Customer status
 
       Examples:
         | tier  |
-        | basic |
-        | full  |
+        | 1     |
+        | 2     |
 
     Scenario: Verifying a suspended customer is refused
       Given Aline is a customer
       And Aline is suspended
-      When Aline is verified as "full"
+      When Aline is verified as "2"
       Then it is refused: the customer is not active
 
   @customer-7
@@ -103,7 +103,7 @@ Feature: Customer status
         | changed            |
         | reactivated        |
         | suspended          |
-        | verified as "full" |
+        | verified as "2"    |
 
     Scenario: A person who never registered cannot be changed
       When a stranger is suspended

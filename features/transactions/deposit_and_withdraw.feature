@@ -18,7 +18,7 @@ Feature: Deposits and withdrawals
         | 12.50 USD | 7.5 USD       | 20.00 USD     |
         | 1.999 KWD | 0.001 KWD     | 2.000 KWD     |
         | 0.10 USD  | 0.20 USD      | 0.30 USD      |
-        | 1 RWF     | 1,000,000 RWF | 1,000,001 RWF |
+        | 1 RWF     | 400,000 RWF   | 400,001 RWF   |
 
   @transaction-2
   Rule: T2. A withdrawal takes exactly the amount withdrawn, and never more than the wallet holds

@@ -7,8 +7,8 @@ Feature: Trying out a movement
     And Bosco is a customer with 1,000 RWF
     And Chantal is a customer
 
-  @transaction-17
-  Rule: T17. A dry run gives the answer of the real request, and keeps nothing
+  @transaction-22
+  Rule: T22. A dry run gives the answer of the real request, and keeps nothing
 
     Scenario: A transfer that is possible
       When a transfer of 3,000 RWF from Aline's wallet to Bosco's wallet is tried out
@@ -37,8 +37,8 @@ Feature: Trying out a movement
       And the answer is the one of the dry run
       And Aline's wallet holds 2,000 RWF
 
-  @transaction-18
-  Rule: T18. A batch can be tried out, too
+  @transaction-23
+  Rule: T23. A batch can be tried out, too
 
     Scenario: All or none, and one movement is not possible
       When these are tried out together, all or none:

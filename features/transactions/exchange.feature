@@ -1,5 +1,5 @@
 Feature: Exchanges
-  A customer changes money of one currency into money of another, in their own wallets or into somebody else's. The
+  A customer changes money of one currency into money of another, in their own wallets or into another customer's. The
   operator sets the rates: what they pay for a unit of a currency (bid), and what they take for it (ask).
 
   Background:
@@ -7,8 +7,8 @@ Feature: Exchanges
     And Aline has a travel wallet with 20.00 USD
     And the operator buys USD at 1310 RWF and sells it at 1320 RWF
 
-  @transaction-40
-  Rule: T40. Who gives the base currency is paid at the bid, who takes it pays the ask; what they get is rounded down
+  @transaction-24
+  Rule: T24. Who gives the base currency is paid at the bid, who takes it pays the ask; what comes in is rounded down
 
     Scenario Outline: Both directions
       When an exchange of <amount> is made from <one> to <other>
@@ -37,14 +37,14 @@ Feature: Exchanges
       And Aline's wallet holds 49,900 RWF
       And Aline's travel wallet holds 20.00 USD
 
-    Scenario: Into somebody else's wallet
+    Scenario: Into another customer's wallet
       Given Bosco is a customer
       When an exchange of 10.00 USD is made from Aline's travel wallet to Bosco's wallet
       Then it is done
       And Bosco's wallet holds 13,100 RWF
 
-  @transaction-41
-  Rule: T41. The rate that applies at the moment of the exchange is used; without one there is no exchange
+  @transaction-25
+  Rule: T25. The rate that applies at the moment of the exchange is used; without one there is no exchange
 
     Scenario: A new rate replaces the one before
       Given the operator buys USD at 1330.5 RWF and sells it at 1340 RWF
@@ -71,8 +71,8 @@ Feature: Exchanges
       Then the answer is the same as before
       And Aline's wallet holds 63,100 RWF
 
-  @transaction-42
-  Rule: T42. An exchange that a rule forbids is refused, and recorded
+  @transaction-26
+  Rule: T26. An exchange that a rule forbids is refused, and recorded
 
     Scenario Outline: Exchanges that are refused, and why
       Given Bosco is a customer
@@ -87,8 +87,8 @@ Feature: Exchanges
         | 100 RWF    | Aline's wallet        | a missing wallet      | there is no such customer or wallet |
         | 100 RWF    | a missing wallet      | Aline's travel wallet | there is no such customer or wallet |
 
-  @transaction-43
-  Rule: T43. The operator never pays more than they take: a bid above the ask, or the inverse of a pair, is refused
+  @transaction-27
+  Rule: T27. The operator never pays more than they take: a bid above the ask, or the inverse of a pair, is refused
 
     Scenario: A bid above the ask
       When the operator buys USD at 1321 RWF and sells it at 1320 RWF

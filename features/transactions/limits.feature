@@ -4,7 +4,7 @@ Feature: Limits
   months are those of the operator's time zone, here that of Kigali, two hours ahead of UTC; a week begins on Monday.
 
   @limit-1
-  Rule: L1. No transaction and no balance is larger than the limit of the customer's tier
+  Rule: M1. No transaction and no balance is larger than the limit of the customer's tier
 
     Scenario Outline: The largest transaction
       Given the limits of tier 0 in RWF are:
@@ -59,7 +59,7 @@ Feature: Limits
       Then it is done
 
   @limit-2
-  Rule: L2. What goes out, and what comes in, is limited for a day, a week and a month, in amount and in number
+  Rule: M2. What goes out, and what comes in, is limited for a day, a week and a month, in amount and in number
 
     Scenario Outline: The amount of a window
       Given it is 2026-01-28 12:00
@@ -151,7 +151,7 @@ Feature: Limits
       And Aline's wallet holds 4,100 RWF
 
   @limit-3
-  Rule: L3. A customer has the limits of their tier, and tier 0 without one
+  Rule: M3. A customer has the limits of their tier, and tier 0 without one
 
     Scenario: A higher tier
       Given the limits of tier 0 in RWF are:
@@ -196,7 +196,7 @@ Feature: Limits
         | 0.5   | 1000   | not accepted: the daily outgoing amount is wrong |
 
   @limit-4
-  Rule: L4. The operator overrides limits of one customer, with a reason, until a time
+  Rule: M4. The operator overrides limits of one customer, with a reason, until a time
 
     Scenario: An override, and its end
       Given it is 2026-01-31 12:00

@@ -6,8 +6,8 @@ Feature: Reversals
     Given Aline is a customer with 5,000 RWF
     And Bosco is a customer
 
-  @transaction-50
-  Rule: T50. A reversal gives back what is left of a transaction, or a part of that
+  @transaction-28
+  Rule: T28. A reversal gives back what is left of a transaction, or a part of that
 
     Scenario: Reversing all of it
       Given 3,000 RWF is transferred from Aline's wallet to Bosco's wallet
@@ -57,8 +57,8 @@ Feature: Reversals
       Then 1 of them is done, and the others are refused: more than what is left of it
       And Aline's wallet holds 5,000 RWF
 
-  @transaction-51
-  Rule: T51. Deposits, withdrawals, transfers, payments and captures can be reversed
+  @transaction-29
+  Rule: T29. Deposits, withdrawals, transfers, payments and captures can be reversed
 
     Scenario: A deposit
       Given 700 RWF is deposited into Bosco's wallet
@@ -98,8 +98,8 @@ Feature: Reversals
       When that is reversed
       Then it is refused: it cannot be reversed
 
-  @transaction-52
-  Rule: T52. Nothing is given back that the receiver has spent
+  @transaction-30
+  Rule: T30. Nothing is given back that the receiver has spent
 
     Scenario: The receiver has spent the money
       Given 3,000 RWF is transferred from Aline's wallet to Bosco's wallet

@@ -211,13 +211,17 @@ from tekana.ports.events import EventFilter as EventFilter
 from tekana.ports.outcomes import CommandOutcome as CommandOutcome
 from tekana.ports.page import Page as Page
 from tekana.ports.page import PageRequest as PageRequest
+from tekana.ports.reports import AccountBalance as AccountBalance
+from tekana.ports.reports import TrialBalance as TrialBalance
 from tekana.ports.transactions import TransactionFilter as TransactionFilter
 from tekana.ports.wallets import BalanceAt as BalanceAt
+from tekana.ports.wallets import StatementSummary as StatementSummary
 from tekana.ports.wallets import WalletFilter as WalletFilter
 
 if not TYPE_CHECKING:
     __all__ = [
         *application.__all__,
+        "AccountBalance",
         "ApiKey",
         "ApiKeyId",
         "ApiKeyNotActive",
@@ -303,11 +307,13 @@ if not TYPE_CHECKING:
         "ReachedLimit",
         "OverriddenLimits",
         "TierLimits",
+        "StatementSummary",
         "TekanaError",
         "Transaction",
         "TransactionFilter",
         "TransactionId",
         "TransactionNotFound",
+        "TrialBalance",
         "Unauthenticated",
         "Unavailable",
         "Wallet",

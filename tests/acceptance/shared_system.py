@@ -21,7 +21,7 @@ from tests.integration.postgres_support import superuser
 from tests.keys import AppKey, OperatorKey
 from tests.sign_in.support import messages_of
 
-KEPT = ("outbox_parts", "relays", "leases", "api_keys", "data_keys", "signing_keys")
+KEPT = (*("outbox_parts", "relays", "leases", "api_keys", "data_keys", "signing_keys", "terms", "time_zones"),)
 """The tables that stay as they are between scenarios: a running app holds what they say."""
 
 
@@ -80,6 +80,10 @@ def one_scenario(
     portal.call(_empty(postgres_url))
 
 
+_SAVE_FIRST_LIMITS = "CREATE TEMP TABLE first_limits ON COMMIT DROP AS SELECT * FROM limits WHERE set_by = 'tekana'"
+_RESTORE_FIRST_LIMITS = "INSERT INTO limits SELECT * FROM first_limits; UPDATE terms SET version = version + 1"
+
+
 async def _empty(url: str) -> None:
     """Empty the ledger. Positions in the outbox go on."""
     tables = ", ".join(table for table in metadata.tables if table not in KEPT)
@@ -91,4 +95,6 @@ async def _empty(url: str) -> None:
             )
         ]
         guard = "; ".join(f"ALTER TABLE {table} {{0}} TRIGGER append_only_truncate" for table in guarded)
+        await connection.execute(_SAVE_FIRST_LIMITS)
         await connection.execute(f"{guard.format('DISABLE')}; TRUNCATE {tables}; {guard.format('ENABLE ALWAYS')}")
+        await connection.execute(_RESTORE_FIRST_LIMITS)

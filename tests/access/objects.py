@@ -76,6 +76,7 @@ class Objects:
             "wallet_id": self._wallet_id,
             "funded_wallet_id": self._funded_wallet_id,
             "transaction_id": self._transaction_id,
+            "hold_id": self._hold_id,
             "webhook_endpoint_id": self._webhook_endpoint_id,
             "webhook_delivery_id": self._webhook_delivery_id,
             "api_key_id": self._api_key_id,
@@ -153,6 +154,10 @@ class Objects:
 
     async def _transaction_id(self, owner: Owner) -> object:
         return (await self.session(owner).execute(builders.deposit(await self._wallet_id(owner)))).id
+
+    async def _hold_id(self, owner: Owner) -> object:
+        payer, payee = await self._funded_wallet_id(Owner(owner.tenant)), await self._wallet_id(owner)
+        return (await self.session(owner).execute(builders.movement("hold", payer, payee, "3000"))).id
 
     async def _webhook_endpoint_id(self, owner: Owner) -> object:
         return (await self.session(owner).execute(CreateWebhookEndpoint(**HOOK))).id

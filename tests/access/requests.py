@@ -17,6 +17,7 @@ from docs.access import Line
 from tekana import Batch
 from tekana.application.commands import MONEY_COMMANDS
 from tekana.testing import builders
+from tekana_litestar.fields import PATH_EXAMPLES, PATH_SCHEMAS
 from tekana_litestar.operation import Operation
 from tests.access.driver import Sent
 from tests.access.objects import HOOK, WALLETS
@@ -37,6 +38,16 @@ REFUSED: Final = {"POST /v1/batches adjustment": "400 invalid_request"}
 
 UNFIT: Final = {"POST /v1/customers/{customer_id}/erase": "409 customer_not_erasable"}
 """What is refused of the objects that are made here: the erasure of a customer who is not closed."""
+
+_HOLD: Final = "/v1/transactions/{transaction_id}"
+KINDS: Final = {
+    ("PATCH", _HOLD): "hold_id",
+    ("POST", f"{_HOLD}/capture"): "hold_id",
+    ("POST", f"{_HOLD}/void"): "hold_id",
+}
+"""The kind of the object that the path of a route names, where that is not in its name."""
+TEXTS: Final = {name: PATH_EXAMPLES[name] for name in PATH_SCHEMAS}
+"""What paths name that is no object."""
 
 IDS: Final = re.compile(
     r"(?:^|_)(?:customer|wallet|transaction|webhook_endpoint|webhook_delivery|api_key|approval)_id$"
@@ -113,7 +124,7 @@ def target_of(line: Line, handler: HTTPRouteHandler) -> Target:
     operation = handler.opt.get("operation")
     if not isinstance(operation, Operation):
         return Target(line, None)
-    names = {name: name for name in re.findall(r"{(\w+)}", line.path)}
+    names = {name: KINDS.get((line.method, line.path), name) for name in re.findall(r"{(\w+_id)}", line.path)}
     for name in _fields(_example(line, operation)):
         names[name] = WALLETS.get(name, "funded_wallet_id" if name == "wallet_id" else name)
     for name in _required(operation):
@@ -124,7 +135,7 @@ def target_of(line: Line, handler: HTTPRouteHandler) -> Target:
 def request_of(target: Target, names: Mapping[str, str]) -> Sent:
     """Return the request that names these objects, in these places."""
     line, operation = target.line, target.operation
-    path = re.sub(r"{(\w+)}", lambda found: names.get(found[1], "page.js"), line.path)
+    path = re.sub(r"{(\w+)}", lambda found: names.get(found[1], TEXTS.get(found[1], "page.js")), line.path)
     parameters = [f"{place[1:]}={quote(value, safe='')}" for place, value in names.items() if place[0] == "?"]
     query = "&".join([*parameters, "dry_run=true"] if target.is_dry_run else parameters)
     headers: list[tuple[str, str]] = []

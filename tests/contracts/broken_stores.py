@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from tekana.application.journal.from_snapshot import SnapshotJournal
 from tekana.domain.answers import BatchRecord, CustomerWithWallets
 from tekana.domain.book import Book
 from tekana.domain.caller import LOCAL_OPERATOR
@@ -19,11 +20,13 @@ from tekana.ports.audit import Finding
 from tekana.ports.events import ALL_EVENTS, EventFilter, FeedEvent
 from tekana.ports.outcomes import CommandOutcome, outcome_of
 from tekana.ports.page import Page, PageRequest
+from tekana.ports.reports import TrialBalance
 from tekana.ports.transactions import TransactionFilter
 from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord
-from tekana.ports.wallets import BalanceAt, WalletFilter
+from tekana.ports.wallets import BalanceAt, StatementSummary, WalletFilter
 from tekana_memory import MemoryStore
 from tekana_memory.readers import MemoryCustomers, MemoryEvents, MemoryOutcomes, MemoryTransactions, MemoryWallets
+from tekana_memory.reports import MemoryReports
 from tekana_memory.unit_of_work import MemoryUnitOfWork
 
 
@@ -238,7 +241,7 @@ def broken_reader(part: str, reader: type) -> type[MemoryStore]:
     class BrokenReader(MemoryStore):
         def __init__(self, *arguments: Any, **options: Any) -> None:
             super().__init__(*arguments, **options)
-            clock = (self._clock,) if part in ("wallets", "personal_data") else ()
+            clock = (self._clock,) if part in ("wallets", "personal_data", "reports") else ()
             setattr(self, part, partial(reader, self._state, *clock))
 
     BrokenReader.__name__ = reader.__name__
@@ -323,6 +326,36 @@ class ExcludesExactTime(MemoryWallets):
         if at is None:
             return await super().balance_at(wallet_id, at)
         return (await super().balance_at(wallet_id, at - datetime.resolution))._replace(at=at)
+
+
+class IncludesTheEndInStatements(MemoryWallets):
+    async def statement(
+        self, wallet_id: Any, start: datetime | None = None, end: datetime | None = None
+    ) -> StatementSummary:
+        if end is None:
+            return await super().statement(wallet_id, start, end)
+        return (await super().statement(wallet_id, start, end + datetime.resolution))._replace(end=end)
+
+
+class ShowsTheBalanceOfNow(MemoryReports):
+    async def trial_balance(self, at: datetime | None = None) -> TrialBalance:
+        found = await super().trial_balance()
+        return found if at is None else found._replace(at=at)
+
+
+class LeavesOutTheHouse(MemoryReports):
+    async def trial_balance(self, at: datetime | None = None) -> TrialBalance:
+        found = await super().trial_balance(at)
+        return found._replace(accounts=tuple(one for one in found.accounts if one.account == "customers"))
+
+
+class ExportsTheEnd(MemoryStore):
+    """The journal of a period has what was posted at its end."""
+
+    @asynccontextmanager
+    async def journal(self, start: datetime | None, end: datetime | None) -> AsyncIterator[SnapshotJournal]:
+        async with super().journal(start, end and end + datetime.resolution) as journal:
+            yield journal
 
 
 class LosesEvent(MemoryEvents):

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -18,29 +19,39 @@ import pytest
 from tekana import (
     Approval,
     Batch,
+    CaptureHold,
+    ChangeHold,
     CloseCustomer,
     CloseWallet,
     Command,
     CustomerId,
     EraseCustomer,
+    OverrideLimits,
     ReactivateCustomer,
     Refused,
     RejectRequest,
+    ReverseTransaction,
+    SetRate,
     Settings,
     SuspendCustomer,
+    TransactionId,
     UnfreezeWallet,
     UpdateCustomer,
     UpdateWallet,
     VerifyCustomer,
+    VoidHold,
     WalletId,
     WalletNotActive,
 )
 from tekana.application import Session
 from tekana.application.commands import MONEY_COMMANDS
+from tekana.application.commands.money.expire_hold import ExpireHold
 from tekana.domain.events import EVENT_TYPES, Event, WalletFrozen
 from tekana.ports.page import PAGE_SIZE_MAX, PageRequest
 from tekana.ports.store import Store
+from tekana.ports.transactions import TransactionFilter
 from tekana.testing import builders
+from tekana.testing.clock import FrozenClock
 from tekana.testing.contracts.approval_helpers import Office, approve, ask, office, refused
 from tekana.testing.contracts.helpers import a_customer
 from tekana.testing.sample_events import sample_events
@@ -179,18 +190,27 @@ def references(document: Any) -> list[str]:
 
 
 class ScenarioContext(NamedTuple):
-    """The state before an act: Aline's wallet holds 500 francs, and Bosco's wallet is empty."""
+    """The state before an act: Aline has deposited 600 francs, of which 100 are held, and Bosco's wallet is empty."""
 
     aline: CustomerId
     alines: WalletId
     bosco: CustomerId
     boscos: WalletId
+    deposit: TransactionId
+    hold: TransactionId
 
 
 ACTS: dict[str, Callable[[ScenarioContext], Command[Any] | Batch]] = {
     "register a customer": lambda _: builders.person(**PERSONAL, country="RW"),
     "change a customer's details": lambda at: UpdateCustomer(customer_id=at.aline, **PERSONAL),
-    "verify a customer": lambda at: VerifyCustomer(customer_id=at.aline, tier="full"),
+    "verify a customer": lambda at: VerifyCustomer(customer_id=at.aline, tier="2"),
+    "override limits of a customer": lambda at: OverrideLimits(
+        customer_id=at.aline,
+        currency="RWF",
+        reason=WORDS,
+        until=datetime(2099, 1, 1, tzinfo=UTC),
+        largest_balance="9000",
+    ),
     "suspend a customer": lambda at: SuspendCustomer(customer_id=at.aline, reason=WORDS),
     "reactivate a customer": lambda at: ReactivateCustomer(customer_id=at.aline),
     "open a wallet": lambda at: builders.open_wallet(at.aline, "USD", name=WORDS),
@@ -200,6 +220,7 @@ ACTS: dict[str, Callable[[ScenarioContext], Command[Any] | Batch]] = {
     "deposit": lambda at: builders.deposit(at.alines, description=WORDS, metadata={"from": WORDS}),
     "transfer": lambda at: builders.transfer(at.alines, at.boscos, "100", description=WORDS, reference="rent"),
     "withdraw": lambda at: builders.withdrawal(at.alines, "100", description=WORDS),
+    "reverse a deposit": lambda at: ReverseTransaction(transaction_id=at.deposit, amount="400", reason=WORDS),
     "a movement that is refused": lambda at: builders.withdrawal(at.boscos, description=WORDS),
     "a batch of two deposits, each on its own": lambda at: builders.independent(
         builders.deposit(at.alines), builders.deposit(at.boscos)
@@ -207,6 +228,13 @@ ACTS: dict[str, Callable[[ScenarioContext], Command[Any] | Batch]] = {
     "a batch of two transfers, all or none, of which one is refused": lambda at: builders.atomic(
         builders.transfer(at.alines, at.boscos, "100"), builders.transfer(at.alines, at.boscos, "900")
     ),
+    "authorize a hold": lambda at: builders.movement("hold", at.alines, at.boscos, "100", description=WORDS),
+    "capture a part of a hold": lambda at: CaptureHold(transaction_id=at.hold, amount="60"),
+    "raise a hold": lambda at: ChangeHold(transaction_id=at.hold, amount="200"),
+    "lower a hold": lambda at: ChangeHold(transaction_id=at.hold, amount="50"),
+    "extend a hold": lambda at: ChangeHold(transaction_id=at.hold, expires_in=60),
+    "void a hold": lambda at: VoidHold(transaction_id=at.hold, reason=WORDS),
+    "a hold that expires": lambda at: ExpireHold(transaction_id=at.hold),
     "close a wallet": lambda at: CloseWallet(wallet_id=at.boscos),
     "close a customer with an open wallet": lambda at: CloseCustomer(customer_id=at.bosco),
     "erase a closed customer": lambda at: EraseCustomer(customer_id=at.bosco),
@@ -240,18 +268,26 @@ DECISIONS = {
 
 
 @pytest.fixture
-async def app() -> AsyncIterator[Session]:
-    async with session(Settings(database_url="memory://", keep_customers=0)) as app:
+def clock() -> FrozenClock:
+    return FrozenClock()
+
+
+@pytest.fixture
+async def app(clock: FrozenClock) -> AsyncIterator[Session]:
+    async with session(Settings(database_url="memory://", keep_customers=0), clock=clock) as app:
         yield app
 
 
 @pytest.fixture
 async def context(app: Session) -> ScenarioContext:
-    aline, bosco = await a_customer(app, "500", **PERSONAL), await a_customer(app)
+    aline, bosco = await a_customer(app, "600", **PERSONAL), await a_customer(app)
     await app.execute(
         UpdateCustomer(customer_id=aline.customer.id, email="aline@example.com", phone_number="+250788000101")
     )
-    return ScenarioContext(aline.customer.id, aline.wallets[0].id, bosco.customer.id, bosco.wallets[0].id)
+    alines, boscos = aline.wallets[0].id, bosco.wallets[0].id
+    hold = await app.execute(builders.movement("hold", alines, boscos, "100", expires_in=3600))
+    [deposit] = (await app.transactions.list(TransactionFilter(type="deposit"), PageRequest(2))).items
+    return ScenarioContext(aline.customer.id, alines, bosco.customer.id, boscos, deposit.id, hold.id)
 
 
 async def recorded_events(app: Session) -> list[Event]:
@@ -259,7 +295,11 @@ async def recorded_events(app: Session) -> list[Event]:
 
 
 @pytest.mark.parametrize("act", ACTS)
-async def test_an_act_records_the_events_that_the_page_lists(app: Session, context: ScenarioContext, act: str) -> None:
+async def test_an_act_records_the_events_that_the_page_lists(
+    app: Session, context: ScenarioContext, clock: FrozenClock, act: str
+) -> None:
+    if act == "a hold that expires":
+        clock.advance(timedelta(hours=1))
     if act in BEFORE:
         await app.execute(ACTS[BEFORE[act]](context))
     before = await recorded_events(app)
@@ -273,11 +313,18 @@ async def test_an_act_records_the_events_that_the_page_lists(app: Session, conte
 
 @pytest.mark.parametrize("type_", MONEY_COMMANDS)
 async def test_a_transaction_records_the_event_of_its_type(app: Session, context: ScenarioContext, type_: str) -> None:
+    payee = context.boscos
+    if type_ == "exchange":
+        await app.execute(SetRate(base="USD", quote="RWF", bid="1", ask="1"))
+        owner = (await app.wallets.get(context.boscos)).customer_id
+        payee = (await app.execute(builders.open_wallet(owner, "USD"))).id
     before = await recorded_events(app)
-    movement = builders.movement(type_, context.alines, context.boscos, "100", description=WORDS)
+    movement = builders.movement(type_, context.alines, payee, "100", description=WORDS)
     transaction = await app.execute(movement, key="a key")
     debited, credited = DOCUMENTED[OTHER]
     entries = [debited if entry.amount_minor < 0 else credited for entry in transaction.entries]
+    if transaction.hold is not None:
+        entries = ["FundsHeld"]
     events = (await recorded_events(app))[len(before) :]
     assert [type(event).__name__ for event in events] == EVENT_OF_TYPE[type_] + entries
     assert_valid_and_impersonal(events)

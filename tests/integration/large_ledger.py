@@ -86,17 +86,25 @@ FROM generate_series(1::bigint, {CUSTOMERS}) n
 """
 _TRANSACTIONS = f"""
 INSERT INTO transactions (id, type, status, amount, currency, from_wallet_id, to_wallet_id, reference, rejection,
-                          created_by, created_at, posted_at)
-SELECT pg_temp.id({_TRANSACTION}, n), CASE WHEN deposit THEN 'deposit' ELSE 'transfer' END,
-       CASE WHEN rejected THEN 'rejected' ELSE 'posted' END, 100, 'RWF',
+                          created_by, created_at, posted_at, details)
+SELECT pg_temp.id({_TRANSACTION}, n), CASE WHEN deposit THEN 'deposit' WHEN held THEN 'hold' ELSE 'transfer' END,
+       CASE WHEN rejected THEN 'rejected' WHEN held THEN 'pending' ELSE 'posted' END, 100, 'RWF',
        CASE WHEN deposit THEN '{house_wallet_id("settlement", Currency("RWF"))}'
             ELSE pg_temp.id({_WALLET}, 1 + n * 7919 % {CUSTOMERS}) END,
        pg_temp.id({_WALLET}, CASE WHEN n % 10 = 1 THEN {MERCHANT} ELSE 1 + n * 104729 % {CUSTOMERS} END),
        CASE n % 3 WHEN 0 THEN 'order-' || n WHEN 1 THEN '{COMMON_REFERENCE}' END,
        CASE WHEN rejected THEN '["InsufficientFunds", "insufficient_funds", "no", null]'::json END,
-       'local', at, CASE WHEN NOT rejected THEN at END
+       'local', at, CASE WHEN NOT rejected AND NOT held THEN at END,
+       CASE WHEN held THEN '{{"expires_in": 604800}}'::json END
 FROM generate_series(1::bigint, {TRANSACTIONS}) n, pg_temp.moment({_TRANSACTION}, n) at,
-     LATERAL (SELECT n % 10 = 0 AS deposit, n % 100 = 51 AS rejected) kind
+     LATERAL (SELECT n % 10 = 0 AS deposit, n % 100 = 51 AS rejected, n % 50 IN (21, 33) AS held) kind
+"""
+# Half of them for the merchant. One of ten is open.
+_HOLDS = """
+INSERT INTO holds (id, amount, captured, status, expires_at, sequence)
+SELECT id, 100, CASE WHEN number % 10 = 0 THEN 0 ELSE 100 END,
+       CASE WHEN number % 10 = 0 THEN 'pending' ELSE 'captured' END, created_at + interval '7 days', 1
+FROM (SELECT id, created_at, row_number() OVER (ORDER BY id) AS number FROM transactions WHERE status = 'pending') t
 """
 _ENTRIES = """
 INSERT INTO entries (wallet_id, version, sequence, transaction_id, amount, currency, ledger_balance_after, posted_at)
@@ -259,7 +267,7 @@ async def fill(connection: Any) -> None:
         for house in house_wallets(Currency(currency), created_by="local", at=_BEGIN)
     ]
     await connection.copy_records_to_table("wallets", records=houses, columns=WALLET_COLUMNS)
-    statements = [_CUSTOMERS, _DETAILS, _WALLETS, _TRANSACTIONS, _ENTRIES, _VERSIONS]
+    statements = [_CUSTOMERS, _DETAILS, _WALLETS, _TRANSACTIONS, _HOLDS, _ENTRIES, _VERSIONS]
     statements += [_KEYS, _CUSTOMER_KEYS, _CUSTOMER_ANSWERS, _OUTBOX, _ENDPOINTS, _DELIVERIES]
     statements += [_LONG_STREAM, _STREAMS, _AUDIT_LOG, *_SIGN_IN]
     digest = key_digest(IdempotencyKey(LOCAL_OPERATOR.tenant, LOCAL_OPERATOR.subject, KEY))

@@ -31,6 +31,7 @@ from tekana.ports.api_keys import ApiKeys
 from tekana.ports.approvals import ApprovalFilter, Approvals
 from tekana.ports.audit_log import AuditFilter, AuditLog
 from tekana.ports.customers import CustomerFilter, Customers
+from tekana.ports.due_holds import DueHold, DueHolds
 from tekana.ports.events import EventFilter, Events
 from tekana.ports.outcomes import Outcomes
 from tekana.ports.page import PageRequest
@@ -83,7 +84,7 @@ FILTERS: dict[type[Any], dict[str, tuple[Any, ...]]] = {
         "wallet_id": (None, WALLET, BUSY),
         "customer_id": (None, THEIRS),
         "type": (None, "withdrawal", "transfer"),  # the ledger has no withdrawals
-        "status": (None, "posted", "rejected"),
+        "status": (None, "posted", "pending", "rejected"),
         "reference": (None, "order-300"),
         "start": (None, large_ledger.transaction_time(200_000)),
         "end": (None, large_ledger.transaction_time(210_000)),
@@ -129,7 +130,7 @@ AUDIT_FILTERS = (
     (AuditFilter(end=large_ledger.audit_time(50_000)), large_ledger.AUDIT_ENTRIES),
 )
 
-READERS = (*(reader.port for reader in DECLARED), WebhookEndpoints, WebhookDeliveries)
+READERS = (*(reader.port for reader in DECLARED), WebhookEndpoints, WebhookDeliveries, DueHolds)
 
 Question = Callable[[tekana.Session], Awaitable[Any]]
 
@@ -195,6 +196,11 @@ def questions() -> dict[tuple[type[Any], str], list[tuple[str, int, Question]]]:
         (Reports, "trial_balance"): [
             (f"{at}", WHOLE_LEDGER, lambda app, at=at: app.reports.trial_balance(at))
             for at in (None, large_ledger.transaction_time(200_000))
+        ],
+        (DueHolds, "count"): [("", MOST_ROWS, lambda app: app._store.due_holds.count())],  # type: ignore[attr-defined]
+        (DueHolds, "list"): [
+            (str(after), MOST_ROWS, lambda app, after=after: app._store.due_holds.list(100, after))
+            for after in (None, DueHold(large_ledger.transaction_time(100_000), SOME))
         ],
         (Transactions, "get"): [("", MOST_ROWS, lambda app: app.transactions.get(SOME))],
         (Transactions, "list"): [
@@ -338,11 +344,12 @@ async def commands(app: tekana.Session) -> list[Command[Any]]:
     new = tekana.CreateWebhookEndpoint(url="https://93.184.215.14/hooks")
     deleted = await app.execute(new)
     approved, rejected = await pending_approvals(app)
+    captured, voided = [await app.execute(builders.movement("hold", WALLET, BUSY, "10")) for _ in range(2)]
     key = ApiKeyId(uuid7())
     return [
         builders.person(external_id=f"new-{uuid4()}"),
         tekana.UpdateCustomer(customer_id=MINE, full_name="Another Name", external_id=f"changed-{uuid4()}"),
-        tekana.VerifyCustomer(customer_id=MINE, tier="full"),
+        tekana.VerifyCustomer(customer_id=MINE, tier="2"),
         tekana.SuspendCustomer(customer_id=MINE, reason="a review"),
         tekana.ReactivateCustomer(customer_id=MINE),
         builders.open_wallet(MINE),
@@ -351,6 +358,9 @@ async def commands(app: tekana.Session) -> list[Command[Any]]:
         tekana.UnfreezeWallet(wallet_id=WALLET),
         builders.deposit(WALLET),
         *(builders.movement(type_, WALLET, BUSY, "10") for type_ in MONEY_COMMANDS),
+        tekana.ChangeHold(transaction_id=captured.id, amount="20"),
+        tekana.CaptureHold(transaction_id=captured.id),
+        tekana.VoidHold(transaction_id=voided.id),
         builders.transfer(WALLET, BUSY, "500"),
         builders.withdrawal(BUSY, "100"),
         tekana.CloseWallet(wallet_id=leaving.wallets[0].id),

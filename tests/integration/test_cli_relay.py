@@ -199,7 +199,8 @@ main()
 @pytest.mark.parametrize("kind", ["deaf", "busy"])
 def test_a_process_whose_worker_does_not_stop_ends_within_its_grace(kind: str) -> None:
     command = [sys.executable, "-c", STUCK, kind, "webhooks", "--database-url", "memory://"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, **forked(command), **pipes, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "at work\n"
         process.send_signal(signal.SIGTERM)

@@ -15,6 +15,7 @@ from tekana.domain.lock_set import merge
 from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord
 from tekana.testing import builders
 from tekana.testing.contracts.helpers import book_on
+from tests.forked import forked
 from tests.integration.history_support import GivenKeys, chain_breaches, chain_findings, linked_session, linked_store
 from tests.integration.postgres_support import some_history, superuser
 
@@ -56,9 +57,9 @@ _ROOT = Path(__file__).parents[2]
 
 
 async def _kill_a_writer(url: str, wallets: list[str]) -> None:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", _WRITER, url, *wallets), cwd=_ROOT, stdout=asyncio.subprocess.PIPE
-    )
+    words = [sys.executable, "-c", _WRITER, url, *wallets]
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(*words, **forked(words), cwd=_ROOT, stdout=pipe)
     assert process.stdout is not None
     assert await process.stdout.readline() == b"begun\n"
     await asyncio.sleep(random.uniform(0.2, 1.0))

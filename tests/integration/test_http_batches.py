@@ -195,7 +195,7 @@ async def test_a_batch_has_at_most_a_thousand_movements(client: httpx.AsyncClien
         ({"currency": "x - at `$[3]`"}, "transactions[1].currency"),
         ({"wallet_id": "1"}, "transactions[1].wallet_id"),
         ({"wallet_id": UNKNOWN_ID.hex}, "transactions[1].wallet_id"),
-        ({"type": "hold"}, "transactions[1].type"),
+        ({"type": "reversal"}, "transactions[1].type"),
         ({"type": None}, "transactions[1].type"),
         ({"note": "x"}, "transactions[1].note"),
         ({"n" * 200: "x"}, f"transactions[1].{'n' * 63}…"),

@@ -74,7 +74,7 @@ async def test_every_response_has_the_common_headers(client: httpx.AsyncClient) 
             "/schema",
         ),
         *(
-            f"/v1/wallets/{UNKNOWN_ID}/statement",
+            f"/v1/wallets/{UNKNOWN_ID}/statements",
             f"/v1/transactions/{UNKNOWN_ID}/capture",
             "/v1/%00",
             "/docs",

@@ -17,6 +17,7 @@ from jsonschema import Draft202012Validator
 from tekana import RuleRefused, SameWallet
 from tekana_litestar.bodies import Body
 from tekana_litestar.examples import example_error, example_of
+from tekana_litestar.fields import PATH_EXAMPLES, PATH_SCHEMAS
 from tekana_litestar.openapi import document
 from tekana_litestar.operation import Operation
 from tekana_litestar.problems import Problem
@@ -66,13 +67,19 @@ LIMITED = {
 }
 """The operations with a rate limit of their own."""
 
+WAITING = ("reactivate_customer", "set_limits", "override_limits")
+"""The operations whose command can need an approval, beside that of transactions."""
+
 NAMES = {
     *("register_customer", "list_customers", "get_customer", "update_customer", "verify_customer"),
     *("suspend_customer", "reactivate_customer", "close_customer", "erase_customer", "export_customer"),
     *("open_wallet", "list_wallets", "get_wallet"),
+    *("list_limits", "set_limits", "get_customer_limits", "override_limits"),
+    *("list_rates", "get_rate", "set_rate", "reverse_transaction"),
     *("list_wallet_entries", "get_wallet_balance", "get_wallet_statement"),
     *("freeze_wallet", "unfreeze_wallet", "update_wallet", "close_wallet"),
     *("create_transaction", "list_transactions", "get_transaction", "create_batch", "list_events", "check_live"),
+    *("capture_hold", "void_hold", "change_hold"),
     *("check_ready", "get_metrics", "get_outcome", "get_recipient"),
     *("create_webhook_endpoint", "list_webhook_endpoints", "get_webhook_endpoint", "update_webhook_endpoint"),
     *("delete_webhook_endpoint", "rotate_webhook_secret", "test_webhook_endpoint", "list_webhook_deliveries"),
@@ -136,10 +143,10 @@ def test_operations_keep_their_names() -> None:
 
 
 def test_what_does_not_work_yet_is_not_promised() -> None:
-    assert not [path for path in DOCUMENT["paths"] if re.search("capture|void|reverse|rate|limit", path)]
+    assert not [path for path in DOCUMENT["paths"] if re.search("quotes|fee", path)]
     kinds = DOCUMENT["paths"]["/v1/transactions"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert kinds["discriminator"]["propertyName"] == "type"
-    assert set(kinds["discriminator"]["mapping"]) == GOLDEN["transaction_types"].keys()
+    assert set(kinds["discriminator"]["mapping"]) == GOLDEN["transaction_types"].keys() - {"capture"}  # has a route
 
 
 @each_operation
@@ -165,7 +172,7 @@ def _expected_statuses(method: str, path: str, operation: Any) -> Iterator[set[i
         yield {401, 403}
     if "requestBody" in operation:
         yield {413, 415}
-    if "{" in path:
+    if "_id}" in path:
         yield {404}
     if "Idempotency-Key" in headers:
         yield {422}
@@ -174,7 +181,7 @@ def _expected_statuses(method: str, path: str, operation: Any) -> Iterator[set[i
     moves_nothing = path.startswith(
         ("/v1/webhook", "/v1/batches", "/v1/api-keys")
     )  # in a batch, each movement has its own
-    if method in ("post", "patch") and not moves_nothing:
+    if (method in ("post", "patch") and not moves_nothing) or operation["operationId"] == "override_limits":
         yield {409}
     if operation["operationId"] in ("test_webhook_endpoint", "resend_webhook_delivery", "rotate_api_key"):
         yield {409}
@@ -196,7 +203,8 @@ def test_each_operation_lists_its_statuses(method: str, path: str, operation: An
     special = {"create_batch": {200, 201, 207}, "delete_webhook_endpoint": {204}}
     special |= {"test_webhook_endpoint": {202}, "resend_webhook_delivery": {202}}
     special |= {name: {status} for name, (status, _) in SIGN_IN.items()}
-    special |= {"create_transaction": {200, 201, 202}, "reactivate_customer": {200, 202}}
+    special |= {"create_transaction": {200, 201, 202}} | {name: {200, 202} for name in WAITING}
+    special |= {name: {200, 201} for name in ("capture_hold", "reverse_transaction")}
     assert listed - failures == special.get(operation["operationId"], {201} if created else {200})
 
 
@@ -210,11 +218,12 @@ def test_each_answer_has_its_headers(method: str, path: str, operation: Any) -> 
         assert ("RateLimit" in headers) == ("RateLimit-Policy" in headers)
         assert ("RateLimit" in headers) == (status == "429" or operation["operationId"] in LIMITED)
         has_no_address = operation["operationId"] in ("create_batch", "add_identity")
-        waits = operation["operationId"] in ("create_transaction", "reactivate_customer") and status == "202"
+        waits = operation["operationId"] in ("create_transaction", *WAITING) and status == "202"
         assert ("Location" in headers) == (waits or (status == "201" and not has_no_address))
         assert ("Idempotency-Replayed" in headers) <= keyed
         assert all(_resolved(header)["description"] for header in response["headers"].values())
     without_etag = ("list_customers", "erase_customer", "export_customer", *SIGN_IN)
+    without_etag += ("get_customer_limits", "override_limits")
     one_customer = path.startswith("/v1/customers") and operation["operationId"] not in without_etag
     success = min(operation["responses"])
     assert ("ETag" in operation["responses"][success]["headers"]) == one_customer
@@ -267,7 +276,8 @@ def test_dry_runs_are_mentioned_where_they_are_possible(method: str, path: str, 
 @pytest.mark.parametrize(("body", "example"), BODY_EXAMPLES)
 def test_examples_of_bodies_are_what_the_code_takes(body: Body, example: dict[str, Any]) -> None:
     assert bool(example) != body.may_be_absent
-    in_path = {name: UNKNOWN_ID for name in body.without if name.endswith("_id")}
+    texts = {name: PATH_EXAMPLES[name] for name in body.without if name in PATH_SCHEMAS}
+    in_path = texts | {name: UNKNOWN_ID for name in body.without if name.endswith("_id")}
     assert body.decode(msgspec.json.encode(example), in_path)
 
 
@@ -325,7 +335,8 @@ def test_amounts_and_balances_are_decimal_strings() -> None:
     for _, field, schema in _properties():
         if field in ("amount", "ledger_balance", "held", "available_balance", "ledger_balance_after"):
             seen.add(field)
-            assert schema["type"] == "string"
+            kinds = [one["type"] for one in schema.get("anyOf", [schema])]  # without one, a hold's whole amount
+            assert kinds in (["string"], ["string", "null"])
             assert re.fullmatch(schema["pattern"], "12.50")
             assert not re.fullmatch(schema["pattern"], "1e2")
     assert len(seen) == 5

@@ -181,7 +181,7 @@ async def test_a_dry_run_stores_nothing(client: httpx.AsyncClient) -> None:
     assert for_real.status_code == 201
 
 
-@pytest.mark.parametrize("kind", ["hold", "exchange", "reversal", "", "Deposit", "\x00", None, 1])
+@pytest.mark.parametrize("kind", ["topup", "capture", "reversal", "", "Deposit", "\x00", None, 1])
 async def test_an_unknown_transaction_type_is_refused(client: httpx.AsyncClient, kind: Any) -> None:
     wallet = await wallet_with(client, "10")
     body = {"type": kind, "wallet_id": wallet, "amount": "1", "currency": "RWF"}

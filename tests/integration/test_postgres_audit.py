@@ -66,13 +66,13 @@ CORRUPTIONS: dict[str, tuple[str, set[int]]] = {
         transactions("UPDATE transactions SET amount = amount + 1 WHERE status = 'posted'"),
         {1, 11},
     ),
-    "an amount changed": (entries("UPDATE entries SET amount = amount + 1 WHERE version = 2"), {1, 2, 11, 21}),
+    "an amount changed": (entries("UPDATE entries SET amount = amount + 1 WHERE version = 2"), {1, 2, 11, 13, 21}),
     "an entry lost": (
         entries(
             "DELETE FROM entries WHERE (wallet_id, version) IN (SELECT id, version FROM wallets WHERE version = 2"
             " AND house IS NULL LIMIT 1)"
         ),
-        {1, 2, 3, 9, 11},
+        {1, 2, 3, 9, 11, 13},
     ),
     "a balance after that is wrong": (
         entries("UPDATE entries SET ledger_balance_after = ledger_balance_after + 1 WHERE version = 1"),
@@ -108,7 +108,7 @@ CORRUPTIONS: dict[str, tuple[str, set[int]]] = {
     ),
     "times that run backwards": (
         entries("UPDATE entries SET posted_at = posted_at - interval '1 day' WHERE version = 2"),
-        {1, 3, 11},
+        {1, 3, 11, 13, 21},
     ),
     "a time that differs from the id": (
         "WITH lie AS (INSERT INTO transactions SELECT overlay(id::text PLACING '00000' FROM 32)::uuid, type, status,"
@@ -195,7 +195,7 @@ CORRUPTIONS: dict[str, tuple[str, set[int]]] = {
             "UPDATE transactions SET type = 'adjustment', details = '{\"reason\": \"x\"}'"
             " WHERE type = 'transfer' AND status = 'posted'"
         ),
-        {1, 11},
+        {1, 11, 13},
     ),
     "an entry of no transaction": (
         transactions("DELETE FROM transactions WHERE type = 'deposit'"),
@@ -270,7 +270,7 @@ CORRUPTIONS: dict[str, tuple[str, set[int]]] = {
     ),
     "a wallet given to another customer": (
         "UPDATE wallets SET customer_id = (SELECT max(id::text)::uuid FROM customers) WHERE house IS NULL",
-        {12},
+        {12, 13},
     ),
     "a wallet that disagrees with its customer": (
         "UPDATE wallets SET customer_active = false WHERE house IS NULL",
@@ -288,6 +288,25 @@ CORRUPTIONS: dict[str, tuple[str, set[int]]] = {
     "a request of another asker": (
         approval("ApprovalApproved", status="'approved', 'henry', now()", asker="henry"),
         {12},
+    ),
+    "a usage that is not what was moved": ("UPDATE wallets SET usage = NULL WHERE usage IS NOT NULL", {13}),
+    "a movement above the limit of then": (
+        _OPEN_GUARDS.format("limits", "UPDATE limits SET largest_transaction = 1"),
+        {11, 13},
+    ),
+    "more in a month than the limit of then": (
+        _OPEN_GUARDS.format("limits", "UPDATE limits SET monthly_incoming_amount = 2"),
+        {11, 13},
+    ),
+    "a wallet of another tier than its customer": ("UPDATE wallets SET tier = '3' WHERE house IS NULL", {13}),
+    "an override that its customer does not have": (
+        """UPDATE wallets SET limit_override = '["RWF",[],"x","2099-01-01T00:00:00Z"]' WHERE house IS NULL""",
+        {13},
+    ),
+    "a wallet that shares the usage of another customer's": (
+        "UPDATE wallets SET usage_wallet_id = (SELECT max(id::text)::uuid FROM wallets WHERE house IS NULL)"
+        " WHERE house IS NULL AND id <> (SELECT max(id::text)::uuid FROM wallets WHERE house IS NULL)",
+        {13},
     ),
     "an entry after the wallet was closed": (
         "INSERT INTO outbox (event_type, event) SELECT 'WalletClosed', json_build_object('wallet_id', id,"

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import sys
+import tempfile
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -19,9 +22,12 @@ from tekana.testing.clock import FrozenClock
 from tekana.testing.contracts.helpers import all_at_once
 from tekana.testing.contracts.holds import a_hold, held_money
 from tekana.testing.session import session
+from tekana_postgres.embedded import EmbeddedPostgres
 from tests.environment import environment
 from tests.integration.postgres_support import superuser
 from tests.integration.test_postgres_audit import outbox, transactions
+from tests.postgres_data import copy_postgres_data
+from tests.postgres_stores import postgres_store
 
 HOLDS: Final = int(os.environ.get("TEKANA_TEST_EXPIRING_HOLDS", "1000"))
 """How many holds expire while sweeps are killed."""
@@ -169,6 +175,49 @@ async def test_sweeps_that_are_killed_expire_each_hold_once(postgres_url: str) -
         assert await connection.fetchval("SELECT sum(held) FROM wallets") == 10
     async with session(postgres_url) as app:
         assert [finding async for finding in app.audit() if not finding.ok] == []
+
+
+@pytest.fixture
+def folder(postgres_data: Path) -> Iterator[Path]:
+    """Return the data folder of a server of its own, with data that were created before."""
+    made = Path(tempfile.mkdtemp(prefix="tekana-holds-", dir="/var/tmp"))
+    made.chmod(0o755)  # so that the account PostgreSQL runs as can enter it
+    copy_postgres_data(postgres_data, made)
+    yield made
+    shutil.rmtree(made, ignore_errors=True)
+
+
+def test_a_sweep_whose_database_is_killed_is_completed_by_the_next_one(folder: Path) -> None:
+    count = "SELECT count(*) FROM holds WHERE status = 'expired'"
+
+    async def kill_in_the_middle(url: str) -> None:
+        await postgres_store(url).migrate()
+        await _due_holds(url)
+        [pid_file] = folder.rglob("postmaster.pid")
+        async with superuser(url) as connection:
+            process = await _sweep(url)
+            while await connection.fetchval(count) == 0:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+        os.kill(int(pid_file.read_text("utf-8").split()[0]), signal.SIGKILL)
+        _, errors = await process.communicate()
+        assert process.returncode == 2, errors
+
+    async def complete(url: str) -> None:
+        async with superuser(url) as connection:
+            before = await connection.fetchval(count)
+            out, _ = await (await _sweep(url)).communicate()
+            assert 0 < before < HOLDS
+            assert out.decode() == f"tekana: {HOLDS + 1 - before:,} holds expired\n"
+            ids = "SELECT event ->> 'transaction_id' FROM outbox WHERE event_type = 'HoldExpired'"
+            expired = [row[0] for row in await connection.fetch(ids)]
+            assert len(expired) == len(set(expired)) == HOLDS + 1
+        async with session(url) as app:
+            assert [finding async for finding in app.audit() if not finding.ok] == []
+
+    with EmbeddedPostgres(folder, durable=True) as url:
+        asyncio.run(kill_in_the_middle(url))
+    with EmbeddedPostgres(folder, durable=True) as url:
+        asyncio.run(complete(url))
 
 
 async def test_many_sweepers_at_once_expire_each_hold_once(postgres_url: str) -> None:

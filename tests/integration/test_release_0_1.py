@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -58,12 +58,12 @@ async def migrate_down(url: str) -> None:
 
 
 @asynccontextmanager
-async def serving(url: str) -> AsyncIterator[tuple[httpx.AsyncClient, tekana.Tekana]]:
-    """Serve the HTTP app on a database, with the clock at the time of the dump.
+async def serving(url: str, later: timedelta = timedelta(0)) -> AsyncIterator[tuple[httpx.AsyncClient, tekana.Tekana]]:
+    """Serve the HTTP app on a database, with the clock at the time of the dump, or a little later.
 
     At that time no webhook delivery is due, and none is old enough to be deleted. New ones cannot be sent.
     """
-    clock = FrozenClock(datetime.fromisoformat(ABOUT["moment"]))
+    clock = FrozenClock(datetime.fromisoformat(ABOUT["moment"]) + later)
     app = create_app(tekana.Settings(database_url=url, webhooks_allow_private=False), clock=clock)
     async with started_app(app), client_of(app) as client:
         yield client, app.state.tekana
@@ -263,7 +263,7 @@ async def test_the_downgrade_keeps_new_transactions(released_url: str) -> None:
         assert [row for row in before[name] if row not in after[name]] == [], name
         assert len(after[name]) > len(before[name]), name
     await migrate_up(url)
-    async with serving(url) as (client, app):
+    async with serving(url, timedelta(milliseconds=1)) as (client, app):
         await assert_whole(app)
         assert await differing_exchanges(client, new) == []
         assert await differing_exchanges(client, [one for one in REQUESTS if "webhook" not in one.path]) == []

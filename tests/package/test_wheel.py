@@ -71,12 +71,15 @@ def test_the_wheel_contains_the_expected_files(wheel: Path) -> None:
         "tekana_checkpoints",
         "tekana_message_file",
         "tekana_litestar",
+        "tekana_pdf",
+        "tekana_pyarrow",
     }
     assert tops == {"tekana", "tekana_cli.py", *adapters}
     for needed in (
         "tekana/py.typed",
         "tekana_postgres/migrations/versions/0001_the_ledger.py",
         "tekana_litestar/docs_page/scalar-api-reference.js",
+        "tekana_pdf/fonts/NotoSans-Regular.ttf",
     ):
         assert needed in names
     assert [name for name in names if name.startswith("tekana/testing/features/") and name.endswith(".feature")]
@@ -105,11 +108,20 @@ def test_a_missing_extra_of_a_publisher_is_named_in_the_error(python: Path, tmp_
     assert "pip install 'tekana[kafka]'" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("find", "extra"), [("find_journal_form('parquet')", "parquet"), ("find_statement_form('pdf')", "pdf")]
+)
+def test_a_missing_extra_of_a_form_is_named_in_the_error(python: Path, tmp_path: Path, find: str, extra: str) -> None:
+    code = f"from tekana.bootstrap import adapters; adapters.{find}"
+    done = subprocess.run([python, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert f"pip install 'tekana[{extra}]'" in done.stderr
+
+
 def test_all_extras_install_typed_packages_that_work(wheel: Path, tmp_path: Path) -> None:
     python = environment(tmp_path, f"tekana[all,testing] @ {wheel.as_uri()}")
     packages = (
         "tekana_postgres, tekana_kafka, tekana_httpcore, tekana_keyfile, tekana_litestar, tekana_memory, "
-        "tekana_checkpoints, tekana.testing.contracts"
+        "tekana_checkpoints, tekana_pdf, tekana_pyarrow, tekana.testing.contracts"
     )
     show = f"import {packages}; print('there')"
     assert run(python, "-W", "error", "-c", show, cwd=tmp_path) == "there\n"

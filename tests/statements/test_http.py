@@ -18,6 +18,7 @@ from tekana import LOCAL_OPERATOR, KeyUnavailable
 from tekana.application.statements.camt_form import NAMESPACE
 from tekana.application.statements.statement import BrokenStatement, Statement
 from tekana.testing import builders
+from tekana_litestar import middleware
 from tekana_memory.readers import MemoryCustomers
 from tekana_postgres.customers import PostgresCustomers
 from tests.integration.http_support import UNKNOWN_ID, assert_problem, move, wallet_with
@@ -206,6 +207,27 @@ async def test_a_long_statement_is_complete(client: httpx.AsyncClient, app: Any)
     document = etree.fromstring((await read(client, wallet, format="camt053")).content)
     SCHEMA.assertValid(document)
     assert len(document.findall(".//c:Ntry", NAMES)) == 451
+
+
+async def test_a_statement_may_take_longer_than_other_answers(
+    client: httpx.AsyncClient, app: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wallet = await wallet_with(client, "1")
+    session = app.state.tekana.as_caller(LOCAL_OPERATOR)
+    await asyncio.gather(*(session.execute(builders.deposit(UUID(wallet), "1")) for _ in range(450)))
+    at_once = Statement.pages
+
+    async def slow(self: Statement) -> Any:
+        async for lines in at_once(self):
+            await asyncio.sleep(0.8)
+            yield lines
+
+    monkeypatch.setattr(Statement, "pages", slow)
+    monkeypatch.setattr(middleware, "REQUEST_TIMEOUT_SECONDS", 2.0)
+    for form in ("json", "pdf"):
+        answer = await read(client, wallet, format=form)
+        assert answer.status_code == 200
+        assert answer.content.endswith({"json": b"]}", "pdf": b"%%EOF\n"}[form])
 
 
 async def test_a_damaged_statement_is_not_sent_as_if_it_were_whole(

@@ -1,8 +1,7 @@
-"""Statements as PDF: what a reader shows of them, in every script, and that memory stays constant."""
+"""Statements as PDF: what a reader shows of them, in every script."""
 
 from __future__ import annotations
 
-import tracemalloc
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -171,19 +170,6 @@ def test_control_characters_do_no_harm() -> None:
     [page] = texts(b"".join(made(2, "Al\nine\t(Uwase)\\ >", ["a\nb\x01c", "endstream endobj"])))
     assert "Al ine (Uwase)\\ >" in page
     assert "endstream endobj" in page
-
-
-def test_memory_stays_constant() -> None:
-    def peak(entry_count: int) -> int:
-        tracemalloc.start()
-        for _ in made(entry_count):
-            pass
-        _, most = tracemalloc.get_traced_memory()
-        tracemalloc.stop()
-        return most
-
-    peak(400)  # reads the fonts, which are kept
-    assert peak(20_000) < peak(2_000) + 400_000
 
 
 async def test_over_http(client: httpx.AsyncClient) -> None:

@@ -15,7 +15,8 @@ from tekana.domain.events import CustomerVerified, Event, FundsHeld, HoldRelease
 from tekana.domain.hold_state import HoldDetails
 from tekana.domain.holds import Hold
 from tekana.domain.identifiers import CustomerId, TransactionId, first_transaction_id
-from tekana.domain.transaction import AdjustmentDetails, Entry, Relation
+from tekana.domain.limits import LimitSet
+from tekana.domain.transaction import REVERSES, AdjustmentDetails, Entry, Relation, ReversalDetails
 from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord
 from tekana.testing import builders
 from tekana.testing.builders import RWF, partner
@@ -92,7 +93,7 @@ def full(wallet: Wallet) -> bool:
     return wallet.house is None and wallet.ledger_balance > 0 and wallet.status == "active"
 
 
-@breaks(1, 21)
+@breaks(1, 13, 21)
 def entries_that_do_not_sum_to_zero(snapshot: Snapshot) -> Snapshot:
     debit, credit = posted(snapshot, -1).entries
     credit = credit._replace(amount_minor=credit.amount_minor + 1, ledger_balance_after=credit.ledger_balance_after + 1)
@@ -148,7 +149,7 @@ def a_version_twice(snapshot: Snapshot) -> Snapshot:
     return with_transaction(snapshot, -1, entries=(debit, credit._replace(version=credit.version - 1)))
 
 
-@breaks(3)
+@breaks(3, 21)
 def times_that_run_backwards(snapshot: Snapshot) -> Snapshot:
     earlier = posted(snapshot, 0).created_at - timedelta(microseconds=1)
     return with_transaction(snapshot, -1, id=first_transaction_id(earlier), created_at=earlier, posted_at=earlier)
@@ -209,7 +210,7 @@ def money_in_another_wallet_than_the_transaction_says(snapshot: Snapshot) -> Sna
     return with_transaction(snapshot, 0, request=movement)
 
 
-@breaks(1)
+@breaks(1, 13)
 def an_adjustment_that_is_not_against_the_suspense_wallet(snapshot: Snapshot) -> Snapshot:
     movement = replace(posted(snapshot, -1).request, type="adjustment", details=AdjustmentDetails("a mistake"))
     return with_transaction(snapshot, -1, request=movement)
@@ -226,7 +227,7 @@ def a_wallet_frozen_without_an_event(snapshot: Snapshot) -> Snapshot:
     return with_wallet(snapshot, full, status="frozen", freeze_scope="all")
 
 
-@breaks(12)
+@breaks(12, 13)
 def a_wallet_given_to_another_customer(snapshot: Snapshot) -> Snapshot:
     other = next(one for one in snapshot.customers if one.status == "active" and one.id != _owner(snapshot))
     return with_wallet(snapshot, full, customer_id=other.id)
@@ -305,7 +306,7 @@ def a_change_of_a_wallet_without_an_event(snapshot: Snapshot) -> Snapshot:
 
 @breaks(9)
 def an_event_of_an_unknown_customer(snapshot: Snapshot) -> Snapshot:
-    event = CustomerVerified(customer_id=CustomerId(uuid4()), sequence=1, occurred_at=builders._NOW, tier="full")
+    event = CustomerVerified(customer_id=CustomerId(uuid4()), sequence=1, occurred_at=builders._NOW, tier="2")
     return snapshot._replace(outbox=[*snapshot.outbox, event])
 
 
@@ -372,7 +373,7 @@ def an_event_after_a_wallet_was_closed(snapshot: Snapshot) -> Snapshot:
 def an_event_after_a_customer_was_closed(snapshot: Snapshot) -> Snapshot:
     [customer] = [one for one in snapshot.customers if one.status == "closed"]
     version = customer.version + 1
-    event = CustomerVerified(customer_id=customer.id, sequence=version, occurred_at=builders._NOW, tier="full")
+    event = CustomerVerified(customer_id=customer.id, sequence=version, occurred_at=builders._NOW, tier="2")
     changed = with_customer(snapshot, lambda one: one.id == customer.id, version=version)
     return changed._replace(outbox=[*snapshot.outbox, event])
 
@@ -533,7 +534,7 @@ def a_hold_that_ended_twice(snapshot: Snapshot) -> Snapshot:
     return changed._replace(outbox=[*snapshot.outbox, again])
 
 
-@breaks(1, 3, 9, 10)
+@breaks(1, 3, 9, 10, 21)
 def a_hold_with_entries(snapshot: Snapshot) -> Snapshot:
     entry = posted(snapshot, 0).entries[0]._replace(wallet_id=WalletId(uuid4()))
     return with_transaction(snapshot, 0, "pending", entries=(entry, entry._replace(amount_minor=-entry.amount_minor)))
@@ -548,3 +549,63 @@ def a_hold_that_was_posted(snapshot: Snapshot) -> Snapshot:
     ]
     movement = replace(capture.request, type="hold", details=HoldDetails(), relates_to=None)
     return with_transaction(snapshot, index, request=movement)
+
+
+@breaks(13)
+def a_usage_that_is_not_what_was_moved(snapshot: Snapshot) -> Snapshot:
+    return with_wallet(snapshot, full, usage=None)
+
+
+@breaks(13)
+def a_movement_above_the_limit_of_then(snapshot: Snapshot) -> Snapshot:
+    lower = [replace(one, limits=LimitSet(largest_transaction=299)) for one in snapshot.limits if one.tier == "0"]
+    return snapshot._replace(limits=lower)
+
+
+@breaks(13)
+def more_in_a_day_than_the_limit_of_then(snapshot: Snapshot) -> Snapshot:
+    lower = [replace(one, limits=LimitSet(daily_incoming_amount=704)) for one in snapshot.limits if one.tier == "0"]
+    return snapshot._replace(limits=lower)
+
+
+@breaks(13)
+def a_wallet_of_another_tier_than_its_customer(snapshot: Snapshot) -> Snapshot:
+    return with_wallet(snapshot, full, tier="3")
+
+
+@breaks(13)
+def a_wallet_that_counts_its_usage_apart(snapshot: Snapshot) -> Snapshot:
+    return with_wallet(snapshot, lambda one: one.usage_wallet_id is not None, usage_wallet_id=None)
+
+
+@breaks(13)
+def a_balance_elsewhere_that_is_not_there(snapshot: Snapshot) -> Snapshot:
+    usage = next(one.usage for one in snapshot.wallets if full(one))
+    assert usage is not None
+    return with_wallet(snapshot, full, usage=usage._replace(elsewhere=1))
+
+
+def with_reversal(snapshot: Snapshot, **changes: Any) -> Snapshot:
+    """Return the snapshot with the request of the reversal changed."""
+    posted_ones = [one for one in snapshot.transactions if one.status == "posted"]
+    place = next(index for index, one in enumerate(posted_ones) if one.request.type == "reversal")
+    return with_transaction(snapshot, place, request=replace(posted_ones[place].request, **changes))
+
+
+@breaks(8)
+def a_reversal_of_more_than_was_moved(snapshot: Snapshot) -> Snapshot:
+    [original] = snapshot.originals
+    changed = replace(original, reversed_minor=original.transaction.request.amount.minor + 1)
+    details = ReversalDetails(changed.reversed_minor)
+    return with_reversal(snapshot, details=details)._replace(originals=[changed])
+
+
+@breaks(8)
+def a_reversal_that_does_not_count(snapshot: Snapshot) -> Snapshot:
+    return snapshot._replace(originals=[])
+
+
+@breaks(8)
+def a_reversal_of_another_transaction(snapshot: Snapshot) -> Snapshot:
+    rejected = next(one for one in snapshot.transactions if one.status == "rejected")
+    return with_reversal(snapshot, relates_to=Relation(REVERSES, rejected.id))

@@ -2,9 +2,11 @@
 
 import pytest
 
-from tekana import CloseCustomer, CloseWallet, ReactivateCustomer, SuspendCustomer, VoidHold
+from tekana import CloseCustomer, CloseWallet, ReactivateCustomer, ReverseTransaction, SuspendCustomer, VoidHold
 from tekana.application.audit.checks import BREACHES_SHOWN_MAX, INVARIANTS, check
-from tekana.application.audit.snapshot import Snapshot
+from tekana.application.audit.snapshot import Snapshot, TimeZoneSetting
+from tekana.domain.reversals import ORIGINALS
+from tekana.domain.tier_limits import BEGINNING
 from tekana.testing import builders
 from tekana.testing.contracts.approval_helpers import approve, ask, office, reject
 from tekana.testing.contracts.fixtures import at_work
@@ -20,7 +22,8 @@ async def snapshot() -> Snapshot:
     store = MemoryStore()
     async with at_work(store) as app:
         aline, bosco = await a_customer(app, "700"), await a_customer(app)
-        await a_wallet(app, "50.00", currency="USD")
+        dollars = await a_wallet(app, currency="USD")
+        paid_in = await app.execute(builders.deposit(dollars.id, "50.00", "USD"))
         one, two = aline.wallets[0].id, bosco.wallets[0].id
         async with office(store) as people:
             command = ReactivateCustomer(customer_id=aline.customer.id)
@@ -35,6 +38,7 @@ async def snapshot() -> Snapshot:
         await app.execute(CloseWallet(wallet_id=(await app.execute(builders.open_wallet(aline.customer.id))).id))
         await app.execute(builders.freeze(one))
         await app.execute(builders.deposit(one, "5"))
+        await app.execute(ReverseTransaction(transaction_id=paid_in.id, amount="20.00"))
         money, ended = await held_money(app), await held_money(app)
         await app.execute(money.capture("300", final=False))
         await app.execute(VoidHold(transaction_id=ended.hold.id))
@@ -47,6 +51,9 @@ async def snapshot() -> Snapshot:
         dict(kept.keys),
         tuple(kept.outbox),
         tuple(kept.others_with_events()),
+        tuple(kept.limit_history),
+        (TimeZoneSetting(BEGINNING, kept.time_zone),),
+        tuple(kept.items[ORIGINALS.name].values()),
     )
 
 

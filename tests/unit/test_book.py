@@ -255,6 +255,7 @@ def test_a_rejected_transaction_is_recorded_with_its_reason() -> None:
         "not that much",
         "a request",
         None,
+        None,
     )
     assert book.outbox == [rejected]
     assert (book.wallets_with_entries, book.changes) == ({}, Changes())

@@ -27,7 +27,7 @@ from tekana.testing import builders
 
 COMMANDS = {
     "update": lambda one: UpdateCustomer(customer_id=one.id, full_name="Another"),
-    "verify": lambda one: VerifyCustomer(customer_id=one.id, tier="full"),
+    "verify": lambda one: VerifyCustomer(customer_id=one.id, tier="2"),
     "suspend": lambda one: SuspendCustomer(customer_id=one.id, reason="a court order"),
     "reactivate": lambda one: ReactivateCustomer(customer_id=one.id),
     "close": lambda one: CloseCustomer(customer_id=one.id),
@@ -174,7 +174,7 @@ def test_a_customers_history_never_runs_backwards() -> None:
     customer = builders.customer(updated_at=late)
     book = builders.book(customer, builders.wallet(customer_id=customer.id))
     for command in (
-        VerifyCustomer(customer_id=customer.id, tier="basic"),
+        VerifyCustomer(customer_id=customer.id, tier="1"),
         UpdateCustomer(customer_id=customer.id, full_name="Another Name"),
         SuspendCustomer(customer_id=customer.id, reason="x"),
         CloseCustomer(customer_id=customer.id),
@@ -189,7 +189,7 @@ def test_a_customers_history_never_runs_backwards() -> None:
 def test_an_answer_is_not_changed_by_later_commands() -> None:
     customer = builders.customer()
     book = builders.book(customer, builders.wallet(customer_id=customer.id))
-    first = VerifyCustomer(customer_id=customer.id, tier="basic").decide(book)
+    first = VerifyCustomer(customer_id=customer.id, tier="1").decide(book)
     SuspendCustomer(customer_id=customer.id, reason="x").decide(book)
     assert (first.customer.status, first.wallets[0].customer_active) == ("active", True)
 

@@ -27,7 +27,7 @@ from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.money import BALANCE_MAX_MINOR, Currency
 from tekana.ports.unit_of_work import UnitOfWork
 from tekana.testing import builders
-from tekana.testing.builders import RWF
+from tekana.testing.builders import RWF, no_limits
 from tekana.testing.contracts.helpers import a_wallet
 from tekana_memory import MemoryStore
 
@@ -131,6 +131,7 @@ async def test_an_operators_wallet_that_is_nearly_full_is_logged_once(caplog: py
     store = MemoryStore()
     async with an_engine(store) as engine:
         app = Tekana(store, engine).as_caller(LOCAL_OPERATOR)
+        await app.execute(no_limits())
         wallet = await a_wallet(app)
         deposit = DepositFunds(wallet_id=wallet.id, amount=LARGEST, currency="RWF")
 

@@ -9,6 +9,7 @@ import pytest
 
 from tekana.application.event_payload import data_fields, event_payload
 from tekana.domain.events import EVENT_TYPES, WalletCredited, WalletFrozen
+from tekana.domain.limits import LIMIT_NAMES, is_count
 from tekana.domain.money import Currency
 from tekana.ports.events import FeedEvent
 from tekana.testing.clock import FrozenClock
@@ -30,6 +31,9 @@ def test_data_has_the_fields_of_the_type_only() -> None:
         assert msgspec.json.encode(payload)
 
 
+COUNTS = {name for name in LIMIT_NAMES if is_count(name)}
+
+
 def test_amounts_are_decimal_strings() -> None:
     credited = WalletCredited(
         wallet_id=ALINES_WALLET,
@@ -46,7 +50,7 @@ def test_amounts_are_decimal_strings() -> None:
     assert (payload["amount"], payload["ledger_balance_after"]) == ("12.50", "90071992547409.93")
     for event in sample_events():
         data = event_payload(event).data
-        assert {name for name, value in data.items() if isinstance(value, int | float)} <= {"version"}
+        assert {name for name, value in data.items() if isinstance(value, int | float)} <= {"version", *COUNTS}
         assert all(isinstance(data[name], str) for name in {"amount", "ledger_balance_after"} & data.keys())
 
 

@@ -338,12 +338,10 @@ REGISTERED = Customer(
     created_at=MOMENT,
     updated_at=MOMENT,
 )
-PREVIEWED = codec_of(tekana.BatchOutcome)
 STORED_ANSWERS: Page[StoredAnswer] = Page((CustomerWithWallets(REGISTERED, (OPENED,)), OPENED), "next")
 SAMPLES: dict[str, tuple[Callable[[Any], bytes], Callable[[bytes], Any], Any]] = {
     "outcome": (OUTCOME.encode, OUTCOME.decode, Outcome(TRANSACTION, False)),
     "rejection": (OUTCOME.encode, OUTCOME.decode, Outcome(REJECTION, True)),
-    "previewed batch": (PREVIEWED.encode, PREVIEWED.decode, tekana.BatchOutcome((TRANSACTION, REJECTION), None, False)),
     "batch": (OUTCOMES.encode, OUTCOMES.decode, (Outcome(REJECTION, False),)),
     "verified key": (VERIFIED.encode, VERIFIED.decode, VerifiedKey("main", "key:1", "operator", ("keys:read",), 0.5)),
     "no key": (VERIFIED.encode, VERIFIED.decode, None),
@@ -419,6 +417,7 @@ ARGUMENTS: dict[str, Any] = {
     "TransactionFilter": tekana.TransactionFilter(type="deposit", start=MOMENT),
     "datetime | None": MOMENT,
     "CoreCommand": DEPOSIT,
+    "Currency": Currency("RWF"),
     "Batch": tekana.Batch(mode="atomic", transactions=(DEPOSIT,)),
 }
 

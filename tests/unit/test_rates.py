@@ -71,7 +71,7 @@ prices = st.decimals(min_value="0.0001", max_value="9999999", places=4).map(
 
 
 @given(st.sampled_from(CODES), st.sampled_from(CODES), prices, prices, st.integers(1, AMOUNT_MAX_MINOR), st.booleans())
-def test_nobody_gains_by_exchanging_there_and_back(
+def test_no_gain_by_exchanging_there_and_back(
     base: str, quote: str, one: str, other: str, minor: int, begins_with_base: bool
 ) -> None:
     if base == quote:

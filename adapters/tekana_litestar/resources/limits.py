@@ -161,7 +161,7 @@ _LIMITS: Final = Body(
     SetLimits,
     without=("tier", "currency"),
     name="NewTierLimits",
-    doc="The limits. One that is left out is none. None of a day is above that of a week, none of that above a month's.",
+    doc="The limits. One that is left out is none. A day's is at most a week's, which is at most a month's.",
 )
 _OVERRIDE: Final = Body(
     OverrideLimits,

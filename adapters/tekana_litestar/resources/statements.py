@@ -86,14 +86,6 @@ class StatementQuery(Query, frozen=True, kw_only=True, rename={"start": "from", 
             check_period(self.start, self.end)
 
 
-_ACCEPT: Final = {
-    "name": "Accept",
-    "required": False,
-    "description": "The form of the statement: the one with the greatest weight, or JSON.",
-    "schema": {"type": "string"},
-}
-
-
 @query(
     "/statement",
     Returns(
@@ -103,7 +95,6 @@ _ACCEPT: Final = {
         texts={"text/csv": CSV_EXAMPLE, "application/xml": CAMT_EXAMPLE, "application/pdf": None},
     ),
     query=StatementQuery,
-    headers=(_ACCEPT,),
     refusals=(WalletNotFound,),
     does=SessionReaders.wallets,
 )

@@ -147,8 +147,8 @@ async def list_transactions(call: NamedDependency[Call[None, TransactionQuery]])
 
     Transactions that match everything given, the newest first, or the oldest; holds and rejected ones are among them.
     `pending`, `captured`, `voided` and `expired` are statuses of holds, whose amount in these filters is that which was
-    authorized. With `currency`, `amount_min`, `amount_max` or `metadata`, or the status of a hold, a page may be short,
-    or empty: `next_cursor` alone says whether there are more.
+    authorized. With `currency`, `amount_min`, `amount_max` or `metadata`, or a `status` but `posted`, a page may be
+    short, or empty: `next_cursor` alone says whether there are more.
     """
     asked = call.query
     page = await call.session.transactions.list(

@@ -26,7 +26,8 @@ SELECT * FROM (
     FROM wallets WHERE id = ANY((SELECT $1::text::uuid[])::uuid[])
     ORDER BY id {{row_lock}}
 ) locked
-UNION ALL SELECT {"NULL, " * len(WALLET_COLUMNS)}NULL, NULL, clock_timestamp(), (SELECT version FROM terms), {{used_keys}}
+UNION ALL
+SELECT {"NULL, " * len(WALLET_COLUMNS)}NULL, NULL, clock_timestamp(), (SELECT version FROM terms), {{used_keys}}
 """
 _USED_KEYS = "(SELECT count(*) FROM idempotency_keys WHERE key_digest = ANY((SELECT $2::text::uuid[])::uuid[]))"
 _READ_WITH_KEYS = _READ.format(row_lock=NO_LOCK, used_keys=_USED_KEYS)
@@ -84,7 +85,9 @@ def _read_wallets(rows: list[asyncpg.Record]) -> tuple[ReadWallets, int | None]:
     last = rows.pop()
     wallets = {wallet.id: wallet for wallet in map(wallet_from, rows)}
     versions = [RowVersion(row[_CTID], row[_XMIN]) for row in rows]
-    return ReadWallets(wallets, dict(zip(wallets, versions, strict=True)), last["now"], last["terms_version"]), last["used_keys"]
+    return ReadWallets(wallets, dict(zip(wallets, versions, strict=True)), last["now"], last["terms_version"]), last[
+        "used_keys"
+    ]
 
 
 async def save_wallets(connection: asyncpg.Connection, book: Book) -> list[Wallet]:

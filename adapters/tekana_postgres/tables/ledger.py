@@ -32,7 +32,10 @@ customers = Table(
     Column("limit_overrides", JSON),
     CheckConstraint("status IN ('active', 'suspended', 'closed')", name="status"),
     CheckConstraint("version >= 1", name="version"),
-    info={"rights": MAY_UPDATE, "audited": ("id", "status", "tier", "tenant", "version", "erased_at", "limit_overrides")},
+    info={
+        "rights": MAY_UPDATE,
+        "audited": ("id", "status", "tier", "tenant", "version", "erased_at", "limit_overrides"),
+    },
 )
 
 Index(None, customers.c.status, customers.c.id)
@@ -62,7 +65,7 @@ wallets = Table(
     tenant(),
     Column("tier", Text),
     Column("limit_override", JSON),
-    Column("usage", Text),  # the values of a Usage, with colons between them: less to encode than an array
+    Column("usage", Text),  # a Usage, as an array in JSON: less to encode than one of PostgreSQL
     reference("usage_wallet_id", "wallets.id", nullable=True),
     CheckConstraint("house IS NOT NULL OR ledger_balance - held >= 0", name="available_balance"),
     CheckConstraint("held >= 0", name="held"),

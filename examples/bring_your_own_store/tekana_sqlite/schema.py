@@ -132,5 +132,31 @@ _HOLDS = (
     "CREATE INDEX holds_by_status ON holds (status)",
 )
 
-SCHEMAS: tuple[tuple[str, ...], ...] = (_FIRST, _API_KEYS, _APPROVALS, _AUDIT_LOG, _ERASED_ANSWERS, _HOLDS)
+# Each setting of a tier's limits is a row of its own.
+_LIMITS = (
+    "CREATE TABLE limits (id TEXT, version INTEGER, body TEXT NOT NULL, PRIMARY KEY (id, version))",
+    *(
+        f"CREATE TRIGGER no_{verb}_of_limits BEFORE {verb} ON limits "
+        "BEGIN SELECT raise(ABORT, 'limits are never changed'); END"
+        for verb in ("UPDATE", "DELETE")
+    ),
+)
+
+# Each setting of a rate is a row of its own.
+_RATES = (
+    "CREATE TABLE rates (id TEXT, version INTEGER, body TEXT NOT NULL, PRIMARY KEY (id, version))",
+    *(
+        f"CREATE TRIGGER no_{verb}_of_rates BEFORE {verb} ON rates "
+        "BEGIN SELECT raise(ABORT, 'rates are never changed'); END"
+        for verb in ("UPDATE", "DELETE")
+    ),
+)
+
+# How much of a transaction was reversed, in minor units.
+_REVERSALS = ("CREATE TABLE reversals (id TEXT PRIMARY KEY REFERENCES transactions, amount INTEGER NOT NULL)",)
+
+SCHEMAS: tuple[tuple[str, ...], ...] = (
+    *(_FIRST, _API_KEYS, _APPROVALS, _AUDIT_LOG, _ERASED_ANSWERS),
+    *(_HOLDS, _LIMITS, _RATES, _REVERSALS),
+)
 """The statements of each version of the schema."""

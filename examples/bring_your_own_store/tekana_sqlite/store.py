@@ -25,7 +25,9 @@ from .approvals import SqliteApprovals, approval_of
 from .audit_log import SqliteAuditLog, SqliteAuditRecords
 from .database import Database
 from .holds import SqliteDueHolds, all_holds
+from .limits import SqliteLimits, limit_history
 from .personal_data import SqlitePersonalData
+from .rates import SqliteRates
 from .readers import (
     SqliteCustomers,
     SqliteEvents,
@@ -36,6 +38,7 @@ from .readers import (
     read_ledger,
     read_outbox,
 )
+from .reversals import all_originals
 from .schema import SCHEMAS, VERSION
 from .transactions import transaction_of
 from .unit_of_work import SqliteUnitOfWork, record_of
@@ -66,6 +69,8 @@ class SqliteStore:
         self.credentials = SqliteCredentials(self._reader, self._writer, self._turn, self.clock)
         self.due_holds = SqliteDueHolds(self._reader, self.clock)
         self.approvals = partial(SqliteApprovals, self._reader, self.clock)
+        self.rates = partial(SqliteRates, self._reader)
+        self.limits = partial(SqliteLimits, self._reader, self.clock)
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[SqliteUnitOfWork]:
@@ -95,6 +100,8 @@ class SqliteStore:
                     *(approval_of(body) for [body] in rows("SELECT body FROM approvals")),
                     *all_holds(self._reader),
                 ],
+                originals=all_originals(self._reader),
+                limits=limit_history(self._reader),
             )
 
     @asynccontextmanager

@@ -8,18 +8,30 @@ from uuid import UUID
 
 from msgspec import json
 
-from tekana import ApiKey
+from tekana import ApiKey, Rate
 from tekana.domain.answer_reference import AnswerReference
-from tekana.domain.answers import ERASED_ANSWER, Answer, BatchRecord, CustomerWithWallets, ErasedCustomer, stored_form
+from tekana.domain.answers import (
+    ERASED_ANSWER,
+    Answer,
+    BatchRecord,
+    CustomerWithWallets,
+    ErasedCustomer,
+    OverriddenLimits,
+    stored_form,
+)
 from tekana.domain.api_key_answers import ConfiguredApiKey
 from tekana.domain.api_keys import API_KEYS
 from tekana.domain.approvals import APPROVALS, Approval
 from tekana.domain.book import Book
 from tekana.domain.customer import CONTACTS, CUSTOMERS, Customer
 from tekana.domain.events import Event
+from tekana.domain.exchange import RATES
 from tekana.domain.holds import HOLDS, HoldReference, wallets_of
 from tekana.domain.identifiers import CustomerId, WalletId
 from tekana.domain.lock_set import LockedState, LockSet, Ref
+from tekana.domain.reversals import ORIGINALS
+from tekana.domain.reversals import wallets_of as wallets_of_original
+from tekana.domain.tier_limits import LIMITS, TierLimits
 from tekana.domain.transaction import Rejection, Transaction
 from tekana.domain.wallet import WALLETS, Wallet
 from tekana.ports.clock import Clock
@@ -29,6 +41,9 @@ from .approvals import approval_of
 from .audit_log import save_entries
 from .database import Database
 from .holds import find_hold, save_hold
+from .limits import current_terms, limits_in_force
+from .rates import latest_rates
+from .reversals import find_original, save_original
 from .transactions import transaction_of
 
 # The names under which answers are stored: they never change, even where the classes do.
@@ -42,6 +57,9 @@ _ANSWERS: dict[str, type[Answer]] = {
     "api_key": ConfiguredApiKey,
     "approval": Approval,
     "hold": HoldReference,
+    "rate": Rate,
+    "tier_limits": TierLimits,
+    "overridden_limits": OverriddenLimits,
 }
 CUSTOMER_PATHS = (("customer", "$[0].id"), ("wallet", "$.customer_id"))
 """The names of the answers with a customer's data, and where the id of the customer is in their JSON.
@@ -105,11 +123,14 @@ class SqliteUnitOfWork:
         }
         found = ((hold_id, find_hold(self._database, hold_id)) for hold_id in locks.of(HOLDS))
         holds = {hold_id: hold for hold_id, hold in found if hold is not None}
+        reversible = ((one, find_original(self._database, one)) for one in locks.of(ORIGINALS))
+        originals = {one: original for one, original in reversible if original is not None}
         owned = "SELECT id FROM wallets WHERE customer_id = ?"
         ids = {
             *locks.wallets,
             *(WalletId(UUID(one)) for customer_id in customers for [one] in rows(owned, customer_id)),
             *(wallet_id for hold in holds.values() for wallet_id in wallets_of(hold)),
+            *(wallet_id for one in originals.values() for wallet_id in wallets_of_original(one)),
         }
         wallets = {
             wallet_id: json.decode(body, type=Wallet)
@@ -137,8 +158,11 @@ class SqliteUnitOfWork:
             API_KEYS.name: keys,
             APPROVALS.name: approvals,
             HOLDS.name: holds,
+            ORIGINALS.name: originals,
+            RATES.name: latest_rates(self._database) if locks.of(RATES) else {},
+            LIMITS.name: limits_in_force(self._database) if locks.of(LIMITS) else {},
         }
-        return LockedState(self._clock(), wallets, others)
+        return LockedState(self._clock(), wallets, others, terms=current_terms(self._database))
 
     async def save(self, book: Book, records: Mapping[IdempotencyKey, IdempotencyRecord]) -> None:
         """Save all changes on the Book, and the keys, in one commit."""
@@ -154,11 +178,19 @@ class SqliteUnitOfWork:
             self._database.rows(_UPSERT_API_KEY, api_key.id, json.encode(api_key).decode())
         for approval in (changes.added_of(APPROVALS) | changes.changed_of(APPROVALS)).values():
             self._database.rows(_UPSERT.format("approvals"), approval.id, json.encode(approval).decode())
+        for limits in changes.added_of(LIMITS).values():
+            body = json.encode(limits).decode()
+            self._database.rows("INSERT INTO limits VALUES (?, ?, ?)", limits.id, limits.version, body)
+        for rate in changes.added_of(RATES).values():
+            body = json.encode(rate).decode()
+            self._database.rows("INSERT INTO rates VALUES (?, ?, ?)", rate.id, rate.version, body)
         save_entries(self._database, book.audit_log)
         for one in book.outbox:
             self._save_to_outbox(one)
         for hold in (changes.added_of(HOLDS) | changes.changed_of(HOLDS)).values():
             save_hold(self._database, hold)
+        for original in (changes.added_of(ORIGINALS) | changes.changed_of(ORIGINALS)).values():
+            save_original(self._database, original)
         for key, (fingerprint, answer) in records.items():
             kept = stored_form(answer)
             row = (*key, fingerprint, _NAMES[type(kept)], json.encode(kept).decode())

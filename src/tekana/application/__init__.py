@@ -32,6 +32,7 @@ from tekana.application.authentication import rotate_api_key as rotate_api_key
 from tekana.application.commands import *
 from tekana.application.engine.posting_engine import PostingEngine as PostingEngine
 from tekana.application.session import Session as Session
+from tekana.application.statements import Statement as Statement
 from tekana.application.tekana import Tekana as Tekana
 from tekana.application.webhooks.webhooks import Webhooks as Webhooks
 
@@ -42,6 +43,7 @@ if not TYPE_CHECKING:
         "KeyProperties",
         "PostingEngine",
         "Session",
+        "Statement",
         "Tekana",
         "Webhooks",
         "create_api_key",

@@ -10,15 +10,18 @@ import rich_click as click
 from tekana.bootstrap import Settings
 from tekana.bootstrap.audit_records import record_act
 from tekana.bootstrap.lifespan import build_local
-from tekana.cli.options import database_options, key_provider_option, settings
+from tekana.cli.options import database_options, key_provider_option, settings, time_zone_option
 from tekana.ports.history import LinkedStore
 from tekana.ports.store import Store
 
 
 @click.command
+@time_zone_option
 @key_provider_option
 @database_options
-def migrate(database_url: str | None, data_dir: Path | None, key_provider_url: str | None) -> None:
+def migrate(
+    database_url: str | None, data_dir: Path | None, key_provider_url: str | None, time_zone: str | None
+) -> None:
     """Migrate the database to the schema that this version needs.
 
     Customers' personal data that an earlier version stored readable are encrypted. If that is interrupted, run it
@@ -30,7 +33,9 @@ def migrate(database_url: str | None, data_dir: Path | None, key_provider_url: s
     The migration of a ledger in use gets an entry in the audit log. It needs the key provider for that, but migrates
     without it, too.
     """
-    steps = asyncio.run(_migrate(settings(database_url, data_dir, key_provider_url=key_provider_url)))
+    steps = asyncio.run(
+        _migrate(settings(database_url, data_dir, key_provider_url=key_provider_url, time_zone=time_zone))
+    )
     for step in steps:
         click.echo(f"tekana: migrated {step}")
     if not steps:

@@ -115,6 +115,15 @@ def sign_in_options(command: Command) -> Command:
     return issuer(audience(outside(sender(command))))
 
 
+def time_zone_option(command: Command) -> Command:
+    """Add --time-zone, in which the days, weeks and months of limits are counted."""
+    return setting(
+        "--time-zone",
+        metavar="NAME",
+        help="Of the days, weeks and months of limits, such as Africa/Kigali. [default: Africa/Kigali]",
+    )(command)
+
+
 def key_provider_option(command: Command) -> Command:
     """Add --key-provider-url, the provider of the master keys."""
     return setting(

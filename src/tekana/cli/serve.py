@@ -33,6 +33,7 @@ from tekana.cli.options import (
     setting,
     settings,
     sign_in_options,
+    time_zone_option,
 )
 from tekana.domain.errors import Unavailable
 from tekana.ports.store import Store
@@ -88,6 +89,7 @@ from tekana.ports.store import Store
     type=click.IntRange(1, HOURS_MAX),
     help="For how long a request can be approved. [default: 24]",
 )
+@time_zone_option
 @environment_option
 @checkpoint_option
 @bus_option

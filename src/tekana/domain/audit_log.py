@@ -263,5 +263,5 @@ def _shown(value: Any) -> AuditValue:
         case datetime():
             return value.isoformat()
         case tuple():
-            return tuple(map(str, value))
+            return tuple(map(str, value)) or None
     return str(value)

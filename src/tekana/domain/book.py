@@ -215,7 +215,7 @@ class Book:
         owned = sum(one.customer_id == wallet.customer_id for one in self.locked.wallets.values())
         if owned >= WALLETS_PER_CUSTOMER_MAX:
             raise LimitExceeded(f"a customer has at most {WALLETS_PER_CUSTOMER_MAX} wallets")
-        customer = self.locked.of(CUSTOMERS).get(wallet.customer_id)
+        customer = self.locked.of(CUSTOMERS).get(wallet.customer_id) if wallet.customer_id else None
         if customer is not None:
             copy_limits(customer, wallet)
             share_usage(wallet, self.wallets_of(customer.id))

@@ -62,8 +62,10 @@ Role = Literal["administrator", "finance", "support", "partner", "customer"]
 ROLES: Final[Mapping[Role, frozenset[Scope]]] = {
     "administrator": SCOPES,
     "finance": _READ
-    | {"transactions:write", "transactions:adjust", "limits:write", "rates:write", "approvals:write"}
-    | {"audit:read", "reports:read", "tenants:all"},
+    | {
+        *("transactions:write", "transactions:adjust", "limits:write", "rates:write", "approvals:write"),
+        *("audit:read", "reports:read", "tenants:all"),
+    },
     "support": _READ | {"wallets:freeze", "tenants:all"},
     "partner": _READ | {"customers:write", "wallets:write", "transactions:write", "webhooks:write"},
     "customer": frozenset(

@@ -20,7 +20,6 @@ WebhookEndpointId = NewType("WebhookEndpointId", UUID)
 WebhookDeliveryId = NewType("WebhookDeliveryId", UUID)
 ApiKeyId = NewType("ApiKeyId", UUID)
 ApprovalId = NewType("ApprovalId", UUID)
-FeeScheduleId = NewType("FeeScheduleId", UUID)
 
 HouseRole = Literal["settlement", "fees", "exchange", "suspense"]
 """The purpose of a house wallet. `settlement` is the source of deposits and the destination of withdrawals."""

@@ -57,9 +57,9 @@ class LimitRules:
             LimitExceeded: a limit of the payer or the payee does not allow it. Nothing was counted.
         """
         rules = TRANSACTION_TYPES[type_]
-        shares = [leg for leg in legs if leg.wallet.usage_wallet_id is not None]
-        if shares:
-            return self._apply_shared(rules.counts_for_limits, legs, shares, moment, has_payer=rules.payer is None)
+        for wallet, _, _ in legs:
+            if wallet.usage_wallet_id is not None:
+                return self._apply_shared(legs, moment, counts=rules.counts_for_limits, has_payer=rules.payer is None)
         if not rules.counts_for_limits:
             return _NOTHING
         period = self._period if moment is self._moment else self._begin(moment)
@@ -79,7 +79,7 @@ class LimitRules:
         return period
 
     def _apply_shared(
-        self, counts: bool, legs: Sequence[Leg], shares: Sequence[Leg], moment: datetime, *, has_payer: bool
+        self, legs: Sequence[Leg], moment: datetime, *, counts: bool, has_payer: bool
     ) -> Sequence[Wallet]:
         """Count legs of which some are in wallets that share the usage of a customer's first wallet."""
         period = self._period if moment is self._moment else self._begin(moment)
@@ -143,7 +143,9 @@ def _sums(legs: Sequence[Leg]) -> Iterable[Leg]:
     sums: dict[WalletId, Leg] = {}
     for leg in legs:
         before = sums.get(leg.wallet.id)
-        sums[leg.wallet.id] = leg if before is None else leg._replace(amount_minor=leg.amount_minor + before.amount_minor)
+        sums[leg.wallet.id] = (
+            leg if before is None else leg._replace(amount_minor=leg.amount_minor + before.amount_minor)
+        )
     return [leg for leg in sums.values() if leg.amount_minor]
 
 

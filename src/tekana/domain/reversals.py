@@ -53,11 +53,12 @@ class Original:
         return self.transaction.request.amount.minor - self.reversed_minor
 
 
-def _wallets_of(original: Original) -> Iterable[WalletId]:
+def wallets_of(original: Original) -> Iterable[WalletId]:
+    """Return the wallets that a transaction moved money in."""
     return [entry.wallet_id for entry in original.transaction.entries]
 
 
-ORIGINALS: Final = LockKind[TransactionId, Original]("transaction", wallets_of=_wallets_of)
+ORIGINALS: Final = LockKind[TransactionId, Original]("transaction", wallets_of=wallets_of)
 """The lock kind of transactions that are to be reversed. Their wallets are locked with them."""
 
 

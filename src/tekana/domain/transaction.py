@@ -340,8 +340,9 @@ def _further_fields(transaction: Transaction) -> dict[str, Any]:
     if isinstance(request.details, ExchangeDetails):
         return request.details.event_fields()
     relation = request.relates_to
-    name = None if relation is None else RELATION_FIELDS.get(relation.kind)
-    return {} if relation is None or name is None else {name: relation.transaction_id}
+    name = "" if relation is None else RELATION_FIELDS.get(relation.kind, "")
+    has_it = name in TRANSACTION_TYPES[request.type].event.__dataclass_fields__
+    return {name: relation.transaction_id} if relation is not None and has_it else {}
 
 
 RELATION_FIELDS: Final = {CAPTURES: "hold_id", REVERSES: "reverses"}

@@ -281,13 +281,11 @@ def _record(answer: object) -> Record:
             return {"id": str(customer.id), **record, "wallets": [_record(wallet) for wallet in wallets]}
         case Wallet():
             return _wallet(answer)
-        case TierLimits() | OverriddenLimits():
-            return {}
         case Transaction() | Hold():
             return _transaction(answer.shown() if isinstance(answer, Hold) else answer)
         case PostedEntry(entry=entry):
             return {**_entry(entry), "type": answer.type, "reference": answer.reference}
-        case WebhookEndpoint() | WebhookDelivery() | Approval() | Rate():
+        case WebhookEndpoint() | WebhookDelivery() | Approval() | Rate() | TierLimits() | OverriddenLimits():
             return _other(answer)
         case BalanceAt():
             return {"ledger_balance": answer.ledger_balance.major, "version": answer.version}
@@ -324,9 +322,11 @@ def _audit_entry(entry: AuditEntry) -> Record:
     return {name: getattr(entry, name) for name in ("action", "outcome", "code", "before", "after")}
 
 
-def _other(answer: WebhookEndpoint | WebhookDelivery | Approval | Rate) -> Record:
-    if isinstance(answer, Rate):
-        return {name: getattr(answer, name) for name in ("base", "quote", "bid", "ask")}
+def _other(
+    answer: WebhookEndpoint | WebhookDelivery | Approval | Rate | TierLimits | OverriddenLimits,
+) -> Record:
+    if isinstance(answer, Rate | TierLimits | OverriddenLimits):
+        return {}
     if isinstance(answer, Approval):
         return {"id": str(answer.id), "status": answer.status, "asked_by": answer.asked_by}
     return _webhook(answer) if isinstance(answer, WebhookEndpoint) else _delivery(answer)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from tekana.domain.events import (
@@ -22,7 +22,9 @@ from tekana.domain.events import (
     Event,
     FundsCaptured,
     FundsDeposited,
+    FundsExchanged,
     FundsHeld,
+    FundsReversed,
     FundsTransferred,
     FundsWithdrawn,
     HoldAuthorized,
@@ -31,6 +33,7 @@ from tekana.domain.events import (
     HoldExpired,
     HoldReleased,
     HoldVoided,
+    LimitsOverridden,
     TransactionRejected,
     WalletClosed,
     WalletCredited,
@@ -47,6 +50,7 @@ from tekana.testing.clock import FrozenClock
 
 RWF = Currency("RWF")
 ALINE = CustomerId(UUID("019c13bd-8e80-7a6f-93c1-2f6a0d5b8e01"))
+BOSCO = CustomerId(UUID("019c13bd-8e80-7b10-9c03-4ad2e0956b02"))
 ALINES_WALLET = WalletId(UUID("019c13bd-8e80-7a70-8f52-71c09e4d2b02"))
 BOSCOS_WALLET = WalletId(UUID("019c13bd-8e80-7b11-9d04-5be3f1a67c03"))
 APPROVAL = ApprovalId(UUID("019c13bd-8e80-7c22-8d05-6cf402b78d04"))
@@ -55,6 +59,13 @@ SETTLEMENT = house_wallet_id("settlement", RWF)
 DEPOSIT, TRANSFER, WITHDRAWAL, REFUSED = (
     TransactionId(UUID(f"019c13bd-9e20-7000-8000-00000c4f1a{number:02d}")) for number in range(4, 8)
 )
+
+
+_FURTHER_FIELDS: Final[dict[type[Event], dict[str, Any]]] = {
+    FundsExchanged: {"received": "0.90", "received_currency": "USD", "base": "USD", "quote": "RWF", "price": "1320"},
+    FundsReversed: {"reverses": DEPOSIT},
+}
+"""The fields of events of transactions that not all types have."""
 
 
 def sample_events() -> list[Event]:
@@ -112,7 +123,8 @@ def sample_events() -> list[Event]:
         for number, rules in enumerate(TRANSACTION_TYPES.values()):
             if rules.event not in shown and rules.event not in (HoldAuthorized, FundsCaptured):
                 transaction_id = TransactionId(UUID(f"019c13bd-9e20-7000-8000-00000c4f1b{number:02d}"))
-                yield rules.event(**money(transaction_id, (ALINES_WALLET, BOSCOS_WALLET), 1200))
+                about = money(transaction_id, (ALINES_WALLET, BOSCOS_WALLET), 1200)
+                yield rules.event(**about, **_FURTHER_FIELDS.get(rules.event, {}))
 
     def approval() -> dict[str, Any]:
         return {"approval_id": APPROVAL, **next_of(APPROVAL), "command": "AdjustBalance"}
@@ -148,4 +160,8 @@ def sample_events() -> list[Event]:
         HoldVoided(**hold(2500)),
         HoldExpired(**hold(2500)),
     ]
+    limits: dict[str, Any] = {"largest_balance": 40_000, "daily_incoming_count": 20}
+    events.append(
+        LimitsOverridden(customer_id=BOSCO, **next_of(BOSCO), currency=RWF, until=expires_at, **limits),
+    )
     return events

@@ -66,7 +66,7 @@ CREATE TABLE terms (
 )
 """,
 )
-# In an empty ledger, all that comes is counted, whatever the clock of its posting says.
+# What is posted after the last transaction is counted, whatever the clock of the migration says.
 ROWS = (
     """
 INSERT INTO limits
@@ -82,7 +82,8 @@ FROM (VALUES
     "INSERT INTO time_zones VALUES ('1970-01-01T00:00Z', 'Africa/Kigali')",
     """
 INSERT INTO terms
-SELECT 1, 1, CASE WHEN EXISTS (SELECT FROM entries) THEN now() ELSE '1970-01-01T00:00Z' END
+SELECT 1, 1, coalesce(
+    (SELECT created_at + interval '1 microsecond' FROM transactions ORDER BY id DESC LIMIT 1), '1970-01-01T00:00Z')
 """,
 )
 COLUMNS = (
@@ -104,7 +105,7 @@ WITH several AS (
 UPDATE wallets SET usage_wallet_id = shared.first_id FROM shared WHERE shared.id = wallets.id AND shared.id <> first_id
 """,
     """
-UPDATE wallets w SET usage = concat_ws(':', 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, others.balance)
+UPDATE wallets w SET usage = format('[1,0,0,0,0,0,0,0,0,0,0,0,0,%s]', others.balance)
 FROM (SELECT usage_wallet_id, sum(ledger_balance) AS balance FROM wallets GROUP BY usage_wallet_id) others
 WHERE w.id = others.usage_wallet_id
 """,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
 from tekana.application.audit.limit_checks import find_breaches
@@ -39,7 +39,7 @@ from tekana.domain.identifiers import (
     house_wallet_id,
 )
 from tekana.domain.money import Currency
-from tekana.domain.transaction import TRANSACTION_TYPES, Transaction, TransactionRequest
+from tekana.domain.transaction import TRANSACTION_TYPES, Entry, Transaction, TransactionRequest
 from tekana.domain.wallet import Wallet
 from tekana.ports.audit import Finding, Invariant
 
@@ -374,21 +374,23 @@ def _statements(snapshot: Snapshot) -> Breaches:
     currencies in which the balances of all wallets do not sum to zero."""
     moments = snapshot.moments()
     for wallet_id, entries in snapshot.history().items():
-        amounts: Counter[str] = Counter()
-        closing: dict[str, int] = {}
-        for entry, moment in zip(entries, moments[wallet_id], strict=True):
-            month = f"{moment.astimezone(UTC):%Y-%m}"
-            amounts[month] += entry.amount_minor
-            closing[month] = entry.ledger_balance_after
         total = 0
-        for month in sorted(closing):
-            total += amounts[month]
-            if closing[month] != total:
-                yield f"wallet {wallet_id}: its statement of {month} closes with {closing[month]}, not {total}"
+        closing: dict[str, tuple[int, int]] = {}
+        for moment, entry in sorted(zip(moments[wallet_id], entries, strict=True), key=_posted):
+            total += entry.amount_minor
+            closing[f"{moment.astimezone(UTC):%Y-%m}"] = entry.ledger_balance_after, total
+        for month, (shown, expected) in closing.items():
+            if shown != expected:
+                yield f"wallet {wallet_id}: its statement of {month} closes with {shown}, not {expected}"
     sums: Counter[str] = Counter()
     for wallet in snapshot.wallets:
         sums[wallet.currency] += wallet.ledger_balance
     yield from (f"the trial balance in {currency}: wallets sum to {total}" for currency, total in sums.items() if total)
+
+
+def _posted(line: tuple[datetime, Entry]) -> tuple[datetime, int]:
+    """Return the key by which entries are in the order of posting."""
+    return line[0], line[1].version
 
 
 def _abbreviated(numbers: Sequence[int]) -> str:

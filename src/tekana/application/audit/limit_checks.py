@@ -43,7 +43,7 @@ class Movement(NamedTuple):
 def find_breaches(snapshot: Snapshot) -> Iterator[str]:
     """Yield a text for each movement above a limit, and each wallet whose copies or usage are wrong."""
     yield from _wrong_copies(snapshot)
-    firsts = {one.id: one for one in snapshot.wallets if one.house is None and one.usage_wallet_id is None}
+    firsts = {one.id: one for one in snapshot.wallets if one.customer_id is not None and one.usage_wallet_id is None}
     times = _Times(snapshot)
     usages: dict[WalletId, Usage] = {}
     for movement in _movements(snapshot):
@@ -95,13 +95,15 @@ def _wrong_copies(snapshot: Snapshot) -> Iterator[str]:
         if customer is None:
             continue
         if limit_copies(customer, wallet.currency) != (wallet.tier, wallet.limit_override):
-            yield f"wallet {wallet.id}: of tier {wallet.tier}, overridden by {wallet.limit_override}, unlike its customer"
+            override = wallet.limit_override
+            yield f"wallet {wallet.id}: of tier {wallet.tier}, overridden by {override}, unlike its customer"
         if wallet.usage_wallet_id is None:
             firsts[customer.id, wallet.currency].append(wallet)
     for wallet in snapshot.wallets:
         own = firsts.get((wallet.customer_id, wallet.currency), [])
         if wallet.customer_id in customers and wallet.usage_wallet_id not in (None, *(one.id for one in own)):
-            yield f"wallet {wallet.id}: shares the usage of {wallet.usage_wallet_id}, which is no wallet of its customer"
+            other = wallet.usage_wallet_id
+            yield f"wallet {wallet.id}: shares the usage of {other}, which is no wallet of its customer"
     for (customer_id, currency), own in firsts.items():
         if len(own) > 1:
             yield f"customer {customer_id}: {len(own)} wallets in {currency} count their usage apart"

@@ -48,9 +48,9 @@ class Snapshot(NamedTuple):
     Attributes:
         outbox: in the order of the feed.
         others: the aggregates of other kinds that count their events.
-        originals: the transactions that were reversed.
         limits: every version of the limits of tiers.
         time_zones: the time zones of the days, weeks and months of limits, the last one in force.
+        originals: the transactions that were reversed.
     """
 
     customers: Sequence[Customer]
@@ -59,9 +59,9 @@ class Snapshot(NamedTuple):
     keys: Mapping[IdempotencyKey, IdempotencyRecord]
     outbox: Sequence[Transaction | Event]
     others: Sequence[CountsEvents] = ()
-    originals: Sequence[Original] = ()
     limits: Sequence[TierLimits] = ()
     time_zones: Sequence[TimeZoneSetting] = ()
+    originals: Sequence[Original] = ()
 
     @property
     def reversed_amounts(self) -> dict[TransactionId, int]:

@@ -110,7 +110,9 @@ def with_further_locks(
     further = [one for one in [one.further_locks(locked) for one in extending] if one != NO_LOCKS]
     if sharing:
         named = {*locks.wallets}
-        further.append(LockSet(tuple(one.usage_wallet_id for one in sharing if one.usage_wallet_id and one.id in named)))
+        further.append(
+            LockSet(tuple(one.usage_wallet_id for one in sharing if one.usage_wallet_id and one.id in named))
+        )
     if not further:
         return None
     more = merge([locks, *further], stripe)

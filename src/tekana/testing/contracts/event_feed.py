@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from tekana.application import (
@@ -13,8 +13,12 @@ from tekana.application import (
     CloseCustomer,
     CloseWallet,
     EraseCustomer,
+    ExchangeFunds,
+    OverrideLimits,
     ReactivateCustomer,
+    ReverseTransaction,
     Session,
+    SetRate,
     SuspendCustomer,
     UnfreezeWallet,
     UpdateCustomer,
@@ -24,6 +28,7 @@ from tekana.application import (
 )
 from tekana.application.commands import MONEY_COMMANDS
 from tekana.application.workers.hold_expiry import expire_holds
+from tekana.domain.answers import CustomerWithWallets
 from tekana.domain.caller import HOLD_EXPIRY, LOCAL_OPERATOR
 from tekana.domain.errors import InsufficientFunds, Refused
 from tekana.domain.events import EVENT_TYPES, Event, aggregate_id, event_id
@@ -52,7 +57,7 @@ class EventFeedContract(Contract):
         for mine in by_aggregate.values():
             assert [event.sequence for event in mine] == list(range(1, len(mine) + 1))
 
-    async def test_pages_of_every_size(self, store: Store, app: Session, clock: FrozenClock) -> None:
+    async def test_pages_of_the_feed_of_every_size(self, store: Store, app: Session, clock: FrozenClock) -> None:
         await _execute_all_commands(app, store, clock)
         whole = await every(store.events(LOCAL_OPERATOR).list)
         assert len({one.cursor for one in whole}) == len(whole)
@@ -126,7 +131,11 @@ async def _execute_all_commands(app: Session, store: Store, clock: FrozenClock) 
     aline, bosco = await a_customer(app, "700"), await a_customer(app)
     customer, wallet = aline.customer, aline.wallets[0]
     await app.execute(UpdateCustomer(customer_id=customer.id, full_name="Aline Uwase"))
-    await app.execute(VerifyCustomer(customer_id=customer.id, tier="full"))
+    await app.execute(VerifyCustomer(customer_id=customer.id, tier="2"))
+    until = datetime(2099, 1, 1, tzinfo=UTC)
+    await app.execute(
+        OverrideLimits(customer_id=customer.id, currency="RWF", reason="a house", until=until, largest_balance="9000")
+    )
     await app.execute(SuspendCustomer(customer_id=customer.id, reason="a court order"))
     await app.execute(ReactivateCustomer(customer_id=customer.id))
     await app.execute(UpdateWallet(wallet_id=wallet.id, name="Everyday"))
@@ -135,8 +144,9 @@ async def _execute_all_commands(app: Session, store: Store, clock: FrozenClock) 
     await app.execute(builders.transfer(wallet.id, bosco.wallets[0].id, "300"))
     [outcome] = await all_outcomes([app.execute(builders.withdrawal(wallet.id, "401"))])
     assert isinstance(outcome, Refused)
-    for type_ in MONEY_COMMANDS:
+    for type_ in MONEY_COMMANDS.keys() - {ExchangeFunds.EXAMPLE["type"]}:
         await app.execute(builders.movement(type_, bosco.wallets[0].id, wallet.id, "1"))
+    await _exchange_and_reverse(app, bosco)
     await _end_holds(app, store, clock)
     await _decide_on_requests(store, wallet)
     await app.execute(builders.withdrawal(wallet.id, str((await app.wallets.get(wallet.id)).ledger_balance)))
@@ -144,6 +154,14 @@ async def _execute_all_commands(app: Session, store: Store, clock: FrozenClock) 
     await app.execute(CloseWallet(wallet_id=savings.id))
     await app.execute(CloseCustomer(customer_id=customer.id))
     await app.execute(EraseCustomer(customer_id=customer.id))
+
+
+async def _exchange_and_reverse(app: Session, customer: CustomerWithWallets) -> None:
+    """Exchange money of a customer, and reverse that."""
+    await app.execute(SetRate(base="USD", quote="RWF", bid="1310", ask="1320"))
+    dollars = await app.execute(builders.open_wallet(customer.customer.id, "USD"))
+    command = builders.movement("exchange", customer.wallets[0].id, dollars.id, "14")
+    await app.execute(ReverseTransaction(transaction_id=(await app.execute(command)).id))
 
 
 async def _end_holds(app: Session, store: Store, clock: FrozenClock) -> None:

@@ -238,7 +238,7 @@ class HoldsContract(Contract):
 
     async def test_a_batch_with_holds_leaves_no_trace_of_a_failure(self, store: Store, app: Session) -> None:
         payer, payee = await a_wallet(app, "5000"), await a_wallet(app)
-        commands = [a_hold(payer, payee, "3000"), builders.transfer(payer.id, payee.id, "2001")]
+        commands = a_hold(payer, payee, "3000"), builders.transfer(payer.id, payee.id, "2001")
         failed = transactions_of(await app.submit_batch(builders.atomic(*commands)))
         assert [one.rejection and one.rejection.code for one in failed] == ["rolled_back", "insufficient_funds"]
         assert await held_in(store, payer) == (5000, 0)

@@ -96,7 +96,7 @@ async def _assert_readers_agree(store: Auditable, dropped: Sequence[Event]) -> N
     holds = [Hold(transaction=one, state=one.hold) for one in found if one.hold is not None]
     shown = Snapshot(await customers(store), await wallets(store), found, {}, events, holds)
     for finding in check(shown):
-        if finding.invariant not in (KEYS, REVERSALS, EVENTS):  # readers do not return all of it; events are checked below
+        if finding.invariant not in (KEYS, REVERSALS, EVENTS):  # readers lack some of it; events are checked below
             assert finding.ok, f"the data of the readers break an invariant: {finding}"
     announced = Counter(map(event_id, events))
     twice = [one for one, times in announced.items() if times > 1]

@@ -57,8 +57,8 @@ class PersonalDataContract(Contract):
         await app.execute(freeze(wallet.id, "debits"))
         await app.execute(freeze(others.id, "debits"))
         opened = await own.execute(OpenWallet(customer_id=customer.id, currency=Currency("USD")), request_id="mine")
-        await app.execute(VerifyCustomer(customer_id=other.id, tier="full"))
-        await app.execute(VerifyCustomer(customer_id=customer.id, tier="full"))
+        await app.execute(VerifyCustomer(customer_id=other.id, tier="2"))
+        await app.execute(VerifyCustomer(customer_id=customer.id, tier="2"))
         expected = [
             ("RegisterCustomer", customer.id, "", None),
             ("FreezeWallet", wallet.id, "", None),
@@ -70,7 +70,7 @@ class PersonalDataContract(Contract):
                 found = await _entries(asked, customer.id, size)
                 assert [(one.action, one.resource_id, one.subject, one.request_id) for one in found] == expected
         assert {one.kind for one in found if not one.subject} == {"operator"}
-        assert found[-1].after == {"tier": "full"}
+        assert found[-1].after == {"tier": "2"}
 
     async def test_approvals_about_a_customer(self, store: Store, app: Session, clock: FrozenClock) -> None:
         customer, [wallet] = await app.execute(person())

@@ -24,7 +24,9 @@ from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.errors import InsufficientFunds, LimitExceeded
 from tekana.domain.identifiers import house_wallet_id
 from tekana.domain.money import AMOUNT_MAX_MINOR, BALANCE_MAX_MINOR
+from tekana.domain.terms import NO_TERMS
 from tekana.domain.transaction import Transaction
+from tekana.domain.usage import period_of, usage_at, usage_with
 from tekana.ports.store import Store
 from tekana.testing import builders
 from tekana.testing.builders import RWF
@@ -64,16 +66,17 @@ class RoundTripsContract(Contract):
                 assert repr(one) == repr(metadata), "equal is not enough: 1, 1.0 and True differ, and so do orders"
 
     @pytest.mark.parametrize("text", TEXTS)
-    async def test_texts(self, stores: Sequence[Store], app: Session, text: str) -> None:
+    async def test_texts(self, stores: Sequence[Store], app: Session, text: str, clock: FrozenClock) -> None:
         aline = await a_customer(app, full_name=f"A {text} B"[:200], external_id=text)
         wallet = await app.execute(builders.open_wallet(aline.customer.id, name=text[:100]))
         frozen = await app.execute(builders.freeze(wallet.id, "debits", f"{text}\n{text}"))
         posted = await app.execute(builders.deposit(wallet.id, description=f"{text}\n\t", reference=text))
         after = replace(frozen, ledger_balance=1000, version=1, sequence=3)
+        usage = usage_with(usage_at(None, period_of(clock(), NO_TERMS.zone)), 1000)._replace(elsewhere=1000)
         for store in stores:
             assert await store.customers(LOCAL_OPERATOR).get(aline.customer.id) == (
                 aline.customer,
-                (aline.wallets[0], after),
+                (replace(aline.wallets[0], usage=usage), after),
             )
             assert await store.transactions(LOCAL_OPERATOR).get(posted.id) == posted
         assert posted.request.description == f"{text}\n\t"
@@ -88,7 +91,7 @@ class RoundTripsContract(Contract):
             UpdateCustomer(customer_id=customer_id, country=None, external_id=None, metadata=None),
             UpdateCustomer(customer_id=customer_id, full_name="Aline", email="aline@example.com", expected_version=2),
             UpdateCustomer(customer_id=customer_id, phone_number="+250788123456", country="UG", metadata={}),
-            VerifyCustomer(customer_id=customer_id, tier="full"),
+            VerifyCustomer(customer_id=customer_id, tier="2"),
             SuspendCustomer(customer_id=customer_id, reason="a court order"),
             ReactivateCustomer(customer_id=customer_id),
             CloseCustomer(customer_id=customer_id),

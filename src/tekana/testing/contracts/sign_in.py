@@ -173,7 +173,7 @@ class SignInContract(Contract):
         await store.customer_credentials.replace(credential, _entry())
         family = _family(customer_id, clock)
         await families.add(family, credential)
-        await app.execute(VerifyCustomer(customer_id=customer_id, tier="basic"))
+        await app.execute(VerifyCustomer(customer_id=customer_id, tier="1"))
         assert await families.update(family.id, lambda one: one) == family
         await app.execute(SuspendCustomer(customer_id=customer_id, reason="a check"))
         assert await families.update(family.id, lambda one: one) == family.end()

@@ -17,6 +17,7 @@ from tekana.testing.contracts.hold_races import HoldRacesContract
 from tekana.testing.contracts.holds import HoldsContract
 from tekana.testing.contracts.idempotency import IdempotencyContract
 from tekana.testing.contracts.legs import LegsContract
+from tekana.testing.contracts.limits import LimitsContract
 from tekana.testing.contracts.lost_answers import LostAnswersContract
 from tekana.testing.contracts.persistence import PersistenceContract
 from tekana.testing.contracts.personal_data import PersonalDataContract
@@ -33,6 +34,7 @@ from tekana.testing.contracts.withdrawn_currencies import WithdrawnCurrenciesCon
 
 
 class StoreContract(
+    LimitsContract,
     PersistenceContract,
     UnitOfWorkContract,
     IdempotencyContract,

@@ -40,11 +40,11 @@ class VerifyCustomer(Struct, frozen=True, kw_only=True):
         return LockSet(others=(CUSTOMERS.ref(self.customer_id),))
 
     def decide(self, book: Book) -> CustomerWithWallets:
-        """Record the tier. Raises InvalidRequest for another one: requests from before there were limits are replayed."""
-        if self.tier not in TIERS:
-            raise invalid("tier", f"must be one of: {', '.join(TIERS)}")
+        """Record the tier. Raises InvalidRequest for another one, as requests from before limits are replayed."""
         customer = book.customer(self.customer_id)
         customer.require_active()
+        if self.tier not in TIERS:
+            raise invalid("tier", f"must be one of: {', '.join(TIERS)}")
         if customer.tier != self.tier:
             book.change_customer(customer, customer.verify(self.tier, book.now))
         book.propagate_limits(customer)
