@@ -17,6 +17,7 @@ from tekana.application.commands.validation import check_period
 from tekana.application.customer_export import CustomerExport, RecordedPersonalData
 from tekana.application.engine.engine import Engine
 from tekana.application.engine.envelope import Envelope, Outcome
+from tekana.application.exchange_positions import ExchangePositions, exchange_positions
 from tekana.application.executed import Executed, executed, raise_refusal
 from tekana.application.readers import checked
 from tekana.application.recipients import Recipient, find_recipient
@@ -41,6 +42,7 @@ from tekana.domain.errors import (
     Unavailable,
 )
 from tekana.domain.identifiers import CustomerId, WalletId
+from tekana.domain.money import parse_currency
 from tekana.domain.policy import require_scope, visible_transaction
 from tekana.domain.transaction import Transaction
 from tekana.domain.wallet import WALLETS_PER_CUSTOMER_MAX
@@ -272,6 +274,17 @@ class Session(SessionReaders):
         if not isinstance(self._store, Store):
             raise Unavailable("there is no ledger here: export it where it is kept")
         return self._store.journal(start, end)
+
+    async def exchange_positions(self, currency: str) -> ExchangePositions:
+        """Return what the operator holds of each currency from exchanges, and its value in a currency.
+
+        Raises:
+            Forbidden, Unavailable
+            InvalidRequest: there is no such currency.
+        """
+        valued_in = parse_currency(currency)
+        balance = await self.reports.trial_balance()
+        return exchange_positions(balance, await self._store.rates(self.caller).list(), valued_in)
 
     async def find_recipient(self, phone_number: str) -> Recipient:
         """Return the customer of the caller's tenant who can be paid at a phone number, with a masked name.

@@ -84,6 +84,11 @@ class Rate:
         """Return the id, the same for each version."""
         return rate_id(self.pair)
 
+    @property
+    def middle(self) -> Fraction:
+        """Return the price between bid and ask."""
+        return (Fraction(self.bid) + Fraction(self.ask)) / 2
+
     def is_valid(self, at: datetime) -> bool:
         """Return whether it applies at a time."""
         return self.valid_from <= at and (self.valid_until is None or at < self.valid_until)

@@ -172,6 +172,16 @@ class CoreDriver:
             ]
         }
 
+    async def exchange_positions(self, currency: str) -> Record:
+        found = await self._app.exchange_positions(currency)
+        return {
+            "positions": [
+                {"currency": one.balance.currency, "balance": one.balance.major, "value": one.value and one.value.major}
+                for one in found.positions
+            ],
+            "profit": found.profit and found.profit.major,
+        }
+
     async def events(self) -> list[Record]:
         return await _all(self._app.events.list, _event)
 

@@ -108,6 +108,10 @@ class Driver(Protocol):
         """Return the trial balance at a time."""
         ...
 
+    async def exchange_positions(self, currency: str) -> Record:
+        """Return the exchange positions, valued in a currency."""
+        ...
+
     async def events(self) -> list[Record]:
         """Return all events, in the order of the feed."""
         ...

@@ -130,6 +130,10 @@ class HttpDriver:
     async def trial_balance(self, at: str) -> Record:
         return _reply(await self._client.get("/v1/reports/trial-balance", params={"at": at})).record
 
+    async def exchange_positions(self, currency: str) -> Record:
+        query = {"currency": currency}
+        return _reply(await self._client.get("/v1/reports/exchange-positions", params=query)).record
+
     async def events(self) -> list[Record]:
         return await self._all("/v1/events", {}, cursor="after")
 

@@ -71,3 +71,31 @@ def trial_balance_is(scene: ScenarioContext, at: str, datatable: Table) -> None:
     names = ("account", "currency", "debit", "credit")
     shown = [[one[name] for name in names] for one in found if one["debit"] != one["credit"]]
     assert shown == [[cell.replace(",", "") for cell in row] for row in datatable[1:]]
+
+
+@then(words("the exchange positions in {currency:w} are:"))
+def positions_are(scene: ScenarioContext, currency: str, datatable: Table) -> None:
+    """Check the position of each currency, and its value."""
+    found = scene.exchange_positions(currency)["positions"]
+    shown = [[one["currency"], one["balance"], one["value"] or ""] for one in found]
+    assert shown == [[cell.replace(",", "") for cell in row] for row in datatable[1:]]
+
+
+@state("the profit of exchanges is {profit:Money}")
+def profit_is(scene: ScenarioContext, profit: Money) -> None:
+    """Check the profit in a currency."""
+    amount, currency = profit
+    assert scene.exchange_positions(currency)["profit"] == amount
+
+
+@state("the loss from exchanges is {loss:Money}")
+def loss_is(scene: ScenarioContext, loss: Money) -> None:
+    """Check the loss in a currency."""
+    amount, currency = loss
+    assert scene.exchange_positions(currency)["profit"] == f"-{amount}"
+
+
+@state("the profit of exchanges in {currency:w} is unknown")
+def profit_unknown(scene: ScenarioContext, currency: str) -> None:
+    """Check that there is no profit in a currency."""
+    assert scene.exchange_positions(currency)["profit"] is None

@@ -164,6 +164,10 @@ class ScenarioContext:
         """Return the trial balance at a time."""
         return self._portal.call(self.world.driver.trial_balance(at))
 
+    def exchange_positions(self, currency: str) -> Record:
+        """Return the exchange positions, valued in a currency."""
+        return self._portal.call(self.world.driver.exchange_positions(currency))
+
     def events(self) -> list[Record]:
         """Return all events."""
         return self._portal.call(self.world.driver.events())
