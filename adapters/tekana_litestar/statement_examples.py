@@ -8,6 +8,7 @@ from uuid import UUID
 
 from tekana import Currency, CustomerId, Entry, PostedEntry, TransactionId, WalletId
 from tekana.application.statements import FORMS
+from tekana.domain.terms import DEFAULT_TIME_ZONE
 from tekana.ports.statement_form import StatementForm, StatementHeading
 from tekana.ports.wallets import StatementSummary
 from tekana_litestar import fields
@@ -33,6 +34,7 @@ _HEADING: Final = StatementHeading(
         closing_version=2,
     ),
     "Aline Uwase",
+    DEFAULT_TIME_ZONE,
 )
 _LINE: Final = PostedEntry(
     Entry(_WALLET, 2, 2, -1_500, _RWF, 8_500),

@@ -8,6 +8,7 @@ from typing import ClassVar, Final
 
 from tekana.domain.identifiers import house_role
 from tekana.domain.money import format_minor
+from tekana.domain.terms import zone_of
 from tekana.domain.transaction import PostedEntry
 from tekana.ports.statement_form import StatementHeading
 from tekana_pdf.page import HEIGHT, WIDTH, Color, Fonts, Page
@@ -53,6 +54,7 @@ class PdfStatement:
     def __init__(self, heading: StatementHeading) -> None:
         self._heading = heading
         self._summary = heading.summary
+        self._zone = zone_of(heading.time_zone)
         self._file = PdfFile()
         self._fonts = Fonts(self._file)
         self._catalog, self._tree, self._resources = (self._file.reserve() for _ in range(3))
@@ -65,7 +67,7 @@ class PdfStatement:
 
     def begin(self) -> bytes:
         self._first_page()
-        start = self._summary.start.astimezone(UTC)
+        start = self._summary.start.astimezone(self._zone)
         self._balance_row("Opening balance", _day(start), f"{start:%H:%M:%S}", self._summary.opening_balance)
         return self._file.take()
 
@@ -75,7 +77,7 @@ class PdfStatement:
         return self._file.take()
 
     def end(self) -> bytes:
-        last = self._summary.end.astimezone(UTC)
+        last = self._summary.end.astimezone(self._zone)
         time = f"{last:%H:%M:%S}"
         if time == "00:00:00":  # the end of the last day, rather than the beginning of the next
             last, time = last - timedelta(days=1), "24:00:00"
@@ -91,7 +93,7 @@ class PdfStatement:
             b"<</Type/Catalog/Pages %d 0 R/Lang(en)/ViewerPreferences<</DisplayDocTitle true>>>>" % self._tree,
         )
         created = f"D:{one.created_at.astimezone(UTC):%Y%m%d%H%M%S}Z".encode()
-        title = text_string(f"Statement, {_period(one.start, one.end)}")
+        title = text_string(f"Statement, {self._period}")
         info = file.add(b"<</Title %b/Producer(tekana)/CreationDate(%b)>>" % (title, created))
         file.close(self._catalog, info)
         return file.take()
@@ -102,8 +104,8 @@ class PdfStatement:
         one, page = self._summary, self._page
         page.box(0, 0, WIDTH, 6, _ACCENT)
         page.text(_LEFT, 58, "Statement", size=22, color=_ACCENT, room=250, heading=True)
-        page.text(_RIGHT, 50, _period(one.start, one.end), size=10, color=_DARK, room=270, right=True, heading=True)
-        made = f"Made on {_moment(one.created_at)}"
+        page.text(_RIGHT, 50, self._period, size=10, color=_DARK, room=270, right=True, heading=True)
+        made = f"Made on {_moment(one.created_at.astimezone(self._zone))}"
         page.text(_RIGHT, 64, made, size=8, color=_GRAY, room=270, right=True)
         page.text(_LEFT, 108, self._owner, size=15, color=_DARK, room=_RIGHT - _LEFT)
         page.text(_LEFT, 126, f"Wallet {one.wallet_id}", size=8.5, color=_GRAY, room=330)
@@ -134,7 +136,7 @@ class PdfStatement:
         page = self._page
         page.text(_LEFT, 46, self._owner, size=10, color=_DARK, room=250)
         page.text(_LEFT, 60, f"Wallet {one.wallet_id}", size=7.5, color=_GRAY, room=250)
-        page.text(_RIGHT, 46, _period(one.start, one.end), size=9, color=_DARK, room=270, right=True)
+        page.text(_RIGHT, 46, self._period, size=9, color=_DARK, room=270, right=True)
         page.text(_RIGHT, 60, f"Amounts in {one.currency}", size=7.5, color=_GRAY, room=250, right=True)
         self._table_head(_NEXT_TABLE)
 
@@ -142,7 +144,9 @@ class PdfStatement:
         """Draw the footer, and write the page."""
         number = f"Page {len(self._pages) + 1} of {self._page_count}"
         self._page.line(_LEFT, HEIGHT - 44, _RIGHT, 0.5, _PALE)
-        self._page.text(_LEFT, HEIGHT - 30, "Times are in UTC", size=7.5, color=_GRAY, room=200)
+        self._page.text(
+            _LEFT, HEIGHT - 30, f"Times are those of {self._heading.time_zone}", size=7.5, color=_GRAY, room=200
+        )
         self._page.text(_RIGHT, HEIGHT - 30, number, size=7.5, color=_GRAY, room=200, right=True)
         content = self._file.add_stream(self._page.content())
         self._pages.append(
@@ -173,7 +177,7 @@ class PdfStatement:
 
     def _entry(self, line: PostedEntry) -> None:
         y, page, entry = self._row(), self._page, line.entry
-        posted = line.posted_at.astimezone(UTC)
+        posted = line.posted_at.astimezone(self._zone)
         kind = line.type.replace("_", " ").capitalize()
         page.text(_LEFT, y + 11, _day(posted), size=8.5, color=_DARK, room=72)
         page.text(_LEFT, y + 20.5, f"{posted:%H:%M:%S}", size=7, color=_GRAY, room=72)
@@ -203,6 +207,11 @@ class PdfStatement:
             return f"{role.capitalize()} wallet of the operator"
         return self._heading.customer_name or f"Customer {one.customer_id}"
 
+    @property
+    def _period(self) -> str:
+        """The period in words."""
+        return _in_words(*(one.astimezone(self._zone) for one in (self._summary.start, self._summary.end)))
+
     def _money(self, minor: int) -> str:
         """Return an amount as people read it, with commas between the thousands."""
         sign, major = "-" if minor < 0 else "", format_minor(abs(minor), self._summary.currency)
@@ -214,9 +223,8 @@ def _count(number: int) -> str:
     return "1 entry" if number == 1 else f"{number:,} entries"
 
 
-def _period(start: datetime, end: datetime) -> str:
+def _in_words(start: datetime, end: datetime) -> str:
     """Return a period in words: with its first and last day, if it has whole days only."""
-    start, end = start.astimezone(UTC), end.astimezone(UTC)
     midnights = {(one.hour, one.minute, one.second, one.microsecond) for one in (start, end)}
     if midnights == {(0, 0, 0, 0)} and start < end:
         last = end - timedelta(days=1)
@@ -225,8 +233,7 @@ def _period(start: datetime, end: datetime) -> str:
 
 
 def _moment(moment: datetime) -> str:
-    moment = moment.astimezone(UTC)
-    return f"{_day(moment)}, {moment:%H:%M} UTC"
+    return f"{_day(moment)}, {moment:%H:%M}"
 
 
 def _day(moment: datetime) -> str:

@@ -45,7 +45,7 @@ def statement(entry_count: int, opening_version: int = 0, wrong: int | None = No
         *(opening_version, opening_version + entry_count),
     )
     wallets = cast("Wallets", EndlessWallet(wrong))
-    return Statement(summary, wallets, cast("Any", None), cast("Any", None))
+    return Statement(summary, wallets, cast("Any", None), cast("Any", None), "UTC")
 
 
 async def written(entry_count: int, form: Any) -> tuple[int, int]:

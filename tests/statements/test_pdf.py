@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import httpx
 import pypdfium2
@@ -19,8 +20,9 @@ from tests.statements.test_http import read, wallet_with_history
 RWF = Currency("RWF")
 WALLET = WalletId(UUID("0198d2a0-0000-7000-8000-000000000002"))
 CUSTOMER = CustomerId(UUID("0198d2a0-0000-7000-8000-000000000001"))
-START = datetime(2026, 1, 1, tzinfo=UTC)
-END = datetime(2026, 2, 1, tzinfo=UTC)
+KIGALI = "Africa/Kigali"
+START = datetime(2026, 1, 1, tzinfo=ZoneInfo(KIGALI))
+END = datetime(2026, 2, 1, tzinfo=ZoneInfo(KIGALI))
 
 NAMES = {
     "Latin": "Aline Uwase Świętosława Nguyễn",
@@ -52,6 +54,7 @@ def made(
     wallet_id: WalletId = WALLET,
     currency: Currency = RWF,
     end: datetime = END,
+    time_zone: str = KIGALI,
 ) -> Iterator[bytes]:
     """Yield the parts of a statement of entries of 5 each."""
     customer_id = CUSTOMER if wallet_id == WALLET else None
@@ -60,7 +63,7 @@ def made(
         *(wallet_id, customer_id, currency, START, end, END, 1_000, closing, 5 * entry_count, 0, entry_count, 0),
         *(7, 7 + entry_count),
     )
-    form = PdfStatement(StatementHeading(summary, name))
+    form = PdfStatement(StatementHeading(summary, name, time_zone))
     yield form.begin()
     for first in range(0, entry_count, 200):
         yield form.write(
@@ -88,7 +91,7 @@ def texts(document: bytes) -> list[str]:
 def test_a_short_statement() -> None:
     [page] = texts(b"".join(made(3)))
     for shown in (
-        *("Statement", "1 Jan 2026 to 31 Jan 2026", "Made on 1 Feb 2026, 00:00 UTC", "Aline Uwase", str(WALLET)),
+        *("Statement", "1 Jan 2026 to 31 Jan 2026", "Made on 1 Feb 2026, 00:00", "Aline Uwase", str(WALLET)),
         *("Opening balance", "1,000", "Money in", "15", "3 entries", "Money out", "0 entries", "Closing balance"),
         *("1,015", "Lunch", "Deposit · r-0", "1,005", "24:00:00", "Page 1 of 1"),
     ):
@@ -160,10 +163,20 @@ def test_without_a_name() -> None:
 
 def test_periods_and_amounts() -> None:
     [page] = texts(b"".join(made(1, currency=Currency("USD"), end=START + timedelta(hours=9, minutes=30))))
-    assert "1 Jan 2026, 00:00 UTC to 1 Jan 2026, 09:30 UTC" in page
+    assert "1 Jan 2026, 00:00 to 1 Jan 2026, 09:30" in page
     assert "10.05" in page
     [page] = texts(b"".join(made(1, end=START + timedelta(days=1))))
     assert "1 Jan 2026 to" not in page
+
+
+def test_times_are_those_of_the_operators_time_zone() -> None:
+    for time_zone, period in (
+        (KIGALI, "1 Jan 2026 to 31 Jan 2026"),
+        ("UTC", "31 Dec 2025, 22:00 to 31 Jan 2026, 22:00"),
+    ):
+        [page] = texts(b"".join(made(1, time_zone=time_zone)))
+        assert period in page
+        assert f"Times are those of {time_zone}" in page
 
 
 def test_control_characters_do_no_harm() -> None:

@@ -44,6 +44,7 @@ from tekana.domain.errors import (
 from tekana.domain.identifiers import CustomerId, WalletId
 from tekana.domain.money import parse_currency
 from tekana.domain.policy import require_scope, visible_transaction
+from tekana.domain.terms import DEFAULT_TIME_ZONE
 from tekana.domain.transaction import Transaction
 from tekana.domain.wallet import WALLETS_PER_CUSTOMER_MAX
 from tekana.ports.audit import Audit
@@ -71,6 +72,7 @@ class Parts(NamedTuple):
         sign_in: the sign-in of customers; None with a store that keeps no credentials.
         audit_recorder: records refusals, and reads of the audit log; None leaves them out.
         find_statement_form: returns the form of statements of a name; None if there are no more than those of the core.
+        time_zone: the operator's, by its name, in which statements show times to people.
     """
 
     store: Readers
@@ -80,6 +82,7 @@ class Parts(NamedTuple):
     sign_in: CustomerSignIn | None = None
     audit_recorder: AuditRecorder | None = None
     find_statement_form: Callable[[str], type[StatementForm]] | None = None
+    time_zone: str = DEFAULT_TIME_ZONE
 
 
 class Session(SessionReaders):
@@ -190,7 +193,7 @@ class Session(SessionReaders):
         wallets = self.wallets
         summary = await wallets.statement(wallet_id, start, end)
         check_period(summary.start, end)
-        return Statement(summary, wallets, self._customer_name, self._statement_form)
+        return Statement(summary, wallets, self._customer_name, self._statement_form, self._parts.time_zone)
 
     async def _customer_name(self, customer_id: CustomerId) -> str | None:
         return (await self.customers.get(customer_id)).customer.full_name or None

@@ -16,6 +16,7 @@ from tekana.application.workers.relay import relay_warnings
 from tekana.domain.audit_log import Origin
 from tekana.domain.caller import AUTHENTICATION, Caller
 from tekana.domain.errors import Unavailable
+from tekana.domain.terms import DEFAULT_TIME_ZONE
 from tekana.ports.outbox import Outbox
 from tekana.ports.pools import PooledStore, PoolStatistics
 from tekana.ports.readers import Readers
@@ -44,6 +45,7 @@ class Tekana:
         sign_in: CustomerSignIn | None = None,
         audit_recorder: AuditRecorder | None = None,
         find_statement_form: Callable[[str], type[StatementForm]] | None = None,
+        time_zone: str = DEFAULT_TIME_ZONE,
     ) -> None:
         """Create an application. Use `tekana.connect` instead, which also starts and stops its parts.
 
@@ -51,14 +53,17 @@ class Tekana:
             outbox: the outbox of the relay, if events are published: `check_ready` warns when the relay lags behind.
             service: the consumer of commands and queries from a bus, in a process of a service.
             authenticator: authenticates the requests of clients; None if the application has no clients.
-            store, engine, webhooks, key_verifier, sign_in, audit_recorder, find_statement_form: those of Parts.
+            store, engine, webhooks, key_verifier, sign_in, audit_recorder, find_statement_form, time_zone: those of
+                Parts.
         """
         self._store = store
         self._engine = engine
         self._outbox = outbox
         self._service = service
         self._authenticator = authenticator
-        self._parts = Parts(store, engine, webhooks, key_verifier, sign_in, audit_recorder, find_statement_form)
+        self._parts = Parts(
+            store, engine, webhooks, key_verifier, sign_in, audit_recorder, find_statement_form, time_zone
+        )
 
     @property
     def authenticator(self) -> Authenticator:

@@ -177,6 +177,7 @@ class LocalContainer(containers.DeclarativeContainer):
         sign_in=customer_sign_in,
         audit_recorder=audit_recorder,
         find_statement_form=find_statement_form,
+        time_zone=settings.provided.time_zone,
     )
     hold_expiry = providers.Singleton(expiry_worker, store, core.provided.as_caller, holder=HOLDER)
     service = providers.Singleton(
@@ -203,6 +204,7 @@ class LocalContainer(containers.DeclarativeContainer):
         sign_in=customer_sign_in,
         audit_recorder=audit_recorder,
         find_statement_form=find_statement_form,
+        time_zone=settings.provided.time_zone,
     )
 
 
@@ -228,6 +230,7 @@ class GatewayContainer(containers.DeclarativeContainer):
         sign_in=customer_sign_in,
         audit_recorder=audit_recorder,
         find_statement_form=find_statement_form,
+        time_zone=settings.provided.time_zone,
     )
 
 

@@ -16,10 +16,12 @@ class StatementHeading(NamedTuple):
         summary: the balances and totals.
         customer_name: the name of the wallet's customer; None for a house wallet, after an erasure, and for a form that
             does not name the customer.
+        time_zone: the operator's, by its name, for documents that people read.
     """
 
     summary: StatementSummary
     customer_name: str | None
+    time_zone: str
 
 
 class StatementForm(Protocol):

@@ -29,6 +29,7 @@ class Statement:
         wallets: Wallets,
         read_name: Callable[[CustomerId], Awaitable[str | None]],
         find_form: Callable[[str], type[StatementForm]],
+        time_zone: str,
     ) -> None:
         """Create a statement. Use `Session.statement` instead.
 
@@ -37,11 +38,13 @@ class Statement:
             wallets: the reader of the caller.
             read_name: returns the name of a customer.
             find_form: returns the form of a name.
+            time_zone: the operator's, by its name.
         """
         self.summary = summary
         self._wallets = wallets
         self._read_name = read_name
         self._find_form = find_form
+        self._time_zone = time_zone
 
     async def pages(self) -> AsyncIterator[tuple[PostedEntry, ...]]:
         """Yield the entries, by version, some at a time.
@@ -84,7 +87,7 @@ class Statement:
         customer_id, name = self.summary.customer_id, None
         if form.NAMES_CUSTOMER and customer_id is not None:
             name = await self._read_name(customer_id)
-        return StatementHeading(self.summary, name)
+        return StatementHeading(self.summary, name, self._time_zone)
 
     def form(self, name: str) -> type[StatementForm]:
         """Return the form of a name. Raises Unavailable if it is not installed."""
