@@ -103,6 +103,10 @@ class Bench:
         """Return the URL of the ledger with a long history of transfers."""
         return self._copy(GROWN_LEDGER, rounds=self.plan.rounds)
 
+    def copy_of_ledger(self, name: str) -> str:
+        """Return the URL of a further copy of that ledger."""
+        return self._copy(name, rounds=0)
+
     def _copy(self, name: str, rounds: int) -> str:
         if name not in self.ledgers:
             template = template_name(self.plan.wallets, rounds)

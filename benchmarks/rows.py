@@ -75,6 +75,20 @@ def _engine_hot(bench: Bench) -> Measured:
     )
 
 
+def _holds(name: str, *, captured: bool) -> Callable[[Bench], Measured]:
+    def measure(bench: Bench) -> Measured:
+        url = bench.ledger()
+
+        def run() -> Run:
+            load = engine.holds(url, bench.plan.seconds, bench.plan.wallets, captured=captured)
+            return Run(value=load.per_second, p50_ms=load.p50_ms, p99_ms=load.p99_ms)
+
+        runs = bench.pairs(name, lambda: _engine_run(bench, url).value, run)
+        return Measured(runs, f"compared with engine_random; {engine.WAITERS:,} callers")
+
+    return measure
+
+
 def _engine_run(bench: Bench, url: str, *, hot: bool = False) -> Run:
     load = engine.transfers(url, bench.plan.seconds, bench.plan.wallets, hot=hot)
     return Run(value=load.per_second, p50_ms=load.p50_ms, p99_ms=load.p99_ms)
@@ -144,6 +158,12 @@ ROWS: dict[str, Row] = {
         "the posting engine in this process, between random wallets", _TRANSFERS, Goal(at_least=4), _engine
     ),
     "engine_hot": Row("the same, half of them to one wallet", _TRANSFERS, Goal(at_least=0.9), _engine_hot),
+    "hold_authorize": Row(
+        "holds that are authorized", "holds/s", Goal(at_least=0.6), _holds("hold_authorize", captured=False)
+    ),
+    "hold_capture": Row(
+        "holds that are authorized, then captured", "holds/s", Goal(at_least=0.3), _holds("hold_capture", captured=True)
+    ),
     "latency_alone": Row("a single transfer on an idle system", "ms", Goal(at_most=4), _latency),
     "http_random": Row(
         "single transfers over HTTP, between random wallets",

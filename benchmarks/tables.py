@@ -14,6 +14,7 @@ from benchmarks.growth import growth_table
 from benchmarks.links import links_table
 from benchmarks.overload import overload, overload_table
 from benchmarks.processes import tekana_serving
+from benchmarks.terms import terms_table
 from benchmarks.topology import topology_table
 from benchmarks.workers import workers_table
 
@@ -45,6 +46,7 @@ TABLES: dict[str, TableDefinition] = {
         "a multiple of the normal connections, and batches concurrent with single transfers", _overload
     ),
     "links": TableDefinition("what the links of history cost", lambda bench: [links_table(bench)]),
+    "terms": TableDefinition("what limits cost", lambda bench: [terms_table(bench)]),
     "topology": TableDefinition(
         "one process compared with a gateway and services over Kafka", lambda bench: [topology_table(bench)]
     ),

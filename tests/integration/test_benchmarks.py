@@ -24,8 +24,8 @@ from rich.console import Console
 from rich.table import Table
 
 import tekana
-from benchmarks import growth, http_load
-from benchmarks.bench import QUICK, Bench
+from benchmarks import engine, growth, http_load, terms, variants
+from benchmarks.bench import LEDGER, QUICK, Bench
 from benchmarks.client import LoadReport
 from benchmarks.data import START_BALANCE, fill, wallet_id, write_details
 from benchmarks.engine import Load
@@ -244,7 +244,7 @@ def test_the_list_option_prints_rows_and_tables() -> None:
     assert listed == [*ROWS, *TABLES]
     assert set(ROWS) == {
         *("http_random", "http_hot", "engine_random", "engine_hot", "batch", "read_wallet", "growth"),
-        *("latency_alone", "disk_per_transfer", "worker_memory"),
+        *("latency_alone", "disk_per_transfer", "worker_memory", "hold_authorize", "hold_capture"),
     }
 
 
@@ -288,3 +288,27 @@ def test_growth_of_a_broken_ledger_is_not_reported(small_bench: Bench, monkeypat
     with pytest.raises(growth.NotWhole):
         growth.growth_table(small_bench)
     assert databases(small_bench) == {"postgres"}
+
+
+@pytest.mark.parametrize("captured", [False, True])
+def test_holds_are_measured(small_bench: Bench, captured: bool) -> None:
+    url = small_bench.ledger()
+    load = engine.holds(url, 0.5, WALLETS, captured=captured)
+    assert load.per_second > 0
+    found = small_bench.server.execute("SELECT status, count(*) FROM holds GROUP BY status", LEDGER)
+    assert dict(found).get("captured", 0) == (load.answered if captured else 0)
+
+
+def test_limits_are_measured_beside_none(small_bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(variants, "_ROUNDS_PER_SECOND", 0.05)
+    monkeypatch.setattr(variants, "CALLERS", (4,))
+    drawn = terms.terms_table(small_bench)
+    assert [column.header for column in drawn.columns] == [
+        *("Callers", "Figure", "without", "limits", "Ratio limits", "Rounds")
+    ]
+    [without, limits] = (
+        small_bench.server.execute("SELECT largest_balance FROM limits WHERE tier = '0' ORDER BY version DESC", name)
+        for name in ("tekana_bench_without", "tekana_bench_limits")
+    )
+    assert without[0][0] is None
+    assert limits[0][0] is not None
