@@ -123,6 +123,11 @@ ENTRY_VERSION: Final = meta("The entry's number in its wallet: 1, 2, 3 … witho
 BALANCE_AFTER: Final = balance("The ledger balance that the entry left behind.")
 
 EXPIRES_IN: Final = meta("For how many seconds a hold is open, from now on.", 86400, minimum=1, maximum=EXPIRES_IN_MAX)
+HOLD_REST: Final = meta(
+    "Whether, if the receiver does not have that much any more, what they have is held for the payer; the answer is "
+    "the hold then.",
+    True,
+)
 FINAL: Final = meta("Whether what is left is released. Otherwise it stays held.", False)
 
 IDEMPOTENCY_KEY: Final = meta(

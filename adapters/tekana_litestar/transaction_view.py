@@ -14,6 +14,7 @@ from tekana import Entry as DomainEntry
 from tekana import Transaction as DomainTransaction
 from tekana.application.executed import Executed
 from tekana.domain.events import TransactionType
+from tekana.domain.hold_state import HoldDetails
 from tekana.domain.identifiers import is_house_wallet
 from tekana.domain.metadata import Metadata
 from tekana.domain.money import format_minor
@@ -97,7 +98,7 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
     posted_at: Annotated[datetime | None, fields.time(None, POSTED_AT)]
     effective_at: Annotated[datetime, fields.EFFECTIVE_AT]
     reason: (
-        Annotated[str, meta("Why a balance was adjusted, a hold voided or money given back; only of these.")]
+        Annotated[str, meta("Why a balance was adjusted, a hold voided, or money given back; only of these.")]
         | UnsetType
     ) = UNSET
     expires_at: Annotated[datetime, fields.time("From when on a hold cannot be captured.")] | UnsetType = UNSET
@@ -112,7 +113,9 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
         Annotated[str, meta("Of one unit of the base of the rate: the bid or the ask of an exchange.", "1320")]
         | UnsetType
     ) = UNSET
-    reverses: Annotated[UUID, meta("What a reversal gives back.", fields.TRANSACTION_ID)] | UnsetType = UNSET
+    reverses: (
+        Annotated[UUID, meta("What a reversal gives back, or what a hold is for.", fields.TRANSACTION_ID)] | UnsetType
+    ) = UNSET
 
     @classmethod
     def from_domain(cls, one: DomainTransaction) -> Transaction:
@@ -159,20 +162,21 @@ def _with_exchange(shown: Transaction, details: ExchangeDetails) -> Transaction:
 def _with_relation(shown: Transaction, one: DomainTransaction) -> Transaction:
     """Return what clients see of a hold, or of a transaction that follows an earlier one."""
     request, state = one.request, one.hold
+    relation = request.relates_to
+    name = None if relation is None else RELATION_FIELDS.get(relation.kind)
+    related = {} if relation is None or name is None else {name: relation.transaction_id}
+    reason = (isinstance(request.details, ReversalDetails | HoldDetails) and request.details.reason) or UNSET
     if state is None:
-        relation = request.relates_to
-        name = None if relation is None else RELATION_FIELDS.get(relation.kind)
-        related = {} if relation is None or name is None else {name: relation.transaction_id}
-        reason = (isinstance(request.details, ReversalDetails) and request.details.reason) or UNSET
         return msgspec.structs.replace(shown, **related, reason=reason)
     currency = request.amount.currency
     return msgspec.structs.replace(
         shown,
+        **related,
         amount=format_minor(state.amount_minor, currency),
         expires_at=utc(state.expires_at),
         captured_amount=format_minor(state.captured_minor, currency),
         held_amount=format_minor(state.left_minor, currency),
-        reason=state.reason or UNSET,
+        reason=state.reason or reason,
     )
 
 

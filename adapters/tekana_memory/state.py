@@ -30,7 +30,7 @@ from tekana.domain.rates import Rate, RateId
 from tekana.domain.refresh_families import RefreshFamily
 from tekana.domain.reversals import ORIGINALS, Original
 from tekana.domain.signing_keys import SigningKey
-from tekana.domain.terms import DEFAULT_TIME_ZONE, Terms
+from tekana.domain.terms import BEGINNING, DEFAULT_TIME_ZONE, Terms, TimeZoneSetting
 from tekana.domain.tier_limits import LIMITS, TierLimits, TierLimitsId, default_tier_limits, terms_of
 from tekana.domain.transaction import PostedEntry, Transaction
 from tekana.domain.wallet import WALLETS, Wallet
@@ -118,7 +118,8 @@ class MemoryState:
         self.limit_history += limits.values()
         self.items[RATES.name].update(rates)
         self.rate_history += rates.values()
-        self.terms = terms_of(self.tier_limits.values(), self.time_zone, self.items[RATES.name].values())
+        time_zones = (TimeZoneSetting(BEGINNING, self.time_zone),)
+        self.terms = terms_of(self.tier_limits.values(), time_zones, self.items[RATES.name].values())
 
     @property
     def tier_limits(self) -> dict[TierLimitsId, TierLimits]:

@@ -9,13 +9,12 @@ from datetime import UTC, datetime
 from functools import partial
 
 from tekana.application.audit.checks import check
-from tekana.application.audit.snapshot import Snapshot, TimeZoneSetting
+from tekana.application.audit.snapshot import Snapshot
 from tekana.application.journal.from_snapshot import SnapshotJournal
 from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.errors import FieldError
 from tekana.domain.reversals import ORIGINALS
 from tekana.domain.terms import DEFAULT_TIME_ZONE
-from tekana.domain.tier_limits import BEGINNING
 from tekana.ports.audit import Finding
 from tekana.ports.clock import Clock
 from tekana_memory.api_keys import MemoryApiKeys, MemoryCredentials
@@ -106,7 +105,7 @@ class MemoryStore:
             others=tuple(state.others_with_events()),
             originals=tuple(state.items[ORIGINALS.name].values()),
             limits=tuple(state.limit_history),
-            time_zones=(TimeZoneSetting(BEGINNING, state.time_zone),),
+            time_zones=state.terms.time_zones,
         )
         for finding in check(snapshot):
             yield finding

@@ -330,6 +330,10 @@ _REVERSALS = """
     ), moved AS (
         SELECT e.transaction_id AS id, e.wallet_id, sum(e.amount) AS amount
         FROM entries e JOIN amounts a ON a.id = e.transaction_id GROUP BY 1, 2
+    ), held AS (
+        SELECT t.relates_to AS id,
+               sum(CASE WHEN h.status = 'pending' THEN h.amount ELSE h.captured END) AS held
+        FROM transactions t JOIN holds h ON h.id = t.id WHERE t.relation IS NOT NULL GROUP BY 1
     )
     SELECT format('transaction %s: reverses nothing that can be reversed', id)
     FROM reversed WHERE relation IS DISTINCT FROM 'reverses' OR is_reversible IS NOT TRUE OR of_original IS NULL
@@ -340,9 +344,20 @@ _REVERSALS = """
     UNION ALL
     SELECT format('transaction %s: %s of its amount was reversed', id, reversed) FROM amounts WHERE reversed > amount
     UNION ALL
+    SELECT format('hold %s: is for the payer of nothing that can be reversed, or in other wallets', t.id)
+    FROM transactions t JOIN holds h ON h.id = t.id LEFT JOIN transactions o ON o.id = t.relates_to
+    WHERE t.relation IS NOT NULL
+      AND (o.status = 'posted' AND o.type IN ({reversible})
+           AND (o.from_wallet_id, o.to_wallet_id) = (t.to_wallet_id, t.from_wallet_id)) IS NOT TRUE
+    UNION ALL
+    SELECT format('transaction %s: %s of its amount was reversed, and %s is held for its payer',
+                  h.id, coalesce(a.reversed, 0), h.held)
+    FROM held h JOIN transactions o ON o.id = h.id LEFT JOIN amounts a ON a.id = h.id
+    WHERE coalesce(a.reversed, 0) + h.held > o.amount
+    UNION ALL
     SELECT format('transaction %s: %s counts as reversed, its reversals are of %s',
                   coalesce(k.id, a.id), coalesce(k.amount, 0), coalesce(a.reversed, 0))
-    FROM reversals k FULL JOIN amounts a ON a.id = k.id WHERE k.amount IS DISTINCT FROM a.reversed
+    FROM reversals k FULL JOIN amounts a ON a.id = k.id WHERE coalesce(k.amount, 0) <> coalesce(a.reversed, 0)
 """
 
 # `index_key_id` is there as long as the key and the details are: a constraint says so, and the auditor reads neither.

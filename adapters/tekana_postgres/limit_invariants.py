@@ -52,12 +52,23 @@ def limit_breaches() -> str:
     ), placed AS (
         SELECT m.*, sum(net) OVER (PARTITION BY first_id ORDER BY posted_at, transaction_id) AS balance
         FROM moved m
+    ), returned AS (
+        SELECT r.id, CASE WHEN o.posted_at < (SELECT counted_from FROM terms) THEN '-infinity'
+                     ELSE (o.posted_at AT TIME ZONE z.name)::date END AS day,
+               sum((r.details ->> 'of_original')::bigint) OVER (PARTITION BY o.id ORDER BY r.posted_at, r.id)
+                   = o.amount AS is_whole
+        FROM transactions r JOIN transactions o ON o.id = r.relates_to
+        JOIN zones z ON o.posted_at >= z.valid_from AND o.posted_at < z.valid_to
+        WHERE r.type = 'reversal' AND r.status = 'posted' AND o.type NOT IN ({uncounted})
     ), counted AS MATERIALIZED (
-        SELECT p.*, max((p.posted_at AT TIME ZONE z.name)::date) OVER (
-            PARTITION BY p.first_id ORDER BY p.posted_at, p.transaction_id) AS day
+        SELECT p.*, r.id IS NOT NULL AS is_return, r.day AS returned_day, r.is_whole,
+               (p.net < 0) <> (r.id IS NOT NULL) AS is_outgoing,
+               max((p.posted_at AT TIME ZONE z.name)::date) OVER (
+                   PARTITION BY p.first_id ORDER BY p.posted_at, p.transaction_id) AS day
         FROM placed p JOIN zones z ON p.posted_at >= z.valid_from AND p.posted_at < z.valid_to
-        LEFT JOIN transactions t ON t.id = p.transaction_id AND t.type IN ({uncounted or "''"})
-        WHERE t.id IS NULL AND p.net <> 0 AND p.posted_at >= (SELECT counted_from FROM terms)
+        LEFT JOIN transactions t ON t.id = p.transaction_id AND t.type IN ({uncounted})
+        LEFT JOIN returned r ON r.id = p.transaction_id
+        WHERE (t.id IS NULL OR r.id IS NOT NULL) AND p.net <> 0 AND p.posted_at >= (SELECT counted_from FROM terms)
     ), used AS (
         SELECT c.*, {", ".join(_running_sums())} FROM counted c
     ), settings AS (
@@ -98,7 +109,7 @@ def limit_breaches() -> str:
             ('largest_transaction', abs(u.net)), ('largest_balance', CASE WHEN u.net > 0 THEN u.balance END),
             {", ".join(f"('{name}', u.{name})" for name in WINDOW_NAMES)}
         ) AS compared (name, value) JOIN lowest l ON l.name = compared.name
-        WHERE l.currency = u.currency AND compared.value > l.value
+        WHERE l.currency = u.currency AND compared.value > l.value AND NOT u.is_return
     )
     SELECT format('wallet %s: %s is %s, above the limit, after %s', x.first_id, x.name, x.value, x.transaction_id)
     FROM above x
@@ -124,20 +135,30 @@ def _unpivoted(table: str) -> str:
     return f"LATERAL (VALUES {rows}) AS unpivoted (name, value)"
 
 
-def _is_of(name: str, net: str) -> str:
-    return f"{net} {'<' if direction_of(name) == 'outgoing' else '>'} 0"
+def _is_of(name: str) -> str:
+    """Return the condition that a movement is of the direction of a limit; a reversal is of that of its original."""
+    return f"c.is_outgoing = {direction_of(name) == 'outgoing'}"
+
+
+def _change(name: str) -> str:
+    """Return what a movement adds to the usage of a window; a reversal takes away what is of the same window."""
+    unit = _UNITS[window_of(name)]
+    added, taken = ("1", "c.is_whole::int") if is_count(name) else ("abs(c.net)", "abs(c.net)")
+    return (
+        f"CASE WHEN NOT c.is_return THEN {added} "
+        f"WHEN date_trunc('{unit}', c.returned_day) = date_trunc('{unit}', c.day) THEN -{taken} ELSE 0 END"
+    )
 
 
 def _running_sums() -> list[str]:
     """Return the columns with what was moved in each window until then, of the same direction."""
     columns = []
     for name in WINDOW_NAMES:
-        value = "count(*)" if is_count(name) else "sum(abs(net))"
         window = (
-            f"PARTITION BY first_id, net > 0, date_trunc('{_UNITS[window_of(name)]}', day) "
-            "ORDER BY posted_at, transaction_id"
+            f"PARTITION BY c.first_id, c.is_outgoing, date_trunc('{_UNITS[window_of(name)]}', c.day) "
+            "ORDER BY c.posted_at, c.transaction_id"
         )
-        columns.append(f"CASE WHEN {_is_of(name, 'net')} THEN {value} OVER ({window}) END AS {name}")
+        columns.append(f"CASE WHEN {_is_of(name)} THEN sum({_change(name)}) OVER ({window}) END AS {name}")
     return columns
 
 
@@ -145,11 +166,9 @@ def _sums_of_usage() -> str:
     """Return an array of what was moved in the windows of a usage, in its order."""
     columns = []
     for name in WINDOW_NAMES:
-        value = "count(*)" if is_count(name) else "coalesce(sum(abs(net))"
         unit = _UNITS[window_of(name)]
-        condition = f"{_is_of(name, 'net')} AND date_trunc('{unit}', c.day) = date_trunc('{unit}', f.day)"
-        end = "" if is_count(name) else ", 0)"
-        columns.append(f"{value} FILTER (WHERE {condition}){end}")
+        condition = f"{_is_of(name)} AND date_trunc('{unit}', c.day) = date_trunc('{unit}', f.day)"
+        columns.append(f"coalesce(sum({_change(name)}) FILTER (WHERE {condition}), 0)")
     return f"ARRAY[{', '.join(columns)}]::numeric[]"
 
 

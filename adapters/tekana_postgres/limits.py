@@ -14,7 +14,7 @@ from tekana.domain.identifiers import CustomerId
 from tekana.domain.limit_rules import CustomerLimits, customer_limits
 from tekana.domain.limits import LIMIT_NAMES, LimitSet
 from tekana.domain.policy import access_of
-from tekana.domain.terms import NO_TERMS, Terms
+from tekana.domain.terms import NO_TERMS, Terms, TimeZoneSetting
 from tekana.domain.tier_limits import TierLimits, in_order, terms_of
 from tekana.ports.clock import Clock
 from tekana_postgres.connections import ConnectionPool, raw_connection
@@ -23,7 +23,8 @@ from tekana_postgres.rows import CUSTOMER_COLUMNS, WALLET_COLUMNS, customer_of, 
 
 LIMIT_COLUMNS: Final = ("id", "version", "tier", "currency", "valid_from", "set_by", *LIMIT_NAMES)
 _IN_FORCE: Final = f"SELECT DISTINCT ON (id) {', '.join(LIMIT_COLUMNS)} FROM limits ORDER BY id, version DESC"
-_TIME_ZONE: Final = "SELECT name FROM time_zones ORDER BY valid_from DESC LIMIT 1"
+_TIME_ZONES: Final = "SELECT valid_from, name FROM time_zones ORDER BY valid_from"
+_COUNTED_FROM: Final = "SELECT counted_from FROM terms"
 
 _CUSTOMER: Final = f"""
 SELECT {", ".join(CUSTOMER_COLUMNS)}, clock_timestamp() AS now, (SELECT version FROM terms) AS terms_version
@@ -43,8 +44,9 @@ class CurrentTerms:
         """Return the terms of a version that was just read on this connection, or of a later one."""
         if version != self._version:
             limits = map(tier_limits_of, await connection.fetch(_IN_FORCE))
-            time_zone = await connection.fetchval(_TIME_ZONE)
-            self._terms = terms_of(limits, time_zone, await read_rates(connection))
+            time_zones = [TimeZoneSetting(*row) for row in await connection.fetch(_TIME_ZONES)]
+            counted_from = await connection.fetchval(_COUNTED_FROM)
+            self._terms = terms_of(limits, time_zones, await read_rates(connection), counted_from)
             self._version = version
         return self._terms
 

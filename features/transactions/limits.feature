@@ -245,3 +245,120 @@ Feature: Limits
       When the limits of Aline in RWF are overridden until 2026-01-31 12:00 because "sells a house":
         | daily outgoing amount | 3000 |
       Then it is not accepted: the until is wrong
+
+  @limit-5
+  Rule: M5. A reversal gives back what its original has used of the present day, week and month
+
+    Scenario: After a mistake, the same transfer is possible again
+      Given the limits of tier 0 in RWF are:
+        | daily outgoing amount | 1000 |
+        | daily outgoing count  | 1    |
+      And Aline is a customer with 5,000 RWF
+      And Bosco is a customer
+      And Chantal is a customer
+      And 1,000 RWF is transferred from Aline's wallet to Bosco's wallet
+      When 1,000 RWF is transferred from Aline's wallet to Chantal's wallet
+      Then it is refused: it is above a limit
+      When the transfer is reversed
+      Then it is done
+      And Aline has 1000 of the daily outgoing amount in RWF left
+      And Aline has 1 of the daily outgoing count in RWF left
+      When 1,000 RWF is transferred from Aline's wallet to Chantal's wallet
+      Then it is done
+
+    Scenario: The receiver has room again, too
+      Given the limits of tier 0 in RWF are:
+        | daily incoming amount | 1000 |
+      And Aline is a customer with 900 RWF
+      And Bosco is a customer
+      And 800 RWF is transferred from Aline's wallet to Bosco's wallet
+      When that is reversed
+      Then it is done
+      And Bosco has 1000 of the daily incoming amount in RWF left
+      And Aline has 100 of the daily incoming amount in RWF left
+
+    Scenario: A part gives back that part, and the number once nothing is left
+      Given the limits of tier 0 in RWF are:
+        | daily outgoing amount | 1000 |
+        | daily outgoing count  | 3    |
+      And Aline is a customer with 5,000 RWF
+      And Bosco is a customer
+      And 1,000 RWF is transferred from Aline's wallet to Bosco's wallet
+      And 400 RWF of that is reversed
+      Then Aline has 400 of the daily outgoing amount in RWF left
+      And Aline has 2 of the daily outgoing count in RWF left
+      When 401 RWF is transferred from Aline's wallet to Bosco's wallet
+      Then it is refused: it is above a limit
+      When the transfer is reversed
+      Then it is done
+      And Aline has 1000 of the daily outgoing amount in RWF left
+      And Aline has 3 of the daily outgoing count in RWF left
+
+    Scenario Outline: It is as if the original had never been, whichever windows have ended since
+      Given it is 2026-01-21 12:00
+      And the limits of tier 0 in RWF are:
+        | daily outgoing amount   | 1000 |
+        | weekly outgoing amount  | 2000 |
+        | monthly outgoing amount | 3000 |
+        | monthly outgoing count  | 5    |
+      And Aline is a customer with 5,000 RWF
+      And Bosco is a customer
+      And 700 RWF is transferred from Aline's wallet to Bosco's wallet
+      And it is <later>
+      And 100 RWF is withdrawn from Aline's wallet
+      When the transfer is reversed
+      Then it is done
+      And Aline has 900 of the daily outgoing amount in RWF left
+      And Aline has 1900 of the weekly outgoing amount in RWF left
+      And Aline has 2900 of the monthly outgoing amount in RWF left
+      And Aline has 4 of the monthly outgoing count in RWF left
+
+      Examples:
+        | later            |
+        | 2026-01-21 21:59 |
+        | 2026-01-21 22:00 |
+        | 2026-01-25 22:00 |
+        | 2026-01-31 22:00 |
+
+    Scenario: Between a customer's wallets
+      Given the limits of tier 0 in RWF are:
+        | daily outgoing amount | 1000 |
+        | daily incoming amount | 6000 |
+      And Aline is a customer with 5,000 RWF
+      And Aline has a savings wallet in RWF
+      And Bosco is a customer
+      And 3,000 RWF is transferred from Aline's wallet to Aline's savings wallet
+      When the transfer is reversed
+      Then it is done
+      And Aline has 1000 of the daily outgoing amount in RWF left
+      And Aline has 1000 of the daily incoming amount in RWF left
+      Given 2,000 RWF is transferred from Aline's wallet to Aline's savings wallet
+      And 600 RWF is transferred from Aline's savings wallet to Bosco's wallet
+      When the transfer is reversed
+      Then it is done
+      And Aline has 1000 of the daily outgoing amount in RWF left
+
+    Scenario: A capture
+      Given the limits of tier 0 in RWF are:
+        | daily outgoing amount | 1000 |
+      And Aline is a customer with 5,000 RWF
+      And Bosco is a customer
+      And 900 RWF is held in Aline's wallet for Bosco's wallet
+      And the hold is captured
+      When that is reversed
+      Then it is done
+      And Aline has 1000 of the daily outgoing amount in RWF left
+
+    Scenario: An exchange, in both currencies
+      Given the limits of tier 0 in RWF are:
+        | daily outgoing amount | 5000 |
+      And the limits of tier 0 in USD are:
+        | daily incoming amount | 10.00 |
+      And the operator buys USD at 1310 RWF and sells it at 1320 RWF
+      And Aline is a customer with 5,000 RWF
+      And Aline has a travel wallet in USD
+      And an exchange of 2,640 RWF is made from Aline's wallet to Aline's travel wallet
+      When 1,320 RWF of that is reversed
+      Then it is done
+      And Aline has 3680 of the daily outgoing amount in RWF left
+      And Aline has 9.00 of the daily incoming amount in USD left

@@ -117,3 +117,103 @@ Feature: Reversals
       And Bosco's wallet is frozen for money going out
       When the transfer is reversed
       Then it is refused: the wallet does not allow it now
+
+    Scenario: What the receiver still has is held for the payer
+      Given 3,000 RWF is transferred from Aline's wallet to Bosco's wallet
+      And 2,500 RWF is withdrawn from Bosco's wallet
+      When the transfer is reversed, or what is left is held
+      Then it is held
+      And the hold is pending, with 0 RWF captured and 500 RWF held
+      And Bosco's wallet has 500 RWF, of which 500 RWF is held
+      And Aline's wallet holds 2,000 RWF
+      When 1 RWF is withdrawn from Bosco's wallet
+      Then it is refused: not enough money
+
+    Scenario: While the receiver has enough, nothing is held
+      Given 3,000 RWF is transferred from Aline's wallet to Bosco's wallet
+      And 2,500 RWF is withdrawn from Bosco's wallet
+      When 500 RWF of the transfer is reversed, or what is left is held
+      Then it is done
+      And Aline's wallet holds 2,500 RWF
+      And Bosco's wallet holds 0 RWF
+
+    Scenario: The receiver has nothing any more
+      Given 3,000 RWF is transferred from Aline's wallet to Bosco's wallet
+      And 3,000 RWF is withdrawn from Bosco's wallet
+      When the transfer is reversed, or what is left is held
+      Then it is refused: not enough money
+      And there are 4 transactions
+
+    Scenario: A repeated request holds once
+      Given 3,000 RWF is transferred from Aline's wallet to Bosco's wallet
+      And 2,500 RWF is withdrawn from Bosco's wallet
+      When the transfer is reversed, or what is left is held
+      And the same request is sent again
+      Then the answer is the same as before
+      And Bosco's wallet has 500 RWF, of which 500 RWF is held
+
+    Scenario: Nothing is held twice, but what comes in later is
+      Given 3,000 RWF is transferred from Aline's wallet to Bosco's wallet
+      And 2,500 RWF is withdrawn from Bosco's wallet
+      And the transfer is reversed, or what is left is held
+      When the transfer is reversed, or what is left is held
+      Then it is refused: not enough money
+      Given 300 RWF is deposited into Bosco's wallet
+      When the transfer is reversed, or what is left is held
+      Then it is held
+      And the hold is pending, with 0 RWF captured and 300 RWF held
+      And Bosco's wallet has 800 RWF, of which 800 RWF is held
+
+    Scenario Outline: What is held for the payer cannot be reversed, too
+      Given 3,000 RWF is transferred from Aline's wallet to Bosco's wallet
+      And 2,500 RWF is withdrawn from Bosco's wallet
+      And the transfer is reversed, or what is left is held
+      When <the case is settled>
+      And 9,000 RWF is deposited into Bosco's wallet
+      And <much> of the transfer is reversed
+      Then it is <outcome>
+      And Aline's wallet holds <aline has>
+
+      Examples:
+        | the case is settled             | much      | outcome                               | aline has |
+        | a day passes                    | 2,500 RWF | done                                  | 4,500 RWF |
+        | a day passes                    | 2,501 RWF | refused: more than what is left of it | 2,000 RWF |
+        | the hold is captured            | 2,500 RWF | done                                  | 5,000 RWF |
+        | the hold is captured            | 2,501 RWF | refused: more than what is left of it | 2,500 RWF |
+        | 200 RWF of the hold is captured | 2,800 RWF | done                                  | 5,000 RWF |
+        | the hold is voided              | 3,000 RWF | done                                  | 5,000 RWF |
+        | the hold expires                | 3,000 RWF | done                                  | 5,000 RWF |
+
+    Scenario: More than what was reversed is never held
+      Given 3,000 RWF is transferred from Aline's wallet to Bosco's wallet
+      And 2,900 RWF of that is reversed
+      And 100 RWF is withdrawn from Bosco's wallet
+      And 60 RWF is deposited into Bosco's wallet
+      When the transfer is reversed, or what is left is held
+      Then it is held
+      And Bosco's wallet has 60 RWF, of which 60 RWF is held
+      Given 9,000 RWF is deposited into Bosco's wallet
+      When the hold is changed to 61 RWF
+      Then it is refused: more than what is left of it
+      When the transfer is reversed
+      Then it is done
+      And Aline's wallet holds 4,940 RWF
+
+    Scenario: A deposit that is charged back
+      Given 700 RWF is deposited into Bosco's wallet
+      And 500 RWF is withdrawn from Bosco's wallet
+      When the deposit is reversed, or what is left is held
+      Then it is held
+      And Bosco's wallet has 200 RWF, of which 200 RWF is held
+      When the hold is captured
+      Then it is done
+      And Bosco's wallet holds 0 RWF
+
+    Scenario: The payer of an exchange has no wallet in the currency of what is left
+      Given the operator buys USD at 1310 RWF and sells it at 1320 RWF
+      And Bosco has a travel wallet in USD
+      And an exchange of 2,640 RWF is made from Aline's wallet to Bosco's travel wallet
+      And 1.00 USD is withdrawn from Bosco's travel wallet
+      When the exchange is reversed, or what is left is held
+      Then it is refused: not enough money
+      And Aline's wallet holds 2,360 RWF

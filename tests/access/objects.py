@@ -30,8 +30,15 @@ FUNDS: Final = "50000"
 HOOK: Final[dict[str, Any]] = {"url": "http://127.0.0.1:9/hooks", "event_types": ("CustomerClosed",)}
 """An endpoint where no server is, of events that the matrix hardly has."""
 
-WALLETS: Final = {"from_wallet_id": "funded_wallet_id", "to_wallet_id": "wallet_id"}
-"""The kinds of wallets that fields of bodies name. `wallet_id` in a body is a wallet with funds as well."""
+WALLETS: Final = {
+    "wallet_id": "funded_wallet_id",
+    "from_wallet_id": "funded_wallet_id",
+    "to_wallet_id": "wallet_id",
+}
+"""The kinds of wallets that fields of bodies name."""
+
+EXCHANGED: Final = {("exchange", "to_wallet_id"): "dollar_wallet_id"}
+"""The same for a type of transaction only."""
 
 ABSENT: Final = {"phone_number": "+250789999999", "idempotency_key": "never-used"}
 """What does not exist, of kinds that are no ids."""
@@ -75,6 +82,7 @@ class Objects:
             "identity_id": self._identity_id,
             "wallet_id": self._wallet_id,
             "funded_wallet_id": self._funded_wallet_id,
+            "dollar_wallet_id": self._dollar_wallet_id,
             "transaction_id": self._transaction_id,
             "hold_id": self._hold_id,
             "webhook_endpoint_id": self._webhook_endpoint_id,
@@ -151,6 +159,10 @@ class Objects:
         wallet_id = await self._wallet_id(owner)
         await self.session(owner).execute(builders.deposit(wallet_id, FUNDS))
         return wallet_id
+
+    async def _dollar_wallet_id(self, owner: Owner) -> WalletId:
+        customer_id = (await self._person(owner)).customer.id
+        return (await self.session(owner).execute(builders.open_wallet(customer_id, "USD"))).id
 
     async def _transaction_id(self, owner: Owner) -> object:
         return (await self.session(owner).execute(builders.deposit(await self._wallet_id(owner)))).id

@@ -20,7 +20,7 @@ from tekana.testing import builders
 from tekana_litestar.fields import PATH_EXAMPLES, PATH_SCHEMAS
 from tekana_litestar.operation import Operation
 from tests.access.driver import Sent
-from tests.access.objects import HOOK, WALLETS
+from tests.access.objects import EXCHANGED, HOOK, WALLETS
 
 _numbers = count(1)
 
@@ -46,6 +46,7 @@ KINDS: Final = {
     ("POST", f"{_HOLD}/void"): "hold_id",
 }
 """The kind of the object that the path of a route names, where that is not in its name."""
+
 TEXTS: Final = {name: PATH_EXAMPLES[name] for name in PATH_SCHEMAS}
 """What paths name that is no object."""
 
@@ -126,8 +127,8 @@ def target_of(line: Line, handler: HTTPRouteHandler) -> Target:
         return Target(line, None)
     names = {name: KINDS.get((line.method, line.path), name) for name in re.findall(r"{(\w+_id)}", line.path)}
     for name in _fields(_example(line, operation)):
-        names[name] = WALLETS.get(name, "funded_wallet_id" if name == "wallet_id" else name)
-    for name in _required(operation):
+        names[name] = EXCHANGED.get((line.variant, name)) or WALLETS.get(name, name)
+    for name in set(_required(operation)) - TEXTS.keys():
         names[f"?{name}"] = name
     return Target(line, operation, names)
 
@@ -137,6 +138,7 @@ def request_of(target: Target, names: Mapping[str, str]) -> Sent:
     line, operation = target.line, target.operation
     path = re.sub(r"{(\w+)}", lambda found: names.get(found[1], TEXTS.get(found[1], "page.js")), line.path)
     parameters = [f"{place[1:]}={quote(value, safe='')}" for place, value in names.items() if place[0] == "?"]
+    parameters += [f"{name}={TEXTS[name]}" for name in _required(operation) if name in TEXTS]
     query = "&".join([*parameters, "dry_run=true"] if target.is_dry_run else parameters)
     headers: list[tuple[str, str]] = []
     if operation and operation.key == "required":
@@ -199,8 +201,8 @@ def _name_payee(body: Any, phone_number: str) -> None:
         one["to_phone_number"] = phone_number
 
 
-def _required(operation: Operation) -> list[str]:
+def _required(operation: Operation | None) -> list[str]:
     """Return the parameters without which a request is refused."""
-    if operation.query is None:
+    if operation is None or operation.query is None:
         return []
     return [one.encode_name for one in msgspec.structs.fields(operation.query) if one.required]

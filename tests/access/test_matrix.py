@@ -12,7 +12,7 @@ import pytest
 from litestar import Litestar
 
 from docs.access import lines
-from tekana import LOCAL_OPERATOR, SCOPES, Caller, KeyProperties, Settings, Tekana, TekanaError
+from tekana import LOCAL_OPERATOR, SCOPES, Caller, KeyProperties, SetRate, Settings, Tekana, TekanaError
 from tekana.application.authentication import Authenticator
 from tekana.domain.identifiers import CustomerId
 from tekana.testing import builders
@@ -50,7 +50,7 @@ def report(record_property: Callable[[str, object], None]) -> Iterator[Report]:
 async def app(both_stores: str) -> AsyncIterator[Litestar]:
     """Start an app over each store; after the test, check that the ledger is whole."""
     async with started_app(create_app(settings(both_stores))) as made:
-        await made.state.tekana.as_caller(LOCAL_OPERATOR).execute(builders.no_limits())
+        await set_terms(made.state.tekana)
         yield made
         await assert_whole(made.state.tekana)
 
@@ -59,9 +59,16 @@ async def app(both_stores: str) -> AsyncIterator[Litestar]:
 async def memory_app() -> AsyncIterator[Litestar]:
     """Start an app over a store in memory."""
     async with started_app(create_app(settings("memory://"))) as made:
-        await made.state.tekana.as_caller(LOCAL_OPERATOR).execute(builders.no_limits())
+        await set_terms(made.state.tekana)
         yield made
         await assert_whole(made.state.tekana)
+
+
+async def set_terms(tekana: Tekana) -> None:
+    """Set what requests of the table need: no limits, and a rate."""
+    operator = tekana.as_caller(LOCAL_OPERATOR)
+    await operator.execute(builders.no_limits())
+    await operator.execute(SetRate(**SetRate.EXAMPLE))
 
 
 def settings(url: str) -> Settings:
@@ -184,6 +191,7 @@ async def test_hot_routes_do_the_same(report: Report) -> None:
     assert len(app.hot_routes._routes) == len(hot)  # type: ignore[attr-defined]
     async with listening(app) as port, connected(port) as peer:
         tekana = app.state.tekana
+        await set_terms(tekana)
         matrix = Matrix(SocketDriver(peer), Objects(tekana), report)
         lacking = await callers.without_each_scope(tekana)
         subjects = await all_subjects(tekana)

@@ -10,6 +10,7 @@ import msgspec
 
 from docs.access import Line
 from tekana_litestar.operation import Operation
+from tests.access.objects import WALLETS
 from tests.access.requests import IDS, Target
 
 FILTERS: Final = {
@@ -27,7 +28,7 @@ def variants(target: Target) -> Iterator[Target]:
     operation = target.operation
     if operation and operation.query and "dry_run" in operation.query.__struct_fields__:
         yield replace(target, is_dry_run=True)
-    if "to_wallet_id" in target.names:
+    if target.names.get("to_wallet_id") == WALLETS["to_wallet_id"]:
         others = {place: kind for place, kind in target.names.items() if place != "to_wallet_id"}
         yield replace(target, names=others | {"to_phone_number": "phone_number"})
 

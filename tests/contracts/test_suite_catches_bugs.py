@@ -52,6 +52,13 @@ from tests.contracts.broken_personal_data import (
     KeepsSignInOfErased,
     ShowsWhoActed,
 )
+from tests.contracts.broken_reversals import (
+    CountsTooLittle,
+    ForgetsHoldsForPayers,
+    ForgetsReversals,
+    GivesNothingBack,
+    UnlinksReversals,
+)
 from tests.contracts.broken_sign_in_stores import (
     AcceptsAnyCode,
     AddsEntriesOfFailures,
@@ -183,6 +190,13 @@ CAUGHT: list[tuple[type[MemoryStore], Callable[..., Any]]] = [
     (ExpiresHoldsEarly, StoreContract.test_due_holds_in_pages),
     (SortsDueHoldsById, StoreContract.test_due_holds_in_pages),
     (NoLock, StoreContract.test_units_that_race_for_a_hold_have_one_effect),
+    (ForgetsReversals, StoreContract.test_parts_sum_to_at_most_the_original),
+    (ForgetsReversals, StoreContract.test_of_many_that_reverse_a_whole_transaction_one_wins),
+    (CountsTooLittle, StoreContract.test_parts_sum_to_at_most_the_original),
+    (UnlinksReversals, StoreContract.test_a_reversal_is_the_mirror_image_of_its_original),
+    (ForgetsHoldsForPayers, StoreContract.test_what_is_held_for_the_payer_cannot_be_reversed),
+    (GivesNothingBack, StoreContract.test_a_reversal_leaves_no_usage),
+    (NoLock, StoreContract.test_units_that_race_to_reverse_or_hold_have_one_effect),
     (DropsEntriesOfRefusals, StoreContract.test_a_refused_command_is_recorded),
     (LosesTheStateBefore, StoreContract.test_a_privileged_command_is_recorded_with_what_it_changed),
     (KeepsTheTimeOfTheProcess, StoreContract.test_an_entry_outside_a_unit_of_work_gets_the_time_of_the_store),

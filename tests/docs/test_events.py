@@ -30,7 +30,6 @@ from tekana import (
     ReactivateCustomer,
     Refused,
     RejectRequest,
-    ReverseTransaction,
     SetRate,
     Settings,
     SuspendCustomer,

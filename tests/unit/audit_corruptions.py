@@ -594,18 +594,73 @@ def with_reversal(snapshot: Snapshot, **changes: Any) -> Snapshot:
 
 @breaks(8)
 def a_reversal_of_more_than_was_moved(snapshot: Snapshot) -> Snapshot:
-    [original] = snapshot.originals
-    changed = replace(original, reversed_minor=original.transaction.request.amount.minor + 1)
-    details = ReversalDetails(changed.reversed_minor)
-    return with_reversal(snapshot, details=details)._replace(originals=[changed])
+    more = snapshot.originals[0].transaction.request.amount.minor + 1
+    return with_original(with_reversal(snapshot, details=ReversalDetails(more)), reversed_minor=more)
 
 
 @breaks(8)
 def a_reversal_that_does_not_count(snapshot: Snapshot) -> Snapshot:
-    return snapshot._replace(originals=[])
+    return snapshot._replace(originals=snapshot.originals[1:])
 
 
-@breaks(8)
+@breaks(8, 13)
 def a_reversal_of_another_transaction(snapshot: Snapshot) -> Snapshot:
     rejected = next(one for one in snapshot.transactions if one.status == "rejected")
     return with_reversal(snapshot, relates_to=Relation(REVERSES, rejected.id))
+
+
+@breaks(8)
+def a_reversal_that_counts_for_less(snapshot: Snapshot) -> Snapshot:
+    return with_original(snapshot, reversed_minor=1)
+
+
+def with_original(snapshot: Snapshot, **changes: Any) -> Snapshot:
+    """Return the snapshot with the first transaction that was reversed changed."""
+    first, *others = snapshot.originals
+    return snapshot._replace(originals=[replace(first, **changes), *others])
+
+
+def hold_for_payer(snapshot: Snapshot) -> Hold:
+    """Return the hold of what a reversal has found left."""
+    return next(one for one in snapshot.holds().values() if one.request.relates_to is not None)
+
+
+def with_hold_for_payer(snapshot: Snapshot, **changes: Any) -> Snapshot:
+    """Return the snapshot with the request of that hold changed, also in its state."""
+    hold = hold_for_payer(snapshot)
+    pending = [one for one in snapshot.transactions if one.status == "pending"]
+    place = next(index for index, one in enumerate(pending) if one.id == hold.id)
+    request = replace(hold.request, **changes)
+    changed = with_transaction(snapshot, place, "pending", request=request)
+    other = replace(hold, transaction=replace(hold.transaction, request=request))
+    return changed._replace(others=[other if one.id == hold.id else one for one in changed.others])
+
+
+@breaks(8)
+def a_hold_for_the_payer_of_a_reversal(snapshot: Snapshot) -> Snapshot:
+    reversal = next(one for one in snapshot.transactions if one.request.type == "reversal")
+    return with_hold_for_payer(snapshot, relates_to=Relation(REVERSES, reversal.id))
+
+
+@breaks(8)
+def a_hold_for_the_payer_of_another_transaction(snapshot: Snapshot) -> Snapshot:
+    return with_hold_for_payer(snapshot, relates_to=Relation(REVERSES, posted(snapshot, 0).id))
+
+
+@breaks(4, 8)
+def more_held_for_a_payer_than_they_had_paid(snapshot: Snapshot) -> Snapshot:
+    hold = hold_for_payer(snapshot)
+    more = replace(hold, state=replace(hold.state, amount_minor=101))
+    return snapshot._replace(others=[more if one.id == hold.id else one for one in snapshot.others])
+
+
+@breaks(13)
+def a_usage_of_which_nothing_was_given_back(snapshot: Snapshot) -> Snapshot:
+    usage = next(one.usage for one in snapshot.wallets if _has_returned(one))
+    assert usage is not None
+    amounts = {name: value + 2000 for name, value in usage._asdict().items() if name.endswith("incoming_amount")}
+    return with_wallet(snapshot, _has_returned, usage=usage._replace(**amounts))
+
+
+def _has_returned(wallet: Wallet) -> bool:
+    return wallet.house is None and wallet.currency == "USD"

@@ -14,6 +14,7 @@ from tekana import (
     CreateApiKey,
     MakePayment,
     RegisterCustomer,
+    ReverseTransaction,
     SetLimits,
     TransferFunds,
     UpdateCustomer,
@@ -126,6 +127,7 @@ NO_AMOUNT = [
 ]
 NO_LIMIT = [one for one in NO_AMOUNT if one is not None]
 NO_CURRENCY = ["", "rwf", "XXX", "XAU", "RWFF", 5]
+NO_PRICE = ["", "0", "-1", "+1", "1e2", "NaN", "1,000", " 1", "1 ", "\u0661", "0.00000000001", "1" * 11, 10, 1.5, True]
 NO_TIME = [
     "",
     "2026-01-31",
@@ -167,6 +169,11 @@ REFUSED_VALUES: dict[str, list[Any]] = {
     "expires_at": NO_TIME,
     "expires_in": [0, -1, 30 * 24 * 3600 + 1, 1.5, "60", True, []],
     "until": NO_TIME,
+    "base": NO_CURRENCY,
+    "quote": NO_CURRENCY,
+    "bid": NO_PRICE,
+    "ask": NO_PRICE,
+    "valid_until": NO_TIME,
     **{name: [0, -1, "1", 1.5, True, 1_000_000_001] if is_count(name) else NO_LIMIT for name in LIMIT_NAMES},
 }
 """What a field of this name refuses, in any command. A field whose type has no null refuses that as well."""
@@ -183,10 +190,17 @@ ACCEPTED_BY_ONE: dict[tuple[type[Any], str], list[Any]] = {
     (CaptureHold, "amount"): ["1.5", None],
     (ChangeHold, "amount"): ["1.5", None],
     (VoidHold, "reason"): [None],
+    (ReverseTransaction, "amount"): ["1.5", None],
+    (ReverseTransaction, "reason"): [None],
 }
-"""What a field of one command accepts: whether a currency has the decimals is known with the hold."""
+"""What a field of one command accepts: whether a currency has the decimals is known with the earlier one."""
 
-UNCHECKED = {(UpdateCustomer, "expected_version"), (CreateApiKey, "acts_as_creator"), (CaptureHold, "final")}
+UNCHECKED = {
+    (UpdateCustomer, "expected_version"),
+    (CreateApiKey, "acts_as_creator"),
+    (CaptureHold, "final"),
+    (ReverseTransaction, "hold_rest"),
+}
 """Fields whose type alone is checked, by decoders."""
 
 

@@ -4,15 +4,16 @@ import pytest
 
 from tekana import CloseCustomer, CloseWallet, ReactivateCustomer, ReverseTransaction, SuspendCustomer, VoidHold
 from tekana.application.audit.checks import BREACHES_SHOWN_MAX, INVARIANTS, check
-from tekana.application.audit.snapshot import Snapshot, TimeZoneSetting
-from tekana.domain.reversals import ORIGINALS
-from tekana.domain.tier_limits import BEGINNING
+from tekana.application.audit.snapshot import Snapshot
+from tekana.domain.reversals import ORIGINALS, Original
 from tekana.testing import builders
 from tekana.testing.contracts.approval_helpers import approve, ask, office, reject
 from tekana.testing.contracts.fixtures import at_work
 from tekana.testing.contracts.helpers import a_customer, a_wallet, all_outcomes
 from tekana.testing.contracts.holds import held_money
+from tekana.testing.contracts.reversals import spent_money
 from tekana_memory import MemoryStore
+from tests.contracts.broken_reversals import ForgetsReversals
 from tests.unit.audit_corruptions import CORRUPTIONS
 
 
@@ -42,7 +43,14 @@ async def snapshot() -> Snapshot:
         money, ended = await held_money(app), await held_money(app)
         await app.execute(money.capture("300", final=False))
         await app.execute(VoidHold(transaction_id=ended.hold.id))
+        *_, moved = await spent_money(app)
+        await app.execute(ReverseTransaction(transaction_id=moved.id, hold_rest=True))
         await app.execute(builders.deposit(one, "5"))
+    return snapshot_of(store)
+
+
+def snapshot_of(store: MemoryStore) -> Snapshot:
+    """Return a snapshot of a store in memory."""
     kept = store._state
     return Snapshot(
         tuple(kept.customers.values()),
@@ -52,7 +60,7 @@ async def snapshot() -> Snapshot:
         tuple(kept.outbox),
         tuple(kept.others_with_events()),
         tuple(kept.limit_history),
-        (TimeZoneSetting(BEGINNING, kept.time_zone),),
+        kept.terms.time_zones,
         tuple(kept.items[ORIGINALS.name].values()),
     )
 
@@ -74,6 +82,19 @@ async def test_a_corruption_breaks_exactly_its_invariants(snapshot: Snapshot, co
     assert broken(snapshot) == set()
     corrupted = function(snapshot)
     assert broken(corrupted) == expected, [one.breaches for one in check(corrupted)]
+
+
+async def test_what_was_reversed_twice_is_a_breach() -> None:
+    """A store that forgets reversals lets it happen; what it says about them is right again afterwards."""
+    store = ForgetsReversals()
+    async with at_work(store) as app:
+        payer, payee = await a_wallet(app, "100"), await a_wallet(app, "1000")
+        moved = await app.execute(builders.transfer(payer.id, payee.id, "100"))
+        for _ in range(2):
+            await app.execute(ReverseTransaction(transaction_id=moved.id))
+    counted = Original(transaction=moved, reversed_minor=200)
+    assert broken(snapshot_of(store)._replace(originals=[counted])) >= {8}
+    assert broken(snapshot_of(store)) >= {8}
 
 
 def test_every_invariant_has_a_corruption() -> None:

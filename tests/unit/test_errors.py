@@ -89,7 +89,7 @@ def test_a_partners_refusal_keeps_its_code_without_its_class(
     refusal: Refused, name: str, family: type[Refused]
 ) -> None:
     stored = builders.book().rejection(refusal)
-    assert stored == (name, refusal.code, str(refusal), "a request", family.NAME)
+    assert stored == (name, refusal.code, str(refusal), "a request", family.NAME, None)
     assert type(rebuild_refusal(stored)) is type(refusal)
     elsewhere = rebuild_refusal(stored._replace(error="a name that this process does not know"))
     for again in (rebuild_refusal(stored), elsewhere):

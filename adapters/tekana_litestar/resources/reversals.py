@@ -44,6 +44,9 @@ async def reverse_transaction(call: NamedDependency[Call[ReverseTransaction, Dry
     Moves money of a posted transaction back the way it came: all that is left, or `amount`, as often as is wanted, but
     never more than was moved. It is a transaction of its own, of the type `reversal`. Deposits, withdrawals, transfers,
     payments, captures and exchanges can be reversed; a reversal cannot.
+
+    If the receiver does not have that much any more, nothing is done: `insufficient_funds`. With `hold_rest`, what they
+    have is held for the payer instead. The answer is that hold, which is captured or voided like any other.
     """
     if call.query.dry_run:
         return await previewed_response(call.session, call.input)

@@ -1,4 +1,5 @@
-"""The table of reversals: how much of each transaction was reversed. A transaction without any has no row."""
+"""The table of reversals: how much of each transaction was reversed. One row for each
+transaction that has reversals, or holds for its payer: with these alone, the amount is zero."""
 
 from __future__ import annotations
 
@@ -11,6 +12,6 @@ reversals = Table(
     metadata,
     reference("id", "transactions.id", primary_key=True),
     Column("amount", BigInteger, nullable=False),
-    CheckConstraint("amount > 0", name="amount"),
+    CheckConstraint("amount >= 0", name="amount"),
     info={"rights": MAY_UPDATE, "audited": ALL_COLUMNS},
 )

@@ -7,7 +7,7 @@ from msgspec import json
 from tekana import Caller, Customer, CustomerId, CustomerLimits, CustomerNotFound, TierLimits, Wallet
 from tekana.domain.limit_rules import customer_limits
 from tekana.domain.policy import can_access
-from tekana.domain.terms import DEFAULT_TIME_ZONE, Terms
+from tekana.domain.terms import DEFAULT_TIME_ZONES, Terms
 from tekana.domain.tier_limits import TierLimitsId, default_tier_limits, in_order, terms_of
 from tekana.ports.clock import Clock
 
@@ -28,7 +28,7 @@ def limits_in_force(database: Database) -> dict[TierLimitsId, TierLimits]:
 
 def current_terms(database: Database) -> Terms:
     """Return the terms in force."""
-    return terms_of(limits_in_force(database).values(), DEFAULT_TIME_ZONE, latest_rates(database).values())
+    return terms_of(limits_in_force(database).values(), DEFAULT_TIME_ZONES, latest_rates(database).values())
 
 
 class SqliteLimits:

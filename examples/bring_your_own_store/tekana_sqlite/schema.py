@@ -152,8 +152,13 @@ _RATES = (
     ),
 )
 
-# How much of a transaction was reversed, in minor units.
-_REVERSALS = ("CREATE TABLE reversals (id TEXT PRIMARY KEY REFERENCES transactions, amount INTEGER NOT NULL)",)
+# How much of a transaction was reversed, in minor units, and the ids of the holds for its payer.
+_REVERSALS = (
+    """
+    CREATE TABLE reversals (
+        id TEXT PRIMARY KEY REFERENCES transactions, amount INTEGER NOT NULL, hold_ids TEXT NOT NULL)
+    """,
+)
 
 SCHEMAS: tuple[tuple[str, ...], ...] = (
     *(_FIRST, _API_KEYS, _APPROVALS, _AUDIT_LOG, _ERASED_ANSWERS),

@@ -38,7 +38,7 @@ from tekana.domain.identifiers import (
     first_transaction_id,
     house_wallet_id,
 )
-from tekana.domain.limit_rules import LimitRules, copy_limits, share_usage
+from tekana.domain.limit_rules import LimitRules, Undone, copy_limits, share_usage
 from tekana.domain.lock_set import IdT, ItemT, LockedState, LockKind
 from tekana.domain.money import Currency
 from tekana.domain.policy import can_access, can_access_wallet, can_pay_into
@@ -256,10 +256,15 @@ class Book:
 
     # ------------------------------------------------------------------ money
 
-    def post(self, request: TransactionRequest, legs: Sequence[Leg]) -> Transaction:
+    def post(self, request: TransactionRequest, legs: Sequence[Leg], undone: Undone | None = None) -> Transaction:
         """Post legs that sum to zero in each currency, all or none, in the order given.
 
         Each leg is checked against the balance that the legs before it leave.
+
+        Args:
+            request: what is posted.
+            legs: the changes of balances.
+            undone: what a reversal undoes, if that was counted for limits.
 
         Raises:
             Refused: a leg breaks a rule; the class is that of the rule.
@@ -277,7 +282,7 @@ class Book:
                 wallet.sequence = sequence = wallet.sequence + 1
                 entries.append(Entry(wallet.id, version, sequence, amount_minor, currency, balance))
             moment = self._moment(legs)
-            others_used = self._limit_rules.apply(request.type, legs, moment)
+            others_used = self._limit_rules.apply(request.type, legs, moment, undone)
         except Refused:
             for leg in legs[: len(entries)]:
                 leg.wallet.ledger_balance -= leg.amount_minor

@@ -33,9 +33,11 @@ class HoldDetails:
 
     Attributes:
         expires_in: for how long it can be captured, in seconds.
+        reason: why the transaction was to be reversed whose receiver has spent the money.
     """
 
     expires_in: int = EXPIRES_IN_DEFAULT
+    reason: str | None = None
 
 
 @value(kw_only=True)

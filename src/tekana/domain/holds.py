@@ -11,12 +11,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from tekana.domain.answer_reference import AnswerReference
-from tekana.domain.errors import Refused, TransactionNotFound
+from tekana.domain.errors import Refused, ReversalExceedsOriginal, TransactionNotFound
 from tekana.domain.events import HoldCaptured, HoldChanged, HoldExpired, HoldVoided, TransactionEvent
 from tekana.domain.hold_state import HoldState
 from tekana.domain.identifiers import TransactionId, WalletId
 from tekana.domain.lock_set import LockKind, Ref
-from tekana.domain.policy import can_access_wallet
+from tekana.domain.policy import can_access
 from tekana.domain.posting_rules import require_one_tenant, require_postable
 from tekana.domain.transaction import Leg, Transaction, TransactionRequest, first_state
 
@@ -94,9 +94,13 @@ def hold_not_found(hold_id: TransactionId) -> TransactionNotFound:
 
 
 def find_hold(book: Book, hold_id: TransactionId) -> Hold:
-    """Return a locked hold of a payee whose wallet the caller has access to. Raises TransactionNotFound."""
+    """Return a locked hold of a payee whom the caller has access to; of the house, if it is of their tenant.
+
+    Raises:
+        TransactionNotFound: there is none.
+    """
     hold = book.locked.of(HOLDS).get(hold_id)
-    if hold is None or not can_access_wallet(book.caller, _payee(book, hold)):
+    if hold is None or not can_access(book.caller, hold.tenant, _payee(book, hold).customer_id):
         raise hold_not_found(hold_id)
     return hold
 
@@ -153,6 +157,7 @@ def change(book: Book, hold: Hold, amount_minor: int, expires_at: datetime) -> H
 
     Raises:
         HoldNotOpen, CaptureExceedsHold: the state of the hold does not allow it.
+        ReversalExceedsOriginal: more would be held for the payer of another transaction.
         Refused: the payer's wallet does not have that much available, or no money may leave it.
     """
     before = hold.state
@@ -162,6 +167,8 @@ def change(book: Book, hold: Hold, amount_minor: int, expires_at: datetime) -> H
     state = before.change(amount_minor, expires_at, hold.request.amount.currency)
     more, payer = amount_minor - before.amount_minor, _payer(book, hold)
     if more > 0:
+        if hold.request.relates_to is not None:
+            raise ReversalExceedsOriginal("this was held as a reversal found too little: to hold more, reverse again")
         require_postable(payer, -more, hold.request.amount.currency)
         book.change_wallet(payer, payer.hold(hold.id, more, book.now))
     elif more < 0:

@@ -18,14 +18,36 @@ from tekana.domain.limits import (
 )
 from tekana.domain.money import Currency
 from tekana.domain.terms import PreparedLimits, Terms, prepared
-from tekana.domain.transaction import TRANSACTION_TYPES, Leg
-from tekana.domain.usage import Period, Usage, period_of, usage_at, usage_with, window_end, window_of
+from tekana.domain.transaction import TRANSACTION_TYPES, Leg, TransactionTypeRules
+from tekana.domain.usage import (
+    NO_USAGE,
+    Period,
+    Usage,
+    period_of,
+    usage_at,
+    usage_with,
+    usage_without,
+    window_end,
+    window_of,
+)
 
 if TYPE_CHECKING:
     from tekana.domain.customer import Customer
     from tekana.domain.wallet import Wallet
 
 _NOTHING: tuple[Wallet, ...] = ()
+
+
+class Undone(NamedTuple):
+    """A transaction that a reversal undoes, as limits see it.
+
+    Attributes:
+        posted_at: when it was posted, and counted.
+        is_whole: whether nothing is left of it after the reversal.
+    """
+
+    posted_at: datetime
+    is_whole: bool
 
 
 class LimitRules:
@@ -45,10 +67,13 @@ class LimitRules:
         self._moment: datetime | None = None
         self._period = Period(0, 0, 0)
 
-    def apply(self, type_: str, legs: Sequence[Leg], moment: datetime) -> Sequence[Wallet]:
+    def apply(
+        self, type_: str, legs: Sequence[Leg], moment: datetime, undone: Undone | None = None
+    ) -> Sequence[Wallet]:
         """Count legs that were just posted, and compare with the limits.
 
-        What a transaction moves between wallets of one customer is not counted.
+        What a transaction moves between wallets of one customer is not counted. A reversal is compared with nothing: it
+        gives back what its original, `undone`, has used in the present day, week and month.
 
         Returns:
             The wallets without a leg whose usage changed.
@@ -58,8 +83,8 @@ class LimitRules:
         """
         rules = TRANSACTION_TYPES[type_]
         for wallet, _, _ in legs:
-            if wallet.usage_wallet_id is not None:
-                return self._apply_shared(legs, moment, counts=rules.counts_for_limits, has_payer=rules.payer is None)
+            if wallet.usage_wallet_id is not None or undone is not None:
+                return self._apply_to_customers(rules, legs, moment, undone)
         if not rules.counts_for_limits:
             return _NOTHING
         period = self._period if moment is self._moment else self._begin(moment)
@@ -78,10 +103,10 @@ class LimitRules:
         self._period = period = period_of(moment, self._zone)
         return period
 
-    def _apply_shared(
-        self, legs: Sequence[Leg], moment: datetime, *, counts: bool, has_payer: bool
+    def _apply_to_customers(
+        self, rules: TransactionTypeRules, legs: Sequence[Leg], moment: datetime, undone: Undone | None
     ) -> Sequence[Wallet]:
-        """Count legs of which some are in wallets that share the usage of a customer's first wallet."""
+        """Apply any legs. Some may be in wallets that share the usage of a customer's first one."""
         period = self._period if moment is self._moment else self._begin(moment)
         by_first: dict[WalletId, list[Leg]] = {}
         for leg in legs:
@@ -91,16 +116,26 @@ class LimitRules:
         for first_id, own in by_first.items():
             first, net_minor = self._wallets[first_id], sum(leg.amount_minor for leg in own)
             moved_elsewhere = sum(leg.amount_minor for leg in own if leg.wallet is not first)
-            usage = usage_at(first.usage, period)
+            counts = net_minor != 0 and (undone is not None or rules.counts_for_limits)
+            usage = usage_at(first.usage, period) if counts else first.usage or NO_USAGE
             usage = usage._replace(elsewhere=usage.elsewhere + moved_elsewhere)
-            if counts and net_minor:
-                is_shown = net_minor < 0 or not has_payer
+            if counts and undone is not None:
+                usage = self._given_back(usage, net_minor, undone)
+            elif counts:
+                is_shown = net_minor < 0 or rules.payer is not None
                 usage = self._used(first, usage, net_minor, moment, is_shown=is_shown)
             used.append((first, usage))
         for first, usage in used:
             first.usage = usage
         with_legs = {id(leg.wallet) for leg in legs}
         return [first for first, _ in used if id(first) not in with_legs]
+
+    def _given_back(self, usage: Usage, net_minor: int, undone: Undone) -> Usage:
+        """Return the usage without what the reversal of a transaction moves back."""
+        if undone.posted_at < self._terms.counted_from:
+            return usage
+        period = period_of(undone.posted_at, self._terms.zone_at(undone.posted_at))
+        return usage_without(usage, period, -net_minor, is_whole=undone.is_whole)
 
     def _used(self, wallet: Wallet, usage: Usage, net_minor: int, moment: datetime, *, is_shown: bool) -> Usage:
         """Return the usage with a transaction. Raise LimitExceeded if a limit does not allow it.

@@ -2,6 +2,9 @@
 
 A reversal has the entries of its original with the opposite sign, in the same wallets. A part of it has that part of
 each entry, rounded so that all parts together give exactly the original.
+
+If the receiver has spent the money, what they still have can be held for the payer: by a hold like any other, which is
+related to the original. What it holds, and what was captured of it, cannot be reversed any more.
 """
 
 from __future__ import annotations
@@ -10,8 +13,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from tekana.domain.errors import AmountTooSmall, NotReversible, ReversalExceedsOriginal, TransactionNotFound
-from tekana.domain.identifiers import TransactionId, WalletId
+from tekana.domain.errors import (
+    AmountTooSmall,
+    InsufficientFunds,
+    NotReversible,
+    ReversalExceedsOriginal,
+    TransactionNotFound,
+)
+from tekana.domain.hold_state import HoldDetails
+from tekana.domain.holds import HOLDS, authorize
+from tekana.domain.identifiers import TransactionId, WalletId, first_stripe
+from tekana.domain.limit_rules import Undone
 from tekana.domain.lock_set import LockKind
 from tekana.domain.money import Currency, Money
 from tekana.domain.policy import can_access
@@ -32,10 +44,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Original:
-    """A transaction, and how much of its amount was reversed so far, in minor units."""
+    """A transaction, how much of its amount was reversed so far, in minor units, and the holds for its payer."""
 
     transaction: Transaction
     reversed_minor: int = 0
+    hold_ids: tuple[TransactionId, ...] = ()
 
     @property
     def id(self) -> TransactionId:
@@ -48,9 +61,9 @@ class Original:
         return self.transaction.tenant
 
     @property
-    def left_minor(self) -> int:
-        """Return what can still be reversed."""
-        return self.transaction.request.amount.minor - self.reversed_minor
+    def is_kept(self) -> bool:
+        """Return whether a store has it already: since the first reversal, or the first hold."""
+        return bool(self.reversed_minor or self.hold_ids)
 
 
 def wallets_of(original: Original) -> Iterable[WalletId]:
@@ -70,15 +83,20 @@ def find_original(book: Book, transaction_id: TransactionId) -> Original:
     return original
 
 
-def reversal_request(original: Original, amount: Money | None, reason: str | None) -> TransactionRequest:
+def left_minor(book: Book, original: Original) -> int:
+    """Return what can still be reversed: what was not reversed yet, nor captured, nor is held, for its payer."""
+    holds = [book.locked.of(HOLDS)[one].state for one in original.hold_ids]
+    held = sum(one.captured_minor + one.left_minor for one in holds)
+    return original.transaction.request.amount.minor - original.reversed_minor - held
+
+
+def reversal_request(book: Book, original: Original, amount: Money | None, reason: str | None) -> TransactionRequest:
     """Return the request of a reversal of an amount, in the currency of the original; None for all that is left.
 
     The money goes back the way it came. Its amount is what leaves the wallet that was paid.
     """
     request = original.transaction.request
-    of_original = request.amount.minor if amount is None else amount.minor
-    if amount is None and original.left_minor:
-        of_original = original.left_minor
+    of_original = left_minor(book, original) or request.amount.minor if amount is None else amount.minor
     return TransactionRequest(
         type="reversal",
         amount=_paid_back(original, of_original) or request.amount,
@@ -116,21 +134,59 @@ def reverse(book: Book, original: Original, request: TransactionRequest) -> Tran
         status = "" if transaction.status == "posted" else f" that is {transaction.status}"
         raise NotReversible(f"a {transaction.request.type}{status} cannot be reversed")
     amount: int = request.details.of_original
-    if amount > original.left_minor:
-        left = Money(original.left_minor, transaction.request.amount.currency)
+    if amount > left_minor(book, original):
+        left = Money(left_minor(book, original), transaction.request.amount.currency)
         raise ReversalExceedsOriginal(f"{left} of the transaction is left to be reversed")
     changed = replace(original, reversed_minor=original.reversed_minor + amount)
     legs = [
         Leg(book.locked.wallets[wallet_id], minor, currency)
         for wallet_id, minor, currency in reversal_legs(transaction.entries, original, changed)
     ]
-    posted = book.post(request, legs)
+    is_whole = changed.reversed_minor == transaction.request.amount.minor
+    undone = Undone(transaction.created_at, is_whole) if rules.counts_for_limits else None
+    posted = book.post(request, legs, undone)
+    _keep(book, original, changed)
+    return posted
+
+
+def hold_rest(book: Book, original: Original, request: TransactionRequest) -> Transaction:
+    """Hold what the wallet that was paid has left, as that is too little for a reversal, for the one that paid.
+
+    Args:
+        book: the locked wallets.
+        original: what was to be reversed.
+        request: the reversal.
+
+    Returns:
+        The pending transaction. Nothing is posted.
+
+    Raises:
+        InsufficientFunds: nothing is left, or what was paid is in another currency than what the payer gave.
+        Refused: money cannot leave the one wallet, or enter the other.
+    """
+    receiver, currency = book.locked.wallets[request.from_wallet_id], request.amount.currency
+    payer = next(
+        book.locked.wallets[one.wallet_id]
+        for one in original.transaction.entries
+        if first_stripe(one.wallet_id) == request.to_wallet_id
+    )
+    minor = min(receiver.available_balance, request.amount.minor)
+    if minor <= 0 or payer.currency != currency:
+        raise InsufficientFunds(f"wallet {receiver.id} has nothing left that can be held")
+    details = HoldDetails(reason=request.details.reason)
+    about = replace(request, type="hold", amount=Money(minor, currency), details=details)
+    held = authorize(book, about, receiver, payer)
+    _keep(book, original, replace(original, hold_ids=(*original.hold_ids, held.id)))
+    return held
+
+
+def _keep(book: Book, original: Original, changed: Original) -> None:
+    """Have an original saved as it is now. Of two units that save it first, a store refuses one."""
     book.locked.of(ORIGINALS)[original.id] = changed
-    if original.reversed_minor:
+    if original.is_kept:
         book.change(ORIGINALS, original.id, changed)
     else:
         book.add(ORIGINALS, original.id, changed)
-    return posted
 
 
 def reversal_legs(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
@@ -16,6 +16,20 @@ from tekana.domain.rates import Pair, Rate
 from tekana.domain.usage import direction_of
 
 DEFAULT_TIME_ZONE: Final = "Africa/Kigali"
+
+BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
+"""Since when the first limits, and the first time zone, are in force."""
+
+
+class TimeZoneSetting(NamedTuple):
+    """A time zone, by its name, and since when it is in force."""
+
+    valid_from: datetime
+    name: str
+
+
+DEFAULT_TIME_ZONES: Final = (TimeZoneSetting(BEGINNING, DEFAULT_TIME_ZONE),)
+"""The time zones of an operator who has set none."""
 
 
 class PreparedLimits(NamedTuple):
@@ -57,13 +71,15 @@ class Terms:
 
     Attributes:
         limits: of those tiers and currencies that have some.
-        time_zone: the operator's, by its name: days, weeks and months of limits are those of this time zone.
+        time_zones: those of the operator, in order; days, weeks and months of limits are those of the last one.
         rates: the latest one of each pair, by base and quote currency.
+        counted_from: from when on transactions are counted for limits.
     """
 
     limits: Mapping[LimitKey, LimitSet] = field(default_factory=dict)
-    time_zone: str = DEFAULT_TIME_ZONE
+    time_zones: tuple[TimeZoneSetting, ...] = DEFAULT_TIME_ZONES
     rates: Mapping[Pair, Rate] = field(default_factory=dict)
+    counted_from: datetime = BEGINNING
     prepared: Mapping[tuple[str, str], PreparedLimits] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -80,8 +96,13 @@ class Terms:
 
     @property
     def zone(self) -> ZoneInfo:
-        """Return the time zone."""
-        return zone_of(self.time_zone)
+        """Return the time zone that is in force."""
+        return zone_of(self.time_zones[-1].name)
+
+    def zone_at(self, moment: datetime) -> ZoneInfo:
+        """Return the time zone that was in force at a time."""
+        names = [one.name for one in self.time_zones if one.valid_from <= moment]
+        return zone_of(names[-1] if names else self.time_zones[0].name)
 
 
 NO_TERMS: Final = Terms()

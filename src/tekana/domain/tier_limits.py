@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache
 from typing import ClassVar, Final, NewType
 from uuid import UUID
@@ -13,10 +13,7 @@ from tekana.domain.limits import TIERS, LimitSet
 from tekana.domain.lock_set import LockKind
 from tekana.domain.money import Currency
 from tekana.domain.rates import Rate
-from tekana.domain.terms import DEFAULT_LIMITS, LimitKey, Terms
-
-BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
-"""Since when the first limits, and the first time zone, are in force."""
+from tekana.domain.terms import BEGINNING, DEFAULT_LIMITS, LimitKey, Terms, TimeZoneSetting
 
 _SHIPPED: Final = "tekana"
 
@@ -82,7 +79,12 @@ def in_order(limits: Iterable[TierLimits]) -> tuple[TierLimits, ...]:
     return tuple(sorted(limits, key=lambda one: (one.currency, one.tier)))
 
 
-def terms_of(limits: Iterable[TierLimits], time_zone: str, rates: Iterable[Rate]) -> Terms:
-    """Return the terms with the limits that are in force, the time zone, and the latest rate of each pair."""
+def terms_of(
+    limits: Iterable[TierLimits],
+    time_zones: Iterable[TimeZoneSetting],
+    rates: Iterable[Rate],
+    counted_from: datetime = BEGINNING,
+) -> Terms:
+    """Return the terms with the limits that are in force, all time zones, and the latest rate of each pair."""
     by_tier = {LimitKey(one.tier, one.currency): one.limits for one in limits}
-    return Terms(by_tier, time_zone, {one.pair: one for one in rates})
+    return Terms(by_tier, tuple(time_zones), {one.pair: one for one in rates}, counted_from)

@@ -6,9 +6,10 @@ Days are those of the operator's time zone; a week begins on Monday. Days are co
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from operator import eq
 from typing import Final, NamedTuple
 
-from tekana.domain.limits import LimitedDirection, Window
+from tekana.domain.limits import WINDOW_NAMES, LimitedDirection, Window, is_count
 
 
 class Usage(NamedTuple):
@@ -35,7 +36,7 @@ class Usage(NamedTuple):
     elsewhere: int = 0
 
 
-NO_USAGE: Final = Usage()
+NO_USAGE: Final = Usage(day=1)
 """Nothing was moved yet."""
 
 # Builds a NamedTuple of all its fields in half the time of its constructor, as every transfer does.
@@ -94,6 +95,26 @@ def usage_with(usage: Usage, net_minor: int) -> Usage:
             *(in_1 + net_minor, in_2 + 1, in_3 + net_minor, in_4 + 1, in_5 + net_minor, in_6 + 1, rest),
         )
     return _new_tuple(Usage, used)
+
+
+def usage_without(usage: Usage, undone: Period, net_minor: int, *, is_whole: bool) -> Usage:
+    """Return the usage without what a transaction had used, in those of its windows that are still the present ones.
+
+    Args:
+        usage: the present one, with the transaction.
+        undone: the day of the transaction, with its week and month.
+        net_minor: how much of what it moved is undone: negative if it was outgoing.
+        is_whole: whether nothing is left of the transaction, so that its number does not count any more either.
+    """
+    present = period_of_day(usage.day)
+    are_same = dict(zip(("daily", "weekly", "monthly"), map(eq, undone, present), strict=True))
+    direction = "outgoing" if net_minor < 0 else "incoming"
+    changed = {
+        name: value - (is_whole if is_count(name) else abs(net_minor))
+        for name, value in zip(WINDOW_NAMES, usage[1:-1], strict=True)
+        if direction_of(name) == direction and are_same[window_of(name)]
+    }
+    return usage._replace(**changed)
 
 
 def window_of(name: str) -> Window:

@@ -31,7 +31,7 @@ from tekana.domain.limits import ReachedLimit, shown_value
 from tekana.domain.money import Currency, Money, format_minor
 from tekana.domain.rates import Rate
 from tekana.domain.tier_limits import TierLimits
-from tekana.domain.transaction import Entry, PostedEntry, Transaction
+from tekana.domain.transaction import RELATION_FIELDS, Entry, PostedEntry, Transaction
 from tekana.domain.wallet import Wallet
 from tekana.domain.webhooks import WebhookDelivery, WebhookEndpoint
 from tekana.ports.audit_log import AuditFilter
@@ -359,6 +359,7 @@ def _wallet(wallet: Wallet) -> Record:
 
 def _transaction(transaction: Transaction) -> Record:
     movement = transaction.request
+    relation = movement.relates_to
     return {
         "id": str(transaction.id),
         "type": movement.type,
@@ -369,6 +370,7 @@ def _transaction(transaction: Transaction) -> Record:
         "reference": movement.reference,
         "entries": [_entry(entry) for entry in transaction.entries],
         "rejection_code": transaction.rejection and transaction.rejection.code,
+        **({} if relation is None else {RELATION_FIELDS[relation.kind]: str(relation.transaction_id)}),
         **({} if transaction.hold is None else _hold(transaction.hold, movement.amount.currency)),
     }
 

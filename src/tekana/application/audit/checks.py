@@ -11,6 +11,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Any
 
 from tekana.application.audit.limit_checks import find_breaches
@@ -222,7 +223,7 @@ def _covered(snapshot: Snapshot) -> Breaches:
         if wallet.id in holding:
             balances = [(entry.sequence, entry.ledger_balance_after, None) for entry in history.get(wallet.id, ())]
             balance = held = 0
-            for sequence, balance_after, held_after in sorted([*balances, *holding[wallet.id]]):
+            for sequence, balance_after, held_after in sorted([*balances, *holding[wallet.id]], key=itemgetter(0)):
                 balance = balance if balance_after is None else balance_after
                 held = held if held_after is None else held_after
                 if balance < held and balance >= 0:

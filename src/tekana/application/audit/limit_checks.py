@@ -12,12 +12,12 @@ from typing import Any, Final, NamedTuple
 
 from tekana.application.audit.snapshot import Snapshot
 from tekana.domain.events import CustomerVerified, LimitsOverridden
-from tekana.domain.identifiers import CustomerId, WalletId
-from tekana.domain.limit_rules import limit_copies
+from tekana.domain.identifiers import CustomerId, TransactionId, WalletId
+from tekana.domain.limit_rules import Undone, limit_copies
 from tekana.domain.limits import LIMIT_NAMES, TIERS, LimitOverride, LimitSet
 from tekana.domain.terms import DEFAULT_TIME_ZONE, zone_of
-from tekana.domain.transaction import TRANSACTION_TYPES, Transaction
-from tekana.domain.usage import Usage, period_of, period_of_day, usage_at, usage_with
+from tekana.domain.transaction import TRANSACTION_TYPES, ReversalDetails, Transaction
+from tekana.domain.usage import NO_USAGE, Period, Usage, period_of, period_of_day, usage_at, usage_with, usage_without
 from tekana.domain.wallet import Wallet
 
 GRACE: Final = timedelta(minutes=1)
@@ -31,6 +31,7 @@ class Movement(NamedTuple):
         first_id: the customer's first wallet in the currency.
         balance: that of all these wallets afterwards.
         counts: whether the type of transaction counts for limits.
+        undone: of a reversal, what it undoes, if that counts.
     """
 
     first_id: WalletId
@@ -38,6 +39,7 @@ class Movement(NamedTuple):
     net_minor: int
     balance: int
     counts: bool
+    undone: Undone | None
 
 
 def find_breaches(snapshot: Snapshot) -> Iterator[str]:
@@ -48,9 +50,13 @@ def find_breaches(snapshot: Snapshot) -> Iterator[str]:
     usages: dict[WalletId, Usage] = {}
     for movement in _movements(snapshot):
         first, moment = firsts.get(movement.first_id), movement.transaction.created_at
-        if first is None or not movement.counts or not movement.net_minor:
+        if first is None or not (movement.counts or movement.undone) or not movement.net_minor:
             continue
-        usage = usage_at(usages.get(first.id), period_of(moment, zone_of(times.time_zone(moment))))
+        usage = usage_at(usages.get(first.id), times.period_of(moment))
+        if movement.undone is not None:
+            undone, is_whole = times.period_of(movement.undone.posted_at), movement.undone.is_whole
+            usages[first.id] = usage_without(usage, undone, -movement.net_minor, is_whole=is_whole)
+            continue
         usages[first.id] = usage = usage_with(usage, movement.net_minor)
         for name, value in _compared(movement, usage):
             allowed = times.allowed(first, name, moment)
@@ -63,7 +69,9 @@ def _movements(snapshot: Snapshot) -> Iterator[Movement]:
     """Yield what every posted transaction moved, in order of time."""
     first_of = {one.id: one.usage_wallet_id or one.id for one in snapshot.wallets if one.house is None}
     balances: dict[WalletId, int] = defaultdict(int)
-    for transaction in sorted(snapshot.transactions, key=attrgetter("created_at", "id")):
+    in_order = sorted(snapshot.transactions, key=attrgetter("created_at", "id"))
+    undone = _undone_by(in_order)
+    for transaction in in_order:
         rules = TRANSACTION_TYPES.get(transaction.request.type)
         sums: dict[WalletId, int] = defaultdict(int)
         for entry in transaction.entries:
@@ -72,7 +80,24 @@ def _movements(snapshot: Snapshot) -> Iterator[Movement]:
         for first_id, net in sums.items():
             balances[first_id] += net
             counts = rules is not None and rules.counts_for_limits
-            yield Movement(first_id, transaction, net, balances[first_id], counts)
+            yield Movement(first_id, transaction, net, balances[first_id], counts, undone.get(transaction.id))
+
+
+def _undone_by(transactions: Sequence[Transaction]) -> dict[TransactionId, Undone]:
+    """Return what each reversal undoes, of transactions in order of time."""
+    known = {one.id: one for one in transactions}
+    reversed_minor: dict[TransactionId, int] = defaultdict(int)
+    found: dict[TransactionId, Undone] = {}
+    for one in transactions:
+        relation, details = one.request.relates_to, one.request.details
+        original = None if relation is None else known.get(relation.transaction_id)
+        if one.status != "posted" or original is None or not isinstance(details, ReversalDetails):
+            continue
+        reversed_minor[original.id] += details.of_original
+        if original.status == "posted" and TRANSACTION_TYPES[original.request.type].counts_for_limits:
+            is_whole = reversed_minor[original.id] == original.request.amount.minor
+            found[one.id] = Undone(original.created_at, is_whole)
+    return found
 
 
 def _compared(movement: Movement, usage: Usage) -> Iterator[tuple[str, int]]:
@@ -118,8 +143,8 @@ def _wrong_usages(
         if wallet.usage_wallet_id is not None:
             elsewhere[wallet.usage_wallet_id] += wallet.ledger_balance
     for first in firsts.values():
-        found, expected = first.usage or Usage(), usages.get(first.id, Usage())
-        period = period_of_day(max(found.day, expected.day, 1))
+        found, expected = first.usage or NO_USAGE, usages.get(first.id, NO_USAGE)
+        period = period_of_day(max(found.day, expected.day))
         expected = usage_at(expected, period)._replace(elsewhere=elsewhere[first.id])
         if usage_at(found, period) != expected:
             yield f"wallet {first.id}: its usage is {tuple(found)}, not {tuple(expected)}"
@@ -142,10 +167,10 @@ class _Times:
             elif isinstance(event, LimitsOverridden):
                 self._overrides[event.customer_id, event.currency].append(event)
 
-    def time_zone(self, moment: datetime) -> str:
-        """Return the name of the time zone in force."""
+    def period_of(self, moment: datetime) -> Period:
+        """Return the day, week and month of a moment in the time zone that was in force."""
         found = _last(self._zones, moment, "valid_from")
-        return DEFAULT_TIME_ZONE if found is None else found.name
+        return period_of(moment, zone_of(DEFAULT_TIME_ZONE if found is None else found.name))
 
     def allowed(self, first: Wallet, name: str, moment: datetime) -> int | None:
         """Return the largest value of a limit of a wallet's customer that was in force, or just before."""

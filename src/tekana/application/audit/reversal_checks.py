@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from tekana.application.audit.snapshot import Snapshot
+from tekana.domain.holds import Hold
 from tekana.domain.identifiers import TransactionId, WalletId
 from tekana.domain.transaction import REVERSES, TRANSACTION_TYPES, ReversalDetails, Transaction
 
 
 def reversal_breaches(snapshot: Snapshot) -> Iterator[str]:
-    """Yield reversals that are not of a transaction, and transactions of which more was reversed than was moved."""
+    """Yield reversals that are not of a transaction, and transactions of which more was reversed than was moved.
+
+    What is held for the payer of a transaction counts with that.
+    """
     transactions = {one.id: one for one in snapshot.transactions}
     amounts: Counter[TransactionId] = Counter()
     returned: dict[TransactionId, Counter[WalletId]] = {}
@@ -32,10 +36,35 @@ def reversal_breaches(snapshot: Snapshot) -> Iterator[str]:
                 yield f"transaction {original_id}: moved {moved[wallet_id]} in wallet {wallet_id}, reversed {amount}"
         if amounts[original_id] > transactions[original_id].request.amount.minor:
             yield f"transaction {original_id}: {amounts[original_id]} of its amount was reversed"
+    yield from _held_too_much(snapshot, transactions, amounts)
     for original_id in {*amounts, *snapshot.reversed_amounts}:
         kept = snapshot.reversed_amounts.get(original_id, 0)
         if kept != amounts[original_id]:
             yield f"transaction {original_id}: {kept} counts as reversed, its reversals are of {amounts[original_id]}"
+
+
+def _held_too_much(
+    snapshot: Snapshot, transactions: Mapping[TransactionId, Transaction], reversed_minor: Mapping[TransactionId, int]
+) -> Iterator[str]:
+    """Yield holds that are not for the payer of a transaction, and transactions that hold more than what is left."""
+    held: Counter[TransactionId] = Counter()
+    for hold in snapshot.holds().values():
+        relation = hold.request.relates_to
+        original = None if relation is None else transactions.get(relation.transaction_id)
+        if original is not None and _is_mirrored(hold, original):
+            held[original.id] += hold.state.captured_minor + hold.state.left_minor
+        elif relation is not None:
+            yield f"hold {hold.id}: is for the payer of nothing that can be reversed, or in other wallets"
+    for original_id, amount in held.items():
+        returned = reversed_minor[original_id]
+        if returned + amount > transactions[original_id].request.amount.minor:
+            yield f"transaction {original_id}: {returned} of its amount was reversed, {amount} is held for its payer"
+
+
+def _is_mirrored(hold: Hold, original: Transaction) -> bool:
+    """Return whether a hold is of what a transaction has moved, for the one who paid."""
+    wallets = hold.request.to_wallet_id, hold.request.from_wallet_id
+    return _is_reversible(original) and wallets == (original.request.from_wallet_id, original.request.to_wallet_id)
 
 
 def _is_reversible(original: Transaction) -> bool:

@@ -14,6 +14,7 @@ from tekana.domain.events import Event
 from tekana.domain.holds import Hold
 from tekana.domain.identifiers import TransactionId, WalletId
 from tekana.domain.reversals import Original
+from tekana.domain.terms import TimeZoneSetting
 from tekana.domain.tier_limits import TierLimits
 from tekana.domain.transaction import Entry, Transaction, events_of
 from tekana.domain.wallet import Wallet
@@ -33,13 +34,6 @@ class CountsEvents(Protocol):
     def event_count(self) -> int:
         """Return the number of the aggregate's events."""
         ...
-
-
-class TimeZoneSetting(NamedTuple):
-    """A time zone, by its name, and since when it is in force."""
-
-    valid_from: datetime
-    name: str
 
 
 class Snapshot(NamedTuple):

@@ -102,17 +102,14 @@ def with_further_locks(
     To be called again with what it returned and what that locked: a wallet leads to its customer, say, and the customer
     to something else.
     """
-    sharing = [one for one in locked.wallets.values() if one.usage_wallet_id is not None]
+    sharing = {one.usage_wallet_id for one in locked.wallets.values()} - locked.wallets.keys() - {None}
     extends = any(map(is_extending, set(map(type, commands))))
     if not extends and not sharing:  # as in most groups
         return None
     extending: Any = [one for one in commands if extends and is_extending(type(one))]
     further = [one for one in [one.further_locks(locked) for one in extending] if one != NO_LOCKS]
     if sharing:
-        named = {*locks.wallets}
-        further.append(
-            LockSet(tuple(one.usage_wallet_id for one in sharing if one.usage_wallet_id and one.id in named))
-        )
+        further.append(LockSet(tuple(one for one in sharing if one is not None)))
     if not further:
         return None
     more = merge([locks, *further], stripe)

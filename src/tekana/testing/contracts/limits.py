@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any
 
 import pytest
 
@@ -20,10 +19,7 @@ from tekana.ports.store import Store
 from tekana.testing import builders
 from tekana.testing.clock import FrozenClock
 from tekana.testing.contracts.fixtures import Contract
-from tekana.testing.contracts.helpers import a_customer, a_wallet, all_at_once, all_outcomes, kinds
-
-ROUNDS: Final = int(os.environ.get("TEKANA_TEST_RACE_ROUNDS", "3"))
-"""How many rounds of the races of limits; an environment variable sets more."""
+from tekana.testing.contracts.helpers import a_customer, a_wallet, all_at_once
 
 
 def tier_0(**limits: Any) -> SetLimits:
@@ -88,31 +84,6 @@ class LimitsContract(Contract):
             for other in crew:
                 with pytest.raises(LimitExceeded):
                     await other.execute(builders.withdrawal(wallet.id, str(number + 3)))
-
-    @pytest.mark.parametrize("round_number", range(ROUNDS))
-    async def test_many_at_once_never_pass_a_limit(self, crew: Sequence[Session], round_number: int) -> None:
-        customer, [first] = await a_customer(crew[0], "500")
-        second = await crew[0].execute(builders.open_wallet(customer.id))
-        await crew[0].execute(builders.deposit(second.id, "500"))
-        payee = await a_wallet(crew[0])
-        await crew[0].execute(tier_0(daily_outgoing_amount="100", weekly_outgoing_count=40))
-        wallets = [first.id, second.id]
-        moves = [crew[n % len(crew)].execute(builders.transfer(wallets[n % 3 % 2], payee.id, "10")) for n in range(64)]
-        outcomes = await all_outcomes(moves)
-        assert kinds(outcomes) == ["LimitExceeded"] * 54 + ["Transaction"] * 10
-        assert await left(crew[1], customer.id, "daily_outgoing_amount") == 0
-        assert await left(crew[1], customer.id, "weekly_outgoing_count") == 30
-
-    @pytest.mark.parametrize("round_number", range(ROUNDS))
-    async def test_of_32_at_once_for_the_last_of_a_limit_one_wins(
-        self,
-        crew: Sequence[Session],
-        round_number: int,
-    ) -> None:
-        await crew[0].execute(tier_0(daily_incoming_count=2))
-        wallet = await a_wallet(crew[0], "1")
-        outcomes = await all_outcomes(crew[n % len(crew)].execute(builders.deposit(wallet.id, "1")) for n in range(32))
-        assert kinds(outcomes) == ["LimitExceeded"] * 31 + ["Transaction"]
 
     async def test_an_atomic_batch_uses_all_or_nothing(self, app: Session) -> None:
         customer, [first] = await a_customer(app, "500")

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
-from typing import Final
 
 import pytest
 
-from tekana.application import CaptureHold, ReverseTransaction, Session
+from tekana.application import CaptureHold, ChangeHold, ReverseTransaction, Session, VoidHold
 from tekana.domain.errors import (
     InsufficientFunds,
     InvalidRequest,
@@ -20,12 +18,12 @@ from tekana.domain.errors import (
 )
 from tekana.domain.identifiers import TransactionId, WalletId
 from tekana.domain.transaction import REVERSES, Relation, Transaction
+from tekana.domain.wallet import Wallet
+from tekana.ports.store import Store
 from tekana.testing import builders
 from tekana.testing.contracts.fixtures import Contract
-from tekana.testing.contracts.helpers import a_wallet, all_outcomes
-from tekana.testing.contracts.hold_races import ROUNDS
-
-AT_ONCE: Final = 32
+from tekana.testing.contracts.helpers import a_customer, a_wallet
+from tekana.testing.contracts.holds import held_in
 
 
 def reversal(one: Transaction, amount: str | None = None, **changes: object) -> ReverseTransaction:
@@ -36,6 +34,14 @@ def reversal(one: Transaction, amount: str | None = None, **changes: object) -> 
 async def balance(app: Session, wallet_id: WalletId) -> int:
     """Return the balance of a wallet."""
     return (await app.wallets.get(wallet_id)).ledger_balance
+
+
+async def spent_money(app: Session) -> tuple[Wallet, Wallet, Transaction]:
+    """Transfer 100 from one new wallet to another, of which 60 is spent; return the wallets and the transaction."""
+    payer, payee = await a_wallet(app, "100"), await a_wallet(app)
+    moved = await app.execute(builders.transfer(payer.id, payee.id, "100"))
+    await app.execute(builders.withdrawal(payee.id, "60"))
+    return payer, payee, moved
 
 
 class ReversalsContract(Contract):
@@ -127,16 +133,78 @@ class ReversalsContract(Contract):
         assert (await app.preview(reversal(moved))).entries[-1].ledger_balance_after == 100
         assert (await app.execute(reversal(moved))).entries[-1].ledger_balance_after == 100
 
-    async def test_of_many_at_once_no_more_is_reversed_than_was_moved(self, crew: Sequence[Session]) -> None:
-        """Whole reversals: one of them is done. Parts: as many as there is room for."""
-        chance = random.Random(1)  # noqa: S311 - not a secret
-        app = crew[0]
-        payer, payee = await a_wallet(app, str(ROUNDS * 100)), await a_wallet(app, "1000")
-        for _ in range(ROUNDS):
-            moved = await app.execute(builders.transfer(payer.id, payee.id, "100"))
-            amount, winners = chance.choice([(None, 1), ("100", 1), ("30", 3)])
-            sent = [chance.choice(crew).execute(reversal(moved, amount)) for _ in range(AT_ONCE)]
-            outcomes = await all_outcomes(sent)
-            assert sum(isinstance(one, Transaction) for one in outcomes) == winners
-            refused = {type(one) for one in outcomes if not isinstance(one, Transaction)}
-            assert refused == {ReversalExceedsOriginal}
+    async def test_what_is_left_is_held_for_the_payer(self, stores: Sequence[Store], crew: Sequence[Session]) -> None:
+        payer, payee, moved = await spent_money(crew[0])
+        held = await crew[0].execute(reversal(moved, reason="a dispute", hold_rest=True), key="a key")
+        assert (held.status, held.entries, held.request.amount.minor) == ("pending", (), 40)
+        assert (held.request.from_wallet_id, held.request.to_wallet_id) == (payee.id, payer.id)
+        assert held.request.relates_to == Relation(REVERSES, moved.id)
+        assert held.request.details.reason == "a dispute"
+        assert await crew[1].execute(reversal(moved, reason="a dispute", hold_rest=True), key="a key") == held
+        for store in stores:
+            assert await held_in(store, payee) == (40, 40)
+        assert await crew[1].transactions.get(held.id) == held
+
+    async def test_what_is_held_for_the_payer_cannot_be_reversed(self, crew: Sequence[Session]) -> None:
+        payer, payee, moved = await spent_money(crew[0])
+        await crew[0].execute(reversal(moved, "10"))
+        held = await crew[1].execute(reversal(moved, hold_rest=True))
+        await crew[0].execute(builders.deposit(payee.id, "500"))
+        for app, amount in zip(crew, ("61", "90"), strict=False):
+            with pytest.raises(ReversalExceedsOriginal) as refused:
+                await app.execute(reversal(moved, amount))
+            assert "60 RWF" in str(refused.value)
+        with pytest.raises(ReversalExceedsOriginal):
+            await crew[0].execute(ChangeHold(transaction_id=held.id, amount="31"))
+        await crew[0].execute(ChangeHold(transaction_id=held.id, amount="20"))
+        await crew[1].execute(CaptureHold(transaction_id=held.id, amount="5"))
+        rest = await crew[2].execute(reversal(moved))
+        assert rest.request.amount.minor == 100 - 10 - 5
+        assert await balance(crew[0], payer.id) == 100
+
+    async def test_a_voided_hold_makes_room_again(self, crew: Sequence[Session]) -> None:
+        payer, _, moved = await spent_money(crew[0])
+        for app in crew:
+            held = await app.execute(reversal(moved, hold_rest=True))
+            await app.execute(VoidHold(transaction_id=held.id))
+        await crew[1].execute(reversal(moved, "40"))
+        assert await balance(crew[0], payer.id) == 40
+
+    async def test_nothing_is_held_of_an_empty_wallet_or_while_there_is_enough(self, app: Session) -> None:
+        _, payee, moved = await spent_money(app)
+        assert (await app.execute(reversal(moved, "40", hold_rest=True))).request.type == "reversal"
+        with pytest.raises(InsufficientFunds):
+            await app.execute(reversal(moved, hold_rest=True))
+        await app.execute(builders.deposit(payee.id, "10"))
+        await app.execute(builders.freeze(payee.id))
+        with pytest.raises(WalletNotActive):
+            await app.execute(reversal(moved, hold_rest=True))
+
+    async def test_a_preview_holds_nothing(self, store: Store, app: Session) -> None:
+        _, payee, moved = await spent_money(app)
+        for _ in range(2):
+            assert (await app.preview(reversal(moved, hold_rest=True))).request.amount.minor == 40
+        assert await held_in(store, payee) == (40, 0)
+
+    async def test_what_is_left_of_a_deposit_is_held_for_the_house(self, store: Store, app: Session) -> None:
+        """A caller of the tenant captures it, as they could reverse the deposit."""
+        wallet, partner = await a_wallet(app), app.as_caller(builders.partner())
+        paid_in = await app.execute(builders.deposit(wallet.id, "100"))
+        await app.execute(builders.withdrawal(wallet.id, "60"))
+        held = await partner.execute(reversal(paid_in, hold_rest=True))
+        with pytest.raises(TransactionNotFound):
+            await app.as_caller(builders.partner("south")).execute(CaptureHold(transaction_id=held.id))
+        await partner.execute(CaptureHold(transaction_id=held.id, amount="30"))
+        assert await held_in(store, wallet) == (10, 0)
+
+    async def test_captures_and_reversals_in_further_wallets_of_a_customer(self, app: Session) -> None:
+        """The usage of limits is in another wallet than those that the hold, or the original, leads to."""
+        customer, [first] = await a_customer(app, "1")
+        second, payee = await app.execute(builders.open_wallet(customer.id)), await a_wallet(app)
+        await app.execute(builders.deposit(second.id, "100"))
+        held = await app.execute(builders.movement("hold", second.id, payee.id, "60"))
+        captured = await app.execute(CaptureHold(transaction_id=held.id))
+        await app.execute(reversal(captured, "20"))
+        moved = await app.execute(builders.transfer(payee.id, second.id, "40"))
+        await app.execute(reversal(moved))
+        assert (await balance(app, first.id), await balance(app, second.id)) == (1, 60)

@@ -17,6 +17,7 @@ from tekana.testing.contracts.hold_races import HoldRacesContract
 from tekana.testing.contracts.holds import HoldsContract
 from tekana.testing.contracts.idempotency import IdempotencyContract
 from tekana.testing.contracts.legs import LegsContract
+from tekana.testing.contracts.limit_races import LimitRacesContract
 from tekana.testing.contracts.limits import LimitsContract
 from tekana.testing.contracts.lost_answers import LostAnswersContract
 from tekana.testing.contracts.persistence import PersistenceContract
@@ -26,6 +27,8 @@ from tekana.testing.contracts.read_filters import ReadFiltersContract
 from tekana.testing.contracts.read_money import ReadMoneyContract
 from tekana.testing.contracts.recipients import RecipientsContract
 from tekana.testing.contracts.reports import ReportsContract
+from tekana.testing.contracts.returned_limits import ReturnedLimitsContract
+from tekana.testing.contracts.reversal_races import ReversalRacesContract
 from tekana.testing.contracts.reversals import ReversalsContract
 from tekana.testing.contracts.round_trips import RoundTripsContract
 from tekana.testing.contracts.statements import StatementsContract
@@ -35,12 +38,15 @@ from tekana.testing.contracts.withdrawn_currencies import WithdrawnCurrenciesCon
 
 class StoreContract(
     LimitsContract,
+    LimitRacesContract,
+    ReturnedLimitsContract,
     PersistenceContract,
     UnitOfWorkContract,
     IdempotencyContract,
     BatchesContract,
     LegsContract,
     ReversalsContract,
+    ReversalRacesContract,
     ExchangeContract,
     ContactsContract,
     ConcurrencyContract,

@@ -23,6 +23,18 @@ def partly_reversed(scene: ScenarioContext, money: Money, what: str) -> Request:
     return _reversal(scene, what, {"amount": money[0]})
 
 
+@action("{what:That} is reversed, or what is left is held")
+def reversed_or_held(scene: ScenarioContext, what: str) -> Request:
+    """Reverse all that is left; if the receiver has spent it, hold what they have."""
+    return _reversal_or_hold(scene, what, {})
+
+
+@action("{money:Money} of {what:That} is reversed, or what is left is held")
+def partly_reversed_or_held(scene: ScenarioContext, money: Money, what: str) -> Request:
+    """Reverse a part; if the receiver has spent it, hold what they have."""
+    return _reversal_or_hold(scene, what, {"amount": money[0]})
+
+
 @when("the reversal is reversed")
 def reversal_reversed(scene: ScenarioContext) -> None:
     """Try to reverse the last reversal."""
@@ -40,3 +52,7 @@ def _reversal(scene: ScenarioContext, what: str, details: dict[str, Any]) -> Req
         scene.reversal_id = record["id"]
 
     return Request("reverse", scene.moved[what], details, learn)
+
+
+def _reversal_or_hold(scene: ScenarioContext, what: str, details: dict[str, Any]) -> Request:
+    return Request("reverse", scene.moved[what], {**details, "hold_rest": True}, scene.learn_hold)

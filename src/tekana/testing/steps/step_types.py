@@ -91,7 +91,7 @@ _WORDS = {
     "Limit": _Word("|".join(name.replace("_", " ") for name in LIMIT_NAMES), lambda text: text.replace(" ", "_")),
     "Number": _Word(r"[\d.]+"),
     "Event": _Word(r"[a-z ]+", event_type),
-    "That": _Word("that|the transfer", lambda text: text.removeprefix("the ")),
+    "That": _Word("that|the transfer|the deposit|the exchange", lambda text: text.removeprefix("the ")),
     "Text": _Word(r"[^\"]*"),
     "Reason": _Word("|".join(REASONS), REASONS.__getitem__),
     "Mode": _Word("|".join(MODES), MODES.__getitem__),

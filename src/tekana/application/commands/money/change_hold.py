@@ -15,6 +15,7 @@ from tekana.domain.errors import (
     HoldNotOpen,
     InsufficientFunds,
     Refused,
+    ReversalExceedsOriginal,
     TransactionNotFound,
     WalletNotActive,
     invalid,
@@ -24,6 +25,8 @@ from tekana.domain.holds import Hold, change
 
 class ChangeHold(FollowUp, frozen=True, kw_only=True):
     """Set how much an open hold has in all, with what was captured, and for how long it is open from now on.
+
+    A hold of what a reversal has found left is never raised: reverse again to hold more.
 
     Attributes:
         amount: the new amount, in major units of the hold's currency: more than what was captured. Left out, it stays.
@@ -35,6 +38,7 @@ class ChangeHold(FollowUp, frozen=True, kw_only=True):
         TransactionNotFound,
         HoldNotOpen,
         CaptureExceedsHold,
+        ReversalExceedsOriginal,
         InsufficientFunds,
         WalletNotActive,
         CustomerNotActive,

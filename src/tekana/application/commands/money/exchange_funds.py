@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from tekana.application.commands.money.wallet_fields import BetweenWallets
+from tekana.application.commands.money.wallet_fields import NamedWallets
 from tekana.domain.book import Book
 from tekana.domain.caller import Scope
 from tekana.domain.errors import AmountTooSmall, CurrencyMismatch, RateUnavailable, Refused
@@ -18,7 +18,7 @@ from tekana.domain.transaction import Transaction
 _HOUSE: HouseRole = "exchange"
 
 
-class ExchangeFunds(BetweenWallets, frozen=True, kw_only=True, tag_field="type", tag="exchange"):
+class ExchangeFunds(NamedWallets, frozen=True, kw_only=True, tag_field="type", tag="exchange"):
     """Take money out of one wallet, and put its value into a wallet of another currency, at the operator's rate.
 
     The wallets are of one customer, or of two. The amount is in the currency of the wallet that it leaves. What enters
@@ -30,7 +30,7 @@ class ExchangeFunds(BetweenWallets, frozen=True, kw_only=True, tag_field="type",
 
     NAME: ClassVar[str] = "ExchangeFunds"
     SCOPE: ClassVar[Scope] = "transactions:send"
-    REFUSALS: ClassVar[tuple[type[Refused], ...]] = (*BetweenWallets.REFUSALS, RateUnavailable, AmountTooSmall)
+    REFUSALS: ClassVar[tuple[type[Refused], ...]] = (*NamedWallets.REFUSALS, RateUnavailable, AmountTooSmall)
     EXAMPLE: ClassVar[Mapping[str, Any]] = {
         "type": "exchange",
         "from_wallet_id": "0198d2a0-0000-7000-8000-000000000002",
@@ -41,9 +41,9 @@ class ExchangeFunds(BetweenWallets, frozen=True, kw_only=True, tag_field="type",
 
     def further_locks(self, locked: LockedState) -> LockSet:
         """Return the exchange wallet of the other currency, which the payee's wallet has."""
-        payee = None if self.to_wallet_id is None else locked.wallets.get(self.to_wallet_id)
+        payee = locked.wallets.get(self.to_wallet_id)
         if payee is None:
-            return super().further_locks(locked)
+            return NO_LOCKS
         return NO_LOCKS._replace(house_wallets=(HouseWalletRef(_HOUSE, payee.currency),))
 
     def decide(self, book: Book) -> Transaction:

@@ -20,8 +20,9 @@ from tekana.domain.errors import (
     WalletNotActive,
 )
 from tekana.domain.events import TransactionType
-from tekana.domain.lock_set import LockSet
-from tekana.domain.reversals import ORIGINALS, find_original, reversal_request, reverse
+from tekana.domain.holds import HOLDS
+from tekana.domain.lock_set import NO_LOCKS, LockedState, LockSet
+from tekana.domain.reversals import ORIGINALS, find_original, hold_rest, reversal_request, reverse
 from tekana.domain.transaction import Transaction, TransactionRequest
 
 
@@ -33,6 +34,8 @@ class ReverseTransaction(FollowUp, frozen=True, kw_only=True):
     Attributes:
         amount: how much of the original's amount, in major units of its currency; left out for all that is left.
         reason: why, kept with the reversal.
+        hold_rest: whether, if the receiver does not have that much any more, what they have is held for the payer, and
+            the hold is the answer. Otherwise nothing is done then.
     """
 
     NAME: ClassVar[str] = "ReverseTransaction"
@@ -51,6 +54,7 @@ class ReverseTransaction(FollowUp, frozen=True, kw_only=True):
 
     amount: str | None = None
     reason: str | None = None
+    hold_rest: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -62,13 +66,24 @@ class ReverseTransaction(FollowUp, frozen=True, kw_only=True):
     def locks(self) -> LockSet:
         return LockSet(others=(ORIGINALS.ref(self.transaction_id),))
 
+    def further_locks(self, locked: LockedState) -> LockSet:
+        """Return the holds for the payer of the original."""
+        original = locked.of(ORIGINALS).get(self.transaction_id)
+        return NO_LOCKS if original is None else LockSet(others=tuple(map(HOLDS.ref, original.hold_ids)))
+
     def to_request(self, book: Book) -> TransactionRequest:
         """Return the request."""
         original = find_original(book, self.transaction_id)
         currency = original.transaction.request.amount.currency
         amount = None if self.amount is None else money_of(self.amount, currency)
-        return reversal_request(original, amount, self.reason)
+        return reversal_request(book, original, amount, self.reason)
 
     def decide(self, book: Book) -> Transaction:
-        """Post the reversal."""
-        return reverse(book, find_original(book, self.transaction_id), self.to_request(book))
+        """Post the reversal, or hold what is left."""
+        original, request = find_original(book, self.transaction_id), self.to_request(book)
+        try:
+            return reverse(book, original, request)
+        except InsufficientFunds:
+            if not self.hold_rest:
+                raise
+            return hold_rest(book, original, request)

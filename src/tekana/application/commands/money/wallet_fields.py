@@ -37,21 +37,13 @@ class OneWallet(MoneyFields, frozen=True, kw_only=True):
     wallet_id: WalletId
 
 
-class BetweenWallets(MoneyFields, frozen=True, kw_only=True):
-    """The base of commands that move money between two customer wallets of the same currency.
-
-    Attributes:
-        to_wallet_id: the payee's wallet; left out if there is a `to_phone_number`.
-        to_phone_number: the phone number of the payee, a customer of the payer's tenant, whose oldest wallet in the
-            currency is paid into.
-    """
+class NamedWallets(MoneyFields, frozen=True, kw_only=True):
+    """The base of commands that move money between two customer wallets, which they name."""
 
     IDS: ClassVar[tuple[str, ...]] = ("from_wallet_id", "to_wallet_id")
-    OPTIONAL_IDS: ClassVar[tuple[str, ...]] = ("to_wallet_id",)
     REFUSALS: ClassVar[tuple[type[Refused], ...]] = (
         SameWallet,
         TenantMismatch,
-        RecipientNotFound,
         WalletNotFound,
         CurrencyMismatch,
         WalletNotActive,
@@ -61,7 +53,22 @@ class BetweenWallets(MoneyFields, frozen=True, kw_only=True):
     )
 
     from_wallet_id: WalletId
-    to_wallet_id: WalletId | None = None
+    to_wallet_id: WalletId
+
+
+class BetweenWallets(NamedWallets, frozen=True, kw_only=True):
+    """The base of commands that move money between two customer wallets of the same currency.
+
+    Attributes:
+        to_wallet_id: the payee's wallet; left out if there is a `to_phone_number`.
+        to_phone_number: the phone number of the payee, a customer of the payer's tenant, whose oldest wallet in the
+            currency is paid into.
+    """
+
+    OPTIONAL_IDS: ClassVar[tuple[str, ...]] = ("to_wallet_id",)
+    REFUSALS: ClassVar[tuple[type[Refused], ...]] = (*NamedWallets.REFUSALS, RecipientNotFound)
+
+    to_wallet_id: WalletId | None = None  # type: ignore[assignment]
     to_phone_number: str | None = None
 
     @property
