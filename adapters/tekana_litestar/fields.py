@@ -113,10 +113,24 @@ QUOTE: Final = meta("ISO 4217 code of the currency that the prices are in.", "RW
 _PRICE: Final = r"^[0-9]{1,10}(\.[0-9]{1,10})?$"
 BID: Final = meta("What the operator pays for one unit of the base: at most the ask.", "1310", pattern=_PRICE)
 ASK: Final = meta("What the operator takes for one unit of the base.", "1320", pattern=_PRICE)
+CHARGED_TYPE: Final = meta("The type of transaction that it is for.", "payment")
+TRANSACTION_TYPE: Final = CHARGED_TYPE
+PAID_BY: Final = meta("`payer` or `payee`: who pays the fee and the tax, beside the amount.", "payee")
+PERCENTAGE: Final = meta("With at most 4 decimals.", "1.5", pattern=r"^[0-9]{1,3}(\.[0-9]{1,4})?$")
+BANDS: Final = meta("The fee by amount, in the order of amounts.")
+_FEE: Final = r"^[0-9]{1,16}(\.[0-9]{1,4})?$"
+MINIMUM: Final = meta("The least fee, in major units.", "50", pattern=_FEE)
+MAXIMUM: Final = meta("The largest fee, in major units.", "5000", pattern=_FEE)
+TAX_PERCENTAGE: Final = meta("The tax, as a percentage of the fee, beside it.", "18")
+SHARES: Final = meta("What of each fee goes into merchants' wallets of the tenant: at most all of it.")
+VALID_FROM: Final = time("Since when it applies; left out, since now.", "2099-01-01T00:00:00Z")
+AT: Final = time("When it ends; left out, now.", "2099-06-30T22:00:00Z")
+KEEP_FEES: Final = meta("Whether the operator keeps the fee. Otherwise it is given back in proportion.", False)
 REASON: Final = meta(None, None, minLength=1, maxLength=500)
 WALLET_NAME: Final = meta(None, None, minLength=1, maxLength=100)
 DESCRIPTION: Final = meta("For people to read.", "Lunch", minLength=1, maxLength=500)
 REFERENCE: Final = meta("Your own name for the movement.", "order-1001", minLength=1, maxLength=200)
+QUOTE_ID: Final = meta("A quote of this very movement, whose fee and rate it has.", format="uuid")
 EFFECTIVE_AT: Final = time("The value date, where that is not the moment of posting.", POSTED_AT)
 
 ENTRY_VERSION: Final = meta("The entry's number in its wallet: 1, 2, 3 … without a gap.", 2)

@@ -35,6 +35,7 @@ from tekana import (
     TekanaError,
     Unauthenticated,
     Unavailable,
+    WalletKindForbidden,
 )
 from tekana.domain.limits import shown_value
 from tekana_litestar.approval_view import approval_response
@@ -119,6 +120,7 @@ FAMILIES: Final[tuple[tuple[type[TekanaError], int], ...]] = (
     (HouseForbidden, 403),
     (OwnApproval, 403),
     (ApproverForbidden, 403),
+    (WalletKindForbidden, 403),
     (NotFound, 404),
     (EventsDropped, 410),
     (StateConflict, 409),

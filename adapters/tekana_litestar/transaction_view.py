@@ -26,6 +26,7 @@ from tekana.domain.transaction import (
     ExchangeDetails,
     ReversalDetails,
     TransactionStatus,
+    charge_fields,
 )
 from tekana_litestar import fields
 from tekana_litestar.fields import POSTED_AT, meta
@@ -116,6 +117,15 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
     reverses: (
         Annotated[UUID, meta("What a reversal gives back, or what a hold is for.", fields.TRANSACTION_ID)] | UnsetType
     ) = UNSET
+    fee: (
+        Annotated[
+            str, fields.balance("What was charged beside the amount; of a reversal, given back. Only with a fee.", "50")
+        ]
+        | UnsetType
+    ) = UNSET
+    tax: Annotated[str, fields.balance("The tax on the fee, beside it.", "9")] | UnsetType = UNSET
+    fee_currency: Annotated[str, meta("The ISO 4217 code of both.", "RWF")] | UnsetType = UNSET
+    fee_paid_by: Annotated[str, meta("`payer` or `payee`: whose wallet both left.", "payer")] | UnsetType = UNSET
 
     @classmethod
     def from_domain(cls, one: DomainTransaction) -> Transaction:
@@ -147,6 +157,8 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
             effective_at=utc(movement.effective_at) if movement.effective_at else created_at,
             reason=movement.details.reason if isinstance(movement.details, AdjustmentDetails) else UNSET,
         )
+        if movement.charge is not None:
+            shown = msgspec.structs.replace(shown, **charge_fields(movement.charge))
         if isinstance(movement.details, ExchangeDetails):
             return _with_exchange(shown, movement.details)
         return shown if one.hold is None and movement.relates_to is None else _with_relation(shown, one)

@@ -12,13 +12,16 @@ from uuid import UUID
 from tekana.application.audit.snapshot import CountsEvents
 from tekana.domain.api_keys import API_KEYS, ApiKey
 from tekana.domain.audit_log import AuditEntry
+from tekana.domain.charging import FEE_SCHEDULES
 from tekana.domain.credentials import Credential, OneTimeCode
 from tekana.domain.customer import CUSTOMERS, Customer
 from tekana.domain.events import Event
 from tekana.domain.exchange import RATES
+from tekana.domain.fees import FeeSchedule
 from tekana.domain.identifiers import (
     ApiKeyId,
     CustomerId,
+    FeeScheduleId,
     TransactionId,
     WalletId,
     WebhookDeliveryId,
@@ -108,18 +111,25 @@ class MemoryState:
     terms: Terms = field(init=False)
 
     def __post_init__(self) -> None:
-        self.save_terms(default_tier_limits(), {})
+        self.save_terms(default_tier_limits(), {}, {})
 
-    def save_terms(self, limits: Mapping[TierLimitsId, TierLimits], rates: Mapping[RateId, Rate]) -> None:
-        """Put limits of tiers and rates in force."""
-        if not limits and not rates:
+    def save_terms(
+        self,
+        limits: Mapping[TierLimitsId, TierLimits],
+        rates: Mapping[RateId, Rate],
+        fees: Mapping[FeeScheduleId, FeeSchedule],
+    ) -> None:
+        """Put limits of tiers, rates and fee schedules in force."""
+        if not limits and not rates and not fees:
             return
         self.tier_limits.update(limits)
         self.limit_history += limits.values()
         self.items[RATES.name].update(rates)
         self.rate_history += rates.values()
+        self.items[FEE_SCHEDULES.name].update(fees)
         time_zones = (TimeZoneSetting(BEGINNING, self.time_zone),)
-        self.terms = terms_of(self.tier_limits.values(), time_zones, self.items[RATES.name].values())
+        items, of_tiers = self.items, self.tier_limits.values()
+        self.terms = terms_of(of_tiers, time_zones, items[RATES.name].values(), items[FEE_SCHEDULES.name].values())
 
     @property
     def tier_limits(self) -> dict[TierLimitsId, TierLimits]:

@@ -22,6 +22,7 @@ from tekana_memory.approvals import MemoryApprovals
 from tekana_memory.audit_log import MemoryAuditLog, MemoryAuditRecords
 from tekana_memory.data_keys import MemoryDataKeys
 from tekana_memory.due_holds import MemoryDueHolds
+from tekana_memory.fee_schedules import MemoryFeeSchedules
 from tekana_memory.lease import MemoryLease
 from tekana_memory.limits import MemoryLimits
 from tekana_memory.outbox import MemoryOutbox
@@ -63,6 +64,7 @@ class MemoryStore:
         self.audit_log = partial(MemoryAuditLog, self._state)
         self.audit_records = MemoryAuditRecords(self._state, self._clock)
         self.rates = partial(MemoryRates, self._state)
+        self.fee_schedules = partial(MemoryFeeSchedules, self._state)
         self.limits = partial(MemoryLimits, self._state, self._clock)
         self.personal_data = partial(MemoryPersonalData, self._state, self._clock)
         self.reports = partial(MemoryReports, self._state, self._clock)

@@ -11,6 +11,7 @@ from typing import Any
 from tekana.domain.answer_reference import AnswerReference
 from tekana.domain.answers import ANSWERS, ERASED_ANSWER, stored_form
 from tekana.domain.book import Book
+from tekana.domain.charging import FEE_SCHEDULES
 from tekana.domain.customer import CONTACTS, CUSTOMERS, Customer
 from tekana.domain.exchange import RATES
 from tekana.domain.identifiers import CustomerId
@@ -24,7 +25,7 @@ from tekana_memory.state import MemoryState
 from tekana_memory.webhook_deliveries import save_new, save_resent
 from tekana_memory.webhook_endpoints import save_endpoints
 
-_KINDS_APART = (WEBHOOK_ENDPOINTS.name, WEBHOOK_DELIVERIES.name, LIMITS.name, RATES.name)
+_KINDS_APART = (WEBHOOK_ENDPOINTS.name, WEBHOOK_DELIVERIES.name, LIMITS.name, RATES.name, FEE_SCHEDULES.name)
 
 
 class MemoryUnitOfWork:
@@ -72,7 +73,8 @@ class MemoryUnitOfWork:
             for kind, items in changes.items():
                 if kind not in _KINDS_APART:
                     state.items[kind].update(items)
-        state.save_terms(book.changes.added_of(LIMITS), book.changes.added_of(RATES))
+        fees = {**book.changes.changed_of(FEE_SCHEDULES), **book.changes.added_of(FEE_SCHEDULES)}
+        state.save_terms(book.changes.added_of(LIMITS), book.changes.added_of(RATES), fees)
         for customer in (*book.changes.changed_of(CUSTOMERS).values(), *book.changes.added_of(CUSTOMERS).values()):
             if not customer.active:
                 state.sign_in.end_families(customer.id)

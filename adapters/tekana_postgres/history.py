@@ -16,7 +16,7 @@ from tekana.domain.transaction import Transaction
 from tekana.ports.unit_of_work import IdempotencyRecord
 from tekana_postgres import tables
 from tekana_postgres.arrays import uuid_text
-from tekana_postgres.rows import answer_json, reference_json, rejection_json, write_json
+from tekana_postgres.rows import answer_json, details_json, reference_json, rejection_json, write_json
 
 Rows = Sequence[tuple[Any, ...]]
 
@@ -141,7 +141,7 @@ def _transaction_row(transaction_id: str, transaction: Transaction) -> tuple[Any
         request.effective_at,
         transaction.tenant,
         transaction.request_id,
-        write_json(request.details),
+        details_json(request),
         None if relation is None else relation.kind,
         None if relation is None else uuid_text(relation.transaction_id),
     )

@@ -16,6 +16,7 @@ from tekana.application.audit.checks import (
     CURRENCIES,
     DETAILS,
     EVENTS,
+    FEES,
     FINAL,
     HELD,
     KEYS,
@@ -68,7 +69,7 @@ class Check(NamedTuple):
 # A full join: a transaction may lack entries, and an entry its transaction. All debits are in the payer's wallet and
 # all credits in the payee's, except in further house wallets of the type. The amount is between what left the payer and
 # what entered the payee, which without further wallets are equal. A request names the first stripe of a house wallet,
-# and entries may be in any stripe.
+# and entries may be in any stripe. The entries of a transaction with a charge are compared with that: see _FEES.
 _BALANCED = """
     WITH houses AS (
         SELECT id, house, currency, first_value(id) OVER (PARTITION BY house, currency ORDER BY id) AS first
@@ -77,7 +78,7 @@ _BALANCED = """
         SELECT e.transaction_id, e.currency, count(*) AS entries, sum(e.amount) AS total,
                coalesce(sum(-e.amount) FILTER (WHERE e.amount < 0 AND NOT {is_further}), 0) AS debited,
                coalesce(sum(e.amount) FILTER (WHERE e.amount > 0 AND NOT {is_further}), 0) AS credited,
-               bool_and({is_further} OR CASE
+               bool_and({is_further} OR t.details -> 'charge' IS NOT NULL OR CASE
                    WHEN e.amount < 0 THEN coalesce(h.first, e.wallet_id) = t.from_wallet_id AND e.currency = t.currency
                    ELSE coalesce(h.first, e.wallet_id) = t.to_wallet_id END) AS placed,
                bool_and(e.posted_at IS NOT DISTINCT FROM t.posted_at) AS dated
@@ -94,7 +95,8 @@ _BALANCED = """
         WHEN 'posted' THEN
             coalesce(sum(s.entries), 0) < 2 OR bool_or(s.total <> 0) OR NOT bool_and(s.dated)
             OR NOT bool_and(s.placed)
-            OR (t.amount BETWEEN SYMMETRIC sum(s.debited) FILTER (WHERE s.currency = t.currency)
+            OR t.details -> 'charge' IS NULL AND (
+                t.amount BETWEEN SYMMETRIC sum(s.debited) FILTER (WHERE s.currency = t.currency)
                 AND sum(s.credited) FILTER (WHERE s.currency = t.currency)) IS NOT TRUE
         ELSE true END
     UNION ALL
@@ -325,11 +327,11 @@ _REVERSALS = """
     ), amounts AS (
         SELECT relates_to AS id, sum(of_original) AS reversed, max(amount) AS amount FROM reversed GROUP BY 1
     ), back AS (
-        SELECT r.relates_to AS id, e.wallet_id, sum(e.amount) AS amount
-        FROM reversed r JOIN entries e ON e.transaction_id = r.id GROUP BY 1, 2
+        SELECT r.relates_to AS id, e.wallet_id, sign(e.amount) AS side, sum(e.amount) AS amount
+        FROM reversed r JOIN entries e ON e.transaction_id = r.id GROUP BY 1, 2, 3
     ), moved AS (
-        SELECT e.transaction_id AS id, e.wallet_id, sum(e.amount) AS amount
-        FROM entries e JOIN amounts a ON a.id = e.transaction_id GROUP BY 1, 2
+        SELECT e.transaction_id AS id, e.wallet_id, sign(e.amount) AS side, sum(e.amount) AS amount
+        FROM entries e JOIN amounts a ON a.id = e.transaction_id GROUP BY 1, 2, 3
     ), held AS (
         SELECT t.relates_to AS id,
                sum(CASE WHEN h.status = 'pending' THEN h.amount ELSE h.captured END) AS held
@@ -339,8 +341,8 @@ _REVERSALS = """
     FROM reversed WHERE relation IS DISTINCT FROM 'reverses' OR is_reversible IS NOT TRUE OR of_original IS NULL
     UNION ALL
     SELECT format('transaction %s: moved %s in wallet %s, reversed %s', b.id, m.amount, b.wallet_id, b.amount)
-    FROM back b LEFT JOIN moved m ON m.id = b.id AND m.wallet_id = b.wallet_id
-    WHERE m.amount IS NULL OR sign(b.amount) = sign(m.amount) OR abs(b.amount) > abs(m.amount)
+    FROM back b LEFT JOIN moved m ON m.id = b.id AND m.wallet_id = b.wallet_id AND m.side = -b.side
+    WHERE m.amount IS NULL OR abs(b.amount) > abs(m.amount)
     UNION ALL
     SELECT format('transaction %s: %s of its amount was reversed', id, reversed) FROM amounts WHERE reversed > amount
     UNION ALL
@@ -359,6 +361,65 @@ _REVERSALS = """
                   coalesce(k.id, a.id), coalesce(k.amount, 0), coalesce(a.reversed, 0))
     FROM reversals k FULL JOIN amounts a ON a.id = k.id WHERE coalesce(k.amount, 0) <> coalesce(a.reversed, 0)
 """
+
+# What each wallet should have got, beside what it got. House wallets are named by their roles. What went through the
+# exchange wallets follows from the rest, as entries sum to zero. A reversal gives back: the one who was paid pays.
+_FEES = """
+    WITH charged AS (
+        SELECT id, type, status, amount, details -> 'charge' AS charge,
+               CASE WHEN type = 'reversal' THEN -1 ELSE 1 END AS sign,
+               CASE WHEN type = 'reversal' THEN to_wallet_id ELSE from_wallet_id END AS payer,
+               CASE WHEN type = 'reversal' THEN from_wallet_id ELSE to_wallet_id END AS payee,
+               CASE WHEN type = 'reversal' THEN (details ->> 'of_original')::bigint ELSE amount END AS paid,
+               CASE WHEN type = 'reversal' THEN amount
+                    ELSE coalesce((details ->> 'received')::bigint, amount) END AS received
+        FROM transactions WHERE details -> 'charge' IS NOT NULL
+    ), parts AS (
+        SELECT id, sign, charge ->> 'paid_by' AS paid_by, payer, payee, (charge ->> 'fee')::bigint AS fee,
+               coalesce((charge ->> 'tax')::bigint, 0) AS tax,
+               coalesce(charge -> 'shares', '[]'::json) AS shares
+        FROM charged
+    ), shares AS (
+        SELECT p.id, p.sign, one ->> 0 AS wallet, (one ->> 1)::bigint AS amount
+        FROM parts p, json_array_elements(p.shares) one
+    ), expected AS (
+        SELECT c.id, coalesce(h.house, c.payer::text) AS wallet, -c.sign * c.paid AS amount
+        FROM charged c LEFT JOIN wallets h ON h.id = c.payer AND h.house IS NOT NULL
+        UNION ALL
+        SELECT c.id, coalesce(h.house, c.payee::text), c.sign * c.received
+        FROM charged c LEFT JOIN wallets h ON h.id = c.payee AND h.house IS NOT NULL
+        UNION ALL
+        SELECT id, CASE paid_by WHEN 'payer' THEN payer ELSE payee END::text, -sign * (fee + tax) FROM parts
+        UNION ALL
+        SELECT id, 'fees', sign * fee FROM parts
+        UNION ALL
+        SELECT id, 'taxes', sign * tax FROM parts
+        UNION ALL
+        SELECT id, 'fees', -sign * amount FROM shares
+        UNION ALL
+        SELECT id, wallet, sign * amount FROM shares
+    ), posted AS (
+        SELECT e.transaction_id AS id, coalesce(w.house, e.wallet_id::text) AS wallet, e.amount
+        FROM charged c JOIN entries e ON e.transaction_id = c.id JOIN wallets w ON w.id = e.wallet_id
+    ), differing AS (
+        SELECT id, wallet, sum(expected) AS expected, sum(amount) AS amount FROM (
+            SELECT id, wallet, amount AS expected, 0 AS amount FROM expected
+            UNION ALL SELECT id, wallet, 0, amount FROM posted
+        ) compared
+        WHERE wallet <> 'exchange' GROUP BY id, wallet HAVING sum(expected) <> sum(amount)
+    )
+    SELECT format('transaction %s: %s in wallet %s, where its amount and its fee are %s', id, amount, wallet, expected)
+    FROM differing
+    UNION ALL
+    SELECT format('transaction %s: a %s %s with a fee', id, status, type) FROM charged
+    WHERE status <> 'posted' OR type NOT IN ({charged})
+"""
+
+
+def _fees() -> str:
+    kinds = [name for name, one in TRANSACTION_TYPES.items() if one.fee_payers]
+    return _FEES.replace("{charged}", ", ".join(f"'{name}'" for name in (*kinds, "reversal")))
+
 
 # `index_key_id` is there as long as the key and the details are: a constraint says so, and the auditor reads neither.
 _DETAILS = """
@@ -412,4 +473,5 @@ def checks() -> tuple[Check, ...]:
         Check((LIMITED,), "entries", limit_breaches()),
         Check((DETAILS,), "customers", _DETAILS),
         Check((STATEMENTS,), "entries", _STATEMENTS),
+        Check((FEES,), "transactions", _fees()),
     )

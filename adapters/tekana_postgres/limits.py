@@ -18,6 +18,7 @@ from tekana.domain.terms import NO_TERMS, Terms, TimeZoneSetting
 from tekana.domain.tier_limits import TierLimits, in_order, terms_of
 from tekana.ports.clock import Clock
 from tekana_postgres.connections import ConnectionPool, raw_connection
+from tekana_postgres.fees import read_fee_schedules
 from tekana_postgres.rates import read_rates
 from tekana_postgres.rows import CUSTOMER_COLUMNS, WALLET_COLUMNS, customer_of, wallet_of
 
@@ -45,8 +46,9 @@ class CurrentTerms:
         if version != self._version:
             limits = map(tier_limits_of, await connection.fetch(_IN_FORCE))
             time_zones = [TimeZoneSetting(*row) for row in await connection.fetch(_TIME_ZONES)]
+            rates, fees = await read_rates(connection), await read_fee_schedules(connection)
             counted_from = await connection.fetchval(_COUNTED_FROM)
-            self._terms = terms_of(limits, time_zones, await read_rates(connection), counted_from)
+            self._terms = terms_of(limits, time_zones, rates, fees, counted_from)
             self._version = version
         return self._terms
 

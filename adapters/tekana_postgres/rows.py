@@ -14,6 +14,7 @@ from tekana.domain.answers import ANSWERS, ERASED_ANSWER, Answer, answer_class, 
 from tekana.domain.caller import MAIN_TENANT
 from tekana.domain.customer import Customer
 from tekana.domain.events import EVENT_TYPES, Event
+from tekana.domain.fees import Charge
 from tekana.domain.identifiers import CustomerId
 from tekana.domain.limits import LimitOverride
 from tekana.domain.metadata import Metadata
@@ -33,6 +34,7 @@ from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord
 
 Row = Mapping[str, Any]
 
+_CHARGE: Final = "charge"
 _CUSTOMER_REFERENCE: Final = "CustomerAnswer"
 
 CUSTOMER_COLUMNS = (
@@ -118,6 +120,7 @@ def read_usage(text: str) -> Usage:
 def transaction_of(row: Row, entries: tuple[Entry, ...]) -> Transaction:
     """Read a row of `transactions`; a hold as it was authorized."""
     rejection = row["rejection"]
+    details, charge = _details_of(row)
     request = TransactionRequest(
         type=row["type"],
         amount=Money(row["amount"], row["currency"]),
@@ -127,8 +130,9 @@ def transaction_of(row: Row, entries: tuple[Entry, ...]) -> Transaction:
         reference=row["reference"],
         metadata=read_json(row["metadata"]),
         effective_at=row["effective_at"],
-        details=_details_of(row),
+        details=details,
         relates_to=None if row["relation"] is None else Relation(row["relation"], row["relates_to"]),
+        charge=charge,
     )
     return Transaction(
         id=row["id"],
@@ -145,12 +149,25 @@ def transaction_of(row: Row, entries: tuple[Entry, ...]) -> Transaction:
     )
 
 
-def _details_of(row: Row) -> Any:
+def details_json(request: TransactionRequest) -> str | None:
+    """The text of a request's details, with its charge as a member of them."""
+    if request.charge is None:
+        return write_json(request.details)
+    return write_json({**msgspec.to_builtins(request.details or {}), _CHARGE: request.charge})
+
+
+def _details_of(row: Row) -> tuple[Any, Charge | None]:
+    """Read the details of a transaction, and its charge."""
     details = row["details"]
     if details is None:
-        return None
+        return None, None
+    read = msgspec.json.decode(details)
+    charge = read.pop(_CHARGE, None)
     kind = TRANSACTION_TYPES[row["type"]].details
-    return msgspec.json.decode(details) if kind is None else msgspec.json.decode(details, type=kind)
+    return (
+        msgspec.convert(read, kind) if kind is not None else read or None,
+        None if charge is None else msgspec.convert(charge, Charge),
+    )
 
 
 def entry_of(row: Row) -> Entry:

@@ -29,6 +29,7 @@ from tekana_postgres.customers import PostgresCustomers
 from tekana_postgres.data_keys import PostgresDataKeys
 from tekana_postgres.database_url import parse_database_url
 from tekana_postgres.events import PostgresEvents
+from tekana_postgres.fees import PostgresFeeSchedules
 from tekana_postgres.history_links import Chains
 from tekana_postgres.history_reader import PostgresHistory
 from tekana_postgres.holds import PostgresDueHolds
@@ -133,6 +134,7 @@ class PostgresStore:
         self.credentials = PostgresCredentials(self._readers, self._background, self._clock)
         self.approvals = partial(PostgresApprovals, self._readers, self._clock)
         self.rates = partial(PostgresRates, self._readers)
+        self.fee_schedules = partial(PostgresFeeSchedules, self._readers)
         self.limits = partial(PostgresLimits, self._readers, self._clock, self._terms)
         self.audit_log = partial(PostgresAuditLog, self._readers)
         self.audit_records = PostgresAuditRecords(self._background, self._clock, self._chains)

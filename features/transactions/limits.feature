@@ -87,7 +87,7 @@ Feature: Limits
       And the limits of tier 0 in RWF are:
         | daily outgoing count | 2 |
       And Aline is a customer with 1,000 RWF
-      And Bosco is a customer
+      And Bosco is a merchant
       And 1 RWF is transferred from Aline's wallet to Bosco's wallet
       And a payment of 1 RWF is made from Aline's wallet to Bosco's wallet
       When 1 RWF is withdrawn from Aline's wallet

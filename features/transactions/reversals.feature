@@ -73,7 +73,8 @@ Feature: Reversals
       And Aline's wallet holds 4,500 RWF
 
     Scenario: A payment
-      Given a payment of 700 RWF is made from Aline's wallet to Bosco's wallet
+      Given Bosco's wallet is changed into a merchant wallet
+      And a payment of 700 RWF is made from Aline's wallet to Bosco's wallet
       When that is reversed
       Then it is done
       And Aline's wallet holds 5,000 RWF

@@ -67,6 +67,10 @@ from tekana.domain.errors import (
 from tekana.domain.errors import (
     EventsDropped as EventsDropped,
 )
+from tekana.domain.errors import FeeExceedsAmount as FeeExceedsAmount
+from tekana.domain.errors import FeeScheduleEnded as FeeScheduleEnded
+from tekana.domain.errors import FeeScheduleNotFound as FeeScheduleNotFound
+from tekana.domain.errors import FeeScheduleOverlaps as FeeScheduleOverlaps
 from tekana.domain.errors import (
     FieldError as FieldError,
 )
@@ -111,6 +115,11 @@ from tekana.domain.errors import (
     Overloaded as Overloaded,
 )
 from tekana.domain.errors import OwnApproval as OwnApproval
+from tekana.domain.errors import PayeeNotMerchant as PayeeNotMerchant
+from tekana.domain.errors import QuoteExpired as QuoteExpired
+from tekana.domain.errors import QuoteMismatch as QuoteMismatch
+from tekana.domain.errors import QuoteNotFound as QuoteNotFound
+from tekana.domain.errors import QuoteUsed as QuoteUsed
 from tekana.domain.errors import RateNotFound as RateNotFound
 from tekana.domain.errors import RateUnavailable as RateUnavailable
 from tekana.domain.errors import (
@@ -148,6 +157,9 @@ from tekana.domain.errors import (
     Unavailable as Unavailable,
 )
 from tekana.domain.errors import (
+    WalletKindForbidden as WalletKindForbidden,
+)
+from tekana.domain.errors import (
     WalletNotActive as WalletNotActive,
 )
 from tekana.domain.errors import (
@@ -165,6 +177,10 @@ from tekana.domain.errors import (
 from tekana.domain.errors import (
     WebhookEndpointNotFound as WebhookEndpointNotFound,
 )
+from tekana.domain.fees import Charge as Charge
+from tekana.domain.fees import FeeBand as FeeBand
+from tekana.domain.fees import FeeSchedule as FeeSchedule
+from tekana.domain.fees import FeeShare as FeeShare
 from tekana.domain.holds import Hold as Hold
 from tekana.domain.identifiers import (
     ApiKeyId as ApiKeyId,
@@ -173,6 +189,8 @@ from tekana.domain.identifiers import ApprovalId as ApprovalId
 from tekana.domain.identifiers import (
     CustomerId as CustomerId,
 )
+from tekana.domain.identifiers import FeeScheduleId as FeeScheduleId
+from tekana.domain.identifiers import QuoteId as QuoteId
 from tekana.domain.identifiers import (
     TransactionId as TransactionId,
 )
@@ -194,6 +212,7 @@ from tekana.domain.limits import LimitSet as LimitSet
 from tekana.domain.limits import ReachedLimit as ReachedLimit
 from tekana.domain.money import Currency as Currency
 from tekana.domain.money import Money as Money
+from tekana.domain.quotes import Quote as Quote
 from tekana.domain.rates import Pair as Pair
 from tekana.domain.rates import Rate as Rate
 from tekana.domain.tier_limits import TierLimits as TierLimits
@@ -291,7 +310,23 @@ if not TYPE_CHECKING:
         "InverseRateExists",
         "RateNotFound",
         "RateUnavailable",
+        "Charge",
+        "FeeBand",
+        "FeeExceedsAmount",
+        "FeeSchedule",
+        "FeeScheduleEnded",
+        "FeeScheduleId",
+        "FeeScheduleNotFound",
+        "FeeScheduleOverlaps",
+        "FeeShare",
         "Pair",
+        "PayeeNotMerchant",
+        "Quote",
+        "QuoteExpired",
+        "QuoteId",
+        "QuoteMismatch",
+        "QuoteNotFound",
+        "QuoteUsed",
         "Rate",
         "Refused",
         "Role",
@@ -319,6 +354,7 @@ if not TYPE_CHECKING:
         "Wallet",
         "WalletFilter",
         "WalletId",
+        "WalletKindForbidden",
         "WalletNotActive",
         "WalletNotEmpty",
         "WalletNotFound",

@@ -16,6 +16,7 @@ from tekana import (
     SendWebhookTest,
     Session,
     Tekana,
+    UpdateWallet,
     WalletId,
     create_api_key,
 )
@@ -33,7 +34,7 @@ HOOK: Final[dict[str, Any]] = {"url": "http://127.0.0.1:9/hooks", "event_types":
 WALLETS: Final = {
     "wallet_id": "funded_wallet_id",
     "from_wallet_id": "funded_wallet_id",
-    "to_wallet_id": "wallet_id",
+    "to_wallet_id": "merchant_wallet_id",
 }
 """The kinds of wallets that fields of bodies name."""
 
@@ -83,6 +84,7 @@ class Objects:
             "wallet_id": self._wallet_id,
             "funded_wallet_id": self._funded_wallet_id,
             "dollar_wallet_id": self._dollar_wallet_id,
+            "merchant_wallet_id": self._merchant_wallet_id,
             "transaction_id": self._transaction_id,
             "hold_id": self._hold_id,
             "webhook_endpoint_id": self._webhook_endpoint_id,
@@ -118,7 +120,7 @@ class Objects:
         match kind:
             case "customer_id":
                 return (await session.customers.get(name)).customer  # type: ignore[arg-type]
-            case "wallet_id" | "funded_wallet_id":
+            case "wallet_id" | "funded_wallet_id" | "merchant_wallet_id":
                 return await session.wallets.get(name)  # type: ignore[arg-type]
             case "webhook_endpoint_id":
                 return await session.webhooks.get(name)  # type: ignore[arg-type]
@@ -163,6 +165,11 @@ class Objects:
     async def _dollar_wallet_id(self, owner: Owner) -> WalletId:
         customer_id = (await self._person(owner)).customer.id
         return (await self.session(owner).execute(builders.open_wallet(customer_id, "USD"))).id
+
+    async def _merchant_wallet_id(self, owner: Owner) -> WalletId:
+        wallet_id = await self._wallet_id(owner)
+        await self._tekana.as_caller(LOCAL_OPERATOR).execute(UpdateWallet(wallet_id=wallet_id, kind="merchant"))
+        return wallet_id
 
     async def _transaction_id(self, owner: Owner) -> object:
         return (await self.session(owner).execute(builders.deposit(await self._wallet_id(owner)))).id

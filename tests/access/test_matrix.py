@@ -218,7 +218,7 @@ BUGS: Final = {
     "passwords and identities without access": "tekana.application.sign_in.contacts.can_access",
     "endpoints without access": "tekana_memory.webhook_endpoints.can_access",
     "webhooks without access": "tekana.application.commands.webhooks.endpoints.can_access",
-    "no scope": "tekana.application.session.require_scope",
+    "no scope": "tekana.application.session_reads.require_scope",
     "no credential": "tekana.application.authentication.authenticator.Authenticator.authenticate",
 }
 """Functions that planted bugs replace by one that allows everything."""

@@ -30,6 +30,7 @@ from tekana import (
     ReactivateCustomer,
     Refused,
     RejectRequest,
+    ReverseTransaction,
     SetRate,
     Settings,
     SuspendCustomer,

@@ -44,6 +44,7 @@ class ModelWallet:
 
     owner: int
     currency: str
+    kind: Literal["personal", "merchant"] = "personal"
     balance: int = 0
     state: WalletState = "active"
 
@@ -60,11 +61,11 @@ class LedgerModel:
         self.customers.append(True)
         self.wallets.append(ModelWallet(len(self.customers) - 1, currency))
 
-    def open_wallet(self, owner: int, currency: str) -> Result:
+    def open_wallet(self, owner: int, currency: str, kind: Literal["personal", "merchant"]) -> Result:
         """Open a further wallet of an active customer."""
         if not self.customers[owner]:
             return "customer_not_active"
-        self.wallets.append(ModelWallet(owner, currency))
+        self.wallets.append(ModelWallet(owner, currency, kind))
         return "done"
 
     def move(self, asked: Movement) -> Result:
@@ -77,6 +78,8 @@ class LedgerModel:
             return "currency_mismatch"
         if payer == payee:
             return "same_wallet"
+        if asked.type == "payment" and self.wallets[asked.payee].kind != "merchant":
+            return "payee_not_merchant"
         for one, is_debit in ((payer, True), (payee, False)):
             code = None if one is None else self._refusal(one, asked.amount, is_debit=is_debit)
             if code is not None:

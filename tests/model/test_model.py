@@ -35,6 +35,7 @@ places = st.integers(0, 1000)
 
 amounts = st.one_of(st.integers(1, 60), st.just(1_000_000))
 modes = st.sampled_from(("atomic", "independent"))
+kinds = st.sampled_from(("personal", "merchant"))
 
 
 class Histories(RuleBasedStateMachine):
@@ -70,11 +71,11 @@ class Histories(RuleBasedStateMachine):
         self._all_lead_to("done", lambda _: person)
 
     @precondition(lambda self: len(self.model.wallets) < WALLETS_MAX)
-    @rule(place=places, currency=st.sampled_from(CURRENCIES))
-    def open_wallet(self, place: int, currency: str) -> None:
+    @rule(place=places, currency=st.sampled_from(CURRENCIES), kind=kinds)
+    def open_wallet(self, place: int, currency: str, kind: Literal["personal", "merchant"]) -> None:
         owner = place % len(self.model.customers)
-        expected = self.model.open_wallet(owner, currency)
-        self._all_lead_to(expected, lambda system: builders.open_wallet(system.customers[owner], currency))
+        expected = self.model.open_wallet(owner, currency, kind)
+        self._all_lead_to(expected, lambda system: builders.open_wallet(system.customers[owner], currency, kind=kind))
 
     @rule(place=places)
     def suspend(self, place: int) -> None:

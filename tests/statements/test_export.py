@@ -17,7 +17,7 @@ import pytest
 from beancount.core import data, realization
 from beancount.loader import load_string
 
-from tekana import LOCAL_OPERATOR, AdjustBalance, MakePayment, Session, Tekana, connect
+from tekana import LOCAL_OPERATOR, AdjustBalance, MakePayment, Session, Tekana, UpdateWallet, connect
 from tekana.application.journal import FORMS
 from tekana.domain.identifiers import house_role
 from tekana.domain.money import format_minor
@@ -35,6 +35,7 @@ HOUSE = {"settlement": "Assets:Settlement", "fees": "Income:Fees", "exchange": "
 async def history(app: Session, clock: FrozenClock) -> list[datetime]:
     """Make transactions of every type, over some days; return moments between them."""
     one, two, usd = await a_wallet(app), await a_wallet(app), await a_wallet(app, currency="USD")
+    await app.execute(UpdateWallet(wallet_id=one.id, kind="merchant"))
     moments = []
     for number in range(4):
         clock.advance(timedelta(hours=17))

@@ -664,3 +664,51 @@ def a_usage_of_which_nothing_was_given_back(snapshot: Snapshot) -> Snapshot:
 
 def _has_returned(wallet: Wallet) -> bool:
     return wallet.house is None and wallet.currency == "USD"
+
+
+def charged(snapshot: Snapshot, type_: str) -> tuple[int, Transaction]:
+    """Return the first posted transaction of a type that has a fee, and its place among those that are posted."""
+    found = [one for one in snapshot.transactions if one.status == "posted"]
+    return next(
+        (place, one) for place, one in enumerate(found) if one.request.type == type_ and one.request.charge is not None
+    )
+
+
+def with_charge(snapshot: Snapshot, type_: str, **changes: Any) -> Snapshot:
+    """Return the snapshot with the charge of a transaction changed."""
+    place, one = charged(snapshot, type_)
+    assert one.request.charge is not None
+    charge = replace(one.request.charge, **changes)
+    return with_transaction(snapshot, place, request=replace(one.request, charge=charge))
+
+
+@breaks(22)
+def a_fee_that_is_not_what_was_charged(snapshot: Snapshot) -> Snapshot:
+    return with_charge(snapshot, "deposit", fee=101)
+
+
+@breaks(22)
+def a_tax_that_is_not_what_was_charged(snapshot: Snapshot) -> Snapshot:
+    return with_charge(snapshot, "deposit", tax=17)
+
+
+@breaks(22)
+def a_fee_that_another_one_was_to_pay(snapshot: Snapshot) -> Snapshot:
+    return with_charge(snapshot, "deposit", paid_by="payer")
+
+
+@breaks(22)
+def a_share_that_was_not_paid(snapshot: Snapshot) -> Snapshot:
+    _, one = charged(snapshot, "deposit")
+    return with_charge(snapshot, "deposit", shares=((one.request.to_wallet_id, 5),))
+
+
+@breaks(22)
+def a_reversal_that_says_it_gave_back_more_of_the_fee(snapshot: Snapshot) -> Snapshot:
+    return with_charge(snapshot, "reversal", fee=51)
+
+
+@breaks(1)
+def a_fee_that_is_not_said(snapshot: Snapshot) -> Snapshot:
+    place, one = charged(snapshot, "deposit")
+    return with_transaction(snapshot, place, request=replace(one.request, charge=None))

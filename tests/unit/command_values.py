@@ -13,6 +13,8 @@ from tekana import (
     ChangeHold,
     CreateApiKey,
     MakePayment,
+    NewFeeBand,
+    NewFeeShare,
     RegisterCustomer,
     ReverseTransaction,
     SetLimits,
@@ -125,6 +127,7 @@ NO_AMOUNT = [
     None,
     True,
 ]
+NO_FEE = [one for one in NO_AMOUNT if one not in ("0", None)]
 NO_LIMIT = [one for one in NO_AMOUNT if one is not None]
 NO_CURRENCY = ["", "rwf", "XXX", "XAU", "RWFF", 5]
 NO_PRICE = ["", "0", "-1", "+1", "1e2", "NaN", "1,000", " 1", "1 ", "\u0661", "0.00000000001", "1" * 11, 10, 1.5, True]
@@ -173,7 +176,18 @@ REFUSED_VALUES: dict[str, list[Any]] = {
     "quote": NO_CURRENCY,
     "bid": NO_PRICE,
     "ask": NO_PRICE,
+    "transaction_type": ["", "hold", "adjustment", "reversal", "Transfer", 5, ["transfer"]],
+    "paid_by": ["", "Payer", "operator", 5, ["payer"]],
+    "bands": [(), 5, [5], "x", (NewFeeBand(flat="-1"),), (NewFeeBand(percentage="101"),), (NewFeeBand(up_to="5"),)],
+    "shares": [5, "x", [5], (NewFeeShare(wallet_id=ID, percentage="0"),)],
+    "minimum": NO_FEE,
+    "maximum": NO_FEE,
+    "tax_percentage": ["", "-1", "101", "1.00001", "1e2", 5],
+    "valid_from": NO_TIME,
     "valid_until": NO_TIME,
+    "at": NO_TIME,
+    "quote_id": NO_ID,
+    "movement": [5, "transfer"],
     **{name: [0, -1, "1", 1.5, True, 1_000_000_001] if is_count(name) else NO_LIMIT for name in LIMIT_NAMES},
 }
 """What a field of this name refuses, in any command. A field whose type has no null refuses that as well."""
@@ -200,6 +214,7 @@ UNCHECKED = {
     (CreateApiKey, "acts_as_creator"),
     (CaptureHold, "final"),
     (ReverseTransaction, "hold_rest"),
+    (ReverseTransaction, "keep_fees"),
 }
 """Fields whose type alone is checked, by decoders."""
 

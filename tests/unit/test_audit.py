@@ -2,7 +2,16 @@
 
 import pytest
 
-from tekana import CloseCustomer, CloseWallet, ReactivateCustomer, ReverseTransaction, SuspendCustomer, VoidHold
+from tekana import (
+    CloseCustomer,
+    CloseWallet,
+    CreateFeeSchedule,
+    NewFeeBand,
+    ReactivateCustomer,
+    ReverseTransaction,
+    SuspendCustomer,
+    VoidHold,
+)
 from tekana.application.audit.checks import BREACHES_SHOWN_MAX, INVARIANTS, check
 from tekana.application.audit.snapshot import Snapshot
 from tekana.domain.reversals import ORIGINALS, Original
@@ -40,6 +49,14 @@ async def snapshot() -> Snapshot:
         await app.execute(builders.freeze(one))
         await app.execute(builders.deposit(one, "5"))
         await app.execute(ReverseTransaction(transaction_id=paid_in.id, amount="20.00"))
+        bands = (NewFeeBand(flat="1.00"),)
+        await app.execute(
+            CreateFeeSchedule(
+                transaction_type="deposit", currency="USD", paid_by="payee", bands=bands, tax_percentage="18"
+            )
+        )
+        charged = await app.execute(builders.deposit(dollars.id, "10.00", "USD"))
+        await app.execute(ReverseTransaction(transaction_id=charged.id, amount="5.00"))
         money, ended = await held_money(app), await held_money(app)
         await app.execute(money.capture("300", final=False))
         await app.execute(VoidHold(transaction_id=ended.hold.id))

@@ -12,10 +12,13 @@ import pytest
 import tekana.domain
 from tekana.domain.api_keys import API_KEYS, ApiKey
 from tekana.domain.approvals import APPROVALS, Approval
+from tekana.domain.charging import FEE_SCHEDULES
 from tekana.domain.customer import CONTACTS, CUSTOMERS, Customer
 from tekana.domain.exchange import RATES
+from tekana.domain.fees import FeeSchedule
 from tekana.domain.holds import HOLDS
-from tekana.domain.lock_set import LockKind
+from tekana.domain.lock_set import TERMS, LockKind
+from tekana.domain.quotes import QUOTES
 from tekana.domain.rates import Rate
 from tekana.domain.reversals import ORIGINALS
 from tekana.domain.tier_limits import LIMITS, TierLimits
@@ -41,6 +44,7 @@ CHANGED: Final[dict[LockKind[Any, Any], tuple[type[Any], frozenset[str]]]] = {
         | {"tier", "limit_override", "usage", "usage_wallet_id"},
     ),
     # Its limits are shown as text.
+    FEE_SCHEDULES: (FeeSchedule, frozenset({"id", "created_by", "created_at"})),
     RATES: (Rate, frozenset({"base", "quote", "version", "valid_from", "set_by"})),
     LIMITS: (TierLimits, frozenset({"limits", "version", "valid_from", "set_by"})),
     API_KEYS: (ApiKey, IN_EVERY_ENTRY | {"secret_hash", "previous_secret_hash", "last_used_at"}),
@@ -59,10 +63,10 @@ CHANGED: Final[dict[LockKind[Any, Any], tuple[type[Any], frozenset[str]]]] = {
 }
 """The class of each kind of aggregate, and the fields that no entry shows or names."""
 
-WITHOUT_ENTRIES: Final = {CONTACTS, WEBHOOK_ACTIVATIONS}
+WITHOUT_ENTRIES: Final = {CONTACTS, WEBHOOK_ACTIVATIONS, TERMS}
 """What is locked, but not changed by itself."""
 
-IN_THE_LEDGER: Final = {HOLDS, ORIGINALS}
+IN_THE_LEDGER: Final = {HOLDS, ORIGINALS, QUOTES}
 """What the ledger is the record of, with its events."""
 
 

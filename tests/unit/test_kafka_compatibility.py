@@ -405,6 +405,7 @@ ARGUMENTS: dict[str, Any] = {
     "WebhookEndpointId": UUID(int=1),
     "ApiKeyId": UUID(int=1),
     "ApprovalId": UUID(int=1),
+    "FeeScheduleId": UUID(int=1),
     "ApprovalFilter": tekana.ApprovalFilter(status="pending"),
     "PageRequest": PageRequest(10, "after"),
     "str": "a key",

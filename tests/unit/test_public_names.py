@@ -10,19 +10,21 @@ from tests.unit.golden_rows import GOLDEN
 NAMES = """
 AccountBalance AmountTooSmall AnyMoneyCommand ApiKey ApiKeyId ApiKeyNotActive ApiKeyNotFound Approval ApprovalDecided
 ApprovalExpired ApprovalFilter ApprovalId ApprovalNotFound ApprovalPending ApproverForbidden BalanceAt Batch
-BatchOutcome Caller CallerKind CaptureExceedsHold Command CommandOutcome ConcurrentUpdate Conflict connect
+BatchOutcome Caller CallerKind CaptureExceedsHold Charge Command CommandOutcome ConcurrentUpdate Conflict connect
 create_api_key Currency CurrencyMismatch Customer customer_caller CustomerExists CustomerFilter CustomerId
 CustomerLimits CustomerNotActive CustomerNotErasable CustomerNotFound CustomerWithWallets DeletedWebhook
-DeliveryAttempt Entry ErasedCustomer EventFilter EventsDropped FieldError Forbidden GrantForbidden Hold HoldNotOpen
+DeliveryAttempt Entry ErasedCustomer EventFilter EventsDropped FeeBand FeeExceedsAmount FeeSchedule FeeScheduleEnded
+FeeScheduleId FeeScheduleNotFound FeeScheduleOverlaps FeeShare FieldError Forbidden GrantForbidden Hold HoldNotOpen
 house_wallet_id HouseForbidden IdempotencyKeyReused IdentityExists IdentityNotFound InsufficientFunds InvalidRequest
 InverseRateExists IssuedKey KeyProperties KeyUnavailable LimitExceeded LimitOverride LimitSet LOCAL_OPERATOR
-MAIN_TENANT MissingAdapter Money MoneyCommand NotFound NotReversible OutcomeNotFound Overloaded OverriddenLimits
-OwnApproval Page PageRequest Pair PostedEntry PostingEngine Rate RateNotFound RateUnavailable ReachedLimit Refused
+MAIN_TENANT MissingAdapter Money MoneyCommand NewFeeBand NewFeeShare NotFound NotReversible OutcomeNotFound Overloaded
+OverriddenLimits OwnApproval Page PageRequest Pair PayeeNotMerchant PostedEntry PostingEngine Quote QuoteExpired
+QuoteId QuoteMismatch QuoteNotFound QuoteUsed Rate RateNotFound RateUnavailable ReachedLimit Refused
 ReversalExceedsOriginal Role ROLES RolledBack rotate_api_key RuleRefused SameWallet Scope SCOPES Session Settings
 SignInRefused SignInUnavailable StateConflict Statement StatementSummary Tekana TekanaError TierLimits Transaction
 TransactionFilter TransactionId TransactionNotFound TrialBalance Unauthenticated Unavailable Wallet WalletFilter
-WalletId WalletNotActive WalletNotEmpty WalletNotFound WebhookDelivery WebhookDeliveryId WebhookDeliveryNotFound
-WebhookEndpoint WebhookEndpointDisabled WebhookEndpointId WebhookEndpointNotFound Webhooks
+WalletId WalletKindForbidden WalletNotActive WalletNotEmpty WalletNotFound WebhookDelivery WebhookDeliveryId
+WebhookDeliveryNotFound WebhookEndpoint WebhookEndpointDisabled WebhookEndpointId WebhookEndpointNotFound Webhooks
 """.split()  # noqa: SIM905 - shorter than a list of 80 lines
 """The public names, without those of commands: they are in the golden file."""
 

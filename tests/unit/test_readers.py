@@ -12,7 +12,7 @@ import tekana
 from tekana import Caller, Forbidden, InvalidRequest, PageRequest, Session, WalletId
 from tekana.application.engine.engine import Engine
 from tekana.application.readers import AMOUNT_RANGE
-from tekana.application.session import Parts
+from tekana.application.session_reads import Parts
 from tekana.domain.identifiers import CustomerId, WebhookEndpointId
 from tekana.domain.money import Money
 from tekana.ports.customers import CustomerFilter

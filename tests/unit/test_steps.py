@@ -155,7 +155,7 @@ def test_every_rule_is_tagged_with_its_number() -> None:
         lines = [line.strip() for line in feature.read_text(encoding="utf-8").splitlines()]
         for before, line in zip(["", *lines], lines, strict=False):
             if line.startswith("Rule: "):
-                number, text = re.match(r"Rule: ([CWTEASLMR]\d+)\. (.+)", line).groups()  # type: ignore[union-attr]
+                number, text = re.match(r"Rule: ([CWTEASLMRFQ]\d+)\. (.+)", line).groups()  # type: ignore[union-attr]
                 kind = {
                     "C": "customer",
                     "W": "wallet",
@@ -166,10 +166,12 @@ def test_every_rule_is_tagged_with_its_number() -> None:
                     "L": "audit-log",
                     "M": "limit",
                     "R": "report",
+                    "F": "fee",
+                    "Q": "quote",
                 }[number[0]]
                 assert before == f"@{kind}-{number[1:]}", line
                 assert rules.setdefault(number, text) == text, f"{number} has two texts"
-    counts = {kind: [int(one[1:]) for one in rules if one[0] == kind] for kind in "CWTEASLMR"}
+    counts = {kind: [int(one[1:]) for one in rules if one[0] == kind] for kind in "CWTEASLMRFQ"}
     assert {kind: sorted(numbers) for kind, numbers in counts.items()} == {
         kind: list(range(1, len(numbers) + 1)) for kind, numbers in counts.items()
     }

@@ -31,6 +31,7 @@ from tekana.domain.identifiers import HouseRole
 from tekana.domain.metadata import Metadata
 from tekana.domain.money import format_minor, parse_currency
 from tekana.domain.wallet import WalletStatus
+from tekana.domain.wallet_kinds import WalletKind
 from tekana.ports.readers import SessionReaders
 from tekana_litestar import fields
 from tekana_litestar.bodies import Body
@@ -51,6 +52,7 @@ class Wallet(msgspec.Struct, frozen=True, kw_only=True):
     house: Annotated[HouseRole | None, meta("The role of one of the operator's own wallets; null for a customer's.")]
     currency: Annotated[str, fields.CURRENCY]
     name: Annotated[str | None, fields.WALLET_NAME]
+    kind: Annotated[WalletKind, meta("`merchant`: of a business, which payments for goods and services go to.")]
     status: WalletStatus
     freeze_scope: FreezeScope | None
     freeze_reason: str | None
@@ -71,6 +73,7 @@ class Wallet(msgspec.Struct, frozen=True, kw_only=True):
             house=one.house,
             currency=one.currency,
             name=one.name,
+            kind=one.kind,
             status=one.status,
             freeze_scope=one.freeze_scope,
             freeze_reason=one.freeze_reason,
@@ -137,7 +140,8 @@ _FROZEN: Final = example_of(Wallet) | {
 async def open_wallet(call: NamedDependency[Call[OpenWallet, Query]]) -> Response:
     """Open a wallet.
 
-    A customer gets another place for money. They may have several in the same currency.
+    A customer gets another place for money. They may have several in the same currency. A `merchant` wallet is one that
+    payments for goods and services go to; customers cannot open one themselves.
     """
     return _response(await call.submit(call.input), status=201)
 
@@ -173,9 +177,10 @@ async def get_wallet(call: NamedDependency[Call[None, Query]]) -> Response:
 
 @command("/{wallet_id:str}", _CHANGED, method=HttpMethod.PATCH, body=_CHANGES)
 async def update_wallet(call: NamedDependency[Call[UpdateWallet, Query]]) -> Response:
-    """Change a wallet's name or metadata.
+    """Change a wallet's name, metadata or kind.
 
-    Changes the fields that are given; null clears one; metadata is replaced whole. A closed wallet cannot be changed.
+    Changes the fields that are given; null clears one; metadata is replaced whole. Only operators change the kind. A
+    closed wallet cannot be changed.
     """
     return _response(await call.submit(call.input))
 

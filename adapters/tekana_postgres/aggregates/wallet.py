@@ -35,11 +35,12 @@ _UPDATE = """
 UPDATE wallets w SET ledger_balance = d.ledger_balance, held = d.held, version = d.version, sequence = d.sequence,
     updated_at = d.updated_at, status = d.status, freeze_scope = d.freeze_scope, freeze_reason = d.freeze_reason,
     customer_active = d.customer_active, name = d.name, metadata = d.metadata::json, tier = d.tier,
-    limit_override = d.limit_override::json, usage = d.usage
+    limit_override = d.limit_override::json, usage = d.usage, kind = d.kind
 FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::timestamptz[], $7::text[],
-    $8::text[], $9::text[], $10::boolean[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[])
+    $8::text[], $9::text[], $10::boolean[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[],
+    $16::text[])
     AS d (id, ledger_balance, held, version, sequence, updated_at, status, freeze_scope, freeze_reason,
-    customer_active, name, metadata, tier, limit_override, usage)
+    customer_active, name, metadata, tier, limit_override, usage, kind)
 WHERE w.id = d.id
 """
 _INSERT_UNLESS_EXISTS = f"""
@@ -128,4 +129,5 @@ async def _update(connection: asyncpg.Connection, wallets: Sequence[Wallet]) -> 
         [wallet.tier for wallet in wallets],
         [write_json(wallet.limit_override) for wallet in wallets],
         [write_usage(wallet.usage) for wallet in wallets],
+        [wallet.kind for wallet in wallets],
     )

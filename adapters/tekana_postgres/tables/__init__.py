@@ -10,6 +10,7 @@ from tekana_postgres.tables.approvals import approvals as approvals
 from tekana_postgres.tables.audit_log import audit_log as audit_log
 from tekana_postgres.tables.columns import metadata as metadata
 from tekana_postgres.tables.customer_details import customer_details as customer_details
+from tekana_postgres.tables.fees import fee_schedules as fee_schedules
 from tekana_postgres.tables.history import history_links as history_links
 from tekana_postgres.tables.holds import holds as holds
 from tekana_postgres.tables.ledger import customer_answers as customer_answers
@@ -26,6 +27,7 @@ from tekana_postgres.tables.outbox import outbox as outbox
 from tekana_postgres.tables.outbox import outbox_parts as outbox_parts
 from tekana_postgres.tables.outbox import parked_events as parked_events
 from tekana_postgres.tables.outbox import relays as relays
+from tekana_postgres.tables.quotes import quotes as quotes
 from tekana_postgres.tables.rates import rates as rates
 from tekana_postgres.tables.reversals import reversals as reversals
 from tekana_postgres.tables.secrets import data_keys as data_keys

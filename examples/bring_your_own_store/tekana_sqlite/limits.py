@@ -12,6 +12,7 @@ from tekana.domain.tier_limits import TierLimitsId, default_tier_limits, in_orde
 from tekana.ports.clock import Clock
 
 from .database import Database
+from .fee_schedules import all_fee_schedules
 from .rates import latest_rates
 
 
@@ -28,7 +29,8 @@ def limits_in_force(database: Database) -> dict[TierLimitsId, TierLimits]:
 
 def current_terms(database: Database) -> Terms:
     """Return the terms in force."""
-    return terms_of(limits_in_force(database).values(), DEFAULT_TIME_ZONES, latest_rates(database).values())
+    rates, fees = latest_rates(database), all_fee_schedules(database)
+    return terms_of(limits_in_force(database).values(), DEFAULT_TIME_ZONES, rates.values(), fees.values())
 
 
 class SqliteLimits:

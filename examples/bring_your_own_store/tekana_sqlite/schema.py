@@ -5,7 +5,7 @@ The constraints enforce the rules independently of the code.
 
 from __future__ import annotations
 
-VERSION = 6
+VERSION = 10
 
 _APPEND_ONLY = ("transactions", "entries", "keys", "outbox")
 
@@ -160,8 +160,13 @@ _REVERSALS = (
     """,
 )
 
+_FEE_SCHEDULES = ("CREATE TABLE fee_schedules (id TEXT PRIMARY KEY, body TEXT NOT NULL)",)
+
+_QUOTES = ("CREATE TABLE quotes (id TEXT PRIMARY KEY, body TEXT NOT NULL)",)
+
 SCHEMAS: tuple[tuple[str, ...], ...] = (
     *(_FIRST, _API_KEYS, _APPROVALS, _AUDIT_LOG, _ERASED_ANSWERS),
     *(_HOLDS, _LIMITS, _RATES, _REVERSALS),
+    _FEE_SCHEDULES + _QUOTES,
 )
 """The statements of each version of the schema."""

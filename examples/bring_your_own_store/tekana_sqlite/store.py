@@ -24,6 +24,7 @@ from .api_keys import SqliteApiKeys, SqliteCredentials
 from .approvals import SqliteApprovals, approval_of
 from .audit_log import SqliteAuditLog, SqliteAuditRecords
 from .database import Database
+from .fee_schedules import SqliteFeeSchedules
 from .holds import SqliteDueHolds, all_holds
 from .limits import SqliteLimits, limit_history
 from .personal_data import SqlitePersonalData
@@ -70,6 +71,7 @@ class SqliteStore:
         self.due_holds = SqliteDueHolds(self._reader, self.clock)
         self.approvals = partial(SqliteApprovals, self._reader, self.clock)
         self.rates = partial(SqliteRates, self._reader)
+        self.fee_schedules = partial(SqliteFeeSchedules, self._reader)
         self.limits = partial(SqliteLimits, self._reader, self.clock)
 
     @asynccontextmanager

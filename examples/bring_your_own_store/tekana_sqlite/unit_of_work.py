@@ -8,7 +8,7 @@ from uuid import UUID
 
 from msgspec import json
 
-from tekana import ApiKey, Rate
+from tekana import ApiKey, FeeSchedule, Quote, Rate
 from tekana.domain.answer_reference import AnswerReference
 from tekana.domain.answers import (
     ERASED_ANSWER,
@@ -23,12 +23,14 @@ from tekana.domain.api_key_answers import ConfiguredApiKey
 from tekana.domain.api_keys import API_KEYS
 from tekana.domain.approvals import APPROVALS, Approval
 from tekana.domain.book import Book
+from tekana.domain.charging import FEE_SCHEDULES
 from tekana.domain.customer import CONTACTS, CUSTOMERS, Customer
 from tekana.domain.events import Event
 from tekana.domain.exchange import RATES
 from tekana.domain.holds import HOLDS, HoldReference, wallets_of
 from tekana.domain.identifiers import CustomerId, WalletId
 from tekana.domain.lock_set import LockedState, LockSet, Ref
+from tekana.domain.quotes import QUOTES
 from tekana.domain.reversals import ORIGINALS
 from tekana.domain.reversals import wallets_of as wallets_of_original
 from tekana.domain.tier_limits import LIMITS, TierLimits
@@ -40,6 +42,7 @@ from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord
 from .approvals import approval_of
 from .audit_log import save_entries
 from .database import Database
+from .fee_schedules import all_fee_schedules, save_fee_schedule
 from .holds import find_hold, save_hold
 from .limits import current_terms, limits_in_force
 from .rates import latest_rates
@@ -58,6 +61,8 @@ _ANSWERS: dict[str, type[Answer]] = {
     "approval": Approval,
     "hold": HoldReference,
     "rate": Rate,
+    "fee_schedule": FeeSchedule,
+    "quote": Quote,
     "tier_limits": TierLimits,
     "overridden_limits": OverriddenLimits,
 }
@@ -152,13 +157,20 @@ class SqliteUnitOfWork:
             for approval_id in locks.of(APPROVALS)
             for [body] in rows("SELECT body FROM approvals WHERE id = ?", approval_id)
         }
+        quotes = {
+            quote_id: json.decode(body, type=Quote)
+            for quote_id in locks.of(QUOTES)
+            for [body] in rows("SELECT body FROM quotes WHERE id = ?", quote_id)
+        }
         others: dict[str, dict[Any, Any]] = {
             CUSTOMERS.name: customers,
             CONTACTS.name: contacts,
             API_KEYS.name: keys,
             APPROVALS.name: approvals,
+            QUOTES.name: quotes,
             HOLDS.name: holds,
             ORIGINALS.name: originals,
+            FEE_SCHEDULES.name: all_fee_schedules(self._database) if locks.of(FEE_SCHEDULES) else {},
             RATES.name: latest_rates(self._database) if locks.of(RATES) else {},
             LIMITS.name: limits_in_force(self._database) if locks.of(LIMITS) else {},
         }
@@ -184,6 +196,10 @@ class SqliteUnitOfWork:
         for rate in changes.added_of(RATES).values():
             body = json.encode(rate).decode()
             self._database.rows("INSERT INTO rates VALUES (?, ?, ?)", rate.id, rate.version, body)
+        for schedule in (changes.added_of(FEE_SCHEDULES) | changes.changed_of(FEE_SCHEDULES)).values():
+            save_fee_schedule(self._database, schedule)
+        for quote in (changes.added_of(QUOTES) | changes.changed_of(QUOTES)).values():
+            self._database.rows(_UPSERT.format("quotes"), quote.id, json.encode(quote).decode())
         save_entries(self._database, book.audit_log)
         for one in book.outbox:
             self._save_to_outbox(one)

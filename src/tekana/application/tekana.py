@@ -10,7 +10,8 @@ from tekana.application.authentication import Authenticator, KeyVerifier
 from tekana.application.bus import Service
 from tekana.application.engine.engine import Engine
 from tekana.application.engine.statistics import EngineStatistics
-from tekana.application.session import Parts, Session, require_sign_in
+from tekana.application.session import Session
+from tekana.application.session_reads import Parts, require_sign_in
 from tekana.application.webhooks.webhooks import Webhooks
 from tekana.application.workers.relay import relay_warnings
 from tekana.domain.audit_log import Origin

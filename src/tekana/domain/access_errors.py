@@ -72,6 +72,13 @@ class HouseForbidden(RuleRefused):
     code = "forbidden"
 
 
+class WalletKindForbidden(RuleRefused):
+    """The caller may not open wallets of this kind, or change the kind of one."""
+
+    NAME = "WalletKindForbidden"
+    code = "forbidden"
+
+
 class IdentityNotFound(NotFound):
     """The customer has no identity of this id."""
 

@@ -15,9 +15,11 @@ from tekana.domain.approvals import Approval
 from tekana.domain.audit_log import Resource
 from tekana.domain.customer import Customer
 from tekana.domain.errors import NotFound
+from tekana.domain.fees import FeeSchedule
 from tekana.domain.holds import Hold, HoldReference, hold_reference
 from tekana.domain.identifiers import CustomerId
 from tekana.domain.limits import LimitOverride
+from tekana.domain.quotes import Quote
 from tekana.domain.rates import Rate
 from tekana.domain.tier_limits import TierLimits
 from tekana.domain.transaction import Rejection, Transaction
@@ -97,6 +99,8 @@ ANSWERS: Final[dict[type, AnswerKind]] = {
     ),
     ErasedCustomer: AnswerKind("ErasedCustomer", "customer", attrgetter("id")),
     Rate: AnswerKind("Rate", "rate", attrgetter("id")),
+    Quote: AnswerKind("Quote", "quote", attrgetter("id")),
+    FeeSchedule: AnswerKind("FeeSchedule", "fee_schedule", attrgetter("id")),
     TierLimits: AnswerKind("TierLimits", "limits", attrgetter("id")),
     OverriddenLimits: AnswerKind("OverriddenLimits", "customer", attrgetter("customer_id")),
     Wallet: AnswerKind("Wallet", "wallet", attrgetter("id"), customer_id=attrgetter("customer_id")),

@@ -29,6 +29,7 @@ from tekana.domain.errors import (
 )
 from tekana.domain.events import Event
 from tekana.domain.identifiers import (
+    HOUSE_ROLES_LATER,
     RANDOM_BITS,
     CustomerId,
     HouseRole,
@@ -153,7 +154,7 @@ class Book:
         wallet_id = house_wallet_id(role, currency, self.stripe)
         wallet = self.locked.wallets.get(wallet_id)
         if wallet is None:
-            if self.stripe == 0:
+            if self.stripe == 0 and role not in HOUSE_ROLES_LATER:
                 raise WalletNotFound(f"no wallet has the id {wallet_id}")
             wallet = new_house_wallet(role, currency, self.stripe, created_by=self.caller.subject, at=self.now)
             self.locked.wallets[wallet_id] = self.changes.added_of(WALLETS)[wallet_id] = wallet

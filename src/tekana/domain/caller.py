@@ -14,6 +14,8 @@ Scope = Literal[
     "customers:erase",
     "limits:write",
     "rates:write",
+    "fees:read",
+    "fees:write",
     "wallets:read",
     "wallets:write",
     "wallets:open",
@@ -44,13 +46,14 @@ PART_OF: Final[Mapping[Scope, Scope]] = {
     "wallets:freeze": "wallets:write",
     "transactions:send": "transactions:write",
     "approvals:read": "approvals:write",
+    "fees:read": "fees:write",
 }
 """The wider scope that includes a narrow one."""
 
 _READ: Final[frozenset[Scope]] = frozenset(
     {
         *("customers:read", "wallets:read", "transactions:read", "recipients:read", "events:read", "webhooks:read"),
-        "approvals:read",
+        *("approvals:read", "fees:read"),
     }
 )
 
@@ -63,7 +66,7 @@ ROLES: Final[Mapping[Role, frozenset[Scope]]] = {
     "administrator": SCOPES,
     "finance": _READ
     | {
-        *("transactions:write", "transactions:adjust", "limits:write", "rates:write", "approvals:write"),
+        *("transactions:write", "transactions:adjust", "limits:write", "rates:write", "fees:write", "approvals:write"),
         *("audit:read", "reports:read", "tenants:all"),
     },
     "support": _READ | {"wallets:freeze", "tenants:all"},

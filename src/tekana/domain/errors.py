@@ -16,6 +16,8 @@
     │   ├── IdentityNotFound
     │   ├── ApprovalNotFound
     │   ├── RateNotFound
+    │   ├── FeeScheduleNotFound
+    │   ├── QuoteNotFound           quote_not_found
     │   ├── OutcomeNotFound
     │   └── RecipientNotFound
     ├── StateConflict                                        the request is valid; the present state forbids it
@@ -31,19 +33,27 @@
     │   └── ApiKeyNotActive         api_key_not_active
     │   ├── ApprovalDecided         approval_decided
     │   ├── ApprovalExpired         approval_expired
+    │   ├── FeeScheduleOverlaps     fee_schedule_overlaps    another one is for the same at the same time
+    │   ├── QuoteUsed               quote_used               each is used once
+    │   ├── QuoteExpired            quote_expired
+    │   ├── FeeScheduleEnded        fee_schedule_ended
     │   └── InverseRateExists       inverse_rate_exists      the pair has a rate with base and quote exchanged
     ├── RuleRefused                                          a rule about money or keys forbids it
     │   ├── InsufficientFunds       insufficient_funds
     │   ├── CurrencyMismatch        currency_mismatch
     │   ├── SameWallet              same_wallet
     │   ├── TenantMismatch          tenant_mismatch
+    │   ├── PayeeNotMerchant        payee_not_merchant       a payment goes to a merchant's wallet
     │   ├── LimitExceeded           limit_exceeded
     │   ├── CaptureExceedsHold      capture_exceeds_hold
     │   ├── ReversalExceedsOriginal  reversal_exceeds_original
     │   ├── RateUnavailable         rate_unavailable         no rate of the two currencies applies now
     │   ├── AmountTooSmall          amount_too_small         converted, it is less than the smallest unit
+    │   ├── QuoteMismatch           quote_mismatch           the quote is for another movement
+    │   ├── FeeExceedsAmount        fee_exceeds_amount       the payee would pay more than they are paid
     │   ├── GrantForbidden          forbidden                the caller may not give an API key these rights
     │   ├── HouseForbidden          forbidden                the command is about all tenants, the caller is not
+    │   ├── WalletKindForbidden     forbidden                the caller may not open or make wallets of this kind
     │   ├── OwnApproval             own_approval             the one who asked for a command cannot decide on it
     │   ├── ApproverForbidden       forbidden                the caller lacks the scope of the command to approve
     │   ├── RolledBack              rolled_back              another transaction of an atomic batch was refused
@@ -83,6 +93,7 @@ from tekana.domain.access_errors import OwnApproval as OwnApproval
 from tekana.domain.access_errors import SignInRefused as SignInRefused
 from tekana.domain.access_errors import SignInUnavailable as SignInUnavailable
 from tekana.domain.access_errors import Unauthenticated as Unauthenticated
+from tekana.domain.access_errors import WalletKindForbidden as WalletKindForbidden
 from tekana.domain.error_types import FieldError as FieldError
 from tekana.domain.error_types import InvalidRequest as InvalidRequest
 from tekana.domain.error_types import NotFound as NotFound
@@ -141,6 +152,19 @@ class RateNotFound(NotFound):
     """The operator has set no rate of these two currencies."""
 
     NAME = "RateNotFound"
+
+
+class FeeScheduleNotFound(NotFound):
+    """No fee schedule that the caller may see has this id."""
+
+    NAME = "FeeScheduleNotFound"
+
+
+class QuoteNotFound(NotFound):
+    """The caller has no quote with this id."""
+
+    NAME = "QuoteNotFound"
+    code = "quote_not_found"
 
 
 class OutcomeNotFound(NotFound):
@@ -239,6 +263,13 @@ class TenantMismatch(RuleRefused):
     code = "tenant_mismatch"
 
 
+class PayeeNotMerchant(RuleRefused):
+    """A payment for goods or services goes to a merchant's wallet, and this is none."""
+
+    NAME = "PayeeNotMerchant"
+    code = "payee_not_merchant"
+
+
 class LimitExceeded(RuleRefused):
     """A limit in force does not allow this."""
 
@@ -255,6 +286,48 @@ class InverseRateExists(StateConflict):
 
     NAME = "InverseRateExists"
     code = "inverse_rate_exists"
+
+
+class FeeScheduleOverlaps(StateConflict):
+    """Another fee schedule is for the same transactions at the same time: end it first."""
+
+    NAME = "FeeScheduleOverlaps"
+    code = "fee_schedule_overlaps"
+
+
+class FeeScheduleEnded(StateConflict):
+    """The fee schedule has ended before."""
+
+    NAME = "FeeScheduleEnded"
+    code = "fee_schedule_ended"
+
+
+class QuoteUsed(StateConflict):
+    """The quote was used before: ask for another one."""
+
+    NAME = "QuoteUsed"
+    code = "quote_used"
+
+
+class QuoteExpired(StateConflict):
+    """The time of the quote is over: ask for another one."""
+
+    NAME = "QuoteExpired"
+    code = "quote_expired"
+
+
+class QuoteMismatch(RuleRefused):
+    """The quote is for another movement: its type, wallets and amount have to be the same."""
+
+    NAME = "QuoteMismatch"
+    code = "quote_mismatch"
+
+
+class FeeExceedsAmount(RuleRefused):
+    """The payee would pay more for the transaction than they are paid."""
+
+    NAME = "FeeExceedsAmount"
+    code = "fee_exceeds_amount"
 
 
 class RateUnavailable(RuleRefused):

@@ -153,6 +153,9 @@ class WalletOpened(WalletEvent):
     NAME: ClassVar[str] = "WalletOpened"
     customer_id: Annotated[CustomerId, FieldMeaning("Whose wallet it is.")]
     currency: CurrencyCode
+    kind: Annotated[str, FieldMeaning("`personal`, or `merchant`: the wallet of a business. More of them come.")] = (
+        "personal"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,35 +256,50 @@ class TransactionEvent(RecordedEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FundsDeposited(TransactionEvent):
+class _ChargedEvent(TransactionEvent):
+    """An event of a transaction that may have a fee, which is not part of its amount."""
+
+    fee: Annotated[
+        str | None,
+        FieldMeaning("The fee, in major units, with all shares; of a reversal, what it gives back. Null for none."),
+    ] = None
+    tax: Annotated[str | None, FieldMeaning("The tax on the fee, in major units, beside it. Null for no fee.")] = None
+    fee_currency: Annotated[str | None, FieldMeaning("ISO 4217 code of the currency of both. Null for no fee.")] = None
+    fee_paid_by: Annotated[str | None, FieldMeaning("`payer` or `payee`: whose wallet both left. Null for no fee.")] = (
+        None
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FundsDeposited(_ChargedEvent):
     """Money came in from outside."""
 
     NAME: ClassVar[str] = "FundsDeposited"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FundsWithdrawn(TransactionEvent):
+class FundsWithdrawn(_ChargedEvent):
     """Money went out to the world outside."""
 
     NAME: ClassVar[str] = "FundsWithdrawn"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FundsTransferred(TransactionEvent):
+class FundsTransferred(_ChargedEvent):
     """Money went from one wallet to another."""
 
     NAME: ClassVar[str] = "FundsTransferred"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PaymentMade(TransactionEvent):
+class PaymentMade(_ChargedEvent):
     """A customer paid another one for goods or services."""
 
     NAME: ClassVar[str] = "PaymentMade"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FundsReversed(TransactionEvent):
+class FundsReversed(_ChargedEvent):
     """What an earlier transaction moved went back, or a part of it."""
 
     NAME: ClassVar[str] = "FundsReversed"
@@ -289,7 +307,7 @@ class FundsReversed(TransactionEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FundsExchanged(TransactionEvent):
+class FundsExchanged(_ChargedEvent):
     """Money of one currency left a wallet, and money of another entered one. The amount is what left."""
 
     NAME: ClassVar[str] = "FundsExchanged"
@@ -322,7 +340,7 @@ class HoldAuthorized(TransactionEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FundsCaptured(TransactionEvent):
+class FundsCaptured(_ChargedEvent):
     """Money that was held went to the payee."""
 
     NAME: ClassVar[str] = "FundsCaptured"

@@ -6,11 +6,13 @@ its transaction, which are locked with it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from tekana.domain.answer_reference import AnswerReference
+from tekana.domain.charging import charge_for, charged
 from tekana.domain.errors import Refused, ReversalExceedsOriginal, TransactionNotFound
 from tekana.domain.events import HoldCaptured, HoldChanged, HoldExpired, HoldVoided, TransactionEvent
 from tekana.domain.hold_state import HoldState
@@ -138,10 +140,12 @@ def capture(book: Book, hold: Hold, request: TransactionRequest, *, final: bool)
     amount, currency = request.amount.minor, request.amount.currency
     state = hold.state.capture(amount, currency, final=final)
     payer, payee = _payer(book, hold), _payee(book, hold)
+    legs: Sequence[Leg] = (Leg(payer, -amount, currency), Leg(payee, amount, currency))
+    request, legs = charged(book, request, legs, payer, payee, charge_for(book, request, payer, payee))
     before, place = (payer.held, payer.sequence, payer.updated_at), len(book.outbox)
     released = payer.release(hold.id, hold.state.left_minor - state.left_minor, book.now)
     try:
-        posted = book.post(request, (Leg(payer, -amount, currency), Leg(payee, amount, currency)))
+        posted = book.post(request, legs)
     except Refused:
         payer.held, payer.sequence, payer.updated_at = before
         raise

@@ -20,11 +20,16 @@ WebhookEndpointId = NewType("WebhookEndpointId", UUID)
 WebhookDeliveryId = NewType("WebhookDeliveryId", UUID)
 ApiKeyId = NewType("ApiKeyId", UUID)
 ApprovalId = NewType("ApprovalId", UUID)
+FeeScheduleId = NewType("FeeScheduleId", UUID)
+QuoteId = NewType("QuoteId", UUID)
 
-HouseRole = Literal["settlement", "fees", "exchange", "suspense"]
+HouseRole = Literal["settlement", "fees", "exchange", "suspense", "taxes"]
 """The purpose of a house wallet. `settlement` is the source of deposits and the destination of withdrawals."""
 
-HOUSE_ROLES: Final[tuple[HouseRole, ...]] = ("settlement", "fees", "exchange", "suspense")
+HOUSE_ROLES: Final[tuple[HouseRole, ...]] = ("settlement", "fees", "exchange", "suspense", "taxes")
+
+HOUSE_ROLES_LATER: Final[frozenset[HouseRole]] = frozenset({"taxes"})
+"""The roles whose wallets are opened when they are needed, as currencies of before these roles have none."""
 
 _VERSION_7 = 0x7 << 76
 _VARIANT = 0b10 << 62

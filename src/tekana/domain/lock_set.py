@@ -46,6 +46,12 @@ class Ref(NamedTuple):
     id: Any
 
 
+TERMS: Final = LockKind[int, bool]("terms")
+"""The lock kind of the terms, for what depends on all fee schedules. Its one item has the id TERMS_ID."""
+
+TERMS_ID: Final = 1
+
+
 class HouseWalletRef(NamedTuple):
     """A reference to a house wallet. The engine that locks it chooses the stripe."""
 

@@ -16,7 +16,9 @@ from tekana.domain.identifiers import CustomerId, WalletId, is_house_wallet
 
 if TYPE_CHECKING:
     from tekana.domain.events import RecordedEvent
-    from tekana.domain.transaction import Transaction
+    from tekana.domain.fees import FeeSchedule
+    from tekana.domain.quotes import Quote
+    from tekana.domain.transaction import Transaction, TransactionRequest
     from tekana.domain.wallet import Wallet
 
 
@@ -76,14 +78,25 @@ def can_see_event(caller: Caller, event: RecordedEvent) -> bool:
     return can_access(caller, event.tenant)
 
 
+def can_see_fee_schedule(caller: Caller, schedule: FeeSchedule) -> bool:
+    """Return whether the caller may see a fee schedule: those for all tenants, and those for their own."""
+    return has_all_tenants(caller) or schedule.tenant in (None, caller.tenant)
+
+
+def can_use_quote(caller: Caller, quote: Quote) -> bool:
+    """Return whether the caller may use a quote: customers those that they asked for themselves."""
+    is_own = caller.customer_id is None or quote.created_by == caller.subject
+    return has_all_tenants(caller) or (quote.tenant == caller.tenant and is_own)
+
+
 def visible_transaction(
     caller: Caller, transaction: Transaction, own_wallets: Collection[WalletId]
 ) -> Transaction | None:
     """Return what the caller may see of a transaction; None if that is nothing.
 
-    A customer sees the transactions and holds of their wallets, with the entries of their wallets only. Of the rejected
-    ones, these are those that they asked for, and those that their tenant asked for about their wallets; not the
-    attempts of other customers.
+    A customer sees the transactions and holds of their wallets, with the entries of their wallets only, and the fee if
+    they pay it; not those in whose fee they only have a share. Of the rejected ones, these are those that they asked
+    for, and those that their tenant asked for about their wallets; not the attempts of other customers.
 
     Args:
         caller: who asks.
@@ -99,13 +112,25 @@ def visible_transaction(
         return None if {request.from_wallet_id, request.to_wallet_id}.isdisjoint(own_wallets) else transaction
     if transaction.rejection is None:
         own = tuple(entry for entry in transaction.entries if entry.wallet_id in own_wallets)
-        return replace(transaction, entries=own) if own else None
+        is_party = not {transaction.request.from_wallet_id, transaction.request.to_wallet_id}.isdisjoint(own_wallets)
+        shown = replace(transaction, entries=own, request=_shown_request(transaction, own_wallets))
+        return shown if own and is_party else None
     if transaction.created_by == caller.subject:
         return transaction
     request = transaction.request
     payer = request.to_wallet_id if is_house_wallet(request.from_wallet_id) else request.from_wallet_id
     is_other_customers = transaction.created_by.startswith(CUSTOMER_SUBJECT)
     return None if is_other_customers or payer not in own_wallets else transaction
+
+
+def _shown_request(transaction: Transaction, own_wallets: Collection[WalletId]) -> TransactionRequest:
+    """Return what a customer sees of the request of a posted transaction: who else pays a fee is not for them."""
+    request = transaction.request
+    if request.charge is None:
+        return request
+    from_payer = (request.charge.paid_by == "payer") != (request.type == "reversal")
+    is_own = (request.from_wallet_id if from_payer else request.to_wallet_id) in own_wallets
+    return replace(request, charge=replace(request.charge, shares=()) if is_own else None)
 
 
 def _has_tenant(caller: Caller, tenant: str) -> bool:

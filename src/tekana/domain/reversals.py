@@ -1,7 +1,8 @@
 """Reversals: transactions that give back what earlier ones moved, whole or in parts, but never more than that.
 
 A reversal has the entries of its original with the opposite sign, in the same wallets. A part of it has that part of
-each entry, rounded so that all parts together give exactly the original.
+each entry, rounded so that all parts together give exactly the original. It gives back that part of the fee, the tax
+and the shares, too, unless the operator keeps the fee.
 
 If the receiver has spent the money, what they still have can be held for the payer: by a hold like any other, which is
 related to the original. What it holds, and what was captured of it, cannot be reversed any more.
@@ -20,6 +21,7 @@ from tekana.domain.errors import (
     ReversalExceedsOriginal,
     TransactionNotFound,
 )
+from tekana.domain.fees import Charge
 from tekana.domain.hold_state import HoldDetails
 from tekana.domain.holds import HOLDS, authorize
 from tekana.domain.identifiers import TransactionId, WalletId, first_stripe
@@ -90,7 +92,9 @@ def left_minor(book: Book, original: Original) -> int:
     return original.transaction.request.amount.minor - original.reversed_minor - held
 
 
-def reversal_request(book: Book, original: Original, amount: Money | None, reason: str | None) -> TransactionRequest:
+def reversal_request(
+    book: Book, original: Original, amount: Money | None, reason: str | None, *, keep_fees: bool = False
+) -> TransactionRequest:
     """Return the request of a reversal of an amount, in the currency of the original; None for all that is left.
 
     The money goes back the way it came. Its amount is what leaves the wallet that was paid.
@@ -105,13 +109,13 @@ def reversal_request(book: Book, original: Original, amount: Money | None, reaso
         description=request.description,
         reference=request.reference,
         relates_to=Relation(REVERSES, original.id),
-        details=ReversalDetails(of_original, reason),
+        details=ReversalDetails(of_original, reason, keep_fees),
     )
 
 
 def _paid_back(original: Original, of_original: int) -> Money | None:
     """Return what leaves the wallet that was paid; None if that is nothing."""
-    paid = [one for one in original.transaction.entries if one.amount_minor > 0]
+    paid = [one for one in original.transaction.amount_entries if one.amount_minor > 0]
     if not paid or paid[-1].currency == original.transaction.request.amount.currency:
         return Money(of_original, original.transaction.request.amount.currency)
     minor = _part(paid[-1].amount_minor, original, original.reversed_minor + of_original)
@@ -138,13 +142,15 @@ def reverse(book: Book, original: Original, request: TransactionRequest) -> Tran
         left = Money(left_minor(book, original), transaction.request.amount.currency)
         raise ReversalExceedsOriginal(f"{left} of the transaction is left to be reversed")
     changed = replace(original, reversed_minor=original.reversed_minor + amount)
-    legs = [
-        Leg(book.locked.wallets[wallet_id], minor, currency)
-        for wallet_id, minor, currency in reversal_legs(transaction.entries, original, changed)
-    ]
+    charge = None if request.details.keep_fees else returned_charge(original, changed)
+    parts = [*reversal_legs(transaction.amount_entries, original, changed)]
+    if charge is not None:  # first, so that a payee who has paid the fee has the amount again
+        fee_entries = transaction.entries[len(transaction.amount_entries) :]
+        parts = [*reversal_legs(fee_entries, original, changed, are_fees=True), *parts]
+    legs = [Leg(book.locked.wallets[wallet_id], minor, currency) for wallet_id, minor, currency in parts]
     is_whole = changed.reversed_minor == transaction.request.amount.minor
     undone = Undone(transaction.created_at, is_whole) if rules.counts_for_limits else None
-    posted = book.post(request, legs, undone)
+    posted = book.post(replace(request, charge=charge), legs, undone)
     _keep(book, original, changed)
     return posted
 
@@ -189,17 +195,38 @@ def _keep(book: Book, original: Original, changed: Original) -> None:
         book.add(ORIGINALS, original.id, changed)
 
 
+def returned_charge(before: Original, after: Original) -> Charge | None:
+    """Return what a reversal gives back of the charge of its original; None for nothing."""
+    charge = before.transaction.request.charge
+    if charge is None:
+        return None
+
+    def returned(minor: int) -> int:
+        return _part(minor, before, after.reversed_minor) - _part(minor, before, before.reversed_minor)
+
+    shares = [(wallet_id, returned(minor)) for wallet_id, minor in charge.shares]
+    given_back = replace(
+        charge,
+        fee=returned(charge.fee),
+        tax=returned(charge.tax),
+        shares=tuple(one for one in shares if one[1]),
+    )
+    return given_back if given_back.entry_count else None
+
+
 def reversal_legs(
-    entries: Sequence[Entry], before: Original, after: Original
+    entries: Sequence[Entry], before: Original, after: Original, *, are_fees: bool = False
 ) -> Iterator[tuple[WalletId, int, Currency]]:
     """Yield the legs of a reversal: wallet, amount and currency, those of the last entry first.
 
     Raises:
-        AmountTooSmall: one of them is nothing.
+        AmountTooSmall: one of them is nothing, and it is not of a fee.
     """
     for entry in reversed(entries):
         parts = [_part(abs(entry.amount_minor), before, one.reversed_minor) for one in (before, after)]
         minor = parts[1] - parts[0]
+        if minor == 0 and are_fees:
+            continue
         if minor == 0:
             raise AmountTooSmall(f"that part of the transaction is less than the smallest amount of {entry.currency}")
         yield entry.wallet_id, minor if entry.amount_minor < 0 else -minor, entry.currency

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from tekana.domain.errors import RateUnavailable, invalid
+from tekana.domain.fees import FeeSchedule
 from tekana.domain.limits import TIERS, WINDOW_NAMES, LimitSet
 from tekana.domain.money import Currency
 from tekana.domain.rates import Pair, Rate
@@ -73,12 +74,14 @@ class Terms:
         limits: of those tiers and currencies that have some.
         time_zones: those of the operator, in order; days, weeks and months of limits are those of the last one.
         rates: the latest one of each pair, by base and quote currency.
+        fees: the fee schedules, by type of transaction and currency; those that have ended among them.
         counted_from: from when on transactions are counted for limits.
     """
 
     limits: Mapping[LimitKey, LimitSet] = field(default_factory=dict)
     time_zones: tuple[TimeZoneSetting, ...] = DEFAULT_TIME_ZONES
     rates: Mapping[Pair, Rate] = field(default_factory=dict)
+    fees: Mapping[tuple[str, str], tuple[FeeSchedule, ...]] = field(default_factory=dict)
     counted_from: datetime = BEGINNING
     prepared: Mapping[tuple[str, str], PreparedLimits] = field(init=False)
 
@@ -107,6 +110,15 @@ class Terms:
 
 NO_TERMS: Final = Terms()
 """No limits."""
+
+
+def by_transaction(schedules: Iterable[FeeSchedule]) -> dict[tuple[str, str], tuple[FeeSchedule, ...]]:
+    """Return fee schedules by type of transaction and currency."""
+    found: dict[tuple[str, str], tuple[FeeSchedule, ...]] = {}
+    for one in schedules:
+        key = one.transaction_type, one.currency
+        found[key] = (*found.get(key, ()), one)
+    return found
 
 
 @cache

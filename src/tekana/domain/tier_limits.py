@@ -9,11 +9,12 @@ from functools import cache
 from typing import ClassVar, Final, NewType
 from uuid import UUID
 
+from tekana.domain.fees import FeeSchedule
 from tekana.domain.limits import TIERS, LimitSet
 from tekana.domain.lock_set import LockKind
 from tekana.domain.money import Currency
 from tekana.domain.rates import Rate
-from tekana.domain.terms import BEGINNING, DEFAULT_LIMITS, LimitKey, Terms, TimeZoneSetting
+from tekana.domain.terms import BEGINNING, DEFAULT_LIMITS, LimitKey, Terms, TimeZoneSetting, by_transaction
 
 _SHIPPED: Final = "tekana"
 
@@ -83,8 +84,10 @@ def terms_of(
     limits: Iterable[TierLimits],
     time_zones: Iterable[TimeZoneSetting],
     rates: Iterable[Rate],
+    fees: Iterable[FeeSchedule] = (),
     counted_from: datetime = BEGINNING,
 ) -> Terms:
-    """Return the terms with the limits that are in force, all time zones, and the latest rate of each pair."""
+    """Return the terms: limits in force, all time zones, the latest rate of each pair, and the fee schedules."""
     by_tier = {LimitKey(one.tier, one.currency): one.limits for one in limits}
-    return Terms(by_tier, tuple(time_zones), {one.pair: one for one in rates}, counted_from)
+    by_pair = {one.pair: one for one in rates}
+    return Terms(by_tier, tuple(time_zones), by_pair, by_transaction(fees), counted_from)

@@ -25,6 +25,7 @@ from tekana.domain.events import (
     WalletCredited,
     WalletDebited,
 )
+from tekana.domain.fees import Charge, FeePayer
 from tekana.domain.hold_state import HoldDetails, HoldState
 from tekana.domain.identifiers import HouseRole, TransactionId, WalletId, house_wallet_id
 from tekana.domain.limits import ReachedLimit
@@ -52,6 +53,7 @@ class TransactionTypeRules:
             wallet. None for types of one direction.
         is_hold: whether it holds money instead of posting it, so that it has no entries.
         is_reversible: whether posted ones can be reversed.
+        fee_payers: who may pay a fee for it; empty if it has no fees.
         counts_for_limits: whether it counts for the limits of the customers who pay and are paid.
         further: the house roles of further wallets that may have legs, such as `fees`. All other legs are debits of the
             payer and credits of the payee; the audit checks that.
@@ -69,6 +71,7 @@ class TransactionTypeRules:
     details: type[Any] | None = None
     is_hold: bool = False
     is_reversible: bool = True
+    fee_payers: tuple[FeePayer, ...] = ()
     house_roles: tuple[HouseRole, ...] = field(init=False)
     has_house_party: bool = field(init=False)
 
@@ -99,10 +102,15 @@ class AdjustmentDetails:
 
 @value()
 class ReversalDetails:
-    """The details of a reversal: what of the original's amount it gives back, in minor units, and why."""
+    """The details of a reversal: what of the original's amount it gives back, in minor units, and why.
+
+    Attributes:
+        keep_fees: whether the operator keeps the fee of what is given back.
+    """
 
     of_original: int
     reason: str | None = None
+    keep_fees: bool = False
 
 
 @value()
@@ -128,10 +136,10 @@ class ExchangeDetails:
 
 
 TRANSACTION_TYPES: Final[dict[TransactionType, TransactionTypeRules]] = {
-    "deposit": TransactionTypeRules(event=FundsDeposited, payer="settlement"),
-    "withdrawal": TransactionTypeRules(event=FundsWithdrawn, payee="settlement"),
-    "transfer": TransactionTypeRules(event=FundsTransferred),
-    "payment": TransactionTypeRules(event=PaymentMade),
+    "deposit": TransactionTypeRules(event=FundsDeposited, payer="settlement", fee_payers=("payee",)),
+    "withdrawal": TransactionTypeRules(event=FundsWithdrawn, payee="settlement", fee_payers=("payer",)),
+    "transfer": TransactionTypeRules(event=FundsTransferred, fee_payers=("payer", "payee")),
+    "payment": TransactionTypeRules(event=PaymentMade, fee_payers=("payer", "payee")),
     "adjustment": TransactionTypeRules(
         event=BalanceAdjusted,
         either="suspense",
@@ -139,9 +147,12 @@ TRANSACTION_TYPES: Final[dict[TransactionType, TransactionTypeRules]] = {
         is_reversible=False,
         details=AdjustmentDetails,
     ),
-    "exchange": TransactionTypeRules(event=FundsExchanged, further=("exchange",), details=ExchangeDetails),
+    "exchange": TransactionTypeRules(
+        event=FundsExchanged, further=("exchange",), details=ExchangeDetails, fee_payers=("payer",)
+    ),
     "hold": TransactionTypeRules(event=HoldAuthorized, details=HoldDetails, is_hold=True, is_reversible=False),
-    "capture": TransactionTypeRules(event=FundsCaptured),
+    # What is held is the amount, so that a fee of the payer's could not always be paid.
+    "capture": TransactionTypeRules(event=FundsCaptured, fee_payers=("payee",)),
     "reversal": TransactionTypeRules(
         event=FundsReversed,
         further=("exchange",),
@@ -240,6 +251,7 @@ class TransactionRequest:
         amount: the amount that leaves the payer's wallet, without fees.
         details: the fields of this type only; an instance of its rules' `details` class.
         relates_to: the earlier transaction that this one refers to.
+        charge: the fee and the tax that were charged beside the amount; of a reversal, given back. None without any.
         effective_at: the value date; None if it is the time of the decision.
     """
 
@@ -253,6 +265,7 @@ class TransactionRequest:
     effective_at: datetime | None = None
     details: Any = None
     relates_to: Relation | None = None
+    charge: Charge | None = None
 
 
 @value(kw_only=True)
@@ -279,6 +292,12 @@ class Transaction:
     tenant: str = MAIN_TENANT
     request_id: str | None = None
     hold: HoldState | None = None
+
+    @property
+    def amount_entries(self) -> tuple[Entry, ...]:
+        """Return the entries of the amount, which come before those of the charge. Not for a reversal."""
+        charge = self.request.charge
+        return self.entries if charge is None else self.entries[: -charge.entry_count]
 
     @property
     def effective_at(self) -> datetime:
@@ -337,12 +356,23 @@ def _further_fields(transaction: Transaction) -> dict[str, Any]:
     request = transaction.request
     if TRANSACTION_TYPES[request.type].is_hold:
         return {"expires_at": first_state(request, transaction.created_at).expires_at}
+    charge = {} if request.charge is None else charge_fields(request.charge)
     if isinstance(request.details, ExchangeDetails):
-        return request.details.event_fields()
+        return request.details.event_fields() | charge
     relation = request.relates_to
     name = "" if relation is None else RELATION_FIELDS.get(relation.kind, "")
     has_it = name in TRANSACTION_TYPES[request.type].event.__dataclass_fields__
-    return {name: relation.transaction_id} if relation is not None and has_it else {}
+    return charge | ({name: relation.transaction_id} if relation is not None and has_it else {})
+
+
+def charge_fields(charge: Charge) -> dict[str, str]:
+    """Return what is shown of a charge: the fields of events, and of what clients see."""
+    return {
+        "fee": format_minor(charge.fee, charge.currency),
+        "tax": format_minor(charge.tax, charge.currency),
+        "fee_currency": charge.currency,
+        "fee_paid_by": charge.paid_by,
+    }
 
 
 RELATION_FIELDS: Final = {CAPTURES: "hold_id", REVERSES: "reverses"}

@@ -32,6 +32,7 @@ from tekana.domain.lock_set import LockKind
 from tekana.domain.metadata import Metadata
 from tekana.domain.money import Currency
 from tekana.domain.usage import Usage
+from tekana.domain.wallet_kinds import WalletKind
 
 WalletStatus = Literal["active", "frozen", "closed"]
 
@@ -50,11 +51,13 @@ class Wallet:
     balance. `tenant` and `customer_active` are copies of the customer's tenant and status, so that posting needs the
     lock of one row only; so are `tier` (None for the first) and `limit_override`.
 
+    `kind` says what it may do: see `tekana.domain.wallet_kinds`.
+
     `usage` is what its customer has used of their limits in the currency. Their first wallet in it has that; any other
     one names the first as its `usage_wallet_id`, and has no usage of its own.
     """
 
-    AUDITED_FIELDS: ClassVar[tuple[str, ...]] = ("customer_id", "currency", "status", "freeze_scope")
+    AUDITED_FIELDS: ClassVar[tuple[str, ...]] = ("customer_id", "currency", "kind", "status", "freeze_scope")
     PERSONAL_FIELDS: ClassVar[tuple[str, ...]] = ("name", "metadata", "freeze_reason")
 
     id: WalletId
@@ -79,6 +82,7 @@ class Wallet:
     limit_override: LimitOverride | None = None
     usage: Usage | None = None
     usage_wallet_id: WalletId | None = None
+    kind: WalletKind = "personal"
 
     @property
     def available_balance(self) -> int:
@@ -105,10 +109,11 @@ class Wallet:
             occurred_at=self.updated_at,
             customer_id=self.customer_id,
             currency=self.currency,
+            kind=self.kind,
         )
 
     def update(self, changes: Mapping[str, Any], at: datetime) -> WalletUpdated:
-        """Change the name or the metadata."""
+        """Change the name, the metadata or the kind."""
         for name, value in changes.items():
             setattr(self, name, value)
         self._change(at)

@@ -29,6 +29,7 @@ from tekana.ports.approvals import Approvals
 from tekana.ports.audit_log import AuditLog
 from tekana.ports.customers import Customers
 from tekana.ports.events import Events
+from tekana.ports.fee_schedules import FeeSchedules
 from tekana.ports.limits import Limits
 from tekana.ports.outcomes import Outcomes
 from tekana.ports.personal_data import PersonalData
@@ -95,6 +96,10 @@ class Readers(Protocol):
 
     def rates(self, caller: Caller) -> Rates:
         """Return the reader of exchange rates."""
+        ...
+
+    def fee_schedules(self, caller: Caller) -> FeeSchedules:
+        """Return the reader of fee schedules."""
         ...
 
     def personal_data(self, caller: Caller) -> PersonalData:
@@ -189,6 +194,7 @@ class SessionReaders(ABC):
     audit_log = Reader(Readers.audit_log, scope="audit-log:read", service="transaction")
     limits = Reader(Readers.limits, scope="customers:read", service="customer")
     rates = Reader(Readers.rates, scope="transactions:read", service="transaction")
+    fee_schedules = Reader(Readers.fee_schedules, scope="fees:read", service="transaction")
     personal_data = Reader(Readers.personal_data, scope="customers:read", service="customer")
     reports = Reader(Readers.reports, scope="reports:read", service="transaction", all_tenants=True)
 

@@ -23,15 +23,17 @@ from tekana.domain.approvals import Approval
 from tekana.domain.audit_log import AuditEntry
 from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.errors import ApprovalPending, InvalidRequest, Refused, Unauthenticated
+from tekana.domain.fees import FeeSchedule
 from tekana.domain.hold_state import HoldState
 from tekana.domain.holds import Hold
 from tekana.domain.identifiers import CustomerId, WebhookEndpointId
 from tekana.domain.limit_rules import CustomerLimits, LimitState
 from tekana.domain.limits import ReachedLimit, shown_value
 from tekana.domain.money import Currency, Money, format_minor
+from tekana.domain.quotes import Quote
 from tekana.domain.rates import Rate
 from tekana.domain.tier_limits import TierLimits
-from tekana.domain.transaction import RELATION_FIELDS, Entry, PostedEntry, Transaction
+from tekana.domain.transaction import RELATION_FIELDS, Entry, PostedEntry, Transaction, charge_fields
 from tekana.domain.wallet import Wallet
 from tekana.domain.webhooks import WebhookDelivery, WebhookEndpoint
 from tekana.ports.audit_log import AuditFilter
@@ -60,6 +62,8 @@ _COMMANDS: dict[Verb, tuple[Callable[..., Any], str | None]] = {
     "update_webhook": (core.UpdateWebhookEndpoint, "endpoint_id"),
     "resend": (core.ResendWebhookDelivery, "delivery_id"),
     "set_rate": (core.SetRate, None),
+    "create_fee_schedule": (core.CreateFeeSchedule, None),
+    "end_fee_schedule": (core.EndFeeSchedule, "fee_schedule_id"),
     "set_limits": (core.SetLimits, None),
     "override_limits": (core.OverrideLimits, "customer_id"),
     "approve": (core.ApproveRequest, "approval_id"),
@@ -70,6 +74,8 @@ _COMMANDS: dict[Verb, tuple[Callable[..., Any], str | None]] = {
     "change_hold": (core.ChangeHold, "transaction_id"),
     **{type_: (kind, None) for type_, kind in MONEY_COMMANDS.items()},
 }
+
+_NESTED: dict[str, Any] = {"bands": core.NewFeeBand, "shares": core.NewFeeShare}
 
 Item = TypeVar("Item")
 
@@ -213,6 +219,9 @@ def _refusals() -> Iterator[None]:
 
 
 def _command(verb: Verb, subject: str | None, details: Record) -> Any:
+    if verb == "create_quote":
+        movement = {name: value for name, value in details.items() if name != "type"}
+        return core.CreateQuote(movement=_command(details["type"], None, movement))
     make, name = _COMMANDS[verb]
     return make(**_typed(details if name is None else {**details, name: subject}))
 
@@ -277,8 +286,10 @@ def _typed(details: Record) -> dict[str, Any]:
     for name, value in details.items():
         if value is not None and name.endswith("_id") and name != "external_id":
             typed[name] = UUID(value)
-        elif name in ("effective_at", "start", "end", "until", "valid_until"):
+        elif name in ("effective_at", "start", "end", "until", "valid_from", "valid_until"):
             typed[name] = datetime.fromisoformat(value)
+        elif name in _NESTED:
+            typed[name] = tuple(msgspec.convert(one, _NESTED[name]) for one in value)
     return typed
 
 
@@ -295,7 +306,15 @@ def _record(answer: object) -> Record:
             return _transaction(answer.shown() if isinstance(answer, Hold) else answer)
         case PostedEntry(entry=entry):
             return {**_entry(entry), "type": answer.type, "reference": answer.reference}
-        case WebhookEndpoint() | WebhookDelivery() | Approval() | Rate() | TierLimits() | OverriddenLimits():
+        case (
+            WebhookEndpoint()
+            | WebhookDelivery()
+            | Approval()
+            | Rate()
+            | TierLimits()
+            | OverriddenLimits()
+            | FeeSchedule()
+        ):
             return _other(answer)
         case BalanceAt():
             return {"ledger_balance": answer.ledger_balance.major, "version": answer.version}
@@ -333,10 +352,12 @@ def _audit_entry(entry: AuditEntry) -> Record:
 
 
 def _other(
-    answer: WebhookEndpoint | WebhookDelivery | Approval | Rate | TierLimits | OverriddenLimits,
+    answer: WebhookEndpoint | WebhookDelivery | Approval | Rate | TierLimits | OverriddenLimits | FeeSchedule | Quote,
 ) -> Record:
     if isinstance(answer, Rate | TierLimits | OverriddenLimits):
         return {}
+    if isinstance(answer, FeeSchedule | Quote):
+        return {"id": str(answer.id)} if isinstance(answer, FeeSchedule) else _quote(answer)
     if isinstance(answer, Approval):
         return {"id": str(answer.id), "status": answer.status, "asked_by": answer.asked_by}
     return _webhook(answer) if isinstance(answer, WebhookEndpoint) else _delivery(answer)
@@ -348,6 +369,7 @@ def _wallet(wallet: Wallet) -> Record:
         "customer_id": wallet.customer_id and str(wallet.customer_id),
         "currency": wallet.currency,
         "name": wallet.name,
+        "kind": wallet.kind,
         "status": wallet.status,
         "freeze_scope": wallet.freeze_scope,
         "ledger_balance": format_minor(wallet.ledger_balance, wallet.currency),
@@ -371,7 +393,20 @@ def _transaction(transaction: Transaction) -> Record:
         "entries": [_entry(entry) for entry in transaction.entries],
         "rejection_code": transaction.rejection and transaction.rejection.code,
         **({} if relation is None else {RELATION_FIELDS[relation.kind]: str(relation.transaction_id)}),
+        **({} if movement.charge is None else charge_fields(movement.charge)),
         **({} if transaction.hold is None else _hold(transaction.hold, movement.amount.currency)),
+    }
+
+
+def _quote(quote: Quote) -> Record:
+    return {
+        "id": str(quote.id),
+        "total_debit": quote.total_debit.major,
+        "currency": quote.amount.currency,
+        "total_credit": quote.total_credit.major,
+        "credit_currency": quote.total_credit.currency,
+        "expires_at": _time(quote.expires_at),
+        **({} if quote.charge is None else charge_fields(quote.charge)),
     }
 
 

@@ -15,8 +15,8 @@ WalletVerb = Literal["open_wallet", "update_wallet", "freeze", "unfreeze", "clos
 MoneyVerb = str
 """The `type` of any money command."""
 
-BatchVerb = Literal["batch"]
-TermsVerb = Literal["set_limits", "override_limits", "set_rate"]
+BatchVerb = Literal["batch", "create_quote"]
+TermsVerb = Literal["set_limits", "override_limits", "set_rate", "create_fee_schedule", "end_fee_schedule"]
 WebhookVerb = Literal["create_webhook", "update_webhook", "resend"]
 ApprovalVerb = Literal["approve", "reject"]
 FollowUpVerb = Literal["capture", "void", "change_hold", "reverse"]
@@ -67,10 +67,11 @@ class Driver(Protocol):
 
         Args:
             verb: the operation.
-            subject: the id of the customer, wallet, webhook endpoint, approval, hold, or webhook delivery (`resend`);
-                None for `register`, `batch`, `set_limits`, `set_rate`, `create_webhook`, money commands, and sign-in
-                but for `set_password`.
-            details: the fields of the request. `update` may have an `expected_version`; `batch` has its `mode` and
+            subject: the id of the customer, wallet, webhook endpoint, approval, hold, fee schedule, or webhook delivery
+                (`resend`); None for `register`, `batch`, `set_limits`, `set_rate`, `create_fee_schedule`,
+                `create_quote`, `create_webhook`, money commands, and sign-in but for `set_password`.
+            details: the fields of the request; of `create_quote`, those of a money command, with its `type`.
+                `update` may have an `expected_version`; `batch` has its `mode` and
                 `transactions`, and its reply has `results` even if all of them were refused.
             key: the idempotency key.
         """

@@ -16,6 +16,7 @@ from tekana.domain.errors import (
     StateConflict,
     TekanaError,
     Unauthenticated,
+    WalletKindForbidden,
 )
 from tekana.testing.driver import Kind, Record, Refusal, Reply, Verb
 
@@ -44,6 +45,9 @@ _PATHS: dict[Verb, str] = {
     "capture": "/v1/transactions/{}/capture",
     "void": "/v1/transactions/{}/void",
     "reverse": "/v1/transactions/{}/reverse",
+    "create_quote": "/v1/quotes",
+    "create_fee_schedule": "/v1/fee-schedules",
+    "end_fee_schedule": "/v1/fee-schedules/{}/end",
 }
 _PATCHED: dict[Verb, str] = {
     "update_wallet": "/v1/wallets/{}",
@@ -66,6 +70,7 @@ _FAMILIES: dict[type[TekanaError], int] = {
     RuleRefused: 422,
     OwnApproval: 403,
     ApproverForbidden: 403,
+    WalletKindForbidden: 403,
 }
 _STATUSES: dict[str, int] = {
     kind.code: status

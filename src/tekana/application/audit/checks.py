@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from operator import itemgetter
 from typing import Any
 
+from tekana.application.audit.fee_checks import fee_breaches
 from tekana.application.audit.limit_checks import find_breaches
 from tekana.application.audit.reversal_checks import reversal_breaches
 from tekana.application.audit.snapshot import Snapshot
@@ -59,10 +60,11 @@ FINAL = Invariant(12, "statuses follow from events, and what is closed is empty"
 LIMITED = Invariant(13, "what customers moved is within the limits of then")
 DETAILS = Invariant(20, "each customer has their details, and an erased one has none")
 STATEMENTS = Invariant(21, "statements and the trial balance equal the ledger")
+FEES = Invariant(22, "fees are what was charged")
 
 INVARIANTS = (
     *(BALANCED, BALANCES, VERSIONS, HELD, COVERED, CURRENCIES, KEYS, REVERSALS, EVENTS, SEQUENCES, APPEND_ONLY),
-    *(FINAL, LIMITED, DETAILS, STATEMENTS),
+    *(FINAL, LIMITED, DETAILS, STATEMENTS, FEES),
 )
 
 BREACHES_SHOWN_MAX = 20
@@ -116,6 +118,8 @@ def _misplaced(transaction: Transaction) -> Breaches:
         house = house_wallet_id(rules.either, amount.currency)
         if (request.from_wallet_id == house) == (request.to_wallet_id == house):
             yield f"transaction {transaction.id}: a {request.type} that does not go through the {rules.either} wallet"
+    if request.charge is not None:
+        return  # all its entries are compared with its amount and its charge: see `fee_breaches`
     debited = credited = 0
     for entry in transaction.entries:
         wallet_id, is_debit = first_stripe(entry.wallet_id), entry.amount_minor < 0
@@ -447,4 +451,5 @@ _CHECKS: Mapping[Invariant, tuple[Callable[[Snapshot], int], Callable[[Snapshot]
     LIMITED: (_transactions, find_breaches),
     DETAILS: (lambda snapshot: len(snapshot.customers), _details),
     STATEMENTS: (_entries, _statements),
+    FEES: (_transactions, fee_breaches),
 }

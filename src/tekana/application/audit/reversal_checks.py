@@ -8,7 +8,9 @@ from collections.abc import Iterator, Mapping
 from tekana.application.audit.snapshot import Snapshot
 from tekana.domain.holds import Hold
 from tekana.domain.identifiers import TransactionId, WalletId
-from tekana.domain.transaction import REVERSES, TRANSACTION_TYPES, ReversalDetails, Transaction
+from tekana.domain.transaction import REVERSES, TRANSACTION_TYPES, Direction, ReversalDetails, Transaction
+
+_Side = tuple[WalletId, Direction]
 
 
 def reversal_breaches(snapshot: Snapshot) -> Iterator[str]:
@@ -18,7 +20,7 @@ def reversal_breaches(snapshot: Snapshot) -> Iterator[str]:
     """
     transactions = {one.id: one for one in snapshot.transactions}
     amounts: Counter[TransactionId] = Counter()
-    returned: dict[TransactionId, Counter[WalletId]] = {}
+    returned: dict[TransactionId, Counter[_Side]] = {}
     for one in snapshot.transactions:
         relation, details = one.request.relates_to, one.request.details
         if one.status != "posted" or one.request.type != "reversal":
@@ -31,9 +33,10 @@ def reversal_breaches(snapshot: Snapshot) -> Iterator[str]:
         returned.setdefault(original.id, Counter()).update(_sums(one))
     for original_id, sums in returned.items():
         moved = _sums(transactions[original_id])
-        for wallet_id, amount in sums.items():
-            if amount * moved[wallet_id] > 0 or abs(amount) > abs(moved[wallet_id]):
-                yield f"transaction {original_id}: moved {moved[wallet_id]} in wallet {wallet_id}, reversed {amount}"
+        for (wallet_id, direction), amount in sums.items():
+            most = moved[wallet_id, "debit" if direction == "credit" else "credit"]
+            if amount > most:
+                yield f"transaction {original_id}: moved {most} in wallet {wallet_id}, reversed {amount}"
         if amounts[original_id] > transactions[original_id].request.amount.minor:
             yield f"transaction {original_id}: {amounts[original_id]} of its amount was reversed"
     yield from _held_too_much(snapshot, transactions, amounts)
@@ -72,9 +75,9 @@ def _is_reversible(original: Transaction) -> bool:
     return rules is not None and rules.is_reversible and original.status == "posted"
 
 
-def _sums(transaction: Transaction) -> Counter[WalletId]:
-    """Return what a transaction moved in each wallet."""
-    sums: Counter[WalletId] = Counter()
+def _sums(transaction: Transaction) -> Counter[_Side]:
+    """Return what a transaction moved into each wallet, and out of it: a fee goes out where the amount came in."""
+    sums: Counter[_Side] = Counter()
     for entry in transaction.entries:
-        sums[entry.wallet_id] += entry.amount_minor
+        sums[entry.wallet_id, entry.direction] += abs(entry.amount_minor)
     return sums

@@ -8,7 +8,18 @@ attributes of commands: see `tekana.application.commands.command.Command`.
 
 from typing import TYPE_CHECKING, Any, Final, get_args
 
-from tekana.application.commands import api_keys, approvals, customers, limits, money, rates, wallets, webhooks
+from tekana.application.commands import (
+    api_keys,
+    approvals,
+    customers,
+    fees,
+    limits,
+    money,
+    quotes,
+    rates,
+    wallets,
+    webhooks,
+)
 from tekana.application.commands.api_keys import *
 from tekana.application.commands.approvals import *
 from tekana.application.commands.batch import Batch as Batch
@@ -16,16 +27,18 @@ from tekana.application.commands.batch import BatchOutcome as BatchOutcome
 from tekana.application.commands.command import Command as Command
 from tekana.application.commands.command import MoneyCommand as MoneyCommand
 from tekana.application.commands.customers import *
+from tekana.application.commands.fees import *
 from tekana.application.commands.group import CommandGroup
 from tekana.application.commands.limits import *
 from tekana.application.commands.money import *
 from tekana.application.commands.money import AnyMoneyCommand as AnyMoneyCommand
+from tekana.application.commands.quotes import *
 from tekana.application.commands.rates import *
 from tekana.application.commands.wallets import *
 from tekana.application.commands.webhooks import *
 from tekana.domain.events import TransactionType
 
-_PACKAGES = (customers, wallets, money, webhooks, api_keys, approvals, limits, rates)
+_PACKAGES = (customers, wallets, money, webhooks, api_keys, approvals, limits, rates, fees, quotes)
 
 GROUPS: Final[tuple[CommandGroup, ...]] = tuple(package.GROUP for package in _PACKAGES)
 """The commands of each package, and where they go on the bus."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import cache
 from typing import Any, ClassVar, Final, Protocol, TypeVar, runtime_checkable
 from uuid import UUID
@@ -25,12 +26,15 @@ from tekana.domain.answers import Answer, resource_of
 from tekana.domain.audit_log import Observation, refused_entry
 from tekana.domain.book import Book
 from tekana.domain.caller import Scope
-from tekana.domain.errors import InvalidRequest, Refused, SameWallet, invalid
-from tekana.domain.identifiers import HouseRole, WalletId
-from tekana.domain.lock_set import HouseWalletRef, LockedState, LockSet
+from tekana.domain.charging import charge_for, charge_locks, charged, fee_locks
+from tekana.domain.errors import InvalidRequest, PayeeNotMerchant, Refused, SameWallet, invalid
+from tekana.domain.identifiers import HouseRole, QuoteId, WalletId
+from tekana.domain.lock_set import NO_LOCKS, HouseWalletRef, LockedState, LockSet
 from tekana.domain.money import Currency, Money, normalize_amount
+from tekana.domain.quotes import QUOTES, Quote, find_quote, use_quote
 from tekana.domain.transaction import TRANSACTION_TYPES, Leg, Rejection, Transaction, TransactionRequest
 from tekana.domain.wallet import Wallet
+from tekana.domain.wallet_kinds import WALLET_KINDS
 
 # Builds a NamedTuple of all its fields in half the time of its constructor, for what every transfer creates.
 _new_tuple: Final = tuple.__new__
@@ -87,6 +91,15 @@ class ExtendingCommand(Command[AnswerT_co], Protocol[AnswerT_co]):
         Called again with what that locks, until it names nothing new. The ids that it names must not depend on what
         other commands can change, or `decide` has to check them again.
         """
+        ...
+
+
+@runtime_checkable
+class ChargedCommand(Command[AnswerT_co], Protocol[AnswerT_co]):
+    """A command that moves money, for which there may be a fee. Asked for its locks if there are fee schedules."""
+
+    def fee_locks(self, locked: LockedState) -> LockSet:
+        """Return what its fee needs locked, as `ExtendingCommand.further_locks` does."""
         ...
 
 
@@ -193,6 +206,7 @@ class MoneyFields(Struct, frozen=True, kw_only=True):
         currency: an ISO 4217 code.
         reference: the caller's own name for the transaction.
         effective_at: the value date; left out if it is the time of posting.
+        quote_id: a quote of this very movement, whose fee and rate it has; for types that can have a fee or a rate.
     """
 
     SCOPE: ClassVar[Scope] = "transactions:write"
@@ -205,6 +219,7 @@ class MoneyFields(Struct, frozen=True, kw_only=True):
     reference: str | None = None
     metadata: MetadataField | None = None
     effective_at: Time | None = None
+    quote_id: QuoteId | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -229,6 +244,14 @@ class MoneyFields(Struct, frozen=True, kw_only=True):
             yield lambda: check_metadata(metadata)
         if (effective_at := self.effective_at) is not None:
             yield lambda: force_setattr(self, "effective_at", to_time("effective_at", effective_at))
+        if self.quote_id is not None:
+            yield self._check_quote_id
+
+    def _check_quote_id(self) -> None:
+        force_setattr(self, "quote_id", to_id("quote_id", self.quote_id))
+        type_: Any = self.__struct_config__.tag
+        if not TRANSACTION_TYPES[type_].fee_payers:
+            raise invalid("quote_id", f"is for movements that can have a fee or a rate, not for a {type_}")
 
     @property
     def money(self) -> Money:
@@ -245,7 +268,8 @@ class MoneyFields(Struct, frozen=True, kw_only=True):
         type_: Any = self.__struct_config__.tag
         roles = TRANSACTION_TYPES[type_].house_roles
         houses = _house_wallets(roles, self.currency) if roles else ()
-        return _new_tuple(LockSet, (self.wallet_ids(), houses, ()))
+        quote = () if self.quote_id is None else (QUOTES.ref(self.quote_id),)
+        return _new_tuple(LockSet, (self.wallet_ids(), houses, quote))
 
     def party_ids(self, book: Book) -> tuple[WalletId, ...]:  # noqa: ARG002 - for those that the Book resolves
         """Return the wallets of the payer and the payee that are customers', the payer's first."""
@@ -267,14 +291,39 @@ class MoneyFields(Struct, frozen=True, kw_only=True):
             effective_at=self.effective_at,
         )
 
+    def fee_locks(self, locked: LockedState) -> LockSet:
+        """Return what the fee of the quote, or of the type, needs locked."""
+        if self.quote_id is not None:
+            quote = locked.of(QUOTES).get(self.quote_id)
+            return NO_LOCKS if quote is None or quote.charge is None else charge_locks(quote.charge)
+        type_, currency = self.__struct_config__.tag, Currency(self.currency)
+        return fee_locks(locked, str(type_), currency, self.wallet_ids()[0])
+
+    def quote(self, book: Book, request: TransactionRequest) -> Quote | None:
+        """Return the quote that the command names; None for none. Raises the refusals of `find_quote`."""
+        return None if self.quote_id is None else find_quote(book, self.quote_id, request)
+
+    def price(self, book: Book) -> TransactionRequest:
+        """Return the request with its fee of now, without a quote."""
+        request = self.to_request(book)
+        return replace(request, charge=charge_for(book, request, *parties(book, request)))
+
     def decide(self, book: Book) -> Transaction:
-        """Post the legs."""
+        """Post the legs, with those of the fee."""
         request = self.to_request(book)
         payer, payee = parties(book, request)
-        return book.post(request, self.legs(book, request, payer, payee))
+        legs = self.legs(book, request, payer, payee)
+        if self.quote_id is None and not book.locked.terms.fees:  # as mostly
+            return book.post(request, legs)
+        quote = self.quote(book, request)
+        charge = charge_for(book, request, payer, payee) if quote is None else quote.charge
+        posted = book.post(*charged(book, request, legs, payer, payee, charge))
+        if quote is not None:
+            use_quote(book, quote, posted)
+        return posted
 
-    def legs(self, book: Book, request: TransactionRequest, payer: Wallet, payee: Wallet) -> Sequence[Leg]:  # noqa: ARG002 - a fee needs the Book
-        """Return the legs to post: the amount leaves the payer and enters the payee."""
+    def legs(self, book: Book, request: TransactionRequest, payer: Wallet, payee: Wallet) -> Sequence[Leg]:  # noqa: ARG002 - further legs need the Book
+        """Return the legs to post but those of a fee: the amount leaves the payer and enters the payee."""
         minor, currency = request.amount.minor, request.amount.currency
         return _new_tuple(Leg, (payer, -minor, currency)), _new_tuple(Leg, (payee, minor, currency))
 
@@ -290,6 +339,7 @@ def parties(book: Book, request: TransactionRequest) -> tuple[Wallet, Wallet]:
     Raises:
         WalletNotFound, CurrencyMismatch: one of them is not a customer's wallet in the currency of the amount.
         SameWallet: they are one wallet.
+        PayeeNotMerchant: the payee's wallet is of a kind that transactions of the type cannot pay into.
     """
     rules: Any = TRANSACTION_TYPES[request.type]
     currency = request.amount.currency
@@ -298,6 +348,8 @@ def parties(book: Book, request: TransactionRequest) -> tuple[Wallet, Wallet]:
         payee = book.payee_wallet(request.to_wallet_id, currency)
         if payer is payee:
             raise SameWallet("a wallet cannot pay itself")
+        if request.type in WALLET_KINDS[payee.kind].not_paid_by:
+            raise PayeeNotMerchant(f"wallet {payee.id} is a {payee.kind} one: a {request.type} goes to a merchant's")
         return payer, payee
     # Customers' wallets first: their refusals leave the Book unchanged, while a house wallet may be opened.
     customers_payer = None if rules.payer else book.customer_wallet(request.from_wallet_id, currency)

@@ -17,6 +17,7 @@ from msgspec import UNSET, UnsetType
 from tekana.domain.errors import FieldError, InvalidRequest, invalid
 from tekana.domain.iso4217 import WITHDRAWN
 from tekana.domain.money import Currency, Money, parse_currency
+from tekana.domain.wallet_kinds import WALLET_KINDS, WalletKind
 from tekana.ports.page import PAGE_SIZE_MAX, PageRequest
 from tekana.ports.unit_of_work import KEY_SEPARATOR
 
@@ -33,6 +34,14 @@ if TYPE_CHECKING:
 else:
     MetadataField = dict[str, Any]
 """The type of a field with metadata: with `read_number` as its `float_hook`, a decoder keeps every digit."""
+
+if TYPE_CHECKING:
+    WalletKindField = WalletKind
+else:
+    WalletKindField = Annotated[
+        WalletKind, msgspec.Meta(description="`merchant`: of a business, which payments for goods and services go to.")
+    ]
+"""The type of a field with a kind of wallets."""
 
 _KEY_LENGTH_MAX = 255
 _METADATA_NAMES_MAX = 50
@@ -245,6 +254,12 @@ def require_active_currency(code: str) -> Currency:
             "currency", f"{currency} is withdrawn from ISO 4217: open a wallet in the currency that follows it"
         )
     return currency
+
+
+def check_wallet_kind(kind: str) -> None:
+    """Check the name of a kind of wallets."""
+    if not isinstance(kind, str) or kind not in WALLET_KINDS:
+        raise invalid("kind", f"must be one of: {', '.join(WALLET_KINDS)}")
 
 
 def normal_name(field: str, value: str, *, most: int) -> str:

@@ -13,6 +13,7 @@ import msgspec
 
 from tekana.application.commands.batch import Batch
 from tekana.application.commands.command import (
+    ChargedCommand,
     Command,
     ExtendingCommand,
     MoneyCommand,
@@ -28,6 +29,7 @@ from tekana.domain.book import Book
 from tekana.domain.errors import IdempotencyKeyReused, InvalidRequest, Refused, RolledBack
 from tekana.domain.identifiers import WalletId
 from tekana.domain.lock_set import NO_LOCKS, LockedState, LockSet, merge
+from tekana.domain.quotes import QUOTES
 from tekana.domain.transaction import Transaction
 from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord
 
@@ -97,17 +99,23 @@ def with_further_locks(
 ) -> LockSet | None:
     """Return a lock set with what the commands need besides, as the locked items show; None if that is nothing.
 
-    The usage of limits is in a customer's first wallet, so another one needs that.
+    The usage of limits is in a customer's first wallet, so another one needs that; and a fee needs the wallets that it
+    is paid into.
 
     To be called again with what it returned and what that locked: a wallet leads to its customer, say, and the customer
     to something else.
     """
     sharing = {one.usage_wallet_id for one in locked.wallets.values()} - locked.wallets.keys() - {None}
     extends = any(map(is_extending, set(map(type, commands))))
-    if not extends and not sharing:  # as in most groups
+    has_fees = bool(locked.terms.fees or locked.others.get(QUOTES.name))
+    if not extends and not sharing and not has_fees:  # as in most groups
         return None
     extending: Any = [one for one in commands if extends and is_extending(type(one))]
-    further = [one for one in [one.further_locks(locked) for one in extending] if one != NO_LOCKS]
+    further = [one.further_locks(locked) for one in extending]
+    if has_fees:
+        charged: Any = [one for one in commands if is_charged(type(one))]
+        further += [one.fee_locks(locked) for one in charged]
+    further = [one for one in further if one != NO_LOCKS]
     if sharing:
         further.append(LockSet(tuple(one for one in sharing if one is not None)))
     if not further:
@@ -120,6 +128,12 @@ def with_further_locks(
 def is_extending(kind: type[Command[Answer]]) -> bool:
     """Return whether commands of a class are ExtendingCommands. Remembered, as it is asked for every group."""
     return hasattr(kind, ExtendingCommand.further_locks.__name__)
+
+
+@cache
+def is_charged(kind: type[Command[Answer]]) -> bool:
+    """Return whether commands of a class are ChargedCommands."""
+    return hasattr(kind, ChargedCommand.fee_locks.__name__)
 
 
 class Decided(NamedTuple):
@@ -263,7 +277,7 @@ def _decide_all_or_none(commands: Sequence[MoneyCommand], book: Book) -> Sequenc
 def _wallets_to_restore(commands: Sequence[MoneyCommand], book: Book) -> Iterable[WalletId]:
     """Return the wallets that the commands may change: those that they name, or all, if other items lead to some."""
     locks = merge((one.locks() for one in commands), book.stripe)
-    only_named = not locks.others and not any(is_extending(type(one)) for one in commands)
+    only_named = not (locks.others or book.locked.terms.fees or any(is_extending(type(one)) for one in commands))
     return locks.wallets if only_named else book.locked.wallets
 
 

@@ -21,6 +21,7 @@ _OPENING: Final = "Equity:Opening-Balances"
 _HOUSE: Final[dict[HouseRole, str]] = {
     "settlement": "Assets:Settlement",
     "fees": "Income:Fees",
+    "taxes": "Liabilities:Taxes",
     "exchange": "Equity:Exchange",
     "suspense": "Assets:Suspense",
 }

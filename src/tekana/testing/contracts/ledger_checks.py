@@ -10,7 +10,7 @@ from tekana.application import Session, Tekana
 from tekana.application.audit.checks import EVENTS, INVARIANTS, KEYS, REVERSALS, check
 from tekana.application.audit.snapshot import Snapshot
 from tekana.application.engine.engine import Engine
-from tekana.application.session import Parts
+from tekana.application.session_reads import Parts
 from tekana.domain.caller import LOCAL_OPERATOR
 from tekana.domain.customer import Customer
 from tekana.domain.events import LATER_HOLD_EVENTS, Event, TransactionEvent, WalletCredited, WalletDebited, event_id

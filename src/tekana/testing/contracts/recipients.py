@@ -47,8 +47,11 @@ class RecipientsContract(Contract):
         assert (await app.preview(to_number(payer))).request.to_wallet_id == first.id
         assert await app.execute(to_number(payer, "30", "+250 788 000 700"), key="a key") == posted
         payment = MakePayment(from_wallet_id=payer.id, to_phone_number=NUMBER, amount="5", currency="RWF")
-        assert (await app.execute(payment)).request.to_wallet_id == first.id
-        await app.execute(builders.transfer(first.id, second.id, "35"))
+        with pytest.raises(RecipientNotFound):
+            await app.execute(payment)
+        shop = await app.execute(builders.open_wallet(payee.id, "RWF", kind="merchant"))
+        assert (await app.execute(payment)).request.to_wallet_id == shop.id
+        await app.execute(builders.transfer(first.id, second.id, "30"))
         await app.execute(CloseWallet(wallet_id=first.id))
         assert (await app.execute(to_number(payer))).request.to_wallet_id == second.id
         assert (await app.wallets.get(dollars.id)).version == 0

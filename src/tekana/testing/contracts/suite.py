@@ -13,6 +13,7 @@ from tekana.testing.contracts.contacts import ContactsContract
 from tekana.testing.contracts.erasure import ErasureContract
 from tekana.testing.contracts.event_feed import EventFeedContract
 from tekana.testing.contracts.exchange import ExchangeContract
+from tekana.testing.contracts.fees import FeesContract
 from tekana.testing.contracts.hold_races import HoldRacesContract
 from tekana.testing.contracts.holds import HoldsContract
 from tekana.testing.contracts.idempotency import IdempotencyContract
@@ -22,6 +23,7 @@ from tekana.testing.contracts.limits import LimitsContract
 from tekana.testing.contracts.lost_answers import LostAnswersContract
 from tekana.testing.contracts.persistence import PersistenceContract
 from tekana.testing.contracts.personal_data import PersonalDataContract
+from tekana.testing.contracts.quotes import QuotesContract
 from tekana.testing.contracts.read_customers import ReadCustomersContract
 from tekana.testing.contracts.read_filters import ReadFiltersContract
 from tekana.testing.contracts.read_money import ReadMoneyContract
@@ -33,6 +35,7 @@ from tekana.testing.contracts.reversals import ReversalsContract
 from tekana.testing.contracts.round_trips import RoundTripsContract
 from tekana.testing.contracts.statements import StatementsContract
 from tekana.testing.contracts.unit_of_work import UnitOfWorkContract
+from tekana.testing.contracts.wallet_kinds import WalletKindsContract
 from tekana.testing.contracts.withdrawn_currencies import WithdrawnCurrenciesContract
 
 
@@ -69,6 +72,9 @@ class StoreContract(
     AuditLogContract,
     PersonalDataContract,
     ErasureContract,
+    WalletKindsContract,
+    FeesContract,
+    QuotesContract,
 ):
     """The contract of a store. `tekana.testing.contracts` shows how to run it.
 

@@ -44,6 +44,8 @@ _PARTS = (
     "batches",
     "dry_run_steps",
     "exchange_steps",
+    "fee_steps",
+    "quote_steps",
     "limit_steps",
     "events",
     "webhook_steps",

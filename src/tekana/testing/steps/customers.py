@@ -22,6 +22,24 @@ def is_a_customer_with(scene: ScenarioContext, who: str, money: tuple[str, str])
     scene.given(Request("deposit", None, {"wallet_id": wallet, "amount": amount, "currency": currency}))
 
 
+@given(words("{who:Person} is a merchant"))
+def is_a_merchant(scene: ScenarioContext, who: str) -> None:
+    """Register a customer, and change their wallet into a merchant's."""
+    is_a_customer(scene, who)
+    _make_merchant(scene, who)
+
+
+@given(words("{who:Person} is a merchant with {money:Money}"))
+def is_a_merchant_with(scene: ScenarioContext, who: str, money: tuple[str, str]) -> None:
+    """Register a customer, deposit money, and change their wallet into a merchant's."""
+    is_a_customer_with(scene, who, money)
+    _make_merchant(scene, who)
+
+
+def _make_merchant(scene: ScenarioContext, who: str) -> None:
+    scene.given(Request("update_wallet", scene.wallet(f"{who}'s wallet"), {"kind": "merchant"}))
+
+
 @action("{who:Person} registers")
 def registers(scene: ScenarioContext, who: str) -> Request:
     """Register a customer."""

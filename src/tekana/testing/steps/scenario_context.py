@@ -87,6 +87,8 @@ class ScenarioContext:
         self.hold_id = ""
         self.moved: dict[str, str] = {}
         self.reversal_id = ""
+        self.fee_schedule_id = ""
+        self.quote: Record = {}
         self._portal = portal
         self._leaving = ExitStack()
         self._receiver: Receiver | None = None
@@ -129,6 +131,14 @@ class ScenarioContext:
     def learn_wallet(self, name: str, label: str) -> Callable[[Record], None]:
         """Return a function that stores the id of an opened wallet."""
         return lambda record: self.wallets.__setitem__(f"{name}'s {label} wallet", record["id"])
+
+    def learn_fee_schedule(self, record: Record) -> None:
+        """Store the id of the fee schedule."""
+        self.fee_schedule_id = record["id"]
+
+    def learn_quote(self, record: Record) -> None:
+        """Store the quote."""
+        self.quote = record
 
     def learn_hold(self, record: Record) -> None:
         """Store the id of the hold."""

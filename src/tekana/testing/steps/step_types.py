@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ from pytest_bdd import given, parsers, then, when
 from tekana.application.commands import MONEY_COMMANDS
 from tekana.domain.events import EVENT_TYPES
 from tekana.domain.limits import LIMIT_NAMES
+from tekana.domain.transaction import TRANSACTION_TYPES
 from tekana.testing.steps.scenario_context import Request, ScenarioContext
 
 REASONS = {
@@ -20,6 +22,7 @@ REASONS = {
     "it is more than the hold": "capture_exceeds_hold",
     "the hold is not open any more": "hold_not_open",
     "a wallet cannot pay itself": "same_wallet",
+    "it is no merchant's wallet": "payee_not_merchant",
     "the wallet does not allow it now": "wallet_not_active",
     "there is still money in the wallet": "wallet_not_empty",
     "the customer is not active": "customer_not_active",
@@ -37,6 +40,13 @@ REASONS = {
     "there is no rate now": "rate_unavailable",
     "it is less than the smallest amount of the other currency": "amount_too_small",
     "the pair has a rate the other way round": "inverse_rate_exists",
+    "the quote was used": "quote_used",
+    "the quote has expired": "quote_expired",
+    "the quote is for something else": "quote_mismatch",
+    "there is no such quote": "quote_not_found",
+    "the fee is above the amount": "fee_exceeds_amount",
+    "another schedule is for the same": "fee_schedule_overlaps",
+    "the fee schedule has ended": "fee_schedule_ended",
     "the request was used for something else": "idempotency_key_reused",
 }
 """Every reason for a refusal, as the features word it, with its stable code."""
@@ -55,6 +65,24 @@ class _Word:
 
     def __call__(self, text: str) -> Any:
         return self._port_error(text)
+
+
+_PRICE = (
+    r"(?:[\d.,]+ [A-Z]{3}|[\d.]+ % of the amount)(?:, at least [\d.,]+ and at most [\d.,]+ [A-Z]{3})?"
+    r"(?: with [\d.]+ % tax)?"
+)
+"""What a fee is: `99 RWF with 18 % tax`, or `1 % of the amount, at least 50 and at most 500 RWF`."""
+
+
+def _price(text: str) -> dict[str, Any]:
+    """Return the fields of a fee schedule with one band."""
+    numbers = [one.replace(",", "") for one in re.findall(r"[\d,.]*\d", text)]
+    fields: dict[str, Any] = {"bands": [{"percentage" if "% of" in text else "flat": numbers.pop(0)}]}
+    if "at least" in text:
+        fields |= {"minimum": numbers.pop(0), "maximum": numbers.pop(0)}
+    if "tax" in text:
+        fields["tax_percentage"] = numbers.pop(0)
+    return fields
 
 
 def _money(text: str) -> tuple[str, str]:
@@ -85,8 +113,16 @@ _WORDS = {
     "Office": _Word(r"the [a-z ]+"),
     "Field": _Word(
         r"full name|email|phone number|external id|country|currency|tier|reference|description|amount|reason|address|"
-        rf"password|duration|bid|ask|until|{'|'.join(name.replace('_', ' ') for name in LIMIT_NAMES)}",
+        rf"password|duration|bid|ask|until|kind|paid by|transaction type|valid from|valid until|"
+        rf"shares\[\d\].wallet_id|shares|bands\[\d\].up_to|{'|'.join(name.replace('_', ' ') for name in LIMIT_NAMES)}",
         lambda text: {"address": "url", "duration": "expires_in"}.get(text, text.replace(" ", "_")),
+    ),
+    "Charged": _Word("|".join(f"{name}s" for name in TRANSACTION_TYPES), lambda text: text.removesuffix("s")),
+    "Cost": _Word("cost|are to cost"),
+    "Price": _Word(_PRICE, _price),
+    "Shares": _Word(
+        r"[\d.]+ % are [A-Z][a-z]+'s(?: and [\d.]+ % [A-Z][a-z]+'s)*",
+        lambda text: re.findall(r"([\d.]+) % (?:are )?([A-Z][a-z]+)'s", text),
     ),
     "Limit": _Word("|".join(name.replace("_", " ") for name in LIMIT_NAMES), lambda text: text.replace(" ", "_")),
     "Number": _Word(r"[\d.]+"),

@@ -32,6 +32,12 @@ def opens(scene: ScenarioContext, currency: str, label: str, who: str) -> Reques
     return Request("open_wallet", None, details, scene.learn_wallet(who, label))
 
 
+@action("{wallet:Wallet} is changed into a {kind:w} wallet")
+def is_changed_into(scene: ScenarioContext, wallet: str, kind: str) -> Request:
+    """Change the kind of a wallet."""
+    return Request("update_wallet", scene.wallet(wallet), {"kind": kind})
+
+
 @action('{wallet:Wallet} is renamed "{name:Text}"')
 def is_renamed(scene: ScenarioContext, wallet: str, name: str) -> Request:
     """Change the name of a wallet."""
@@ -60,6 +66,19 @@ def is_unfrozen(scene: ScenarioContext, wallet: str) -> Request:
 def is_closed(scene: ScenarioContext, wallet: str) -> Request:
     """Close a wallet."""
     return Request("close_wallet", scene.wallet(wallet), {})
+
+
+@action('a {kind:w} wallet in {currency:w} named "{label:Text}" is opened for {who:Person}')
+def opens_of_kind(scene: ScenarioContext, kind: str, currency: str, label: str, who: str) -> Request:
+    """Open another wallet of a kind."""
+    request = opens(scene, currency, label, who)
+    return request._replace(details={**request.details, "kind": kind})
+
+
+@state("{wallet:Wallet} is a {kind:w} wallet")
+def is_of_kind(scene: ScenarioContext, wallet: str, kind: str) -> None:
+    """Check the kind of a wallet."""
+    assert scene.get("wallets", scene.wallet(wallet))["kind"] == kind
 
 
 @state("{wallet:Wallet} is {status:w}")

@@ -7,9 +7,11 @@ from typing import Any, ClassVar
 
 from tekana.application.commands.money.follow_up import FollowUp, money_of, normalize_amount
 from tekana.domain.book import Book
+from tekana.domain.charging import fee_locks
 from tekana.domain.errors import (
     CaptureExceedsHold,
     CustomerNotActive,
+    FeeExceedsAmount,
     HoldNotOpen,
     LimitExceeded,
     Refused,
@@ -17,7 +19,8 @@ from tekana.domain.errors import (
     WalletNotActive,
 )
 from tekana.domain.events import TransactionType
-from tekana.domain.holds import Hold, capture
+from tekana.domain.holds import HOLDS, Hold, capture
+from tekana.domain.lock_set import NO_LOCKS, LockedState, LockSet
 from tekana.domain.money import Money
 from tekana.domain.transaction import CAPTURES, Relation, Transaction, TransactionRequest
 
@@ -39,6 +42,7 @@ class CaptureHold(FollowUp, frozen=True, kw_only=True):
         WalletNotActive,
         CustomerNotActive,
         LimitExceeded,
+        FeeExceedsAmount,
     )
     EXAMPLE: ClassVar[Mapping[str, Any]] = {"amount": "1200", "final": False}
 
@@ -48,6 +52,13 @@ class CaptureHold(FollowUp, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         super().__post_init__()
         normalize_amount(self)
+
+    def fee_locks(self, locked: LockedState) -> LockSet:
+        """Return what the fee of the capture needs locked."""
+        hold = locked.of(HOLDS).get(self.transaction_id)
+        if hold is None:
+            return NO_LOCKS
+        return fee_locks(locked, self.TYPE, hold.request.amount.currency, hold.request.from_wallet_id)
 
     def to_request(self, book: Book) -> TransactionRequest:
         """Return the request. Of a hold that has ended, nothing is left: its amount is the hold's then."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from tekana.application.commands.money.wallet_fields import OneWallet
+from tekana.application.commands.money.wallet_fields import QUOTE_REFUSALS, OneWallet
 from tekana.domain.errors import (
     CurrencyMismatch,
     CustomerNotActive,
+    FeeExceedsAmount,
     LimitExceeded,
     Refused,
     WalletNotActive,
@@ -26,6 +27,8 @@ class DepositFunds(OneWallet, frozen=True, kw_only=True, tag_field="type", tag="
         WalletNotActive,
         CustomerNotActive,
         LimitExceeded,
+        *QUOTE_REFUSALS,
+        FeeExceedsAmount,
     )
     EXAMPLE: ClassVar[Mapping[str, Any]] = {
         "type": "deposit",

@@ -36,6 +36,7 @@ class ReverseTransaction(FollowUp, frozen=True, kw_only=True):
         reason: why, kept with the reversal.
         hold_rest: whether, if the receiver does not have that much any more, what they have is held for the payer, and
             the hold is the answer. Otherwise nothing is done then.
+        keep_fees: whether the operator keeps the fee, which is otherwise given back in proportion, with tax and shares.
     """
 
     NAME: ClassVar[str] = "ReverseTransaction"
@@ -55,6 +56,7 @@ class ReverseTransaction(FollowUp, frozen=True, kw_only=True):
     amount: str | None = None
     reason: str | None = None
     hold_rest: bool = False
+    keep_fees: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -76,7 +78,7 @@ class ReverseTransaction(FollowUp, frozen=True, kw_only=True):
         original = find_original(book, self.transaction_id)
         currency = original.transaction.request.amount.currency
         amount = None if self.amount is None else money_of(self.amount, currency)
-        return reversal_request(book, original, amount, self.reason)
+        return reversal_request(book, original, amount, self.reason, keep_fees=self.keep_fees)
 
     def decide(self, book: Book) -> Transaction:
         """Post the reversal, or hold what is left."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import chain
-from typing import ClassVar
+from typing import Any, ClassVar, Final
 
 from msgspec.structs import force_setattr
 
@@ -17,6 +17,10 @@ from tekana.domain.errors import (
     CustomerNotActive,
     InsufficientFunds,
     LimitExceeded,
+    QuoteExpired,
+    QuoteMismatch,
+    QuoteNotFound,
+    QuoteUsed,
     RecipientNotFound,
     Refused,
     SameWallet,
@@ -27,6 +31,10 @@ from tekana.domain.errors import (
 )
 from tekana.domain.identifiers import CustomerId, WalletId
 from tekana.domain.lock_set import NO_LOCKS, LockedState, LockSet
+from tekana.domain.wallet_kinds import WALLET_KINDS
+
+QUOTE_REFUSALS: Final[tuple[type[Refused], ...]] = (QuoteNotFound, QuoteMismatch, QuoteUsed, QuoteExpired)
+"""Those of commands that can name a quote."""
 
 
 class OneWallet(MoneyFields, frozen=True, kw_only=True):
@@ -62,7 +70,7 @@ class BetweenWallets(NamedWallets, frozen=True, kw_only=True):
     Attributes:
         to_wallet_id: the payee's wallet; left out if there is a `to_phone_number`.
         to_phone_number: the phone number of the payee, a customer of the payer's tenant, whose oldest wallet in the
-            currency is paid into.
+            currency, of a kind that can be paid into, is paid into.
     """
 
     OPTIONAL_IDS: ClassVar[tuple[str, ...]] = ("to_wallet_id",)
@@ -99,7 +107,7 @@ class BetweenWallets(NamedWallets, frozen=True, kw_only=True):
         locks = super().locks()
         if self.to_phone_number is None:
             return locks
-        return locks._replace(others=(CONTACTS.ref(_contact(self.to_phone_number)),))
+        return locks._replace(others=(*locks.others, CONTACTS.ref(_contact(self.to_phone_number))))
 
     def further_locks(self, locked: LockedState) -> LockSet:
         """Return the payee, who has the phone number."""
@@ -126,7 +134,12 @@ class BetweenWallets(NamedWallets, frozen=True, kw_only=True):
         payee = book.locked.of(CUSTOMERS).get(self._payee_id(book.locked, self.to_phone_number))  # type: ignore[arg-type]
         # The number may have changed between the reading of contacts and the lock of the customer.
         if payee is not None and payee.active and payee.phone_number == self.to_phone_number:
-            wallets = [one for one in book.wallets_of(payee.id) if one.currency == self.currency]
+            type_: Any = self.__struct_config__.tag
+            wallets = [
+                one
+                for one in book.wallets_of(payee.id)
+                if one.currency == self.currency and type_ not in WALLET_KINDS[one.kind].not_paid_by
+            ]
             if wallets:
                 return self.from_wallet_id, next((one for one in wallets if one.status == "active"), wallets[0]).id
         raise RecipientNotFound("no customer with this phone number can be paid in this currency")

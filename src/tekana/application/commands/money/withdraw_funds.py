@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from tekana.application.commands.money.wallet_fields import OneWallet
+from tekana.application.commands.money.wallet_fields import QUOTE_REFUSALS, OneWallet
 from tekana.domain.caller import Scope
 from tekana.domain.errors import (
     CurrencyMismatch,
@@ -30,6 +30,7 @@ class WithdrawFunds(OneWallet, frozen=True, kw_only=True, tag_field="type", tag=
         CustomerNotActive,
         InsufficientFunds,
         LimitExceeded,
+        *QUOTE_REFUSALS,
     )
     EXAMPLE: ClassVar[Mapping[str, Any]] = {
         "type": "withdrawal",
