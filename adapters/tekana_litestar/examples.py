@@ -106,7 +106,7 @@ _ERRORS: Final[dict[type[tekana.TekanaError], tekana.TekanaError]] = {
         tekana.FeeScheduleNotFound(f"no fee schedule has the id {fields.OTHER_ID}"),
         tekana.FeeScheduleOverlaps(f"schedule {fields.OTHER_ID} is for the same at that time: end it first"),
         tekana.FeeScheduleEnded(f"the fee schedule ended at {fields.POSTED_AT}"),
-        tekana.FeeExceedsAmount("the payee would pay 59 RWF, with tax, for 40 RWF"),
+        tekana.FeeExceedsAmount("the fee of the payee, with tax, is more than 40 RWF"),
         tekana.RateNotFound("there is no rate of EUR/RWF"),
         tekana.IdempotencyKeyReused("this idempotency key was used before, for another request"),
         RateLimited(Quota("recipients", 30, 60, remaining=0, reset_seconds=42)),

@@ -9,9 +9,10 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from tekana import AnyMoneyCommand, CaptureHold, Refused, ReverseTransaction, Session
 from tekana import Entry as DomainEntry
+from tekana import Refused, Session
 from tekana import Transaction as DomainTransaction
+from tekana.application.commands.command import AnswerT, Command
 from tekana.application.executed import Executed
 from tekana.domain.events import TransactionType
 from tekana.domain.hold_state import HoldDetails
@@ -106,14 +107,9 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
     captured_amount: Annotated[str, fields.balance("What was captured of a hold.", "1200")] | UnsetType = UNSET
     held_amount: Annotated[str, fields.balance("What a hold still reserves.", "1800")] | UnsetType = UNSET
     hold_id: Annotated[UUID, meta("The hold that a capture is of.", fields.TRANSACTION_ID)] | UnsetType = UNSET
-    received_amount: (
-        Annotated[str, fields.balance("What an exchange put into the other wallet.", "10.00")] | UnsetType
-    ) = UNSET
-    received_currency: Annotated[str, meta("Its ISO 4217 code.", "USD")] | UnsetType = UNSET
-    price: (
-        Annotated[str, meta("Of one unit of the base of the rate: the bid or the ask of an exchange.", "1320")]
-        | UnsetType
-    ) = UNSET
+    received_amount: Annotated[str, fields.RECEIVED_AMOUNT] | UnsetType = UNSET
+    received_currency: Annotated[str, fields.RECEIVED_CURRENCY] | UnsetType = UNSET
+    price: Annotated[str, fields.PRICE] | UnsetType = UNSET
     reverses: (
         Annotated[UUID, meta("What a reversal gives back, or what a hold is for.", fields.TRANSACTION_ID)] | UnsetType
     ) = UNSET
@@ -123,9 +119,9 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
         ]
         | UnsetType
     ) = UNSET
-    tax: Annotated[str, fields.balance("The tax on the fee, beside it.", "9")] | UnsetType = UNSET
-    fee_currency: Annotated[str, meta("The ISO 4217 code of both.", "RWF")] | UnsetType = UNSET
-    fee_paid_by: Annotated[str, meta("`payer` or `payee`: whose wallet both left.", "payer")] | UnsetType = UNSET
+    tax: Annotated[str, fields.TAX] | UnsetType = UNSET
+    fee_currency: Annotated[str, fields.FEE_CURRENCY] | UnsetType = UNSET
+    fee_paid_by: Annotated[str, fields.FEE_PAID_BY] | UnsetType = UNSET
 
     @classmethod
     def from_domain(cls, one: DomainTransaction) -> Transaction:
@@ -199,13 +195,15 @@ def posted_response(executed: Executed[DomainTransaction]) -> HttpResponse:
     return json_response(201, Transaction.from_domain(transaction), location, replayed=replayed)
 
 
-async def previewed_response(
-    session: Session, command: AnyMoneyCommand | CaptureHold | ReverseTransaction
-) -> HttpResponse:
-    """Return the transaction that a command would lead to, as a response."""
+async def previewed(session: Session, command: Command[AnswerT]) -> AnswerT:
+    """Return what a command would lead to. Raises its refusal."""
     try:
-        transaction: DomainTransaction = await session.preview(command)
+        return await session.preview(command)
     except Refused as refusal:
         refusal.transaction = None  # it was not kept, so it cannot be looked up
         raise
-    return json_response(200, Transaction.from_domain(transaction))
+
+
+async def previewed_response(session: Session, command: Command[DomainTransaction]) -> HttpResponse:
+    """Return the transaction that a command would lead to, as a response."""
+    return json_response(200, Transaction.from_domain(await previewed(session, command)))

@@ -277,12 +277,13 @@ def _final() -> str:
 _HELD_EVENTS = "'FundsHeld', 'HoldReleased'"
 _HELD = f"""
     WITH rows AS (
-        SELECT h.id, h.amount, h.captured, h.status, t.from_wallet_id, t.to_wallet_id, t.currency
+        SELECT h.id, h.amount, h.captured, h.status, t.from_wallet_id, t.to_wallet_id, t.currency, t.relates_to::text
         FROM holds h JOIN transactions t ON t.id = h.id
     ), open AS (
         SELECT from_wallet_id AS id, sum(amount - captured) AS left FROM rows WHERE status = 'pending' GROUP BY 1
     ), captures AS (
-        SELECT id, relates_to, amount, from_wallet_id, to_wallet_id, currency FROM transactions
+        SELECT id, relates_to, amount, from_wallet_id, to_wallet_id, currency, details ->> 'reverses' AS reverses
+        FROM transactions
         WHERE type = 'capture' AND status = 'posted'
     ), events AS (
         SELECT (event ->> 'wallet_id')::uuid AS id, (event ->> 'sequence')::bigint AS sequence,
@@ -308,9 +309,10 @@ _HELD = f"""
     FROM (SELECT id FROM transactions WHERE status = 'pending') t FULL JOIN holds h ON h.id = t.id
     WHERE t.id IS NULL OR h.id IS NULL
     UNION ALL
-    SELECT format('transaction %s: captures no hold, or one of other wallets', c.id)
+    SELECT format('transaction %s: captures no hold, or one of other wallets, or for something else', c.id)
     FROM captures c LEFT JOIN rows h ON h.id = c.relates_to
-    WHERE (h.from_wallet_id, h.to_wallet_id, h.currency) IS DISTINCT FROM (c.from_wallet_id, c.to_wallet_id, c.currency)
+    WHERE (h.from_wallet_id, h.to_wallet_id, h.currency, h.relates_to)
+          IS DISTINCT FROM (c.from_wallet_id, c.to_wallet_id, c.currency, c.reverses)
     UNION ALL
     SELECT format('hold %s: %s of %s, its captures: %s', h.id, h.captured, h.amount, coalesce(sum(c.amount), 0))
     FROM holds h LEFT JOIN captures c ON c.relates_to = h.id GROUP BY h.id
@@ -321,7 +323,7 @@ _HELD = f"""
 _REVERSALS = """
     WITH reversed AS (
         SELECT r.id, r.relates_to, r.relation, (r.details ->> 'of_original')::bigint AS of_original,
-               o.id AS original, o.amount, o.status = 'posted' AND o.type IN ({reversible}) AS is_reversible
+               o.id AS original, o.amount, o.status = 'posted' AND {reversible} AS is_reversible
         FROM transactions r LEFT JOIN transactions o ON o.id = r.relates_to
         WHERE r.type = 'reversal' AND r.status = 'posted'
     ), amounts AS (
@@ -349,7 +351,7 @@ _REVERSALS = """
     SELECT format('hold %s: is for the payer of nothing that can be reversed, or in other wallets', t.id)
     FROM transactions t JOIN holds h ON h.id = t.id LEFT JOIN transactions o ON o.id = t.relates_to
     WHERE t.relation IS NOT NULL
-      AND (o.status = 'posted' AND o.type IN ({reversible})
+      AND (o.status = 'posted' AND {reversible}
            AND (o.from_wallet_id, o.to_wallet_id) = (t.to_wallet_id, t.from_wallet_id)) IS NOT TRUE
     UNION ALL
     SELECT format('transaction %s: %s of its amount was reversed, and %s is held for its payer',
@@ -366,7 +368,7 @@ _REVERSALS = """
 # exchange wallets follows from the rest, as entries sum to zero. A reversal gives back: the one who was paid pays.
 _FEES = """
     WITH charged AS (
-        SELECT id, type, status, amount, details -> 'charge' AS charge,
+        SELECT id, type, status, amount, details -> 'charge' AS charge, details -> 'reverses' IS NOT NULL AS is_free,
                CASE WHEN type = 'reversal' THEN -1 ELSE 1 END AS sign,
                CASE WHEN type = 'reversal' THEN to_wallet_id ELSE from_wallet_id END AS payer,
                CASE WHEN type = 'reversal' THEN from_wallet_id ELSE to_wallet_id END AS payee,
@@ -412,7 +414,7 @@ _FEES = """
     FROM differing
     UNION ALL
     SELECT format('transaction %s: a %s %s with a fee', id, status, type) FROM charged
-    WHERE status <> 'posted' OR type NOT IN ({charged})
+    WHERE status <> 'posted' OR type NOT IN ({charged}) OR is_free
 """
 
 
@@ -454,7 +456,8 @@ _STATEMENTS = """
 
 def _reversals() -> str:
     reversible = (f"'{name}'" for name, one in TRANSACTION_TYPES.items() if one.is_reversible)
-    return _REVERSALS.replace("{reversible}", ", ".join(reversible))
+    condition = f"o.type IN ({', '.join(reversible)}) AND o.details -> 'reverses' IS NULL"
+    return _REVERSALS.replace("{reversible}", condition)
 
 
 def checks() -> tuple[Check, ...]:

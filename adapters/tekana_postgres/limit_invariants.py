@@ -53,22 +53,32 @@ def limit_breaches() -> str:
         SELECT m.*, sum(net) OVER (PARTITION BY first_id ORDER BY posted_at, transaction_id) AS balance
         FROM moved m
     ), returned AS (
-        SELECT r.id, CASE WHEN o.posted_at < (SELECT counted_from FROM terms) THEN '-infinity'
-                     ELSE (o.posted_at AT TIME ZONE z.name)::date END AS day,
-               sum((r.details ->> 'of_original')::bigint) OVER (PARTITION BY o.id ORDER BY r.posted_at, r.id)
-                   = o.amount AS is_whole
+        SELECT r.id, r.posted_at, o.id AS original_id, nullif(o.amount, 0) AS amount,
+               CASE WHEN o.posted_at < (SELECT counted_from FROM terms) THEN '-infinity'
+                    ELSE (o.posted_at AT TIME ZONE z.name)::date END AS day,
+               (r.details ->> 'of_original')::bigint AS part,
+               sum((r.details ->> 'of_original')::bigint) OVER (PARTITION BY o.id ORDER BY r.posted_at, r.id) AS after
         FROM transactions r JOIN transactions o ON o.id = r.relates_to
         JOIN zones z ON o.posted_at >= z.valid_from AND o.posted_at < z.valid_to
         WHERE r.type = 'reversal' AND r.status = 'posted' AND o.type NOT IN ({uncounted})
+    ), counted_or_returned AS (
+        SELECT first_id, customer_id, currency, transaction_id, posted_at, net, balance,
+               false AS is_return, NULL::date AS returned_day, false AS is_whole
+        FROM placed p WHERE NOT EXISTS (
+            SELECT FROM transactions t WHERE t.id = p.transaction_id
+            AND (t.type IN ({uncounted}) OR t.type = 'capture' AND t.details -> 'reverses' IS NOT NULL))
+        UNION ALL
+        SELECT m.first_id, m.customer_id, m.currency, r.id, r.posted_at,
+               sign(m.net) * (div(abs(m.net) * r.after, r.amount) - div(abs(m.net) * (r.after - r.part), r.amount)),
+               NULL, true, r.day, r.after = r.amount
+        FROM returned r JOIN moved m ON m.transaction_id = r.original_id
+        WHERE m.net <> 0
     ), counted AS MATERIALIZED (
-        SELECT p.*, r.id IS NOT NULL AS is_return, r.day AS returned_day, r.is_whole,
-               (p.net < 0) <> (r.id IS NOT NULL) AS is_outgoing,
-               max((p.posted_at AT TIME ZONE z.name)::date) OVER (
-                   PARTITION BY p.first_id ORDER BY p.posted_at, p.transaction_id) AS day
-        FROM placed p JOIN zones z ON p.posted_at >= z.valid_from AND p.posted_at < z.valid_to
-        LEFT JOIN transactions t ON t.id = p.transaction_id AND t.type IN ({uncounted})
-        LEFT JOIN returned r ON r.id = p.transaction_id
-        WHERE (t.id IS NULL OR r.id IS NOT NULL) AND p.net <> 0 AND p.posted_at >= (SELECT counted_from FROM terms)
+        SELECT c.*, c.net < 0 AS is_outgoing,
+               max((c.posted_at AT TIME ZONE z.name)::date) OVER (
+                   PARTITION BY c.first_id ORDER BY c.posted_at, c.transaction_id) AS day
+        FROM counted_or_returned c JOIN zones z ON c.posted_at >= z.valid_from AND c.posted_at < z.valid_to
+        WHERE (c.is_return OR c.net <> 0) AND c.posted_at >= (SELECT counted_from FROM terms)
     ), used AS (
         SELECT c.*, {", ".join(_running_sums())} FROM counted c
     ), settings AS (

@@ -165,7 +165,7 @@ def _details_of(row: Row) -> tuple[Any, Charge | None]:
     charge = read.pop(_CHARGE, None)
     kind = TRANSACTION_TYPES[row["type"]].details
     return (
-        msgspec.convert(read, kind) if kind is not None else read or None,
+        msgspec.convert(read, kind) if kind is not None and read else read or None,
         None if charge is None else msgspec.convert(charge, Charge),
     )
 

@@ -68,8 +68,9 @@ _STATE = """
 SELECT array(SELECT version_num FROM alembic_version) AS revisions, array(
     SELECT name || '=off' FROM unnest(ARRAY['fsync', 'full_page_writes', 'synchronous_commit']) AS name
     WHERE current_setting(name) = 'off'
-) AS unsafe, (SELECT name FROM time_zones ORDER BY valid_from DESC LIMIT 1) AS time_zone
+) AS unsafe
 """
+_TIME_ZONE = "SELECT name FROM time_zones ORDER BY valid_from DESC LIMIT 1"
 
 
 class PostgresStore:
@@ -251,15 +252,16 @@ class PostgresStore:
         """
         async with raw_connection(self._background) as connection:
             state = await connection.fetchrow(_STATE)
-        warnings = check_revisions(state["revisions"])
+            warnings = check_revisions(state["revisions"])
+            time_zone = await connection.fetchval(_TIME_ZONE)
         await self._write_probe.check()
         if self._chains.keys is not None:
             await self._chains.keys.current()
         if self._replica is not None:
             warnings += await _check_replica(self._replica)
-        if self._time_zone not in (None, state["time_zone"]):
+        if self._time_zone not in (None, time_zone):
             warnings.append(
-                f"limits are counted in the time zone {state['time_zone']}, as the database says, not in "
+                f"limits are counted in the time zone {time_zone}, as the database says, not in "
                 f"{self._time_zone}: set the same everywhere, and run tekana migrate"
             )
         if state["unsafe"]:

@@ -37,6 +37,29 @@ Feature: Trying out a movement
       And the answer is the one of the dry run
       And Aline's wallet holds 2,000 RWF
 
+    Scenario Outline: What is done with a hold or a transaction
+      Given 3,000 RWF is held in Aline's wallet for Bosco's wallet
+      And 500 RWF is transferred from Bosco's wallet to Aline's wallet
+      When <trial> is tried out
+      Then the hold is pending, with 0 RWF captured and 3,000 RWF held
+      And Aline's wallet has 5,500 RWF, of which 3,000 RWF is held
+      When <real>
+      Then it is done
+      And the answer is the one of the dry run
+
+      Examples:
+        | trial                          | real                             |
+        | capturing the hold             | the hold is captured             |
+        | voiding the hold               | the hold is voided               |
+        | changing the hold to 3,500 RWF | the hold is changed to 3,500 RWF |
+        | reversing the transfer         | the transfer is reversed         |
+
+    Scenario: A change of a hold that would be refused
+      Given 3,000 RWF is held in Aline's wallet for Bosco's wallet
+      When changing the hold to 5,001 RWF is tried out
+      Then it is refused: not enough money
+      And the hold is pending, with 0 RWF captured and 3,000 RWF held
+
   @transaction-23
   Rule: T23. A batch can be tried out, too
 

@@ -105,6 +105,20 @@ Feature: Fees
         | 118 RWF | done                                  |
         | 117 RWF | refused: the fee is above the amount  |
 
+    Scenario Outline: A payee whose wallet is frozen for money going out
+      Given <types> in RWF cost 100 RWF with 18 % tax, paid by the payee
+      And 500 RWF is held in Aline's wallet for Bosco's wallet
+      And Bosco's wallet is frozen for money going out
+      When <movement>
+      Then it is done
+      And Bosco's wallet holds 382 RWF
+
+      Examples:
+        | types    | movement                                                          |
+        | deposits | 500 RWF is deposited into Bosco's wallet                          |
+        | payments | a payment of 500 RWF is made from Aline's wallet to Bosco's wallet |
+        | captures | the hold is captured                                              |
+
     Scenario: The payer has the amount, and not the fee
       Given transfers in RWF cost 100 RWF, paid by the payer
       When 99,901 RWF is transferred from Aline's wallet to Bosco's wallet
@@ -183,6 +197,19 @@ Feature: Fees
       Then it is done
       And the operator's fees are 99 RWF
 
+    Scenario: A share that is above a limit stays with the operator
+      Given Chantal is a merchant
+      And transfers in RWF cost 99 RWF, paid by the payer, of which 30 % are Chantal's
+      And the limits of tier 0 in RWF are:
+        | daily incoming amount | 5028 |
+      When 5,000 RWF is transferred from Aline's wallet to Chantal's wallet
+      Then it is done
+      And Chantal's wallet holds 5,000 RWF
+      When 1,000 RWF is transferred from Aline's wallet to Bosco's wallet
+      Then it is done
+      And Chantal's wallet holds 5,000 RWF
+      And the operator's fees are 198 RWF
+
     Scenario: Shares go to merchants' wallets only
       Given Chantal is a customer
       When transfers in RWF are to cost 99 RWF, paid by the payer, of which 30 % are Chantal's
@@ -206,6 +233,13 @@ Feature: Fees
       When 1,000 RWF is transferred from Aline's wallet to Bosco's wallet
       Then it has a fee of 40 RWF and a tax of 0 RWF, paid by the payer
 
+    Scenario: A schedule that ended before it began leaves room for another
+      Given it is 2026-03-01 12:00
+      And transfers in RWF cost 100 RWF, paid by the payer, from 2026-03-02 00:00 to 2026-03-03 00:00
+      And the fee schedule ends
+      When transfers in RWF are to cost 90 RWF, paid by the payer
+      Then it is done
+
     Scenario: Two schedules for the same never apply at the same time
       Given transfers in RWF cost 100 RWF, paid by the payer
       When transfers in RWF are to cost 90 RWF, paid by the payer
@@ -224,6 +258,16 @@ Feature: Fees
       Then it has no fee
       When the fee schedule ends
       Then it is refused: the fee schedule has ended
+
+    Scenario: A schedule that was ended before it began applies never
+      Given it is 2026-03-01 12:00
+      And transfers in RWF cost 100 RWF, paid by the payer, from 2026-03-02 00:00 to 2026-03-03 00:00
+      And the fee schedule ends
+      When transfers in RWF are to cost 90 RWF, paid by the payer
+      Then it is done
+      Given it is 2026-03-02 12:00
+      When 1,000 RWF is transferred from Aline's wallet to Bosco's wallet
+      Then it has a fee of 90 RWF and a tax of 0 RWF, paid by the payer
 
     Scenario: A schedule applies from its beginning until before its end
       Given it is 2026-03-01 12:00
@@ -317,6 +361,21 @@ Feature: Fees
       When the transfer is reversed
       Then it has a fee of 50 RWF and a tax of 0 RWF, paid by the payer
       And Aline's wallet holds 99,950 RWF
+
+    Scenario: A share was spent
+      Given Chantal is a merchant
+      And transfers in RWF cost 100 RWF, paid by the payer, of which 30 % are Chantal's
+      And 1,000 RWF is transferred from Aline's wallet to Bosco's wallet
+      And 1 RWF is withdrawn from Chantal's wallet
+      When the transfer is reversed
+      Then it is refused: not enough money
+      When the transfer is reversed, or what is left is held
+      Then it is refused: not enough money
+      And Bosco's wallet has 1,000 RWF, of which 0 RWF is held
+      When the transfer is reversed, and the fee is kept
+      Then it is done
+      And Aline's wallet holds 99,900 RWF
+      And Chantal's wallet holds 29 RWF
 
   @fee-7
   Rule: F7. Limits count what leaves or enters a wallet in all, with the fee

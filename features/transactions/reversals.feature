@@ -210,6 +210,22 @@ Feature: Reversals
       Then it is done
       And Bosco's wallet holds 0 RWF
 
+    Scenario: What is captured for the payer costs nothing, uses no limit, and cannot be reversed
+      Given the limits of tier 0 in RWF are:
+        | daily outgoing count | 2 |
+      And captures in RWF cost 10 RWF, paid by the payee
+      And 3,000 RWF is transferred from Aline's wallet to Bosco's wallet
+      And 2,500 RWF is withdrawn from Bosco's wallet
+      And the transfer is reversed, or what is left is held
+      When the hold is captured
+      Then it is done
+      And it has no fee
+      And Aline's wallet holds 2,500 RWF
+      And Bosco has 1 of the daily outgoing count in RWF left
+      When that is reversed
+      Then it is refused: it cannot be reversed
+      And Aline's wallet holds 2,500 RWF
+
     Scenario: The payer of an exchange has no wallet in the currency of what is left
       Given the operator buys USD at 1310 RWF and sells it at 1320 RWF
       And Bosco has a travel wallet in USD

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from tekana import application
 from tekana.application import *
+from tekana.application.commands.fees.schedule_fields import NewFeeBand as NewFeeBand
+from tekana.application.commands.fees.schedule_fields import NewFeeShare as NewFeeShare
 from tekana.bootstrap import MissingAdapter as MissingAdapter
 from tekana.bootstrap import Settings as Settings
 from tekana.bootstrap import connect as connect
@@ -296,6 +298,8 @@ if not TYPE_CHECKING:
         "MAIN_TENANT",
         "MissingAdapter",
         "Money",
+        "NewFeeBand",
+        "NewFeeShare",
         "NotFound",
         "OutcomeNotFound",
         "Overloaded",

@@ -139,7 +139,7 @@ class Matrix:
         if not subject.may(target.line):
             return
         text, page = "", f"{target.line.path}?limit=200"
-        if target.line.path.endswith("/export"):  # all in one answer, without a page
+        if target.line.path.endswith(("/export", "/fee-schedules")):  # all in one answer, without a page
             text, page = (await self.driver.ask(Sent("GET", target.line.path, (subject.headers,)))).body.decode(), ""
         while page:
             answer = await self.driver.ask(Sent("GET", page, (subject.headers,)))

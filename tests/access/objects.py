@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 import pytest
@@ -10,9 +11,11 @@ import pytest
 from tekana import (
     LOCAL_OPERATOR,
     SCOPES,
+    CreateFeeSchedule,
     CreateWebhookEndpoint,
     CustomerWithWallets,
     KeyProperties,
+    NewFeeBand,
     SendWebhookTest,
     Session,
     Tekana,
@@ -92,6 +95,7 @@ class Objects:
             "api_key_id": self._api_key_id,
             "paying_customer_id": self._paying_customer_id,
             "approval_id": self._approval_id,
+            "fee_schedule_id": self._fee_schedule_id,
             "phone_number": self._phone_number,
             "own_phone_number": self._own_phone_number,
             "idempotency_key": self._idempotency_key,
@@ -196,16 +200,37 @@ class Objects:
             await asker.execute(adjustment(wallet_id))
         return pending.value.approval.id
 
+    async def _fee_schedule_id(self, owner: Owner) -> object:
+        """Create a schedule of the owner's tenant, for a time of its own, so that none overlap."""
+        begin = datetime(2100, 1, 1, tzinfo=UTC) + timedelta(days=len(self.made))
+        command = CreateFeeSchedule(
+            transaction_type="withdrawal",
+            currency="RWF",
+            paid_by="payer",
+            bands=(NewFeeBand(flat="1"),),
+            tenant=owner.tenant,
+            valid_from=begin,
+            valid_until=begin + timedelta(hours=1),
+        )
+        return (await self._tekana.as_caller(LOCAL_OPERATOR).execute(command)).id
+
     async def _phone_number(self, owner: Owner) -> object:
         made = await self.session(Owner(owner.tenant)).execute(builders.person())
-        return made.customer.phone_number
+        return await self._paid_as_merchant(made)
 
     async def _paying_customer_id(self, owner: Owner) -> object:
         wallet_id = await self._funded_wallet_id(owner)
         return (await self.session(owner).wallets.get(wallet_id)).customer_id
 
     async def _own_phone_number(self, owner: Owner) -> object:
-        return (await self._person(owner)).customer.phone_number
+        return await self._paid_as_merchant(await self._person(owner))
+
+    async def _paid_as_merchant(self, person: CustomerWithWallets) -> object:
+        """Return the phone number of a person, who has a merchant's wallet from now on."""
+        if all(one.kind != "merchant" for one in person.wallets):
+            operator = self._tekana.as_caller(LOCAL_OPERATOR)
+            await operator.execute(builders.open_wallet(person.customer.id, kind="merchant"))
+        return person.customer.phone_number
 
     async def _idempotency_key(self, owner: Owner) -> object:
         key = f"used by {owner.subject} {len(self.made)}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any, Final
 from urllib.parse import quote
@@ -51,7 +52,7 @@ TEXTS: Final = {name: PATH_EXAMPLES[name] for name in PATH_SCHEMAS}
 """What paths name that is no object."""
 
 IDS: Final = re.compile(
-    r"(?:^|_)(?:customer|wallet|transaction|webhook_endpoint|webhook_delivery|api_key|approval)_id$"
+    r"(?:^|_)(?:customer|wallet|transaction|webhook_endpoint|webhook_delivery|api_key|approval|fee_schedule)_id$"
 )
 
 
@@ -170,6 +171,10 @@ def _example(line: Line, operation: Operation) -> Any:
         example = example | {"email": f"changed{next(_numbers)}@example.com"}
     elif "subject" in example:
         example = example | {"subject": f"subject-{next(_numbers)}"}
+    elif "transaction_type" in example:
+        begin = datetime(2200, 1, 1, tzinfo=UTC) + timedelta(days=next(_numbers))  # two for the same would overlap
+        end = begin + timedelta(hours=1)
+        example = example | {"valid_from": begin.isoformat(), "valid_until": end.isoformat()}
     return example | CHANGED.get(line.route, {})
 
 

@@ -253,7 +253,7 @@ def test_the_reference_lists_every_route_with_parameters_and_statuses() -> None:
 def test_the_reference_lists_every_transaction_type() -> None:
     body = operations()["POST /v1/transactions"]["requestBody"]["content"]["application/json"]["schema"]
     documented = {cells[0].strip("`"): listed(cells[1]) for cells in rows(CATALOG, "`type`", "Takes")}
-    common = {"description?", "reference?", "metadata?", "effective_at?"}
+    common = {"description?", "reference?", "metadata?", "effective_at?", "quote_id?"}
     kinds = body["discriminator"]["mapping"].items()
     assert documented == {kind: fields({"$ref": reference}) - common for kind, reference in kinds}
     assert all(f"`{field.strip('?')}`" in text_of("docs/reference/http.md") for field in common)

@@ -318,6 +318,8 @@ async def test_a_transaction_records_the_event_of_its_type(app: Session, context
         await app.execute(SetRate(base="USD", quote="RWF", bid="1", ask="1"))
         owner = (await app.wallets.get(context.boscos)).customer_id
         payee = (await app.execute(builders.open_wallet(owner, "USD"))).id
+    if type_ == "payment":
+        await app.execute(UpdateWallet(wallet_id=payee, kind="merchant"))
     before = await recorded_events(app)
     movement = builders.movement(type_, context.alines, payee, "100", description=WORDS)
     transaction = await app.execute(movement, key="a key")

@@ -121,7 +121,7 @@ async def _new_customers(tekana: Tekana, key: IssuedKey) -> dict[str, list[str]]
     for _ in range(3):
         person = builders.person()
         registered = await session.execute(person)
-        await session.execute(builders.deposit(registered.wallets[0].id, "1000000"))
+        await session.execute(builders.deposit(registered.wallets[0].id, "500000"))
         kept["customer_id"].append(str(registered.customer.id))
         kept["wallet_id"].append(str(registered.wallets[0].id))
         kept["phone_number"].append(person.phone_number)

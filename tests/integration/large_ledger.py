@@ -106,6 +106,14 @@ SELECT id, 100, CASE WHEN number % 10 = 0 THEN 0 ELSE 100 END,
        CASE WHEN number % 10 = 0 THEN 'pending' ELSE 'captured' END, created_at + interval '7 days', 1
 FROM (SELECT id, created_at, row_number() OVER (ORDER BY id) AS number FROM transactions WHERE status = 'pending') t
 """
+_REVERSALS = "INSERT INTO reversals (id, amount) SELECT id, 1 FROM transactions WHERE status = 'posted' LIMIT 100000"
+_QUOTES = """
+INSERT INTO quotes (id, tenant, type, from_wallet_id, to_wallet_id, amount, currency, created_by, created_at,
+                    expires_at)
+SELECT gen_random_uuid(), 'main', type, from_wallet_id, to_wallet_id, amount, currency, 'local', created_at,
+       created_at + interval '1 minute'
+FROM transactions WHERE status = 'posted' LIMIT 100000
+"""
 _ENTRIES = """
 INSERT INTO entries (wallet_id, version, sequence, transaction_id, amount, currency, ledger_balance_after, posted_at)
 SELECT wallet_id, row_number() OVER wallet, row_number() OVER wallet + 1, id, minor, 'RWF', 1000, posted_at
@@ -267,7 +275,7 @@ async def fill(connection: Any) -> None:
         for house in house_wallets(Currency(currency), created_by="local", at=_BEGIN)
     ]
     await connection.copy_records_to_table("wallets", records=houses, columns=WALLET_COLUMNS)
-    statements = [_CUSTOMERS, _DETAILS, _WALLETS, _TRANSACTIONS, _HOLDS, _ENTRIES, _VERSIONS]
+    statements = [_CUSTOMERS, _DETAILS, _WALLETS, _TRANSACTIONS, _HOLDS, _REVERSALS, _QUOTES, _ENTRIES, _VERSIONS]
     statements += [_KEYS, _CUSTOMER_KEYS, _CUSTOMER_ANSWERS, _OUTBOX, _ENDPOINTS, _DELIVERIES]
     statements += [_LONG_STREAM, _STREAMS, _AUDIT_LOG, *_SIGN_IN]
     digest = key_digest(IdempotencyKey(LOCAL_OPERATOR.tenant, LOCAL_OPERATOR.subject, KEY))

@@ -19,6 +19,7 @@ from tekana.domain.identifiers import (
     ApiKeyId,
     ApprovalId,
     CustomerId,
+    FeeScheduleId,
     TransactionId,
     WalletId,
     WebhookDeliveryId,
@@ -33,9 +34,12 @@ from tekana.ports.audit_log import AuditFilter, AuditLog
 from tekana.ports.customers import CustomerFilter, Customers
 from tekana.ports.due_holds import DueHold, DueHolds
 from tekana.ports.events import EventFilter, Events
+from tekana.ports.fee_schedules import FeeSchedules
+from tekana.ports.limits import Limits
 from tekana.ports.outcomes import Outcomes
 from tekana.ports.page import PageRequest
 from tekana.ports.personal_data import PersonalData
+from tekana.ports.rates import Rates
 from tekana.ports.readers import READERS as DECLARED
 from tekana.ports.reports import Reports
 from tekana.ports.store import Store
@@ -58,6 +62,7 @@ WHOLE_LEDGER = -1
 """The bound of a report, which reads whole tables."""
 
 RWF = Currency("RWF")
+END_OF_OVERRIDE = "2099-12-31T00:00:00Z"
 NUMBER = 172  # sent one transfer, and received one
 PAYER = 460  # paid the merchant
 MINE, THEIRS = CustomerId(large_ledger.customer_id(NUMBER)), CustomerId(large_ledger.customer_id(PAYER))
@@ -193,6 +198,12 @@ def questions() -> dict[tuple[type[Any], str], list[tuple[str, int, Question]]]:
             for wallet in (WALLET, BUSY, HOUSE)
             for period in ((None, None), (PERIOD[0], None), PERIOD)
         ],
+        (Limits, "of_customer"): [("", MOST_ROWS, lambda app: app.limits.of_customer(MINE))],
+        (Limits, "list"): [("", MOST_ROWS, lambda app: app.limits.list())],
+        (Rates, "get"): [("", MOST_ROWS, find_rate)],
+        (Rates, "list"): [("", MOST_ROWS, lambda app: app.rates.list())],
+        (FeeSchedules, "get"): [("", MOST_ROWS, find_fee_schedule)],
+        (FeeSchedules, "list"): [("", MOST_ROWS, lambda app: app.fee_schedules.list())],
         (Reports, "trial_balance"): [
             (f"{at}", WHOLE_LEDGER, lambda app, at=at: app.reports.trial_balance(at))
             for at in (None, large_ledger.transaction_time(200_000))
@@ -312,6 +323,18 @@ def new_delivery() -> NewWebhookDelivery:
     )
 
 
+async def find_rate(app: tekana.Session) -> None:
+    """Read a rate that does not exist."""
+    with suppress(tekana.RateNotFound):
+        await app.rates.get("KES", "UGX")
+
+
+async def find_fee_schedule(app: tekana.Session) -> None:
+    """Read a fee schedule that does not exist."""
+    with suppress(tekana.FeeScheduleNotFound):
+        await app.fee_schedules.get(FeeScheduleId(uuid4()))
+
+
 async def find_api_key(app: tekana.Session) -> None:
     """Read a key that does not exist."""
     with suppress(tekana.ApiKeyNotFound):
@@ -338,15 +361,37 @@ async def pending_approvals(app: tekana.Session) -> list[tekana.Approval]:
         return [await ask(people.asker, builders.movement("adjustment", WALLET, BUSY, "10")) for _ in range(2)]
 
 
+def new_fees(tenant: str | None) -> tekana.CreateFeeSchedule:
+    """Build a schedule of transfers, for a tenant or for all."""
+    bands = (tekana.NewFeeBand(flat="2", percentage="1"),)
+    return tekana.CreateFeeSchedule(
+        transaction_type="transfer", currency="RWF", tenant=tenant, paid_by="payer", bands=bands, tax_percentage="18"
+    )
+
+
 async def commands(app: tekana.Session) -> list[Command[Any]]:
     """Return one command of every kind, in an order in which all succeed."""
     leaving = await app.execute(builders.person())
     new = tekana.CreateWebhookEndpoint(url="https://93.184.215.14/hooks")
     deleted = await app.execute(new)
     approved, rejected = await pending_approvals(app)
+    await app.execute(builders.no_limits())
+    await app.execute(tekana.UpdateWallet(wallet_id=BUSY, kind="merchant"))
     captured, voided = [await app.execute(builders.movement("hold", WALLET, BUSY, "10")) for _ in range(2)]
+    moved = await app.execute(builders.transfer(WALLET, BUSY, "10"))
+    fees = await app.execute(new_fees(tenant=None))
+    quote = await app.execute(tekana.CreateQuote(movement=builders.transfer(WALLET, BUSY, "10")))
+    dollars = (await app.execute(builders.person(currency="USD"))).wallets[0].id
     key = ApiKeyId(uuid7())
     return [
+        tekana.SetLimits(tier="3", currency="RWF", daily_outgoing_amount="1000000"),
+        tekana.OverrideLimits(
+            customer_id=MINE, currency="RWF", reason="a house", until=END_OF_OVERRIDE, daily_outgoing_count=50
+        ),
+        tekana.SetRate(base="USD", quote="RWF", bid="1", ask="1"),
+        new_fees(tenant=f"tenant-{uuid4().hex}"),
+        tekana.CreateQuote(movement=builders.transfer(WALLET, BUSY, "10")),
+        builders.transfer(WALLET, BUSY, "10", quote_id=quote.id),
         builders.person(external_id=f"new-{uuid4()}"),
         tekana.UpdateCustomer(customer_id=MINE, full_name="Another Name", external_id=f"changed-{uuid4()}"),
         tekana.VerifyCustomer(customer_id=MINE, tier="2"),
@@ -357,7 +402,9 @@ async def commands(app: tekana.Session) -> list[Command[Any]]:
         builders.freeze(WALLET),
         tekana.UnfreezeWallet(wallet_id=WALLET),
         builders.deposit(WALLET),
-        *(builders.movement(type_, WALLET, BUSY, "10") for type_ in MONEY_COMMANDS),
+        *(builders.movement(one, WALLET, dollars if one == "exchange" else BUSY, "10") for one in MONEY_COMMANDS),
+        tekana.EndFeeSchedule(fee_schedule_id=fees.id),
+        tekana.ReverseTransaction(transaction_id=moved.id, amount="5"),
         tekana.ChangeHold(transaction_id=captured.id, amount="20"),
         tekana.CaptureHold(transaction_id=captured.id),
         tekana.VoidHold(transaction_id=voided.id),

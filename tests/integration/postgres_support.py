@@ -24,6 +24,18 @@ async def superuser(url: str) -> AsyncIterator[Any]:
     await engine.dispose()
 
 
+async def assert_corruption_breaks(app: tekana.Session, url: str, corruption: str, expected: set[int]) -> None:
+    """Assert that a whole ledger, once it is corrupted by SQL, breaks these invariants and no others."""
+    assert [finding async for finding in app.audit() if not finding.ok] == []
+    async with superuser(url) as connection:
+        await connection.execute(corruption)
+        await connection.execute("SELECT pg_stat_force_next_flush()")  # otherwise changes are counted a second later
+    broken = [finding async for finding in app.audit() if not finding.ok]
+    assert {finding.invariant.number for finding in broken} == expected, broken
+    for finding in broken:
+        assert 0 < len(finding.breaches) <= finding.breach_count
+
+
 BEGIN_THE_NEXT_PART = (
     "SELECT setval('outbox_position_seq', (SELECT min(ends) FROM outbox_parts WHERE dropped_at IS NULL))"
 )

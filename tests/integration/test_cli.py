@@ -19,6 +19,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tekana.application.audit.checks import INVARIANTS
 from tests.environment import environment as clean_environment
 from tests.forked import TEKANA, forked
 from tests.integration.postgres_support import superuser
@@ -175,7 +176,9 @@ def test_the_demo_run_again_on_a_database_changes_nothing(postgres_url: str) -> 
     audits = [
         json.loads(line) for line in tekana("audit", "--json", "--database-url", postgres_url).stdout.splitlines()
     ]
-    assert {one["number"]: one["checked"] for one in audits}[1] == 3  # a deposit, a transfer and a refusal, each once
+    assert {one["number"]: one["checked"] for one in audits}[
+        1
+    ] == 6  # a deposit, a transfer, a refusal, a hold, a capture and a reversal, each once
 
 
 def test_audit_exits_with_0_when_whole_and_1_when_broken(postgres_url: str) -> None:
@@ -183,7 +186,7 @@ def test_audit_exits_with_0_when_whole_and_1_when_broken(postgres_url: str) -> N
     whole = tekana("audit", "--database-url", postgres_url)
     assert (whole.returncode, whole.stderr) == (0, "")
     assert whole.stdout.endswith("tekana: the ledger is whole\n")
-    assert len(whole.stdout.splitlines()) == 14
+    assert len(whole.stdout.splitlines()) == len(INVARIANTS) + 2  # that of the schema, and the summary
 
     async def plant() -> None:
         async with superuser(postgres_url) as connection:
@@ -193,11 +196,11 @@ def test_audit_exits_with_0_when_whole_and_1_when_broken(postgres_url: str) -> N
     broken = tekana("audit", "--database-url", postgres_url)
     assert broken.returncode == 1
     assert "FAIL   2  balances are the sum of the entries" in broken.stdout
-    assert broken.stdout.endswith("tekana: 1 invariant is broken\n")
+    assert broken.stdout.endswith("tekana: 2 invariants are broken\n")
     objects = [
         json.loads(line) for line in tekana("audit", "--json", "--database-url", postgres_url).stdout.splitlines()
     ]
-    assert [one["number"] for one in objects if not one["whole"]] == [2]
+    assert [one["number"] for one in objects if not one["whole"]] == [2, 21]
 
 
 @pytest.mark.parametrize("verb", ["audit", "migrate"])

@@ -101,7 +101,7 @@ def test_outbox_status_of_a_data_folder(folder: Path) -> None:
     assert tekana("demo", "--data-dir", str(folder)).returncode == 0
     done = tekana("outbox", "status", "--data-dir", str(folder))
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("no relay is at work, in epoch 0; 7 unpublished, the oldest for ")
+    assert done.stdout.startswith("no relay is at work, in epoch 0; 13 unpublished, the oldest for ")
     assert done.stdout.endswith(" s; 0 parked; at cursor none yet\n")
 
 
@@ -111,7 +111,7 @@ async def test_status_as_json(url_with_events: str) -> None:
     before = json.loads(line)
     oldest = before.pop("oldest")
     assert oldest.startswith(feed[0].event.occurred_at.isoformat()[:19])
-    assert before == {"holder": None, "epoch": 0, "cursor": None, "unpublished": 7, "parked": 0}
+    assert before == {"holder": None, "epoch": 0, "cursor": None, "unpublished": 13, "parked": 0}
     await published_but(url_with_events)
     after = json.loads(tekana("outbox", "status", "--json", "--database-url", url_with_events).stdout)
     assert after == {
@@ -145,11 +145,11 @@ async def test_replay_publishes_the_events_again(url_with_events: str) -> None:
     feed = await published_but(url_with_events)
     since = tekana("outbox", "replay", "--after", feed[0].cursor, "--database-url", url_with_events)
     assert since.stdout == f"tekana: everything after {feed[0].cursor} will be published again\n"
-    assert "6 unpublished" in tekana("outbox", "status", "--database-url", url_with_events).stdout
+    assert "12 unpublished" in tekana("outbox", "status", "--database-url", url_with_events).stdout
     whole = tekana("outbox", "replay", "--database-url", url_with_events)
     assert whole.stdout == "tekana: everything that is kept will be published again\n"
     assert (
-        "no relay is at work, in epoch 3; 7 unpublished"
+        "no relay is at work, in epoch 3; 13 unpublished"
         in tekana("outbox", "status", "--database-url", url_with_events).stdout
     )
 
@@ -163,8 +163,8 @@ async def test_drop_removes_old_events(url_with_events: str) -> None:
     words = ("outbox", "drop", "--database-url", url_with_events, "--older-than")
     assert tekana(*words, "1").stdout == "tekana: the places of 0 transactions were dropped from the outbox\n"
     done = tekana(*words, "0")
-    assert done.stdout == "tekana: the places of 3 transactions were dropped from the outbox\n"
-    assert done.stderr == "tekana: 3 transactions dropped so far\n"
+    assert done.stdout == "tekana: the places of 6 transactions were dropped from the outbox\n"
+    assert done.stderr == "tekana: 6 transactions dropped so far\n"
     assert [one.event for one in await feed_of(url_with_events)] == [one.event for one in feed[-2:]]
     late = tekana("outbox", "replay", "--after", feed[0].cursor, "--database-url", url_with_events)
     assert "not kept any more" in late.stderr

@@ -44,6 +44,7 @@ async def test_a_registration_opens_the_first_wallet(client: httpx.AsyncClient) 
         "id": wallet["id"],
         "customer_id": customer["id"],
         "house": None,
+        "kind": "personal",
         "currency": "USD",
         "name": None,
         "status": "active",

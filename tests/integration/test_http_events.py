@@ -25,13 +25,14 @@ async def test_the_feed_lists_all_events_in_order(client: httpx.AsyncClient) -> 
     ]
     assert [one["data"] for one in events] == [
         {"country": "RW"},
-        {"customer_id": customer["id"], "currency": "USD"},
+        {"customer_id": customer["id"], "currency": "USD", "kind": "personal"},
         {
             "from_wallet_id": posted["from_wallet_id"],
             "to_wallet_id": wallet,
             "amount": "12.50",
             "currency": "USD",
             "reference": "r",
+            **dict.fromkeys(("fee", "tax", "fee_currency", "fee_paid_by")),
         },
         {
             "transaction_id": posted["id"],

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tekana.domain.identifiers import HOUSE_ROLES
 from tests.integration.http_support import (
     UNKNOWN_ID,
     assert_problem,
@@ -82,7 +83,7 @@ async def test_wallets_are_found_by_filters(client: httpx.AsyncClient) -> None:
     assert await find(f"customer_id={UNKNOWN_ID}") == []
     assert await find(f"customer_id={customer['id'].upper()}&currency=USD") == [dollars]
     houses = {one["house"] for one in await find("currency=USD")}
-    assert houses == {None, "settlement", "fees", "exchange", "suspense"}
+    assert houses == {None, *HOUSE_ROLES}
 
 
 async def test_entries_and_past_balances(client: httpx.AsyncClient) -> None:

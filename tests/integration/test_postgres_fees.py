@@ -9,7 +9,7 @@ from tekana.domain.caller import MAIN_TENANT
 from tekana.testing import builders
 from tekana.testing.contracts.helpers import a_wallet
 from tekana.testing.session import session
-from tests.integration.postgres_support import superuser
+from tests.integration.postgres_support import assert_corruption_breaks
 
 _OPEN_GUARDS = (
     "ALTER TABLE transactions DISABLE TRIGGER append_only; UPDATE transactions SET details = {};"
@@ -62,8 +62,4 @@ async def test_a_corruption_breaks_exactly_its_invariants(
 ) -> None:
     async with session(postgres_url) as app:
         await some_fees(app)
-        assert {finding.invariant.number async for finding in app.audit() if not finding.ok} == set()
-        async with superuser(postgres_url) as connection:
-            await connection.execute(corruption)
-            await connection.execute("SELECT pg_stat_force_next_flush()")
-        assert {finding.invariant.number async for finding in app.audit() if not finding.ok} == expected
+        await assert_corruption_breaks(app, postgres_url, corruption, expected)

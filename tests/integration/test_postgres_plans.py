@@ -55,7 +55,10 @@ def nodes(plan: Plan) -> Iterator[Plan]:
             yield from nodes(child)
 
 
-SMALL = {"outbox_parts", "relays", "leases", "webhook_endpoints", "approvals", "api_keys", "data_keys"}
+SMALL = {
+    *("outbox_parts", "relays", "leases", "webhook_endpoints", "approvals", "api_keys", "data_keys"),
+    *("terms", "time_zones", "limits", "rates", "fee_schedules"),
+}
 """The tables that do not grow with the ledger."""
 
 

@@ -99,19 +99,24 @@ async def differing_exchanges(client: httpx.AsyncClient, exchanges: list[fixture
     found: list[Any] = []
     for one in exchanges:
         now = _without_additions(await fixture.exchange(client, one.method, one.path, one.headers, one.body))
-        if now != one:
+        if now != _without_additions(one):
             found.append((one.name, one[4:], now[4:]))
     return found
 
 
-# Fields that later releases added to events.
-ADDED = re.compile(r',"tenant":"main","caller":(?:"[^"]*"|null),"request_id":(?:"[^"]*"|null)(?=})')
+# Fields that later releases added to events, and to wallets, their events among them.
+ADDED_TO_EVENTS = re.compile(r',"tenant":"main","caller":(?:"[^"]*"|null),"request_id":(?:"[^"]*"|null)(?=})')
+_LATER = r'"(?:kind":"personal"|(?:fee|tax|fee_currency|fee_paid_by)":null)'
+ADDED = re.compile(f"{_LATER},|,{_LATER}(?=}})")
+
+
+def without_additions(text: str) -> str:
+    """Return an answer, or a line of output, without the fields that later releases added."""
+    return ADDED.sub("", ADDED_TO_EVENTS.sub("", text))
 
 
 def _without_additions(answered: fixture.Exchange) -> fixture.Exchange:
-    if not answered.path.startswith("/v1/events"):
-        return answered
-    return answered._replace(answer=ADDED.sub("", answered.answer))
+    return answered._replace(answer=without_additions(answered.answer))
 
 
 async def values(url: str, query: str) -> set[Any]:
@@ -191,7 +196,7 @@ async def test_migrate_audit_and_outbox_commands_work(released_url: str) -> None
     await fixture.run_command("migrate", url=released_url)
     assert "the ledger is whole" in await fixture.run_command("audit", url=released_url)
     for verb, output in ABOUT["commands"].items():
-        assert await fixture.run_command(*verb.split(), url=released_url) == output
+        assert without_additions(await fixture.run_command(*verb.split(), url=released_url)) == output
 
 
 async def test_replays_get_the_same_responses(migrated_url: str) -> None:

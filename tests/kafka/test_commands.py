@@ -196,6 +196,7 @@ async def test_a_batch_is_sent_as_one_command(store: MemoryStore, bus_url: str) 
 async def test_commands_of_one_wallet_stay_in_order(store: MemoryStore, bus_url: str) -> None:
     async with services(bus_url, MEMORY, store=store), gateway(bus_url) as app:
         await until_it_answers(app)
+        await app.execute(builders.no_limits())
         mine, his = await a_wallet(app, "1000000"), await a_wallet(app)
         moved = await asyncio.gather(
             *(app.execute(builders.transfer(mine.id, his.id, str(1 + each)), key=f"{each}") for each in range(1200))

@@ -59,7 +59,7 @@ def copy(source: Path, target: Path) -> None:
 def test_the_built_command_runs(built: Path) -> None:
     assert run(built / "bin" / "tekana", "--version") == "tekana, version 0.1.0\n"
     assert run(built / "bin" / "python", "-W", "error", "-c", LIBRARIES_OF_ADAPTERS) == ""
-    assert "6. The books" in run(built / "bin" / "tekana", "demo")
+    assert "8. The books" in run(built / "bin" / "tekana", "demo")
 
 
 def test_the_build_has_only_the_tested_versions(built: Path) -> None:

@@ -126,4 +126,4 @@ def test_all_extras_install_typed_packages_that_work(wheel: Path, tmp_path: Path
     show = f"import {packages}; print('there')"
     assert run(python, "-W", "error", "-c", show, cwd=tmp_path) == "there\n"
     assert "0.1.0" in run(python.parent / "tekana", "--version", cwd=tmp_path)
-    assert "6. The books" in run(python.parent / "tekana", "demo", cwd=tmp_path)
+    assert "8. The books" in run(python.parent / "tekana", "demo", cwd=tmp_path)

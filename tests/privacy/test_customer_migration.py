@@ -122,7 +122,7 @@ async def test_what_release_0_1_changes_meanwhile_is_encrypted_again(
 
     monkeypatch.setattr("tekana_postgres.migrator.encrypt_customers", encrypt_and_swap)
     store = postgres_store(released_url, key_provider=lambda: keys)
-    assert (await store.migrate())[-1] == "up 0020"
+    assert "up 0020" in await store.migrate()
     await store.stop()
     assert passes == 2
     assert await found(released_url, keys, str(one[1])) == [str(other[0])]

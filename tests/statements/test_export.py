@@ -27,8 +27,12 @@ from tekana.testing.contracts.helpers import a_wallet, all_outcomes
 from tekana_pyarrow import write_parquet
 from tests.integration.test_cli import tekana
 
-HOUSE = {"settlement": "Assets:Settlement", "fees": "Income:Fees", "exchange": "Equity:Exchange"} | {
-    "suspense": "Assets:Suspense"
+HOUSE = {
+    "settlement": "Assets:Settlement",
+    "fees": "Income:Fees",
+    "taxes": "Liabilities:Taxes",
+    "exchange": "Equity:Exchange",
+    "suspense": "Assets:Suspense",
 }
 
 

@@ -128,13 +128,15 @@ async def test_foreign_objects_take_the_same_statements_as_absent_ones(
         kind = path.partition("{")[2].partition("}")[0]
         statements: list[set[str]] = []
         for object_id in (str(uuid7()), await bench.objects.make(Owner(tenant), kind), str(uuid7())):
-            await asyncio.sleep(0)
-            sent.clear()
-            answer = await bench.driver.ask(
-                Sent("GET", path.replace(f"{{{kind}}}", object_id), (callers[name].headers,))
-            )
-            assert answer.status == 404
-            statements.append({one for one in sent if f" {_TABLES[kind]}" in one})
+            request = Sent("GET", path.replace(f"{{{kind}}}", object_id), (callers[name].headers,))
+            always: list[set[str]] = []  # statements of the workers are sometimes among them
+            for _ in range(3):
+                await asyncio.sleep(0)
+                sent.clear()
+                answer = await bench.driver.ask(request)
+                assert answer.status == 404
+                always.append({one for one in sent if f" {_TABLES[kind]}" in one})
+            statements.append(set.intersection(*always))
         assert statements[1] == statements[2], (path, name, tenant)
         assert statements[2], path
 
@@ -147,7 +149,7 @@ _TABLES: Final = {
     "api_key_id": "api_keys",
     "approval_id": "approvals",
 }
-"""The table of each kind of object: statements of the workers are not counted."""
+"""The table of each kind of object: statements about other tables are not counted."""
 
 
 @pytest.mark.skipif(not IS_LONG, reason="not here: a long measurement")

@@ -16,7 +16,7 @@ from tekana.domain.hold_state import HoldDetails
 from tekana.domain.holds import Hold
 from tekana.domain.identifiers import CustomerId, TransactionId, first_transaction_id
 from tekana.domain.limits import LimitSet
-from tekana.domain.transaction import REVERSES, AdjustmentDetails, Entry, Relation, ReversalDetails
+from tekana.domain.transaction import REVERSES, AdjustmentDetails, CaptureDetails, Entry, Relation, ReversalDetails
 from tekana.ports.unit_of_work import IdempotencyKey, IdempotencyRecord
 from tekana.testing import builders
 from tekana.testing.builders import RWF, partner
@@ -467,6 +467,17 @@ def a_capture_of_another_hold(snapshot: Snapshot) -> Snapshot:
     return with_transaction(snapshot, index, request=movement)
 
 
+@breaks(4, 13)
+def a_capture_that_gives_back_what_it_does_not(snapshot: Snapshot) -> Snapshot:
+    [(index, capture)] = [
+        (index, one)
+        for index, one in enumerate(one for one in snapshot.transactions if one.status == "posted")
+        if one.request.type == "capture"
+    ]
+    movement = replace(capture.request, details=CaptureDetails(hold_of(snapshot, "voided").id))
+    return with_transaction(snapshot, index, request=movement)
+
+
 @breaks(4)
 def a_hold_without_its_state(snapshot: Snapshot) -> Snapshot:
     hold = hold_of(snapshot, "voided")
@@ -592,7 +603,7 @@ def with_reversal(snapshot: Snapshot, **changes: Any) -> Snapshot:
     return with_transaction(snapshot, place, request=replace(posted_ones[place].request, **changes))
 
 
-@breaks(8)
+@breaks(8, 13)
 def a_reversal_of_more_than_was_moved(snapshot: Snapshot) -> Snapshot:
     more = snapshot.originals[0].transaction.request.amount.minor + 1
     return with_original(with_reversal(snapshot, details=ReversalDetails(more)), reversed_minor=more)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tekana import InvalidRequest
+from tekana import CreateFeeSchedule, InvalidRequest
 from tekana.application.commands.fees.schedule_fields import NewFeeBand, NewFeeShare, parse_bands, parse_shares
 from tekana.domain.fees import (
     ALL_PPM,
@@ -214,3 +214,60 @@ def test_shares_are_at_most_the_fee_and_name_each_wallet_once() -> None:
         parse_shares(shares("10", "10", wallet_id=PARTNER))
     with pytest.raises(InvalidRequest, match="more than zero"):
         parse_shares(shares("0"))
+
+
+def test_a_schedule_that_never_began_overlaps_nothing() -> None:
+    later = NOON + HOUR
+    never = schedule(valid_from=later, valid_until=later)
+    for other in (schedule(), schedule(valid_until=later + HOUR), schedule(valid_from=later), never):
+        assert not never.overlaps(other)
+        assert not other.overlaps(never)
+
+
+@given(
+    one=st.tuples(st.integers(0, 5), st.none() | st.integers(0, 5)),
+    other=st.tuples(st.integers(0, 5), st.none() | st.integers(0, 5)),
+)
+def test_schedules_overlap_if_both_apply_at_some_time(
+    one: tuple[int, int | None], other: tuple[int, int | None]
+) -> None:
+    first, second = (
+        schedule(valid_from=NOON + HOUR * begin, valid_until=None if end is None else NOON + HOUR * end)
+        for begin, end in (one, other)
+    )
+    both = any(first.is_valid(NOON + HOUR * at) and second.is_valid(NOON + HOUR * at) for at in range(7))
+    assert first.overlaps(second) == second.overlaps(first) == both
+
+
+@pytest.mark.parametrize(
+    ("field", "wrong"),
+    [
+        ("minimum", {"minimum": "-1"}),
+        ("minimum", {"minimum": "0.5"}),
+        ("minimum", {"minimum": "501", "maximum": "500"}),
+        ("maximum", {"maximum": "1000000000000001"}),
+        ("tax_percentage", {"tax_percentage": "18.12345"}),
+        ("tax_percentage", {"tax_percentage": "100.0001"}),
+        ("tax_percentage", {"tax_percentage": "-1"}),
+        ("tax_percentage", {"tax_percentage": "1e1"}),
+        ("bands", {"bands": []}),
+        ("bands", {"bands": [{"up_to": str(number)} for number in range(1, 51)] + [{}]}),
+        ("bands[0].up_to", {"bands": [{"up_to": "0"}, {}]}),
+        ("bands[0].flat", {"bands": [{"flat": "-5"}]}),
+        ("bands[0].flat", {"bands": [{"flat": "1.5"}]}),
+        ("bands[0].flat", {"bands": [{"flat": "1000000000000001"}]}),
+        ("bands[0].percentage", {"bands": [{"percentage": "101"}]}),
+        ("bands[0].percentage", {"bands": [{"percentage": "1.00001"}]}),
+        ("shares[0].percentage", {"shares": [{"wallet_id": str(AGENT), "percentage": "0"}]}),
+        ("shares", {"shares": [{"wallet_id": str(AGENT), "percentage": "1"}] * 2}),
+        ("tenant", {"tenant": None, "shares": [{"wallet_id": str(AGENT), "percentage": "1"}]}),
+        ("valid_until", {"valid_from": NOON, "valid_until": NOON}),
+        ("valid_until", {"valid_from": NOON, "valid_until": NOON - HOUR}),
+    ],
+)
+def test_a_schedule_that_makes_no_sense_is_refused_with_its_field(field: str, wrong: dict[str, Any]) -> None:
+    fields = {"transaction_type": "transfer", "currency": "RWF", "paid_by": "payer", "bands": [{}], "tenant": "main"}
+    CreateFeeSchedule(**fields)  # type: ignore[arg-type]
+    with pytest.raises(InvalidRequest) as refused:
+        CreateFeeSchedule(**(fields | wrong))  # type: ignore[arg-type]
+    assert [one.field for one in refused.value.errors] == [field]

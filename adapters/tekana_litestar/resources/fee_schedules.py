@@ -17,6 +17,7 @@ from tekana.domain.money import Currency, format_minor
 from tekana.ports.readers import SessionReaders
 from tekana_litestar import fields
 from tekana_litestar.bodies import Body
+from tekana_litestar.examples import example_of
 from tekana_litestar.fields import meta
 from tekana_litestar.operation import Call, Returns, command, query
 from tekana_litestar.queries import Query
@@ -98,7 +99,11 @@ class FeeScheduleList(msgspec.Struct, frozen=True, kw_only=True):
     items: tuple[FeeSchedule, ...]
 
 
-@command("/", Returns(201, FeeSchedule, ("Location",)), body=Body(CreateFeeSchedule))
+_CREATED: Final = example_of(FeeSchedule) | {**CreateFeeSchedule.EXAMPLE, "shares": []}
+_ENDED: Final = _CREATED | {"valid_until": EndFeeSchedule.EXAMPLE["at"]}
+
+
+@command("/", Returns(201, FeeSchedule, ("Location",), example=_CREATED), body=Body(CreateFeeSchedule))
 async def create_fee_schedule(call: NamedDependency[Call[CreateFeeSchedule, Query]]) -> Response:
     """Create a fee schedule.
 
@@ -139,7 +144,7 @@ async def get_fee_schedule(call: NamedDependency[Call[None, Query]]) -> Response
 
 @command(
     "/{fee_schedule_id:str}/end",
-    Returns(200, FeeSchedule),
+    Returns(200, FeeSchedule, example=_ENDED),
     body=Body(EndFeeSchedule, without=("fee_schedule_id",), name="FeeScheduleEnd", doc="When it ends."),
 )
 async def end_fee_schedule(call: NamedDependency[Call[EndFeeSchedule, Query]]) -> Response:

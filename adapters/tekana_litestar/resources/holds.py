@@ -13,9 +13,9 @@ from tekana_litestar.bodies import Body
 from tekana_litestar.examples import example_of
 from tekana_litestar.fields import OTHER_ID, POSTED_AT, TRANSACTION_ID
 from tekana_litestar.operation import Call, Returns, command
-from tekana_litestar.queries import DryRunQuery, Query
+from tekana_litestar.queries import DryRunQuery
 from tekana_litestar.responses import Response, json_response
-from tekana_litestar.transaction_view import Transaction, posted_response, previewed_response
+from tekana_litestar.transaction_view import Transaction, posted_response, previewed, previewed_response
 
 _ID: Final = ("transaction_id",)
 
@@ -61,32 +61,39 @@ async def capture_hold(call: NamedDependency[Call[CaptureHold, DryRunQuery]]) ->
 @command(
     "/{transaction_id:str}/void",
     Returns(200, Transaction, example=_VOIDED),
+    query=DryRunQuery,
     body=Body(VoidHold, without=_ID, name="Voiding", doc="Why the hold is voided."),
 )
-async def void_hold(call: NamedDependency[Call[VoidHold, Query]]) -> Response:
+async def void_hold(call: NamedDependency[Call[VoidHold, DryRunQuery]]) -> Response:
     """Void a hold.
 
     What is left of it is available to the payer again, and it cannot be captured any more.
     """
-    return _response(await call.submit(call.input))
+    return await _response(call)
 
 
 @command(
     "/{transaction_id:str}",
     Returns(200, Transaction, example=_HOLD),
     method=HttpMethod.PATCH,
+    query=DryRunQuery,
     body=Body(ChangeHold, without=_ID, name="HoldChanges", doc="The amount, the time that is left, or both."),
 )
-async def change_hold(call: NamedDependency[Call[ChangeHold, Query]]) -> Response:
+async def change_hold(call: NamedDependency[Call[ChangeHold, DryRunQuery]]) -> Response:
     """Change a hold.
 
     Raises or lowers the amount of an open hold, with what was captured of it; or sets for how long it is open from now
     on. What is more has to be available.
     """
-    return _response(await call.submit(call.input))
+    return await _response(call)
 
 
-def _response(executed: Executed[Hold]) -> Response:
+async def _response(call: Call[VoidHold, DryRunQuery] | Call[ChangeHold, DryRunQuery]) -> Response:
+    """Return the hold after a command, or as it would be after it."""
+    if call.query.dry_run:
+        hold: Hold = await previewed(call.session, call.input)
+        return json_response(200, Transaction.from_domain(hold.shown()))
+    executed: Executed[Hold] = await call.submit(call.input)
     return json_response(200, Transaction.from_domain(executed.answer.shown()), replayed=executed.replayed)
 
 

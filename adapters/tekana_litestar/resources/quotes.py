@@ -40,17 +40,12 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True):
     created_at: Annotated[datetime, fields.time()]
     expires_at: Annotated[datetime, fields.time("From when on it cannot be used.")]
     fee: Annotated[str, fields.balance("What is charged beside the amount. Only with a fee.", "50")] | UnsetType = UNSET
-    tax: Annotated[str, fields.balance("The tax on the fee, beside it.", "9")] | UnsetType = UNSET
-    fee_currency: Annotated[str, meta("The ISO 4217 code of both.", "RWF")] | UnsetType = UNSET
-    fee_paid_by: Annotated[str, meta("`payer` or `payee`: whose wallet both leave.", "payer")] | UnsetType = UNSET
-    received_amount: (
-        Annotated[str, fields.balance("What an exchange puts into the other wallet.", "1.13")] | UnsetType
-    ) = UNSET
-    received_currency: Annotated[str, meta("Its ISO 4217 code.", "USD")] | UnsetType = UNSET
-    price: (
-        Annotated[str, meta("Of one unit of the base of the rate: the bid or the ask of an exchange.", "1320")]
-        | UnsetType
-    ) = UNSET
+    tax: Annotated[str, fields.TAX] | UnsetType = UNSET
+    fee_currency: Annotated[str, fields.FEE_CURRENCY] | UnsetType = UNSET
+    fee_paid_by: Annotated[str, fields.FEE_PAID_BY] | UnsetType = UNSET
+    received_amount: Annotated[str, fields.RECEIVED_AMOUNT] | UnsetType = UNSET
+    received_currency: Annotated[str, fields.RECEIVED_CURRENCY] | UnsetType = UNSET
+    price: Annotated[str, fields.PRICE] | UnsetType = UNSET
 
     @classmethod
     def from_domain(cls, one: DomainQuote) -> Quote:

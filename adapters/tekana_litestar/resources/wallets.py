@@ -52,7 +52,9 @@ class Wallet(msgspec.Struct, frozen=True, kw_only=True):
     house: Annotated[HouseRole | None, meta("The role of one of the operator's own wallets; null for a customer's.")]
     currency: Annotated[str, fields.CURRENCY]
     name: Annotated[str | None, fields.WALLET_NAME]
-    kind: Annotated[WalletKind, meta("`merchant`: of a business, which payments for goods and services go to.")]
+    kind: Annotated[
+        WalletKind, meta("`merchant`: of a business, which payments for goods and services go to.", "personal")
+    ]
     status: WalletStatus
     freeze_scope: FreezeScope | None
     freeze_reason: str | None

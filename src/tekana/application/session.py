@@ -14,7 +14,8 @@ from tekana.application.session_reads import Parts, SessionReads
 from tekana.domain.answers import Answer
 from tekana.domain.audit_log import HERE, Origin
 from tekana.domain.caller import Caller
-from tekana.domain.policy import visible_transaction
+from tekana.domain.policy import visible_quote, visible_transaction
+from tekana.domain.quotes import Quote
 from tekana.domain.transaction import Transaction
 from tekana.domain.wallet import WALLETS_PER_CUSTOMER_MAX
 from tekana.ports.page import PageRequest
@@ -138,11 +139,13 @@ class Session(SessionReads):
         return Outcome(await self._visible(outcome.answer), outcome.replayed)
 
     async def _visible(self, answer: Answer) -> Answer:
-        """Return what the caller may see of an answer: a customer sees no entries of other customers' wallets."""
+        """Return what the caller may see of an answer: a customer sees no entries, and no fees, of other customers."""
         customer_id = self.caller.customer_id
-        if customer_id is None or not isinstance(answer, Transaction):
+        if customer_id is None or not isinstance(answer, Transaction | Quote):
             return answer
         owned = WalletFilter(customer_id=customer_id)  # not the customer, whose data may be unavailable
         wallets = await self._store.wallets(self.caller).list(owned, PageRequest(limit=WALLETS_PER_CUSTOMER_MAX))
         own = {one.id for one in wallets.items}
+        if isinstance(answer, Quote):
+            return visible_quote(answer, own)
         return visible_transaction(self.caller, answer, own) or replace(answer, entries=())

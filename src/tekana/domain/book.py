@@ -277,13 +277,13 @@ class Book:
         entries: list[Entry] = []
         try:
             for wallet, amount_minor, currency in legs:
-                require_postable(wallet, amount_minor, currency)
+                require_postable(wallet, amount_minor, currency, legs)
                 wallet.ledger_balance = balance = wallet.ledger_balance + amount_minor
                 wallet.version = version = wallet.version + 1
                 wallet.sequence = sequence = wallet.sequence + 1
                 entries.append(Entry(wallet.id, version, sequence, amount_minor, currency, balance))
             moment = self._moment(legs)
-            others_used = self._limit_rules.apply(request.type, legs, moment, undone)
+            others_used = self._limit_rules.apply(request, legs, moment, undone)
         except Refused:
             for leg in legs[: len(entries)]:
                 leg.wallet.ledger_balance -= leg.amount_minor
@@ -299,6 +299,15 @@ class Book:
             wallet.updated_at = max(moment, wallet.updated_at)
             changed[wallet.id] = wallet
         return transaction
+
+    def allows_last(self, legs: Sequence[Leg]) -> bool:
+        """Return whether the last leg of a transaction, into a customer's wallet, can be posted with the others."""
+        last = legs[-1]
+        try:
+            require_postable(*last, legs)
+        except Refused:
+            return False
+        return self._limit_rules.allow(legs, last.wallet, self.now)
 
     def reject(self, request: TransactionRequest, refusal: Refused) -> Transaction:
         """Record a rejected transaction and return it."""

@@ -6,7 +6,7 @@ wallet, and each share out of `fees` into the wallet that it is for. So every pa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -15,7 +15,7 @@ from tekana.domain.fees import Charge, FeeSchedule, find_schedule
 from tekana.domain.identifiers import FeeScheduleId, HouseRole, WalletId
 from tekana.domain.limits import TIERS
 from tekana.domain.lock_set import NO_LOCKS, HouseWalletRef, LockedState, LockKind, LockSet
-from tekana.domain.money import Currency, Money
+from tekana.domain.money import Currency
 from tekana.domain.transaction import Leg, TransactionRequest
 
 if TYPE_CHECKING:
@@ -72,8 +72,8 @@ def charge_for(book: Book, request: TransactionRequest, payer: Wallet, payee: Wa
     schedule = schedule_for(book.locked, request.type, amount.currency, payee if payer.house else payer)
     charge = None if schedule is None else schedule.charge(amount.minor)
     if charge is not None and charge.paid_by == "payee" and charge.total > amount.minor:
-        total = Money(charge.total, amount.currency)
-        raise FeeExceedsAmount(f"the payee would pay {total}, with tax, for {amount}")
+        # How much they pay is not for the payer to see.
+        raise FeeExceedsAmount(f"the fee of the payee, with tax, is more than {amount}")
     return charge
 
 
@@ -85,37 +85,26 @@ def charged(
     payee: Wallet,
     charge: Charge | None,
 ) -> tuple[TransactionRequest, Sequence[Leg]]:
-    """Return a request with its charge, and its legs with those of the charge."""
+    """Return a request with its charge, and its legs with those of the charge, in pairs: the fee, the tax, each share.
+
+    The operator keeps the share of a wallet that cannot be paid now: no transaction is refused because of it.
+    """
     if charge is None:
         return request, legs
-    charge = with_payable_shares(book, charge)
     source = payer if charge.paid_by == "payer" else payee
-    return replace(request, charge=charge), [*legs, *charge_legs(book, charge, source)]
-
-
-def with_payable_shares(book: Book, charge: Charge) -> Charge:
-    """Return a charge without the shares of wallets that cannot be paid now: the operator keeps them."""
-    if not charge.shares:
-        return charge
-    shares = tuple(one for one in charge.shares if _can_be_paid(book.locked.wallets.get(one[0])))
-    return charge if shares == charge.shares else replace(charge, shares=shares)
-
-
-def _can_be_paid(wallet: Wallet | None) -> bool:
-    if wallet is None or not wallet.customer_active:
-        return False
-    return wallet.status == "active" or (wallet.status == "frozen" and wallet.freeze_scope == "debits")
-
-
-def charge_legs(book: Book, charge: Charge, source: Wallet) -> Iterator[Leg]:
-    """Yield the legs of a charge in pairs: the fee, the tax, each share."""
     currency = source.currency
     fees = book.house_wallet(FEES, currency)
-    yield from _pair(source, fees, charge.fee)
+    legs = [*legs, *_pair(source, fees, charge.fee)]
     if charge.tax:
-        yield from _pair(source, book.house_wallet(TAXES, currency), charge.tax)
-    for wallet_id, amount in charge.shares:
-        yield from _pair(fees, book.locked.wallets[wallet_id], amount)
+        legs += _pair(source, book.house_wallet(TAXES, currency), charge.tax)
+    shares = []
+    for share in charge.shares:
+        wallet_id, amount = share
+        with_share = [*legs, *_pair(fees, book.locked.wallets[wallet_id], amount)]
+        if book.allows_last(with_share):
+            legs = with_share
+            shares.append(share)
+    return replace(request, charge=replace(charge, shares=tuple(shares))), legs
 
 
 def _pair(source: Wallet, target: Wallet, amount: int) -> tuple[Leg, Leg]:

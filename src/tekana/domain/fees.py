@@ -135,11 +135,9 @@ class FeeSchedule:
 
     def overlaps(self, other: FeeSchedule) -> bool:
         """Return whether there is a time at which both apply to the same."""
-        return (
-            self.scope == other.scope
-            and (other.valid_until is None or self.valid_from < other.valid_until)
-            and (self.valid_until is None or other.valid_from < self.valid_until)
-        )
+        begin = max(self.valid_from, other.valid_from)
+        ends = [one.valid_until for one in (self, other) if one.valid_until is not None]
+        return self.scope == other.scope and all(begin < end for end in ends)
 
     def charge(self, amount_minor: int) -> Charge | None:
         """Return what a transaction of an amount costs; None if it is free."""

@@ -20,7 +20,7 @@ from tekana.domain.identifiers import TransactionId, WalletId
 from tekana.domain.lock_set import LockKind, Ref
 from tekana.domain.policy import can_access
 from tekana.domain.posting_rules import require_one_tenant, require_postable
-from tekana.domain.transaction import Leg, Transaction, TransactionRequest, first_state
+from tekana.domain.transaction import CaptureDetails, Leg, Transaction, TransactionRequest, first_state
 
 if TYPE_CHECKING:
     from tekana.domain.book import Book
@@ -126,6 +126,12 @@ def authorize(book: Book, request: TransactionRequest, payer: Wallet, payee: Wal
     return transaction
 
 
+def details_of_capture(hold: Hold) -> CaptureDetails | None:
+    """Return the details of captures of a hold: whose payer it is for, if it is what was left for a reversal."""
+    relation = hold.request.relates_to
+    return None if relation is None else CaptureDetails(relation.transaction_id)
+
+
 def capture(book: Book, hold: Hold, request: TransactionRequest, *, final: bool) -> Transaction:
     """Post the amount of a request out of a hold, and return the transaction.
 
@@ -141,7 +147,8 @@ def capture(book: Book, hold: Hold, request: TransactionRequest, *, final: bool)
     state = hold.state.capture(amount, currency, final=final)
     payer, payee = _payer(book, hold), _payee(book, hold)
     legs: Sequence[Leg] = (Leg(payer, -amount, currency), Leg(payee, amount, currency))
-    request, legs = charged(book, request, legs, payer, payee, charge_for(book, request, payer, payee))
+    charge = None if request.gives_back else charge_for(book, request, payer, payee)
+    request, legs = charged(book, request, legs, payer, payee, charge)
     before, place = (payer.held, payer.sequence, payer.updated_at), len(book.outbox)
     released = payer.release(hold.id, hold.state.left_minor - state.left_minor, book.now)
     try:

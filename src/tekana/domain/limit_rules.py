@@ -18,7 +18,7 @@ from tekana.domain.limits import (
 )
 from tekana.domain.money import Currency
 from tekana.domain.terms import PreparedLimits, Terms, prepared
-from tekana.domain.transaction import TRANSACTION_TYPES, Leg, TransactionTypeRules
+from tekana.domain.transaction import TRANSACTION_TYPES, Leg, TransactionRequest, TransactionTypeRules
 from tekana.domain.usage import (
     NO_USAGE,
     Period,
@@ -43,11 +43,29 @@ class Undone(NamedTuple):
 
     Attributes:
         posted_at: when it was posted, and counted.
-        is_whole: whether nothing is left of it after the reversal.
+        moved: what it moved in each wallet; the amounts are negative where money left.
+        amount: its amount.
+        before, after: how much of that is reversed before and after the reversal.
     """
 
     posted_at: datetime
-    is_whole: bool
+    moved: Mapping[WalletId, int]
+    amount: int
+    before: int
+    after: int
+
+    @property
+    def is_whole(self) -> bool:
+        """Return whether nothing is left of the transaction after the reversal."""
+        return self.after == self.amount
+
+    def given_back(self, net_minor: int) -> int:
+        """Return what the reversal gives back of what was used, with the same sign: all parts together are all of it.
+
+        It depends on the amount alone, whether fees are given back or kept.
+        """
+        given = abs(net_minor) * self.after // self.amount - abs(net_minor) * self.before // self.amount
+        return given if net_minor > 0 else -given
 
 
 class LimitRules:
@@ -68,12 +86,12 @@ class LimitRules:
         self._period = Period(0, 0, 0)
 
     def apply(
-        self, type_: str, legs: Sequence[Leg], moment: datetime, undone: Undone | None = None
+        self, request: TransactionRequest, legs: Sequence[Leg], moment: datetime, undone: Undone | None = None
     ) -> Sequence[Wallet]:
-        """Count legs that were just posted, and compare with the limits.
+        """Count legs of a request that were just posted, and compare with the limits.
 
         What a transaction moves between wallets of one customer is not counted. A reversal is compared with nothing: it
-        gives back what its original, `undone`, has used in the present day, week and month.
+        gives back a part of what its original, `undone`, has used in the present day, week and month.
 
         Returns:
             The wallets without a leg whose usage changed.
@@ -81,11 +99,12 @@ class LimitRules:
         Raises:
             LimitExceeded: a limit of the payer or the payee does not allow it. Nothing was counted.
         """
-        rules = TRANSACTION_TYPES[type_]
+        rules = TRANSACTION_TYPES[request.type]
+        counts = rules.counts_for_limits and not request.gives_back
         for wallet, _, _ in legs:
             if wallet.usage_wallet_id is not None or undone is not None:
-                return self._apply_to_customers(rules, legs, moment, undone)
-        if not rules.counts_for_limits:
+                return self._apply_to_customers(rules, legs, moment, undone, counts=counts)
+        if not counts:
             return _NOTHING
         period = self._period if moment is self._moment else self._begin(moment)
         used: list[tuple[Wallet, Usage]] = []
@@ -98,13 +117,38 @@ class LimitRules:
             wallet.usage = usage
         return _NOTHING
 
+    def allow(self, legs: Sequence[Leg], wallet: Wallet, moment: datetime) -> bool:
+        """Return whether limits allow what legs that are not posted yet move in the wallets of a wallet's customer."""
+        first = self._first_of(wallet)
+        net_minor = sum(
+            leg.amount_minor for leg in legs if leg.wallet.house is None and self._first_of(leg.wallet) is first
+        )
+        if net_minor == 0:
+            return True
+        usage = usage_at(first.usage, self._begin(moment))
+        try:
+            self._used(first, usage, net_minor, moment, is_shown=False, unposted_minor=net_minor)
+        except LimitExceeded:
+            return False
+        return True
+
+    def _first_of(self, wallet: Wallet) -> Wallet:
+        """Return the customer's first wallet in the currency, which has the usage."""
+        return wallet if wallet.usage_wallet_id is None else self._wallets[wallet.usage_wallet_id]
+
     def _begin(self, moment: datetime) -> Period:
         self._moment = moment
         self._period = period = period_of(moment, self._zone)
         return period
 
     def _apply_to_customers(
-        self, rules: TransactionTypeRules, legs: Sequence[Leg], moment: datetime, undone: Undone | None
+        self,
+        rules: TransactionTypeRules,
+        legs: Sequence[Leg],
+        moment: datetime,
+        undone: Undone | None,
+        *,
+        counts: bool,
     ) -> Sequence[Wallet]:
         """Apply any legs. Some may be in wallets that share the usage of a customer's first one."""
         period = self._period if moment is self._moment else self._begin(moment)
@@ -112,16 +156,19 @@ class LimitRules:
         for leg in legs:
             if leg.wallet.house is None:
                 by_first.setdefault(leg.wallet.usage_wallet_id or leg.wallet.id, []).append(leg)
+        counted = {first_id: sum(leg.amount_minor for leg in own) for first_id, own in by_first.items()}
+        if undone is not None:
+            counted = self._by_first(undone.moved)
         used: list[tuple[Wallet, Usage]] = []
-        for first_id, own in by_first.items():
-            first, net_minor = self._wallets[first_id], sum(leg.amount_minor for leg in own)
-            moved_elsewhere = sum(leg.amount_minor for leg in own if leg.wallet is not first)
-            counts = net_minor != 0 and (undone is not None or rules.counts_for_limits)
-            usage = usage_at(first.usage, period) if counts else first.usage or NO_USAGE
+        for first_id in by_first | counted:
+            first, net_minor = self._wallets[first_id], counted.get(first_id, 0)
+            moved_elsewhere = sum(leg.amount_minor for leg in by_first.get(first_id, ()) if leg.wallet is not first)
+            is_counted = net_minor != 0 and (undone is not None or counts)
+            usage = usage_at(first.usage, period) if is_counted else first.usage or NO_USAGE
             usage = usage._replace(elsewhere=usage.elsewhere + moved_elsewhere)
-            if counts and undone is not None:
+            if is_counted and undone is not None:
                 usage = self._given_back(usage, net_minor, undone)
-            elif counts:
+            elif is_counted:
                 is_shown = net_minor < 0 or rules.payer is not None
                 usage = self._used(first, usage, net_minor, moment, is_shown=is_shown)
             used.append((first, usage))
@@ -130,14 +177,33 @@ class LimitRules:
         with_legs = {id(leg.wallet) for leg in legs}
         return [first for first, _ in used if id(first) not in with_legs]
 
+    def _by_first(self, moved: Mapping[WalletId, int]) -> dict[WalletId, int]:
+        """Return what was moved in customers' wallets, by the first wallet of each."""
+        sums: dict[WalletId, int] = {}
+        for wallet_id, minor in moved.items():
+            wallet = self._wallets[wallet_id]
+            if wallet.house is None:
+                first_id = wallet.usage_wallet_id or wallet_id
+                sums[first_id] = sums.get(first_id, 0) + minor
+        return sums
+
     def _given_back(self, usage: Usage, net_minor: int, undone: Undone) -> Usage:
-        """Return the usage without what the reversal of a transaction moves back."""
+        """Return the usage without what a reversal gives back of what its original has used."""
         if undone.posted_at < self._terms.counted_from:
             return usage
         period = period_of(undone.posted_at, self._terms.zone_at(undone.posted_at))
-        return usage_without(usage, period, -net_minor, is_whole=undone.is_whole)
+        return usage_without(usage, period, undone.given_back(net_minor), is_whole=undone.is_whole)
 
-    def _used(self, wallet: Wallet, usage: Usage, net_minor: int, moment: datetime, *, is_shown: bool) -> Usage:
+    def _used(
+        self,
+        wallet: Wallet,
+        usage: Usage,
+        net_minor: int,
+        moment: datetime,
+        *,
+        is_shown: bool,
+        unposted_minor: int = 0,
+    ) -> Usage:
         """Return the usage with a transaction. Raise LimitExceeded if a limit does not allow it.
 
         Args:
@@ -146,6 +212,7 @@ class LimitRules:
             net_minor: what the transaction moves, below zero if it is outgoing.
             moment: when.
             is_shown: whether the refusal names the limit: not to a payer, if it is one of the payee.
+            unposted_minor: what of it is not in the balance yet.
         """
         after = usage_with(usage, net_minor)
         limits = limits_of(self._terms, wallet.tier, wallet.currency, wallet.limit_override, moment)
@@ -155,7 +222,7 @@ class LimitRules:
         if largest is not None and abs(net_minor) > largest:
             self._refuse(wallet, usage, 0, largest, largest, is_shown=is_shown)
         if largest_balance is not None and net_minor > 0:
-            balance = wallet.ledger_balance + usage.elsewhere
+            balance = wallet.ledger_balance + usage.elsewhere + unposted_minor
             if balance > largest_balance:
                 left = max(largest_balance - (balance - net_minor), 0)
                 self._refuse(wallet, usage, 1, largest_balance, left, is_shown=is_shown)

@@ -16,7 +16,7 @@ from tekana.domain.identifiers import CustomerId, WalletId, is_house_wallet
 
 if TYPE_CHECKING:
     from tekana.domain.events import RecordedEvent
-    from tekana.domain.fees import FeeSchedule
+    from tekana.domain.fees import Charge, FeeSchedule
     from tekana.domain.quotes import Quote
     from tekana.domain.transaction import Transaction, TransactionRequest
     from tekana.domain.wallet import Wallet
@@ -129,8 +129,20 @@ def _shown_request(transaction: Transaction, own_wallets: Collection[WalletId]) 
     if request.charge is None:
         return request
     from_payer = (request.charge.paid_by == "payer") != (request.type == "reversal")
-    is_own = (request.from_wallet_id if from_payer else request.to_wallet_id) in own_wallets
-    return replace(request, charge=replace(request.charge, shares=()) if is_own else None)
+    payer_id = request.from_wallet_id if from_payer else request.to_wallet_id
+    return replace(request, charge=_shown_charge(request.charge, payer_id, own_wallets))
+
+
+def visible_quote(quote: Quote, own_wallets: Collection[WalletId]) -> Quote:
+    """Return what a customer sees of their quote: as of its movement later, the fee if they pay it."""
+    if quote.charge is None:
+        return quote
+    payer_id = quote.from_wallet_id if quote.charge.paid_by == "payer" else quote.to_wallet_id
+    return replace(quote, charge=_shown_charge(quote.charge, payer_id, own_wallets))
+
+
+def _shown_charge(charge: Charge, payer_id: WalletId, own_wallets: Collection[WalletId]) -> Charge | None:
+    return replace(charge, shares=()) if payer_id in own_wallets else None
 
 
 def _has_tenant(caller: Caller, tenant: str) -> bool:

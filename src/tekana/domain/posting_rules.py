@@ -34,14 +34,22 @@ def require_one_tenant(legs: Sequence[Leg]) -> str | None:
     return tenant
 
 
-def require_postable(wallet: Wallet, amount_minor: int, currency: Currency) -> None:
-    """Raise the Refused of the first rule that forbids this amount to enter or leave the wallet."""
+def require_postable(wallet: Wallet, amount_minor: int, currency: Currency, legs: Sequence[Leg] = ()) -> None:
+    """Raise the Refused of the first rule that forbids this amount to enter or leave the wallet.
+
+    Args:
+        wallet: the wallet.
+        amount_minor: the amount, below zero if it leaves.
+        currency: that of the amount.
+        legs: all legs of the transaction: a fee may leave a wallet that is frozen for money going out, if more enters.
+    """
     if wallet.currency != currency:
         raise CurrencyMismatch(f"wallet {wallet.id} holds {wallet.currency}, not {currency}")
     if not wallet.customer_active:
         raise CustomerNotActive(f"the customer of wallet {wallet.id} is not active")
     if wallet.status != "active":
-        wallet.require_moves(debit=amount_minor < 0)
+        net_minor = sum(leg.amount_minor for leg in legs if leg.wallet is wallet) if legs else amount_minor
+        wallet.require_moves(debit=net_minor < 0)
     after = wallet.ledger_balance + amount_minor
     if amount_minor < 0 and after < wallet.held and wallet.house is None:
         raise InsufficientFunds(f"wallet {wallet.id} does not have that much available")

@@ -47,7 +47,12 @@ def rate_id(pair: Pair) -> RateId:
     """Return the id of the rate of a pair: a UUIDv7 that spells both currencies.
 
     It is of the third millisecond of 1970: house wallets and limits have those of the first two.
+
+    Raises:
+        RateNotFound: one of them is no currency.
     """
+    if not EXPONENTS.keys() >= {*pair}:
+        raise rate_not_found(pair)
     base, quote = (int.from_bytes(one.encode("ascii"), "big") for one in pair)
     return RateId(UUID(int=_FIRST_ID | base << 24 | quote))
 

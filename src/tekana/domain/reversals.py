@@ -42,6 +42,7 @@ from tekana.domain.transaction import (
 
 if TYPE_CHECKING:
     from tekana.domain.book import Book
+    from tekana.domain.wallet import Wallet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,8 +135,9 @@ def reverse(book: Book, original: Original, request: TransactionRequest) -> Tran
     """
     transaction = original.transaction
     rules = TRANSACTION_TYPES[transaction.request.type]
-    if not rules.is_reversible or transaction.status != "posted":
-        status = "" if transaction.status == "posted" else f" that is {transaction.status}"
+    if not rules.is_reversible or transaction.request.gives_back or transaction.status != "posted":
+        status = " for the payer of another transaction" if transaction.request.gives_back else ""
+        status = status if transaction.status == "posted" else f" that is {transaction.status}"
         raise NotReversible(f"a {transaction.request.type}{status} cannot be reversed")
     amount: int = request.details.of_original
     if amount > left_minor(book, original):
@@ -148,11 +150,19 @@ def reverse(book: Book, original: Original, request: TransactionRequest) -> Tran
         fee_entries = transaction.entries[len(transaction.amount_entries) :]
         parts = [*reversal_legs(fee_entries, original, changed, are_fees=True), *parts]
     legs = [Leg(book.locked.wallets[wallet_id], minor, currency) for wallet_id, minor, currency in parts]
-    is_whole = changed.reversed_minor == transaction.request.amount.minor
-    undone = Undone(transaction.created_at, is_whole) if rules.counts_for_limits else None
+    undone = _undone(original, changed) if rules.counts_for_limits else None
     posted = book.post(replace(request, charge=charge), legs, undone)
     _keep(book, original, changed)
     return posted
+
+
+def _undone(before: Original, after: Original) -> Undone:
+    """Return what a reversal undoes, as limits see it."""
+    transaction, moved = before.transaction, dict[WalletId, int]()
+    for entry in transaction.entries:
+        moved[entry.wallet_id] = moved.get(entry.wallet_id, 0) + entry.amount_minor
+    amount = transaction.request.amount.minor
+    return Undone(transaction.created_at, moved, amount, before.reversed_minor, after.reversed_minor)
 
 
 def hold_rest(book: Book, original: Original, request: TransactionRequest) -> Transaction:
@@ -167,15 +177,14 @@ def hold_rest(book: Book, original: Original, request: TransactionRequest) -> Tr
         The pending transaction. Nothing is posted.
 
     Raises:
-        InsufficientFunds: nothing is left, or what was paid is in another currency than what the payer gave.
+        InsufficientFunds: nothing is left, or what was paid is in another currency than what the payer gave; or the
+            operator was paid, whose wallets hold nothing; or it is a share of the fee that was spent.
         Refused: money cannot leave the one wallet, or enter the other.
     """
-    receiver, currency = book.locked.wallets[request.from_wallet_id], request.amount.currency
-    payer = next(
-        book.locked.wallets[one.wallet_id]
-        for one in original.transaction.entries
-        if first_stripe(one.wallet_id) == request.to_wallet_id
-    )
+    receiver, payer = (_posted_wallet(book, original, one) for one in (request.from_wallet_id, request.to_wallet_id))
+    currency = request.amount.currency
+    if receiver.house or receiver.available_balance + _fee_back(original, request) >= request.amount.minor:
+        raise InsufficientFunds("a share of the fee was spent: the amount can be given back if the fee is kept")
     minor = min(receiver.available_balance, request.amount.minor)
     if minor <= 0 or payer.currency != currency:
         raise InsufficientFunds(f"wallet {receiver.id} has nothing left that can be held")
@@ -184,6 +193,22 @@ def hold_rest(book: Book, original: Original, request: TransactionRequest) -> Tr
     held = authorize(book, about, receiver, payer)
     _keep(book, original, replace(original, hold_ids=(*original.hold_ids, held.id)))
     return held
+
+
+def _posted_wallet(book: Book, original: Original, wallet_id: WalletId) -> Wallet:
+    """Return the wallet that a transaction posted to where its request names the first stripe."""
+    return next(
+        book.locked.wallets[one.wallet_id]
+        for one in original.transaction.entries
+        if first_stripe(one.wallet_id) == wallet_id
+    )
+
+
+def _fee_back(original: Original, request: TransactionRequest) -> int:
+    """Return what of the fee a reversal gives back to the wallet that was paid."""
+    changed = replace(original, reversed_minor=original.reversed_minor + request.details.of_original)
+    charge = None if request.details.keep_fees else returned_charge(original, changed)
+    return 0 if charge is None or charge.paid_by == "payer" else charge.total
 
 
 def _keep(book: Book, original: Original, changed: Original) -> None:

@@ -135,6 +135,17 @@ class ExchangeDetails:
         return {**about, "base": self.base, "quote": self.quote, "price": self.price}
 
 
+@value()
+class CaptureDetails:
+    """The details of a capture for the payer of an earlier transaction, of whose reversal the hold is the rest.
+
+    Attributes:
+        reverses: the earlier transaction.
+    """
+
+    reverses: TransactionId
+
+
 TRANSACTION_TYPES: Final[dict[TransactionType, TransactionTypeRules]] = {
     "deposit": TransactionTypeRules(event=FundsDeposited, payer="settlement", fee_payers=("payee",)),
     "withdrawal": TransactionTypeRules(event=FundsWithdrawn, payee="settlement", fee_payers=("payer",)),
@@ -152,7 +163,7 @@ TRANSACTION_TYPES: Final[dict[TransactionType, TransactionTypeRules]] = {
     ),
     "hold": TransactionTypeRules(event=HoldAuthorized, details=HoldDetails, is_hold=True, is_reversible=False),
     # What is held is the amount, so that a fee of the payer's could not always be paid.
-    "capture": TransactionTypeRules(event=FundsCaptured, fee_payers=("payee",)),
+    "capture": TransactionTypeRules(event=FundsCaptured, details=CaptureDetails, fee_payers=("payee",)),
     "reversal": TransactionTypeRules(
         event=FundsReversed,
         further=("exchange",),
@@ -266,6 +277,14 @@ class TransactionRequest:
     details: Any = None
     relates_to: Relation | None = None
     charge: Charge | None = None
+
+    @property
+    def gives_back(self) -> bool:
+        """Return whether it gives back what an earlier transaction has moved: a reversal, or a capture in place of one.
+
+        It costs nothing, counts for no limits, and is not reversed.
+        """
+        return self.type == "reversal" or isinstance(self.details, CaptureDetails)
 
 
 @value(kw_only=True)

@@ -14,6 +14,7 @@ import msgspec
 from tekana import application as core
 from tekana.application import Session
 from tekana.application.commands import MONEY_COMMANDS
+from tekana.application.commands.fees.schedule_fields import NewFeeBand, NewFeeShare
 from tekana.application.customer_export import CustomerExport
 from tekana.application.event_payload import event_payload
 from tekana.application.executed import refusal_of
@@ -75,7 +76,7 @@ _COMMANDS: dict[Verb, tuple[Callable[..., Any], str | None]] = {
     **{type_: (kind, None) for type_, kind in MONEY_COMMANDS.items()},
 }
 
-_NESTED: dict[str, Any] = {"bands": core.NewFeeBand, "shares": core.NewFeeShare}
+_NESTED: dict[str, Any] = {"bands": NewFeeBand, "shares": NewFeeShare}
 
 Item = TypeVar("Item")
 
@@ -100,11 +101,11 @@ class CoreDriver:
                 return Reply(_record(pending.approval), pending.replayed)
         return Reply(_record(done.answer), done.replayed)
 
-    async def preview(self, verb: Verb, details: Record) -> Reply:
+    async def preview(self, verb: Verb, details: Record, subject: str | None = None) -> Reply:
         with _refusals():
             if verb == "batch":
                 return _reply(await self._app.preview_batch(_batch(details)), is_kept=False)
-            return Reply(_record(await self._app.preview(_command(verb, None, details))), replayed=False)
+            return Reply(_record(await self._app.preview(_command(verb, subject, details))), replayed=False)
 
     async def get(self, kind: Kind, id: str) -> Record:
         readers: dict[Kind, Any] = {
@@ -314,6 +315,7 @@ def _record(answer: object) -> Record:
             | TierLimits()
             | OverriddenLimits()
             | FeeSchedule()
+            | Quote()
         ):
             return _other(answer)
         case BalanceAt():

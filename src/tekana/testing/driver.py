@@ -77,8 +77,8 @@ class Driver(Protocol):
         """
         ...
 
-    async def preview(self, verb: Verb, details: Record) -> Reply:
-        """Send a money command or a batch as a dry run, without a key."""
+    async def preview(self, verb: Verb, details: Record, subject: str | None = None) -> Reply:
+        """Send a money command, a batch, or a command about a hold or a transaction as a dry run, without a key."""
         ...
 
     async def get(self, kind: Kind, id: str) -> Record:

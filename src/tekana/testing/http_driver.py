@@ -59,6 +59,7 @@ _PUT: dict[Verb, str] = {
     "override_limits": "/v1/customers/{subject}/limits/{currency}",
     "set_rate": "/v1/rates/{base}/{quote}",
 }
+_DRY_RUN: dict[str, str] = {"dry_run": "true"}
 _OF_CUSTOMERS: dict[Kind, str] = {"exports": "export", "limits": "limits"}
 _GRANTS: dict[Verb, str] = {"sign_in": "password", "refresh": "refresh_token"}
 _FAMILIES: dict[type[TekanaError], int] = {
@@ -109,9 +110,12 @@ class HttpDriver:
             return _reply(await self._client.post("/v1/transactions", json=body, headers=headers))
         return _reply(await self._client.post(_PATHS[verb].format(subject), json={**details}, headers=headers))
 
-    async def preview(self, verb: Verb, details: Record) -> Reply:
+    async def preview(self, verb: Verb, details: Record, subject: str | None = None) -> Reply:
+        if verb in _PATCHED:
+            path = _PATCHED[verb].format(subject)
+            return _reply(await self._client.patch(path, json={**details}, params=_DRY_RUN))
         path, body = (_PATHS[verb], details) if verb in _PATHS else ("/v1/transactions", {**details, "type": verb})
-        return _reply(await self._client.post(path, json={**body}, params={"dry_run": "true"}))
+        return _reply(await self._client.post(path.format(subject), json={**body}, params=_DRY_RUN))
 
     async def get(self, kind: Kind, id: str) -> Record:
         path = f"/v1/customers/{id}/{_OF_CUSTOMERS[kind]}" if kind in _OF_CUSTOMERS else f"/v1/{kind}/{id}"

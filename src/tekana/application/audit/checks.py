@@ -30,7 +30,7 @@ from tekana.domain.events import (
     WalletOpened,
     aggregate_id,
 )
-from tekana.domain.holds import Hold
+from tekana.domain.holds import Hold, details_of_capture
 from tekana.domain.identifiers import (
     NUMBER_BITS,
     RANDOM_BITS,
@@ -184,8 +184,8 @@ def _captured(snapshot: Snapshot, holds: Mapping[TransactionId, Hold]) -> Breach
         if request.type != "capture" or one.status != "posted":
             continue
         hold = None if request.relates_to is None else holds.get(request.relates_to.transaction_id)
-        if hold is None or _parties(request) != _parties(hold.request):
-            yield f"transaction {one.id}: captures no hold, or one of other wallets"
+        if hold is None or _parties(request) != _parties(hold.request) or request.details != details_of_capture(hold):
+            yield f"transaction {one.id}: captures no hold, or one of other wallets, or for something else"
         else:
             captured[hold.id] += request.amount.minor
     for hold in holds.values():

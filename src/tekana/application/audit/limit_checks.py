@@ -30,7 +30,8 @@ class Movement(NamedTuple):
     Attributes:
         first_id: the customer's first wallet in the currency.
         balance: that of all these wallets afterwards.
-        counts: whether the type of transaction counts for limits.
+        counts: whether the transaction counts for limits.
+        net_minor: of a reversal, what its original moved.
         undone: of a reversal, what it undoes, if that counts.
     """
 
@@ -54,8 +55,9 @@ def find_breaches(snapshot: Snapshot) -> Iterator[str]:
             continue
         usage = usage_at(usages.get(first.id), times.period_of(moment))
         if movement.undone is not None:
-            undone, is_whole = times.period_of(movement.undone.posted_at), movement.undone.is_whole
-            usages[first.id] = usage_without(usage, undone, -movement.net_minor, is_whole=is_whole)
+            undone, given_back = movement.undone, movement.undone.given_back(movement.net_minor)
+            period = times.period_of(undone.posted_at)
+            usages[first.id] = usage_without(usage, period, given_back, is_whole=undone.is_whole)
             continue
         usages[first.id] = usage = usage_with(usage, movement.net_minor)
         for name, value in _compared(movement, usage):
@@ -70,20 +72,29 @@ def _movements(snapshot: Snapshot) -> Iterator[Movement]:
     first_of = {one.id: one.usage_wallet_id or one.id for one in snapshot.wallets if one.house is None}
     balances: dict[WalletId, int] = defaultdict(int)
     in_order = sorted(snapshot.transactions, key=attrgetter("created_at", "id"))
-    undone = _undone_by(in_order)
+    undone_by = _undone_by(in_order, first_of)
     for transaction in in_order:
-        rules = TRANSACTION_TYPES.get(transaction.request.type)
-        sums: dict[WalletId, int] = defaultdict(int)
-        for entry in transaction.entries:
-            if entry.wallet_id in first_of:
-                sums[first_of[entry.wallet_id]] += entry.amount_minor
+        rules, undone = TRANSACTION_TYPES.get(transaction.request.type), undone_by.get(transaction.id)
+        sums = _sums(transaction, first_of)
         for first_id, net in sums.items():
             balances[first_id] += net
-            counts = rules is not None and rules.counts_for_limits
-            yield Movement(first_id, transaction, net, balances[first_id], counts, undone.get(transaction.id))
+        counts = rules is not None and rules.counts_for_limits and not transaction.request.gives_back
+        for first_id, net in (sums if undone is None else undone.moved).items():
+            yield Movement(first_id, transaction, net, balances[first_id], counts, undone)
 
 
-def _undone_by(transactions: Sequence[Transaction]) -> dict[TransactionId, Undone]:
+def _sums(transaction: Transaction, first_of: Mapping[WalletId, WalletId]) -> dict[WalletId, int]:
+    """Return what a transaction moved, by the first wallet of each customer in its currency."""
+    sums: dict[WalletId, int] = defaultdict(int)
+    for entry in transaction.entries:
+        if entry.wallet_id in first_of:
+            sums[first_of[entry.wallet_id]] += entry.amount_minor
+    return sums
+
+
+def _undone_by(
+    transactions: Sequence[Transaction], first_of: Mapping[WalletId, WalletId]
+) -> dict[TransactionId, Undone]:
     """Return what each reversal undoes, of transactions in order of time."""
     known = {one.id: one for one in transactions}
     reversed_minor: dict[TransactionId, int] = defaultdict(int)
@@ -93,10 +104,11 @@ def _undone_by(transactions: Sequence[Transaction]) -> dict[TransactionId, Undon
         original = None if relation is None else known.get(relation.transaction_id)
         if one.status != "posted" or original is None or not isinstance(details, ReversalDetails):
             continue
-        reversed_minor[original.id] += details.of_original
+        before = reversed_minor[original.id]
+        reversed_minor[original.id] = after = before + details.of_original
         if original.status == "posted" and TRANSACTION_TYPES[original.request.type].counts_for_limits:
-            is_whole = reversed_minor[original.id] == original.request.amount.minor
-            found[one.id] = Undone(original.created_at, is_whole)
+            amount = original.request.amount.minor or 1  # zero is a breach of another invariant
+            found[one.id] = Undone(original.created_at, _sums(original, first_of), amount, before, after)
     return found
 
 

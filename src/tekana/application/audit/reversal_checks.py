@@ -72,7 +72,8 @@ def _is_mirrored(hold: Hold, original: Transaction) -> bool:
 
 def _is_reversible(original: Transaction) -> bool:
     rules = TRANSACTION_TYPES.get(original.request.type)
-    return rules is not None and rules.is_reversible and original.status == "posted"
+    is_possible = rules is not None and rules.is_reversible and not original.request.gives_back
+    return is_possible and original.status == "posted"
 
 
 def _sums(transaction: Transaction) -> Counter[_Side]:

@@ -61,6 +61,13 @@ def exchange(source: Wallet, target: Wallet, amount: str) -> ExchangeFunds:
 class ExchangeContract(Contract):
     """The contract of exchange rates and exchanges."""
 
+    @pytest.mark.parametrize("text", ["\x84", "", "US", "usd", "USDR", "USD" * 100, "XYZ"])
+    async def test_what_is_no_currency_has_no_rate(self, app: Session, text: Currency) -> None:
+        await app.execute(DOLLAR)
+        for pair in ((USD, text), (text, RWF)):
+            with pytest.raises(RateNotFound):
+                await app.rates.get(*pair)
+
     async def test_a_rate_is_kept_with_its_versions(self, app: Session, clock: FrozenClock) -> None:
         with pytest.raises(RateNotFound):
             await app.rates.get(USD, RWF)

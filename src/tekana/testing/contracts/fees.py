@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tekana.application import CreateFeeSchedule, EndFeeSchedule, NewFeeBand, NewFeeShare, ReverseTransaction, Session
+from tekana.application import CreateFeeSchedule, EndFeeSchedule, ReverseTransaction, Session, SetRate
+from tekana.application.commands.fees.schedule_fields import NewFeeBand, NewFeeShare
 from tekana.domain.caller import MAIN_TENANT, customer_caller
 from tekana.domain.errors import (
     CurrencyMismatch,
@@ -218,3 +219,18 @@ class FeesContract(Contract):
             left -= part
         assert await balances(app, payer, agent, payee) == [9999, 0, 0]
         assert (await house_balance(app, "fees"), await house_balance(app, "taxes")) == (0, 0)
+
+    async def test_an_agent_without_their_share_holds_nothing_of_the_operator(self, app: Session) -> None:
+        """The operator, who was paid by a withdrawal, has money; what is missing is the agent's."""
+        await app.execute(SetRate(base="USD", quote="RWF", bid="1", ask="1"))
+        customer, [francs] = await a_customer(app, "900")
+        dollars = await app.execute(builders.open_wallet(customer.id, "USD"))
+        agent = await app.execute(builders.open_wallet(customer.id, "USD", kind="merchant"))
+        await app.execute(builders.movement("exchange", francs.id, dollars.id, "900"))
+        await app.execute(builders.withdrawal(dollars.id, "500", "USD"))
+        shares = (NewFeeShare(wallet_id=agent.id, percentage="50"),)
+        await app.execute(a_schedule("withdrawal", currency="USD", tenant=MAIN_TENANT, shares=shares))
+        paid = await app.execute(builders.withdrawal(dollars.id, "100", "USD"))
+        await app.execute(builders.transfer(agent.id, dollars.id, "5", "USD"))
+        with pytest.raises(InsufficientFunds):
+            await app.execute(ReverseTransaction(transaction_id=paid.id, hold_rest=True))

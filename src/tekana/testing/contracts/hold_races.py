@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 from collections.abc import Awaitable, Sequence
-from typing import Any, Final
+from typing import Any
 
 from tekana.application import CaptureHold, Session, VoidHold
 from tekana.application.commands.money.expire_hold import ExpireHold
@@ -18,11 +17,7 @@ from tekana.testing.clock import FrozenClock
 from tekana.testing.contracts.fixtures import Contract
 from tekana.testing.contracts.helpers import a_wallet, all_at_once, all_outcomes, by_hand
 from tekana.testing.contracts.holds import a_hold, held_in, held_money, shown
-
-ROUNDS: Final = int(os.environ.get("TEKANA_TEST_RACE_ROUNDS", "5"))
-"""How many holds are raced for."""
-
-_CONTESTANTS: Final = 32
+from tekana.testing.contracts.races import CONTESTANTS, ROUNDS
 
 
 class HoldRacesContract(Contract):
@@ -42,7 +37,7 @@ class HoldRacesContract(Contract):
                 delay = random.uniform(0, 0.02)  # noqa: S311 - not a secret
                 asyncio.get_running_loop().call_later(delay, clock.set, hold.hold.expires_at)
             outcomes = await all_at_once(_contestants(crew, hold))
-            assert len(outcomes) == _CONTESTANTS
+            assert len(outcomes) == CONTESTANTS
             winners = sum(
                 kind is not ExpireHold and not isinstance(answer, HoldNotOpen | CaptureExceedsHold)
                 for kind, answer in outcomes
@@ -68,7 +63,7 @@ class HoldRacesContract(Contract):
 
     async def test_parts_at_once_never_exceed_the_hold(self, store: Store, crew: Sequence[Session]) -> None:
         money = await held_money(crew[0])
-        parts = [crew[number % len(crew)].execute(money.capture("70", final=False)) for number in range(_CONTESTANTS)]
+        parts = [crew[number % len(crew)].execute(money.capture("70", final=False)) for number in range(CONTESTANTS)]
         outcomes = await all_outcomes(parts)
         assert sum(isinstance(one, Transaction) for one in outcomes) == 1000 // 70
         assert {type(one) for one in outcomes} == {Transaction, CaptureExceedsHold}

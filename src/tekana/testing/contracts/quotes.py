@@ -6,11 +6,35 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
-from tekana.application import CreateQuote, EndFeeSchedule, Session, SetRate
+from tekana.application import (
+    CreateQuote,
+    EndFeeSchedule,
+    ReactivateCustomer,
+    ReverseTransaction,
+    Session,
+    SetRate,
+    SuspendCustomer,
+    VoidHold,
+)
+from tekana.application.commands.fees.schedule_fields import NewFeeBand
 from tekana.domain.caller import MAIN_TENANT, customer_caller
-from tekana.domain.errors import InvalidRequest, QuoteExpired, QuoteNotFound, QuoteUsed, RateUnavailable, WalletNotFound
+from tekana.domain.errors import (
+    CustomerNotActive,
+    FeeExceedsAmount,
+    IdempotencyKeyReused,
+    InsufficientFunds,
+    InvalidRequest,
+    LimitExceeded,
+    QuoteExpired,
+    QuoteMismatch,
+    QuoteNotFound,
+    QuoteUsed,
+    RateUnavailable,
+    WalletNotFound,
+)
 from tekana.domain.quotes import QUOTE_LIFETIME, Quote
 from tekana.domain.transaction import ExchangeDetails, Transaction
 from tekana.ports.store import Store
@@ -21,9 +45,9 @@ from tekana.testing.contracts.exchange import DOLLAR, a_purse, exchange
 from tekana.testing.contracts.fees import a_schedule, balances, house_balance
 from tekana.testing.contracts.fixtures import Contract
 from tekana.testing.contracts.helpers import a_customer, a_wallet, all_at_once, all_outcomes, by_hand, transactions_of
-from tekana.testing.contracts.hold_races import ROUNDS
-
-_CONTESTANTS = 32
+from tekana.testing.contracts.limits import tier_0
+from tekana.testing.contracts.races import CONTESTANTS, ROUNDS
+from tekana.testing.contracts.wallet_kinds import a_merchant, payment
 
 
 def as_quoted(movement: Any, quote: Quote) -> Any:
@@ -115,9 +139,123 @@ class QuotesContract(Contract):
         assert [one.status for one in done] == ["posted"] * 2
         assert await balances(app, payer, payee) == [60, 40]
 
-    async def test_of_many_at_once_one_uses_a_quote(
-        self, store: Store, crew: Sequence[Session], clock: FrozenClock
+    async def test_a_quote_stays_unused_by_what_does_not_move_money(self, app: Session, clock: FrozenClock) -> None:
+        """By dry runs, and by movements that a limit, the balance, the customer's status or a batch refuses."""
+        await app.execute(tier_0())
+        customer, [payer] = await a_customer(app, "31")
+        payee = await a_wallet(app)
+        await app.execute(a_schedule())
+        movement = builders.transfer(payer.id, payee.id, "20")
+        quoted = as_quoted(movement, await app.execute(CreateQuote(movement=movement)))
+        for _ in range(2):
+            assert (await app.preview(quoted)).status == "posted"
+        tried = transactions_of(await app.preview_batch(atomic(quoted)))
+        assert [one.status for one in tried] == ["posted"]
+        await app.execute(tier_0(largest_transaction="29"))
+        with pytest.raises(LimitExceeded):
+            await app.execute(quoted, key="above a limit")
+        await app.execute(tier_0())
+        taken = await app.execute(builders.movement("hold", payer.id, payee.id, "2"))
+        with pytest.raises(InsufficientFunds):
+            await app.execute(quoted)
+        await app.execute(VoidHold(transaction_id=taken.id))
+        await app.execute(SuspendCustomer(customer_id=customer.id, reason="a dispute"))
+        assert (await app.execute(CreateQuote(movement=movement))).total_debit.minor == 30
+        with pytest.raises(CustomerNotActive):
+            await app.execute(quoted)
+        await app.execute(ReactivateCustomer(customer_id=customer.id))
+        refused = transactions_of(await app.submit_batch(atomic(quoted, builders.withdrawal(payer.id, "2"))))
+        assert [one.rejection and one.rejection.code for one in refused] == ["rolled_back", "insufficient_funds"]
+        assert (await app.execute(quoted)).status == "posted"
+        with pytest.raises(LimitExceeded):  # as it was answered first
+            await app.execute(quoted, key="above a limit")
+        assert await balances(app, payer, payee) == [1, 20]
+
+    async def test_of_two_in_one_batch_the_first_uses_the_quote(self, app: Session) -> None:
+        payer, payee = await a_wallet(app, "100"), await a_wallet(app)
+        movement = builders.transfer(payer.id, payee.id, "20")
+        quoted = as_quoted(movement, await app.execute(CreateQuote(movement=movement)))
+        done = transactions_of(await app.submit_batch(builders.independent(quoted, quoted, movement)))
+        assert [one.rejection and one.rejection.code for one in done] == [None, "quote_used", None]
+        assert await balances(app, payer, payee) == [60, 40]
+
+    async def test_a_repeated_request_gets_its_first_answer_after_the_quote_has_expired(
+        self, app: Session, clock: FrozenClock
     ) -> None:
+        payer, payee = await a_wallet(app, "100"), await a_wallet(app)
+        movement = builders.transfer(payer.id, payee.id, "20")
+        quote = await app.execute(CreateQuote(movement=movement), key="a quote")
+        quoted = as_quoted(movement, quote)
+        posted = await app.execute(quoted, key="in time")
+        clock.advance(2 * QUOTE_LIFETIME)
+        assert await app.execute(quoted, key="in time") == posted
+        assert await app.execute(CreateQuote(movement=movement), key="a quote") == quote
+        late = as_quoted(movement, await app.execute(CreateQuote(movement=movement)))
+        clock.advance(QUOTE_LIFETIME)
+        for _ in range(2):
+            with pytest.raises(QuoteExpired):
+                await app.execute(late, key="too late")
+        with pytest.raises(IdempotencyKeyReused):
+            await app.execute(late, key="in time")
+        assert await balances(app, payer, payee) == [80, 20]
+
+    async def test_customers_see_the_fees_of_quotes_that_they_pay(self, app: Session) -> None:
+        aline, shop = await a_customer(app, "100"), await a_merchant(app)
+        await app.execute(a_schedule("payment", "4", paid_by="payee"))
+        await app.execute(a_schedule("transfer", "3"))
+        of_aline = app.as_caller(customer_caller(MAIN_TENANT, aline.customer.id))
+        paying, sending = payment(aline.wallets[0], shop.id), builders.transfer(aline.wallets[0].id, shop.id, "20")
+        for _ in range(2):
+            quote = await of_aline.execute(CreateQuote(movement=paying), key="a quote")
+            assert (quote.charge, quote.total_debit.minor, quote.total_credit.minor) == (None, 10, 10)
+        shown = await of_aline.execute(CreateQuote(movement=sending))
+        assert shown.charge is not None
+        assert shown.total_debit.minor == 23
+        await of_aline.execute(as_quoted(paying, quote))
+        with pytest.raises(FeeExceedsAmount) as refused:
+            await of_aline.execute(msgspec.structs.replace(paying, amount="3"))
+        assert "4" not in str(refused.value)
+        assert await balances(app, aline.wallets[0], shop) == [90, 6]
+
+    async def test_partners_use_the_quotes_of_their_tenant(self, app: Session) -> None:
+        payer, payee = await a_wallet(app, "100"), await a_wallet(app)
+        movement = builders.transfer(payer.id, payee.id, "20")
+        of_operator = as_quoted(movement, await app.execute(CreateQuote(movement=movement)))
+        partner = app.as_caller(builders.partner())
+        assert (await partner.execute(of_operator)).status == "posted"
+        there = app.as_caller(builders.partner("elsewhere"))
+        one, other = [(await there.execute(builders.person())).wallets[0] for _ in range(2)]
+        await there.execute(builders.deposit(one.id, "50"))
+        abroad = builders.transfer(one.id, other.id, "20")
+        quote = await there.execute(CreateQuote(movement=abroad))
+        with pytest.raises(QuoteNotFound):
+            await partner.execute(as_quoted(movement, quote))
+        with pytest.raises(WalletNotFound):
+            await partner.execute(as_quoted(abroad, quote))
+        with pytest.raises(QuoteMismatch):
+            await app.execute(as_quoted(movement, quote))
+        await there.execute(as_quoted(abroad, quote))
+
+    async def test_a_quote_of_the_largest_amount(self, app: Session) -> None:
+        """Its fee and its tax come on top; what leaves in all is more than one transaction moves."""
+        payer, payee = await a_wallet(app), await a_wallet(app)
+        most = str(10**15)
+        await app.execute(a_schedule(bands=(NewFeeBand(flat=most, percentage="100"),), tax_percentage="100"))
+        await app.execute(tier_0())
+        movement = builders.transfer(payer.id, payee.id, most)
+        quote = await app.execute(CreateQuote(movement=movement))
+        assert (quote.total_debit.minor, quote.total_credit.minor) == (5 * 10**15, 10**15)
+        with pytest.raises(InsufficientFunds):
+            await app.execute(as_quoted(movement, quote))
+        for _ in range(5):
+            await app.execute(builders.deposit(payer.id, most))
+        posted = await app.execute(as_quoted(movement, quote))
+        await app.execute(ReverseTransaction(transaction_id=posted.id, amount=str(10**15 - 7)))
+        await app.execute(ReverseTransaction(transaction_id=posted.id))
+        assert await balances(app, payer, payee) == [5 * 10**15, 0]
+        assert await house_balance(app, "fees") == 0
+
+    async def test_of_many_at_once_one_uses_a_quote(self, crew: Sequence[Session], clock: FrozenClock) -> None:
         app = crew[0]
         await app.execute(DOLLAR)
         await app.execute(a_schedule(flat="1"))
@@ -126,7 +264,7 @@ class QuotesContract(Contract):
         for number in range(1, ROUNDS + 1):
             quote = await app.execute(CreateQuote(movement=movement))
             quoted = as_quoted(movement, quote)
-            outcomes = await all_outcomes(crew[n % len(crew)].execute(quoted) for n in range(_CONTESTANTS))
+            outcomes = await all_outcomes(crew[n % len(crew)].execute(quoted) for n in range(CONTESTANTS))
             winners = [one for one in outcomes if isinstance(one, Transaction)]
             assert len(winners) == 1, outcomes
             assert {type(one) for one in outcomes} == {Transaction, QuoteUsed}

@@ -8,13 +8,14 @@ from typing import Final
 
 import pytest
 
-from tekana.application import CaptureHold, CloseWallet, Session
+from tekana.application import CaptureHold, CloseWallet, ReverseTransaction, Session
 from tekana.domain.errors import LimitExceeded
 from tekana.domain.identifiers import CustomerId
 from tekana.domain.limits import WINDOW_NAMES
 from tekana.domain.transaction import Transaction
 from tekana.testing import builders
 from tekana.testing.clock import FrozenClock
+from tekana.testing.contracts.fees import a_schedule
 from tekana.testing.contracts.fixtures import Contract
 from tekana.testing.contracts.helpers import a_customer, a_wallet
 from tekana.testing.contracts.limits import left, tier_0
@@ -90,6 +91,30 @@ class ReturnedLimitsContract(Contract):
         before = await used(app, customer.id)
         await app.execute(reversal(moved, "150"))
         await app.execute(reversal(moved))
+        assert await used(app, customer.id) == before
+
+    @pytest.mark.parametrize("paid_by", ["payer", "payee"])
+    @pytest.mark.parametrize("parts", [("9", None), ("1", "4", None)])
+    @pytest.mark.parametrize("keep_fees", [True, False])
+    async def test_fees_change_nothing_about_what_is_given_back(
+        self, app: Session, paid_by: str, parts: Sequence[str | None], *, keep_fees: bool
+    ) -> None:
+        """Parts of fee and tax are rounded apart, so that such a part may be more than that of the amount."""
+        shop, [till] = await a_customer(app)
+        customer, [payer] = await a_customer(app, "100")
+        before = await used(app, customer.id)
+        await app.execute(a_schedule(flat="5", tax_percentage="80", paid_by=paid_by))
+        moved = await app.execute(builders.transfer(payer.id, till.id, "10"))
+        await app.execute(builders.deposit(till.id, "50"))
+        left = 10 - 9 * (paid_by == "payee")
+        names = "daily", "weekly", "monthly"
+        assert await used(app, shop.id) == windows("incoming", 50 + left, 2, *names)
+        undone = 0
+        for part in parts:
+            undone += 10 - undone if part is None else int(part)
+            await app.execute(ReverseTransaction(transaction_id=moved.id, amount=part, keep_fees=keep_fees))
+            expected = windows("incoming", 50 + left - left * undone // 10, 2 - (undone == 10), *names)
+            assert await used(app, shop.id) == expected
         assert await used(app, customer.id) == before
 
     async def test_a_limit_that_was_lowered_is_no_matter_to_a_reversal(self, app: Session) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from typing import Final
 
 from tekana.application import Session
 from tekana.domain.errors import InsufficientFunds, ReversalExceedsOriginal
@@ -12,11 +11,9 @@ from tekana.ports.store import Store
 from tekana.testing import builders
 from tekana.testing.contracts.fixtures import Contract
 from tekana.testing.contracts.helpers import a_wallet, all_outcomes, by_hand, kinds
-from tekana.testing.contracts.hold_races import ROUNDS
 from tekana.testing.contracts.holds import held_in
+from tekana.testing.contracts.races import CONTESTANTS, ROUNDS
 from tekana.testing.contracts.reversals import balance, reversal
-
-AT_ONCE: Final = 32
 
 
 class ReversalRacesContract(Contract):
@@ -26,8 +23,8 @@ class ReversalRacesContract(Contract):
         payer, payee = await a_wallet(crew[0], "100"), await a_wallet(crew[0], "1000")
         for _ in range(ROUNDS):
             moved = await crew[0].execute(builders.transfer(payer.id, payee.id, "100"))
-            outcomes = await all_outcomes(crew[n % len(crew)].execute(reversal(moved)) for n in range(AT_ONCE))
-            assert kinds(outcomes) == [ReversalExceedsOriginal.__name__] * (AT_ONCE - 1) + ["Transaction"]
+            outcomes = await all_outcomes(crew[n % len(crew)].execute(reversal(moved)) for n in range(CONTESTANTS))
+            assert kinds(outcomes) == [ReversalExceedsOriginal.__name__] * (CONTESTANTS - 1) + ["Transaction"]
             assert await balance(crew[0], payer.id) == 100
 
     async def test_of_many_parts_at_once_there_is_room_for_some(self, crew: Sequence[Session]) -> None:
@@ -36,8 +33,10 @@ class ReversalRacesContract(Contract):
         for _ in range(ROUNDS):
             moved = await crew[0].execute(builders.transfer(payer.id, payee.id, "100"))
             amount, winners = chance.choice([("100", 1), ("30", 3), ("50", 2)])
-            outcomes = await all_outcomes(chance.choice(crew).execute(reversal(moved, amount)) for _ in range(AT_ONCE))
-            losers = AT_ONCE - winners
+            outcomes = await all_outcomes(
+                chance.choice(crew).execute(reversal(moved, amount)) for _ in range(CONTESTANTS)
+            )
+            losers = CONTESTANTS - winners
             assert kinds(outcomes) == [ReversalExceedsOriginal.__name__] * losers + ["Transaction"] * winners
             if await balance(crew[0], payer.id) < 100:
                 await crew[0].execute(builders.transfer(payee.id, payer.id, "10"))
@@ -48,9 +47,9 @@ class ReversalRacesContract(Contract):
             payee = await a_wallet(crew[0])
             moved = await crew[0].execute(builders.transfer(payer.id, payee.id, "100"))
             await crew[0].execute(builders.transfer(payee.id, spender.id, "60"))
-            sent = (reversal(moved, hold_rest=True) for _ in range(AT_ONCE))
+            sent = (reversal(moved, hold_rest=True) for _ in range(CONTESTANTS))
             outcomes = await all_outcomes(crew[n % len(crew)].execute(one) for n, one in enumerate(sent))
-            assert kinds(outcomes) == [InsufficientFunds.__name__] * (AT_ONCE - 1) + ["Transaction"]
+            assert kinds(outcomes) == [InsufficientFunds.__name__] * (CONTESTANTS - 1) + ["Transaction"]
             assert await held_in(store, payee) == (40, 40)
 
     async def test_units_that_race_to_reverse_or_hold_have_one_effect(self, store: Store, app: Session) -> None:

@@ -13,6 +13,7 @@ from tekana.testing.contracts.contacts import ContactsContract
 from tekana.testing.contracts.erasure import ErasureContract
 from tekana.testing.contracts.event_feed import EventFeedContract
 from tekana.testing.contracts.exchange import ExchangeContract
+from tekana.testing.contracts.fee_reversals import FeeReversalsContract
 from tekana.testing.contracts.fees import FeesContract
 from tekana.testing.contracts.hold_races import HoldRacesContract
 from tekana.testing.contracts.holds import HoldsContract
@@ -74,6 +75,7 @@ class StoreContract(
     ErasureContract,
     WalletKindsContract,
     FeesContract,
+    FeeReversalsContract,
     QuotesContract,
 ):
     """The contract of a store. `tekana.testing.contracts` shows how to run it.

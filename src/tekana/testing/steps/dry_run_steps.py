@@ -26,6 +26,30 @@ def was_tried_out(scene: ScenarioContext, type_: str, money: tuple[str, str], on
     _reply(scene)
 
 
+@when("capturing the hold is tried out")
+def capture_tried_out(scene: ScenarioContext) -> None:
+    """Send the capture of all of a hold as a dry run."""
+    scene.when(_dry_run(Request("capture", scene.hold_id, {})))
+
+
+@when("voiding the hold is tried out")
+def void_tried_out(scene: ScenarioContext) -> None:
+    """Send the voiding of a hold as a dry run."""
+    scene.when(_dry_run(Request("void", scene.hold_id, {"reason": "The order was cancelled"})))
+
+
+@when(words("changing the hold to {money:Money} is tried out"))
+def change_tried_out(scene: ScenarioContext, money: tuple[str, str]) -> None:
+    """Send a change of a hold as a dry run."""
+    scene.when(_dry_run(Request("change_hold", scene.hold_id, {"amount": money[0]})))
+
+
+@when("reversing the transfer is tried out")
+def reversal_tried_out(scene: ScenarioContext) -> None:
+    """Send the reversal of all of a transfer as a dry run."""
+    scene.when(_dry_run(Request("reverse", scene.moved["transfer"], {})))
+
+
 @when(words("these are tried out together, {mode:Mode}:"))
 def tried_out_together(scene: ScenarioContext, mode: str, datatable: list[list[str]]) -> None:
     """Send a batch as a dry run."""

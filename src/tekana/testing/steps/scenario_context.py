@@ -51,7 +51,7 @@ class AcceptanceTarget(NamedTuple):
 class Request(NamedTuple):
     """A request. `learn` is called with the answer if it succeeds; `by` is the operator who sends it.
 
-    A `dry_run` is of a money command or a batch.
+    A `dry_run` is of a money command, a batch, or a command about a hold or a transaction.
     """
 
     verb: Verb
@@ -264,7 +264,7 @@ class ScenarioContext:
         try:
             driver = self._driver_of(request.by)
             if request.dry_run:
-                return await driver.preview(request.verb, request.details)
+                return await driver.preview(request.verb, request.details, request.subject)
             return await driver.do(request.verb, request.subject, request.details, key=key)
         except Refusal as refusal:
             return refusal

@@ -4,9 +4,8 @@ from typing import Final
 
 from tekana.application.commands.fees.create_fee_schedule import CreateFeeSchedule
 from tekana.application.commands.fees.end_fee_schedule import EndFeeSchedule
-from tekana.application.commands.fees.schedule_fields import NewFeeBand, NewFeeShare
 from tekana.application.commands.group import CommandGroup
 
 GROUP: Final = CommandGroup("fees", "transaction", (CreateFeeSchedule, EndFeeSchedule))
 
-__all__ = ["CreateFeeSchedule", "EndFeeSchedule", "NewFeeBand", "NewFeeShare"]
+__all__ = ["CreateFeeSchedule", "EndFeeSchedule"]

@@ -76,7 +76,10 @@ class CreateFeeSchedule(Struct, frozen=True, kw_only=True):
         "currency": "RWF",
         "tier": "1",
         "paid_by": "payee",
-        "bands": [{"up_to": "10000", "flat": "50"}, {"flat": "20", "percentage": "1.5"}],
+        "bands": [
+            {"up_to": "10000", "flat": "50", "percentage": "0"},
+            {"up_to": None, "flat": "20", "percentage": "1.5"},
+        ],
         "minimum": "50",
         "maximum": "5000",
         "tax_percentage": "18",
@@ -179,9 +182,10 @@ class CreateFeeSchedule(Struct, frozen=True, kw_only=True):
         if not has_all_tenants(book.caller):
             raise HouseForbidden("fees are those of all tenants: this needs the scope tenants:all")
         schedule = self._schedule(book)
-        for name, at in (("valid_from", self.valid_from), ("valid_until", self.valid_until)):
-            if at is not None and at < book.now:
-                raise invalid(name, "must not be in the past")
+        if schedule.valid_from < book.now:
+            raise invalid("valid_from", "must not be in the past")
+        if schedule.valid_until is not None and schedule.valid_until <= book.now:
+            raise invalid("valid_until", "must be in the future")
         self._require_payable_shares(book, schedule)
         created = book.locked.of(FEE_SCHEDULES)  # in the same unit of work
         others = {one.id: one for schedules in book.locked.terms.fees.values() for one in schedules} | created

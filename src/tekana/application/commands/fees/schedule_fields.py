@@ -24,7 +24,7 @@ def _said(description: str, example: str) -> msgspec.Meta:
     return msgspec.Meta(description=description, examples=[example])
 
 
-class NewFeeBand(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+class NewFeeBand(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The fee for amounts up to a bound.
 
     Attributes:
@@ -40,7 +40,7 @@ class NewFeeBand(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     percentage: Annotated[str, _said("Of the amount, with at most 4 decimals.", "1.5")] = "0"
 
 
-class NewFeeShare(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+class NewFeeShare(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What of each fee goes into a wallet.
 
     Attributes:

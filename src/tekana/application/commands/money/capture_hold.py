@@ -19,7 +19,7 @@ from tekana.domain.errors import (
     WalletNotActive,
 )
 from tekana.domain.events import TransactionType
-from tekana.domain.holds import HOLDS, Hold, capture
+from tekana.domain.holds import HOLDS, Hold, capture, details_of_capture
 from tekana.domain.lock_set import NO_LOCKS, LockedState, LockSet
 from tekana.domain.money import Money
 from tekana.domain.transaction import CAPTURES, Relation, Transaction, TransactionRequest
@@ -27,6 +27,8 @@ from tekana.domain.transaction import CAPTURES, Relation, Transaction, Transacti
 
 class CaptureHold(FollowUp, frozen=True, kw_only=True):
     """Move money of a hold to the payee: all that is left, or less. The transaction has the hold's texts.
+
+    It costs nothing, counts for no limits and is not reversed, if the hold is what was left for a reversal.
 
     Attributes:
         amount: how much, in major units of the hold's currency; left out for all that is left.
@@ -56,7 +58,7 @@ class CaptureHold(FollowUp, frozen=True, kw_only=True):
     def fee_locks(self, locked: LockedState) -> LockSet:
         """Return what the fee of the capture needs locked."""
         hold = locked.of(HOLDS).get(self.transaction_id)
-        if hold is None:
+        if hold is None or hold.request.relates_to is not None:
             return NO_LOCKS
         return fee_locks(locked, self.TYPE, hold.request.amount.currency, hold.request.from_wallet_id)
 
@@ -72,6 +74,7 @@ class CaptureHold(FollowUp, frozen=True, kw_only=True):
             description=request.description,
             reference=request.reference,
             relates_to=Relation(CAPTURES, hold.id),
+            details=details_of_capture(hold),
         )
 
     def decide(self, book: Book) -> Transaction:
