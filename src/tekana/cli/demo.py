@@ -13,7 +13,7 @@ from tekana.cli.options import database_options, settings
 @click.command
 @database_options
 def demo(database_url: str | None, data_dir: Path | None) -> None:
-    """Show a short story: two customers, a deposit, a transfer, a refusal, and the books.
+    """Show a short story: two customers, a deposit, a transfer, a refusal, a hold, a reversal, and the books.
 
     In memory, unless a database is named. On the same database, a second run changes nothing.
     """

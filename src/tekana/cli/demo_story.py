@@ -6,7 +6,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tekana.application import DepositFunds, RegisterCustomer, Session, TransferFunds
+from tekana.application import (
+    AuthorizeHold,
+    CaptureHold,
+    DepositFunds,
+    RegisterCustomer,
+    ReverseTransaction,
+    Session,
+    TransferFunds,
+)
 from tekana.bootstrap import connect
 from tekana.cli.audit import as_line
 from tekana.domain.answers import CustomerWithWallets
@@ -57,10 +65,24 @@ async def show_demo(url: str) -> None:
         except InsufficientFunds as refusal:
             console.print(f"   refused: {refusal.code}. Nothing moved, and the attempt is on record.")
 
-        _heading(console, 5, "The entries of Aline's wallet")
+        _heading(console, 5, "Bosco reserves 3000 RWF of Aline's for a bicycle, and takes 1200 for half a day")
+        hold = AuthorizeHold(
+            from_wallet_id=purse.id, to_wallet_id=till.id, amount="3000", currency="RWF", description="Bicycle"
+        )
+        reserved = await app.execute(hold, key="demo-hold")
+        await _show_balances(console, app, owners)
+        taken = await app.execute(CaptureHold(transaction_id=reserved.id, amount="1200"), key="demo-capture")
+        await _show_balances(console, app, owners)
+
+        _heading(console, 6, "The bicycle had a flat tyre: Bosco gives 400 RWF of that back")
+        reversal = ReverseTransaction(transaction_id=taken.id, amount="400", reason="A flat tyre")
+        await app.execute(reversal, key="demo-reversal")
+        await _show_balances(console, app, owners)
+
+        _heading(console, 7, "The entries of Aline's wallet")
         await _show_entries(console, app, purse)
 
-        _heading(console, 6, "The books")
+        _heading(console, 8, "The books")
         async for finding in app.audit():
             console.print(f"   {as_line(finding)}")
 
@@ -76,10 +98,11 @@ async def _register(app: Session, name: str, email: str, phone_number: str) -> C
 
 
 async def _show_balances(console: Console, app: Session, owners: dict[WalletId, str]) -> None:
-    table = _table("Wallet of", "Available", "")
+    table = _table("Wallet of", "Available", "Held", "")
     for wallet_id, name in owners.items():
         wallet = await app.wallets.get(wallet_id)
-        table.add_row(name, format_minor(wallet.available_balance, wallet.currency), wallet.currency)
+        amounts = (format_minor(one, wallet.currency) for one in (wallet.available_balance, wallet.held))
+        table.add_row(name, *amounts, wallet.currency)
     console.print(table)
 
 
@@ -96,6 +119,6 @@ async def _show_entries(console: Console, app: Session, wallet: Wallet) -> None:
 def _table(*columns: str) -> Table:
     table = Table(box=None, padding=(0, 1, 0, 2), header_style="dim")
     for column in columns:
-        numbers = column in ("#", "Available", "Debit", "Credit", "Balance")
+        numbers = column in ("#", "Available", "Held", "Debit", "Credit", "Balance")
         table.add_column(column, justify="right" if numbers else "left", no_wrap=True)
     return table
