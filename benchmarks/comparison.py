@@ -6,6 +6,7 @@ both, and each figure is the median of alternating runs.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import platform
 import statistics
@@ -15,15 +16,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from rich.table import Table
 
+import tekana
 from benchmarks import http_load
 from benchmarks.bench import WORKERS, Bench
+from benchmarks.data import CURRENCY, LARGEST_LIMITS
 from benchmarks.http_load import Kind
 from benchmarks.processes import ROOT, Service, tekana_serving
 from benchmarks.server import CannotMeasure
+from tekana.domain.limits import TIERS, is_count
+from tekana.domain.money import format_minor
 
 _FOLDER = ROOT / "build" / "compared"
 _ENGINE_CALLERS = 1000
@@ -171,7 +177,20 @@ def _make_ledgers(bench: Bench, before: Side, after: Side) -> None:
         bench.server.copy(template, name)
         side.url = bench.server.url(name)
         side.run("-m", "tekana.cli", "migrate", "--database-url", side.url)
+        if side is after:  # a ledger of a version without limits has those of a new installation now
+            asyncio.run(_raise_limits(side.url))
         bench.server.execute("VACUUM ANALYZE", name)
+
+
+async def _raise_limits(url: str) -> None:
+    """Set the limits that `data.fill` sets."""
+    limits: dict[str, Any] = {
+        name: value if is_count(name) else format_minor(value, CURRENCY) for name, value in LARGEST_LIMITS.items()
+    }
+    async with tekana.connect(url) as backend:
+        await backend.as_caller(tekana.LOCAL_OPERATOR).execute(
+            tekana.SetLimits(tier=TIERS[0], currency=CURRENCY, **limits)
+        )
 
 
 _FILL = """

@@ -29,6 +29,9 @@ CURRENCY = Currency("RWF")
 START_BALANCE = 1_000_000_000
 """The initial balance of each wallet, in minor units: enough for every benchmark."""
 
+LARGEST_LIMITS = {name: COUNT_MAX if is_count(name) else AMOUNT_MAX_MINOR for name in LIMIT_NAMES}
+"""The limits, in minor units: each is set, so that each is compared; none is reached."""
+
 _EPOCH = datetime(2025, 10, 20, 2, tzinfo=UTC)
 _AMOUNT = 100
 _AUTHOR = "benchmarks"
@@ -227,10 +230,9 @@ INSERT INTO outbox (position, transaction_id)
 SELECT 2 * {{wallets}} + number + 1, {_transaction_id("number")}
 FROM generate_series(0::bigint, {{transactions}} - 1) number
 """
-# Each limit is set, so that each is compared; none is reached.
 _LIMITS = f"""
 INSERT INTO limits SELECT id, version + 1, tier, currency, '{{epoch}}', '{{author}}', {
-    ", ".join(str(COUNT_MAX if is_count(name) else AMOUNT_MAX_MINOR) for name in LIMIT_NAMES)
+    ", ".join(str(LARGEST_LIMITS[name]) for name in LIMIT_NAMES)
 } FROM limits WHERE tier = '0' AND currency = '{{currency}}'
 """
 _NEW_TERMS = "UPDATE terms SET version = version + 1, counted_from = now()"

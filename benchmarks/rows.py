@@ -159,7 +159,7 @@ ROWS: dict[str, Row] = {
     ),
     "engine_hot": Row("the same, half of them to one wallet", _TRANSFERS, Goal(at_least=0.9), _engine_hot),
     "hold_authorize": Row(
-        "holds that are authorized", "holds/s", Goal(at_least=0.6), _holds("hold_authorize", captured=False)
+        "holds that are authorized", "holds/s", Goal(at_least=0.7), _holds("hold_authorize", captured=False)
     ),
     "hold_capture": Row(
         "holds that are authorized, then captured", "holds/s", Goal(at_least=0.3), _holds("hold_capture", captured=True)

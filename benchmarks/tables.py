@@ -46,7 +46,7 @@ TABLES: dict[str, TableDefinition] = {
         "a multiple of the normal connections, and batches concurrent with single transfers", _overload
     ),
     "links": TableDefinition("what the links of history cost", lambda bench: [links_table(bench)]),
-    "terms": TableDefinition("what limits cost", lambda bench: [terms_table(bench)]),
+    "terms": TableDefinition("what limits and fees cost", lambda bench: [terms_table(bench)]),
     "topology": TableDefinition(
         "one process compared with a gateway and services over Kafka", lambda bench: [topology_table(bench)]
     ),

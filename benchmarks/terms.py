@@ -1,4 +1,4 @@
-"""Measure what limits cost: transfers without and with all of them, each on a ledger of its own."""
+"""Measure what limits and fees cost: transfers without and with them, each on a ledger of its own."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from benchmarks.bench import Bench
 from benchmarks.data import CURRENCY
 from tekana.domain.limits import TIERS
 
-_NONE, _LIMITS = "without", "limits"
+_NONE, _LIMITS, _FEES = "without", "limits", "limits, fees"
 
 
 def terms_table(bench: Bench) -> Table:
-    """Return the table: transfers without terms, and with limits."""
-    urls = [bench.copy_of_ledger(f"tekana_bench_{name}") for name in (_NONE, _LIMITS)]
+    """Return the table: transfers without terms, with limits, and with limits and a fee with tax."""
+    urls = [bench.copy_of_ledger(f"tekana_bench_{name}") for name in ("unlimited", "limited", "charged")]
     uvloop.run(_remove_limits(urls[0]))
-    drawn = variants.new_table("A transfer without limits, and with all of them", (_NONE, _LIMITS))
+    uvloop.run(_charge_fees(urls[2]))
+    drawn = variants.new_table("A transfer without terms, with limits, and with fees", (_NONE, _LIMITS, _FEES))
     for callers in variants.CALLERS:
         variants.add_rows(drawn, callers, uvloop.run(_measure(urls, variants.Rounds.of(bench), callers)))
     return drawn
@@ -32,6 +33,19 @@ async def _remove_limits(url: str) -> None:
         app = backend.as_caller(tekana.LOCAL_OPERATOR)
         for tier in TIERS:  # a setting without limits
             await app.execute(tekana.SetLimits(tier=tier, currency=CURRENCY))
+
+
+async def _charge_fees(url: str) -> None:
+    async with tekana.connect(url) as backend:
+        await backend.as_caller(tekana.LOCAL_OPERATOR).execute(
+            tekana.CreateFeeSchedule(
+                transaction_type="transfer",
+                currency=CURRENCY,
+                paid_by="payer",
+                bands=(tekana.NewFeeBand(flat="5", percentage="1"),),
+                tax_percentage="18",
+            )
+        )
 
 
 async def _measure(urls: list[str], plan: variants.Rounds, callers: int) -> list[tuple[variants.Window, ...]]:

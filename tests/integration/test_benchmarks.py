@@ -299,16 +299,19 @@ def test_holds_are_measured(small_bench: Bench, captured: bool) -> None:
     assert dict(found).get("captured", 0) == (load.answered if captured else 0)
 
 
-def test_limits_are_measured_beside_none(small_bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_limits_and_fees_are_measured_beside_none(small_bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(variants, "_ROUNDS_PER_SECOND", 0.05)
     monkeypatch.setattr(variants, "CALLERS", (4,))
     drawn = terms.terms_table(small_bench)
     assert [column.header for column in drawn.columns] == [
-        *("Callers", "Figure", "without", "limits", "Ratio limits", "Rounds")
+        *("Callers", "Figure", "without", "limits", "limits, fees", "Ratio limits", "Ratio limits, fees", "Rounds")
     ]
     [without, limits] = (
         small_bench.server.execute("SELECT largest_balance FROM limits WHERE tier = '0' ORDER BY version DESC", name)
-        for name in ("tekana_bench_without", "tekana_bench_limits")
+        for name in ("tekana_bench_unlimited", "tekana_bench_limited")
     )
     assert without[0][0] is None
     assert limits[0][0] is not None
+    charged = "SELECT count(*) FROM transactions WHERE type = 'transfer' AND (details -> 'charge' IS NULL) = {}"
+    assert small_bench.server.execute(charged.format("true"), "tekana_bench_charged")[0][0] == 0
+    assert small_bench.server.execute(charged.format("false"), "tekana_bench_charged")[0][0] > 0
