@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 
@@ -12,7 +13,6 @@ import httpx
 import pytest
 
 from tests.environment import environment
-from tests.forked import TEKANA, forked
 from tests.keys import BEARER
 from tests.serving import free_port, http
 
@@ -23,9 +23,13 @@ LIMIT = 20
 def served(url: str, *flags: str, **variables: str) -> Iterator[str]:
     """Run `tekana serve` until the context ends; yield its address once it is ready."""
     port = free_port()
-    command = [*TEKANA, "serve", "--port", str(port), "--database-url", url, *flags]
-    options = forked(command, environment() | variables)
-    process = subprocess.Popen(command, **options, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tekana.cli", "serve", "--port", str(port), "--database-url", url, *flags],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment() | variables,
+    )
     try:
         address = f"http://127.0.0.1:{port}"
         end = time.monotonic() + 120
