@@ -28,8 +28,10 @@ from tekana.application.audit.checks import (
 )
 from tekana.domain.transaction import TRANSACTION_TYPES
 from tekana.ports.audit import Invariant
+from tekana_postgres.fee_invariants import fee_breaches
 from tekana_postgres.limit_invariants import limit_breaches
 from tekana_postgres.outbox_invariants import KEY_BREACHES, aggregate_id_sql, event_breaches
+from tekana_postgres.reversal_invariants import reversal_breaches
 from tekana_postgres.tables import APPEND_ONLY as HISTORY
 
 SCHEMA = Invariant(14, "tables, guards and rights are as this version needs")
@@ -320,109 +322,6 @@ _HELD = f"""
         OR (h.status = 'pending' AND h.captured = h.amount)
 """
 
-_REVERSALS = """
-    WITH reversed AS (
-        SELECT r.id, r.relates_to, r.relation, (r.details ->> 'of_original')::bigint AS of_original,
-               o.id AS original, o.amount, o.status = 'posted' AND {reversible} AS is_reversible
-        FROM transactions r LEFT JOIN transactions o ON o.id = r.relates_to
-        WHERE r.type = 'reversal' AND r.status = 'posted'
-    ), amounts AS (
-        SELECT relates_to AS id, sum(of_original) AS reversed, max(amount) AS amount FROM reversed GROUP BY 1
-    ), back AS (
-        SELECT r.relates_to AS id, e.wallet_id, sign(e.amount) AS side, sum(e.amount) AS amount
-        FROM reversed r JOIN entries e ON e.transaction_id = r.id GROUP BY 1, 2, 3
-    ), moved AS (
-        SELECT e.transaction_id AS id, e.wallet_id, sign(e.amount) AS side, sum(e.amount) AS amount
-        FROM entries e JOIN amounts a ON a.id = e.transaction_id GROUP BY 1, 2, 3
-    ), held AS (
-        SELECT t.relates_to AS id,
-               sum(CASE WHEN h.status = 'pending' THEN h.amount ELSE h.captured END) AS held
-        FROM transactions t JOIN holds h ON h.id = t.id WHERE t.relation IS NOT NULL GROUP BY 1
-    )
-    SELECT format('transaction %s: reverses nothing that can be reversed', id)
-    FROM reversed WHERE relation IS DISTINCT FROM 'reverses' OR is_reversible IS NOT TRUE OR of_original IS NULL
-    UNION ALL
-    SELECT format('transaction %s: moved %s in wallet %s, reversed %s', b.id, m.amount, b.wallet_id, b.amount)
-    FROM back b LEFT JOIN moved m ON m.id = b.id AND m.wallet_id = b.wallet_id AND m.side = -b.side
-    WHERE m.amount IS NULL OR abs(b.amount) > abs(m.amount)
-    UNION ALL
-    SELECT format('transaction %s: %s of its amount was reversed', id, reversed) FROM amounts WHERE reversed > amount
-    UNION ALL
-    SELECT format('hold %s: is for the payer of nothing that can be reversed, or in other wallets', t.id)
-    FROM transactions t JOIN holds h ON h.id = t.id LEFT JOIN transactions o ON o.id = t.relates_to
-    WHERE t.relation IS NOT NULL
-      AND (o.status = 'posted' AND {reversible}
-           AND (o.from_wallet_id, o.to_wallet_id) = (t.to_wallet_id, t.from_wallet_id)) IS NOT TRUE
-    UNION ALL
-    SELECT format('transaction %s: %s of its amount was reversed, and %s is held for its payer',
-                  h.id, coalesce(a.reversed, 0), h.held)
-    FROM held h JOIN transactions o ON o.id = h.id LEFT JOIN amounts a ON a.id = h.id
-    WHERE coalesce(a.reversed, 0) + h.held > o.amount
-    UNION ALL
-    SELECT format('transaction %s: %s counts as reversed, its reversals are of %s',
-                  coalesce(k.id, a.id), coalesce(k.amount, 0), coalesce(a.reversed, 0))
-    FROM reversals k FULL JOIN amounts a ON a.id = k.id WHERE coalesce(k.amount, 0) <> coalesce(a.reversed, 0)
-"""
-
-# What each wallet should have got, beside what it got. House wallets are named by their roles. What went through the
-# exchange wallets follows from the rest, as entries sum to zero. A reversal gives back: the one who was paid pays.
-_FEES = """
-    WITH charged AS (
-        SELECT id, type, status, amount, details -> 'charge' AS charge, details -> 'reverses' IS NOT NULL AS is_free,
-               CASE WHEN type = 'reversal' THEN -1 ELSE 1 END AS sign,
-               CASE WHEN type = 'reversal' THEN to_wallet_id ELSE from_wallet_id END AS payer,
-               CASE WHEN type = 'reversal' THEN from_wallet_id ELSE to_wallet_id END AS payee,
-               CASE WHEN type = 'reversal' THEN (details ->> 'of_original')::bigint ELSE amount END AS paid,
-               CASE WHEN type = 'reversal' THEN amount
-                    ELSE coalesce((details ->> 'received')::bigint, amount) END AS received
-        FROM transactions WHERE details -> 'charge' IS NOT NULL
-    ), parts AS (
-        SELECT id, sign, charge ->> 'paid_by' AS paid_by, payer, payee, (charge ->> 'fee')::bigint AS fee,
-               coalesce((charge ->> 'tax')::bigint, 0) AS tax,
-               coalesce(charge -> 'shares', '[]'::json) AS shares
-        FROM charged
-    ), shares AS (
-        SELECT p.id, p.sign, one ->> 0 AS wallet, (one ->> 1)::bigint AS amount
-        FROM parts p, json_array_elements(p.shares) one
-    ), expected AS (
-        SELECT c.id, coalesce(h.house, c.payer::text) AS wallet, -c.sign * c.paid AS amount
-        FROM charged c LEFT JOIN wallets h ON h.id = c.payer AND h.house IS NOT NULL
-        UNION ALL
-        SELECT c.id, coalesce(h.house, c.payee::text), c.sign * c.received
-        FROM charged c LEFT JOIN wallets h ON h.id = c.payee AND h.house IS NOT NULL
-        UNION ALL
-        SELECT id, CASE paid_by WHEN 'payer' THEN payer ELSE payee END::text, -sign * (fee + tax) FROM parts
-        UNION ALL
-        SELECT id, 'fees', sign * fee FROM parts
-        UNION ALL
-        SELECT id, 'taxes', sign * tax FROM parts
-        UNION ALL
-        SELECT id, 'fees', -sign * amount FROM shares
-        UNION ALL
-        SELECT id, wallet, sign * amount FROM shares
-    ), posted AS (
-        SELECT e.transaction_id AS id, coalesce(w.house, e.wallet_id::text) AS wallet, e.amount
-        FROM charged c JOIN entries e ON e.transaction_id = c.id JOIN wallets w ON w.id = e.wallet_id
-    ), differing AS (
-        SELECT id, wallet, sum(expected) AS expected, sum(amount) AS amount FROM (
-            SELECT id, wallet, amount AS expected, 0 AS amount FROM expected
-            UNION ALL SELECT id, wallet, 0, amount FROM posted
-        ) compared
-        WHERE wallet <> 'exchange' GROUP BY id, wallet HAVING sum(expected) <> sum(amount)
-    )
-    SELECT format('transaction %s: %s in wallet %s, where its amount and its fee are %s', id, amount, wallet, expected)
-    FROM differing
-    UNION ALL
-    SELECT format('transaction %s: a %s %s with a fee', id, status, type) FROM charged
-    WHERE status <> 'posted' OR type NOT IN ({charged}) OR is_free
-"""
-
-
-def _fees() -> str:
-    kinds = [name for name, one in TRANSACTION_TYPES.items() if one.fee_payers]
-    return _FEES.replace("{charged}", ", ".join(f"'{name}'" for name in (*kinds, "reversal")))
-
-
 # `index_key_id` is there as long as the key and the details are: a constraint says so, and the auditor reads neither.
 _DETAILS = """
     SELECT format('customer %s: %s', coalesce(c.id, d.id), CASE
@@ -454,12 +353,6 @@ _STATEMENTS = """
 """
 
 
-def _reversals() -> str:
-    reversible = (f"'{name}'" for name, one in TRANSACTION_TYPES.items() if one.is_reversible)
-    condition = f"o.type IN ({', '.join(reversible)}) AND o.details -> 'reverses' IS NULL"
-    return _REVERSALS.replace("{reversible}", condition)
-
-
 def checks() -> tuple[Check, ...]:
     """Return the checks, in the order of the invariants, for the types and aggregates that are declared."""
     return (
@@ -469,12 +362,12 @@ def checks() -> tuple[Check, ...]:
         Check((COVERED,), "entries", _COVERED.replace("{held_events}", _HELD_EVENTS)),
         Check((CURRENCIES,), "entries", _CURRENCIES),
         Check((KEYS,), "idempotency_keys", KEY_BREACHES),
-        Check((REVERSALS,), "reversals", _reversals()),
+        Check((REVERSALS,), "reversals", reversal_breaches()),
         Check((EVENTS, SEQUENCES), "outbox", event_breaches()),
         Check((APPEND_ONLY,), "transactions", _APPEND_ONLY),
         Check((FINAL,), "wallets", _final()),
         Check((LIMITED,), "entries", limit_breaches()),
         Check((DETAILS,), "customers", _DETAILS),
         Check((STATEMENTS,), "entries", _STATEMENTS),
-        Check((FEES,), "transactions", _fees()),
+        Check((FEES,), "transactions", fee_breaches()),
     )
