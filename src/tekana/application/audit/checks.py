@@ -15,7 +15,8 @@ from operator import itemgetter
 from typing import Any
 
 from tekana.application.audit.fee_checks import fee_breaches
-from tekana.application.audit.limit_checks import find_breaches
+from tekana.application.audit.hold_checks import hold_breaches
+from tekana.application.audit.limit_checks import limit_breaches
 from tekana.application.audit.reversal_checks import reversal_breaches
 from tekana.application.audit.snapshot import Snapshot
 from tekana.domain.answers import ANSWERS, CustomerWithWallets
@@ -30,18 +31,15 @@ from tekana.domain.events import (
     WalletOpened,
     aggregate_id,
 )
-from tekana.domain.holds import Hold, details_of_capture
 from tekana.domain.identifiers import (
     NUMBER_BITS,
     RANDOM_BITS,
-    TransactionId,
     WalletId,
     first_stripe,
     first_transaction_id,
     house_wallet_id,
 )
-from tekana.domain.money import Currency
-from tekana.domain.transaction import TRANSACTION_TYPES, Entry, Transaction, TransactionRequest
+from tekana.domain.transaction import TRANSACTION_TYPES, Entry, Transaction
 from tekana.domain.wallet import Wallet
 from tekana.ports.audit import Finding, Invariant
 
@@ -158,60 +156,6 @@ def _versions(snapshot: Snapshot) -> Breaches:
     for wallet_id, moments in snapshot.moments().items():
         if moments != sorted(moments):
             yield f"wallet {wallet_id}: its history runs backwards"
-
-
-def _held(snapshot: Snapshot) -> Breaches:
-    holds = snapshot.holds()
-    left: Counter[WalletId] = Counter()
-    for hold in holds.values():
-        left[hold.request.from_wallet_id] += hold.state.left_minor
-    known = {wallet.id for wallet in snapshot.wallets}
-    yield from (f"wallet {one}: has holds, but is not there" for one in left.keys() - known)
-    for wallet in snapshot.wallets:
-        if wallet.held != left[wallet.id]:
-            yield f"wallet {wallet.id}: {wallet.held} is held, open holds have {left[wallet.id]} left"
-    held = {one.id for one in snapshot.transactions if one.hold is not None}
-    yield from (f"hold {one}: has no transaction, or a transaction no hold" for one in held ^ holds.keys())
-    yield from _captured(snapshot, holds)
-    yield from _held_by_events(snapshot, left)
-
-
-def _captured(snapshot: Snapshot, holds: Mapping[TransactionId, Hold]) -> Breaches:
-    """Yield holds whose captures do not sum to what is captured, and captures that are not of their hold."""
-    captured: Counter[TransactionId] = Counter()
-    for one in snapshot.transactions:
-        request = one.request
-        if request.type != "capture" or one.status != "posted":
-            continue
-        hold = None if request.relates_to is None else holds.get(request.relates_to.transaction_id)
-        if hold is None or _parties(request) != _parties(hold.request) or request.details != details_of_capture(hold):
-            yield f"transaction {one.id}: captures no hold, or one of other wallets, or for something else"
-        else:
-            captured[hold.id] += request.amount.minor
-    for hold in holds.values():
-        state = hold.state
-        if state.captured_minor != captured[hold.id] or not 0 <= state.captured_minor <= state.amount_minor:
-            yield f"hold {hold.id}: {state.captured_minor} of {state.amount_minor}, its captures: {captured[hold.id]}"
-        elif state.status == "pending" and not state.left_minor:
-            yield f"hold {hold.id}: is open, and nothing is left of it"
-
-
-def _parties(request: TransactionRequest) -> tuple[WalletId, WalletId, Currency]:
-    return request.from_wallet_id, request.to_wallet_id, request.amount.currency
-
-
-def _held_by_events(snapshot: Snapshot, left: Mapping[WalletId, int]) -> Breaches:
-    """Yield wallets whose events say that something else is held than open holds do."""
-    held: Counter[WalletId] = Counter()
-    for event in snapshot.events():
-        if isinstance(event, FundsHeld | HoldReleased):
-            held[event.wallet_id] += event.amount if isinstance(event, FundsHeld) else -event.amount
-            if event.held_after != held[event.wallet_id]:
-                yield f"wallet {event.wallet_id}: event {event.sequence} says that {event.held_after} is held"
-                held[event.wallet_id] = event.held_after
-    for wallet in snapshot.wallets:
-        if wallet.held != held[wallet.id] and wallet.held == left[wallet.id]:
-            yield f"wallet {wallet.id}: {wallet.held} is held, its events say {held[wallet.id]}"
 
 
 def _covered(snapshot: Snapshot) -> Breaches:
@@ -439,7 +383,7 @@ _CHECKS: Mapping[Invariant, tuple[Callable[[Snapshot], int], Callable[[Snapshot]
     BALANCED: (_transactions, _balanced),
     BALANCES: (_entries, _balances),
     VERSIONS: (_entries, _versions),
-    HELD: (_wallets, _held),
+    HELD: (_wallets, hold_breaches),
     COVERED: (_entries, _covered),
     CURRENCIES: (_entries, _currencies),
     KEYS: (lambda snapshot: len(snapshot.keys), _keys),
@@ -448,7 +392,7 @@ _CHECKS: Mapping[Invariant, tuple[Callable[[Snapshot], int], Callable[[Snapshot]
     SEQUENCES: (lambda snapshot: sum(1 for _ in snapshot.events()), _sequences),
     APPEND_ONLY: (_transactions, _append_only),
     FINAL: (_wallets, _final),
-    LIMITED: (_transactions, find_breaches),
+    LIMITED: (_transactions, limit_breaches),
     DETAILS: (lambda snapshot: len(snapshot.customers), _details),
     STATEMENTS: (_entries, _statements),
     FEES: (_transactions, fee_breaches),

@@ -43,7 +43,7 @@ class Movement(NamedTuple):
     undone: Undone | None
 
 
-def find_breaches(snapshot: Snapshot) -> Iterator[str]:
+def limit_breaches(snapshot: Snapshot) -> Iterator[str]:
     """Yield a text for each movement above a limit, and each wallet whose copies or usage are wrong."""
     yield from _wrong_copies(snapshot)
     firsts = {one.id: one for one in snapshot.wallets if one.customer_id is not None and one.usage_wallet_id is None}
